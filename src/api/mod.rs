@@ -1,0 +1,58 @@
+//! The custom resources of the group `external-secrets.io`: types, constants and the CRDs made from
+//! them. No logic and no client.
+
+pub mod duration;
+pub mod parsed;
+pub mod v1;
+
+pub use duration::GoDuration;
+pub use parsed::Parsed;
+
+/// The API group of every resource here.
+pub const GROUP: &str = "external-secrets.io";
+
+/// Label on every target Secret; the controller watches only Secrets that carry it.
+pub const LABEL_MANAGED: &str = "reconcile.external-secrets.io/managed";
+/// The value of [`LABEL_MANAGED`].
+pub const LABEL_MANAGED_VALUE: &str = "true";
+/// Label on a target Secret with `creationPolicy: Owner`: the hash of the ExternalSecret's
+/// `namespace/name`.
+pub const LABEL_OWNER: &str = "reconcile.external-secrets.io/created-by";
+/// Annotation on a target Secret: the hash of its data when it was last written.
+pub const ANNOTATION_DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
+
+/// The finalizer that ESO 2.x puts on ExternalSecrets. This controller never adds it for Secret
+/// targets and removes it from objects that are being deleted.
+pub const FINALIZER_EXTERNAL_SECRET: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
+/// The finalizer that ESO puts on stores which PushSecrets use.
+pub const FINALIZER_STORE: &str = "secretstore.externalsecrets.io/finalizer";
+
+/// The version under which the resources are served. Both have the same schema; `v1` is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ServedVersion {
+    /// `external-secrets.io/v1`
+    #[default]
+    V1,
+    /// `external-secrets.io/v1beta1`, all that CRDs of ESO before v0.16 serve.
+    V1beta1,
+}
+
+impl ServedVersion {
+    /// The version's name as it stands in a URL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V1beta1 => "v1beta1",
+        }
+    }
+
+    /// `group/version` as it stands in `apiVersion`.
+    #[must_use]
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Self::V1 => "external-secrets.io/v1",
+            Self::V1beta1 => "external-secrets.io/v1beta1",
+        }
+    }
+}

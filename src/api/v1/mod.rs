@@ -1,0 +1,9 @@
+//! The resources of `external-secrets.io/v1`. `v1beta1` serves the same types under the older name.
+
+pub mod condition;
+pub mod external_secret;
+pub mod secret_store;
+
+pub use condition::{Condition, ConditionStatus};
+pub use external_secret::{ExternalSecret, ExternalSecretSpec, ExternalSecretStatus};
+pub use secret_store::{SecretStore, SecretStoreSpec, SecretStoreStatus, StoreKind};

@@ -1,0 +1,318 @@
+//! `SecretStore` and `ClusterSecretStore`: a vault and the identity to read it with.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::Resource;
+use kube::core::DynamicResourceScope;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Condition;
+use crate::api::{GROUP, Parsed, ServedVersion};
+
+/// The two kinds of stores; they share a spec.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum StoreKind {
+    /// For ExternalSecrets of its own namespace.
+    #[default]
+    SecretStore,
+    /// For ExternalSecrets of all namespaces, or of those that its conditions name.
+    ClusterSecretStore,
+}
+
+impl StoreKind {
+    /// The kind's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SecretStore => "SecretStore",
+            Self::ClusterSecretStore => "ClusterSecretStore",
+        }
+    }
+
+    /// The name in URLs.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::SecretStore => "secretstores",
+            Self::ClusterSecretStore => "clustersecretstores",
+        }
+    }
+}
+
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Kind and version of a store, as a client needs them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StoreType {
+    /// Which of the two kinds.
+    pub kind: StoreKind,
+    /// The version that the cluster serves.
+    pub version: ServedVersion,
+}
+
+/// A store of either kind as it is watched.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct SecretStore {
+    /// Standard metadata; no namespace for a ClusterSecretStore.
+    #[serde(default)]
+    pub metadata: ObjectMeta,
+    /// What is wanted.
+    #[serde(default)]
+    pub spec: Parsed<SecretStoreSpec>,
+    /// What was seen.
+    #[serde(default)]
+    pub status: Option<SecretStoreStatus>,
+}
+
+impl Resource for SecretStore {
+    type DynamicType = StoreType;
+    type Scope = DynamicResourceScope;
+
+    fn kind(store: &StoreType) -> Cow<'_, str> {
+        store.kind.name().into()
+    }
+    fn group(_: &StoreType) -> Cow<'_, str> {
+        GROUP.into()
+    }
+    fn version(store: &StoreType) -> Cow<'_, str> {
+        store.version.name().into()
+    }
+    fn api_version(store: &StoreType) -> Cow<'_, str> {
+        store.version.api_version().into()
+    }
+    fn plural(store: &StoreType) -> Cow<'_, str> {
+        store.kind.plural().into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+/// What a store describes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretStoreSpec {
+    /// The class of controller that serves this store; any if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<String>,
+    /// The provider, exactly one.
+    pub provider: SecretStoreProvider,
+    /// How often a call is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_settings: Option<RetrySettings>,
+    /// How often the store is validated: seconds, or a duration such as `5m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_interval: Option<IntOrString>,
+    /// The namespaces that may use a ClusterSecretStore; all if none is given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ClusterSecretStoreCondition>,
+}
+
+/// Namespaces that may use a ClusterSecretStore: those that any of its parts matches.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterSecretStoreCondition {
+    /// By label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_selector: Option<LabelSelector>,
+    /// By name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<String>,
+    /// By regular expression.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespace_regexes: Vec<String>,
+}
+
+/// How often a call is tried again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetrySettings {
+    /// How many times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<i32>,
+    /// How long to wait in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_interval: Option<String>,
+}
+
+/// The provider of a store.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct SecretStoreProvider {
+    /// Azure Key Vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azurekv: Option<Box<AzureKvProvider>>,
+    /// Values written in the store itself, to try manifests without a vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fake: Option<FakeProvider>,
+    /// Providers that ESO serves and this controller does not, by name; not interpreted.
+    #[serde(flatten)]
+    pub others: BTreeMap<String, serde_json::Value>,
+}
+
+/// Azure Key Vault.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AzureKvProvider {
+    /// How to authenticate.
+    #[serde(default)]
+    pub auth_type: AzureAuthType,
+    /// The vault, for example `https://my-vault.vault.azure.net`.
+    pub vault_url: String,
+    /// The tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// The Azure cloud.
+    #[serde(default)]
+    pub environment_type: AzureEnvironmentType,
+    /// Where credentials are, with `ServicePrincipal`; client and tenant id also with `WorkloadIdentity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_secret_ref: Option<AzureAuthSecretRef>,
+    /// The service account whose token is exchanged, with `WorkloadIdentity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_ref: Option<ServiceAccountSelector>,
+    /// The client id of a user-assigned identity, with `ManagedIdentity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_id: Option<String>,
+    /// Endpoints of a cloud of one's own, with `AzureStackCloud`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_cloud_config: Option<AzureCustomCloudConfig>,
+    /// Chooses between two libraries in ESO; without effect here.
+    #[serde(default, rename = "useAzureSDK", skip_serializing_if = "Option::is_none")]
+    pub use_azure_sdk: Option<bool>,
+}
+
+/// How to authenticate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum AzureAuthType {
+    /// A client id with a secret or certificate.
+    #[default]
+    ServicePrincipal,
+    /// The identity of the machine.
+    ManagedIdentity,
+    /// A service account's token, exchanged.
+    WorkloadIdentity,
+}
+
+/// The Azure clouds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum AzureEnvironmentType {
+    /// Azure.
+    #[default]
+    PublicCloud,
+    /// Azure Government.
+    USGovernmentCloud,
+    /// Azure operated by 21Vianet.
+    ChinaCloud,
+    /// Closed in 2021.
+    GermanCloud,
+    /// Azure Stack, or another cloud that `customCloudConfig` describes.
+    AzureStackCloud,
+}
+
+/// Where credentials are.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AzureAuthSecretRef {
+    /// The client id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<SecretKeySelector>,
+    /// The tenant id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<SecretKeySelector>,
+    /// The client secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<SecretKeySelector>,
+    /// The client certificate with its key, PEM or PFX.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<SecretKeySelector>,
+}
+
+/// Names a key of a Secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct SecretKeySelector {
+    /// The Secret's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The Secret's namespace; in a ClusterSecretStore that of the ExternalSecret if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Names a service account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceAccountSelector {
+    /// The service account's name.
+    pub name: String,
+    /// Its namespace; in a ClusterSecretStore that of the ExternalSecret if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Audiences to ask for in addition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audiences: Vec<String>,
+}
+
+/// Endpoints of a cloud of one's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AzureCustomCloudConfig {
+    /// The authority that gives tokens.
+    pub active_directory_endpoint: String,
+    /// The resource that tokens are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_vault_endpoint: Option<String>,
+    /// The suffix of vaults' host names.
+    #[serde(default, rename = "keyVaultDNSSuffix", skip_serializing_if = "Option::is_none")]
+    pub key_vault_dns_suffix: Option<String>,
+    /// The resource manager; not used for Key Vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_manager_endpoint: Option<String>,
+}
+
+/// Values written in the store itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FakeProvider {
+    /// The values.
+    pub data: Vec<FakeProviderData>,
+    /// What validation answers: 0 ready, 1 unknown, 2 error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_result: Option<i64>,
+}
+
+/// One value of the fake provider.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct FakeProviderData {
+    /// The name.
+    pub key: String,
+    /// The value.
+    pub value: String,
+    /// The version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// What was seen of a store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretStoreStatus {
+    /// `Ready`, and on Azure `Authenticated`, `Reachable` and `Authorized`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// What the provider can do: `ReadWrite`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<String>,
+}

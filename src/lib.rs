@@ -1,0 +1,18 @@
+//! Brings Azure Key Vault secrets into Kubernetes Secrets, with the custom resources of the
+//! External Secrets Operator (ESO).
+//!
+//! Read the modules in this order:
+//!
+//! - [`api`]: the custom resources, as types.
+//! - [`sync`]: the pure decisions: is a refresh due, what should the target Secret be.
+//! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
+//! - [`controller`]: watches the custom resources and carries the decisions out.
+//! - [`runtime`]: logging, metrics, health, shutdown.
+//! - [`cli`]: the program's subcommands.
+//! - `sandbox` (feature `sandbox`): an emulator of Entra ID and Key Vault, and a cluster to try it on.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod api;
+pub mod provider;

@@ -1,0 +1,3 @@
+//! The program `external-secrets`.
+
+fn main() {}

@@ -1,0 +1,170 @@
+//! How values are read. [`Provider`] makes a [`SecretsClient`] for a store; the controllers know
+//! nothing else of a provider.
+
+pub mod error;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::{SecretSlice, SecretString};
+
+use crate::api::v1::external_secret::RemoteRef;
+use crate::api::v1::secret_store::{SecretStoreSpec, StoreKind};
+
+pub use error::{Class, ProviderError};
+
+/// A secret's value. Shared between the callers of one read, wiped when the last of them drops it;
+/// `Debug` prints nothing of it.
+pub type SecretValue = Arc<SecretSlice<u8>>;
+
+/// A store as a provider sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreView<'a> {
+    /// Which of the two kinds; a namespaced store never reads another namespace.
+    pub kind: StoreKind,
+    /// The store's own namespace; `None` for a ClusterSecretStore.
+    pub namespace: Option<&'a str>,
+    /// The store's name.
+    pub name: &'a str,
+    /// What it describes.
+    pub spec: &'a SecretStoreSpec,
+}
+
+/// On whose behalf a store is used.
+#[derive(Clone, Copy, Debug)]
+pub enum Caller<'a> {
+    /// An ExternalSecret of this namespace, in which references without a namespace are resolved.
+    ExternalSecretIn(&'a str),
+    /// The store's own validation. References of a ClusterSecretStore without a namespace cannot be
+    /// resolved then.
+    StoreValidation,
+}
+
+/// How old an answer may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// An answer that another caller got within the last seconds will do.
+    Shared,
+    /// A person asked for it (`force-sync`), or a validation: always ask the provider. Equal reads
+    /// that start later may still share the answer.
+    Forced,
+}
+
+/// Makes clients for the stores of one kind of provider.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// A client for `store`. Cheap when called again for the same store and caller: credentials,
+    /// tokens and connections are kept.
+    async fn client(&self, store: StoreView<'_>, caller: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError>;
+}
+
+/// Reads values with one identity from one vault.
+#[async_trait]
+pub trait SecretsClient: Send + Sync {
+    /// The value that `reference` names: a version or the current one, a property of it or all of it.
+    async fn get_secret(&self, reference: &RemoteRef, freshness: Freshness) -> Result<SecretValue, ProviderError>;
+
+    /// Whether the store can be used, found out by really trying.
+    async fn validate(&self) -> Validation;
+}
+
+/// What validating a store found.
+#[derive(Clone, Debug)]
+pub struct Validation {
+    /// Whether the store can be used.
+    pub verdict: Verdict,
+    /// The identity got a token.
+    pub authenticated: Check,
+    /// The vault answered.
+    pub reachable: Check,
+    /// The vault let the identity read.
+    pub authorized: Check,
+}
+
+/// Whether a store can be used.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// It can.
+    Valid,
+    /// A person must change something first.
+    Invalid(ProviderError),
+    /// An outage hides the answer; the store stays usable.
+    Unknown(ProviderError),
+}
+
+/// One of a store's extra conditions.
+#[derive(Clone, Debug)]
+pub enum Check {
+    /// It holds.
+    Passed,
+    /// It does not, for this reason.
+    Failed(ProviderError),
+    /// It could not be found out, and why, as a sentence.
+    Unknown(String),
+}
+
+/// What a provider reads from the cluster.
+#[async_trait]
+pub trait ClusterReader: Send + Sync {
+    /// A service account, or `None` where there is none.
+    async fn service_account(&self, namespace: &str, name: &str) -> Result<Option<ServiceAccount>, ClusterReadError>;
+
+    /// A token of a service account (TokenRequest) for the given audiences.
+    async fn service_account_token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audiences: &[String],
+    ) -> Result<SecretString, ClusterReadError>;
+
+    /// A key of a Secret that holds a credential.
+    async fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError>;
+}
+
+/// What of a service account matters to a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// Its UID: an account that was deleted and made anew is another identity.
+    pub uid: String,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A credential, and the version of the Secret that it was read from.
+#[derive(Clone, Debug)]
+pub struct CredentialValue {
+    /// The value.
+    pub value: SecretValue,
+    /// The Secret's UID.
+    pub uid: String,
+    /// The Secret's resourceVersion.
+    pub resource_version: String,
+}
+
+/// Why something could not be read from the cluster. Messages name the object.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ClusterReadError {
+    /// The object, or the key in it, is not there.
+    #[error("{object} does not exist")]
+    NotFound {
+        /// For example `Secret "credentials" in namespace "team-a"`.
+        object: String,
+    },
+    /// The controller may not read it.
+    #[error("the controller may not {verb} {object}; grant it in the controller's ClusterRole")]
+    Forbidden {
+        /// What was tried, for example `get` or `create a token for`.
+        verb: &'static str,
+        /// The object.
+        object: String,
+    },
+    /// The API server did not answer, or not as expected.
+    #[error("the API server could not be asked for {object}: {reason}")]
+    Unavailable {
+        /// The object.
+        object: String,
+        /// What happened.
+        reason: String,
+    },
+}
