@@ -1,0 +1,34 @@
+//! What of a Secret's metadata a field manager wrote, as `metadata.managedFields` says.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
+
+/// The labels and annotations that one field manager wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManagedMetadata {
+    /// The labels' keys.
+    pub labels: BTreeSet<String>,
+    /// The annotations' keys.
+    pub annotations: BTreeSet<String>,
+}
+
+/// Reads what `manager` wrote, with whatever operation.
+#[must_use]
+pub fn metadata_of(meta: &ObjectMeta, manager: &str) -> ManagedMetadata {
+    let mut found = ManagedMetadata::default();
+    for entry in meta.managed_fields.iter().flatten() {
+        if entry.manager.as_deref() != Some(manager) {
+            continue;
+        }
+        let Some(fields) = entry.fields_v1.as_ref().map(|fields| &fields.0) else { continue };
+        found.labels.extend(keys(&fields["f:metadata"]["f:labels"]));
+        found.annotations.extend(keys(&fields["f:metadata"]["f:annotations"]));
+    }
+    found
+}
+
+fn keys(fields: &Value) -> impl Iterator<Item = String> {
+    fields.as_object().into_iter().flatten().filter_map(|(key, _)| key.strip_prefix("f:").map(str::to_owned))
+}

@@ -1,0 +1,232 @@
+//! When values must be read again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::hash;
+use crate::api::GoDuration;
+use crate::api::v1::external_secret::{ExternalSecretSpec, ExternalSecretStatus, RefreshPolicy};
+
+/// The interval that the CRD gives to an ExternalSecret that names none.
+const DEFAULT_INTERVAL: GoDuration = GoDuration::from_secs(3600);
+
+/// The most by which a refresh is put off, as a part of the interval, so that ExternalSecrets that
+/// were applied together drift apart.
+const JITTER: f64 = 0.05;
+
+/// Whether a refresh is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Now, and why.
+    Now(Reason),
+    /// At this time, and not before.
+    At(Timestamp),
+    /// Not until something changes.
+    OnChange,
+}
+
+/// Why a refresh is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was never synced.
+    First,
+    /// Its spec, labels or annotations changed since the last sync; `force-sync` is one of these.
+    Changed,
+    /// The interval is over.
+    Interval,
+    /// The last refresh is in the future: the clock was turned back.
+    ClockWentBack,
+    /// The target Secret was changed or deleted by someone else.
+    TargetChanged,
+}
+
+/// What [`due`] looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// Of the ExternalSecret.
+    pub meta: &'a ObjectMeta,
+    /// Of the ExternalSecret.
+    pub spec: &'a ExternalSecretSpec,
+    /// Of the ExternalSecret.
+    pub status: Option<&'a ExternalSecretStatus>,
+    /// Whether the target Secret is as it was last written.
+    pub target: TargetState,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+/// Whether the target Secret is as it was last written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetState {
+    /// It is.
+    Intact,
+    /// It is missing, or its content is not what was last written.
+    Changed,
+}
+
+/// Decides whether values must be read again, as ESO does (`shouldRefresh`, `isSecretValid`) but for
+/// two points: a change also counts where the interval is zero, and periodic refreshes are spread.
+#[must_use]
+pub fn due(inputs: Inputs<'_>) -> Due {
+    let status = inputs.status;
+    let synced = status.and_then(|s| s.synced_resource_version.as_deref()).filter(|s| !s.is_empty());
+    let last = status.and_then(|s| s.refresh_time.as_ref()).map(|time| time.0);
+    let (Some(synced), Some(last)) = (synced, last) else {
+        return Due::Now(Reason::First);
+    };
+    let policy = inputs.spec.refresh_policy.unwrap_or(RefreshPolicy::Periodic);
+    if policy != RefreshPolicy::CreatedOnce && synced != hash::synced_resource_version(inputs.meta) {
+        return Due::Now(Reason::Changed);
+    }
+    if inputs.target == TargetState::Changed {
+        return Due::Now(Reason::TargetChanged);
+    }
+    match policy {
+        RefreshPolicy::CreatedOnce | RefreshPolicy::OnChange => Due::OnChange,
+        RefreshPolicy::Periodic => periodic(inputs, last),
+    }
+}
+
+fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
+    let Some(interval) = inputs.spec.refresh_interval.unwrap_or(DEFAULT_INTERVAL).positive() else {
+        return Due::OnChange;
+    };
+    if last > inputs.now {
+        return Due::Now(Reason::ClockWentBack);
+    }
+    match last.checked_add(interval + jitter(inputs.meta, last, interval)) {
+        Ok(next) if next > inputs.now => Due::At(next),
+        Ok(_) => Due::Now(Reason::Interval),
+        // Later than time can say.
+        Err(_) => Due::OnChange,
+    }
+}
+
+/// By how much a refresh is put off. It depends on the object and on its last refresh alone, so that
+/// asking twice gives the same time.
+fn jitter(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
+    let seed = meta.uid.as_deref().unwrap_or_default().bytes().chain(last.as_second().to_le_bytes());
+    // FNV-1a: cheap, and spread well enough for this.
+    let hash =
+        seed.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let fraction = f64::from(u32::try_from(hash >> 32).unwrap_or_default()) / f64::from(u32::MAX);
+    interval.mul_f64(fraction * JITTER)
+}
+
+/// How long to wait after the `failures`-th failure in a row, before jitter: 1 s, 2 s, 4 s ... 5 min.
+#[must_use]
+pub fn backoff(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    Duration::from_secs(1 << doublings).min(Duration::from_mins(5))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + seconds).unwrap()
+    }
+
+    fn meta() -> ObjectMeta {
+        ObjectMeta { uid: Some("u1".into()), generation: Some(1), ..ObjectMeta::default() }
+    }
+
+    fn spec(policy: RefreshPolicy, interval: &str) -> ExternalSecretSpec {
+        ExternalSecretSpec {
+            refresh_policy: Some(policy),
+            refresh_interval: Some(interval.parse().unwrap()),
+            ..ExternalSecretSpec::default()
+        }
+    }
+
+    fn synced(at: Timestamp) -> ExternalSecretStatus {
+        ExternalSecretStatus {
+            refresh_time: Some(Time(at)),
+            synced_resource_version: Some(hash::synced_resource_version(&meta())),
+            ..ExternalSecretStatus::default()
+        }
+    }
+
+    fn decide(meta: &ObjectMeta, spec: &ExternalSecretSpec, target: TargetState, seconds: i64) -> Due {
+        let status = synced(at(0));
+        due(Inputs { meta, spec, status: Some(&status), target, now: at(seconds) })
+    }
+
+    #[rstest]
+    #[case(RefreshPolicy::Periodic)]
+    #[case(RefreshPolicy::OnChange)]
+    #[case(RefreshPolicy::CreatedOnce)]
+    fn what_was_never_synced_is_due(#[case] policy: RefreshPolicy) {
+        let spec = spec(policy, "1h");
+        let inputs = Inputs { meta: &meta(), spec: &spec, status: None, target: TargetState::Changed, now: at(0) };
+        assert_eq!(due(inputs), Due::Now(Reason::First));
+    }
+
+    #[rstest]
+    #[case(RefreshPolicy::Periodic, "1h", Due::Now(Reason::Changed))]
+    #[case(RefreshPolicy::Periodic, "0", Due::Now(Reason::Changed))]
+    #[case(RefreshPolicy::OnChange, "1h", Due::Now(Reason::Changed))]
+    #[case(RefreshPolicy::CreatedOnce, "1h", Due::OnChange)]
+    fn an_annotation_refreshes_at_once_unless_created_once(
+        #[case] policy: RefreshPolicy,
+        #[case] interval: &str,
+        #[case] expected: Due,
+    ) {
+        let mut changed = meta();
+        changed.annotations = Some([("force-sync".into(), "1".into())].into());
+        assert_eq!(decide(&changed, &spec(policy, interval), TargetState::Intact, 1), expected);
+    }
+
+    #[rstest]
+    #[case(RefreshPolicy::Periodic)]
+    #[case(RefreshPolicy::OnChange)]
+    #[case(RefreshPolicy::CreatedOnce)]
+    fn a_changed_target_is_put_right_at_once(#[case] policy: RefreshPolicy) {
+        assert_eq!(decide(&meta(), &spec(policy, "0"), TargetState::Changed, 1), Due::Now(Reason::TargetChanged));
+    }
+
+    #[test]
+    fn an_interval_of_zero_means_once() {
+        assert_eq!(decide(&meta(), &spec(RefreshPolicy::Periodic, "0"), TargetState::Intact, 9_999), Due::OnChange);
+    }
+
+    #[test]
+    fn no_interval_means_an_hour() {
+        let spec = ExternalSecretSpec::default();
+        assert!(matches!(decide(&meta(), &spec, TargetState::Intact, 3_599), Due::At(_)));
+        assert_eq!(decide(&meta(), &spec, TargetState::Intact, 3_781), Due::Now(Reason::Interval));
+    }
+
+    #[test]
+    fn a_refresh_is_never_early_and_at_most_a_twentieth_late() {
+        let spec = spec(RefreshPolicy::Periodic, "100s");
+        let mut times = Vec::new();
+        for object in 0..200 {
+            let meta = ObjectMeta { uid: Some(format!("uid-{object}")), ..meta() };
+            let Due::At(next) = decide(&meta, &spec, TargetState::Intact, 1) else { panic!("not due yet") };
+            assert!(next >= at(100) && next <= at(105), "{next}");
+            times.push(next);
+        }
+        times.sort();
+        assert!(times[150].duration_since(times[50]).as_secs_f64() > 1.0, "they are spread");
+    }
+
+    #[test]
+    fn a_clock_that_went_back_refreshes() {
+        assert_eq!(
+            decide(&meta(), &spec(RefreshPolicy::Periodic, "1h"), TargetState::Intact, -10),
+            Due::Now(Reason::ClockWentBack)
+        );
+    }
+
+    #[test]
+    fn backoff_doubles_from_a_second_to_five_minutes() {
+        assert_eq!([1, 2, 3, 9, 10, 1_000].map(|n| backoff(n).as_secs()), [1, 2, 4, 256, 300, 300]);
+    }
+}
