@@ -16,4 +16,5 @@
 
 pub mod api;
 pub mod provider;
+pub mod runtime;
 pub mod sync;

@@ -1,0 +1,116 @@
+//! The Kubernetes client: from `KUBECONFIG` or from within the cluster, with bounded times and with
+//! proxies as the environment names them.
+
+use std::time::Duration;
+
+use kube::config::{InferConfigError, KubeconfigError};
+use kube::{Client, Config};
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum KubeClientError {
+    /// Neither a kubeconfig nor a service account.
+    #[error("no Kubernetes configuration: set KUBECONFIG, or run in a pod with a service account: {0}")]
+    Infer(#[from] InferConfigError),
+    /// The kubeconfig cannot be used.
+    #[error("the kubeconfig cannot be used: {0}")]
+    Kubeconfig(#[from] KubeconfigError),
+    /// The proxy's address cannot be used.
+    #[error("{variable}={value:?} is no proxy URL; write it as http://host:port")]
+    Proxy {
+        /// The environment variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// TLS could not be set up.
+    #[error("the Kubernetes client cannot be built: {0}")]
+    Build(#[source] kube::Error),
+}
+
+/// A client for the cluster of `KUBECONFIG`, else of the pod.
+///
+/// # Errors
+/// [`KubeClientError`], a sentence for the operator.
+pub async fn from_environment() -> Result<(Client, Config), KubeClientError> {
+    let mut config = Config::infer().await?;
+    config.connect_timeout = Some(Duration::from_secs(5));
+    config.write_timeout = Some(Duration::from_secs(30));
+    // The controllers' own backoff decides; kube would try up to 15 times and wait up to 1000 s.
+    config.default_retry = false;
+    if config.proxy_url.is_none() {
+        config.proxy_url = proxy_for(config.cluster_url.host().unwrap_or_default())?;
+    }
+    let client = Client::try_from(config.clone()).map_err(KubeClientError::Build)?;
+    Ok((client, config))
+}
+
+/// The proxy for the API server. kube matches `NO_PROXY` against the wrong host or not at all, so it
+/// is done here.
+fn proxy_for(host: &str) -> Result<Option<http::Uri>, KubeClientError> {
+    let read = |names: [&'static str; 2]| {
+        names.into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()).map(|v| (name, v)))
+    };
+    let no_proxy = read(["NO_PROXY", "no_proxy"]).map(|(_, value)| value).unwrap_or_default();
+    let Some((variable, value)) = read(["HTTPS_PROXY", "https_proxy"]) else { return Ok(None) };
+    if is_excluded(host, &no_proxy) {
+        return Ok(None);
+    }
+    let with_scheme = if value.contains("://") { value.clone() } else { format!("http://{value}") };
+    with_scheme.parse().map(Some).map_err(|_| KubeClientError::Proxy { variable, value })
+}
+
+/// Whether `NO_PROXY` names `host`: as itself, as a parent domain, as a network, or with `*`.
+fn is_excluded(host: &str, no_proxy: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    no_proxy.split(',').map(|entry| entry.trim().to_ascii_lowercase()).filter(|entry| !entry.is_empty()).any(|entry| {
+        if entry == "*" || entry == host {
+            return true;
+        }
+        if let (Some((network, bits)), Ok(address)) = (entry.split_once('/'), host.parse()) {
+            return network
+                .parse()
+                .is_ok_and(|network| bits.parse().is_ok_and(|bits| contains(network, bits, address)));
+        }
+        host.ends_with(&format!(".{}", entry.trim_start_matches('.')))
+    })
+}
+
+fn contains(network: std::net::IpAddr, bits: u32, address: std::net::IpAddr) -> bool {
+    use std::net::IpAddr::{V4, V6};
+    match (network, address) {
+        (V4(network), V4(address)) if bits <= 32 => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            network.to_bits() & mask == address.to_bits() & mask
+        }
+        (V6(network), V6(address)) if bits <= 128 => {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            network.to_bits() & mask == address.to_bits() & mask
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_proxy_names_hosts_domains_and_networks() {
+        for (host, no_proxy, excluded) in [
+            ("127.0.0.1", "127.0.0.1,localhost", true),
+            ("127.0.0.1", "127.0.0.0/8", true),
+            ("10.0.0.1", "10.0.0.0/24, example.com", true),
+            ("10.0.1.1", "10.0.0.0/24", false),
+            ("[::1]", "::1", true),
+            ("api.example.com", ".example.com", true),
+            ("api.example.com", "example.com", true),
+            ("notexample.com", "example.com", false),
+            ("API.Example.com", "*", true),
+            ("api.example.com", "", false),
+            ("10.0.0.1", "10.0.0.0/bogus,10.0.0.0/99", false),
+        ] {
+            assert_eq!(is_excluded(host, no_proxy), excluded, "{host} in {no_proxy:?}");
+        }
+    }
+}

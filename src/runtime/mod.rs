@@ -1,0 +1,7 @@
+//! What every long-running process of the program needs: logs, metrics, health, a Kubernetes client.
+
+pub mod health;
+pub mod kube_client;
+pub mod logging;
+pub mod metrics;
+pub mod shutdown;
