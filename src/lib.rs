@@ -15,6 +15,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod api;
+pub mod controller;
 pub mod provider;
 pub mod runtime;
 pub mod sync;
+pub mod validate;

@@ -2,6 +2,7 @@
 //! nothing else of a provider.
 
 pub mod error;
+pub mod registry;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::api::v1::external_secret::RemoteRef;
 use crate::api::v1::secret_store::{SecretStoreSpec, StoreKind};
 
 pub use error::{Class, ProviderError};
+pub use registry::Providers;
 
 /// A secret's value. Shared between the callers of one read, wiped when the last of them drops it;
 /// `Debug` prints nothing of it.

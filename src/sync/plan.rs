@@ -59,6 +59,12 @@ pub enum Refusal {
 pub struct TargetSecret(Secret);
 
 impl TargetSecret {
+    /// Takes charge of a Secret that was read.
+    #[must_use]
+    pub fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
     /// The object.
     #[must_use]
     pub fn object(&self) -> &Secret {

@@ -1,0 +1,226 @@
+//! The program without a subcommand: the controllers. Takes the flags of ESO's program.
+
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+
+use crate::api::GoDuration;
+use crate::controller::options::{FloodGate, Options, Reconciler};
+use crate::controller::run::{Setup, run};
+use crate::runtime::health::{HealthError, Readiness};
+use crate::runtime::kube_client::{self, KubeClientError};
+use crate::runtime::metrics::Metrics;
+use crate::runtime::{health, logging, shutdown};
+
+use super::providers;
+
+/// How many ExternalSecrets are worked on at once, unless `--concurrent` says otherwise. They wait for
+/// the network most of the time.
+const DEFAULT_CONCURRENCY: u16 = 64;
+
+/// Why the controllers could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No Kubernetes client.
+    #[error(transparent)]
+    Client(#[from] KubeClientError),
+    /// An endpoint cannot be served.
+    #[error(transparent)]
+    Health(#[from] HealthError),
+    /// The metrics cannot be set up.
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// Signals cannot be listened to.
+    #[error("signals cannot be listened to: {0}")]
+    Signals(#[from] std::io::Error),
+    /// The providers cannot be set up.
+    #[error(transparent)]
+    Providers(#[from] providers::Error),
+    /// Two flags contradict each other.
+    #[error("{0}")]
+    Flags(&'static str),
+}
+
+/// Flags of the controllers: those of ESO 2.9.0, with its meaning, and a few of our own.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// The address of the metrics endpoint; "0" switches it off
+    #[arg(long, default_value = ":8080")]
+    metrics_addr: String,
+    /// The address of the probes /healthz and /readyz; "0" switches them off
+    #[arg(long, default_value = ":8082")]
+    live_addr: String,
+    /// Stores whose spec.controller has another value are left alone
+    #[arg(long, default_value = "default")]
+    controller_class: String,
+    /// How many ExternalSecrets are worked on at once
+    #[arg(long, default_value_t = DEFAULT_CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..))]
+    concurrent: u16,
+    /// Work in this namespace only
+    #[arg(long, default_value = "")]
+    namespace: String,
+    /// How often a store is validated that does not say so itself
+    #[arg(long, default_value = "5m0s")]
+    store_requeue_interval: GoDuration,
+    /// Let ExternalSecrets wait for their store to be Ready
+    #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_flood_gate: bool,
+    /// Work on ClusterSecretStores
+    #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_cluster_store_reconciler: bool,
+    /// Work on SecretStores
+    #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_secret_store_reconciler: bool,
+    /// What is logged
+    #[arg(long, value_enum, default_value_t)]
+    loglevel: logging::Level,
+    /// How the log looks
+    #[arg(long, value_enum, default_value_t)]
+    log_format: logging::Format,
+    #[command(flatten)]
+    providers: providers::Arguments,
+    #[command(flatten)]
+    accepted: AcceptedArguments,
+}
+
+/// Flags of ESO that have nothing to act on here. They are accepted, so that its chart's arguments
+/// work unchanged; one that is given is named in the log.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Accepted without effect, for compatibility with ESO")]
+struct AcceptedArguments {
+    /// Leader election is not needed to run one replica, and is not supported yet
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_leader_election: Option<bool>,
+    /// See --enable-leader-election
+    #[arg(long)]
+    leader_election_id: Option<String>,
+    /// See --enable-leader-election
+    #[arg(long)]
+    leader_election_lease_duration: Option<GoDuration>,
+    /// See --enable-leader-election
+    #[arg(long)]
+    leader_election_renew_deadline: Option<GoDuration>,
+    /// See --enable-leader-election
+    #[arg(long)]
+    leader_election_retry_period: Option<GoDuration>,
+    /// The client is not limited; the API server's priority and fairness is
+    #[arg(long)]
+    client_qps: Option<f32>,
+    /// See --client-qps
+    #[arg(long)]
+    client_burst: Option<i32>,
+    /// Times in the log are RFC 3339
+    #[arg(long)]
+    zap_time_encoding: Option<String>,
+    /// Not supported yet
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_cluster_external_secret_reconciler: Option<bool>,
+    /// Not supported yet
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_cluster_push_secret_reconciler: Option<bool>,
+    /// Not supported yet
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_push_secret_reconciler: Option<bool>,
+    /// Secrets are watched without their content
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_secrets_caching: Option<bool>,
+    /// ConfigMaps are not watched
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_configmaps_caching: Option<bool>,
+    /// Secrets are watched without their content
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_managed_secrets_caching: Option<bool>,
+    /// The API server is always asked where the watch shows another version
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_secret_api_read_on_cache_mismatch: Option<bool>,
+    /// Generators are not supported yet
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_generator_state: Option<bool>,
+    /// Not supported yet
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_extended_metric_labels: Option<bool>,
+    /// The metrics endpoint has no TLS yet
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_http2: Option<bool>,
+    /// Generic targets are not supported yet
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    unsafe_allow_generic_targets: Option<bool>,
+}
+
+/// The flags that would make the metrics endpoint safer than it can be made yet. To accept and ignore
+/// them would leave open what an operator believes to be closed.
+const METRICS_SECURITY: &str = "--metrics-secure and --metrics-auth are not supported yet; leave them out, or switch the endpoint off with --metrics-addr=0";
+
+/// Runs the controllers until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Error`], before any work was begun.
+pub async fn execute(arguments: Arguments) -> Result<(), Error> {
+    logging::init(arguments.loglevel, arguments.log_format);
+    for flag in arguments.accepted.given() {
+        tracing::warn!(flag, "this flag is accepted for compatibility and has no effect");
+    }
+    let stop = shutdown::on_signal()?;
+    let (client, _) = kube_client::from_environment().await?;
+    let metrics = Metrics::new()?;
+    metrics.max_concurrent_reconciles(&["externalsecret", "secretstore", "clustersecretstore"], arguments.concurrent)?;
+    let readiness = Readiness::default();
+    health::serve_probes(&arguments.live_addr, readiness.clone(), stop.clone()).await?;
+    health::serve_metrics(&arguments.metrics_addr, metrics.clone(), stop.clone()).await?;
+    let providers = providers::build(&arguments.providers, metrics.clone())?;
+    let options = arguments.options();
+    run(Setup { client, options, providers, metrics, readiness, stop }).await;
+    Ok(())
+}
+
+impl Arguments {
+    fn options(&self) -> Options {
+        let reconciler = |enabled| if enabled { Reconciler::Enabled } else { Reconciler::Disabled };
+        Options {
+            namespace: Some(self.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+            controller_class: self.controller_class.clone(),
+            concurrency: self.concurrent,
+            store_requeue_interval: self.store_requeue_interval.positive().unwrap_or(Duration::from_mins(5)),
+            flood_gate: if self.enable_flood_gate { FloodGate::Closed } else { FloodGate::Open },
+            secret_stores: reconciler(self.enable_secret_store_reconciler),
+            cluster_secret_stores: reconciler(self.enable_cluster_store_reconciler),
+        }
+    }
+}
+
+impl AcceptedArguments {
+    /// The names of the flags that were given.
+    fn given(&self) -> Vec<&'static str> {
+        let flags = [
+            (self.enable_leader_election == Some(true), "--enable-leader-election"),
+            (self.leader_election_id.is_some(), "--leader-election-id"),
+            (self.leader_election_lease_duration.is_some(), "--leader-election-lease-duration"),
+            (self.leader_election_renew_deadline.is_some(), "--leader-election-renew-deadline"),
+            (self.leader_election_retry_period.is_some(), "--leader-election-retry-period"),
+            (self.client_qps.is_some(), "--client-qps"),
+            (self.client_burst.is_some(), "--client-burst"),
+            (self.zap_time_encoding.is_some(), "--zap-time-encoding"),
+            (self.enable_cluster_external_secret_reconciler.is_some(), "--enable-cluster-external-secret-reconciler"),
+            (self.enable_cluster_push_secret_reconciler.is_some(), "--enable-cluster-push-secret-reconciler"),
+            (self.enable_push_secret_reconciler.is_some(), "--enable-push-secret-reconciler"),
+            (self.enable_secrets_caching.is_some(), "--enable-secrets-caching"),
+            (self.enable_configmaps_caching.is_some(), "--enable-configmaps-caching"),
+            (self.enable_managed_secrets_caching.is_some(), "--enable-managed-secrets-caching"),
+            (self.enable_secret_api_read_on_cache_mismatch.is_some(), "--enable-secret-api-read-on-cache-mismatch"),
+            (self.enable_generator_state.is_some(), "--enable-generator-state"),
+            (self.enable_extended_metric_labels.is_some(), "--enable-extended-metric-labels"),
+            (self.enable_http2.is_some(), "--enable-http2"),
+            (self.unsafe_allow_generic_targets.is_some(), "--unsafe-allow-generic-targets"),
+        ];
+        flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag).collect()
+    }
+}
+
+/// What Go's flag packages take for a boolean.
+fn go_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    }
+}

@@ -1,0 +1,125 @@
+//! What providers read from the cluster.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use kube::api::PostParams;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Client};
+use secrecy::SecretString;
+use zeroize::Zeroize;
+
+use crate::provider::{self, ClusterReadError, ClusterReader, CredentialValue};
+
+/// How long the API server may take to answer.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// How long a service account's token is asked to live. It is exchanged at once.
+const TOKEN_SECONDS: i64 = 600;
+
+/// Reads service accounts from a watch, and everything else from the API server.
+pub struct KubeReader {
+    client: Client,
+    service_accounts: Store<PartialObjectMeta<ServiceAccount>>,
+}
+
+impl KubeReader {
+    /// A reader on top of a watch of service accounts.
+    #[must_use]
+    pub fn new(client: Client, service_accounts: Store<PartialObjectMeta<ServiceAccount>>) -> Self {
+        Self { client, service_accounts }
+    }
+}
+
+#[async_trait]
+impl ClusterReader for KubeReader {
+    async fn service_account(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<provider::ServiceAccount>, ClusterReadError> {
+        let watched = self.service_accounts.get(&ObjectRef::new(name).within(namespace));
+        if let Some(account) = watched {
+            return Ok(Some(view(&account)));
+        }
+        // The watch may be behind: only the API server knows that it is not there.
+        let object = || format!("service account {name:?} in namespace {namespace:?}");
+        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
+        match bounded("get", object, api.get_metadata(name)).await {
+            Ok(account) => Ok(Some(view(&account))),
+            Err(ClusterReadError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn service_account_token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audiences: &[String],
+    ) -> Result<SecretString, ClusterReadError> {
+        let object = || format!("service account {name:?} in namespace {namespace:?}");
+        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
+        let request = TokenRequest {
+            spec: TokenRequestSpec {
+                audiences: audiences.to_vec(),
+                expiration_seconds: Some(TOKEN_SECONDS),
+                bound_object_ref: None,
+            },
+            ..TokenRequest::default()
+        };
+        let params = PostParams::default();
+        let answer = bounded("create a token for", object, api.create_token_request(name, &params, &request)).await?;
+        match answer.status {
+            Some(status) => Ok(status.token.into()),
+            None => Err(ClusterReadError::Unavailable { object: object(), reason: "no token in its answer".into() }),
+        }
+    }
+
+    async fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError> {
+        let object = || format!("Secret {name:?} in namespace {namespace:?}");
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let mut secret = bounded("get", object, api.get(name)).await?;
+        let mut found = None;
+        for (name, value) in secret.data.iter_mut().flatten() {
+            if name == key {
+                found = Some(std::mem::take(&mut value.0));
+            }
+            value.0.zeroize();
+        }
+        let value =
+            found.ok_or_else(|| ClusterReadError::NotFound { object: format!("key {key:?} of {}", object()) })?;
+        Ok(CredentialValue {
+            value: std::sync::Arc::new(value.into()),
+            uid: secret.metadata.uid.unwrap_or_default(),
+            resource_version: secret.metadata.resource_version.unwrap_or_default(),
+        })
+    }
+}
+
+fn view(account: &PartialObjectMeta<ServiceAccount>) -> provider::ServiceAccount {
+    provider::ServiceAccount {
+        uid: account.metadata.uid.clone().unwrap_or_default(),
+        annotations: account.metadata.annotations.clone().unwrap_or_default(),
+    }
+}
+
+/// Waits for the API server, but not for ever, and says of which object an error speaks.
+async fn bounded<T>(
+    verb: &'static str,
+    object: impl Fn() -> String,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<T, ClusterReadError> {
+    let unavailable = |reason: String| ClusterReadError::Unavailable { object: object(), reason };
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(ClusterReadError::NotFound { object: object() }),
+        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
+            Err(ClusterReadError::Forbidden { verb, object: object() })
+        }
+        Ok(Err(error)) => Err(unavailable(error.to_string())),
+        Err(_) => Err(unavailable(format!("no answer within {} s", DEADLINE.as_secs()))),
+    }
+}

@@ -1,0 +1,67 @@
+//! Setting status conditions.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::v1::{Condition, ConditionStatus};
+
+/// The longest message that is written; a status is no log.
+const LONGEST_MESSAGE: usize = 2048;
+
+/// A condition's content, without its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// What it is about.
+    pub type_: &'static str,
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// One word for machines.
+    pub reason: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// The condition of a type.
+#[must_use]
+pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+/// Puts a statement among the conditions. `lastTransitionTime` changes with the status alone; the
+/// order of the conditions stays, and those of other types are left as they are.
+pub fn set(conditions: &mut Vec<Condition>, statement: Statement, generation: Option<i64>, now: Timestamp) {
+    let previous = conditions.iter_mut().find(|condition| condition.type_ == statement.type_);
+    let since = previous
+        .as_ref()
+        .filter(|condition| condition.status == statement.status)
+        .and_then(|condition| condition.last_transition_time.clone())
+        .unwrap_or_else(|| Time(seconds(now)));
+    let next = Condition {
+        type_: statement.type_.to_owned(),
+        status: statement.status,
+        reason: Some(statement.reason),
+        message: Some(shortened(statement.message)),
+        last_transition_time: Some(since),
+        observed_generation: generation,
+    };
+    match previous {
+        Some(condition) => *condition = next,
+        None => conditions.push(next),
+    }
+}
+
+/// Kubernetes' times have whole seconds; what is read back must equal what was written.
+#[must_use]
+pub fn seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+fn shortened(message: String) -> String {
+    if message.len() <= LONGEST_MESSAGE { message } else { format!("{}...", truncated(&message, LONGEST_MESSAGE - 3)) }
+}
+
+/// The beginning of a text, of at most `length` bytes.
+#[must_use]
+pub fn truncated(text: &str, length: usize) -> &str {
+    &text[..text.floor_char_boundary(length)]
+}

@@ -1,0 +1,126 @@
+//! What the reconcilers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Client};
+
+use super::events::Recorder;
+use super::key::StoreKey;
+use super::options::Options;
+use super::state::State;
+use crate::api::v1::secret_store::StoreType;
+use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+use crate::provider::Providers;
+use crate::runtime::metrics::Metrics;
+
+/// How long the API server may take to answer.
+const API_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What the reconcilers share.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// The operator's settings.
+    pub options: Options,
+    /// Where values come from.
+    pub providers: Providers,
+    /// Where events go.
+    pub events: Recorder,
+    /// Where metrics go.
+    pub metrics: Metrics,
+    /// What is watched.
+    pub watched: Watched,
+    /// What is remembered.
+    pub state: Arc<State>,
+}
+
+/// What is watched.
+pub struct Watched {
+    /// Target Secrets, without their content.
+    pub secrets: Store<PartialObjectMeta<Secret>>,
+    /// Namespaces, with their labels.
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// Stores of a namespace.
+    pub secret_stores: Store<SecretStore>,
+    /// Stores of the cluster.
+    pub cluster_secret_stores: Store<SecretStore>,
+}
+
+/// A call of the API server that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// It refused, or could not be reached.
+    #[error(transparent)]
+    Kube(#[from] kube::Error),
+    /// It did not answer in time.
+    #[error("the API server did not answer within {} s", API_DEADLINE.as_secs())]
+    Timeout,
+}
+
+impl ApiError {
+    /// The HTTP status, where the API server answered.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Kube(kube::Error::Api(status)) => Some(status.code),
+            _ => None,
+        }
+    }
+}
+
+/// Waits for the API server, but not for ever.
+///
+/// # Errors
+/// [`ApiError`]
+pub async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
+    match tokio::time::timeout(API_DEADLINE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(ApiError::Timeout),
+    }
+}
+
+impl Context {
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// ExternalSecrets of a namespace, at the API server.
+    #[must_use]
+    pub fn external_secrets(&self, namespace: &str) -> Api<ExternalSecret> {
+        Api::namespaced_with(self.client.clone(), namespace, &self.state.version)
+    }
+
+    /// Secrets of a namespace, at the API server.
+    #[must_use]
+    pub fn secrets(&self, namespace: &str) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Stores of the kind and namespace of `key`, at the API server.
+    #[must_use]
+    pub fn stores(&self, key: &StoreKey) -> Api<SecretStore> {
+        let dyntype = StoreType { kind: key.kind, version: self.state.version };
+        match key.kind {
+            StoreKind::SecretStore => Api::namespaced_with(self.client.clone(), &key.object.namespace, &dyntype),
+            StoreKind::ClusterSecretStore => Api::all_with(self.client.clone(), &dyntype),
+        }
+    }
+
+    /// A store, as it is watched.
+    #[must_use]
+    pub fn watched_store(&self, key: &StoreKey) -> Option<Arc<SecretStore>> {
+        let dyntype = StoreType { kind: key.kind, version: self.state.version };
+        let reference = ObjectRef::new_with(&key.object.name, dyntype);
+        match key.kind {
+            StoreKind::SecretStore => self.watched.secret_stores.get(&reference.within(&key.object.namespace)),
+            StoreKind::ClusterSecretStore => self.watched.cluster_secret_stores.get(&reference),
+        }
+    }
+}

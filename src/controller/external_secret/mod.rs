@@ -1,0 +1,409 @@
+//! The ExternalSecret controller.
+
+pub mod apply;
+pub mod fetch;
+pub mod store_access;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::controller::Action;
+use rand::RngExt;
+
+use super::context::{ApiError, Context};
+use super::key::{ObjectKey, StoreKey};
+use super::outcome;
+use crate::api::parsed::InvalidField;
+use crate::api::v1::external_secret::ExternalSecretStatus;
+use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
+use crate::provider::{Freshness, ProviderError};
+use crate::runtime::metrics::ReconcileResult;
+use crate::sync::plan::{self, Plan, Refusal};
+use crate::sync::refresh::{self, Due, Reason};
+use crate::sync::target::{Owner, target_name};
+use crate::validate::{self, Problem};
+
+/// The name under which metrics speak of this controller, as controller-runtime names it.
+pub const CONTROLLER: &str = "externalsecret";
+
+/// How long a store may take to be validated, or to appear, before an ExternalSecret that uses it
+/// says that it waits. What is applied together is thus not reported as broken.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks while it waits; a store that becomes Ready wakes it sooner.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How often a write is tried again that lost to another writer.
+const CONFLICTS: usize = 4;
+
+/// What is remembered of an ExternalSecret between reconciles.
+#[derive(Debug, Default)]
+pub struct Memo {
+    /// Of the parts of the object that matter; a watch event that leaves it equal is no reason to
+    /// reconcile.
+    pub fingerprint: u64,
+    /// The version of the target Secret whose content is known to be what was last written.
+    pub verified: Option<ObjectVersion>,
+    /// The status that was written on top of a resourceVersion that the watch still shows.
+    pub ahead: Option<(String, ExternalSecretStatus)>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Since when it waits for a store that was never validated.
+    pub waiting_since: Option<Timestamp>,
+}
+
+/// A version of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectVersion {
+    /// The UID; an object that was deleted and made anew has another.
+    pub uid: String,
+    /// The resourceVersion.
+    pub resource_version: String,
+}
+
+impl ObjectVersion {
+    /// The version of the object with this metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// Why an ExternalSecret could not be synced.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object does not fit the schema; another version of the CRD let it in.
+    #[error(transparent)]
+    InvalidSpec(#[from] InvalidField),
+    /// Its fields contradict each other.
+    #[error("{}", sentences(.0))]
+    Rejected(Vec<Problem>),
+    /// It asks for what is not supported yet.
+    #[error("{}", sentences(.0))]
+    Unsupported(Vec<Problem>),
+    /// No store is named.
+    #[error("{field}: no store is named; set spec.secretStoreRef.name")]
+    StoreNotNamed {
+        /// The field that should name it.
+        field: String,
+    },
+    /// The store is not there.
+    #[error("{0} does not exist{place}; create it, or correct spec.secretStoreRef", place = place(.0))]
+    StoreNotFound(StoreKey),
+    /// The store was never validated.
+    #[error("{0} was not validated yet; see its conditions and the controller's log")]
+    StoreNotValidated(StoreKey),
+    /// The store is not Ready.
+    #[error("{store} is not ready: {message}")]
+    StoreNotReady {
+        /// The store.
+        store: StoreKey,
+        /// Its condition's words.
+        message: String,
+    },
+    /// The store's conditions leave the namespace out.
+    #[error(
+        "{store} may not be used from namespace {namespace:?}: none of its spec.conditions matches; ask its owner to add the namespace"
+    )]
+    NamespaceExcluded {
+        /// The store.
+        store: StoreKey,
+        /// The namespace.
+        namespace: String,
+    },
+    /// The store cannot be used at all.
+    #[error("{store}: {error}")]
+    Store {
+        /// The store.
+        store: StoreKey,
+        /// Why.
+        error: Box<ProviderError>,
+    },
+    /// A value could not be read.
+    #[error("{entry}: {error}")]
+    Provider {
+        /// The entry, for example `data[0] (greeting)`.
+        entry: String,
+        /// The store that it was read from.
+        store: StoreKey,
+        /// Why.
+        error: Box<ProviderError>,
+    },
+    /// The Secret may not be written.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The Secret could not be read or written.
+    #[error("the API server could not {verb} Secret {secret:?}: {}", api_reason(.error))]
+    Api {
+        /// What was tried.
+        verb: &'static str,
+        /// The Secret.
+        secret: String,
+        /// Why not.
+        error: ApiError,
+    },
+    /// Another writer was faster, again and again.
+    #[error(
+        "Secret {secret:?} is being changed by another writer at the same time; find it in the Secret's metadata.managedFields"
+    )]
+    Contended {
+        /// The Secret.
+        secret: String,
+    },
+    /// A finalizer could not be removed.
+    #[error("the finalizer could not be removed: {}", api_reason(.0))]
+    Finalizer(ApiError),
+}
+
+fn sentences(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn place(store: &StoreKey) -> String {
+    if store.object.namespace.is_empty() {
+        String::new()
+    } else {
+        format!(" in namespace {:?}", store.object.namespace)
+    }
+}
+
+/// The API server's own words, without what differs from one answer to the next.
+fn api_reason(error: &ApiError) -> String {
+    match error {
+        ApiError::Kube(kube::Error::Api(status)) => status.message.clone(),
+        ApiError::Kube(_) => "it cannot be reached".to_owned(),
+        ApiError::Timeout => error.to_string(),
+    }
+}
+
+/// How a reconcile ended that did not fail.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It belongs to another controller.
+    NotOurs,
+    /// It is being deleted, and nothing is left to do.
+    Deleted,
+    /// A store that it uses was just made.
+    Waiting,
+    /// Nothing is due before this.
+    Unchanged(Due),
+    /// The Secret is as the provider says.
+    Synced(Change),
+}
+
+/// What became of the Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It was created.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was right already.
+    None,
+}
+
+/// An ExternalSecret on its way through a reconcile.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Its namespace and name.
+    pub key: &'a ObjectKey,
+    /// The object.
+    pub object: &'a ExternalSecret,
+    /// Its newest status, which the watch may not show yet.
+    pub status: Option<&'a ExternalSecretStatus>,
+    /// When the reconcile began; becomes `status.refreshTime`.
+    pub now: Timestamp,
+}
+
+/// Brings the target Secret of one ExternalSecret into line, and says so in its status.
+///
+/// # Errors
+/// Never: what fails is reported on the object, and tried again.
+pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Result<Action, Infallible> {
+    let started = std::time::Instant::now();
+    let key = ObjectKey::of(&object.metadata);
+    let status = newest_status(&object, &key, &context);
+    let subject = Subject { key: &key, object: &object, status: status.as_ref(), now: context.now() };
+    let result = sync_once(subject, &context).await;
+    let action = report(subject, &context, &result).await;
+
+    let took = started.elapsed();
+    if !matches!(result, Ok(Outcome::NotOurs | Outcome::Deleted)) {
+        context.metrics.external_secret_synced(&key.namespace, &key.name, took);
+    }
+    let label = match (&result, &action) {
+        (Err(_), _) => ReconcileResult::Error,
+        (Ok(_), action) if *action == Action::await_change() => ReconcileResult::Success,
+        (Ok(_), _) => ReconcileResult::RequeueAfter,
+    };
+    context.metrics.reconciled(CONTROLLER, label, took);
+    Ok(action)
+}
+
+/// The status that was last written, where the watch still shows the object as it was before.
+fn newest_status(object: &ExternalSecret, key: &ObjectKey, context: &Context) -> Option<ExternalSecretStatus> {
+    let mut memos = context.state.memos();
+    let ahead = memos.entry(key.clone()).or_default().ahead.clone();
+    match ahead {
+        Some((base, status)) if Some(&base) == object.metadata.resource_version.as_ref() => Some(status),
+        _ => object.status.clone(),
+    }
+}
+
+/// One pass, in steps. Writes the Secret but never the status.
+async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, Error> {
+    let meta = &subject.object.metadata;
+    // 1. An object that is being deleted. (client required for ESO's finalizer alone)
+    if meta.deletion_timestamp.is_some() {
+        apply::finalize(subject, context).await?;
+        return Ok(Outcome::Deleted);
+    }
+    // 2. Is it ours, and does it make sense? (no client)
+    let spec = subject.object.spec.get().map_err(Clone::clone)?;
+    if store_access::is_of_another_class(spec, subject.key, context) {
+        return Ok(Outcome::NotOurs);
+    }
+    check(spec)?;
+    // 3. Is a refresh due? (client required where the Secret was changed by someone else)
+    let target = fetch::target(subject, spec, context).await?;
+    let inputs = refresh::Inputs { meta, spec, status: subject.status, target: target.state(), now: subject.now };
+    let reason = match refresh::due(inputs) {
+        Due::Now(reason) => reason,
+        later => return Ok(Outcome::Unchanged(later)),
+    };
+    // 4. Read the values. (client required)
+    let Some(clients) = store_access::clients(spec, subject.key, context).await? else {
+        return Ok(Outcome::Waiting);
+    };
+    let data = fetch::values(spec, &clients, freshness(reason)).await?;
+    // 5. Work out and write the Secret. (client required)
+    let owner = Owner { meta, spec, version: context.state.version };
+    let change = write(owner, &data, target, subject, context).await?;
+    Ok(Outcome::Synced(change))
+}
+
+fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
+    let problems = validate::external_secret::check(spec);
+    if !problems.is_empty() {
+        return Err(Error::Rejected(problems));
+    }
+    let unsupported = validate::unsupported::check(spec);
+    if unsupported.is_empty() { Ok(()) } else { Err(Error::Unsupported(unsupported)) }
+}
+
+/// A change of the ExternalSecret is a person asking, who wants what the vault says now.
+fn freshness(reason: Reason) -> Freshness {
+    match reason {
+        Reason::Changed => Freshness::Forced,
+        Reason::First | Reason::Interval | Reason::ClockWentBack | Reason::TargetChanged => Freshness::Shared,
+    }
+}
+
+/// Plans and writes; where another writer was faster, reads the Secret again and plans anew.
+async fn write(
+    owner: Owner<'_>,
+    data: &crate::sync::SecretData,
+    target: fetch::Target,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Result<Change, Error> {
+    let mut existing = target.existing(owner, context).await?;
+    for _ in 0..CONFLICTS {
+        let plan = plan::build(owner, data, existing.as_ref().map(plan::TargetSecret::object))?;
+        let change = match plan {
+            Plan::Create(_) => Change::Created,
+            Plan::Update(_) => Change::Updated,
+            Plan::Unchanged => Change::None,
+        };
+        match apply::execute(plan, owner, context).await? {
+            apply::Written::Done(version) => {
+                if let Some(version) =
+                    version.or_else(|| existing.as_ref().map(|s| ObjectVersion::of(&s.object().metadata)))
+                {
+                    context.state.memos().entry(subject.key.clone()).or_default().verified = Some(version);
+                }
+                return Ok(change);
+            }
+            apply::Written::Conflict => existing = fetch::secret(owner, context).await?,
+        }
+    }
+    Err(Error::Contended { secret: owner.target_name().to_owned() })
+}
+
+/// Writes status, event and metrics, and says when to come back.
+async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Action {
+    match result {
+        Ok(Outcome::NotOurs | Outcome::Deleted) => Action::await_change(),
+        Ok(Outcome::Waiting) => wait_for_store(subject, context),
+        Ok(Outcome::Unchanged(due)) => until(*due, subject.now),
+        Ok(Outcome::Synced(change)) => {
+            {
+                let mut memos = context.state.memos();
+                let memo = memos.entry(subject.key.clone()).or_default();
+                memo.failures = 0;
+                memo.waiting_since = None;
+            }
+            outcome::succeeded(subject, *change, context).await
+        }
+        Err(error) => {
+            let failures = {
+                let mut memos = context.state.memos();
+                let memo = memos.entry(subject.key.clone()).or_default();
+                memo.failures = memo.failures.saturating_add(1);
+                memo.failures
+            };
+            outcome::failed(subject, error, failures, context).await
+        }
+    }
+}
+
+fn wait_for_store(subject: Subject<'_>, context: &Context) -> Action {
+    context.state.memos().entry(subject.key.clone()).or_default().waiting_since.get_or_insert(subject.now);
+    Action::requeue(LOOK_AGAIN)
+}
+
+/// Whether an ExternalSecret has waited for its store for so long that it should say so.
+#[must_use]
+pub fn is_out_of_patience(key: &ObjectKey, context: &Context) -> bool {
+    let waiting_since = context.state.memos().get(key).and_then(|memo| memo.waiting_since);
+    waiting_since.is_some_and(|since| context.now().duration_since(since).unsigned_abs() >= PATIENCE)
+}
+
+/// Comes back when a refresh is due.
+#[must_use]
+pub fn until(due: Due, now: Timestamp) -> Action {
+    match due {
+        Due::Now(_) => Action::requeue(Duration::ZERO),
+        Due::At(time) => Action::requeue(time.duration_since(now).unsigned_abs()),
+        Due::OnChange => Action::await_change(),
+    }
+}
+
+/// Spreads retries by up to a fifth, so that what failed together is not tried together.
+#[must_use]
+pub fn spread(wait: Duration) -> Duration {
+    wait + wait.mul_f64(rand::rng().random_range(0.0..0.2))
+}
+
+/// What of an ExternalSecret decides whether a change matters. Its status does not.
+#[must_use]
+pub fn fingerprint(object: &ExternalSecret) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let meta = &object.metadata;
+    let mut hasher = DefaultHasher::new();
+    (&meta.uid, meta.generation, &meta.labels, &meta.annotations, &meta.finalizers).hash(&mut hasher);
+    meta.deletion_timestamp.is_some().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The Secret that an ExternalSecret writes, if its spec can be read.
+#[must_use]
+pub fn target_of(object: &ExternalSecret) -> Option<ObjectKey> {
+    let spec = object.spec.get().ok()?;
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    Some(ObjectKey::new(namespace, target_name(&object.metadata, spec)))
+}

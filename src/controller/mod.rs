@@ -1,0 +1,15 @@
+//! The controllers: they watch the custom resources, and carry out what [`crate::sync`] decides.
+
+pub mod cluster_reader;
+pub mod conditions;
+pub mod context;
+pub mod events;
+pub mod external_secret;
+pub mod index;
+pub mod key;
+pub mod options;
+pub mod outcome;
+pub mod run;
+pub mod secret_store;
+pub mod state;
+pub mod watch;

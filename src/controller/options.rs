@@ -1,0 +1,40 @@
+//! What the operator sets by flags.
+
+use std::time::Duration;
+
+/// Settings of the controllers.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The only namespace to work in; all if not given.
+    pub namespace: Option<String>,
+    /// Stores of another class are left alone, and so are the ExternalSecrets that use them.
+    pub controller_class: String,
+    /// How many ExternalSecrets are worked on at once.
+    pub concurrency: u16,
+    /// How often a store is validated that does not say itself.
+    pub store_requeue_interval: Duration,
+    /// Whether an ExternalSecret waits for its store to be Ready.
+    pub flood_gate: FloodGate,
+    /// Whether SecretStores are validated here.
+    pub secret_stores: Reconciler,
+    /// Whether ClusterSecretStores are validated here, and ExternalSecrets that use them synced.
+    pub cluster_secret_stores: Reconciler,
+}
+
+/// Whether an ExternalSecret waits for its store to be Ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloodGate {
+    /// It waits.
+    Closed,
+    /// It tries whatever the store's condition says.
+    Open,
+}
+
+/// Whether a kind of object is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconciler {
+    /// It is.
+    Enabled,
+    /// It is left alone.
+    Disabled,
+}

@@ -1,0 +1,181 @@
+//! From what happened to what is said of it: the only place that writes status, events and metrics of
+//! an ExternalSecret, and the only table from an error to them.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::Resource;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::controller::Action;
+use serde_json::json;
+
+use super::conditions::{self, Statement};
+use super::context::{ApiError, Context, bounded};
+use super::events::{Notice, Severity, Source};
+use super::external_secret::{Change, Error, Subject, spread, until};
+use crate::api::v1::condition::READY;
+use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
+use crate::api::v1::{ConditionStatus, ExternalSecret};
+use crate::provider::Class;
+use crate::provider::error::Retry;
+use crate::sync::plan::Refusal;
+use crate::sync::refresh::{self, Inputs, TargetState};
+use crate::sync::{hash, target};
+
+/// How long to wait before a status is written again that could not be.
+const STATUS_RETRY: Duration = Duration::from_secs(1);
+
+/// What is said of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The reason of the condition `Ready`.
+    pub reason: &'static str,
+    /// The leading words of its message; those of ESO.
+    pub lead: &'static str,
+    /// The reason of the event.
+    pub event: &'static str,
+    /// One word for logs and metrics.
+    pub cause: &'static str,
+    /// Whether it is tried again without a change of the manifest.
+    pub retry: Retry,
+}
+
+/// The table: what is said of each failure.
+#[must_use]
+pub fn report_of(error: &Error) -> Report {
+    const DATA: &str = "could not get secret data from provider";
+    const UPDATE: &str = "could not update secret";
+    const OWNERSHIP: &str = "failed to take ownership of target secret";
+    const OWNED: &str = "target is owned by another ExternalSecret";
+    const IMMUTABLE: &str = "could not update secret, target is immutable";
+    let (lead, cause, retry) = match error {
+        Error::InvalidSpec(_) => ("the ExternalSecret is invalid", "InvalidSpec", Retry::OnChange),
+        Error::Rejected(_) => ("the ExternalSecret is invalid", "Rejected", Retry::OnChange),
+        Error::Unsupported(_) => ("the ExternalSecret cannot be synced", "Unsupported", Retry::OnChange),
+        Error::StoreNotNamed { .. } => (DATA, "StoreNotNamed", Retry::OnChange),
+        Error::StoreNotFound(_) => (DATA, "StoreNotFound", Retry::Backoff),
+        Error::StoreNotValidated(_) => (DATA, "StoreNotValidated", Retry::Backoff),
+        Error::StoreNotReady { .. } => (DATA, "StoreNotReady", Retry::Backoff),
+        Error::NamespaceExcluded { .. } => (DATA, "NamespaceExcluded", Retry::Backoff),
+        Error::Store { error, .. } | Error::Provider { error, .. } => (DATA, error.cause, error.class.retry()),
+        Error::Refused(Refusal::OwnedByExternalSecret { .. }) => (OWNED, "OwnedByExternalSecret", Retry::Backoff),
+        Error::Refused(Refusal::OwnedByOther { .. }) => (OWNERSHIP, "OwnedByOther", Retry::Backoff),
+        Error::Refused(Refusal::Immutable { .. }) => (IMMUTABLE, "Immutable", Retry::Backoff),
+        Error::Refused(Refusal::InvalidKey { .. }) => (UPDATE, "InvalidKey", Retry::OnChange),
+        Error::Api { .. } => (UPDATE, "ApiServer", Retry::Backoff),
+        Error::Contended { .. } => (UPDATE, "Contended", Retry::Backoff),
+        Error::Finalizer(_) => ("could not delete secret", "ApiServer", Retry::Backoff),
+    };
+    Report { reason: "SecretSyncedError", lead, event: "UpdateFailed", cause, retry }
+}
+
+/// Says that a sync succeeded.
+pub async fn succeeded(subject: Subject<'_>, change: Change, context: &Context) -> Action {
+    let Ok(spec) = subject.object.spec.get() else { return Action::await_change() };
+    let meta = &subject.object.metadata;
+    let mut status = subject.status.cloned().unwrap_or_default();
+    status.refresh_time = Some(Time(conditions::seconds(subject.now)));
+    status.synced_resource_version = Some(hash::synced_resource_version(meta));
+    status.binding = Some(Binding { name: target::target_name(meta, spec).to_owned() });
+    let ready = Statement {
+        type_: READY,
+        status: ConditionStatus::True,
+        reason: "SecretSynced".to_owned(),
+        message: "secret synced".to_owned(),
+    };
+    conditions::set(&mut status.conditions, ready, meta.generation, subject.now);
+
+    match change {
+        Change::Created => notify(subject, context, Severity::Normal, "Created", "secret created".to_owned()),
+        Change::Updated => notify(subject, context, Severity::Normal, "Updated", "secret updated".to_owned()),
+        Change::None => {}
+    }
+    tracing::debug!(external_secret = %subject.key, ?change, "synced");
+    context.metrics.external_secret_ready(&subject.key.namespace, &subject.key.name, "True");
+    if write_status(subject, &status, context).await.is_err() {
+        return Action::requeue(STATUS_RETRY);
+    }
+    let inputs = Inputs { meta, spec, status: Some(&status), target: TargetState::Intact, now: subject.now };
+    until(refresh::due(inputs), subject.now)
+}
+
+/// Says that a sync failed, and when to try again.
+pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Action {
+    let report = report_of(error);
+    let message = format!("{}: {error}", report.lead);
+    let mut status = subject.status.cloned().unwrap_or_default();
+    let before = conditions::find(&status.conditions, READY).cloned();
+    let ready = Statement {
+        type_: READY,
+        status: ConditionStatus::False,
+        reason: report.reason.to_owned(),
+        message: message.clone(),
+    };
+    conditions::set(&mut status.conditions, ready, subject.object.metadata.generation, subject.now);
+
+    let is_news = before.as_ref().map(|condition| &condition.message)
+        != conditions::find(&status.conditions, READY).map(|condition| &condition.message);
+    if is_news {
+        notify(subject, context, Severity::Warning, report.event, message);
+        tracing::warn!(external_secret = %subject.key, cause = report.cause, %error, "could not be synced");
+    } else {
+        tracing::debug!(external_secret = %subject.key, cause = report.cause, failures, "still cannot be synced");
+    }
+    context.metrics.external_secret_failed(&subject.key.namespace, &subject.key.name);
+    context.metrics.external_secret_ready(&subject.key.namespace, &subject.key.name, "False");
+    question_store(error, context);
+    let written = write_status(subject, &status, context).await;
+    match (report.retry, written) {
+        (Retry::OnChange, Ok(())) => Action::await_change(),
+        (Retry::OnChange, Err(_)) => Action::requeue(spread(STATUS_RETRY)),
+        (Retry::Backoff, _) => Action::requeue(spread(backoff(error, failures))),
+    }
+}
+
+/// An identity that gets no token is the store's affair: it is validated again, and if it is no longer
+/// Ready one probe stands for all who wait for it.
+fn question_store(error: &Error, context: &Context) {
+    if let Error::Provider { store, error, .. } | Error::Store { store, error } = error
+        && error.class == Class::Unauthenticated
+    {
+        context.state.wake_store(store);
+    }
+}
+
+fn backoff(error: &Error, failures: u32) -> Duration {
+    let asked = match error {
+        Error::Provider { error, .. } | Error::Store { error, .. } => error.retry_after,
+        _ => None,
+    };
+    refresh::backoff(failures).max(asked.unwrap_or_default())
+}
+
+fn notify(subject: Subject<'_>, context: &Context, severity: Severity, reason: &'static str, note: String) {
+    let object: ObjectReference = subject.object.object_ref(&context.state.version);
+    context.events.publish(Notice { source: Source::ExternalSecrets, severity, reason, note, object });
+}
+
+/// Writes the status if it differs from the last, and remembers it until the watch shows it.
+async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Context) -> Result<(), ApiError> {
+    if subject.status == Some(status) {
+        return Ok(());
+    }
+    let api = context.external_secrets(&subject.key.namespace);
+    let patch = Patch::Merge(json!({ "status": status }));
+    let result: Result<ExternalSecret, ApiError> =
+        bounded(api.patch_status(&subject.key.name, &PatchParams::default(), &patch)).await;
+    match result {
+        Ok(_) => {
+            let base = subject.object.metadata.resource_version.clone().unwrap_or_default();
+            context.state.memos().entry(subject.key.clone()).or_default().ahead = Some((base, status.clone()));
+            Ok(())
+        }
+        // It was deleted meanwhile.
+        Err(error) if error.code() == Some(404) => Ok(()),
+        Err(error) => {
+            tracing::warn!(external_secret = %subject.key, %error, "the status could not be written");
+            Err(error)
+        }
+    }
+}

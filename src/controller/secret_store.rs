@@ -1,0 +1,344 @@
+//! The controllers of SecretStores and ClusterSecretStores: they validate each store by really using
+//! it, and say in its conditions what a person must change.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::Resource;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::controller::Action;
+use serde_json::json;
+
+use super::conditions::{self, Statement};
+use super::context::{ApiError, Context, bounded};
+use super::events::{Notice, Severity, Source};
+use super::external_secret::{spread, store_access};
+use super::key::{ObjectKey, StoreKey};
+use crate::api::v1::condition::READY;
+use crate::api::v1::secret_store::{SecretStoreStatus, StoreType};
+use crate::api::v1::{ConditionStatus, SecretStore, SecretStoreSpec, StoreKind};
+use crate::api::{FINALIZER_STORE, GoDuration};
+use crate::provider::{Caller, Check, ProviderError, Validation, Verdict};
+use crate::runtime::metrics::{ReconcileResult, StoreSubsystem};
+use crate::sync::refresh;
+
+/// How often the event `Valid` is repeated, since events live for an hour.
+const VALID_EVENT_INTERVAL: Duration = Duration::from_mins(30);
+/// What Key Vault and the fake provider can do, in ESO's words.
+const CAPABILITIES: &str = "ReadWrite";
+
+/// What is remembered of a store between validations.
+#[derive(Debug, Default)]
+pub struct StoreMemo {
+    /// Of the parts of the object that matter.
+    pub fingerprint: u64,
+    /// Validations in a row that did not find the store valid.
+    pub failures: u32,
+    /// When the event `Valid` was last published.
+    pub valid_event: Option<Timestamp>,
+    /// The service account whose token the store exchanges, where it names one.
+    pub service_account: Option<ObjectKey>,
+}
+
+/// Why a store is not valid.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// The object does not fit the schema, or contradicts itself.
+    #[error("{0}")]
+    Invalid(String),
+    /// No client can be made for it.
+    #[error("{0}")]
+    Client(ProviderError),
+}
+
+/// Validates one store and says so in its status.
+///
+/// # Errors
+/// Never: what fails is reported on the object, and tried again.
+pub async fn reconcile(object: Arc<SecretStore>, kind: StoreKind, context: Arc<Context>) -> Result<Action, Infallible> {
+    let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
+    if !store_access::is_ours(&object, &context.options.controller_class) {
+        return Ok(Action::await_change());
+    }
+    if object.metadata.deletion_timestamp.is_some() {
+        return Ok(release(&object, &key, &context).await);
+    }
+    let started = std::time::Instant::now();
+    let now = context.now();
+    let validation = validate(&object, &key, &context).await;
+    let finding = Finding::of(&validation);
+    let written = write_status(&object, &key, &finding, now, &context).await;
+    publish(&object, &key, &finding, now, &context);
+
+    let took = started.elapsed();
+    let ready = if finding.ready == ConditionStatus::True { "True" } else { "False" };
+    context.metrics.store_validated(subsystem(kind), &key.object.namespace, &key.object.name, ready, took);
+    let failed = finding.reason != "Valid";
+    let result = if failed { ReconcileResult::Error } else { ReconcileResult::RequeueAfter };
+    context.metrics.reconciled(controller_name(kind), result, took);
+    if written.is_err() {
+        return Ok(Action::requeue(spread(Duration::from_secs(1))));
+    }
+    Ok(Action::requeue(next_validation(&object, &key, failed, &context)))
+}
+
+/// The name under which metrics speak of a kind's controller.
+#[must_use]
+pub const fn controller_name(kind: StoreKind) -> &'static str {
+    match kind {
+        StoreKind::SecretStore => "secretstore",
+        StoreKind::ClusterSecretStore => "clustersecretstore",
+    }
+}
+
+/// The metrics of a kind.
+#[must_use]
+pub const fn subsystem(kind: StoreKind) -> StoreSubsystem {
+    match kind {
+        StoreKind::SecretStore => StoreSubsystem::SecretStore,
+        StoreKind::ClusterSecretStore => StoreSubsystem::ClusterSecretStore,
+    }
+}
+
+async fn validate(object: &SecretStore, key: &StoreKey, context: &Context) -> Result<Validation, Error> {
+    let spec = object.spec.get().map_err(|field| Error::Invalid(field.to_string()))?;
+    check(spec, key.kind)?;
+    let provider = context.providers.of(spec).map_err(Error::Client)?;
+    let view = store_access::view(key, spec);
+    let client = provider.client(view, Caller::StoreValidation).await.map_err(Error::Client)?;
+    Ok(client.validate().await)
+}
+
+/// What can be said of any store without its provider.
+fn check(spec: &SecretStoreSpec, kind: StoreKind) -> Result<(), Error> {
+    interval(spec)?;
+    if kind == StoreKind::SecretStore && !spec.conditions.is_empty() {
+        let problem = "spec.conditions: only a ClusterSecretStore has conditions; remove them";
+        return Err(Error::Invalid(problem.to_owned()));
+    }
+    for (index, condition) in spec.conditions.iter().enumerate() {
+        for expression in &condition.namespace_regexes {
+            if let Err(error) = regex::Regex::new(expression) {
+                let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
+                return Err(Error::Invalid(format!(
+                    "spec.conditions[{index}].namespaceRegexes: {expression:?} is no regular expression: {reason}"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `spec.refreshInterval`: whole seconds, or a Go duration. Zero or nothing means the flag's interval.
+fn interval(spec: &SecretStoreSpec) -> Result<Option<Duration>, Error> {
+    let duration = match &spec.refresh_interval {
+        None => return Ok(None),
+        Some(IntOrString::Int(seconds)) => GoDuration::from_secs(i64::from(*seconds)),
+        Some(IntOrString::String(text)) => match text.parse::<i64>() {
+            Ok(seconds) => GoDuration::from_secs(seconds),
+            Err(_) => text.parse().map_err(|error| Error::Invalid(format!("spec.refreshInterval: {error}")))?,
+        },
+    };
+    Ok(duration.positive())
+}
+
+/// What a validation means for the conditions, the event and the retry.
+#[derive(Debug)]
+struct Finding {
+    ready: ConditionStatus,
+    reason: &'static str,
+    message: String,
+    checks: [Statement; 3],
+}
+
+impl Finding {
+    fn of(validation: &Result<Validation, Error>) -> Self {
+        match validation {
+            Ok(validation) => Self::of_validation(validation),
+            Err(error) => {
+                let unknown = || Check::Unknown("the store's configuration must be mended first".to_owned());
+                Self {
+                    ready: ConditionStatus::False,
+                    reason: "InvalidProviderConfig",
+                    message: format!("unable to create client: {error}"),
+                    checks: statements(&unknown(), &unknown(), &unknown()),
+                }
+            }
+        }
+    }
+
+    fn of_validation(validation: &Validation) -> Self {
+        let (ready, reason, message) = match &validation.verdict {
+            Verdict::Valid => (ConditionStatus::True, "Valid", "store validated".to_owned()),
+            Verdict::Invalid(error) => {
+                (ConditionStatus::False, "InvalidProviderConfig", format!("unable to validate store: {error}"))
+            }
+            Verdict::Unknown(error) => {
+                let message = format!("could not determine validation status: {error}");
+                (ConditionStatus::True, "ValidationUnknown", message)
+            }
+        };
+        let checks = statements(&validation.authenticated, &validation.reachable, &validation.authorized);
+        Self { ready, reason, message, checks }
+    }
+}
+
+fn statements(authenticated: &Check, reachable: &Check, authorized: &Check) -> [Statement; 3] {
+    [
+        statement("Authenticated", authenticated, "the identity got a token"),
+        statement("Reachable", reachable, "the vault answered"),
+        statement("Authorized", authorized, "the vault let the identity read"),
+    ]
+}
+
+fn statement(type_: &'static str, check: &Check, passed: &str) -> Statement {
+    let (status, reason, message) = match check {
+        Check::Passed => (ConditionStatus::True, "Succeeded", passed.to_owned()),
+        Check::Failed(error) => (ConditionStatus::False, error.cause, error.to_string()),
+        Check::Unknown(why) => (ConditionStatus::Unknown, "NotKnown", why.clone()),
+    };
+    Statement { type_, status, reason: reason.to_owned(), message }
+}
+
+/// Writes the status if it differs from the one that is watched.
+async fn write_status(
+    object: &SecretStore,
+    key: &StoreKey,
+    finding: &Finding,
+    now: Timestamp,
+    context: &Context,
+) -> Result<(), ApiError> {
+    let before = object.status.clone().unwrap_or_default();
+    let mut status: SecretStoreStatus = before.clone();
+    let generation = object.metadata.generation;
+    let ready = Statement {
+        type_: READY,
+        status: finding.ready,
+        reason: finding.reason.to_owned(),
+        message: finding.message.clone(),
+    };
+    for statement in std::iter::once(ready).chain(finding.checks.clone()) {
+        conditions::set(&mut status.conditions, statement, generation, now);
+    }
+    if finding.reason == "Valid" {
+        status.capabilities = Some(CAPABILITIES.to_owned());
+    }
+    if status == before {
+        return Ok(());
+    }
+    let patch = Patch::Merge(json!({ "status": status }));
+    match bounded(context.stores(key).patch_status(&key.object.name, &PatchParams::default(), &patch)).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.code() == Some(404) => Ok(()),
+        Err(error) => {
+            tracing::warn!(store = %key, %error, "the status could not be written");
+            Err(error)
+        }
+    }
+}
+
+/// Publishes an event where the store's state changed, and `Valid` from time to time.
+fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timestamp, context: &Context) {
+    let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let before = conditions::find(conditions, READY);
+    let is_news = before.is_none_or(|before| {
+        before.reason.as_deref() != Some(finding.reason) || before.message.as_deref() != Some(&finding.message)
+    });
+    if is_news && finding.reason == "Valid" {
+        tracing::info!(store = %key, "store validated");
+    } else if is_news {
+        tracing::warn!(store = %key, reason = finding.reason, message = finding.message, "store is not valid");
+    }
+    let is_due = finding.reason == "Valid" && is_valid_event_due(key, now, context);
+    if !is_news && !is_due {
+        return;
+    }
+    let (source, kind) = match key.kind {
+        StoreKind::SecretStore => (Source::SecretStore, StoreKind::SecretStore),
+        StoreKind::ClusterSecretStore => (Source::ClusterSecretStore, StoreKind::ClusterSecretStore),
+    };
+    let severity = if finding.reason == "Valid" { Severity::Normal } else { Severity::Warning };
+    let dyntype = StoreType { kind, version: context.state.version };
+    let object = object.object_ref(&dyntype);
+    context.events.publish(Notice { source, severity, reason: finding.reason, note: finding.message.clone(), object });
+    if finding.reason == "Valid" {
+        context.state.store_memos().entry(key.clone()).or_default().valid_event = Some(now);
+    }
+}
+
+fn is_valid_event_due(key: &StoreKey, now: Timestamp, context: &Context) -> bool {
+    let last = context.state.store_memos().get(key).and_then(|memo| memo.valid_event);
+    last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= VALID_EVENT_INTERVAL)
+}
+
+/// When to validate again: at the interval, or sooner with backoff while the store is not valid.
+fn next_validation(object: &SecretStore, key: &StoreKey, failed: bool, context: &Context) -> Duration {
+    let named = object.spec.get().ok().and_then(|spec| interval(spec).ok().flatten());
+    let interval = named.unwrap_or(context.options.store_requeue_interval);
+    let mut memos = context.state.store_memos();
+    let memo = memos.entry(key.clone()).or_default();
+    if failed {
+        memo.failures = memo.failures.saturating_add(1);
+        spread(refresh::backoff(memo.failures)).min(interval)
+    } else {
+        memo.failures = 0;
+        spread(interval)
+    }
+}
+
+/// Removes ESO's finalizer from a store that is being deleted: nothing is pushed from here that would
+/// have to be cleaned up.
+async fn release(object: &SecretStore, key: &StoreKey, context: &Context) -> Action {
+    let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+    if !finalizers.iter().any(|finalizer| finalizer == FINALIZER_STORE) {
+        return Action::await_change();
+    }
+    let remaining: Vec<_> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER_STORE).collect();
+    let version = &object.metadata.resource_version;
+    let patch = Patch::Merge(json!({ "metadata": { "finalizers": remaining, "resourceVersion": version } }));
+    match bounded(context.stores(key).patch_metadata(&key.object.name, &PatchParams::default(), &patch)).await {
+        Ok(_) => Action::await_change(),
+        Err(error) if error.code() == Some(404) => Action::await_change(),
+        Err(error) => {
+            tracing::warn!(store = %key, %error, "the finalizer could not be removed");
+            Action::requeue(spread(Duration::from_secs(1)))
+        }
+    }
+}
+
+/// The service account that a store names, where its namespace is known.
+#[must_use]
+pub fn service_account(object: &SecretStore, key: &StoreKey) -> Option<ObjectKey> {
+    let spec = object.spec.get().ok()?;
+    let reference = spec.provider.azurekv.as_ref()?.service_account_ref.as_ref()?;
+    let namespace = match key.kind {
+        StoreKind::SecretStore => key.object.namespace.as_str(),
+        StoreKind::ClusterSecretStore => reference.namespace.as_deref()?,
+    };
+    Some(ObjectKey::new(namespace, &reference.name))
+}
+
+/// What of a store decides whether it must be validated again.
+#[must_use]
+pub fn fingerprint(object: &SecretStore) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let meta = &object.metadata;
+    let mut hasher = DefaultHasher::new();
+    (&meta.uid, meta.generation, &meta.annotations, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What of a store decides whether those who wait for it should look again.
+#[must_use]
+pub fn usability(object: &SecretStore) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let ready = conditions::find(conditions, READY);
+    let mut hasher = DefaultHasher::new();
+    (&object.metadata.uid, object.metadata.generation, ready.map(|ready| (ready.status, &ready.message)))
+        .hash(&mut hasher);
+    hasher.finish()
+}

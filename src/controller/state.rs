@@ -1,0 +1,98 @@
+//! What the controllers remember between reconciles, and how they ask for one.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures::channel::mpsc::UnboundedSender;
+use kube::runtime::controller::ReconcileRequest;
+use kube::runtime::reflector::ObjectRef;
+
+use super::external_secret::Memo;
+use super::index::Index;
+use super::key::{ObjectKey, StoreKey};
+use super::secret_store::StoreMemo;
+use crate::api::ServedVersion;
+use crate::api::v1::secret_store::StoreType;
+use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+
+/// What the controllers remember between reconciles. The watches feed it, so it exists before them.
+#[derive(Debug)]
+pub struct State {
+    /// The version of our resources that the cluster serves.
+    pub version: ServedVersion,
+    /// Who uses what.
+    pub index: Index,
+    queues: Queues,
+    memos: Mutex<HashMap<ObjectKey, Memo>>,
+    store_memos: Mutex<HashMap<StoreKey, StoreMemo>>,
+}
+
+/// Where to ask for a reconcile.
+#[derive(Debug)]
+pub struct Queues {
+    /// Of ExternalSecrets.
+    pub external_secrets: UnboundedSender<ReconcileRequest<ExternalSecret>>,
+    /// Of SecretStores.
+    pub secret_stores: UnboundedSender<ReconcileRequest<SecretStore>>,
+    /// Of ClusterSecretStores.
+    pub cluster_secret_stores: UnboundedSender<ReconcileRequest<SecretStore>>,
+}
+
+impl State {
+    /// Nothing remembered yet.
+    #[must_use]
+    pub fn new(version: ServedVersion, queues: Queues) -> Self {
+        Self { version, queues, index: Index::default(), memos: Mutex::default(), store_memos: Mutex::default() }
+    }
+
+    /// Asks for a reconcile of an ExternalSecret.
+    pub fn wake_external_secret(&self, key: &ObjectKey) {
+        let reference = ObjectRef::new_with(&key.name, self.version).within(&key.namespace);
+        // The receiver is gone only when the process stops.
+        let _ = self.queues.external_secrets.unbounded_send(reference.into());
+    }
+
+    /// Asks for a validation of a store.
+    pub fn wake_store(&self, key: &StoreKey) {
+        let dyntype = StoreType { kind: key.kind, version: self.version };
+        let reference = ObjectRef::new_with(&key.object.name, dyntype);
+        let _ = match key.kind {
+            StoreKind::SecretStore => {
+                self.queues.secret_stores.unbounded_send(reference.within(&key.object.namespace).into())
+            }
+            StoreKind::ClusterSecretStore => self.queues.cluster_secret_stores.unbounded_send(reference.into()),
+        };
+    }
+
+    /// Asks for a reconcile of all ExternalSecrets that use a store.
+    pub fn wake_readers_of(&self, store: &StoreKey) {
+        for key in self.index.readers_of(store) {
+            self.wake_external_secret(&key);
+        }
+    }
+
+    /// The stores that exchange the token of a service account.
+    #[must_use]
+    pub fn stores_with_service_account(&self, account: &ObjectKey) -> Vec<StoreKey> {
+        let memos = self.store_memos();
+        let using = memos.iter().filter(|(_, memo)| memo.service_account.as_ref() == Some(account));
+        using.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Ends all queues, so that the controllers finish what they have begun and stop.
+    pub fn close_queues(&self) {
+        self.queues.external_secrets.close_channel();
+        self.queues.secret_stores.close_channel();
+        self.queues.cluster_secret_stores.close_channel();
+    }
+
+    /// What is remembered of ExternalSecrets. Never held across an await.
+    pub fn memos(&self) -> MutexGuard<'_, HashMap<ObjectKey, Memo>> {
+        self.memos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is remembered of stores. Never held across an await.
+    pub fn store_memos(&self) -> MutexGuard<'_, HashMap<StoreKey, StoreMemo>> {
+        self.store_memos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
