@@ -83,6 +83,10 @@ pub async fn run(setup: Setup) {
         return;
     }
     let objects = start.external_secrets();
+    // One after the other: of two tasks that wait for a store at once, only one is woken.
+    if stop.run_until_cancelled(objects.wait_until_ready()).await.is_none() {
+        return;
+    }
     let reader = Arc::new(KubeReader::new(client.clone(), service_accounts));
     let (events, event_writer) = Recorder::start(client.clone());
     let concurrency = options.concurrency;
@@ -112,10 +116,8 @@ pub async fn run(setup: Setup) {
         }));
     }
     drop(context);
-    if stop.run_until_cancelled(objects.wait_until_ready()).await.is_some() {
-        readiness.set_ready();
-        tracing::info!("all watches have delivered their first list");
-    }
+    readiness.set_ready();
+    tracing::info!("all watches have delivered their first list");
     stop.cancelled().await;
     finish(&state, controllers, event_writer).await;
 }

@@ -250,7 +250,7 @@ fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timesta
     if is_news && finding.reason == "Valid" {
         tracing::info!(store = %key, "store validated");
     } else if is_news {
-        tracing::warn!(store = %key, reason = finding.reason, message = finding.message, "store is not valid");
+        tracing::warn!(store = %key, reason = finding.reason, problem = finding.message, "store is not valid");
     }
     let is_due = finding.reason == "Valid" && is_valid_event_due(key, now, context);
     if !is_news && !is_due {

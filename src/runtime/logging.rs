@@ -1,5 +1,7 @@
 //! Logs on standard error, one line an event.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// How a line of the log looks.
@@ -52,7 +54,7 @@ pub fn init(level: Level, format: Format) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         Format::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
-        Format::Text => builder.with_target(false).try_init(),
+        Format::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
     if started.is_err() {
         tracing::debug!("logging was started before");
