@@ -1,8 +1,10 @@
 //! The custom resources of the group `external-secrets.io`: types, constants and the CRDs made from
 //! them. No logic and no client.
 
+pub mod crd;
 pub mod duration;
 pub mod parsed;
+mod schema;
 pub mod v1;
 
 pub use duration::GoDuration;

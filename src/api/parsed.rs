@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// A `spec` that was parsed, or the reason why it could not be.
 ///
@@ -58,7 +59,7 @@ impl<T: fmt::Debug> fmt::Debug for Parsed<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
+        let value = Value::deserialize(deserializer)?;
         Ok(match serde_path_to_error::deserialize::<_, T>(value) {
             Ok(value) => Self::Valid(Box::new(value)),
             Err(error) => {
@@ -69,5 +70,44 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Parsed<T> {
                 Self::Invalid(InvalidField { path, problem: error.into_inner().to_string() })
             }
         })
+    }
+}
+
+/// Deserializes a part that can be made anew, such as a status: `None` where it is absent or does
+/// not fit.
+pub(super) fn or_none<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::api::v1::{ConditionStatus, ExternalSecret};
+
+    #[test]
+    fn an_object_whose_spec_and_status_do_not_fit_is_still_read() {
+        let object: ExternalSecret = serde_json::from_value(json!({
+            "metadata": { "name": "example" },
+            "spec": { "refreshInterval": "bogus" },
+            "status": { "conditions": [{ "type": "Ready", "status": "True", "lastTransitionTime": "yesterday" }] },
+        }))
+        .unwrap();
+        assert_eq!(object.metadata.name.as_deref(), Some("example"));
+        assert_eq!(object.spec.get().unwrap_err().path, "spec.refreshInterval");
+        assert_eq!(object.status, None);
+    }
+
+    #[test]
+    fn a_condition_with_another_status_than_the_three_is_unknown() {
+        let object: ExternalSecret = serde_json::from_value(json!({
+            "status": { "conditions": [{ "type": "Ready", "status": "Perhaps" }] },
+        }))
+        .unwrap();
+        assert_eq!(object.status.unwrap().conditions[0].status, ConditionStatus::Unknown);
     }
 }

@@ -14,7 +14,8 @@ pub struct Condition {
     /// What the condition is about, for example `Ready`.
     #[serde(rename = "type")]
     pub type_: String,
-    /// Whether it holds.
+    /// Whether it holds: `True`, `False` or `Unknown`.
+    #[schemars(with = "String")]
     pub status: ConditionStatus,
     /// One word for machines, in CamelCase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +38,7 @@ pub enum ConditionStatus {
     True,
     /// It does not.
     False,
-    /// It could not be found out.
+    /// It could not be found out; also any other word, since the schema allows all, as ESO's does.
+    #[serde(other)]
     Unknown,
 }

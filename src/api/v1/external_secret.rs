@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Condition;
 use super::secret_store::StoreKind;
-use crate::api::{GROUP, GoDuration, Parsed, ServedVersion};
+use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, parsed, schema};
 
 /// An ExternalSecret as it is watched. Its version is a parameter of the client
 /// ([`ServedVersion`]), since clusters serve `v1`, `v1beta1` or both, in one shape.
@@ -23,8 +23,8 @@ pub struct ExternalSecret {
     /// What is wanted.
     #[serde(default)]
     pub spec: Parsed<ExternalSecretSpec>,
-    /// What was seen.
-    #[serde(default)]
+    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    #[serde(default, deserialize_with = "parsed::or_none")]
     pub status: Option<ExternalSecretStatus>,
 }
 
@@ -62,6 +62,9 @@ impl Resource for ExternalSecret {
     }
 }
 
+/// `spec.refreshInterval` where it is not given.
+pub const DEFAULT_REFRESH_INTERVAL: GoDuration = GoDuration::from_secs(3600);
+
 /// What an ExternalSecret asks for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -71,12 +74,14 @@ pub struct ExternalSecretSpec {
     pub secret_store_ref: Option<SecretStoreRef>,
     /// The Secret to write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = ExternalSecretTarget::default()))]
     pub target: Option<ExternalSecretTarget>,
     /// When to read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_policy: Option<RefreshPolicy>,
     /// How long after a refresh the next is due; zero or less means once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = DEFAULT_REFRESH_INTERVAL))]
     pub refresh_interval: Option<GoDuration>,
     /// Times at which periodic refreshes are allowed or held back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +99,7 @@ pub struct ExternalSecretSpec {
 pub struct SecretStoreRef {
     /// The store's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::object_name")]
     pub name: Option<String>,
     /// The store's kind; `SecretStore` if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +123,7 @@ pub struct SyncWindows {
     /// Whether the windows allow refreshes or hold them back.
     pub kind: SyncWindowKind,
     /// The windows.
+    #[schemars(length(min = 1))]
     pub windows: Vec<SyncWindow>,
 }
 
@@ -134,6 +141,7 @@ pub enum SyncWindowKind {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SyncWindow {
     /// When it opens: five cron fields, or a descriptor such as `@daily` or `@every 1h`.
+    #[schemars(schema_with = "schema::schedule")]
     pub schedule: String,
     /// How long it stays open.
     pub duration: GoDuration,
@@ -145,6 +153,7 @@ pub struct SyncWindow {
 pub struct ExternalSecretTarget {
     /// Its name; that of the ExternalSecret if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::object_name")]
     pub name: Option<String>,
     /// Who creates and who owns it.
     #[serde(default)]
@@ -196,8 +205,10 @@ pub enum DeletionPolicy {
 #[serde(rename_all = "camelCase")]
 pub struct ManifestReference {
     /// `group/version`, or `v1` for the core group.
+    #[schemars(length(min = 1))]
     pub api_version: String,
     /// The kind.
+    #[schemars(length(min = 1))]
     pub kind: String,
 }
 
@@ -289,6 +300,7 @@ impl TemplateFrom {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TemplateRef {
     /// The object's name.
+    #[schemars(schema_with = "schema::object_name")]
     pub name: String,
     /// The keys to use.
     pub items: Vec<TemplateRefItem>,
@@ -299,6 +311,7 @@ pub struct TemplateRef {
 #[serde(rename_all = "camelCase")]
 pub struct TemplateRefItem {
     /// The key.
+    #[schemars(schema_with = "schema::data_key")]
     pub key: String,
     /// What the template yields.
     #[serde(default)]
@@ -320,6 +333,7 @@ pub enum TemplateScope {
 #[serde(rename_all = "camelCase")]
 pub struct ExternalSecretData {
     /// The key of the Secret.
+    #[schemars(schema_with = "schema::data_key")]
     pub secret_key: String,
     /// The value at the provider.
     pub remote_ref: RemoteRef,
@@ -401,6 +415,7 @@ pub enum NullBytePolicy {
 /// Another source than the store of the ExternalSecret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct SourceRef {
     /// Another store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -418,8 +433,10 @@ pub struct GeneratorRef {
     #[serde(default = "GeneratorRef::default_api_version")]
     pub api_version: String,
     /// The generator's kind.
+    #[schemars(schema_with = "schema::generator_kind")]
     pub kind: String,
     /// The generator's name.
+    #[schemars(schema_with = "schema::object_name")]
     pub name: String,
 }
 
@@ -481,6 +498,7 @@ pub struct FindName {
 
 /// One change of keys.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct Rewrite {
     /// By regular expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -567,12 +585,14 @@ pub enum MergeStrategy {
 pub struct ExternalSecretStatus {
     /// When the values were last read and written without an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
     pub refresh_time: Option<Time>,
     /// The generation, and a hash of labels and annotations, that were last synced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_resource_version: Option<String>,
     /// The state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::external_secret_conditions")]
     pub conditions: Vec<Condition>,
     /// The Secret that was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -581,6 +601,7 @@ pub struct ExternalSecretStatus {
 
 /// Names the Secret that was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct Binding {
     /// The Secret's name.
     #[serde(default)]

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
-use crate::api::{GROUP, Parsed, ServedVersion};
+use crate::api::{GROUP, Parsed, ServedVersion, parsed, schema};
 
 /// The two kinds of stores; they share a spec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -68,8 +68,8 @@ pub struct SecretStore {
     /// What is wanted.
     #[serde(default)]
     pub spec: Parsed<SecretStoreSpec>,
-    /// What was seen.
-    #[serde(default)]
+    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    #[serde(default, deserialize_with = "parsed::or_none")]
     pub status: Option<SecretStoreStatus>,
 }
 
@@ -114,6 +114,7 @@ pub struct SecretStoreSpec {
     pub retry_settings: Option<RetrySettings>,
     /// How often the store is validated: seconds, or a duration such as `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::int_or_string")]
     pub refresh_interval: Option<IntOrString>,
     /// The namespaces that may use a ClusterSecretStore; all if none is given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -126,9 +127,11 @@ pub struct SecretStoreSpec {
 pub struct ClusterSecretStoreCondition {
     /// By label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::label_selector")]
     pub namespace_selector: Option<LabelSelector>,
     /// By name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(inner(regex(pattern = schema::NAMESPACE_NAME), length(min = 1, max = 63)))]
     pub namespaces: Vec<String>,
     /// By regular expression.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -149,6 +152,7 @@ pub struct RetrySettings {
 
 /// The provider of a store.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct SecretStoreProvider {
     /// Azure Key Vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,6 +194,7 @@ pub struct AzureKvProvider {
     pub custom_cloud_config: Option<AzureCustomCloudConfig>,
     /// Chooses between two libraries in ESO; without effect here.
     #[serde(default, rename = "useAzureSDK", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
     pub use_azure_sdk: Option<bool>,
 }
 
@@ -244,12 +249,15 @@ pub struct AzureAuthSecretRef {
 pub struct SecretKeySelector {
     /// The Secret's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::object_name")]
     pub name: Option<String>,
     /// The Secret's namespace; in a ClusterSecretStore that of the ExternalSecret if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::namespace_name")]
     pub namespace: Option<String>,
     /// The key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::data_key")]
     pub key: Option<String>,
 }
 
@@ -257,9 +265,11 @@ pub struct SecretKeySelector {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceAccountSelector {
     /// The service account's name.
+    #[schemars(schema_with = "schema::object_name")]
     pub name: String,
     /// Its namespace; in a ClusterSecretStore that of the ExternalSecret if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::namespace_name")]
     pub namespace: Option<String>,
     /// Audiences to ask for in addition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -291,6 +301,7 @@ pub struct FakeProvider {
     pub data: Vec<FakeProviderData>,
     /// What validation answers: 0 ready, 1 unknown, 2 error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::integer")]
     pub validation_result: Option<i64>,
 }
 

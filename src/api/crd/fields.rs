@@ -1,0 +1,62 @@
+//! The fields of a schema as a flat list.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+
+/// A field of a schema.
+#[derive(Clone, Debug)]
+pub struct Field<'a> {
+    /// Its path, for example `.spec.data[].remoteRef.key`: `[]` stands for the items of a list, `{}`
+    /// for the values of a map.
+    pub path: String,
+    /// Its schema.
+    pub schema: &'a JSONSchemaProps,
+}
+
+impl Field<'_> {
+    /// Whether nothing is below it: it holds a value itself.
+    #[must_use]
+    pub fn is_leaf(&self) -> bool {
+        children(self.schema).next().is_none()
+    }
+
+    /// The values that it may have, where the schema lists them.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.schema.enum_.iter().flatten().filter_map(|value| value.0.as_str())
+    }
+
+    /// The value that the API server fills in where none is given.
+    #[must_use]
+    pub fn default(&self) -> Option<&serde_json::Value> {
+        self.schema.default.as_ref().map(|default| &default.0)
+    }
+}
+
+/// All fields below `schema`, each after the one that holds it. Paths start with `root`, which is
+/// empty for a whole object and not a field itself.
+#[must_use]
+pub fn fields<'a>(root: &str, schema: &'a JSONSchemaProps) -> Vec<Field<'a>> {
+    let mut found = Vec::new();
+    for (step, schema) in children(schema) {
+        let path = format!("{root}{step}");
+        let below = fields(&path, schema);
+        found.push(Field { path, schema });
+        found.extend(below);
+    }
+    found
+}
+
+/// What is directly below a node, each with the step of the path that leads there.
+fn children(schema: &JSONSchemaProps) -> impl Iterator<Item = (String, &JSONSchemaProps)> {
+    let properties = schema.properties.iter().flatten().map(|(name, property)| (format!(".{name}"), property));
+    let items = match &schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => Some(("[]".to_owned(), items.as_ref())),
+        _ => None,
+    };
+    let values = match &schema.additional_properties {
+        Some(JSONSchemaPropsOrBool::Schema(values)) => Some(("{}".to_owned(), values.as_ref())),
+        _ => None,
+    };
+    properties.chain(items).chain(values)
+}

@@ -1,0 +1,188 @@
+//! The definitions of the custom resources (CRDs), made from the types in [`v1`](super::v1) in the shape of ESO 2.9.0.
+//!
+//! Each kind is served as `v1`, which is stored, and as `v1beta1` with exactly the same schema: with
+//! conversion `None` the API server only changes `apiVersion`, and a smaller schema would prune
+//! fields.
+
+mod fields;
+mod rules;
+mod structural;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceColumnDefinition, CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames,
+    CustomResourceDefinitionSpec, CustomResourceDefinitionVersion, CustomResourceSubresourceStatus,
+    CustomResourceSubresources, CustomResourceValidation, JSONSchemaProps, SelectableField,
+};
+use kube::api::ObjectMeta;
+
+use super::v1::{
+    ExternalSecret, ExternalSecretSpec, ExternalSecretStatus, SecretStoreSpec, SecretStoreStatus, StoreKind,
+};
+use super::{GROUP, ServedVersion};
+
+pub use fields::{Field, fields};
+
+/// A printer column: name, JSON path and type.
+type Column = (&'static str, &'static str, &'static str);
+
+const EXTERNAL_SECRET_COLUMNS: [Column; 6] = [
+    ("StoreType", ".spec.secretStoreRef.kind", "string"),
+    ("Store", ".spec.secretStoreRef.name", "string"),
+    ("Refresh Interval", ".spec.refreshInterval", "string"),
+    ("Status", r#".status.conditions[?(@.type=="Ready")].reason"#, "string"),
+    ("Ready", r#".status.conditions[?(@.type=="Ready")].status"#, "string"),
+    ("Last Sync", ".status.refreshTime", "date"),
+];
+
+const STORE_COLUMNS: [Column; 4] = [
+    ("AGE", ".metadata.creationTimestamp", "date"),
+    ("Status", r#".status.conditions[?(@.type=="Ready")].reason"#, "string"),
+    ("Capabilities", ".status.capabilities", "string"),
+    ("Ready", r#".status.conditions[?(@.type=="Ready")].status"#, "string"),
+];
+
+const EXTERNAL_SECRET_SELECTABLE: [&str; 4] =
+    [".spec.secretStoreRef.name", ".spec.secretStoreRef.kind", ".spec.target.name", ".spec.refreshInterval"];
+
+/// Every `CustomResourceDefinition` of this controller.
+#[must_use]
+pub fn all() -> Vec<CustomResourceDefinition> {
+    vec![store(StoreKind::SecretStore), store(StoreKind::ClusterSecretStore), external_secret()]
+}
+
+/// The `CustomResourceDefinition` of `ExternalSecret`.
+#[must_use]
+pub fn external_secret() -> CustomResourceDefinition {
+    let mut root = root(
+        "Which values to read from a store, and the Kubernetes Secret to keep equal to them.",
+        structural::schema_of::<ExternalSecretSpec>(),
+        structural::schema_of::<ExternalSecretStatus>(),
+    );
+    rules::add(&mut root, rules::EXTERNAL_SECRET);
+    let kind = Kind {
+        name: ExternalSecret::KIND,
+        plural: ExternalSecret::PLURAL,
+        short_name: "es",
+        scope: "Namespaced",
+        columns: &EXTERNAL_SECRET_COLUMNS,
+        selectable: &EXTERNAL_SECRET_SELECTABLE,
+    };
+    definition(&kind, &root)
+}
+
+/// The `CustomResourceDefinition` of `SecretStore` or of `ClusterSecretStore`.
+#[must_use]
+pub fn store(kind: StoreKind) -> CustomResourceDefinition {
+    let (description, short_name, scope) = match kind {
+        StoreKind::SecretStore => {
+            ("A vault and the identity to read it with, for the ExternalSecrets of its namespace.", "ss", "Namespaced")
+        }
+        StoreKind::ClusterSecretStore => {
+            ("A vault and the identity to read it with, for the ExternalSecrets of all namespaces.", "css", "Cluster")
+        }
+    };
+    let spec = structural::schema_of::<SecretStoreSpec>();
+    let mut root = root(description, spec, structural::schema_of::<SecretStoreStatus>());
+    rules::add(&mut root, rules::STORE);
+    let kind =
+        Kind { name: kind.name(), plural: kind.plural(), short_name, scope, columns: &STORE_COLUMNS, selectable: &[] };
+    definition(&kind, &root)
+}
+
+/// The definitions as one YAML stream, each document led by `---`.
+pub fn to_yaml(definitions: &[CustomResourceDefinition]) -> Result<String, serde_saphyr::ser_error::Error> {
+    // A pattern or a rule that is folded over two lines can be neither read nor searched for.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    let mut stream = String::new();
+    for definition in definitions {
+        stream.push_str("---\n");
+        serde_saphyr::to_fmt_writer_with_options(&mut stream, definition, options.clone())?;
+    }
+    Ok(stream)
+}
+
+/// The name of the file that holds a definition: `<group>_<plural>.yaml`, as ESO's are called.
+#[must_use]
+pub fn file_name(definition: &CustomResourceDefinition) -> String {
+    format!("{}_{}.yaml", definition.spec.group, definition.spec.names.plural)
+}
+
+/// What differs between the kinds besides their schemas.
+struct Kind {
+    name: &'static str,
+    plural: &'static str,
+    short_name: &'static str,
+    scope: &'static str,
+    columns: &'static [Column],
+    selectable: &'static [&'static str],
+}
+
+fn definition(kind: &Kind, schema: &JSONSchemaProps) -> CustomResourceDefinition {
+    let versions = [ServedVersion::V1, ServedVersion::V1beta1];
+    CustomResourceDefinition {
+        metadata: ObjectMeta {
+            name: Some(format!("{}.{GROUP}", kind.plural)),
+            labels: Some([("external-secrets.io/component".to_owned(), "controller".to_owned())].into()),
+            ..Default::default()
+        },
+        spec: CustomResourceDefinitionSpec {
+            conversion: Some(CustomResourceConversion { strategy: "None".to_owned(), webhook: None }),
+            group: GROUP.to_owned(),
+            names: CustomResourceDefinitionNames {
+                categories: Some(vec!["external-secrets".to_owned()]),
+                kind: kind.name.to_owned(),
+                list_kind: Some(format!("{}List", kind.name)),
+                plural: kind.plural.to_owned(),
+                short_names: Some(vec![kind.short_name.to_owned()]),
+                singular: Some(kind.name.to_ascii_lowercase()),
+            },
+            preserve_unknown_fields: None,
+            scope: kind.scope.to_owned(),
+            versions: versions.map(|version| served(version, kind, schema)).into(),
+        },
+        status: None,
+    }
+}
+
+fn served(version: ServedVersion, kind: &Kind, schema: &JSONSchemaProps) -> CustomResourceDefinitionVersion {
+    let columns = kind.columns.iter().map(|(name, json_path, type_)| CustomResourceColumnDefinition {
+        name: (*name).to_owned(),
+        json_path: (*json_path).to_owned(),
+        type_: (*type_).to_owned(),
+        ..Default::default()
+    });
+    let selectable = kind.selectable.iter().map(|path| SelectableField { json_path: (*path).to_owned() });
+    CustomResourceDefinitionVersion {
+        additional_printer_columns: Some(columns.collect()),
+        name: version.name().to_owned(),
+        schema: Some(CustomResourceValidation { open_api_v3_schema: Some(schema.clone()) }),
+        selectable_fields: Some(selectable.collect::<Vec<_>>()).filter(|fields| !fields.is_empty()),
+        served: true,
+        storage: version == ServedVersion::default(),
+        subresources: Some(CustomResourceSubresources {
+            status: Some(CustomResourceSubresourceStatus(serde_json::json!({}))),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// The schema of a whole object.
+fn root(description: &str, spec: JSONSchemaProps, status: JSONSchemaProps) -> JSONSchemaProps {
+    let object = |type_: &str, description: Option<&str>| JSONSchemaProps {
+        description: description.map(str::to_owned),
+        type_: Some(type_.to_owned()),
+        ..Default::default()
+    };
+    let properties = [
+        ("apiVersion", object("string", Some("The API's group and version."))),
+        ("kind", object("string", Some("The kind of object."))),
+        ("metadata", object("object", None)),
+        ("spec", spec),
+        ("status", status),
+    ];
+    JSONSchemaProps {
+        properties: Some(properties.map(|(name, schema)| (name.to_owned(), schema)).into()),
+        ..object("object", Some(description))
+    }
+}

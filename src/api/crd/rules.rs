@@ -1,0 +1,171 @@
+//! What the API server itself refuses, as CEL rules: a part of what ESO's webhook refuses, and
+//! nothing else, so that every manifest that ESO accepts is accepted here.
+//!
+//! Each rule stands as deep in the schema as it can: since Kubernetes 1.30 the API server does not
+//! apply a rule to a part that an update leaves as it is, so an object that was stored before the
+//! rule existed can still be changed elsewhere, and its status written.
+//!
+//! ESO's webhook refuses more, which stays with the webhook:
+//! - References of a namespaced SecretStore to other namespaces: a rule sees no namespace.
+//! - Regular expressions of namespaces that do not compile, and a `secretKey` that occurs twice:
+//!   without a bound on texts and lists such rules cost more than the API server allows, and a bound
+//!   would refuse what ESO accepts.
+//! - Other values of `target` in `templateFrom` than the three of a Secret, and `annotations` in
+//!   another spelling: ESO compares without regard to case, which costs too much here for the same
+//!   reason.
+//! - An ExternalSecret without any `spec`: only a rule on the whole object could see it, and that
+//!   would also refuse the removal of finalizers from one that is stored.
+//!
+//! A `refreshInterval` of an ExternalSecret that is no duration is refused by neither: its controller
+//! says so in a condition.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
+};
+
+/// A rule and the part of the schema that it judges.
+pub(super) struct Rule {
+    /// The names of fields from the root down; `[]` stands for the items of a list.
+    at: &'static [&'static str],
+    /// The CEL expression; true where the part is right.
+    expression: &'static str,
+    /// What is wrong and what to change. The API server puts the path of the field before it.
+    message: &'static str,
+    /// The field below the part that is to be changed, as the API server names it.
+    field: Option<&'static str>,
+}
+
+/// Rules for `ExternalSecret`.
+pub(super) const EXTERNAL_SECRET: &[Rule] = &[
+    Rule {
+        at: &["spec"],
+        expression: "has(self.data) && size(self.data) > 0 || has(self.dataFrom) && size(self.dataFrom) > 0",
+        message: "nothing to read: add an entry to spec.data or spec.dataFrom",
+        field: None,
+    },
+    Rule {
+        at: &["spec", "target"],
+        expression: "!(has(self.deletionPolicy) && self.deletionPolicy == 'Delete' && has(self.creationPolicy) \
+                     && self.creationPolicy in ['Merge', 'None', 'CreateOrMerge'])",
+        message: "spec.target.deletionPolicy Delete would delete a Secret that the ExternalSecret does not own: set \
+                  spec.target.creationPolicy to Owner, or spec.target.deletionPolicy to Retain",
+        field: Some(".deletionPolicy"),
+    },
+    Rule {
+        at: &["spec", "target"],
+        expression: "!(has(self.deletionPolicy) && self.deletionPolicy == 'Merge' && has(self.creationPolicy) \
+                     && self.creationPolicy == 'None')",
+        message: "spec.target.deletionPolicy Merge has no Secret to remove keys from: set spec.target.creationPolicy to \
+                  another value than None, or spec.target.deletionPolicy to Retain",
+        field: Some(".deletionPolicy"),
+    },
+    Rule {
+        at: &["spec", "target", "template"],
+        expression: "!has(self.type) || self.type != 'bootstrap.kubernetes.io/token'",
+        message: "a bootstrap token would let its holder join the cluster: set spec.target.template.type to another type",
+        field: Some(".type"),
+    },
+    Rule {
+        at: &["spec", "target", "template"],
+        expression: "!(has(self.type) && self.type == 'kubernetes.io/service-account-token' && has(self.metadata) \
+                     && has(self.metadata.annotations) \
+                     && 'kubernetes.io/service-account.name' in self.metadata.annotations)",
+        message: "Kubernetes would write a token of the service account into the Secret: set spec.target.template.type to \
+                  another type, or remove the annotation kubernetes.io/service-account.name",
+        field: Some(".type"),
+    },
+    Rule {
+        at: &["spec", "target", "template"],
+        expression: "!(has(self.type) && self.type == 'kubernetes.io/service-account-token' && has(self.templateFrom) \
+                     && self.templateFrom.exists(from, has(from.target) && from.target == 'Annotations'))",
+        message: "templates could name any service account, whose token Kubernetes would write into the Secret: set \
+                  spec.target.template.type to another type, or the target in spec.target.template.templateFrom to Data",
+        field: Some(".type"),
+    },
+    Rule {
+        at: &["spec", "dataFrom", "[]"],
+        expression: "has(self.extract) || has(self.find) || has(self.sourceRef)",
+        message: "nothing to read: set extract, find or sourceRef in this entry of spec.dataFrom",
+        field: None,
+    },
+    Rule {
+        at: &["spec", "dataFrom", "[]"],
+        expression: "!(has(self.extract) && has(self.find))",
+        message: "extract and find exclude each other: give each an entry of its own in spec.dataFrom",
+        field: None,
+    },
+    Rule {
+        at: &["spec", "dataFrom", "[]"],
+        expression: "!((has(self.extract) || has(self.find)) && has(self.sourceRef) && has(self.sourceRef.generatorRef))",
+        message: "a generator excludes extract and find: give each an entry of its own in spec.dataFrom",
+        field: None,
+    },
+];
+
+/// Rules for `SecretStore` and `ClusterSecretStore`.
+pub(super) const STORE: &[Rule] = &[
+    Rule {
+        at: &["spec", "refreshInterval"],
+        expression: "type(self) == int ? self >= 0 : duration(self) >= duration('0s')",
+        message: "spec.refreshInterval must be a number of seconds, or a duration such as \"5m\" or \"1h30m\", and not negative",
+        field: None,
+    },
+    Rule {
+        at: &["spec", "provider", "azurekv"],
+        expression: "!(has(self.environmentType) && self.environmentType == 'AzureStackCloud') || has(self.customCloudConfig)",
+        message: "environmentType AzureStackCloud has no endpoints of its own: describe them in \
+                  spec.provider.azurekv.customCloudConfig",
+        field: Some(".environmentType"),
+    },
+    Rule {
+        at: &["spec", "provider", "azurekv"],
+        expression: "!has(self.customCloudConfig) || (has(self.useAzureSDK) && self.useAzureSDK)",
+        message: "customCloudConfig needs spec.provider.azurekv.useAzureSDK to be true",
+        field: Some(".customCloudConfig"),
+    },
+    Rule {
+        at: &["spec", "provider", "azurekv", "customCloudConfig"],
+        expression: "self.activeDirectoryEndpoint != ''",
+        message: "spec.provider.azurekv.customCloudConfig.activeDirectoryEndpoint must be the URL of the authority that \
+                  gives tokens",
+        field: Some(".activeDirectoryEndpoint"),
+    },
+    Rule {
+        at: &["spec", "provider", "fake", "data", "[]"],
+        expression: "self.key != ''",
+        message: "name the value in key, in this entry of spec.provider.fake.data",
+        field: Some(".key"),
+    },
+    Rule {
+        at: &["spec", "provider", "fake", "data", "[]"],
+        expression: "self.value != ''",
+        message: "give the value in value, in this entry of spec.provider.fake.data",
+        field: Some(".value"),
+    },
+];
+
+/// Writes rules into the schema of a whole object. A rule whose part is not there is left out; a
+/// test makes sure that there is none.
+pub(super) fn add(root: &mut JSONSchemaProps, rules: &[Rule]) {
+    for rule in rules {
+        let part = rule.at.iter().try_fold(&mut *root, |part, step| child(part, step));
+        if let Some(part) = part {
+            part.x_kubernetes_validations.get_or_insert_default().push(ValidationRule {
+                field_path: rule.field.map(str::to_owned),
+                message: Some(rule.message.to_owned()),
+                rule: rule.expression.to_owned(),
+                ..Default::default()
+            });
+        }
+    }
+}
+
+fn child<'a>(part: &'a mut JSONSchemaProps, step: &str) -> Option<&'a mut JSONSchemaProps> {
+    if step == "[]" {
+        return match part.items.as_mut()? {
+            JSONSchemaPropsOrArray::Schema(items) => Some(items),
+            JSONSchemaPropsOrArray::Schemas(_) => None,
+        };
+    }
+    part.properties.as_mut()?.get_mut(step)
+}
