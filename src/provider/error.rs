@@ -37,7 +37,10 @@ pub enum Class {
     Unreachable,
     /// The provider asked to slow down.
     Throttled,
-    /// The reference cannot be right: a bad name, version or property.
+    /// The value was read, and has not what the reference names in it: no such property, or it is
+    /// no JSON. A later version of the value may have it.
+    PropertyMissing,
+    /// The reference cannot be right, whatever the provider holds: a bad name or version.
     InvalidReference,
     /// The store's configuration cannot be right.
     InvalidStore,
@@ -64,7 +67,8 @@ impl Class {
             | Self::Denied
             | Self::Unauthenticated
             | Self::Unreachable
-            | Self::Throttled => Retry::Backoff,
+            | Self::Throttled
+            | Self::PropertyMissing => Retry::Backoff,
             Self::InvalidReference | Self::InvalidStore | Self::Unsupported => Retry::OnChange,
         }
     }

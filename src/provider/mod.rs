@@ -1,7 +1,9 @@
 //! How values are read. [`Provider`] makes a [`SecretsClient`] for a store; the controllers know
 //! nothing else of a provider.
 
+pub mod azure;
 pub mod error;
+pub mod metrics;
 pub mod registry;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use crate::api::v1::external_secret::RemoteRef;
 use crate::api::v1::secret_store::{SecretStoreSpec, StoreKind};
 
 pub use error::{Class, ProviderError};
+pub use metrics::ProviderMetrics;
 pub use registry::Providers;
 
 /// A secret's value. Shared between the callers of one read, wiped when the last of them drops it;

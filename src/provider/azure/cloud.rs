@@ -1,0 +1,397 @@
+//! The Azure clouds: which authority gives tokens, and which hosts may get them.
+//!
+//! A token goes to no host but those of a known cloud. `customCloudConfig` is written by whoever writes the store, so
+//! in a namespaced SecretStore it counts only with an identity of that namespace, or for hosts that the operator lists.
+
+use url::Url;
+
+use super::diagnose::{Cause, Diagnosis};
+use super::options::Options;
+use crate::api::v1::secret_store::{
+    AzureAuthType, AzureCustomCloudConfig, AzureEnvironmentType, AzureKvProvider, StoreKind,
+};
+
+/// The audience that Entra ID expects in a token to exchange.
+const PUBLIC_AUDIENCE: &str = "api://AzureADTokenExchange";
+
+/// A cloud, as far as Key Vault goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Cloud {
+    /// The authority that gives tokens, `https` and without a path.
+    pub(super) authority: Url,
+    /// The resource that tokens are asked for, without a slash at the end.
+    pub(super) resource: String,
+    /// Which hosts are vaults.
+    pub(super) vaults: Vaults,
+    /// The audiences to ask for in a service account's token.
+    pub(super) audiences: Vec<&'static str>,
+}
+
+/// Which hosts are vaults of a cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Vaults {
+    /// All that end so; without a dot at the start.
+    Suffix(String),
+    /// Only this one.
+    Host(String),
+}
+
+struct Known {
+    authority: &'static str,
+    suffix: &'static str,
+    audience: Option<&'static str>,
+}
+
+impl Cloud {
+    /// The scope that tokens are asked for.
+    pub(super) fn scope(&self) -> String {
+        format!("{}/.default", self.resource)
+    }
+
+    /// The cloud of a store.
+    pub(super) fn of_store(kind: StoreKind, store: &AzureKvProvider, options: &Options) -> Result<Self, Diagnosis> {
+        let environment = store.environment_type;
+        if let Some(custom) = &store.custom_cloud_config {
+            let cloud = Self::custom(environment, custom, &store.vault_url)?;
+            return cloud.allowed(kind, store, options);
+        }
+        let known = known(environment)?.ok_or_else(|| {
+            Diagnosis::new(
+                Cause::StoreInvalid,
+                "azurekv.environmentType AzureStackCloud needs azurekv.customCloudConfig",
+            )
+            .hint("set customCloudConfig.activeDirectoryEndpoint and customCloudConfig.keyVaultDNSSuffix")
+        })?;
+        let authority = match &options.environment.authority_host {
+            // The variable is the operator's, and only for the identity that came with it; a store that names a
+            // sovereign cloud is more exact.
+            Some(host) if uses_pod_identity(store) && environment == AzureEnvironmentType::PublicCloud => {
+                authority(host, "the environment variable AZURE_AUTHORITY_HOST")?
+            }
+            _ => authority(known.authority, "the cloud's authority")?,
+        };
+        Ok(Self {
+            authority,
+            resource: format!("https://{}", known.suffix),
+            vaults: Vaults::Suffix(known.suffix.to_owned()),
+            audiences: known.audiences(),
+        })
+    }
+
+    fn custom(
+        environment: AzureEnvironmentType,
+        custom: &AzureCustomCloudConfig,
+        vault_url: &str,
+    ) -> Result<Self, Diagnosis> {
+        const ENDPOINT: &str = "azurekv.customCloudConfig.activeDirectoryEndpoint";
+        let base = known(environment)?;
+        let vaults = match custom.key_vault_dns_suffix.as_deref().map(|suffix| suffix.trim_start_matches('.')) {
+            Some(suffix) if is_host(suffix) => Vaults::Suffix(suffix.to_ascii_lowercase()),
+            Some(suffix) if !suffix.is_empty() => {
+                return Err(invalid(
+                    "azurekv.customCloudConfig.keyVaultDNSSuffix",
+                    suffix,
+                    "give a DNS name such as vault.example.com",
+                ));
+            }
+            _ => Vaults::Host(host_of(vault_url)?),
+        };
+        let resource = match (&custom.key_vault_endpoint, &base, &vaults) {
+            (Some(endpoint), _, _) if !endpoint.is_empty() => endpoint.trim_end_matches('/').to_owned(),
+            (_, Some(known), _) => format!("https://{}", known.suffix),
+            (_, None, Vaults::Suffix(suffix)) => format!("https://{suffix}"),
+            (_, None, Vaults::Host(host)) => {
+                format!("https://{}", host.split_once('.').map_or(host.as_str(), |(_, rest)| rest))
+            }
+        };
+        if !is_https(&resource) {
+            return Err(invalid("azurekv.customCloudConfig.keyVaultEndpoint", &resource, "give an https URL"));
+        }
+        let audiences = base.map_or_else(|| vec![PUBLIC_AUDIENCE], |known| known.audiences());
+        Ok(Self { authority: authority(&custom.active_directory_endpoint, ENDPOINT)?, resource, vaults, audiences })
+    }
+
+    /// Itself, if the store may lead its identity there.
+    fn allowed(self, kind: StoreKind, store: &AzureKvProvider, options: &Options) -> Result<Self, Diagnosis> {
+        let identity_of_namespace = match store.auth_type {
+            AzureAuthType::ServicePrincipal => true,
+            AzureAuthType::WorkloadIdentity => store.service_account_ref.is_some(),
+            AzureAuthType::ManagedIdentity => false,
+        };
+        if kind == StoreKind::ClusterSecretStore || identity_of_namespace {
+            return Ok(self);
+        }
+        let vault = match &self.vaults {
+            Vaults::Suffix(suffix) => format!(".{suffix}"),
+            Vaults::Host(host) => host.clone(),
+        };
+        let authority = self.authority.host_str().unwrap_or_default().to_owned();
+        match [authority, vault].into_iter().find(|host| !is_listed(host, &options.extra_hosts)) {
+            None => Ok(self),
+            Some(host) => Err(Diagnosis::new(
+                Cause::CustomCloudForbidden,
+                format!(
+                    "azurekv.customCloudConfig of a SecretStore may not lead the controller's own identity to {host}"
+                ),
+            )
+            .hint(
+                "use serviceAccountRef or authSecretRef of this namespace, or a ClusterSecretStore, or have the operator list the host",
+            )),
+        }
+    }
+}
+
+impl Vaults {
+    /// Whether `host` is a vault of this cloud.
+    pub(super) fn contain(&self, host: &str) -> bool {
+        match self {
+            Self::Host(only) => host == only,
+            Self::Suffix(suffix) => host
+                .strip_suffix(suffix.as_str())
+                .and_then(|rest| rest.strip_suffix('.'))
+                .is_some_and(|name| !name.is_empty()),
+        }
+    }
+}
+
+impl Known {
+    /// The public audience, which ESO always asks for, and the cloud's own.
+    fn audiences(&self) -> Vec<&'static str> {
+        std::iter::once(PUBLIC_AUDIENCE).chain(self.audience).collect()
+    }
+}
+
+/// The cloud of a name; `None` for one that `customCloudConfig` must describe.
+fn known(environment: AzureEnvironmentType) -> Result<Option<Known>, Diagnosis> {
+    let known = match environment {
+        AzureEnvironmentType::PublicCloud => {
+            Known { authority: "https://login.microsoftonline.com", suffix: "vault.azure.net", audience: None }
+        }
+        AzureEnvironmentType::USGovernmentCloud => Known {
+            authority: "https://login.microsoftonline.us",
+            suffix: "vault.usgovcloudapi.net",
+            audience: Some("api://AzureADTokenExchangeUSGov"),
+        },
+        AzureEnvironmentType::ChinaCloud => Known {
+            authority: "https://login.chinacloudapi.cn",
+            suffix: "vault.azure.cn",
+            audience: Some("api://AzureADTokenExchangeChina"),
+        },
+        AzureEnvironmentType::GermanCloud => {
+            return Err(Diagnosis::new(
+                Cause::StoreInvalid,
+                "azurekv.environmentType GermanCloud names a cloud that was closed in 2021",
+            )
+            .hint("use PublicCloud with a vault of a German region"));
+        }
+        AzureEnvironmentType::AzureStackCloud => return Ok(None),
+    };
+    Ok(Some(known))
+}
+
+/// Whether a store uses the identity of the controller's own pod.
+pub(super) fn uses_pod_identity(store: &AzureKvProvider) -> bool {
+    store.auth_type == AzureAuthType::WorkloadIdentity && store.service_account_ref.is_none()
+}
+
+/// An authority: `https`, a host and perhaps a port, nothing else.
+fn authority(text: &str, field: &str) -> Result<Url, Diagnosis> {
+    let url =
+        Url::parse(text).map_err(|_| invalid(field, text, "give a URL such as https://login.microsoftonline.com"))?;
+    let plain = url.scheme() == "https"
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.path().trim_matches('/').is_empty()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if plain { Ok(url) } else { Err(invalid(field, text, "give an https URL of a host alone, without a path")) }
+}
+
+fn host_of(vault_url: &str) -> Result<String, Diagnosis> {
+    let url = Url::parse(vault_url).ok();
+    url.as_ref()
+        .and_then(Url::host_str)
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| invalid("azurekv.vaultUrl", vault_url, "give a URL such as https://my-vault.vault.azure.net"))
+}
+
+fn is_https(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.has_host())
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .split('.')
+            .all(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+}
+
+/// Whether the operator listed `host`, or a suffix of it. A suffix starts with a dot in both.
+fn is_listed(host: &str, listed: &[String]) -> bool {
+    listed.iter().any(|entry| {
+        let entry = entry.trim().to_ascii_lowercase();
+        host == entry || (entry.len() > 1 && entry.starts_with('.') && host.ends_with(&entry))
+    })
+}
+
+fn invalid(field: &str, value: &str, remedy: &str) -> Diagnosis {
+    Diagnosis::new(Cause::StoreInvalid, format!("{field} cannot be \"{}\"", super::diagnose::text::stable(value)))
+        .hint(remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::api::v1::secret_store::ServiceAccountSelector;
+
+    fn store(environment: AzureEnvironmentType) -> AzureKvProvider {
+        AzureKvProvider {
+            auth_type: AzureAuthType::WorkloadIdentity,
+            vault_url: "https://v.vault.example.com".to_owned(),
+            environment_type: environment,
+            ..AzureKvProvider::default()
+        }
+    }
+
+    fn custom(store: AzureKvProvider) -> AzureKvProvider {
+        AzureKvProvider {
+            custom_cloud_config: Some(AzureCustomCloudConfig {
+                active_directory_endpoint: "https://login.example.com/".to_owned(),
+                key_vault_dns_suffix: Some(".vault.example.com".to_owned()),
+                ..AzureCustomCloudConfig::default()
+            }),
+            ..store
+        }
+    }
+
+    fn of(kind: StoreKind, store: &AzureKvProvider, options: &Options) -> Result<Cloud, Diagnosis> {
+        Cloud::of_store(kind, store, options)
+    }
+
+    #[rstest]
+    #[case(
+        AzureEnvironmentType::PublicCloud,
+        "https://login.microsoftonline.com/",
+        "https://vault.azure.net/.default",
+        1
+    )]
+    #[case(
+        AzureEnvironmentType::USGovernmentCloud,
+        "https://login.microsoftonline.us/",
+        "https://vault.usgovcloudapi.net/.default",
+        2
+    )]
+    #[case(AzureEnvironmentType::ChinaCloud, "https://login.chinacloudapi.cn/", "https://vault.azure.cn/.default", 2)]
+    fn a_named_cloud_has_its_authority_scope_and_audiences(
+        #[case] environment: AzureEnvironmentType,
+        #[case] authority: &str,
+        #[case] scope: &str,
+        #[case] audiences: usize,
+    ) {
+        let cloud = of(StoreKind::SecretStore, &store(environment), &Options::default()).unwrap();
+        assert_eq!(cloud.authority.as_str(), authority);
+        assert_eq!(cloud.scope(), scope);
+        assert_eq!(cloud.audiences.len(), audiences);
+        assert_eq!(cloud.audiences[0], "api://AzureADTokenExchange");
+    }
+
+    #[rstest]
+    #[case(AzureEnvironmentType::GermanCloud, "closed in 2021")]
+    #[case(AzureEnvironmentType::AzureStackCloud, "customCloudConfig")]
+    fn a_cloud_that_cannot_be_used_is_refused(#[case] environment: AzureEnvironmentType, #[case] words: &str) {
+        let refused = of(StoreKind::SecretStore, &store(environment), &Options::default()).unwrap_err();
+        assert!(refused.message.contains(words), "{refused:?}");
+    }
+
+    #[test]
+    fn the_authority_of_the_environment_is_for_the_pods_own_identity_only() {
+        let options = Options {
+            environment: super::super::Environment {
+                authority_host: Some("https://login.operator.example".to_owned()),
+                ..Default::default()
+            },
+            ..Options::default()
+        };
+        let own = store(AzureEnvironmentType::PublicCloud);
+        let account = AzureKvProvider { service_account_ref: Some(ServiceAccountSelector::default()), ..own.clone() };
+        let sovereign = store(AzureEnvironmentType::ChinaCloud);
+        let host =
+            |store| of(StoreKind::SecretStore, store, &options).unwrap().authority.host_str().unwrap().to_owned();
+        assert_eq!(host(&own), "login.operator.example");
+        assert_eq!(host(&account), "login.microsoftonline.com");
+        assert_eq!(host(&sovereign), "login.chinacloudapi.cn");
+    }
+
+    #[test]
+    fn a_custom_cloud_counts_in_a_cluster_secret_store() {
+        let cloud = of(
+            StoreKind::ClusterSecretStore,
+            &custom(store(AzureEnvironmentType::AzureStackCloud)),
+            &Options::default(),
+        )
+        .unwrap();
+        assert_eq!(cloud.authority.host_str(), Some("login.example.com"));
+        assert_eq!(cloud.resource, "https://vault.example.com");
+        assert!(cloud.vaults.contain("v.vault.example.com"));
+    }
+
+    #[rstest]
+    #[case::pod(AzureAuthType::WorkloadIdentity, false, false)]
+    #[case::account(AzureAuthType::WorkloadIdentity, true, true)]
+    #[case::machine(AzureAuthType::ManagedIdentity, false, false)]
+    #[case::secret(AzureAuthType::ServicePrincipal, false, true)]
+    fn in_a_secret_store_a_custom_cloud_needs_an_identity_of_the_namespace(
+        #[case] auth_type: AzureAuthType,
+        #[case] account: bool,
+        #[case] allowed: bool,
+    ) {
+        let store = AzureKvProvider {
+            auth_type,
+            service_account_ref: account.then(ServiceAccountSelector::default),
+            ..custom(store(AzureEnvironmentType::PublicCloud))
+        };
+        let result = of(StoreKind::SecretStore, &store, &Options::default());
+        assert_eq!(
+            result.as_ref().map_err(|refused| refused.cause).err(),
+            (!allowed).then_some(Cause::CustomCloudForbidden)
+        );
+    }
+
+    #[rstest]
+    #[case::both(&["login.example.com", ".vault.example.com"], true)]
+    #[case::wider(&[".example.com"], true)]
+    #[case::authority_alone(&["login.example.com"], false)]
+    #[case::other(&["login.example.com", "vault.example.com.evil"], false)]
+    #[case::dot(&["."], false)]
+    fn an_operator_can_list_hosts_for_the_pods_identity(#[case] hosts: &[&str], #[case] allowed: bool) {
+        let options = Options { extra_hosts: hosts.iter().map(ToString::to_string).collect(), ..Options::default() };
+        let store = custom(store(AzureEnvironmentType::PublicCloud));
+        assert_eq!(of(StoreKind::SecretStore, &store, &options).is_ok(), allowed);
+    }
+
+    #[test]
+    fn without_a_suffix_only_the_named_vault_is_one() {
+        let mut store = custom(store(AzureEnvironmentType::AzureStackCloud));
+        store.custom_cloud_config.as_mut().unwrap().key_vault_dns_suffix = None;
+        let cloud = of(StoreKind::ClusterSecretStore, &store, &Options::default()).unwrap();
+        assert!(cloud.vaults.contain("v.vault.example.com"));
+        assert!(!cloud.vaults.contain("w.vault.example.com"));
+        assert_eq!(cloud.resource, "https://vault.example.com");
+    }
+
+    #[rstest]
+    #[case("http://login.example.com")]
+    #[case("https://user@login.example.com")]
+    #[case("https://login.example.com/adfs")]
+    #[case("login.example.com")]
+    #[case("")]
+    fn an_authority_is_https_and_a_host_alone(#[case] endpoint: &str) {
+        let mut store = custom(store(AzureEnvironmentType::AzureStackCloud));
+        store.custom_cloud_config.as_mut().unwrap().active_directory_endpoint = endpoint.to_owned();
+        let refused = of(StoreKind::ClusterSecretStore, &store, &Options::default()).unwrap_err();
+        assert!(refused.message.contains("activeDirectoryEndpoint"), "{refused:?}");
+    }
+}

@@ -1,0 +1,82 @@
+//! What identities are made from, read from the cluster; equal reads are joined, so that a wave of ExternalSecrets on one store
+//! costs one read of its service account.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::coalesce::Coalescer;
+use super::diagnose::{Cause, Diagnosis, text};
+use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, Freshness, ServiceAccount};
+
+/// Namespace and name, and for Secrets the key.
+type Name = [String; 2];
+type NameAndKey = [String; 3];
+
+/// A [`ClusterReader`] whose errors are diagnoses.
+pub(super) struct Cluster {
+    reader: Arc<dyn ClusterReader>,
+    accounts: Coalescer<Name, Arc<ServiceAccount>>,
+    credentials: Coalescer<NameAndKey, CredentialValue>,
+}
+
+impl Cluster {
+    pub(super) fn new(reader: Arc<dyn ClusterReader>, keep: Duration) -> Self {
+        Self { reader, accounts: Coalescer::new(keep), credentials: Coalescer::new(keep) }
+    }
+
+    /// A service account that must be there.
+    pub(super) async fn service_account(&self, namespace: &str, name: &str) -> Result<Arc<ServiceAccount>, Diagnosis> {
+        let reader = Arc::clone(&self.reader);
+        let key = [namespace.to_owned(), name.to_owned()];
+        let [namespace, name] = key.clone();
+        let read = |_| async move {
+            let account = reader.service_account(&namespace, &name).await.map_err(|error| diagnosis(&error))?;
+            account.map(Arc::new).ok_or_else(|| {
+                Diagnosis::new(
+                    Cause::ServiceAccountMissing,
+                    format!("ServiceAccount \"{name}\" in namespace \"{namespace}\" does not exist"),
+                )
+                .hint("create it, or correct azurekv.serviceAccountRef of the store")
+            })
+        };
+        self.accounts.read(key, Freshness::Shared, read).await.0
+    }
+
+    /// A token of a service account; never kept.
+    pub(super) async fn token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audiences: &[String],
+    ) -> Result<SecretString, Diagnosis> {
+        self.reader.service_account_token(namespace, name, audiences).await.map_err(|error| diagnosis(&error))
+    }
+
+    /// A key of a Secret that holds a credential. `field` names the reference.
+    pub(super) async fn credential(
+        &self,
+        namespace: &str,
+        name: &str,
+        key: &str,
+    ) -> Result<CredentialValue, Diagnosis> {
+        let reader = Arc::clone(&self.reader);
+        let id = [namespace.to_owned(), name.to_owned(), key.to_owned()];
+        let [namespace, name, key] = id.clone();
+        let read =
+            |_| async move { reader.secret_key(&namespace, &name, &key).await.map_err(|error| diagnosis(&error)) };
+        self.credentials.read(id, Freshness::Shared, read).await.0
+    }
+}
+
+fn diagnosis(error: &ClusterReadError) -> Diagnosis {
+    let message = text::stable(&error.to_string());
+    match error {
+        ClusterReadError::NotFound { .. } => {
+            Diagnosis::new(Cause::CredentialMissing, message).hint("create it, or correct the store's reference to it")
+        }
+        ClusterReadError::Forbidden { .. } => Diagnosis::new(Cause::ClusterForbidden, message),
+        ClusterReadError::Unavailable { .. } => Diagnosis::new(Cause::ClusterUnavailable, message),
+    }
+}

@@ -1,0 +1,172 @@
+//! From an [`Identity`] to an access token: one exchange.
+
+use std::fmt;
+use std::sync::Arc;
+
+use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
+use azure_core::credentials::{AccessToken, Secret, TokenCredential};
+use azure_core::http::{ClientMethodOptions, ClientOptions};
+use azure_identity::{
+    ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::assertion;
+use super::cluster::Cluster;
+use super::diagnose::entra::{self, Presented};
+use super::diagnose::{Cause, Diagnosis, text};
+use super::http::Clients;
+use super::identity::{Identity, Proof};
+use super::transport::{Peer, Pinned};
+
+/// Where the machine's identity endpoint is, for every Azure machine:
+/// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>.
+const MACHINE_ENDPOINT: &str = "http://169.254.169.254/";
+
+/// What tokens are asked for: equal exchanges give equal tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Purpose {
+    /// Who asks.
+    pub(super) identity: Identity,
+    /// Whom.
+    pub(super) authority: Url,
+    /// What for.
+    pub(super) scope: String,
+}
+
+/// Exchanges what proves an identity for an access token. The proof is read anew at each exchange.
+pub(super) struct Exchange {
+    pub(super) purpose: Purpose,
+    pub(super) clients: Arc<Clients>,
+    pub(super) cluster: Arc<Cluster>,
+}
+
+impl Exchange {
+    /// One exchange.
+    ///
+    /// # Errors
+    /// The proof could not be read, or the authority gave no token.
+    pub(super) async fn token(&self) -> Result<AccessToken, Diagnosis> {
+        let token = match &self.purpose.identity {
+            Identity::Application { client_id, tenant_id, proof } => {
+                self.application(client_id, tenant_id, proof).await?
+            }
+            Identity::Machine { client_id } => self.machine(client_id.as_deref()).await?,
+        };
+        if token.token.secret().is_empty() {
+            return Err(Diagnosis::new(
+                Cause::UnexpectedAnswer,
+                format!("{} gave an empty token", self.purpose.authority_host()),
+            ));
+        }
+        Ok(token)
+    }
+
+    async fn application(&self, client_id: &str, tenant_id: &str, proof: &Proof) -> Result<AccessToken, Diagnosis> {
+        let mut presented = Presented {
+            client_id: client_id.to_owned(),
+            tenant_id: tenant_id.to_owned(),
+            authority: self.purpose.authority_host(),
+            assertion: None,
+        };
+        let credential: Arc<dyn TokenCredential> = match proof {
+            Proof::TokenFile(file) => {
+                let token = tokio::fs::read_to_string(file).await.map_err(|error| {
+                    Diagnosis::new(
+                        Cause::TokenFileUnreadable,
+                        format!("the file that AZURE_FEDERATED_TOKEN_FILE names could not be read: {}", error.kind()),
+                    )
+                    .hint("restart the pod, so that the token is mounted again")
+                })?;
+                let token = Zeroizing::new(token);
+                self.assertion(SecretString::from(token.trim()), &mut presented)?
+            }
+            Proof::ServiceAccount { namespace, name, audiences, .. } => {
+                let token = self.cluster.token(namespace, name, audiences).await?;
+                self.assertion(token, &mut presented)?
+            }
+            Proof::ClientSecret { namespace, name, key, .. } => {
+                let secret = self.cluster.credential(namespace, name, key).await?;
+                let secret = std::str::from_utf8(secret.value.expose_secret()).unwrap_or_default().to_owned();
+                self.client_secret(&presented, secret)?
+            }
+        };
+        let result = credential.get_token(&[self.purpose.scope.as_str()], None).await;
+        result.map_err(|error| with_hint(Diagnosis::from_sdk(&error), &presented))
+    }
+
+    fn assertion(&self, token: SecretString, presented: &mut Presented) -> Result<Arc<dyn TokenCredential>, Diagnosis> {
+        presented.assertion = assertion::claims(token.expose_secret());
+        let options = ClientAssertionCredentialOptions { client_options: self.authority_options() };
+        let Presented { client_id, tenant_id, .. } = presented.clone();
+        let credential = ClientAssertionCredential::new(tenant_id, client_id, Assertion(token), Some(options));
+        Ok(credential.map_err(|error| Diagnosis::from_sdk(&error))?)
+    }
+
+    fn client_secret(&self, presented: &Presented, secret: String) -> Result<Arc<dyn TokenCredential>, Diagnosis> {
+        let options = ClientSecretCredentialOptions { client_options: self.authority_options() };
+        let Presented { client_id, tenant_id, .. } = presented.clone();
+        let credential = ClientSecretCredential::new(&tenant_id, client_id, Secret::new(secret), Some(options));
+        Ok(credential.map_err(|error| Diagnosis::from_sdk(&error))?)
+    }
+
+    async fn machine(&self, client_id: Option<&str>) -> Result<AccessToken, Diagnosis> {
+        let endpoint = Url::parse(MACHINE_ENDPOINT)
+            .map_err(|error| Diagnosis::new(Cause::UnexpectedAnswer, text::stable(&error.to_string())))?;
+        let transport = Pinned::to(&endpoint, Peer::Machine, Arc::clone(&self.clients.machine));
+        let options = ManagedIdentityCredentialOptions {
+            user_assigned_id: client_id.map(|id| UserAssignedId::ClientId(id.to_owned())),
+            client_options: transport.into_client_options(),
+        };
+        let credential = ManagedIdentityCredential::new(Some(options)).map_err(|error| Diagnosis::from_sdk(&error))?;
+        let result = credential.get_token(&[self.purpose.scope.as_str()], None).await;
+        result.map_err(|error| Diagnosis::from_sdk(&error))
+    }
+
+    fn authority_options(&self) -> ClientOptions {
+        let transport = Pinned::to(&self.purpose.authority, Peer::Authority, Arc::clone(&self.clients.azure));
+        let mut cloud = CustomConfiguration::default();
+        self.purpose.authority.as_str().trim_end_matches('/').clone_into(&mut cloud.authority_host);
+        ClientOptions { cloud: Some(Arc::new(CloudConfiguration::from(cloud))), ..transport.into_client_options() }
+    }
+}
+
+impl Purpose {
+    fn authority_host(&self) -> String {
+        match self.identity {
+            Identity::Application { .. } => self.authority.host_str().unwrap_or_default().to_owned(),
+            Identity::Machine { .. } => "the machine's identity endpoint".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("purpose", &self.purpose).finish_non_exhaustive()
+    }
+}
+
+/// Adds what to change, now that it is known what was presented.
+fn with_hint(diagnosis: Diagnosis, presented: &Presented) -> Diagnosis {
+    match diagnosis.cause {
+        Cause::EntraRefused(code) => match entra::hint(code, presented) {
+            Some(hint) => diagnosis.hint(hint),
+            None => diagnosis,
+        },
+        _ => diagnosis,
+    }
+}
+
+/// The token that is presented in one exchange. `Debug` prints nothing of it.
+#[derive(Debug)]
+struct Assertion(SecretString);
+
+#[async_trait::async_trait]
+impl ClientAssertion for Assertion {
+    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
+        Ok(self.0.expose_secret().to_owned())
+    }
+}

@@ -1,0 +1,309 @@
+//! Access tokens, kept across reconciles: one exchange for any number of callers, and after a failure one exchange for each
+//! interval.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::time::OffsetDateTime;
+use moka::future::Cache;
+
+use super::cluster::Cluster;
+use super::coalesce::Coalescer;
+use super::credential::{Exchange, Purpose};
+use super::diagnose::Diagnosis;
+use super::http::Clients;
+use crate::provider::metrics::CallStatus;
+use crate::provider::{Freshness, ProviderMetrics};
+
+/// A token is exchanged anew this long before its end, or in the middle of its life if that is later.
+const REFRESH_AHEAD: Duration = Duration::from_mins(5);
+
+/// A token with less time left may end before the vault sees it.
+const LEAST_LEFT: Duration = Duration::from_secs(30);
+
+/// How long failures in a row are remembered: an outage of Entra ID, or a wrong federation, costs one
+/// exchange an interval and identity, however many ask.
+const REMEMBERED: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(5)];
+
+/// A token that a vault refuses is given up, but not more often than this: an identity that a vault never accepts must not
+/// cost an exchange at each try.
+const LEAST_AGE_TO_GIVE_UP: Duration = Duration::from_mins(1);
+
+/// Bounds on the identities that are kept.
+const MOST_CREDENTIALS: u64 = 1000;
+const KEPT_UNUSED: Duration = Duration::from_hours(2);
+
+/// The credentials of all stores, by what they depend on.
+pub(super) struct CredentialCache {
+    credentials: Cache<Purpose, Arc<SharedCredential>>,
+    clients: Arc<Clients>,
+    cluster: Arc<Cluster>,
+    metrics: Arc<dyn ProviderMetrics>,
+    next_id: AtomicU64,
+}
+
+impl CredentialCache {
+    pub(super) fn new(clients: Arc<Clients>, cluster: Arc<Cluster>, metrics: Arc<dyn ProviderMetrics>) -> Self {
+        let credentials = Cache::builder().max_capacity(MOST_CREDENTIALS).time_to_idle(KEPT_UNUSED).build();
+        Self { credentials, clients, cluster, metrics, next_id: AtomicU64::new(0) }
+    }
+
+    /// The credential for `purpose`, the same one for all who ask.
+    pub(super) async fn get(&self, purpose: Purpose) -> Arc<SharedCredential> {
+        let exchange = Exchange {
+            purpose: purpose.clone(),
+            clients: Arc::clone(&self.clients),
+            cluster: Arc::clone(&self.cluster),
+        };
+        let make = async {
+            Arc::new(SharedCredential {
+                id: self.next_id.fetch_add(1, Ordering::Relaxed),
+                inner: Arc::new(Inner { exchange, state: Mutex::default(), metrics: Arc::clone(&self.metrics) }),
+                exchanges: Coalescer::new(Duration::ZERO),
+            })
+        };
+        self.credentials.get_with(purpose, make).await
+    }
+}
+
+/// A credential that many clients share.
+pub(super) struct SharedCredential {
+    /// Another one for each credential, also for one that takes the place of an evicted one.
+    pub(super) id: u64,
+    inner: Arc<Inner>,
+    exchanges: Coalescer<(), AccessToken>,
+}
+
+struct Inner {
+    exchange: Exchange,
+    state: Mutex<State>,
+    metrics: Arc<dyn ProviderMetrics>,
+}
+
+impl SharedCredential {
+    /// A token that is good for some time yet.
+    ///
+    /// # Errors
+    /// No token could be got, now or some seconds ago.
+    pub(super) async fn token(&self) -> Result<AccessToken, Diagnosis> {
+        match self.inner.answer() {
+            Answer::Token(token) => Ok(token),
+            Answer::Failed(diagnosis) => Err(diagnosis),
+            Answer::Exchange => {
+                let inner = Arc::clone(&self.inner);
+                self.exchanges.read((), Freshness::Shared, |_| async move { inner.exchange().await }).await.0
+            }
+        }
+    }
+
+    /// Gives the token up after a vault refused it, so that the next one is exchanged. Returns whether there will be another.
+    pub(super) fn give_up_token(&self) -> bool {
+        self.inner.state().give_up(Instant::now())
+    }
+}
+
+impl Inner {
+    async fn exchange(&self) -> Result<AccessToken, Diagnosis> {
+        // An exchange may have ended between the look at the state and the start of this one.
+        match self.answer() {
+            Answer::Token(token) => return Ok(token),
+            Answer::Failed(diagnosis) => return Err(diagnosis),
+            Answer::Exchange => {}
+        }
+        let result = self.exchange.token().await;
+        self.metrics.token_exchange(CallStatus::of(&result));
+        let mut state = self.state();
+        let now = Instant::now();
+        match result {
+            Ok(token) => Ok(state.obtained(now, token)),
+            Err(diagnosis) => state.failed(now, diagnosis),
+        }
+    }
+
+    fn answer(&self) -> Answer {
+        self.state().answer(Instant::now())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SharedCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedCredential").field("exchange", &self.inner.exchange).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TokenCredential for SharedCredential {
+    /// The scope is that of the store's cloud, whatever a vault asks for.
+    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+        self.token().await.map_err(Diagnosis::into_sdk)
+    }
+}
+
+/// What is known of a credential.
+#[derive(Default)]
+struct State {
+    token: Option<Held>,
+    failure: Option<Failure>,
+}
+
+struct Held {
+    token: AccessToken,
+    obtained: Instant,
+    refresh_at: Instant,
+    usable_until: Instant,
+}
+
+struct Failure {
+    diagnosis: Diagnosis,
+    until: Instant,
+    in_a_row: usize,
+}
+
+enum Answer {
+    Token(AccessToken),
+    Failed(Diagnosis),
+    Exchange,
+}
+
+impl State {
+    fn answer(&self, now: Instant) -> Answer {
+        let usable = self.token.as_ref().filter(|held| now < held.usable_until);
+        if let Some(held) = usable.filter(|held| now < held.refresh_at) {
+            return Answer::Token(held.token.clone());
+        }
+        match (&self.failure, usable) {
+            (Some(failure), Some(held)) if now < failure.until => Answer::Token(held.token.clone()),
+            (Some(failure), None) if now < failure.until => Answer::Failed(failure.diagnosis.clone()),
+            _ => Answer::Exchange,
+        }
+    }
+
+    fn obtained(&mut self, now: Instant, token: AccessToken) -> AccessToken {
+        let life = Duration::try_from(token.expires_on - OffsetDateTime::now_utc()).unwrap_or_default();
+        self.failure = None;
+        self.token = Some(Held {
+            token: token.clone(),
+            obtained: now,
+            refresh_at: now + life.saturating_sub(REFRESH_AHEAD).max(life / 2),
+            usable_until: now + life.saturating_sub(LEAST_LEFT.min(life / 4)),
+        });
+        token
+    }
+
+    /// The old token still serves, if it can.
+    fn failed(&mut self, now: Instant, diagnosis: Diagnosis) -> Result<AccessToken, Diagnosis> {
+        let in_a_row = self.failure.as_ref().map_or(0, |failure| failure.in_a_row + 1);
+        let own = REMEMBERED[in_a_row.min(REMEMBERED.len() - 1)];
+        let until = now + diagnosis.retry_after.unwrap_or(own);
+        self.failure = Some(Failure { diagnosis: diagnosis.clone(), until, in_a_row });
+        match &self.token {
+            Some(held) if now < held.usable_until => Ok(held.token.clone()),
+            _ => Err(diagnosis),
+        }
+    }
+
+    fn give_up(&mut self, now: Instant) -> bool {
+        match &self.token {
+            Some(held) if now < held.obtained + LEAST_AGE_TO_GIVE_UP => false,
+            _ => {
+                self.token = None;
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::azure::diagnose::Cause;
+
+    fn token(text: &str, life: Duration) -> AccessToken {
+        AccessToken::new(text.to_owned(), OffsetDateTime::now_utc() + life)
+    }
+
+    fn refusal(retry_after: Option<u64>) -> Diagnosis {
+        Diagnosis::new(Cause::EntraUnavailable, "down").retry_after(retry_after.map(Duration::from_secs))
+    }
+
+    fn shown(answer: &Answer) -> String {
+        match answer {
+            Answer::Token(token) => token.token.secret().to_owned(),
+            Answer::Failed(diagnosis) => format!("failed: {diagnosis}"),
+            Answer::Exchange => "exchange".to_owned(),
+        }
+    }
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn a_token_serves_until_5_minutes_before_its_end() {
+        let (mut state, now) = (State::default(), Instant::now());
+        assert_eq!(shown(&state.answer(now)), "exchange");
+        state.obtained(now, token("a", HOUR));
+        assert_eq!(shown(&state.answer(now + HOUR.saturating_sub(Duration::from_secs(310)))), "a");
+        assert_eq!(shown(&state.answer(now + HOUR.saturating_sub(Duration::from_secs(290)))), "exchange");
+    }
+
+    #[test]
+    fn a_token_of_one_minute_serves_half_of_it() {
+        let (mut state, now) = (State::default(), Instant::now());
+        state.obtained(now, token("a", Duration::from_mins(1)));
+        assert_eq!(shown(&state.answer(now + Duration::from_secs(25))), "a");
+        assert_eq!(shown(&state.answer(now + Duration::from_secs(35))), "exchange");
+    }
+
+    #[test]
+    fn a_failure_is_told_for_a_while_and_longer_from_one_to_the_next() {
+        let (mut state, mut now) = (State::default(), Instant::now());
+        for seconds in [1, 2, 4, 5, 5] {
+            state.failed(now, refusal(None)).unwrap_err();
+            let end = now + Duration::from_secs(seconds);
+            let before = now + Duration::from_millis(seconds * 1000 - 1);
+            assert_eq!(shown(&state.answer(before)), "failed: down");
+            assert_eq!(shown(&state.answer(end)), "exchange", "after {seconds} s");
+            now = end;
+        }
+        state.obtained(now, token("a", HOUR));
+        state.give_up(now + HOUR);
+        state.failed(now, refusal(None)).unwrap_err();
+        assert_eq!(shown(&state.answer(now + Duration::from_secs(1))), "exchange", "a success begins anew");
+    }
+
+    #[test]
+    fn a_failure_is_told_for_as_long_as_entra_asks_to_wait() {
+        let (mut state, now) = (State::default(), Instant::now());
+        state.failed(now, refusal(Some(20))).unwrap_err();
+        assert_eq!(shown(&state.answer(now + Duration::from_secs(19))), "failed: down");
+    }
+
+    #[test]
+    fn while_entra_is_down_a_token_that_is_still_good_serves() {
+        let (mut state, now) = (State::default(), Instant::now());
+        state.obtained(now, token("a", HOUR));
+        let late = now + HOUR.saturating_sub(Duration::from_secs(200));
+        assert_eq!(state.failed(late, refusal(None)).unwrap().token.secret(), "a");
+        assert_eq!(shown(&state.answer(late)), "a");
+        let over = now + HOUR;
+        state.failed(over, refusal(None)).unwrap_err();
+        assert_eq!(shown(&state.answer(over)), "failed: down");
+    }
+
+    #[test]
+    fn a_refused_token_is_given_up_once_a_minute_at_most() {
+        let (mut state, now) = (State::default(), Instant::now());
+        state.obtained(now, token("a", HOUR));
+        assert!(!state.give_up(now + Duration::from_secs(59)));
+        assert!(state.give_up(now + Duration::from_mins(1)));
+        assert_eq!(shown(&state.answer(now + Duration::from_mins(1))), "exchange");
+    }
+}

@@ -1,0 +1,358 @@
+//! Every cause that is told apart, and what follows from it.
+
+use crate::provider::Class;
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::provider::azure) enum Cause {
+    // What stands in the store.
+    /// A field of the store is missing, or its value cannot be right.
+    StoreInvalid,
+    /// A SecretStore names another namespace.
+    NamespaceForbidden,
+    /// `customCloudConfig` of a SecretStore, with an identity that is not of its namespace.
+    CustomCloudForbidden,
+    /// The store asks for something that is not supported.
+    StoreUnsupported,
+
+    // What stands in the reference.
+    /// The name or version cannot be right.
+    ReferenceInvalid,
+    /// The reference asks for something that is not supported.
+    ReferenceUnsupported,
+    /// The value has no such property.
+    PropertyMissing,
+
+    // What the identity is made from.
+    /// The service account is not there.
+    ServiceAccountMissing,
+    /// No client id, or no tenant id, was found.
+    IdentityIncomplete,
+    /// The pod has none of the variables that make up its own identity.
+    PodIdentityMissing,
+    /// The pod's token file cannot be read.
+    TokenFileUnreadable,
+    /// A Secret with a credential, or its key, is not there.
+    CredentialMissing,
+    /// The controller may not read what the identity is made from.
+    ClusterForbidden,
+    /// The Kubernetes API did not answer.
+    ClusterUnavailable,
+
+    // What Entra ID, or the machine's identity endpoint, says.
+    /// It refused to give a token.
+    EntraRefused(EntraCode),
+    /// It asked to slow down.
+    EntraThrottled,
+    /// It failed.
+    EntraUnavailable,
+    /// The machine has no such managed identity.
+    ManagedIdentityMissing,
+
+    // What Key Vault says.
+    /// The token was refused.
+    TokenRefused,
+    /// No role of the identity allows it.
+    ForbiddenByRbac,
+    /// No access policy of the vault allows it.
+    AccessDenied,
+    /// Refused for another reason.
+    Forbidden,
+    /// The vault's firewall refuses this address.
+    ForbiddenByFirewall,
+    /// The vault accepts private connections only.
+    ForbiddenByConnection,
+    /// The object is disabled.
+    Disabled,
+    /// There is no such secret.
+    SecretNotFound,
+    /// There is no such key.
+    KeyNotFound,
+    /// There is no such certificate.
+    CertificateNotFound,
+    /// The name is taken by a deleted object.
+    DeletedButRecoverable,
+    /// The object is being deleted.
+    BeingDeleted,
+    /// Key Vault refused the request as malformed.
+    BadRequest,
+    /// It asked to slow down.
+    VaultThrottled,
+    /// It is not available for now.
+    VaultUnavailable,
+    /// It failed.
+    VaultFailed,
+
+    // What the network says.
+    /// The host's name does not exist.
+    HostNotFound,
+    /// The name could not be looked up for now.
+    DnsUnavailable,
+    /// Nothing listens there.
+    ConnectionRefused,
+    /// The connection broke.
+    ConnectionBroken,
+    /// No answer in time.
+    Timeout,
+    /// The proxy did not connect.
+    ProxyFailed,
+    /// The certificate is for another name.
+    TlsWrongName,
+    /// The certificate's issuer is not known.
+    TlsUnknownIssuer,
+    /// The certificate is not valid now.
+    TlsExpired,
+    /// Another failure of TLS.
+    TlsFailed,
+
+    // Answers that are not followed or not understood.
+    /// A redirect; not followed with a token.
+    Redirected,
+    /// The answer is larger than any answer of Key Vault.
+    AnswerTooLarge,
+    /// The answer is not what it should be.
+    UnexpectedAnswer,
+    /// A request for another host than the one that it was meant for; not sent.
+    ForeignHost,
+    /// The read was given up inside this program.
+    Aborted,
+}
+
+/// Entra ID's codes that a hint is known for. They choose the hint and the label, nothing else:
+/// Entra changes them without notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::provider::azure) enum EntraCode {
+    /// 70021: no federated identity record matches.
+    NoMatchingFederation,
+    /// 70025: there is no federated identity record at all.
+    NoFederation,
+    /// 700223: federation is not allowed.
+    FederationForbidden,
+    /// 700238: federation with this issuer is not allowed.
+    FederationIssuerForbidden,
+    /// 700211: the assertion's issuer matches no record.
+    AssertionIssuer,
+    /// 700212: the assertion's audience matches no record.
+    AssertionAudience,
+    /// 700213: the assertion's subject matches no record.
+    AssertionSubject,
+    /// 7002138: the assertion's subject differs in case.
+    AssertionSubjectCase,
+    /// 700016: the application is not in the tenant.
+    ApplicationNotFound,
+    /// 90002: there is no such tenant.
+    TenantNotFound,
+    /// 700024: the assertion is outside its valid time.
+    AssertionOutsideTime,
+    /// 70023: the assertion lives too long.
+    AssertionTooLong,
+    /// 7000215: the client secret is wrong.
+    ClientSecretInvalid,
+    /// 7000222: the client secret has expired.
+    ClientSecretExpired,
+    /// Any other.
+    Other,
+}
+
+impl Cause {
+    /// What the controller does about it.
+    pub(in crate::provider::azure) const fn class(self) -> Class {
+        match self {
+            Self::StoreInvalid | Self::NamespaceForbidden | Self::CustomCloudForbidden => Class::InvalidStore,
+            Self::StoreUnsupported | Self::ReferenceUnsupported => Class::Unsupported,
+            Self::ReferenceInvalid => Class::InvalidReference,
+            Self::PropertyMissing => Class::PropertyMissing,
+            Self::ServiceAccountMissing
+            | Self::IdentityIncomplete
+            | Self::PodIdentityMissing
+            | Self::TokenFileUnreadable
+            | Self::CredentialMissing
+            | Self::ClusterForbidden
+            | Self::EntraRefused(_)
+            | Self::ManagedIdentityMissing
+            | Self::TokenRefused => Class::Unauthenticated,
+            Self::ForbiddenByRbac | Self::AccessDenied | Self::Forbidden => Class::Denied,
+            Self::Disabled => Class::Disabled,
+            Self::SecretNotFound | Self::KeyNotFound | Self::CertificateNotFound => Class::Absent,
+            Self::EntraThrottled | Self::VaultThrottled => Class::Throttled,
+            Self::ClusterUnavailable
+            | Self::EntraUnavailable
+            | Self::ForbiddenByFirewall
+            | Self::ForbiddenByConnection
+            | Self::DeletedButRecoverable
+            | Self::BeingDeleted
+            | Self::BadRequest
+            | Self::VaultUnavailable
+            | Self::VaultFailed
+            | Self::HostNotFound
+            | Self::DnsUnavailable
+            | Self::ConnectionRefused
+            | Self::ConnectionBroken
+            | Self::Timeout
+            | Self::ProxyFailed
+            | Self::TlsWrongName
+            | Self::TlsUnknownIssuer
+            | Self::TlsExpired
+            | Self::TlsFailed
+            | Self::Redirected
+            | Self::AnswerTooLarge
+            | Self::UnexpectedAnswer
+            | Self::ForeignHost
+            | Self::Aborted => Class::Unreachable,
+        }
+    }
+
+    /// One word for metrics and logs; Azure's own code where it has one.
+    pub(in crate::provider::azure) const fn label(self) -> &'static str {
+        match self {
+            Self::StoreInvalid => "StoreInvalid",
+            Self::NamespaceForbidden => "NamespaceForbidden",
+            Self::CustomCloudForbidden => "CustomCloudForbidden",
+            Self::StoreUnsupported => "StoreUnsupported",
+            Self::ReferenceInvalid => "ReferenceInvalid",
+            Self::ReferenceUnsupported => "ReferenceUnsupported",
+            Self::PropertyMissing => "PropertyMissing",
+            Self::ServiceAccountMissing => "ServiceAccountMissing",
+            Self::IdentityIncomplete => "IdentityIncomplete",
+            Self::PodIdentityMissing => "PodIdentityMissing",
+            Self::TokenFileUnreadable => "TokenFileUnreadable",
+            Self::CredentialMissing => "CredentialMissing",
+            Self::ClusterForbidden => "ClusterForbidden",
+            Self::ClusterUnavailable => "ClusterUnavailable",
+            Self::EntraRefused(code) => code.label(),
+            Self::EntraThrottled => "EntraThrottled",
+            Self::EntraUnavailable => "EntraUnavailable",
+            Self::ManagedIdentityMissing => "ManagedIdentityMissing",
+            Self::TokenRefused => "Unauthorized",
+            Self::ForbiddenByRbac => "ForbiddenByRbac",
+            Self::AccessDenied => "AccessDenied",
+            Self::Forbidden => "Forbidden",
+            Self::ForbiddenByFirewall => "ForbiddenByFirewall",
+            Self::ForbiddenByConnection => "ForbiddenByConnection",
+            Self::Disabled => "SecretDisabled",
+            Self::SecretNotFound => "SecretNotFound",
+            Self::KeyNotFound => "KeyNotFound",
+            Self::CertificateNotFound => "CertificateNotFound",
+            Self::DeletedButRecoverable => "ObjectIsDeletedButRecoverable",
+            Self::BeingDeleted => "ObjectIsBeingDeleted",
+            Self::BadRequest => "BadParameter",
+            Self::VaultThrottled => "Throttled",
+            Self::VaultUnavailable => "VaultUnavailable",
+            Self::VaultFailed => "VaultFailed",
+            Self::HostNotFound => "HostNotFound",
+            Self::DnsUnavailable => "DnsUnavailable",
+            Self::ConnectionRefused => "ConnectionRefused",
+            Self::ConnectionBroken => "ConnectionBroken",
+            Self::Timeout => "Timeout",
+            Self::ProxyFailed => "ProxyFailed",
+            Self::TlsWrongName => "TlsWrongName",
+            Self::TlsUnknownIssuer => "TlsUnknownIssuer",
+            Self::TlsExpired => "TlsExpired",
+            Self::TlsFailed => "TlsFailed",
+            Self::Redirected => "Redirected",
+            Self::AnswerTooLarge => "AnswerTooLarge",
+            Self::UnexpectedAnswer => "UnexpectedAnswer",
+            Self::ForeignHost => "ForeignHost",
+            Self::Aborted => "Aborted",
+        }
+    }
+
+    /// Whether it passes by itself, so that a store which meets it stays usable: an outage must not
+    /// make every ExternalSecret of the store wait for the next validation.
+    pub(in crate::provider::azure) const fn is_outage(self) -> bool {
+        match self {
+            Self::ClusterUnavailable
+            | Self::EntraThrottled
+            | Self::EntraUnavailable
+            | Self::VaultThrottled
+            | Self::VaultUnavailable
+            | Self::VaultFailed
+            | Self::DnsUnavailable
+            | Self::ConnectionRefused
+            | Self::ConnectionBroken
+            | Self::Timeout
+            | Self::ProxyFailed
+            | Self::UnexpectedAnswer
+            | Self::Aborted => true,
+            Self::StoreInvalid
+            | Self::NamespaceForbidden
+            | Self::CustomCloudForbidden
+            | Self::StoreUnsupported
+            | Self::ReferenceInvalid
+            | Self::ReferenceUnsupported
+            | Self::PropertyMissing
+            | Self::ServiceAccountMissing
+            | Self::IdentityIncomplete
+            | Self::PodIdentityMissing
+            | Self::TokenFileUnreadable
+            | Self::CredentialMissing
+            | Self::ClusterForbidden
+            | Self::EntraRefused(_)
+            | Self::ManagedIdentityMissing
+            | Self::TokenRefused
+            | Self::ForbiddenByRbac
+            | Self::AccessDenied
+            | Self::Forbidden
+            | Self::ForbiddenByFirewall
+            | Self::ForbiddenByConnection
+            | Self::Disabled
+            | Self::SecretNotFound
+            | Self::KeyNotFound
+            | Self::CertificateNotFound
+            | Self::DeletedButRecoverable
+            | Self::BeingDeleted
+            | Self::BadRequest
+            | Self::HostNotFound
+            | Self::TlsWrongName
+            | Self::TlsUnknownIssuer
+            | Self::TlsExpired
+            | Self::TlsFailed
+            | Self::Redirected
+            | Self::AnswerTooLarge
+            | Self::ForeignHost => false,
+        }
+    }
+}
+
+impl EntraCode {
+    /// The code that stands in `error_codes`, or after `AADSTS` in the description.
+    pub(in crate::provider::azure) const fn of(number: u64) -> Self {
+        match number {
+            70_021 => Self::NoMatchingFederation,
+            70_025 => Self::NoFederation,
+            700_223 => Self::FederationForbidden,
+            700_238 => Self::FederationIssuerForbidden,
+            700_211 => Self::AssertionIssuer,
+            700_212 => Self::AssertionAudience,
+            700_213 => Self::AssertionSubject,
+            7_002_138 => Self::AssertionSubjectCase,
+            700_016 => Self::ApplicationNotFound,
+            90_002 => Self::TenantNotFound,
+            700_024 => Self::AssertionOutsideTime,
+            70_023 => Self::AssertionTooLong,
+            7_000_215 => Self::ClientSecretInvalid,
+            7_000_222 => Self::ClientSecretExpired,
+            _ => Self::Other,
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::NoMatchingFederation => "AADSTS70021",
+            Self::NoFederation => "AADSTS70025",
+            Self::FederationForbidden => "AADSTS700223",
+            Self::FederationIssuerForbidden => "AADSTS700238",
+            Self::AssertionIssuer => "AADSTS700211",
+            Self::AssertionAudience => "AADSTS700212",
+            Self::AssertionSubject => "AADSTS700213",
+            Self::AssertionSubjectCase => "AADSTS7002138",
+            Self::ApplicationNotFound => "AADSTS700016",
+            Self::TenantNotFound => "AADSTS90002",
+            Self::AssertionOutsideTime => "AADSTS700024",
+            Self::AssertionTooLong => "AADSTS70023",
+            Self::ClientSecretInvalid => "AADSTS7000215",
+            Self::ClientSecretExpired => "AADSTS7000222",
+            Self::Other => "EntraRefused",
+        }
+    }
+}

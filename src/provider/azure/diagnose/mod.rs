@@ -1,0 +1,99 @@
+//! From what Entra ID, Key Vault, DNS, TLS and the network say to a cause, with a text and a hint for
+//! a person.
+//!
+//! The text keeps Azure's own words and code, and stays equal between two failures of one cause:
+//! trace ids, times and ports are taken out ([`text`]).
+
+mod cause;
+pub(super) mod entra;
+pub(super) mod network;
+pub(super) mod text;
+pub(super) mod vault;
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+pub(super) use cause::{Cause, EntraCode};
+
+use crate::provider::ProviderError;
+
+/// The longest wait that a provider's `Retry-After` can ask for.
+pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_mins(1);
+
+/// What went wrong: the [`ProviderError`] to be, and the exact cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Diagnosis {
+    /// The cause.
+    pub(super) cause: Cause,
+    /// What happened, with Azure's own words and code.
+    pub(super) message: String,
+    /// What to change.
+    pub(super) hint: Option<String>,
+    /// How long Azure asked to wait, at most [`RETRY_AFTER_CAP`].
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Diagnosis {
+    /// A diagnosis without a hint.
+    pub(super) fn new(cause: Cause, message: impl Into<String>) -> Self {
+        Self { cause, message: message.into(), hint: None, retry_after: None }
+    }
+
+    /// Adds what to change.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds how long Azure asked to wait, capped.
+    pub(super) fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait.map(|wait| wait.min(RETRY_AFTER_CAP));
+        self
+    }
+
+    /// Says of which object this is.
+    pub(super) fn of(mut self, object: impl fmt::Display) -> Self {
+        self.message = format!("{object}: {}", self.message);
+        self
+    }
+
+    /// The diagnosis that travels inside an error of the Azure SDK. The transport makes one of
+    /// every failure, so an error without one comes from the SDK itself.
+    pub(super) fn from_sdk(error: &azure_core::Error) -> Self {
+        let mut link: Option<&(dyn Error + 'static)> = Some(error);
+        while let Some(current) = link {
+            if let Some(diagnosis) = current.downcast_ref::<Self>() {
+                return diagnosis.clone();
+            }
+            link = current.source();
+        }
+        Self::new(Cause::UnexpectedAnswer, text::stable(&error.to_string()))
+    }
+
+    /// Wraps it so that the Azure SDK carries it through.
+    pub(super) fn into_sdk(self) -> azure_core::Error {
+        let message = self.to_string();
+        azure_core::Error::with_error(azure_core::error::ErrorKind::Other, self, message)
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Diagnosis {}
+
+impl From<Diagnosis> for ProviderError {
+    fn from(diagnosis: Diagnosis) -> Self {
+        Self {
+            class: diagnosis.cause.class(),
+            cause: diagnosis.cause.label(),
+            message: diagnosis.message,
+            hint: diagnosis.hint,
+            retry_after: diagnosis.retry_after,
+        }
+    }
+}

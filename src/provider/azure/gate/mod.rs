@@ -1,0 +1,130 @@
+//! All requests to a vault pass its gate: a bound on those under way, a budget, and a pause of the whole vault when it asks to
+//! slow down or does not answer.
+//!
+//! Requests pass in the order in which they came. While the vault is paused one request at a time finds out
+//! whether it is back; the others wait for it, or fail with what the vault last said when that takes too long.
+
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+use self::state::{Decision, End, Limits, Pass, State};
+use super::diagnose::{Cause, Diagnosis};
+use super::options::{Options, WINDOW};
+use crate::provider::ProviderMetrics;
+
+/// The gate to one vault.
+pub(super) struct Gate {
+    places: Semaphore,
+    state: Mutex<State>,
+    changed: Notify,
+    metrics: Arc<dyn ProviderMetrics>,
+}
+
+impl Gate {
+    pub(super) fn new(options: &Options, metrics: Arc<dyn ProviderMetrics>) -> Self {
+        let limits = Limits { budget: options.requests_per_window, window: WINDOW, patience: options.patience };
+        Self {
+            places: Semaphore::new(options.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            state: Mutex::new(State::new(limits)),
+            changed: Notify::new(),
+            metrics,
+        }
+    }
+
+    /// Waits for leave to send one request, for a caller that has waited since `began`.
+    ///
+    /// # Errors
+    /// What the vault last said, if it is paused for too long to wait for.
+    pub(super) async fn enter(&self, began: Instant) -> Result<Leave<'_>, Diagnosis> {
+        let arrived = Instant::now();
+        let place = self.places.acquire().await.map_err(|_| Diagnosis::new(Cause::Aborted, "the gate is closed"))?;
+        loop {
+            // Registered before the state is looked at, or a change in between would be missed.
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let decision = self.state().decide(Instant::now(), began);
+            match decision {
+                Decision::Send(pass) => {
+                    self.metrics.gate_wait(arrived.elapsed());
+                    return Ok(Leave { gate: self, _place: place, pass: Some(pass) });
+                }
+                Decision::Refuse(reason) => return Err(reason),
+                Decision::Wait => changed.await,
+                Decision::WaitUntil(until) => {
+                    tokio::select! {
+                        () = changed => {}
+                        () = tokio::time::sleep_until(until.into()) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn ended(&self, pass: Pass, end: End) {
+        self.state().ended(Instant::now(), pass, end, rand::random());
+        self.changed.notify_waiters();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leave to send one request. Dropped without a report, it counts as abandoned.
+pub(super) struct Leave<'a> {
+    gate: &'a Gate,
+    _place: SemaphorePermit<'a>,
+    pass: Option<Pass>,
+}
+
+impl Leave<'_> {
+    /// Reports how the request ended, and whether the vault is paused because of it.
+    pub(super) fn report<T>(mut self, result: &Result<T, Diagnosis>) -> Verdict {
+        let (end, verdict) = match result {
+            Err(diagnosis) if pauses(diagnosis.cause) => (End::Refused(diagnosis.clone()), Verdict::Paused),
+            _ => (End::Answered, Verdict::Final),
+        };
+        if result.as_ref().is_err_and(|diagnosis| diagnosis.cause == Cause::VaultThrottled) {
+            self.gate.metrics.throttled();
+        }
+        if let Some(pass) = self.pass.take() {
+            self.gate.ended(pass, end);
+        }
+        verdict
+    }
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.gate.ended(pass, End::Abandoned);
+        }
+    }
+}
+
+/// Whether a result is the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is.
+    Final,
+    /// The vault is paused; asking again is worthwhile.
+    Paused,
+}
+
+/// Whether a failure says something about the whole vault, so that others need not find out by themselves.
+const fn pauses(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::VaultThrottled
+            | Cause::VaultUnavailable
+            | Cause::HostNotFound
+            | Cause::DnsUnavailable
+            | Cause::ConnectionRefused
+            | Cause::Timeout
+            | Cause::ProxyFailed
+    )
+}

@@ -1,0 +1,79 @@
+//! The HTTP clients that all vaults and authorities share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_core::http::HttpClient;
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Proxy, tls};
+
+use super::options::Options;
+
+/// For DNS, TCP and TLS together, and a proxy where there is one.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// For a whole request, with its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Azure's load balancers close idle connections after 4 minutes.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Connections that are kept for the next wave of reads; each costs some tens of KiB.
+const IDLE_CONNECTIONS: usize = 8;
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The CA bundle is not PEM, or has no certificate.
+    #[error("the CA bundle holds no PEM certificate that can be read; give the file of the CA's certificates")]
+    CaBundle(#[source] Option<reqwest::Error>),
+    /// No roots, or a proxy's address that is no URL.
+    #[error(
+        "no HTTPS client could be made; check that the system's CA certificates (or SSL_CERT_FILE) can be read and that HTTPS_PROXY is a URL"
+    )]
+    Client(#[source] reqwest::Error),
+    /// The address of the proxy for the machine's identity endpoint.
+    #[error("the proxy for the machine's identity endpoint is not a URL")]
+    MachineIdentityProxy(#[source] reqwest::Error),
+}
+
+/// The two ways out.
+pub(super) struct Clients {
+    /// To vaults and authorities, by the proxy of the environment.
+    pub(super) azure: Arc<dyn HttpClient>,
+    /// To the machine's identity endpoint, never by that proxy.
+    pub(super) machine: Arc<dyn HttpClient>,
+}
+
+impl Clients {
+    pub(super) fn new(options: &Options) -> Result<Self, SetupError> {
+        // reqwest's rustls reads the system's roots, or those that SSL_CERT_FILE names in their place, and
+        // HTTPS_PROXY and NO_PROXY.
+        let mut azure = builder().https_only(true).tls_version_min(tls::Version::TLS_1_2);
+        if let Some(bundle) = &options.ca_bundle {
+            let certificates =
+                Certificate::from_pem_bundle(bundle).map_err(|error| SetupError::CaBundle(Some(error)))?;
+            if certificates.is_empty() {
+                return Err(SetupError::CaBundle(None));
+            }
+            azure = azure.tls_certs_merge(certificates);
+        }
+        let mut machine = builder().no_proxy();
+        if let Some(proxy) = &options.machine_identity_proxy {
+            machine = machine.proxy(Proxy::http(proxy.as_str()).map_err(SetupError::MachineIdentityProxy)?);
+        }
+        Ok(Self {
+            azure: Arc::new(azure.build().map_err(SetupError::Client)?),
+            machine: Arc::new(machine.build().map_err(SetupError::Client)?),
+        })
+    }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+}

@@ -1,0 +1,358 @@
+//! Who a store reads its vault as: from `authType` and the references of a store to an [`Identity`].
+//!
+//! Which client id and tenant count when several are given follows ESO, whose two ways (`useAzureSDK` or not) differ. What
+//! either accepts is accepted with the same result; `useAzureSDK` itself has no effect.
+
+use std::path::PathBuf;
+use std::str;
+
+use secrecy::ExposeSecret;
+
+use super::cloud::Cloud;
+use super::cluster::Cluster;
+use super::diagnose::{Cause, Diagnosis, text};
+use super::options::Environment;
+use crate::api::v1::secret_store::{
+    AzureAuthSecretRef, AzureAuthType, AzureKvProvider, SecretKeySelector, ServiceAccountSelector, StoreKind,
+};
+use crate::provider::{Caller, ServiceAccount, StoreView};
+
+/// On a service account: the client id of the application or identity to read as.
+const ANNOTATION_CLIENT_ID: &str = "azure.workload.identity/client-id";
+/// On a service account: its tenant.
+const ANNOTATION_TENANT_ID: &str = "azure.workload.identity/tenant-id";
+
+/// Who reads, and what proves it. Two equal identities get the same tokens: whatever can make a token another one, such as a
+/// service account that was made anew or a Secret that was changed, is part of it. It holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Identity {
+    /// An application, or a user-assigned identity, of a tenant.
+    Application {
+        /// The client id.
+        client_id: String,
+        /// The tenant's id or domain.
+        tenant_id: String,
+        /// What it proves itself with.
+        proof: Proof,
+    },
+    /// The machine's own identity.
+    Machine {
+        /// The client id of a user-assigned one.
+        client_id: Option<String>,
+    },
+}
+
+/// What an application proves itself with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Proof {
+    /// The token in a file of this pod.
+    TokenFile(PathBuf),
+    /// A token of a service account.
+    ServiceAccount {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Its UID: an account made anew is another one.
+        uid: String,
+        /// The audiences to ask for.
+        audiences: Vec<String>,
+    },
+    /// A client secret in a key of a Secret.
+    ClientSecret {
+        /// The Secret's namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The key.
+        key: String,
+        /// The Secret's UID and resourceVersion.
+        version: [String; 2],
+    },
+}
+
+/// A reference to an object of the cluster that a store's identity is made from.
+struct Reference<'a> {
+    field: &'static str,
+    namespace: Option<&'a str>,
+}
+
+/// The references that count for a store's `authType`.
+fn references(store: &AzureKvProvider) -> Vec<Reference<'_>> {
+    let secrets = store.auth_secret_ref.as_ref();
+    let secret = |field, get: fn(&AzureAuthSecretRef) -> &Option<SecretKeySelector>| {
+        let selector = secrets.and_then(|secrets| get(secrets).as_ref())?;
+        Some(Reference { field, namespace: given(selector.namespace.as_deref()) })
+    };
+    let client_id = || secret("azurekv.authSecretRef.clientId.namespace", |secrets| &secrets.client_id);
+    let tenant_id = || secret("azurekv.authSecretRef.tenantId.namespace", |secrets| &secrets.tenant_id);
+    let client_secret = || secret("azurekv.authSecretRef.clientSecret.namespace", |secrets| &secrets.client_secret);
+    let certificate =
+        || secret("azurekv.authSecretRef.clientCertificate.namespace", |secrets| &secrets.client_certificate);
+    match (store.auth_type, &store.service_account_ref) {
+        (AzureAuthType::ServicePrincipal, _) => {
+            [client_id(), client_secret(), certificate()].into_iter().flatten().collect()
+        }
+        (AzureAuthType::WorkloadIdentity, Some(account)) => {
+            let account = Reference {
+                field: "azurekv.serviceAccountRef.namespace",
+                namespace: given(account.namespace.as_deref()),
+            };
+            [Some(account), client_id(), tenant_id()].into_iter().flatten().collect()
+        }
+        (AzureAuthType::WorkloadIdentity, None) | (AzureAuthType::ManagedIdentity, _) => Vec::new(),
+    }
+}
+
+/// Whether a store's references are resolved in the namespace of each ExternalSecret ("referent"), so that the store
+/// by itself has no identity.
+pub(super) fn is_referent(kind: StoreKind, store: &AzureKvProvider) -> bool {
+    kind == StoreKind::ClusterSecretStore && references(store).iter().any(|reference| reference.namespace.is_none())
+}
+
+/// Checks that a SecretStore names no other namespace than its own.
+pub(super) fn check_namespaces(view: &StoreView<'_>, store: &AzureKvProvider) -> Result<(), Diagnosis> {
+    let Some(own) = view.namespace.filter(|_| view.kind == StoreKind::SecretStore) else { return Ok(()) };
+    match references(store).into_iter().find(|reference| reference.namespace.is_some_and(|other| other != own)) {
+        None => Ok(()),
+        Some(reference) => Err(Diagnosis::new(
+            Cause::NamespaceForbidden,
+            format!(
+                "{} is \"{}\", and a SecretStore reads its own namespace \"{own}\" only",
+                reference.field,
+                reference.namespace.unwrap_or_default()
+            ),
+        )
+        .hint("leave it out, or use a ClusterSecretStore")),
+    }
+}
+
+/// Finds out the identity of a store.
+pub(super) struct Resolver<'a> {
+    /// The store.
+    pub(super) view: StoreView<'a>,
+    /// Its part on Key Vault.
+    pub(super) store: &'a AzureKvProvider,
+    /// On whose behalf.
+    pub(super) caller: Caller<'a>,
+    /// The store's cloud.
+    pub(super) cloud: &'a Cloud,
+    /// The pod's own identity.
+    pub(super) environment: &'a Environment,
+    /// Where accounts and credentials are.
+    pub(super) cluster: &'a Cluster,
+}
+
+impl Resolver<'_> {
+    /// The identity.
+    ///
+    /// # Errors
+    /// A field of the store, an annotation or an object of the cluster that is missing or cannot be right.
+    pub(super) async fn identity(&self) -> Result<Identity, Diagnosis> {
+        check_namespaces(&self.view, self.store)?;
+        match (self.store.auth_type, &self.store.service_account_ref) {
+            (AzureAuthType::WorkloadIdentity, None) => self.own(),
+            (AzureAuthType::WorkloadIdentity, Some(account)) => self.service_account(account).await,
+            (AzureAuthType::ServicePrincipal, _) => self.service_principal().await,
+            (AzureAuthType::ManagedIdentity, _) => {
+                Ok(Identity::Machine { client_id: given(self.store.identity_id.as_deref()).map(ToOwned::to_owned) })
+            }
+        }
+    }
+
+    /// The pod's own.
+    fn own(&self) -> Result<Identity, Diagnosis> {
+        let Environment { client_id, tenant_id, token_file, .. } = self.environment;
+        match (client_id, tenant_id, token_file) {
+            (Some(client_id), Some(tenant_id), Some(file)) => {
+                application(client_id.clone(), tenant_id.clone(), Proof::TokenFile(file.clone()))
+            }
+            _ => Err(Diagnosis::new(
+                Cause::PodIdentityMissing,
+                "the controller's pod has not all of AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE",
+            )
+            .hint(
+                "label the pod azure.workload.identity/use: \"true\" and restart it, or set azurekv.serviceAccountRef in the store",
+            )),
+        }
+    }
+
+    async fn service_account(&self, selector: &ServiceAccountSelector) -> Result<Identity, Diagnosis> {
+        let namespace = self.namespace(selector.namespace.as_deref())?;
+        let account = self.cluster.service_account(namespace, &selector.name).await?;
+        let client_id = self.client_id(&account, namespace, &selector.name).await?;
+        let tenant_id = self.tenant_id(&account, namespace, &selector.name).await?;
+        let mut audiences: Vec<String> = Vec::new();
+        let of_cloud = self.cloud.audiences.iter().map(ToString::to_string);
+        for audience in of_cloud.chain(selector.audiences.iter().cloned()) {
+            if !audience.is_empty() && !audiences.contains(&audience) {
+                audiences.push(audience);
+            }
+        }
+        let proof = Proof::ServiceAccount {
+            namespace: namespace.to_owned(),
+            name: selector.name.clone(),
+            uid: account.uid.clone(),
+            audiences,
+        };
+        application(client_id, tenant_id, proof)
+    }
+
+    /// The annotation's, else that of `authSecretRef`. With both, ESO's older way refuses and its newer takes the
+    /// annotation's.
+    async fn client_id(&self, account: &ServiceAccount, namespace: &str, name: &str) -> Result<String, Diagnosis> {
+        if let Some(annotated) = annotation(account, ANNOTATION_CLIENT_ID) {
+            return Ok(annotated.to_owned());
+        }
+        let selector = self.store.auth_secret_ref.as_ref().and_then(|secrets| secrets.client_id.as_ref());
+        match selector {
+            Some(selector) => self.text_of(selector, "azurekv.authSecretRef.clientId").await,
+            None => Err(Diagnosis::new(
+                Cause::IdentityIncomplete,
+                format!(
+                    "ServiceAccount \"{name}\" in namespace \"{namespace}\" has no annotation {ANNOTATION_CLIENT_ID}"
+                ),
+            )
+            .hint("annotate it with the client id of the application or identity that may read the vault")),
+        }
+    }
+
+    /// Of an annotated account `tenantId` of the store, else the annotation (ESO's newer way; the older accepts one of them
+    /// only). Of another account that of `authSecretRef`, else `tenantId`, else the pod's tenant (ESO's older way; the
+    /// newer knows `tenantId` only).
+    async fn tenant_id(&self, account: &ServiceAccount, namespace: &str, name: &str) -> Result<String, Diagnosis> {
+        let of_store = given(self.store.tenant_id.as_deref());
+        if let Some(annotated) = annotation(account, ANNOTATION_TENANT_ID) {
+            return Ok(of_store.unwrap_or(annotated).to_owned());
+        }
+        let selector = self.store.auth_secret_ref.as_ref().and_then(|secrets| secrets.tenant_id.as_ref());
+        if let Some(selector) = selector {
+            return self.text_of(selector, "azurekv.authSecretRef.tenantId").await;
+        }
+        of_store.map(ToOwned::to_owned).or_else(|| self.environment.tenant_id.clone()).ok_or_else(|| {
+            Diagnosis::new(
+                Cause::IdentityIncomplete,
+                format!(
+                    "no tenant is given: neither azurekv.tenantId nor annotation {ANNOTATION_TENANT_ID} of ServiceAccount \"{name}\" in namespace \"{namespace}\""
+                ),
+            )
+            .hint("set one of the two to the tenant's id")
+        })
+    }
+
+    async fn service_principal(&self) -> Result<Identity, Diagnosis> {
+        let missing = |field: &str| {
+            Diagnosis::new(
+                Cause::StoreInvalid,
+                format!("azurekv.{field} is missing, which authType ServicePrincipal needs"),
+            )
+            .hint("set it, or choose another authType")
+        };
+        let tenant_id = given(self.store.tenant_id.as_deref()).ok_or_else(|| missing("tenantId"))?;
+        let secrets = self.store.auth_secret_ref.as_ref().ok_or_else(|| missing("authSecretRef"))?;
+        let client_id = secrets.client_id.as_ref().ok_or_else(|| missing("authSecretRef.clientId"))?;
+        let secret = match (&secrets.client_secret, &secrets.client_certificate) {
+            (Some(secret), None) => secret,
+            (None, None) => return Err(missing("authSecretRef.clientSecret")),
+            (Some(_), Some(_)) => {
+                return Err(Diagnosis::new(
+                    Cause::StoreInvalid,
+                    "azurekv.authSecretRef has both clientSecret and clientCertificate",
+                )
+                .hint("keep one of them"));
+            }
+            (None, Some(_)) => {
+                return Err(Diagnosis::new(
+                    Cause::StoreUnsupported,
+                    "azurekv.authSecretRef.clientCertificate is not supported yet",
+                )
+                .hint("use authSecretRef.clientSecret or authType WorkloadIdentity"));
+            }
+        };
+        let client_id = self.text_of(client_id, "azurekv.authSecretRef.clientId").await?;
+        let (namespace, name, key) = self.selected(secret, "azurekv.authSecretRef.clientSecret")?;
+        let value = self.cluster.credential(namespace, name, key).await?;
+        let proof = Proof::ClientSecret {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            key: key.to_owned(),
+            version: [value.uid, value.resource_version],
+        };
+        application(client_id, tenant_id.to_owned(), proof)
+    }
+
+    /// The text in a key of a Secret.
+    async fn text_of(&self, selector: &SecretKeySelector, field: &str) -> Result<String, Diagnosis> {
+        let (namespace, name, key) = self.selected(selector, field)?;
+        let value = self.cluster.credential(namespace, name, key).await?;
+        let text = str::from_utf8(value.value.expose_secret()).map(str::trim).unwrap_or_default();
+        if text.is_empty() {
+            return Err(Diagnosis::new(
+                Cause::IdentityIncomplete,
+                format!(
+                    "key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\", named by {field}, holds no text"
+                ),
+            )
+            .hint("put the id there"));
+        }
+        Ok(text.to_owned())
+    }
+
+    /// Namespace, name and key that a reference names.
+    fn selected<'b>(
+        &'b self,
+        selector: &'b SecretKeySelector,
+        field: &str,
+    ) -> Result<(&'b str, &'b str, &'b str), Diagnosis> {
+        let missing = |part: &str| {
+            Diagnosis::new(Cause::StoreInvalid, format!("{field}.{part} is missing"))
+                .hint("name the Secret and its key")
+        };
+        let name = given(selector.name.as_deref()).ok_or_else(|| missing("name"))?;
+        let key = given(selector.key.as_deref()).ok_or_else(|| missing("key"))?;
+        Ok((self.namespace(selector.namespace.as_deref())?, name, key))
+    }
+
+    /// The namespace of a reference: a SecretStore's own; in a ClusterSecretStore the one it names, else that of the
+    /// ExternalSecret.
+    fn namespace<'b>(&'b self, named: Option<&'b str>) -> Result<&'b str, Diagnosis> {
+        if let Some(own) = self.view.namespace {
+            return Ok(own);
+        }
+        match (given(named), self.caller) {
+            (Some(namespace), _) | (None, Caller::ExternalSecretIn(namespace)) => Ok(namespace),
+            (None, Caller::StoreValidation) => Err(Diagnosis::new(
+                Cause::StoreInvalid,
+                "the store's references name no namespace, so it can be used by an ExternalSecret only",
+            )),
+        }
+    }
+}
+
+/// Checks what goes into the token request's URL.
+fn application(client_id: String, tenant_id: String, proof: Proof) -> Result<Identity, Diagnosis> {
+    let is_id = |text: &str| {
+        !text.is_empty()
+            && text.len() <= 255
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+    };
+    for (what, id) in [("client id", &client_id), ("tenant id", &tenant_id)] {
+        if !is_id(id) {
+            return Err(Diagnosis::new(
+                Cause::IdentityIncomplete,
+                format!("\"{}\" cannot be a {what}", text::stable(id)),
+            )
+            .hint("give a UUID, or for a tenant one of its domains"));
+        }
+    }
+    Ok(Identity::Application { client_id, tenant_id, proof })
+}
+
+fn annotation<'a>(account: &'a ServiceAccount, name: &str) -> Option<&'a str> {
+    given(account.annotations.get(name).map(|value| value.trim()))
+}
+
+/// An empty text is as good as none.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}

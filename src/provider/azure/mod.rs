@@ -1,0 +1,166 @@
+//! Azure Key Vault.
+//!
+//! From a store to a value, and the module of each step:
+//!
+//! 1. [`validate`]: the store's fields: its [`cloud`] and the vault's [`endpoint`].
+//! 2. [`identity`]: who reads, from `authType`, references and annotations, read from the [`cluster`].
+//! 3. [`credential_cache`] and [`credential`]: an access token for that identity.
+//! 4. [`vault`]: one read for all equal ones ([`coalesce`]), through the vault's [`gate`].
+//! 5. [`transport`]: the request leaves for that one host, by the clients of [`http`].
+//! 6. [`diagnose`]: whatever went wrong on the way, as a cause with a hint.
+
+mod assertion;
+mod cloud;
+mod cluster;
+mod coalesce;
+mod credential;
+mod credential_cache;
+mod diagnose;
+mod endpoint;
+mod gate;
+mod http;
+mod identity;
+mod object;
+mod options;
+mod probe;
+mod property;
+mod transport;
+pub mod validate;
+mod vault;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::cluster::Cluster;
+use self::credential::Purpose;
+use self::credential_cache::CredentialCache;
+use self::diagnose::{Cause, Diagnosis};
+use self::http::Clients;
+use self::identity::Resolver;
+use self::object::ObjectId;
+use self::validate::Checked;
+use self::vault::{VaultClient, VaultPool};
+use super::{
+    Caller, ClusterReader, Freshness, Provider, ProviderError, ProviderMetrics, SecretValue, SecretsClient, StoreView,
+    Validation,
+};
+use crate::api::v1::external_secret::RemoteRef;
+use crate::api::v1::secret_store::AzureKvProvider;
+
+pub use http::SetupError;
+pub use options::{Environment, Options};
+
+/// Reads Azure Key Vault. Made once for a process: tokens, connections and what is known of vaults are shared by all stores.
+pub struct AzureKeyVault {
+    options: Arc<Options>,
+    cluster: Arc<Cluster>,
+    credentials: CredentialCache,
+    vaults: VaultPool,
+}
+
+impl AzureKeyVault {
+    /// A provider that reads service accounts and credentials through `cluster`.
+    ///
+    /// # Errors
+    /// The CA bundle, the system's CA certificates or a proxy's address cannot be used.
+    pub fn new(
+        options: Options,
+        cluster: Arc<dyn ClusterReader>,
+        metrics: Arc<dyn ProviderMetrics>,
+    ) -> Result<Self, SetupError> {
+        let clients = Clients::new(&options)?;
+        Ok(Self::with_clients(options, clients, cluster, metrics))
+    }
+
+    fn with_clients(
+        options: Options,
+        clients: Clients,
+        cluster: Arc<dyn ClusterReader>,
+        metrics: Arc<dyn ProviderMetrics>,
+    ) -> Self {
+        let options = Arc::new(options);
+        let cluster = Arc::new(Cluster::new(cluster, options.coalesce));
+        let vaults = VaultPool::new(Arc::clone(&clients.azure), Arc::clone(&options), Arc::clone(&metrics));
+        let credentials = CredentialCache::new(Arc::new(clients), Arc::clone(&cluster), metrics);
+        Self { options, cluster, credentials, vaults }
+    }
+
+    async fn reader(
+        &self,
+        view: StoreView<'_>,
+        store: &AzureKvProvider,
+        caller: Caller<'_>,
+    ) -> Result<Arc<VaultClient>, Diagnosis> {
+        let Checked { cloud, endpoint } = validate::check(&view, store, &self.options)?;
+        let resolver = Resolver {
+            view,
+            store,
+            caller,
+            cloud: &cloud,
+            environment: &self.options.environment,
+            cluster: &self.cluster,
+        };
+        let identity = resolver.identity().await?;
+        let purpose = Purpose { identity, authority: cloud.authority.clone(), scope: cloud.scope() };
+        let credential = self.credentials.get(purpose).await;
+        self.vaults.get(endpoint, credential, &cloud).await
+    }
+}
+
+#[async_trait]
+impl Provider for AzureKeyVault {
+    async fn client(&self, view: StoreView<'_>, caller: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
+        let store = view.spec.provider.azurekv.as_deref().ok_or_else(|| {
+            Diagnosis::new(Cause::StoreInvalid, "spec.provider.azurekv is missing")
+                .hint("set it to use Azure Key Vault")
+        })?;
+        if matches!(caller, Caller::StoreValidation) && identity::is_referent(view.kind, store) {
+            validate::check(&view, store, &self.options)?;
+            return Ok(Arc::new(ReferentStore));
+        }
+        let vault = self.reader(view, store, caller).await?;
+        Ok(Arc::new(KeyVaultClient { vault, probe: self.options.probe }))
+    }
+}
+
+/// A vault, as a store's identity.
+struct KeyVaultClient {
+    vault: Arc<VaultClient>,
+    probe: bool,
+}
+
+#[async_trait]
+impl SecretsClient for KeyVaultClient {
+    async fn get_secret(&self, reference: &RemoteRef, freshness: Freshness) -> Result<SecretValue, ProviderError> {
+        let object = ObjectId::parse(reference)?;
+        object::check_supported(reference, &object)?;
+        let value = self.vault.secret(&object, freshness).await?;
+        match reference.property.as_deref().filter(|property| !property.is_empty()) {
+            Some(property) => Ok(property::lookup(&value, property, &object.to_string())?),
+            None => Ok(value),
+        }
+    }
+
+    async fn validate(&self) -> Validation {
+        probe::validate(&self.vault, self.probe).await
+    }
+}
+
+/// A ClusterSecretStore whose identity depends on who uses it, while nobody does.
+struct ReferentStore;
+
+#[async_trait]
+impl SecretsClient for ReferentStore {
+    async fn get_secret(&self, _: &RemoteRef, _: Freshness) -> Result<SecretValue, ProviderError> {
+        Err(Diagnosis::new(
+            Cause::StoreInvalid,
+            "the store's references name no namespace, so it can be used by an ExternalSecret only",
+        )
+        .into())
+    }
+
+    async fn validate(&self) -> Validation {
+        probe::referent()
+    }
+}

@@ -1,0 +1,88 @@
+//! What an operator sets for all vaults.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Key Vault's documented limit on GETs of secrets, for one vault and [`WINDOW`]:
+/// <https://learn.microsoft.com/azure/key-vault/general/service-limits>.
+const DOCUMENTED_LIMIT: u32 = 4000;
+
+/// The time over which Key Vault counts requests.
+pub(super) const WINDOW: Duration = Duration::from_secs(10);
+
+/// What an operator sets, by flags and environment, for all vaults.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many requests may be under way to one vault.
+    pub concurrency: usize,
+    /// How many requests may be sent to one vault within 10 s. The default is 80% of Key Vault's limit, which is
+    /// shared with everyone else who uses the vault.
+    pub requests_per_window: u32,
+    /// How long the answer of a read serves equal reads that start after it; zero: only those under way share.
+    pub coalesce: Duration,
+    /// How long reads wait for a vault that asked to slow down, or that is failing, before they fail too.
+    pub patience: Duration,
+    /// PEM certificates to trust in addition to the system's roots (which `SSL_CERT_FILE` replaces).
+    pub ca_bundle: Option<Vec<u8>>,
+    /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) that `customCloudConfig` of a namespaced
+    /// SecretStore may lead the pod's own or a managed identity to.
+    pub extra_hosts: Vec<String>,
+    /// Whether validating a store reads a secret from the vault; otherwise it only gets a token.
+    pub probe: bool,
+    /// A plain HTTP proxy for the machine's identity endpoint. It is for tests: in production that endpoint is never
+    /// reached through a proxy.
+    pub machine_identity_proxy: Option<String>,
+    /// The pod's own identity.
+    pub environment: Environment,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            concurrency: 32,
+            requests_per_window: DOCUMENTED_LIMIT / 5 * 4,
+            coalesce: Duration::from_secs(2),
+            patience: Duration::from_secs(5),
+            ca_bundle: None,
+            extra_hosts: Vec::new(),
+            probe: true,
+            machine_identity_proxy: None,
+            environment: Environment::default(),
+        }
+    }
+}
+
+/// The variables that workload identity's webhook injects into a pod:
+/// <https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html>. Empty ones
+/// count as absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `AZURE_CLIENT_ID`
+    pub client_id: Option<String>,
+    /// `AZURE_TENANT_ID`; also the last resort for a `serviceAccountRef` without a tenant.
+    pub tenant_id: Option<String>,
+    /// `AZURE_FEDERATED_TOKEN_FILE`
+    pub token_file: Option<PathBuf>,
+    /// `AZURE_AUTHORITY_HOST`; for the pod's own identity only.
+    pub authority_host: Option<String>,
+}
+
+impl Environment {
+    /// Those of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Those that `lookup` finds.
+    #[must_use]
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let lookup = |name| lookup(name).filter(|value| !value.is_empty());
+        Self {
+            client_id: lookup("AZURE_CLIENT_ID"),
+            tenant_id: lookup("AZURE_TENANT_ID"),
+            token_file: lookup("AZURE_FEDERATED_TOKEN_FILE").map(PathBuf::from),
+            authority_host: lookup("AZURE_AUTHORITY_HOST"),
+        }
+    }
+}

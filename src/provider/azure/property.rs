@@ -1,0 +1,81 @@
+//! A property of a value.
+
+use std::str;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretSlice};
+
+use super::diagnose::{Cause, Diagnosis, text};
+use crate::provider::SecretValue;
+
+/// The property of `value` that `path` names. As in ESO a path that finds nothing is tried once more with its dots taken for
+/// parts of a name.
+///
+/// # Errors
+/// The value has no such property, or is no JSON. `object` says whose value it is.
+pub(super) fn lookup(value: &SecretValue, path: &str, object: &str) -> Result<SecretValue, Diagnosis> {
+    let found = str::from_utf8(value.expose_secret()).ok().and_then(|json| {
+        query(json, path).or_else(|| if path.contains('.') { query(json, &path.replace('.', "\\.")) } else { None })
+    });
+    match found {
+        Some(found) => Ok(Arc::new(SecretSlice::from(found.into_bytes()))),
+        None => {
+            Err(Diagnosis::new(Cause::PropertyMissing, format!("{object} has no property \"{}\"", text::stable(path)))
+                .hint("correct remoteRef.property, or store a JSON object that has it"))
+        }
+    }
+}
+
+/// The text of what `path` names in `json`.
+fn query(json: &str, path: &str) -> Option<String> {
+    let mut current: serde_json::Value = serde_json::from_str(json).ok()?;
+    for part in path.replace("\\.", "\0").split('.') {
+        current = current.get_mut(part.replace('\0', "."))?.take();
+    }
+    Some(match current {
+        serde_json::Value::String(text) => text,
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn value(text: &str) -> SecretValue {
+        Arc::new(SecretSlice::from(text.as_bytes().to_vec()))
+    }
+
+    #[rstest]
+    #[case(r#"{"user":"root"}"#, "user", "root")]
+    #[case(r#"{"db":{"port":5432}}"#, "db.port", "5432")]
+    #[case(r#"{"db":{"port":5432}}"#, "db", r#"{"port":5432}"#)]
+    #[case(r#"{"tls.crt":"PEM"}"#, "tls.crt", "PEM")]
+    #[case(r#"{"a":null}"#, "a", "")]
+    #[case(r#"{"a":{"b":"inner"},"a.b":"outer"}"#, "a.b", "inner")]
+    fn a_property_is_found_by_path_or_by_its_name_with_dots(
+        #[case] json: &str,
+        #[case] path: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(lookup(&value(json), path, "x").unwrap().expose_secret(), expected.as_bytes());
+    }
+
+    #[rstest]
+    #[case("no JSON", "a")]
+    #[case(r#"{"a":1}"#, "b")]
+    #[case(r#"{"a":1}"#, "a.b")]
+    fn a_missing_property_is_told_without_the_value(#[case] json: &str, #[case] path: &str) {
+        let missing = lookup(&value(json), path, "secret \"s\"").unwrap_err();
+        assert_eq!(missing.message, format!("secret \"s\" has no property \"{path}\""));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_have_no_properties() {
+        let value = Arc::new(SecretSlice::from(vec![0xff, 0xfe]));
+        assert_eq!(lookup(&value, "a", "x").unwrap_err().cause, Cause::PropertyMissing);
+    }
+}

@@ -1,0 +1,194 @@
+//! The last step of every request that the Azure SDK sends: a request leaves only for the one host that it was meant
+//! for, answers are bounded, and each failure becomes a [`Diagnosis`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::Bytes;
+use azure_core::http::headers::{AUTHORIZATION, HeaderName, Headers, RETRY_AFTER, WWW_AUTHENTICATE};
+use azure_core::http::response::PinnedStream;
+use azure_core::http::{
+    AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, StatusCode, Transport, UserAgentOptions,
+};
+use futures::StreamExt;
+use url::{Host, Url};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::diagnose::{Cause, Diagnosis, entra, network, vault};
+
+/// The largest answer that is read. A secret has at most 25 KB and a page of a list 25 items.
+const LARGEST_ANSWER: usize = 1 << 20;
+
+/// Whose answers a transport reads.
+#[derive(Clone, Debug)]
+pub(super) enum Peer {
+    /// An authority of Entra ID.
+    Authority,
+    /// A vault, for which tokens of this resource are good.
+    Vault {
+        /// The cloud's resource, without a slash at the end.
+        resource: String,
+    },
+    /// The machine's identity endpoint.
+    Machine,
+}
+
+/// An [`HttpClient`] that reaches one host.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    client: Arc<dyn HttpClient>,
+    origin: Origin,
+    peer: Peer,
+}
+
+/// Scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin {
+    scheme: String,
+    host: Option<Host<String>>,
+    port: Option<u16>,
+}
+
+impl Origin {
+    fn of(url: &Url) -> Self {
+        Self {
+            scheme: url.scheme().to_owned(),
+            host: url.host().map(|host| host.to_owned()),
+            port: url.port_or_known_default(),
+        }
+    }
+}
+
+impl Pinned {
+    /// A transport to the host of `url` alone.
+    pub(super) fn to(url: &Url, peer: Peer, client: Arc<dyn HttpClient>) -> Self {
+        Self { client, origin: Origin::of(url), peer }
+    }
+
+    /// The options of an SDK client that uses it. The SDK does not retry: its retry waits as long as a server says, an
+    /// hour if told so, and the gate and the controllers know better when to try again.
+    pub(super) fn into_client_options(self) -> ClientOptions {
+        ClientOptions {
+            transport: Some(Transport::new(Arc::new(self))),
+            retry: RetryOptions::none(),
+            user_agent: UserAgentOptions { application_id: Some("external-secrets".to_owned()) },
+            ..Default::default()
+        }
+    }
+
+    fn host(&self) -> String {
+        self.origin.host.as_ref().map_or_else(String::new, ToString::to_string)
+    }
+
+    async fn send(&self, request: &Request) -> Result<AsyncRawResponse, Diagnosis> {
+        let foreign = Origin::of(request.url());
+        if foreign != self.origin {
+            return Err(Diagnosis::new(
+                Cause::ForeignHost,
+                format!(
+                    "a request for {} was not sent: it is not {}",
+                    foreign.host.map_or_else(String::new, |host| host.to_string()),
+                    self.host()
+                ),
+            ));
+        }
+        if let Some(challenge) = self.challenge(request) {
+            return Ok(challenge);
+        }
+        let response =
+            self.client.execute_request(request).await.map_err(|error| network::failure(&self.host(), &error))?;
+        let (status, headers, body) = response.deconstruct();
+        let body = self.bounded(body.boxed()).await?;
+        if !status.is_success() {
+            return Err(self.refusal(status, &headers, &body));
+        }
+        Ok(AsyncRawResponse::from_bytes(status, headers, Bytes::from_owner(body)))
+    }
+
+    /// The challenge with which a vault answers a request that has no token. The SDK sends its first request
+    /// without one, to learn from the answer which token the vault wants. The store's cloud already says so: answering
+    /// here saves a round trip for each client, and a vault cannot ask for a token of another resource.
+    fn challenge(&self, request: &Request) -> Option<AsyncRawResponse> {
+        let Peer::Vault { resource } = &self.peer else { return None };
+        if request.headers().get_optional_str(&AUTHORIZATION).is_some() {
+            return None;
+        }
+        let mut headers = Headers::new();
+        headers.insert(WWW_AUTHENTICATE, format!("Bearer resource=\"{resource}\""));
+        Some(AsyncRawResponse::from_bytes(StatusCode::Unauthorized, headers, Bytes::new()))
+    }
+
+    /// Reads a body of at most [`LARGEST_ANSWER`]. The buffers are wiped where nobody else holds them: the body may
+    /// be a secret's.
+    async fn bounded(&self, mut stream: PinnedStream) -> Result<Zeroizing<Vec<u8>>, Diagnosis> {
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| network::failure(&self.host(), &error))?;
+            if body.len() + chunk.len() > LARGEST_ANSWER {
+                return Err(Diagnosis::new(
+                    Cause::AnswerTooLarge,
+                    format!("{} sent an answer of more than {LARGEST_ANSWER} bytes", self.host()),
+                )
+                .hint("this is no answer of Key Vault: check what its name resolves to"));
+            }
+            append(&mut body, &chunk);
+            wipe(chunk);
+        }
+        Ok(body)
+    }
+
+    fn refusal(&self, status: StatusCode, headers: &Headers, body: &[u8]) -> Diagnosis {
+        let status = u16::from(status);
+        let wait = retry_after(headers);
+        match self.peer {
+            Peer::Authority => entra::refusal(&self.host(), status, wait, body),
+            Peer::Vault { .. } => vault::refusal(status, wait, body),
+            Peer::Machine => entra::machine_refusal(status, wait, body),
+        }
+    }
+}
+
+#[async_trait]
+impl HttpClient for Pinned {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        self.send(request).await.map_err(Diagnosis::into_sdk)
+    }
+}
+
+/// Adds to a buffer; when it must move, the old one is wiped.
+fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
+    let needed = body.len() + chunk.len();
+    if needed > body.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(body.capacity() * 2)));
+        larger.extend_from_slice(body);
+        *body = larger;
+    }
+    body.extend_from_slice(chunk);
+}
+
+/// Wipes a buffer that nobody else holds.
+pub(super) fn wipe(bytes: Bytes) {
+    if let Ok(mut bytes) = bytes.try_into_mut() {
+        bytes.as_mut().zeroize();
+    }
+}
+
+/// How long a server asked to wait: milliseconds in Azure's own headers, seconds or a date in HTTP's (RFC 9110, section 10.2.3).
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    const MILLISECONDS: [HeaderName; 2] =
+        [HeaderName::from_static("retry-after-ms"), HeaderName::from_static("x-ms-retry-after-ms")];
+    let milliseconds = MILLISECONDS
+        .iter()
+        .find_map(|name| headers.get_optional_str(name)?.trim().parse().ok())
+        .map(Duration::from_millis);
+    milliseconds.or_else(|| {
+        let text = headers.get_optional_str(&RETRY_AFTER)?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        let seconds = at.as_second() - jiff::Timestamp::now().as_second();
+        Some(Duration::from_secs(seconds.try_into().unwrap_or(0)))
+    })
+}

@@ -1,0 +1,99 @@
+//! What providers count. The controller joins this trait to its metrics registry, so that a provider
+//! knows nothing of how they are served.
+
+use std::time::Duration;
+
+/// Receives what a provider counts. Each method has an empty default, so that `()` counts nothing.
+pub trait ProviderMetrics: Send + Sync {
+    /// One request to the provider was answered, or failed.
+    fn api_call(&self, _call: ApiCall, _status: CallStatus) {}
+
+    /// One exchange of a credential for an access token ended.
+    fn token_exchange(&self, _status: CallStatus) {}
+
+    /// A read was answered without a request of its own.
+    fn shared_read(&self, _how: SharedRead) {}
+
+    /// The provider refused a request because there were too many.
+    fn throttled(&self) {}
+
+    /// How long a request waited for its turn before it was sent.
+    fn gate_wait(&self, _waited: Duration) {}
+}
+
+impl ProviderMetrics for () {}
+
+/// The kinds of requests that ESO counts, by the names that it counts them under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ApiCall {
+    /// One secret.
+    GetSecret,
+    /// A page of the list of secrets.
+    GetSecrets,
+    /// One key.
+    GetKey,
+    /// One certificate.
+    GetCertificate,
+}
+
+impl ApiCall {
+    /// The value of the label `call` of `externalsecret_provider_api_calls_count`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::GetSecret => "GetSecret",
+            Self::GetSecrets => "GetSecrets",
+            Self::GetKey => "GetKey",
+            Self::GetCertificate => "GetCertificate",
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallStatus {
+    /// It was answered as asked.
+    Success,
+    /// It was refused, or there was no answer.
+    Error,
+}
+
+impl CallStatus {
+    /// The status of a result.
+    #[must_use]
+    pub const fn of<T, E>(result: &Result<T, E>) -> Self {
+        match result {
+            Ok(_) => Self::Success,
+            Err(_) => Self::Error,
+        }
+    }
+
+    /// The value of the label `status`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How a read came to its answer without a request of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SharedRead {
+    /// An equal read was under way.
+    InFlight,
+    /// An equal read had just ended.
+    Cached,
+}
+
+impl SharedRead {
+    /// The value of a label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::InFlight => "in_flight",
+            Self::Cached => "cached",
+        }
+    }
+}
