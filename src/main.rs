@@ -1,3 +1,7 @@
-//! The program `external-secrets`.
+//! The program `external-secrets`; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    external_secrets::cli::run()
+}

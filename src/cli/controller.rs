@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 use crate::api::GoDuration;
 use crate::controller::options::{FloodGate, Options, Reconciler};
 use crate::controller::run::{Setup, run};
+use crate::provider::azure::SetupError;
 use crate::runtime::health::{HealthError, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::metrics::Metrics;
@@ -20,7 +21,7 @@ const DEFAULT_CONCURRENCY: u16 = 64;
 
 /// Why the controllers could not run.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// No Kubernetes client.
     #[error(transparent)]
     Client(#[from] KubeClientError),
@@ -36,6 +37,9 @@ pub enum Error {
     /// The providers cannot be set up.
     #[error(transparent)]
     Providers(#[from] providers::Error),
+    /// The providers cannot be made.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     /// Two flags contradict each other.
     #[error("{0}")]
     Flags(&'static str),
@@ -43,7 +47,7 @@ pub enum Error {
 
 /// Flags of the controllers: those of ESO 2.9.0, with its meaning, and a few of our own.
 #[derive(Args, Debug)]
-pub struct Arguments {
+pub(super) struct ControllerArguments {
     /// The address of the metrics endpoint; "0" switches it off
     #[arg(long, default_value = ":8080")]
     metrics_addr: String,
@@ -78,9 +82,33 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     log_format: logging::Format,
     #[command(flatten)]
-    providers: providers::Arguments,
+    providers: providers::ProviderArguments,
+    #[command(flatten)]
+    metrics_security: MetricsSecurityArguments,
     #[command(flatten)]
     accepted: AcceptedArguments,
+}
+
+/// Flags of ESO that protect the metrics endpoint. To accept and ignore them would leave open what an
+/// operator believes to be closed, so they are refused until they work.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Not supported yet")]
+struct MetricsSecurityArguments {
+    /// Not supported yet, and refused
+    #[arg(long = "metrics-secure", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    secure: Option<bool>,
+    /// Not supported yet, and refused
+    #[arg(long = "metrics-auth", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    auth: Option<bool>,
+    /// See --metrics-secure
+    #[arg(long = "metrics-cert-dir")]
+    cert_dir: Option<String>,
+    /// See --metrics-secure
+    #[arg(long = "metrics-cert-name")]
+    cert_name: Option<String>,
+    /// See --metrics-secure
+    #[arg(long = "metrics-key-name")]
+    key_name: Option<String>,
 }
 
 /// Flags of ESO that have nothing to act on here. They are accepted, so that its chart's arguments
@@ -147,33 +175,31 @@ struct AcceptedArguments {
     unsafe_allow_generic_targets: Option<bool>,
 }
 
-/// The flags that would make the metrics endpoint safer than it can be made yet. To accept and ignore
-/// them would leave open what an operator believes to be closed.
-const METRICS_SECURITY: &str = "--metrics-secure and --metrics-auth are not supported yet; leave them out, or switch the endpoint off with --metrics-addr=0";
-
 /// Runs the controllers until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// [`Error`], before any work was begun.
-pub async fn execute(arguments: Arguments) -> Result<(), Error> {
+pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error> {
     logging::init(arguments.loglevel, arguments.log_format);
     for flag in arguments.accepted.given() {
         tracing::warn!(flag, "this flag is accepted for compatibility and has no effect");
     }
+    arguments.metrics_security.refuse()?;
     let stop = shutdown::on_signal()?;
     let (client, _) = kube_client::from_environment().await?;
     let metrics = Metrics::new()?;
-    metrics.max_concurrent_reconciles(&["externalsecret", "secretstore", "clustersecretstore"], arguments.concurrent)?;
+    metrics
+        .max_concurrent_reconciles(&["externalsecret", "secretstore", "clustersecretstore"], arguments.concurrent)?;
     let readiness = Readiness::default();
     health::serve_probes(&arguments.live_addr, readiness.clone(), stop.clone()).await?;
     health::serve_metrics(&arguments.metrics_addr, metrics.clone(), stop.clone()).await?;
     let providers = providers::build(&arguments.providers, metrics.clone())?;
     let options = arguments.options();
-    run(Setup { client, options, providers, metrics, readiness, stop }).await;
+    run(Setup { client, options, providers, metrics, readiness, stop }).await?;
     Ok(())
 }
 
-impl Arguments {
+impl ControllerArguments {
     fn options(&self) -> Options {
         let reconciler = |enabled| if enabled { Reconciler::Enabled } else { Reconciler::Disabled };
         Options {
@@ -185,6 +211,17 @@ impl Arguments {
             secret_stores: reconciler(self.enable_secret_store_reconciler),
             cluster_secret_stores: reconciler(self.enable_cluster_store_reconciler),
         }
+    }
+}
+
+impl MetricsSecurityArguments {
+    fn refuse(&self) -> Result<(), Error> {
+        if self.secure == Some(true) || self.auth == Some(true) {
+            return Err(Error::Flags(
+                "--metrics-secure and --metrics-auth are not supported yet; leave them out, or switch the endpoint off with --metrics-addr=0",
+            ));
+        }
+        Ok(())
     }
 }
 

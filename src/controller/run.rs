@@ -27,6 +27,7 @@ use super::{external_secret, secret_store};
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
 use crate::api::{GROUP, LABEL_MANAGED, LABEL_MANAGED_VALUE, ServedVersion};
+use crate::provider::azure::SetupError;
 use crate::provider::{ClusterReader, Providers};
 use crate::runtime::health::Readiness;
 use crate::runtime::metrics::Metrics;
@@ -36,6 +37,9 @@ const DISCOVERY_PAUSE: Duration = Duration::from_secs(2);
 /// How long reconciles and events in progress may take when the process stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
 
+/// Makes the providers, once the cluster can be read.
+pub type MakeProviders = Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Result<Providers, SetupError> + Send>;
+
 /// What the controllers are given by the program.
 pub struct Setup {
     /// The API server.
@@ -43,7 +47,7 @@ pub struct Setup {
     /// The operator's settings.
     pub options: Options,
     /// Makes the providers, once the cluster can be read.
-    pub providers: Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Providers + Send>,
+    pub providers: MakeProviders,
     /// Where metrics go.
     pub metrics: Metrics,
     /// Told when all watches have delivered their first list.
@@ -53,9 +57,12 @@ pub struct Setup {
 }
 
 /// Runs all controllers until `stop`; then what is in progress is finished, for some seconds at most.
-pub async fn run(setup: Setup) {
+///
+/// # Errors
+/// [`SetupError`], where the providers cannot be made.
+pub async fn run(setup: Setup) -> Result<(), SetupError> {
     let Setup { client, options, providers, metrics, readiness, stop } = setup;
-    let Some(version) = stop.run_until_cancelled(served_version(&client)).await else { return };
+    let Some(version) = stop.run_until_cancelled(served_version(&client)).await else { return Ok(()) };
     tracing::info!(version = version.api_version(), "the custom resources are served");
 
     let (external_secrets, external_secret_queue) = mpsc::unbounded();
@@ -80,12 +87,12 @@ pub async fn run(setup: Setup) {
         )
     };
     if stop.run_until_cancelled(known).await.is_none() {
-        return;
+        return Ok(());
     }
     let objects = start.external_secrets();
     // One after the other: of two tasks that wait for a store at once, only one is woken.
     if stop.run_until_cancelled(objects.wait_until_ready()).await.is_none() {
-        return;
+        return Ok(());
     }
     let reader = Arc::new(KubeReader::new(client.clone(), service_accounts));
     let (events, event_writer) = Recorder::start(client.clone());
@@ -94,7 +101,7 @@ pub async fn run(setup: Setup) {
     let context = Arc::new(Context {
         client,
         options,
-        providers: providers(reader),
+        providers: providers(reader)?,
         events,
         metrics,
         watched,
@@ -120,6 +127,7 @@ pub async fn run(setup: Setup) {
     tracing::info!("all watches have delivered their first list");
     stop.cancelled().await;
     finish(&state, controllers, event_writer).await;
+    Ok(())
 }
 
 /// Lets reconciles in progress, and the events they made, come to their end.

@@ -3,6 +3,7 @@
 
 pub mod azure;
 pub mod error;
+pub mod fake;
 pub mod metrics;
 pub mod registry;
 

@@ -20,6 +20,7 @@ pub struct Metrics {
     token_exchanges: IntCounterVec,
     cache_hits: IntCounterVec,
     throttled: IntCounterVec,
+    gate_waits: HistogramVec,
     reconciles: IntCounterVec,
     reconcile_errors: IntCounterVec,
     reconcile_time: HistogramVec,
@@ -107,8 +108,9 @@ impl Metrics {
                 &registry,
                 "external_secrets_coalesced_reads_total",
                 "Reads that were answered by another caller's read of the same value",
-                &["provider"],
+                &["provider", "how"],
             )?,
+            gate_waits: gate_waits(&registry)?,
             throttled: counters(
                 &registry,
                 "external_secrets_throttled_total",
@@ -201,9 +203,14 @@ impl Metrics {
         self.token_exchanges.with_label_values(&[status]).inc();
     }
 
-    /// Counts a read that another caller's read answered.
-    pub fn coalesced_read(&self, provider: &str) {
-        self.cache_hits.with_label_values(&[provider]).inc();
+    /// Counts a read that another caller's read answered; `how` says whether it was under way or done.
+    pub fn coalesced_read(&self, provider: &str, how: &str) {
+        self.cache_hits.with_label_values(&[provider, how]).inc();
+    }
+
+    /// Notes how long a request waited for its turn at the provider.
+    pub fn gate_wait(&self, provider: &str, waited: Duration) {
+        self.gate_waits.with_label_values(&[provider]).observe(waited.as_secs_f64());
     }
 
     /// Counts a call that a provider refused to slow us down.
@@ -264,6 +271,14 @@ fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Res
 
 fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
     let vec = GaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(vec.clone()))?;
+    Ok(vec)
+}
+
+fn gate_waits(registry: &Registry) -> Result<HistogramVec, prometheus::Error> {
+    let options = HistogramOpts::new("external_secrets_gate_wait_seconds", "How long requests waited for their turn")
+        .buckets(vec![0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0]);
+    let vec = HistogramVec::new(options, &["provider"])?;
     registry.register(Box::new(vec.clone()))?;
     Ok(vec)
 }

@@ -1,0 +1,60 @@
+//! The program: one file a subcommand.
+
+mod controller;
+mod crds;
+mod providers;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// Brings Azure Key Vault secrets into Kubernetes Secrets. Without a subcommand it is the controller.
+#[derive(clap::Parser, Debug)]
+#[command(name = "external-secrets", version, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    controller: controller::ControllerArguments,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Print the CRDs as YAML
+    Crds(crds::CrdsArguments),
+    /// An emulator of Entra ID and Key Vault, and a cluster to try it on
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::SandboxArguments),
+}
+
+/// Runs the program with its own command line.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = <Cli as clap::Parser>::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    let result: Result<(), Box<dyn std::error::Error>> = runtime.block_on(async {
+        match cli.command {
+            None => controller::execute(cli.controller).await.map_err(Into::into),
+            Some(Command::Crds(arguments)) => crds::execute(&arguments).map_err(Into::into),
+            #[cfg(feature = "sandbox")]
+            Some(Command::Sandbox(arguments)) => sandbox::execute(arguments).await.map_err(Into::into),
+        }
+    });
+    // What still runs in the background must not hold the process.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error.as_ref()),
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the last words of the program to whoever started it")]
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("external-secrets: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,107 @@
+//! The providers, with the flags that set them up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::api::GoDuration;
+use crate::controller::run::MakeProviders;
+use crate::provider::azure::{AzureKeyVault, Environment, Options};
+use crate::provider::fake::Fake;
+use crate::provider::metrics::{ApiCall, CallStatus, SharedRead};
+use crate::provider::{ProviderMetrics, Providers};
+use crate::runtime::metrics::Metrics;
+
+/// The provider's name in metrics; ESO's.
+const AZURE: &str = "Azure/KeyVault";
+
+/// Why the providers cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The CA bundle cannot be read.
+    #[error("--azure-ca-bundle={path}: {source}", path = path.display())]
+    CaBundle {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Flags of the providers; ESO has none of them.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Azure Key Vault")]
+pub(super) struct ProviderArguments {
+    /// How many requests may be under way to one vault
+    #[arg(long = "azure-vault-concurrency", default_value_t = Options::default().concurrency)]
+    vault_concurrency: usize,
+    /// How many requests may be sent to one vault in 10 s; Key Vault allows 4000, to all who use the vault
+    #[arg(long = "azure-vault-requests", default_value_t = Options::default().requests_per_window)]
+    vault_requests: u32,
+    /// How long an answer serves equal reads that start after it
+    #[arg(long = "azure-coalesce", default_value = "2s")]
+    coalesce: GoDuration,
+    /// PEM certificates to trust in addition to the system's
+    #[arg(long = "azure-ca-bundle", value_name = "FILE")]
+    ca_bundle: Option<PathBuf>,
+    /// A host, or a suffix such as .vault.example.com, that customCloudConfig of a namespaced SecretStore may lead
+    /// the pod's own identity to; can be given several times
+    #[arg(long = "azure-extra-host", value_name = "HOST")]
+    extra_host: Vec<String>,
+    /// Validate stores by getting a token alone, without a read from the vault
+    #[arg(long = "azure-skip-probe")]
+    skip_probe: bool,
+}
+
+impl ProviderArguments {
+    fn options(&self) -> Result<Options, Error> {
+        let read =
+            |path: &PathBuf| std::fs::read(path).map_err(|source| Error::CaBundle { path: path.clone(), source });
+        Ok(Options {
+            concurrency: self.vault_concurrency.max(1),
+            requests_per_window: self.vault_requests.max(1),
+            coalesce: self.coalesce.positive().unwrap_or(Duration::ZERO),
+            ca_bundle: self.ca_bundle.as_ref().map(read).transpose()?,
+            extra_hosts: self.extra_host.clone(),
+            probe: !self.skip_probe,
+            environment: Environment::of_process(),
+            ..Options::default()
+        })
+    }
+}
+
+/// What makes the providers once the cluster can be read.
+pub(super) fn build(arguments: &ProviderArguments, metrics: Metrics) -> Result<MakeProviders, Error> {
+    let options = arguments.options()?;
+    Ok(Box::new(move |cluster| {
+        let azurekv = AzureKeyVault::new(options, cluster, Arc::new(Counted(metrics)))?;
+        Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake) })
+    }))
+}
+
+/// Joins what the provider counts to the program's metrics.
+struct Counted(Metrics);
+
+impl ProviderMetrics for Counted {
+    fn api_call(&self, call: ApiCall, status: CallStatus) {
+        self.0.provider_call(AZURE, call.label(), status.label());
+    }
+
+    fn token_exchange(&self, status: CallStatus) {
+        self.0.token_exchange(status.label());
+    }
+
+    fn shared_read(&self, how: SharedRead) {
+        self.0.coalesced_read(AZURE, how.label());
+    }
+
+    fn throttled(&self) {
+        self.0.throttled(AZURE);
+    }
+
+    fn gate_wait(&self, waited: Duration) {
+        self.0.gate_wait(AZURE, waited);
+    }
+}

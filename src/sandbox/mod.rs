@@ -1,0 +1,3 @@
+//! What it takes to try things, and to test them, without a cloud.
+
+pub mod cluster;
