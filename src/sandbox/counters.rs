@@ -1,0 +1,73 @@
+//! What was asked of the emulated services, and what they answered.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+/// Requests of one vault since it was made or its counters were reset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VaultCounters {
+    /// All HTTP requests, whatever became of them.
+    pub requests: u64,
+    /// Answers 401 to a request without a token.
+    pub challenges: u64,
+    /// Answers 429, by the limit or by a fault.
+    pub throttled: u64,
+    /// Answers by status code.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Requests by operation (`GetSecret`, `SetSecret`, ...) that passed authentication, limit and
+    /// faults, whether or not access was granted.
+    pub operations: BTreeMap<&'static str, u64>,
+    /// Of those, the reads of each object by its name: `secrets/NAME`.
+    pub reads: BTreeMap<String, u64>,
+    /// TLS connections.
+    pub connections: u64,
+}
+
+impl VaultCounters {
+    /// How many requests of an operation, such as `GetSecret`, were served.
+    #[must_use]
+    pub fn operation(&self, name: &str) -> u64 {
+        self.operations.get(name).copied().unwrap_or_default()
+    }
+
+    /// How often the secret was read.
+    #[must_use]
+    pub fn secret_reads(&self, name: &str) -> u64 {
+        self.reads.get(&format!("secrets/{name}")).copied().unwrap_or_default()
+    }
+}
+
+/// Token requests of one application or tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntraCounters {
+    /// Requests for a token, whatever became of them.
+    pub exchanges: u64,
+    /// Tokens that were issued.
+    pub issued: u64,
+    /// Refusals by their `AADSTS` number.
+    pub refused: BTreeMap<u32, u64>,
+    /// Answers 429.
+    pub throttled: u64,
+}
+
+/// Counters that many connections change.
+#[derive(Debug, Default)]
+pub(crate) struct Counted<T>(Mutex<T>);
+
+impl<T: Clone + Default> Counted<T> {
+    pub(crate) fn record(&self, change: impl FnOnce(&mut T)) {
+        change(&mut self.0.lock());
+    }
+
+    pub(crate) fn snapshot(&self) -> T {
+        self.0.lock().clone()
+    }
+
+    pub(crate) fn reset(&self) {
+        *self.0.lock() = T::default();
+    }
+}

@@ -1,0 +1,407 @@
+//! Failures on request: what a vault, a tenant or an application does wrong, and for how long.
+//!
+//! A fault lasts until it is lifted, or ends by itself after a number of requests or some seconds.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use futures::stream;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Response};
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::RwLock;
+
+use super::http::{Answer, Connection};
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Every answer comes so much later.
+    Latency(Duration),
+    /// 429, with this `Retry-After` in seconds or without the header.
+    Throttle(Option<u64>),
+    /// This status, as when the service fails: 500, 503.
+    Status(u16),
+    /// Entra ID refuses with this `AADSTS` number. Means nothing for a vault.
+    Refuse(u32),
+    /// The connection ends instead of an answer; the request has no effect.
+    DropBefore,
+    /// The connection ends instead of an answer; the request has taken effect.
+    DropAfter,
+    /// The body comes at so many bytes a second.
+    SlowBody(u32),
+    /// The answer is 200 with a body that never ends.
+    EndlessBody,
+    /// The answer has an additional header of so many bytes.
+    HugeHeader(usize),
+    /// The answer is a redirect (307) to this URL.
+    Redirect(String),
+    /// Lists name this URL as their next page.
+    NextLink(String),
+    /// TLS shows a certificate for another name.
+    WrongCertificate,
+    /// The name of the host cannot be resolved: the proxy answers 502, see [`Connect`].
+    HostNotFound,
+    /// The host refuses connections: the proxy answers 502, see [`Connect`].
+    ConnectionRefused,
+}
+
+/// A fault: what goes wrong, for which requests and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    effect: Effect,
+    operation: Option<String>,
+    object: Option<String>,
+    times: Option<u32>,
+    lasts: Option<Duration>,
+}
+
+impl Fault {
+    /// A fault for every request until it is lifted.
+    #[must_use]
+    pub const fn new(effect: Effect) -> Self {
+        Self { effect, operation: None, object: None, times: None, lasts: None }
+    }
+
+    /// Every answer comes so much later.
+    #[must_use]
+    pub const fn latency(duration: Duration) -> Self {
+        Self::new(Effect::Latency(duration))
+    }
+
+    /// 429 with `Retry-After` in seconds, or without.
+    #[must_use]
+    pub const fn throttle(retry_after: Option<u64>) -> Self {
+        Self::new(Effect::Throttle(retry_after))
+    }
+
+    /// An error status such as 503.
+    #[must_use]
+    pub const fn status(status: u16) -> Self {
+        Self::new(Effect::Status(status))
+    }
+
+    /// A refusal by Entra ID with this `AADSTS` number.
+    #[must_use]
+    pub const fn refuse(code: u32) -> Self {
+        Self::new(Effect::Refuse(code))
+    }
+
+    /// Only for requests of this operation, such as `GetSecret`.
+    #[must_use]
+    pub fn on(mut self, operation: &str) -> Self {
+        self.operation = Some(operation.to_owned());
+        self
+    }
+
+    /// Only for requests of the object of this name.
+    #[must_use]
+    pub fn of(mut self, object: &str) -> Self {
+        self.object = Some(object.to_owned());
+        self
+    }
+
+    /// Ends by itself after so many requests. Those without a token, which get a challenge anyway, are
+    /// let through and not counted, so that the number does not depend on what a client remembers.
+    #[must_use]
+    pub const fn times(mut self, times: u32) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// Ends by itself after this time.
+    #[must_use]
+    pub const fn lasting(mut self, duration: Duration) -> Self {
+        self.lasts = Some(duration);
+        self
+    }
+
+    /// Whether it can be seen only by a client that connects anew.
+    pub(crate) const fn is_of_connections(&self) -> bool {
+        matches!(self.effect, Effect::WrongCertificate | Effect::HostNotFound | Effect::ConnectionRefused)
+    }
+}
+
+/// Names a fault, so that it can be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FaultId(pub u64);
+
+/// What a fault can be limited to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Situation<'a> {
+    pub(crate) operation: &'a str,
+    pub(crate) object: Option<&'a str>,
+    pub(crate) authenticated: bool,
+}
+
+/// What a client that connects finds.
+///
+/// A client behind a proxy resolves no name and opens no connection to the host itself, so it sees only
+/// that the proxy answered `502`, with the cause in the header `Proxy-Status` (RFC 9209). A test that
+/// needs the client's own resolver to fail puts the host into the client's `NO_PROXY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connect {
+    Open,
+    WrongCertificate,
+    HostNotFound,
+    Refused,
+}
+
+/// What is done to one request.
+#[derive(Debug, Default)]
+pub(crate) struct Treatment {
+    /// How long to wait first.
+    pub(crate) latency: Duration,
+    /// What happens instead of the request.
+    pub(crate) instead: Option<Effect>,
+    /// The next page that a list names.
+    pub(crate) next_link: Option<String>,
+    after: Vec<Effect>,
+}
+
+/// The faults of one place.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    active: RwLock<Vec<Active>>,
+    next_id: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Active {
+    id: FaultId,
+    fault: Fault,
+    ends_at: Option<Timestamp>,
+    remaining: Option<AtomicU32>,
+}
+
+impl Active {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.ends_at.is_some_and(|end| now >= end)
+            || self.remaining.as_ref().is_some_and(|left| left.load(Ordering::SeqCst) == 0)
+    }
+
+    /// Whether it applies; counts it if it ends by number.
+    fn applies(&self, now: Timestamp, situation: &Situation<'_>) -> bool {
+        let fault = &self.fault;
+        if self.ends_at.is_some_and(|end| now >= end)
+            || fault.operation.as_deref().is_some_and(|operation| operation != situation.operation)
+            || fault.object.as_deref().is_some_and(|object| Some(object) != situation.object)
+        {
+            return false;
+        }
+        match &self.remaining {
+            None => true,
+            Some(_) if !situation.authenticated => false,
+            Some(left) => left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok(),
+        }
+    }
+}
+
+impl Faults {
+    /// Starts a fault.
+    pub(crate) fn add(&self, fault: Fault, now: Timestamp) -> FaultId {
+        let id = FaultId(self.next_id.fetch_add(1, Ordering::SeqCst));
+        let ends_at = fault
+            .lasts
+            .and_then(|duration| SignedDuration::try_from(duration).ok())
+            .and_then(|duration| now.checked_add(duration).ok());
+        let remaining = fault.times.map(AtomicU32::new);
+        let mut active = self.active.write();
+        active.retain(|other| !other.is_over(now));
+        active.push(Active { id, fault, ends_at, remaining });
+        id
+    }
+
+    /// Ends one fault; whether there was one.
+    pub(crate) fn lift(&self, id: FaultId) -> bool {
+        let mut active = self.active.write();
+        let before = active.len();
+        active.retain(|fault| fault.id != id);
+        active.len() < before
+    }
+
+    /// Ends all faults.
+    pub(crate) fn lift_all(&self) {
+        self.active.write().clear();
+    }
+
+    /// What a client that connects finds.
+    pub(crate) fn on_connect(&self, now: Timestamp) -> Connect {
+        let situation = Situation { operation: "Connect", object: None, authenticated: true };
+        let active = self.active.read();
+        let found = active.iter().find(|fault| fault.fault.is_of_connections() && fault.applies(now, &situation));
+        match found.map(|active| &active.fault.effect) {
+            Some(Effect::WrongCertificate) => Connect::WrongCertificate,
+            Some(Effect::HostNotFound) => Connect::HostNotFound,
+            Some(Effect::ConnectionRefused) => Connect::Refused,
+            _ => Connect::Open,
+        }
+    }
+
+    /// Adds to `treatment` what happens to a request here. The first fault that stands in for the answer
+    /// wins; latencies add up.
+    pub(crate) fn treat(&self, now: Timestamp, situation: &Situation<'_>, treatment: &mut Treatment) {
+        let active = self.active.read();
+        for fault in active.iter().filter(|fault| !fault.fault.is_of_connections()) {
+            let effect = &fault.fault.effect;
+            if (treatment.instead.is_some() && effect.is_instead()) || !fault.applies(now, situation) {
+                continue;
+            }
+            match effect {
+                Effect::Latency(duration) => treatment.latency = treatment.latency.saturating_add(*duration),
+                Effect::NextLink(url) => treatment.next_link = Some(url.clone()),
+                effect if effect.is_instead() => treatment.instead = Some(effect.clone()),
+                effect => treatment.after.push(effect.clone()),
+            }
+        }
+    }
+}
+
+impl Effect {
+    const fn is_instead(&self) -> bool {
+        matches!(
+            self,
+            Self::Throttle(_)
+                | Self::Status(_)
+                | Self::Refuse(_)
+                | Self::DropBefore
+                | Self::EndlessBody
+                | Self::Redirect(_)
+        )
+    }
+}
+
+impl Treatment {
+    /// Waits as long as the faults say.
+    pub(crate) async fn delay(&self) {
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
+    }
+
+    /// Sends an answer the way the faults say.
+    pub(crate) fn send(&self, mut response: Response<Body>, connection: &Connection) -> Answer {
+        for effect in &self.after {
+            match effect {
+                Effect::DropAfter => return Err(connection.cut()),
+                Effect::SlowBody(rate) => response = slow(response, *rate),
+                Effect::HugeHeader(bytes) => {
+                    if let Ok(value) = HeaderValue::from_str(&"x".repeat(*bytes)) {
+                        response.headers_mut().insert("x-ms-filler", value);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(response)
+    }
+}
+
+/// A body without an end.
+pub(crate) fn endless_body() -> Body {
+    const CHUNK: Bytes = Bytes::from_static(&[b' '; 8192]);
+    Body::from_stream(stream::repeat_with(|| Ok::<_, Infallible>(CHUNK)))
+}
+
+/// Sends the body in a piece each tenth of a second.
+fn slow(response: Response<Body>, bytes_per_second: u32) -> Response<Body> {
+    const PIECES_PER_SECOND: u32 = 10;
+    let piece = usize::try_from(bytes_per_second / PIECES_PER_SECOND).unwrap_or(usize::MAX).max(1);
+    let (mut head, body) = response.into_parts();
+    head.headers.remove(CONTENT_LENGTH);
+    let pieces = stream::unfold((None::<Bytes>, Some(body)), move |(rest, body)| async move {
+        let mut rest = match (rest, body) {
+            (Some(rest), _) => rest,
+            (None, Some(body)) => body.collect().await.ok()?.to_bytes(),
+            (None, None) => return None,
+        };
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_secs(1) / PIECES_PER_SECOND).await;
+        let next = rest.split_to(piece.min(rest.len()));
+        Some((Ok::<_, Infallible>(next), (Some(rest), None)))
+    });
+    Response::from_parts(head, Body::from_stream(pieces))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: Situation<'_> = Situation { operation: "GetSecret", object: Some("a"), authenticated: true };
+
+    fn instead(faults: &Faults, now: Timestamp, situation: &Situation<'_>) -> Option<Effect> {
+        let mut treatment = Treatment::default();
+        faults.treat(now, situation, &mut treatment);
+        treatment.instead
+    }
+
+    #[test]
+    fn a_fault_ends_when_it_is_lifted() {
+        let faults = Faults::default();
+        let now = Timestamp::UNIX_EPOCH;
+        let id = faults.add(Fault::status(503), now);
+        assert_eq!(instead(&faults, now, &READ), Some(Effect::Status(503)));
+        assert!(faults.lift(id));
+        assert_eq!(instead(&faults, now, &READ), None);
+        assert!(!faults.lift(id));
+    }
+
+    #[test]
+    fn a_fault_ends_after_its_number_of_requests_with_a_token() {
+        let faults = Faults::default();
+        let now = Timestamp::UNIX_EPOCH;
+        faults.add(Fault::throttle(None).times(2), now);
+        let challenge = Situation { authenticated: false, ..READ };
+        assert_eq!(instead(&faults, now, &challenge), None);
+        assert!(instead(&faults, now, &READ).is_some());
+        assert!(instead(&faults, now, &READ).is_some());
+        assert_eq!(instead(&faults, now, &READ), None);
+    }
+
+    #[test]
+    fn a_fault_ends_after_its_time() {
+        let faults = Faults::default();
+        let start = Timestamp::UNIX_EPOCH;
+        faults.add(Fault::status(500).lasting(Duration::from_secs(5)), start);
+        assert!(instead(&faults, start + SignedDuration::from_secs(4), &READ).is_some());
+        assert_eq!(instead(&faults, start + SignedDuration::from_secs(5), &READ), None);
+    }
+
+    #[test]
+    fn a_fault_touches_only_the_operation_and_the_object_it_names() {
+        let faults = Faults::default();
+        let now = Timestamp::UNIX_EPOCH;
+        faults.add(Fault::status(500).on("GetSecret").of("a"), now);
+        assert!(instead(&faults, now, &READ).is_some());
+        assert_eq!(instead(&faults, now, &Situation { object: Some("b"), ..READ }), None);
+        assert_eq!(instead(&faults, now, &Situation { operation: "SetSecret", ..READ }), None);
+    }
+
+    #[test]
+    fn latencies_add_up_beside_other_faults() {
+        let faults = Faults::default();
+        let now = Timestamp::UNIX_EPOCH;
+        faults.add(Fault::latency(Duration::from_millis(20)), now);
+        faults.add(Fault::latency(Duration::from_millis(5)), now);
+        faults.add(Fault::status(503), now);
+        let mut treatment = Treatment::default();
+        faults.treat(now, &READ, &mut treatment);
+        assert_eq!(treatment.latency, Duration::from_millis(25));
+        assert_eq!(treatment.instead, Some(Effect::Status(503)));
+    }
+
+    #[test]
+    fn faults_of_connections_do_not_touch_requests() {
+        let faults = Faults::default();
+        let now = Timestamp::UNIX_EPOCH;
+        faults.add(Fault::new(Effect::HostNotFound).times(1), now);
+        assert_eq!(instead(&faults, now, &READ), None);
+        assert_eq!(faults.on_connect(now), Connect::HostNotFound);
+        assert_eq!(faults.on_connect(now), Connect::Open);
+    }
+}

@@ -1,0 +1,274 @@
+//! A vault and the handle to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
+
+use crate::sandbox::clock::Clock;
+use crate::sandbox::cloud::Cloud;
+use crate::sandbox::counters::{Counted, VaultCounters};
+use crate::sandbox::entra::directory::{Application, Tenant};
+use crate::sandbox::fault::{Fault, FaultId, Faults};
+use crate::sandbox::limiter::{Limit, Limiter};
+
+use super::access::{Access, Network, Role, SecretPermission};
+use super::errors::KeyVaultError;
+use super::object::Recovery;
+use super::secrets::{self, SecretProperties, Secrets, Setting};
+
+/// Where the sandbox's vaults claim to be.
+pub(crate) const LOCATION: &str = "westeurope";
+
+pub(crate) struct VaultState {
+    pub(crate) host: String,
+    /// The first label of the host.
+    pub(crate) name: String,
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) access: RwLock<Access>,
+    pub(crate) secrets: RwLock<Secrets>,
+    pub(crate) limiter: Limiter,
+    pub(crate) faults: Faults,
+    pub(crate) counters: Counted<VaultCounters>,
+    clock: Clock,
+    tenant: RwLock<String>,
+    settings: RwLock<Settings>,
+    connections: Mutex<CancellationToken>,
+}
+
+#[derive(Clone, Copy)]
+struct Settings {
+    recovery: Recovery,
+    transition: Duration,
+}
+
+impl VaultState {
+    pub(crate) fn new(host: &str, cloud: Arc<Cloud>, tenant: &str, clock: Clock) -> Self {
+        Self {
+            host: host.to_owned(),
+            name: host.split('.').next().unwrap_or_default().to_owned(),
+            cloud,
+            clock,
+            tenant: RwLock::new(tenant.to_owned()),
+            access: RwLock::default(),
+            secrets: RwLock::default(),
+            limiter: Limiter::default(),
+            faults: Faults::default(),
+            counters: Counted::default(),
+            settings: RwLock::new(Settings {
+                recovery: Recovery { days: 90, purge_protection: false },
+                transition: Duration::ZERO,
+            }),
+            connections: Mutex::default(),
+        }
+    }
+
+    /// The tenant whose tokens the vault takes.
+    pub(crate) fn tenant(&self) -> String {
+        self.tenant.read().clone()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn setting(&self) -> Setting<'_> {
+        let settings = *self.settings.read();
+        Setting {
+            host: &self.host,
+            now: self.clock.seconds(),
+            recovery: settings.recovery,
+            transition: i64::try_from(settings.transition.as_secs()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Cancelled when the connections that are open now must end.
+    pub(crate) fn connections(&self) -> CancellationToken {
+        self.connections.lock().clone()
+    }
+
+    /// Ends the connections that are open now.
+    fn close_connections(&self) {
+        let old = std::mem::take(&mut *self.connections.lock());
+        old.cancel();
+    }
+}
+
+/// A vault. Cheap to clone. What is done through it needs no permission and counts as no request.
+#[derive(Clone)]
+pub struct Vault(pub(crate) Arc<VaultState>);
+
+impl Vault {
+    /// Its URL, such as `https://name.vault.azure.net`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("https://{}", self.0.host)
+    }
+
+    /// Its host, such as `name.vault.azure.net`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    /// Takes tokens of this tenant from now on.
+    pub fn in_tenant(&self, tenant: &Tenant) -> Self {
+        tenant.id().clone_into(&mut self.0.tenant.write());
+        self.clone()
+    }
+
+    /// Allows an application something by an access policy. The vault uses access policies from now on.
+    pub fn allow(&self, application: &Application, permissions: impl AsRef<[SecretPermission]>) -> Self {
+        self.0.access.write().allow_secrets(application.object_id(), permissions.as_ref());
+        self.clone()
+    }
+
+    /// Assigns an application a role on the vault. The vault uses roles from now on.
+    pub fn assign(&self, application: &Application, role: Role) -> Self {
+        self.0.access.write().assign(application.object_id(), role, None);
+        self.clone()
+    }
+
+    /// Assigns an application a role on one secret. The vault uses roles from now on.
+    pub fn assign_on_secret(&self, application: &Application, role: Role, secret: &str) -> Self {
+        self.0.access.write().assign(application.object_id(), role, Some(secret));
+        self.clone()
+    }
+
+    /// Decides by roles from now on, of which there may be none yet.
+    pub fn use_roles(&self) -> Self {
+        self.0.access.write().use_roles();
+        self.clone()
+    }
+
+    /// Takes all permissions and roles from an application.
+    pub fn revoke(&self, application: &Application) -> Self {
+        self.0.access.write().revoke(application.object_id());
+        self.clone()
+    }
+
+    /// Says from where the vault can be reached.
+    pub fn set_network(&self, network: Network) -> Self {
+        self.0.access.write().network = network;
+        self.clone()
+    }
+
+    /// Limits the requests it serves; `None` lifts the limit.
+    pub fn set_limit(&self, limit: Option<Limit>) -> Self {
+        self.0.limiter.set(limit);
+        self.clone()
+    }
+
+    /// Says how long deleted objects are kept, in days from 7 to 90, and whether purging is forbidden.
+    pub fn set_recovery(&self, days: u8, purge_protection: bool) -> Self {
+        self.0.settings.write().recovery = Recovery { days: days.clamp(7, 90), purge_protection };
+        self.clone()
+    }
+
+    /// Says how long deleting and recovering take, in whole seconds; no time if never set.
+    pub fn set_transition(&self, duration: Duration) -> Self {
+        self.0.settings.write().transition = duration;
+        self.clone()
+    }
+
+    /// Writes a secret; gives the new version's id.
+    ///
+    /// # Errors
+    /// Those of Key Vault: a bad name, a value beyond 25 KB, a name whose secret is deleted.
+    pub fn set_secret(&self, name: &str, value: &str) -> Result<String, KeyVaultError> {
+        self.set_secret_with(name, value, SecretProperties::default())
+    }
+
+    /// Writes a secret with content type, attributes and tags; gives the new version's id.
+    ///
+    /// # Errors
+    /// As [`Vault::set_secret`].
+    pub fn set_secret_with(
+        &self,
+        name: &str,
+        value: &str,
+        properties: SecretProperties,
+    ) -> Result<String, KeyVaultError> {
+        secrets::write(&mut self.0.secrets.write(), name, value.into(), properties, self.0.clock.seconds())
+    }
+
+    /// Changes content type, attributes or tags of a version, or of the current one.
+    ///
+    /// # Errors
+    /// Those of Key Vault: there is no such secret or version, or it is deleted.
+    pub fn update_secret(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        properties: SecretProperties,
+    ) -> Result<(), KeyVaultError> {
+        secrets::change(&mut self.0.secrets.write(), name, version, properties, self.0.clock.seconds())
+    }
+
+    /// Enables or disables the current version.
+    ///
+    /// # Errors
+    /// As [`Vault::update_secret`].
+    pub fn enable_secret(&self, name: &str, enabled: bool) -> Result<(), KeyVaultError> {
+        let mut properties = SecretProperties::default();
+        properties.attributes.enabled = Some(enabled);
+        self.update_secret(name, None, properties)
+    }
+
+    /// Deletes a secret softly.
+    ///
+    /// # Errors
+    /// Those of Key Vault: there is no such secret.
+    pub fn delete_secret(&self, name: &str) -> Result<(), KeyVaultError> {
+        secrets::delete(&mut self.0.secrets.write(), name, &self.0.setting()).map(|_| ())
+    }
+
+    /// Takes a deleted secret back.
+    ///
+    /// # Errors
+    /// Those of Key Vault: there is no such deleted secret, or deleting it is under way.
+    pub fn recover_secret(&self, name: &str) -> Result<(), KeyVaultError> {
+        secrets::recover(&mut self.0.secrets.write(), name, &self.0.setting()).map(|_| ())
+    }
+
+    /// Removes a deleted secret for good.
+    ///
+    /// # Errors
+    /// As [`Vault::recover_secret`]; also where purging is forbidden.
+    pub fn purge_secret(&self, name: &str) -> Result<(), KeyVaultError> {
+        secrets::purge(&mut self.0.secrets.write(), name, &self.0.setting())
+    }
+
+    /// Starts a fault.
+    pub fn fault(&self, fault: Fault) -> FaultId {
+        let closes = fault.is_of_connections();
+        let id = self.0.faults.add(fault, self.0.clock.now());
+        if closes {
+            self.0.close_connections();
+        }
+        id
+    }
+
+    /// Ends a fault; whether there was one.
+    pub fn lift(&self, fault: FaultId) -> bool {
+        self.0.faults.lift(fault)
+    }
+
+    /// Ends all faults.
+    pub fn lift_all(&self) {
+        self.0.faults.lift_all();
+    }
+
+    /// What was asked of the vault.
+    #[must_use]
+    pub fn counters(&self) -> VaultCounters {
+        self.0.counters.snapshot()
+    }
+
+    /// Sets the counters to zero.
+    pub fn reset_counters(&self) {
+        self.0.counters.reset();
+    }
+}

@@ -1,0 +1,123 @@
+//! What the connections of a sandbox share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
+
+use super::SandboxError;
+use super::authority::Authority;
+use super::clock::Clock;
+use super::cloud::{Cloud, Clouds};
+use super::entra::directory::TenantState;
+use super::entra::issuer::IssuerKeys;
+use super::entra::signer::TokenSigner;
+use super::fault::Faults;
+use super::keyvault::vault::VaultState;
+
+/// A tenant's Entra ID host and its id, in lower case.
+type TenantKey = (String, String);
+
+pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) clouds: Clouds,
+    pub(crate) authority: Authority,
+    pub(crate) signer: TokenSigner,
+    /// Faults of connections to Entra ID, which cannot be told apart by tenant.
+    pub(crate) entra_faults: Faults,
+    entra_connections: Mutex<CancellationToken>,
+    default_tenant: String,
+    tenants: RwLock<HashMap<TenantKey, Arc<TenantState>>>,
+    vaults: RwLock<HashMap<String, Arc<VaultState>>>,
+    issuers: RwLock<HashMap<String, IssuerKeys>>,
+}
+
+impl State {
+    pub(crate) fn new(clock: Clock, clouds: Vec<Cloud>, default_tenant: &str) -> Result<Self, SandboxError> {
+        Ok(Self {
+            clock,
+            clouds: Clouds::with(clouds),
+            authority: Authority::new()?,
+            signer: TokenSigner::new()?,
+            entra_faults: Faults::default(),
+            entra_connections: Mutex::default(),
+            default_tenant: default_tenant.to_owned(),
+            tenants: RwLock::default(),
+            vaults: RwLock::default(),
+            issuers: RwLock::default(),
+        })
+    }
+
+    /// The id of the tenant to which vaults belong that were not given another.
+    pub(crate) fn default_tenant(&self) -> &str {
+        &self.default_tenant
+    }
+
+    pub(crate) fn find_tenant(&self, cloud: &Cloud, id: &str) -> Option<Arc<TenantState>> {
+        self.tenants.read().get(&tenant_key(cloud, id)).cloned()
+    }
+
+    /// The tenant of this id in a cloud, made where there is none.
+    pub(crate) fn tenant(&self, cloud: &Arc<Cloud>, id: &str) -> Arc<TenantState> {
+        let mut tenants = self.tenants.write();
+        let make = || Arc::new(TenantState::new(id, Arc::clone(cloud), self.clock.clone()));
+        Arc::clone(tenants.entry(tenant_key(cloud, id)).or_insert_with(make))
+    }
+
+    pub(crate) fn tenants(&self) -> Vec<Arc<TenantState>> {
+        self.tenants.read().values().cloned().collect()
+    }
+
+    /// The host of a vault that is given by its name in the public cloud, or by its host.
+    pub(crate) fn vault_host(&self, name: &str) -> String {
+        let name = name.to_ascii_lowercase();
+        if name.contains('.') { name } else { format!("{name}.{}", self.clouds.public().vault_suffix) }
+    }
+
+    pub(crate) fn find_vault(&self, host: &str) -> Option<Arc<VaultState>> {
+        self.vaults.read().get(host).cloned()
+    }
+
+    /// The vault of this host, made where there is none.
+    pub(crate) fn vault(&self, host: &str, cloud: &Arc<Cloud>) -> Arc<VaultState> {
+        let mut vaults = self.vaults.write();
+        let make = || Arc::new(VaultState::new(host, Arc::clone(cloud), &self.default_tenant, self.clock.clone()));
+        Arc::clone(vaults.entry(host.to_owned()).or_insert_with(make))
+    }
+
+    pub(crate) fn vaults(&self) -> Vec<Arc<VaultState>> {
+        self.vaults.read().values().cloned().collect()
+    }
+
+    pub(crate) fn remove_vault(&self, host: &str) -> bool {
+        self.vaults.write().remove(host).is_some()
+    }
+
+    pub(crate) fn set_issuer(&self, issuer: &str, keys: IssuerKeys) {
+        self.issuers.write().insert(issuer.to_owned(), keys);
+    }
+
+    pub(crate) fn remove_issuer(&self, issuer: &str) -> bool {
+        self.issuers.write().remove(issuer).is_some()
+    }
+
+    pub(crate) fn issuer_keys(&self, issuer: &str) -> Option<IssuerKeys> {
+        self.issuers.read().get(issuer).cloned()
+    }
+
+    /// Cancelled when the connections to Entra ID that are open now must end.
+    pub(crate) fn entra_connections(&self) -> CancellationToken {
+        self.entra_connections.lock().clone()
+    }
+
+    /// Ends the connections to Entra ID that are open now.
+    pub(crate) fn close_entra_connections(&self) {
+        let old = std::mem::take(&mut *self.entra_connections.lock());
+        old.cancel();
+    }
+}
+
+fn tenant_key(cloud: &Cloud, id: &str) -> TenantKey {
+    (cloud.login_host.clone(), id.to_ascii_lowercase())
+}
