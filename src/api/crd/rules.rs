@@ -3,7 +3,8 @@
 //!
 //! Each rule stands as deep in the schema as it can: since Kubernetes 1.30 the API server does not
 //! apply a rule to a part that an update leaves as it is, so an object that was stored before the
-//! rule existed can still be changed elsewhere, and its status written.
+//! rule existed can still be changed elsewhere, and its status written. That holds only for a rule
+//! that answers: an expression must not fail, as `duration('x')` does.
 //!
 //! ESO's webhook refuses more, which stays with the webhook:
 //! - References of a namespaced SecretStore to other namespaces: a rule sees no namespace.
@@ -77,7 +78,7 @@ pub(super) const EXTERNAL_SECRET: &[Rule] = &[
     Rule {
         at: &["spec", "target", "template"],
         expression: "!(has(self.type) && self.type == 'kubernetes.io/service-account-token' && has(self.templateFrom) \
-                     && self.templateFrom.exists(from, has(from.target) && from.target == 'Annotations'))",
+                     && self.templateFrom.exists(from, from.target == 'Annotations'))",
         message: "templates could name any service account, whose token Kubernetes would write into the Secret: set \
                   spec.target.template.type to another type, or the target in spec.target.template.templateFrom to Data",
         field: Some(".type"),
@@ -96,18 +97,33 @@ pub(super) const EXTERNAL_SECRET: &[Rule] = &[
     },
     Rule {
         at: &["spec", "dataFrom", "[]"],
-        expression: "!((has(self.extract) || has(self.find)) && has(self.sourceRef) && has(self.sourceRef.generatorRef))",
-        message: "a generator excludes extract and find: give each an entry of its own in spec.dataFrom",
+        expression: "!(has(self.extract) && has(self.sourceRef) && has(self.sourceRef.generatorRef))",
+        message: "extract and a generator exclude each other: give each an entry of its own in spec.dataFrom",
+        field: None,
+    },
+    Rule {
+        at: &["spec", "dataFrom", "[]"],
+        expression: "!(has(self.find) && has(self.sourceRef) && has(self.sourceRef.generatorRef))",
+        message: "find and a generator exclude each other: give each an entry of its own in spec.dataFrom",
         field: None,
     },
 ];
+
+const INTERVAL: &str =
+    "spec.refreshInterval must be a number of seconds, or a duration such as \"5m\" or \"1h30m\", and not negative";
 
 /// Rules for `SecretStore` and `ClusterSecretStore`.
 pub(super) const STORE: &[Rule] = &[
     Rule {
         at: &["spec", "refreshInterval"],
-        expression: "type(self) == int ? self >= 0 : duration(self) >= duration('0s')",
-        message: "spec.refreshInterval must be a number of seconds, or a duration such as \"5m\" or \"1h30m\", and not negative",
+        expression: r"type(self) == int || self.matches('^[-+]?(0|((\\d+\\.?\\d*|\\.\\d+)([nuµμm]?s|[mh]))+)$')",
+        message: INTERVAL,
+        field: None,
+    },
+    Rule {
+        at: &["spec", "refreshInterval"],
+        expression: "type(self) == int ? self >= 0 : !self.matches('^-.*[1-9]')",
+        message: INTERVAL,
         field: None,
     },
     Rule {
