@@ -1,0 +1,67 @@
+use external_secrets::api::crd;
+
+use crate::{files, read};
+
+/// The largest CRD that client-side `kubectl apply` can store in its annotation.
+const ANNOTATION_LIMIT: usize = 262_144;
+
+#[test]
+fn the_files_in_crds_are_what_the_program_prints() {
+    let definitions = crd::all();
+    for definition in &definitions {
+        let file = format!("crds/{}", crd::file_name(definition));
+        let fresh = crd::to_yaml(std::slice::from_ref(definition)).unwrap();
+        assert!(read(&file) == fresh, "{file} is not what the types give: run `make generate` and commit the result");
+    }
+    let expected: Vec<_> =
+        definitions.iter().map(|definition| format!("crds/{}", crd::file_name(definition))).collect();
+    for file in files("crds", &["yaml", "yml"]) {
+        assert!(expected.contains(&file), "{file} belongs to no resource: remove it");
+    }
+}
+
+#[test]
+fn the_printed_yaml_reads_back_as_the_same_definitions() {
+    for definition in crd::all() {
+        let printed = crd::to_yaml(std::slice::from_ref(&definition)).unwrap();
+        let read: serde_json::Value = serde_saphyr::from_str(&printed).unwrap();
+        assert_eq!(read, serde_json::to_value(&definition).unwrap(), "{:?}", definition.metadata.name);
+    }
+}
+
+#[test]
+fn all_definitions_together_fit_well_into_what_kubectl_apply_can_store_for_one() {
+    let total: usize = crd::all().iter().map(|definition| serde_json::to_string(definition).unwrap().len()).sum();
+    assert!(total < ANNOTATION_LIMIT / 2, "{total} bytes");
+}
+
+#[test]
+fn both_versions_are_served_with_one_schema_and_v1_is_stored() {
+    for definition in crd::all() {
+        let [v1, v1beta1] = definition.spec.versions.as_slice() else { panic!("two versions") };
+        assert_eq!((v1.name.as_str(), v1.served, v1.storage), ("v1", true, true));
+        assert_eq!((v1beta1.name.as_str(), v1beta1.served, v1beta1.storage), ("v1beta1", true, false));
+        assert_eq!(v1beta1.deprecated, None);
+        assert_eq!(v1.schema, v1beta1.schema);
+        assert_eq!(definition.spec.conversion.unwrap().strategy, "None");
+    }
+}
+
+#[test]
+fn names_short_names_category_and_label_are_those_of_eso() {
+    let names: Vec<_> = crd::all()
+        .into_iter()
+        .map(|definition| {
+            let names = definition.spec.names;
+            assert_eq!(names.categories.unwrap(), ["external-secrets"]);
+            assert_eq!(definition.metadata.labels.unwrap()["external-secrets.io/component"], "controller");
+            (definition.metadata.name.unwrap(), names.kind, names.short_names.unwrap().join(","), definition.spec.scope)
+        })
+        .collect();
+    let expected = [
+        ("secretstores.external-secrets.io", "SecretStore", "ss", "Namespaced"),
+        ("clustersecretstores.external-secrets.io", "ClusterSecretStore", "css", "Cluster"),
+        ("externalsecrets.external-secrets.io", "ExternalSecret", "es", "Namespaced"),
+    ];
+    assert_eq!(names, expected.map(|(a, b, c, d)| (a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned())));
+}

@@ -1,0 +1,51 @@
+use external_secrets::api::Parsed;
+use external_secrets::api::v1::{ExternalSecret, SecretStore};
+use serde_json::Value;
+
+use crate::manifest::{documents, problems};
+use crate::{files, read};
+
+/// Kinds of Kubernetes itself that examples use.
+const BUILT_IN: [(&str, &str); 5] =
+    [("v1", "ConfigMap"), ("v1", "Namespace"), ("v1", "Secret"), ("v1", "ServiceAccount"), ("apps/v1", "Deployment")];
+
+#[test]
+fn every_example_is_a_valid_manifest() {
+    let files = files("examples", &["yaml", "yml"]);
+    assert!(!files.is_empty());
+    for file in files {
+        let documents = documents(&read(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(!documents.is_empty(), "{file} holds no manifest");
+        for manifest in documents {
+            check(&manifest).unwrap_or_else(|problem| panic!("{file}: {problem}"));
+        }
+    }
+}
+
+fn check(manifest: &Value) -> Result<(), String> {
+    let kind = manifest["kind"].as_str().unwrap_or_default();
+    let api_version = manifest["apiVersion"].as_str().unwrap_or_default();
+    manifest["metadata"]["name"].as_str().ok_or_else(|| format!("a {kind} has no metadata.name"))?;
+    if BUILT_IN.contains(&(api_version, kind)) {
+        return Ok(());
+    }
+    let problems = problems(manifest);
+    if !problems.is_empty() {
+        return Err(problems.join("\n"));
+    }
+    match kind {
+        "ExternalSecret" => is_valid(read_as::<ExternalSecret>(manifest)?.spec),
+        _ => is_valid(read_as::<SecretStore>(manifest)?.spec),
+    }
+}
+
+fn read_as<T: serde::de::DeserializeOwned>(manifest: &Value) -> Result<T, String> {
+    serde_json::from_value(manifest.clone()).map_err(|error| error.to_string())
+}
+
+fn is_valid<T>(spec: Parsed<T>) -> Result<(), String> {
+    match spec {
+        Parsed::Valid(_) => Ok(()),
+        Parsed::Invalid(problem) => Err(problem.to_string()),
+    }
+}

@@ -1,0 +1,182 @@
+//! Compares the CRDs with `reference/*.tsv`, which list the v1 schema, printer columns and
+//! selectable fields of ESO 2.9.0. The columns of `fields.tsv`: kind, version, path, type, enum
+//! (`|` between values), default (JSON), other constraints (`; ` between them).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use external_secrets::api::crd;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps,
+};
+use serde_json::Value;
+
+use crate::read;
+
+/// What the schema has beyond ESO's, on purpose: the path and what is said of it.
+const ADDITIONS: [(&str, &str); 2] = [
+    // Tells whether a condition speaks of the current spec.
+    (".status.conditions[].observedGeneration", "a field"),
+    // Providers that ESO serves and this controller does not are stored as they are.
+    (".spec.provider", "x-kubernetes-preserve-unknown-fields=True"),
+];
+
+/// A field as a row of the table: type, enum, default and constraints.
+#[derive(Debug, PartialEq)]
+struct Row {
+    type_: String,
+    values: Vec<String>,
+    default: Option<Value>,
+    constraints: BTreeSet<String>,
+}
+
+/// The rows of a table for a kind.
+fn table(file: &str, kind: &str) -> Vec<Vec<String>> {
+    let text = read(&format!("tests/repo/reference/{file}"));
+    let rows = text.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
+    let rows: Vec<_> = rows.filter(|row| row[0] == kind).map(|row| row[2..].to_vec()).collect();
+    assert!(!rows.is_empty() || file == "selectable.tsv", "{file} has no row of {kind}");
+    rows
+}
+
+fn expected(kind: &str) -> BTreeMap<String, Row> {
+    let rows = table("fields.tsv", kind).into_iter().map(|row| {
+        let list = |text: &str, separator: &str| -> Vec<String> {
+            text.split(separator).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        let default = (!row[3].is_empty()).then(|| serde_json::from_str(&row[3]).unwrap());
+        let constraints = list(&row[4], "; ").into_iter().collect();
+        (row[0].clone(), Row { type_: row[1].clone(), values: list(&row[2], "|"), default, constraints })
+    });
+    rows.collect()
+}
+
+fn row(schema: &JSONSchemaProps) -> Row {
+    let json = serde_json::to_value(schema).unwrap();
+    let mut constraints = BTreeSet::new();
+    for (key, value) in json.as_object().unwrap() {
+        let value = match (key.as_str(), value) {
+            // Shown in columns of their own, or compared as fields; rules have tests of their own.
+            (
+                "type"
+                | "enum"
+                | "default"
+                | "description"
+                | "properties"
+                | "items"
+                | "additionalProperties"
+                | "x-kubernetes-int-or-string"
+                | "x-kubernetes-validations",
+                _,
+            ) => continue,
+            ("anyOf", _) if schema.x_kubernetes_int_or_string == Some(true) => continue,
+            (_, Value::Bool(true)) => "True".to_owned(),
+            (_, Value::String(text)) => text.clone(),
+            (_, Value::Array(names)) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            (_, other) => other.to_string(),
+        };
+        constraints.insert(format!("{key}={value}"));
+    }
+    let type_ = match schema.x_kubernetes_int_or_string {
+        Some(true) => "int-or-string".to_owned(),
+        _ => schema.type_.clone().unwrap_or_default(),
+    };
+    let values = schema.enum_.iter().flatten().map(|value| value.0.as_str().unwrap().to_owned()).collect();
+    Row { type_, values, default: schema.default.as_ref().map(|default| default.0.clone()), constraints }
+}
+
+/// The fields of a version, without what is beyond ESO's on purpose.
+fn actual(version: &CustomResourceDefinitionVersion) -> BTreeMap<String, Row> {
+    let schema = version.schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
+    let fields = crd::fields("", schema).into_iter();
+    let fields = fields.filter(|field| field.path.starts_with(".spec") || field.path.starts_with(".status"));
+    let rows = fields.filter(|field| !ADDITIONS.contains(&(field.path.as_str(), "a field"))).map(|field| {
+        let mut row = row(field.schema);
+        row.constraints.retain(|constraint| !ADDITIONS.contains(&(field.path.as_str(), constraint.as_str())));
+        (field.path, row)
+    });
+    rows.collect()
+}
+
+fn each_version(check: impl Fn(&CustomResourceDefinition, &CustomResourceDefinitionVersion, &str)) {
+    for definition in crd::all() {
+        for version in &definition.spec.versions {
+            check(&definition, version, &definition.spec.names.kind);
+        }
+    }
+}
+
+#[test]
+fn every_field_of_eso_is_there_with_its_constraints_and_none_beyond() {
+    each_version(|_, version, kind| {
+        let (expected, actual) = (expected(kind), actual(version));
+        let mut differences = Vec::new();
+        for path in expected.keys().chain(actual.keys()).collect::<BTreeSet<_>>() {
+            let (expected, actual) = (expected.get(path), actual.get(path));
+            if expected != actual {
+                differences.push(format!("{path}\n  in ESO: {expected:?}\n  here:   {actual:?}"));
+            }
+        }
+        assert!(differences.is_empty(), "{kind} {}:\n{}", version.name, differences.join("\n"));
+    });
+}
+
+#[test]
+fn every_addition_to_the_schema_of_eso_is_still_there() {
+    for (path, what) in ADDITIONS {
+        each_version(|_, version, kind| {
+            if path.starts_with(".spec.provider") && kind == "ExternalSecret" {
+                return;
+            }
+            let schema = version.schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
+            let fields = crd::fields("", schema);
+            let field = fields.iter().find(|field| field.path == path);
+            let field = field.unwrap_or_else(|| panic!("{kind} has no {path}: remove it from ADDITIONS"));
+            assert!(what == "a field" || row(field.schema).constraints.contains(what), "{kind} {path}: {what}");
+        });
+    }
+}
+
+#[test]
+fn printer_columns_are_those_of_eso() {
+    each_version(|_, version, kind| {
+        let columns = version.additional_printer_columns.iter().flatten().map(|column| {
+            let priority = column.priority.unwrap_or_default().to_string();
+            vec![column.name.clone(), column.json_path.clone(), column.type_.clone(), priority]
+        });
+        assert_eq!(columns.collect::<Vec<_>>(), table("columns.tsv", kind), "{kind} {}", version.name);
+    });
+}
+
+#[test]
+fn selectable_fields_are_those_of_eso() {
+    each_version(|_, version, kind| {
+        let fields = version.selectable_fields.iter().flatten().map(|field| vec![field.json_path.clone()]);
+        assert_eq!(fields.collect::<Vec<_>>(), table("selectable.tsv", kind), "{kind} {}", version.name);
+    });
+}
+
+#[test]
+fn scopes_and_the_status_subresource_are_those_of_eso() {
+    each_version(|definition, version, kind| {
+        let scope = if kind == "ClusterSecretStore" { "Cluster" } else { "Namespaced" };
+        assert_eq!(definition.spec.scope, scope);
+        let subresources = version.subresources.as_ref().unwrap();
+        assert!(subresources.status.is_some(), "{kind} {}", version.name);
+    });
+}
+
+#[test]
+fn every_part_of_a_spec_is_described_in_words_for_people() {
+    each_version(|_, version, kind| {
+        let schema = version.schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
+        for field in crd::fields("", schema) {
+            let described_by_its_parent = field.path.ends_with("[]") || field.path.ends_with("{}");
+            if described_by_its_parent || field.path == ".metadata" {
+                continue;
+            }
+            let description = field.schema.description.as_deref().unwrap_or_default();
+            assert!(!description.is_empty(), "{kind} {} has no description", field.path);
+            assert!(!description.contains("[`"), "{kind} {}: a link of rustdoc in {description:?}", field.path);
+        }
+    });
+}
