@@ -60,3 +60,27 @@ fn children(schema: &JSONSchemaProps) -> impl Iterator<Item = (String, &JSONSche
     };
     properties.chain(items).chain(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::external_secret_schema;
+    use super::*;
+
+    fn field<'a>(fields: &'a [Field<'a>], path: &str) -> &'a Field<'a> {
+        fields.iter().find(|field| field.path == path).unwrap_or_else(|| panic!("no field {path}"))
+    }
+
+    #[test]
+    fn fields_are_found_below_lists_and_maps_with_their_values_and_defaults() {
+        let schema = external_secret_schema();
+        let fields = fields("", &schema);
+        let policy = field(&fields, ".spec.target.creationPolicy");
+        assert_eq!(policy.values().collect::<Vec<_>>(), ["Owner", "Orphan", "Merge", "None", "CreateOrMerge"]);
+        assert_eq!(policy.default(), Some(&"Owner".into()));
+        assert!(policy.is_leaf());
+        assert!(field(&fields, ".spec.dataFrom[].rewrite[].regexp.source").is_leaf());
+        assert!(field(&fields, ".spec.dataFrom[].find.tags{}").is_leaf());
+        assert!(!field(&fields, ".spec.dataFrom[].find.tags").is_leaf());
+        assert!(!field(&fields, ".spec.data").is_leaf());
+    }
+}

@@ -50,15 +50,21 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     vec![store(StoreKind::SecretStore), store(StoreKind::ClusterSecretStore), external_secret()]
 }
 
-/// The `CustomResourceDefinition` of `ExternalSecret`.
+/// The schema of a whole ExternalSecret, for example to walk over its [`fields`].
 #[must_use]
-pub fn external_secret() -> CustomResourceDefinition {
+pub fn external_secret_schema() -> JSONSchemaProps {
     let mut root = root(
         "Which values to read from a store, and the Kubernetes Secret to keep equal to them.",
         structural::schema_of::<ExternalSecretSpec>(),
         structural::schema_of::<ExternalSecretStatus>(),
     );
     rules::add(&mut root, rules::EXTERNAL_SECRET);
+    root
+}
+
+/// The `CustomResourceDefinition` of `ExternalSecret`.
+#[must_use]
+pub fn external_secret() -> CustomResourceDefinition {
     let kind = Kind {
         name: ExternalSecret::KIND,
         plural: ExternalSecret::PLURAL,
@@ -67,7 +73,7 @@ pub fn external_secret() -> CustomResourceDefinition {
         columns: &EXTERNAL_SECRET_COLUMNS,
         selectable: &EXTERNAL_SECRET_SELECTABLE,
     };
-    definition(&kind, &root)
+    definition(&kind, &external_secret_schema())
 }
 
 /// The `CustomResourceDefinition` of `SecretStore` or of `ClusterSecretStore`.

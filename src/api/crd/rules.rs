@@ -185,3 +185,22 @@ fn child<'a>(part: &'a mut JSONSchemaProps, step: &str) -> Option<&'a mut JSONSc
     }
     part.properties.as_mut()?.get_mut(step)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::crd;
+
+    #[test]
+    fn no_rule_names_a_part_that_the_schema_lacks() {
+        for definition in crd::all() {
+            let rules = if definition.spec.names.kind == "ExternalSecret" { EXTERNAL_SECRET } else { STORE };
+            for version in &definition.spec.versions {
+                let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()).unwrap();
+                let fields = crd::fields("", schema);
+                let found = fields.iter().flat_map(|field| field.schema.x_kubernetes_validations.iter().flatten());
+                assert_eq!(found.count(), rules.len(), "{} {}", definition.spec.names.kind, version.name);
+            }
+        }
+    }
+}
