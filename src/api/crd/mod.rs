@@ -101,8 +101,12 @@ pub fn to_yaml(definitions: &[CustomResourceDefinition]) -> Result<String, serde
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     let mut stream = String::new();
     for definition in definitions {
+        let mut document = serde_json::to_value(definition).map_err(|error| error.to_string())?;
+        // CRDs of ESO before 2.x name a conversion webhook. `kubectl apply` removes it only where it
+        // is told to, and the API server refuses it beside the strategy `None`.
+        document["spec"]["conversion"]["webhook"] = serde_json::Value::Null;
         stream.push_str("---\n");
-        serde_saphyr::to_fmt_writer_with_options(&mut stream, definition, options.clone())?;
+        serde_saphyr::to_fmt_writer_with_options(&mut stream, &document, options.clone())?;
     }
     Ok(stream)
 }
