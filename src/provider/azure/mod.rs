@@ -24,6 +24,8 @@ mod object;
 mod options;
 mod probe;
 mod property;
+#[cfg(test)]
+mod tests;
 mod transport;
 pub mod validate;
 mod vault;
@@ -119,8 +121,14 @@ impl Provider for AzureKeyVault {
             validate::check(&view, store, &self.options)?;
             return Ok(Arc::new(ReferentStore));
         }
-        let vault = self.reader(view, store, caller).await?;
-        Ok(Arc::new(KeyVaultClient { vault, probe: self.options.probe }))
+        match self.reader(view, store, caller).await {
+            Ok(vault) => Ok(Arc::new(KeyVaultClient { vault, probe: self.options.probe })),
+            // It says nothing about the store that the Kubernetes API does not answer.
+            Err(outage) if matches!(caller, Caller::StoreValidation) && outage.cause.is_outage() => {
+                Ok(Arc::new(UnresolvedStore(outage)))
+            }
+            Err(diagnosis) => Err(diagnosis.into()),
+        }
     }
 }
 
@@ -144,6 +152,20 @@ impl SecretsClient for KeyVaultClient {
 
     async fn validate(&self) -> Validation {
         probe::validate(&self.vault, self.probe).await
+    }
+}
+
+/// A store whose identity could not be found out for now.
+struct UnresolvedStore(Diagnosis);
+
+#[async_trait]
+impl SecretsClient for UnresolvedStore {
+    async fn get_secret(&self, _: &RemoteRef, _: Freshness) -> Result<SecretValue, ProviderError> {
+        Err(self.0.clone().into())
+    }
+
+    async fn validate(&self) -> Validation {
+        probe::without_token(self.0.clone())
     }
 }
 

@@ -46,7 +46,8 @@ fn authorized() -> Validation {
     }
 }
 
-fn without_token(diagnosis: Diagnosis) -> Validation {
+/// What a store without a token is.
+pub(super) fn without_token(diagnosis: Diagnosis) -> Validation {
     let unknown = || Check::Unknown("there is no token to ask the vault with".to_owned());
     let authenticated = if diagnosis.cause.is_outage() {
         Check::Unknown(diagnosis.to_string())
