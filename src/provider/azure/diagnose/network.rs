@@ -59,7 +59,8 @@ fn tls_failure(host: &str, error: &rustls::Error) -> Diagnosis {
             Diagnosis::new(Cause::TlsWrongName, format!("the certificate of {host} is for another name{}", names(why)))
                 .hint("use the vault's normal URL (https://NAME.vault.azure.net), also with a private endpoint")
         }
-        CertificateError::UnknownIssuer => {
+        // A CA that was made anew under its old name has another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             Diagnosis::new(Cause::TlsUnknownIssuer, format!("the certificate of {host} is from an unknown issuer"))
                 .hint("if a proxy opens TLS, give its CA by the flag for a CA bundle, or by SSL_CERT_FILE")
         }
@@ -128,5 +129,191 @@ impl<'a> Chain<'a> {
     /// The innermost text.
     fn last(&self) -> String {
         self.0.last().map_or_else(String::new, |error| stable(&error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpListener};
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+    use reqwest::{ClientBuilder, Proxy};
+
+    use super::*;
+
+    const HOST: &str = "my-vault.vault.azure.net";
+
+    /// What a request to the vault meets, if its name leads to `address`.
+    async fn met(address: SocketAddr, client: ClientBuilder) -> Diagnosis {
+        let client = client.resolve(HOST, address).build().unwrap();
+        let error = client.get(format!("https://{HOST}:{}/", address.port())).send().await.unwrap_err();
+        failure(HOST, &error)
+    }
+
+    fn client() -> ClientBuilder {
+        reqwest::Client::builder().no_proxy()
+    }
+
+    /// A server that does `answer` with each connection.
+    fn server(answer: impl Fn(std::net::TcpStream) + Send + 'static) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || listener.incoming().flatten().for_each(answer));
+        address
+    }
+
+    fn unused() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_port_where_nothing_listens_is_a_refused_connection() {
+        let diagnosis = met(unused(), client()).await;
+        assert_eq!(diagnosis.cause, Cause::ConnectionRefused);
+        assert_eq!(diagnosis.message, format!("{HOST} refused the connection"));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_a_timeout() {
+        let address = server(|mut stream| {
+            // Reads on, so that the connection stays open.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let diagnosis = met(address, client().timeout(Duration::from_millis(50))).await;
+        assert_eq!(diagnosis.cause, Cause::Timeout);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_hangs_up_is_a_broken_connection() {
+        let diagnosis = met(server(drop), client()).await;
+        assert_eq!(diagnosis.cause, Cause::ConnectionBroken);
+    }
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_a_failure_of_tls() {
+        let address = server(|mut stream| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        });
+        assert_eq!(met(address, client()).await.cause, Cause::TlsFailed);
+    }
+
+    /// A resolver that fails with the words of the C library's.
+    struct Failing(&'static str);
+
+    impl Resolve for Failing {
+        fn resolve(&self, _: Name) -> Resolving {
+            let words = self.0;
+            let error = io::Error::other(format!("failed to lookup address information: {words}"));
+            Box::pin(async move { Err::<Addrs, _>(error.into()) })
+        }
+    }
+
+    #[rstest::rstest]
+    #[case::gnu("Name or service not known", Cause::HostNotFound)]
+    #[case::musl("Name does not resolve", Cause::HostNotFound)]
+    #[case::no_address("No address associated with hostname", Cause::HostNotFound)]
+    #[case::gnu_for_now("Temporary failure in name resolution", Cause::DnsUnavailable)]
+    #[case::musl_for_now("Try again", Cause::DnsUnavailable)]
+    #[tokio::test]
+    async fn a_name_that_does_not_exist_is_told_from_a_resolver_that_fails(
+        #[case] words: &'static str,
+        #[case] cause: Cause,
+    ) {
+        let client = client().dns_resolver(Arc::new(Failing(words))).build().unwrap();
+        let error = client.get(format!("https://{HOST}/")).send().await.unwrap_err();
+        let diagnosis = failure(HOST, &error);
+        assert_eq!(diagnosis.cause, cause);
+        assert!(diagnosis.message.contains(HOST) && diagnosis.message.contains(words), "{diagnosis}");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_does_not_connect_is_told_from_the_vault() {
+        let refusing = server(|mut stream| {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n");
+        });
+        for proxy in [refusing, unused()] {
+            let client = reqwest::Client::builder().proxy(Proxy::https(format!("http://{proxy}")).unwrap());
+            let error = client.build().unwrap().get(format!("https://{HOST}/")).send().await.unwrap_err();
+            let diagnosis = failure(HOST, &error);
+            assert_eq!(diagnosis.cause, Cause::ProxyFailed, "{diagnosis}");
+            assert!(diagnosis.hint.unwrap_or_default().contains("HTTPS_PROXY"));
+        }
+    }
+
+    #[cfg(feature = "sandbox")]
+    mod certificates {
+        use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+        use rustls::pki_types::PrivateKeyDer;
+        use rustls::{ServerConfig, ServerConnection};
+
+        use super::*;
+
+        /// A server with a certificate of its own CA, and that CA.
+        fn server_with(change: impl FnOnce(&mut CertificateParams), name: &str) -> (SocketAddr, reqwest::Certificate) {
+            server_of("a CA", change, name)
+        }
+
+        fn server_of(
+            issuer: &str,
+            change: impl FnOnce(&mut CertificateParams),
+            name: &str,
+        ) -> (SocketAddr, reqwest::Certificate) {
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(rcgen::DnType::CommonName, issuer);
+            params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            change(&mut params);
+            let certificate = params.signed_by(&key, &ca).unwrap();
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let config = ServerConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(
+                    vec![certificate.der().clone()],
+                    PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+                )
+                .unwrap();
+            let config = Arc::new(config);
+            let address = server(move |mut stream| {
+                let mut tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+                while tls.is_handshaking() && tls.complete_io(&mut stream).is_ok() {}
+            });
+            (address, reqwest::Certificate::from_der(ca.der()).unwrap())
+        }
+
+        #[tokio::test]
+        async fn an_unknown_issuer_is_told() {
+            let (address, _) = server_of("a CA", |_| {}, HOST);
+            for trusted in ["another CA", "a CA"] {
+                let (_, other) = server_of(trusted, |_| {}, HOST);
+                let diagnosis = met(address, client().tls_certs_only([other])).await;
+                assert_eq!(diagnosis.cause, Cause::TlsUnknownIssuer, "{diagnosis}");
+                assert!(diagnosis.hint.unwrap_or_default().contains("SSL_CERT_FILE"));
+            }
+        }
+
+        #[tokio::test]
+        async fn a_certificate_for_another_name_is_told_with_its_name() {
+            let (address, ca) = server_with(|_| {}, "another.example");
+            let diagnosis = met(address, client().tls_certs_only([ca])).await;
+            assert_eq!(diagnosis.cause, Cause::TlsWrongName);
+            assert!(diagnosis.message.contains("another.example"), "{diagnosis}");
+        }
+
+        #[tokio::test]
+        async fn a_certificate_that_has_expired_is_told() {
+            let (address, ca) = server_with(|params| params.not_after = date_time_ymd(2020, 1, 1), HOST);
+            let diagnosis = met(address, client().tls_certs_only([ca])).await;
+            assert_eq!(diagnosis.cause, Cause::TlsExpired);
+        }
     }
 }

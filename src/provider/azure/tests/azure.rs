@@ -151,13 +151,11 @@ impl HttpClient for Azure {
         let reply = handler(&seen);
         let reply = if is_vault { reply } else { self.token(reply) };
         let status = StatusCode::from(reply.status);
-        Ok(match reply.body {
-            Some(body) => AsyncRawResponse::from_bytes(status, reply.headers, body),
-            None => {
-                let chunk = Bytes::from(vec![b' '; 64 << 10]);
-                AsyncRawResponse::new(status, reply.headers, futures::stream::repeat(chunk).map(Ok).boxed())
-            }
-        })
+        let Some(body) = reply.body else {
+            let chunk = Bytes::from(vec![b' '; 64 << 10]);
+            return Ok(AsyncRawResponse::new(status, reply.headers, futures::stream::repeat(chunk).map(Ok).boxed()));
+        };
+        Ok(AsyncRawResponse::from_bytes(status, reply.headers, body))
     }
 }
 
