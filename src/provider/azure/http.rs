@@ -32,9 +32,14 @@ pub enum SetupError {
         "no HTTPS client could be made; check that the system's CA certificates (or SSL_CERT_FILE) can be read and that HTTPS_PROXY is a URL"
     )]
     Client(#[source] reqwest::Error),
-    /// The address of the proxy for the machine's identity endpoint.
-    #[error("the proxy for the machine's identity endpoint is not a URL")]
-    MachineIdentityProxy(#[source] reqwest::Error),
+    /// The address of a proxy.
+    #[error("the proxy \"{address}\" is not a URL; give one such as http://proxy.example:3128")]
+    Proxy {
+        /// The address.
+        address: String,
+        /// What is wrong with it.
+        source: reqwest::Error,
+    },
 }
 
 /// The two ways out.
@@ -58,15 +63,22 @@ impl Clients {
             }
             azure = azure.tls_certs_merge(certificates);
         }
+        if let Some(address) = &options.https_proxy {
+            azure = azure.no_proxy().proxy(proxy(address, |address| Proxy::https(address))?);
+        }
         let mut machine = builder().no_proxy();
-        if let Some(proxy) = &options.machine_identity_proxy {
-            machine = machine.proxy(Proxy::http(proxy.as_str()).map_err(SetupError::MachineIdentityProxy)?);
+        if let Some(address) = &options.machine_identity_proxy {
+            machine = machine.proxy(proxy(address, |address| Proxy::http(address))?);
         }
         Ok(Self {
             azure: Arc::new(azure.build().map_err(SetupError::Client)?),
             machine: Arc::new(machine.build().map_err(SetupError::Client)?),
         })
     }
+}
+
+fn proxy(address: &str, scheme: fn(&str) -> reqwest::Result<Proxy>) -> Result<Proxy, SetupError> {
+    scheme(address).map_err(|source| SetupError::Proxy { address: address.to_owned(), source })
 }
 
 fn builder() -> reqwest::ClientBuilder {
@@ -76,4 +88,26 @@ fn builder() -> reqwest::ClientBuilder {
         .timeout(REQUEST_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::no_certificate(Options { ca_bundle: Some(b"no PEM".to_vec()), ..Options::default() }, "CA bundle")]
+    #[case::broken_certificate(
+        Options {
+            ca_bundle: Some(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec()),
+            ..Options::default()
+        },
+        "certificates"
+    )]
+    #[case::proxy(Options { https_proxy: Some("://".to_owned()), ..Options::default() }, "proxy \"://\"")]
+    fn options_that_cannot_be_used_are_told(#[case] options: Options, #[case] words: &str) {
+        let Err(error) = Clients::new(&options) else { panic!("they were used") };
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }

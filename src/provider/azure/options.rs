@@ -29,6 +29,8 @@ pub struct Options {
     pub extra_hosts: Vec<String>,
     /// Whether validating a store reads a secret from the vault; otherwise it only gets a token.
     pub probe: bool,
+    /// A proxy for vaults and authorities, in place of the one that `HTTPS_PROXY` and `NO_PROXY` name.
+    pub https_proxy: Option<String>,
     /// A plain HTTP proxy for the machine's identity endpoint. It is for tests: in production that endpoint is never
     /// reached through a proxy.
     pub machine_identity_proxy: Option<String>,
@@ -46,6 +48,7 @@ impl Default for Options {
             ca_bundle: None,
             extra_hosts: Vec::new(),
             probe: true,
+            https_proxy: None,
             machine_identity_proxy: None,
             environment: Environment::default(),
         }

@@ -1,6 +1,7 @@
 //! The whole way from a store to a value, with Azure and the cluster played by closures.
 
-mod azure;
+pub(super) mod azure;
+mod identity;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -192,3 +192,79 @@ fn retry_after(headers: &Headers) -> Option<Duration> {
         Some(Duration::from_secs(seconds.try_into().unwrap_or(0)))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use azure_core::http::Method;
+    use rstest::rstest;
+
+    use super::super::tests::azure::Azure;
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> Headers {
+        let mut headers = Headers::new();
+        headers.insert(name, value.to_owned());
+        headers
+    }
+
+    #[rstest]
+    #[case::seconds("retry-after", "7", Some(7_000))]
+    #[case::milliseconds("x-ms-retry-after-ms", "250", Some(250))]
+    #[case::past("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT", Some(0))]
+    #[case::words("retry-after", "soon", None)]
+    #[case::negative("retry-after", "-1", None)]
+    #[case::huge("retry-after", "99999999999999999999999", None)]
+    fn a_wait_is_read_in_all_its_forms(#[case] name: &'static str, #[case] value: &str, #[case] expected: Option<u64>) {
+        assert_eq!(retry_after(&headers(name, value)), expected.map(Duration::from_millis));
+    }
+
+    #[test]
+    fn a_date_to_come_is_a_wait() {
+        let at = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC) + jiff::SignedDuration::from_secs(100);
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at.timestamp()).unwrap();
+        let wait = retry_after(&headers("retry-after", &date)).unwrap();
+        assert!((90..=100).contains(&wait.as_secs()), "{wait:?}");
+    }
+
+    fn pinned(azure: &Arc<Azure>) -> Pinned {
+        let url = Url::parse("https://my-vault.vault.azure.net/").unwrap();
+        let peer = Peer::Vault { resource: "https://vault.azure.net".to_owned() };
+        Pinned::to(&url, peer, Arc::clone(azure) as _)
+    }
+
+    #[rstest]
+    #[case("https://other.vault.azure.net/secrets")]
+    #[case("https://my-vault.vault.azure.net:8443/secrets")]
+    #[case("http://my-vault.vault.azure.net/secrets")]
+    #[case("https://my-vault.vault.azure.net.evil.example/secrets")]
+    #[tokio::test]
+    async fn a_request_for_another_host_is_not_sent(#[case] url: &str) {
+        let azure = Azure::new();
+        let mut request = Request::new(Url::parse(url).unwrap(), Method::Get);
+        request.insert_header(AUTHORIZATION, "Bearer t");
+        let refused = pinned(&azure).send(&request).await.unwrap_err();
+        assert_eq!(refused.cause, Cause::ForeignHost);
+        assert!(azure.all().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_request_without_a_token_is_answered_with_the_clouds_challenge() {
+        let azure = Azure::new();
+        let request = Request::new(Url::parse("https://my-vault.vault.azure.net/secrets").unwrap(), Method::Get);
+        let answer = pinned(&azure).send(&request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::Unauthorized);
+        let challenge = answer.headers().get_optional_str(&WWW_AUTHENTICATE);
+        assert_eq!(challenge, Some("Bearer resource=\"https://vault.azure.net\""));
+        assert!(azure.all().is_empty());
+    }
+
+    #[test]
+    fn a_growing_buffer_keeps_what_is_in_it() {
+        let mut body = Zeroizing::new(Vec::new());
+        for chunk in [b"ab".as_slice(), b"", b"cde", &[b'x'; 100]] {
+            append(&mut body, chunk);
+        }
+        assert_eq!(body.len(), 105);
+        assert!(body.starts_with(b"abcdex"));
+    }
+}

@@ -166,13 +166,18 @@ mod tests {
         address
     }
 
-    fn unused() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    /// A port that is taken, so that no other test gets it, and where nothing listens.
+    fn unused() -> (tokio::net::TcpSocket, SocketAddr) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket, address)
     }
 
     #[tokio::test]
     async fn a_port_where_nothing_listens_is_a_refused_connection() {
-        let diagnosis = met(unused(), client()).await;
+        let (_socket, address) = unused();
+        let diagnosis = met(address, client()).await;
         assert_eq!(diagnosis.cause, Cause::ConnectionRefused);
         assert_eq!(diagnosis.message, format!("{HOST} refused the connection"));
     }
@@ -236,7 +241,8 @@ mod tests {
             let _ = stream.read(&mut [0; 1024]);
             let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n");
         });
-        for proxy in [refusing, unused()] {
+        let (_socket, silent) = unused();
+        for proxy in [refusing, silent] {
             let client = reqwest::Client::builder().proxy(Proxy::https(format!("http://{proxy}")).unwrap());
             let error = client.build().unwrap().get(format!("https://{HOST}/")).send().await.unwrap_err();
             let diagnosis = failure(HOST, &error);

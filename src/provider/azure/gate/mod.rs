@@ -128,3 +128,82 @@ const fn pauses(cause: Cause) -> bool {
             | Cause::ProxyFailed
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    fn gate(concurrency: usize, patience: Duration) -> Arc<Gate> {
+        Arc::new(Gate::new(&Options { concurrency, patience, ..Options::default() }, Arc::new(())))
+    }
+
+    fn throttled(milliseconds: u64) -> Result<(), Diagnosis> {
+        Err(Diagnosis::new(Cause::VaultThrottled, "slow down").retry_after(Some(Duration::from_millis(milliseconds))))
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_more_requests_are_under_way_than_allowed_and_all_come_through() {
+        let gate = gate(3, Duration::from_secs(5));
+        let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let tasks = (0..200).map(|number| {
+            let (gate, under_way, most) = (Arc::clone(&gate), Arc::clone(&under_way), Arc::clone(&most));
+            tokio::spawn(async move {
+                let leave = gate.enter(Instant::now()).await.unwrap();
+                most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                under_way.fetch_sub(1, Ordering::SeqCst);
+                // Every tenth is refused for a moment, so that pauses and probes are part of it.
+                let result = if number % 10 == 0 { throttled(1) } else { Ok(()) };
+                leave.report(&result);
+            })
+        });
+        for task in futures::future::join_all(tasks).await {
+            task.unwrap();
+        }
+        assert!(most.load(Ordering::SeqCst) <= 3);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_probe_is_woken_when_it_ends() {
+        let gate = gate(8, Duration::from_secs(5));
+        gate.enter(Instant::now()).await.unwrap().report(&throttled(1));
+        let probe = gate.enter(Instant::now()).await.unwrap();
+        let mut waiting = Vec::new();
+        for _ in 0..5 {
+            let mut enter = Box::pin(gate.enter(Instant::now()));
+            assert!(futures::poll!(enter.as_mut()).is_pending());
+            waiting.push(enter);
+        }
+        probe.report(&Ok(()));
+        for enter in waiting {
+            enter.await.unwrap().report(&Ok(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_is_dropped_leaves_its_place_to_one_who_waits() {
+        let gate = gate(8, Duration::from_secs(5));
+        gate.enter(Instant::now()).await.unwrap().report(&throttled(1));
+        let probe = gate.enter(Instant::now()).await.unwrap();
+        let mut next = Box::pin(gate.enter(Instant::now()));
+        assert!(futures::poll!(next.as_mut()).is_pending());
+        drop(probe);
+        next.await.unwrap().report(&Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_waiter_that_goes_away_leaves_its_place_to_the_next() {
+        let gate = gate(1, Duration::from_secs(5));
+        let first = gate.enter(Instant::now()).await.unwrap();
+        let mut second = Box::pin(gate.enter(Instant::now()));
+        let mut third = Box::pin(gate.enter(Instant::now()));
+        assert!(futures::poll!(second.as_mut()).is_pending());
+        assert!(futures::poll!(third.as_mut()).is_pending());
+        drop(second);
+        first.report(&Ok(()));
+        third.await.unwrap().report(&Ok(()));
+    }
+}

@@ -17,12 +17,12 @@ use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, ServiceA
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) host: String,
-    pub(super) path: String,
-    pub(super) query: String,
-    pub(super) token: Option<String>,
-    pub(super) body: String,
+pub(in crate::provider::azure) struct Seen {
+    pub(in crate::provider::azure) host: String,
+    pub(in crate::provider::azure) path: String,
+    pub(in crate::provider::azure) query: String,
+    pub(in crate::provider::azure) token: Option<String>,
+    pub(in crate::provider::azure) body: String,
 }
 
 impl Seen {
@@ -42,41 +42,41 @@ impl Seen {
 }
 
 /// An answer.
-pub(super) struct Reply {
+pub(in crate::provider::azure) struct Reply {
     status: u16,
     headers: Headers,
     body: Option<Bytes>,
 }
 
 impl Reply {
-    pub(super) fn status(status: u16) -> Self {
+    pub(in crate::provider::azure) fn status(status: u16) -> Self {
         Self { status, headers: Headers::new(), body: Some(Bytes::new()) }
     }
 
-    pub(super) fn json(value: &serde_json::Value) -> Self {
+    pub(in crate::provider::azure) fn json(value: &serde_json::Value) -> Self {
         Self::status(200).with_json(value)
     }
 
-    pub(super) fn secret(request: &Seen) -> Self {
+    pub(in crate::provider::azure) fn secret(request: &Seen) -> Self {
         let name = request.path.split('/').nth(2).unwrap();
         Self::json(
             &serde_json::json!({ "value": format!("value of {name}"), "id": "https://v/secrets/x/1", "attributes": {"enabled": true} }),
         )
     }
 
-    pub(super) fn endless() -> Self {
+    pub(in crate::provider::azure) fn endless() -> Self {
         Self { body: None, ..Self::status(200) }
     }
 
-    pub(super) fn with_json(self, value: &serde_json::Value) -> Self {
+    pub(in crate::provider::azure) fn with_json(self, value: &serde_json::Value) -> Self {
         self.with_body(&value.to_string())
     }
 
-    pub(super) fn with_body(self, body: &str) -> Self {
+    pub(in crate::provider::azure) fn with_body(self, body: &str) -> Self {
         Self { body: Some(Bytes::from(body.to_owned())), ..self }
     }
 
-    pub(super) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+    pub(in crate::provider::azure) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.insert(name, value);
         self
     }
@@ -85,7 +85,7 @@ impl Reply {
 type Handler = Arc<dyn Fn(&Seen) -> Reply + Send + Sync>;
 
 /// Entra ID, vaults and the machine's identity endpoint.
-pub(super) struct Azure {
+pub(in crate::provider::azure) struct Azure {
     entra: Mutex<Handler>,
     vault: Mutex<Handler>,
     seen: Mutex<Vec<Seen>>,
@@ -94,7 +94,7 @@ pub(super) struct Azure {
 
 impl Azure {
     /// All vaults have all secrets, and everyone gets a token.
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::provider::azure) fn new() -> Arc<Self> {
         Arc::new(Self {
             entra: Mutex::new(Arc::new(|_| Reply::status(200))),
             vault: Mutex::new(Arc::new(Reply::secret)),
@@ -103,19 +103,19 @@ impl Azure {
         })
     }
 
-    pub(super) fn on_entra(&self, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) {
+    pub(in crate::provider::azure) fn on_entra(&self, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) {
         *self.entra.lock().unwrap() = Arc::new(handler);
     }
 
-    pub(super) fn on_vault(&self, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) {
+    pub(in crate::provider::azure) fn on_vault(&self, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) {
         *self.vault.lock().unwrap() = Arc::new(handler);
     }
 
-    pub(super) fn all(&self) -> Vec<Seen> {
+    pub(in crate::provider::azure) fn all(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
-    pub(super) fn to(&self, host: &str) -> Vec<Seen> {
+    pub(in crate::provider::azure) fn to(&self, host: &str) -> Vec<Seen> {
         self.all().into_iter().filter(|request| request.host == host).collect()
     }
 
@@ -160,39 +160,39 @@ impl HttpClient for Azure {
 }
 
 /// The token of the service account `reader`.
-pub(super) fn token() -> String {
+pub(in crate::provider::azure) fn token() -> String {
     let payload = r#"{"iss":"https://issuer.example","sub":"system:serviceaccount:team-a:reader","aud":["api://AzureADTokenExchange"]}"#;
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
 }
 
 /// A cluster with one service account and one Secret in one namespace.
-pub(super) struct FakeCluster {
+pub(in crate::provider::azure) struct FakeCluster {
     account: Mutex<Option<BTreeMap<String, String>>>,
     secret: Mutex<BTreeMap<String, (String, u32)>>,
     audiences: Mutex<Vec<Vec<String>>>,
 }
 
 impl FakeCluster {
-    pub(super) fn with_reader() -> Arc<Self> {
+    pub(in crate::provider::azure) fn with_reader() -> Arc<Self> {
         let annotation = |name: &str, value: &str| (format!("azure.workload.identity/{name}"), value.to_owned());
         Self::with_account([annotation("client-id", "the-client"), annotation("tenant-id", "the-tenant")].into())
     }
 
-    pub(super) fn with_account(annotations: BTreeMap<String, String>) -> Arc<Self> {
+    pub(in crate::provider::azure) fn with_account(annotations: BTreeMap<String, String>) -> Arc<Self> {
         Arc::new(Self { account: Mutex::new(Some(annotations)), secret: Mutex::default(), audiences: Mutex::default() })
     }
 
     /// One that answers nothing.
-    pub(super) fn unavailable() -> Arc<Self> {
+    pub(in crate::provider::azure) fn unavailable() -> Arc<Self> {
         Arc::new(Self { account: Mutex::new(None), secret: Mutex::default(), audiences: Mutex::default() })
     }
 
-    pub(super) fn annotate(&self, name: &str, value: &str) {
+    pub(in crate::provider::azure) fn annotate(&self, name: &str, value: &str) {
         self.account.lock().unwrap().as_mut().unwrap().insert(name.to_owned(), value.to_owned());
     }
 
     /// Sets a key of the Secret; another value makes another version.
-    pub(super) fn set_secret(&self, key: &str, value: &str) {
+    pub(in crate::provider::azure) fn set_secret(&self, key: &str, value: &str) {
         let mut secret = self.secret.lock().unwrap();
         let entry = secret.entry(key.to_owned()).or_default();
         if entry.0 != value {
@@ -201,12 +201,12 @@ impl FakeCluster {
     }
 
     /// How many tokens were made.
-    pub(super) fn tokens(&self) -> usize {
+    pub(in crate::provider::azure) fn tokens(&self) -> usize {
         self.audiences.lock().unwrap().len()
     }
 
     /// What the last token was made for.
-    pub(super) fn audiences(&self) -> Vec<String> {
+    pub(in crate::provider::azure) fn audiences(&self) -> Vec<String> {
         self.audiences.lock().unwrap().last().cloned().unwrap_or_default()
     }
 }
