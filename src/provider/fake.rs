@@ -1,61 +1,246 @@
-//! Values written in the store itself, to try manifests without a vault.
+//! Values written in the store itself, to try manifests without a vault (ESO's `provider.fake`).
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::gjson::{self, TooComplex};
 use super::{
     Caller, Check, Class, Freshness, Provider, ProviderError, SecretValue, SecretsClient, StoreView, Validation,
     Verdict,
 };
 use crate::api::v1::external_secret::RemoteRef;
-use crate::api::v1::secret_store::FakeProvider;
+use crate::api::v1::secret_store::{FakeProvider, FakeProviderData};
 
-/// Serves the values of `spec.provider.fake`.
-#[derive(Clone, Copy, Debug)]
+/// The fake provider. Keeps nothing: each client reads its store.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Fake;
 
 #[async_trait]
 impl Provider for Fake {
-    async fn client(&self, store: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
-        let values = store.spec.provider.fake.clone().unwrap_or_default();
-        Ok(Arc::new(Client(values)))
+    async fn client(&self, store: StoreView<'_>, _caller: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
+        let config = store.spec.provider.fake.clone().ok_or_else(|| {
+            error(
+                Class::InvalidStore,
+                "ProviderMissing",
+                format!("{} \"{}\" has no spec.provider.fake", store.kind, store.name),
+                "set spec.provider.fake",
+            )
+        })?;
+        Ok(Arc::new(FakeClient { config }))
     }
 }
 
-struct Client(FakeProvider);
+/// What ESO's webhook refuses in a store: an entry without a key or without a value.
+///
+/// # Errors
+/// Names the first such entry.
+pub fn check(config: &FakeProvider) -> Result<(), ProviderError> {
+    for (i, entry) in config.data.iter().enumerate() {
+        let missing = match (entry.key.as_str(), entry.value.as_str()) {
+            ("", _) => "key",
+            (_, "") => "value",
+            _ => continue,
+        };
+        return Err(error(
+            Class::InvalidStore,
+            "EntryIncomplete",
+            format!("spec.provider.fake.data[{i}] has no {missing}"),
+            "give every entry a key and a value",
+        ));
+    }
+    Ok(())
+}
+
+/// The values of one store.
+struct FakeClient {
+    config: FakeProvider,
+}
+
+impl FakeClient {
+    /// The value of a key in exactly this version; of entries that are given twice the last counts.
+    fn value(&self, key: &str, version: &str) -> Option<&str> {
+        let is_wanted =
+            |entry: &&FakeProviderData| entry.key == key && entry.version.as_deref().unwrap_or_default() == version;
+        self.config.data.iter().rev().find(is_wanted).map(|entry| entry.value.as_str())
+    }
+}
 
 #[async_trait]
-impl SecretsClient for Client {
-    async fn get_secret(&self, reference: &RemoteRef, _: Freshness) -> Result<SecretValue, ProviderError> {
-        if reference.property.is_some() {
-            return Err(error(
-                Class::Unsupported,
-                "Unsupported",
-                "remoteRef.property is not supported by the fake provider yet",
-            ));
-        }
+impl SecretsClient for FakeClient {
+    async fn get_secret(&self, reference: &RemoteRef, _freshness: Freshness) -> Result<SecretValue, ProviderError> {
         let version = reference.version.as_deref().unwrap_or_default();
-        let same = |entry: &&crate::api::v1::secret_store::FakeProviderData| {
-            entry.key == reference.key && entry.version.as_deref().unwrap_or_default() == version
+        let value = self.value(&reference.key, version).ok_or_else(|| no_such_key(&reference.key, version))?;
+        let value = match reference.property.as_deref() {
+            None | Some("") => value.as_bytes().to_vec(),
+            Some(path) => property(value, path, &reference.key)?,
         };
-        let entry = self.0.data.iter().find(same);
-        entry.map(|entry| Arc::new(entry.value.clone().into_bytes().into())).ok_or_else(|| {
-            error(Class::Absent, "SecretNotFound", "spec.provider.fake.data has no such key and version")
-        })
+        Ok(Arc::new(value.into()))
     }
 
     async fn validate(&self) -> Validation {
-        let failed = || error(Class::InvalidStore, "ValidationResult", "spec.provider.fake.validationResult says so");
-        let verdict = match self.0.validation_result {
-            None | Some(0) => Verdict::Valid,
-            Some(1) => Verdict::Unknown(failed()),
-            Some(_) => Verdict::Invalid(failed()),
+        let refused = || {
+            error(
+                Class::InvalidStore,
+                "ValidationRefused",
+                "spec.provider.fake.validationResult asks for a store that cannot be validated".to_owned(),
+                "remove validationResult, or set it to 0",
+            )
         };
-        Validation { verdict, authenticated: Check::Passed, reachable: Check::Passed, authorized: Check::Passed }
+        let verdict = match self.config.validation_result {
+            None | Some(0) => Verdict::Valid,
+            Some(1) => Verdict::Unknown(refused()),
+            Some(_) => Verdict::Invalid(refused()),
+        };
+        let check = match &verdict {
+            Verdict::Valid => Check::Passed,
+            Verdict::Invalid(error) => Check::Failed(error.clone()),
+            Verdict::Unknown(error) => Check::Unknown(error.message.clone()),
+        };
+        Validation { verdict, authenticated: check.clone(), reachable: check.clone(), authorized: check }
     }
 }
 
-fn error(class: Class, cause: &'static str, message: &str) -> ProviderError {
-    ProviderError { class, cause, message: message.to_owned(), hint: None, retry_after: None }
+/// What `path` finds in `value`.
+fn property(value: &str, path: &str, key: &str) -> Result<Vec<u8>, ProviderError> {
+    match gjson::get(value.as_bytes(), path.as_bytes()) {
+        Ok(Some(found)) => Ok(found.text().into_owned().into_vec()),
+        Ok(None) => Err(error(
+            Class::Absent,
+            "PropertyMissing",
+            format!("the value of key \"{key}\" in the store has no property \"{path}\""),
+            "correct remoteRef.property, or add the property to the value in spec.provider.fake.data",
+        )),
+        Err(cause @ (TooComplex::Work | TooComplex::Depth)) => Err(error(
+            Class::InvalidReference,
+            "PropertyTooComplex",
+            format!("property \"{path}\" of key \"{key}\" cannot be looked up"),
+            &cause.to_string(),
+        )),
+    }
+}
+
+fn no_such_key(key: &str, version: &str) -> ProviderError {
+    let message = if version.is_empty() {
+        format!("the store has no key \"{key}\" without a version")
+    } else {
+        format!("the store has no key \"{key}\" in version \"{version}\"")
+    };
+    error(Class::Absent, "SecretNotFound", message, "correct remoteRef, or add the entry to spec.provider.fake.data")
+}
+
+fn error(class: Class, cause: &'static str, message: String, hint: &str) -> ProviderError {
+    ProviderError { class, cause, message, hint: Some(hint.to_owned()), retry_after: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use rstest::rstest;
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+    use crate::api::v1::secret_store::{SecretStoreProvider, SecretStoreSpec, StoreKind};
+
+    fn entry(key: &str, version: Option<&str>, value: &str) -> FakeProviderData {
+        FakeProviderData { key: key.into(), value: value.into(), version: version.map(Into::into) }
+    }
+
+    fn client_of(config: Option<FakeProvider>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
+        let provider = SecretStoreProvider { fake: config, ..SecretStoreProvider::default() };
+        let spec = SecretStoreSpec { provider, ..SecretStoreSpec::default() };
+        let store = StoreView { kind: StoreKind::SecretStore, namespace: Some("team"), name: "values", spec: &spec };
+        Fake.client(store, Caller::ExternalSecretIn("team")).now_or_never().unwrap()
+    }
+
+    fn get(key: &str, version: Option<&str>, property: Option<&str>) -> Result<String, ProviderError> {
+        let data = vec![
+            entry("plain", None, "first"),
+            entry("plain", None, "last"),
+            entry("pinned", Some("v1"), "one"),
+            entry("pinned", Some("v2"), "two"),
+            entry("json", None, r#"{"user":{"name":"x"},"a.b":1,"none":null,"list":[1.50,{}]}"#),
+        ];
+        let client = client_of(Some(FakeProvider { data, validation_result: None })).unwrap();
+        let reference = RemoteRef {
+            key: key.into(),
+            version: version.map(Into::into),
+            property: property.map(Into::into),
+            ..RemoteRef::default()
+        };
+        let value = client.get_secret(&reference, Freshness::Shared).now_or_never().unwrap()?;
+        Ok(String::from_utf8(value.expose_secret().to_vec()).unwrap())
+    }
+
+    #[rstest]
+    #[case::the_last_of_equal_keys("plain", None, "last")]
+    #[case::a_version("pinned", Some("v1"), "one")]
+    #[case::another_version("pinned", Some("v2"), "two")]
+    #[case::an_empty_version_is_none("plain", Some(""), "last")]
+    fn a_value_is_found_by_key_and_version(#[case] key: &str, #[case] version: Option<&str>, #[case] value: &str) {
+        assert_eq!(get(key, version, None).unwrap(), value);
+    }
+
+    #[rstest]
+    #[case("user.name", "x")]
+    #[case("user", r#"{"name":"x"}"#)]
+    #[case(r"a\.b", "1")]
+    #[case("none", "")]
+    #[case("list.0", "1.5")]
+    #[case("list.#", "2")]
+    #[case("", r#"{"user":{"name":"x"},"a.b":1,"none":null,"list":[1.50,{}]}"#)]
+    fn a_property_is_found_by_its_path(#[case] path: &str, #[case] value: &str) {
+        assert_eq!(get("json", None, Some(path)).unwrap(), value);
+    }
+
+    #[rstest]
+    #[case("other", None, None, "the store has no key \"other\" without a version")]
+    #[case("pinned", None, None, "the store has no key \"pinned\" without a version")]
+    #[case("plain", Some("v1"), None, "the store has no key \"plain\" in version \"v1\"")]
+    #[case("json", None, Some("user.age"), "the value of key \"json\" in the store has no property \"user.age\"")]
+    fn what_is_not_there_is_absent_for_certain(
+        #[case] key: &str,
+        #[case] version: Option<&str>,
+        #[case] property: Option<&str>,
+        #[case] message: &str,
+    ) {
+        let error = get(key, version, property).unwrap_err();
+        assert_eq!((error.class, error.message.as_str()), (Class::Absent, message));
+    }
+
+    #[test]
+    fn a_property_that_takes_too_much_work_is_not_taken_for_absent() {
+        let path = ["[@this,@this]"; 40].join("|");
+        assert_eq!(get("json", None, Some(&path)).unwrap_err().class, Class::InvalidReference);
+    }
+
+    #[rstest]
+    #[case(None, "valid")]
+    #[case(Some(0), "valid")]
+    #[case(Some(1), "unknown")]
+    #[case(Some(2), "invalid")]
+    fn validation_answers_what_the_store_asks_for(#[case] result: Option<i64>, #[case] expected: &str) {
+        let client = client_of(Some(FakeProvider { data: Vec::new(), validation_result: result })).unwrap();
+        let verdict = match client.validate().now_or_never().unwrap().verdict {
+            Verdict::Valid => "valid",
+            Verdict::Unknown(_) => "unknown",
+            Verdict::Invalid(_) => "invalid",
+        };
+        assert_eq!(verdict, expected);
+    }
+
+    #[test]
+    fn a_store_of_another_provider_is_refused() {
+        let error = client_of(None).err().unwrap();
+        assert_eq!(error.class, Class::InvalidStore);
+        assert_eq!(error.to_string(), "SecretStore \"values\" has no spec.provider.fake: set spec.provider.fake");
+    }
+
+    #[rstest]
+    #[case(entry("", None, "v"), "spec.provider.fake.data[1] has no key")]
+    #[case(entry("k", None, ""), "spec.provider.fake.data[1] has no value")]
+    fn an_incomplete_entry_is_told(#[case] bad: FakeProviderData, #[case] message: &str) {
+        let config = FakeProvider { data: vec![entry("k", None, "v"), bad], validation_result: None };
+        assert_eq!(check(&config).unwrap_err().message, message);
+    }
 }

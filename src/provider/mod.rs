@@ -4,6 +4,7 @@
 pub mod azure;
 pub mod error;
 pub mod fake;
+pub mod gjson;
 pub mod metrics;
 pub mod registry;
 

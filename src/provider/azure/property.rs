@@ -1,12 +1,11 @@
 //! A property of a value.
 
-use std::str;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretSlice};
 
 use super::diagnose::{Cause, Diagnosis, text};
-use crate::provider::SecretValue;
+use crate::provider::{SecretValue, gjson};
 
 /// The property of `value` that `path` names. As in ESO a path that finds nothing is tried once more with its dots taken for
 /// parts of a name.
@@ -14,29 +13,24 @@ use crate::provider::SecretValue;
 /// # Errors
 /// The value has no such property, or is no JSON. `object` says whose value it is.
 pub(super) fn lookup(value: &SecretValue, path: &str, object: &str) -> Result<SecretValue, Diagnosis> {
-    let found = str::from_utf8(value.expose_secret()).ok().and_then(|json| {
-        query(json, path).or_else(|| if path.contains('.') { query(json, &path.replace('.', "\\.")) } else { None })
-    });
+    let failed = |problem: &str, hint: String| {
+        Diagnosis::new(Cause::PropertyMissing, format!("{object} {problem} \"{}\"", text::stable(path))).hint(hint)
+    };
+    let find = |path: &str| match gjson::get(value.expose_secret(), path.as_bytes()) {
+        Ok(found) => Ok(found.map(|found| found.text().into_owned().into_vec())),
+        Err(too_complex) => Err(failed("cannot be searched for property", too_complex.to_string())),
+    };
+    let found = match find(path)? {
+        None if path.contains('.') => find(&path.replace('.', "\\."))?,
+        found => found,
+    };
     match found {
-        Some(found) => Ok(Arc::new(SecretSlice::from(found.into_bytes()))),
-        None => {
-            Err(Diagnosis::new(Cause::PropertyMissing, format!("{object} has no property \"{}\"", text::stable(path)))
-                .hint("correct remoteRef.property, or store a JSON object that has it"))
-        }
+        Some(found) => Ok(Arc::new(SecretSlice::from(found))),
+        None => Err(failed(
+            "has no property",
+            "correct remoteRef.property, or store a JSON object that has it".to_owned(),
+        )),
     }
-}
-
-/// The text of what `path` names in `json`.
-fn query(json: &str, path: &str) -> Option<String> {
-    let mut current: serde_json::Value = serde_json::from_str(json).ok()?;
-    for part in path.replace("\\.", "\0").split('.') {
-        current = current.get_mut(part.replace('\0', "."))?.take();
-    }
-    Some(match current {
-        serde_json::Value::String(text) => text,
-        serde_json::Value::Null => String::new(),
-        other => other.to_string(),
-    })
 }
 
 #[cfg(test)]
@@ -71,6 +65,13 @@ mod tests {
     fn a_missing_property_is_told_without_the_value(#[case] json: &str, #[case] path: &str) {
         let missing = lookup(&value(json), path, "secret \"s\"").unwrap_err();
         assert_eq!(missing.message, format!("secret \"s\" has no property \"{path}\""));
+    }
+
+    #[test]
+    fn a_path_may_use_the_whole_syntax_of_gjson() {
+        let json = r#"{"users":[{"name":"a","admin":false},{"name":"b","admin":true}]}"#;
+        let found = lookup(&value(json), "users.#(admin==true).name", "x").unwrap();
+        assert_eq!(found.expose_secret(), b"b");
     }
 
     #[test]

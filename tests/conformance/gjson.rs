@@ -1,0 +1,109 @@
+//! GJSON paths.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use external_secrets::provider::gjson::{self, Kind};
+use serde_json::Value;
+
+use super::go;
+
+const CASES: &str = "gjson/cases.json";
+const GOLDEN: &str = include_str!("gjson/golden.jsonl");
+
+/// How many made-up cases are compared; `GJSON_RANDOM` asks for another number, and `GJSON_SEED`
+/// for others.
+const RANDOM: &str = "2000";
+
+/// A document, a path, and what the Go library finds there.
+struct Case {
+    document: Vec<u8>,
+    path: Vec<u8>,
+    found: Value,
+}
+
+#[test]
+fn every_case_gives_what_the_go_library_gives() {
+    let cases: Vec<Value> = serde_json::from_str(include_str!("gjson/cases.json")).expect("cases.json");
+    let mut golden = GOLDEN.lines();
+    let mut all = Vec::new();
+    for group in &cases {
+        for path in group["paths"].as_array().expect("paths") {
+            let found: Value = serde_json::from_str(golden.next().expect("a golden line for each case")).expect("JSON");
+            assert_eq!(&found["path"], path, "the golden file is not of these cases");
+            let path = path.as_str().expect("a path").as_bytes().to_vec();
+            all.push(Case { document: bytes(group, "document"), path, found });
+        }
+    }
+    assert_eq!(golden.next(), None, "the golden file is not of these cases");
+    assert!(all.len() > 600, "the table is complete");
+    compare(&all);
+}
+
+#[test]
+fn the_golden_file_is_what_the_go_library_gives_today() {
+    let Some(printed) = go::run("gjson", &[], Some(CASES)) else { return };
+    assert!(printed == GOLDEN, "make the golden file again: make goldens");
+}
+
+#[test]
+fn made_up_documents_and_paths_give_what_the_go_library_gives() {
+    let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    let (count, seed) = (setting("GJSON_RANDOM", RANDOM), setting("GJSON_SEED", "1"));
+    let Some(printed) = go::run("gjson", &["-random", &count, "-seed", &seed], None) else { return };
+    let cases: Vec<Case> = printed
+        .lines()
+        .map(|line| {
+            let found: Value = serde_json::from_str(line).expect("JSON");
+            Case { document: bytes(&found, "document"), path: bytes(&found, "path"), found }
+        })
+        .collect();
+    assert_eq!(cases.len().to_string(), count);
+    compare(&cases);
+}
+
+fn compare(cases: &[Case]) {
+    let mismatches: Vec<String> = cases.iter().filter_map(mismatch).collect();
+    let shown = mismatches.get(..10).unwrap_or(&mismatches).join("\n");
+    assert!(mismatches.is_empty(), "{} of {} cases differ, such as\n{shown}", mismatches.len(), cases.len());
+}
+
+fn mismatch(case: &Case) -> Option<String> {
+    let expected =
+        (case.found["kind"].as_str().expect("a kind"), bytes(&case.found, "raw"), bytes(&case.found, "text"));
+    let value = gjson::get(&case.document, &case.path).expect("no case is too complex");
+    let got = match &value {
+        None => ("", Vec::new(), Vec::new()),
+        Some(value) => (name(value.kind()), value.raw().to_vec(), value.text().to_vec()),
+    };
+    (got != expected).then(|| {
+        let show = |(kind, raw, text): (&str, Vec<u8>, Vec<u8>)| {
+            format!("{kind} {} as text {}", raw.escape_ascii(), text.escape_ascii())
+        };
+        format!(
+            "document {}\n    path {}\n      Go {}\n    ours {}\n",
+            case.document.escape_ascii(),
+            case.path.escape_ascii(),
+            show(expected),
+            show(got)
+        )
+    })
+}
+
+/// A field that holds text, or bytes under the name with `_base64`.
+fn bytes(fields: &Value, name: &str) -> Vec<u8> {
+    match fields.get(format!("{name}_base64")).and_then(Value::as_str) {
+        Some(encoded) => STANDARD.decode(encoded).expect("base64"),
+        None => fields.get(name).and_then(Value::as_str).unwrap_or_default().as_bytes().to_vec(),
+    }
+}
+
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Null => "Null",
+        Kind::False => "False",
+        Kind::Number => "Number",
+        Kind::String => "String",
+        Kind::True => "True",
+        Kind::Json => "JSON",
+    }
+}
