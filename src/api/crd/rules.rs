@@ -17,8 +17,8 @@
 //! - An ExternalSecret without any `spec`: only a rule on the whole object could see it, and that
 //!   would also refuse the removal of finalizers from one that is stored.
 //!
-//! A `refreshInterval` of an ExternalSecret that is no duration is refused by neither: its controller
-//! says so in a condition.
+//! No rule looks at the `refreshInterval` of an ExternalSecret, which ESO's validation does not check
+//! either: where it is no duration, the controller says so in a condition.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
