@@ -37,8 +37,8 @@
 
 mod authority;
 mod clock;
-pub mod cluster;
 mod cloud;
+pub mod cluster;
 mod counters;
 mod entra;
 mod fault;

@@ -257,16 +257,17 @@ fn newest_status(object: &ExternalSecret, key: &ObjectKey, context: &Context) ->
 /// One pass, in steps. Writes the Secret but never the status.
 async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, Error> {
     let meta = &subject.object.metadata;
-    // 1. An object that is being deleted. (client required for ESO's finalizer alone)
+    // 1. Is it ours? One whose spec cannot be read is, or nobody would say so. (no client)
+    let spec = subject.object.spec.get();
+    if spec.is_ok_and(|spec| store_access::is_of_another_class(spec, subject.key, context)) {
+        return Ok(Outcome::NotOurs);
+    }
+    // 2. An object that is being deleted. (client required for ESO's finalizer alone)
     if meta.deletion_timestamp.is_some() {
         apply::finalize(subject, context).await?;
         return Ok(Outcome::Deleted);
     }
-    // 2. Is it ours, and does it make sense? (no client)
-    let spec = subject.object.spec.get().map_err(Clone::clone)?;
-    if store_access::is_of_another_class(spec, subject.key, context) {
-        return Ok(Outcome::NotOurs);
-    }
+    let spec = spec.map_err(Clone::clone)?;
     check(spec)?;
     // 3. Is a refresh due? (client required where the Secret was changed by someone else)
     let target = fetch::target(subject, spec, context).await?;

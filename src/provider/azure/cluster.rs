@@ -1,5 +1,6 @@
-//! What identities are made from, read from the cluster; equal reads are joined, so that a wave of ExternalSecrets on one store
-//! costs one read of its service account.
+//! What identities are made from, read from the cluster. Equal reads of credentials are joined, so that a wave of
+//! ExternalSecrets on one store costs one. Service accounts are not: the reader watches them, and a changed annotation
+//! must count at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,38 +11,30 @@ use super::coalesce::Coalescer;
 use super::diagnose::{Cause, Diagnosis, text};
 use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, Freshness, ServiceAccount};
 
-/// Namespace and name, and for Secrets the key.
-type Name = [String; 2];
+/// Namespace, name and key.
 type NameAndKey = [String; 3];
 
 /// A [`ClusterReader`] whose errors are diagnoses.
 pub(super) struct Cluster {
     reader: Arc<dyn ClusterReader>,
-    accounts: Coalescer<Name, Arc<ServiceAccount>>,
     credentials: Coalescer<NameAndKey, CredentialValue>,
 }
 
 impl Cluster {
     pub(super) fn new(reader: Arc<dyn ClusterReader>, keep: Duration) -> Self {
-        Self { reader, accounts: Coalescer::new(keep), credentials: Coalescer::new(keep) }
+        Self { reader, credentials: Coalescer::new(keep) }
     }
 
     /// A service account that must be there.
-    pub(super) async fn service_account(&self, namespace: &str, name: &str) -> Result<Arc<ServiceAccount>, Diagnosis> {
-        let reader = Arc::clone(&self.reader);
-        let key = [namespace.to_owned(), name.to_owned()];
-        let [namespace, name] = key.clone();
-        let read = |_| async move {
-            let account = reader.service_account(&namespace, &name).await.map_err(|error| diagnosis(&error))?;
-            account.map(Arc::new).ok_or_else(|| {
-                Diagnosis::new(
-                    Cause::ServiceAccountMissing,
-                    format!("ServiceAccount \"{name}\" in namespace \"{namespace}\" does not exist"),
-                )
-                .hint("create it, or correct azurekv.serviceAccountRef of the store")
-            })
-        };
-        self.accounts.read(key, Freshness::Shared, read).await.0
+    pub(super) async fn service_account(&self, namespace: &str, name: &str) -> Result<ServiceAccount, Diagnosis> {
+        let account = self.reader.service_account(namespace, name).await.map_err(|error| diagnosis(&error))?;
+        account.ok_or_else(|| {
+            Diagnosis::new(
+                Cause::ServiceAccountMissing,
+                format!("ServiceAccount \"{name}\" in namespace \"{namespace}\" does not exist"),
+            )
+            .hint("create it, or correct azurekv.serviceAccountRef of the store")
+        })
     }
 
     /// A token of a service account; never kept.

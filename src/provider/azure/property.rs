@@ -26,10 +26,9 @@ pub(super) fn lookup(value: &SecretValue, path: &str, object: &str) -> Result<Se
     };
     match found {
         Some(found) => Ok(Arc::new(SecretSlice::from(found))),
-        None => Err(failed(
-            "has no property",
-            "correct remoteRef.property, or store a JSON object that has it".to_owned(),
-        )),
+        None => {
+            Err(failed("has no property", "correct remoteRef.property, or store a JSON object that has it".to_owned()))
+        }
     }
 }
 
