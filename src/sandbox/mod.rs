@@ -49,6 +49,7 @@ mod limiter;
 mod proxy;
 mod service_account;
 mod state;
+pub mod supervisor;
 #[cfg(test)]
 mod tests;
 
