@@ -1,5 +1,31 @@
-//! Tests against a real kube-apiserver and etcd, one module a behaviour.
+//! The controller as its own process, against a real API server and an emulated Key Vault over TLS.
+//!
+//! Most tests share one cluster, one sandbox and one controller; each has a namespace, a vault and an
+//! identity of its own. Those that stop or kill something have their own.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test says with a panic that it failed, and a test binary exports nothing"
+)]
 
+mod api_proxy;
+mod cluster_access;
+mod controller_process;
+mod scene;
+mod world;
+
+mod bad_input;
+mod call_counts;
+mod failures;
+mod kill_points;
 mod launcher;
+mod old_crds;
+mod ownership;
+mod refreshing;
+mod restarts;
+mod stores;
+mod walkthrough;

@@ -1,0 +1,200 @@
+//! Objects of the cluster as JSON: apply, read, and wait for what they become.
+
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
+use kube::runtime::watcher;
+use kube::{Api, Client};
+use serde_json::Value;
+
+/// How long anything may take. Far more than it takes, since machines differ; never waited in full
+/// but by a test that fails.
+pub const DEADLINE: Duration = Duration::from_secs(45);
+
+/// A client of the cluster, for one namespace.
+#[derive(Clone)]
+pub struct Access {
+    pub client: Client,
+    pub namespace: String,
+    /// The version in which our kinds are read.
+    pub version: &'static str,
+}
+
+/// Kinds of the cluster, not of a namespace.
+const CLUSTER_KINDS: [&str; 3] = ["Namespace", "ClusterSecretStore", "CustomResourceDefinition"];
+
+impl Access {
+    /// The API of a kind.
+    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
+        let api_version = match kind {
+            "ExternalSecret" | "SecretStore" | "ClusterSecretStore" => self.version,
+            "CustomResourceDefinition" => "apiextensions.k8s.io/v1",
+            _ => "v1",
+        };
+        self.api_in_version(api_version, kind)
+    }
+
+    pub fn api_in_version(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        if CLUSTER_KINDS.contains(&kind) {
+            Api::all_with(self.client.clone(), &resource)
+        } else {
+            Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+        }
+    }
+
+    /// Applies an object; its `metadata.namespace` is that of the test.
+    pub async fn apply(&self, object: Value) -> Value {
+        self.try_apply(object).await.unwrap()
+    }
+
+    pub async fn try_apply(&self, mut object: Value) -> kube::Result<Value> {
+        let kind = object["kind"].as_str().expect("an object has a kind").to_owned();
+        let api_version = object["apiVersion"].as_str().expect("an object has an apiVersion").to_owned();
+        let name = object["metadata"]["name"].as_str().expect("an object has a name").to_owned();
+        if !CLUSTER_KINDS.contains(&kind.as_str()) {
+            object["metadata"]["namespace"] = self.namespace.clone().into();
+        }
+        let params = PatchParams::apply("test").force();
+        let applied = self.api_in_version(&api_version, &kind).patch(&name, &params, &Patch::Apply(&object)).await?;
+        Ok(json(&applied))
+    }
+
+    /// Changes an object by a merge patch.
+    pub async fn merge(&self, kind: &str, name: &str, patch: Value) -> Value {
+        json(&self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap())
+    }
+
+    pub async fn get(&self, kind: &str, name: &str) -> Option<Value> {
+        self.api(kind).get_opt(name).await.unwrap().as_ref().map(json)
+    }
+
+    pub async fn delete(&self, kind: &str, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits until an object is as `wanted` says, and returns it. `what` is for the message of a test
+    /// that fails.
+    pub async fn until(&self, kind: &str, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.watch_until(kind, name, what, |object| object.filter(|object| wanted(object)).cloned()).await
+    }
+
+    /// Waits until an object is gone.
+    pub async fn until_gone(&self, kind: &str, name: &str) {
+        self.watch_until(kind, name, "gone", |object| object.is_none().then_some(())).await;
+    }
+
+    async fn watch_until<T>(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(Option<&Value>) -> Option<T>,
+    ) -> T {
+        let mut last = None;
+        let found = tokio::time::timeout(DEADLINE, async {
+            let mut objects = watcher::watch_object(self.api(kind), name).boxed();
+            loop {
+                // An error is a break of the watch, which the stream mends by itself.
+                let Ok(object) = objects.try_next().await else { continue };
+                last = object.flatten().as_ref().map(json);
+                if let Some(found) = wanted(last.as_ref()) {
+                    return found;
+                }
+            }
+        });
+        if let Ok(found) = found.await {
+            return found;
+        }
+        let events = self.events(name).await;
+        panic!("{kind} {name} did not become: {what}\nlast seen: {last:#?}\nevents: {events:#?}")
+    }
+
+    /// The data of a Secret, decoded.
+    pub async fn secret_data(&self, name: &str) -> Option<Value> {
+        self.get("Secret", name).await.as_ref().map(decoded)
+    }
+
+    /// Waits until a Secret holds exactly `data`, and returns the Secret.
+    pub async fn until_secret(&self, name: &str, data: Value) -> Value {
+        self.until("Secret", name, &format!("its data {data}"), |secret| decoded(secret) == data).await
+    }
+
+    /// Waits until the condition Ready of an ExternalSecret has a status, reason and message.
+    pub async fn until_ready(&self, name: &str, status: &str, reason: &str, message: &str) -> Value {
+        let what = format!("Ready={status} {reason}: {message}");
+        self.until("ExternalSecret", name, &what, |object| {
+            let ready = condition(object, "Ready");
+            ready["status"] == status
+                && ready["reason"] == reason
+                && ready["message"].as_str().is_some_and(|text| text == message)
+        })
+        .await
+    }
+
+    /// The events of an object, as `type reason component: message`.
+    pub async fn events(&self, name: &str) -> Vec<String> {
+        let all: Api<DynamicObject> =
+            Api::all_with(self.client.clone(), &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Event")));
+        let list = all.list(&ListParams::default()).await.unwrap();
+        let about = |event: &Value| {
+            let object = &event["involvedObject"];
+            let namespace = object["namespace"].as_str();
+            object["name"] == name && namespace.is_none_or(|namespace| namespace == self.namespace)
+        };
+        let events = list.items.iter().map(json).filter(about);
+        let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
+        events
+            .map(|event| {
+                let (kind, reason) = (text(&event["type"]), text(&event["reason"]));
+                let (component, message) = (text(&event["source"]["component"]), text(&event["message"]));
+                format!("{kind} {reason} {component}: {message}")
+            })
+            .collect()
+    }
+
+    /// Waits until an object has an event.
+    pub async fn until_event(&self, name: &str, event: &str) {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        let mut watch = watcher(
+            Api::<DynamicObject>::all_with(
+                self.client.clone(),
+                &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Event")),
+            ),
+            watcher::Config::default(),
+        )
+        .boxed();
+        loop {
+            let events = self.events(name).await;
+            if events.iter().any(|found| found == event) {
+                return;
+            }
+            let next = tokio::time::timeout_at(deadline, watch.next()).await;
+            assert!(next.is_ok(), "{name} has no event {event:?}, but {events:#?}");
+        }
+    }
+}
+
+/// A condition of an object, or null.
+pub fn condition(object: &Value, type_: &str) -> Value {
+    let conditions = object["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().find(|condition| condition["type"] == type_).cloned().unwrap_or_default()
+}
+
+/// The data of a Secret as text.
+pub fn decoded(secret: &Value) -> Value {
+    use base64::Engine;
+    let data = secret["data"].as_object().into_iter().flatten();
+    data.map(|(key, value)| {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();
+        (key.clone(), Value::from(String::from_utf8_lossy(&bytes)))
+    })
+    .collect::<serde_json::Map<_, _>>()
+    .into()
+}
+
+fn json(object: &DynamicObject) -> Value {
+    serde_json::to_value(object).unwrap()
+}

@@ -1,0 +1,107 @@
+//! When values are read again, and when a Secret is put right.
+
+use serde_json::json;
+
+use crate::cluster_access::condition;
+use crate::scene::Scene;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interval_of_zero_reads_once_but_follows_force_sync_and_the_spec() {
+    let scene = Scene::new("zero").await;
+    scene.set_secret("greeting", "first");
+    scene.set_secret("other", "else");
+    scene.store().await;
+    scene.external_secret("example", "0", &[("greeting", "greeting")]).await;
+    scene.until_secret("example", json!({"greeting": "first"})).await;
+    scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
+
+    scene.set_secret("greeting", "second");
+    // A second ExternalSecret with an interval shows that time enough has passed for a refresh.
+    scene.external_secret("clock", "1s", &[("greeting", "greeting")]).await;
+    scene.until_refreshed_twice("clock").await;
+    assert_eq!(scene.secret_data("example").await, Some(json!({"greeting": "first"})));
+
+    scene.merge("ExternalSecret", "example", json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    let secret = scene.until_secret("example", json!({"greeting": "second"})).await;
+    assert!(secret["metadata"]["annotations"]["force-sync"].is_null(), "it speaks of the ExternalSecret alone");
+
+    let data = json!([{"secretKey": "other", "remoteRef": {"key": "other"}}]);
+    scene.merge("ExternalSecret", "example", json!({"spec": {"data": data}})).await;
+    scene.until_secret("example", json!({"other": "else"})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forced_refresh_sees_a_value_that_was_set_a_moment_ago() {
+    let scene = Scene::new("forced").await;
+    scene.set_secret("greeting", "0");
+    scene.store().await;
+    scene.external_secret("example", "1h", &[("greeting", "greeting")]).await;
+    scene.until_secret("example", json!({"greeting": "0"})).await;
+    for round in ["1", "2", "3"] {
+        scene.set_secret("greeting", round);
+        scene.merge("ExternalSecret", "example", json!({"metadata": {"annotations": {"force-sync": round}}})).await;
+        scene.until_secret("example", json!({"greeting": round})).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_finds_the_same_writes_no_secret_and_no_event() {
+    let scene = Scene::new("same").await;
+    scene.set_secret("greeting", "hello");
+    scene.store().await;
+    scene.external_secret("example", "1s", &[("greeting", "greeting")]).await;
+    let before = scene.until_secret("example", json!({"greeting": "hello"})).await;
+    scene.until_refreshed_twice("example").await;
+    let after = scene.get("Secret", "example").await.unwrap();
+    assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
+    assert_eq!(scene.events("example").await, ["Normal Created external-secrets: secret created"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_or_deleted_secret_is_put_right() {
+    let scene = Scene::new("drift").await;
+    scene.set_secret("greeting", "hello");
+    scene.store().await;
+    scene.external_secret("example", "0", &[("greeting", "greeting")]).await;
+    scene.until_secret("example", json!({"greeting": "hello"})).await;
+    scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
+
+    scene.merge("Secret", "example", json!({"stringData": {"greeting": "changed", "added": "x"}})).await;
+    scene.until_secret("example", json!({"greeting": "hello"})).await;
+
+    scene
+        .merge("Secret", "example", json!({"metadata": {"labels": {"reconcile.external-secrets.io/managed": null}}}))
+        .await;
+    scene
+        .until("Secret", "example", "labelled again", |secret| {
+            secret["metadata"]["labels"]["reconcile.external-secrets.io/managed"] == "true"
+        })
+        .await;
+
+    let before = scene.get("Secret", "example").await.unwrap();
+    scene.delete("Secret", "example").await;
+    scene
+        .until("Secret", "example", "made anew", |secret| secret["metadata"]["uid"] != before["metadata"]["uid"])
+        .await;
+    scene.until_secret("example", json!({"greeting": "hello"})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn created_once_means_once() {
+    let scene = Scene::new("once").await;
+    scene.set_secret("greeting", "first");
+    scene.store().await;
+    let mut manifest = scene.manifest("example", "1s", &[("greeting", "greeting")]);
+    manifest["spec"]["refreshPolicy"] = "CreatedOnce".into();
+    scene.apply(manifest).await;
+    scene.until_secret("example", json!({"greeting": "first"})).await;
+    let synced = scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
+
+    scene.set_secret("greeting", "second");
+    scene.merge("ExternalSecret", "example", json!({"metadata": {"annotations": {"force-sync": "1"}}})).await;
+    scene.external_secret("clock", "1s", &[("greeting", "greeting")]).await;
+    scene.until_refreshed_twice("clock").await;
+    assert_eq!(scene.secret_data("example").await, Some(json!({"greeting": "first"})));
+    let later = scene.get("ExternalSecret", "example").await.unwrap();
+    assert_eq!(condition(&later, "Ready"), condition(&synced, "Ready"));
+}

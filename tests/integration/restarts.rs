@@ -1,0 +1,62 @@
+//! The API server and the controller stop and start again.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::scene::Scene;
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_controller_goes_on_after_the_api_server_was_restarted() {
+    let world = World::start().await;
+    let scene = Scene::on(world, "api-restart").await;
+    scene.set_secret("greeting", "first");
+    scene.store().await;
+    scene.external_secret("example", "1s", &[("greeting", "greeting")]).await;
+    scene.until_secret("example", json!({"greeting": "first"})).await;
+
+    world.cluster.kill_api_server().await.unwrap();
+    scene.set_secret("greeting", "second");
+    world.cluster.start_api_server().await.unwrap();
+    scene.until_secret("example", json!({"greeting": "second"})).await;
+    scene.external_secret("later", "1h", &[("greeting", "greeting")]).await;
+    scene.until_secret("later", json!({"greeting": "second"})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_that_starts_again_writes_nothing_that_is_right_already() {
+    let scene = Scene::with_own_controller("again").await;
+    scene.set_secret("greeting", "hello");
+    scene.store().await;
+    scene.external_secret("example", "1h", &[("greeting", "greeting")]).await;
+    let mut controller = scene.start_controller();
+    scene.until_secret("example", json!({"greeting": "hello"})).await;
+    let synced = scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
+    controller.kill();
+
+    let secret = scene.get("Secret", "example").await.unwrap();
+    let reads = scene.reads_of("greeting");
+    let _controller = scene.start_controller();
+    // A new one is synced after the old ones were looked at.
+    scene.external_secret("later", "1h", &[("greeting", "greeting")]).await;
+    scene.until_ready("later", "True", "SecretSynced", "secret synced").await;
+    assert_eq!(scene.get("Secret", "example").await.unwrap()["metadata"], secret["metadata"]);
+    assert_eq!(scene.get("ExternalSecret", "example").await.unwrap()["status"], synced["status"]);
+    assert_eq!(scene.reads_of("greeting"), reads + 1, "only the new one was read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_that_is_asked_to_stop_is_gone_within_five_seconds() {
+    let scene = Scene::with_own_controller("stop").await;
+    scene.set_secret("greeting", "hello");
+    scene.store().await;
+    let mut controller = scene.start_controller();
+    for index in 0..30 {
+        scene.external_secret(&format!("es-{index}"), "1s", &[("greeting", "greeting")]).await;
+    }
+    scene.until_secret("es-29", json!({"greeting": "hello"})).await;
+    controller.terminate();
+    let (status, _) = controller.ended(Duration::from_secs(5)).await;
+    assert!(status.success(), "{status}: {}", controller.log());
+}

@@ -1,0 +1,260 @@
+//! What one test works on: a namespace, a vault, an identity that may read it, and stores.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use external_secrets::sandbox::{Application, SecretPermission, Vault};
+use serde_json::{Value, json};
+
+use crate::api_proxy::ApiProxy;
+use crate::cluster_access::{Access, condition};
+use crate::controller_process::Controller;
+use crate::world::World;
+
+/// The service account whose token is exchanged, in the namespace of the test.
+pub const SERVICE_ACCOUNT: &str = "azure-key-vault";
+
+/// What one test works on.
+pub struct Scene {
+    pub world: &'static World,
+    pub vault: Vault,
+    pub application: Application,
+    access: Access,
+    name: String,
+    class: Option<String>,
+}
+
+impl Deref for Scene {
+    type Target = Access;
+
+    fn deref(&self) -> &Access {
+        &self.access
+    }
+}
+
+impl Scene {
+    /// In the shared world, with an identity that may get secrets.
+    pub async fn new(name: &str) -> Self {
+        Self::on(World::shared(), name).await
+    }
+
+    /// In a world of the test's own.
+    pub async fn on(world: &'static World, name: &str) -> Self {
+        Self::in_version(world, "external-secrets.io/v1", name).await
+    }
+
+    /// With manifests of another version.
+    pub async fn in_version(world: &'static World, version: &'static str, name: &str) -> Self {
+        let scene = Self::bare(world, version, name).await;
+        scene.annotate_service_account().await;
+        scene
+    }
+
+    /// In the shared world, with a service account that nobody annotated.
+    pub async fn without_annotations(name: &str) -> Self {
+        Self::bare(World::shared(), "external-secrets.io/v1", name).await
+    }
+
+    /// In the shared world, but its stores are of the namespace and of a class of their own, which only a controller
+    /// serves that the test starts.
+    pub async fn with_own_controller(name: &str) -> Self {
+        let mut scene = Self::new(name).await;
+        scene.class = Some(scene.name.clone());
+        scene
+    }
+
+    async fn bare(world: &'static World, version: &'static str, name: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // Vault names have at most 24 characters, which the namespace shares.
+        let name = format!("{}-{number}", &name[..name.len().min(18)]);
+        let access = Access { client: world.client().await, namespace: name.clone(), version };
+        access.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await;
+        access
+            .apply(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": SERVICE_ACCOUNT}}))
+            .await;
+        let client_id = format!("00000000-0000-4000-8000-{number:012}");
+        let subject = format!("system:serviceaccount:{name}:{SERVICE_ACCOUNT}");
+        let application =
+            world.sandbox.default_tenant().application(&client_id).federate(world.cluster.issuer_url(), &subject);
+        let vault = world.sandbox.vault(&name).unwrap().allow(&application, SecretPermission::Get);
+        Self { world, vault, application, access, name, class: None }
+    }
+
+    /// The name of the namespace, of the vault and of the store.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Writes a secret into the vault; gives the version.
+    pub fn set_secret(&self, name: &str, value: &str) -> String {
+        self.vault.set_secret(name, value).unwrap()
+    }
+
+    /// How often a secret was read from the vault.
+    pub fn reads_of(&self, secret: &str) -> u64 {
+        self.vault.counters().secret_reads(secret)
+    }
+
+    /// Says on the service account which identity it stands for.
+    pub async fn annotate_service_account(&self) {
+        let annotations = json!({
+            "azure.workload.identity/client-id": self.application.client_id(),
+            "azure.workload.identity/tenant-id": self.application.tenant().id(),
+        });
+        self.merge("ServiceAccount", SERVICE_ACCOUNT, json!({"metadata": {"annotations": annotations}})).await;
+    }
+
+    /// Deletes the service account and makes it anew, as another identity of the same name.
+    pub async fn remake_service_account(&self) {
+        self.delete("ServiceAccount", SERVICE_ACCOUNT).await;
+        self.until_gone("ServiceAccount", SERVICE_ACCOUNT).await;
+        self.apply(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": SERVICE_ACCOUNT}})).await;
+        self.annotate_service_account().await;
+    }
+
+    /// Waits until the store's condition Ready has a reason: a changed service account is
+    /// noticed by itself, but not in no time.
+    pub async fn until_store_says(&self, reason: &str) {
+        self.until(self.store_kind(), &self.name, reason, |store| condition(store, "Ready")["reason"] == reason).await;
+    }
+
+    /// A store of either kind for the vault, with the service account's identity.
+    pub fn store_manifest(&self, kind: &str, name: &str) -> Value {
+        let mut account = json!({"name": SERVICE_ACCOUNT});
+        if kind == "ClusterSecretStore" {
+            account["namespace"] = self.name.clone().into();
+        }
+        let mut store = json!({
+            "apiVersion": self.access.version,
+            "kind": kind,
+            "metadata": {"name": name},
+            "spec": {"provider": {"azurekv": {
+                "authType": "WorkloadIdentity",
+                "vaultUrl": self.vault.url(),
+                "serviceAccountRef": account,
+            }}},
+        });
+        if let Some(class) = &self.class {
+            store["spec"]["controller"] = class.clone().into();
+        }
+        store
+    }
+
+    /// The kind of the scene's store: of the cluster, but where a controller of the test's own serves it, which
+    /// leaves those of the other tests alone.
+    pub fn store_kind(&self) -> &'static str {
+        if self.class.is_some() { "SecretStore" } else { "ClusterSecretStore" }
+    }
+
+    /// Applies the store of the scene.
+    pub async fn store(&self) {
+        self.apply(self.store_manifest(self.store_kind(), &self.name)).await;
+    }
+
+    /// An ExternalSecret on the scene's store; `data` are pairs of key and secret.
+    pub fn manifest(&self, name: &str, interval: &str, data: &[(&str, &str)]) -> Value {
+        self.manifest_for(self.store_kind(), &self.name, name, interval, data)
+    }
+
+    /// An ExternalSecret on any store.
+    pub fn manifest_for(&self, kind: &str, store: &str, name: &str, interval: &str, data: &[(&str, &str)]) -> Value {
+        let entry = |(key, secret): &(&str, &str)| json!({"secretKey": key, "remoteRef": {"key": secret}});
+        json!({
+            "apiVersion": self.access.version,
+            "kind": "ExternalSecret",
+            "metadata": {"name": name},
+            "spec": {
+                "refreshInterval": interval,
+                "secretStoreRef": {"name": store, "kind": kind},
+                "target": {"name": name},
+                "data": data.iter().map(entry).collect::<Vec<_>>(),
+            },
+        })
+    }
+
+    /// Applies an ExternalSecret on the scene's store.
+    pub async fn external_secret(&self, name: &str, interval: &str, data: &[(&str, &str)]) {
+        self.apply(self.manifest(name, interval, data)).await;
+    }
+
+    /// Asks for a refresh, as a person does.
+    pub async fn force_sync(&self, name: &str) {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed).to_string();
+        self.merge("ExternalSecret", name, json!({"metadata": {"annotations": {"force-sync": number}}})).await;
+    }
+
+    /// Waits until the last change of an ExternalSecret was synced.
+    pub async fn until_synced(&self, name: &str) {
+        let object = self.get("ExternalSecret", name).await.unwrap();
+        let meta: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta =
+            serde_json::from_value(object["metadata"].clone()).unwrap();
+        let wanted = external_secrets::sync::hash::synced_resource_version(&meta);
+        self.until("ExternalSecret", name, "synced", |object| {
+            object["status"]["syncedResourceVersion"] == wanted && condition(object, "Ready")["status"] == "True"
+        })
+        .await;
+    }
+
+    /// Waits for two refreshes, so that one of them began after now.
+    pub async fn until_refreshed_twice(&self, name: &str) {
+        for _ in 0..2 {
+            let before = self.get("ExternalSecret", name).await.unwrap();
+            let before = before["status"]["refreshTime"].clone();
+            self.until("ExternalSecret", name, "refreshed", |object| object["status"]["refreshTime"] != before).await;
+        }
+    }
+
+    /// The hash of `namespace/name`, as ESO writes it into the label of a Secret.
+    pub fn owner_hash(&self, external_secret: &str) -> String {
+        external_secrets::sync::hash::owner_label(&self.name, external_secret)
+    }
+
+    /// What `kubectl` prints.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = Command::new(self.world.cluster.kubectl())
+            .args(["--kubeconfig", &self.kubeconfig().display().to_string(), "--namespace", &self.name])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The cluster's kubeconfig.
+    pub fn kubeconfig(&self) -> &Path {
+        self.world.cluster.kubeconfig()
+    }
+
+    /// Starts the controller of the scene's class.
+    pub fn start_controller(&self) -> Controller {
+        self.world.start_controller(&self.name, &self.arguments())
+    }
+
+    fn arguments(&self) -> [&str; 6] {
+        let class = self.class.as_deref().expect("a scene with its own controller");
+        let all = "--enable-cluster-store-reconciler=false";
+        ["--controller-class", class, "--namespace", &self.name, all, "--store-requeue-interval=1h"]
+    }
+
+    /// Starts the controller through a proxy that kills it after so many writes. Gives whether that
+    /// happened before `done`.
+    pub async fn killed_after<T>(&self, proxy: &ApiProxy, writes: usize, done: impl Future<Output = T>) -> bool {
+        proxy.hold();
+        let mut controller = self.world.start_controller_with(&self.name, &self.arguments(), &proxy.kubeconfig);
+        proxy.kill(controller.id(), writes);
+        tokio::select! {
+            () = proxy.killed() => {}
+            _ = done => {}
+        }
+        let cut_off = proxy.is_reached();
+        if cut_off {
+            proxy.killed().await;
+        }
+        controller.kill();
+        cut_off
+    }
+}

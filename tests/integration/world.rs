@@ -1,0 +1,111 @@
+//! What tests share: a cluster, a sandbox and a controller.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+
+use external_secrets::api::crd;
+use external_secrets::sandbox::cluster::{Cluster, ClusterConfig, find_assets};
+use external_secrets::sandbox::{Config, IssuerKeys, Sandbox};
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::Value;
+
+use crate::cluster_access::Access;
+use crate::controller_process::Controller;
+
+/// A cluster whose issuer the sandbox's Entra ID trusts, with our CRDs and a controller.
+pub struct World {
+    pub cluster: Cluster,
+    pub sandbox: Sandbox,
+    /// For logs and whatever else a test writes.
+    pub folder: tempfile::TempDir,
+    controller: Mutex<Option<Controller>>,
+}
+
+impl World {
+    /// The world that most tests share. It is started by the first of them, on a runtime of its own,
+    /// since a test's runtime ends with the test. The cluster's processes end with this process.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<World> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let (sender, receiver) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                let runtime =
+                    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+                runtime.block_on(async {
+                    sender.send(Self::make(our_crds()).await).unwrap();
+                    std::future::pending::<()>().await;
+                });
+            });
+            receiver.recv().expect("the cluster, the sandbox and the controller start")
+        })
+    }
+
+    /// A world for one test alone.
+    pub async fn start() -> &'static Self {
+        Self::with_crds(our_crds()).await
+    }
+
+    /// A world for one test alone, with other CRDs.
+    pub async fn with_crds(crds: Vec<Value>) -> &'static Self {
+        // Its processes end with the test binary.
+        Box::leak(Box::new(Self::make(crds).await))
+    }
+
+    async fn make(crds: Vec<Value>) -> Self {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_external-secrets"));
+        let cluster = Cluster::start(ClusterConfig { program, assets: find_assets().await.unwrap() }).await.unwrap();
+        let sandbox = Sandbox::start(Config::default()).await.unwrap();
+        let keys = IssuerKeys::from_pem(cluster.issuer_public_key_pem()).unwrap();
+        sandbox.set_issuer(cluster.issuer_url(), keys);
+        let world = Self { cluster, sandbox, folder: tempfile::tempdir().unwrap(), controller: Mutex::default() };
+        let access =
+            Access { client: world.client().await, namespace: "default".to_owned(), version: "external-secrets.io/v1" };
+        for definition in crds {
+            let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
+            access.apply(definition).await;
+            access.until("CustomResourceDefinition", &name, "established", is_established).await;
+        }
+        // The garbage collector looks for new kinds every 30 s; one that starts now knows them.
+        world.cluster.restart_controller_manager().await.unwrap();
+        let controller = world.start_controller("shared", &[]);
+        *world.controller.lock().unwrap() = Some(controller);
+        world
+    }
+
+    /// A client on the caller's runtime.
+    pub async fn client(&self) -> Client {
+        let kubeconfig = Kubeconfig::read_from(self.cluster.kubeconfig()).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        Client::try_from(config).unwrap()
+    }
+
+    /// Starts another controller.
+    pub fn start_controller(&self, name: &str, arguments: &[&str]) -> Controller {
+        self.start_controller_with(name, arguments, self.cluster.kubeconfig())
+    }
+
+    /// Starts another controller with another kubeconfig.
+    pub fn start_controller_with(&self, name: &str, arguments: &[&str], kubeconfig: &Path) -> Controller {
+        let mut environment = self.sandbox.environment();
+        environment.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
+        Controller::start(arguments, &environment, self.log_of(name))
+    }
+
+    /// Where a controller logs.
+    pub fn log_of(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.log"))
+    }
+}
+
+fn our_crds() -> Vec<Value> {
+    crd::all().into_iter().map(|definition| serde_json::to_value(definition).unwrap()).collect()
+}
+
+fn is_established(definition: &Value) -> bool {
+    let conditions = definition["status"]["conditions"].as_array();
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
+}
