@@ -66,7 +66,8 @@ impl Clients {
         if let Some(address) = &options.https_proxy {
             azure = azure.no_proxy().proxy(proxy(address, |address| Proxy::https(address))?);
         }
-        let mut machine = builder().no_proxy();
+        // Plain HTTP: it trusts no CA, and so need not read the system's.
+        let mut machine = builder().no_proxy().tls_certs_only([]);
         if let Some(address) = &options.machine_identity_proxy {
             machine = machine.proxy(proxy(address, |address| Proxy::http(address))?);
         }

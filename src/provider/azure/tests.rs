@@ -189,7 +189,8 @@ async fn an_outage_of_entra_costs_one_exchange_for_all_who_ask_and_is_told_to_ea
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     azure.on_entra(|_| Reply::status(503));
     let provider = provider(&azure, &cluster, options());
-    let errors = futures::future::join_all((0..100).map(|_| read(&provider, "a"))).await;
+    let names: Vec<String> = (0..100).map(|number| format!("s-{number}")).collect();
+    let errors = futures::future::join_all(names.iter().map(|name| read(&provider, name))).await;
     assert!(errors.iter().all(|error| error.as_ref().unwrap_err().cause == "EntraUnavailable"));
     assert_eq!(azure.to("login.microsoftonline.com").len(), 1);
     assert!(azure.to("my-vault.vault.azure.net").is_empty());
