@@ -53,8 +53,8 @@ pub enum Caller<'a> {
 pub enum Freshness {
     /// An answer that another caller got within the last seconds will do.
     Shared,
-    /// A person asked for it (`force-sync`), or a validation: always ask the provider. Equal reads
-    /// that start later may still share the answer.
+    /// A person asked for it (`force-sync`), or a validation: an answer to a request that left before
+    /// this read began will not do. Equal reads that start later may still share the answer.
     Forced,
 }
 

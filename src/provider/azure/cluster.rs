@@ -14,6 +14,9 @@ use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, Freshnes
 /// Namespace, name and key.
 type NameAndKey = [String; 3];
 
+/// How long a credential serves equal reads at most.
+const LONGEST_KEPT: Duration = Duration::from_secs(2);
+
 /// A [`ClusterReader`] whose errors are diagnoses.
 pub(super) struct Cluster {
     reader: Arc<dyn ClusterReader>,
@@ -21,8 +24,9 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
+    /// Credentials are kept for `keep`, but not so long that a rotated one would not take effect at once.
     pub(super) fn new(reader: Arc<dyn ClusterReader>, keep: Duration) -> Self {
-        Self { reader, credentials: Coalescer::new(keep) }
+        Self { reader, credentials: Coalescer::new(keep.min(LONGEST_KEPT)) }
     }
 
     /// A service account that must be there.
@@ -47,7 +51,7 @@ impl Cluster {
         self.reader.service_account_token(namespace, name, audiences).await.map_err(|error| diagnosis(&error))
     }
 
-    /// A key of a Secret that holds a credential. `field` names the reference.
+    /// A key of a Secret that holds a credential.
     pub(super) async fn credential(
         &self,
         namespace: &str,

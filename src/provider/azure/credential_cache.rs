@@ -105,6 +105,12 @@ impl SharedCredential {
     pub(super) fn give_up_token(&self) -> bool {
         self.inner.state().give_up(Instant::now())
     }
+
+    /// Gives the token up, however new it is.
+    #[cfg(test)]
+    pub(super) fn forget_token(&self) {
+        self.inner.state().token = None;
+    }
 }
 
 impl Inner {
@@ -142,9 +148,11 @@ impl fmt::Debug for SharedCredential {
 
 #[async_trait]
 impl TokenCredential for SharedCredential {
-    /// The scope is that of the store's cloud, whatever a vault asks for.
+    /// The scope is that of the store's cloud, whatever a vault asks for. The token is called old, so that the SDK's client
+    /// asks again at each request: it would keep a token of its own that was given up here.
     async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
-        self.token().await.map_err(Diagnosis::into_sdk)
+        let token = self.token().await.map_err(Diagnosis::into_sdk)?;
+        Ok(AccessToken { expires_on: OffsetDateTime::now_utc(), ..token })
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use super::diagnose::{Cause, Diagnosis, text};
 use crate::api::v1::external_secret::{MetadataPolicy, RemoteRef};
 
+/// The secret that validating a store reads. It need not be there: that the vault says so proves as much.
+const PROBE: &str = "external-secrets-probe";
 /// The longest name of an object.
 const LONGEST_NAME: usize = 127;
 /// The length of a version, in hexadecimal digits.
@@ -33,9 +35,14 @@ pub(super) enum ObjectKind {
 }
 
 impl ObjectId {
-    /// A secret by its name, in its current version.
-    pub(super) fn secret(name: &str) -> Self {
-        Self { kind: ObjectKind::Secret, name: name.to_owned(), version: None }
+    /// The secret with which stores are validated.
+    pub(super) fn probe() -> Self {
+        Self { kind: ObjectKind::Secret, name: PROBE.to_owned(), version: None }
+    }
+
+    /// Whether it is [`ObjectId::probe`].
+    pub(super) fn is_probe(&self) -> bool {
+        self.name == PROBE
     }
 
     /// The object that a reference names. As in ESO `a/b/c` is the object `b` of kind `a`; what follows is ignored.

@@ -7,9 +7,6 @@ use super::object::ObjectId;
 use super::vault::VaultClient;
 use crate::provider::{Check, Class, Freshness, Validation, Verdict};
 
-/// The secret that is read. It need not be there: that the vault says so proves as much.
-const PROBED: &str = "external-secrets-probe";
-
 /// Validates a store, with a read if `read` says so.
 pub(super) async fn validate(client: &Arc<VaultClient>, read: bool) -> Validation {
     if let Err(refused) = client.authenticate().await {
@@ -24,7 +21,7 @@ pub(super) async fn validate(client: &Arc<VaultClient>, read: bool) -> Validatio
             authorized: Check::Unknown(why),
         };
     }
-    match client.secret(&ObjectId::secret(PROBED), Freshness::Forced).await {
+    match client.secret(&ObjectId::probe(), Freshness::Forced).await {
         Ok(_) => authorized(),
         Err(diagnosis) => after_read(diagnosis),
     }

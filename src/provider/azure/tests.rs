@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 use self::azure::{Azure, FakeCluster, Reply, token};
 use super::super::{Caller, Check, Class, Freshness, Provider, ProviderError, SecretsClient, StoreView, Verdict};
 use super::http::Clients;
+use super::vault::VaultClient;
 use super::{AzureKeyVault, Options};
 use crate::api::v1::external_secret::RemoteRef;
 use crate::api::v1::secret_store::{
@@ -57,6 +58,13 @@ async fn client_of(
 
 async fn client(provider: &AzureKeyVault, store: AzureKvProvider) -> Result<Arc<dyn SecretsClient>, ProviderError> {
     client_of(provider, StoreKind::SecretStore, store, Caller::ExternalSecretIn(NAMESPACE)).await
+}
+
+/// What is behind the client of a store.
+async fn vault_of(provider: &AzureKeyVault, store: AzureKvProvider) -> Arc<VaultClient> {
+    let spec = SecretStoreSpec::default();
+    let view = StoreView { kind: StoreKind::SecretStore, namespace: Some(NAMESPACE), name: "store", spec: &spec };
+    provider.reader(view, &store, Caller::ExternalSecretIn(NAMESPACE)).await.unwrap()
 }
 
 fn reference(key: &str) -> RemoteRef {
@@ -235,6 +243,42 @@ async fn a_token_that_the_vault_refuses_costs_one_exchange_however_often_it_is_t
     }
     assert_eq!(azure.to("login.microsoftonline.com").len(), 1);
     assert_eq!(azure.to("my-vault.vault.azure.net").len(), 5);
+}
+
+#[tokio::test]
+async fn a_token_that_was_given_up_is_used_by_no_client_any_more() {
+    let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
+    let provider = provider(&azure, &cluster, options());
+    let mut elsewhere = store();
+    elsewhere.vault_url = "https://other-vault.vault.azure.net".to_owned();
+    for store in [store(), elsewhere.clone()] {
+        client(&provider, store).await.unwrap().get_secret(&reference("a"), Freshness::Shared).await.unwrap();
+    }
+    vault_of(&provider, store()).await.credential.forget_token();
+    client(&provider, elsewhere).await.unwrap().get_secret(&reference("a"), Freshness::Shared).await.unwrap();
+    let tokens: Vec<_> = azure.to("other-vault.vault.azure.net").into_iter().filter_map(|seen| seen.token).collect();
+    assert_eq!(tokens, ["Bearer access-1", "Bearer access-2"]);
+}
+
+#[tokio::test]
+async fn all_identities_share_the_gate_of_a_vault() {
+    let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
+    let provider = provider(&azure, &cluster, options());
+    let one = vault_of(&provider, store()).await;
+    cluster.annotate("azure.workload.identity/client-id", "another-client");
+    let other = vault_of(&provider, store()).await;
+    assert!(!Arc::ptr_eq(&one, &other));
+    assert!(one.shares_gate_with(&other));
+}
+
+#[tokio::test]
+async fn an_answer_with_another_status_is_not_taken_for_a_value_and_not_quoted() {
+    let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
+    azure.on_vault(|_| Reply::status(203).with_body(r#"{"value": "canary-7f3a"}"#));
+    let provider = provider(&azure, &cluster, options());
+    let refused = read(&provider, "a").await.unwrap_err();
+    assert_eq!(refused.cause, "UnexpectedAnswer");
+    assert!(!format!("{refused:?}").contains("canary"), "{refused:?}");
 }
 
 #[tokio::test]

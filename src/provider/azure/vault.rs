@@ -1,6 +1,7 @@
 //! Reads from a vault as one identity.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use azure_core::Bytes;
@@ -34,7 +35,8 @@ type ReadKey = (VaultKey, ObjectId);
 /// The clients of all vaults, kept across reconciles, with one gate for each vault.
 pub(super) struct VaultPool {
     clients: Cache<VaultKey, Arc<VaultClient>>,
-    gates: Cache<String, Arc<Gate>>,
+    /// Each as long as a client of its vault is kept.
+    gates: Mutex<HashMap<String, Weak<Gate>>>,
     reads: Arc<Coalescer<ReadKey, SecretValue>>,
     http: Arc<dyn HttpClient>,
     options: Arc<Options>,
@@ -45,7 +47,7 @@ impl VaultPool {
     pub(super) fn new(http: Arc<dyn HttpClient>, options: Arc<Options>, metrics: Arc<dyn ProviderMetrics>) -> Self {
         Self {
             clients: Cache::builder().max_capacity(MOST_VAULTS).time_to_idle(KEPT_UNUSED).build(),
-            gates: Cache::builder().max_capacity(MOST_VAULTS).time_to_idle(KEPT_UNUSED).build(),
+            gates: Mutex::default(),
             reads: Arc::new(Coalescer::new(options.coalesce)),
             http,
             options,
@@ -64,17 +66,27 @@ impl VaultPool {
         if let Some(client) = self.clients.get(&key).await {
             return Ok(client);
         }
-        let new_gate = async { Arc::new(Gate::new(&self.options, Arc::clone(&self.metrics))) };
-        let gate = self.gates.get_with(key.1.host().to_owned(), new_gate).await;
         let client = VaultClient {
             key: key.clone(),
             sdk: Arc::new(self.sdk(&key.1, &credential, cloud)?),
-            gate,
+            gate: self.gate(key.1.host()),
             credential,
             reads: Arc::clone(&self.reads),
             metrics: Arc::clone(&self.metrics),
         };
         Ok(self.clients.get_with(key, async { Arc::new(client) }).await)
+    }
+
+    /// The one gate of a vault.
+    fn gate(&self, host: &str) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gate) = gates.get(host).and_then(Weak::upgrade) {
+            return gate;
+        }
+        gates.retain(|_, gate| gate.strong_count() > 0);
+        let gate = Arc::new(Gate::new(&self.options, Arc::clone(&self.metrics)));
+        gates.insert(host.to_owned(), Arc::downgrade(&gate));
+        gate
     }
 
     fn sdk(
@@ -101,7 +113,7 @@ pub(super) struct VaultClient {
     key: VaultKey,
     sdk: Arc<SecretClient>,
     gate: Arc<Gate>,
-    credential: Arc<SharedCredential>,
+    pub(super) credential: Arc<SharedCredential>,
     reads: Arc<Coalescer<ReadKey, SecretValue>>,
     metrics: Arc<dyn ProviderMetrics>,
 }
@@ -158,8 +170,18 @@ impl VaultClient {
             Ok(response) => value_of(response.into_body().into()),
             Err(error) => Err(Diagnosis::from_sdk(&error)),
         };
-        self.metrics.api_call(ApiCall::GetSecret, CallStatus::of(&result));
+        let status = match &result {
+            // Nobody made that secret; a dashboard of errors would show nothing else.
+            Err(absent) if object.is_probe() && absent.cause == Cause::SecretNotFound => CallStatus::Success,
+            other => CallStatus::of(other),
+        };
+        self.metrics.api_call(ApiCall::GetSecret, status);
         result
+    }
+
+    #[cfg(test)]
+    pub(super) fn shares_gate_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.gate, &other.gate)
     }
 
     fn named(&self, object: &ObjectId) -> String {

@@ -14,6 +14,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use azure_core::error::ErrorKind;
+
 pub(super) use cause::{Cause, EntraCode};
 
 use crate::provider::ProviderError;
@@ -59,7 +61,8 @@ impl Diagnosis {
     }
 
     /// The diagnosis that travels inside an error of the Azure SDK. The transport makes one of
-    /// every failure, so an error without one comes from the SDK itself.
+    /// every failure, so an error without one comes from the SDK itself. Its text is not told, since it may
+    /// quote what could not be understood, which may be a secret.
     pub(super) fn from_sdk(error: &azure_core::Error) -> Self {
         let mut link: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(current) = link {
@@ -68,13 +71,20 @@ impl Diagnosis {
             }
             link = current.source();
         }
-        Self::new(Cause::UnexpectedAnswer, text::stable(&error.to_string()))
+        Self::new(
+            Cause::UnexpectedAnswer,
+            match error.kind() {
+                ErrorKind::DataConversion => "the answer could not be understood",
+                ErrorKind::Credential => "the Azure SDK refused the credential",
+                _ => "the Azure SDK failed",
+            },
+        )
     }
 
     /// Wraps it so that the Azure SDK carries it through.
     pub(super) fn into_sdk(self) -> azure_core::Error {
         let message = self.to_string();
-        azure_core::Error::with_error(azure_core::error::ErrorKind::Other, self, message)
+        azure_core::Error::with_error(ErrorKind::Other, self, message)
     }
 }
 
