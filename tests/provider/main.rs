@@ -1,0 +1,11 @@
+//! The Azure provider against the emulated Entra ID and Key Vault, over real TLS and a real proxy.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod environment;
+mod hostile;
+mod outages;
+mod reading;
+mod refusals;
+mod support;
+mod validation;

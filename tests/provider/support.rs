@@ -1,0 +1,172 @@
+//! A sandbox with one identity and one vault, and a provider that is led to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use external_secrets::api::v1::StoreKind;
+use external_secrets::api::v1::external_secret::RemoteRef;
+use external_secrets::api::v1::secret_store::{
+    AzureAuthType, AzureKvProvider, SecretStoreProvider, SecretStoreSpec, ServiceAccountSelector,
+};
+use external_secrets::provider::azure::{AzureKeyVault, Options};
+use external_secrets::provider::{
+    Caller, ClusterReadError, ClusterReader, CredentialValue, Freshness, Provider, ProviderError, SecretsClient,
+    ServiceAccount, StoreView,
+};
+use external_secrets::sandbox::{
+    Application, Config, Sandbox, SecretPermission, ServiceAccountIssuer, ServiceAccountToken, Tenant, Vault,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+pub(crate) const NAMESPACE: &str = "team-a";
+pub(crate) const ACCOUNT: &str = "reader";
+pub(crate) const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000c11e";
+pub(crate) const ISSUER: &str = "https://kubernetes.default.svc";
+/// Stands in values, and must stand nowhere else.
+pub(crate) const CANARY: &str = "canary-5d1f";
+
+/// A sandbox with one identity that may get the secrets of one vault, and nothing else.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) tenant: Tenant,
+    pub(crate) application: Application,
+    pub(crate) vault: Vault,
+    pub(crate) issuer: Arc<ServiceAccountIssuer>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let sandbox = Sandbox::start(Config::default()).await.unwrap();
+        let issuer = ServiceAccountIssuer::p256(ISSUER).unwrap();
+        sandbox.set_issuer(ISSUER, issuer.keys().unwrap());
+        let tenant = sandbox.default_tenant();
+        let subject = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
+        let application = tenant.application(CLIENT_ID).federate(ISSUER, &subject);
+        let vault = sandbox.vault("team-a-vault").unwrap().allow(&application, SecretPermission::Get);
+        Self { sandbox, tenant, application, vault, issuer: Arc::new(issuer) }
+    }
+
+    /// What leads a provider here; it keeps no answers, and waits for a vault but a moment.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            coalesce: Duration::ZERO,
+            patience: Duration::ZERO,
+            ca_bundle: Some(self.sandbox.ca_bundle().as_bytes().to_vec()),
+            https_proxy: Some(self.sandbox.proxy_url()),
+            ..Options::default()
+        }
+    }
+
+    /// A provider whose cluster has the service account.
+    pub(crate) fn provider(&self, options: Options) -> AzureKeyVault {
+        let cluster = Cluster {
+            issuer: Arc::clone(&self.issuer),
+            annotations: [("client-id", CLIENT_ID), ("tenant-id", self.tenant.id())]
+                .map(|(name, value)| (format!("azure.workload.identity/{name}"), value.to_owned()))
+                .into(),
+        };
+        AzureKeyVault::new(options, Arc::new(cluster), Arc::new(())).unwrap()
+    }
+
+    /// A store that reads the vault by the service account.
+    pub(crate) fn store(&self) -> AzureKvProvider {
+        AzureKvProvider {
+            auth_type: AzureAuthType::WorkloadIdentity,
+            vault_url: self.vault.url(),
+            service_account_ref: Some(ServiceAccountSelector { name: ACCOUNT.to_owned(), ..Default::default() }),
+            ..AzureKvProvider::default()
+        }
+    }
+
+    /// A client for that store.
+    pub(crate) async fn client(&self, provider: &AzureKeyVault) -> Arc<dyn SecretsClient> {
+        client(provider, self.store()).await.unwrap()
+    }
+
+    /// Reads the current version of a secret with a new provider.
+    pub(crate) async fn read(&self, key: &str) -> Result<String, ProviderError> {
+        read(self.client(&self.provider(self.options())).await.as_ref(), key).await
+    }
+}
+
+/// A client for a SecretStore.
+pub(crate) async fn client(
+    provider: &AzureKeyVault,
+    store: AzureKvProvider,
+) -> Result<Arc<dyn SecretsClient>, ProviderError> {
+    let spec = SecretStoreSpec {
+        provider: SecretStoreProvider { azurekv: Some(Box::new(store)), ..Default::default() },
+        ..Default::default()
+    };
+    let view = StoreView { kind: StoreKind::SecretStore, namespace: Some(NAMESPACE), name: "store", spec: &spec };
+    provider.client(view, Caller::ExternalSecretIn(NAMESPACE)).await
+}
+
+/// Names a secret, or `key/x` and the like.
+pub(crate) fn reference(key: &str) -> RemoteRef {
+    RemoteRef {
+        key: key.to_owned(),
+        version: None,
+        property: None,
+        metadata_policy: None,
+        conversion_strategy: None,
+        decoding_strategy: None,
+        null_byte_policy: None,
+    }
+}
+
+/// The current version of a secret.
+pub(crate) async fn read(client: &dyn SecretsClient, key: &str) -> Result<String, ProviderError> {
+    get(client, &reference(key)).await
+}
+
+/// What a reference names.
+pub(crate) async fn get(client: &dyn SecretsClient, reference: &RemoteRef) -> Result<String, ProviderError> {
+    let value = client.get_secret(reference, Freshness::Shared).await?;
+    Ok(String::from_utf8(value.expose_secret().to_vec()).unwrap())
+}
+
+/// Reads again and again until it works.
+pub(crate) async fn read_when_it_works(client: &dyn SecretsClient, key: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match read(client, key).await {
+            Ok(value) => return value,
+            Err(error) => {
+                assert!(Instant::now() < deadline, "it never worked: {error}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+/// A cluster with one service account, whose tokens it signs.
+struct Cluster {
+    issuer: Arc<ServiceAccountIssuer>,
+    annotations: BTreeMap<String, String>,
+}
+
+#[async_trait]
+impl ClusterReader for Cluster {
+    async fn service_account(&self, namespace: &str, name: &str) -> Result<Option<ServiceAccount>, ClusterReadError> {
+        let account = ServiceAccount { uid: "uid".to_owned(), annotations: self.annotations.clone() };
+        Ok((namespace == NAMESPACE && name == ACCOUNT).then_some(account))
+    }
+
+    async fn service_account_token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audiences: &[String],
+    ) -> Result<SecretString, ClusterReadError> {
+        let mut token = ServiceAccountToken::new(namespace, name);
+        token.audience.clone_from(&audiences[0]);
+        Ok(self.issuer.sign(&token).unwrap().into())
+    }
+
+    async fn secret_key(&self, _: &str, name: &str, _: &str) -> Result<CredentialValue, ClusterReadError> {
+        Err(ClusterReadError::NotFound { object: format!("Secret {name:?}") })
+    }
+}
