@@ -42,10 +42,15 @@ pub enum Effect {
     /// Lists name this URL as their next page.
     NextLink(String),
     /// TLS shows a certificate for another name.
+    ///
+    /// This and the two below end the connections that are open, so that a client must connect anew and
+    /// meets the fault; a request that is on its way just then sees its connection end instead.
     WrongCertificate,
-    /// The name of the host cannot be resolved: the proxy answers 502, see [`Connect`].
+    /// The name of the host cannot be resolved: the proxy answers 502, as the module
+    /// `sandbox` says.
     HostNotFound,
-    /// The host refuses connections: the proxy answers 502, see [`Connect`].
+    /// The host refuses connections: the proxy answers 502, with the cause
+    /// `connection_refused`.
     ConnectionRefused,
 }
 
@@ -138,10 +143,6 @@ pub(crate) struct Situation<'a> {
 }
 
 /// What a client that connects finds.
-///
-/// A client behind a proxy resolves no name and opens no connection to the host itself, so it sees only
-/// that the proxy answered `502`, with the cause in the header `Proxy-Status` (RFC 9209). A test that
-/// needs the client's own resolver to fail puts the host into the client's `NO_PROXY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Connect {
     Open,

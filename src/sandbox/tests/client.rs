@@ -33,9 +33,21 @@ impl Client {
     /// Asks Entra ID for a token with a form.
     pub(super) async fn exchange_for(&self, tenant: &str, form: &[(&str, &str)]) -> Answer {
         let url = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = self.0.post(url).header("content-type", "application/x-www-form-urlencoded").body(body);
+        self.post_form(&url, url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()).await
+    }
+
+    pub(super) async fn post_form(&self, url: &str, form: String) -> Answer {
+        let request = self.0.post(url).header("content-type", "application/x-www-form-urlencoded").body(form);
         Answer::of(request.send().await.unwrap()).await
+    }
+
+    pub(super) async fn send(&self, url: &str) -> reqwest::Result<Response> {
+        self.plain(url).send().await
+    }
+
+    /// A request without a token.
+    pub(super) fn plain(&self, url: &str) -> reqwest::RequestBuilder {
+        self.0.get(url)
     }
 
     pub(super) async fn token(&self, application: &Application, assertion: &str) -> String {

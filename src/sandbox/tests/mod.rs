@@ -1,9 +1,12 @@
 //! The sandbox as its clients see it: over TLS, through the proxy.
 
+mod access;
 mod client;
 mod entra;
-mod keyvault;
+mod faults;
 mod proxy;
+mod secrets;
+mod soft_delete;
 
 use std::sync::LazyLock;
 
