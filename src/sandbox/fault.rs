@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::RwLock;
 
-use super::http::{Answer, Connection};
+use super::message::{Answer, Connection};
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,6 +23,8 @@
 //! # }
 //! ```
 //!
+//! A person or a script controls a running sandbox by HTTP: see [`control`].
+//!
 //! # What a client sees of names that do not exist
 //! A `CONNECT` to a vault that was not made here, or to a host that is no part of Azure, is answered `502`
 //! with `Proxy-Status: sandbox; error=dns_error` (RFC 9209). A client behind a proxy resolves no names
@@ -39,13 +41,14 @@ mod authority;
 mod clock;
 mod cloud;
 pub mod cluster;
+pub mod control;
 mod counters;
 mod entra;
 mod fault;
-mod http;
 mod ids;
 mod keyvault;
 mod limiter;
+mod message;
 mod proxy;
 mod service_account;
 mod state;
@@ -53,7 +56,7 @@ pub mod supervisor;
 #[cfg(test)]
 mod tests;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -75,6 +78,7 @@ pub use keyvault::vault::Vault;
 pub use limiter::Limit;
 pub use service_account::{ServiceAccountIssuer, ServiceAccountToken};
 
+use control::{Control, Document};
 use state::State;
 
 /// The tenant to which vaults belong that were not given another.
@@ -121,6 +125,23 @@ pub enum SandboxError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// No thread could be started.
+    #[error("the sandbox cannot start its thread: {0}")]
+    Thread(std::io::Error),
+    /// A document lacks something.
+    #[error("{0}")]
+    Document(String),
+    /// The file with the document cannot be read.
+    #[error("the sandbox cannot read {}: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A vault refuses.
+    #[error("the vault refuses: {0}")]
+    Vault(#[from] KeyVaultError),
     /// A certificate or key could not be made.
     #[error("the sandbox cannot make a certificate or key: {0}")]
     Certificate(rcgen::Error),
@@ -145,15 +166,42 @@ pub enum SandboxError {
     },
 }
 
+/// How the program runs a sandbox in the foreground.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// How it is started.
+    pub config: Config,
+    /// A file with a [`Document`] in JSON or YAML that is applied at the start.
+    pub document: Option<PathBuf>,
+}
+
+/// Runs a sandbox until `stopped` completes. `ready` is called once it listens, to tell the person how to
+/// reach it.
+///
+/// # Errors
+/// [`SandboxError`] where it cannot start, or the document cannot be applied.
+pub async fn run(
+    options: RunOptions,
+    ready: impl FnOnce(&Sandbox),
+    stopped: impl Future<Output = ()>,
+) -> Result<(), SandboxError> {
+    let document = options.document.as_deref().map(Document::read).transpose()?;
+    let sandbox = Sandbox::start(options.config).await?;
+    if let Some(document) = document {
+        sandbox.apply(&document)?;
+    }
+    ready(&sandbox);
+    stopped.await;
+    Ok(())
+}
+
 /// A running emulator. Cheap to clone; it stops when the last clone is dropped.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Running>);
 
 struct Running {
-    state: Arc<State>,
-    address: SocketAddr,
-    ca_bundle: PathBuf,
-    _folder: Option<TempDir>,
+    control: Control,
+    _folder: Folder,
     _stop: DropGuard,
 }
 
@@ -163,6 +211,34 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError`] where the port is taken or the folder cannot be written.
     pub async fn start(config: Config) -> Result<Self, SandboxError> {
+        Self::start_until(config, CancellationToken::new()).await
+    }
+
+    /// Starts an emulator on a thread of its own, so that tests which each have their own runtime can share
+    /// it. Waits until it listens.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`]; also where no thread can be started.
+    pub fn start_in_background(config: Config) -> Result<Self, SandboxError> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let serve = move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => return sender.send(Err(SandboxError::Thread(error))).unwrap_or_default(),
+            };
+            let stop = CancellationToken::new();
+            let started = runtime.block_on(Self::start_until(config, stop.clone()));
+            if sender.send(started).is_ok() {
+                runtime.block_on(stop.cancelled());
+            }
+        };
+        std::thread::Builder::new().name("sandbox".to_owned()).spawn(serve).map_err(SandboxError::Thread)?;
+        let ended = |_| SandboxError::Thread(std::io::Error::other("the thread ended before it listened"));
+        receiver.recv().map_err(ended)?
+    }
+
+    async fn start_until(config: Config, stop: CancellationToken) -> Result<Self, SandboxError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))
             .await
             .and_then(|listener| listener.local_addr().map(|address| (listener, address)));
@@ -170,88 +246,79 @@ impl Sandbox {
         let state = Arc::new(State::new(config.clock, config.clouds, &config.tenant)?);
         state.tenant(state.clouds.public(), &config.tenant);
 
-        let folder = match config.folder {
-            Some(path) => Folder::Given(path),
-            None => Folder::Temporary(
-                TempDir::new().map_err(|source| SandboxError::Write { path: std::env::temp_dir(), source })?,
-            ),
-        };
+        let folder = Folder::new(config.folder)?;
         let ca_bundle = folder.path().join("ca.pem");
         std::fs::create_dir_all(folder.path())
             .and_then(|()| std::fs::write(&ca_bundle, state.authority.certificate_pem()))
             .map_err(|source| SandboxError::Write { path: ca_bundle.clone(), source })?;
 
-        let stop = CancellationToken::new();
-        tokio::spawn(proxy::serve(listener, Arc::clone(&state), stop.clone()));
-        let folder = match folder {
-            Folder::Given(_) => None,
-            Folder::Temporary(folder) => Some(folder),
-        };
-        Ok(Self(Arc::new(Running { state, address, ca_bundle, _folder: folder, _stop: stop.drop_guard() })))
+        let control = Control { state: Arc::clone(&state), proxy_url: format!("http://{address}"), ca_bundle };
+        tokio::spawn(proxy::serve(listener, state, control::router(control.clone()), stop.clone()));
+        Ok(Self(Arc::new(Running { control, _folder: folder, _stop: stop.drop_guard() })))
     }
 
     /// The proxy's URL, such as `http://127.0.0.1:34567`.
     #[must_use]
     pub fn proxy_url(&self) -> String {
-        format!("http://{}", self.0.address)
+        self.0.control.proxy_url.clone()
     }
 
     /// The file with the certificate that clients must trust.
     #[must_use]
     pub fn ca_bundle_path(&self) -> &Path {
-        &self.0.ca_bundle
+        &self.0.control.ca_bundle
     }
 
     /// The certificate that clients must trust, in PEM.
     #[must_use]
     pub fn ca_bundle(&self) -> &str {
-        self.0.state.authority.certificate_pem()
+        self.0.control.state.authority.certificate_pem()
     }
 
     /// The variables that lead a client here: `HTTPS_PROXY`, `NO_PROXY` (the machine itself),
     /// `SSL_CERT_FILE`, and for Python's requests `REQUESTS_CA_BUNDLE`.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
-        let bundle = self.0.ca_bundle.display().to_string();
-        [
-            ("HTTPS_PROXY", self.proxy_url()),
-            ("NO_PROXY", "127.0.0.1,localhost,::1".to_owned()),
-            ("SSL_CERT_FILE", bundle.clone()),
-            ("REQUESTS_CA_BUNDLE", bundle),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
+        self.0.control.environment()
+    }
+
+    /// Makes and changes what a document names.
+    ///
+    /// # Errors
+    /// [`SandboxError`] where the document names what cannot be.
+    pub fn apply(&self, document: &Document) -> Result<(), SandboxError> {
+        document.apply(&self.0.control.state)
     }
 
     /// Says with what keys an external identity provider signs. Entra ID would read them from the issuer's
     /// metadata; an issuer that was not set here counts as one whose metadata cannot be read.
     pub fn set_issuer(&self, issuer: &str, keys: IssuerKeys) {
-        self.0.state.set_issuer(issuer, keys);
+        self.0.control.state.set_issuer(issuer, keys);
     }
 
     /// Forgets an issuer's keys; whether there were any.
     pub fn remove_issuer(&self, issuer: &str) -> bool {
-        self.0.state.remove_issuer(issuer)
+        self.0.control.state.remove_issuer(issuer)
     }
 
     /// The tenant to which vaults belong that were not given another.
     #[must_use]
     pub fn default_tenant(&self) -> Tenant {
-        self.tenant(self.0.state.default_tenant())
+        self.tenant(self.0.control.state.default_tenant())
     }
 
     /// The tenant of this id in the public cloud; made where there is none yet.
     #[must_use]
     pub fn tenant(&self, id: &str) -> Tenant {
-        Tenant(self.0.state.tenant(self.0.state.clouds.public(), id))
+        Tenant(self.0.control.state.tenant(self.0.control.state.clouds.public(), id))
     }
 
     /// The tenant of this id in the cloud whose Entra ID has this host; made where there is none yet.
     /// `None` where no cloud has this host.
     #[must_use]
     pub fn tenant_at(&self, login_host: &str, id: &str) -> Option<Tenant> {
-        let cloud = self.0.state.clouds.of_login_host(login_host)?;
-        Some(Tenant(self.0.state.tenant(cloud, id)))
+        let cloud = self.0.control.state.clouds.of_login_host(login_host)?;
+        Some(Tenant(self.0.control.state.tenant(cloud, id)))
     }
 
     /// The vault of this name in the public cloud, or of this host in any cloud; made where there is none
@@ -260,49 +327,58 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::NoVaultHost`] where the host belongs to no cloud.
     pub fn vault(&self, name: &str) -> Result<Vault, SandboxError> {
-        let state = &self.0.state;
-        let host = state.vault_host(name);
-        let cloud = state.clouds.of_vault(&host).ok_or_else(|| SandboxError::NoVaultHost { host: host.clone() })?;
-        Ok(Vault(state.vault(&host, cloud)))
+        self.0.control.state.vault_named(name)
     }
 
     /// All tenants.
     #[must_use]
     pub fn tenants(&self) -> Vec<Tenant> {
-        self.0.state.tenants().into_iter().map(Tenant).collect()
+        self.0.control.state.tenants().into_iter().map(Tenant).collect()
     }
 
     /// All vaults.
     #[must_use]
     pub fn vaults(&self) -> Vec<Vault> {
-        self.0.state.vaults().into_iter().map(Vault).collect()
+        self.0.control.state.vaults().into_iter().map(Vault).collect()
     }
 
     /// Removes a vault with all that is in it; whether there was one.
     pub fn remove_vault(&self, name: &str) -> bool {
-        self.0.state.remove_vault(&self.0.state.vault_host(name))
+        self.0.control.state.remove_vault(&self.0.control.state.vault_host(name))
     }
 
     /// Starts a fault of the connections to Entra ID, for all tenants of all clouds: a wrong certificate,
     /// host not found, connection refused. For other faults see [`Tenant::fault`].
     pub fn entra_fault(&self, fault: Fault) -> FaultId {
-        let id = self.0.state.entra_faults.add(fault, self.0.state.clock.now());
-        self.0.state.close_entra_connections();
+        let id = self.0.control.state.entra_faults.add(fault, self.0.control.state.clock.now());
+        self.0.control.state.close_entra_connections();
         id
     }
 
     /// Ends a fault of the connections to Entra ID; whether there was one.
     pub fn lift_entra_fault(&self, fault: FaultId) -> bool {
-        self.0.state.entra_faults.lift(fault)
+        self.0.control.state.entra_faults.lift(fault)
     }
 }
 
+/// Where the CA's certificate is.
 enum Folder {
     Given(PathBuf),
     Temporary(TempDir),
 }
 
 impl Folder {
+    fn new(given: Option<PathBuf>) -> Result<Self, SandboxError> {
+        given.map_or_else(
+            || {
+                TempDir::new()
+                    .map(Self::Temporary)
+                    .map_err(|source| SandboxError::Write { path: std::env::temp_dir(), source })
+            },
+            |path| Ok(Self::Given(path)),
+        )
+    }
+
     fn path(&self) -> &Path {
         match self {
             Self::Given(path) => path,

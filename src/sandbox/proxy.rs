@@ -1,8 +1,8 @@
 //! The proxy: takes `CONNECT`, ends the TLS of Azure's hosts itself and hands their requests on.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -15,17 +15,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use super::cloud::{Cloud, Site};
 use super::entra;
 use super::fault::Connect;
-use super::http::{Connection, empty, set_header};
 use super::keyvault;
 use super::keyvault::vault::VaultState;
+use super::message::{Connection, empty, set_header};
 use super::state::State;
 
-/// Serves the proxy's port until `stop` is cancelled.
-pub(crate) async fn serve(listener: TcpListener, state: Arc<State>, stop: CancellationToken) {
+/// Serves the proxy's port until `stop` is cancelled; `control` answers what is for the port itself.
+pub(crate) async fn serve(listener: TcpListener, state: Arc<State>, control: Router, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
@@ -37,7 +38,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>, stop: Cancel
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "the sandbox could not set TCP_NODELAY");
                 }
-                tokio::spawn(front(stream, Arc::clone(&state), stop.clone()));
+                tokio::spawn(front(stream, Arc::clone(&state), control.clone(), stop.clone()));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: others must close theirs first.
@@ -49,11 +50,20 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>, stop: Cancel
 }
 
 /// Serves one connection to the proxy itself.
-async fn front(stream: TcpStream, state: Arc<State>, stop: CancellationToken) {
+async fn front(stream: TcpStream, state: Arc<State>, control: Router, stop: CancellationToken) {
     let stopped = stop.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (state, stop) = (Arc::clone(&state), stop.clone());
-        async move { Ok::<_, Infallible>(route(request, &state, &stop)) }
+        let (state, control, stop) = (Arc::clone(&state), control.clone(), stop.clone());
+        async move {
+            if request.method() == Method::CONNECT {
+                return Ok(connect(request, &state, &stop));
+            }
+            if request.uri().authority().is_some() {
+                // A plain request through the proxy to some other host.
+                return Ok(bad_gateway("dns_error"));
+            }
+            control.oneshot(request.map(Body::new)).await
+        }
     });
     let serving =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
@@ -65,13 +75,6 @@ async fn front(stream: TcpStream, state: Arc<State>, stop: CancellationToken) {
             }
         }
     }
-}
-
-fn route(request: Request<Incoming>, state: &Arc<State>, stop: &CancellationToken) -> Response<Body> {
-    if request.method() == Method::CONNECT {
-        return connect(request, state, stop);
-    }
-    empty(StatusCode::NOT_FOUND)
 }
 
 /// Opens a tunnel to one of Azure's hosts, or says why not.

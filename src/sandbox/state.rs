@@ -10,11 +10,11 @@ use super::SandboxError;
 use super::authority::Authority;
 use super::clock::Clock;
 use super::cloud::{Cloud, Clouds};
-use super::entra::directory::TenantState;
+use super::entra::directory::{Tenant, TenantState};
 use super::entra::issuer::IssuerKeys;
 use super::entra::signer::TokenSigner;
 use super::fault::Faults;
-use super::keyvault::vault::VaultState;
+use super::keyvault::vault::{Vault, VaultState};
 
 /// A tenant's Entra ID host and its id, in lower case.
 type TenantKey = (String, String);
@@ -65,6 +65,17 @@ impl State {
         Arc::clone(tenants.entry(tenant_key(cloud, id)).or_insert_with(make))
     }
 
+    /// The tenant of this id in the public cloud; `default` is the default tenant.
+    pub(crate) fn tenant_named(&self, name: &str) -> Tenant {
+        let id = if name == "default" { self.default_tenant() } else { name };
+        Tenant(self.tenant(self.clouds.public(), id))
+    }
+
+    /// The tenant of this id in the cloud of a vault.
+    pub(crate) fn tenant_of(&self, vault: &Vault, id: &str) -> Tenant {
+        Tenant(self.tenant(&vault.0.cloud, id))
+    }
+
     pub(crate) fn tenants(&self) -> Vec<Arc<TenantState>> {
         self.tenants.read().values().cloned().collect()
     }
@@ -75,12 +86,18 @@ impl State {
         if name.contains('.') { name } else { format!("{name}.{}", self.clouds.public().vault_suffix) }
     }
 
+    /// The vault of this name in the public cloud, or of this host; made where there is none.
+    pub(crate) fn vault_named(&self, name: &str) -> Result<Vault, SandboxError> {
+        let host = self.vault_host(name);
+        let cloud = self.clouds.of_vault(&host).ok_or_else(|| SandboxError::NoVaultHost { host: host.clone() })?;
+        Ok(Vault(self.vault(&host, cloud)))
+    }
+
     pub(crate) fn find_vault(&self, host: &str) -> Option<Arc<VaultState>> {
         self.vaults.read().get(host).cloned()
     }
 
-    /// The vault of this host, made where there is none.
-    pub(crate) fn vault(&self, host: &str, cloud: &Arc<Cloud>) -> Arc<VaultState> {
+    fn vault(&self, host: &str, cloud: &Arc<Cloud>) -> Arc<VaultState> {
         let mut vaults = self.vaults.write();
         let make = || Arc::new(VaultState::new(host, Arc::clone(cloud), &self.default_tenant, self.clock.clone()));
         Arc::clone(vaults.entry(host.to_owned()).or_insert_with(make))

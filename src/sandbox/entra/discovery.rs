@@ -5,7 +5,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::sandbox::cloud::Cloud;
-use crate::sandbox::http::{json, parameter};
+use crate::sandbox::message::{json, parameter};
 
 /// The hosts of a cloud, and where the tenant that `authorization_endpoint` names describes itself.
 pub(super) fn instance(cloud: &Cloud, query: Option<&str>) -> Response<Body> {

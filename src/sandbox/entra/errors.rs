@@ -9,8 +9,8 @@ use http::{Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::sandbox::http::{json, set_header};
 use crate::sandbox::ids;
+use crate::sandbox::message::{json, set_header};
 
 /// A refusal: its number and what it says after `AADSTSnnnnn: `.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -56,7 +56,7 @@ impl IssuerKeys {
                 let key = DecodingKey::from_jwk(jwk).map_err(|error| invalid(error.to_string()))?;
                 Ok(IssuerKey { id: jwk.common.key_id.clone().unwrap_or_default(), key })
             })
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<Vec<_>, SandboxError>>()?;
         Ok(Self(keys))
     }
 

@@ -14,8 +14,8 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use super::cloud::Cloud;
-use super::http::{Answer, Connection, empty, header, json, read_body};
 use super::ids;
+use super::message::{Answer, Connection, empty, header, json, read_body};
 use super::state::State;
 
 use directory::TenantState;

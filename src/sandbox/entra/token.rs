@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::sandbox::counters::{Counted, EntraCounters};
 use crate::sandbox::fault::{Effect, Situation, Treatment, endless_body};
-use crate::sandbox::http::{Answer, Connection, empty, json, parameter, set_header};
 use crate::sandbox::ids;
+use crate::sandbox::message::{Answer, Connection, empty, json, parameter, set_header};
 use crate::sandbox::state::State;
 
 use super::assertion;

@@ -210,6 +210,10 @@ impl Access {
         self.assignments.retain(|assignment| assignment.object_id != object_id);
     }
 
+    pub(crate) fn revoke_all(&mut self) {
+        *self = Self { network: std::mem::take(&mut self.network), ..Self::default() };
+    }
+
     /// Whether the caller's way to the vault is open.
     pub(crate) fn check_network(&self, caller: &Caller<'_>, vault: &VaultName<'_>) -> Result<(), KeyVaultError> {
         let ending = format!("Caller: {}\r\nVault: {};location={}", caller.describe(), vault.name, vault.location);

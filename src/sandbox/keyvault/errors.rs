@@ -9,7 +9,7 @@ use axum::body::Body;
 use http::{Response, StatusCode};
 use serde_json::json;
 
-use crate::sandbox::http::{json, set_header};
+use crate::sandbox::message::{json, set_header};
 
 use super::object::ObjectKind;
 use super::shelf::Conflict;

@@ -18,8 +18,8 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::fault::{Effect, Situation, Treatment, endless_body};
-use super::http::{Answer, Connection, empty, header, json, parameter, read_body, set_header};
 use super::ids;
+use super::message::{Answer, Connection, empty, header, json, parameter, read_body, set_header};
 use super::state::State;
 
 use access::{Caller, VaultName};

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::sandbox::http::parameter;
+use crate::sandbox::message::parameter;
 
 use super::errors::KeyVaultError;
 

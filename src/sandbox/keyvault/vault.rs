@@ -149,6 +149,12 @@ impl Vault {
         self.clone()
     }
 
+    /// Takes all permissions and roles from everybody; the vault uses access policies from now on.
+    pub fn revoke_all(&self) -> Self {
+        self.0.access.write().revoke_all();
+        self.clone()
+    }
+
     /// Says from where the vault can be reached.
     pub fn set_network(&self, network: Network) -> Self {
         self.0.access.write().network = network;

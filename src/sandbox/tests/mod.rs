@@ -2,6 +2,7 @@
 
 mod access;
 mod client;
+mod control;
 mod entra;
 mod faults;
 mod proxy;

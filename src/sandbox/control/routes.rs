@@ -1,0 +1,263 @@
+//! The routes of the control API.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State as Extracted};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::sandbox::entra::directory::{Application, Tenant};
+use crate::sandbox::fault::FaultId;
+use crate::sandbox::keyvault::secrets::SecretProperties;
+use crate::sandbox::keyvault::vault::Vault;
+use crate::sandbox::message;
+use crate::sandbox::{EntraCounters, SandboxError};
+
+use super::Control;
+use super::documents::{ApplicationDocument, Document, FaultDocument, IssuerDocument, SecretDocument, VaultDocument};
+
+/// The control API.
+pub(crate) fn router(control: Control) -> Router {
+    const APPLICATION: &str = "/tenants/{tenant}/applications/{client}";
+    Router::new()
+        .route("/environment", get(environment))
+        .route("/ca.pem", get(certificate))
+        .route("/counters", get(counters))
+        .route("/apply", post(apply))
+        .route("/issuers", put(set_issuer))
+        .route(APPLICATION, put(set_application))
+        .route(&format!("{APPLICATION}/counters"), get(application_counters).delete(reset_application))
+        .route(&format!("{APPLICATION}/faults"), post(fault_application).delete(lift_all_of_application))
+        .route(&format!("{APPLICATION}/faults/{{id}}"), axum::routing::delete(lift_of_application))
+        .route("/tenants/{tenant}/faults", post(fault_tenant).delete(lift_all_of_tenant))
+        .route("/tenants/{tenant}/faults/{id}", axum::routing::delete(lift_of_tenant))
+        .route("/vaults/{vault}", put(set_vault))
+        .route("/vaults/{vault}/counters", get(vault_counters).delete(reset_vault))
+        .route("/vaults/{vault}/faults", post(fault_vault).delete(lift_all_of_vault))
+        .route("/vaults/{vault}/faults/{id}", axum::routing::delete(lift_of_vault))
+        .route("/vaults/{vault}/secrets/{name}", put(set_secret).patch(update_secret).delete(delete_secret))
+        .route("/vaults/{vault}/secrets/{name}/recover", post(recover_secret))
+        .route("/vaults/{vault}/secrets/{name}/purge", post(purge_secret))
+        .with_state(control)
+}
+
+/// A refusal of the control API.
+struct Refusal(StatusCode, String);
+
+impl From<SandboxError> for Refusal {
+    fn from(error: SandboxError) -> Self {
+        let status = match &error {
+            SandboxError::Vault(refusal) => refusal.status,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        message::json(self.0, &json!({ "error": self.1 }))
+    }
+}
+
+type Outcome = Result<Response, Refusal>;
+
+fn ok(body: &Value) -> Response {
+    message::json(StatusCode::OK, body)
+}
+
+fn done() -> Response {
+    message::empty(StatusCode::NO_CONTENT)
+}
+
+/// The body, whatever its `Content-Type` says: `curl -d` calls it a form.
+fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal(StatusCode::BAD_REQUEST, format!("the body is not what is expected here: {error}")))
+}
+
+impl Control {
+    fn tenant(&self, name: &str) -> Tenant {
+        self.state.tenant_named(name)
+    }
+
+    fn application(&self, (tenant, client): &(String, String)) -> Application {
+        self.tenant(tenant).application(client)
+    }
+
+    fn vault(&self, name: &str) -> Result<Vault, Refusal> {
+        Ok(self.state.vault_named(name)?)
+    }
+}
+
+async fn environment(Extracted(control): Extracted<Control>) -> String {
+    let lines: Vec<String> =
+        control.environment().into_iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    lines.concat()
+}
+
+async fn certificate(Extracted(control): Extracted<Control>) -> Response {
+    let body = control.state.authority.certificate_pem().to_owned();
+    ([(CONTENT_TYPE, "application/x-pem-file")], body).into_response()
+}
+
+async fn counters(Extracted(control): Extracted<Control>) -> Response {
+    let tenants: BTreeMap<String, Value> = control
+        .state
+        .tenants()
+        .into_iter()
+        .map(|state| {
+            let tenant = Tenant(state);
+            let applications: BTreeMap<String, EntraCounters> = tenant
+                .applications()
+                .into_iter()
+                .map(|client| (client.clone(), tenant.application(&client).counters()))
+                .collect();
+            (tenant.id().to_owned(), json!({ "counters": tenant.counters(), "applications": applications }))
+        })
+        .collect();
+    let vaults: BTreeMap<String, Value> = control
+        .state
+        .vaults()
+        .into_iter()
+        .map(|vault| (vault.host.clone(), json!(vault.counters.snapshot())))
+        .collect();
+    ok(&json!({ "tenants": tenants, "vaults": vaults }))
+}
+
+async fn apply(Extracted(control): Extracted<Control>, body: Bytes) -> Outcome {
+    parse::<Document>(&body)?.apply(&control.state)?;
+    Ok(done())
+}
+
+async fn set_issuer(Extracted(control): Extracted<Control>, body: Bytes) -> Outcome {
+    parse::<IssuerDocument>(&body)?.apply(&control.state)?;
+    Ok(done())
+}
+
+type ApplicationPath = Path<(String, String)>;
+type FaultOfApplicationPath = Path<(String, String, u64)>;
+
+async fn set_application(Extracted(control): Extracted<Control>, Path(path): ApplicationPath, body: Bytes) -> Outcome {
+    let document = if body.is_empty() { ApplicationDocument::default() } else { parse(&body)? };
+    let application = control.application(&path);
+    document.apply(&application);
+    Ok(ok(&json!({ "clientId": application.client_id(), "objectId": application.object_id() })))
+}
+
+async fn application_counters(Extracted(control): Extracted<Control>, Path(path): ApplicationPath) -> Response {
+    ok(&json!(control.application(&path).counters()))
+}
+
+async fn reset_application(Extracted(control): Extracted<Control>, Path(path): ApplicationPath) -> Outcome {
+    control.application(&path).reset_counters();
+    Ok(done())
+}
+
+fn started(FaultId(id): FaultId) -> Response {
+    ok(&json!({ "id": id }))
+}
+
+fn lifted(found: bool) -> Outcome {
+    if found { Ok(done()) } else { Err(Refusal(StatusCode::NOT_FOUND, "there is no such fault".to_owned())) }
+}
+
+async fn fault_application(
+    Extracted(control): Extracted<Control>,
+    Path(path): ApplicationPath,
+    body: Bytes,
+) -> Outcome {
+    Ok(started(control.application(&path).fault(parse::<FaultDocument>(&body)?.fault()?)))
+}
+
+async fn lift_all_of_application(Extracted(control): Extracted<Control>, Path(path): ApplicationPath) -> Outcome {
+    control.application(&path).lift_all();
+    Ok(done())
+}
+
+async fn lift_of_application(
+    Extracted(control): Extracted<Control>,
+    Path((tenant, client, id)): FaultOfApplicationPath,
+) -> Outcome {
+    lifted(control.application(&(tenant, client)).lift(FaultId(id)))
+}
+
+async fn fault_tenant(Extracted(control): Extracted<Control>, Path(tenant): Path<String>, body: Bytes) -> Outcome {
+    Ok(started(control.tenant(&tenant).fault(parse::<FaultDocument>(&body)?.fault()?)))
+}
+
+async fn lift_all_of_tenant(Extracted(control): Extracted<Control>, Path(tenant): Path<String>) -> Outcome {
+    control.tenant(&tenant).lift_all();
+    Ok(done())
+}
+
+async fn lift_of_tenant(Extracted(control): Extracted<Control>, Path((tenant, id)): Path<(String, u64)>) -> Outcome {
+    lifted(control.tenant(&tenant).lift(FaultId(id)))
+}
+
+async fn set_vault(Extracted(control): Extracted<Control>, Path(name): Path<String>, body: Bytes) -> Outcome {
+    let document = if body.is_empty() { VaultDocument::default() } else { parse(&body)? };
+    let vault = control.vault(&name)?;
+    document.apply(&control.state, &vault)?;
+    Ok(ok(&json!({ "url": vault.url() })))
+}
+
+async fn vault_counters(Extracted(control): Extracted<Control>, Path(name): Path<String>) -> Outcome {
+    Ok(ok(&json!(control.vault(&name)?.counters())))
+}
+
+async fn reset_vault(Extracted(control): Extracted<Control>, Path(name): Path<String>) -> Outcome {
+    control.vault(&name)?.reset_counters();
+    Ok(done())
+}
+
+async fn fault_vault(Extracted(control): Extracted<Control>, Path(name): Path<String>, body: Bytes) -> Outcome {
+    Ok(started(control.vault(&name)?.fault(parse::<FaultDocument>(&body)?.fault()?)))
+}
+
+async fn lift_all_of_vault(Extracted(control): Extracted<Control>, Path(name): Path<String>) -> Outcome {
+    control.vault(&name)?.lift_all();
+    Ok(done())
+}
+
+async fn lift_of_vault(Extracted(control): Extracted<Control>, Path((name, id)): Path<(String, u64)>) -> Outcome {
+    lifted(control.vault(&name)?.lift(FaultId(id)))
+}
+
+type SecretPath = Path<(String, String)>;
+
+async fn set_secret(Extracted(control): Extracted<Control>, Path((vault, name)): SecretPath, body: Bytes) -> Outcome {
+    let version = parse::<SecretDocument>(&body)?.write(&control.vault(&vault)?, &name)?;
+    Ok(ok(&json!({ "version": version })))
+}
+
+async fn update_secret(
+    Extracted(control): Extracted<Control>,
+    Path((vault, name)): SecretPath,
+    body: Bytes,
+) -> Outcome {
+    let properties = parse::<SecretProperties>(&body)?;
+    control.vault(&vault)?.update_secret(&name, None, properties).map_err(SandboxError::from)?;
+    Ok(done())
+}
+
+async fn delete_secret(Extracted(control): Extracted<Control>, Path((vault, name)): SecretPath) -> Outcome {
+    control.vault(&vault)?.delete_secret(&name).map_err(SandboxError::from)?;
+    Ok(done())
+}
+
+async fn recover_secret(Extracted(control): Extracted<Control>, Path((vault, name)): SecretPath) -> Outcome {
+    control.vault(&vault)?.recover_secret(&name).map_err(SandboxError::from)?;
+    Ok(done())
+}
+
+async fn purge_secret(Extracted(control): Extracted<Control>, Path((vault, name)): SecretPath) -> Outcome {
+    control.vault(&vault)?.purge_secret(&name).map_err(SandboxError::from)?;
+    Ok(done())
+}
