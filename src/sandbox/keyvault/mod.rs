@@ -30,8 +30,8 @@ use paging::PageRequest;
 use vault::{LOCATION, VaultState};
 
 /// The versions of the REST API that are known; the last is the latest.
-const API_VERSIONS: [&str; 10] =
-    ["2015-06-01", "2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01"];
+const API_VERSIONS: [&str; 11] =
+    ["2015-06-01", "2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"];
 
 /// Answers a request to a vault.
 pub(crate) async fn answer(
