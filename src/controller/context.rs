@@ -10,7 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client};
 
 use super::events::Recorder;
-use super::key::StoreKey;
+use super::key::{ObjectKey, StoreKey};
 use super::options::Options;
 use super::state::State;
 use crate::api::v1::secret_store::StoreType;
@@ -41,6 +41,8 @@ pub struct Context {
 
 /// What is watched.
 pub struct Watched {
+    /// ExternalSecrets.
+    pub external_secrets: Store<ExternalSecret>,
     /// Target Secrets, without their content.
     pub secrets: Store<PartialObjectMeta<Secret>>,
     /// Namespaces, with their labels.
@@ -111,6 +113,13 @@ impl Context {
             StoreKind::SecretStore => Api::namespaced_with(self.client.clone(), &key.object.namespace, &dyntype),
             StoreKind::ClusterSecretStore => Api::all_with(self.client.clone(), &dyntype),
         }
+    }
+
+    /// An ExternalSecret, as it is watched.
+    #[must_use]
+    pub fn watched_external_secret(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
+        let reference = ObjectRef::new_with(&key.name, self.state.version).within(&key.namespace);
+        self.watched.external_secrets.get(&reference)
     }
 
     /// A store, as it is watched.

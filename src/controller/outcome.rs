@@ -167,15 +167,25 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
         bounded(api.patch_status(&subject.key.name, &PatchParams::default(), &patch)).await;
     match result {
         Ok(_) => {
-            let base = subject.object.metadata.resource_version.clone().unwrap_or_default();
-            context.state.memos().entry(subject.key.clone()).or_default().ahead = Some((base, status.clone()));
+            remember(subject, status, context);
             Ok(())
         }
         // It was deleted meanwhile.
         Err(error) if error.code() == Some(404) => Ok(()),
         Err(error) => {
-            tracing::warn!(external_secret = %subject.key, %error, "the status could not be written");
+            tracing::debug!(external_secret = %subject.key, %error, "the status could not be written");
             Err(error)
         }
+    }
+}
+
+/// Keeps a status until the watch shows it; it may do so already.
+fn remember(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Context) {
+    let base = &subject.object.metadata.resource_version;
+    let mut memos = context.state.memos();
+    let shown = context.watched_external_secret(subject.key);
+    if shown.is_some_and(|shown| shown.metadata.resource_version == *base) {
+        let ahead = (base.clone().unwrap_or_default(), status.clone());
+        memos.entry(subject.key.clone()).or_default().ahead = Some(ahead);
     }
 }

@@ -72,31 +72,26 @@ pub async fn run(setup: Setup) -> Result<(), SetupError> {
     let state = Arc::new(State::new(version, queues));
     let start = Watches { client: &client, options: &options, state: &state, metrics: &metrics };
     let service_accounts = start.service_accounts();
-    let watched = Watched {
-        secrets: start.secrets(),
-        namespaces: start.namespaces(),
-        secret_stores: start.stores(StoreKind::SecretStore),
-        cluster_secret_stores: start.stores(StoreKind::ClusterSecretStore),
-    };
-    // What an ExternalSecret depends on must be known before the first of them is looked at.
+    let secrets = start.secrets();
+    let namespaces = start.namespaces();
+    let secret_stores = start.stores(StoreKind::SecretStore);
+    let cluster_secret_stores = start.stores(StoreKind::ClusterSecretStore);
+    // What an ExternalSecret depends on must be known before the first of them is looked at. And of two tasks that wait
+    // for one of these at once only one is woken, so nothing else may wait yet.
     let known = async {
-        tokio::join!(
-            watched.secrets.wait_until_ready().map(drop),
-            watched.secret_stores.wait_until_ready().map(drop),
-            watched.cluster_secret_stores.wait_until_ready().map(drop),
-        )
+        let _ = secrets.wait_until_ready().await;
+        let _ = secret_stores.wait_until_ready().await;
+        let _ = cluster_secret_stores.wait_until_ready().await;
+        let external_secrets = start.external_secrets();
+        let _ = external_secrets.wait_until_ready().await;
+        external_secrets
     };
-    if stop.run_until_cancelled(known).await.is_none() {
-        return Ok(());
-    }
-    let objects = start.external_secrets();
-    // One after the other: of two tasks that wait for a store at once, only one is woken.
-    if stop.run_until_cancelled(objects.wait_until_ready()).await.is_none() {
-        return Ok(());
-    }
+    let Some(external_secrets) = stop.run_until_cancelled(known).await else { return Ok(()) };
+    let watched = Watched { external_secrets, secrets, namespaces, secret_stores, cluster_secret_stores };
     let reader = Arc::new(KubeReader::new(client.clone(), service_accounts));
     let (events, event_writer) = Recorder::start(client.clone());
     let concurrency = options.concurrency;
+    let objects = watched.external_secrets.clone();
     let stores = (watched.secret_stores.clone(), watched.cluster_secret_stores.clone());
     let context = Arc::new(Context {
         client,

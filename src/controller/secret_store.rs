@@ -234,7 +234,7 @@ async fn write_status(
         Ok(_) => Ok(()),
         Err(error) if error.code() == Some(404) => Ok(()),
         Err(error) => {
-            tracing::warn!(store = %key, %error, "the status could not be written");
+            tracing::debug!(store = %key, %error, "the status could not be written");
             Err(error)
         }
     }

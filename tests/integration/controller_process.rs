@@ -1,36 +1,32 @@
 //! The controller as a process.
 
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A running controller; killed when dropped.
+use external_secrets::sandbox::cluster::Cluster;
+use external_secrets::sandbox::supervisor::{Exit, Process, Program, Signal};
+
+/// A running controller; killed when dropped, and when its cluster ends.
 pub struct Controller {
-    child: Child,
+    process: Process,
     log: PathBuf,
 }
 
 impl Controller {
-    /// Starts the program with these arguments and this environment, and nothing else of ours.
-    pub fn start(arguments: &[&str], environment: &[(String, String)], log: PathBuf) -> Self {
-        let file = File::options().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_external-secrets"))
-            .args(["--metrics-addr=127.0.0.1:0", "--live-addr=127.0.0.1:0", "--loglevel=debug"])
-            .args(arguments)
-            .env_clear()
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(file)
-            .spawn()
-            .unwrap();
-        Self { child, log }
+    /// Starts the program with these arguments and this environment.
+    pub async fn start(cluster: &Cluster, arguments: &[&str], environment: Vec<(String, String)>, log: &Path) -> Self {
+        let mut program = Program::new(env!("CARGO_BIN_EXE_external-secrets"), log)
+            .arguments(["--metrics-addr=127.0.0.1:0", "--live-addr=127.0.0.1:0", "--loglevel=debug"])
+            .arguments(arguments.iter().copied());
+        for (name, value) in environment {
+            program = program.environment(name, value);
+        }
+        Self { process: cluster.run(program).await.unwrap(), log: log.to_owned() }
     }
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// All that it has logged.
@@ -41,8 +37,8 @@ impl Controller {
     /// What it serves as metrics.
     pub async fn metrics(&self) -> String {
         let log = self.log();
-        let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let listening = lines.into_iter().find(|line| line["flag"] == "metrics-addr").expect("it serves metrics");
+        let mut lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let listening = lines.find(|line| line["flag"] == "metrics-addr").expect("it serves metrics");
         let address = listening["address"].as_str().unwrap().to_owned();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         client.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap()
@@ -50,36 +46,18 @@ impl Controller {
 
     /// Asks it to stop (SIGTERM).
     pub fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success());
+        self.process.signal(Signal::Terminate).unwrap();
     }
 
     /// Kills it (SIGKILL).
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub async fn kill(&self) {
+        self.process.kill().await.unwrap();
     }
 
     /// How it ended; panics if it does not end within `deadline`.
-    pub async fn ended(&mut self, deadline: Duration) -> (ExitStatus, Duration) {
+    pub async fn ended(&self, deadline: Duration) -> (Exit, Duration) {
         let started = Instant::now();
-        let ended = async {
-            let mut tick = tokio::time::interval(Duration::from_millis(10));
-            loop {
-                tick.tick().await;
-                if let Some(status) = self.child.try_wait().unwrap() {
-                    return status;
-                }
-            }
-        };
-        let status = tokio::time::timeout(deadline, ended).await.expect("the controller ends in time");
-        (status, started.elapsed())
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let exit = tokio::time::timeout(deadline, self.process.exited()).await.expect("the controller ends in time");
+        (exit.expect("the supervisor is there"), started.elapsed())
     }
 }

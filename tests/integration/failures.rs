@@ -141,7 +141,7 @@ async fn a_value_appears_in_no_log_event_status_or_metric() {
     scene.set_secret("greeting", &format!("{{\"inner\": \"{CANARY}\"}}"));
     scene.set_secret("broken", &format!("{{\"inner\": {CANARY}"));
     scene.store().await;
-    let mut controller = scene.start_controller();
+    let controller = scene.start_controller().await;
     scene.external_secret("example", "1s", &[("whole", "greeting")]).await;
     let mut property = scene.manifest("property", "1s", &[("part", "broken")]);
     property["spec"]["data"][0]["remoteRef"]["property"] = "inner.deeper".into();

@@ -11,7 +11,7 @@ const TOO_MANY: usize = 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_sync_ends_well_wherever_it_was_cut_off() {
     let scene = Scene::with_own_controller("kill-first").await;
-    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.folder.path()).await;
+    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
     scene.set_secret("greeting", "hello");
     for writes in 1.. {
         assert!(writes < TOO_MANY);
@@ -20,7 +20,7 @@ async fn a_first_sync_ends_well_wherever_it_was_cut_off() {
         scene.apply(scene.manifest_for("SecretStore", &name, &name, "1h", &[("greeting", "greeting")])).await;
         let cut_off =
             scene.killed_after(&proxy, writes, scene.until_ready(&name, "True", "SecretSynced", "secret synced")).await;
-        let _controller = scene.start_controller();
+        let _controller = scene.start_controller().await;
         scene.until_ready(&name, "True", "SecretSynced", "secret synced").await;
         assert_eq!(scene.secret_data(&name).await, Some(json!({"greeting": "hello"})));
         if !cut_off {
@@ -33,12 +33,12 @@ async fn a_first_sync_ends_well_wherever_it_was_cut_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_ends_well_wherever_it_was_cut_off() {
     let scene = Scene::with_own_controller("kill-refresh").await;
-    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.folder.path()).await;
+    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
     scene.set_secret("greeting", "0");
     scene.store().await;
     scene.external_secret("example", "1h", &[("greeting", "greeting")]).await;
     {
-        let _controller = scene.start_controller();
+        let _controller = scene.start_controller().await;
         scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
     }
     for writes in 1.. {
@@ -47,7 +47,7 @@ async fn a_refresh_ends_well_wherever_it_was_cut_off() {
         scene.set_secret("greeting", &value);
         scene.force_sync("example").await;
         let cut_off = scene.killed_after(&proxy, writes, scene.until_synced("example")).await;
-        let _controller = scene.start_controller();
+        let _controller = scene.start_controller().await;
         scene.until_synced("example").await;
         scene.until_secret("example", json!({"greeting": value})).await;
         if !cut_off {
@@ -60,7 +60,7 @@ async fn a_refresh_ends_well_wherever_it_was_cut_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_ends_well_wherever_it_was_cut_off() {
     let scene = Scene::with_own_controller("kill-deletion").await;
-    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.folder.path()).await;
+    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
     scene.set_secret("greeting", "hello");
     scene.store().await;
     for writes in 1.. {
@@ -71,12 +71,12 @@ async fn a_deletion_ends_well_wherever_it_was_cut_off() {
         manifest["metadata"]["finalizers"] = json!(["externalsecrets.external-secrets.io/externalsecret-cleanup"]);
         scene.apply(manifest).await;
         {
-            let _controller = scene.start_controller();
+            let _controller = scene.start_controller().await;
             scene.until_ready(&name, "True", "SecretSynced", "secret synced").await;
         }
         scene.delete("ExternalSecret", &name).await;
         let cut_off = scene.killed_after(&proxy, writes, scene.until_gone("ExternalSecret", &name)).await;
-        let _controller = scene.start_controller();
+        let _controller = scene.start_controller().await;
         scene.until_gone("ExternalSecret", &name).await;
         scene.until_gone("Secret", &name).await;
         if !cut_off {

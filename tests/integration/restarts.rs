@@ -30,14 +30,14 @@ async fn a_controller_that_starts_again_writes_nothing_that_is_right_already() {
     scene.set_secret("greeting", "hello");
     scene.store().await;
     scene.external_secret("example", "1h", &[("greeting", "greeting")]).await;
-    let mut controller = scene.start_controller();
+    let controller = scene.start_controller().await;
     scene.until_secret("example", json!({"greeting": "hello"})).await;
     let synced = scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
-    controller.kill();
+    controller.kill().await;
 
     let secret = scene.get("Secret", "example").await.unwrap();
     let reads = scene.reads_of("greeting");
-    let _controller = scene.start_controller();
+    let _controller = scene.start_controller().await;
     // A new one is synced after the old ones were looked at.
     scene.external_secret("later", "1h", &[("greeting", "greeting")]).await;
     scene.until_ready("later", "True", "SecretSynced", "secret synced").await;
@@ -51,12 +51,12 @@ async fn a_controller_that_is_asked_to_stop_is_gone_within_five_seconds() {
     let scene = Scene::with_own_controller("stop").await;
     scene.set_secret("greeting", "hello");
     scene.store().await;
-    let mut controller = scene.start_controller();
+    let controller = scene.start_controller().await;
     for index in 0..30 {
         scene.external_secret(&format!("es-{index}"), "1s", &[("greeting", "greeting")]).await;
     }
     scene.until_secret("es-29", json!({"greeting": "hello"})).await;
     controller.terminate();
-    let (status, _) = controller.ended(Duration::from_secs(5)).await;
-    assert!(status.success(), "{status}: {}", controller.log());
+    let (exit, _) = controller.ended(Duration::from_secs(5)).await;
+    assert_eq!(exit.code, Some(0), "{}", controller.log());
 }

@@ -230,8 +230,8 @@ impl Scene {
     }
 
     /// Starts the controller of the scene's class.
-    pub fn start_controller(&self) -> Controller {
-        self.world.start_controller(&self.name, &self.arguments())
+    pub async fn start_controller(&self) -> Controller {
+        self.world.start_controller(&self.name, &self.arguments()).await
     }
 
     fn arguments(&self) -> [&str; 6] {
@@ -244,7 +244,7 @@ impl Scene {
     /// happened before `done`.
     pub async fn killed_after<T>(&self, proxy: &ApiProxy, writes: usize, done: impl Future<Output = T>) -> bool {
         proxy.hold();
-        let mut controller = self.world.start_controller_with(&self.name, &self.arguments(), &proxy.kubeconfig);
+        let controller = self.world.start_controller_with(&self.name, &self.arguments(), &proxy.kubeconfig).await;
         proxy.kill(controller.id(), writes);
         tokio::select! {
             () = proxy.killed() => {}
@@ -254,7 +254,7 @@ impl Scene {
         if cut_off {
             proxy.killed().await;
         }
-        controller.kill();
+        controller.kill().await;
         cut_off
     }
 }

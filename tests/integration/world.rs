@@ -17,8 +17,6 @@ use crate::controller_process::Controller;
 pub struct World {
     pub cluster: Cluster,
     pub sandbox: Sandbox,
-    /// For logs and whatever else a test writes.
-    pub folder: tempfile::TempDir,
     controller: Mutex<Option<Controller>>,
 }
 
@@ -58,7 +56,7 @@ impl World {
         let sandbox = Sandbox::start(Config::default()).await.unwrap();
         let keys = IssuerKeys::from_pem(cluster.issuer_public_key_pem()).unwrap();
         sandbox.set_issuer(cluster.issuer_url(), keys);
-        let world = Self { cluster, sandbox, folder: tempfile::tempdir().unwrap(), controller: Mutex::default() };
+        let world = Self { cluster, sandbox, controller: Mutex::default() };
         let access =
             Access { client: world.client().await, namespace: "default".to_owned(), version: "external-secrets.io/v1" };
         for definition in crds {
@@ -68,7 +66,7 @@ impl World {
         }
         // The garbage collector looks for new kinds every 30 s; one that starts now knows them.
         world.cluster.restart_controller_manager().await.unwrap();
-        let controller = world.start_controller("shared", &[]);
+        let controller = world.start_controller("shared", &[]).await;
         *world.controller.lock().unwrap() = Some(controller);
         world
     }
@@ -81,20 +79,20 @@ impl World {
     }
 
     /// Starts another controller.
-    pub fn start_controller(&self, name: &str, arguments: &[&str]) -> Controller {
-        self.start_controller_with(name, arguments, self.cluster.kubeconfig())
+    pub async fn start_controller(&self, name: &str, arguments: &[&str]) -> Controller {
+        self.start_controller_with(name, arguments, self.cluster.kubeconfig()).await
     }
 
     /// Starts another controller with another kubeconfig.
-    pub fn start_controller_with(&self, name: &str, arguments: &[&str], kubeconfig: &Path) -> Controller {
+    pub async fn start_controller_with(&self, name: &str, arguments: &[&str], kubeconfig: &Path) -> Controller {
         let mut environment = self.sandbox.environment();
         environment.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
-        Controller::start(arguments, &environment, self.log_of(name))
+        Controller::start(&self.cluster, arguments, environment, &self.log_of(name)).await
     }
 
     /// Where a controller logs.
     pub fn log_of(&self, name: &str) -> PathBuf {
-        self.folder.path().join(format!("{name}.log"))
+        self.cluster.directory().join(format!("{name}.log"))
     }
 }
 

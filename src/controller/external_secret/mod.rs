@@ -226,7 +226,7 @@ pub struct Subject<'a> {
 pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Result<Action, Infallible> {
     let started = std::time::Instant::now();
     let key = ObjectKey::of(&object.metadata);
-    let status = newest_status(&object, &key, &context);
+    let Some((object, status)) = newest(&key, &context) else { return Ok(Action::await_change()) };
     let subject = Subject { key: &key, object: &object, status: status.as_ref(), now: context.now() };
     let result = sync_once(subject, &context).await;
     let action = report(subject, &context, &result).await;
@@ -244,14 +244,18 @@ pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Re
     Ok(action)
 }
 
-/// The status that was last written, where the watch still shows the object as it was before.
-fn newest_status(object: &ExternalSecret, key: &ObjectKey, context: &Context) -> Option<ExternalSecretStatus> {
-    let mut memos = context.state.memos();
-    let ahead = memos.entry(key.clone()).or_default().ahead.clone();
-    match ahead {
+/// The object as it is watched, and its newest status, which the watch may not show yet; `None` where the object is gone.
+///
+/// The order matters: what was written last is forgotten after the watch shows it. Looked at the other way round, both
+/// could be missed, and the sync done twice.
+fn newest(key: &ObjectKey, context: &Context) -> Option<(Arc<ExternalSecret>, Option<ExternalSecretStatus>)> {
+    let ahead = context.state.memos().entry(key.clone()).or_default().ahead.clone();
+    let object = context.watched_external_secret(key)?;
+    let status = match ahead {
         Some((base, status)) if Some(&base) == object.metadata.resource_version.as_ref() => Some(status),
         _ => object.status.clone(),
-    }
+    };
+    Some((object, status))
 }
 
 /// One pass, in steps. Writes the Secret but never the status.
