@@ -19,8 +19,8 @@ type Outcome<V> = Result<V, Diagnosis>;
 
 /// Joins equal reads.
 ///
-/// A read runs as a task of its own, so that a caller that goes away does not end it for the others. Its answer is dropped
-/// by that same task when its time is over, without waiting for another read.
+/// A read runs as a task of its own, so that a caller that goes away does not end it for the others. Its answer is
+/// dropped by that same task when its time is over, without waiting for another read.
 pub(super) struct Coalescer<K, V> {
     flights: Flights<K, V>,
     keep: Duration,

@@ -1,5 +1,5 @@
-//! Access tokens, kept across reconciles: one exchange for any number of callers, and after a failure one exchange for each
-//! interval.
+//! Access tokens, kept across reconciles: one exchange for any number of callers, and after a failure one exchange
+//! for each interval.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,8 +30,8 @@ const LEAST_LEFT: Duration = Duration::from_secs(30);
 const REMEMBERED: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(5)];
 
-/// A token that a vault refuses is given up, but not more often than this: an identity that a vault never accepts must not
-/// cost an exchange at each try.
+/// A token that a vault refuses is given up, but not more often than this: an identity that a vault never accepts
+/// must not cost an exchange at each try.
 const LEAST_AGE_TO_GIVE_UP: Duration = Duration::from_mins(1);
 
 /// Bounds on the identities that are kept.
@@ -101,7 +101,8 @@ impl SharedCredential {
         }
     }
 
-    /// Gives the token up after a vault refused it, so that the next one is exchanged. Returns whether there will be another.
+    /// Gives the token up after a vault refused it, so that the next one is exchanged. Returns whether there will
+    /// be another.
     pub(super) fn give_up_token(&self) -> bool {
         self.inner.state().give_up(Instant::now())
     }
@@ -124,10 +125,23 @@ impl Inner {
         let result = self.exchange.token().await;
         self.metrics.token_exchange(CallStatus::of(&result));
         let mut state = self.state();
+        self.tell(state.failure.as_ref().map(|failure| &failure.diagnosis), result.as_ref().err());
         let now = Instant::now();
         match result {
             Ok(token) => Ok(state.obtained(now, token)),
             Err(diagnosis) => state.failed(now, diagnosis),
+        }
+    }
+
+    /// Logs what changed from one exchange to the next.
+    fn tell(&self, before: Option<&Diagnosis>, now: Option<&Diagnosis>) {
+        let identity = &self.exchange.purpose.identity;
+        match (before, now) {
+            (Some(_), None) => tracing::info!(%identity, "a token is got again"),
+            (before, Some(reason)) if before != Some(reason) => {
+                tracing::warn!(%identity, cause = reason.cause.label(), %reason, "no token is got");
+            }
+            _ => {}
         }
     }
 
@@ -148,8 +162,8 @@ impl fmt::Debug for SharedCredential {
 
 #[async_trait]
 impl TokenCredential for SharedCredential {
-    /// The scope is that of the store's cloud, whatever a vault asks for. The token is called old, so that the SDK's client
-    /// asks again at each request: it would keep a token of its own that was given up here.
+    /// The scope is that of the store's cloud, whatever a vault asks for. The token is called old, so that the
+    /// SDK's client asks again at each request: it would keep a token of its own that was given up here.
     async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
         let token = self.token().await.map_err(Diagnosis::into_sdk)?;
         Ok(AccessToken { expires_on: OffsetDateTime::now_utc(), ..token })

@@ -1,8 +1,9 @@
 //! Who a store reads its vault as: from `authType` and the references of a store to an [`Identity`].
 //!
-//! Which client id and tenant count when several are given follows ESO, whose two ways (`useAzureSDK` or not) differ. What
-//! either accepts is accepted with the same result; `useAzureSDK` itself has no effect.
+//! Which client id and tenant count when several are given follows ESO, whose two ways (`useAzureSDK` or not)
+//! differ. What either accepts is accepted with the same result; `useAzureSDK` itself has no effect.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str;
 
@@ -22,8 +23,8 @@ const ANNOTATION_CLIENT_ID: &str = "azure.workload.identity/client-id";
 /// On a service account: its tenant.
 const ANNOTATION_TENANT_ID: &str = "azure.workload.identity/tenant-id";
 
-/// Who reads, and what proves it. Two equal identities get the same tokens: whatever can make a token another one, such as a
-/// service account that was made anew or a Secret that was changed, is part of it. It holds no secret.
+/// Who reads, and what proves it. Two equal identities get the same tokens: whatever can make a token another one,
+/// such as a service account that was made anew or a Secret that was changed, is part of it. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Identity {
     /// An application, or a user-assigned identity, of a tenant.
@@ -40,6 +41,16 @@ pub(super) enum Identity {
         /// The client id of a user-assigned one.
         client_id: Option<String>,
     },
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Application { client_id, tenant_id, .. } => write!(f, "{client_id} in tenant {tenant_id}"),
+            Self::Machine { client_id: Some(client_id) } => write!(f, "managed identity {client_id}"),
+            Self::Machine { client_id: None } => f.write_str("the machine's managed identity"),
+        }
+    }
 }
 
 /// What an application proves itself with.
@@ -217,9 +228,9 @@ impl Resolver<'_> {
         }
     }
 
-    /// Of an annotated account `tenantId` of the store, else the annotation (ESO's newer way; the older accepts one of them
-    /// only). Of another account that of `authSecretRef`, else `tenantId`, else the pod's tenant (ESO's older way; the
-    /// newer knows `tenantId` only).
+    /// Of an annotated account `tenantId` of the store, else the annotation (ESO's newer way; the older accepts
+    /// one of them only). Of another account that of `authSecretRef`, else `tenantId`, else the pod's tenant
+    /// (ESO's older way; the newer knows `tenantId` only).
     async fn tenant_id(&self, account: &ServiceAccount, namespace: &str, name: &str) -> Result<String, Diagnosis> {
         let of_store = given(self.store.tenant_id.as_deref());
         if let Some(annotated) = annotation(account, ANNOTATION_TENANT_ID) {

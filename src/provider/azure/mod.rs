@@ -2,12 +2,12 @@
 //!
 //! From a store to a value, and the module of each step:
 //!
-//! 1. [`validate`]: the store's fields: its [`cloud`] and the vault's [`endpoint`].
-//! 2. [`identity`]: who reads, from `authType`, references and annotations, read from the [`cluster`].
-//! 3. [`credential_cache`] and [`credential`]: an access token for that identity.
-//! 4. [`vault`]: one read for all equal ones ([`coalesce`]), through the vault's [`gate`].
-//! 5. [`transport`]: the request leaves for that one host, by the clients of [`http`].
-//! 6. [`diagnose`]: whatever went wrong on the way, as a cause with a hint.
+//! 1. `validate`: the store's fields: its `cloud` and the vault's `endpoint`.
+//! 2. `identity`: who reads, from `authType`, references and annotations, read from the `cluster`.
+//! 3. `credential_cache` and `credential`: an access token for that identity.
+//! 4. `vault`: one read for all equal ones (`coalesce`), through the vault's `gate`.
+//! 5. `transport`: the request leaves for that one host, by the clients of `http`.
+//! 6. `diagnose`: whatever went wrong on the way, as a cause with a hint.
 
 mod assertion;
 mod cloud;
@@ -53,7 +53,8 @@ use crate::api::v1::secret_store::AzureKvProvider;
 pub use http::SetupError;
 pub use options::{Environment, Options};
 
-/// Reads Azure Key Vault. Made once for a process: tokens, connections and what is known of vaults are shared by all stores.
+/// Reads Azure Key Vault. Made once for a process: tokens, connections and what is known of vaults are shared by
+/// all stores.
 pub struct AzureKeyVault {
     options: Arc<Options>,
     cluster: Arc<Cluster>,

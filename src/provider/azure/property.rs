@@ -7,8 +7,8 @@ use secrecy::{ExposeSecret, SecretSlice};
 use super::diagnose::{Cause, Diagnosis, text};
 use crate::provider::{SecretValue, gjson};
 
-/// The property of `value` that `path` names. As in ESO a path that finds nothing is tried once more with its dots taken for
-/// parts of a name.
+/// The property of `value` that `path` names. As in ESO a path that finds nothing is tried once more with its dots
+/// taken for parts of a name.
 ///
 /// # Errors
 /// The value has no such property, or is no JSON. `object` says whose value it is.

@@ -175,7 +175,8 @@ pub(super) fn wipe(bytes: Bytes) {
     }
 }
 
-/// How long a server asked to wait: milliseconds in Azure's own headers, seconds or a date in HTTP's (RFC 9110, section 10.2.3).
+/// How long a server asked to wait: milliseconds in Azure's own headers, seconds or a date in HTTP's (RFC 9110,
+/// section 10.2.3).
 fn retry_after(headers: &Headers) -> Option<Duration> {
     const MILLISECONDS: [HeaderName; 2] =
         [HeaderName::from_static("retry-after-ms"), HeaderName::from_static("x-ms-retry-after-ms")];

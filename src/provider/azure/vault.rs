@@ -84,7 +84,7 @@ impl VaultPool {
             return gate;
         }
         gates.retain(|_, gate| gate.strong_count() > 0);
-        let gate = Arc::new(Gate::new(&self.options, Arc::clone(&self.metrics)));
+        let gate = Arc::new(Gate::new(host, &self.options, Arc::clone(&self.metrics)));
         gates.insert(host.to_owned(), Arc::downgrade(&gate));
         gate
     }

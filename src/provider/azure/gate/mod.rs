@@ -1,5 +1,5 @@
-//! All requests to a vault pass its gate: a bound on those under way, a budget, and a pause of the whole vault when it asks to
-//! slow down or does not answer.
+//! All requests to a vault pass its gate: a bound on those under way, a budget, and a pause of the whole vault
+//! when it asks to slow down or does not answer.
 //!
 //! Requests pass in the order in which they came. While the vault is paused one request at a time finds out
 //! whether it is back; the others wait for it, or fail with what the vault last said when that takes too long.
@@ -11,13 +11,14 @@ use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-use self::state::{Decision, End, Limits, Pass, State};
+use self::state::{Change, Decision, End, Limits, Pass, State};
 use super::diagnose::{Cause, Diagnosis};
 use super::options::{Options, WINDOW};
 use crate::provider::ProviderMetrics;
 
 /// The gate to one vault.
 pub(super) struct Gate {
+    vault: String,
     places: Semaphore,
     state: Mutex<State>,
     changed: Notify,
@@ -25,9 +26,11 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn new(options: &Options, metrics: Arc<dyn ProviderMetrics>) -> Self {
+    /// The gate to the vault of this host.
+    pub(super) fn new(vault: &str, options: &Options, metrics: Arc<dyn ProviderMetrics>) -> Self {
         let limits = Limits { budget: options.requests_per_window, window: WINDOW, patience: options.patience };
         Self {
+            vault: vault.to_owned(),
             places: Semaphore::new(options.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
             state: Mutex::new(State::new(limits)),
             changed: Notify::new(),
@@ -65,8 +68,14 @@ impl Gate {
     }
 
     fn ended(&self, pass: Pass, end: End) {
-        self.state().ended(Instant::now(), pass, end, rand::random());
+        let reason = if let End::Refused(reason) = &end { reason.to_string() } else { String::new() };
+        let change = self.state().ended(Instant::now(), pass, end, rand::random());
         self.changed.notify_waiters();
+        match change {
+            Some(Change::Paused) => tracing::warn!(vault = self.vault, reason, "the vault is not asked for a while"),
+            Some(Change::Resumed) => tracing::info!(vault = self.vault, "the vault is asked again"),
+            None => {}
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -137,7 +146,7 @@ mod tests {
     use super::*;
 
     fn gate(concurrency: usize, patience: Duration) -> Arc<Gate> {
-        Arc::new(Gate::new(&Options { concurrency, patience, ..Options::default() }, Arc::new(())))
+        Arc::new(Gate::new("my-vault", &Options { concurrency, patience, ..Options::default() }, Arc::new(())))
     }
 
     fn throttled(milliseconds: u64) -> Result<(), Diagnosis> {

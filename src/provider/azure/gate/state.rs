@@ -68,6 +68,15 @@ pub(super) enum Decision {
     Refuse(Diagnosis),
 }
 
+/// What an operator may want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The vault is not asked for a while.
+    Paused,
+    /// It is asked again.
+    Resumed,
+}
+
 /// Leave to send one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pass {
@@ -113,7 +122,8 @@ impl State {
             }
             Phase::Probing(pause) => {
                 if now > pause.since + self.limits.patience {
-                    Decision::Refuse(pause.reason.clone())
+                    // The time that the vault asked to wait is over.
+                    Decision::Refuse(pause.reason.clone().retry_after(None))
                 } else {
                     Decision::Wait
                 }
@@ -121,13 +131,14 @@ impl State {
         }
     }
 
-    /// A request that had leave ended. `spread`, from 0 to 1, is added to the wait so that controllers that share a vault do
-    /// not come back together.
-    pub(super) fn ended(&mut self, now: Instant, pass: Pass, end: End, spread: f64) {
+    /// A request that had leave ended. `spread`, from 0 to 1, is added to the wait so that controllers that share
+    /// a vault do not come back together.
+    pub(super) fn ended(&mut self, now: Instant, pass: Pass, end: End, spread: f64) -> Option<Change> {
         match end {
             End::Answered if pass.probe => {
                 self.refusals = 0;
                 self.phase = Phase::Open;
+                return Some(Change::Resumed);
             }
             End::Answered => {
                 if matches!(self.phase, Phase::Open) {
@@ -139,9 +150,14 @@ impl State {
                     self.phase = Phase::Paused(Pause { until: now, ..pause.clone() });
                 }
             }
-            End::Refused(reason) if pass.probe || pass.pauses == self.pauses => self.pause(now, reason, spread),
+            End::Refused(reason) if pass.probe || pass.pauses == self.pauses => {
+                let is_news = matches!(self.phase, Phase::Open);
+                self.pause(now, reason, spread);
+                return is_news.then_some(Change::Paused);
+            }
             End::Refused(_) => {}
         }
+        None
     }
 
     /// How many requests were sent within the window.
@@ -258,8 +274,8 @@ mod tests {
             }
         }
 
-        fn ended(&mut self, at: f64, pass: Pass, end: End) {
-            self.state.ended(self.start + seconds(at), pass, end, 0.0);
+        fn ended(&mut self, at: f64, pass: Pass, end: End) -> Option<Change> {
+            self.state.ended(self.start + seconds(at), pass, end, 0.0)
         }
     }
 
@@ -340,6 +356,20 @@ mod tests {
         }
         let _probe = gate.pass(at);
         assert_eq!(gate.refuses(at).cause, Cause::Timeout);
+    }
+
+    #[test]
+    fn a_pause_is_news_when_it_begins_and_when_it_ends_not_at_each_probe() {
+        let mut gate = Gate::new(LIMITS);
+        let (pass, other) = (gate.pass(0.0), gate.pass(0.0));
+        assert_eq!(gate.ended(0.0, pass, End::Refused(throttled(None))), Some(Change::Paused));
+        assert_eq!(gate.ended(0.0, other, End::Refused(throttled(None))), None);
+        let probe = gate.pass(1.0);
+        assert_eq!(gate.ended(1.0, probe, End::Refused(throttled(None))), None);
+        let probe = gate.pass(3.0);
+        assert_eq!(gate.ended(3.0, probe, End::Answered), Some(Change::Resumed));
+        let pass = gate.pass(3.0);
+        assert_eq!(gate.ended(3.0, pass, End::Answered), None);
     }
 
     #[test]
