@@ -30,7 +30,8 @@ run-cluster: cluster ## Run a Kubernetes API to try things on, until Ctrl-C
 test: ## Everything: unit, conformance, repo and integration tests, then the demo to its end
 	@# The cluster's programs (Go) and the tests (Rust) have phases that use one processor only.
 	$(MAKE) --jobs=2 cluster tests-built
-	cargo test $(FEATURES)
+	# Most tests wait for other processes most of the time.
+	RUST_TEST_THREADS=8 cargo test $(FEATURES)
 	$(MAKE) demo KEEP=
 
 # Without make's variables, since cargo would take make's two jobs for all that it may use.
@@ -53,7 +54,7 @@ test-conformance: ## The languages inside manifests, against recorded answers
 
 .PHONY: test-integration
 test-integration: cluster ## The controller against a real API server and the sandbox (TEST=name: only that)
-	cargo test $(FEATURES) --test integration -- $(TEST)
+	RUST_TEST_THREADS=8 cargo test $(FEATURES) --test integration -- $(TEST)
 
 ##@ Check
 
