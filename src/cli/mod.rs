@@ -2,6 +2,8 @@
 
 mod controller;
 mod crds;
+#[cfg(feature = "sandbox")]
+mod demo;
 mod providers;
 #[cfg(feature = "sandbox")]
 mod sandbox;

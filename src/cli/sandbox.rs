@@ -9,12 +9,17 @@ use crate::runtime::shutdown;
 use crate::sandbox::cluster::{Cluster, ClusterConfig, ClusterError, find_assets};
 use crate::sandbox::supervisor;
 
+use super::demo;
+
 /// Why a subcommand of the sandbox failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     /// The cluster cannot be started.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The demo did not come to its end.
+    #[error(transparent)]
+    Demo(#[from] demo::Error),
     /// Signals, the standard input or the standard output cannot be used.
     #[error("the terminal or the temporary folder cannot be used: {0}")]
     Io(#[from] std::io::Error),
@@ -31,6 +36,8 @@ pub(super) struct SandboxArguments {
 enum SandboxCommand {
     /// Run a Kubernetes API (etcd, kube-apiserver, kube-controller-manager) until Ctrl-C
     Cluster(ClusterArguments),
+    /// Show the walkthrough on a cluster and an emulated Azure of its own
+    Demo(demo::DemoArguments),
     /// Run programs as standard input says, and end them when it closes
     #[command(hide = true)]
     Supervise,
@@ -46,6 +53,7 @@ struct ClusterArguments {
 pub(super) async fn execute(arguments: SandboxArguments) -> Result<(), Error> {
     match arguments.command {
         SandboxCommand::Cluster(arguments) => run_cluster(arguments).await,
+        SandboxCommand::Demo(arguments) => Ok(demo::execute(arguments).await?),
         SandboxCommand::Supervise => Ok(supervisor::serve().await?),
     }
 }

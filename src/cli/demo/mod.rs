@@ -1,0 +1,91 @@
+//! `external-secrets sandbox demo`: the walkthrough, played on a cluster and an Azure of its own.
+//!
+//! [`story`] says what is shown, as data; [`stage`] shows it; [`world`] is what it is shown on. Every line
+//! of output that follows a command comes from that command. The first that is not as the story says ends
+//! the demo.
+
+mod stage;
+mod story;
+mod world;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::runtime::shutdown;
+use crate::sandbox::SandboxError;
+use crate::sandbox::cluster::ClusterError;
+use crate::sandbox::supervisor::SupervisorError;
+
+use stage::Stage;
+use world::World;
+
+/// Why the demo ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The cluster cannot be started.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The emulator of Azure cannot be started.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The emulated vault refuses what the demo writes.
+    #[error("the emulated vault refuses the demo's secret: {0}")]
+    Vault(String),
+    /// The controller cannot be ended.
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
+    /// Signals, the shell or the terminal cannot be used.
+    #[error("the terminal or the shell cannot be used: {0}")]
+    Io(#[from] std::io::Error),
+    /// A command did not show what it should.
+    #[error("this does not hold: {problem}\n  $ {command}\nThe controller's log is {}; its end:\n{tail}", log.display())]
+    Step {
+        /// What a person would have typed.
+        command: String,
+        /// What is wrong with what came out.
+        problem: String,
+        /// The controller's log.
+        log: PathBuf,
+        /// Its last lines.
+        tail: String,
+    },
+    /// The controller ended by itself.
+    #[error("the controller ended by itself with {exit}; the end of its log {}:\n{tail}", log.display())]
+    ControllerEnded {
+        /// How.
+        exit: String,
+        /// Its log.
+        log: PathBuf,
+        /// Its last lines.
+        tail: String,
+    },
+    /// Ctrl-C.
+    #[error("the demo was interrupted")]
+    Interrupted,
+}
+
+/// The walkthrough on a cluster and an emulated Azure of its own.
+#[derive(Args, Debug)]
+pub(super) struct DemoArguments {
+    /// Stay up at the end, to play on, until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+}
+
+pub(super) async fn execute(arguments: DemoArguments) -> Result<(), Error> {
+    let stop = shutdown::on_signal()?;
+    let world = stop.run_until_cancelled(World::start()).await.ok_or(Error::Interrupted)??;
+    let mut stage = Stage::new(&world);
+    let played = stop.run_until_cancelled(stage.play(story::STORY)).await.ok_or(Error::Interrupted)?;
+    if let Err(error) = played {
+        world.keep_logs();
+        return Err(error);
+    }
+    if arguments.keep {
+        stage.invite()?;
+        stop.cancelled().await;
+    }
+    world.stop();
+    Ok(())
+}
