@@ -58,6 +58,17 @@ async fn a_short_throttling_is_waited_out_and_a_long_one_is_told_with_its_end() 
 }
 
 #[tokio::test]
+async fn a_single_broken_connection_is_not_even_noticed() {
+    let world = World::new().await;
+    world.vault.set_secret("a", "1").unwrap();
+    world.tenant.fault(Fault::new(Effect::DropBefore).times(1));
+    world.vault.fault(Fault::new(Effect::DropAfter).times(1));
+    assert_eq!(world.read("a").await.unwrap(), "1");
+    world.vault.fault(Fault::status(500).times(1));
+    assert_eq!(world.read("a").await.unwrap(), "1");
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_is_an_outage() {
     let world = World::new().await;
     world.vault.set_secret("a", "1").unwrap();

@@ -96,7 +96,7 @@ impl SharedCredential {
             Answer::Failed(diagnosis) => Err(diagnosis),
             Answer::Exchange => {
                 let inner = Arc::clone(&self.inner);
-                self.exchanges.read((), Freshness::Shared, |_| async move { inner.exchange().await }).await.0
+                self.exchanges.read((), Freshness::Shared, |_| async move { inner.renew().await }).await.0
             }
         }
     }
@@ -116,14 +116,23 @@ impl SharedCredential {
 
 impl Inner {
     async fn exchange(&self) -> Result<AccessToken, Diagnosis> {
+        let result = self.exchange.token().await;
+        self.metrics.token_exchange(CallStatus::of(&result));
+        result
+    }
+
+    /// A token, from an exchange unless one has just ended.
+    async fn renew(&self) -> Result<AccessToken, Diagnosis> {
         // An exchange may have ended between the look at the state and the start of this one.
         match self.answer() {
             Answer::Token(token) => return Ok(token),
             Answer::Failed(diagnosis) => return Err(diagnosis),
             Answer::Exchange => {}
         }
-        let result = self.exchange.token().await;
-        self.metrics.token_exchange(CallStatus::of(&result));
+        let mut result = self.exchange().await;
+        if result.as_ref().is_err_and(|diagnosis| diagnosis.cause.passes_at_once()) {
+            result = self.exchange().await;
+        }
         let mut state = self.state();
         self.tell(state.failure.as_ref().map(|failure| &failure.diagnosis), result.as_ref().err());
         let now = Instant::now();

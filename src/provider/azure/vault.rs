@@ -140,10 +140,11 @@ impl VaultClient {
         outcome
     }
 
-    /// Reads through the gate, again while the vault is paused for a short time.
+    /// Reads through the gate: again while the vault is paused for a short time, and once more after a failure that
+    /// passes at once, since a single one of them would show in the conditions of whoever waits.
     async fn read(&self, object: &ObjectId, sent: &Sent) -> Result<SecretValue, Diagnosis> {
         let began = Instant::now();
-        let mut other_token = false;
+        let (mut other_token, mut once_more) = (false, false);
         loop {
             // Before the gate: an identity without a token must not take the places of others.
             self.authenticate().await?;
@@ -151,13 +152,10 @@ impl VaultClient {
             sent.mark();
             let result = self.send(object).await;
             let verdict = leave.report(&result);
-            match &result {
+            match result.as_ref().map_err(|diagnosis| diagnosis.cause) {
                 Err(_) if verdict == Verdict::Paused => {}
-                Err(refused)
-                    if refused.cause == Cause::TokenRefused && !other_token && self.credential.give_up_token() =>
-                {
-                    other_token = true;
-                }
+                Err(Cause::TokenRefused) if !other_token && self.credential.give_up_token() => other_token = true,
+                Err(cause) if !once_more && cause.passes_at_once() => once_more = true,
                 _ => return result.map_err(|reason| reason.of(self.named(object))),
             }
         }

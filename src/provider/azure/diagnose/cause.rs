@@ -202,6 +202,12 @@ impl Cause {
         }
     }
 
+    /// Whether it is of this one request or connection, so that the same request may well succeed right away: a
+    /// server that is replaced ends its connections.
+    pub(in crate::provider::azure) const fn passes_at_once(self) -> bool {
+        matches!(self, Self::ConnectionBroken | Self::VaultFailed)
+    }
+
     /// One word for metrics and logs; Azure's own code where it has one.
     pub(in crate::provider::azure) const fn label(self) -> &'static str {
         match self {
