@@ -21,7 +21,7 @@ use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::{SecretStoreStatus, StoreType};
 use crate::api::v1::{ConditionStatus, SecretStore, SecretStoreSpec, StoreKind};
 use crate::api::{FINALIZER_STORE, GoDuration};
-use crate::provider::{Caller, Check, ProviderError, Validation, Verdict};
+use crate::provider::{Caller, Check, Class, ProviderError, Validation, Verdict};
 use crate::runtime::metrics::{ReconcileResult, StoreSubsystem};
 use crate::sync::refresh;
 
@@ -158,13 +158,27 @@ impl Finding {
     fn of(validation: &Result<Validation, Error>) -> Self {
         match validation {
             Ok(validation) => Self::of_validation(validation),
+            Err(Error::Client(error)) if matches!(error.class, Class::Unreachable | Class::Throttled) => {
+                // The API server could not be asked who the store is. That says nothing about the store.
+                let unknown = || Check::Unknown(error.to_string());
+                Self::of_validation(&Validation {
+                    verdict: Verdict::Unknown(error.clone()),
+                    authenticated: unknown(),
+                    reachable: unknown(),
+                    authorized: unknown(),
+                })
+            }
             Err(error) => {
                 let unknown = || Check::Unknown("the store's configuration must be mended first".to_owned());
+                let authenticated = match error {
+                    Error::Client(error) if error.class == Class::Unauthenticated => Check::Failed(error.clone()),
+                    Error::Client(_) | Error::Invalid(_) => unknown(),
+                };
                 Self {
                     ready: ConditionStatus::False,
                     reason: "InvalidProviderConfig",
                     message: format!("unable to create client: {error}"),
-                    checks: statements(&unknown(), &unknown(), &unknown()),
+                    checks: statements(&authenticated, &unknown(), &unknown()),
                 }
             }
         }

@@ -6,11 +6,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::hash;
-use crate::api::GoDuration;
-use crate::api::v1::external_secret::{ExternalSecretSpec, ExternalSecretStatus, RefreshPolicy};
-
-/// The interval that the CRD gives to an ExternalSecret that names none.
-const DEFAULT_INTERVAL: GoDuration = GoDuration::from_secs(3600);
+use crate::api::v1::external_secret::{
+    DEFAULT_REFRESH_INTERVAL, ExternalSecretSpec, ExternalSecretStatus, RefreshPolicy,
+};
 
 /// The most by which a refresh is put off, as a part of the interval, so that ExternalSecrets that
 /// were applied together drift apart.
@@ -90,7 +88,7 @@ pub fn due(inputs: Inputs<'_>) -> Due {
 }
 
 fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
-    let Some(interval) = inputs.spec.refresh_interval.unwrap_or(DEFAULT_INTERVAL).positive() else {
+    let Some(interval) = inputs.spec.refresh_interval.unwrap_or(DEFAULT_REFRESH_INTERVAL).positive() else {
         return Due::OnChange;
     };
     if last > inputs.now {

@@ -19,23 +19,18 @@ async fn synced(name: &str) -> (Scene, Value) {
     (scene, secret)
 }
 
-/// Expects a message whose leading and closing words are known.
-async fn fails_like(scene: &Scene, before: &Value, parts: &[&str]) -> String {
+/// The leading words of a value that could not be read.
+const LEAD: &str = "could not get secret data from provider: spec.data[0] (\"greeting\"): ";
+
+/// Asks for a refresh, and expects it to fail with exactly this message, as condition and event, while the Secret stays as
+/// it was.
+async fn fails_with(scene: &Scene, before: &Value, message: &str) {
     scene.force_sync("example").await;
-    let failed = scene
-        .until("ExternalSecret", "example", &format!("failed like {parts:?}"), |object| {
-            let ready = condition(object, "Ready");
-            let message = ready["message"].as_str().unwrap_or_default();
-            ready["status"] == "False"
-                && ready["reason"] == "SecretSyncedError"
-                && parts.iter().all(|part| message.contains(part))
-        })
-        .await;
-    let message = condition(&failed, "Ready")["message"].as_str().unwrap().to_owned();
+    scene.until_ready("example", "False", "SecretSyncedError", message).await;
     scene.until_event("example", &format!("Warning UpdateFailed external-secrets: {message}")).await;
     let after = scene.get("Secret", "example").await.unwrap();
+    assert_eq!(after["data"], before["data"]);
     assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"], "nothing was written");
-    message
 }
 
 async fn recovers(scene: &Scene) {
@@ -47,12 +42,14 @@ async fn recovers(scene: &Scene) {
 async fn a_secret_that_was_deleted_is_named_and_the_target_retained() {
     let (scene, before) = synced("absent").await;
     scene.vault.delete_secret("greeting").unwrap();
-    fails_like(
-        &scene,
-        &before,
-        &["could not get secret data from provider: spec.data[0] (\"greeting\"): ", "SecretNotFound"],
-    )
-    .await;
+    let message = format!(
+        "{LEAD}secret \"greeting\" in vault {}: A secret with (name/id) greeting was not found in this key vault. If you recently \
+         deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, \
+         please see https://go.microsoft.com/fwlink/?linkid=2125182 (SecretNotFound): check the name, the prefix key/ or cert/, \
+         and the vault; it may be deleted and recoverable",
+        scene.vault.host()
+    );
+    fails_with(&scene, &before, &message).await;
     scene.vault.recover_secret("greeting").unwrap();
     recovers(&scene).await;
 }
@@ -61,7 +58,12 @@ async fn a_secret_that_was_deleted_is_named_and_the_target_retained() {
 async fn a_disabled_secret_is_not_taken_for_an_absent_one() {
     let (scene, before) = synced("disabled").await;
     scene.vault.enable_secret("greeting", false).unwrap();
-    fails_like(&scene, &before, &["SecretDisabled", "enable"]).await;
+    let message = format!(
+        "{LEAD}secret \"greeting\" in vault {}: Operation get is not allowed on a disabled secret. (SecretDisabled): enable it, \
+         or pin an enabled version with remoteRef.version",
+        scene.vault.host()
+    );
+    fails_with(&scene, &before, &message).await;
     scene.vault.enable_secret("greeting", true).unwrap();
     recovers(&scene).await;
 }
@@ -70,8 +72,19 @@ async fn a_disabled_secret_is_not_taken_for_an_absent_one() {
 async fn an_identity_that_may_not_read_is_told_what_to_grant() {
     let (scene, before) = synced("denied").await;
     scene.vault.revoke(&scene.application);
-    let message = fails_like(&scene, &before, &["does not have secrets get permission"]).await;
-    assert!(message.contains(scene.application.object_id()), "the object id to grant it to: {message}");
+    let message = format!(
+        "{LEAD}secret \"greeting\" in vault {host}: The user, group or application \
+         'appid={appid};oid={oid};iss=https://sts.windows.net/{tenant}/' does not have secrets get permission on key vault \
+         '{name};location=westeurope'. For help resolving this issue, please see \
+         https://go.microsoft.com/fwlink/?linkid=2125287 (AccessDenied): the vault uses access policies: add one with the \
+         permission get for the identity with object id {oid}; role assignments do not help",
+        host = scene.vault.host(),
+        appid = scene.application.client_id(),
+        oid = scene.application.object_id(),
+        tenant = scene.application.tenant().id(),
+        name = scene.name(),
+    );
+    fails_with(&scene, &before, &message).await;
     scene.vault.allow(&scene.application, SecretPermission::Get);
     recovers(&scene).await;
 }
@@ -80,7 +93,13 @@ async fn an_identity_that_may_not_read_is_told_what_to_grant() {
 async fn a_vault_that_throttles_is_waited_for() {
     let (scene, before) = synced("throttled").await;
     let fault = scene.vault.fault(Fault::throttle(Some(1)));
-    fails_like(&scene, &before, &["Throttled"]).await;
+    let message = format!(
+        "{LEAD}secret \"greeting\" in vault {}: Request was not processed because too many requests were received. Reason: \
+         VaultRequestTypeLimitReached (Throttled): the vault's limit is shared by all that use it: lengthen refreshInterval, \
+         or use more vaults",
+        scene.vault.host()
+    );
+    fails_with(&scene, &before, &message).await;
     scene.vault.lift(fault);
     scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
 }
@@ -89,7 +108,11 @@ async fn a_vault_that_throttles_is_waited_for() {
 async fn a_vault_that_is_down_for_a_while_costs_nothing_but_time() {
     let (scene, before) = synced("vault-down").await;
     let fault = scene.vault.fault(Fault::status(503));
-    fails_like(&scene, &before, &["(ServiceUnavailable)"]).await;
+    let message = format!(
+        "{LEAD}secret \"greeting\" in vault {}: The service is currently unavailable. (ServiceUnavailable)",
+        scene.vault.host()
+    );
+    fails_with(&scene, &before, &message).await;
     scene.set_secret("greeting", "after the outage");
     scene.vault.lift(fault);
     scene.until_secret("example", json!({"greeting": "after the outage"})).await;
@@ -103,7 +126,10 @@ async fn an_entra_id_that_is_down_for_a_while_costs_nothing_but_time() {
     // A token that is still good hides the outage; a new identity of the account has none.
     scene.remake_service_account().await;
     scene.until_store_says("ValidationUnknown").await;
-    fails_like(&scene, &before, &["could not get secret data from provider: spec.data[0] (\"greeting\"): "]).await;
+    let message = format!(
+        "{LEAD}login.microsoftonline.com failed (HTTP 503): AADSTS90033: A transient error has occurred. Please try again."
+    );
+    fails_with(&scene, &before, &message).await;
     scene.application.lift(fault);
     scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
 }
@@ -117,7 +143,16 @@ async fn a_subject_that_no_federated_credential_has_is_shown() {
     scene.remake_service_account().await;
     scene.until_store_says("InvalidProviderConfig").await;
     let subject = format!("system:serviceaccount:{}:azure-key-vault", scene.name());
-    fails_like(&scene, &before, &["AADSTS700213", &subject]).await;
+    let message = format!(
+        "could not get secret data from provider: ClusterSecretStore {:?} is not ready: unable to validate store: \
+         login.microsoftonline.com refused to give a token: AADSTS700213: No matching federated identity record found for \
+         presented assertion subject '{subject}'. Check your federated identity credential Subject, Audience and Issuer \
+         against the presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation: the \
+         federated credential's subject must equal system:serviceaccount:NAMESPACE:NAME of the service account, also in upper \
+         and lower case; the token has issuer {issuer:?}, subject {subject:?} and audience \"api://AzureADTokenExchange\"",
+        scene.name()
+    );
+    fails_with(&scene, &before, &message).await;
     scene.application.federate(issuer, &subject);
     scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
 }
@@ -128,7 +163,13 @@ async fn an_annotation_that_is_missing_is_named() {
     let annotations = json!({"azure.workload.identity/client-id": null});
     scene.merge("ServiceAccount", SERVICE_ACCOUNT, json!({"metadata": {"annotations": annotations}})).await;
     scene.until_store_says("InvalidProviderConfig").await;
-    fails_like(&scene, &before, &["azure.workload.identity/client-id", SERVICE_ACCOUNT]).await;
+    let message = format!(
+        "could not get secret data from provider: ClusterSecretStore {name:?} is not ready: unable to create client: \
+         ServiceAccount {SERVICE_ACCOUNT:?} in namespace {name:?} has no annotation azure.workload.identity/client-id: \
+         annotate it with the client id of the application or identity that may read the vault",
+        name = scene.name()
+    );
+    fails_with(&scene, &before, &message).await;
     scene.annotate_service_account().await;
     scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
 }

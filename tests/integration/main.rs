@@ -12,6 +12,7 @@
     reason = "a test says with a panic that it failed, and a test binary exports nothing"
 )]
 
+mod admission;
 mod api_proxy;
 mod cluster_access;
 mod controller_process;

@@ -11,6 +11,7 @@ mod examples;
 mod manifest;
 mod schema;
 mod toolchain;
+mod unsupported;
 
 use std::path::{Path, PathBuf};
 

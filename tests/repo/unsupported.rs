@@ -1,0 +1,113 @@
+//! Every field of an ExternalSecret is either supported, or refused with a condition that names it.
+
+use external_secrets::api::Parsed;
+use external_secrets::api::crd;
+use external_secrets::api::v1::ExternalSecretSpec;
+use external_secrets::validate::{self, unsupported};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use serde_json::{Value, json};
+
+/// Fields that do what they say, whatever their value.
+const SUPPORTED: [&str; 9] = [
+    ".spec.data[].remoteRef.key",
+    ".spec.data[].remoteRef.property",
+    ".spec.data[].remoteRef.version",
+    ".spec.data[].secretKey",
+    ".spec.refreshInterval",
+    ".spec.refreshPolicy",
+    ".spec.secretStoreRef.kind",
+    ".spec.secretStoreRef.name",
+    ".spec.target.name",
+];
+
+/// Values that say what happens anyway.
+const DEFAULTS: [(&str, &str); 6] = [
+    (".spec.data[].remoteRef.conversionStrategy", "Default"),
+    (".spec.data[].remoteRef.decodingStrategy", "None"),
+    (".spec.data[].remoteRef.metadataPolicy", "None"),
+    (".spec.data[].remoteRef.nullBytePolicy", "Ignore"),
+    (".spec.target.creationPolicy", "Owner"),
+    (".spec.target.deletionPolicy", "Retain"),
+];
+
+#[test]
+fn no_field_is_taken_in_silence() {
+    let schema = crd::external_secret_schema();
+    let mut seen = 0;
+    for field in crd::fields("", &schema) {
+        if !field.is_leaf() || !field.path.starts_with(".spec.") {
+            continue;
+        }
+        for value in values(&field) {
+            seen += 1;
+            let object = holding(&schema, &steps(&field.path), &value);
+            let spec: Parsed<ExternalSecretSpec> = serde_json::from_value(object["spec"].clone()).unwrap();
+            let spec = spec.get().unwrap_or_else(|error| panic!("{}: {error}: {object}", field.path));
+            let refused = unsupported::check(spec);
+            let is_supported = SUPPORTED.contains(&field.path.as_str())
+                || DEFAULTS.iter().any(|(path, default)| *path == field.path && value == *default);
+            if is_supported {
+                assert!(refused.is_empty(), "{} = {value} is supported, but: {refused:?}", field.path);
+            } else {
+                let names_it = |problem: &validate::Problem| {
+                    field.path.starts_with(&format!(".{}", problem.field.replace("[0]", "[]")))
+                };
+                assert!(refused.iter().any(names_it), "{} = {value} is neither supported nor refused", field.path);
+            }
+        }
+    }
+    assert!(seen > 100, "the schema was walked: {seen} values");
+}
+
+/// Values to try: all of an enum, else one.
+fn values(field: &crd::Field<'_>) -> Vec<Value> {
+    let listed: Vec<Value> = field.values().map(Value::from).collect();
+    if listed.is_empty() { vec![sample(field.schema)] } else { listed }
+}
+
+/// `.a.b[].c` as `.a`, `.b`, `[]`, `.c`.
+fn steps(path: &str) -> Vec<String> {
+    let separated = path.replace("[]", ".[]").replace("{}", ".{}");
+    separated.split('.').filter(|step| !step.is_empty()).map(ToOwned::to_owned).collect()
+}
+
+/// An object that has `value` at the end of the steps, and besides only what is required.
+fn holding(schema: &JSONSchemaProps, steps: &[String], value: &Value) -> Value {
+    let Some((step, rest)) = steps.split_first() else { return value.clone() };
+    match step.as_str() {
+        "[]" => {
+            let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items else { panic!("a list has items") };
+            json!([holding(items, rest, value)])
+        }
+        "{}" => {
+            let Some(JSONSchemaPropsOrBool::Schema(values)) = &schema.additional_properties else {
+                panic!("a map has values")
+            };
+            json!({ "key": holding(values, rest, value) })
+        }
+        name => {
+            let mut object = sample(schema);
+            let property = &schema.properties.as_ref().unwrap()[name];
+            object[name] = holding(property, rest, value);
+            object
+        }
+    }
+}
+
+/// A value that fits a schema, with nothing that is not required.
+fn sample(schema: &JSONSchemaProps) -> Value {
+    match schema.type_.as_deref() {
+        Some("object") => {
+            let required = schema.required.iter().flatten();
+            let properties = schema.properties.clone().unwrap_or_default();
+            required.map(|name| (name.clone(), sample(&properties[name]))).collect::<serde_json::Map<_, _>>().into()
+        }
+        Some("array") => json!([]),
+        Some("boolean") => json!(true),
+        Some("integer") => json!(1),
+        // Fits all texts: names, keys and durations.
+        _ => schema.enum_.iter().flatten().next().map_or_else(|| json!("1h"), |first| first.0.clone()),
+    }
+}
