@@ -68,6 +68,7 @@ pub use clock::{Clock, ClockOffset};
 pub use cloud::Cloud;
 pub use counters::{EntraCounters, VaultCounters};
 pub use entra::directory::{Application, TOKEN_EXCHANGE_AUDIENCE, Tenant};
+pub use entra::imds::Machine;
 pub use entra::issuer::IssuerKeys;
 pub use fault::{Effect, Fault, FaultId};
 pub use keyvault::access::{Network, Role, SecretPermission};
@@ -319,6 +320,12 @@ impl Sandbox {
     pub fn tenant_at(&self, login_host: &str, id: &str) -> Option<Tenant> {
         let cloud = self.0.control.state.clouds.of_login_host(login_host)?;
         Some(Tenant(self.0.control.state.tenant(cloud, id)))
+    }
+
+    /// The machine on which clients run, whose metadata service (IMDS) gives tokens of managed identities.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        Machine::new(&self.0.control.state.machine, &self.0.control.state.clock)
     }
 
     /// The vault of this name in the public cloud, or of this host in any cloud; made where there is none

@@ -19,10 +19,11 @@ use tower::ServiceExt;
 
 use super::cloud::{Cloud, Site};
 use super::entra;
+use super::entra::imds;
 use super::fault::Connect;
 use super::keyvault;
 use super::keyvault::vault::VaultState;
-use super::message::{Connection, empty, set_header};
+use super::message::{Connection, Dropped, empty, set_header};
 use super::state::State;
 
 /// Serves the proxy's port until `stop` is cancelled; `control` answers what is for the port itself.
@@ -58,11 +59,15 @@ async fn front(stream: TcpStream, state: Arc<State>, control: Router, stop: Canc
             if request.method() == Method::CONNECT {
                 return Ok(connect(request, &state, &stop));
             }
-            if request.uri().authority().is_some() {
+            let to = request.uri().authority().map(|authority| authority.host().to_owned());
+            if request.uri().path() == imds::PATH && to.as_deref().is_none_or(|host| host == imds::ADDRESS) {
+                return imds::answer(&state, &request).await.ok_or(Dropped);
+            }
+            if to.is_some() {
                 // A plain request through the proxy to some other host.
                 return Ok(bad_gateway("dns_error"));
             }
-            control.oneshot(request.map(Body::new)).await
+            Ok(control.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {}))
         }
     });
     let serving =

@@ -11,6 +11,7 @@ use super::authority::Authority;
 use super::clock::Clock;
 use super::cloud::{Cloud, Clouds};
 use super::entra::directory::{Tenant, TenantState};
+use super::entra::imds::MachineState;
 use super::entra::issuer::IssuerKeys;
 use super::entra::signer::TokenSigner;
 use super::fault::Faults;
@@ -24,6 +25,8 @@ pub(crate) struct State {
     pub(crate) clouds: Clouds,
     pub(crate) authority: Authority,
     pub(crate) signer: TokenSigner,
+    /// The machine on which the clients run.
+    pub(crate) machine: Arc<MachineState>,
     /// Faults of connections to Entra ID, which cannot be told apart by tenant.
     pub(crate) entra_faults: Faults,
     entra_connections: Mutex<CancellationToken>,
@@ -40,6 +43,7 @@ impl State {
             clouds: Clouds::with(clouds),
             authority: Authority::new()?,
             signer: TokenSigner::new()?,
+            machine: Arc::default(),
             entra_faults: Faults::default(),
             entra_connections: Mutex::default(),
             default_tenant: default_tenant.to_owned(),

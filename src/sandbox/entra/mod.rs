@@ -4,6 +4,7 @@ pub(crate) mod assertion;
 pub(crate) mod directory;
 mod discovery;
 pub(crate) mod errors;
+pub(crate) mod imds;
 pub(crate) mod issuer;
 pub(crate) mod signer;
 mod token;

@@ -10,6 +10,7 @@ use axum::body::Body;
 use http::{Response, StatusCode};
 use serde_json::json;
 
+use crate::sandbox::SandboxError;
 use crate::sandbox::counters::{Counted, EntraCounters};
 use crate::sandbox::fault::{Effect, Situation, Treatment, endless_body};
 use crate::sandbox::ids;
@@ -112,7 +113,10 @@ fn issue(
     authenticate(state, application, form)?;
     let audience = audience(state, tenant, &scope)?;
     let expires_in = tenant.token_lifetime().as_secs();
-    let token = sign(state, tenant, application, audience, expires_in)?;
+    let token = access_token(state, tenant, application, audience, expires_in).map_err(|error| {
+        tracing::error!(%error, "the sandbox could not sign an access token");
+        EntraError::failed(500)
+    })?;
     Ok(json(
         StatusCode::OK,
         &json!({
@@ -150,13 +154,14 @@ fn audience(state: &State, tenant: &TenantState, scope: &str) -> Result<String, 
     Ok(resource.to_owned())
 }
 
-fn sign(
+/// Signs an access token of an application for an audience.
+pub(super) fn access_token(
     state: &State,
     tenant: &TenantState,
     application: &ApplicationState,
     audience: String,
     expires_in: u64,
-) -> Result<String, EntraError> {
+) -> Result<String, SandboxError> {
     let now = state.clock.seconds();
     let claims = AccessClaims {
         aud: audience,
@@ -172,8 +177,5 @@ fn sign(
         uti: ids::version(),
         ver: "1.0".to_owned(),
     };
-    state.signer.sign(&claims).map_err(|error| {
-        tracing::error!(%error, "the sandbox could not sign an access token");
-        EntraError::failed(500)
-    })
+    state.signer.sign(&claims)
 }

@@ -5,6 +5,7 @@ mod client;
 mod control;
 mod entra;
 mod faults;
+mod machine;
 mod proxy;
 mod secrets;
 mod soft_delete;
