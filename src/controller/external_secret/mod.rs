@@ -1,30 +1,34 @@
 //! The ExternalSecret controller.
 
 pub mod apply;
+pub mod error;
 pub mod fetch;
+pub mod memo;
 pub mod store_access;
+pub mod subject;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::controller::Action;
-use rand::RngExt;
 
-use super::context::{ApiError, Context};
-use super::key::{ObjectKey, StoreKey};
+use super::context::Context;
+pub use error::Error;
+pub use memo::{Memo, ObjectVersion};
+pub use subject::{Change, Subject};
+
+use super::key::ObjectKey;
 use super::outcome;
-use crate::api::parsed::InvalidField;
+use super::requeue::until;
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
-use crate::provider::{Freshness, ProviderError};
+use crate::provider::Freshness;
 use crate::runtime::metrics::ReconcileResult;
-use crate::sync::plan::{self, Plan, Refusal};
+use crate::sync::plan::{self, Plan};
 use crate::sync::refresh::{self, Due, Reason};
 use crate::sync::target::{Owner, target_name};
-use crate::validate::{self, Problem};
+use crate::validate::{self};
 
 /// The name under which metrics speak of this controller, as controller-runtime names it.
 pub const CONTROLLER: &str = "externalsecret";
@@ -36,149 +40,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How often a write is tried again that lost to another writer.
 const CONFLICTS: usize = 4;
-
-/// What is remembered of an ExternalSecret between reconciles.
-#[derive(Debug, Default)]
-pub struct Memo {
-    /// Of the parts of the object that matter; a watch event that leaves it equal is no reason to
-    /// reconcile.
-    pub fingerprint: u64,
-    /// The version of the target Secret whose content is known to be what was last written.
-    pub verified: Option<ObjectVersion>,
-    /// The status that was written on top of a resourceVersion that the watch still shows.
-    pub ahead: Option<(String, ExternalSecretStatus)>,
-    /// Failures in a row.
-    pub failures: u32,
-    /// Since when it waits for a store that was never validated.
-    pub waiting_since: Option<Timestamp>,
-}
-
-/// A version of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectVersion {
-    /// The UID; an object that was deleted and made anew has another.
-    pub uid: String,
-    /// The resourceVersion.
-    pub resource_version: String,
-}
-
-impl ObjectVersion {
-    /// The version of the object with this metadata.
-    #[must_use]
-    pub fn of(meta: &ObjectMeta) -> Self {
-        Self {
-            uid: meta.uid.clone().unwrap_or_default(),
-            resource_version: meta.resource_version.clone().unwrap_or_default(),
-        }
-    }
-}
-
-/// Why an ExternalSecret could not be synced.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The object does not fit the schema; another version of the CRD let it in.
-    #[error(transparent)]
-    InvalidSpec(#[from] InvalidField),
-    /// Its fields contradict each other.
-    #[error("{}", sentences(.0))]
-    Rejected(Vec<Problem>),
-    /// It asks for what is not supported yet.
-    #[error("{}", sentences(.0))]
-    Unsupported(Vec<Problem>),
-    /// No store is named.
-    #[error("{field}: no store is named; set spec.secretStoreRef.name")]
-    StoreNotNamed {
-        /// The field that should name it.
-        field: String,
-    },
-    /// The store is not there.
-    #[error("{0} does not exist{place}; create it, or correct spec.secretStoreRef", place = place(.0))]
-    StoreNotFound(StoreKey),
-    /// The store was never validated.
-    #[error("{0} was not validated yet; see its conditions and the controller's log")]
-    StoreNotValidated(StoreKey),
-    /// The store is not Ready.
-    #[error("{store} is not ready: {message}")]
-    StoreNotReady {
-        /// The store.
-        store: StoreKey,
-        /// Its condition's words.
-        message: String,
-    },
-    /// The store's conditions leave the namespace out.
-    #[error(
-        "{store} may not be used from namespace {namespace:?}: none of its spec.conditions matches; ask its owner to add the namespace"
-    )]
-    NamespaceExcluded {
-        /// The store.
-        store: StoreKey,
-        /// The namespace.
-        namespace: String,
-    },
-    /// The store cannot be used at all.
-    #[error("{store}: {error}")]
-    Store {
-        /// The store.
-        store: StoreKey,
-        /// Why.
-        error: Box<ProviderError>,
-    },
-    /// A value could not be read.
-    #[error("{entry}: {error}")]
-    Provider {
-        /// The entry, for example `data[0] (greeting)`.
-        entry: String,
-        /// The store that it was read from.
-        store: StoreKey,
-        /// Why.
-        error: Box<ProviderError>,
-    },
-    /// The Secret may not be written.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The Secret could not be read or written.
-    #[error("the API server could not {verb} Secret {secret:?}: {}", api_reason(.error))]
-    Api {
-        /// What was tried.
-        verb: &'static str,
-        /// The Secret.
-        secret: String,
-        /// Why not.
-        error: ApiError,
-    },
-    /// Another writer was faster, again and again.
-    #[error(
-        "Secret {secret:?} is being changed by another writer at the same time; find it in the Secret's metadata.managedFields"
-    )]
-    Contended {
-        /// The Secret.
-        secret: String,
-    },
-    /// A finalizer could not be removed.
-    #[error("the finalizer could not be removed: {}", api_reason(.0))]
-    Finalizer(ApiError),
-}
-
-fn sentences(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-fn place(store: &StoreKey) -> String {
-    if store.object.namespace.is_empty() {
-        String::new()
-    } else {
-        format!(" in namespace {:?}", store.object.namespace)
-    }
-}
-
-/// The API server's own words, without what differs from one answer to the next.
-fn api_reason(error: &ApiError) -> String {
-    match error {
-        ApiError::Kube(kube::Error::Api(status)) => status.message.clone(),
-        ApiError::Kube(_) => "it cannot be reached".to_owned(),
-        ApiError::Timeout => error.to_string(),
-    }
-}
 
 /// How a reconcile ended that did not fail.
 #[derive(Debug)]
@@ -193,30 +54,6 @@ pub enum Outcome {
     Unchanged(Due),
     /// The Secret is as the provider says.
     Synced(Change),
-}
-
-/// What became of the Secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It was created.
-    Created,
-    /// It was changed.
-    Updated,
-    /// It was right already.
-    None,
-}
-
-/// An ExternalSecret on its way through a reconcile.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
-    /// Its namespace and name.
-    pub key: &'a ObjectKey,
-    /// The object.
-    pub object: &'a ExternalSecret,
-    /// Its newest status, which the watch may not show yet.
-    pub status: Option<&'a ExternalSecretStatus>,
-    /// When the reconcile began; becomes `status.refreshTime`.
-    pub now: Timestamp,
 }
 
 /// Brings the target Secret of one ExternalSecret into line, and says so in its status.
@@ -376,22 +213,6 @@ fn wait_for_store(subject: Subject<'_>, context: &Context) -> Action {
 pub fn is_out_of_patience(key: &ObjectKey, context: &Context) -> bool {
     let waiting_since = context.state.memos().get(key).and_then(|memo| memo.waiting_since);
     waiting_since.is_some_and(|since| context.now().duration_since(since).unsigned_abs() >= PATIENCE)
-}
-
-/// Comes back when a refresh is due.
-#[must_use]
-pub fn until(due: Due, now: Timestamp) -> Action {
-    match due {
-        Due::Now(_) => Action::requeue(Duration::ZERO),
-        Due::At(time) => Action::requeue(time.duration_since(now).unsigned_abs()),
-        Due::OnChange => Action::await_change(),
-    }
-}
-
-/// Spreads retries by up to a fifth, so that what failed together is not tried together.
-#[must_use]
-pub fn spread(wait: Duration) -> Duration {
-    wait + wait.mul_f64(rand::rng().random_range(0.0..0.2))
 }
 
 /// What of an ExternalSecret decides whether a change matters. Its status does not.

@@ -1,0 +1,182 @@
+//! `ExternalSecret`: which values to read, and the Secret to keep equal to them.
+
+mod source;
+mod target;
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::Resource;
+use kube::core::DynamicResourceScope;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Condition;
+use super::secret_store::StoreKind;
+use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, parsed, schema};
+
+pub use source::*;
+pub use target::*;
+
+/// An ExternalSecret as it is watched. Its version is a parameter of the client
+/// ([`ServedVersion`]), since clusters serve `v1`, `v1beta1` or both, in one shape.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ExternalSecret {
+    /// Standard metadata.
+    #[serde(default)]
+    pub metadata: ObjectMeta,
+    /// What is wanted.
+    #[serde(default)]
+    pub spec: Parsed<ExternalSecretSpec>,
+    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    #[serde(default, deserialize_with = "parsed::or_none")]
+    pub status: Option<ExternalSecretStatus>,
+}
+
+impl ExternalSecret {
+    /// `ExternalSecret`
+    pub const KIND: &'static str = "ExternalSecret";
+    /// `externalsecrets`
+    pub const PLURAL: &'static str = "externalsecrets";
+}
+
+impl Resource for ExternalSecret {
+    type DynamicType = ServedVersion;
+    type Scope = DynamicResourceScope;
+
+    fn kind(_: &ServedVersion) -> Cow<'_, str> {
+        Self::KIND.into()
+    }
+    fn group(_: &ServedVersion) -> Cow<'_, str> {
+        GROUP.into()
+    }
+    fn version(version: &ServedVersion) -> Cow<'_, str> {
+        version.name().into()
+    }
+    fn api_version(version: &ServedVersion) -> Cow<'_, str> {
+        version.api_version().into()
+    }
+    fn plural(_: &ServedVersion) -> Cow<'_, str> {
+        Self::PLURAL.into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+/// `spec.refreshInterval` where it is not given.
+pub const DEFAULT_REFRESH_INTERVAL: GoDuration = GoDuration::from_secs(3600);
+
+/// What an ExternalSecret asks for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalSecretSpec {
+    /// The store that values are read from, unless an entry names another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_store_ref: Option<SecretStoreRef>,
+    /// The Secret to write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = ExternalSecretTarget::default()))]
+    pub target: Option<ExternalSecretTarget>,
+    /// When to read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_policy: Option<RefreshPolicy>,
+    /// How long after a refresh the next is due; zero or less means once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = DEFAULT_REFRESH_INTERVAL))]
+    pub refresh_interval: Option<GoDuration>,
+    /// Times at which periodic refreshes are allowed or held back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync_windows: Option<SyncWindows>,
+    /// Single values, each under a key of the Secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<ExternalSecretData>,
+    /// Sets of values, merged in order before `data`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data_from: Vec<ExternalSecretDataFrom>,
+}
+
+/// Names a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct SecretStoreRef {
+    /// The store's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::object_name")]
+    pub name: Option<String>,
+    /// The store's kind; `SecretStore` if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<StoreKind>,
+}
+
+/// When values are read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RefreshPolicy {
+    /// Once; later changes of the ExternalSecret do not count.
+    CreatedOnce,
+    /// At every interval, and when the ExternalSecret changes.
+    Periodic,
+    /// When the ExternalSecret changes.
+    OnChange,
+}
+
+/// Times at which periodic refreshes are allowed or held back.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SyncWindows {
+    /// Whether the windows allow refreshes or hold them back.
+    pub kind: SyncWindowKind,
+    /// The windows.
+    #[schemars(length(min = 1))]
+    pub windows: Vec<SyncWindow>,
+}
+
+/// Whether windows allow refreshes or hold them back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncWindowKind {
+    /// Refresh only inside a window.
+    Allow,
+    /// Refresh only outside of all windows.
+    Deny,
+}
+
+/// One recurring span of time, in UTC.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SyncWindow {
+    /// When it opens: five cron fields, or a descriptor such as `@daily` or `@every 1h`.
+    #[schemars(schema_with = "schema::schedule")]
+    pub schedule: String,
+    /// How long it stays open.
+    pub duration: GoDuration,
+}
+
+/// What was seen of an ExternalSecret.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalSecretStatus {
+    /// When the values were last read and written without an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub refresh_time: Option<Time>,
+    /// The generation, and a hash of labels and annotations, that were last synced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synced_resource_version: Option<String>,
+    /// The state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::external_secret_conditions")]
+    pub conditions: Vec<Condition>,
+    /// The Secret that was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<Binding>,
+}
+
+/// Names the Secret that was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+pub struct Binding {
+    /// The Secret's name.
+    #[serde(default)]
+    pub name: String,
+}

@@ -1,0 +1,115 @@
+//! Why an ExternalSecret could not be synced.
+
+use crate::api::parsed::InvalidField;
+use crate::controller::context::ApiError;
+use crate::controller::key::StoreKey;
+use crate::provider::ProviderError;
+use crate::sync::plan::Refusal;
+use crate::validate::Problem;
+
+/// Why an ExternalSecret could not be synced.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object does not fit the schema; another version of the CRD let it in.
+    #[error(transparent)]
+    InvalidSpec(#[from] InvalidField),
+    /// Its fields contradict each other.
+    #[error("{}", sentences(.0))]
+    Rejected(Vec<Problem>),
+    /// It asks for what is not supported yet.
+    #[error("{}", sentences(.0))]
+    Unsupported(Vec<Problem>),
+    /// No store is named.
+    #[error("{field}: no store is named; set spec.secretStoreRef.name")]
+    StoreNotNamed {
+        /// The field that should name it.
+        field: String,
+    },
+    /// The store is not there.
+    #[error("{0} does not exist{place}; create it, or correct spec.secretStoreRef", place = place(.0))]
+    StoreNotFound(StoreKey),
+    /// The store was never validated.
+    #[error("{0} was not validated yet; see its conditions and the controller's log")]
+    StoreNotValidated(StoreKey),
+    /// The store is not Ready.
+    #[error("{store} is not ready: {message}")]
+    StoreNotReady {
+        /// The store.
+        store: StoreKey,
+        /// Its condition's words.
+        message: String,
+    },
+    /// The store's conditions leave the namespace out.
+    #[error(
+        "{store} may not be used from namespace {namespace:?}: none of its spec.conditions matches; ask its owner to add the namespace"
+    )]
+    NamespaceExcluded {
+        /// The store.
+        store: StoreKey,
+        /// The namespace.
+        namespace: String,
+    },
+    /// The store cannot be used at all.
+    #[error("{store}: {error}")]
+    Store {
+        /// The store.
+        store: StoreKey,
+        /// Why.
+        error: Box<ProviderError>,
+    },
+    /// A value could not be read.
+    #[error("{entry}: {error}")]
+    Provider {
+        /// The entry, for example `data[0] (greeting)`.
+        entry: String,
+        /// The store that it was read from.
+        store: StoreKey,
+        /// Why.
+        error: Box<ProviderError>,
+    },
+    /// The Secret may not be written.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The Secret could not be read or written.
+    #[error("the API server could not {verb} Secret {secret:?}: {}", api_reason(.error))]
+    Api {
+        /// What was tried.
+        verb: &'static str,
+        /// The Secret.
+        secret: String,
+        /// Why not.
+        error: ApiError,
+    },
+    /// Another writer was faster, again and again.
+    #[error(
+        "Secret {secret:?} is being changed by another writer at the same time; find it in the Secret's metadata.managedFields"
+    )]
+    Contended {
+        /// The Secret.
+        secret: String,
+    },
+    /// A finalizer could not be removed.
+    #[error("the finalizer could not be removed: {}", api_reason(.0))]
+    Finalizer(ApiError),
+}
+
+fn sentences(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn place(store: &StoreKey) -> String {
+    if store.object.namespace.is_empty() {
+        String::new()
+    } else {
+        format!(" in namespace {:?}", store.object.namespace)
+    }
+}
+
+/// The API server's own words, without what differs from one answer to the next.
+fn api_reason(error: &ApiError) -> String {
+    match error {
+        ApiError::Kube(kube::Error::Api(status)) => status.message.clone(),
+        ApiError::Kube(_) => "it cannot be reached".to_owned(),
+        ApiError::Timeout => error.to_string(),
+    }
+}

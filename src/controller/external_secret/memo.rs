@@ -1,0 +1,42 @@
+//! What is remembered of an ExternalSecret between reconciles.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::api::v1::external_secret::ExternalSecretStatus;
+
+/// What is remembered of an ExternalSecret between reconciles.
+#[derive(Debug, Default)]
+pub struct Memo {
+    /// Of the parts of the object that matter; a watch event that leaves it equal is no reason to
+    /// reconcile.
+    pub fingerprint: u64,
+    /// The version of the target Secret whose content is known to be what was last written.
+    pub verified: Option<ObjectVersion>,
+    /// The status that was written on top of a resourceVersion that the watch still shows.
+    pub ahead: Option<(String, ExternalSecretStatus)>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Since when it waits for a store that was never validated.
+    pub waiting_since: Option<Timestamp>,
+}
+
+/// A version of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectVersion {
+    /// The UID; an object that was deleted and made anew has another.
+    pub uid: String,
+    /// The resourceVersion.
+    pub resource_version: String,
+}
+
+impl ObjectVersion {
+    /// The version of the object with this metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone().unwrap_or_default(),
+        }
+    }
+}
