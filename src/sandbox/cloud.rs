@@ -60,7 +60,8 @@ impl Cloud {
         format!("https://{}", self.vault_suffix)
     }
 
-    fn is_login_host(&self, host: &str) -> bool {
+    /// Whether its Entra ID answers under this host.
+    pub(crate) fn is_login_host(&self, host: &str) -> bool {
         self.login_host == host || self.login_aliases.iter().any(|alias| alias == host)
     }
 }

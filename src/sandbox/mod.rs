@@ -157,6 +157,9 @@ pub enum SandboxError {
         "the issuer's public keys cannot be used: {0}; give an RSA or P-256 public key in PEM, or a JSON web key set"
     )]
     IssuerKey(String),
+    /// A client certificate cannot be used.
+    #[error("the client certificate cannot be used: {0}; give a certificate in PEM whose key is RSA or P-256")]
+    ClientCertificate(String),
     /// The host belongs to no cloud.
     #[error(
         "{host} is no vault's host in any cloud of this sandbox; give a vault's name, or add the cloud to the sandbox's configuration"

@@ -10,6 +10,7 @@ use std::time::Duration;
 use external_secrets::sandbox::{
     Application, Config, Fault, Role, Sandbox, SecretPermission, ServiceAccountIssuer, ServiceAccountToken, Vault,
 };
+use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 
 const CLIENT_ID: &str = "0a1b2c3d-0000-4000-8000-000000000001";
 
@@ -60,6 +61,14 @@ fn write_assertions(issuer: &ServiceAccountIssuer, folder: &Path) {
     }
 }
 
+/// A new certificate and its key in one PEM file; gives the certificate.
+fn write_certificate(file: &Path) -> String {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    let certificate = CertificateParams::default().self_signed(&key).unwrap().pem();
+    std::fs::write(file, format!("{}{certificate}", key.serialize_pem())).unwrap();
+    certificate
+}
+
 #[test]
 fn the_official_sdk_for_python_works_unchanged() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fidelity");
@@ -75,6 +84,9 @@ fn the_official_sdk_for_python_works_unchanged() {
         .add_client_secret("s3cret", None);
     let assertions = tempfile::tempdir().unwrap();
     write_assertions(&issuer, assertions.path());
+    write_certificate(&assertions.path().join("other-certificate.pem"));
+    application.add_certificate(&write_certificate(&assertions.path().join("certificate.pem"))).unwrap();
+    sandbox.machine().assign_system_identity(&application);
 
     let output = Command::new(python)
         .arg(sources.join("secrets_test.py"))
@@ -85,6 +97,7 @@ fn the_official_sdk_for_python_works_unchanged() {
         .env("AZURE_TENANT_ID", application.tenant().id())
         .env("AZURE_CLIENT_ID", CLIENT_ID)
         .env("AZURE_FEDERATED_TOKEN_FILE", assertions.path().join("good"))
+        .env("AZURE_POD_IDENTITY_AUTHORITY_HOST", sandbox.proxy_url())
         .env("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/")
         .output()
         .unwrap();

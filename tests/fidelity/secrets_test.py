@@ -15,7 +15,13 @@ from azure.core.exceptions import (
     ResourceExistsError,
     ResourceNotFoundError,
 )
-from azure.identity import ClientAssertionCredential, ClientSecretCredential, WorkloadIdentityCredential
+from azure.identity import (
+    CertificateCredential,
+    ClientAssertionCredential,
+    ClientSecretCredential,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
 from azure.keyvault.secrets import SecretClient
 
 TENANT = os.environ["AZURE_TENANT_ID"]
@@ -52,6 +58,21 @@ class Credentials(unittest.TestCase):
     def test_a_client_secret_is_exchanged(self):
         credential = ClientSecretCredential(TENANT, CLIENT, "s3cret")
         self.assertEqual(vault(credential).get_secret("db-password").value, "correct horse")
+
+    def test_a_certificate_signs_for_the_application(self):
+        credential = CertificateCredential(TENANT, CLIENT, str(ASSERTIONS / "certificate.pem"))
+        self.assertEqual(vault(credential).get_secret("db-password").value, "correct horse")
+
+    def test_a_certificate_that_is_not_registered_is_refused(self):
+        with self.assertRaises(ClientAuthenticationError) as refusal:
+            credential = CertificateCredential(TENANT, CLIENT, str(ASSERTIONS / "other-certificate.pem"))
+            credential.get_token("https://vault.azure.net/.default")
+        self.assertIn("AADSTS700027", str(refusal.exception))
+
+    def test_a_managed_identity_asks_the_machine(self):
+        self.assertEqual(vault(ManagedIdentityCredential()).get_secret("db-password").value, "correct horse")
+        named = ManagedIdentityCredential(client_id=CLIENT)
+        self.assertEqual(vault(named).get_secret("db-password").value, "correct horse")
 
     def refused(self, name, client=CLIENT, tenant=TENANT):
         with self.assertRaises(ClientAuthenticationError) as refusal:

@@ -51,6 +51,8 @@ pub struct ApplicationDocument {
     pub federated: Option<Vec<FederatedDocument>>,
     /// Client secrets.
     pub client_secrets: Option<Vec<ClientSecretDocument>>,
+    /// Certificates in PEM with whose keys the application signs assertions itself.
+    pub certificates: Option<Vec<String>>,
 }
 
 /// A federated credential.
@@ -300,7 +302,7 @@ impl Document {
         for (tenant, applications) in &self.tenants {
             let tenant = state.tenant_named(tenant);
             for (client_id, application) in applications {
-                application.apply(&tenant.application(client_id));
+                application.apply(&tenant.application(client_id))?;
             }
         }
         for (name, vault) in &self.vaults {
@@ -328,7 +330,7 @@ impl IssuerDocument {
 }
 
 impl ApplicationDocument {
-    pub(crate) fn apply(&self, application: &Application) {
+    pub(crate) fn apply(&self, application: &Application) -> Result<(), SandboxError> {
         if let Some(federated) = &self.federated {
             application.clear_federation();
             for credential in federated {
@@ -342,6 +344,13 @@ impl ApplicationDocument {
                 application.add_client_secret(&secret.value, secret.expires);
             }
         }
+        if let Some(certificates) = &self.certificates {
+            application.clear_certificates();
+            for certificate in certificates {
+                application.add_certificate(certificate)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -147,7 +147,7 @@ type FaultOfApplicationPath = Path<(String, String, u64)>;
 async fn set_application(Extracted(control): Extracted<Control>, Path(path): ApplicationPath, body: Bytes) -> Outcome {
     let document = if body.is_empty() { ApplicationDocument::default() } else { parse(&body)? };
     let application = control.application(&path);
-    document.apply(&application);
+    document.apply(&application)?;
     Ok(ok(&json!({ "clientId": application.client_id(), "objectId": application.object_id() })))
 }
 

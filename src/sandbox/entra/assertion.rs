@@ -32,6 +32,13 @@ pub(crate) struct AssertionClaims {
     exp: Seconds,
 }
 
+impl AssertionClaims {
+    /// For whom it is.
+    pub(super) fn audiences(&self) -> &[String] {
+        self.aud.as_slice()
+    }
+}
+
 /// `aud` is one text or a list of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
@@ -109,7 +116,8 @@ fn check_signature(assertion: &str, issuer: &str, keys: Option<&IssuerKeys>) -> 
     verified_claims(assertion, key, header.alg).ok_or_else(|| EntraError::signature_wrong(&key_id))
 }
 
-fn check_times(claims: &AssertionClaims, now: Timestamp) -> Result<(), EntraError> {
+/// Whether it is good now, and not good for too long.
+pub(super) fn check_times(claims: &AssertionClaims, now: Timestamp) -> Result<(), EntraError> {
     let (issued, expires) = (claims.iat.whole(), claims.exp.whole());
     if expires.saturating_sub(issued) > LONGEST_LIFETIME_SECONDS {
         return Err(EntraError::assertion_lives_too_long(issued, expires));
@@ -124,7 +132,7 @@ fn check_times(claims: &AssertionClaims, now: Timestamp) -> Result<(), EntraErro
 }
 
 fn check_names(claims: &AssertionClaims, credentials: &[FederatedCredential]) -> Result<(), EntraError> {
-    let audiences = claims.aud.as_slice();
+    let audiences = claims.audiences();
     let of_audience = |credential: &FederatedCredential| audiences.contains(&credential.audience);
     let of_subject = |credential: &FederatedCredential| credential.subject == claims.sub;
     if credentials.iter().any(|one| one.issuer == claims.iss && of_audience(one) && of_subject(one)) {

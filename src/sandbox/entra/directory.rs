@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use parking_lot::RwLock;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::sandbox::SandboxError;
 use crate::sandbox::clock::Clock;
 use crate::sandbox::cloud::Cloud;
 use crate::sandbox::counters::{Counted, EntraCounters};
 use crate::sandbox::fault::{Fault, FaultId, Faults};
 use crate::sandbox::ids;
 
+use super::certificate::RegisteredCertificate;
 use super::errors::EntraError;
 
 /// The audience of federated tokens in the public cloud.
@@ -53,6 +55,7 @@ pub(crate) struct ApplicationState {
     clock: Clock,
     federated: RwLock<Vec<FederatedCredential>>,
     secrets: RwLock<Vec<ClientSecret>>,
+    certificates: RwLock<Vec<RegisteredCertificate>>,
 }
 
 impl TenantState {
@@ -80,6 +83,10 @@ impl TenantState {
 impl ApplicationState {
     pub(crate) fn federated(&self) -> Vec<FederatedCredential> {
         self.federated.read().clone()
+    }
+
+    pub(crate) fn certificates(&self) -> Vec<RegisteredCertificate> {
+        self.certificates.read().clone()
     }
 
     /// Checks a client secret.
@@ -120,6 +127,7 @@ impl Tenant {
                 counters: Counted::default(),
                 federated: RwLock::default(),
                 secrets: RwLock::default(),
+                certificates: RwLock::default(),
             })
         });
         Application { state: Arc::clone(state), tenant: Arc::clone(&self.0) }
@@ -231,6 +239,22 @@ impl Application {
     /// Removes all client secrets.
     pub fn clear_client_secrets(&self) -> Self {
         self.state.secrets.write().clear();
+        self.clone()
+    }
+
+    /// Registers a certificate (PEM) with whose key the application may sign assertions itself.
+    ///
+    /// # Errors
+    /// [`SandboxError::ClientCertificate`] where the text holds no certificate, or one whose key is
+    /// neither RSA nor P-256.
+    pub fn add_certificate(&self, pem: &str) -> Result<Self, SandboxError> {
+        self.state.certificates.write().push(RegisteredCertificate::from_pem(pem)?);
+        Ok(self.clone())
+    }
+
+    /// Removes all certificates.
+    pub fn clear_certificates(&self) -> Self {
+        self.state.certificates.write().clear();
         self.clone()
     }
 

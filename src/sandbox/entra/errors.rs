@@ -206,6 +206,34 @@ impl EntraError {
         )
     }
 
+    pub(crate) fn certificate_unknown(thumbprint: &str, client_id: &str) -> Self {
+        Self::of_certificate("The key was not found.", thumbprint, client_id)
+    }
+
+    pub(crate) fn certificate_signature_wrong(thumbprint: &str, client_id: &str) -> Self {
+        let reason = "The provided signature value did not match the expected signature value.";
+        Self::of_certificate(reason, thumbprint, client_id)
+    }
+
+    fn of_certificate(reason: &str, thumbprint: &str, client_id: &str) -> Self {
+        Self::new(
+            700_027,
+            format!(
+                "The certificate with identifier used to sign the client assertion is not registered on application. \
+                 [Reason - {reason}, Thumbprint of key used by client: '{thumbprint}', Please visit the Azure Portal, \
+                 Graph Explorer or directly use MS Graph to see configured keys for app Id '{client_id}'."
+            ),
+        )
+    }
+
+    pub(crate) fn assertion_of_another_application() -> Self {
+        Self::new(700_021, "Client assertion application identifier doesn't match 'client_id' parameter.")
+    }
+
+    pub(crate) fn assertion_for_another_audience() -> Self {
+        Self::new(700_023, "Client assertion audience claim does not match Realm issuer.")
+    }
+
     /// No credential matches the issuer (700211), audience (700212) or subject (700213).
     pub(crate) fn no_match(part: AssertionPart, presented: &str) -> Self {
         Self::new(

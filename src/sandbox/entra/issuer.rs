@@ -69,12 +69,16 @@ impl IssuerKeys {
 impl IssuerKey {
     fn from_der(der: &SubjectPublicKeyInfoDer<'_>) -> Result<Self, SandboxError> {
         let id = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(der.as_ref()));
-        let pem = pem_of(der.as_ref());
-        let key = DecodingKey::from_rsa_pem(pem.as_bytes())
-            .or_else(|_| DecodingKey::from_ec_pem(pem.as_bytes()))
-            .map_err(|error| SandboxError::IssuerKey(format!("the key is neither RSA nor P-256: {error}")))?;
-        Ok(Self { id, key })
+        Ok(Self { id, key: decoding_key(der)? })
     }
+}
+
+/// The key of a public key's DER form, which must be RSA or P-256.
+pub(super) fn decoding_key(der: &SubjectPublicKeyInfoDer<'_>) -> Result<DecodingKey, SandboxError> {
+    let pem = pem_of(der.as_ref());
+    DecodingKey::from_rsa_pem(pem.as_bytes())
+        .or_else(|_| DecodingKey::from_ec_pem(pem.as_bytes()))
+        .map_err(|error| SandboxError::IssuerKey(format!("the key is neither RSA nor P-256: {error}")))
 }
 
 fn pem_of(der: &[u8]) -> String {

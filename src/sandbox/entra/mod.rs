@@ -1,6 +1,7 @@
 //! The emulator of Entra ID.
 
 pub(crate) mod assertion;
+pub(crate) mod certificate;
 pub(crate) mod directory;
 mod discovery;
 pub(crate) mod errors;

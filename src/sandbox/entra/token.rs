@@ -18,6 +18,7 @@ use crate::sandbox::message::{Answer, Connection, empty, json, parameter, set_he
 use crate::sandbox::state::State;
 
 use super::assertion;
+use super::certificate;
 use super::directory::{ApplicationState, TenantState};
 use super::errors::EntraError;
 use super::signer::AccessClaims;
@@ -110,7 +111,7 @@ fn issue(
     let client_id = required(form, "client_id")?;
     let scope = required(form, "scope")?;
     let application = application.ok_or_else(|| EntraError::application_not_found(&client_id, &tenant.id))?;
-    authenticate(state, application, form)?;
+    authenticate(state, tenant, application, form)?;
     let audience = audience(state, tenant, &scope)?;
     let expires_in = tenant.token_lifetime().as_secs();
     let token = access_token(state, tenant, application, audience, expires_in).map_err(|error| {
@@ -129,15 +130,25 @@ fn issue(
 }
 
 /// Checks who asks.
-fn authenticate(state: &State, application: &ApplicationState, form: &[u8]) -> Result<(), EntraError> {
+fn authenticate(
+    state: &State,
+    tenant: &TenantState,
+    application: &ApplicationState,
+    form: &[u8],
+) -> Result<(), EntraError> {
     let now = state.clock.now();
     if let Some(assertion) = parameter(form, "client_assertion") {
         let kind = required(form, "client_assertion_type")?;
         if kind != JWT_BEARER {
             return Err(EntraError::assertion_malformed());
         }
-        let issuer = assertion::unverified(&assertion)?.iss;
-        let keys = state.issuer_keys(&issuer);
+        let claims = assertion::unverified(&assertion)?;
+        // An assertion of the application's own names it as issuer and subject.
+        if claims.iss == application.client_id || claims.iss == claims.sub {
+            let certificates = application.certificates();
+            return certificate::check_own(&assertion, &certificates, &application.client_id, tenant, now);
+        }
+        let keys = state.issuer_keys(&claims.iss);
         let credentials = application.federated();
         return assertion::check_federated(&assertion, &credentials, &application.client_id, keys.as_ref(), now);
     }

@@ -1,6 +1,7 @@
 //! The sandbox as its clients see it: over TLS, through the proxy.
 
 mod access;
+mod certificate;
 mod client;
 mod control;
 mod entra;
