@@ -328,7 +328,7 @@ impl Sandbox {
     /// The machine on which clients run, whose metadata service (IMDS) gives tokens of managed identities.
     #[must_use]
     pub fn machine(&self) -> Machine {
-        Machine::new(&self.0.control.state.machine, &self.0.control.state.clock)
+        self.0.control.state.machine()
     }
 
     /// The vault of this name in the public cloud, or of this host in any cloud; made where there is none
@@ -360,9 +360,7 @@ impl Sandbox {
     /// Starts a fault of the connections to Entra ID, for all tenants of all clouds: a wrong certificate,
     /// host not found, connection refused. For other faults see [`Tenant::fault`].
     pub fn entra_fault(&self, fault: Fault) -> FaultId {
-        let id = self.0.control.state.entra_faults.add(fault, self.0.control.state.clock.now());
-        self.0.control.state.close_entra_connections();
-        id
+        self.0.control.state.entra_fault(fault)
     }
 
     /// Ends a fault of the connections to Entra ID; whether there was one.

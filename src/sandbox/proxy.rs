@@ -170,6 +170,8 @@ async fn tunnel(
         requests(stream, state, host, Connection::new(closing.clone())).await
     };
     let served: Result<(), Box<dyn std::error::Error + Send + Sync>> = tokio::select! {
+        // Once it must end, no further request is served.
+        biased;
         () = closing.cancelled() => Ok(()),
         () = stop.cancelled() => Ok(()),
         served = serving => served,

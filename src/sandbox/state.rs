@@ -11,10 +11,10 @@ use super::authority::Authority;
 use super::clock::Clock;
 use super::cloud::{Cloud, Clouds};
 use super::entra::directory::{Tenant, TenantState};
-use super::entra::imds::MachineState;
+use super::entra::imds::{Machine, MachineState};
 use super::entra::issuer::IssuerKeys;
 use super::entra::signer::TokenSigner;
-use super::fault::Faults;
+use super::fault::{Fault, FaultId, Faults};
 use super::keyvault::vault::{Vault, VaultState};
 
 /// A tenant's Entra ID host and its id, in lower case.
@@ -112,7 +112,11 @@ impl State {
     }
 
     pub(crate) fn remove_vault(&self, host: &str) -> bool {
-        self.vaults.write().remove(host).is_some()
+        let removed = self.vaults.write().remove(host);
+        if let Some(vault) = &removed {
+            vault.close_connections();
+        }
+        removed.is_some()
     }
 
     pub(crate) fn set_issuer(&self, issuer: &str, keys: IssuerKeys) {
@@ -127,13 +131,25 @@ impl State {
         self.issuers.read().get(issuer).cloned()
     }
 
+    /// The handle to the machine on which the clients run.
+    pub(crate) fn machine(&self) -> Machine {
+        Machine::new(&self.machine, &self.clock)
+    }
+
+    /// Starts a fault of the connections to Entra ID.
+    pub(crate) fn entra_fault(&self, fault: Fault) -> FaultId {
+        let id = self.entra_faults.add(fault, self.clock.now());
+        self.close_entra_connections();
+        id
+    }
+
     /// Cancelled when the connections to Entra ID that are open now must end.
     pub(crate) fn entra_connections(&self) -> CancellationToken {
         self.entra_connections.lock().clone()
     }
 
     /// Ends the connections to Entra ID that are open now.
-    pub(crate) fn close_entra_connections(&self) {
+    fn close_entra_connections(&self) {
         let old = std::mem::take(&mut *self.entra_connections.lock());
         old.cancel();
     }

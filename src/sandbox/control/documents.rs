@@ -25,6 +25,8 @@ pub struct Document {
     pub issuers: Vec<IssuerDocument>,
     /// Applications by client id, by tenant id (or `default`).
     pub tenants: BTreeMap<String, BTreeMap<String, ApplicationDocument>>,
+    /// The machine on which clients run.
+    pub machine: Option<MachineDocument>,
     /// Vaults by name or host.
     pub vaults: BTreeMap<String, VaultDocument>,
 }
@@ -83,6 +85,17 @@ impl std::fmt::Debug for ClientSecretDocument {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("ClientSecretDocument").field("expires", &self.expires).finish_non_exhaustive()
     }
+}
+
+/// The managed identities of the machine, which replace those there were: client ids in the default
+/// tenant.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct MachineDocument {
+    /// The machine's own identity.
+    pub system_identity: Option<String>,
+    /// User-assigned identities by resource id.
+    pub user_identities: BTreeMap<String, String>,
 }
 
 /// A vault. Access that is given replaces what there was; secrets are added.
@@ -305,6 +318,9 @@ impl Document {
                 application.apply(&tenant.application(client_id))?;
             }
         }
+        if let Some(machine) = &self.machine {
+            machine.apply(state);
+        }
         for (name, vault) in &self.vaults {
             vault.apply(state, &state.vault_named(name)?)?;
         }
@@ -351,6 +367,19 @@ impl ApplicationDocument {
             }
         }
         Ok(())
+    }
+}
+
+impl MachineDocument {
+    pub(crate) fn apply(&self, state: &State) {
+        let tenant = state.tenant_named(state.default_tenant());
+        let machine = state.machine().clear();
+        if let Some(client_id) = &self.system_identity {
+            machine.assign_system_identity(&tenant.application(client_id));
+        }
+        for (resource_id, client_id) in &self.user_identities {
+            machine.assign_user_identity(&tenant.application(client_id), resource_id);
+        }
     }
 }
 

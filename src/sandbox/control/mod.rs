@@ -10,6 +10,9 @@
 //! | `PUT /tenants/T/applications/A` | makes an application or changes its credentials: an [`ApplicationDocument`]; answers its object id |
 //! | `GET /tenants/T/applications/A/counters` | an application's counters; `DELETE` sets them to zero |
 //! | `POST /tenants/T/faults`, `POST /tenants/T/applications/A/faults` | starts a fault: a [`FaultDocument`]; answers its id |
+//! | `POST /entra/faults` | starts a fault of the connections to Entra ID |
+//! | `PUT /machine` | says what managed identities the machine has: a [`MachineDocument`] |
+//! | `POST /machine/faults` | starts a fault of the metadata service |
 //! | `PUT /vaults/V` | makes a vault or changes it: a [`VaultDocument`] |
 //! | `PUT /vaults/V/secrets/S` | writes a secret, `{"value": "..."}` or with `contentType`, `tags`, `attributes`; answers the version |
 //! | `PATCH /vaults/V/secrets/S` | changes `contentType`, `tags` or `attributes` of the current version |
@@ -38,7 +41,7 @@ use super::state::State;
 
 pub use documents::{
     ApplicationDocument, ClientSecretDocument, Document, FaultDocument, FaultKind, FederatedDocument, IssuerDocument,
-    LimitDocument, NetworkDocument, PolicyDocument, RoleDocument, SecretDocument, VaultDocument,
+    LimitDocument, MachineDocument, NetworkDocument, PolicyDocument, RoleDocument, SecretDocument, VaultDocument,
 };
 pub(crate) use routes::router;
 

@@ -20,7 +20,9 @@ use crate::sandbox::message;
 use crate::sandbox::{EntraCounters, SandboxError};
 
 use super::Control;
-use super::documents::{ApplicationDocument, Document, FaultDocument, IssuerDocument, SecretDocument, VaultDocument};
+use super::documents::{
+    ApplicationDocument, Document, FaultDocument, IssuerDocument, MachineDocument, SecretDocument, VaultDocument,
+};
 
 /// The control API.
 pub(crate) fn router(control: Control) -> Router {
@@ -37,6 +39,11 @@ pub(crate) fn router(control: Control) -> Router {
         .route(&format!("{APPLICATION}/faults/{{id}}"), axum::routing::delete(lift_of_application))
         .route("/tenants/{tenant}/faults", post(fault_tenant).delete(lift_all_of_tenant))
         .route("/tenants/{tenant}/faults/{id}", axum::routing::delete(lift_of_tenant))
+        .route("/entra/faults", post(fault_entra).delete(lift_all_of_entra))
+        .route("/entra/faults/{id}", axum::routing::delete(lift_of_entra))
+        .route("/machine", put(set_machine))
+        .route("/machine/faults", post(fault_machine).delete(lift_all_of_machine))
+        .route("/machine/faults/{id}", axum::routing::delete(lift_of_machine))
         .route("/vaults/{vault}", put(set_vault))
         .route("/vaults/{vault}/counters", get(vault_counters).delete(reset_vault))
         .route("/vaults/{vault}/faults", post(fault_vault).delete(lift_all_of_vault))
@@ -199,6 +206,37 @@ async fn lift_all_of_tenant(Extracted(control): Extracted<Control>, Path(tenant)
 
 async fn lift_of_tenant(Extracted(control): Extracted<Control>, Path((tenant, id)): Path<(String, u64)>) -> Outcome {
     lifted(control.tenant(&tenant).lift(FaultId(id)))
+}
+
+async fn fault_entra(Extracted(control): Extracted<Control>, body: Bytes) -> Outcome {
+    Ok(started(control.state.entra_fault(parse::<FaultDocument>(&body)?.fault()?)))
+}
+
+async fn lift_all_of_entra(Extracted(control): Extracted<Control>) -> Outcome {
+    control.state.entra_faults.lift_all();
+    Ok(done())
+}
+
+async fn lift_of_entra(Extracted(control): Extracted<Control>, Path(id): Path<u64>) -> Outcome {
+    lifted(control.state.entra_faults.lift(FaultId(id)))
+}
+
+async fn set_machine(Extracted(control): Extracted<Control>, body: Bytes) -> Outcome {
+    parse::<MachineDocument>(&body)?.apply(&control.state);
+    Ok(done())
+}
+
+async fn fault_machine(Extracted(control): Extracted<Control>, body: Bytes) -> Outcome {
+    Ok(started(control.state.machine().fault(parse::<FaultDocument>(&body)?.fault()?)))
+}
+
+async fn lift_all_of_machine(Extracted(control): Extracted<Control>) -> Outcome {
+    control.state.machine().lift_all();
+    Ok(done())
+}
+
+async fn lift_of_machine(Extracted(control): Extracted<Control>, Path(id): Path<u64>) -> Outcome {
+    lifted(control.state.machine().lift(FaultId(id)))
 }
 
 async fn set_vault(Extracted(control): Extracted<Control>, Path(name): Path<String>, body: Bytes) -> Outcome {

@@ -37,6 +37,9 @@ pub(super) fn challenge(vault: &VaultState) -> String {
 }
 
 /// Checks a token: signature, audience, issuer, times.
+///
+/// The numbers AKV10022, AKV10032 and AKV10046 are Key Vault's own; those of malformed, forged and expired
+/// tokens are not documented and stand in for them.
 pub(super) fn check(state: &State, vault: &VaultState, token: &str) -> Result<Arc<AccessClaims>, KeyVaultError> {
     let claims = state.signer.verify(token).map_err(|flaw| {
         KeyVaultError::unauthorized(match flaw {

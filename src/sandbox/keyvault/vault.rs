@@ -90,7 +90,7 @@ impl VaultState {
     }
 
     /// Ends the connections that are open now.
-    fn close_connections(&self) {
+    pub(crate) fn close_connections(&self) {
         let old = std::mem::take(&mut *self.connections.lock());
         old.cancel();
     }
@@ -167,9 +167,15 @@ impl Vault {
         self.clone()
     }
 
-    /// Says how long deleted objects are kept, in days from 7 to 90, and whether purging is forbidden.
-    pub fn set_recovery(&self, days: u8, purge_protection: bool) -> Self {
-        self.0.settings.write().recovery = Recovery { days: days.clamp(7, 90), purge_protection };
+    /// Says how long deleted objects are kept: 7 to 90 days; 90 if never set.
+    pub fn set_recovery_days(&self, days: u8) -> Self {
+        self.0.settings.write().recovery.days = days.clamp(7, 90);
+        self.clone()
+    }
+
+    /// Forbids purging, which cannot be taken back.
+    pub fn protect_from_purging(&self) -> Self {
+        self.0.settings.write().recovery.purge_protection = true;
         self.clone()
     }
 

@@ -141,6 +141,29 @@ async fn a_script_can_change_who_may_do_what() {
 }
 
 #[tokio::test]
+async fn a_script_can_give_the_machine_identities_and_break_what_gives_tokens() {
+    let api = Api::new().await;
+    let imds = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net";
+    let ask = async || {
+        let url = format!("{}{imds}", api.world.sandbox.proxy_url());
+        api.http.get(url).header("Metadata", "true").send().await.unwrap().status()
+    };
+    assert_eq!(ask().await, StatusCode::BAD_REQUEST);
+    api.json(Method::PUT, "/machine", json!({ "systemIdentity": CLIENT_ID })).await;
+    assert_eq!(ask().await, StatusCode::OK);
+    let fault = api.json(Method::POST, "/machine/faults", json!({ "fault": "status", "status": 500 })).await;
+    assert_eq!(ask().await, StatusCode::INTERNAL_SERVER_ERROR);
+    api.json(Method::DELETE, &format!("/machine/faults/{}", fault["id"]), Value::Null).await;
+    assert_eq!(ask().await, StatusCode::OK);
+
+    api.json(Method::POST, "/entra/faults", json!({ "fault": "connectionRefused" })).await;
+    let url = "https://login.microsoftonline.com/common/discovery/instance";
+    assert!(api.world.client.send(url).await.unwrap_err().is_connect());
+    api.json(Method::DELETE, "/entra/faults", Value::Null).await;
+    assert_eq!(api.world.client.get(url).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn what_the_control_api_does_not_understand_it_says() {
     let api = Api::new().await;
     for (method, path, body, words) in [

@@ -89,7 +89,7 @@ async fn a_purged_name_is_free_and_the_versions_are_lost() {
 #[tokio::test]
 async fn purge_protection_forbids_purging() {
     let test = Deletion::new().await;
-    test.vault.set_recovery(7, true);
+    test.vault.set_recovery_days(7).protect_from_purging();
     let deleted = test.call(Method::DELETE, "/secrets/a").await;
     assert_eq!(deleted.body["attributes"]["recoveryLevel"], "CustomizedRecoverable");
     assert_eq!(deleted.body["attributes"]["recoverableDays"], 7);
@@ -124,7 +124,7 @@ async fn while_deleting_is_under_way_the_name_cannot_be_touched() {
 async fn a_deleted_secret_is_purged_when_its_days_are_over() {
     let (clock, offset) = Clock::adjustable();
     let mut test = Deletion::with(Config { clock, ..Config::default() }).await;
-    test.vault.set_recovery(7, false);
+    test.vault.set_recovery_days(7);
     test.call(Method::DELETE, "/secrets/a").await;
     offset.advance(7 * 24 * 3600);
     // The first token has expired by now, and so would a service account's that the machine's clock dates.
