@@ -4,6 +4,7 @@
 //! of output that follows a command comes from that command. The first that is not as the story says ends
 //! the demo.
 
+mod rights;
 mod stage;
 mod story;
 mod world;
@@ -32,6 +33,9 @@ pub(super) enum Error {
     /// The emulated vault refuses what the demo writes.
     #[error("the emulated vault refuses the demo's secret: {0}")]
     Vault(String),
+    /// The controller's account cannot be made.
+    #[error("the controller's account in the cluster cannot be made: {0}")]
+    Rights(String),
     /// The controller cannot be ended.
     #[error(transparent)]
     Supervisor(#[from] SupervisorError),

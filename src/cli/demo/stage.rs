@@ -71,6 +71,9 @@ impl<'a> Stage<'a> {
                 Ok(())
             }
             Step::StartController => {
+                show(
+                    "# with the rights that the Helm chart gives it, and Azure's addresses, which lead to the emulator",
+                )?;
                 let (environment, arguments) = self.world.controller_command();
                 let environment: Vec<_> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 show(&format!("$ {} external-secrets {} &", environment.join(" "), arguments.join(" ")))?;

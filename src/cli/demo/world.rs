@@ -9,8 +9,8 @@ use crate::sandbox::cluster::{Cluster, ClusterConfig, find_assets};
 use crate::sandbox::supervisor::{Process, Program};
 use crate::sandbox::{Application, Config, IssuerKeys, Sandbox, SecretPermission, Vault};
 
-use super::Error;
 use super::story::Change;
+use super::{Error, rights};
 
 // The names in examples/walkthrough.
 const TENANT: &str = "00000000-0000-0000-0000-0000000000aa";
@@ -35,6 +35,8 @@ pub(super) struct World {
     application: Application,
     vault: Vault,
     program: PathBuf,
+    /// The controller's kubeconfig.
+    kubeconfig: PathBuf,
     controller: Mutex<Option<Process>>,
 }
 
@@ -54,8 +56,9 @@ impl World {
         sandbox.set_issuer(cluster.issuer_url(), IssuerKeys::from_pem(cluster.issuer_public_key_pem())?);
         let application = sandbox.default_tenant().application(CLIENT).federate(cluster.issuer_url(), SUBJECT);
         let vault = sandbox.vault(VAULT)?.allow(&application, SecretPermission::Get);
+        let kubeconfig = rights::kubeconfig(&cluster).await?;
         progress(&format!("ready after {:.1} s", begin.elapsed().as_secs_f32()));
-        Ok(Self { cluster, sandbox, application, vault, program, controller: Mutex::default() })
+        Ok(Self { cluster, sandbox, application, vault, program, kubeconfig, controller: Mutex::default() })
     }
 
     /// The environment and arguments with which the controller is started: nothing in them tells it that
@@ -63,7 +66,7 @@ impl World {
     pub(super) fn controller_command(&self) -> (Vec<(String, String)>, [&'static str; 2]) {
         let mut environment = self.sandbox.environment();
         environment.retain(|(name, _)| name != "REQUESTS_CA_BUNDLE");
-        environment.insert(0, ("KUBECONFIG".to_owned(), self.cluster.kubeconfig().display().to_string()));
+        environment.insert(0, ("KUBECONFIG".to_owned(), self.kubeconfig.display().to_string()));
         (environment, ["--metrics-addr=0", "--live-addr=0"])
     }
 
