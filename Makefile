@@ -18,10 +18,12 @@ FEATURES := --all-features
 
 .PHONY: demo
 demo: cluster ## Watch a secret travel from Key Vault into a Secret (KEEP=1: stay up to play on)
+	cargo build $(FEATURES)
 	cargo run $(FEATURES) --quiet -- sandbox demo $(if $(KEEP),--keep)
 
 .PHONY: run-cluster
 run-cluster: cluster ## Run a Kubernetes API to try things on, until Ctrl-C
+	cargo build $(FEATURES)
 	cargo run $(FEATURES) --quiet -- sandbox cluster
 
 ##@ Test

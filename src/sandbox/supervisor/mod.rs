@@ -163,18 +163,25 @@ impl Connection {
     /// Takes reports until the supervisor ends.
     fn listen(&self, mut output: impl BufRead) {
         while let Some(report) = read_report(&mut output) {
-            let (id, state) = match report {
-                Report::Ready { .. } => continue,
-                Report::Started { id, pid } => (id, State::Running(pid)),
-                Report::Failed { id, reason } => (id, State::Failed(reason)),
-                Report::Exited { id, exit } => (id, State::Exited(exit)),
-            };
-            if let Some(sender) = lock(&self.states).get(&id) {
-                sender.send_replace(state);
+            match report {
+                Report::Ready { .. } => {}
+                Report::Started { id, pid } => self.change(id, |_| State::Running { pid }),
+                Report::Failed { id, reason } => self.change(id, |_| State::Failed { reason }),
+                Report::Exited { id, exit } => self.change(id, |state| match *state {
+                    State::Running { pid } => State::Exited { pid, exit },
+                    _ => state.clone(),
+                }),
             }
         }
         // Whoever waits for a process learns from the closed channel that there will be no more news.
         lock(&self.states).clear();
+    }
+
+    fn change(&self, id: u64, next: impl FnOnce(&State) -> State) {
+        // It is not there when its process was dropped.
+        if let Some(sender) = lock(&self.states).get(&id) {
+            sender.send_modify(|state| *state = next(state));
+        }
     }
 }
 

@@ -56,9 +56,9 @@ impl Program {
 #[derive(Clone, Debug)]
 pub(super) enum State {
     Starting,
-    Running(u32),
-    Failed(String),
-    Exited(Exit),
+    Running { pid: u32 },
+    Failed { reason: String },
+    Exited { pid: u32, exit: Exit },
 }
 
 /// A running program. Dropping it kills the program.
@@ -81,18 +81,17 @@ impl Process {
     ) -> Result<Self, SupervisorError> {
         let news = match state.wait_for(|state| !matches!(state, State::Starting)).await {
             Ok(news) => news.clone(),
-            Err(_) => return Err(SupervisorError::Gone),
+            Err(_) => State::Starting,
         };
         let pid = match news {
-            State::Running(pid) => pid,
-            State::Failed(reason) => return Err(SupervisorError::Start { program: program.path, reason }),
-            // Ended before anyone looked: the number is needed no more.
-            State::Starting | State::Exited(_) => 0,
+            State::Running { pid } | State::Exited { pid, .. } => pid,
+            State::Failed { reason } => return Err(SupervisorError::Start { program: program.path, reason }),
+            State::Starting => return Err(SupervisorError::Gone),
         };
         Ok(Self { connection, id, pid, program, state })
     }
 
-    /// The process's number; 0 if it had ended when it was asked for.
+    /// The process's number. It may be another's once this one has ended.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
@@ -114,7 +113,7 @@ impl Process {
     #[must_use]
     pub fn exit(&self) -> Option<Exit> {
         match *self.state.borrow() {
-            State::Exited(exit) => Some(exit),
+            State::Exited { exit, .. } => Some(exit),
             _ => None,
         }
     }
@@ -122,9 +121,9 @@ impl Process {
     /// Waits for its end. `None`: the supervisor has ended, and this process with it.
     pub async fn exited(&self) -> Option<Exit> {
         let mut state = self.state.clone();
-        let Ok(state) = state.wait_for(|state| matches!(state, State::Exited(_))).await else { return None };
+        let Ok(state) = state.wait_for(|state| matches!(state, State::Exited { .. })).await else { return None };
         match *state {
-            State::Exited(exit) => Some(exit),
+            State::Exited { exit, .. } => Some(exit),
             _ => None,
         }
     }
