@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use crate::runtime::shutdown;
 use crate::sandbox::cluster::{Cluster, ClusterConfig, ClusterError, find_assets};
-use crate::sandbox::supervisor;
+use crate::sandbox::{self, Config, RunOptions, Sandbox, SandboxError, supervisor};
 
 use super::demo;
 
@@ -17,6 +17,9 @@ pub(super) enum Error {
     /// The cluster cannot be started.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The emulator cannot be started.
+    #[error(transparent)]
+    Azure(#[from] SandboxError),
     /// The demo did not come to its end.
     #[error(transparent)]
     Demo(#[from] demo::Error),
@@ -36,6 +39,8 @@ pub(super) struct SandboxArguments {
 enum SandboxCommand {
     /// Run a Kubernetes API (etcd, kube-apiserver, kube-controller-manager) until Ctrl-C
     Cluster(ClusterArguments),
+    /// Run an emulator of Entra ID and Key Vault until Ctrl-C; it is set up over HTTP or by a document
+    Azure(AzureArguments),
     /// Show the walkthrough on a cluster and an emulated Azure of its own
     Demo(demo::DemoArguments),
     /// Run programs as standard input says, and end them when it closes
@@ -50,9 +55,20 @@ struct ClusterArguments {
     assets: Option<PathBuf>,
 }
 
+#[derive(Args, Debug)]
+struct AzureArguments {
+    /// The port of the proxy on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// A YAML or JSON file with issuers, tenants, applications and vaults to begin with
+    #[arg(long, value_name = "FILE")]
+    document: Option<PathBuf>,
+}
+
 pub(super) async fn execute(arguments: SandboxArguments) -> Result<(), Error> {
     match arguments.command {
         SandboxCommand::Cluster(arguments) => run_cluster(arguments).await,
+        SandboxCommand::Azure(arguments) => run_azure(arguments).await,
         SandboxCommand::Demo(arguments) => Ok(demo::execute(arguments).await?),
         SandboxCommand::Supervise => Ok(supervisor::serve().await?),
     }
@@ -68,6 +84,22 @@ async fn run_cluster(arguments: ClusterArguments) -> Result<(), Error> {
     stop.cancelled().await;
     cluster.stop();
     Ok(())
+}
+
+async fn run_azure(arguments: AzureArguments) -> Result<(), Error> {
+    let stop = shutdown::on_signal()?;
+    let config = Config { port: arguments.port, ..Config::default() };
+    let options = RunOptions { config, document: arguments.document };
+    Ok(sandbox::run(options, say_how_to_reach, stop.cancelled()).await?)
+}
+
+/// Prints the lines with which a shell reaches the emulator. Nobody may be reading them.
+fn say_how_to_reach(sandbox: &Sandbox) {
+    let mut output = std::io::stdout();
+    let lines = sandbox.environment().into_iter().map(|(name, value)| format!("export {name}={value}\n"));
+    let text: String = lines.collect();
+    let _ = writeln!(output, "{text}# it is set up over HTTP at {}; Ctrl-C ends it", sandbox.proxy_url())
+        .and_then(|()| output.flush());
 }
 
 async fn start(arguments: ClusterArguments) -> Result<Cluster, Error> {
