@@ -5,6 +5,7 @@
 //!
 //! - [`api`]: the custom resources, as types.
 //! - [`sync`]: the pure decisions: is a refresh due, what should the target Secret be.
+//! - [`template`]: Go's `text/template`, which ExternalSecrets are written in.
 //! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
 //! - [`runtime`]: logging, metrics, health, shutdown.
@@ -22,4 +23,5 @@ pub mod runtime;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod sync;
+pub mod template;
 pub mod validate;

@@ -8,3 +8,4 @@
 
 mod gjson;
 mod go;
+mod template;

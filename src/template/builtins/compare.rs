@@ -1,0 +1,116 @@
+//! Comparisons, by Go's rules: of two values of one kind, and of integers whatever their sign.
+
+use std::cmp::Ordering;
+
+use super::Result;
+use crate::template::budget::Budget;
+use crate::template::functions::FunctionError;
+use crate::template::value::Value;
+
+/// `eq a b c`: whether `a` equals any of the others.
+pub(super) fn eq(arguments: &[Value], _: &mut Budget) -> Result {
+    let [first, others @ ..] = arguments else { return Err(missing()) };
+    if others.is_empty() {
+        return Err(missing());
+    }
+    for other in others {
+        if is_equal(first, other)? {
+            return Ok(Value::Bool(true));
+        }
+    }
+    Ok(Value::Bool(false))
+}
+
+pub(super) fn ne(arguments: &[Value], _: &mut Budget) -> Result {
+    let (a, b) = pair(arguments)?;
+    Ok(Value::Bool(!is_equal(a, b)?))
+}
+
+pub(super) fn lt(arguments: &[Value], _: &mut Budget) -> Result {
+    let (a, b) = pair(arguments)?;
+    Ok(Value::Bool(order(a, b)? == Some(Ordering::Less)))
+}
+
+pub(super) fn le(arguments: &[Value], _: &mut Budget) -> Result {
+    let (a, b) = pair(arguments)?;
+    Ok(Value::Bool(matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
+}
+
+/// Not less or equal, so that it holds for what has no order.
+pub(super) fn gt(arguments: &[Value], _: &mut Budget) -> Result {
+    let (a, b) = pair(arguments)?;
+    Ok(Value::Bool(!matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
+}
+
+/// Not less, so that it holds for what has no order.
+pub(super) fn ge(arguments: &[Value], _: &mut Budget) -> Result {
+    let (a, b) = pair(arguments)?;
+    Ok(Value::Bool(order(a, b)? != Some(Ordering::Less)))
+}
+
+fn pair(arguments: &[Value]) -> std::result::Result<(&Value, &Value), FunctionError> {
+    match arguments {
+        [a, b] => Ok((a, b)),
+        _ => Err(missing()),
+    }
+}
+
+fn missing() -> FunctionError {
+    FunctionError::new("missing argument for comparison")
+}
+
+fn incompatible(a: &Value, b: &Value) -> FunctionError {
+    FunctionError::new(format!("incompatible types for comparison: {} and {}", a.type_name(), b.type_name()))
+}
+
+#[allow(clippy::float_cmp, reason = "floats are equal where Go finds them equal")]
+fn is_equal(a: &Value, b: &Value) -> std::result::Result<bool, FunctionError> {
+    match (a, b) {
+        (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
+        (Value::Float(a), Value::Float(b)) => Ok(a == b),
+        (Value::Complex(a, i), Value::Complex(b, j)) => Ok(a == b && i == j),
+        (Value::String(a), Value::String(b)) => Ok(a == b),
+        (Value::Int(..) | Value::Uint(..), Value::Int(..) | Value::Uint(..)) => Ok(integer(a) == integer(b)),
+        (Value::Nil, Value::Nil) => Ok(true),
+        (Value::Nil, _) | (_, Value::Nil) => Ok(false),
+        _ if is_container(a) && is_container(b) => {
+            let (a, b) = (a.type_name(), b.type_name());
+            Err(FunctionError::new(format!("non-comparable types {a} and {b}")))
+        }
+        _ => Err(incompatible(a, b)),
+    }
+}
+
+/// How `a` compares with `b`; `None` for floats of which one is no number.
+fn order(a: &Value, b: &Value) -> std::result::Result<Option<Ordering>, FunctionError> {
+    match (a, b) {
+        (Value::Float(a), Value::Float(b)) => Ok(a.partial_cmp(b)),
+        (Value::String(a), Value::String(b)) => Ok(Some(a.cmp(b))),
+        (Value::Int(..) | Value::Uint(..), Value::Int(..) | Value::Uint(..)) => Ok(integer(a).partial_cmp(&integer(b))),
+        (Value::Bool(_), Value::Bool(_)) | (Value::Complex(..), Value::Complex(..)) => Err(unordered()),
+        _ if a.is_basic() && b.is_basic() => Err(incompatible(a, b)),
+        _ => Err(unordered()),
+    }
+}
+
+fn unordered() -> FunctionError {
+    FunctionError::new("invalid type for comparison")
+}
+
+fn integer(value: &Value) -> Option<i128> {
+    match value {
+        Value::Int(_, number) => Some((*number).into()),
+        Value::Uint(_, number) => Some((*number).into()),
+        _ => None,
+    }
+}
+
+const fn is_container(value: &Value) -> bool {
+    matches!(value, Value::List(_) | Value::Map(_) | Value::Bytes(_))
+}
+
+impl Value {
+    const fn is_basic(&self) -> bool {
+        !matches!(self, Self::Nil) && !is_container(self)
+    }
+}

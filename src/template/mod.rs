@@ -1,0 +1,102 @@
+//! Go's `text/template`, as ESO runs it: engine v2, with `missingkey=error`.
+//!
+//! Follows the language of Go 1.26 over strings of any bytes. A template is data that someone else
+//! wrote: it gets no I/O, and its time, memory and nesting are bounded ([`Limits`]).
+//!
+//! How it works: [`parser`] splits the text into tokens and reads them into the tree of [`ast`];
+//! [`exec`] walks the tree. [`value`] holds the values of Go that occur, [`format`] prints them as
+//! Go's `fmt` does, [`builtins`] are the functions that every template has.
+//!
+//! It differs from Go on purpose in this:
+//!
+//! - An error shows neither a value nor the text of a string; a type stands in its place. An error of
+//!   parsing has a column, too.
+//! - A map cannot be put into itself. Printing such a map ends a Go program.
+//! - Where Go prints an address (`%p`), a constant stands.
+//! - Letters and digits of names are those of the standard library's Unicode tables, which know some
+//!   more than Go's.
+
+mod ast;
+mod budget;
+mod builtins;
+mod error;
+mod exec;
+mod format;
+mod functions;
+mod parser;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+pub use budget::{Budget, Buffer, Exceeded, Limits};
+pub use error::{Context, Details, Error};
+pub use functions::{Body, Function, FunctionError, Functions};
+pub use parser::Delimiters;
+pub use value::{Int, List, Map, SetError, Text, Type, Uint, Value};
+
+use ast::Definition;
+
+/// What templates have in common.
+#[derive(Clone)]
+pub struct Engine {
+    delimiters: Delimiters,
+    functions: Functions,
+    limits: Limits,
+}
+
+impl Engine {
+    /// An engine with these functions besides Go's own; one of the same name replaces Go's.
+    #[must_use]
+    pub fn new(functions: impl IntoIterator<Item = (&'static str, Function)>) -> Self {
+        Self {
+            delimiters: Delimiters::default(),
+            functions: Functions::new().with(builtins::all()).with(functions),
+            limits: Limits::default(),
+        }
+    }
+
+    /// With other delimiters.
+    #[must_use]
+    pub fn with_delimiters(self, delimiters: Delimiters) -> Self {
+        Self { delimiters, ..self }
+    }
+
+    /// With other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Parses a template. `name` is what errors call it.
+    ///
+    /// # Errors
+    /// Where the template is malformed, or uses a function or variable that does not exist.
+    pub fn parse(&self, name: &str, text: &[u8]) -> Result<Template<'_>, Error> {
+        let is_function = |name: &[u8]| self.functions.get(name).is_some();
+        let definitions = parser::parse(name, text, &self.delimiters, &is_function)?;
+        Ok(Template { engine: self, name: name.to_owned(), text: Zeroizing::new(text.to_vec()), definitions })
+    }
+}
+
+/// A template that can be rendered.
+pub struct Template<'e> {
+    engine: &'e Engine,
+    name: String,
+    /// Kept to tell where an error is; it may come from a Secret.
+    text: Zeroizing<Vec<u8>>,
+    definitions: BTreeMap<Vec<u8>, Definition>,
+}
+
+impl Template<'_> {
+    /// Renders the template. `data` is what the dot stands for at first.
+    ///
+    /// # Errors
+    /// Where a function fails, a key is missing, a type does not fit, or a limit is reached.
+    pub fn render(&self, data: &Value) -> Result<Zeroizing<Vec<u8>>, Error> {
+        exec::render(self, data)
+    }
+}

@@ -1,0 +1,265 @@
+//! Reads a template.
+//!
+//! A descent through the grammar with up to three tokens of lookahead, since blanks are tokens:
+//! `$x := 1` declares a variable, `$x 1` is a command.
+
+mod control;
+mod lexer;
+pub(super) mod number;
+mod pipeline;
+mod token;
+mod unquote;
+
+use std::collections::BTreeMap;
+
+pub use lexer::Delimiters;
+pub(super) use lexer::decode;
+
+use super::ast::{Definition, Node};
+use super::error::{Error, line_and_column};
+use super::format::quote;
+use lexer::Lexer;
+use token::{Keyword, Kind, Token};
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// How deep actions and parentheses may be nested.
+const MAX_DEPTH: usize = 100;
+
+/// Parses `text`, and gives its definitions by name; the template itself has its own `name`.
+/// `is_function` tells which functions exist.
+pub(super) fn parse(
+    name: &str,
+    text: &[u8],
+    delimiters: &Delimiters,
+    is_function: &dyn Fn(&[u8]) -> bool,
+) -> Result<BTreeMap<Vec<u8>, Definition>> {
+    let mut parser = Parser {
+        name,
+        text,
+        lexer: Lexer::new(text, delimiters),
+        is_function,
+        pushed_back: Vec::new(),
+        last_position: 0,
+        depth: 0,
+        scope: Scope::new(),
+        definitions: BTreeMap::new(),
+    };
+    let body = parser.template()?;
+    parser.define(Definition { name: name.as_bytes().to_vec(), body })?;
+    Ok(parser.definitions)
+}
+
+struct Parser<'t> {
+    name: &'t str,
+    text: &'t [u8],
+    lexer: Lexer<'t>,
+    is_function: &'t dyn Fn(&[u8]) -> bool,
+    /// Tokens that were read too far, the next one last.
+    pushed_back: Vec<Token<'t>>,
+    /// Where the lexer's last token began, for errors.
+    last_position: usize,
+    depth: usize,
+    scope: Scope,
+    definitions: BTreeMap<Vec<u8>, Definition>,
+}
+
+/// What is known within one definition.
+struct Scope {
+    /// The variables that exist, with their `$`.
+    variables: Vec<Vec<u8>>,
+    /// How many `range` are open.
+    ranges: usize,
+    /// Where the innermost action began, while it is being read.
+    action: Option<usize>,
+}
+
+impl Scope {
+    fn new() -> Self {
+        Self { variables: vec![b"$".to_vec()], ranges: 0, action: None }
+    }
+}
+
+/// What ended a list of nodes.
+enum ListEnd {
+    /// `{{end}}`
+    End,
+    /// `{{else}}`; the token after the keyword is the next one if it is `if` or `with`.
+    Else,
+}
+
+/// One step of a list.
+enum Item {
+    Node(Node),
+    Last(ListEnd),
+}
+
+impl<'t> Parser<'t> {
+    /// The whole template.
+    fn template(&mut self) -> Result<Vec<Node>> {
+        let mut nodes = Vec::new();
+        loop {
+            if self.peek().kind == Kind::End {
+                return Ok(nodes);
+            }
+            if self.peek().kind == Kind::LeftDelimiter {
+                let delimiter = self.next();
+                let word = self.next_after_space();
+                if word.kind == Kind::Keyword(Keyword::Define) {
+                    self.definition()?;
+                    continue;
+                }
+                self.push_back(word);
+                self.push_back(delimiter);
+            }
+            match self.item()? {
+                Item::Node(node) => nodes.push(node),
+                Item::Last(ListEnd::End) => return Err(self.error("unexpected {{end}}".to_owned())),
+                Item::Last(ListEnd::Else) => return Err(self.error("unexpected {{else}}".to_owned())),
+            }
+        }
+    }
+
+    /// The nodes up to `end` or `else`.
+    fn list(&mut self) -> Result<(Vec<Node>, ListEnd)> {
+        self.nested(|parser| {
+            let mut nodes = Vec::new();
+            while parser.peek_after_space().kind != Kind::End {
+                match parser.item()? {
+                    Item::Node(node) => nodes.push(node),
+                    Item::Last(end) => return Ok((nodes, end)),
+                }
+            }
+            Err(parser.error("unexpected EOF".to_owned()))
+        })
+    }
+
+    /// Text or an action.
+    fn item(&mut self) -> Result<Item> {
+        let token = self.next_after_space();
+        match token.kind {
+            Kind::Text => Ok(Item::Node(Node::Text(token.text.to_vec().into()))),
+            Kind::LeftDelimiter => {
+                self.scope.action = Some(token.position);
+                let item = self.action()?;
+                self.scope.action = None;
+                Ok(item)
+            }
+            _ => Err(self.unexpected(&token, "input")),
+        }
+    }
+
+    /// `{{define "name"}}...{{end}}`, after the keyword.
+    fn definition(&mut self) -> Result<()> {
+        const CONTEXT: &str = "define clause";
+        let outer = std::mem::replace(&mut self.scope, Scope::new());
+        let name = self.string_literal(CONTEXT)?;
+        self.expect(&Kind::RightDelimiter, CONTEXT)?;
+        let body = self.body(CONTEXT)?;
+        self.scope = outer;
+        self.define(Definition { name, body })
+    }
+
+    /// The nodes up to `end`, of a part that has no `else`.
+    fn body(&mut self, context: &str) -> Result<Vec<Node>> {
+        match self.list()? {
+            (body, ListEnd::End) => Ok(body),
+            (_, ListEnd::Else) => Err(self.error(format!("unexpected {{{{else}}}} in {context}"))),
+        }
+    }
+
+    /// Adds a definition. An empty one neither replaces another nor is an error beside it.
+    fn define(&mut self, definition: Definition) -> Result<()> {
+        match self.definitions.get(&definition.name) {
+            Some(existing) if !existing.is_empty() => {
+                if definition.is_empty() {
+                    return Ok(());
+                }
+                let name = quote::quoted(&definition.name);
+                Err(self.error(format!("template: multiple definition of template {name}")))
+            }
+            _ => {
+                self.definitions.insert(definition.name.clone(), definition);
+                Ok(())
+            }
+        }
+    }
+
+    fn string_literal(&mut self, context: &str) -> Result<Vec<u8>> {
+        let token = self.next_after_space();
+        match token.kind {
+            Kind::String | Kind::RawString => {
+                let name = unquote::string(token.text).map(|name| name.to_vec());
+                name.ok_or_else(|| self.error("invalid syntax".to_owned()))
+            }
+            _ => Err(self.unexpected(&token, context)),
+        }
+    }
+
+    fn next(&mut self) -> Token<'t> {
+        self.pushed_back.pop().unwrap_or_else(|| {
+            let token = self.lexer.next_token();
+            self.last_position = token.position;
+            token
+        })
+    }
+
+    fn push_back(&mut self, token: Token<'t>) {
+        self.pushed_back.push(token);
+    }
+
+    fn peek(&mut self) -> Token<'t> {
+        let token = self.next();
+        self.push_back(token.clone());
+        token
+    }
+
+    fn next_after_space(&mut self) -> Token<'t> {
+        loop {
+            let token = self.next();
+            if token.kind != Kind::Space {
+                return token;
+            }
+        }
+    }
+
+    fn peek_after_space(&mut self) -> Token<'t> {
+        let token = self.next_after_space();
+        self.push_back(token.clone());
+        token
+    }
+
+    fn expect(&mut self, kind: &Kind, context: &str) -> Result<Token<'t>> {
+        let token = self.next_after_space();
+        if token.kind == *kind { Ok(token) } else { Err(self.unexpected(&token, context)) }
+    }
+
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.error(format!("actions and parentheses are nested more than {MAX_DEPTH} deep")));
+        }
+        self.depth += 1;
+        let result = parse(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn unexpected(&self, token: &Token<'_>, context: &str) -> Error {
+        let Kind::Error(message) = &token.kind else {
+            return self.error(format!("unexpected {token} in {context}"));
+        };
+        let line = |position: usize| line_and_column(self.text, position).0;
+        match self.scope.action {
+            Some(action) if line(action) != line(token.position) => {
+                let started = format!("started at {}:{}", self.name, line(action));
+                let separator = if message.ends_with(" action") { " " } else { " in action " };
+                self.error(format!("{message}{separator}{started}"))
+            }
+            _ => self.error(message.clone()),
+        }
+    }
+
+    fn error(&self, message: String) -> Error {
+        Error::at(self.name, self.text, self.last_position, message)
+    }
+}

@@ -1,0 +1,85 @@
+//! Go's types, as far as templates meet them.
+
+use std::fmt;
+
+/// A type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// `interface {}`
+    Any,
+    /// A parameter that takes any value, and nil, as it is.
+    Reflect,
+    /// `bool`
+    Bool,
+    /// A signed integer.
+    Int(Int),
+    /// An unsigned integer.
+    Uint(Uint),
+    /// `float64`
+    Float,
+    /// `complex128`
+    Complex,
+    /// `string`
+    String,
+    /// A slice of this type.
+    Slice(&'static Type),
+    /// A map from strings to this type.
+    Map(&'static Type),
+}
+
+/// Signed integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Int {
+    /// `int`
+    Int,
+    /// `int32`
+    Int32,
+    /// `int64`
+    Int64,
+}
+
+/// Unsigned integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uint {
+    /// `uint8`
+    Uint8,
+    /// `uint64`
+    Uint64,
+}
+
+impl Type {
+    /// `[]byte`
+    pub const BYTES: Self = Self::Slice(&Self::Uint(Uint::Uint8));
+    /// `int`
+    pub const INT: Self = Self::Int(Int::Int);
+    /// `[]interface {}`
+    pub const LIST: Self = Self::Slice(&Self::Any);
+    /// `map[string]interface {}`
+    pub const DICT: Self = Self::Map(&Self::Any);
+
+    /// Whether a value of the type may be nil.
+    pub(in crate::template) const fn can_be_nil(self) -> bool {
+        matches!(self, Self::Any | Self::Reflect | Self::Slice(_) | Self::Map(_))
+    }
+}
+
+/// As Go prints it.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("interface {}"),
+            Self::Reflect => f.write_str("reflect.Value"),
+            Self::Bool => f.write_str("bool"),
+            Self::Int(Int::Int) => f.write_str("int"),
+            Self::Int(Int::Int32) => f.write_str("int32"),
+            Self::Int(Int::Int64) => f.write_str("int64"),
+            Self::Uint(Uint::Uint8) => f.write_str("uint8"),
+            Self::Uint(Uint::Uint64) => f.write_str("uint64"),
+            Self::Float => f.write_str("float64"),
+            Self::Complex => f.write_str("complex128"),
+            Self::String => f.write_str("string"),
+            Self::Slice(element) => write!(f, "[]{element}"),
+            Self::Map(element) => write!(f, "map[string]{element}"),
+        }
+    }
+}

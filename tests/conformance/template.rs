@@ -1,0 +1,277 @@
+//! Templates.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use external_secrets::template::{
+    Budget, Delimiters, Engine, Error, Function, FunctionError, Int, List, Map, SetError, Text, Type, Uint, Value,
+};
+use serde_json::Value as Json;
+
+use super::go;
+
+const CASES: &str = "template/cases.json";
+const GOLDEN: &str = include_str!("template/golden.jsonl");
+
+/// How many made-up cases are compared; `TEMPLATE_RANDOM` asks for another number, and
+/// `TEMPLATE_SEED` for others.
+const RANDOM: &str = "2000";
+
+/// A template with its data, and what Go makes of it.
+struct Case {
+    template: String,
+    data: Value,
+    delimiters: Delimiters,
+    go: Json,
+    /// The error that is ours on purpose, where Go's shows a value.
+    own_error: Option<String>,
+}
+
+#[test]
+fn every_case_renders_as_go_renders_it() {
+    let groups: Vec<Json> = serde_json::from_str(include_str!("template/cases.json")).expect("cases.json");
+    let mut golden = GOLDEN.lines();
+    let mut cases = Vec::new();
+    for group in &groups {
+        for template in group["templates"].as_array().expect("templates") {
+            let go: Json = serde_json::from_str(golden.next().expect("a golden line for each case")).expect("JSON");
+            let text = template.as_str().or(template["template"].as_str()).expect("a template");
+            assert_eq!(go["template"], text, "the golden file is not of these cases");
+            let delimiter = |i: usize| group["delimiters"][i].as_str().unwrap_or_default();
+            cases.push(Case {
+                template: text.to_owned(),
+                data: group.get("data").map_or_else(|| Value::Map(Map::new(&Type::String)), value),
+                delimiters: Delimiters::new(delimiter(0), delimiter(1)),
+                go,
+                own_error: template["error"].as_str().map(ToOwned::to_owned),
+            });
+        }
+    }
+    assert_eq!(golden.next(), None, "the golden file is not of these cases");
+    assert!(cases.len() > 1000, "the table is complete");
+    compare(&cases, str::to_owned);
+}
+
+#[test]
+fn the_golden_file_is_what_go_renders_today() {
+    let Some(printed) = go::run("template", &[], Some(CASES)) else { return };
+    assert!(printed == GOLDEN, "make the golden file again: make goldens");
+}
+
+#[test]
+fn made_up_templates_render_as_go_renders_them() {
+    let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    let (count, seed) = (setting("TEMPLATE_RANDOM", RANDOM), setting("TEMPLATE_SEED", "1"));
+    let Some(printed) = go::run("template", &["-random", &count, "-seed", &seed], None) else { return };
+    let case = |line: &str| {
+        let go: Json = serde_json::from_str(line).expect("JSON");
+        Case {
+            template: go["template"].as_str().expect("a template").to_owned(),
+            data: value(&go["data"]),
+            delimiters: Delimiters::default(),
+            go,
+            own_error: None,
+        }
+    };
+    let cases: Vec<Case> = printed.lines().map(case).collect();
+    assert_eq!(cases.len().to_string(), count);
+    compare(&cases, loosened);
+}
+
+/// `result` without the part in which ours differs on purpose, where Go shows a value.
+fn loosened(result: &str) -> String {
+    const DIFFER: [&str; 12] = [
+        "range can't iterate over ",
+        " iterate over more than one variable",
+        "index out of range",
+        "invalid slice index: ",
+        "bounds out of range",
+        "non-comparable type",
+        "non-function ",
+        "error calling len: ",
+        "malformed character constant",
+        "unexpected . after term ",
+        "strconv.Parse",
+        "invalid syntax",
+    ];
+    // Recursion ends earlier here, and so elsewhere.
+    if ["exceeded maximum template depth", "levels of nesting"].iter().any(|part| result.contains(part)) {
+        return "error of recursion".to_owned();
+    }
+    match DIFFER.iter().find(|part| result.contains(**part)) {
+        Some(part) if result.starts_with("error ") => {
+            let before = result.split(part).next().unwrap_or_default();
+            let place = before.split('<').next().unwrap_or_default();
+            format!("{place}... {part}")
+        }
+        _ => result.to_owned(),
+    }
+}
+
+fn compare(cases: &[Case], comparable: impl Fn(&str) -> String) {
+    let mismatches: Vec<String> = cases.iter().filter_map(|case| mismatch(case, &comparable)).collect();
+    let shown = mismatches.get(..10).unwrap_or(&mismatches).join("\n");
+    assert!(mismatches.is_empty(), "{} of {} cases differ, such as\n{shown}", mismatches.len(), cases.len());
+}
+
+fn mismatch(case: &Case, comparable: &impl Fn(&str) -> String) -> Option<String> {
+    let engine = Engine::new(functions()).with_delimiters(case.delimiters.clone());
+    let rendered = engine.parse("t", case.template.as_bytes()).and_then(|template| template.render(&case.data));
+    let ours = match &rendered {
+        Ok(output) => format!("output {}", output.escape_ascii()),
+        Err(error) => format!("error {}", shown(error)),
+    };
+    let go = match (case.go["error"].as_str(), &case.own_error) {
+        (Some(_), Some(own)) => format!("error {own}"),
+        (Some(error), None) => format!("error {}", without_values(error)),
+        (None, _) => format!("output {}", bytes(&case.go, "output").escape_ascii()),
+    };
+    (comparable(&ours) != comparable(&go))
+        .then(|| format!("template {}\n      Go {go}\n    ours {ours}\n", case.template.escape_debug()))
+}
+
+/// Our error; in one of parsing without the column, which Go does not tell.
+fn shown(error: &Error) -> String {
+    let details = error.details();
+    match details.context {
+        Some(_) => error.to_string(),
+        None => format!("template: {}:{}: {}", details.template, details.line, details.message),
+    }
+}
+
+/// Go's error without the text of strings, which ours leave out.
+fn without_values(error: &str) -> String {
+    if let Some(rest) = ["\\\"", "`", "'"].iter().find_map(|quote| {
+        let (before, after) = error.split_once(&format!("unexpected \"{quote}"))?;
+        let context = after.rsplit_once(" in ")?.1;
+        Some(format!("{before}unexpected string in {context}"))
+    }) {
+        return rest;
+    }
+    let Some((before, rest)) = error.split_once(" at <") else { return error.to_owned() };
+    let Some((context, message)) = rest.split_once(">: ") else { return error.to_owned() };
+    // The name of a template is shown.
+    let named = context.strip_prefix("{{template \"").and_then(|rest| rest.split_once('"'));
+    let context = match named {
+        Some((name, rest)) => format!("{{{{template \"{name}\"{}", without_strings(rest)),
+        None => without_strings(context),
+    };
+    let shows_operand = ["expected ", "can't give ", "can't handle "].iter().any(|start| message.starts_with(start));
+    let message = if shows_operand { without_strings(message) } else { message.to_owned() };
+    format!("{before} at <{context}>: {message}")
+}
+
+/// `text` with its string literals replaced by `"..."`.
+fn without_strings(text: &str) -> String {
+    let mut output = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if !matches!(character, '"' | '`') {
+            output.push(character);
+            continue;
+        }
+        output.push_str("\"...\"");
+        while let Some(inner) = characters.next() {
+            match inner {
+                '\\' if character == '"' => drop(characters.next()),
+                _ if inner == character => break,
+                _ => {}
+            }
+        }
+    }
+    output
+}
+
+/// A field that holds text, or bytes under the name with `_base64`.
+fn bytes(fields: &Json, name: &str) -> Vec<u8> {
+    match fields.get(format!("{name}_base64")).and_then(Json::as_str) {
+        Some(encoded) => STANDARD.decode(encoded).expect("base64"),
+        None => fields[name].as_str().unwrap_or_default().as_bytes().to_vec(),
+    }
+}
+
+/// Data: JSON, in which an object with one key that begins with a dollar sign is a value of another
+/// type, as the Go program reads it.
+fn value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Nil,
+        Json::Bool(boolean) => Value::Bool(*boolean),
+        Json::Number(number) => match number.as_i64() {
+            Some(integer) => Value::int(integer),
+            None => Value::Float(number.as_f64().expect("a float")),
+        },
+        Json::String(text) => Value::string(text),
+        Json::Array(items) => Value::List(List::new(&Type::Any, items.iter().map(value).collect())),
+        Json::Object(entries) => match entries.iter().next() {
+            Some((key, inner)) if entries.len() == 1 && key.starts_with('$') => tagged(key, inner),
+            _ => Value::Map(Map::from_entries(&Type::Any, map(entries))),
+        },
+    }
+}
+
+fn map(entries: &serde_json::Map<String, Json>) -> BTreeMap<Text, Value> {
+    entries.iter().map(|(key, entry)| (Text::from(key.as_str()), value(entry))).collect()
+}
+
+fn tagged(tag: &str, inner: &Json) -> Value {
+    let text = inner.as_str().unwrap_or_default();
+    match (tag, inner) {
+        ("$int32", _) => Value::Int(Int::Int32, inner.as_i64().expect("an integer")),
+        ("$int64", _) => Value::Int(Int::Int64, inner.as_i64().expect("an integer")),
+        ("$uint8", _) => Value::Uint(Uint::Uint8, inner.as_u64().expect("an integer")),
+        ("$uint64", _) => Value::Uint(Uint::Uint64, inner.as_u64().expect("an integer")),
+        ("$float", _) => Value::Float(text.parse().expect("a float")),
+        ("$bytes", _) => Value::Bytes(STANDARD.decode(text).expect("base64").into()),
+        ("$text", _) => Value::String(STANDARD.decode(text).expect("base64").into()),
+        ("$ints", Json::Array(items)) => Value::List(List::new(&Type::INT, items.iter().map(value).collect())),
+        ("$strings", Json::Array(items)) => Value::List(List::new(&Type::String, items.iter().map(value).collect())),
+        ("$strings", Json::Object(entries)) => Value::Map(Map::from_entries(&Type::String, map(entries))),
+        _ => panic!("no such type: {tag}"),
+    }
+}
+
+type Result = std::result::Result<Value, FunctionError>;
+
+/// The functions of the Go program.
+fn functions() -> Vec<(&'static str, Function)> {
+    const STRINGS: Type = Type::Slice(&Type::String);
+    vec![
+        ("takeAny", Function::fixed(&[Type::Any], first)),
+        ("takeBool", Function::fixed(&[Type::Bool], first)),
+        ("takeBytes", Function::fixed(&[Type::BYTES], first)),
+        ("takeFloat", Function::fixed(&[Type::Float], first)),
+        ("takeInt", Function::fixed(&[Type::INT], first)),
+        ("takeInt32", Function::fixed(&[Type::Int(Int::Int32)], first)),
+        ("takeInt64", Function::fixed(&[Type::Int(Int::Int64)], first)),
+        ("takeUint8", Function::fixed(&[Type::Uint(Uint::Uint8)], first)),
+        ("takeUint64", Function::fixed(&[Type::Uint(Uint::Uint64)], first)),
+        ("takeString", Function::fixed(&[Type::String], first)),
+        ("takeList", Function::fixed(&[Type::LIST], first)),
+        ("takeStrings", Function::fixed(&[STRINGS], first)),
+        ("takeMap", Function::fixed(&[Type::DICT], first)),
+        ("takeMany", Function::variadic(&[Type::String], Type::INT, take_many)),
+        ("takeTwo", Function::fixed(&[Type::String, Type::INT], first)),
+        ("nothing", Function::fixed(&[], |_, _| Ok(Value::Nil))),
+        ("failing", Function::fixed(&[], |_, _| Err(FunctionError::new("it failed")))),
+        ("list", Function::variadic(&[], Type::Any, |items, _| Ok(Value::List(List::new(&Type::Any, items.to_vec()))))),
+        ("set", Function::fixed(&[Type::DICT, Type::String, Type::Any], set)),
+    ]
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "a function may fail")]
+fn first(arguments: &[Value], _: &mut Budget) -> Result {
+    Ok(arguments.first().expect("an argument").clone())
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "a function may fail")]
+fn take_many(arguments: &[Value], _: &mut Budget) -> Result {
+    let [Value::String(text), more @ ..] = arguments else { panic!("the types were checked") };
+    Ok(Value::len(text.len() + more.len()))
+}
+
+fn set(arguments: &[Value], budget: &mut Budget) -> Result {
+    let [Value::Map(map), Value::String(key), value] = arguments else { panic!("the types were checked") };
+    map.set(key.clone(), value.clone(), budget).map_err(|error: SetError| FunctionError::new(error.to_string()))?;
+    Ok(Value::Map(map.clone()))
+}
