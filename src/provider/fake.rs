@@ -6,10 +6,10 @@ use async_trait::async_trait;
 
 use super::gjson::{self, TooComplex};
 use super::{
-    Caller, Check, Class, Freshness, Provider, ProviderError, SecretValue, SecretsClient, StoreView, Validation,
-    Verdict,
+    Caller, Check, Class, Fetched, Provider, ProviderError, ReadOptions, SecretMap, SecretValue, SecretsClient,
+    StoreView, Validation, Verdict,
 };
-use crate::api::v1::external_secret::RemoteRef;
+use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::{FakeProvider, FakeProviderData};
 
 /// The fake provider. Keeps nothing: each client reads its store.
@@ -68,14 +68,22 @@ impl FakeClient {
 
 #[async_trait]
 impl SecretsClient for FakeClient {
-    async fn get_secret(&self, reference: &RemoteRef, _freshness: Freshness) -> Result<SecretValue, ProviderError> {
+    async fn get_secret(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretValue>, ProviderError> {
         let version = reference.version.as_deref().unwrap_or_default();
         let value = self.value(&reference.key, version).ok_or_else(|| no_such_key(&reference.key, version))?;
         let value = match reference.property.as_deref() {
             None | Some("") => value.as_bytes().to_vec(),
             Some(path) => property(value, path, &reference.key)?,
         };
-        Ok(Arc::new(value.into()))
+        Ok(Fetched { value: Arc::new(value.into()), mark: None })
+    }
+
+    async fn get_secret_map(&self, _: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
+        Err(unsupported("spec.dataFrom[].extract"))
+    }
+
+    async fn find(&self, _: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
+        Err(unsupported("spec.dataFrom[].find"))
     }
 
     async fn validate(&self) -> Validation {
@@ -99,6 +107,10 @@ impl SecretsClient for FakeClient {
         };
         Validation { verdict, authenticated: check.clone(), reachable: check.clone(), authorized: check }
     }
+}
+
+fn unsupported(field: &str) -> ProviderError {
+    error(Class::Unsupported, "Unsupported", format!("{field} is not supported yet"), "name the values in spec.data")
 }
 
 /// What `path` finds in `value`.
@@ -141,6 +153,9 @@ mod tests {
 
     use super::*;
     use crate::api::v1::secret_store::{SecretStoreProvider, SecretStoreSpec, StoreKind};
+    use crate::provider::{Freshness, Priority};
+
+    const SHARED: ReadOptions = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
 
     fn entry(key: &str, version: Option<&str>, value: &str) -> FakeProviderData {
         FakeProviderData { key: key.into(), value: value.into(), version: version.map(Into::into) }
@@ -168,7 +183,7 @@ mod tests {
             property: property.map(Into::into),
             ..RemoteRef::default()
         };
-        let value = client.get_secret(&reference, Freshness::Shared).now_or_never().unwrap()?;
+        let value = client.get_secret(&reference, SHARED).now_or_never().unwrap()?.value;
         Ok(String::from_utf8(value.expose_secret().to_vec()).unwrap())
     }
 

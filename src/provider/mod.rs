@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::{SecretSlice, SecretString};
 
-use crate::api::v1::external_secret::RemoteRef;
+use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::{SecretStoreSpec, StoreKind};
 
 pub use error::{Class, ProviderError};
@@ -24,6 +24,9 @@ pub use registry::Providers;
 /// A secret's value. Shared between the callers of one read, wiped when the last of them drops it;
 /// `Debug` prints nothing of it.
 pub type SecretValue = Arc<SecretSlice<u8>>;
+
+/// Values by key: the properties of one value, or all values that match.
+pub type SecretMap = BTreeMap<String, SecretValue>;
 
 /// A store as a provider sees it.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +61,53 @@ pub enum Freshness {
     Forced,
 }
 
+/// Who goes first where a provider lets only so many requests pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// There is no target yet, or a person asked: somebody waits for it.
+    First,
+    /// A periodic refresh.
+    Refresh,
+}
+
+/// How a value is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// How old the answer may be.
+    pub freshness: Freshness,
+    /// Who goes first.
+    pub priority: Priority,
+}
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub struct Fetched<T> {
+    /// The value or values.
+    pub value: T,
+    /// With it a later refresh can ask whether a read is needed; `None` where that can never be told.
+    pub mark: Option<ReadMark>,
+}
+
+/// When a value was read and how new it was, kept by the caller between refreshes. Holds nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadMark {
+    /// The object at the provider, in the provider's own spelling.
+    pub object: Box<str>,
+    /// When the object was last changed, in seconds since 1970 by the provider's clock.
+    pub updated: i64,
+    /// When it was read, likewise.
+    pub read: i64,
+}
+
+/// Whether a read is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// Nothing has changed since: the values would be the same.
+    None,
+    /// Something has, or it cannot be told.
+    Possible,
+}
+
 /// Makes clients for the stores of one kind of provider.
 #[async_trait]
 pub trait Provider: Send + Sync {
@@ -70,7 +120,27 @@ pub trait Provider: Send + Sync {
 #[async_trait]
 pub trait SecretsClient: Send + Sync {
     /// The value that `reference` names: a version or the current one, a property of it or all of it.
-    async fn get_secret(&self, reference: &RemoteRef, freshness: Freshness) -> Result<SecretValue, ProviderError>;
+    async fn get_secret(
+        &self,
+        reference: &RemoteRef,
+        options: ReadOptions,
+    ) -> Result<Fetched<SecretValue>, ProviderError>;
+
+    /// All properties of the value that `reference` names (`dataFrom.extract`).
+    async fn get_secret_map(
+        &self,
+        reference: &RemoteRef,
+        options: ReadOptions,
+    ) -> Result<Fetched<SecretMap>, ProviderError>;
+
+    /// All values that match (`dataFrom.find`), by their names at the provider. None is no error.
+    async fn find(&self, find: &Find, options: ReadOptions) -> Result<SecretMap, ProviderError>;
+
+    /// Whether any of what was read earlier may have changed. Never fails: where it cannot be told cheaply, it may.
+    async fn changes(&self, since: &[ReadMark]) -> Changes {
+        let _ = since;
+        Changes::Possible
+    }
 
     /// Whether the store can be used, found out by really trying.
     async fn validate(&self) -> Validation;

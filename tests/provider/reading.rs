@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use external_secrets::api::v1::external_secret::RemoteRef;
-use external_secrets::provider::Freshness;
 use external_secrets::provider::azure::Options;
 
-use crate::support::{World, get, read, reference};
+use crate::support::{FORCED, World, get, read, reference};
 
 #[tokio::test]
 async fn the_current_version_a_pinned_one_and_a_property_are_read() {
@@ -59,7 +58,7 @@ async fn a_wave_on_one_secret_costs_one_get_and_a_forced_read_sees_a_new_version
     assert_eq!(world.vault.counters().secret_reads("shared"), 1);
 
     world.vault.set_secret("shared", "new").unwrap();
-    client.get_secret(&reference("shared"), Freshness::Forced).await.unwrap();
+    client.get_secret(&reference("shared"), FORCED).await.unwrap();
     assert_eq!(read(client.as_ref(), "shared").await.unwrap(), "new");
     assert_eq!(world.vault.counters().secret_reads("shared"), 2);
 }

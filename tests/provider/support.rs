@@ -12,14 +12,16 @@ use external_secrets::api::v1::secret_store::{
 };
 use external_secrets::provider::azure::{AzureKeyVault, Options};
 use external_secrets::provider::{
-    Caller, ClusterReadError, ClusterReader, CredentialValue, Freshness, Provider, ProviderError, SecretsClient,
-    ServiceAccount, StoreView,
+    Caller, ClusterReadError, ClusterReader, CredentialValue, Freshness, Priority, Provider, ProviderError,
+    ReadOptions, SecretsClient, ServiceAccount, StoreView,
 };
 use external_secrets::sandbox::{
     Application, Config, Sandbox, SecretPermission, ServiceAccountIssuer, ServiceAccountToken, Tenant, Vault,
 };
 use secrecy::{ExposeSecret, SecretString};
 
+pub(crate) const SHARED: ReadOptions = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
+pub(crate) const FORCED: ReadOptions = ReadOptions { freshness: Freshness::Forced, ..SHARED };
 pub(crate) const NAMESPACE: &str = "team-a";
 pub(crate) const ACCOUNT: &str = "reader";
 pub(crate) const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000c11e";
@@ -124,7 +126,7 @@ pub(crate) async fn read(client: &dyn SecretsClient, key: &str) -> Result<String
 
 /// What a reference names.
 pub(crate) async fn get(client: &dyn SecretsClient, reference: &RemoteRef) -> Result<String, ProviderError> {
-    let value = client.get_secret(reference, Freshness::Shared).await?;
+    let value = client.get_secret(reference, SHARED).await?.value;
     Ok(String::from_utf8(value.expose_secret().to_vec()).unwrap())
 }
 

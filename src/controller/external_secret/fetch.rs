@@ -8,7 +8,7 @@ use super::{Error, ObjectVersion, Subject};
 use crate::api::v1::ExternalSecretSpec;
 use crate::controller::context::{Context, bounded};
 use crate::controller::key::ObjectKey;
-use crate::provider::Freshness;
+use crate::provider::ReadOptions;
 use crate::sync::SecretData;
 use crate::sync::plan::{self, TargetSecret};
 use crate::sync::refresh::TargetState;
@@ -88,16 +88,16 @@ pub(super) async fn secret(owner: Owner<'_>, context: &Context) -> Result<Option
 pub(super) async fn values(
     spec: &ExternalSecretSpec,
     clients: &Clients,
-    freshness: Freshness,
+    options: ReadOptions,
 ) -> Result<SecretData, Error> {
     let reads = spec.data.iter().enumerate().map(|(index, entry)| async move {
         let (store, client) = clients.of_data(index);
-        let value = client.get_secret(&entry.remote_ref, freshness).await.map_err(|error| Error::Provider {
+        let value = client.get_secret(&entry.remote_ref, options).await.map_err(|error| Error::Provider {
             entry: format!("spec.data[{index}] ({:?})", entry.secret_key),
             store: store.clone(),
             error: Box::new(error),
         })?;
-        Ok((entry.secret_key.clone(), value))
+        Ok((entry.secret_key.clone(), value.value))
     });
     join_all(reads).await.into_iter().collect()
 }

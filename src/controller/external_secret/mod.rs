@@ -23,7 +23,7 @@ use super::outcome;
 use super::requeue::until;
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
-use crate::provider::Freshness;
+use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::metrics::ReconcileResult;
 use crate::sync::plan::{self, Plan};
 use crate::sync::refresh::{self, Due, Reason};
@@ -121,7 +121,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     let Some(clients) = store_access::clients(spec, subject.key, context).await? else {
         return Ok(Outcome::Waiting);
     };
-    let data = fetch::values(spec, &clients, freshness(reason)).await?;
+    let data = fetch::values(spec, &clients, read_options(reason)).await?;
     // 5. Work out and write the Secret. (client required)
     let owner = Owner { meta, spec, version: context.state.version };
     let change = write(owner, &data, target, subject, context).await?;
@@ -138,10 +138,15 @@ fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
 }
 
 /// A change of the ExternalSecret is a person asking, who wants what the vault says now.
-fn freshness(reason: Reason) -> Freshness {
+fn read_options(reason: Reason) -> ReadOptions {
     match reason {
-        Reason::Changed => Freshness::Forced,
-        Reason::First | Reason::Interval | Reason::ClockWentBack | Reason::TargetChanged => Freshness::Shared,
+        Reason::Changed => ReadOptions { freshness: Freshness::Forced, priority: Priority::First },
+        Reason::First | Reason::TargetChanged => {
+            ReadOptions { freshness: Freshness::Shared, priority: Priority::First }
+        }
+        Reason::Interval | Reason::ClockWentBack => {
+            ReadOptions { freshness: Freshness::Shared, priority: Priority::Refresh }
+        }
     }
 }
 

@@ -44,10 +44,10 @@ use self::object::ObjectId;
 use self::validate::Checked;
 use self::vault::{VaultClient, VaultPool};
 use super::{
-    Caller, ClusterReader, Freshness, Provider, ProviderError, ProviderMetrics, SecretValue, SecretsClient, StoreView,
-    Validation,
+    Caller, ClusterReader, Fetched, Provider, ProviderError, ProviderMetrics, ReadOptions, SecretMap, SecretValue,
+    SecretsClient, StoreView, Validation,
 };
-use crate::api::v1::external_secret::RemoteRef;
+use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::AzureKvProvider;
 
 pub use http::SetupError;
@@ -141,14 +141,27 @@ struct KeyVaultClient {
 
 #[async_trait]
 impl SecretsClient for KeyVaultClient {
-    async fn get_secret(&self, reference: &RemoteRef, freshness: Freshness) -> Result<SecretValue, ProviderError> {
+    async fn get_secret(
+        &self,
+        reference: &RemoteRef,
+        options: ReadOptions,
+    ) -> Result<Fetched<SecretValue>, ProviderError> {
         let object = ObjectId::parse(reference)?;
         object::check_supported(reference, &object)?;
-        let value = self.vault.secret(&object, freshness).await?;
-        match reference.property.as_deref().filter(|property| !property.is_empty()) {
-            Some(property) => Ok(property::lookup(&value, property, &object.to_string())?),
-            None => Ok(value),
-        }
+        let value = self.vault.secret(&object, options.freshness).await?;
+        let value = match reference.property.as_deref().filter(|property| !property.is_empty()) {
+            Some(property) => property::lookup(&value, property, &object.to_string())?,
+            None => value,
+        };
+        Ok(Fetched { value, mark: None })
+    }
+
+    async fn get_secret_map(&self, _: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
+        Err(unsupported("spec.dataFrom[].extract"))
+    }
+
+    async fn find(&self, _: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
+        Err(unsupported("spec.dataFrom[].find"))
     }
 
     async fn validate(&self) -> Validation {
@@ -156,12 +169,26 @@ impl SecretsClient for KeyVaultClient {
     }
 }
 
+fn unsupported(field: &str) -> ProviderError {
+    Diagnosis::new(Cause::ReferenceUnsupported, format!("{field} is not supported yet"))
+        .hint("name the values in spec.data")
+        .into()
+}
+
 /// A store whose identity could not be found out for now.
 struct UnresolvedStore(Diagnosis);
 
 #[async_trait]
 impl SecretsClient for UnresolvedStore {
-    async fn get_secret(&self, _: &RemoteRef, _: Freshness) -> Result<SecretValue, ProviderError> {
+    async fn get_secret(&self, _: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretValue>, ProviderError> {
+        Err(self.0.clone().into())
+    }
+
+    async fn get_secret_map(&self, _: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
+        Err(self.0.clone().into())
+    }
+
+    async fn find(&self, _: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
         Err(self.0.clone().into())
     }
 
@@ -173,14 +200,28 @@ impl SecretsClient for UnresolvedStore {
 /// A ClusterSecretStore whose identity depends on who uses it, while nobody does.
 struct ReferentStore;
 
-#[async_trait]
-impl SecretsClient for ReferentStore {
-    async fn get_secret(&self, _: &RemoteRef, _: Freshness) -> Result<SecretValue, ProviderError> {
-        Err(Diagnosis::new(
+impl ReferentStore {
+    fn refusal() -> ProviderError {
+        Diagnosis::new(
             Cause::StoreInvalid,
             "the store's references name no namespace, so it can be used by an ExternalSecret only",
         )
-        .into())
+        .into()
+    }
+}
+
+#[async_trait]
+impl SecretsClient for ReferentStore {
+    async fn get_secret(&self, _: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretValue>, ProviderError> {
+        Err(Self::refusal())
+    }
+
+    async fn get_secret_map(&self, _: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
+        Err(Self::refusal())
+    }
+
+    async fn find(&self, _: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
+        Err(Self::refusal())
     }
 
     async fn validate(&self) -> Validation {

@@ -11,7 +11,9 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use self::azure::{Azure, FakeCluster, Reply, token};
-use super::super::{Caller, Check, Class, Freshness, Provider, ProviderError, SecretsClient, StoreView, Verdict};
+use super::super::{
+    Caller, Check, Class, Freshness, Priority, Provider, ProviderError, ReadOptions, SecretsClient, StoreView, Verdict,
+};
 use super::http::Clients;
 use super::vault::VaultClient;
 use super::{AzureKeyVault, Options};
@@ -22,6 +24,8 @@ use crate::api::v1::secret_store::{
 };
 
 const NAMESPACE: &str = "team-a";
+const SHARED: ReadOptions = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
+const FORCED: ReadOptions = ReadOptions { freshness: Freshness::Forced, ..SHARED };
 
 fn options() -> Options {
     Options { coalesce: Duration::ZERO, patience: Duration::from_secs(5), ..Options::default() }
@@ -81,7 +85,7 @@ fn reference(key: &str) -> RemoteRef {
 
 async fn read(provider: &AzureKeyVault, key: &str) -> Result<String, ProviderError> {
     let client = client(provider, store()).await?;
-    let value = client.get_secret(&reference(key), Freshness::Shared).await?;
+    let value = client.get_secret(&reference(key), SHARED).await?.value;
     Ok(String::from_utf8_lossy(value.expose_secret()).into_owned())
 }
 
@@ -113,7 +117,7 @@ async fn a_wave_of_reads_of_one_secret_costs_one_get_and_a_forced_read_asks_anew
     }
     assert_eq!(azure.to("my-vault.vault.azure.net").len(), 1);
     let client = client(&provider, store()).await.unwrap();
-    client.get_secret(&reference("shared"), Freshness::Forced).await.unwrap();
+    client.get_secret(&reference("shared"), FORCED).await.unwrap();
     assert_eq!(azure.to("my-vault.vault.azure.net").len(), 2);
 }
 
@@ -132,12 +136,12 @@ async fn versions_and_properties_are_read() {
         property: Some("user".to_owned()),
         ..reference("secret/config")
     };
-    let value = client.get_secret(&reference, Freshness::Shared).await.unwrap();
+    let value = client.get_secret(&reference, SHARED).await.unwrap().value;
     assert_eq!(value.expose_secret(), version.as_bytes());
     assert_eq!(azure.to("my-vault.vault.azure.net")[0].path, format!("/secrets/config/{version}"));
 
     let missing = RemoteRef { property: Some("nothing".to_owned()), ..reference };
-    let missing = client.get_secret(&missing, Freshness::Shared).await.unwrap_err();
+    let missing = client.get_secret(&missing, SHARED).await.unwrap_err();
     assert_eq!(missing.class, Class::PropertyMissing);
     assert!(missing.to_string().contains("\"nothing\""), "{missing}");
 }
@@ -151,7 +155,7 @@ async fn the_accounts_token_is_asked_for_the_audiences_and_goes_to_the_authority
     store.vault_url = "https://my-vault.vault.azure.cn".to_owned();
     store.service_account_ref.as_mut().unwrap().audiences = vec!["extra".to_owned()];
     let client = client(&provider, store).await.unwrap();
-    client.get_secret(&reference("a"), Freshness::Shared).await.unwrap();
+    client.get_secret(&reference("a"), SHARED).await.unwrap();
 
     let audiences = cluster.audiences();
     assert_eq!(audiences, ["api://AzureADTokenExchange", "api://AzureADTokenExchangeChina", "extra"]);
@@ -252,10 +256,10 @@ async fn a_token_that_was_given_up_is_used_by_no_client_any_more() {
     let mut elsewhere = store();
     elsewhere.vault_url = "https://other-vault.vault.azure.net".to_owned();
     for store in [store(), elsewhere.clone()] {
-        client(&provider, store).await.unwrap().get_secret(&reference("a"), Freshness::Shared).await.unwrap();
+        client(&provider, store).await.unwrap().get_secret(&reference("a"), SHARED).await.unwrap();
     }
     vault_of(&provider, store()).await.credential.forget_token();
-    client(&provider, elsewhere).await.unwrap().get_secret(&reference("a"), Freshness::Shared).await.unwrap();
+    client(&provider, elsewhere).await.unwrap().get_secret(&reference("a"), SHARED).await.unwrap();
     let tokens: Vec<_> = azure.to("other-vault.vault.azure.net").into_iter().filter_map(|seen| seen.token).collect();
     assert_eq!(tokens, ["Bearer access-1", "Bearer access-2"]);
 }
@@ -377,7 +381,7 @@ async fn a_cluster_store_without_a_namespace_is_resolved_in_that_of_the_external
     assert!(azure.all().is_empty());
 
     let client = client_of(&provider, kind, store(), Caller::ExternalSecretIn(NAMESPACE)).await.unwrap();
-    client.get_secret(&reference("a"), Freshness::Shared).await.unwrap();
+    client.get_secret(&reference("a"), SHARED).await.unwrap();
     let elsewhere = client_of(&provider, kind, store(), Caller::ExternalSecretIn("team-b")).await;
     let Err(elsewhere) = elsewhere else { panic!("there is no account") };
     assert!(elsewhere.message.contains("namespace \"team-b\""), "{elsewhere}");
@@ -440,7 +444,7 @@ async fn a_client_secret_is_read_from_the_cluster_and_a_changed_one_takes_effect
     let provider = provider(&azure, &cluster, options());
     for secret in ["first", "first", "second"] {
         cluster.set_secret("client-secret", secret);
-        client(&provider, store.clone()).await.unwrap().get_secret(&reference("a"), Freshness::Shared).await.unwrap();
+        client(&provider, store.clone()).await.unwrap().get_secret(&reference("a"), SHARED).await.unwrap();
     }
     let bodies: Vec<_> = azure.to("login.microsoftonline.com").into_iter().map(|request| request.body).collect();
     assert_eq!(bodies.len(), 2);
@@ -458,7 +462,7 @@ async fn the_machines_identity_is_asked_at_its_endpoint() {
         ..store()
     };
     let client = client(&provider, store).await.unwrap();
-    client.get_secret(&reference("a"), Freshness::Shared).await.unwrap();
+    client.get_secret(&reference("a"), SHARED).await.unwrap();
     let asked = &azure.to("169.254.169.254")[0];
     assert_eq!(asked.path, "/metadata/identity/oauth2/token");
     assert!(

@@ -43,7 +43,7 @@ async fn exchange(client: Given, tenant: Given) -> Result<(String, String), Prov
     let environment = Environment { tenant_id: tenant.environment.map(ToOwned::to_owned), ..Environment::default() };
     let provider = provider(&azure, &cluster, Options { environment, ..options() });
     let client = super::client(&provider, store).await?;
-    client.get_secret(&reference("a"), Freshness::Shared).await?;
+    client.get_secret(&reference("a"), SHARED).await?;
 
     let exchange = azure.to("login.microsoftonline.com").remove(0);
     let tenant = exchange.path.split('/').nth(1).unwrap().to_owned();
@@ -101,7 +101,7 @@ async fn the_pods_own_identity_reads_its_token_file_at_each_exchange() {
     let own = AzureKvProvider { service_account_ref: None, ..store() };
     let provider = provider(&azure, &cluster, Options { environment, ..options() });
     let client = client(&provider, own).await.unwrap();
-    client.get_secret(&reference("a"), Freshness::Shared).await.unwrap();
+    client.get_secret(&reference("a"), SHARED).await.unwrap();
     let exchange = &azure.to("login.microsoftonline.com")[0];
     assert!(exchange.path.starts_with("/pod-tenant/") && exchange.body.contains("client_id=pod-client"));
     assert!(exchange.body.contains("external-secrets"), "the file's content is the assertion");
@@ -123,7 +123,7 @@ async fn a_pod_without_an_identity_or_with_a_lost_token_file_is_told_what_to_do(
     };
     let lost = provider(&azure, &cluster, Options { environment, ..options() });
     let client = client(&lost, own).await.unwrap();
-    let refused = client.get_secret(&reference("a"), Freshness::Shared).await.unwrap_err();
+    let refused = client.get_secret(&reference("a"), SHARED).await.unwrap_err();
     assert_eq!(refused.class, Class::Unauthenticated);
     assert!(refused.to_string().contains("AZURE_FEDERATED_TOKEN_FILE"), "{refused}");
 }
