@@ -95,6 +95,10 @@ generate: ## Write crds/ anew from the types
 cluster: ## Build the test cluster's programs, once: kube-apiserver, etcd and so on
 	@tests/cluster/build >/dev/null
 
+.PHONY: bench
+bench: cluster build ## Measure the release build (ARGS="--row idle", "--controller 'program and arguments'")
+	cargo bench $(FEATURES) --profile measuring --bench targets -- $(or $(ARGS),--output docs/benchmarks.md)
+
 .PHONY: image
 image: ## Build the container image
 	docker build --tag external-secrets:latest .

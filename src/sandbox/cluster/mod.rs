@@ -182,6 +182,17 @@ impl Cluster {
         Ok(())
     }
 
+    /// Kills the controller manager, for measurements that its garbage collector would disturb.
+    ///
+    /// # Errors
+    /// [`ClusterError::Supervisor`] where all has ended already.
+    pub async fn kill_controller_manager(&self) -> Result<(), ClusterError> {
+        if let Some(process) = self.processes.lock().await.controller_manager.take() {
+            process.kill().await?;
+        }
+        Ok(())
+    }
+
     /// Runs another program that is to end with the cluster, such as the controller under test.
     ///
     /// # Errors

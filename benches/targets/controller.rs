@@ -1,0 +1,77 @@
+//! The controller under measurement, as a process.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use external_secrets::sandbox::supervisor::{Process, Program};
+
+use crate::error::Error;
+use crate::stage::Stage;
+
+/// Ticks of a second in `/proc/PID/stat`; the kernel's interface has this value on all platforms.
+const TICKS: f64 = 100.0;
+
+/// How a controller is started.
+#[derive(Clone, Debug)]
+pub(crate) struct CommandLine {
+    pub(crate) program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl CommandLine {
+    /// Splits at spaces; there is no quoting.
+    pub(crate) fn parse(line: &str) -> Result<Self, Error> {
+        let mut words = line.split_whitespace();
+        let program = std::path::absolute(words.next().ok_or(Error::NoController)?)?;
+        Ok(Self { program, arguments: words.map(ToOwned::to_owned).collect() })
+    }
+}
+
+/// A running controller.
+pub(crate) struct Controller {
+    process: Process,
+    /// When it was started.
+    pub(crate) started: Instant,
+}
+
+impl Controller {
+    pub(crate) async fn start(command: &CommandLine, stage: &Stage) -> Result<Self, Error> {
+        let log = stage.cluster.directory().join("controller.log");
+        let program = Program::new(&command.program, log).arguments(command.arguments.iter().cloned());
+        let program =
+            stage.environment().into_iter().fold(program, |program, (name, value)| program.environment(name, value));
+        let started = Instant::now();
+        Ok(Self { process: stage.cluster.run(program).await?, started })
+    }
+
+    /// The processor time that it has used, in user and system mode.
+    pub(crate) fn cpu(&self) -> Result<Duration, Error> {
+        let stat = self.proc("stat")?;
+        // The second field is the name in parentheses; user and system time are the 14th and 15th.
+        let fields = stat.rsplit_once(") ").map(|(_, rest)| rest).unwrap_or_default().split(' ');
+        let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+        match ticks[..] {
+            [user, system] => Ok(Duration::from_secs_f64((user + system) / TICKS)),
+            _ => Err(Error::Measure("/proc/PID/stat has another form".to_owned())),
+        }
+    }
+
+    /// The most memory that it has held, in bytes (resident set).
+    pub(crate) fn peak_memory(&self) -> Result<u64, Error> {
+        let status = self.proc("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes =
+            line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|number| number.trim().parse().ok());
+        kibibytes.map(|kibibytes: u64| kibibytes * 1024).ok_or_else(|| Error::Measure("it has ended".to_owned()))
+    }
+
+    /// The end of its log.
+    pub(crate) fn log(&self) -> String {
+        self.process.log_tail(20)
+    }
+
+    fn proc(&self, file: &str) -> Result<String, Error> {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.process.pid()))
+            .map_err(|error| Error::Measure(format!("{error}; its log ends with\n{}", self.log())))
+    }
+}

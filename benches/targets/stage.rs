@@ -1,0 +1,182 @@
+//! What a row is measured on: a cluster with the custom resources, an emulated Azure, and a store that joins them.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use external_secrets::api::crd;
+use external_secrets::sandbox::cluster::{Cluster, ClusterConfig, find_assets};
+use external_secrets::sandbox::{Application, Config, Fault, IssuerKeys, Sandbox, SecretPermission, Vault};
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::error::Error;
+
+/// Where all ExternalSecrets are.
+pub(crate) const NAMESPACE: &str = "default";
+
+const VAULT_LATENCY: Duration = Duration::from_millis(20);
+const TOKEN_LATENCY: Duration = Duration::from_millis(50);
+const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000c11e";
+const ACCOUNT: &str = "reader";
+/// How many objects are created at once.
+const CREATORS: usize = 16;
+
+/// A cluster, an emulated Azure that trusts it, a vault and a store that reads it.
+pub(crate) struct Stage {
+    pub(crate) cluster: Cluster,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) application: Application,
+    pub(crate) vault: Vault,
+    pub(crate) client: Client,
+}
+
+/// An ExternalSecret to be created.
+pub(crate) struct Wanted {
+    /// Its name.
+    pub(crate) name: String,
+    /// The secrets that it reads; the n-th becomes the key `k<n>`.
+    pub(crate) secrets: Vec<String>,
+    /// Its refreshInterval.
+    pub(crate) interval: &'static str,
+}
+
+impl Wanted {
+    /// `count` ExternalSecrets that read one secret each: that of their own number.
+    pub(crate) fn each_its_own(count: usize, interval: &'static str) -> Vec<Self> {
+        (0..count).map(|n| Self { name: format!("e{n}"), secrets: vec![format!("s{n}")], interval }).collect()
+    }
+
+    /// `count` ExternalSecrets that all read one secret.
+    pub(crate) fn all_one(count: usize) -> Vec<Self> {
+        (0..count).map(|n| Self { name: format!("e{n}"), secrets: vec!["s0".to_owned()], interval: "1h" }).collect()
+    }
+}
+
+impl Stage {
+    /// A stage whose identity may do this with the vault's secrets.
+    pub(crate) async fn set(permissions: &[SecretPermission]) -> Result<Self, Error> {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_external-secrets"));
+        let cluster = Cluster::start(ClusterConfig { program, assets: find_assets().await? }).await?;
+        cluster.kill_controller_manager().await?;
+        let sandbox = Sandbox::start(Config::default()).await?;
+        sandbox.set_issuer(cluster.issuer_url(), IssuerKeys::from_pem(cluster.issuer_public_key_pem())?);
+        let subject = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
+        let application = sandbox.default_tenant().application(CLIENT_ID).federate(cluster.issuer_url(), &subject);
+        let vault = sandbox.vault("bench")?.allow(&application, permissions);
+        vault.fault(Fault::latency(VAULT_LATENCY));
+        sandbox.entra_fault(Fault::latency(TOKEN_LATENCY));
+        let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig())?;
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        let stage = Self { client: Client::try_from(config)?, cluster, sandbox, application, vault };
+        stage.apply_definitions().await?;
+        stage.apply_store().await?;
+        Ok(stage)
+    }
+
+    /// What tells a controller where all is.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        let mut environment = self.sandbox.environment();
+        environment.push(("KUBECONFIG".to_owned(), self.cluster.kubeconfig().display().to_string()));
+        environment
+    }
+
+    /// Writes the secrets that are read, with this value.
+    pub(crate) fn fill_vault(&self, wanted: &[Wanted], value: &str) -> Result<(), Error> {
+        for name in wanted.iter().flat_map(|wanted| &wanted.secrets) {
+            self.vault.set_secret(name, value).map_err(|error| Error::Vault(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Creates ExternalSecrets.
+    pub(crate) async fn create(&self, wanted: &[Wanted]) -> Result<(), Error> {
+        let api = self.api("external-secrets.io", "v1", "ExternalSecret");
+        let manifests: Vec<_> = wanted.iter().map(manifest).collect();
+        stream::iter(manifests)
+            .map(Ok)
+            .try_for_each_concurrent(CREATORS, |manifest| async {
+                let object = serde_json::from_value(manifest).map_err(kube::Error::SerdeError)?;
+                api.create(&PostParams::default(), &object).await.map(drop)
+            })
+            .await?;
+        Ok(())
+    }
+
+    fn api(&self, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        Api::namespaced_with(self.client.clone(), NAMESPACE, &resource)
+    }
+
+    async fn apply_definitions(&self) -> Result<(), Error> {
+        let resource =
+            ApiResource::from_gvk(&GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition"));
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        for definition in crd::all() {
+            let name = definition.metadata.name.clone().unwrap_or_default();
+            api.patch(&name, &PatchParams::apply("bench").force(), &Patch::Apply(&definition)).await?;
+            let limit = Instant::now() + Duration::from_secs(20);
+            while !is_established(&api.get(&name).await?) {
+                if Instant::now() > limit {
+                    return Err(Error::TooLong { what: "a definition", seconds: 20, log: name });
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply_store(&self) -> Result<(), Error> {
+        let account = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": ACCOUNT, "namespace": NAMESPACE, "annotations": {
+                "azure.workload.identity/client-id": CLIENT_ID,
+                "azure.workload.identity/tenant-id": self.sandbox.default_tenant().id(),
+            }},
+        });
+        let store = json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
+            "metadata": {"name": "vault", "namespace": NAMESPACE},
+            "spec": {"provider": {"azurekv": {
+                "authType": "WorkloadIdentity", "vaultUrl": self.vault.url(),
+                "serviceAccountRef": {"name": ACCOUNT},
+            }}},
+        });
+        for (group, kind, manifest) in [("", "ServiceAccount", account), ("external-secrets.io", "SecretStore", store)]
+        {
+            let object = serde_json::from_value(manifest).map_err(kube::Error::SerdeError)?;
+            self.api(group, "v1", kind).create(&PostParams::default(), &object).await?;
+        }
+        Ok(())
+    }
+}
+
+fn manifest(wanted: &Wanted) -> Value {
+    let data: Vec<_> = wanted
+        .secrets
+        .iter()
+        .enumerate()
+        .map(|(n, secret)| json!({"secretKey": format!("k{n}"), "remoteRef": {"key": secret}}))
+        .collect();
+    json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+        "metadata": {"name": wanted.name, "namespace": NAMESPACE},
+        "spec": {
+            "refreshInterval": wanted.interval,
+            "secretStoreRef": {"name": "vault", "kind": "SecretStore"},
+            "target": {"creationPolicy": "Owner"},
+            "data": data,
+        },
+    })
+}
+
+fn is_established(definition: &DynamicObject) -> bool {
+    let conditions = definition.data["status"]["conditions"].as_array();
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
+}
