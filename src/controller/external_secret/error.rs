@@ -20,7 +20,7 @@ pub enum Error {
     #[error("{}", sentences(.0))]
     Unsupported(Vec<Problem>),
     /// No store is named.
-    #[error("{field}: no store is named; set spec.secretStoreRef.name")]
+    #[error("{field}: no store is named; set its name")]
     StoreNotNamed {
         /// The field that should name it.
         field: String,

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use kube::runtime::reflector::ObjectRef;
 
-use super::store_access::Clients;
+use super::store_access::{Clients, Source};
 use super::{Error, ObjectVersion, Subject};
 use crate::api::v1::ExternalSecretSpec;
 use crate::controller::context::{Context, bounded};
@@ -90,8 +90,8 @@ pub(super) async fn values(
     clients: &Clients,
     options: ReadOptions,
 ) -> Result<SecretData, Error> {
-    let reads = spec.data.iter().enumerate().map(|(index, entry)| async move {
-        let (store, client) = clients.of_data(index);
+    let sources = spec.data.iter().zip(clients.data());
+    let reads = sources.enumerate().map(|(index, (entry, Source { store, client }))| async move {
         let value = client.get_secret(&entry.remote_ref, options).await.map_err(|error| Error::Provider {
             entry: format!("spec.data[{index}] ({:?})", entry.secret_key),
             store: store.clone(),

@@ -1,5 +1,6 @@
 //! From the store that an ExternalSecret names to a client for it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use kube::core::SelectorExt;
@@ -7,6 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::{Error, is_out_of_patience};
 use crate::api::v1::condition::READY;
+use crate::api::v1::external_secret::SourceRef;
 use crate::api::v1::secret_store::ClusterSecretStoreCondition;
 use crate::api::v1::{ConditionStatus, ExternalSecretSpec, SecretStore, SecretStoreSpec, StoreKind};
 use crate::controller::conditions;
@@ -16,17 +18,32 @@ use crate::controller::key::{ObjectKey, StoreKey};
 use crate::controller::options::{FloodGate, Reconciler};
 use crate::provider::{Caller, Class, ProviderError, SecretsClient, StoreView};
 
-/// The clients for the stores of one ExternalSecret.
+/// The clients for the stores of one ExternalSecret: one for each entry of `data` and of `dataFrom`.
 pub struct Clients {
-    store: StoreKey,
-    client: Arc<dyn SecretsClient>,
+    data: Vec<Source>,
+    data_from: Vec<Source>,
+}
+
+/// A store, and a client for it.
+#[derive(Clone)]
+pub struct Source {
+    /// The store.
+    pub store: StoreKey,
+    /// Reads it.
+    pub client: Arc<dyn SecretsClient>,
 }
 
 impl Clients {
-    /// The store and the client of an entry of `data`.
+    /// The sources of the entries of `data`.
     #[must_use]
-    pub fn of_data(&self, _index: usize) -> (&StoreKey, &dyn SecretsClient) {
-        (&self.store, self.client.as_ref())
+    pub fn data(&self) -> &[Source] {
+        &self.data
+    }
+
+    /// The sources of the entries of `dataFrom`.
+    #[must_use]
+    pub fn data_from(&self) -> &[Source] {
+        &self.data_from
     }
 }
 
@@ -56,11 +73,46 @@ pub(super) async fn clients(
     key: &ObjectKey,
     context: &Context,
 ) -> Result<Option<Clients>, Error> {
-    let store = spec
-        .secret_store_ref
-        .as_ref()
+    let mut known = HashMap::new();
+    let mut data = Vec::with_capacity(spec.data.len());
+    for (index, entry) in spec.data.iter().enumerate() {
+        let store = named(spec, entry.source_ref.as_ref(), &format!("spec.data[{index}]"), key)?;
+        let Some(source) = source(store, &mut known, key, context).await? else { return Ok(None) };
+        data.push(source);
+    }
+    let mut data_from = Vec::with_capacity(spec.data_from.len());
+    for (index, entry) in spec.data_from.iter().enumerate() {
+        let store = named(spec, entry.source_ref.as_ref(), &format!("spec.dataFrom[{index}]"), key)?;
+        let Some(source) = source(store, &mut known, key, context).await? else { return Ok(None) };
+        data_from.push(source);
+    }
+    Ok(Some(Clients { data, data_from }))
+}
+
+/// The store of an entry: that of its `sourceRef`, else that of the ExternalSecret.
+fn named(
+    spec: &ExternalSecretSpec,
+    source: Option<&SourceRef>,
+    entry: &str,
+    key: &ObjectKey,
+) -> Result<StoreKey, Error> {
+    let own = source.and_then(|source| source.store_ref.as_ref());
+    let field = if own.is_some() { format!("{entry}.sourceRef.storeRef") } else { "spec.secretStoreRef".to_owned() };
+    own.or(spec.secret_store_ref.as_ref())
         .and_then(|reference| store_key(reference, &key.namespace))
-        .ok_or_else(|| Error::StoreNotNamed { field: "spec.secretStoreRef".to_owned() })?;
+        .ok_or(Error::StoreNotNamed { field })
+}
+
+/// The store with a client for it; `None` while it is to be waited for.
+async fn source(
+    store: StoreKey,
+    known: &mut HashMap<StoreKey, Arc<dyn SecretsClient>>,
+    key: &ObjectKey,
+    context: &Context,
+) -> Result<Option<Source>, Error> {
+    if let Some(client) = known.get(&store) {
+        return Ok(Some(Source { client: Arc::clone(client), store }));
+    }
     let object = match usable(&store, context) {
         Ok(object) => object,
         Err(Error::StoreNotFound(_) | Error::StoreNotValidated(_)) if !is_out_of_patience(key, context) => {
@@ -68,6 +120,17 @@ pub(super) async fn clients(
         }
         Err(error) => return Err(error),
     };
+    let client = client(&store, &object, key, context).await?;
+    known.insert(store.clone(), Arc::clone(&client));
+    Ok(Some(Source { store, client }))
+}
+
+async fn client(
+    store: &StoreKey,
+    object: &SecretStore,
+    key: &ObjectKey,
+    context: &Context,
+) -> Result<Arc<dyn SecretsClient>, Error> {
     let invalid = |error: ProviderError| Error::Store { store: store.clone(), error: Box::new(error) };
     let spec = object.spec.get().map_err(|field| {
         invalid(ProviderError {
@@ -78,13 +141,11 @@ pub(super) async fn clients(
             retry_after: None,
         })
     })?;
-    if !admits(spec, &store, &key.namespace, context) {
-        return Err(Error::NamespaceExcluded { store, namespace: key.namespace.clone() });
+    if !admits(spec, store, &key.namespace, context) {
+        return Err(Error::NamespaceExcluded { store: store.clone(), namespace: key.namespace.clone() });
     }
-    let view = view(&store, spec);
     let provider = context.providers.of(spec).map_err(invalid)?;
-    let client = provider.client(view, Caller::ExternalSecretIn(&key.namespace)).await.map_err(invalid)?;
-    Ok(Some(Clients { store, client }))
+    provider.client(view(store, spec), Caller::ExternalSecretIn(&key.namespace)).await.map_err(invalid)
 }
 
 /// A store as a provider sees it.
