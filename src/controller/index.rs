@@ -1,4 +1,4 @@
-//! Which ExternalSecrets to wake for a Secret or a store.
+//! Which ExternalSecrets to wake for a Secret, a store, or an object with templates.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -9,7 +9,8 @@ use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{ExternalSecretSpec, SecretStoreRef};
 use crate::sync::target::target_name;
 
-/// ExternalSecrets by the Secret that they write and by the stores that they read.
+/// ExternalSecrets by the Secret that they write, by the stores that they read, and by the objects that
+/// their templates come from.
 #[derive(Debug, Default)]
 pub struct Index(Mutex<Maps>);
 
@@ -17,7 +18,34 @@ pub struct Index(Mutex<Maps>);
 struct Maps {
     by_target: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
     by_store: HashMap<StoreKey, BTreeSet<ObjectKey>>,
-    uses: HashMap<ObjectKey, (ObjectKey, Vec<StoreKey>)>,
+    by_template_source: HashMap<TemplateSource, BTreeSet<ObjectKey>>,
+    uses: HashMap<ObjectKey, Uses>,
+}
+
+/// What one ExternalSecret uses.
+#[derive(Debug)]
+struct Uses {
+    target: ObjectKey,
+    stores: Vec<StoreKey>,
+    template_sources: Vec<TemplateSource>,
+}
+
+/// An object whose keys hold templates (`target.template.templateFrom`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TemplateSource {
+    /// Which of the two kinds.
+    pub kind: TemplateSourceKind,
+    /// Its namespace, which is that of the ExternalSecret, and name.
+    pub object: ObjectKey,
+}
+
+/// The kinds of objects that hold templates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TemplateSourceKind {
+    /// A ConfigMap.
+    ConfigMap,
+    /// A Secret.
+    Secret,
 }
 
 impl Index {
@@ -27,13 +55,19 @@ impl Index {
         let mut maps = self.lock();
         maps.remove(&key);
         let Ok(spec) = es.spec.get() else { return };
-        let target = ObjectKey::new(&key.namespace, target_name(&es.metadata, spec));
-        let stores = stores_of(spec, &key.namespace);
-        maps.by_target.entry(target.clone()).or_default().insert(key.clone());
-        for store in &stores {
+        let uses = Uses {
+            target: ObjectKey::new(&key.namespace, target_name(&es.metadata, spec)),
+            stores: stores_of(spec, &key.namespace),
+            template_sources: template_sources_of(spec, &key.namespace),
+        };
+        maps.by_target.entry(uses.target.clone()).or_default().insert(key.clone());
+        for store in &uses.stores {
             maps.by_store.entry(store.clone()).or_default().insert(key.clone());
         }
-        maps.uses.insert(key, (target, stores));
+        for source in &uses.template_sources {
+            maps.by_template_source.entry(source.clone()).or_default().insert(key.clone());
+        }
+        maps.uses.insert(key, uses);
     }
 
     /// Forgets an ExternalSecret.
@@ -53,6 +87,12 @@ impl Index {
         self.lock().by_store.get(store).into_iter().flatten().cloned().collect()
     }
 
+    /// The ExternalSecrets with templates in an object.
+    #[must_use]
+    pub fn users_of(&self, source: &TemplateSource) -> Vec<ObjectKey> {
+        self.lock().by_template_source.get(source).into_iter().flatten().cloned().collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Maps> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -60,10 +100,13 @@ impl Index {
 
 impl Maps {
     fn remove(&mut self, key: &ObjectKey) {
-        let Some((target, stores)) = self.uses.remove(key) else { return };
-        remove_from(&mut self.by_target, &target, key);
-        for store in &stores {
+        let Some(uses) = self.uses.remove(key) else { return };
+        remove_from(&mut self.by_target, &uses.target, key);
+        for store in &uses.stores {
             remove_from(&mut self.by_store, store, key);
+        }
+        for source in &uses.template_sources {
+            remove_from(&mut self.by_template_source, source, key);
         }
     }
 }
@@ -86,6 +129,23 @@ pub fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<StoreKey> {
     let keys: BTreeSet<StoreKey> =
         spec.secret_store_ref.iter().chain(sources).filter_map(|reference| store_key(reference, namespace)).collect();
     keys.into_iter().collect()
+}
+
+/// All objects that a spec takes templates from, each once.
+#[must_use]
+pub fn template_sources_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<TemplateSource> {
+    let template = spec.target.as_ref().and_then(|target| target.template.as_deref());
+    let sources: BTreeSet<TemplateSource> = template
+        .into_iter()
+        .flat_map(|template| &template.template_from)
+        .flat_map(|from| {
+            let config_map = from.config_map.as_ref().map(|reference| (TemplateSourceKind::ConfigMap, reference));
+            let secret = from.secret.as_ref().map(|reference| (TemplateSourceKind::Secret, reference));
+            config_map.into_iter().chain(secret)
+        })
+        .map(|(kind, reference)| TemplateSource { kind, object: ObjectKey::new(namespace, &reference.name) })
+        .collect();
+    sources.into_iter().collect()
 }
 
 /// The store that a reference names, if it names one.

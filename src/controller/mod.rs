@@ -14,3 +14,4 @@ pub mod run;
 pub mod secret_store;
 pub mod state;
 pub mod watch;
+mod watches;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures::channel::mpsc::UnboundedSender;
 use kube::runtime::controller::ReconcileRequest;
 use kube::runtime::reflector::ObjectRef;
+use tokio_util::sync::CancellationToken;
 
 use super::external_secret::Memo;
 use super::index::Index;
@@ -22,6 +23,8 @@ pub struct State {
     pub version: ServedVersion,
     /// Who uses what.
     pub index: Index,
+    /// Cancelled when the first ExternalSecret appears that takes templates from an object.
+    pub templates_used: CancellationToken,
     queues: Queues,
     memos: Mutex<HashMap<ObjectKey, Memo>>,
     store_memos: Mutex<HashMap<StoreKey, StoreMemo>>,
@@ -42,7 +45,14 @@ impl State {
     /// Nothing remembered yet.
     #[must_use]
     pub fn new(version: ServedVersion, queues: Queues) -> Self {
-        Self { version, queues, index: Index::default(), memos: Mutex::default(), store_memos: Mutex::default() }
+        Self {
+            version,
+            queues,
+            index: Index::default(),
+            templates_used: CancellationToken::new(),
+            memos: Mutex::default(),
+            store_memos: Mutex::default(),
+        }
     }
 
     /// Asks for a reconcile of an ExternalSecret.

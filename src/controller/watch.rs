@@ -12,6 +12,7 @@ use kube::runtime::reflector::{Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
 use super::key::ObjectKey;
 
@@ -63,6 +64,35 @@ pub fn objects<K: Watched>(
     let stream = watcher(api, config).modify(strip);
     tokio::spawn(follow(stream, writer, on_change));
     store
+}
+
+/// Starts a watch that keeps nothing, when `wanted` is cancelled: for objects of which few are of interest.
+pub fn versions<K: Watched>(
+    api: Api<K>,
+    wanted: CancellationToken,
+    mut on_change: impl FnMut(Change<'_, K>) + Send + 'static,
+) {
+    tokio::spawn(async move {
+        wanted.cancelled().await;
+        let mut stream = std::pin::pin!(watcher(api, watcher::Config::default()));
+        let mut failures: u32 = 0;
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
+                    on_change(Change::Applied(&object));
+                }
+                Ok(watcher::Event::Delete(object)) => on_change(Change::Deleted(&object)),
+                Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
+                Err(error) => {
+                    failures += 1;
+                    report(&error, failures);
+                    tokio::time::sleep(pause(failures)).await;
+                    continue;
+                }
+            }
+            failures = 0;
+        }
+    });
 }
 
 async fn follow<K: Watched>(

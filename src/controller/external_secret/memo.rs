@@ -1,9 +1,12 @@
 //! What is remembered of an ExternalSecret between reconciles.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::v1::external_secret::ExternalSecretStatus;
+use crate::controller::index::TemplateSource;
 
 /// What is remembered of an ExternalSecret between reconciles.
 #[derive(Debug, Default)]
@@ -15,6 +18,10 @@ pub struct Memo {
     pub verified: Option<ObjectVersion>,
     /// The status that was written on top of a resourceVersion that the watch still shows.
     pub ahead: Option<(String, ExternalSecretStatus)>,
+    /// The versions of the objects with templates that the target was last rendered from.
+    pub rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
+    /// One of those objects changed since.
+    pub templates_changed: bool,
     /// Failures in a row.
     pub failures: u32,
     /// Since when it waits for a store that was never validated.

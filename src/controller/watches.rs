@@ -1,0 +1,238 @@
+//! The watches of the controllers: what is kept of each kind of object, and whom its changes wake.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::runtime::reflector::{Store, store::Writer};
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource};
+
+use super::external_secret::{self, ObjectVersion};
+use super::index::{TemplateSource, TemplateSourceKind, template_sources_of};
+use super::key::{ObjectKey, StoreKey};
+use super::options::{Options, Reconciler};
+use super::secret_store;
+use super::state::State;
+use super::watch::{self, Change, strip_metadata};
+use crate::api::v1::secret_store::StoreType;
+use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+use crate::api::{LABEL_MANAGED, LABEL_MANAGED_VALUE};
+use crate::runtime::metrics::Metrics;
+
+/// Starts the watches; each tells the state what changed.
+pub(super) struct Watches<'a> {
+    pub(super) client: &'a Client,
+    pub(super) options: &'a Options,
+    pub(super) state: &'a Arc<State>,
+    pub(super) metrics: &'a Metrics,
+}
+
+impl Watches<'_> {
+    fn namespaced<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self) -> Api<K> {
+        match &self.options.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    pub(super) fn external_secrets(&self) -> Store<ExternalSecret> {
+        let (state, metrics) = (Arc::clone(self.state), self.metrics.clone());
+        let version = state.version;
+        let api = match &self.options.namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &version),
+            None => Api::all_with(self.client.clone(), &version),
+        };
+        let on_change = move |change: Change<'_, ExternalSecret>| match change {
+            Change::Applied(object) => external_secret_applied(object, &state),
+            Change::Deleted(object) => {
+                let key = ObjectKey::of(&object.metadata);
+                state.index.remove(&key);
+                state.memos().remove(&key);
+                metrics.external_secret_deleted(&key.namespace, &key.name);
+            }
+        };
+        watch::objects(
+            api,
+            watcher::Config::default(),
+            version,
+            |object| strip_metadata(&mut object.metadata),
+            on_change,
+        )
+    }
+
+    pub(super) fn stores(&self, kind: StoreKind) -> Store<SecretStore> {
+        let (state, metrics) = (Arc::clone(self.state), self.metrics.clone());
+        let dyntype = StoreType { kind, version: state.version };
+        let api = match (&self.options.namespace, kind) {
+            (Some(namespace), StoreKind::SecretStore) => Api::namespaced_with(self.client.clone(), namespace, &dyntype),
+            _ => Api::all_with(self.client.clone(), &dyntype),
+        };
+        if kind == StoreKind::ClusterSecretStore && self.options.cluster_secret_stores == Reconciler::Disabled {
+            // Not watched at all: the controller may lack the right to.
+            let mut none = Writer::new(dyntype);
+            none.apply_watcher_event(&watcher::Event::InitDone);
+            return none.as_reader();
+        }
+        let mut usability = std::collections::HashMap::new();
+        let on_change = move |change: Change<'_, SecretStore>| match change {
+            Change::Applied(object) => {
+                let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
+                let usable = secret_store::usability(object);
+                if usability.insert(key.clone(), usable) != Some(usable) {
+                    state.wake_readers_of(&key);
+                }
+                store_applied(object, &key, &state);
+            }
+            Change::Deleted(object) => {
+                let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
+                usability.remove(&key);
+                state.store_memos().remove(&key);
+                metrics.store_deleted(secret_store::subsystem(kind), &key.object.namespace, &key.object.name);
+            }
+        };
+        watch::objects(
+            api,
+            watcher::Config::default(),
+            dyntype,
+            |object| strip_metadata(&mut object.metadata),
+            on_change,
+        )
+    }
+
+    pub(super) fn secrets(&self) -> Store<PartialObjectMeta<Secret>> {
+        let state = Arc::clone(self.state);
+        let config = watcher::Config::default().labels(&format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}"));
+        let on_change = move |change: Change<'_, PartialObjectMeta<Secret>>| match change {
+            Change::Applied(secret) => secret_applied(secret, &state),
+            Change::Deleted(secret) => {
+                for writer in state.index.writers_of(&ObjectKey::of(&secret.metadata)) {
+                    state.wake_external_secret(&writer);
+                }
+            }
+        };
+        let strip = |secret: &mut PartialObjectMeta<Secret>| {
+            strip_metadata(&mut secret.metadata);
+            secret.types = None;
+            // What is needed of the content is read from the Secret itself.
+            secret.metadata.labels = None;
+            secret.metadata.annotations = None;
+            secret.metadata.owner_references = None;
+        };
+        watch::objects(self.namespaced(), config, (), strip, on_change)
+    }
+
+    /// ConfigMaps and Secrets with templates. Nothing of them is kept, and they are watched only once an ExternalSecret
+    /// uses one.
+    pub(super) fn template_sources(&self) {
+        self.templates_in::<ConfigMap>(TemplateSourceKind::ConfigMap);
+        self.templates_in::<Secret>(TemplateSourceKind::Secret);
+    }
+
+    fn templates_in<K>(&self, kind: TemplateSourceKind)
+    where
+        PartialObjectMeta<K>: watch::Watched + Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        let state = Arc::clone(self.state);
+        let on_change = move |change: Change<'_, PartialObjectMeta<K>>| {
+            let (object, version) = match change {
+                Change::Applied(object) => (object, Some(ObjectVersion::of(object.meta()))),
+                Change::Deleted(object) => (object, None),
+            };
+            let source = TemplateSource { kind, object: ObjectKey::of(object.meta()) };
+            template_source_changed(&source, version.as_ref(), &state);
+        };
+        watch::versions(self.namespaced::<PartialObjectMeta<K>>(), self.state.templates_used.clone(), on_change);
+    }
+
+    pub(super) fn namespaces(&self) -> Store<PartialObjectMeta<Namespace>> {
+        let strip = |namespace: &mut PartialObjectMeta<Namespace>| {
+            strip_metadata(&mut namespace.metadata);
+            namespace.metadata.annotations = None;
+        };
+        let mut config = watcher::Config::default();
+        if let Some(namespace) = &self.options.namespace {
+            config = config.fields(&format!("metadata.name={namespace}"));
+        }
+        watch::objects(Api::all(self.client.clone()), config, (), strip, |_| {})
+    }
+
+    pub(super) fn service_accounts(&self) -> Store<PartialObjectMeta<ServiceAccount>> {
+        let state = Arc::clone(self.state);
+        let strip = |account: &mut PartialObjectMeta<ServiceAccount>| {
+            strip_metadata(&mut account.metadata);
+            account.types = None;
+            account.metadata.labels = None;
+            account.metadata.owner_references = None;
+        };
+        // A changed annotation is another identity: the stores that use the account are validated again.
+        let on_change = move |change: Change<'_, PartialObjectMeta<ServiceAccount>>| {
+            let (Change::Applied(account) | Change::Deleted(account)) = change;
+            for store in state.stores_with_service_account(&ObjectKey::of(&account.metadata)) {
+                state.wake_store(&store);
+            }
+        };
+        watch::objects(self.namespaced(), watcher::Config::default(), (), strip, on_change)
+    }
+}
+
+fn external_secret_applied(object: &ExternalSecret, state: &State) {
+    let key = ObjectKey::of(&object.metadata);
+    let fingerprint = external_secret::fingerprint(object);
+    let changed = {
+        let mut memos = state.memos();
+        let memo = memos.entry(key.clone()).or_default();
+        // The watch shows another version than the one the last status was written on.
+        if memo.ahead.as_ref().is_some_and(|(base, _)| Some(base) != object.metadata.resource_version.as_ref()) {
+            memo.ahead = None;
+        }
+        std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint
+    };
+    if changed {
+        state.index.insert(object);
+        if object.spec.get().is_ok_and(|spec| !template_sources_of(spec, &key.namespace).is_empty()) {
+            state.templates_used.cancel();
+        }
+        state.wake_external_secret(&key);
+    }
+}
+
+fn store_applied(object: &SecretStore, key: &StoreKey, state: &State) {
+    let fingerprint = secret_store::fingerprint(object);
+    let changed = {
+        let mut memos = state.store_memos();
+        let memo = memos.entry(key.clone()).or_default();
+        memo.service_account = secret_store::service_account(object, key);
+        std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint
+    };
+    if changed {
+        state.wake_store(key);
+    }
+}
+
+/// Wakes those who write a Secret, unless it is at the very version that they wrote or verified.
+fn secret_applied(secret: &PartialObjectMeta<Secret>, state: &State) {
+    let version = external_secret::ObjectVersion::of(&secret.metadata);
+    for writer in state.index.writers_of(&ObjectKey::of(&secret.metadata)) {
+        let known = state.memos().get(&writer).is_some_and(|memo| memo.verified.as_ref() == Some(&version));
+        if !known {
+            state.wake_external_secret(&writer);
+        }
+    }
+}
+
+/// Wakes those whose templates come from an object, unless they were rendered from this very version.
+fn template_source_changed(source: &TemplateSource, version: Option<&ObjectVersion>, state: &State) {
+    for user in state.index.users_of(source) {
+        let changed = {
+            let mut memos = state.memos();
+            let memo = memos.entry(user.clone()).or_default();
+            let changed = memo.rendered_from.get(source) != version;
+            memo.templates_changed |= changed;
+            changed
+        };
+        if changed {
+            state.wake_external_secret(&user);
+        }
+    }
+}
