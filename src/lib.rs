@@ -5,6 +5,7 @@
 //!
 //! - [`api`]: the custom resources, as types.
 //! - [`sync`]: the pure decisions: is a refresh due, what should the target Secret be.
+//! - [`re2`]: Go's regular expressions, which ExternalSecrets and templates are written with.
 //! - [`template`]: Go's `text/template`, which ExternalSecrets are written in.
 //! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
@@ -19,6 +20,7 @@ pub mod api;
 pub mod cli;
 pub mod controller;
 pub mod provider;
+pub mod re2;
 pub mod runtime;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

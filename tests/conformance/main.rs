@@ -8,4 +8,5 @@
 
 mod gjson;
 mod go;
+mod re2;
 mod template;

@@ -1,0 +1,138 @@
+//! Regular expressions.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use external_secrets::re2::{self, Groups, Regex};
+use serde_json::{Map, Value, json};
+
+use super::go;
+
+const CASES: &str = "re2/cases.json";
+const GOLDEN: &str = include_str!("re2/golden.jsonl");
+
+/// How many made-up cases are compared; `RE2_RANDOM` asks for another number, and `RE2_SEED` for
+/// others.
+const RANDOM: &str = "2000";
+
+#[test]
+fn every_pattern_does_what_it_does_in_go() {
+    let groups: Vec<Value> = serde_json::from_str(include_str!("re2/cases.json")).expect("cases.json");
+    let mut golden = GOLDEN.lines();
+    let mut cases = Vec::new();
+    for group in &groups {
+        for pattern in group["patterns"].as_array().expect("patterns") {
+            let go: Value = serde_json::from_str(golden.next().expect("a golden line for each case")).expect("JSON");
+            assert_eq!(&go["pattern"], pattern, "the golden file is not of these cases");
+            cases.push((go, group["replacements"].clone()));
+        }
+    }
+    assert_eq!(golden.next(), None, "the golden file is not of these cases");
+    assert!(cases.len() > 400, "the table is complete");
+    compare(&cases);
+}
+
+#[test]
+fn the_golden_file_is_what_go_does_today() {
+    let Some(printed) = go::run("re2", &[], Some(CASES)) else { return };
+    assert!(printed == GOLDEN, "make the golden file again: make goldens");
+}
+
+#[test]
+fn made_up_patterns_do_what_they_do_in_go() {
+    let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    let (count, seed) = (setting("RE2_RANDOM", RANDOM), setting("RE2_SEED", "1"));
+    let Some(printed) = go::run("re2", &["-random", &count, "-seed", &seed], None) else { return };
+    let case = |line: &str| {
+        let mut go: Value = serde_json::from_str(line).expect("JSON");
+        let texts = go["texts"].as_array_mut().into_iter().flatten();
+        let replacements = texts.filter_map(|text| text.as_object_mut()?.remove("replacements")).last();
+        (go, replacements.unwrap_or_default())
+    };
+    let cases: Vec<_> = printed.lines().map(case).collect();
+    assert_eq!(cases.len().to_string(), count);
+    compare(&cases);
+}
+
+/// Holds ours against what Go prints, each with the replacements that were tried.
+fn compare(cases: &[(Value, Value)]) {
+    let mismatches: Vec<String> = cases.iter().filter_map(|(go, replacements)| mismatch(go, replacements)).collect();
+    let shown = mismatches.get(..10).unwrap_or(&mismatches).join("\n");
+    assert!(mismatches.is_empty(), "{} of {} cases differ, such as\n{shown}", mismatches.len(), cases.len());
+}
+
+fn mismatch(go: &Value, replacements: &Value) -> Option<String> {
+    let pattern = go["pattern"].as_str().expect("a pattern");
+    let regex = match Regex::new(pattern) {
+        Ok(regex) => regex,
+        Err(error) => {
+            let error = json!(error.to_string());
+            return (go["error"] != error).then(|| format!("{pattern:?}\n      Go {go}\n    ours {error}"));
+        }
+    };
+    if go["error"].is_string() {
+        return Some(format!("{pattern:?}\n      Go {}\n    ours takes it", go["error"]));
+    }
+    let names: Vec<&str> = regex.group_names().iter().map(|name| name.as_deref().unwrap_or_default()).collect();
+    if go["names"] != json!(names) {
+        return Some(format!("{pattern:?}\n      Go {}\n    ours {names:?}", go["names"]));
+    }
+    let replacements: Vec<&str> = replacements.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    go["texts"].as_array().into_iter().flatten().find_map(|expected| {
+        let text = STANDARD.decode(expected["text"].as_str().expect("a text")).expect("base64");
+        let got = found(&regex, &text, &replacements);
+        assert_eq!(regex.is_match(&text), !got["matches"].is_null());
+        assert_eq!(regex.find(&text).map(|found| found.start), regex.captures(&text).map(|groups| start(&groups)));
+        (got != *expected).then(|| {
+            format!("{pattern:?} in {:?}\n      Go {expected}\n    ours {got}", text.escape_ascii().to_string())
+        })
+    })
+}
+
+fn start(groups: &Groups) -> usize {
+    groups[0].as_ref().expect("the whole match").start
+}
+
+/// What a pattern finds in a text, as the Go program prints it.
+fn found(regex: &Regex, text: &[u8], replacements: &[&str]) -> Value {
+    let encoded = |bytes: &[u8]| STANDARD.encode(bytes);
+    let matches: Vec<Vec<i64>> =
+        regex.captures_all(text, None).expect("no case takes long").iter().map(positions).collect();
+    let first_two: Vec<[usize; 2]> = regex
+        .find_all(text, Some(2))
+        .expect("no case takes long")
+        .into_iter()
+        .map(|found| [found.start, found.end])
+        .collect();
+    let split = |limit| -> Vec<String> {
+        let parts = regex.split(text, limit).expect("no case takes long");
+        parts.into_iter().map(|part| encoded(&text[part])).collect()
+    };
+    let or_null = |value: Value| if value == json!([]) { Value::Null } else { value };
+    let mut fields = Map::from_iter([
+        ("text".to_owned(), json!(encoded(text))),
+        ("matches".to_owned(), or_null(json!(matches))),
+        ("first_two".to_owned(), or_null(json!(first_two))),
+        ("split".to_owned(), json!(split(None))),
+        ("split_two".to_owned(), json!(split(Some(2)))),
+        ("quoted".to_owned(), json!(encoded(&re2::quote_meta(text)))),
+    ]);
+    if !replacements.is_empty() {
+        let each = |replace: &dyn Fn(&[u8]) -> Vec<u8>| -> Vec<String> {
+            replacements.iter().map(|replacement| encoded(&replace(replacement.as_bytes()))).collect()
+        };
+        let replaced = each(&|by| regex.replace_all(text, by).expect("no case takes long").to_vec());
+        let literal = each(&|by| regex.replace_all_literal(text, by).expect("no case takes long").to_vec());
+        fields.insert("replaced".to_owned(), json!(replaced));
+        fields.insert("literal".to_owned(), json!(literal));
+    }
+    Value::Object(fields)
+}
+
+/// Two numbers for each group, -1 where it took no part.
+fn positions(groups: &Groups) -> Vec<i64> {
+    let pair = |group: &Option<std::ops::Range<usize>>| match group {
+        Some(range) => [range.start, range.end].map(|at| i64::try_from(at).expect("a short text")),
+        None => [-1, -1],
+    };
+    groups.iter().flat_map(pair).collect()
+}
