@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::keyvault::object::ObjectKind;
+
 /// Requests of one vault since it was made or its counters were reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,7 +22,7 @@ pub struct VaultCounters {
     /// Requests by operation (`GetSecret`, `SetSecret`, ...) that passed authentication, limit and
     /// faults, whether or not access was granted.
     pub operations: BTreeMap<&'static str, u64>,
-    /// Of those, the reads of each object by its name: `secrets/NAME`.
+    /// Of those, the reads of each object by its name: `secrets/NAME`, `keys/NAME`, `certificates/NAME`.
     pub reads: BTreeMap<String, u64>,
     /// TLS connections.
     pub connections: u64,
@@ -33,10 +35,16 @@ impl VaultCounters {
         self.operations.get(name).copied().unwrap_or_default()
     }
 
+    /// How often the object was read.
+    #[must_use]
+    pub fn reads(&self, kind: ObjectKind, name: &str) -> u64 {
+        self.reads.get(&format!("{}/{name}", kind.collection())).copied().unwrap_or_default()
+    }
+
     /// How often the secret was read.
     #[must_use]
     pub fn secret_reads(&self, name: &str) -> u64 {
-        self.reads.get(&format!("secrets/{name}")).copied().unwrap_or_default()
+        self.reads(ObjectKind::Secret, name)
     }
 }
 

@@ -9,13 +9,14 @@ use serde::Deserialize;
 
 use crate::sandbox::entra::directory::{Application, TOKEN_EXCHANGE_AUDIENCE, Tenant};
 use crate::sandbox::fault::{Effect, Fault};
-use crate::sandbox::keyvault::access::{Network, Role, SecretPermission};
-use crate::sandbox::keyvault::object::AttributeChanges;
-use crate::sandbox::keyvault::secrets::SecretProperties;
+use crate::sandbox::keyvault::access::{CertificatePermission, KeyPermission, Network, Role, SecretPermission};
+use crate::sandbox::keyvault::object::ObjectKind;
 use crate::sandbox::keyvault::vault::Vault;
 use crate::sandbox::limiter::Limit;
 use crate::sandbox::state::State;
 use crate::sandbox::{IssuerKeys, SandboxError};
+
+use super::objects::{CertificateDocument, KeyDocument, SecretDocument};
 
 /// All that a sandbox can be told to hold. What it does not name stays as it is.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -98,7 +99,7 @@ pub struct MachineDocument {
     pub user_identities: BTreeMap<String, String>,
 }
 
-/// A vault. Access that is given replaces what there was; secrets are added.
+/// A vault. Access that is given replaces what there was; secrets, keys and certificates are added.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct VaultDocument {
@@ -114,6 +115,10 @@ pub struct VaultDocument {
     pub limit: Option<LimitDocument>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, SecretDocument>,
+    /// Keys by name.
+    pub keys: BTreeMap<String, KeyDocument>,
+    /// Certificates by name.
+    pub certificates: BTreeMap<String, CertificateDocument>,
 }
 
 /// What an application may do by an access policy.
@@ -125,6 +130,12 @@ pub struct PolicyDocument {
     /// On secrets.
     #[serde(default)]
     pub secrets: Vec<SecretPermission>,
+    /// On keys.
+    #[serde(default)]
+    pub keys: Vec<KeyPermission>,
+    /// On certificates.
+    #[serde(default)]
+    pub certificates: Vec<CertificatePermission>,
 }
 
 /// What an application may do by a role.
@@ -135,9 +146,33 @@ pub struct RoleDocument {
     pub application: String,
     /// The role.
     pub role: Role,
-    /// The one secret it is for; the whole vault where it is left out.
+    /// The one secret it is for; the whole vault where this, `key` and `certificate` are left out.
     #[serde(default)]
     pub secret: Option<String>,
+    /// The one key it is for.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The one certificate it is for.
+    #[serde(default)]
+    pub certificate: Option<String>,
+}
+
+impl RoleDocument {
+    fn apply(&self, vault: &Vault, tenant: &Tenant) {
+        let application = tenant.application(&self.application);
+        let objects = [
+            (ObjectKind::Secret, &self.secret),
+            (ObjectKind::Key, &self.key),
+            (ObjectKind::Certificate, &self.certificate),
+        ];
+        let named: Vec<_> = objects.iter().filter_map(|(kind, name)| Some((*kind, name.as_deref()?))).collect();
+        for (kind, name) in &named {
+            vault.assign_on(&application, self.role, *kind, name);
+        }
+        if named.is_empty() {
+            vault.assign(&application, self.role);
+        }
+    }
 }
 
 /// From where a vault can be reached.
@@ -160,36 +195,6 @@ pub enum LimitDocument {
     Number(usize),
     /// With the `Retry-After` of refusals.
     Limit(Limit),
-}
-
-/// A secret: its value alone, or with what goes with it.
-#[derive(Clone, Deserialize)]
-#[serde(untagged)]
-pub enum SecretDocument {
-    /// The value.
-    Value(String),
-    /// The value with content type, attributes and tags.
-    Full(FullSecretDocument),
-}
-
-impl std::fmt::Debug for SecretDocument {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("SecretDocument")
-    }
-}
-
-/// A secret with what goes with it.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct FullSecretDocument {
-    /// The value.
-    value: String,
-    #[serde(default)]
-    content_type: Option<String>,
-    #[serde(default)]
-    attributes: AttributeChanges,
-    #[serde(default)]
-    tags: Option<BTreeMap<String, String>>,
 }
 
 /// A fault.
@@ -399,6 +404,12 @@ impl VaultDocument {
         for (name, secret) in &self.secrets {
             secret.write(vault, name)?;
         }
+        for (name, key) in &self.keys {
+            key.write(vault, name)?;
+        }
+        for (name, certificate) in &self.certificates {
+            certificate.write(vault, name)?;
+        }
         Ok(())
     }
 
@@ -410,14 +421,14 @@ impl VaultDocument {
             vault.use_roles();
         }
         for assignment in self.roles.iter().flatten() {
-            let application = tenant.application(&assignment.application);
-            match &assignment.secret {
-                None => vault.assign(&application, assignment.role),
-                Some(secret) => vault.assign_on_secret(&application, assignment.role, secret),
-            };
+            assignment.apply(vault, tenant);
         }
         for policy in self.policies.iter().flatten() {
-            vault.allow(&tenant.application(&policy.application), &policy.secrets);
+            let application = tenant.application(&policy.application);
+            vault
+                .allow(&application, &policy.secrets)
+                .allow(&application, &policy.keys)
+                .allow(&application, &policy.certificates);
         }
     }
 }
@@ -439,23 +450,5 @@ impl LimitDocument {
             Self::Number(served) => Some(Limit::per_ten_seconds(served)),
             Self::Limit(limit) => Some(limit),
         }
-    }
-}
-
-impl SecretDocument {
-    /// Writes it; gives the version.
-    pub(crate) fn write(&self, vault: &Vault, name: &str) -> Result<String, SandboxError> {
-        let (value, properties) = match self {
-            Self::Value(value) => (value, SecretProperties::default()),
-            Self::Full(full) => (
-                &full.value,
-                SecretProperties {
-                    content_type: full.content_type.clone(),
-                    attributes: full.attributes,
-                    tags: full.tags.clone(),
-                },
-            ),
-        };
-        Ok(vault.set_secret_with(name, value, properties)?)
     }
 }

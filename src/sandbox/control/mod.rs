@@ -15,9 +15,12 @@
 //! | `POST /machine/faults` | starts a fault of the metadata service |
 //! | `PUT /vaults/V` | makes a vault or changes it: a [`VaultDocument`] |
 //! | `PUT /vaults/V/secrets/S` | writes a secret, `{"value": "..."}` or with `contentType`, `tags`, `attributes`; answers the version |
+//! | `PUT /vaults/V/keys/K` | makes a key, `{}` or `{"kty": "EC", "crv": "P-384"}`, or brings one, `{"jwk": {...}}`: a [`KeyDocument`]; answers the version |
+//! | `PUT /vaults/V/certificates/C` | makes a certificate, `{}` or `{"subject": "CN=..."}`, or brings one, `{"value": PEM or PFX}`: a [`CertificateDocument`]; answers the version |
 //! | `PATCH /vaults/V/secrets/S` | changes `contentType`, `tags` or `attributes` of the current version |
-//! | `DELETE /vaults/V/secrets/S` | deletes a secret softly |
-//! | `POST /vaults/V/secrets/S/recover`, `/purge` | takes a deleted secret back, or removes it for good |
+//! | `PATCH /vaults/V/keys/K`, `.../certificates/C` | changes `tags` or `attributes` of the current version |
+//! | `DELETE /vaults/V/secrets/S`, `.../keys/K`, `.../certificates/C` | deletes an object softly |
+//! | `POST /vaults/V/secrets/S/recover`, `/purge`, and so for keys and certificates | takes a deleted object back, or removes it for good |
 //! | `GET /vaults/V/counters` | a vault's counters; `DELETE` sets them to zero |
 //! | `POST /vaults/V/faults` | starts a fault; answers its id |
 //! | `DELETE .../faults`, `DELETE .../faults/ID` | ends all faults there, or one |
@@ -27,11 +30,13 @@
 //!
 //! ```sh
 //! curl -X PUT $URL/vaults/team-a-kv/secrets/db-password -d '{"value":"two"}'
+//! curl -X PUT $URL/vaults/team-a-kv/certificates/www -d '{"subject":"CN=www.example.com"}'
 //! curl -X POST $URL/vaults/team-a-kv/faults -d '{"fault":"throttle","retryAfter":5,"times":3}'
 //! curl -s $URL/vaults/team-a-kv/counters
 //! ```
 
 mod documents;
+mod objects;
 mod routes;
 
 use std::path::PathBuf;
@@ -41,8 +46,9 @@ use super::state::State;
 
 pub use documents::{
     ApplicationDocument, ClientSecretDocument, Document, FaultDocument, FaultKind, FederatedDocument, IssuerDocument,
-    LimitDocument, MachineDocument, NetworkDocument, PolicyDocument, RoleDocument, SecretDocument, VaultDocument,
+    LimitDocument, MachineDocument, NetworkDocument, PolicyDocument, RoleDocument, VaultDocument,
 };
+pub use objects::{CertificateDocument, FullSecretDocument, KeyDocument, SecretDocument};
 pub(crate) use routes::router;
 
 /// What the control API needs to know.

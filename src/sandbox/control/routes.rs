@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 
 use crate::sandbox::entra::directory::{Application, Tenant};
 use crate::sandbox::fault::FaultId;
+use crate::sandbox::keyvault::object::{ObjectKind, ObjectProperties};
 use crate::sandbox::keyvault::secrets::SecretProperties;
 use crate::sandbox::keyvault::vault::Vault;
 use crate::sandbox::message;
 use crate::sandbox::{EntraCounters, SandboxError};
 
 use super::Control;
-use super::documents::{
-    ApplicationDocument, Document, FaultDocument, IssuerDocument, MachineDocument, SecretDocument, VaultDocument,
-};
+use super::documents::{ApplicationDocument, Document, FaultDocument, IssuerDocument, MachineDocument, VaultDocument};
+use super::objects::{CertificateDocument, KeyDocument, SecretDocument};
 
 /// The control API.
 pub(crate) fn router(control: Control) -> Router {
@@ -48,9 +48,9 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/vaults/{vault}/counters", get(vault_counters).delete(reset_vault))
         .route("/vaults/{vault}/faults", post(fault_vault).delete(lift_all_of_vault))
         .route("/vaults/{vault}/faults/{id}", axum::routing::delete(lift_of_vault))
-        .route("/vaults/{vault}/secrets/{name}", put(set_secret).patch(update_secret).delete(delete_secret))
-        .route("/vaults/{vault}/secrets/{name}/recover", post(recover_secret))
-        .route("/vaults/{vault}/secrets/{name}/purge", post(purge_secret))
+        .route("/vaults/{vault}/{collection}/{name}", put(set_object).patch(update_object).delete(delete_object))
+        .route("/vaults/{vault}/{collection}/{name}/recover", post(recover_object))
+        .route("/vaults/{vault}/{collection}/{name}/purge", post(purge_object))
         .with_state(control)
 }
 
@@ -268,34 +268,56 @@ async fn lift_of_vault(Extracted(control): Extracted<Control>, Path((name, id)):
     lifted(control.vault(&name)?.lift(FaultId(id)))
 }
 
-type SecretPath = Path<(String, String)>;
+/// Vault, collection and name.
+type ObjectPath = Path<(String, String, String)>;
 
-async fn set_secret(Extracted(control): Extracted<Control>, Path((vault, name)): SecretPath, body: Bytes) -> Outcome {
-    let version = parse::<SecretDocument>(&body)?.write(&control.vault(&vault)?, &name)?;
+impl Control {
+    fn object(
+        &self,
+        (vault, collection, name): (String, String, String),
+    ) -> Result<(Vault, ObjectKind, String), Refusal> {
+        let kind = ObjectKind::of_collection(&collection).ok_or_else(|| {
+            let reason = format!("a vault has no {collection}: use secrets, keys or certificates");
+            Refusal(StatusCode::NOT_FOUND, reason)
+        })?;
+        Ok((self.vault(&vault)?, kind, name))
+    }
+}
+
+async fn set_object(Extracted(control): Extracted<Control>, Path(path): ObjectPath, body: Bytes) -> Outcome {
+    let (vault, kind, name) = control.object(path)?;
+    let version = match kind {
+        ObjectKind::Secret => parse::<SecretDocument>(&body)?.write(&vault, &name)?,
+        ObjectKind::Key => parse::<KeyDocument>(&body)?.write(&vault, &name)?,
+        ObjectKind::Certificate => parse::<CertificateDocument>(&body)?.write(&vault, &name)?,
+    };
     Ok(ok(&json!({ "version": version })))
 }
 
-async fn update_secret(
-    Extracted(control): Extracted<Control>,
-    Path((vault, name)): SecretPath,
-    body: Bytes,
-) -> Outcome {
-    let properties = parse::<SecretProperties>(&body)?;
-    control.vault(&vault)?.update_secret(&name, None, properties).map_err(SandboxError::from)?;
+async fn update_object(Extracted(control): Extracted<Control>, Path(path): ObjectPath, body: Bytes) -> Outcome {
+    let (vault, kind, name) = control.object(path)?;
+    match kind {
+        ObjectKind::Secret => vault.update_secret(&name, None, parse::<SecretProperties>(&body)?),
+        ObjectKind::Key | ObjectKind::Certificate => vault.update(kind, &name, None, parse::<ObjectProperties>(&body)?),
+    }
+    .map_err(SandboxError::from)?;
     Ok(done())
 }
 
-async fn delete_secret(Extracted(control): Extracted<Control>, Path((vault, name)): SecretPath) -> Outcome {
-    control.vault(&vault)?.delete_secret(&name).map_err(SandboxError::from)?;
+async fn delete_object(Extracted(control): Extracted<Control>, Path(path): ObjectPath) -> Outcome {
+    let (vault, kind, name) = control.object(path)?;
+    vault.delete(kind, &name).map_err(SandboxError::from)?;
     Ok(done())
 }
 
-async fn recover_secret(Extracted(control): Extracted<Control>, Path((vault, name)): SecretPath) -> Outcome {
-    control.vault(&vault)?.recover_secret(&name).map_err(SandboxError::from)?;
+async fn recover_object(Extracted(control): Extracted<Control>, Path(path): ObjectPath) -> Outcome {
+    let (vault, kind, name) = control.object(path)?;
+    vault.recover(kind, &name).map_err(SandboxError::from)?;
     Ok(done())
 }
 
-async fn purge_secret(Extracted(control): Extracted<Control>, Path((vault, name)): SecretPath) -> Outcome {
-    control.vault(&vault)?.purge_secret(&name).map_err(SandboxError::from)?;
+async fn purge_object(Extracted(control): Extracted<Control>, Path(path): ObjectPath) -> Outcome {
+    let (vault, kind, name) = control.object(path)?;
+    vault.purge(kind, &name).map_err(SandboxError::from)?;
     Ok(done())
 }

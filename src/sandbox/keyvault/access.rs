@@ -11,54 +11,130 @@ use super::errors::KeyVaultError;
 use super::object::ObjectKind;
 use super::operation::{Operation, Verb};
 
-/// What an access policy can allow on secrets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum SecretPermission {
-    /// Read a value.
-    Get,
-    /// List names.
-    List,
-    /// Write values and attributes.
-    Set,
-    /// Delete softly.
-    Delete,
-    /// Take a deleted secret back.
-    Recover,
-    /// Remove a deleted secret for good.
-    Purge,
+/// A permission of an access policy.
+pub trait Permission: Copy {
+    /// What it allows.
+    fn grant(self) -> Grant;
 }
 
-impl SecretPermission {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Get, Self::List, Self::Set, Self::Delete, Self::Recover, Self::Purge];
+/// What a permission allows: something, in the word of access policies, with one kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Grant {
+    kind: ObjectKind,
+    word: &'static str,
+}
 
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Get => "get",
-            Self::List => "list",
-            Self::Set => "set",
-            Self::Delete => "delete",
-            Self::Recover => "recover",
-            Self::Purge => "purge",
-        }
-    }
-
-    const fn of(verb: Verb) -> Self {
-        match verb {
-            Verb::Get | Verb::GetDeleted => Self::Get,
-            Verb::List | Verb::ListVersions | Verb::ListDeleted => Self::List,
-            Verb::Set | Verb::Update => Self::Set,
-            Verb::Delete => Self::Delete,
-            Verb::Recover => Self::Recover,
-            Verb::Purge => Self::Purge,
-        }
+impl Grant {
+    /// What an operation needs.
+    const fn for_operation(kind: ObjectKind, verb: Verb) -> Self {
+        let word = match verb {
+            Verb::Get | Verb::GetDeleted | Verb::GetPolicy | Verb::GetPending => "get",
+            Verb::List | Verb::ListVersions | Verb::ListDeleted => "list",
+            Verb::Set => "set",
+            Verb::Create => "create",
+            Verb::Import => "import",
+            Verb::Update if matches!(kind, ObjectKind::Secret) => "set",
+            Verb::Update | Verb::UpdatePolicy | Verb::DeletePending => "update",
+            Verb::Delete => "delete",
+            Verb::Recover => "recover",
+            Verb::Purge => "purge",
+        };
+        Self { kind, word }
     }
 }
 
-impl AsRef<[Self]> for SecretPermission {
-    fn as_ref(&self) -> &[Self] {
-        std::slice::from_ref(self)
+/// The permissions of an access policy on one kind of object, with their words.
+macro_rules! permissions {
+    ($(#[$about:meta])* $name:ident: $kind:ident { $($(#[$meaning:meta])* $permission:ident = $word:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        pub enum $name {
+            $($(#[$meaning])* $permission,)+
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$permission),+];
+        }
+
+        impl Permission for $name {
+            fn grant(self) -> Grant {
+                let word = match self {
+                    $(Self::$permission => $word,)+
+                };
+                Grant { kind: ObjectKind::$kind, word }
+            }
+        }
+
+        impl AsRef<[Self]> for $name {
+            fn as_ref(&self) -> &[Self] {
+                std::slice::from_ref(self)
+            }
+        }
+    };
+}
+
+permissions! {
+    /// What an access policy can allow on secrets.
+    SecretPermission: Secret {
+        /// Read a value.
+        Get = "get",
+        /// List names.
+        List = "list",
+        /// Write values and attributes.
+        Set = "set",
+        /// Delete softly.
+        Delete = "delete",
+        /// Take a deleted secret back.
+        Recover = "recover",
+        /// Remove a deleted secret for good.
+        Purge = "purge",
+    }
+}
+
+permissions! {
+    /// What an access policy can allow on keys.
+    KeyPermission: Key {
+        /// Read the public part.
+        Get = "get",
+        /// List names.
+        List = "list",
+        /// Make a key.
+        Create = "create",
+        /// Bring a key.
+        Import = "import",
+        /// Write attributes.
+        Update = "update",
+        /// Delete softly.
+        Delete = "delete",
+        /// Take a deleted key back.
+        Recover = "recover",
+        /// Remove a deleted key for good.
+        Purge = "purge",
+    }
+}
+
+permissions! {
+    /// What an access policy can allow on certificates. Reading a certificate's private key is a matter of
+    /// [`SecretPermission::Get`].
+    CertificatePermission: Certificate {
+        /// Read the certificate and its policy.
+        Get = "get",
+        /// List names.
+        List = "list",
+        /// Make a certificate.
+        Create = "create",
+        /// Bring a certificate.
+        Import = "import",
+        /// Write attributes and the policy.
+        Update = "update",
+        /// Delete softly.
+        Delete = "delete",
+        /// Take a deleted certificate back.
+        Recover = "recover",
+        /// Remove a deleted certificate for good.
+        Purge = "purge",
     }
 }
 
@@ -71,7 +147,19 @@ pub enum Role {
     /// Key Vault Secrets Officer: everything with secrets.
     #[serde(rename = "Key Vault Secrets Officer")]
     SecretsOfficer,
-    /// Key Vault Reader: names and attributes, no values.
+    /// Key Vault Crypto User: read public keys, and use keys.
+    #[serde(rename = "Key Vault Crypto User")]
+    CryptoUser,
+    /// Key Vault Crypto Officer: everything with keys.
+    #[serde(rename = "Key Vault Crypto Officer")]
+    CryptoOfficer,
+    /// Key Vault Certificate User: read certificates, all secrets and public keys.
+    #[serde(rename = "Key Vault Certificate User")]
+    CertificateUser,
+    /// Key Vault Certificates Officer: everything with certificates.
+    #[serde(rename = "Key Vault Certificates Officer")]
+    CertificatesOfficer,
+    /// Key Vault Reader: names and attributes, public keys and certificates, no secrets' values.
     #[serde(rename = "Key Vault Reader")]
     Reader,
     /// Key Vault Administrator: everything.
@@ -80,53 +168,56 @@ pub enum Role {
 }
 
 impl Role {
-    const fn allows(self, kind: ObjectKind, action: DataAction) -> bool {
-        match (self, kind) {
-            (Self::Administrator, _) | (Self::SecretsOfficer, ObjectKind::Secret) => true,
-            (Self::SecretsUser, ObjectKind::Secret) => {
-                matches!(action, DataAction::GetSecret | DataAction::ReadMetadata)
-            }
-            (Self::Reader, _) => matches!(action, DataAction::ReadMetadata),
-        }
-    }
-}
-
-/// What a role allows, in the words of its definition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DataAction {
-    GetSecret,
-    ReadMetadata,
-    SetSecret,
-    Update,
-    Delete,
-    Recover,
-    Purge,
-}
-
-impl DataAction {
-    const fn of(verb: Verb) -> Self {
-        match verb {
-            Verb::Get => Self::GetSecret,
-            Verb::List | Verb::ListVersions | Verb::GetDeleted | Verb::ListDeleted => Self::ReadMetadata,
-            Verb::Set => Self::SetSecret,
-            Verb::Update => Self::Update,
-            Verb::Delete => Self::Delete,
-            Verb::Recover => Self::Recover,
-            Verb::Purge => Self::Purge,
-        }
-    }
-
-    const fn name(self) -> &'static str {
+    /// The data actions of the role's definition, without `Microsoft.KeyVault/vaults/`; `*` stands for any text.
+    ///
+    /// Source: "Azure built-in roles for Security"
+    /// (<https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security>).
+    const fn data_actions(self) -> &'static [&'static str] {
         match self {
-            Self::GetSecret => "Microsoft.KeyVault/vaults/secrets/getSecret/action",
-            Self::ReadMetadata => "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
-            Self::SetSecret => "Microsoft.KeyVault/vaults/secrets/setSecret/action",
-            Self::Update => "Microsoft.KeyVault/vaults/secrets/update/action",
-            Self::Delete => "Microsoft.KeyVault/vaults/secrets/delete",
-            Self::Recover => "Microsoft.KeyVault/vaults/secrets/recover/action",
-            Self::Purge => "Microsoft.KeyVault/vaults/secrets/purge/action",
+            Self::SecretsUser => &["secrets/getSecret/action", "secrets/readMetadata/action"],
+            Self::SecretsOfficer => &["secrets/*"],
+            Self::CryptoUser => &["keys/read", "keys/update/action"],
+            Self::CryptoOfficer => &["keys/*"],
+            Self::CertificateUser => {
+                &["certificates/read", "secrets/getSecret/action", "secrets/readMetadata/action", "keys/read"]
+            }
+            Self::CertificatesOfficer => &["certificates/*"],
+            Self::Reader => &["*/read", "secrets/readMetadata/action"],
+            Self::Administrator => &["*"],
         }
     }
+
+    fn allows(self, action: &str) -> bool {
+        self.data_actions().iter().any(|allowed| match allowed.split_once('*') {
+            None => *allowed == action,
+            Some((start, end)) => action.starts_with(start) && action.ends_with(end),
+        })
+    }
+}
+
+/// The data action that an operation needs, without `Microsoft.KeyVault/vaults/`.
+fn data_action(kind: ObjectKind, verb: Verb) -> String {
+    let action = match verb {
+        Verb::Get if kind == ObjectKind::Secret => "getSecret/action",
+        Verb::List | Verb::ListVersions | Verb::GetDeleted | Verb::ListDeleted if kind == ObjectKind::Secret => {
+            "readMetadata/action"
+        }
+        Verb::Get
+        | Verb::List
+        | Verb::ListVersions
+        | Verb::GetDeleted
+        | Verb::ListDeleted
+        | Verb::GetPolicy
+        | Verb::GetPending => "read",
+        Verb::Set => "setSecret/action",
+        Verb::Create => "create/action",
+        Verb::Import => "import/action",
+        Verb::Update | Verb::UpdatePolicy | Verb::DeletePending => "update/action",
+        Verb::Delete => "delete",
+        Verb::Recover => "recover/action",
+        Verb::Purge => "purge/action",
+    };
+    format!("{}/{action}", kind.collection())
 }
 
 /// From where a vault lets itself be reached.
@@ -156,15 +247,35 @@ enum Mode {
 struct Assignment {
     object_id: String,
     role: Role,
-    /// The one secret it is for; `None`: the whole vault.
-    secret: Option<String>,
+    scope: Scope,
+}
+
+/// What a role is assigned on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The whole vault.
+    Vault,
+    /// The one object of this name.
+    Object(ObjectKind, String),
+}
+
+impl Scope {
+    fn covers(&self, operation: &Operation<'_>) -> bool {
+        match self {
+            Self::Vault => true,
+            Self::Object(kind, object) => {
+                *kind == operation.kind && operation.name.is_some_and(|name| name.eq_ignore_ascii_case(object))
+            }
+        }
+    }
 }
 
 /// A vault's rules.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     mode: Mode,
-    secrets: HashMap<String, HashSet<SecretPermission>>,
+    /// By object id.
+    policies: HashMap<String, HashSet<Grant>>,
     assignments: Vec<Assignment>,
     pub(crate) network: Network,
 }
@@ -191,14 +302,14 @@ impl Caller<'_> {
 }
 
 impl Access {
-    pub(crate) fn allow_secrets(&mut self, object_id: &str, permissions: &[SecretPermission]) {
+    pub(crate) fn allow(&mut self, object_id: &str, grants: impl Iterator<Item = Grant>) {
         self.mode = Mode::Policies;
-        self.secrets.entry(object_id.to_owned()).or_default().extend(permissions);
+        self.policies.entry(object_id.to_owned()).or_default().extend(grants);
     }
 
-    pub(crate) fn assign(&mut self, object_id: &str, role: Role, secret: Option<&str>) {
+    pub(crate) fn assign(&mut self, object_id: &str, role: Role, scope: Scope) {
         self.mode = Mode::Roles;
-        self.assignments.push(Assignment { object_id: object_id.to_owned(), role, secret: secret.map(str::to_owned) });
+        self.assignments.push(Assignment { object_id: object_id.to_owned(), role, scope });
     }
 
     pub(crate) fn use_roles(&mut self) {
@@ -206,7 +317,7 @@ impl Access {
     }
 
     pub(crate) fn revoke(&mut self, object_id: &str) {
-        self.secrets.remove(object_id);
+        self.policies.remove(object_id);
         self.assignments.retain(|assignment| assignment.object_id != object_id);
     }
 
@@ -255,8 +366,8 @@ impl Access {
         operation: &Operation<'_>,
         vault: &VaultName<'_>,
     ) -> Result<(), KeyVaultError> {
-        let permission = SecretPermission::of(operation.verb);
-        if self.secrets.get(caller.object_id).is_some_and(|granted| granted.contains(&permission)) {
+        let needed = Grant::for_operation(operation.kind, operation.verb);
+        if self.policies.get(caller.object_id).is_some_and(|granted| granted.contains(&needed)) {
             return Ok(());
         }
         Err(KeyVaultError::forbidden(
@@ -266,7 +377,7 @@ impl Access {
                  help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
                 caller.describe(),
                 operation.kind.collection(),
-                permission.word(),
+                needed.word,
                 vault.name,
                 vault.location
             ),
@@ -279,14 +390,11 @@ impl Access {
         operation: &Operation<'_>,
         vault: &VaultName<'_>,
     ) -> Result<(), KeyVaultError> {
-        let action = DataAction::of(operation.verb);
+        let action = data_action(operation.kind, operation.verb);
         let covered = self.assignments.iter().any(|assignment| {
             assignment.object_id == caller.object_id
-                && assignment.role.allows(operation.kind, action)
-                && assignment
-                    .secret
-                    .as_deref()
-                    .is_none_or(|secret| operation.name.is_some_and(|name| name.eq_ignore_ascii_case(secret)))
+                && assignment.role.allows(&action)
+                && assignment.scope.covers(operation)
         });
         if covered {
             return Ok(());
@@ -300,11 +408,10 @@ impl Access {
             format!(
                 "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or \
                  role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: \
-                 '{}'\r\nResource: '/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sandbox/providers/\
+                 'Microsoft.KeyVault/vaults/{action}'\r\nResource: '/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sandbox/providers/\
                  microsoft.keyvault/vaults/{}{object}'\r\nAssignment: (not found)\r\nDenyAssignmentId: \
                  null\r\nDecisionReason: null \r\nVault: {};location={}\r\n",
                 caller.describe(),
-                action.name(),
                 vault.name,
                 vault.name,
                 vault.location

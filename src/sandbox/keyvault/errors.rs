@@ -75,11 +75,42 @@ impl KeyVaultError {
         Self::bad_parameter("Unable to parse the request body as JSON.")
     }
 
-    pub(crate) fn disabled(kind: ObjectKind) -> Self {
-        let inner = match kind {
-            ObjectKind::Secret => "SecretDisabled",
+    /// Only secrets: keys and certificates can be read while they are disabled.
+    pub(crate) fn secret_disabled() -> Self {
+        Self::forbidden("SecretDisabled", "Operation get is not allowed on a disabled secret.")
+    }
+
+    /// A key or secret that is a certificate's cannot be changed but with it.
+    pub(crate) fn managed(kind: ObjectKind, operation: &str) -> Self {
+        let (inner, word) = match kind {
+            ObjectKind::Key => ("KeyManagedByKeyVault", "Key"),
+            _ => ("SecretManagedByKeyVault", kind.word()),
         };
-        Self::forbidden(inner, format!("Operation get is not allowed on a disabled {}.", kind.word()))
+        Self::forbidden(
+            inner,
+            format!(
+                "Operation \"{operation}\" is not allowed on this {word}, since it is associated with a certificate. \
+                 Perform the operation on the corresponding certificate. For more information refer to \
+                 https://docs.microsoft.com/en-us/azure/key-vault/certificates/about-certificates#composition-of-a-certificate"
+            ),
+        )
+    }
+
+    /// A certificate cannot be made where its key or secret could not.
+    pub(crate) fn name_taken(kind: ObjectKind, name: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Conflict",
+            format!("A {} with the name {name} exists already, so that no certificate can have it.", kind.word()),
+        )
+    }
+
+    pub(crate) fn pending_not_found(name: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "PendingCertificateNotFound",
+            format!("A pending operation of the certificate {name} was not found in this key vault."),
+        )
     }
 
     pub(crate) fn not_found(kind: ObjectKind, id: &str) -> Self {

@@ -2,10 +2,18 @@
 
 pub(crate) mod access;
 mod authentication;
+pub(crate) mod certificates;
 pub(crate) mod errors;
+mod issuing;
+pub(crate) mod jwk;
+pub(crate) mod keys;
+mod lifecycle;
+pub(crate) mod material;
 pub(crate) mod object;
+mod objects;
 mod operation;
 mod paging;
+pub(crate) mod policy;
 pub(crate) mod secrets;
 mod shelf;
 pub(crate) mod vault;
@@ -14,17 +22,18 @@ use axum::body::Body;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use url::form_urlencoded;
 
 use super::fault::{Effect, Situation, Treatment, endless_body};
 use super::ids;
-use super::message::{Answer, Connection, empty, header, json, parameter, read_body, set_header};
+use super::message::{Answer, Connection, empty, header, json_text, parameter, read_body, set_header};
 use super::state::State;
 
 use access::{Caller, VaultName};
+use certificates::NewCertificate;
 use errors::KeyVaultError;
-use object::check_name;
+use keys::NewKey;
+use object::{ObjectKind, Setting, check_name};
 use operation::{Operation, Verb};
 use paging::PageRequest;
 use vault::{LOCATION, VaultState};
@@ -129,7 +138,7 @@ async fn serve(
         }
     });
     vault.access.read().check(&caller, &operation, &name)?;
-    let body = if matches!(operation.verb, Verb::Set | Verb::Update) {
+    let body = if operation.verb.has_body() {
         read_body(request).await.ok_or_else(KeyVaultError::body_malformed)?
     } else {
         Vec::new()
@@ -158,32 +167,76 @@ fn carry_out(
     treatment: &Treatment,
 ) -> Result<Response<Body>, KeyVaultError> {
     let setting = vault.setting();
+    let Operation { kind, version, .. } = *operation;
     let name = operation.name.unwrap_or_default();
-    let read = || vault.secrets.read();
-    let write = || vault.secrets.write();
+    let read = || vault.objects.read();
+    let write = || vault.objects.write();
     let next = |collection: &str, token: &str| {
         treatment.next_link.clone().unwrap_or_else(|| next_link(vault, collection, query, token))
     };
-    let answer: Value = match operation.verb {
-        Verb::Get => secrets::get(&read(), name, operation.version, &setting)?,
-        Verb::Set => secrets::set(&mut write(), name, parse(body)?, &setting)?,
-        Verb::Update => secrets::update(&mut write(), name, operation.version, parse(body)?, &setting)?,
-        Verb::Delete => secrets::delete(&mut write(), name, &setting)?,
-        Verb::GetDeleted => secrets::get_deleted(&read(), name, &setting)?,
-        Verb::Recover => secrets::recover(&mut write(), name, &setting)?,
+    let page = || PageRequest::parse(query);
+    let answer = match operation.verb {
+        Verb::Get => read().get(kind, name, version, &setting)?,
+        Verb::Set | Verb::Create | Verb::Import | Verb::Update => return put(vault, operation, body, &setting),
+        Verb::Delete => write().delete(kind, name, &setting)?,
+        Verb::GetDeleted => read().get_deleted(kind, name, &setting)?,
+        Verb::Recover => write().recover(kind, name, &setting)?,
         Verb::Purge => {
-            secrets::purge(&mut write(), name, &setting)?;
+            write().purge(kind, name, &setting)?;
             return Ok(empty(StatusCode::NO_CONTENT));
         }
-        Verb::List => secrets::list(&read(), &PageRequest::parse(query)?, &setting, |token| next("secrets", token)),
+        Verb::List => read().list(kind, &page()?, &setting, |token| next(kind.collection(), token))?,
         Verb::ListDeleted => {
-            secrets::list_deleted(&read(), &PageRequest::parse(query)?, &setting, |token| next("deletedsecrets", token))
+            read().list_deleted(kind, &page()?, &setting, |token| next(kind.deleted_collection(), token))?
         }
-        Verb::ListVersions => secrets::list_versions(&read(), name, &PageRequest::parse(query)?, &setting, |token| {
-            next(&format!("secrets/{name}/versions"), token)
+        Verb::ListVersions => read().list_versions(kind, name, &page()?, &setting, |token| {
+            next(&format!("{}/{name}/versions", kind.collection()), token)
         })?,
+        Verb::GetPolicy => certificates::get_policy(&read().certificates, name, &setting)?,
+        Verb::UpdatePolicy => certificates::update_policy(&mut write().certificates, name, parse(body)?, &setting)?,
+        Verb::GetPending => certificates::get_pending(&read().certificates, name, &setting)?,
+        Verb::DeletePending => certificates::delete_pending(&mut write().certificates, name, &setting)?,
     };
-    Ok(json(StatusCode::OK, &answer))
+    Ok(json_text(StatusCode::OK, answer))
+}
+
+/// Makes or changes an object. Keys and certificates are made before the vault is locked, since that takes a
+/// while.
+fn put(
+    vault: &VaultState,
+    operation: &Operation<'_>,
+    body: &[u8],
+    setting: &Setting<'_>,
+) -> Result<Response<Body>, KeyVaultError> {
+    let name = operation.name.unwrap_or_default();
+    let write = || vault.objects.write();
+    let answer = match (operation.kind, operation.verb) {
+        (ObjectKind::Secret, Verb::Update) => {
+            secrets::update(&mut write().secrets, name, operation.version, parse(body)?, setting)?
+        }
+        (ObjectKind::Secret, _) => secrets::set(&mut write().secrets, name, parse(body)?, setting)?,
+        (ObjectKind::Key, Verb::Update) => {
+            keys::update(&mut write().keys, name, operation.version, parse(body)?, setting)?
+        }
+        (ObjectKind::Key, Verb::Import) => keys::put(&mut write().keys, name, NewKey::import(parse(body)?)?, setting)?,
+        (ObjectKind::Key, _) => {
+            let new = NewKey::create(parse(body)?)?;
+            keys::put(&mut write().keys, name, new, setting)?
+        }
+        (ObjectKind::Certificate, Verb::Update) => {
+            certificates::update(&mut write(), name, operation.version, parse(body)?, setting)?
+        }
+        (ObjectKind::Certificate, Verb::Import) => {
+            let new = NewCertificate::import(parse(body)?)?;
+            certificates::import(&mut write(), name, new, setting)?
+        }
+        (ObjectKind::Certificate, _) => {
+            let new = NewCertificate::create(parse(body)?, setting.now)?;
+            let answer = certificates::create(&mut write(), name, new, setting)?;
+            return Ok(json_text(StatusCode::ACCEPTED, answer));
+        }
+    };
+    Ok(json_text(StatusCode::OK, answer))
 }
 
 /// The address of a list's next page: that of this one with another token.

@@ -7,16 +7,28 @@ use serde::{Deserialize, Serialize};
 use super::errors::KeyVaultError;
 
 /// The kinds of objects that a vault holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ObjectKind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ObjectKind {
+    /// A text that can be read.
     Secret,
+    /// A key of which only the public part can be read.
+    Key,
+    /// A certificate, which is also a key and a secret of the same name.
+    Certificate,
 }
 
 impl ObjectKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Secret, Self::Key, Self::Certificate];
+
     /// The collection in a URL: `secrets`.
-    pub(crate) const fn collection(self) -> &'static str {
+    #[must_use]
+    pub const fn collection(self) -> &'static str {
         match self {
             Self::Secret => "secrets",
+            Self::Key => "keys",
+            Self::Certificate => "certificates",
         }
     }
 
@@ -24,13 +36,22 @@ impl ObjectKind {
     pub(crate) const fn deleted_collection(self) -> &'static str {
         match self {
             Self::Secret => "deletedsecrets",
+            Self::Key => "deletedkeys",
+            Self::Certificate => "deletedcertificates",
         }
+    }
+
+    /// The kind whose collection this is.
+    pub(crate) fn of_collection(collection: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.collection() == collection)
     }
 
     /// As a word at the start of a sentence: `Secret`.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Secret => "Secret",
+            Self::Key => "Key",
+            Self::Certificate => "Certificate",
         }
     }
 
@@ -38,6 +59,8 @@ impl ObjectKind {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Secret => "secret",
+            Self::Key => "key",
+            Self::Certificate => "certificate",
         }
     }
 }
@@ -101,6 +124,30 @@ impl Attributes {
 /// Tags: names and values.
 pub(crate) type Tags = BTreeMap<String, String>;
 
+/// No object has more tags.
+const MOST_TAGS: usize = 15;
+
+/// What of any object can be changed without a new version; what is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ObjectProperties {
+    /// Whether it can be used, and from when till when it is meant to be.
+    pub attributes: AttributeChanges,
+    /// Names and values that replace the tags there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Tags>,
+}
+
+impl ObjectProperties {
+    /// Refuses what no object may have.
+    pub(crate) fn check(&self) -> Result<(), KeyVaultError> {
+        if self.tags.as_ref().is_some_and(|tags| tags.len() > MOST_TAGS) {
+            return Err(KeyVaultError::bad_parameter(format!("Too many tags: at most {MOST_TAGS} are allowed.")));
+        }
+        Ok(())
+    }
+}
+
 /// One version of an object. `B` is what the kind of object adds.
 #[derive(Clone)]
 pub(crate) struct Version<B> {
@@ -109,6 +156,47 @@ pub(crate) struct Version<B> {
     pub(crate) attributes: Attributes,
     pub(crate) tags: Tags,
     pub(crate) body: B,
+}
+
+impl<B> Version<B> {
+    /// A version that is made now.
+    pub(crate) fn new(id: String, properties: ObjectProperties, body: B, now: i64) -> Self {
+        let attributes = Attributes::new(properties.attributes, now);
+        Self { id, attributes, tags: properties.tags.unwrap_or_default(), body }
+    }
+
+    /// Changes attributes and tags.
+    pub(crate) fn change(&mut self, properties: &ObjectProperties, now: i64) {
+        self.attributes.change(properties.attributes, now);
+        if let Some(tags) = &properties.tags {
+            self.tags.clone_from(tags);
+        }
+    }
+}
+
+/// What an operation needs to know about the vault.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    /// The vault's host.
+    pub(crate) host: &'a str,
+    /// Seconds since 1970.
+    pub(crate) now: i64,
+    pub(crate) recovery: Recovery,
+    /// How many seconds deleting and recovering take.
+    pub(crate) transition: i64,
+}
+
+impl Setting<'_> {
+    /// How many seconds a deleted object is kept.
+    pub(crate) fn kept(&self) -> i64 {
+        i64::from(self.recovery.days) * 24 * 60 * 60
+    }
+
+    /// The identifier of an object, or of one version of it.
+    pub(crate) fn id(&self, kind: ObjectKind, name: &str, version: Option<&str>) -> String {
+        let version = version.map(|version| format!("/{version}")).unwrap_or_default();
+        format!("https://{}/{}/{name}{version}", self.host, kind.collection())
+    }
 }
 
 /// How long deleted objects can be recovered.
@@ -145,6 +233,9 @@ pub(crate) struct AttributesView {
     updated: i64,
     recovery_level: &'static str,
     recoverable_days: u8,
+    /// Only of keys: whether the private part can be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exportable: Option<bool>,
 }
 
 impl AttributesView {
@@ -157,7 +248,14 @@ impl AttributesView {
             updated: attributes.updated,
             recovery_level: recovery.level(),
             recoverable_days: recovery.days,
+            exportable: None,
         }
+    }
+
+    /// With what a key's attributes say beside.
+    pub(crate) const fn of_key(mut self, exportable: bool) -> Self {
+        self.exportable = Some(exportable);
+        self
     }
 }
 

@@ -50,17 +50,17 @@ fn marker(token: &str) -> Option<String> {
 /// A page as an answer gives it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Page {
-    pub(crate) value: Vec<Value>,
+pub(crate) struct Page<T> {
+    pub(crate) value: Vec<T>,
     pub(crate) next_link: Option<String>,
 }
 
 /// What items a page gets: each with the marker by which the next page can start after it.
-pub(crate) fn page(
-    items: impl Iterator<Item = (String, Value)>,
+pub(crate) fn page<T>(
+    items: impl Iterator<Item = (String, T)>,
     size: usize,
     link: impl FnOnce(&str) -> String,
-) -> Page {
+) -> Page<T> {
     let mut items = items;
     let mut last = None;
     let value = items

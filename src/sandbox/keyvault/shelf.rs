@@ -109,7 +109,8 @@ impl<B> Default for Shelf<B> {
 }
 
 impl<B> Shelf<B> {
-    fn get(&self, name: &str, now: i64) -> Option<&Entry<B>> {
+    /// The object of this name, deleted or not.
+    pub(crate) fn get(&self, name: &str, now: i64) -> Option<&Entry<B>> {
         self.0.get(&name.to_ascii_lowercase()).filter(|entry| !entry.is_gone(now))
     }
 

@@ -14,10 +14,15 @@ use crate::sandbox::entra::directory::{Application, Tenant};
 use crate::sandbox::fault::{Fault, FaultId, Faults};
 use crate::sandbox::limiter::{Limit, Limiter};
 
-use super::access::{Access, Network, Role, SecretPermission};
+use super::access::{Access, Network, Permission, Role, Scope};
+use super::certificates::{self, NewCertificate};
 use super::errors::KeyVaultError;
-use super::object::Recovery;
-use super::secrets::{self, SecretProperties, Secrets, Setting};
+use super::jwk::KeyKind;
+use super::keys::{self, NewKey};
+use super::object::{ObjectKind, ObjectProperties, Recovery, Setting};
+use super::objects::Objects;
+use super::policy::CertificatePolicy;
+use super::secrets::{self, SecretProperties};
 
 /// Where the sandbox's vaults claim to be.
 pub(crate) const LOCATION: &str = "westeurope";
@@ -28,7 +33,7 @@ pub(crate) struct VaultState {
     pub(crate) name: String,
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) access: RwLock<Access>,
-    pub(crate) secrets: RwLock<Secrets>,
+    pub(crate) objects: RwLock<Objects>,
     pub(crate) limiter: Limiter,
     pub(crate) faults: Faults,
     pub(crate) counters: Counted<VaultCounters>,
@@ -53,7 +58,7 @@ impl VaultState {
             clock,
             tenant: RwLock::new(tenant.to_owned()),
             access: RwLock::default(),
-            secrets: RwLock::default(),
+            objects: RwLock::default(),
             limiter: Limiter::default(),
             faults: Faults::default(),
             counters: Counted::default(),
@@ -119,21 +124,32 @@ impl Vault {
         self.clone()
     }
 
-    /// Allows an application something by an access policy. The vault uses access policies from now on.
-    pub fn allow(&self, application: &Application, permissions: impl AsRef<[SecretPermission]>) -> Self {
-        self.0.access.write().allow_secrets(application.object_id(), permissions.as_ref());
+    /// Allows an application something by an access policy: one or several of
+    /// [`SecretPermission`](super::access::SecretPermission),
+    /// [`KeyPermission`](super::access::KeyPermission) or
+    /// [`CertificatePermission`](super::access::CertificatePermission). The vault uses access policies from
+    /// now on.
+    pub fn allow<P: Permission>(&self, application: &Application, permissions: impl AsRef<[P]>) -> Self {
+        let grants = permissions.as_ref().iter().map(|permission| permission.grant());
+        self.0.access.write().allow(application.object_id(), grants);
         self.clone()
     }
 
     /// Assigns an application a role on the vault. The vault uses roles from now on.
     pub fn assign(&self, application: &Application, role: Role) -> Self {
-        self.0.access.write().assign(application.object_id(), role, None);
+        self.0.access.write().assign(application.object_id(), role, Scope::Vault);
         self.clone()
     }
 
     /// Assigns an application a role on one secret. The vault uses roles from now on.
     pub fn assign_on_secret(&self, application: &Application, role: Role, secret: &str) -> Self {
-        self.0.access.write().assign(application.object_id(), role, Some(secret));
+        self.assign_on(application, role, ObjectKind::Secret, secret)
+    }
+
+    /// Assigns an application a role on one object. The vault uses roles from now on.
+    pub fn assign_on(&self, application: &Application, role: Role, kind: ObjectKind, name: &str) -> Self {
+        let scope = Scope::Object(kind, name.to_owned());
+        self.0.access.write().assign(application.object_id(), role, scope);
         self.clone()
     }
 
@@ -203,7 +219,7 @@ impl Vault {
         value: &str,
         properties: SecretProperties,
     ) -> Result<String, KeyVaultError> {
-        secrets::write(&mut self.0.secrets.write(), name, value.into(), properties, self.0.clock.seconds())
+        secrets::write(&mut self.0.objects.write().secrets, name, value.into(), properties, self.0.clock.seconds())
     }
 
     /// Changes content type, attributes or tags of a version, or of the current one.
@@ -216,7 +232,7 @@ impl Vault {
         version: Option<&str>,
         properties: SecretProperties,
     ) -> Result<(), KeyVaultError> {
-        secrets::change(&mut self.0.secrets.write(), name, version, properties, self.0.clock.seconds())
+        secrets::modify(&mut self.0.objects.write().secrets, name, version, properties, self.0.clock.seconds())
     }
 
     /// Enables or disables the current version.
@@ -229,28 +245,148 @@ impl Vault {
         self.update_secret(name, None, properties)
     }
 
+    /// Makes a key; gives the new version's id. RSA keys take a moment.
+    ///
+    /// # Errors
+    /// Those of Key Vault: a bad name, a name whose key is deleted, or which a certificate has.
+    pub fn create_key(&self, name: &str, kind: KeyKind) -> Result<String, KeyVaultError> {
+        self.create_key_with(name, kind, ObjectProperties::default())
+    }
+
+    /// Makes a key with attributes and tags; gives the new version's id.
+    ///
+    /// # Errors
+    /// As [`Vault::create_key`].
+    pub fn create_key_with(
+        &self,
+        name: &str,
+        kind: KeyKind,
+        properties: ObjectProperties,
+    ) -> Result<String, KeyVaultError> {
+        self.add_key(name, NewKey::generate(kind, properties)?)
+    }
+
+    /// Brings a key as a JSON web key, `{"kty": "RSA", "n": ..., "e": ...}` or
+    /// `{"kty": "EC", "crv": ..., "x": ..., "y": ...}`, with or without its private part; gives the new
+    /// version's id.
+    ///
+    /// # Errors
+    /// As [`Vault::create_key`]; also where it is no JSON web key.
+    pub fn import_key(&self, name: &str, jwk: &serde_json::Value) -> Result<String, KeyVaultError> {
+        self.add_key(name, NewKey::of_jwk(jwk, ObjectProperties::default())?)
+    }
+
+    pub(crate) fn add_key(&self, name: &str, new: NewKey) -> Result<String, KeyVaultError> {
+        keys::write(&mut self.0.objects.write().keys, name, new, self.0.clock.seconds())
+    }
+
+    /// Makes a certificate by a policy, with its key and its secret; gives the new version's id. Most tests
+    /// need no more than `CertificatePolicy::self_signed("CN=www.example.com")`.
+    ///
+    /// # Errors
+    /// Those of Key Vault: a bad name or policy, a name whose certificate is deleted, or which a key or
+    /// secret of its own has.
+    pub fn create_certificate(&self, name: &str, policy: CertificatePolicy) -> Result<String, KeyVaultError> {
+        self.create_certificate_with(name, policy, ObjectProperties::default())
+    }
+
+    /// Makes a certificate with attributes and tags; gives the new version's id.
+    ///
+    /// # Errors
+    /// As [`Vault::create_certificate`].
+    pub fn create_certificate_with(
+        &self,
+        name: &str,
+        policy: CertificatePolicy,
+        properties: ObjectProperties,
+    ) -> Result<String, KeyVaultError> {
+        self.add_certificate(name, NewCertificate::issue(policy, properties, self.0.clock.seconds())?)
+    }
+
+    /// Brings a certificate with its private key: PEM, or PFX in base64 with its password; gives the new
+    /// version's id.
+    ///
+    /// # Errors
+    /// As [`Vault::create_certificate`]; also where the value cannot be read.
+    pub fn import_certificate(&self, name: &str, value: &str, password: Option<&str>) -> Result<String, KeyVaultError> {
+        let request = certificates::ImportRequest::new(value, password, ObjectProperties::default());
+        self.add_certificate(name, NewCertificate::import(request)?)
+    }
+
+    pub(crate) fn add_certificate(&self, name: &str, new: NewCertificate) -> Result<String, KeyVaultError> {
+        certificates::write(&mut self.0.objects.write(), name, new, self.0.clock.seconds())
+    }
+
+    /// Changes attributes or tags of a version of an object, or of the current one.
+    ///
+    /// # Errors
+    /// Those of Key Vault: there is no such object or version, it is deleted, or a certificate's.
+    pub fn update(
+        &self,
+        kind: ObjectKind,
+        name: &str,
+        version: Option<&str>,
+        properties: ObjectProperties,
+    ) -> Result<(), KeyVaultError> {
+        self.0.objects.write().modify(kind, name, version, properties, self.0.clock.seconds())
+    }
+
+    /// Enables or disables the current version of an object.
+    ///
+    /// # Errors
+    /// As [`Vault::update`].
+    pub fn enable(&self, kind: ObjectKind, name: &str, enabled: bool) -> Result<(), KeyVaultError> {
+        let mut properties = ObjectProperties::default();
+        properties.attributes.enabled = Some(enabled);
+        self.update(kind, name, None, properties)
+    }
+
+    /// Deletes an object softly.
+    ///
+    /// # Errors
+    /// Those of Key Vault: there is no such object, or it is a certificate's.
+    pub fn delete(&self, kind: ObjectKind, name: &str) -> Result<(), KeyVaultError> {
+        self.0.objects.write().delete(kind, name, &self.0.setting()).map(|_| ())
+    }
+
+    /// Takes a deleted object back.
+    ///
+    /// # Errors
+    /// Those of Key Vault: there is no such deleted object, or deleting it is under way.
+    pub fn recover(&self, kind: ObjectKind, name: &str) -> Result<(), KeyVaultError> {
+        self.0.objects.write().recover(kind, name, &self.0.setting()).map(|_| ())
+    }
+
+    /// Removes a deleted object for good.
+    ///
+    /// # Errors
+    /// As [`Vault::recover`]; also where purging is forbidden.
+    pub fn purge(&self, kind: ObjectKind, name: &str) -> Result<(), KeyVaultError> {
+        self.0.objects.write().purge(kind, name, &self.0.setting())
+    }
+
     /// Deletes a secret softly.
     ///
     /// # Errors
-    /// Those of Key Vault: there is no such secret.
+    /// As [`Vault::delete`].
     pub fn delete_secret(&self, name: &str) -> Result<(), KeyVaultError> {
-        secrets::delete(&mut self.0.secrets.write(), name, &self.0.setting()).map(|_| ())
+        self.delete(ObjectKind::Secret, name)
     }
 
     /// Takes a deleted secret back.
     ///
     /// # Errors
-    /// Those of Key Vault: there is no such deleted secret, or deleting it is under way.
+    /// As [`Vault::recover`].
     pub fn recover_secret(&self, name: &str) -> Result<(), KeyVaultError> {
-        secrets::recover(&mut self.0.secrets.write(), name, &self.0.setting()).map(|_| ())
+        self.recover(ObjectKind::Secret, name)
     }
 
     /// Removes a deleted secret for good.
     ///
     /// # Errors
-    /// As [`Vault::recover_secret`]; also where purging is forbidden.
+    /// As [`Vault::purge`].
     pub fn purge_secret(&self, name: &str) -> Result<(), KeyVaultError> {
-        secrets::purge(&mut self.0.secrets.write(), name, &self.0.setting())
+        self.purge(ObjectKind::Secret, name)
     }
 
     /// Starts a fault.

@@ -2,10 +2,12 @@
 
 mod access;
 mod certificate;
+mod certificates;
 mod client;
 mod control;
 mod entra;
 mod faults;
+mod keys;
 mod machine;
 mod proxy;
 mod secrets;
