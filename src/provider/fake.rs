@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use zeroize::Zeroizing;
 
 use super::gjson::{self, TooComplex};
 use super::{
     Caller, Check, Class, Fetched, Provider, ProviderError, ReadOptions, SecretMap, SecretValue, SecretsClient,
-    StoreView, Validation, Verdict,
+    StoreView, Validation, Verdict, extract,
 };
 use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::{FakeProvider, FakeProviderData};
@@ -64,22 +65,35 @@ impl FakeClient {
             |entry: &&FakeProviderData| entry.key == key && entry.version.as_deref().unwrap_or_default() == version;
         self.config.data.iter().rev().find(is_wanted).map(|entry| entry.value.as_str())
     }
+
+    /// What a reference names.
+    fn referenced(&self, reference: &RemoteRef) -> Result<Vec<u8>, ProviderError> {
+        let version = reference.version.as_deref().unwrap_or_default();
+        let value = self.value(&reference.key, version).ok_or_else(|| no_such_key(&reference.key, version))?;
+        match reference.property.as_deref() {
+            None | Some("") => Ok(value.as_bytes().to_vec()),
+            Some(path) => property(value, path, &reference.key),
+        }
+    }
 }
 
 #[async_trait]
 impl SecretsClient for FakeClient {
     async fn get_secret(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretValue>, ProviderError> {
-        let version = reference.version.as_deref().unwrap_or_default();
-        let value = self.value(&reference.key, version).ok_or_else(|| no_such_key(&reference.key, version))?;
-        let value = match reference.property.as_deref() {
-            None | Some("") => value.as_bytes().to_vec(),
-            Some(path) => property(value, path, &reference.key)?,
-        };
-        Ok(Fetched { value: Arc::new(value.into()), mark: None })
+        Ok(Fetched { value: Arc::new(self.referenced(reference)?.into()), mark: None })
     }
 
-    async fn get_secret_map(&self, _: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
-        Err(unsupported("spec.dataFrom[].extract"))
+    async fn get_secret_map(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
+        let value = Zeroizing::new(self.referenced(reference)?);
+        let members = extract::members(&value).ok_or_else(|| {
+            error(
+                Class::PropertyMissing,
+                "NoObject",
+                format!("the value of key \"{}\" in the store is no JSON object", reference.key),
+                "dataFrom.extract needs one; name the value in spec.data",
+            )
+        })?;
+        Ok(Fetched { value: members, mark: None })
     }
 
     async fn find(&self, _: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {

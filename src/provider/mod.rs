@@ -3,6 +3,7 @@
 
 pub mod azure;
 pub mod error;
+mod extract;
 pub mod fake;
 pub mod gjson;
 pub mod metrics;

@@ -4,7 +4,7 @@
 use super::Problem;
 use crate::api::v1::external_secret::{
     ConversionStrategy, CreationPolicy, DecodingStrategy, DeletionPolicy, ExternalSecretData, ExternalSecretSpec,
-    ExternalSecretTarget, MetadataPolicy, NullBytePolicy, RemoteRef,
+    ExternalSecretTarget, NullBytePolicy, RemoteRef,
 };
 
 const NOT_YET: &str = "is not supported yet by this controller; leave it out, or keep this ExternalSecret with ESO by a store of another class (spec.controller)";
@@ -46,7 +46,6 @@ fn data(index: usize, entry: &ExternalSecretData) -> Vec<String> {
 
 fn reference(reference: &RemoteRef) -> Vec<&'static str> {
     let unsupported = [
-        (reference.metadata_policy.unwrap_or_default() != MetadataPolicy::None, "metadataPolicy"),
         (reference.conversion_strategy.unwrap_or_default() != ConversionStrategy::Default, "conversionStrategy"),
         (reference.decoding_strategy.unwrap_or_default() != DecodingStrategy::None, "decodingStrategy"),
         (reference.null_byte_policy.unwrap_or_default() != NullBytePolicy::Ignore, "nullBytePolicy"),

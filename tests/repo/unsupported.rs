@@ -10,8 +10,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use serde_json::{Value, json};
 
 /// Fields that do what they say, whatever their value.
-const SUPPORTED: [&str; 9] = [
+const SUPPORTED: [&str; 10] = [
     ".spec.data[].remoteRef.key",
+    ".spec.data[].remoteRef.metadataPolicy",
     ".spec.data[].remoteRef.property",
     ".spec.data[].remoteRef.version",
     ".spec.data[].secretKey",
@@ -23,10 +24,9 @@ const SUPPORTED: [&str; 9] = [
 ];
 
 /// Values that say what happens anyway.
-const DEFAULTS: [(&str, &str); 6] = [
+const DEFAULTS: [(&str, &str); 5] = [
     (".spec.data[].remoteRef.conversionStrategy", "Default"),
     (".spec.data[].remoteRef.decodingStrategy", "None"),
-    (".spec.data[].remoteRef.metadataPolicy", "None"),
     (".spec.data[].remoteRef.nullBytePolicy", "Ignore"),
     (".spec.target.creationPolicy", "Owner"),
     (".spec.target.deletionPolicy", "Retain"),

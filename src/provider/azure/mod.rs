@@ -6,9 +6,11 @@
 //! 2. `identity`: who reads, from `authType`, references and annotations, read from the `cluster`.
 //! 3. `credential_cache` and `credential`: an access token for that identity.
 //! 4. `vault`: one read for all equal ones (`coalesce`), through the vault's `gate`.
-//! 5. `transport`: the request leaves for that one host, by the clients of `http`.
-//! 6. `diagnose`: whatever went wrong on the way, as a cause with a hint.
+//! 5. `transport`: the request leaves for that one host, by the clients of `http`, which `sdk` drives.
+//! 6. `answer`: what came back; `reader` picks from it the value, a `property` of it, or `metadata`.
+//! 7. `diagnose`: whatever went wrong on the way, as a cause with a hint.
 
+mod answer;
 mod assertion;
 mod cloud;
 mod cluster;
@@ -17,13 +19,18 @@ mod credential;
 mod credential_cache;
 mod diagnose;
 mod endpoint;
+mod find;
 mod gate;
 mod http;
 mod identity;
+mod list;
+mod metadata;
 mod object;
 mod options;
 mod probe;
 mod property;
+mod reader;
+mod sdk;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -40,7 +47,7 @@ use self::credential_cache::CredentialCache;
 use self::diagnose::{Cause, Diagnosis};
 use self::http::Clients;
 use self::identity::Resolver;
-use self::object::ObjectId;
+use self::reader::KeyVaultClient;
 use self::validate::Checked;
 use self::vault::{VaultClient, VaultPool};
 use super::{
@@ -131,48 +138,6 @@ impl Provider for AzureKeyVault {
             Err(diagnosis) => Err(diagnosis.into()),
         }
     }
-}
-
-/// A vault, as a store's identity.
-struct KeyVaultClient {
-    vault: Arc<VaultClient>,
-    probe: bool,
-}
-
-#[async_trait]
-impl SecretsClient for KeyVaultClient {
-    async fn get_secret(
-        &self,
-        reference: &RemoteRef,
-        options: ReadOptions,
-    ) -> Result<Fetched<SecretValue>, ProviderError> {
-        let object = ObjectId::parse(reference)?;
-        object::check_supported(reference, &object)?;
-        let value = self.vault.secret(&object, options.freshness).await?;
-        let value = match reference.property.as_deref().filter(|property| !property.is_empty()) {
-            Some(property) => property::lookup(&value, property, &object.to_string())?,
-            None => value,
-        };
-        Ok(Fetched { value, mark: None })
-    }
-
-    async fn get_secret_map(&self, _: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
-        Err(unsupported("spec.dataFrom[].extract"))
-    }
-
-    async fn find(&self, _: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
-        Err(unsupported("spec.dataFrom[].find"))
-    }
-
-    async fn validate(&self) -> Validation {
-        probe::validate(&self.vault, self.probe).await
-    }
-}
-
-fn unsupported(field: &str) -> ProviderError {
-    Diagnosis::new(Cause::ReferenceUnsupported, format!("{field} is not supported yet"))
-        .hint("name the values in spec.data")
-        .into()
 }
 
 /// A store whose identity could not be found out for now.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::diagnose::{Cause, Diagnosis, text};
-use crate::api::v1::external_secret::{MetadataPolicy, RemoteRef};
+use crate::api::v1::external_secret::RemoteRef;
 
 /// The secret that validating a store reads. It need not be there: that the vault says so proves as much.
 const PROBE: &str = "external-secrets-probe";
@@ -42,7 +42,19 @@ impl ObjectId {
 
     /// Whether it is [`ObjectId::probe`].
     pub(super) fn is_probe(&self) -> bool {
-        self.name == PROBE
+        self.kind == ObjectKind::Secret && self.name == PROBE
+    }
+
+    /// The secret of this name, as a vault lists it.
+    ///
+    /// # Errors
+    /// No secret can have that name.
+    pub(super) fn listed(name: &str) -> Result<Self, Diagnosis> {
+        if !is_name(name) {
+            let message = format!("the vault lists a secret \"{}\", which no secret can be called", text::stable(name));
+            return Err(Diagnosis::new(Cause::UnexpectedAnswer, message));
+        }
+        Ok(Self { kind: ObjectKind::Secret, name: name.to_owned(), version: None })
     }
 
     /// The object that a reference names. As in ESO `a/b/c` is the object `b` of kind `a`; what follows is ignored.
@@ -95,31 +107,12 @@ impl fmt::Display for ObjectId {
     }
 }
 
-/// What a reference may ask for until keys, certificates and metadata are read.
-pub(super) fn check_supported(reference: &RemoteRef, object: &ObjectId) -> Result<(), Diagnosis> {
-    let unsupported = |what: &str, hint: &str| {
-        Err(Diagnosis::new(Cause::ReferenceUnsupported, format!("{what} is not supported yet")).hint(hint))
-    };
-    match object.kind {
-        ObjectKind::Secret => {}
-        ObjectKind::Key => return unsupported("the prefix key/ in remoteRef.key", "name a secret"),
-        ObjectKind::Certificate => {
-            return unsupported(
-                "the prefix cert/ in remoteRef.key",
-                "name the secret of the certificate, which has the same name",
-            );
-        }
-    }
-    match reference.metadata_policy {
-        None | Some(MetadataPolicy::None) => Ok(()),
-        Some(MetadataPolicy::Fetch) => unsupported("remoteRef.metadataPolicy Fetch", "leave it out"),
-    }
+fn is_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn check_name(name: &str, key: &str) -> Result<(), Diagnosis> {
-    let fits = (1..=LONGEST_NAME).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if fits {
+    if is_name(name) {
         return Ok(());
     }
     Err(Diagnosis::new(
@@ -202,16 +195,5 @@ mod tests {
     #[case("../../keys/x/0123456789abcdef012", false)]
     fn a_version_is_32_hexadecimal_digits(#[case] version: &str, #[case] valid: bool) {
         assert_eq!(ObjectId::parse(&reference("a", Some(version))).is_ok(), valid);
-    }
-
-    #[rstest]
-    #[case("key/a", "key/")]
-    #[case("cert/a", "cert/")]
-    fn kinds_that_are_not_read_yet_say_so(#[case] key: &str, #[case] words: &str) {
-        let reference = reference(key, None);
-        let object = ObjectId::parse(&reference).unwrap();
-        let refused = check_supported(&reference, &object).unwrap_err();
-        assert_eq!(refused.cause.class(), Class::Unsupported);
-        assert!(refused.message.contains(words), "{refused:?}");
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::diagnose::{Cause, Diagnosis};
 use super::object::ObjectId;
 use super::vault::VaultClient;
-use crate::provider::{Check, Class, Freshness, Validation, Verdict};
+use crate::provider::{Check, Class, Freshness, Priority, ReadOptions, Validation, Verdict};
+
+/// A store's ExternalSecrets wait for its validation.
+const PROBE: ReadOptions = ReadOptions { freshness: Freshness::Forced, priority: Priority::First };
 
 /// Validates a store, with a read if `read` says so.
 pub(super) async fn validate(client: &Arc<VaultClient>, read: bool) -> Validation {
@@ -21,7 +24,7 @@ pub(super) async fn validate(client: &Arc<VaultClient>, read: bool) -> Validatio
             authorized: Check::Unknown(why),
         };
     }
-    match client.secret(&ObjectId::probe(), Freshness::Forced).await {
+    match client.object(&ObjectId::probe(), PROBE).await {
         Ok(_) => authorized(),
         Err(diagnosis) => after_read(diagnosis),
     }

@@ -1,7 +1,9 @@
 //! The whole way from a store to a value, with Azure and the cluster played by closures.
 
 pub(super) mod azure;
+mod find;
 mod identity;
+mod objects;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,31 +1,34 @@
 //! Reads from a vault as one identity.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use azure_core::Bytes;
 use azure_core::http::HttpClient;
-use azure_security_keyvault_secrets::models::{Secret, SecretClientGetSecretOptions};
-use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use moka::future::Cache;
-use secrecy::SecretSlice;
 
+use super::answer::Object;
 use super::cloud::Cloud;
 use super::coalesce::{Coalescer, Sent};
 use super::credential_cache::SharedCredential;
 use super::diagnose::{Cause, Diagnosis};
 use super::endpoint::VaultEndpoint;
 use super::gate::{Gate, Verdict};
-use super::object::ObjectId;
+use super::list::{Listed, NextPage, Page};
+use super::object::{ObjectId, ObjectKind};
 use super::options::Options;
-use super::transport::{Peer, Pinned, wipe};
+use super::sdk::Sdk;
 use crate::provider::metrics::{ApiCall, CallStatus};
-use crate::provider::{Freshness, ProviderMetrics, SecretValue};
+use crate::provider::{ProviderMetrics, ReadOptions};
 
 /// Bounds on the clients and gates that are kept.
 const MOST_VAULTS: u64 = 2000;
 const KEPT_UNUSED: Duration = Duration::from_hours(2);
+
+/// The longest list that is read, in pages of at most 25 secrets: a vault must not be able to keep a reader busy for ever.
+const MOST_PAGES: usize = if cfg!(test) { 40 } else { 8000 };
 
 /// A vault as one identity sees it.
 type VaultKey = (u64, VaultEndpoint);
@@ -37,7 +40,8 @@ pub(super) struct VaultPool {
     clients: Cache<VaultKey, Arc<VaultClient>>,
     /// Each as long as a client of its vault is kept.
     gates: Mutex<HashMap<String, Weak<Gate>>>,
-    reads: Arc<Coalescer<ReadKey, SecretValue>>,
+    reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
+    lists: Arc<Coalescer<VaultKey, Arc<[Listed]>>>,
     http: Arc<dyn HttpClient>,
     options: Arc<Options>,
     metrics: Arc<dyn ProviderMetrics>,
@@ -49,6 +53,7 @@ impl VaultPool {
             clients: Cache::builder().max_capacity(MOST_VAULTS).time_to_idle(KEPT_UNUSED).build(),
             gates: Mutex::default(),
             reads: Arc::new(Coalescer::new(options.coalesce)),
+            lists: Arc::new(Coalescer::new(options.coalesce)),
             http,
             options,
             metrics,
@@ -68,10 +73,11 @@ impl VaultPool {
         }
         let client = VaultClient {
             key: key.clone(),
-            sdk: Arc::new(self.sdk(&key.1, &credential, cloud)?),
+            sdk: Sdk::new(&key.1, &credential, cloud, &self.http)?,
             gate: self.gate(key.1.host()),
             credential,
             reads: Arc::clone(&self.reads),
+            lists: Arc::clone(&self.lists),
             metrics: Arc::clone(&self.metrics),
         };
         Ok(self.clients.get_with(key, async { Arc::new(client) }).await)
@@ -88,33 +94,16 @@ impl VaultPool {
         gates.insert(host.to_owned(), Arc::downgrade(&gate));
         gate
     }
-
-    fn sdk(
-        &self,
-        endpoint: &VaultEndpoint,
-        credential: &Arc<SharedCredential>,
-        cloud: &Cloud,
-    ) -> Result<SecretClient, Diagnosis> {
-        let url = endpoint.url()?;
-        let peer = Peer::Vault { resource: cloud.resource.clone() };
-        let options = SecretClientOptions {
-            client_options: Pinned::to(&url, peer, Arc::clone(&self.http)).into_client_options(),
-            // The challenge is our own, and in a custom cloud the resource need not be a suffix of the vault's host.
-            verify_challenge_resource: Some(false),
-            ..SecretClientOptions::default()
-        };
-        SecretClient::new(url.as_str(), Arc::clone(credential) as _, Some(options))
-            .map_err(|error| Diagnosis::from_sdk(&error))
-    }
 }
 
 /// Reads one vault as one identity.
 pub(super) struct VaultClient {
     key: VaultKey,
-    sdk: Arc<SecretClient>,
+    sdk: Sdk,
     gate: Arc<Gate>,
     pub(super) credential: Arc<SharedCredential>,
-    reads: Arc<Coalescer<ReadKey, SecretValue>>,
+    reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
+    lists: Arc<Coalescer<VaultKey, Arc<[Listed]>>>,
     metrics: Arc<dyn ProviderMetrics>,
 }
 
@@ -124,56 +113,97 @@ impl VaultClient {
         self.credential.token().await.map(drop)
     }
 
-    /// The value of a secret.
-    pub(super) async fn secret(
+    /// An object: its value, tags and times, by one request for all who read it at the same time.
+    pub(super) async fn object(
         self: &Arc<Self>,
         object: &ObjectId,
-        freshness: Freshness,
-    ) -> Result<SecretValue, Diagnosis> {
+        options: ReadOptions,
+    ) -> Result<Arc<Object>, Diagnosis> {
         let client = Arc::clone(self);
         let id = object.clone();
-        let read = |sent| async move { client.read(&id, &sent).await };
-        let (outcome, shared) = self.reads.read((self.key.clone(), object.clone()), freshness, read).await;
+        let read = |sent| async move {
+            let send = || client.send(&id);
+            client.through_gate(&sent, send).await.map_err(|reason| reason.of(client.named(&id)))
+        };
+        let (outcome, shared) = self.reads.read((self.key.clone(), object.clone()), options.freshness, read).await;
         if let Some(how) = shared {
             self.metrics.shared_read(how);
         }
         outcome
     }
 
-    /// Reads through the gate: again while the vault is paused for a short time, and once more after a failure that
+    /// All secrets of the vault, without their values, by one list for all who ask at the same time.
+    pub(super) async fn list(self: &Arc<Self>, options: ReadOptions) -> Result<Arc<[Listed]>, Diagnosis> {
+        let client = Arc::clone(self);
+        let read = |sent| async move {
+            client.pages(&sent).await.map_err(|reason| reason.of(client.named("the list of secrets")))
+        };
+        let (outcome, shared) = self.lists.read(self.key.clone(), options.freshness, read).await;
+        if let Some(how) = shared {
+            self.metrics.shared_read(how);
+        }
+        outcome
+    }
+
+    async fn pages(&self, sent: &Sent) -> Result<Arc<[Listed]>, Diagnosis> {
+        let (mut secrets, mut next) = (Vec::new(), None);
+        for _ in 0..MOST_PAGES {
+            let page = self.through_gate(sent, || self.send_for_page(next.clone())).await?;
+            secrets.extend(page.secrets);
+            next = page.next;
+            if next.is_none() {
+                return Ok(secrets.into());
+            }
+        }
+        Err(Diagnosis::new(Cause::AnswerTooLarge, format!("it has more than {MOST_PAGES} pages"))
+            .hint("use fewer secrets in one vault"))
+    }
+
+    /// Sends through the gate: again while the vault is paused for a short time, and once more after a failure that
     /// passes at once, since a single one of them would show in the conditions of whoever waits.
-    async fn read(&self, object: &ObjectId, sent: &Sent) -> Result<SecretValue, Diagnosis> {
+    async fn through_gate<T, F>(&self, sent: &Sent, request: impl Fn() -> F) -> Result<T, Diagnosis>
+    where
+        F: Future<Output = Result<T, Diagnosis>>,
+    {
         let began = Instant::now();
         let (mut other_token, mut once_more) = (false, false);
         loop {
             // Before the gate: an identity without a token must not take the places of others.
             self.authenticate().await?;
-            let leave = self.gate.enter(began).await.map_err(|reason| reason.of(self.named(object)))?;
+            let leave = self.gate.enter(began).await?;
             sent.mark();
-            let result = self.send(object).await;
+            let result = request().await;
             let verdict = leave.report(&result);
             match result.as_ref().map_err(|diagnosis| diagnosis.cause) {
                 Err(_) if verdict == Verdict::Paused => {}
                 Err(Cause::TokenRefused) if !other_token && self.credential.give_up_token() => other_token = true,
                 Err(cause) if !once_more && cause.passes_at_once() => once_more = true,
-                _ => return result.map_err(|reason| reason.of(self.named(object))),
+                _ => return result,
             }
         }
     }
 
-    /// One request.
-    async fn send(&self, object: &ObjectId) -> Result<SecretValue, Diagnosis> {
-        let options = SecretClientGetSecretOptions { secret_version: object.version.clone(), ..Default::default() };
-        let result = match self.sdk.get_secret(&object.name, Some(options)).await {
-            Ok(response) => value_of(response.into_body().into()),
-            Err(error) => Err(Diagnosis::from_sdk(&error)),
-        };
+    /// One request for an object.
+    async fn send(&self, object: &ObjectId) -> Result<Arc<Object>, Diagnosis> {
+        let result = self.sdk.get(object).await;
         let status = match &result {
             // Nobody made that secret; a dashboard of errors would show nothing else.
             Err(absent) if object.is_probe() && absent.cause == Cause::SecretNotFound => CallStatus::Success,
             other => CallStatus::of(other),
         };
-        self.metrics.api_call(ApiCall::GetSecret, status);
+        let call = match object.kind {
+            ObjectKind::Secret => ApiCall::GetSecret,
+            ObjectKind::Key => ApiCall::GetKey,
+            ObjectKind::Certificate => ApiCall::GetCertificate,
+        };
+        self.metrics.api_call(call, status);
+        result.map(Arc::new)
+    }
+
+    /// One request for a page of the list.
+    async fn send_for_page(&self, from: Option<NextPage>) -> Result<Page, Diagnosis> {
+        let result = self.sdk.page(from).await;
+        self.metrics.api_call(ApiCall::GetSecrets, CallStatus::of(&result));
         result
     }
 
@@ -182,19 +212,7 @@ impl VaultClient {
         Arc::ptr_eq(&self.gate, &other.gate)
     }
 
-    fn named(&self, object: &ObjectId) -> String {
-        format!("{object} in vault {}", self.key.1.host())
-    }
-}
-
-/// Takes the value out of an answer, and wipes the answer.
-fn value_of(body: Bytes) -> Result<SecretValue, Diagnosis> {
-    let parsed = serde_json::from_slice::<Secret>(&body);
-    wipe(body);
-    // The text of the parser's error could hold a part of the value.
-    let secret = parsed.map_err(|_| Diagnosis::new(Cause::UnexpectedAnswer, "the answer is not one of Key Vault"))?;
-    match secret.value {
-        Some(value) => Ok(Arc::new(SecretSlice::from(value.into_bytes()))),
-        None => Err(Diagnosis::new(Cause::UnexpectedAnswer, "the answer holds no value")),
+    fn named(&self, what: impl fmt::Display) -> String {
+        format!("{what} in vault {}", self.key.1.host())
     }
 }

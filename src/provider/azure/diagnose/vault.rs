@@ -111,9 +111,14 @@ fn hint(cause: Cause, message: &str) -> Option<String> {
         Cause::ForbiddenByRbac => {
             format!("assign the role Key Vault Secrets User on the vault to {who}; it takes some minutes to work")
         }
-        Cause::AccessDenied => format!(
-            "the vault uses access policies: add one with the permission get for {who}; role assignments do not help"
-        ),
+        Cause::AccessDenied => {
+            // Only a search needs to list.
+            let permissions =
+                if message.contains(" list permission") { "permissions get and list" } else { "permission get" };
+            format!(
+                "the vault uses access policies: add one with the {permissions} for {who}; role assignments do not help"
+            )
+        }
         Cause::ForbiddenByFirewall => {
             let address = value_after(message, "Client address:").unwrap_or("the cluster's egress address");
             format!("the network is refused, not the identity: allow {address} or the subnet in the vault's firewall")

@@ -1,0 +1,69 @@
+//! All secrets that match (`dataFrom.find`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use super::diagnose::{Cause, Diagnosis};
+use super::list::Listed;
+use super::object::ObjectId;
+use super::vault::VaultClient;
+use crate::api::v1::external_secret::Find;
+use crate::provider::{Class, ReadOptions, SecretMap, SecretValue};
+
+/// How many values one search reads at the same time; what the vault sees of it, its gate decides.
+const AT_ONCE: usize = 64;
+
+/// The current values of all secrets that match, by name. As in ESO, disabled ones are left out, and `path` means
+/// nothing: Key Vault has no folders.
+///
+/// # Errors
+/// The search cannot be right, or the list or a value could not be read.
+pub(super) async fn find(vault: &Arc<VaultClient>, find: &Find, options: ReadOptions) -> Result<SecretMap, Diagnosis> {
+    let wanted = Wanted::of(find)?;
+    let listed = vault.list(options).await?;
+    let matching: Vec<ObjectId> = listed
+        .iter()
+        .filter(|secret| wanted.is(secret))
+        .map(|secret| ObjectId::listed(secret.name()))
+        .collect::<Result<_, _>>()?;
+    let values = futures::stream::iter(matching).map(|id| read(Arc::clone(vault), id, options));
+    values.buffer_unordered(AT_ONCE).try_filter_map(async |found| Ok(found)).try_collect().await
+}
+
+/// The value of a secret that was in the list; `None` if it was deleted or disabled since.
+async fn read(
+    vault: Arc<VaultClient>,
+    id: ObjectId,
+    options: ReadOptions,
+) -> Result<Option<(String, SecretValue)>, Diagnosis> {
+    match vault.object(&id, options).await {
+        Ok(read) => {
+            let value = read.value().map_err(|reason| reason.of(&id))?.clone();
+            Ok(Some((id.name, value)))
+        }
+        Err(gone) if matches!(gone.cause.class(), Class::Absent | Class::Disabled) => Ok(None),
+        Err(failed) => Err(failed),
+    }
+}
+
+/// What a search asks for; all of it must hold.
+struct Wanted<'a> {
+    tags: Option<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(find: &'a Find) -> Result<Self, Diagnosis> {
+        let regexp = find.name.as_ref().and_then(|name| name.regexp.as_deref()).unwrap_or_default();
+        if !regexp.is_empty() {
+            return Err(Diagnosis::new(Cause::ReferenceUnsupported, "dataFrom.find.name.regexp is not supported yet")
+                .hint("search by tags, or name the values in spec.data"));
+        }
+        Ok(Self { tags: find.tags.as_ref() })
+    }
+
+    fn is(&self, secret: &Listed) -> bool {
+        secret.is_enabled() && self.tags.into_iter().flatten().all(|(name, value)| secret.tags.get(name) == Some(value))
+    }
+}

@@ -1,0 +1,77 @@
+//! The secrets of a vault, without their values.
+
+use std::collections::BTreeMap;
+
+use azure_core::http::pager::PagerContinuation;
+use serde::Deserialize;
+
+use super::answer::{Attributes, not_understood};
+use super::diagnose::Diagnosis;
+
+/// Where the next page is. The transport sends no request to another host than the vault's, whatever stands here.
+pub(super) type NextPage = PagerContinuation;
+
+/// A page.
+#[derive(Default)]
+pub(super) struct Page {
+    /// The secrets on it.
+    pub(super) secrets: Vec<Listed>,
+    /// Where the next one is.
+    pub(super) next: Option<NextPage>,
+}
+
+/// What a list tells of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Its URL, as in [`ReadMark::object`](crate::provider::ReadMark::object).
+    pub(super) id: Box<str>,
+    /// Its tags.
+    pub(super) tags: BTreeMap<String, String>,
+    /// Its times, and whether it is enabled.
+    pub(super) attributes: Attributes,
+}
+
+/// `SecretListResult` of the REST API: <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets>.
+#[derive(Deserialize)]
+struct ListResult {
+    value: Option<Vec<Item>>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    id: Option<String>,
+    tags: Option<BTreeMap<String, Option<String>>>,
+    attributes: Option<Attributes>,
+}
+
+impl Page {
+    /// Takes it out of an answer.
+    ///
+    /// # Errors
+    /// The answer is not one of Key Vault.
+    pub(super) fn parse(body: &[u8], next: Option<NextPage>) -> Result<Self, Diagnosis> {
+        let result: ListResult = serde_json::from_slice(body).map_err(|_| not_understood())?;
+        // As in ESO, what has no id is no secret.
+        let secrets = result.value.unwrap_or_default().into_iter().filter_map(Item::listed).collect();
+        Ok(Self { secrets, next })
+    }
+}
+
+impl Item {
+    fn listed(self) -> Option<Listed> {
+        let tags = self.tags.unwrap_or_default().into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Some(Listed { id: self.id?.into(), tags: tags.collect(), attributes: self.attributes.unwrap_or_default() })
+    }
+}
+
+impl Listed {
+    /// Its name: the last part of its URL.
+    pub(super) fn name(&self) -> &str {
+        self.id.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether its value can be read.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.attributes.enabled != Some(false)
+    }
+}
