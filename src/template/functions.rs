@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+use rand::CryptoRng;
+
 use super::budget::{Budget, Exceeded};
+use super::environment::Environment;
 use super::value::{Type, Value};
 
 /// Functions by name.
@@ -30,7 +34,39 @@ pub enum Body {
     /// Calls its first argument.
     Call,
     /// Gets its arguments in the types of the parameters.
-    Native(fn(&[Value], &mut Budget) -> Result<Value, FunctionError>),
+    Native(Native),
+}
+
+/// A function in Rust.
+pub type Native = fn(&[Value], &mut Call<'_>) -> Result<Value, FunctionError>;
+
+/// What a function works with besides its arguments.
+pub struct Call<'a> {
+    /// What rendering may still cost. A function pays before it does what costs much.
+    pub budget: &'a mut Budget,
+    environment: &'a Environment,
+    random: &'a mut Option<Box<dyn CryptoRng>>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) const fn new(
+        budget: &'a mut Budget,
+        environment: &'a Environment,
+        random: &'a mut Option<Box<dyn CryptoRng>>,
+    ) -> Self {
+        Self { budget, environment, random }
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.environment.now()
+    }
+
+    /// The source of randomness of this rendering.
+    pub fn random(&mut self) -> &mut dyn CryptoRng {
+        &mut **self.random.get_or_insert_with(|| self.environment.random())
+    }
 }
 
 /// Why a function failed.
@@ -53,19 +89,12 @@ impl FunctionError {
 
 impl Function {
     /// A function with exactly these parameters.
-    pub const fn fixed(
-        parameters: &'static [Type],
-        body: fn(&[Value], &mut Budget) -> Result<Value, FunctionError>,
-    ) -> Self {
+    pub const fn fixed(parameters: &'static [Type], body: Native) -> Self {
         Self { parameters, variadic: None, body: Body::Native(body) }
     }
 
     /// A function with these parameters and any number of others.
-    pub const fn variadic(
-        parameters: &'static [Type],
-        variadic: Type,
-        body: fn(&[Value], &mut Budget) -> Result<Value, FunctionError>,
-    ) -> Self {
+    pub const fn variadic(parameters: &'static [Type], variadic: Type, body: Native) -> Self {
         Self { parameters, variadic: Some(variadic), body: Body::Native(body) }
     }
 }

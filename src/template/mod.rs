@@ -5,7 +5,8 @@
 //!
 //! How it works: [`parser`] splits the text into tokens and reads them into the tree of [`ast`];
 //! [`exec`] walks the tree. [`value`] holds the values of Go that occur, [`format`] prints them as
-//! Go's `fmt` does, [`builtins`] are the functions that every template has.
+//! Go's `fmt` does, [`builtins`] are the functions that every template has,
+//! [`funcs`] those that ESO adds. Time and randomness come from an [`Environment`].
 //!
 //! It differs from Go on purpose in this:
 //!
@@ -19,9 +20,11 @@
 mod ast;
 mod budget;
 mod builtins;
+mod environment;
 mod error;
 mod exec;
 mod format;
+pub mod funcs;
 mod functions;
 mod parser;
 #[cfg(test)]
@@ -33,10 +36,11 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 pub use budget::{Budget, Buffer, Exceeded, Limits};
+pub use environment::Environment;
 pub use error::{Context, Details, Error};
-pub use functions::{Body, Function, FunctionError, Functions};
+pub use functions::{Body, Call, Function, FunctionError, Functions, Native};
 pub use parser::Delimiters;
-pub use value::{Int, List, Map, SetError, Text, Type, Uint, Value};
+pub use value::{Int, List, Map, Member, Object, SetError, Text, Type, Uint, Value};
 
 use ast::Definition;
 
@@ -46,6 +50,7 @@ pub struct Engine {
     delimiters: Delimiters,
     functions: Functions,
     limits: Limits,
+    environment: Environment,
 }
 
 impl Engine {
@@ -56,6 +61,7 @@ impl Engine {
             delimiters: Delimiters::default(),
             functions: Functions::new().with(builtins::all()).with(functions),
             limits: Limits::default(),
+            environment: Environment::system(),
         }
     }
 
@@ -69,6 +75,12 @@ impl Engine {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// With another clock and source of randomness than the system's.
+    #[must_use]
+    pub fn with_environment(self, environment: Environment) -> Self {
+        Self { environment, ..self }
     }
 
     /// Parses a template. `name` is what errors call it.

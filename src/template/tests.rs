@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Budget, Engine, Function, FunctionError, Limits, List, Map, Text, Type, Value};
+use super::{Call, Engine, Function, FunctionError, Limits, List, Map, Text, Type, Value};
 
 /// `list` and `set`, so that values can be nested.
 fn engine() -> Engine {
-    let list = |items: &[Value], _: &mut Budget| Ok(Value::List(List::new(&Type::Any, items.to_vec())));
-    let set = |arguments: &[Value], budget: &mut Budget| {
+    let list = |items: &[Value], _: &mut Call<'_>| Ok(Value::List(List::new(&Type::Any, items.to_vec())));
+    let set = |arguments: &[Value], call: &mut Call<'_>| {
         let [Value::Map(map), Value::String(key), value] = arguments else { return Ok(Value::Nil) };
-        let set = map.set(key.clone(), value.clone(), budget);
+        let set = map.set(key.clone(), value.clone(), call.budget);
         set.map_err(|error| FunctionError::new(error.to_string()))?;
         Ok(Value::Map(map.clone()))
     };
-    let dict = |_: &[Value], _: &mut Budget| Ok(Value::Map(Map::new(&Type::Any)));
+    let dict = |_: &[Value], _: &mut Call<'_>| Ok(Value::Map(Map::new(&Type::Any)));
     Engine::new([
         ("list", Function::variadic(&[], Type::Any, list)),
         ("set", Function::fixed(&[Type::DICT, Type::String, Type::Any], set)),

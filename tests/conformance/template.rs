@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use external_secrets::template::{
-    Budget, Delimiters, Engine, Error, Function, FunctionError, Int, List, Map, SetError, Text, Type, Uint, Value,
+    Call, Delimiters, Engine, Error, Function, FunctionError, Int, List, Map, SetError, Text, Type, Uint, Value,
 };
 use serde_json::Value as Json;
 
@@ -260,18 +260,19 @@ fn functions() -> Vec<(&'static str, Function)> {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "a function may fail")]
-fn first(arguments: &[Value], _: &mut Budget) -> Result {
+fn first(arguments: &[Value], _: &mut Call<'_>) -> Result {
     Ok(arguments.first().expect("an argument").clone())
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "a function may fail")]
-fn take_many(arguments: &[Value], _: &mut Budget) -> Result {
+fn take_many(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::String(text), more @ ..] = arguments else { panic!("the types were checked") };
     Ok(Value::len(text.len() + more.len()))
 }
 
-fn set(arguments: &[Value], budget: &mut Budget) -> Result {
+fn set(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Map(map), Value::String(key), value] = arguments else { panic!("the types were checked") };
-    map.set(key.clone(), value.clone(), budget).map_err(|error: SetError| FunctionError::new(error.to_string()))?;
+    map.set(key.clone(), value.clone(), call.budget)
+        .map_err(|error: SetError| FunctionError::new(error.to_string()))?;
     Ok(Value::Map(map.clone()))
 }

@@ -3,12 +3,11 @@
 use std::cmp::Ordering;
 
 use super::Result;
-use crate::template::budget::Budget;
-use crate::template::functions::FunctionError;
-use crate::template::value::Value;
+use crate::template::functions::{Call, FunctionError};
+use crate::template::value::{Value, is_same};
 
 /// `eq a b c`: whether `a` equals any of the others.
-pub(super) fn eq(arguments: &[Value], _: &mut Budget) -> Result {
+pub(super) fn eq(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [first, others @ ..] = arguments else { return Err(missing()) };
     if others.is_empty() {
         return Err(missing());
@@ -21,29 +20,29 @@ pub(super) fn eq(arguments: &[Value], _: &mut Budget) -> Result {
     Ok(Value::Bool(false))
 }
 
-pub(super) fn ne(arguments: &[Value], _: &mut Budget) -> Result {
+pub(super) fn ne(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let (a, b) = pair(arguments)?;
     Ok(Value::Bool(!is_equal(a, b)?))
 }
 
-pub(super) fn lt(arguments: &[Value], _: &mut Budget) -> Result {
+pub(super) fn lt(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let (a, b) = pair(arguments)?;
     Ok(Value::Bool(order(a, b)? == Some(Ordering::Less)))
 }
 
-pub(super) fn le(arguments: &[Value], _: &mut Budget) -> Result {
+pub(super) fn le(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let (a, b) = pair(arguments)?;
     Ok(Value::Bool(matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
 }
 
 /// Not less or equal, so that it holds for what has no order.
-pub(super) fn gt(arguments: &[Value], _: &mut Budget) -> Result {
+pub(super) fn gt(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let (a, b) = pair(arguments)?;
     Ok(Value::Bool(!matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
 }
 
 /// Not less, so that it holds for what has no order.
-pub(super) fn ge(arguments: &[Value], _: &mut Budget) -> Result {
+pub(super) fn ge(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let (a, b) = pair(arguments)?;
     Ok(Value::Bool(order(a, b)? != Some(Ordering::Less)))
 }
@@ -73,6 +72,7 @@ fn is_equal(a: &Value, b: &Value) -> std::result::Result<bool, FunctionError> {
         (Value::Int(..) | Value::Uint(..), Value::Int(..) | Value::Uint(..)) => Ok(integer(a) == integer(b)),
         (Value::Nil, Value::Nil) => Ok(true),
         (Value::Nil, _) | (_, Value::Nil) => Ok(false),
+        (Value::Object(a), Value::Object(b)) => Ok(is_same(&**a, &**b)),
         _ if is_container(a) && is_container(b) => {
             let (a, b) = (a.type_name(), b.type_name());
             Err(FunctionError::new(format!("non-comparable types {a} and {b}")))
@@ -111,6 +111,6 @@ const fn is_container(value: &Value) -> bool {
 
 impl Value {
     const fn is_basic(&self) -> bool {
-        !matches!(self, Self::Nil) && !is_container(self)
+        !matches!(self, Self::Nil | Self::Object(_)) && !is_container(self)
     }
 }

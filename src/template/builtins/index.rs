@@ -1,12 +1,11 @@
 //! Parts of strings, lists and maps. Messages leave out the index, which may come from a secret.
 
 use super::Result;
-use crate::template::budget::Budget;
-use crate::template::functions::FunctionError;
+use crate::template::functions::{Call, FunctionError};
 use crate::template::value::{Text, Type, Uint, Value};
 
 /// `index x 1 "a"`: `x[1]["a"]`.
-pub(super) fn index(arguments: &[Value], _: &mut Budget) -> Result {
+pub(super) fn index(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [item, indexes @ ..] = arguments else { return Err(FunctionError::new("index of untyped nil")) };
     if matches!(item, Value::Nil) {
         return Err(FunctionError::new("index of untyped nil"));
@@ -28,7 +27,7 @@ pub(super) fn index(arguments: &[Value], _: &mut Budget) -> Result {
 }
 
 /// `slice x 1 2`: `x[1:2]`.
-pub(super) fn slice(arguments: &[Value], _: &mut Budget) -> Result {
+pub(super) fn slice(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [item, indexes @ ..] = arguments else { return Err(FunctionError::new("slice of untyped nil")) };
     if matches!(item, Value::Nil) {
         return Err(FunctionError::new("slice of untyped nil"));
@@ -58,7 +57,7 @@ pub(super) fn slice(arguments: &[Value], _: &mut Budget) -> Result {
 }
 
 /// `len x`
-pub(super) fn len(arguments: &[Value], _: &mut Budget) -> Result {
+pub(super) fn len(arguments: &[Value], _: &mut Call<'_>) -> Result {
     match arguments.first() {
         Some(Value::String(text) | Value::Bytes(text)) => Ok(Value::len(text.len())),
         Some(Value::List(list)) => Ok(Value::len(list.len())),

@@ -6,7 +6,7 @@ mod index;
 
 use super::budget::{Budget, Buffer};
 use super::format;
-use super::functions::{Body, Function, FunctionError};
+use super::functions::{Body, Call, Function, FunctionError};
 use super::value::{Text, Type, Value};
 
 type Result = std::result::Result<Value, FunctionError>;
@@ -38,24 +38,24 @@ pub(super) fn all() -> [(&'static str, Function); 19] {
     ]
 }
 
-fn print(arguments: &[Value], budget: &mut Budget) -> Result {
+fn print(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let mut output = Buffer::default();
-    format::print(arguments, &mut output, budget)?;
+    format::print(arguments, &mut output, call.budget)?;
     Ok(Value::String(output.finish().into()))
 }
 
-fn println(arguments: &[Value], budget: &mut Budget) -> Result {
+fn println(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let mut output = Buffer::default();
-    format::println(arguments, &mut output, budget)?;
+    format::println(arguments, &mut output, call.budget)?;
     Ok(Value::String(output.finish().into()))
 }
 
-fn printf(arguments: &[Value], budget: &mut Budget) -> Result {
+fn printf(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(format), arguments @ ..] = arguments else {
         return Err(FunctionError::new("the format is not a string"));
     };
     let mut output = Buffer::default();
-    format::printf(format, arguments, &mut output, budget)?;
+    format::printf(format, arguments, &mut output, call.budget)?;
     Ok(Value::String(output.finish().into()))
 }
 

@@ -5,9 +5,9 @@ use super::scope::Held;
 use super::{At, Executor, Result};
 use crate::template::ast::{Operand, OperandKind};
 use crate::template::format::quote;
-use crate::template::functions::{Body, Function};
+use crate::template::functions::{Body, Call, Function};
 use crate::template::parser::number::Number;
-use crate::template::value::{Int, Text, Type, Uint, Value};
+use crate::template::value::{Int, Member, Text, Type, Uint, Value};
 
 impl<'t> Executor<'t> {
     /// The result of the function `name`. An error of its own is at `call`.
@@ -36,15 +36,42 @@ impl<'t> Executor<'t> {
                 self.at = Some(call);
                 Err(self.error(format!("error calling call: {problem}")))
             }
-            Body::Native(body) => {
+            Body::Native(_) => {
                 let values = self.arguments(dot, &function, arguments)?;
-                match body(&values, &mut self.budget) {
-                    Ok(value) => Ok(Held::result(value)),
-                    Err(error) => {
-                        self.at = Some(call);
-                        Err(self.error(format!("error calling {shown}: {error}")))
-                    }
-                }
+                self.native(&shown, &function, &values, call)
+            }
+        }
+    }
+
+    /// The result of a method, or the value of a field of `receiver`.
+    pub(super) fn member(
+        &mut self,
+        dot: &Held,
+        (receiver, member): (&Value, Member),
+        name: &str,
+        call: At<'t>,
+        arguments: Arguments<'t, '_>,
+    ) -> Result<Held> {
+        match member {
+            Member::Field(value) if arguments.is_empty() => Ok(Held::from(value)),
+            Member::Field(_) => Err(self.error(format!("{name} has arguments but cannot be invoked as function"))),
+            Member::Method(method) => {
+                self.check_count(name, &method, arguments)?;
+                let mut values = self.arguments(dot, &method, arguments)?;
+                values.insert(0, receiver.clone());
+                self.native(name, &method, &values, call)
+            }
+        }
+    }
+
+    fn native(&mut self, name: &str, function: &Function, values: &[Value], call: At<'t>) -> Result<Held> {
+        let Body::Native(body) = function.body else { return Ok(Held::from(Value::Nil)) };
+        let mut context = Call::new(&mut self.budget, &self.template.engine.environment, &mut self.random);
+        match body(values, &mut context) {
+            Ok(value) => Ok(Held::result(value)),
+            Err(error) => {
+                self.at = Some(call);
+                Err(self.error(format!("error calling {name}: {error}")))
             }
         }
     }
@@ -130,7 +157,7 @@ impl<'t> Executor<'t> {
             Type::Uint(kind) => (number.and_then(|number| unsigned(number, kind)), "unsigned integer"),
             Type::Float => (number.and_then(|number| number.float).map(Value::Float), "float"),
             Type::Complex => (number.and_then(complex), "complex"),
-            Type::Slice(_) | Type::Map(_) => {
+            Type::Slice(_) | Type::Map(_) | Type::Object(_) => {
                 return Err(self.error(format!("can't handle {operand} for arg of type {parameter}")));
             }
         };

@@ -18,7 +18,7 @@ pub(super) struct Arguments<'t, 'a> {
 impl Arguments<'_, '_> {
     pub(super) const NONE: Self = Self { operands: &[], piped: None };
 
-    const fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.operands.is_empty() && self.piped.is_none()
     }
 }
@@ -112,17 +112,17 @@ impl<'t> Executor<'t> {
     pub(super) fn reference(&mut self, dot: &Held, operand: &'t Operand, arguments: Arguments<'t, '_>) -> Result<Held> {
         self.at = Some(At::Operand(operand));
         match &operand.kind {
-            OperandKind::Field(fields) => self.fields(dot.clone(), fields, arguments),
+            OperandKind::Field(fields) => self.fields(dot, dot.clone(), fields, At::Operand(operand), arguments),
             OperandKind::Variable { name, fields } => {
                 let Some(value) = self.scope.get(name).cloned() else { return Err(self.undefined(name)) };
                 if fields.is_empty() {
                     self.not_a_function(operand, arguments)?;
                 }
-                self.fields(value, fields, arguments)
+                self.fields(dot, value, fields, At::Operand(operand), arguments)
             }
             OperandKind::Chain { base, fields } => {
                 let value = self.chain_base(dot, base)?;
-                self.fields(value, fields, arguments)
+                self.fields(dot, value, fields, At::Operand(operand), arguments)
             }
             _ => self.constant(dot, operand),
         }
@@ -172,11 +172,24 @@ impl<'t> Executor<'t> {
     }
 
     /// Goes from a value into the fields of it, one after the other.
-    fn fields(&mut self, mut value: Held, fields: &'t [Vec<u8>], arguments: Arguments<'_, '_>) -> Result<Held> {
+    fn fields(
+        &mut self,
+        dot: &Held,
+        mut value: Held,
+        fields: &'t [Vec<u8>],
+        at: At<'t>,
+        arguments: Arguments<'t, '_>,
+    ) -> Result<Held> {
         for (i, field) in fields.iter().enumerate() {
             self.steps(1)?;
             let given = if i + 1 == fields.len() { arguments } else { Arguments::NONE };
-            value = self.field(&value, field, given)?;
+            value = match value.value.member(field) {
+                Some(member) => {
+                    let name = String::from_utf8_lossy(field);
+                    self.member(dot, (&value.value, member), &name, at, given)?
+                }
+                None => self.field(&value, field, given)?,
+            };
         }
         Ok(value)
     }

@@ -4,6 +4,7 @@ mod call;
 mod eval;
 mod scope;
 
+use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::Template;
@@ -27,6 +28,7 @@ pub(super) fn render(template: &Template<'_>, data: &Value) -> Result<Zeroizing<
         executing: template.name.as_bytes(),
         output: Buffer::default(),
         budget: Budget::new(template.engine.limits),
+        random: None,
         scope: Scope::new(Held::from(data.clone())),
         at: None,
     };
@@ -42,6 +44,8 @@ struct Executor<'t> {
     executing: &'t [u8],
     output: Buffer,
     budget: Budget,
+    /// Made when a function asks for it.
+    random: Option<Box<dyn CryptoRng>>,
     scope: Scope<'t>,
     /// What is evaluated, for errors.
     at: Option<At<'t>>,

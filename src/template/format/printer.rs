@@ -92,7 +92,6 @@ impl<'b> Printer<'b> {
         match value {
             Value::Nil => self.write(if self.flags.go_syntax { b"interface {}(nil)" } else { NIL }),
             Value::Bool(boolean) if matches!(verb, 't' | 'v') => self.pad(boolean.to_string().as_bytes()),
-            Value::Bool(_) => self.bad_verb(value, verb),
             Value::Int(_, number) => self.integer(value, (*number).into(), verb),
             Value::Uint(_, number) => self.integer(value, (*number).into(), verb),
             Value::Float(number) => self.float(value, *number, verb),
@@ -105,6 +104,10 @@ impl<'b> Printer<'b> {
             }
             Value::List(list) => self.list(list, verb),
             Value::Map(map) => self.map(map, verb),
+            Value::Object(object) if matches!(verb, 'v' | 's' | 'q' | 'x' | 'X') => {
+                self.text(value, &object.text(), verb)
+            }
+            Value::Bool(_) | Value::Object(_) => self.bad_verb(value, verb),
         }
     }
 

@@ -2,12 +2,18 @@
 //! and compares by type.
 
 mod containers;
+mod object;
 mod text;
 mod types;
 
 pub use containers::{List, Map, SetError};
+pub use object::{Member, Object};
 pub use text::Text;
 pub use types::{Int, Type, Uint};
+
+pub(super) use object::is_same;
+
+use std::rc::Rc;
 
 /// A value.
 #[derive(Clone)]
@@ -32,6 +38,8 @@ pub enum Value {
     List(List),
     /// A map with strings as keys.
     Map(Map),
+    /// A struct, or a pointer to one.
+    Object(Rc<dyn Object>),
 }
 
 impl Value {
@@ -67,6 +75,7 @@ impl Value {
             Self::Bytes(_) => Type::BYTES,
             Self::List(list) => Type::Slice(list.element_type()),
             Self::Map(map) => Type::Map(map.element_type()),
+            Self::Object(object) => Type::Object(object.type_name()),
         })
     }
 
@@ -89,6 +98,7 @@ impl Value {
             Self::String(text) | Self::Bytes(text) => !text.is_empty(),
             Self::List(list) => !list.is_empty(),
             Self::Map(map) => !map.is_empty(),
+            Self::Object(_) => true,
         }
     }
 
@@ -96,7 +106,8 @@ impl Value {
     #[must_use]
     pub fn zero(of: Type) -> Self {
         match of {
-            Type::Any | Type::Reflect => Self::Nil,
+            // There is no parameter of a struct that may be left out.
+            Type::Any | Type::Reflect | Type::Object(_) => Self::Nil,
             Type::Bool => Self::Bool(false),
             Type::Int(kind) => Self::Int(kind, 0),
             Type::Uint(kind) => Self::Uint(kind, 0),

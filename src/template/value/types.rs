@@ -25,6 +25,8 @@ pub enum Type {
     Slice(&'static Type),
     /// A map from strings to this type.
     Map(&'static Type),
+    /// The struct, or pointer to a struct, of this name.
+    Object(&'static str),
 }
 
 /// Signed integers.
@@ -80,6 +82,7 @@ impl fmt::Display for Type {
             Self::String => f.write_str("string"),
             Self::Slice(element) => write!(f, "[]{element}"),
             Self::Map(element) => write!(f, "map[string]{element}"),
+            Self::Object(name) => f.write_str(name),
         }
     }
 }
