@@ -9,6 +9,9 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 SHELLCHECK_VERSION := 0.11.0.1
 SHELLCHECK := $(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)/bin/shellcheck
+CONFORMANCE := tests/conformance
+# Only a whole golden file takes the place of the one before.
+GOLDEN := $(CACHE)/golden.jsonl
 SCRIPTS := tests/cluster/build .ci/run
 
 # One set of features everywhere, so that nothing is built twice.
@@ -90,6 +93,15 @@ build: ## The program as it goes into production, without the sandbox
 .PHONY: generate
 generate: ## Write crds/ anew from the types
 	cargo run $(FEATURES) --quiet -- crds --folder crds
+
+.PHONY: goldens
+goldens: ## Write the golden files of the conformance tests anew, with Go
+	@mkdir -p $(CACHE)
+	cd $(CONFORMANCE) && go run ./gjson <gjson/cases.json >$(GOLDEN) && mv $(GOLDEN) gjson/golden.jsonl
+	cd $(CONFORMANCE) && go run ./template <template/cases.json >$(GOLDEN) && mv $(GOLDEN) template/golden.jsonl
+	cd $(CONFORMANCE) && for table in functions/*.json; do \
+	  TZ=UTC go run ./template -sprig <$$table >$(GOLDEN) && mv $(GOLDEN) $${table%.json}.golden.jsonl || exit 1; \
+	done
 
 .PHONY: cluster
 cluster: ## Build the test cluster's programs, once: kube-apiserver, etcd and so on

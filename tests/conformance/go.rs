@@ -22,6 +22,7 @@ pub(crate) fn run(package: &str, arguments: &[&str], input: Option<&str>) -> Opt
         .arg(format!("./{package}"))
         .args(arguments)
         .current_dir(folder())
+        .env("TZ", "UTC")
         .stdin(input)
         .output();
     let output = match output {

@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod functions;
 mod gjson;
 mod go;
 mod re2;

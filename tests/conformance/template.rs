@@ -19,7 +19,7 @@ const GOLDEN: &str = include_str!("template/golden.jsonl");
 const RANDOM: &str = "2000";
 
 /// A template with its data, and what Go makes of it.
-struct Case {
+pub(crate) struct Case {
     template: String,
     data: Value,
     delimiters: Delimiters,
@@ -30,8 +30,15 @@ struct Case {
 
 #[test]
 fn every_case_renders_as_go_renders_it() {
-    let groups: Vec<Json> = serde_json::from_str(include_str!("template/cases.json")).expect("cases.json");
-    let mut golden = GOLDEN.lines();
+    let cases = read(include_str!("template/cases.json"), GOLDEN);
+    assert!(cases.len() > 1000, "the table is complete");
+    compare(&cases, &functions(), str::to_owned);
+}
+
+/// The cases of a table, with the results from its golden file.
+pub(crate) fn read(table: &str, golden: &str) -> Vec<Case> {
+    let groups: Vec<Json> = serde_json::from_str(table).expect("a table of cases");
+    let mut golden = golden.lines();
     let mut cases = Vec::new();
     for group in &groups {
         for template in group["templates"].as_array().expect("templates") {
@@ -49,8 +56,7 @@ fn every_case_renders_as_go_renders_it() {
         }
     }
     assert_eq!(golden.next(), None, "the golden file is not of these cases");
-    assert!(cases.len() > 1000, "the table is complete");
-    compare(&cases, str::to_owned);
+    cases
 }
 
 #[test]
@@ -76,7 +82,7 @@ fn made_up_templates_render_as_go_renders_them() {
     };
     let cases: Vec<Case> = printed.lines().map(case).collect();
     assert_eq!(cases.len().to_string(), count);
-    compare(&cases, loosened);
+    compare(&cases, &functions(), loosened);
 }
 
 /// `result` without the part in which ours differs on purpose, where Go shows a value.
@@ -109,14 +115,19 @@ fn loosened(result: &str) -> String {
     }
 }
 
-fn compare(cases: &[Case], comparable: impl Fn(&str) -> String) {
-    let mismatches: Vec<String> = cases.iter().filter_map(|case| mismatch(case, &comparable)).collect();
+/// Renders the cases with these functions; what is compared is made `comparable` first.
+pub(crate) fn compare(cases: &[Case], functions: &[(&'static str, Function)], comparable: impl Fn(&str) -> String) {
+    let mismatches: Vec<String> = cases.iter().filter_map(|case| mismatch(case, functions, &comparable)).collect();
     let shown = mismatches.get(..10).unwrap_or(&mismatches).join("\n");
     assert!(mismatches.is_empty(), "{} of {} cases differ, such as\n{shown}", mismatches.len(), cases.len());
 }
 
-fn mismatch(case: &Case, comparable: &impl Fn(&str) -> String) -> Option<String> {
-    let engine = Engine::new(functions()).with_delimiters(case.delimiters.clone());
+fn mismatch(
+    case: &Case,
+    functions: &[(&'static str, Function)],
+    comparable: &impl Fn(&str) -> String,
+) -> Option<String> {
+    let engine = Engine::new(functions.iter().copied()).with_delimiters(case.delimiters.clone());
     let rendered = engine.parse("t", case.template.as_bytes()).and_then(|template| template.render(&case.data));
     let ours = match &rendered {
         Ok(output) => format!("output {}", output.escape_ascii()),

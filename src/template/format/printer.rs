@@ -112,6 +112,10 @@ impl<'b> Printer<'b> {
     }
 
     fn list(&mut self, list: &List, verb: char) -> Result {
+        if self.flags.go_syntax && list.is_nil() {
+            let found = Type::Slice(list.element_type());
+            return self.write(format!("{found}(nil)").as_bytes());
+        }
         self.budget.descend()?;
         self.elements(Type::Slice(list.element_type()), list.items().iter().cloned(), verb)?;
         self.budget.ascend();

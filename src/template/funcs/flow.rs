@@ -6,7 +6,8 @@ use crate::template::value::{Type, Value};
 
 pub(super) const TABLE: Table = &[("fail", Function::fixed(&[Type::String], fail))];
 
-/// Fails with the message of the template's author. It may hold a value, so it is not shown.
+/// Fails. The message may have been made of secrets, so it is not shown; the error's place tells
+/// which `fail` it was.
 fn fail(_: &[Value], _: &mut Call<'_>) -> Result {
     Err(FunctionError::new("the template asks to fail"))
 }

@@ -1,11 +1,38 @@
 //! The functions that templates have in ESO besides Go's own: those of sprig, and ESO's.
 //!
+//! They do what sprig's do, also at the edges, with these differences on purpose:
+//!
+//! - An error shows no value and no text of a template; `fail` does not show its message.
+//! - `keys` and `values` are in the order of the keys, where sprig's order is random.
+//! - A map cannot be put into itself.
+//! - What would cost much is refused by the [budget](super::Budget).
+//!
 //! Each file holds the functions of one kind, with a table of their names.
 
+mod case;
+mod characters;
+mod convert;
+mod copying;
+mod decimal;
+mod defaults;
+mod dicts;
+mod encoding;
+mod equality;
 mod flow;
+mod json;
+mod json_reader;
+mod lists;
+mod math;
+mod merging;
+mod paths;
+mod splitting;
+mod strings;
+mod types;
+mod wrapping;
 
+use super::budget::Buffer;
 use super::functions::{Function, FunctionError};
-use super::value::Value;
+use super::value::{Text, Type, Value};
 
 type Result<T = Value> = std::result::Result<T, FunctionError>;
 
@@ -13,9 +40,47 @@ type Result<T = Value> = std::result::Result<T, FunctionError>;
 type Table = &'static [(&'static str, Function)];
 
 /// The tables of all files.
-const TABLES: &[Table] = &[flow::TABLE];
+const TABLES: &[Table] = &[
+    case::TABLE,
+    convert::TABLE,
+    copying::TABLE,
+    defaults::TABLE,
+    dicts::TABLE,
+    encoding::TABLE,
+    flow::TABLE,
+    json::TABLE,
+    lists::TABLE,
+    math::TABLE,
+    merging::TABLE,
+    paths::TABLE,
+    splitting::TABLE,
+    strings::TABLE,
+    types::TABLE,
+    wrapping::TABLE,
+];
 
 /// All of them, by name.
 pub fn all() -> impl Iterator<Item = (&'static str, Function)> {
     TABLES.iter().copied().flatten().copied()
+}
+
+/// `[]string`
+const STRINGS: Type = Type::Slice(&Type::String);
+
+/// The string that was written.
+fn written(output: Buffer) -> Value {
+    Value::String(output.finish().into())
+}
+
+/// Texts of Go's `recover`, where a function of sprig panics.
+const OUT_OF_BOUNDS: &str = "slice bounds out of range";
+
+/// The arguments are not of the types that the function's table asks for, which the engine checks.
+fn mismatch() -> FunctionError {
+    FunctionError::new("the arguments do not have the types of the parameters")
+}
+
+/// A part of a text that shares no memory with it.
+fn part(text: &[u8]) -> Value {
+    Value::String(Text::from(text))
 }

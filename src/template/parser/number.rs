@@ -108,7 +108,8 @@ impl Number {
     }
 }
 
-fn parse_integer(text: &str) -> Option<i64> {
+/// An integer with the prefix of its base; a leading zero is one, too.
+pub(in crate::template) fn parse_integer(text: &str) -> Option<i64> {
     match text.strip_prefix('-') {
         Some(digits) => 0_i64.checked_sub_unsigned(parse_unsigned(digits)?),
         None => parse_unsigned(text.strip_prefix('+').unwrap_or(text))?.try_into().ok(),
@@ -146,7 +147,7 @@ fn without_underscores(text: &str, digits: &str) -> Option<String> {
 }
 
 /// A decimal or hexadecimal float, finite.
-fn parse_float(text: &str) -> Option<f64> {
+pub(in crate::template) fn parse_float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let lower = unsigned.to_ascii_lowercase();
     let magnitude = match lower.strip_prefix("0x") {

@@ -14,6 +14,7 @@ use crate::template::budget::{Budget, Exceeded};
 #[derive(Clone)]
 pub struct List {
     element: &'static Type,
+    is_nil: bool,
     array: Rc<Array>,
     start: usize,
     len: usize,
@@ -26,7 +27,19 @@ impl List {
     #[must_use]
     pub fn new(element: &'static Type, items: Vec<Value>) -> Self {
         let len = items.len();
-        Self { element, array: Rc::new(Array(items)), start: 0, len }
+        Self { element, is_nil: false, array: Rc::new(Array(items)), start: 0, len }
+    }
+
+    /// A nil slice: an empty list that is written to JSON as `null`.
+    #[must_use]
+    pub fn nil(element: &'static Type) -> Self {
+        Self { is_nil: true, ..Self::new(element, Vec::new()) }
+    }
+
+    /// Whether it is a nil slice.
+    #[must_use]
+    pub const fn is_nil(&self) -> bool {
+        self.is_nil
     }
 
     /// The type of the elements.
@@ -70,7 +83,7 @@ impl List {
     #[must_use]
     pub fn slice(&self, start: usize, end: usize) -> Option<Self> {
         let len = end.checked_sub(start).filter(|_| end <= self.capacity())?;
-        Some(Self { element: self.element, array: Rc::clone(&self.array), start: self.start + start, len })
+        Some(Self { array: Rc::clone(&self.array), start: self.start + start, len, ..*self })
     }
 }
 
@@ -148,6 +161,11 @@ impl Map {
         }
         self.entries.0.borrow_mut().insert(key, value);
         Ok(())
+    }
+
+    /// Removes a key.
+    pub fn remove(&self, key: &[u8]) {
+        self.entries.0.borrow_mut().remove(key);
     }
 
     fn is_within(&self, value: &Value, budget: &mut Budget) -> Result<bool, Exceeded> {

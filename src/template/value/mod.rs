@@ -115,7 +115,7 @@ impl Value {
             Type::Complex => Self::Complex(0.0, 0.0),
             Type::String => Self::String(Text::default()),
             Type::BYTES => Self::Bytes(Text::default()),
-            Type::Slice(element) => Self::List(List::new(element, Vec::new())),
+            Type::Slice(element) => Self::List(List::nil(element)),
             Type::Map(element) => Self::Map(Map::new(element)),
         }
     }

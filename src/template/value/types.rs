@@ -49,6 +49,29 @@ pub enum Uint {
     Uint64,
 }
 
+impl Int {
+    /// Go's name of its kind.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+        }
+    }
+}
+
+impl Uint {
+    /// Go's name of its kind.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Uint8 => "uint8",
+            Self::Uint64 => "uint64",
+        }
+    }
+}
+
 impl Type {
     /// `[]byte`
     pub const BYTES: Self = Self::Slice(&Self::Uint(Uint::Uint8));

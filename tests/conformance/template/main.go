@@ -1,11 +1,12 @@
 // Command template prints what Go's text/template makes of templates, run as ESO runs it.
 //
-// Without flags it reads cases.json from standard input and prints the golden file. With -random it
-// makes up templates and data itself and prints them with the results.
+// It reads cases from standard input and prints the golden file. With -random it makes up templates
+// and data itself and prints them with the results. With -sprig templates have sprig's functions.
 package main
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -13,6 +14,8 @@ import (
 	"os"
 	"text/template"
 	"unicode/utf8"
+
+	"github.com/Masterminds/sprig/v3"
 )
 
 // group is templates that get the same data.
@@ -35,6 +38,10 @@ type result struct {
 func main() {
 	random := flag.Int("random", 0, "how many random cases to print")
 	seed := flag.Uint64("seed", 1, "the seed of the random cases")
+	flag.BoolFunc("sprig", "give templates the functions of sprig", func(string) error {
+		functions = sprigFunctions()
+		return nil
+	})
 	flag.Parse()
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetEscapeHTML(false)
@@ -129,4 +136,22 @@ var functions = template.FuncMap{
 	"failing":     func() (string, error) { return "", errors.New("it failed") },
 	"list":        func(items ...any) []any { return items },
 	"set":         func(m map[string]any, key string, value any) map[string]any { m[key] = value; return m },
+}
+
+// sprigFunctions are those that ESO offers. It has a copy of sprig, a few commits after the last
+// release, without what looks outside of the template.
+func sprigFunctions() template.FuncMap {
+	offered := sprig.TxtFuncMap()
+	for _, name := range []string{"env", "expandenv", "getHostByName"} {
+		delete(offered, name)
+	}
+	// Not yet in the release.
+	offered["hexdec"] = func(digits string) string {
+		decoded, err := hex.DecodeString(digits)
+		if err != nil {
+			return err.Error()
+		}
+		return string(decoded)
+	}
+	return offered
 }

@@ -1,0 +1,41 @@
+//! The functions of sprig, as ESO offers them.
+
+use external_secrets::template::funcs;
+
+use super::{go, template};
+
+const CASES: &str = "functions/text.json";
+const GOLDEN: &str = include_str!("functions/text.golden.jsonl");
+
+#[test]
+fn every_function_gives_what_sprig_gives() {
+    let cases = template::read(include_str!("functions/text.json"), GOLDEN);
+    assert!(cases.len() > 500, "the table is complete");
+    template::compare(&cases, &funcs::all().collect::<Vec<_>>(), loosened);
+}
+
+#[test]
+fn the_golden_file_is_what_sprig_gives_today() {
+    let Some(printed) = go::run("template", &["-sprig"], Some(CASES)) else { return };
+    assert!(printed == GOLDEN, "make the golden file again: make goldens");
+}
+
+/// `result` without the text of an error of Go's runtime, in place of which ours has one of these.
+fn loosened(result: &str) -> String {
+    const ERRORS: [&str; 7] = [
+        "runtime error: ",
+        "slice bounds out of range",
+        "type nil",
+        "array but nil",
+        "a chunk has at least one element",
+        "index out of range",
+        "interface conversion: interface {} is nil",
+    ];
+    let function = result.split_once("error calling ").and_then(|(_, call)| call.split_once(": "));
+    match function {
+        Some((function, message)) if ERRORS.iter().any(|error| message.contains(error)) => {
+            format!("error of {function}")
+        }
+        _ => result.to_owned(),
+    }
+}
