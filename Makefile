@@ -12,7 +12,7 @@ SHELLCHECK := $(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)/bin/shellcheck
 CONFORMANCE := tests/conformance
 # Only a whole golden file takes the place of the one before.
 GOLDEN := $(CACHE)/golden.jsonl
-SCRIPTS := tests/cluster/build .ci/run
+SCRIPTS := tests/go_tools.sh tests/cluster/build tests/chart/build tests/chart/run .ci/run
 
 # One set of features everywhere, so that nothing is built twice.
 FEATURES := --all-features
@@ -33,8 +33,9 @@ run-cluster: cluster ## Run a Kubernetes API to try things on, until Ctrl-C
 
 .PHONY: test
 test: ## Everything: unit, conformance, repo and integration tests, then the demo to its end
-	@# The cluster's programs (Go) and the tests (Rust) have phases that use one processor only.
-	$(MAKE) --jobs=2 cluster tests-built
+	@# The programs in Go and the tests in Rust have phases that use one processor only.
+	$(MAKE) --jobs=2 go-tools tests-built
+	$(MAKE) test-chart
 	# Most tests wait for other processes most of the time.
 	RUST_TEST_THREADS=8 cargo test $(FEATURES)
 	$(MAKE) demo KEEP=
@@ -57,8 +58,12 @@ test-repo: ## Generated files are fresh, the dependency rule holds, the examples
 test-conformance: ## The languages inside manifests, against recorded answers
 	cargo test $(FEATURES) --test conformance
 
+.PHONY: test-chart
+test-chart: ## The Helm charts: lint, rendering with many values, unit tests
+	tests/chart/run
+
 .PHONY: test-integration
-test-integration: cluster ## The controller against a real API server and the sandbox (TEST=name: only that)
+test-integration: go-tools ## The controller against a real API server and the sandbox (TEST=name: only that)
 	RUST_TEST_THREADS=8 cargo test $(FEATURES) --test integration -- $(TEST)
 
 ##@ Check
@@ -78,7 +83,7 @@ lint: ## clippy with warnings denied, and shellcheck
 
 .PHONY: lint-scripts
 lint-scripts: $(SHELLCHECK)
-	$(SHELLCHECK) $(SCRIPTS)
+	$(SHELLCHECK) --external-sources --source-path=SCRIPTDIR $(SCRIPTS)
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check the dependencies' licences and sources, and that none is there twice
@@ -91,13 +96,16 @@ build: ## The program as it goes into production, without the sandbox
 	cargo build --release
 
 .PHONY: generate
-generate: ## Write crds/ anew from the types
+generate: ## Write crds/ anew from the types, and the chart's copy
 	cargo run $(FEATURES) --quiet -- crds --folder crds
+	rm -f helm/external-secrets/files/crds/*.yaml
+	cp crds/*.yaml helm/external-secrets/files/crds/
 
 .PHONY: goldens
 goldens: ## Write the golden files of the conformance tests anew, with Go
 	@mkdir -p $(CACHE)
 	cd $(CONFORMANCE) && go run ./gjson <gjson/cases.json >$(GOLDEN) && mv $(GOLDEN) gjson/golden.jsonl
+	cd $(CONFORMANCE) && go run ./re2 <re2/cases.json >$(GOLDEN) && mv $(GOLDEN) re2/golden.jsonl
 	cd $(CONFORMANCE) && go run ./template <template/cases.json >$(GOLDEN) && mv $(GOLDEN) template/golden.jsonl
 	cd $(CONFORMANCE) && for table in functions/*.json; do \
 	  TZ=UTC go run ./template -sprig <$$table >$(GOLDEN) && mv $(GOLDEN) $${table%.json}.golden.jsonl || exit 1; \
@@ -110,6 +118,11 @@ cluster: ## Build the test cluster's programs, once: kube-apiserver, etcd and so
 .PHONY: bench
 bench: cluster build ## Measure the release build (ARGS="--row idle", "--controller 'program and arguments'")
 	cargo bench $(FEATURES) --profile measuring --bench targets -- $(or $(ARGS),--output docs/benchmarks.md)
+
+# Both use the same Go toolchain, which may have to be fetched first.
+.PHONY: go-tools
+go-tools: cluster
+	@tests/chart/build >/dev/null
 
 .PHONY: image
 image: ## Build the container image
