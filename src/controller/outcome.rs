@@ -93,7 +93,8 @@ pub async fn succeeded(subject: Subject<'_>, change: Change, context: &Context) 
         Change::None => {}
     }
     tracing::debug!(external_secret = %subject.key, ?change, "synced");
-    context.metrics.external_secret_ready(&subject.key.namespace, &subject.key.name, "True");
+    let now = u64::try_from(subject.now.as_second()).unwrap_or_default();
+    context.metrics.external_secrets().succeeded(&subject.key.namespace, &subject.key.name, now);
     if write_status(subject, &status, context).await.is_err() {
         return Action::requeue(STATUS_RETRY);
     }
@@ -123,8 +124,7 @@ pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context:
     } else {
         tracing::debug!(external_secret = %subject.key, cause = report.cause, failures, "still cannot be synced");
     }
-    context.metrics.external_secret_failed(&subject.key.namespace, &subject.key.name);
-    context.metrics.external_secret_ready(&subject.key.namespace, &subject.key.name, "False");
+    context.metrics.external_secrets().failed(&subject.key.namespace, &subject.key.name);
     question_store(error, context);
     let written = write_status(subject, &status, context).await;
     match (report.retry, written) {

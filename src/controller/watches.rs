@@ -49,7 +49,7 @@ impl Watches<'_> {
                 let key = ObjectKey::of(&object.metadata);
                 state.index.remove(&key);
                 state.memos().remove(&key);
-                metrics.external_secret_deleted(&key.namespace, &key.name);
+                metrics.external_secrets().deleted(&key.namespace, &key.name);
             }
         };
         watch::objects(

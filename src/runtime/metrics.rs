@@ -6,14 +6,13 @@ use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
+use super::object_metrics::ObjectMetrics;
+
 /// All metrics of the process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
-    sync_calls: IntCounterVec,
-    sync_errors: IntCounterVec,
-    external_secret_condition: GaugeVec,
-    external_secret_duration: GaugeVec,
+    external_secrets: ObjectMetrics,
     store_condition: [GaugeVec; 2],
     store_duration: [GaugeVec; 2],
     provider_calls: IntCounterVec,
@@ -75,21 +74,10 @@ impl Metrics {
         };
         let (secret_store, secret_store_time) = store("secretstore")?;
         let (cluster_store, cluster_store_time) = store("clustersecretstore")?;
+        let external_secrets = ObjectMetrics::new()?;
+        registry.register(Box::new(external_secrets.clone()))?;
         let metrics = Self {
-            sync_calls: counters(&registry, "externalsecret_sync_calls_total", "Syncs of an ExternalSecret", &object)?,
-            sync_errors: counters(&registry, "externalsecret_sync_calls_error", "Syncs that failed", &object)?,
-            external_secret_condition: gauges(
-                &registry,
-                "externalsecret_status_condition",
-                "Whether a condition of an ExternalSecret has a status: 1, else 0",
-                &condition,
-            )?,
-            external_secret_duration: gauges(
-                &registry,
-                "externalsecret_reconcile_duration",
-                "Duration of the last sync in nanoseconds",
-                &object,
-            )?,
+            external_secrets,
             store_condition: [secret_store, cluster_store],
             store_duration: [secret_store_time, cluster_store_time],
             provider_calls: counters(
@@ -154,31 +142,10 @@ impl Metrics {
         text
     }
 
-    /// Counts a sync of an ExternalSecret, and how long it took.
-    pub fn external_secret_synced(&self, namespace: &str, name: &str, took: Duration) {
-        let labels = [name, namespace];
-        self.sync_calls.with_label_values(&labels).inc();
-        self.external_secret_duration.with_label_values(&labels).set(nanoseconds(took));
-    }
-
-    /// Counts a sync that failed.
-    pub fn external_secret_failed(&self, namespace: &str, name: &str) {
-        self.sync_errors.with_label_values(&[name, namespace]).inc();
-    }
-
-    /// Shows the status (`True`, `False`) of an ExternalSecret's condition `Ready`.
-    pub fn external_secret_ready(&self, namespace: &str, name: &str, status: &str) {
-        show_ready(&self.external_secret_condition, namespace, name, status);
-    }
-
-    /// Forgets an ExternalSecret that was deleted.
-    pub fn external_secret_deleted(&self, namespace: &str, name: &str) {
-        // A label set that was never used cannot be removed, and need not be.
-        let labels = [name, namespace];
-        let _ = self.sync_calls.remove_label_values(&labels);
-        let _ = self.sync_errors.remove_label_values(&labels);
-        let _ = self.external_secret_duration.remove_label_values(&labels);
-        forget_ready(&self.external_secret_condition, namespace, name);
+    /// The metrics of single ExternalSecrets.
+    #[must_use]
+    pub const fn external_secrets(&self) -> &ObjectMetrics {
+        &self.external_secrets
     }
 
     /// Shows a store's condition `Ready`, and how long its validation took.

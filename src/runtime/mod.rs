@@ -4,4 +4,5 @@ pub mod health;
 pub mod kube_client;
 pub mod logging;
 pub mod metrics;
+pub mod object_metrics;
 pub mod shutdown;

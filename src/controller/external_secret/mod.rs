@@ -70,7 +70,7 @@ pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Re
 
     let took = started.elapsed();
     if !matches!(result, Ok(Outcome::NotOurs | Outcome::Deleted)) {
-        context.metrics.external_secret_synced(&key.namespace, &key.name, took);
+        context.metrics.external_secrets().synced(&key.namespace, &key.name, took);
     }
     let label = match (&result, &action) {
         (Err(_), _) => ReconcileResult::Error,
