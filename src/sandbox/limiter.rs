@@ -1,10 +1,12 @@
-//! Key Vault's limit: a number of served requests in any ten seconds.
+//! Key Vault's limits: a number of served requests in any ten seconds, of a vault and of each kind of object.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+
+use super::keyvault::object::ObjectKind;
 
 /// How many requests a vault serves.
 ///
@@ -42,36 +44,66 @@ pub(crate) struct Refused {
     pub(crate) retry_after: Option<u64>,
 }
 
-/// A vault's limit and the requests that count against it.
+/// A vault's limits and the requests that count against them.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    all: Window,
+    kinds: HashMap<ObjectKind, Window>,
+}
+
+/// A limit and the requests that were served in the last ten seconds.
+#[derive(Debug, Default)]
+struct Window {
     limit: Option<Limit>,
     served: VecDeque<Timestamp>,
 }
 
-impl Limiter {
-    /// Sets or, with `None`, lifts the limit.
-    pub(crate) fn set(&self, limit: Option<Limit>) {
-        let mut state = self.0.lock();
-        state.limit = limit;
-        state.served.clear();
+impl Window {
+    fn with(limit: Option<Limit>) -> Self {
+        Self { limit, served: VecDeque::new() }
     }
 
-    /// Serves a request or refuses it.
-    pub(crate) fn admit(&self, now: Timestamp) -> Result<(), Refused> {
-        let mut state = self.0.lock();
-        let Some(limit) = state.limit else { return Ok(()) };
+    /// Whether there is room for one more.
+    fn check(&mut self, now: Timestamp) -> Result<(), Refused> {
+        let Some(limit) = self.limit else { return Ok(()) };
         let window = SignedDuration::from_secs(WINDOW_SECONDS);
-        while state.served.front().is_some_and(|served| now.duration_since(*served) >= window) {
-            state.served.pop_front();
+        while self.served.front().is_some_and(|served| now.duration_since(*served) >= window) {
+            self.served.pop_front();
         }
-        if state.served.len() >= limit.served {
-            return Err(Refused { retry_after: limit.retry_after });
+        if self.served.len() >= limit.served { Err(Refused { retry_after: limit.retry_after }) } else { Ok(()) }
+    }
+
+    fn count(&mut self, now: Timestamp) {
+        if self.limit.is_some() {
+            self.served.push_back(now);
         }
-        state.served.push_back(now);
+    }
+}
+
+impl Limiter {
+    /// Sets or, with `None`, lifts the limit of all requests.
+    pub(crate) fn set(&self, limit: Option<Limit>) {
+        self.0.lock().all = Window::with(limit);
+    }
+
+    /// Sets or, with `None`, lifts the limit of requests for one kind of object.
+    pub(crate) fn set_of(&self, kind: ObjectKind, limit: Option<Limit>) {
+        self.0.lock().kinds.insert(kind, Window::with(limit));
+    }
+
+    /// Serves a request or refuses it. A refused one counts against no limit.
+    pub(crate) fn admit(&self, kind: Option<ObjectKind>, now: Timestamp) -> Result<(), Refused> {
+        let State { all, kinds } = &mut *self.0.lock();
+        let mut of_kind = kind.and_then(|kind| kinds.get_mut(&kind));
+        all.check(now)?;
+        if let Some(window) = &mut of_kind {
+            window.check(now)?;
+            window.count(now);
+        }
+        all.count(now);
         Ok(())
     }
 }
@@ -87,28 +119,39 @@ mod tests {
     #[test]
     fn without_a_limit_everything_is_served() {
         let limiter = Limiter::default();
-        assert!((0..100).all(|_| limiter.admit(at(0)).is_ok()));
+        assert!((0..100).all(|_| limiter.admit(None, at(0)).is_ok()));
     }
 
     #[test]
     fn no_window_of_ten_seconds_holds_more_than_the_limit() {
         let limiter = Limiter::default();
         limiter.set(Some(Limit::per_ten_seconds(3)));
-        assert!(limiter.admit(at(0)).is_ok());
-        assert!(limiter.admit(at(5)).is_ok());
-        assert!(limiter.admit(at(5)).is_ok());
-        assert_eq!(limiter.admit(at(9)), Err(Refused { retry_after: Some(2) }));
-        assert!(limiter.admit(at(10)).is_ok(), "the request of second 0 has left the window");
-        assert!(limiter.admit(at(10)).is_err());
-        assert!(limiter.admit(at(15)).is_ok());
+        assert!(limiter.admit(None, at(0)).is_ok());
+        assert!(limiter.admit(None, at(5)).is_ok());
+        assert!(limiter.admit(None, at(5)).is_ok());
+        assert_eq!(limiter.admit(None, at(9)), Err(Refused { retry_after: Some(2) }));
+        assert!(limiter.admit(None, at(10)).is_ok(), "the request of second 0 has left the window");
+        assert!(limiter.admit(None, at(10)).is_err());
+        assert!(limiter.admit(None, at(15)).is_ok());
     }
 
     #[test]
     fn a_refused_request_does_not_count() {
         let limiter = Limiter::default();
         limiter.set(Some(Limit::per_ten_seconds(1)));
-        assert!(limiter.admit(at(0)).is_ok());
-        assert!((1..10).all(|second| limiter.admit(at(second)).is_err()));
-        assert!(limiter.admit(at(10)).is_ok());
+        assert!(limiter.admit(None, at(0)).is_ok());
+        assert!((1..10).all(|second| limiter.admit(None, at(second)).is_err()));
+        assert!(limiter.admit(None, at(10)).is_ok());
+    }
+    #[test]
+    fn a_limit_of_one_kind_leaves_the_others_alone_and_both_limits_hold() {
+        let limiter = Limiter::default();
+        limiter.set_of(ObjectKind::Key, Some(Limit::per_ten_seconds(1)));
+        limiter.set(Some(Limit::per_ten_seconds(2)));
+        assert!(limiter.admit(Some(ObjectKind::Key), at(0)).is_ok());
+        assert!(limiter.admit(Some(ObjectKind::Key), at(0)).is_err());
+        assert!(limiter.admit(Some(ObjectKind::Secret), at(1)).is_ok(), "what the one refused did not count");
+        assert!(limiter.admit(Some(ObjectKind::Secret), at(1)).is_err());
+        assert!(limiter.admit(Some(ObjectKind::Key), at(10)).is_ok());
     }
 }

@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use external_secrets::sandbox::{
-    Application, Config, Fault, Role, Sandbox, SecretPermission, ServiceAccountIssuer, ServiceAccountToken, Vault,
+    Application, CertificatePermission, Config, Fault, KeyPermission, Role, Sandbox, SecretPermission,
+    ServiceAccountIssuer, ServiceAccountToken, Vault,
 };
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 
@@ -24,8 +25,11 @@ fn vault(sandbox: &Sandbox, name: &str) -> Vault {
 /// The vaults that the script uses, and the variables by which it finds them.
 fn vaults(sandbox: &Sandbox, application: &Application) -> Vec<(&'static str, String)> {
     // Deleting takes a while, as it does in a real vault, so that the SDK must wait for it.
-    let open =
-        vault(sandbox, "fidelity-kv").allow(application, SecretPermission::ALL).set_transition(Duration::from_secs(1));
+    let open = vault(sandbox, "fidelity-kv")
+        .allow(application, SecretPermission::ALL)
+        .allow(application, KeyPermission::ALL)
+        .allow(application, CertificatePermission::ALL)
+        .set_transition(Duration::from_secs(1));
     let policies = vault(sandbox, "fidelity-policy-kv");
     let roles = vault(sandbox, "fidelity-role-kv").assign_on_secret(application, Role::SecretsUser, "another");
     let foreign = vault(sandbox, "fidelity-foreign-kv")
@@ -89,7 +93,8 @@ fn the_official_sdk_for_python_works_unchanged() {
     sandbox.machine().assign_system_identity(&application);
 
     let output = Command::new(python)
-        .arg(sources.join("secrets_test.py"))
+        .args(["-m", "unittest", "discover", "--verbose", "--pattern", "*_test.py", "--start-directory"])
+        .arg(&sources)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .envs(sandbox.environment())
         .envs(vaults(&sandbox, &application))

@@ -5,7 +5,6 @@ HTTPS_PROXY, SSL_CERT_FILE and REQUESTS_CA_BUNDLE lead it to the sandbox.
 """
 
 import os
-import pathlib
 import unittest
 from datetime import datetime, timezone
 
@@ -24,25 +23,11 @@ from azure.identity import (
 )
 from azure.keyvault.secrets import SecretClient
 
-TENANT = os.environ["AZURE_TENANT_ID"]
-CLIENT = os.environ["AZURE_CLIENT_ID"]
-VAULT = os.environ["FIDELITY_VAULT_URL"]
-ASSERTIONS = pathlib.Path(os.environ["FIDELITY_ASSERTIONS"])
-
-
-def assertion(name):
-    """A service-account token that the test has signed."""
-    return (ASSERTIONS / name).read_text()
+from common import ASSERTIONS, CLIENT, TENANT, VAULT, assertion, client, inner_code
 
 
 def vault(credential=None, url=VAULT):
-    # No retries: an error must be seen as it comes.
-    return SecretClient(url, credential or WorkloadIdentityCredential(), retry_total=0)
-
-
-def inner_code(error):
-    """The code in error.innererror, as the SDK gives it."""
-    return error.error.innererror["code"]
+    return client(SecretClient, credential, url)
 
 
 class Credentials(unittest.TestCase):
@@ -229,7 +214,3 @@ class Access(unittest.TestCase):
         self.assertEqual(refusal.exception.status_code, 429)
         self.assertEqual(refusal.exception.error.code, "Throttled")
         self.assertEqual(refusal.exception.response.headers["Retry-After"], "2")
-
-
-if __name__ == "__main__":
-    unittest.main(verbosity=2)

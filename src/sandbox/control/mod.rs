@@ -14,6 +14,7 @@
 //! | `PUT /machine` | says what managed identities the machine has: a [`MachineDocument`] |
 //! | `POST /machine/faults` | starts a fault of the metadata service |
 //! | `PUT /vaults/V` | makes a vault or changes it: a [`VaultDocument`] |
+//! | `PUT /vaults/V` with `{"limit": N}` | serves N requests in any ten seconds and refuses the others with 429 and `Retry-After: 2`; refusals do not count. `{"served": N, "retryAfter": null}` leaves the header out, 0 lifts the limit; `{"limits": {"keys": N}}` is for one kind of object |
 //! | `PUT /vaults/V/secrets/S` | writes a secret, `{"value": "..."}` or with `contentType`, `tags`, `attributes`; answers the version |
 //! | `PUT /vaults/V/keys/K` | makes a key, `{}` or `{"kty": "EC", "crv": "P-384"}`, or brings one, `{"jwk": {...}}`: a [`KeyDocument`]; answers the version |
 //! | `PUT /vaults/V/certificates/C` | makes a certificate, `{}` or `{"subject": "CN=..."}`, or brings one, `{"value": PEM or PFX}`: a [`CertificateDocument`]; answers the version |
@@ -38,6 +39,7 @@
 mod documents;
 mod objects;
 mod routes;
+mod vaults;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,10 +48,11 @@ use super::state::State;
 
 pub use documents::{
     ApplicationDocument, ClientSecretDocument, Document, FaultDocument, FaultKind, FederatedDocument, IssuerDocument,
-    LimitDocument, MachineDocument, NetworkDocument, PolicyDocument, RoleDocument, VaultDocument,
+    MachineDocument,
 };
 pub use objects::{CertificateDocument, FullSecretDocument, KeyDocument, SecretDocument};
 pub(crate) use routes::router;
+pub use vaults::{LimitDocument, LimitsDocument, NetworkDocument, PolicyDocument, RoleDocument, VaultDocument};
 
 /// What the control API needs to know.
 #[derive(Clone)]

@@ -21,8 +21,9 @@ use crate::sandbox::message;
 use crate::sandbox::{EntraCounters, SandboxError};
 
 use super::Control;
-use super::documents::{ApplicationDocument, Document, FaultDocument, IssuerDocument, MachineDocument, VaultDocument};
+use super::documents::{ApplicationDocument, Document, FaultDocument, IssuerDocument, MachineDocument};
 use super::objects::{CertificateDocument, KeyDocument, SecretDocument};
+use super::vaults::VaultDocument;
 
 /// The control API.
 pub(crate) fn router(control: Control) -> Router {

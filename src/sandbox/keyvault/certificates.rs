@@ -76,11 +76,11 @@ pub(crate) enum CertificateView<'a> {
     Item {
         id: String,
         x5t: String,
-        /// Key Vault leaves it empty.
-        subject: &'static str,
         attributes: AttributesView,
         #[serde(skip_serializing_if = "Tags::is_empty")]
         tags: &'a Tags,
+        /// Key Vault leaves it empty.
+        subject: &'static str,
     },
 }
 
@@ -105,7 +105,10 @@ struct PendingView<'a> {
     csr: String,
     cancellation_requested: bool,
     status: &'static str,
-    target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_details: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
     request_id: &'a str,
 }
 
@@ -124,7 +127,7 @@ impl Body for CertificateBody {
         let (id, attributes) = (shown.id(), shown.attributes());
         let x5t = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &body.der));
         if shown.is_item() {
-            return CertificateView::Item { id, x5t, subject: "", attributes, tags };
+            return CertificateView::Item { id, x5t, attributes: attributes.without_recovery(), tags, subject: "" };
         }
         let pending = body.pending.as_ref().map(|_| pending_id(shown.name, shown.setting));
         CertificateView::Bundle {
@@ -302,7 +305,8 @@ pub(crate) fn import(
     show(&objects.certificates, name, Some(&id), Form::Bundle, setting)
 }
 
-/// `POST /certificates/NAME/create`: what it starts has been completed when it answers.
+/// `POST /certificates/NAME/create`. As Key Vault does, it says that the operation is in progress, since
+/// clients wait for its end with [`get_pending`]; but the certificate is there already.
 pub(crate) fn create(
     objects: &mut Objects,
     name: &str,
@@ -310,7 +314,7 @@ pub(crate) fn create(
     setting: &Setting<'_>,
 ) -> Result<String, KeyVaultError> {
     write(objects, name, new, setting.now)?;
-    get_pending(&objects.certificates, name, setting)
+    pending(&objects.certificates, name, Progress::Started, setting)
 }
 
 /// `PATCH /certificates/NAME[/VERSION]`.
@@ -385,15 +389,39 @@ pub(crate) fn get_pending(
     name: &str,
     setting: &Setting<'_>,
 ) -> Result<String, KeyVaultError> {
+    pending(certificates, name, Progress::Completed, setting)
+}
+
+/// How far the making of a certificate is said to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Started,
+    Completed,
+}
+
+fn pending(
+    certificates: &Certificates,
+    name: &str,
+    progress: Progress,
+    setting: &Setting<'_>,
+) -> Result<String, KeyVaultError> {
+    const DETAILS: &str = "Pending certificate created. Certificate request is in progress. This may take some time \
+                           based on the issuer provider. Please check again later.";
     let (entry, current) = find(certificates, name, None, setting.now)?;
     let pending = current.body.pending.as_ref().ok_or_else(|| KeyVaultError::pending_not_found(name))?;
+    let target = setting.id(ObjectKind::Certificate, &entry.name, None);
+    let (status, status_details, target) = match progress {
+        Progress::Started => ("inProgress", Some(DETAILS), None),
+        Progress::Completed => ("completed", None, Some(target)),
+    };
     text(&PendingView {
         id: pending_id(&entry.name, setting),
         issuer: &current.body.policy.issuer,
         csr: BASE64_STANDARD.encode(&pending.request),
         cancellation_requested: false,
-        status: "completed",
-        target: setting.id(ObjectKind::Certificate, &entry.name, None),
+        status,
+        status_details,
+        target,
         request_id: &pending.id,
     })
 }

@@ -36,6 +36,9 @@ impl CertificateFormat {
     }
 }
 
+/// With what a PEM text starts.
+const PEM_START: &str = "-----BEGIN ";
+
 /// The rounds of key derivation in a PFX without a password, which protect nothing.
 const PFX_ROUNDS: u32 = 2000;
 
@@ -53,12 +56,14 @@ impl Material {
         Self { chain: vec![certificate.to_vec()], key: Zeroizing::new(pair.serialize_der()) }
     }
 
-    /// From the value of an import: PEM, or PFX in base64 with its password.
+    /// From the value of an import: PFX in base64 with its password, or PEM, which some clients send in base64
+    /// too.
     pub(crate) fn parse(value: &str, password: &str) -> Result<(Self, CertificateFormat), KeyVaultError> {
-        let (material, format) = if value.contains("-----BEGIN") {
-            (Self::from_pem(value), CertificateFormat::Pem)
-        } else {
-            (Self::from_pfx(value, password), CertificateFormat::Pfx)
+        let decoded = decode(value);
+        let text = if value.contains(PEM_START) { Some(value) } else { std::str::from_utf8(&decoded).ok() };
+        let (material, format) = match text.filter(|text| text.contains(PEM_START)) {
+            Some(pem) => (Self::from_pem(pem), CertificateFormat::Pem),
+            None => (Self::from_pfx(&decoded, password), CertificateFormat::Pfx),
         };
         material.filter(Self::fits).map(|material| (material, format)).ok_or_else(|| {
             KeyVaultError::bad_parameter(match format {
@@ -83,10 +88,8 @@ impl Material {
         Some(Self { chain, key: Zeroizing::new(key.secret_pkcs8_der().to_vec()) })
     }
 
-    fn from_pfx(base64: &str, password: &str) -> Option<Self> {
-        let compact: String = base64.split_whitespace().collect();
-        let bytes = Zeroizing::new(BASE64_STANDARD.decode(compact).ok()?);
-        let store = KeyStore::from_pkcs12(&bytes, password, Pkcs12ImportPolicy::Relaxed).ok()?;
+    fn from_pfx(bytes: &[u8], password: &str) -> Option<Self> {
+        let store = KeyStore::from_pkcs12(bytes, password, Pkcs12ImportPolicy::Relaxed).ok()?;
         let (_, found) = store.private_key_chain()?;
         Some(Self {
             chain: found.certs().iter().map(|certificate| certificate.as_der().to_vec()).collect(),
@@ -132,6 +135,12 @@ impl Material {
         let writer = store.writer("").encryption_iterations(PFX_ROUNDS).mac_iterations(PFX_ROUNDS);
         Ok(BASE64_STANDARD.encode(writer.write()?))
     }
+}
+
+/// The bytes of a text in base64; none where it is not.
+fn decode(base64: &str) -> Zeroizing<Vec<u8>> {
+    let compact: Zeroizing<String> = Zeroizing::new(base64.split_whitespace().collect());
+    Zeroizing::new(BASE64_STANDARD.decode(compact.as_bytes()).unwrap_or_default())
 }
 
 fn pem_block(label: &str, der: &[u8]) -> String {

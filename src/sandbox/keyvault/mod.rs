@@ -1,4 +1,8 @@
-//! The emulator of Key Vault.
+//! The emulator of Key Vault: secrets, keys and certificates.
+//!
+//! Not emulated: what keys do (sign, verify, encrypt, wrap), their rotation and release; backup and restore;
+//! certificate issuers other than `Self`, contacts and the merge of a certificate that was signed elsewhere;
+//! keys in hardware.
 
 pub(crate) mod access;
 mod authentication;
@@ -123,7 +127,8 @@ async fn serve(
     let caller = Caller { application_id: &claims.appid, object_id: &claims.oid, issuer: &claims.iss };
     let name = VaultName { name: &vault.name, location: LOCATION };
     vault.access.read().check_network(&caller, &name)?;
-    vault.limiter.admit(vault.now()).map_err(|refused| KeyVaultError::throttled(refused.retry_after))?;
+    let kind = operation.as_ref().ok().map(|operation| operation.kind);
+    vault.limiter.admit(kind, vault.now()).map_err(|refused| KeyVaultError::throttled(refused.retry_after))?;
 
     let operation = operation?;
     let query = request.uri().query().unwrap_or_default().to_owned();
@@ -233,7 +238,9 @@ fn put(
         (ObjectKind::Certificate, _) => {
             let new = NewCertificate::create(parse(body)?, setting.now)?;
             let answer = certificates::create(&mut write(), name, new, setting)?;
-            return Ok(json_text(StatusCode::ACCEPTED, answer));
+            let mut response = json_text(StatusCode::ACCEPTED, answer);
+            set_header(&mut response, "retry-after", "0");
+            return Ok(response);
         }
     };
     Ok(json_text(StatusCode::OK, answer))

@@ -231,8 +231,10 @@ pub(crate) struct AttributesView {
     expires: Option<i64>,
     created: i64,
     updated: i64,
-    recovery_level: &'static str,
-    recoverable_days: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_level: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recoverable_days: Option<u8>,
     /// Only of keys: whether the private part can be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     exportable: Option<bool>,
@@ -246,10 +248,17 @@ impl AttributesView {
             expires: attributes.expires,
             created: attributes.created,
             updated: attributes.updated,
-            recovery_level: recovery.level(),
-            recoverable_days: recovery.days,
+            recovery_level: Some(recovery.level()),
+            recoverable_days: Some(recovery.days),
             exportable: None,
         }
+    }
+
+    /// As lists of certificates give them.
+    pub(crate) const fn without_recovery(mut self) -> Self {
+        self.recovery_level = None;
+        self.recoverable_days = None;
+        self
     }
 
     /// With what a key's attributes say beside.

@@ -177,9 +177,16 @@ impl Vault {
         self.clone()
     }
 
-    /// Limits the requests it serves; `None` lifts the limit.
+    /// Limits all requests it serves; `None` lifts the limit. `Limit::per_ten_seconds(4000)` serves 4,000
+    /// requests in any ten seconds and refuses the others with `Retry-After: 2`; refusals do not count.
     pub fn set_limit(&self, limit: Option<Limit>) -> Self {
         self.0.limiter.set(limit);
+        self.clone()
+    }
+
+    /// Limits the requests for one kind of object, beside the limit of all requests.
+    pub fn set_limit_of(&self, kind: ObjectKind, limit: Option<Limit>) -> Self {
+        self.0.limiter.set_of(kind, limit);
         self.clone()
     }
 

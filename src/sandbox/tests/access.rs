@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::*;
-use crate::sandbox::{Clock, Network, Role};
+use crate::sandbox::{CertificatePolicy, Clock, Network, ObjectKind, Role};
 
 /// A vault with a secret in which nobody may do anything yet.
 fn closed(world: &World) -> Vault {
@@ -74,6 +74,49 @@ async fn a_reader_sees_names_and_no_values() {
     let vault = closed(&world).assign(&world.application, Role::Reader);
     assert_eq!(world.client.read(&format!("{}/secrets", vault.url()), &token).await.status, StatusCode::OK);
     assert_eq!(world.client.read(&format!("{}/secrets/a", vault.url()), &token).await.status, StatusCode::FORBIDDEN);
+}
+
+/// What reading and listing each kind of object gives with a role.
+async fn statuses(role: Role) -> Vec<(&'static str, u16)> {
+    let world = World::new().await;
+    let token = world.token().await;
+    let vault = world.sandbox.vault("team-a-kv").unwrap().assign(&world.application, role);
+    let mut policy = CertificatePolicy::self_signed("CN=a");
+    policy.key_props.kty = Some("EC".to_owned());
+    vault.create_certificate("a", policy).unwrap();
+    let mut statuses = Vec::new();
+    for path in ["certificates/a", "keys/a", "secrets/a", "certificates", "keys", "secrets"] {
+        let answer = world.client.read(&format!("{}/{path}", vault.url()), &token).await;
+        if answer.status == StatusCode::FORBIDDEN {
+            assert_eq!(answer.refusal().2, "ForbiddenByRbac", "{path}");
+        }
+        statuses.push((path, answer.status.as_u16()));
+    }
+    statuses
+}
+
+#[rstest::rstest]
+#[case::certificate_user(Role::CertificateUser, [200, 200, 200, 200, 200, 200])]
+#[case::certificates_officer(Role::CertificatesOfficer, [200, 403, 403, 200, 403, 403])]
+#[case::crypto_user(Role::CryptoUser, [403, 200, 403, 403, 200, 403])]
+#[case::secrets_user(Role::SecretsUser, [403, 403, 200, 403, 403, 200])]
+#[case::reader(Role::Reader, [200, 200, 403, 200, 200, 200])]
+#[tokio::test]
+async fn each_role_reads_the_kinds_that_its_definition_names(#[case] role: Role, #[case] expected: [u16; 6]) {
+    let statuses: Vec<_> = statuses(role).await;
+    let found: Vec<u16> = statuses.iter().map(|(_, status)| *status).collect();
+    assert_eq!(found, expected, "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_role_on_one_key_covers_no_secret_of_its_name() {
+    let world = World::new().await;
+    let token = world.token().await;
+    let vault = closed(&world).assign_on(&world.application, Role::Administrator, ObjectKind::Key, "a");
+    assert_eq!(world.client.read(&format!("{}/secrets/a", vault.url()), &token).await.refusal().2, "ForbiddenByRbac");
+    let refused = world.client.read(&format!("{}/keys/b", vault.url()), &token).await;
+    assert!(refused.refusal().3.contains("Action: 'Microsoft.KeyVault/vaults/keys/read'"), "{}", refused.body);
+    assert_eq!(world.client.read(&format!("{}/keys/a", vault.url()), &token).await.refusal().1, "KeyNotFound");
 }
 
 #[tokio::test]

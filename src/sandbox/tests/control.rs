@@ -32,13 +32,19 @@ impl Api {
     }
 
     async fn read(&self, name: &str) -> super::client::Answer {
+        self.read_of("secrets", name).await
+    }
+
+    async fn read_of(&self, collection: &str, name: &str) -> super::client::Answer {
         let token = self.world.token().await;
-        self.world.client.read(&format!("https://team-a-kv.vault.azure.net/secrets/{name}"), &token).await
+        self.world.client.read(&format!("https://team-a-kv.vault.azure.net/{collection}/{name}"), &token).await
     }
 }
 
 fn vault_that_allows_get() -> Value {
-    json!({ "policies": [{ "application": CLIENT_ID, "secrets": ["get"] }] })
+    let allowed = json!(["get"]);
+    let policy = json!({ "application": CLIENT_ID, "secrets": allowed, "keys": allowed, "certificates": allowed });
+    json!({ "policies": [policy] })
 }
 
 #[tokio::test]
@@ -65,6 +71,56 @@ async fn a_script_can_make_a_vault_set_a_secret_and_rotate_it() {
     let (status, text) = api.send(Method::POST, &format!("{path}/recover"), "").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(text.contains("Deleted Secret not found: db-password"), "{text}");
+}
+
+#[tokio::test]
+async fn a_script_can_set_keys_and_certificates_in_one_call_each() {
+    let api = Api::new().await;
+    api.json(Method::PUT, "/vaults/team-a-kv", vault_that_allows_get()).await;
+    let key = "/vaults/team-a-kv/keys/signing";
+    let made = api.json(Method::PUT, key, json!({ "kty": "EC", "crv": "P-384", "tags": { "k": "v" } })).await;
+    let read = api.read_of("keys", "signing").await;
+    assert_eq!((&read.body["key"]["crv"], &read.body["tags"]["k"]), (&json!("P-384"), &json!("v")));
+    assert!(read.body["key"]["kid"].as_str().unwrap().ends_with(made["version"].as_str().unwrap()));
+    let mut jwk = read.body["key"].clone();
+    jwk["key_ops"] = json!(["verify"]);
+    api.json(Method::PUT, "/vaults/team-a-kv/keys/copied", json!({ "jwk": jwk })).await;
+    assert_eq!(api.read_of("keys", "copied").await.body["key"]["x"], read.body["key"]["x"]);
+
+    let certificate = "/vaults/team-a-kv/certificates/www";
+    let document = json!({ "kty": "EC", "dnsNames": ["www.example.com"], "contentType": "application/x-pem-file" });
+    api.json(Method::PUT, certificate, document).await;
+    let first = api.read_of("certificates", "www").await.body;
+    assert_eq!(first["policy"]["x509_props"]["subject"], "CN=www");
+    let pem = api.read_of("secrets", "www").await.body["value"].clone();
+    api.json(Method::PUT, "/vaults/team-a-kv/certificates/www-copy", json!({ "value": pem })).await;
+    assert_eq!(api.read_of("certificates", "www-copy").await.body["cer"], first["cer"]);
+
+    api.json(Method::PATCH, certificate, json!({ "attributes": { "enabled": false } })).await;
+    assert_eq!(api.read_of("secrets", "www").await.refusal().2, "SecretDisabled");
+    api.json(Method::DELETE, certificate, Value::Null).await;
+    assert_eq!(api.read_of("certificates", "www").await.refusal().1, "CertificateNotFound");
+    api.json(Method::POST, &format!("{certificate}/recover"), Value::Null).await;
+    assert_eq!(api.read_of("certificates", "www").await.body["cer"], first["cer"]);
+    let reads = api.get("/vaults/team-a-kv/counters").await["reads"].clone();
+    assert_eq!((&reads["keys/signing"], &reads["certificates/www"]), (&json!(1), &json!(3)));
+}
+
+#[tokio::test]
+async fn a_script_can_limit_the_requests_for_one_kind_of_object() {
+    let api = Api::new().await;
+    api.json(Method::PUT, "/vaults/team-a-kv", vault_that_allows_get()).await;
+    api.json(Method::PUT, "/vaults/team-a-kv/secrets/a", json!("one")).await;
+    let limits = json!({ "keys": 1, "certificates": { "served": 0, "retryAfter": null } });
+    api.json(Method::PUT, "/vaults/team-a-kv", json!({ "limits": limits })).await;
+    assert_eq!(api.read_of("keys", "a").await.status, StatusCode::NOT_FOUND);
+    let refused = api.read_of("keys", "a").await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, "2"));
+    let refused = api.read_of("certificates", "a").await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, ""));
+    assert_eq!(api.read("a").await.status, StatusCode::OK);
+    api.json(Method::PUT, "/vaults/team-a-kv", json!({ "limits": { "keys": 0 } })).await;
+    assert_eq!(api.read_of("keys", "a").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -172,6 +228,10 @@ async fn what_the_control_api_does_not_understand_it_says() {
         (Method::POST, "/vaults/v/faults", r#"{"fault":"latency"}"#, "needs the field milliseconds"),
         (Method::POST, "/vaults/v/faults", r#"{"fault":"fire"}"#, "unknown variant"),
         (Method::PUT, "/vaults/v/secrets/a_b", r#"{"value":"x"}"#, "invalid name: a_b"),
+        (Method::PUT, "/vaults/v/keys/k", r#"{"kty":"oct"}"#, "Key type oct is not supported"),
+        (Method::PUT, "/vaults/v/keys/k", r#"{"jwk":{"kty":"RSA"}}"#, "not a valid JSON web key"),
+        (Method::PUT, "/vaults/v/certificates/c", r#"{"subject":"www"}"#, "not a valid X.500 name"),
+        (Method::PUT, "/vaults/v/certificates/c", r#"{"value":"www"}"#, "can not be read"),
         (Method::PUT, "/issuers", r#"{"issuer":"https://x"}"#, "needs the field publicKeyPem or jwks"),
         (Method::PUT, "/issuers", r#"{"issuer":"https://x","publicKeyPem":"x"}"#, "cannot be used"),
     ] {
