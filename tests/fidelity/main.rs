@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
 mod python;
+mod rust;
 
 use std::path::Path;
 use std::process::Command;
