@@ -1,5 +1,6 @@
 //! Values written in the store itself, to try manifests without a vault (ESO's `provider.fake`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,8 +11,9 @@ use super::{
     Caller, Check, Class, Fetched, Provider, ProviderError, ReadOptions, SecretMap, SecretValue, SecretsClient,
     StoreView, Validation, Verdict, extract,
 };
-use crate::api::v1::external_secret::{Find, RemoteRef};
+use crate::api::v1::external_secret::{ConversionStrategy, Find, RemoteRef};
 use crate::api::v1::secret_store::{FakeProvider, FakeProviderData};
+use crate::re2::Regex;
 
 /// The fake provider. Keeps nothing: each client reads its store.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,8 +98,41 @@ impl SecretsClient for FakeClient {
         Ok(Fetched { value: members, mark: None })
     }
 
-    async fn find(&self, _: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
-        Err(unsupported("spec.dataFrom[].find"))
+    /// As in ESO by name alone, and names are converted here already. Of a key in several versions the greatest
+    /// version counts, as text.
+    async fn find(&self, find: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
+        let name = find.name.as_ref().ok_or_else(|| {
+            error(
+                Class::Unsupported,
+                "FindUnsupported",
+                "the fake provider searches by name only".to_owned(),
+                "set dataFrom.find.name.regexp",
+            )
+        })?;
+        let name = Regex::new(name.regexp.as_deref().unwrap_or_default()).map_err(|cause| {
+            let message = format!("dataFrom.find.name.regexp is no regular expression: {cause}");
+            error(Class::InvalidReference, "RegexpInvalid", message, "correct it; the syntax is that of Go")
+        })?;
+        let mut found = BTreeMap::new();
+        for entry in self.config.data.iter().filter(|entry| name.is_match(entry.key.as_bytes())) {
+            let latest = found.entry(entry.key.as_str()).or_insert(entry);
+            if latest.version <= entry.version {
+                *latest = entry;
+            }
+        }
+        let mut map = SecretMap::new();
+        for (key, entry) in found {
+            let converted = converted(key, find.conversion_strategy.unwrap_or_default());
+            if map.insert(converted.clone(), Arc::new(entry.value.as_bytes().to_vec().into())).is_some() {
+                return Err(error(
+                    Class::InvalidReference,
+                    "KeyCollision",
+                    format!("two keys of the store become \"{converted}\""),
+                    "use conversionStrategy Unicode, or a regexp that finds one of them",
+                ));
+            }
+        }
+        Ok(map)
     }
 
     async fn validate(&self) -> Validation {
@@ -123,8 +158,14 @@ impl SecretsClient for FakeClient {
     }
 }
 
-fn unsupported(field: &str) -> ProviderError {
-    error(Class::Unsupported, "Unsupported", format!("{field} is not supported yet"), "name the values in spec.data")
+/// A key of the store as a key of a Secret.
+fn converted(key: &str, strategy: ConversionStrategy) -> String {
+    let convert = |character: char| match strategy {
+        _ if character.is_alphanumeric() || matches!(character, '-' | '.' | '_') => character.to_string(),
+        ConversionStrategy::Default => "_".to_owned(),
+        ConversionStrategy::Unicode => format!("_U{:04x}_", u32::from(character)),
+    };
+    key.chars().map(convert).collect()
 }
 
 /// What `path` finds in `value`.
@@ -166,6 +207,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
+    use crate::api::v1::external_secret::FindName;
     use crate::api::v1::secret_store::{SecretStoreProvider, SecretStoreSpec, StoreKind};
     use crate::provider::{Freshness, Priority};
 
@@ -180,6 +222,68 @@ mod tests {
         let spec = SecretStoreSpec { provider, ..SecretStoreSpec::default() };
         let store = StoreView { kind: StoreKind::SecretStore, namespace: Some("team"), name: "values", spec: &spec };
         Fake.client(store, Caller::ExternalSecretIn("team")).now_or_never().unwrap()
+    }
+
+    fn finds(find: &Find, data: Vec<FakeProviderData>) -> Result<Vec<(String, String)>, ProviderError> {
+        let client = client_of(Some(FakeProvider { data, validation_result: None })).unwrap();
+        let found = client.find(find, SHARED).now_or_never().unwrap()?;
+        let text = |value: &SecretValue| String::from_utf8(value.expose_secret().to_vec()).unwrap();
+        Ok(found.iter().map(|(key, value)| (key.clone(), text(value))).collect())
+    }
+
+    fn named(regexp: &str) -> Find {
+        Find { name: Some(FindName { regexp: Some(regexp.to_owned()) }), ..Find::default() }
+    }
+
+    fn paths() -> Vec<FakeProviderData> {
+        vec![
+            entry("/a/one", None, "1"),
+            entry("/a/two", Some("v2"), "new"),
+            entry("/a/two", Some("v10"), "old"),
+            entry("/b", None, "first"),
+            entry("/b", None, "last"),
+        ]
+    }
+
+    #[rstest]
+    #[case("^/a/", ConversionStrategy::Default, &[("_a_one", "1"), ("_a_two", "new")])]
+    #[case("^/b$", ConversionStrategy::Unicode, &[("_U002f_b", "last")])]
+    #[case("", ConversionStrategy::Default, &[("_a_one", "1"), ("_a_two", "new"), ("_b", "last")])]
+    #[case("nothing", ConversionStrategy::Default, &[])]
+    fn a_search_by_name_finds_the_latest_version_of_each_key(
+        #[case] regexp: &str,
+        #[case] strategy: ConversionStrategy,
+        #[case] expected: &[(&str, &str)],
+    ) {
+        let find = Find { conversion_strategy: Some(strategy), ..named(regexp) };
+        let expected: Vec<_> = expected.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        assert_eq!(finds(&find, paths()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_search_that_cannot_be_is_told() {
+        assert_eq!(finds(&named("("), paths()).unwrap_err().class, Class::InvalidReference);
+        assert_eq!(finds(&Find::default(), paths()).unwrap_err().class, Class::Unsupported);
+        let alike = vec![entry("a/b", None, "1"), entry("a:b", None, "2")];
+        assert_eq!(finds(&named("a"), alike).unwrap_err().message, "two keys of the store become \"a_b\"");
+    }
+
+    #[test]
+    fn extract_takes_an_object_or_a_property_of_it_apart() {
+        let data =
+            vec![entry("json", None, r#"{"user":{"name":"x","age":1.50,"none":null}}"#), entry("text", None, "x")];
+        let client = client_of(Some(FakeProvider { data, validation_result: None })).unwrap();
+        let extract = |key: &str, property: Option<&str>| {
+            let reference = RemoteRef { key: key.into(), property: property.map(Into::into), ..RemoteRef::default() };
+            client.get_secret_map(&reference, SHARED).now_or_never().unwrap().map(|fetched| {
+                let text = |value: &SecretValue| String::from_utf8(value.expose_secret().to_vec()).unwrap();
+                fetched.value.iter().map(|(key, value)| format!("{key}={}", text(value))).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(extract("json", None).unwrap(), [r#"user={"name":"x","age":1.50,"none":null}"#]);
+        assert_eq!(extract("json", Some("user")).unwrap(), ["age=1.50", "name=x", "none="]);
+        assert_eq!(extract("text", None).unwrap_err().class, Class::PropertyMissing);
+        assert_eq!(extract("other", None).unwrap_err().class, Class::Absent);
     }
 
     fn get(key: &str, version: Option<&str>, property: Option<&str>) -> Result<String, ProviderError> {

@@ -4,7 +4,9 @@
 
 mod environment;
 mod hostile;
+mod objects;
 mod outages;
+mod principal;
 mod reading;
 mod refusals;
 mod support;

@@ -1,7 +1,8 @@
 //! A sandbox with one identity and one vault, and a provider that is led to it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -24,6 +25,7 @@ pub(crate) const SHARED: ReadOptions = ReadOptions { freshness: Freshness::Share
 pub(crate) const FORCED: ReadOptions = ReadOptions { freshness: Freshness::Forced, ..SHARED };
 pub(crate) const NAMESPACE: &str = "team-a";
 pub(crate) const ACCOUNT: &str = "reader";
+pub(crate) const SECRET: &str = "principal";
 pub(crate) const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000c11e";
 pub(crate) const ISSUER: &str = "https://kubernetes.default.svc";
 /// Stands in values, and must stand nowhere else.
@@ -36,6 +38,8 @@ pub(crate) struct World {
     pub(crate) application: Application,
     pub(crate) vault: Vault,
     pub(crate) issuer: Arc<ServiceAccountIssuer>,
+    /// What is under the keys of the one Secret, [`SECRET`].
+    pub(crate) credentials: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
 }
 
 impl World {
@@ -47,7 +51,7 @@ impl World {
         let subject = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
         let application = tenant.application(CLIENT_ID).federate(ISSUER, &subject);
         let vault = sandbox.vault("team-a-vault").unwrap().allow(&application, SecretPermission::Get);
-        Self { sandbox, tenant, application, vault, issuer: Arc::new(issuer) }
+        Self { sandbox, tenant, application, vault, issuer: Arc::new(issuer), credentials: Arc::default() }
     }
 
     /// What leads a provider here; it keeps no answers, and waits for a vault but a moment.
@@ -68,6 +72,7 @@ impl World {
             annotations: [("client-id", CLIENT_ID), ("tenant-id", self.tenant.id())]
                 .map(|(name, value)| (format!("azure.workload.identity/{name}"), value.to_owned()))
                 .into(),
+            credentials: Arc::clone(&self.credentials),
         };
         AzureKeyVault::new(options, Arc::new(cluster), Arc::new(())).unwrap()
     }
@@ -148,6 +153,7 @@ pub(crate) async fn read_when_it_works(client: &dyn SecretsClient, key: &str) ->
 struct Cluster {
     issuer: Arc<ServiceAccountIssuer>,
     annotations: BTreeMap<String, String>,
+    credentials: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
 }
 
 #[async_trait]
@@ -168,7 +174,13 @@ impl ClusterReader for Cluster {
         Ok(self.issuer.sign(&token).unwrap().into())
     }
 
-    async fn secret_key(&self, _: &str, name: &str, _: &str) -> Result<CredentialValue, ClusterReadError> {
-        Err(ClusterReadError::NotFound { object: format!("Secret {name:?}") })
+    async fn secret_key(&self, _: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError> {
+        let value = self.credentials.lock().unwrap().get(key).filter(|_| name == SECRET).cloned();
+        let value = value.ok_or_else(|| ClusterReadError::NotFound { object: format!("Secret {name:?}") })?;
+        // Another value is another version.
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        let resource_version = hasher.finish().to_string();
+        Ok(CredentialValue { value: Arc::new(value.into()), uid: "uid".to_owned(), resource_version })
     }
 }

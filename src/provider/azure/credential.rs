@@ -10,16 +10,18 @@ use azure_identity::{
     ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
     ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
 };
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::assertion;
+use super::certificate::ClientCertificate;
 use super::cluster::Cluster;
 use super::diagnose::entra::{self, Presented};
 use super::diagnose::{Cause, Diagnosis, text};
 use super::http::Clients;
-use super::identity::{Identity, Proof};
+use super::identity::{CredentialKey, Identity, Proof};
 use super::transport::{Peer, Pinned};
 
 /// Where the machine's identity endpoint is, for every Azure machine:
@@ -88,10 +90,14 @@ impl Exchange {
                 let token = self.cluster.token(namespace, name, audiences).await?;
                 self.assertion(token, &mut presented)?
             }
-            Proof::ClientSecret { namespace, name, key, .. } => {
+            Proof::ClientSecret(CredentialKey { namespace, name, key, .. }) => {
                 let secret = self.cluster.credential(namespace, name, key).await?;
                 let secret = std::str::from_utf8(secret.value.expose_secret()).unwrap_or_default().to_owned();
                 self.client_secret(&presented, secret)?
+            }
+            Proof::ClientCertificate(key) => {
+                let assertion = self.signed(key, &presented).await?;
+                self.assertion_credential(assertion, &presented)?
             }
         };
         let result = credential.get_token(&[self.purpose.scope.as_str()], None).await;
@@ -100,10 +106,36 @@ impl Exchange {
 
     fn assertion(&self, token: SecretString, presented: &mut Presented) -> Result<Arc<dyn TokenCredential>, Diagnosis> {
         presented.assertion = assertion::claims(token.expose_secret());
+        self.assertion_credential(token, presented)
+    }
+
+    fn assertion_credential(
+        &self,
+        assertion: SecretString,
+        presented: &Presented,
+    ) -> Result<Arc<dyn TokenCredential>, Diagnosis> {
         let options = ClientAssertionCredentialOptions { client_options: self.authority_options() };
         let Presented { client_id, tenant_id, .. } = presented.clone();
-        let credential = ClientAssertionCredential::new(tenant_id, client_id, Assertion(token), Some(options));
+        let credential = ClientAssertionCredential::new(tenant_id, client_id, Assertion(assertion), Some(options));
         Ok(credential.map_err(|error| Diagnosis::from_sdk(&error))?)
+    }
+
+    /// An assertion that the key of a client certificate signed.
+    async fn signed(&self, key: &CredentialKey, presented: &Presented) -> Result<SecretString, Diagnosis> {
+        let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?.value;
+        let Presented { client_id, tenant_id, .. } = presented.clone();
+        let audience = format!("{}{tenant_id}/oauth2/v2.0/token", self.purpose.authority);
+        let sign = move || {
+            let now = Timestamp::now();
+            ClientCertificate::read(content.expose_secret(), now)?.assertion(&client_id, &audience, now, rand::random())
+        };
+        // A PFX may ask for much computing.
+        let signed = tokio::task::spawn_blocking(sign).await;
+        let signed = signed.map_err(|_| Diagnosis::new(Cause::Aborted, "the signing was given up"))?;
+        signed.map_err(|unusable| {
+            let message = format!("{key}, named by azurekv.authSecretRef.clientCertificate, {unusable}");
+            Diagnosis::new(Cause::ClientCertificateUnusable, message).hint(unusable.hint())
+        })
     }
 
     fn client_secret(&self, presented: &Presented, secret: String) -> Result<Arc<dyn TokenCredential>, Diagnosis> {

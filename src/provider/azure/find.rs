@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::diagnose::{Cause, Diagnosis};
+use super::diagnose::{Cause, Diagnosis, text};
 use super::list::Listed;
 use super::object::ObjectId;
 use super::vault::VaultClient;
 use crate::api::v1::external_secret::Find;
 use crate::provider::{Class, ReadOptions, SecretMap, SecretValue};
+use crate::re2::Regex;
 
 /// How many values one search reads at the same time; what the vault sees of it, its gate decides.
 const AT_ONCE: usize = 64;
@@ -50,20 +51,26 @@ async fn read(
 
 /// What a search asks for; all of it must hold.
 struct Wanted<'a> {
+    name: Option<Regex>,
     tags: Option<&'a BTreeMap<String, String>>,
 }
 
 impl<'a> Wanted<'a> {
     fn of(find: &'a Find) -> Result<Self, Diagnosis> {
-        let regexp = find.name.as_ref().and_then(|name| name.regexp.as_deref()).unwrap_or_default();
-        if !regexp.is_empty() {
-            return Err(Diagnosis::new(Cause::ReferenceUnsupported, "dataFrom.find.name.regexp is not supported yet")
-                .hint("search by tags, or name the values in spec.data"));
-        }
-        Ok(Self { tags: find.tags.as_ref() })
+        // As in ESO, an empty expression is none.
+        let regexp = find.name.as_ref().and_then(|name| name.regexp.as_deref()).filter(|regexp| !regexp.is_empty());
+        let name = regexp.map(Regex::new).transpose().map_err(|error| {
+            let message =
+                format!("dataFrom.find.name.regexp is no regular expression: {}", text::stable(&error.to_string()));
+            Diagnosis::new(Cause::ReferenceInvalid, message)
+                .hint("correct it; the syntax is that of Go (https://github.com/google/re2/wiki/Syntax)")
+        })?;
+        Ok(Self { name, tags: find.tags.as_ref() })
     }
 
     fn is(&self, secret: &Listed) -> bool {
-        secret.is_enabled() && self.tags.into_iter().flatten().all(|(name, value)| secret.tags.get(name) == Some(value))
+        secret.is_enabled()
+            && self.tags.into_iter().flatten().all(|(name, value)| secret.tags.get(name) == Some(value))
+            && self.name.as_ref().is_none_or(|regex| regex.is_match(secret.name().as_bytes()))
     }
 }

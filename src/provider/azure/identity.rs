@@ -13,6 +13,7 @@ use super::cloud::Cloud;
 use super::cluster::Cluster;
 use super::diagnose::{Cause, Diagnosis, text};
 use super::options::Environment;
+use super::principal::{Credential, ServicePrincipal, check_selector};
 use crate::api::v1::secret_store::{
     AzureAuthSecretRef, AzureAuthType, AzureKvProvider, SecretKeySelector, ServiceAccountSelector, StoreKind,
 };
@@ -69,17 +70,29 @@ pub(super) enum Proof {
         /// The audiences to ask for.
         audiences: Vec<String>,
     },
-    /// A client secret in a key of a Secret.
-    ClientSecret {
-        /// The Secret's namespace.
-        namespace: String,
-        /// Its name.
-        name: String,
-        /// The key.
-        key: String,
-        /// The Secret's UID and resourceVersion.
-        version: [String; 2],
-    },
+    /// A client secret.
+    ClientSecret(CredentialKey),
+    /// A certificate with its private key.
+    ClientCertificate(CredentialKey),
+}
+
+/// A key of a Secret that holds a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct CredentialKey {
+    /// The Secret's namespace.
+    pub(super) namespace: String,
+    /// Its name.
+    pub(super) name: String,
+    /// The key.
+    pub(super) key: String,
+    /// The Secret's UID and resourceVersion.
+    pub(super) version: [String; 2],
+}
+
+impl fmt::Display for CredentialKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key \"{}\" of Secret \"{}\" in namespace \"{}\"", self.key, self.name, self.namespace)
+    }
 }
 
 /// A reference to an object of the cluster that a store's identity is made from.
@@ -252,44 +265,21 @@ impl Resolver<'_> {
     }
 
     async fn service_principal(&self) -> Result<Identity, Diagnosis> {
-        let missing = |field: &str| {
-            Diagnosis::new(
-                Cause::StoreInvalid,
-                format!("azurekv.{field} is missing, which authType ServicePrincipal needs"),
-            )
-            .hint("set it, or choose another authType")
-        };
-        let tenant_id = given(self.store.tenant_id.as_deref()).ok_or_else(|| missing("tenantId"))?;
-        let secrets = self.store.auth_secret_ref.as_ref().ok_or_else(|| missing("authSecretRef"))?;
-        let client_id = secrets.client_id.as_ref().ok_or_else(|| missing("authSecretRef.clientId"))?;
-        let secret = match (&secrets.client_secret, &secrets.client_certificate) {
-            (Some(secret), None) => secret,
-            (None, None) => return Err(missing("authSecretRef.clientSecret")),
-            (Some(_), Some(_)) => {
-                return Err(Diagnosis::new(
-                    Cause::StoreInvalid,
-                    "azurekv.authSecretRef has both clientSecret and clientCertificate",
-                )
-                .hint("keep one of them"));
-            }
-            (None, Some(_)) => {
-                return Err(Diagnosis::new(
-                    Cause::StoreUnsupported,
-                    "azurekv.authSecretRef.clientCertificate is not supported yet",
-                )
-                .hint("use authSecretRef.clientSecret or authType WorkloadIdentity"));
-            }
-        };
-        let client_id = self.text_of(client_id, "azurekv.authSecretRef.clientId").await?;
-        let (namespace, name, key) = self.selected(secret, "azurekv.authSecretRef.clientSecret")?;
+        let principal = ServicePrincipal::of(self.store)?;
+        let client_id = self.text_of(principal.client_id, "azurekv.authSecretRef.clientId").await?;
+        let (namespace, name, key) = self.selected(principal.credential.selector(), principal.credential.field())?;
         let value = self.cluster.credential(namespace, name, key).await?;
-        let proof = Proof::ClientSecret {
+        let key = CredentialKey {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             key: key.to_owned(),
             version: [value.uid, value.resource_version],
         };
-        application(client_id, tenant_id.to_owned(), proof)
+        let proof = match principal.credential {
+            Credential::Secret(_) => Proof::ClientSecret(key),
+            Credential::Certificate(_) => Proof::ClientCertificate(key),
+        };
+        application(client_id, principal.tenant_id.to_owned(), proof)
     }
 
     /// The text in a key of a Secret.
@@ -315,12 +305,8 @@ impl Resolver<'_> {
         selector: &'b SecretKeySelector,
         field: &str,
     ) -> Result<(&'b str, &'b str, &'b str), Diagnosis> {
-        let missing = |part: &str| {
-            Diagnosis::new(Cause::StoreInvalid, format!("{field}.{part} is missing"))
-                .hint("name the Secret and its key")
-        };
-        let name = given(selector.name.as_deref()).ok_or_else(|| missing("name"))?;
-        let key = given(selector.key.as_deref()).ok_or_else(|| missing("key"))?;
+        check_selector(selector, field)?;
+        let [name, key] = [&selector.name, &selector.key].map(|part| part.as_deref().unwrap_or_default());
         Ok((self.namespace(selector.namespace.as_deref())?, name, key))
     }
 

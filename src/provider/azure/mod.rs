@@ -4,7 +4,7 @@
 //!
 //! 1. `validate`: the store's fields: its `cloud` and the vault's `endpoint`.
 //! 2. `identity`: who reads, from `authType`, references and annotations, read from the `cluster`.
-//! 3. `credential_cache` and `credential`: an access token for that identity.
+//! 3. `credential_cache` and `credential`: an access token for that identity, which a `certificate` may prove.
 //! 4. `vault`: one read for all equal ones (`coalesce`), through the vault's `gate`.
 //! 5. `transport`: the request leaves for that one host, by the clients of `http`, which `sdk` drives.
 //! 6. `answer`: what came back; `reader` picks from it the value, a `property` of it, or `metadata`.
@@ -12,6 +12,7 @@
 
 mod answer;
 mod assertion;
+mod certificate;
 mod cloud;
 mod cluster;
 mod coalesce;
@@ -27,6 +28,7 @@ mod list;
 mod metadata;
 mod object;
 mod options;
+mod principal;
 mod probe;
 mod property;
 mod reader;

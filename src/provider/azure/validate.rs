@@ -5,7 +5,8 @@ use super::cloud::Cloud;
 use super::diagnose::Diagnosis;
 use super::endpoint::VaultEndpoint;
 use super::identity;
-use crate::api::v1::secret_store::AzureKvProvider;
+use super::principal::ServicePrincipal;
+use crate::api::v1::secret_store::{AzureAuthType, AzureKvProvider};
 use crate::provider::{ProviderError, StoreView};
 
 /// What the fields of a store say of its cloud and vault.
@@ -26,6 +27,9 @@ pub fn store(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -
 
 pub(super) fn check(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -> Result<Checked, Diagnosis> {
     identity::check_namespaces(view, store)?;
+    if store.auth_type == AzureAuthType::ServicePrincipal {
+        ServicePrincipal::of(store)?;
+    }
     let cloud = Cloud::of_store(view.kind, store, options)?;
     let endpoint = VaultEndpoint::parse(&store.vault_url, &cloud)?;
     Ok(Checked { cloud, endpoint })

@@ -12,14 +12,10 @@ pub(in crate::provider::azure) enum Cause {
     NamespaceForbidden,
     /// `customCloudConfig` of a SecretStore, with an identity that is not of its namespace.
     CustomCloudForbidden,
-    /// The store asks for something that is not supported.
-    StoreUnsupported,
 
     // What stands in the reference.
     /// The name or version cannot be right.
     ReferenceInvalid,
-    /// The reference asks for something that is not supported.
-    ReferenceUnsupported,
     /// The value has no such property.
     PropertyMissing,
 
@@ -34,6 +30,8 @@ pub(in crate::provider::azure) enum Cause {
     TokenFileUnreadable,
     /// A Secret with a credential, or its key, is not there.
     CredentialMissing,
+    /// What should be a client certificate with its key cannot be used as one.
+    ClientCertificateUnusable,
     /// The controller may not read what the identity is made from.
     ClusterForbidden,
     /// The Kubernetes API did not answer.
@@ -150,6 +148,8 @@ pub(in crate::provider::azure) enum EntraCode {
     ClientSecretInvalid,
     /// 7000222: the client secret has expired.
     ClientSecretExpired,
+    /// 700027: no certificate of the application made the assertion's signature.
+    CertificateRefused,
     /// Any other.
     Other,
 }
@@ -159,7 +159,6 @@ impl Cause {
     pub(in crate::provider::azure) const fn class(self) -> Class {
         match self {
             Self::StoreInvalid | Self::NamespaceForbidden | Self::CustomCloudForbidden => Class::InvalidStore,
-            Self::StoreUnsupported | Self::ReferenceUnsupported => Class::Unsupported,
             Self::ReferenceInvalid => Class::InvalidReference,
             Self::PropertyMissing => Class::PropertyMissing,
             Self::ServiceAccountMissing
@@ -167,6 +166,7 @@ impl Cause {
             | Self::PodIdentityMissing
             | Self::TokenFileUnreadable
             | Self::CredentialMissing
+            | Self::ClientCertificateUnusable
             | Self::ClusterForbidden
             | Self::EntraRefused(_)
             | Self::ManagedIdentityMissing
@@ -214,15 +214,14 @@ impl Cause {
             Self::StoreInvalid => "StoreInvalid",
             Self::NamespaceForbidden => "NamespaceForbidden",
             Self::CustomCloudForbidden => "CustomCloudForbidden",
-            Self::StoreUnsupported => "StoreUnsupported",
             Self::ReferenceInvalid => "ReferenceInvalid",
-            Self::ReferenceUnsupported => "ReferenceUnsupported",
             Self::PropertyMissing => "PropertyMissing",
             Self::ServiceAccountMissing => "ServiceAccountMissing",
             Self::IdentityIncomplete => "IdentityIncomplete",
             Self::PodIdentityMissing => "PodIdentityMissing",
             Self::TokenFileUnreadable => "TokenFileUnreadable",
             Self::CredentialMissing => "CredentialMissing",
+            Self::ClientCertificateUnusable => "ClientCertificateUnusable",
             Self::ClusterForbidden => "ClusterForbidden",
             Self::ClusterUnavailable => "ClusterUnavailable",
             Self::EntraRefused(code) => code.label(),
@@ -283,15 +282,14 @@ impl Cause {
             Self::StoreInvalid
             | Self::NamespaceForbidden
             | Self::CustomCloudForbidden
-            | Self::StoreUnsupported
             | Self::ReferenceInvalid
-            | Self::ReferenceUnsupported
             | Self::PropertyMissing
             | Self::ServiceAccountMissing
             | Self::IdentityIncomplete
             | Self::PodIdentityMissing
             | Self::TokenFileUnreadable
             | Self::CredentialMissing
+            | Self::ClientCertificateUnusable
             | Self::ClusterForbidden
             | Self::EntraRefused(_)
             | Self::ManagedIdentityMissing
@@ -338,6 +336,7 @@ impl EntraCode {
             70_023 => Self::AssertionTooLong,
             7_000_215 => Self::ClientSecretInvalid,
             7_000_222 => Self::ClientSecretExpired,
+            700_027 => Self::CertificateRefused,
             _ => Self::Other,
         }
     }
@@ -358,6 +357,7 @@ impl EntraCode {
             Self::AssertionTooLong => "AADSTS70023",
             Self::ClientSecretInvalid => "AADSTS7000215",
             Self::ClientSecretExpired => "AADSTS7000222",
+            Self::CertificateRefused => "AADSTS700027",
             Self::Other => "EntraRefused",
         }
     }

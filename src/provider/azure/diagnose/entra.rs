@@ -157,6 +157,7 @@ pub(in crate::provider::azure) fn hint(code: EntraCode, presented: &Presented) -
         EntraCode::TenantNotFound => {
             format!("check tenantId {tenant_id}, and environmentType, which leads to {authority}")
         }
+        EntraCode::AssertionOutsideTime if assertion.is_none() => "check the clock of the controller's node".to_owned(),
         EntraCode::AssertionOutsideTime => {
             "the service account's token is stale or the clocks differ: check the token file's age and the clocks of the node and the control plane".to_owned()
         }
@@ -169,6 +170,9 @@ pub(in crate::provider::azure) fn hint(code: EntraCode, presented: &Presented) -
         EntraCode::ClientSecretExpired => {
             format!("create a new client secret for {client_id} and put its value into the Secret")
         }
+        EntraCode::CertificateRefused => format!(
+            "register the certificate of azurekv.authSecretRef.clientCertificate at the application {client_id}, or put a registered one with its key into the Secret"
+        ),
         EntraCode::Other => return None,
     };
     Some(hint)
@@ -213,6 +217,7 @@ mod tests {
     #[case(700_016, "AADSTS700016", "the-client")]
     #[case(90002, "AADSTS90002", "the-tenant")]
     #[case(700_024, "AADSTS700024", "clocks")]
+    #[case(700_027, "AADSTS700027", "register the certificate")]
     #[case(70023, "AADSTS70023", "AZURE_FEDERATED_TOKEN_FILE")]
     #[case(7_000_215, "AADSTS7000215", "not its id")]
     #[case(7_000_222, "AADSTS7000222", "new client secret")]

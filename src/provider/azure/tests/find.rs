@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::azure::{Azure, FakeCluster, Reply, Seen};
 use super::*;
-use crate::api::v1::external_secret::Find;
+use crate::api::v1::external_secret::{Find, FindName};
 
 const HOST: &str = "my-vault.vault.azure.net";
 
@@ -40,6 +40,10 @@ fn tagged(tags: &[(&str, &str)]) -> Find {
     Find { tags: Some(tags), path: Some("ignored".to_owned()), ..Find::default() }
 }
 
+fn named(regexp: &str, tags: &[(&str, &str)]) -> Find {
+    Find { name: Some(FindName { regexp: Some(regexp.to_owned()) }), ..tagged(tags) }
+}
+
 async fn search(
     find: &Find,
     vault: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
@@ -58,6 +62,13 @@ async fn search(
 #[case::one_tag(tagged(&[("env", "prod")]), &["a", "c"])]
 #[case::all_tags_must_be_equal(tagged(&[("env", "prod"), ("team", "x")]), &["c"])]
 #[case::another_value(tagged(&[("env", "Prod")]), &[])]
+#[case::name(named("^[ab]", &[]), &["a", "b", "bare"])]
+#[case::name_anywhere(named("a", &[]), &["a", "bare"])]
+#[case::name_in_the_syntax_of_go(named(r"\Abar\x65\z|\Qc\E", &[]), &["bare", "c"])]
+#[case::name_and_tags(named("a|c", &[("env", "prod")]), &["a", "c"])]
+#[case::name_and_tags_both(named("a|b", &[("env", "prod")]), &["a"])]
+#[case::no_name_matches(named("^$", &[]), &[])]
+#[case::an_empty_name_is_none(named("", &[("team", "x")]), &["c"])]
 #[case::nothing_asked_for(Find::default(), &["a", "b", "bare", "c"])]
 #[tokio::test]
 async fn what_matches_is_read_from_all_pages_and_disabled_secrets_are_left_out(
@@ -68,6 +79,15 @@ async fn what_matches_is_read_from_all_pages_and_disabled_secrets_are_left_out(
     let expected: Vec<_> = expected.iter().map(|name| ((*name).to_owned(), format!("value of {name}"))).collect();
     assert_eq!(found.unwrap(), expected);
     assert_eq!(azure.to(HOST).len(), 2 + expected.len());
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_regular_expression_is_an_error_and_costs_nothing() {
+    let (azure, found) = search(&named("a(", &[]), two_pages).await;
+    let refused = found.unwrap_err();
+    assert_eq!(refused.class, Class::InvalidReference);
+    assert!(refused.message.contains("find.name.regexp is no regular expression: missing closing )"), "{refused}");
+    assert!(azure.to(HOST).is_empty());
 }
 
 #[tokio::test]
