@@ -51,6 +51,17 @@ pub struct Engine {
     functions: Functions,
     limits: Limits,
     environment: Environment,
+    missing_keys: MissingKeys,
+}
+
+/// What a field gives whose map has no such key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingKeys {
+    /// An error: Go's `missingkey=error`.
+    #[default]
+    Fail,
+    /// No value: what Go does by default.
+    NoValue,
 }
 
 impl Engine {
@@ -62,6 +73,7 @@ impl Engine {
             functions: Functions::new().with(builtins::all()).with(functions),
             limits: Limits::default(),
             environment: Environment::system(),
+            missing_keys: MissingKeys::default(),
         }
     }
 
@@ -81,6 +93,12 @@ impl Engine {
     #[must_use]
     pub fn with_environment(self, environment: Environment) -> Self {
         Self { environment, ..self }
+    }
+
+    /// With another answer to missing keys.
+    #[must_use]
+    pub fn with_missing_keys(self, missing_keys: MissingKeys) -> Self {
+        Self { missing_keys, ..self }
     }
 
     /// Parses a template. `name` is what errors call it.

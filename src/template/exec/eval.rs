@@ -2,6 +2,7 @@
 
 use super::scope::Held;
 use super::{At, Executor, Result};
+use crate::template::MissingKeys;
 use crate::template::ast::{Binding, BindingKind, Command, Operand, OperandKind, Pipeline};
 use crate::template::format::quote;
 use crate::template::parser::number::Number;
@@ -206,6 +207,7 @@ impl<'t> Executor<'t> {
             }
             Value::Map(map) => match map.get(field) {
                 Some(value) => Ok(Held::element(value, *map.element_type())),
+                None if self.template.engine.missing_keys == MissingKeys::NoValue => Ok(Held::from(Value::Nil)),
                 None => Err(self.error(format!("map has no entry for key {}", quote::quoted(field)))),
             },
             _ => Err(self.error(format!("can't evaluate field {name} in type {}", receiver.type_name()))),

@@ -1,0 +1,53 @@
+//! `conversionStrategy`, and which keys are valid.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{DataError, SecretData};
+use crate::api::v1::external_secret::ConversionStrategy;
+
+/// The longest key that Kubernetes takes.
+const MAX_LEN: usize = 253;
+
+/// Makes keys of names, by replacing what no key may have.
+pub(super) fn convert(field: &str, strategy: ConversionStrategy, set: SecretData) -> Result<SecretData, DataError> {
+    let mut converted = SecretData::new();
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in set {
+        let key = converted_name(strategy, &name);
+        if let Some(first) = names.insert(key.clone(), name.clone()) {
+            let field = format!("{field}.conversionStrategy");
+            return Err(DataError::Collision { field, first, second: name, key });
+        }
+        converted.insert(key, value);
+    }
+    Ok(converted)
+}
+
+fn converted_name(strategy: ConversionStrategy, name: &str) -> String {
+    let mut key = String::with_capacity(name.len());
+    for character in name.chars() {
+        match strategy {
+            _ if is_valid_character(character) => key.push(character),
+            ConversionStrategy::Default => key.push('_'),
+            // Writing to a String cannot fail.
+            ConversionStrategy::Unicode => drop(write!(key, "_U{:04x}_", u32::from(character))),
+        }
+    }
+    key
+}
+
+/// ESO's rule, which lets letters and digits of all scripts pass: data may go into a template alone.
+/// What goes into a Secret is held against Kubernetes' rule later.
+pub(super) fn is_valid(key: &str) -> bool {
+    key.len() <= MAX_LEN && key.chars().all(is_valid_character)
+}
+
+fn is_valid_character(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '-' | '.' | '_')
+}
+
+/// A key, without its end if it is too long to be shown.
+pub(super) fn shortened(key: &str) -> String {
+    key.get(..key.floor_char_boundary(MAX_LEN)).unwrap_or_default().to_owned()
+}

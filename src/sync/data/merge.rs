@@ -1,0 +1,68 @@
+//! `rewrite.merge`: one set of properties from values that are JSON objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
+
+use super::decode::secret;
+use super::json::{self, Json};
+use super::json_print::{self, Escape};
+use super::{DataError, SecretData, SecretValue};
+use crate::api::v1::external_secret::{MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, RewriteMerge};
+
+pub(super) fn apply(field: &str, merge: &RewriteMerge, mut set: SecretData) -> Result<SecretData, DataError> {
+    let properties = merged(field, merge, &set)?;
+    match merge.strategy {
+        MergeStrategy::Extract => Ok(properties.into_iter().map(|(name, value)| (name, value_of(&value))).collect()),
+        MergeStrategy::Json => {
+            if merge.into.is_empty() {
+                return Err(DataError::MergeInto { field: format!("{field}.into") });
+            }
+            let object = json_print::print(&Json::Object(properties), Escape::Needed);
+            set.insert(merge.into.clone(), secret(&object));
+            Ok(set)
+        }
+    }
+}
+
+/// The properties of all values, those of the keys of `priority` last and so winning.
+fn merged(field: &str, merge: &RewriteMerge, set: &SecretData) -> Result<BTreeMap<String, Json>, DataError> {
+    let others = set.keys().filter(|key| !merge.priority.contains(key));
+    let mut properties = BTreeMap::new();
+    let mut conflicts = BTreeSet::new();
+    for key in others.chain(&merge.priority) {
+        let Some(value) = set.get(key) else {
+            if merge.priority_policy == MergePriorityPolicy::IgnoreNotFound {
+                continue;
+            }
+            return Err(DataError::MergePriority { field: format!("{field}.priority"), key: key.clone() });
+        };
+        let object = match json::parse(value.expose_secret()) {
+            Some(Json::Object(object)) => object,
+            Some(Json::Null) => BTreeMap::new(),
+            _ => return Err(DataError::MergeNotAnObject { field: field.to_owned(), key: key.clone() }),
+        };
+        for (name, property) in object {
+            if properties.insert(name.clone(), property).is_some() {
+                conflicts.insert(name);
+            }
+        }
+    }
+    if merge.conflict_policy == MergeConflictPolicy::Error && !conflicts.is_empty() {
+        let properties = conflicts.into_iter().collect();
+        return Err(DataError::MergeConflict { field: format!("{field}.conflictPolicy"), properties });
+    }
+    Ok(properties)
+}
+
+/// A property as the value of a key: a string without its quotes, anything else as JSON, but numbers
+/// in full and `null` empty.
+fn value_of(property: &Json) -> SecretValue {
+    match property {
+        Json::Null => secret(b""),
+        Json::String(text) => secret(text.as_bytes()),
+        Json::Number(number) => secret(Zeroizing::new(number.to_string()).as_bytes()),
+        Json::Bool(_) | Json::Array(_) | Json::Object(_) => secret(&json_print::print(property, Escape::Html)),
+    }
+}

@@ -1,0 +1,132 @@
+//! From what was fetched to the data of a Secret, or of its template: keys are rewritten or
+//! converted, values decoded, and all of it merged, as ESO 2.9.0 does.
+//!
+//! First every entry of `dataFrom` in order, then every entry of `data`; a later key takes the place
+//! of an earlier one. Where two keys of one set are rewritten to the same key, that of the key that
+//! comes last in the alphabet stays (in ESO any of them).
+
+mod decode;
+mod error;
+mod json;
+mod json_print;
+mod keys;
+mod merge;
+mod rewrite;
+
+use crate::api::v1::ExternalSecretSpec;
+use crate::api::v1::external_secret::{
+    ConversionStrategy, DecodingStrategy, ExternalSecretDataFrom, Find, NullBytePolicy, RemoteRef,
+};
+use crate::template::Engine;
+
+use super::{SecretData, SecretValue};
+
+pub use decode::{Undecodable, decode};
+pub use error::DataError;
+
+/// What was fetched for an ExternalSecret.
+#[derive(Default)]
+pub struct Fetched {
+    /// One set of values for each entry of `spec.dataFrom`; `None` where there is nothing at the provider
+    /// and the deletionPolicy lets that pass.
+    pub sets: Vec<Option<SecretData>>,
+    /// One value for each entry of `spec.data`, likewise.
+    pub values: Vec<Option<SecretValue>>,
+}
+
+/// Puts together the data that `spec` asks for.
+///
+/// `engine` has the functions of ESO's templates, with the default delimiters, and takes a missing
+/// key for no value: `rewrite.transform` is rendered with it.
+///
+/// # Errors
+/// [`DataError`] where a value cannot be decoded, keys collide or are not valid, or a rewrite fails.
+pub fn assemble(spec: &ExternalSecretSpec, fetched: Fetched, engine: &Engine) -> Result<SecretData, DataError> {
+    let mut data = SecretData::new();
+    for (index, (entry, set)) in spec.data_from.iter().zip(fetched.sets).enumerate() {
+        if let Some(set) = set {
+            data.extend(transformed(&format!("spec.dataFrom[{index}]"), entry, set, engine)?);
+        }
+    }
+    for (index, (entry, value)) in spec.data.iter().zip(fetched.values).enumerate() {
+        let Some(value) = value else { continue };
+        let field = format!("spec.data[{index}].remoteRef");
+        let strategies = Strategies::of_reference(&entry.remote_ref);
+        let value = strategies.apply(&field, &entry.secret_key, value)?;
+        data.insert(entry.secret_key.clone(), value);
+    }
+    Ok(data)
+}
+
+/// One set of values, with the changes that its entry of `dataFrom` asks for.
+fn transformed(
+    field: &str,
+    entry: &ExternalSecretDataFrom,
+    mut set: SecretData,
+    engine: &Engine,
+) -> Result<SecretData, DataError> {
+    for (index, rewrite) in entry.rewrite.iter().enumerate() {
+        set = rewrite::apply(&format!("{field}.rewrite[{index}]"), rewrite, set, engine)?;
+    }
+    let (name, strategies) = match (&entry.find, &entry.extract) {
+        (Some(find), _) => ("find", Strategies::of_find(find)),
+        (None, Some(reference)) => ("extract", Strategies::of_reference(reference)),
+        (None, None) => ("sourceRef", Strategies::default()),
+    };
+    let source = format!("{field}.{name}");
+    if entry.rewrite.is_empty() && name != "sourceRef" {
+        set = keys::convert(&source, strategies.conversion, set)?;
+    }
+    set.remove("");
+    if let Some(key) = set.keys().find(|key| !keys::is_valid(key)) {
+        return Err(DataError::InvalidKey { field: field.to_owned(), key: keys::shortened(key) });
+    }
+    set.into_iter()
+        .map(|(key, value)| {
+            let value = strategies.apply(&source, &key, value)?;
+            Ok((key, value))
+        })
+        .collect()
+}
+
+/// What is done to values, and to names that are no keys.
+#[derive(Clone, Copy, Default)]
+struct Strategies {
+    conversion: ConversionStrategy,
+    decoding: DecodingStrategy,
+    null_bytes: NullBytePolicy,
+}
+
+impl Strategies {
+    fn of_reference(reference: &RemoteRef) -> Self {
+        Self {
+            conversion: reference.conversion_strategy.unwrap_or_default(),
+            decoding: reference.decoding_strategy.unwrap_or_default(),
+            null_bytes: reference.null_byte_policy.unwrap_or_default(),
+        }
+    }
+
+    fn of_find(find: &Find) -> Self {
+        Self {
+            conversion: find.conversion_strategy.unwrap_or_default(),
+            decoding: find.decoding_strategy.unwrap_or_default(),
+            null_bytes: find.null_byte_policy.unwrap_or_default(),
+        }
+    }
+
+    /// Decodes the value of `key`, and checks what came out.
+    fn apply(self, field: &str, key: &str, value: SecretValue) -> Result<SecretValue, DataError> {
+        let value = decode(self.decoding, value).map_err(|Undecodable| DataError::Undecodable {
+            field: format!("{field}.decodingStrategy"),
+            key: key.to_owned(),
+            strategy: self.decoding,
+        })?;
+        if self.null_bytes == NullBytePolicy::Fail && decode::has_null_byte(&value) {
+            return Err(DataError::NullByte { field: format!("{field}.nullBytePolicy"), key: key.to_owned() });
+        }
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests;
