@@ -47,6 +47,7 @@ pub struct Report {
 pub fn report_of(error: &Error) -> Report {
     const DATA: &str = "could not get secret data from provider";
     const UPDATE: &str = "could not update secret";
+    const DELETE: &str = "could not delete secret";
     const OWNERSHIP: &str = "failed to take ownership of target secret";
     const OWNED: &str = "target is owned by another ExternalSecret";
     const IMMUTABLE: &str = "could not update secret, target is immutable";
@@ -63,10 +64,13 @@ pub fn report_of(error: &Error) -> Report {
         Error::Refused(Refusal::OwnedByExternalSecret { .. }) => (OWNED, "OwnedByExternalSecret", Retry::Backoff),
         Error::Refused(Refusal::OwnedByOther { .. }) => (OWNERSHIP, "OwnedByOther", Retry::Backoff),
         Error::Refused(Refusal::Immutable { .. }) => (IMMUTABLE, "Immutable", Retry::Backoff),
+        Error::Refused(Refusal::OtherType { .. }) => (UPDATE, "OtherType", Retry::Backoff),
+        Error::Refused(Refusal::DeletionByPolicy { .. }) => (DELETE, "DeletionByPolicy", Retry::OnChange),
+        Error::Refused(Refusal::NotOwned { .. }) => (DELETE, "NotOwned", Retry::Backoff),
         Error::Refused(Refusal::InvalidKey { .. }) => (UPDATE, "InvalidKey", Retry::OnChange),
         Error::Api { .. } => (UPDATE, "ApiServer", Retry::Backoff),
         Error::Contended { .. } => (UPDATE, "Contended", Retry::Backoff),
-        Error::Finalizer(_) => ("could not delete secret", "ApiServer", Retry::Backoff),
+        Error::Finalizer(_) => (DELETE, "ApiServer", Retry::Backoff),
     };
     Report { reason: "SecretSyncedError", lead, event: "UpdateFailed", cause, retry }
 }

@@ -1,23 +1,25 @@
-//! What of a Secret's metadata a field manager wrote, as `metadata.managedFields` says.
+//! What of a Secret a field manager wrote, as `metadata.managedFields` says.
 
 use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
-/// The labels and annotations that one field manager wrote.
+/// What one field manager wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ManagedMetadata {
+pub struct ManagedFields {
     /// The labels' keys.
     pub labels: BTreeSet<String>,
     /// The annotations' keys.
     pub annotations: BTreeSet<String>,
+    /// The keys of the data.
+    pub data: BTreeSet<String>,
 }
 
 /// Reads what `manager` wrote, with whatever operation.
 #[must_use]
-pub fn metadata_of(meta: &ObjectMeta, manager: &str) -> ManagedMetadata {
-    let mut found = ManagedMetadata::default();
+pub fn of(meta: &ObjectMeta, manager: &str) -> ManagedFields {
+    let mut found = ManagedFields::default();
     for entry in meta.managed_fields.iter().flatten() {
         if entry.manager.as_deref() != Some(manager) {
             continue;
@@ -25,6 +27,7 @@ pub fn metadata_of(meta: &ObjectMeta, manager: &str) -> ManagedMetadata {
         let Some(fields) = entry.fields_v1.as_ref().map(|fields| &fields.0) else { continue };
         found.labels.extend(keys(&fields["f:metadata"]["f:labels"]));
         found.annotations.extend(keys(&fields["f:metadata"]["f:annotations"]));
+        found.data.extend(keys(&fields["f:data"]));
     }
     found
 }

@@ -8,6 +8,7 @@ pub mod hash;
 pub mod managed_fields;
 pub mod plan;
 pub mod refresh;
+pub mod rendered;
 pub mod target;
 
 use std::collections::BTreeMap;

@@ -7,9 +7,11 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use secrecy::ExposeSecret;
 
-use super::{SecretData, hash, managed_fields};
+use super::managed_fields::{self, ManagedFields};
+use super::rendered::Rendered;
+use super::{SecretData, hash};
 use crate::api::v1::ExternalSecret;
-use crate::api::v1::external_secret::ExternalSecretSpec;
+use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec};
 use crate::api::{ANNOTATION_DATA_HASH, GROUP, LABEL_MANAGED, LABEL_MANAGED_VALUE, LABEL_OWNER, ServedVersion};
 
 /// Annotations of an ExternalSecret that say something about it and nothing about the Secret. ESO
@@ -47,6 +49,23 @@ impl<'a> Owner<'a> {
         target_name(self.meta, self.spec)
     }
 
+    /// Who creates and who owns its target.
+    #[must_use]
+    pub fn creation_policy(&self) -> CreationPolicy {
+        self.spec.target.as_ref().map(|target| target.creation_policy).unwrap_or_default()
+    }
+
+    /// What happens to its target when the values are gone.
+    #[must_use]
+    pub fn deletion_policy(&self) -> DeletionPolicy {
+        self.spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default()
+    }
+
+    /// Whether its target is made immutable.
+    fn makes_immutable(&self) -> bool {
+        self.spec.target.as_ref().is_some_and(|target| target.immutable == Some(true))
+    }
+
     /// The owner reference that ties a Secret to it.
     #[must_use]
     pub fn reference(&self) -> OwnerReference {
@@ -79,10 +98,41 @@ pub fn is_external_secret(reference: &OwnerReference) -> bool {
         && reference.api_version.split_once('/').is_some_and(|(group, _)| group == GROUP)
 }
 
-/// The Secret that `owner` asks for, starting from the one that is there. What others wrote to its
-/// metadata stays; what we wrote earlier and no longer want goes.
+/// Whether `owner` is the controller of an object, by its name as in ESO.
 #[must_use]
-pub fn desired(owner: Owner<'_>, data: &SecretData, existing: Option<&Secret>) -> Secret {
+pub fn is_controlled_by(meta: &ObjectMeta, owner: Owner<'_>) -> bool {
+    meta.owner_references.iter().flatten().any(|reference| is_controller(reference, owner))
+}
+
+fn is_controller(reference: &OwnerReference, owner: Owner<'_>) -> bool {
+    reference.controller == Some(true) && is_external_secret(reference) && reference.name == owner.name()
+}
+
+/// What a target is to hold.
+#[derive(Clone, Copy)]
+pub enum Content<'a> {
+    /// The values that were read.
+    Values(&'a SecretData),
+    /// What a template made of them.
+    Rendered(&'a Rendered),
+}
+
+impl<'a> Content<'a> {
+    /// The data.
+    #[must_use]
+    pub const fn data(self) -> &'a SecretData {
+        match self {
+            Self::Values(data) => data,
+            Self::Rendered(rendered) => &rendered.data,
+        }
+    }
+}
+
+/// The Secret that `owner` asks for, starting from the one that is there. What others wrote to its
+/// metadata stays, and with a creationPolicy that merges also what they wrote to its data; what we
+/// wrote earlier and no longer want goes.
+#[must_use]
+pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>) -> Secret {
     let mut secret = existing.cloned().unwrap_or_else(|| Secret {
         metadata: ObjectMeta {
             name: Some(owner.target_name().to_owned()),
@@ -91,24 +141,67 @@ pub fn desired(owner: Owner<'_>, data: &SecretData, existing: Option<&Secret>) -
         },
         ..Secret::default()
     });
-    let ours = managed_fields::metadata_of(&secret.metadata, &hash::field_manager(owner.name()));
-
+    // As in ESO, one that was made is not filled again: that is what `immutable` is for.
+    if existing.is_none() || !owner.makes_immutable() {
+        let ours = managed_fields::of(&secret.metadata, &hash::field_manager(owner.name()));
+        set_data(&mut secret, owner, content, &ours);
+        set_metadata(&mut secret.metadata, owner, content, &ours);
+        if let Content::Rendered(Rendered { type_: Some(type_), .. }) = content {
+            secret.type_ = Some(type_.clone());
+        }
+    }
+    if owner.makes_immutable() {
+        secret.immutable = Some(true);
+    }
+    own(&mut secret.metadata, owner);
     let labels = secret.metadata.labels.get_or_insert_default();
-    labels.retain(|key, _| !ours.labels.contains(key));
-    labels.extend(owner.meta.labels.clone().unwrap_or_default());
-    labels.insert(LABEL_OWNER.to_owned(), hash::owner_label(owner.namespace(), owner.name()));
     labels.insert(LABEL_MANAGED.to_owned(), LABEL_MANAGED_VALUE.to_owned());
-
-    let annotations = secret.metadata.annotations.get_or_insert_default();
-    annotations.retain(|key, _| !ours.annotations.contains(key));
-    annotations.extend(copied_annotations(owner.meta));
-
-    secret.data = Some(data.iter().map(|(key, value)| (key.clone(), bytes(value))).collect());
-    let data_hash = hash::data_hash(data.iter().map(|(key, value)| (key.as_str(), value.expose_secret())));
-    annotations.insert(ANNOTATION_DATA_HASH.to_owned(), data_hash);
-
-    own(&mut secret.metadata, owner.reference());
+    let data = secret.data.iter().flatten().map(|(key, value)| (key.as_str(), value.0.as_slice()));
+    let data_hash = hash::data_hash(data);
+    secret.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), data_hash);
     secret
+}
+
+fn set_data(secret: &mut Secret, owner: Owner<'_>, content: Content<'_>, ours: &ManagedFields) {
+    let merges = matches!(owner.creation_policy(), CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
+    let data = secret.data.get_or_insert_default();
+    for (key, value) in &mut *data {
+        if !merges || ours.data.contains(key) {
+            zeroize::Zeroize::zeroize(&mut value.0);
+        }
+    }
+    data.retain(|key, _| merges && !ours.data.contains(key));
+    data.extend(content.data().iter().map(|(key, value)| (key.clone(), bytes(value))));
+}
+
+fn set_metadata(meta: &mut ObjectMeta, owner: Owner<'_>, content: Content<'_>, ours: &ManagedFields) {
+    let labels = meta.labels.get_or_insert_default();
+    labels.retain(|key, _| !ours.labels.contains(key));
+    let annotations = meta.annotations.get_or_insert_default();
+    annotations.retain(|key, _| !ours.annotations.contains(key));
+    match content {
+        Content::Values(_) => {
+            labels.extend(owner.meta.labels.clone().unwrap_or_default());
+            annotations.extend(copied_annotations(owner.meta));
+        }
+        Content::Rendered(rendered) => {
+            labels.extend(rendered.labels.clone());
+            annotations.extend(rendered.annotations.clone());
+            // The API server takes no new ones on an object that is being deleted.
+            if meta.deletion_timestamp.is_none() {
+                add_finalizers(meta, &rendered.finalizers);
+            }
+        }
+    }
+}
+
+fn add_finalizers(meta: &mut ObjectMeta, finalizers: &[String]) {
+    for finalizer in finalizers {
+        let present = meta.finalizers.get_or_insert_default();
+        if !present.contains(finalizer) {
+            present.push(finalizer.clone());
+        }
+    }
 }
 
 fn copied_annotations(meta: &ObjectMeta) -> BTreeMap<String, String> {
@@ -121,8 +214,19 @@ fn bytes(value: &secrecy::SecretSlice<u8>) -> ByteString {
     ByteString(value.expose_secret().to_vec())
 }
 
-/// Puts `reference` among the owners, in the place of an earlier one of the same object.
-fn own(meta: &mut ObjectMeta, reference: OwnerReference) {
+/// With `creationPolicy: Owner`, puts a reference to `owner` among the owners, in the place of an earlier
+/// one, and the label by which a Secret of an earlier name is found. Otherwise takes both away.
+fn own(meta: &mut ObjectMeta, owner: Owner<'_>) {
+    let labels = meta.labels.get_or_insert_default();
+    if owner.creation_policy() != CreationPolicy::Owner {
+        labels.remove(LABEL_OWNER);
+        if let Some(owners) = &mut meta.owner_references {
+            owners.retain(|reference| !is_controller(reference, owner));
+        }
+        return;
+    }
+    labels.insert(LABEL_OWNER.to_owned(), hash::owner_label(owner.namespace(), owner.name()));
+    let reference = owner.reference();
     let owners = meta.owner_references.get_or_insert_default();
     let same = |owner: &&mut OwnerReference| is_external_secret(owner) && owner.name == reference.name;
     match owners.iter_mut().find(same) {
@@ -135,16 +239,16 @@ fn own(meta: &mut ObjectMeta, reference: OwnerReference) {
 /// are no reason for a write.
 #[must_use]
 pub fn is_as_desired(existing: &Secret, desired: &Secret) -> bool {
-    let without_copies = |meta: &ObjectMeta| {
-        let mut annotations = meta.annotations.clone().unwrap_or_default();
-        annotations.retain(|key, _| !NOT_COPIED.contains(&key.as_str()));
-        annotations
-    };
     let (before, after) = (&existing.metadata, &desired.metadata);
-    before.labels.clone().unwrap_or_default() == after.labels.clone().unwrap_or_default()
-        && without_copies(before) == without_copies(after)
-        && before.owner_references == after.owner_references
-        && existing.data.clone().unwrap_or_default() == desired.data.clone().unwrap_or_default()
+    let wanted = after.annotations.clone().unwrap_or_default();
+    let mut annotations = before.annotations.clone().unwrap_or_default();
+    annotations.retain(|key, _| wanted.contains_key(key) || !NOT_COPIED.contains(&key.as_str()));
+    annotations == wanted
+        && before.labels.clone().unwrap_or_default() == after.labels.clone().unwrap_or_default()
+        && before.owner_references.as_deref().unwrap_or_default()
+            == after.owner_references.as_deref().unwrap_or_default()
+        && before.finalizers == after.finalizers
+        && existing.data.iter().flatten().eq(desired.data.iter().flatten())
         && existing.type_ == desired.type_
         && existing.immutable == desired.immutable
 }

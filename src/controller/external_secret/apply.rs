@@ -8,7 +8,7 @@ use crate::api::FINALIZER_EXTERNAL_SECRET;
 use crate::api::v1::external_secret::DeletionPolicy;
 use crate::controller::context::{ApiError, Context, bounded};
 use crate::sync::hash;
-use crate::sync::plan::Plan;
+use crate::sync::plan::{Deletion, Plan};
 use crate::sync::target::{Owner, is_external_secret};
 
 /// How a write ended that the API server did not refuse for good.
@@ -25,7 +25,10 @@ pub(super) async fn execute(plan: Plan, owner: Owner<'_>, context: &Context) -> 
     let api = context.secrets(owner.namespace());
     let params = PostParams { dry_run: false, field_manager: Some(hash::field_manager(owner.name())) };
     let (verb, result) = match &plan {
-        Plan::Unchanged => return Ok(Written::Done(None)),
+        Plan::Unchanged | Plan::Deleted | Plan::Retained | Plan::Missing | Plan::NotWritten => {
+            return Ok(Written::Done(None));
+        }
+        Plan::Delete(deletion) => return delete(deletion, owner, context).await,
         Plan::Create(secret) => ("create", bounded(api.create(&params, secret.object())).await),
         Plan::Update(secret) => ("update", bounded(api.replace(owner.target_name(), &params, secret.object())).await),
     };
@@ -37,6 +40,18 @@ pub(super) async fn execute(plan: Plan, owner: Owner<'_>, context: &Context) -> 
         // 409: it exists already, or has another version by now; 404: it was deleted meanwhile.
         Err(error) if matches!((verb, error.code()), (_, Some(409)) | ("update", Some(404))) => Ok(Written::Conflict),
         Err(error) => Err(Error::Api { verb, secret: owner.target_name().to_owned(), error }),
+    }
+}
+
+/// Deletes a Secret if it is still as it was when that was decided.
+async fn delete(deletion: &Deletion, owner: Owner<'_>, context: &Context) -> Result<Written, Error> {
+    let version = Preconditions { uid: deletion.uid.clone(), resource_version: deletion.resource_version.clone() };
+    let params = DeleteParams { preconditions: Some(version), ..DeleteParams::default() };
+    match bounded(context.secrets(owner.namespace()).delete(&deletion.name, &params)).await {
+        Ok(_) => Ok(Written::Done(None)),
+        Err(error) if error.code() == Some(404) => Ok(Written::Done(None)),
+        Err(error) if error.code() == Some(409) => Ok(Written::Conflict),
+        Err(error) => Err(Error::Api { verb: "delete", secret: deletion.name.clone(), error }),
     }
 }
 

@@ -160,11 +160,11 @@ async fn write(
 ) -> Result<Change, Error> {
     let mut existing = target.existing(owner, context).await?;
     for _ in 0..CONFLICTS {
-        let plan = plan::build(owner, data, existing.as_ref().map(plan::TargetSecret::object))?;
+        let plan = plan::build(owner, data, None, existing.as_ref().map(plan::TargetSecret::object))?;
         let change = match plan {
             Plan::Create(_) => Change::Created,
             Plan::Update(_) => Change::Updated,
-            Plan::Unchanged => Change::None,
+            _ => Change::None,
         };
         match apply::execute(plan, owner, context).await? {
             apply::Written::Done(version) => {

@@ -1,10 +1,18 @@
 //! What to do with the target Secret.
 
-use k8s_openapi::api::core::v1::Secret;
+mod refusal;
 
-use super::target::{self, Owner};
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::refresh::TargetState;
+use super::rendered::Rendered;
+use super::target::{self, Content, Owner};
 use super::{SecretData, hash};
-use crate::api::{ANNOTATION_DATA_HASH, LABEL_MANAGED, LABEL_MANAGED_VALUE};
+use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy};
+use crate::api::{ANNOTATION_DATA_HASH, LABEL_MANAGED, LABEL_MANAGED_VALUE, LABEL_OWNER};
+
+pub use refusal::Refusal;
 
 /// What to do with the target Secret. `Debug` prints no values.
 pub enum Plan {
@@ -12,47 +20,91 @@ pub enum Plan {
     Create(Box<TargetSecret>),
     /// It is there and differs: replace it, at the version that was read.
     Update(Box<TargetSecret>),
+    /// Its values are gone, and it goes with them (`deletionPolicy: Delete`).
+    Delete(Deletion),
+    /// Its values are gone, and so is it.
+    Deleted,
     /// It is as it should be.
     Unchanged,
+    /// Its values are gone; it stays as it is (`deletionPolicy: Retain`).
+    Retained,
+    /// It is not there, and someone else must create it (`creationPolicy: Merge`).
+    Missing,
+    /// It is not written (`creationPolicy: None`).
+    NotWritten,
 }
 
-/// Why a target Secret may not be written. Only a change of a manifest or of the Secret can mend it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Another ExternalSecret owns it.
-    #[error(
-        "Secret {secret:?} belongs to ExternalSecret {owner:?}; give spec.target.name another name, or delete that ExternalSecret"
-    )]
-    OwnedByExternalSecret {
-        /// The Secret.
-        secret: String,
-        /// The other ExternalSecret.
-        owner: String,
-    },
-    /// An object of another kind controls it.
-    #[error("Secret {secret:?} is controlled by {kind} {owner:?}; give spec.target.name another name")]
-    OwnedByOther {
-        /// The Secret.
-        secret: String,
-        /// The kind of its controller.
-        kind: String,
-        /// The name of its controller.
-        owner: String,
-    },
-    /// It is immutable and its data would change.
-    #[error("Secret {secret:?} is immutable, so its new values cannot be written; delete it, and it is made again")]
-    Immutable {
-        /// The Secret.
-        secret: String,
-    },
-    /// A key cannot be a key of a Secret.
-    #[error(
-        "{key:?} cannot be a key of a Secret: keys have letters, digits, '-', '_' and '.', and at most 253 characters"
-    )]
-    InvalidKey {
-        /// The key.
-        key: String,
-    },
+/// What is said of a plan that was carried out, in ESO's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The reason of the condition `Ready`, which is True.
+    pub reason: &'static str,
+    /// Its message.
+    pub message: &'static str,
+    /// The reason and the message of the event, where something was written.
+    pub event: Option<(&'static str, &'static str)>,
+}
+
+impl Plan {
+    /// What is said once it was carried out.
+    #[must_use]
+    pub const fn statement(&self) -> Statement {
+        const SYNCED: &str = "secret synced";
+        const DELETED: &str = "secret deleted due to DeletionPolicy=Delete";
+        let (reason, message, event) = match self {
+            Self::Create(_) => ("SecretSynced", SYNCED, Some(("Created", "secret created"))),
+            Self::Update(_) => ("SecretSynced", SYNCED, Some(("Updated", "secret updated"))),
+            Self::Unchanged | Self::NotWritten => ("SecretSynced", SYNCED, None),
+            Self::Retained => ("SecretSynced", "secret retained due to DeletionPolicy=Retain", None),
+            Self::Delete(_) => ("SecretDeleted", DELETED, Some(("Deleted", DELETED))),
+            Self::Deleted => ("SecretDeleted", DELETED, None),
+            Self::Missing => ("SecretMissing", "secret will not be created due to CreationPolicy=Merge", None),
+        };
+        Statement { reason, message, event }
+    }
+
+    /// Whether the target is there, with the values, once the plan was carried out. Secrets of earlier
+    /// target names may go then ([`stale`]), and `status.binding` names it.
+    #[must_use]
+    pub const fn leaves_target(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Update(_) | Self::Unchanged)
+    }
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Create(_) => "Create",
+            Self::Update(_) => "Update",
+            Self::Delete(_) => "Delete",
+            Self::Deleted => "Deleted",
+            Self::Unchanged => "Unchanged",
+            Self::Retained => "Retained",
+            Self::Missing => "Missing",
+            Self::NotWritten => "NotWritten",
+        })
+    }
+}
+
+/// A Secret that is to be deleted, as it was when that was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: Option<String>,
+    /// Its resourceVersion: one that has changed since is looked at again.
+    pub resource_version: Option<String>,
+}
+
+impl Deletion {
+    fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            name: meta.name.clone().unwrap_or_default(),
+            uid: meta.uid.clone(),
+            resource_version: meta.resource_version.clone(),
+        }
+    }
 }
 
 /// A Secret that is about to be written; its values are overwritten when it is dropped.
@@ -78,54 +130,135 @@ impl Drop for TargetSecret {
     }
 }
 
-impl std::fmt::Debug for Plan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Create(_) => "Create",
-            Self::Update(_) => "Update",
-            Self::Unchanged => "Unchanged",
-        })
-    }
-}
-
-/// Works out what to do so that the target of `owner` holds exactly `data`.
+/// The plan, where it does not depend on what the Secret would hold; no template needs to be rendered
+/// then. `values` is all that was read; that it is empty means that it is certain that nothing is
+/// there, since whatever else keeps a value from being read is an error before this.
 ///
 /// # Errors
-/// [`Refusal`], where the Secret that is there may not be written.
-pub fn build(owner: Owner<'_>, data: &SecretData, existing: Option<&Secret>) -> Result<Plan, Refusal> {
-    if let Some(key) = data.keys().find(|key| !is_valid_key(key)) {
+/// [`Refusal`], where the Secret that is there may not be deleted.
+pub fn without_content(
+    owner: Owner<'_>,
+    values: &SecretData,
+    existing: Option<&Secret>,
+) -> Result<Option<Plan>, Refusal> {
+    if values.is_empty() {
+        match owner.deletion_policy() {
+            DeletionPolicy::Delete => return deletion(owner, existing).map(Some),
+            DeletionPolicy::Retain => return Ok(Some(Plan::Retained)),
+            DeletionPolicy::Merge => {}
+        }
+    }
+    Ok(match (owner.creation_policy(), existing) {
+        (CreationPolicy::None, _) => Some(Plan::NotWritten),
+        (CreationPolicy::Merge, None) => Some(Plan::Missing),
+        _ => None,
+    })
+}
+
+fn deletion(owner: Owner<'_>, existing: Option<&Secret>) -> Result<Plan, Refusal> {
+    let secret = owner.target_name().to_owned();
+    if owner.creation_policy() != CreationPolicy::Owner {
+        return Err(Refusal::DeletionByPolicy { secret });
+    }
+    let Some(existing) = existing else { return Ok(Plan::Deleted) };
+    may_own(owner, existing)?;
+    // Better than in ESO: one that was never adopted stays.
+    if !target::is_controlled_by(&existing.metadata, owner) {
+        return Err(Refusal::NotOwned { secret });
+    }
+    Ok(Plan::Delete(Deletion::of(&existing.metadata)))
+}
+
+/// Works out what to do so that the target of `owner` holds `values`, or what a template made of
+/// them, as its policies say.
+///
+/// # Errors
+/// [`Refusal`], where the Secret that is there may not be written or deleted.
+pub fn build(
+    owner: Owner<'_>,
+    values: &SecretData,
+    rendered: Option<&Rendered>,
+    existing: Option<&Secret>,
+) -> Result<Plan, Refusal> {
+    if let Some(plan) = without_content(owner, values, existing)? {
+        return Ok(plan);
+    }
+    let content = rendered.map_or(Content::Values(values), Content::Rendered);
+    if let Some(key) = content.data().keys().find(|key| !is_valid_key(key)) {
         return Err(Refusal::InvalidKey { key: key.clone() });
     }
     let Some(existing) = existing else {
-        return Ok(Plan::Create(Box::new(TargetSecret(target::desired(owner, data, None)))));
+        return Ok(Plan::Create(Box::new(TargetSecret(target::desired(owner, content, None)))));
     };
     may_own(owner, existing)?;
-    let desired = TargetSecret(target::desired(owner, data, Some(existing)));
+    let desired = TargetSecret(target::desired(owner, content, Some(existing)));
     if target::is_as_desired(existing, &desired.0) {
         return Ok(Plan::Unchanged);
     }
-    if existing.immutable == Some(true)
-        && existing.data.clone().unwrap_or_default() != desired.0.data.clone().unwrap_or_default()
-    {
-        return Err(Refusal::Immutable { secret: owner.target_name().to_owned() });
-    }
+    may_replace(owner, existing, &desired.0)?;
     Ok(Plan::Update(Box::new(desired)))
 }
 
-/// Whether `owner` may become, or is, the controller of `existing`. Like ESO it goes by the name, not
-/// by the UID: an ExternalSecret that was made anew takes its Secret over.
+/// Whether `owner` may write to `existing`. Like ESO it goes by the name, not by the UID: an
+/// ExternalSecret that was made anew takes its Secret over. Without `creationPolicy: Owner` a
+/// controller of another kind is no obstacle.
 fn may_own(owner: Owner<'_>, existing: &Secret) -> Result<(), Refusal> {
     let controller = existing.metadata.owner_references.iter().flatten().find(|o| o.controller == Some(true));
     let secret = || owner.target_name().to_owned();
     match controller {
-        None => Ok(()),
         Some(other) if target::is_external_secret(other) && other.name == owner.name() => Ok(()),
         Some(other) if target::is_external_secret(other) => {
             Err(Refusal::OwnedByExternalSecret { secret: secret(), owner: other.name.clone() })
         }
-        Some(other) => {
+        Some(other) if owner.creation_policy() == CreationPolicy::Owner => {
             Err(Refusal::OwnedByOther { secret: secret(), kind: other.kind.clone(), owner: other.name.clone() })
         }
+        None | Some(_) => Ok(()),
+    }
+}
+
+/// Whether the API server would let `existing` become `desired`.
+fn may_replace(owner: Owner<'_>, existing: &Secret, desired: &Secret) -> Result<(), Refusal> {
+    let secret = || owner.target_name().to_owned();
+    let new_type = existing.type_ != desired.type_;
+    let new_data =
+        existing.data.as_ref().filter(|data| !data.is_empty()) != desired.data.as_ref().filter(|data| !data.is_empty());
+    match (existing.immutable, &existing.type_, &desired.type_) {
+        (Some(true), ..) if new_data || new_type => Err(Refusal::Immutable { secret: secret() }),
+        (_, Some(existing), Some(wanted)) if new_type => {
+            Err(Refusal::OtherType { secret: secret(), existing: existing.clone(), wanted: wanted.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Secrets of earlier target names, which go once the target is there ([`Plan::leaves_target`]): those of
+/// `candidates` that carry the label of `owner` and that it controls.
+#[must_use]
+pub fn stale<'a>(owner: Owner<'_>, candidates: impl IntoIterator<Item = &'a ObjectMeta>) -> Vec<Deletion> {
+    if owner.creation_policy() != CreationPolicy::Owner {
+        return Vec::new();
+    }
+    let label = hash::owner_label(owner.namespace(), owner.name());
+    let is_stale = |meta: &&ObjectMeta| {
+        let labelled = meta.labels.as_ref().and_then(|labels| labels.get(LABEL_OWNER)) == Some(&label);
+        labelled
+            && meta.namespace.as_deref() == Some(owner.namespace())
+            && meta.name.as_deref() != Some(owner.target_name())
+            && target::is_controlled_by(meta, owner)
+    };
+    candidates.into_iter().filter(is_stale).map(Deletion::of).collect()
+}
+
+/// Whether the target is as it was last written, as far as its policy asks for that: an orphan is left
+/// as it is until the next refresh, and what is not written or not there to merge into is nothing to
+/// put right.
+#[must_use]
+pub fn target_state(policy: CreationPolicy, existing: Option<&Secret>) -> TargetState {
+    match (policy, existing) {
+        (CreationPolicy::Orphan | CreationPolicy::None, _) | (CreationPolicy::Merge, None) => TargetState::Intact,
+        (_, Some(secret)) if is_intact(secret) => TargetState::Intact,
+        _ => TargetState::Changed,
     }
 }
 
@@ -143,220 +276,8 @@ fn is_valid_key(key: &str) -> bool {
     (1..=253).contains(&key.len())
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         && key != "."
-        && key != ".."
         && !key.starts_with("..")
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, OwnerReference};
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::api::ServedVersion;
-    use crate::api::v1::ExternalSecretSpec;
-
-    /// The hash of `{"greeting": "hello"}`, as ESO writes it.
-    const HELLO: &str = "89b6a5958372a4b88b1ae0a0e5879350753e980c643a9445bc59081f";
-    /// The hash of `default/example`, as ESO writes it.
-    const EXAMPLE: &str = "5b1224068cc3cca5aa3071e518838346f821fe1761229559d4959980";
-
-    fn meta() -> ObjectMeta {
-        ObjectMeta {
-            name: Some("example".into()),
-            namespace: Some("default".into()),
-            uid: Some("es-uid".into()),
-            labels: Some([("team".into(), "a".into())].into()),
-            annotations: Some([("note".into(), "x".into())].into()),
-            ..ObjectMeta::default()
-        }
-    }
-
-    fn hello() -> SecretData {
-        [("greeting".to_owned(), Arc::new(b"hello".to_vec().into()))].into()
-    }
-
-    fn plan(meta: &ObjectMeta, data: &SecretData, existing: Option<&Secret>) -> Result<Plan, Refusal> {
-        let spec = ExternalSecretSpec::default();
-        build(Owner { meta, spec: &spec, version: ServedVersion::V1 }, data, existing)
-    }
-
-    fn written(plan: Plan) -> Value {
-        match plan {
-            Plan::Create(secret) | Plan::Update(secret) => serde_json::to_value(secret.object()).unwrap(),
-            Plan::Unchanged => panic!("nothing is written"),
-        }
-    }
-
-    /// A Secret as ESO 2.9.0 leaves it in the cluster.
-    fn written_by_eso() -> Secret {
-        let fields = json!({
-            "f:data": {".": {}, "f:greeting": {}},
-            "f:metadata": {
-                "f:labels": {"f:team": {}, "f:old": {}, "f:reconcile.external-secrets.io/managed": {},
-                             "f:reconcile.external-secrets.io/created-by": {}},
-                "f:annotations": {"f:note": {}, "f:force-sync": {}, "f:reconcile.external-secrets.io/data-hash": {}},
-            },
-        });
-        let managed = ManagedFieldsEntry {
-            manager: Some("externalsecrets.external-secrets.io/example".into()),
-            operation: Some("Update".into()),
-            fields_v1: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::FieldsV1(fields)),
-            ..ManagedFieldsEntry::default()
-        };
-        serde_json::from_value::<Secret>(json!({
-            "metadata": {
-                "name": "example", "namespace": "default", "uid": "s-uid", "resourceVersion": "7",
-                "labels": {"team": "a", "reconcile.external-secrets.io/managed": "true",
-                           "reconcile.external-secrets.io/created-by": EXAMPLE, "others": "label"},
-                "annotations": {"note": "x", "force-sync": "1", "reconcile.external-secrets.io/data-hash": HELLO},
-                "ownerReferences": [{"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "example",
-                                     "uid": "es-uid", "controller": true, "blockOwnerDeletion": true}],
-            },
-            "data": {"greeting": "aGVsbG8="},
-            "type": "Opaque",
-        }))
-        .map(|mut secret| {
-            secret.metadata.managed_fields = Some(vec![managed]);
-            secret
-        })
-        .unwrap()
-    }
-
-    #[test]
-    fn a_new_secret_carries_the_marks_of_eso() {
-        let secret = written(plan(&meta(), &hello(), None).unwrap());
-        assert_eq!(
-            secret,
-            json!({
-                "apiVersion": "v1", "kind": "Secret",
-                "metadata": {
-                    "name": "example", "namespace": "default",
-                    "labels": {"team": "a", "reconcile.external-secrets.io/managed": "true",
-                               "reconcile.external-secrets.io/created-by": EXAMPLE},
-                    "annotations": {"note": "x", "reconcile.external-secrets.io/data-hash": HELLO},
-                    "ownerReferences": [{"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
-                                         "name": "example", "uid": "es-uid", "controller": true,
-                                         "blockOwnerDeletion": true}],
-                },
-                "data": {"greeting": "aGVsbG8="},
-            })
-        );
-    }
-
-    #[test]
-    fn a_secret_that_eso_wrote_is_taken_over_without_a_write() {
-        assert!(matches!(plan(&meta(), &hello(), Some(&written_by_eso())), Ok(Plan::Unchanged)));
-    }
-
-    #[test]
-    fn what_eso_wrote_and_nobody_wants_any_more_goes_and_what_others_wrote_stays() {
-        let mut existing = written_by_eso();
-        existing.metadata.labels.as_mut().unwrap().insert("old".into(), "1".into());
-        existing.data.as_mut().unwrap().insert("removed".into(), k8s_openapi::ByteString(b"x".to_vec()));
-        let secret = written(plan(&meta(), &hello(), Some(&existing)).unwrap());
-        assert_eq!(secret["data"], json!({"greeting": "aGVsbG8="}));
-        assert_eq!(secret["metadata"]["labels"]["old"], Value::Null);
-        assert_eq!(secret["metadata"]["labels"]["others"], "label");
-        assert_eq!(secret["metadata"]["annotations"]["force-sync"], Value::Null);
-        assert_eq!(secret["metadata"]["resourceVersion"], "7", "so that another writer's change is not overwritten");
-    }
-
-    #[test]
-    fn annotations_that_speak_of_the_external_secret_are_not_copied() {
-        let mut meta = meta();
-        let annotations = meta.annotations.as_mut().unwrap();
-        annotations.insert("kubectl.kubernetes.io/last-applied-configuration".into(), "{}".into());
-        annotations.insert("force-sync".into(), "2".into());
-        assert!(matches!(plan(&meta, &hello(), Some(&written_by_eso())), Ok(Plan::Unchanged)));
-    }
-
-    #[test]
-    fn a_secret_of_nobody_is_adopted_and_its_data_replaced() {
-        let existing = Secret {
-            metadata: ObjectMeta { resource_version: Some("1".into()), ..ObjectMeta::default() },
-            data: Some([("mine".into(), k8s_openapi::ByteString(b"x".to_vec()))].into()),
-            type_: Some("kubernetes.io/tls".into()),
-            ..Secret::default()
-        };
-        let secret = written(plan(&meta(), &hello(), Some(&existing)).unwrap());
-        assert_eq!(secret["data"], json!({"greeting": "aGVsbG8="}));
-        assert_eq!(secret["type"], "kubernetes.io/tls", "a type cannot be changed");
-        assert_eq!(secret["metadata"]["ownerReferences"][0]["uid"], "es-uid");
-    }
-
-    fn owned_by(kind: &str, name: &str) -> Secret {
-        let mut secret = written_by_eso();
-        let api_version = if kind == "ExternalSecret" { "external-secrets.io/v1beta1" } else { "apps/v1" };
-        secret.metadata.owner_references = Some(vec![OwnerReference {
-            api_version: api_version.into(),
-            kind: kind.into(),
-            name: name.into(),
-            uid: "other".into(),
-            controller: Some(true),
-            block_owner_deletion: None,
-        }]);
-        secret
-    }
-
-    #[test]
-    fn a_secret_of_someone_else_is_refused() {
-        assert_eq!(
-            plan(&meta(), &hello(), Some(&owned_by("ExternalSecret", "other"))).err(),
-            Some(Refusal::OwnedByExternalSecret { secret: "example".into(), owner: "other".into() })
-        );
-        assert_eq!(
-            plan(&meta(), &hello(), Some(&owned_by("Deployment", "example"))).err(),
-            Some(Refusal::OwnedByOther {
-                secret: "example".into(),
-                kind: "Deployment".into(),
-                owner: "example".into()
-            })
-        );
-    }
-
-    #[test]
-    fn an_external_secret_that_was_made_anew_takes_its_secret_over() {
-        let secret = written(plan(&meta(), &hello(), Some(&owned_by("ExternalSecret", "example"))).unwrap());
-        assert_eq!(secret["metadata"]["ownerReferences"].as_array().map(Vec::len), Some(1));
-        assert_eq!(secret["metadata"]["ownerReferences"][0]["uid"], "es-uid");
-    }
-
-    #[test]
-    fn an_immutable_secret_is_left_alone_unless_only_its_metadata_changes() {
-        let mut existing = written_by_eso();
-        existing.immutable = Some(true);
-        assert!(matches!(plan(&meta(), &hello(), Some(&existing)), Ok(Plan::Unchanged)));
-        existing.data = Some([("greeting".into(), k8s_openapi::ByteString(b"other".to_vec()))].into());
-        assert_eq!(
-            plan(&meta(), &hello(), Some(&existing)).err(),
-            Some(Refusal::Immutable { secret: "example".into() })
-        );
-    }
-
-    #[test]
-    fn a_key_that_cannot_be_a_key_is_named() {
-        for key in ["a/b", "", ".", "..", "..x", &"k".repeat(254), "ä"] {
-            let data = [(key.to_owned(), Arc::new(Vec::new().into()))].into();
-            assert_eq!(plan(&meta(), &data, None).err(), Some(Refusal::InvalidKey { key: key.to_owned() }));
-        }
-    }
-
-    #[test]
-    fn a_secret_is_intact_as_long_as_its_hash_fits() {
-        let mut secret = written_by_eso();
-        assert!(is_intact(&secret));
-        secret.data.as_mut().unwrap().insert("greeting".into(), k8s_openapi::ByteString(b"Hello".to_vec()));
-        assert!(!is_intact(&secret));
-        let mut secret = written_by_eso();
-        secret.metadata.labels = None;
-        assert!(!is_intact(&secret));
-    }
-
-    #[test]
-    fn a_plan_does_not_print_values() {
-        assert_eq!(format!("{:?}", plan(&meta(), &hello(), None).unwrap()), "Create");
-    }
-}
+mod tests;
