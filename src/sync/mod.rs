@@ -9,7 +9,9 @@ pub mod managed_fields;
 pub mod plan;
 pub mod refresh;
 pub mod rendered;
+pub mod schedule;
 pub mod target;
+pub mod windows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::hash;
+use super::windows::{self, Permit};
 use crate::api::v1::external_secret::{
     DEFAULT_REFRESH_INTERVAL, ExternalSecretSpec, ExternalSecretStatus, RefreshPolicy,
 };
@@ -65,7 +66,8 @@ pub enum TargetState {
 }
 
 /// Decides whether values must be read again, as ESO does (`shouldRefresh`, `isSecretValid`) but for
-/// two points: a change also counts where the interval is zero, and periodic refreshes are spread.
+/// two points: a change also counts where the interval is zero, and periodic refreshes are spread. Only
+/// these are held back by `syncWindows`.
 #[must_use]
 pub fn due(inputs: Inputs<'_>) -> Due {
     let status = inputs.status;
@@ -96,7 +98,11 @@ fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
     }
     match last.checked_add(interval + jitter(inputs.meta, last, interval)) {
         Ok(next) if next > inputs.now => Due::At(next),
-        Ok(_) => Due::Now(Reason::Interval),
+        Ok(_) => match windows::permit(inputs.spec.sync_windows.as_ref(), inputs.now) {
+            Permit::Now => Due::Now(Reason::Interval),
+            Permit::NotBefore(time) => Due::At(time),
+            Permit::Never => Due::OnChange,
+        },
         // Later than time can say.
         Err(_) => Due::OnChange,
     }
@@ -226,5 +232,33 @@ mod tests {
     #[test]
     fn backoff_doubles_from_a_second_to_five_minutes() {
         assert_eq!([1, 2, 3, 9, 10, 1_000].map(|n| backoff(n).as_secs()), [1, 2, 4, 256, 300, 300]);
+    }
+
+    fn held_back(policy: RefreshPolicy) -> ExternalSecretSpec {
+        // Open at the 13th day after 1970 and for ten days more: the tests are within.
+        let windows = serde_json::json!({"kind": "deny", "windows": [{"schedule": "0 0 12 1 *", "duration": "240h"}]});
+        ExternalSecretSpec { sync_windows: serde_json::from_value(windows).unwrap(), ..spec(policy, "100s") }
+    }
+
+    #[test]
+    fn windows_hold_a_periodic_refresh_back_until_they_allow_it() {
+        let open: Timestamp = "1970-01-22T00:00:01Z".parse().unwrap();
+        let spec = held_back(RefreshPolicy::Periodic);
+        assert_eq!(decide(&meta(), &spec, TargetState::Intact, 200), Due::At(open));
+        let after = open.as_second() - at(0).as_second();
+        assert_eq!(decide(&meta(), &spec, TargetState::Intact, after), Due::Now(Reason::Interval));
+    }
+
+    #[test]
+    fn windows_hold_nothing_else_back() {
+        let spec = held_back(RefreshPolicy::Periodic);
+        let mut changed = meta();
+        changed.generation = Some(2);
+        assert_eq!(decide(&changed, &spec, TargetState::Intact, 1), Due::Now(Reason::Changed));
+        assert_eq!(decide(&meta(), &spec, TargetState::Changed, 1), Due::Now(Reason::TargetChanged));
+        let inputs = Inputs { meta: &meta(), spec: &spec, status: None, target: TargetState::Changed, now: at(0) };
+        assert_eq!(due(inputs), Due::Now(Reason::First));
+        let on_change = held_back(RefreshPolicy::OnChange);
+        assert_eq!(decide(&changed, &on_change, TargetState::Intact, 1), Due::Now(Reason::Changed));
     }
 }
