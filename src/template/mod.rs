@@ -29,6 +29,7 @@ mod functions;
 mod parser;
 #[cfg(test)]
 mod tests;
+mod time;
 mod value;
 
 use std::collections::BTreeMap;

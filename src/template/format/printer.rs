@@ -92,7 +92,12 @@ impl<'b> Printer<'b> {
         match value {
             Value::Nil => self.write(if self.flags.go_syntax { b"interface {}(nil)" } else { NIL }),
             Value::Bool(boolean) if matches!(verb, 't' | 'v') => self.pad(boolean.to_string().as_bytes()),
-            Value::Int(_, number) => self.integer(value, (*number).into(), verb),
+            Value::Int(kind, number) => match kind.text(*number) {
+                Some(text) if matches!(verb, 'v' | 's' | 'q' | 'x' | 'X') && !self.flags.go_syntax => {
+                    self.text(value, text.as_bytes(), verb)
+                }
+                _ => self.integer(value, (*number).into(), verb),
+            },
             Value::Uint(_, number) => self.integer(value, (*number).into(), verb),
             Value::Float(number) => self.float(value, *number, verb),
             Value::Complex(real, imaginary) => self.complex(value, *real, *imaginary, verb),

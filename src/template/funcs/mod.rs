@@ -13,6 +13,7 @@ mod case;
 mod characters;
 mod convert;
 mod copying;
+mod dates;
 mod decimal;
 mod defaults;
 mod dicts;
@@ -44,6 +45,7 @@ const TABLES: &[Table] = &[
     case::TABLE,
     convert::TABLE,
     copying::TABLE,
+    dates::TABLE,
     defaults::TABLE,
     dicts::TABLE,
     encoding::TABLE,

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{Text, Value};
 use crate::template::functions::Function;
+use crate::template::time;
 
 /// A value of a Go struct type, such as `time.Time`.
 pub trait Object: Any {
@@ -53,6 +54,7 @@ impl Value {
     pub(in crate::template) fn member(&self, name: &[u8]) -> Option<Member> {
         match self {
             Self::Object(object) => object.member(name),
+            Self::Int(kind, _) => time::integer_member(*kind, name),
             _ => None,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::template::time;
+
 /// A type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -38,6 +40,12 @@ pub enum Int {
     Int32,
     /// `int64`
     Int64,
+    /// `time.Duration`, in nanoseconds
+    Duration,
+    /// `time.Month`, from 1
+    Month,
+    /// `time.Weekday`, from 0 for Sunday
+    Weekday,
 }
 
 /// Unsigned integers.
@@ -54,9 +62,19 @@ impl Int {
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
-            Self::Int => "int",
+            Self::Int | Self::Month | Self::Weekday => "int",
             Self::Int32 => "int32",
-            Self::Int64 => "int64",
+            Self::Int64 | Self::Duration => "int64",
+        }
+    }
+
+    /// What Go's `String` method gives for a number, where the type has one.
+    pub(in crate::template) fn text(self, number: i64) -> Option<String> {
+        match self {
+            Self::Int | Self::Int32 | Self::Int64 => None,
+            Self::Duration => Some(time::print_duration(number)),
+            Self::Month => Some(time::month_name(number)),
+            Self::Weekday => Some(time::weekday_name(number)),
         }
     }
 }
@@ -98,6 +116,9 @@ impl fmt::Display for Type {
             Self::Int(Int::Int) => f.write_str("int"),
             Self::Int(Int::Int32) => f.write_str("int32"),
             Self::Int(Int::Int64) => f.write_str("int64"),
+            Self::Int(Int::Duration) => f.write_str("time.Duration"),
+            Self::Int(Int::Month) => f.write_str("time.Month"),
+            Self::Int(Int::Weekday) => f.write_str("time.Weekday"),
             Self::Uint(Uint::Uint8) => f.write_str("uint8"),
             Self::Uint(Uint::Uint64) => f.write_str("uint64"),
             Self::Float => f.write_str("float64"),
