@@ -26,9 +26,14 @@ mod lists;
 mod math;
 mod merging;
 mod paths;
+mod random;
+mod semver;
 mod splitting;
 mod strings;
+#[cfg(test)]
+mod tests;
 mod types;
+mod urls;
 mod wrapping;
 
 use super::budget::Buffer;
@@ -55,9 +60,12 @@ const TABLES: &[Table] = &[
     math::TABLE,
     merging::TABLE,
     paths::TABLE,
+    random::TABLE,
+    semver::TABLE,
     splitting::TABLE,
     strings::TABLE,
     types::TABLE,
+    urls::TABLE,
     wrapping::TABLE,
 ];
 
