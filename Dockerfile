@@ -1,19 +1,35 @@
-# The program as it goes into production: static, without the sandbox, not as root.
+# syntax=docker/dockerfile:1
+# The program as it goes into production: static, without the sandbox, not as root. Two builds of the same sources on the same
+# architecture give the same program.
 
 FROM rust:1.95.0-alpine AS build
-# For aws-lc, which is C and assembly.
+# build-base is for aws-lc, which is C and assembly.
 RUN apk add --no-cache build-base
-# The image's toolchain is the pinned one; without its components for developers.
-ENV RUSTUP_TOOLCHAIN=1.95.0
+# The image's toolchain is the pinned one; without its components for developers. No path of this stage gets into the program.
+ENV RUSTUP_TOOLCHAIN=1.95.0 \
+    CARGO_INCREMENTAL=0 \
+    RUSTFLAGS="--remap-path-prefix=/source=. --remap-path-prefix=/usr/local/cargo=cargo" \
+    CFLAGS="-ffile-prefix-map=/source=. -ffile-prefix-map=/usr/local/cargo=cargo"
 WORKDIR /source
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock LICENSE ./
 COPY src src
-RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/source/target \
+ARG SOURCE_DATE_EPOCH=0
+# The last steps show that the program runs with none of this stage's files, and give all files one time.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/source/target,sharing=locked \
     cargo build --release --locked --bin external-secrets && \
-    cp target/release/external-secrets /external-secrets
+    install -D -m 755 target/release/external-secrets /root-of-image/bin/external-secrets && \
+    install -D -m 644 LICENSE /root-of-image/licenses/LICENSE && \
+    chroot /root-of-image /bin/external-secrets --version && \
+    find /root-of-image -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
+# Certificates of public authorities, time zones and a user, and no shell.
 FROM gcr.io/distroless/static-debian12:nonroot
-COPY --from=build /external-secrets /bin/external-secrets
+LABEL org.opencontainers.image.title="external-secrets" \
+      org.opencontainers.image.description="Brings Azure Key Vault secrets into Kubernetes Secrets" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /root-of-image/bin/external-secrets /bin/external-secrets
+COPY --from=build /root-of-image/licenses /licenses
+# By number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 ENTRYPOINT ["/bin/external-secrets"]

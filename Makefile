@@ -126,7 +126,13 @@ go-tools: cluster
 
 .PHONY: image
 image: ## Build the container image
-	docker build --tag external-secrets:latest .
+	docker build --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) --tag external-secrets:latest .
+
+.PHONY: image-archive
+image-archive: ## Write the image for publication, with its SBOM and provenance, to target/image.tar
+	mkdir -p target
+	docker buildx build --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) --sbom=true --provenance=mode=max \
+	  --output type=oci,dest=target/image.tar,rewrite-timestamp=true .
 
 ##@ Clean
 

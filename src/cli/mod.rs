@@ -15,6 +15,8 @@ use clap::Subcommand;
 /// Brings Azure Key Vault secrets into Kubernetes Secrets. Without a subcommand it is the controller.
 #[derive(clap::Parser, Debug)]
 #[command(name = "external-secrets", version, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
+// As with Go's flags, of two the last counts: a chart's `extraArgs` may repeat what the chart gives by itself.
+#[command(args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -21,6 +21,7 @@ mod world;
 
 mod bad_input;
 mod call_counts;
+mod chart;
 mod failures;
 mod kill_points;
 mod launcher;

@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod admission;
+mod chart;
 mod crds;
 mod dependency_rule;
 mod examples;
 mod manifest;
+mod pipeline;
 mod schema;
 mod toolchain;
 mod unsupported;
