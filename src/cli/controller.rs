@@ -10,9 +10,12 @@ use crate::controller::run::{Setup, run};
 use crate::provider::azure::SetupError;
 use crate::runtime::health::{HealthError, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
+use crate::runtime::leader_election::{self, LeaseLost, TimingError};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::{health, logging, shutdown};
 
+use super::go_bool;
+use super::leader_election::LeaderElectionArguments;
 use super::providers;
 
 /// How many ExternalSecrets are worked on at once, unless `--concurrent` says otherwise. They wait for
@@ -43,6 +46,12 @@ pub(super) enum Error {
     /// Two flags contradict each other.
     #[error("{0}")]
     Flags(&'static str),
+    /// The times of leader election contradict each other.
+    #[error(transparent)]
+    Timing(#[from] TimingError),
+    /// Another replica may lead; this process must start anew.
+    #[error(transparent)]
+    LeaseLost(#[from] LeaseLost),
 }
 
 /// Flags of the controllers: those of ESO 2.9.0, with its meaning, and a few of our own.
@@ -82,6 +91,8 @@ pub(super) struct ControllerArguments {
     #[arg(long, value_enum, default_value_t)]
     log_format: logging::Format,
     #[command(flatten)]
+    leader_election: LeaderElectionArguments,
+    #[command(flatten)]
     providers: providers::ProviderArguments,
     #[command(flatten)]
     metrics_security: MetricsSecurityArguments,
@@ -116,21 +127,6 @@ struct MetricsSecurityArguments {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Accepted without effect, for compatibility with ESO")]
 struct AcceptedArguments {
-    /// Leader election is not needed to run one replica, and is not supported yet
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    enable_leader_election: Option<bool>,
-    /// See --enable-leader-election
-    #[arg(long)]
-    leader_election_id: Option<String>,
-    /// See --enable-leader-election
-    #[arg(long)]
-    leader_election_lease_duration: Option<GoDuration>,
-    /// See --enable-leader-election
-    #[arg(long)]
-    leader_election_renew_deadline: Option<GoDuration>,
-    /// See --enable-leader-election
-    #[arg(long)]
-    leader_election_retry_period: Option<GoDuration>,
     /// The client is not limited; the API server's priority and fairness is
     #[arg(long)]
     client_qps: Option<f32>,
@@ -186,7 +182,7 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     }
     arguments.metrics_security.refuse()?;
     let stop = shutdown::on_signal()?;
-    let (client, _) = kube_client::from_environment().await?;
+    let (client, config) = kube_client::from_environment().await?;
     let metrics = Metrics::new()?;
     metrics
         .max_concurrent_reconciles(&["externalsecret", "secretstore", "clustersecretstore"], arguments.concurrent)?;
@@ -195,8 +191,21 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     health::serve_metrics(&arguments.metrics_addr, metrics.clone(), stop.clone()).await?;
     let providers = providers::build(&arguments.providers, metrics.clone())?;
     let options = arguments.options();
-    run(Setup { client, options, providers, metrics, readiness, stop }).await?;
-    Ok(())
+    let Some(election) = arguments.leader_election.settings(&config)? else {
+        return Ok(run(Setup { client, options, providers, metrics, readiness, stop }).await?);
+    };
+    // A replica that stands by is as it should be.
+    readiness.set_ready();
+    let lease = election.name.clone();
+    metrics.leads(&lease, false);
+    let Some(leadership) = leader_election::acquire(client, election, &stop).await else { return Ok(()) };
+    readiness.set_starting();
+    metrics.leads(&lease, true);
+    let client = kube_client::guarded(&config, leadership.guard())?;
+    let stop = shutdown::first_of(stop, leadership.ended());
+    let ended = run(Setup { client, options, providers, metrics, readiness, stop }).await;
+    leadership.finish().await?;
+    Ok(ended?)
 }
 
 impl ControllerArguments {
@@ -229,11 +238,6 @@ impl AcceptedArguments {
     /// The names of the flags that were given.
     fn given(&self) -> Vec<&'static str> {
         let flags = [
-            (self.enable_leader_election == Some(true), "--enable-leader-election"),
-            (self.leader_election_id.is_some(), "--leader-election-id"),
-            (self.leader_election_lease_duration.is_some(), "--leader-election-lease-duration"),
-            (self.leader_election_renew_deadline.is_some(), "--leader-election-renew-deadline"),
-            (self.leader_election_retry_period.is_some(), "--leader-election-retry-period"),
             (self.client_qps.is_some(), "--client-qps"),
             (self.client_burst.is_some(), "--client-burst"),
             (self.zap_time_encoding.is_some(), "--zap-time-encoding"),
@@ -250,14 +254,5 @@ impl AcceptedArguments {
             (self.unsafe_allow_generic_targets.is_some(), "--unsafe-allow-generic-targets"),
         ];
         flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag).collect()
-    }
-}
-
-/// What Go's flag packages take for a boolean.
-fn go_bool(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("write true or false".to_owned()),
     }
 }

@@ -4,6 +4,7 @@ mod controller;
 mod crds;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod leader_election;
 mod providers;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -61,4 +62,13 @@ pub fn run() -> ExitCode {
 fn fail(error: &dyn std::error::Error) -> ExitCode {
     eprintln!("external-secrets: {error}");
     ExitCode::FAILURE
+}
+
+/// What Go's flag packages take for a boolean.
+fn go_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    }
 }

@@ -43,9 +43,14 @@ pub enum HealthError {
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// Says that the process does its work.
+    /// Says that the process does its work, or stands by for the replica that does.
     pub fn set_ready(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that it does not do its work yet.
+    pub fn set_starting(&self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 
     fn is_ready(&self) -> bool {

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
+use kube::client::ClientBuilder;
 use kube::config::{InferConfigError, KubeconfigError};
 use kube::{Client, Config};
+
+use super::leader_election::{GuardLayer, WriteGuard};
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +46,15 @@ pub async fn from_environment() -> Result<(Client, Config), KubeClientError> {
     }
     let client = Client::try_from(config.clone()).map_err(KubeClientError::Build)?;
     Ok((client, config))
+}
+
+/// A client for the same cluster whose writes pass a guard.
+///
+/// # Errors
+/// [`KubeClientError::Build`]
+pub fn guarded(config: &Config, guard: WriteGuard) -> Result<Client, KubeClientError> {
+    let builder = ClientBuilder::try_from(config.clone()).map_err(KubeClientError::Build)?;
+    Ok(builder.with_layer(&GuardLayer(guard)).build())
 }
 
 /// The proxy for the API server. kube matches `NO_PROXY` against the wrong host or not at all, so it

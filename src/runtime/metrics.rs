@@ -20,6 +20,7 @@ pub struct Metrics {
     cache_hits: IntCounterVec,
     throttled: IntCounterVec,
     gate_waits: HistogramVec,
+    leader: GaugeVec,
     reconciles: IntCounterVec,
     reconcile_errors: IntCounterVec,
     reconcile_time: HistogramVec,
@@ -99,6 +100,12 @@ impl Metrics {
                 &["provider", "how"],
             )?,
             gate_waits: gate_waits(&registry)?,
+            leader: gauges(
+                &registry,
+                "leader_election_master_status",
+                "Whether this process leads (1) or stands by (0), by the name of the lease",
+                &["name"],
+            )?,
             throttled: counters(
                 &registry,
                 "external_secrets_throttled_total",
@@ -192,6 +199,11 @@ impl Metrics {
             self.reconcile_errors.with_label_values(&[controller]).inc();
         }
         self.reconcile_time.with_label_values(&[controller]).observe(took.as_secs_f64());
+    }
+
+    /// Says whether this process holds a lease.
+    pub fn leads(&self, lease: &str, leads: bool) {
+        self.leader.with_label_values(&[lease]).set(f64::from(u8::from(leads)));
     }
 
     /// Says how many objects a controller works on at once, at the most.

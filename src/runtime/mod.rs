@@ -1,7 +1,9 @@
 //! What every long-running process of the program needs: logs, metrics, health, a Kubernetes client.
 
+pub mod clock;
 pub mod health;
 pub mod kube_client;
+pub mod leader_election;
 pub mod logging;
 pub mod metrics;
 pub mod object_metrics;

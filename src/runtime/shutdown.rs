@@ -3,6 +3,21 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// A token that is cancelled as soon as one of two is.
+#[must_use]
+pub fn first_of(one: CancellationToken, other: CancellationToken) -> CancellationToken {
+    let either = CancellationToken::new();
+    let cancelled = either.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = one.cancelled() => {}
+            () = other.cancelled() => {}
+        }
+        cancelled.cancel();
+    });
+    either
+}
+
 /// A token that is cancelled by the first SIGTERM or SIGINT.
 ///
 /// # Errors

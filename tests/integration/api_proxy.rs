@@ -75,6 +75,16 @@ impl ApiProxy {
         self.shared.victim.send_replace(Some(process));
     }
 
+    /// Lets all writes pass.
+    pub fn pass(&self) {
+        self.kill(0, usize::MAX);
+    }
+
+    /// How many writes arrived since they pass.
+    pub fn writes(&self) -> usize {
+        self.shared.writes.load(Ordering::SeqCst)
+    }
+
     /// Waits until the process was killed.
     pub async fn killed(&self) {
         let _ = self.shared.killed.subscribe().wait_for(|killed| *killed).await;

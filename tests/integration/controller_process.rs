@@ -44,6 +44,31 @@ impl Controller {
         client.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap()
     }
 
+    /// Stops it in its tracks (SIGSTOP).
+    pub fn pause(&self) {
+        self.send("-STOP");
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        self.send("-CONT");
+    }
+
+    fn send(&self, signal: &str) {
+        let status = std::process::Command::new("kill").args([signal, &self.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits until it has logged something.
+    pub async fn until_logged(&self, text: &str) {
+        let found = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
+            while !self.log().contains(text) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        assert!(found.await.is_ok(), "not logged: {text}\n{}", self.log());
+    }
+
     /// Asks it to stop (SIGTERM).
     pub fn terminate(&self) {
         self.process.signal(Signal::Terminate).unwrap();

@@ -25,6 +25,7 @@ mod chart;
 mod failures;
 mod kill_points;
 mod launcher;
+mod leader_election;
 mod old_crds;
 mod ownership;
 mod refreshing;

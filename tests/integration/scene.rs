@@ -240,6 +240,15 @@ impl Scene {
         ["--controller-class", class, "--namespace", &self.name, all, "--store-requeue-interval=1h"]
     }
 
+    /// Starts one of several replicas of the scene's controller.
+    pub async fn start_replica(&self, name: &str, kubeconfig: &Path, timing: [&str; 3]) -> Controller {
+        let lease = format!("--leader-election-id={}", self.name);
+        let mut arguments = self.arguments().to_vec();
+        arguments.extend(["--enable-leader-election=true", &lease]);
+        arguments.extend(timing);
+        self.world.start_controller_with(&format!("{}-{name}", self.name), &arguments, kubeconfig).await
+    }
+
     /// Starts the controller through a proxy that kills it after so many writes. Gives whether that
     /// happened before `done`.
     pub async fn killed_after<T>(&self, proxy: &ApiProxy, writes: usize, done: impl Future<Output = T>) -> bool {

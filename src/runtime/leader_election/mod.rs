@@ -1,0 +1,315 @@
+//! One of several replicas leads: the holder of a Lease.
+//!
+//! The Lease is written by `replace` with the version that was read, so that of two who try at once one loses. The leader may
+//! write until `renew_deadline` after it *began* its last successful renewal, by a clock that counts suspension; another may
+//! lead `lease_duration` after it last saw the Lease change, which is later. All that is written passes the [`WriteGuard`].
+//!
+//! The Lease is the one of ESO's manager: during an upgrade from ESO, or back, one of both leads.
+
+mod guard;
+mod lease;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::uptime;
+pub use guard::{GuardLayer, Guarded, LeaseLost, WriteGuard};
+use lease::{Candidate, Decision};
+
+/// How often what, in the terms of controller-runtime, with its defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How long others wait for a leader that does not renew.
+    pub lease_duration: Duration,
+    /// How long a leader goes on writing that cannot renew.
+    pub renew_deadline: Duration,
+    /// How often it is tried to renew, or to lead.
+    pub retry_period: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            lease_duration: Duration::from_secs(15),
+            renew_deadline: Duration::from_secs(10),
+            retry_period: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Times with which two could lead at once, or nobody for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimingError {
+    /// A leader would write for as long as others wait, or longer.
+    #[error(
+        "--leader-election-lease-duration must be longer than --leader-election-renew-deadline, or two replicas could write at once"
+    )]
+    LeaseTooShort,
+    /// One failed attempt would end the leadership.
+    #[error("--leader-election-renew-deadline must be at least 1.2 times --leader-election-retry-period")]
+    DeadlineTooShort,
+    /// The API server would be asked without a pause.
+    #[error("--leader-election-retry-period must be longer than zero")]
+    NoPause,
+}
+
+impl Timing {
+    /// Checks the times against each other, as client-go does.
+    ///
+    /// # Errors
+    /// [`TimingError`]
+    pub fn checked(self) -> Result<Self, TimingError> {
+        if self.lease_duration <= self.renew_deadline {
+            Err(TimingError::LeaseTooShort)
+        } else if self.renew_deadline <= self.retry_period.mul_f64(1.2) {
+            Err(TimingError::DeadlineTooShort)
+        } else if self.retry_period.is_zero() {
+            Err(TimingError::NoPause)
+        } else {
+            Ok(self)
+        }
+    }
+}
+
+/// Which Lease, and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The namespace of the Lease.
+    pub namespace: String,
+    /// The name of the Lease.
+    pub name: String,
+    /// How often what.
+    pub timing: Timing,
+}
+
+/// A lease that this process holds, and renews until it is [`finish`](Self::finish)ed.
+#[derive(Debug)]
+pub struct Leadership {
+    guard: WriteGuard,
+    ended: CancellationToken,
+    renewal: JoinHandle<Result<(), LeaseLost>>,
+    finish: CancellationToken,
+}
+
+/// Waits until this process leads. `None` where `stop` came first.
+///
+/// What fails meanwhile is logged and tried again.
+pub async fn acquire(client: Client, settings: Settings, stop: &CancellationToken) -> Option<Leadership> {
+    let candidate = Candidate::new(identity(), settings.timing);
+    tracing::info!(lease = settings.name, namespace = settings.namespace, "waiting to lead");
+    let mut elector = Elector::new(client, settings, candidate);
+    let (lease, since) = stop.run_until_cancelled(elector.acquire()).await?;
+    tracing::info!(lease = elector.settings.name, identity = elector.candidate.identity(), "leading");
+    let guard = WriteGuard::until(since + elector.settings.timing.renew_deadline);
+    let (ended, finish) = (CancellationToken::new(), CancellationToken::new());
+    let renewal = tokio::spawn(elector.lead(lease, guard.clone(), ended.clone(), finish.clone()));
+    Some(Leadership { guard, ended, renewal, finish })
+}
+
+impl Leadership {
+    /// What all writes must pass.
+    #[must_use]
+    pub fn guard(&self) -> WriteGuard {
+        self.guard.clone()
+    }
+
+    /// Cancelled when the leadership is lost.
+    #[must_use]
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// Gives the lease back. To be called when all work is done: nothing can be written from here on.
+    ///
+    /// # Errors
+    /// [`LeaseLost`] where the leadership was lost before.
+    pub async fn finish(self) -> Result<(), LeaseLost> {
+        self.finish.cancel();
+        let result = self.renewal.await.unwrap_or(Err(LeaseLost));
+        self.guard.revoke();
+        result
+    }
+}
+
+/// Unique to this process: its machine's name, and something random, as client-go does it.
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+    format!("{host}_{:032x}", rand::random::<u128>())
+}
+
+/// How an attempt ended.
+enum Attempt {
+    /// The Lease is ours, in this version.
+    Held(Box<Lease>),
+    /// Somebody else holds it.
+    HeldBy(String),
+    /// Somebody else wrote it at the same time.
+    Contended,
+}
+
+struct Elector {
+    api: Api<Lease>,
+    settings: Settings,
+    candidate: Candidate,
+}
+
+impl Elector {
+    fn new(client: Client, settings: Settings, candidate: Candidate) -> Self {
+        Self { api: Api::namespaced(client, &settings.namespace), settings, candidate }
+    }
+
+    /// The Lease that is ours now, and the uptime when the attempt began.
+    async fn acquire(&mut self) -> (Box<Lease>, Duration) {
+        let mut holder = None;
+        loop {
+            let began = uptime();
+            match self.attempt(None, self.settings.timing.renew_deadline).await {
+                Ok(Attempt::Held(lease)) => return (lease, began),
+                Ok(Attempt::HeldBy(other)) if holder.as_ref() != Some(&other) => {
+                    tracing::info!(lease = self.settings.name, leader = other, "another replica leads");
+                    holder = Some(other);
+                }
+                Ok(Attempt::HeldBy(_) | Attempt::Contended) => {}
+                Err(error) => {
+                    tracing::warn!(lease = self.settings.name, namespace = self.settings.namespace, %error, "the lease cannot be acquired; trying again");
+                }
+            }
+            // Spread, so that replicas do not meet each time.
+            tokio::time::sleep(self.settings.timing.retry_period.mul_f64(1.0 + 0.2 * rand::random::<f64>())).await;
+        }
+    }
+
+    /// Renews the lease until it is lost, or given back after `finish`.
+    async fn lead(
+        mut self,
+        lease: Box<Lease>,
+        guard: WriteGuard,
+        ended: CancellationToken,
+        finish: CancellationToken,
+    ) -> Result<(), LeaseLost> {
+        let mut known = Some(lease);
+        loop {
+            let pause = tokio::time::sleep(self.settings.timing.retry_period);
+            if finish.run_until_cancelled(pause).await.is_none() {
+                let held = guard.holds();
+                guard.revoke();
+                if held {
+                    self.release(known).await;
+                }
+                return Ok(());
+            }
+            if !self.renew(&mut known, &guard).await {
+                guard.revoke();
+                ended.cancel();
+                return Err(LeaseLost);
+            }
+        }
+    }
+
+    /// One attempt to renew; whether this process still leads.
+    async fn renew(&mut self, known: &mut Option<Box<Lease>>, guard: &WriteGuard) -> bool {
+        if !guard.holds() {
+            return false;
+        }
+        let began = uptime();
+        match self.attempt(known.take(), self.settings.timing.renew_deadline.min(guard.remaining())).await {
+            Ok(Attempt::Held(lease)) => {
+                *known = Some(lease);
+                return guard.extend(began + self.settings.timing.renew_deadline, uptime()).is_ok();
+            }
+            Ok(Attempt::HeldBy(other)) => {
+                tracing::error!(leader = other, "another replica took the lease");
+                return false;
+            }
+            Ok(Attempt::Contended) => {}
+            Err(error) => {
+                tracing::warn!(lease = self.settings.name, %error, "the lease cannot be renewed; trying again");
+            }
+        }
+        guard.holds()
+    }
+
+    /// Reads the Lease unless it is `known`, and writes it if it may be written.
+    async fn attempt(&mut self, known: Option<Box<Lease>>, patience: Duration) -> Result<Attempt, ElectionError> {
+        tokio::time::timeout(patience, self.attempt_unbounded(known)).await.unwrap_or(Err(ElectionError::Timeout))
+    }
+
+    async fn attempt_unbounded(&mut self, known: Option<Box<Lease>>) -> Result<Attempt, ElectionError> {
+        let name = &self.settings.name;
+        let lease = match known {
+            Some(lease) => Some(lease),
+            None => self.api.get_opt(name).await?.map(Box::new),
+        };
+        let spec = match self.candidate.decide(lease.as_deref(), uptime(), Timestamp::now()) {
+            Decision::Write(spec) => spec,
+            Decision::HeldBy(other) => return Ok(Attempt::HeldBy(other)),
+        };
+        let params = PostParams::default();
+        let written = if let Some(mut lease) = lease {
+            lease.spec = Some(spec);
+            self.api.replace(name, &params, &lease).await
+        } else {
+            let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
+            self.api.create(&params, &Lease { metadata, spec: Some(spec) }).await
+        };
+        match written {
+            Ok(lease) => Ok(Attempt::Held(Box::new(lease))),
+            // 409: written or made by another meanwhile; 404: deleted.
+            Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => Ok(Attempt::Contended),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn release(&mut self, known: Option<Box<Lease>>) {
+        let Some(mut lease) = known else { return };
+        let before = lease.spec.take().unwrap_or_default();
+        lease.spec = Some(Candidate::released(before, Timestamp::now()));
+        let params = PostParams::default();
+        let call = self.api.replace(&self.settings.name, &params, &lease);
+        match tokio::time::timeout(self.settings.timing.retry_period, call).await {
+            Ok(Ok(_)) => tracing::info!(lease = self.settings.name, "the lease was given back"),
+            Ok(Err(error)) => tracing::warn!(%error, "the lease could not be given back; it runs out by itself"),
+            Err(_) => tracing::warn!("the lease could not be given back in time; it runs out by itself"),
+        }
+    }
+}
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+enum ElectionError {
+    #[error(transparent)]
+    Kube(#[from] kube::Error),
+    #[error("the API server did not answer in time")]
+    Timeout,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_with_which_two_could_lead_are_refused() {
+        let seconds = Duration::from_secs;
+        let timing = |lease, renew, retry| Timing {
+            lease_duration: seconds(lease),
+            renew_deadline: seconds(renew),
+            retry_period: seconds(retry),
+        };
+        assert_eq!(timing(15, 10, 2).checked(), Ok(Timing::default()));
+        assert_eq!(timing(10, 10, 2).checked(), Err(TimingError::LeaseTooShort));
+        assert_eq!(timing(15, 10, 9).checked(), Err(TimingError::DeadlineTooShort));
+        assert_eq!(timing(15, 10, 0).checked(), Err(TimingError::NoPause));
+    }
+
+    #[test]
+    fn no_two_processes_have_one_identity() {
+        assert_ne!(identity(), identity());
+    }
+}

@@ -1,0 +1,86 @@
+//! Two replicas of the controller, of which one leads.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::api_proxy::ApiProxy;
+use crate::scene::Scene;
+
+/// Times that a test can wait for.
+const SHORT: [&str; 3] = [
+    "--leader-election-lease-duration=4s",
+    "--leader-election-renew-deadline=2s",
+    "--leader-election-retry-period=300ms",
+];
+/// Others wait longer for a leader than any test.
+const LONG: [&str; 3] = [
+    "--leader-election-lease-duration=10m",
+    "--leader-election-renew-deadline=5m",
+    "--leader-election-retry-period=300ms",
+];
+
+async fn scene(name: &str) -> Scene {
+    let scene = Scene::with_own_controller(name).await;
+    scene.set_secret("greeting", "first");
+    scene.store().await;
+    scene.external_secret("example", "1s", &[("greeting", "greeting")]).await;
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_was_stopped_beyond_its_lease_writes_nothing_when_it_goes_on() {
+    let scene = scene("leader-stopped").await;
+    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
+    proxy.pass();
+    let first = scene.start_replica("first", &proxy.kubeconfig, SHORT).await;
+    scene.until_secret("example", json!({"greeting": "first"})).await;
+    let second = scene.start_replica("second", scene.kubeconfig(), SHORT).await;
+    second.until_logged("another replica leads").await;
+
+    first.pause();
+    scene.set_secret("greeting", "second");
+    scene.until_secret("example", json!({"greeting": "second"})).await;
+    scene.until_refreshed_twice("example").await;
+    assert!(
+        second.metrics().await.contains("leader_election_master_status{name=\"leader-stopped"),
+        "it says that it leads"
+    );
+
+    // It finds much to do: the value is another one, and every refresh is long overdue.
+    scene.set_secret("greeting", "third");
+    let before = proxy.writes();
+    first.resume();
+    let (exit, _) = first.ended(Duration::from_secs(30)).await;
+    assert_eq!(exit.code, Some(1), "it must be started anew: {}", first.log());
+    assert!(first.log().contains("another replica may lead"), "{}", first.log());
+    assert_eq!(proxy.writes(), before, "it wrote although the other leads: {}", first.log());
+    scene.until_secret("example", json!({"greeting": "third"})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_cannot_renew_its_lease_ends_before_another_may_lead() {
+    let scene = scene("leader-cut-off").await;
+    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
+    proxy.pass();
+    let first = scene.start_replica("first", &proxy.kubeconfig, SHORT).await;
+    scene.until_secret("example", json!({"greeting": "first"})).await;
+    proxy.hold();
+    let (exit, took) = first.ended(Duration::from_secs(30)).await;
+    assert_eq!(exit.code, Some(1), "{}", first.log());
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_asked_to_stop_gives_its_lease_back() {
+    let scene = scene("leader-leaves").await;
+    let first = scene.start_replica("first", scene.kubeconfig(), LONG).await;
+    scene.until_secret("example", json!({"greeting": "first"})).await;
+    let second = scene.start_replica("second", scene.kubeconfig(), LONG).await;
+    second.until_logged("another replica leads").await;
+    first.terminate();
+    let (exit, _) = first.ended(Duration::from_secs(10)).await;
+    assert_eq!(exit.code, Some(0), "{}", first.log());
+    scene.set_secret("greeting", "second");
+    scene.until_secret("example", json!({"greeting": "second"})).await;
+}
