@@ -21,6 +21,8 @@ mod credential_cache;
 mod diagnose;
 mod endpoint;
 mod find;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gate;
 mod http;
 mod identity;

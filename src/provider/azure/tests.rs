@@ -4,6 +4,7 @@ pub(super) mod azure;
 mod find;
 mod identity;
 mod objects;
+mod principal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
