@@ -10,7 +10,7 @@ use super::{Exceeded, Regex};
 /// What the searches of one call may take: bytes that may have to be read, times the pattern's
 /// weight. Each search may read to the end of the text, so all matches of a long text can take
 /// quadratic time.
-const MAX_WORK: usize = 1 << 32;
+pub(super) const MAX_WORK: usize = 1 << 32;
 
 /// Finds one match after the other.
 pub(super) struct Matches<'r, 't> {
@@ -39,7 +39,7 @@ impl<'r, 't> Matches<'r, 't> {
         while self.at <= self.text.len() {
             let rest = self.text.len() - self.at + 1;
             self.work = self.work.saturating_add(rest.saturating_mul(self.regex.weight));
-            if self.work > MAX_WORK {
+            if self.work > self.regex.max_work {
                 return Err(Exceeded::Work);
             }
             let compiled = &self.regex.compiled;

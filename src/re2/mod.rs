@@ -41,6 +41,8 @@ pub struct Regex {
     names: Vec<Option<String>>,
     /// About how many steps one byte of a text takes at the worst.
     weight: usize,
+    /// What the searches of one call may take.
+    max_work: usize,
     /// Whether the pattern is the empty text, which splits an empty text otherwise than others do.
     is_empty: bool,
 }
@@ -61,7 +63,26 @@ impl Regex {
             .nest_limit(translate::MAX_COMPILED_NESTING)
             .build()
             .map_err(|_| Error::new(ErrorKind::TooLarge, pattern))?;
-        Ok(Self { compiled, names: translation.names, weight: 1 + translation.size / 64, is_empty: pattern.is_empty() })
+        Ok(Self {
+            compiled,
+            names: translation.names,
+            weight: 1 + translation.size / 64,
+            max_work: matches::MAX_WORK,
+            is_empty: pattern.is_empty(),
+        })
+    }
+
+    /// About how many steps one byte of a text takes at the worst, in 64 states of the pattern.
+    #[must_use]
+    pub const fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// With a smaller bound on what the searches of one call may take: for each search the bytes that
+    /// it may have to read, times the [weight](Regex::weight).
+    #[must_use]
+    pub fn with_max_work(self, max_work: usize) -> Self {
+        Self { max_work: self.max_work.min(max_work), ..self }
     }
 
     /// The names of the groups, the whole match (which has none) first: Go's `SubexpNames`.

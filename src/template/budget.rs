@@ -65,6 +65,12 @@ impl Budget {
         Ok(())
     }
 
+    /// How many steps are left.
+    #[must_use]
+    pub const fn steps_left(&self) -> usize {
+        self.steps
+    }
+
     /// Pays for bytes of a string that is made.
     ///
     /// # Errors

@@ -1,13 +1,14 @@
 //! Functions that templates call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use rand::CryptoRng;
 
 use super::budget::{Budget, Exceeded};
 use super::environment::Environment;
-use super::value::{Type, Value};
+use super::value::{Text, Type, Value};
+use crate::re2;
 
 /// Functions by name.
 #[derive(Clone, Default)]
@@ -45,16 +46,26 @@ pub struct Call<'a> {
     /// What rendering may still cost. A function pays before it does what costs much.
     pub budget: &'a mut Budget,
     environment: &'a Environment,
-    random: &'a mut Option<Box<dyn CryptoRng>>,
+    state: &'a mut State,
+}
+
+/// What functions keep during a rendering.
+#[derive(Default)]
+pub(super) struct State {
+    /// Made when a function asks for it.
+    random: Option<Box<dyn CryptoRng>>,
+    /// Regular expressions that were compiled, by their text.
+    pub(super) patterns: BTreeMap<Text, re2::Regex>,
 }
 
 impl<'a> Call<'a> {
-    pub(super) const fn new(
-        budget: &'a mut Budget,
-        environment: &'a Environment,
-        random: &'a mut Option<Box<dyn CryptoRng>>,
-    ) -> Self {
-        Self { budget, environment, random }
+    pub(super) const fn new(budget: &'a mut Budget, environment: &'a Environment, state: &'a mut State) -> Self {
+        Self { budget, environment, state }
+    }
+
+    /// What functions keep during this rendering.
+    pub(super) const fn state(&mut self) -> &mut State {
+        self.state
     }
 
     /// The time.
@@ -65,7 +76,7 @@ impl<'a> Call<'a> {
 
     /// The source of randomness of this rendering.
     pub fn random(&mut self) -> &mut dyn CryptoRng {
-        &mut **self.random.get_or_insert_with(|| self.environment.random())
+        &mut **self.state.random.get_or_insert_with(|| self.environment.random())
     }
 }
 

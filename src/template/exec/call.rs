@@ -66,7 +66,7 @@ impl<'t> Executor<'t> {
 
     fn native(&mut self, name: &str, function: &Function, values: &[Value], call: At<'t>) -> Result<Held> {
         let Body::Native(body) = function.body else { return Ok(Held::from(Value::Nil)) };
-        let mut context = Call::new(&mut self.budget, &self.template.engine.environment, &mut self.random);
+        let mut context = Call::new(&mut self.budget, &self.template.engine.environment, &mut self.state);
         match body(values, &mut context) {
             Ok(value) => Ok(Held::result(value)),
             Err(error) => {

@@ -4,7 +4,6 @@ mod call;
 mod eval;
 mod scope;
 
-use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::Template;
@@ -13,6 +12,7 @@ use super::budget::{Budget, Buffer, Exceeded};
 use super::error::Error;
 use super::format;
 use super::format::quote;
+use super::functions::State;
 use super::value::Value;
 use scope::{Held, Scope};
 
@@ -28,7 +28,7 @@ pub(super) fn render(template: &Template<'_>, data: &Value) -> Result<Zeroizing<
         executing: template.name.as_bytes(),
         output: Buffer::default(),
         budget: Budget::new(template.engine.limits),
-        random: None,
+        state: State::default(),
         scope: Scope::new(Held::from(data.clone())),
         at: None,
     };
@@ -44,8 +44,8 @@ struct Executor<'t> {
     executing: &'t [u8],
     output: Buffer,
     budget: Budget,
-    /// Made when a function asks for it.
-    random: Option<Box<dyn CryptoRng>>,
+    /// What functions keep.
+    state: State,
     scope: Scope<'t>,
     /// What is evaluated, for errors.
     at: Option<At<'t>>,

@@ -27,6 +27,7 @@ mod math;
 mod merging;
 mod paths;
 mod random;
+mod regexes;
 mod semver;
 mod splitting;
 mod strings;
@@ -61,6 +62,7 @@ const TABLES: &[Table] = &[
     merging::TABLE,
     paths::TABLE,
     random::TABLE,
+    regexes::TABLE,
     semver::TABLE,
     splitting::TABLE,
     strings::TABLE,
