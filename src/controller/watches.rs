@@ -70,9 +70,7 @@ impl Watches<'_> {
         };
         if kind == StoreKind::ClusterSecretStore && self.options.cluster_secret_stores == Reconciler::Disabled {
             // Not watched at all: the controller may lack the right to.
-            let mut none = Writer::new(dyntype);
-            none.apply_watcher_event(&watcher::Event::InitDone);
-            return none.as_reader();
+            return nothing(dyntype);
         }
         let mut usability = std::collections::HashMap::new();
         let on_change = move |change: Change<'_, SecretStore>| match change {
@@ -146,6 +144,10 @@ impl Watches<'_> {
     }
 
     pub(super) fn namespaces(&self) -> Store<PartialObjectMeta<Namespace>> {
+        if self.options.cluster_secret_stores == Reconciler::Disabled {
+            // Only their conditions ask for namespaces, and the controller may lack the right to watch them.
+            return nothing(());
+        }
         let strip = |namespace: &mut PartialObjectMeta<Namespace>| {
             strip_metadata(&mut namespace.metadata);
             namespace.metadata.annotations = None;
@@ -174,6 +176,16 @@ impl Watches<'_> {
         };
         watch::objects(self.namespaced(), watcher::Config::default(), (), strip, on_change)
     }
+}
+
+/// What is known where nothing is watched.
+fn nothing<K: Resource + Clone + 'static>(dyntype: K::DynamicType) -> Store<K>
+where
+    K::DynamicType: Clone + Eq + std::hash::Hash,
+{
+    let mut none = Writer::new(dyntype);
+    none.apply_watcher_event(&watcher::Event::InitDone);
+    none.as_reader()
 }
 
 fn external_secret_applied(object: &ExternalSecret, state: &State) {

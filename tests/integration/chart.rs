@@ -1,12 +1,13 @@
 //! The Helm charts on a real API server: what they render is accepted, installs, upgrades and works.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use external_secrets::sandbox::cluster::{Cluster, ClusterConfig, find_assets};
 use serde_json::{Value, json};
 
 use crate::cluster_access::condition;
+use crate::helm::{Tools, repository};
 use crate::scene::Scene;
 
 const CHART: &str = "helm/external-secrets";
@@ -14,91 +15,6 @@ const RELEASE: &str = "external-secrets-operator";
 
 /// Kinds of others that the test cluster does not have.
 const UNKNOWN_KINDS: [&str; 2] = ["ServiceMonitor", "Certificate"];
-
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-/// helm and kubectl as a person has them who may do everything in one cluster.
-struct Tools {
-    helm: PathBuf,
-    kubectl: PathBuf,
-    kubeconfig: PathBuf,
-    home: tempfile::TempDir,
-}
-
-impl Tools {
-    fn of(cluster: &Cluster) -> Self {
-        let build = Command::new(repository("tests/chart/build")).output().unwrap();
-        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
-        let folder = PathBuf::from(String::from_utf8(build.stdout).unwrap().trim_end());
-        Self {
-            helm: folder.join("helm"),
-            kubectl: cluster.kubectl().to_owned(),
-            kubeconfig: cluster.kubeconfig().to_owned(),
-            home: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        let folders = [&self.helm, &self.kubectl].map(|program| program.parent().unwrap().to_owned());
-        let inherited = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&inherited))).unwrap();
-        command
-            .current_dir(repository(""))
-            .env("PATH", path)
-            .env("HOME", self.home.path())
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env_remove("HELM_NAMESPACE");
-        command
-    }
-
-    fn helm(&self, arguments: &[&str]) -> Result<String, String> {
-        result(self.command(&self.helm).args(arguments).output().unwrap())
-    }
-
-    fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
-        result(self.command(&self.kubectl).args(arguments).output().unwrap())
-    }
-
-    /// Writes objects to a file for kubectl.
-    fn manifest(&self, objects: &[Value]) -> String {
-        let path = self.home.path().join("manifest.json");
-        std::fs::write(&path, json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()).unwrap();
-        path.display().to_string()
-    }
-
-    /// What a chart renders.
-    fn render(&self, chart: &str, namespace: &str, arguments: &[&str]) -> Vec<Value> {
-        let mut all = vec!["template", RELEASE, chart, "--namespace", namespace];
-        all.extend(arguments);
-        let text = self.helm(&all).unwrap();
-        let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-        documents.into_iter().filter(|document| !document.is_null()).collect()
-    }
-
-    /// Runs a step of a task of the pipeline.
-    fn run_step(&self, task: &str, step: &str, environment: &[(&str, &str)]) -> Result<String, String> {
-        let text = std::fs::read_to_string(repository("examples/pipeline/tasks.yaml")).unwrap();
-        let tasks: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-        let task = tasks.iter().find(|found| found["metadata"]["name"] == task).unwrap();
-        let step = task["spec"]["steps"].as_array().unwrap().iter().find(|found| found["name"] == step).unwrap();
-        let mut command = self.command(Path::new("/bin/sh"));
-        command.args(["-c", step["script"].as_str().unwrap()]);
-        for variable in step["env"].as_array().unwrap() {
-            let name = variable["name"].as_str().unwrap();
-            let (_, value) = environment.iter().find(|(known, _)| *known == name).expect(name);
-            command.env(name, value);
-        }
-        result(command.output().unwrap())
-    }
-}
-
-fn result(output: Output) -> Result<String, String> {
-    let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    if output.status.success() { Ok(stdout) } else { Err(format!("{stdout}{stderr}")) }
-}
 
 /// The folder's files, each with the chart that it holds values for.
 fn value_files() -> Vec<(String, String)> {
@@ -125,7 +41,7 @@ async fn every_object_of_the_charts_is_one_that_the_api_server_accepts() {
     let files = value_files();
     assert!(files.len() > 6, "{files:?}");
     for (chart, values) in files {
-        let mut objects = tools.render(&chart, scene.name(), &["--values", &values]);
+        let mut objects = tools.render(&chart, RELEASE, scene.name(), &["--values", &values]);
         objects.retain(|object| !UNKNOWN_KINDS.contains(&object["kind"].as_str().unwrap()));
         assert!(!objects.is_empty(), "{values}");
         let manifest = tools.manifest(&objects);
@@ -156,7 +72,7 @@ async fn the_pods_of_the_chart_may_run_where_pod_security_is_restricted() {
     let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
     scene.merge("Namespace", scene.name(), labels).await;
     let create = |arguments: &[&str]| {
-        let pods = pods(&tools.render(CHART, scene.name(), arguments));
+        let pods = pods(&tools.render(CHART, RELEASE, scene.name(), arguments));
         assert_eq!(pods.len(), 3);
         let manifest = tools.manifest(&pods);
         tools.kubectl(&["create", "--dry-run=server", "--namespace", scene.name(), "-f", &manifest])
@@ -173,7 +89,7 @@ async fn the_controller_knows_every_argument_that_the_chart_gives_it() {
     let twice = ["--set", "extraArgs.loglevel=debug"];
     let files = value_files().into_iter().filter(|(chart, _)| chart == CHART);
     for values in files.map(|(_, values)| values) {
-        let objects = tools.render(CHART, scene.name(), &[&["--values", &*values][..], &twice].concat());
+        let objects = tools.render(CHART, RELEASE, scene.name(), &[&["--values", &*values][..], &twice].concat());
         let all = pods(&objects);
         let controller = all.iter().find(|pod| pod["spec"]["containers"][0]["name"] == "external-secrets").unwrap();
         let arguments = controller["spec"]["containers"][0]["args"].as_array().unwrap();

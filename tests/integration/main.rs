@@ -16,12 +16,14 @@ mod admission;
 mod api_proxy;
 mod cluster_access;
 mod controller_process;
+mod helm;
 mod scene;
 mod world;
 
 mod bad_input;
 mod call_counts;
 mod chart;
+mod deployed;
 mod failures;
 mod kill_points;
 mod launcher;
