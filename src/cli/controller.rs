@@ -13,6 +13,7 @@ use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::leader_election::{self, LeaseLost, TimingError};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::{health, logging, shutdown};
+use crate::template::Delimiters;
 
 use super::go_bool;
 use super::leader_election::LeaderElectionArguments;
@@ -78,6 +79,12 @@ pub(super) struct ControllerArguments {
     /// Let ExternalSecrets wait for their store to be Ready
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_flood_gate: bool,
+    /// What begins an action in templates
+    #[arg(long, default_value = "{{")]
+    template_left_delimiter: String,
+    /// What ends an action in templates
+    #[arg(long, default_value = "}}")]
+    template_right_delimiter: String,
     /// Work on ClusterSecretStores
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_cluster_store_reconciler: bool,
@@ -216,6 +223,7 @@ impl ControllerArguments {
             controller_class: self.controller_class.clone(),
             concurrency: self.concurrent,
             store_requeue_interval: self.store_requeue_interval.positive().unwrap_or(Duration::from_mins(5)),
+            template_delimiters: Delimiters::new(&self.template_left_delimiter, &self.template_right_delimiter),
             flood_gate: if self.enable_flood_gate { FloodGate::Closed } else { FloodGate::Open },
             secret_stores: reconciler(self.enable_secret_store_reconciler),
             cluster_secret_stores: reconciler(self.enable_cluster_store_reconciler),

@@ -10,6 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client};
 
 use super::events::Recorder;
+use super::external_secret::templates::Templates;
 use super::key::{ObjectKey, StoreKey};
 use super::options::Options;
 use super::state::State;
@@ -29,6 +30,8 @@ pub struct Context {
     pub options: Options,
     /// Where values come from.
     pub providers: Providers,
+    /// What renders templates.
+    pub templates: Templates,
     /// Where events go.
     pub events: Recorder,
     /// Where metrics go.

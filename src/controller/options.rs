@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::template::Delimiters;
+
 /// Settings of the controllers.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -15,6 +17,8 @@ pub struct Options {
     pub store_requeue_interval: Duration,
     /// Whether an ExternalSecret waits for its store to be Ready.
     pub flood_gate: FloodGate,
+    /// What begins and ends an action in templates.
+    pub template_delimiters: Delimiters,
     /// Whether SecretStores are validated here.
     pub secret_stores: Reconciler,
     /// Whether ClusterSecretStores are validated here, and ExternalSecrets that use them synced.

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::conditions::{self, Statement};
 use super::context::{ApiError, Context, bounded};
 use super::events::{Notice, Severity, Source};
-use super::external_secret::{Change, Error, Subject};
+use super::external_secret::{Error, Subject, Synced};
 use super::requeue::{spread, until};
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
@@ -21,7 +21,7 @@ use crate::api::v1::{ConditionStatus, ExternalSecret};
 use crate::provider::Class;
 use crate::provider::error::Retry;
 use crate::sync::plan::Refusal;
-use crate::sync::refresh::{self, Inputs, TargetState};
+use crate::sync::refresh::{self, Inputs, TargetState, TemplatesState};
 use crate::sync::{hash, target};
 
 /// How long to wait before a status is written again that could not be.
@@ -61,6 +61,10 @@ pub fn report_of(error: &Error) -> Report {
         Error::StoreNotReady { .. } => (DATA, "StoreNotReady", Retry::Backoff),
         Error::NamespaceExcluded { .. } => (DATA, "NamespaceExcluded", Retry::Backoff),
         Error::Store { error, .. } | Error::Provider { error, .. } => (DATA, error.cause, error.class.retry()),
+        Error::Data(_) => (DATA, "Data", Retry::Backoff),
+        Error::Template(_) => (UPDATE, "Template", Retry::Backoff),
+        Error::TemplateSource { .. } => (UPDATE, "ApiServer", Retry::Backoff),
+        Error::Stale(_) => ("could not delete orphaned secrets", "ApiServer", Retry::Backoff),
         Error::Refused(Refusal::OwnedByExternalSecret { .. }) => (OWNED, "OwnedByExternalSecret", Retry::Backoff),
         Error::Refused(Refusal::OwnedByOther { .. }) => (OWNERSHIP, "OwnedByOther", Retry::Backoff),
         Error::Refused(Refusal::Immutable { .. }) => (IMMUTABLE, "Immutable", Retry::Backoff),
@@ -76,33 +80,32 @@ pub fn report_of(error: &Error) -> Report {
 }
 
 /// Says that a sync succeeded.
-pub async fn succeeded(subject: Subject<'_>, change: Change, context: &Context) -> Action {
+pub async fn succeeded(subject: Subject<'_>, synced: Synced, context: &Context) -> Action {
     let Ok(spec) = subject.object.spec.get() else { return Action::await_change() };
     let meta = &subject.object.metadata;
     let mut status = subject.status.cloned().unwrap_or_default();
     status.refresh_time = Some(Time(conditions::seconds(subject.now)));
     status.synced_resource_version = Some(hash::synced_resource_version(meta));
-    status.binding = Some(Binding { name: target::target_name(meta, spec).to_owned() });
+    status.binding = synced.leaves_target.then(|| Binding { name: target::target_name(meta, spec).to_owned() });
     let ready = Statement {
         type_: READY,
         status: ConditionStatus::True,
-        reason: "SecretSynced".to_owned(),
-        message: "secret synced".to_owned(),
+        reason: synced.statement.reason.to_owned(),
+        message: synced.statement.message.to_owned(),
     };
     conditions::set(&mut status.conditions, ready, meta.generation, subject.now);
 
-    match change {
-        Change::Created => notify(subject, context, Severity::Normal, "Created", "secret created".to_owned()),
-        Change::Updated => notify(subject, context, Severity::Normal, "Updated", "secret updated".to_owned()),
-        Change::None => {}
+    if let Some((reason, message)) = synced.statement.event {
+        notify(subject, context, Severity::Normal, reason, message.to_owned());
     }
-    tracing::debug!(external_secret = %subject.key, ?change, "synced");
+    tracing::debug!(external_secret = %subject.key, reason = synced.statement.reason, "synced");
     let now = u64::try_from(subject.now.as_second()).unwrap_or_default();
     context.metrics.external_secrets().succeeded(&subject.key.namespace, &subject.key.name, now);
     if write_status(subject, &status, context).await.is_err() {
         return Action::requeue(STATUS_RETRY);
     }
-    let inputs = Inputs { meta, spec, status: Some(&status), target: TargetState::Intact, now: subject.now };
+    let templates = TemplatesState::Same;
+    let inputs = Inputs { meta, spec, status: Some(&status), target: TargetState::Intact, templates, now: subject.now };
     until(refresh::due(inputs), subject.now)
 }
 

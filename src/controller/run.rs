@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster_reader::KubeReader;
 use super::context::{Context, Watched};
 use super::events::Recorder;
+use super::external_secret::templates::Templates;
 use super::options::{Options, Reconciler};
 use super::state::{Queues, State};
 use super::watch;
@@ -92,6 +93,7 @@ pub async fn run(setup: Setup) -> Result<(), SetupError> {
     let stores = (watched.secret_stores.clone(), watched.cluster_secret_stores.clone());
     let context = Arc::new(Context {
         client,
+        templates: Templates::new(options.template_delimiters.clone()),
         options,
         providers: providers(reader)?,
         events,

@@ -240,7 +240,7 @@ fn template_source_changed(source: &TemplateSource, version: Option<&ObjectVersi
             let mut memos = state.memos();
             let memo = memos.entry(user.clone()).or_default();
             let changed = memo.rendered_from.get(source) != version;
-            memo.templates_changed |= changed;
+            memo.template_events += u64::from(changed);
             changed
         };
         if changed {

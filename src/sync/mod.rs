@@ -11,6 +11,7 @@ pub mod refresh;
 pub mod rendered;
 pub mod schedule;
 pub mod target;
+pub mod template;
 pub mod windows;
 
 use std::collections::BTreeMap;

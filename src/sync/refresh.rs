@@ -39,6 +39,8 @@ pub enum Reason {
     ClockWentBack,
     /// The target Secret was changed or deleted by someone else.
     TargetChanged,
+    /// An object that its templates come from changed.
+    TemplatesChanged,
 }
 
 /// What [`due`] looks at.
@@ -52,8 +54,19 @@ pub struct Inputs<'a> {
     pub status: Option<&'a ExternalSecretStatus>,
     /// Whether the target Secret is as it was last written.
     pub target: TargetState,
+    /// Whether the objects that its templates come from are as they were last rendered.
+    pub templates: TemplatesState,
     /// The time now.
     pub now: Timestamp,
+}
+
+/// Whether the objects that templates come from are as they were last rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplatesState {
+    /// They are.
+    Same,
+    /// One of them has changed.
+    Changed,
 }
 
 /// Whether the target Secret is as it was last written.
@@ -82,6 +95,9 @@ pub fn due(inputs: Inputs<'_>) -> Due {
     }
     if inputs.target == TargetState::Changed {
         return Due::Now(Reason::TargetChanged);
+    }
+    if policy != RefreshPolicy::CreatedOnce && inputs.templates == TemplatesState::Changed {
+        return Due::Now(Reason::TemplatesChanged);
     }
     match policy {
         RefreshPolicy::CreatedOnce | RefreshPolicy::OnChange => Due::OnChange,

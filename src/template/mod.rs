@@ -31,6 +31,7 @@ mod parser;
 mod tests;
 mod time;
 mod value;
+pub mod yaml;
 
 use std::collections::BTreeMap;
 

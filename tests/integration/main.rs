@@ -24,6 +24,7 @@ mod bad_input;
 mod call_counts;
 mod chart;
 mod deployed;
+mod expected_secrets;
 mod failures;
 mod kill_points;
 mod launcher;

@@ -1,14 +1,14 @@
 //! What a sync writes: the Secret, and ESO's finalizer away.
 
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::json;
 
 use super::{Error, ObjectVersion, Subject};
-use crate::api::FINALIZER_EXTERNAL_SECRET;
-use crate::api::v1::external_secret::DeletionPolicy;
+use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy};
+use crate::api::{FINALIZER_EXTERNAL_SECRET, LABEL_OWNER};
 use crate::controller::context::{ApiError, Context, bounded};
 use crate::sync::hash;
-use crate::sync::plan::{Deletion, Plan};
+use crate::sync::plan::{self, Deletion, Plan};
 use crate::sync::target::{Owner, is_external_secret};
 
 /// How a write ended that the API server did not refuse for good.
@@ -53,6 +53,22 @@ async fn delete(deletion: &Deletion, owner: Owner<'_>, context: &Context) -> Res
         Err(error) if error.code() == Some(409) => Ok(Written::Conflict),
         Err(error) => Err(Error::Api { verb: "delete", secret: deletion.name.clone(), error }),
     }
+}
+
+/// Deletes the Secrets of earlier target names. They are looked for only when the name is another than that of the
+/// last sync.
+pub(super) async fn delete_stale(owner: Owner<'_>, subject: Subject<'_>, context: &Context) -> Result<(), Error> {
+    let bound = subject.status.and_then(|status| status.binding.as_ref());
+    if owner.creation_policy() != CreationPolicy::Owner || bound.is_none_or(|bound| bound.name == owner.target_name()) {
+        return Ok(());
+    }
+    let label = hash::owner_label(owner.namespace(), owner.name());
+    let params = ListParams::default().labels(&format!("{LABEL_OWNER}={label}"));
+    let found = bounded(context.secrets(owner.namespace()).list_metadata(&params)).await.map_err(Error::Stale)?;
+    for deletion in plan::stale(owner, found.items.iter().map(|secret| &secret.metadata)) {
+        delete(&deletion, owner, context).await?;
+    }
+    Ok(())
 }
 
 /// Does for an object that is being deleted what ESO's finalizer was put there for, and removes it.

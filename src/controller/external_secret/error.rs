@@ -4,7 +4,9 @@ use crate::api::parsed::InvalidField;
 use crate::controller::context::ApiError;
 use crate::controller::key::StoreKey;
 use crate::provider::ProviderError;
+use crate::sync::data::DataError;
 use crate::sync::plan::Refusal;
+use crate::sync::template::RenderError;
 use crate::validate::Problem;
 
 /// Why an ExternalSecret could not be synced.
@@ -67,6 +69,25 @@ pub enum Error {
         /// Why.
         error: Box<ProviderError>,
     },
+    /// What was read cannot be made data of a Secret.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The template failed.
+    #[error(transparent)]
+    Template(#[from] RenderError),
+    /// An object with templates could not be read.
+    #[error("the API server could not read {kind} {name:?}, from which spec.target.template takes templates: {}", api_reason(.error))]
+    TemplateSource {
+        /// `ConfigMap` or `Secret`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Why not.
+        error: ApiError,
+    },
+    /// Secrets of earlier target names could not be found or deleted.
+    #[error("the API server could not delete the Secrets of earlier target names: {}", api_reason(.0))]
+    Stale(ApiError),
     /// The Secret may not be written.
     #[error(transparent)]
     Refused(#[from] Refusal),

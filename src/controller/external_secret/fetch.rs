@@ -1,18 +1,19 @@
 //! What a sync reads: the target Secret, and the values.
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use kube::runtime::reflector::ObjectRef;
 
 use super::store_access::{Clients, Source};
 use super::{Error, ObjectVersion, Subject};
 use crate::api::v1::ExternalSecretSpec;
+use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy};
 use crate::controller::context::{Context, bounded};
 use crate::controller::key::ObjectKey;
-use crate::provider::ReadOptions;
-use crate::sync::SecretData;
+use crate::provider::{Class, ProviderError, ReadOptions};
+use crate::sync::data;
 use crate::sync::plan::{self, TargetSecret};
 use crate::sync::refresh::TargetState;
-use crate::sync::target::{Owner, target_name};
+use crate::sync::target::Owner;
 
 /// What is known of the target Secret.
 pub enum Target {
@@ -28,13 +29,13 @@ pub enum Target {
 }
 
 impl Target {
-    /// Whether it is as it was last written.
+    /// Whether it is as it was last written, as far as its policy asks for that.
     #[must_use]
-    pub fn state(&self) -> TargetState {
+    pub fn state(&self, policy: CreationPolicy) -> TargetState {
         match self {
             Self::Verified => TargetState::Intact,
-            Self::Read(secret) if plan::is_intact(secret.object()) => TargetState::Intact,
-            Self::Read(_) | Self::Assumed | Self::Absent => TargetState::Changed,
+            Self::Read(secret) => plan::target_state(policy, Some(secret.object())),
+            Self::Assumed | Self::Absent => plan::target_state(policy, None),
         }
     }
 
@@ -48,13 +49,19 @@ impl Target {
     }
 }
 
-/// Looks at the target. It is read in full only when its version is not the last that was verified.
+/// Looks at the target. It is read in full only when its version is not the last that was verified. One that is not
+/// written is not looked at.
 pub(super) async fn target(
     subject: Subject<'_>,
     spec: &ExternalSecretSpec,
     context: &Context,
 ) -> Result<Target, Error> {
-    let key = ObjectKey::new(&subject.key.namespace, target_name(&subject.object.metadata, spec));
+    let owner = Owner { meta: &subject.object.metadata, spec, version: context.state.version };
+    let policy = owner.creation_policy();
+    if policy == CreationPolicy::None {
+        return Ok(Target::Assumed);
+    }
+    let key = ObjectKey::new(&subject.key.namespace, owner.target_name());
     let watched = context.watched.secrets.get(&ObjectRef::new(&key.name).within(&key.namespace));
     let watched = watched.map(|secret| ObjectVersion::of(&secret.metadata));
     let verified = context.state.memos().get(subject.key).and_then(|memo| memo.verified.clone());
@@ -62,10 +69,11 @@ pub(super) async fn target(
         return Ok(Target::Verified);
     }
     let was_synced = subject.status.is_some_and(|status| status.synced_resource_version.is_some());
-    if watched.is_none() && verified.is_none() && !was_synced {
+    // One that is merged into need not be watched yet.
+    let merges = matches!(policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
+    if watched.is_none() && verified.is_none() && !was_synced && !merges {
         return Ok(Target::Assumed);
     }
-    let owner = Owner { meta: &subject.object.metadata, spec, version: context.state.version };
     let Some(secret) = secret(owner, context).await? else { return Ok(Target::Absent) };
     if plan::is_intact(secret.object()) {
         let version = ObjectVersion::of(&secret.object().metadata);
@@ -83,21 +91,59 @@ pub(super) async fn secret(owner: Owner<'_>, context: &Context) -> Result<Option
     }
 }
 
-/// Reads all values, in parallel. Of several failures the first in the order of the manifest is
+/// Reads all that the spec names, in parallel. Of several failures the first in the order of the manifest is
 /// reported, so that the condition does not change from try to try.
 pub(super) async fn values(
     spec: &ExternalSecretSpec,
     clients: &Clients,
     options: ReadOptions,
-) -> Result<SecretData, Error> {
-    let sources = spec.data.iter().zip(clients.data());
-    let reads = sources.enumerate().map(|(index, (entry, Source { store, client }))| async move {
-        let value = client.get_secret(&entry.remote_ref, options).await.map_err(|error| Error::Provider {
-            entry: format!("spec.data[{index}] ({:?})", entry.secret_key),
-            store: store.clone(),
-            error: Box::new(error),
-        })?;
-        Ok((entry.secret_key.clone(), value.value))
+) -> Result<data::Fetched, Error> {
+    // What is certainly not there is left out where the policy says what happens then.
+    let absence = match spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default() {
+        DeletionPolicy::Retain => Absence::Fails,
+        DeletionPolicy::Delete | DeletionPolicy::Merge => Absence::IsLeftOut,
+    };
+    let sets = spec.data_from.iter().zip(clients.data_from()).enumerate().map(|(index, (entry, source))| async move {
+        let (field, read) = match (&entry.extract, &entry.find) {
+            (Some(reference), _) => {
+                ("extract", source.client.get_secret_map(reference, options).await.map(|map| map.value))
+            }
+            (None, Some(find)) => ("find", source.client.find(find, options).await),
+            (None, None) => return Ok(None),
+        };
+        absence.check(read, || format!("spec.dataFrom[{index}].{field}"), source)
     });
-    join_all(reads).await.into_iter().collect()
+    let values = spec.data.iter().zip(clients.data()).enumerate().map(|(index, (entry, source))| async move {
+        let read = source.client.get_secret(&entry.remote_ref, options).await.map(|value| value.value);
+        absence.check(read, || format!("spec.data[{index}] ({:?})", entry.secret_key), source)
+    });
+    let (sets, values) = join(join_all(sets), join_all(values)).await;
+    Ok(data::Fetched {
+        sets: sets.into_iter().collect::<Result<_, _>>()?,
+        values: values.into_iter().collect::<Result<_, _>>()?,
+    })
+}
+
+/// What it means that the provider says for certain that something is not there.
+#[derive(Clone, Copy)]
+enum Absence {
+    Fails,
+    IsLeftOut,
+}
+
+impl Absence {
+    fn check<T>(
+        self,
+        read: Result<T, ProviderError>,
+        entry: impl FnOnce() -> String,
+        source: &Source,
+    ) -> Result<Option<T>, Error> {
+        match (self, read) {
+            (_, Ok(value)) => Ok(Some(value)),
+            (Self::IsLeftOut, Err(error)) if error.class == Class::Absent => Ok(None),
+            (_, Err(error)) => {
+                Err(Error::Provider { entry: entry(), store: source.store.clone(), error: Box::new(error) })
+            }
+        }
+    }
 }

@@ -20,8 +20,10 @@ pub struct Memo {
     pub ahead: Option<(String, ExternalSecretStatus)>,
     /// The versions of the objects with templates that the target was last rendered from.
     pub rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
-    /// One of those objects changed since.
-    pub templates_changed: bool,
+    /// How often one of those objects was seen to have another version.
+    pub template_events: u64,
+    /// How many of those events the last rendering took into account.
+    pub template_events_seen: u64,
     /// Failures in a row.
     pub failures: u32,
     /// Since when it waits for a store that was never validated.

@@ -6,6 +6,7 @@ pub mod fetch;
 pub mod memo;
 pub mod store_access;
 pub mod subject;
+pub mod templates;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use kube::runtime::controller::Action;
 use super::context::Context;
 pub use error::Error;
 pub use memo::{Memo, ObjectVersion};
-pub use subject::{Change, Subject};
+pub use subject::Subject;
 
 use super::key::ObjectKey;
 use super::outcome;
@@ -25,9 +26,10 @@ use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::metrics::ReconcileResult;
-use crate::sync::plan::{self, Plan};
-use crate::sync::refresh::{self, Due, Reason};
+use crate::sync::plan::{self, Statement};
+use crate::sync::refresh::{self, Due, Reason, TemplatesState};
 use crate::sync::target::{Owner, target_name};
+use crate::sync::{SecretData, data};
 use crate::validate::{self};
 
 /// The name under which metrics speak of this controller, as controller-runtime names it.
@@ -53,7 +55,16 @@ pub enum Outcome {
     /// Nothing is due before this.
     Unchanged(Due),
     /// The Secret is as the provider says.
-    Synced(Change),
+    Synced(Synced),
+}
+
+/// What a sync has come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Synced {
+    /// What is said of it.
+    pub statement: Statement,
+    /// Whether the target is there, with the values.
+    pub leaves_target: bool,
 }
 
 /// Brings the target Secret of one ExternalSecret into line, and says so in its status.
@@ -112,7 +123,11 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     check(spec)?;
     // 3. Is a refresh due? (client required where the Secret was changed by someone else)
     let target = fetch::target(subject, spec, context).await?;
-    let inputs = refresh::Inputs { meta, spec, status: subject.status, target: target.state(), now: subject.now };
+    let owner = Owner { meta, spec, version: context.state.version };
+    let target_state = target.state(owner.creation_policy());
+    let templates = templates_state(subject.key, context);
+    let inputs =
+        refresh::Inputs { meta, spec, status: subject.status, target: target_state, templates, now: subject.now };
     let reason = match refresh::due(inputs) {
         Due::Now(reason) => reason,
         later => return Ok(Outcome::Unchanged(later)),
@@ -121,11 +136,19 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     let Some(clients) = store_access::clients(spec, subject.key, context).await? else {
         return Ok(Outcome::Waiting);
     };
-    let data = fetch::values(spec, &clients, read_options(reason)).await?;
+    let fetched = fetch::values(spec, &clients, read_options(reason)).await?;
+    let values = data::assemble(spec, fetched, context.templates.rewrite())?;
     // 5. Work out and write the Secret. (client required)
-    let owner = Owner { meta, spec, version: context.state.version };
-    let change = write(owner, &data, target, subject, context).await?;
-    Ok(Outcome::Synced(change))
+    let statement = write(owner, &values, target, subject, context).await?;
+    Ok(Outcome::Synced(statement))
+}
+
+/// Whether an object that the templates come from was seen to change since the last rendering.
+fn templates_state(key: &ObjectKey, context: &Context) -> TemplatesState {
+    match context.state.memos().get(key) {
+        Some(memo) if memo.template_events != memo.template_events_seen => TemplatesState::Changed,
+        _ => TemplatesState::Same,
+    }
 }
 
 fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
@@ -141,7 +164,7 @@ fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
 fn read_options(reason: Reason) -> ReadOptions {
     match reason {
         Reason::Changed => ReadOptions { freshness: Freshness::Forced, priority: Priority::First },
-        Reason::First | Reason::TargetChanged => {
+        Reason::First | Reason::TargetChanged | Reason::TemplatesChanged => {
             ReadOptions { freshness: Freshness::Shared, priority: Priority::First }
         }
         Reason::Interval | Reason::ClockWentBack => {
@@ -153,27 +176,36 @@ fn read_options(reason: Reason) -> ReadOptions {
 /// Plans and writes; where another writer was faster, reads the Secret again and plans anew.
 async fn write(
     owner: Owner<'_>,
-    data: &crate::sync::SecretData,
+    values: &SecretData,
     target: fetch::Target,
     subject: Subject<'_>,
     context: &Context,
-) -> Result<Change, Error> {
+) -> Result<Synced, Error> {
+    let template = owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
+    let mut rendered = None;
     let mut existing = target.existing(owner, context).await?;
     for _ in 0..CONFLICTS {
-        let plan = plan::build(owner, data, None, existing.as_ref().map(plan::TargetSecret::object))?;
-        let change = match plan {
-            Plan::Create(_) => Change::Created,
-            Plan::Update(_) => Change::Updated,
-            _ => Change::None,
+        let secret = existing.as_ref().map(plan::TargetSecret::object);
+        let plan = match plan::without_content(owner, values, secret)? {
+            Some(plan) => plan,
+            None => {
+                if rendered.is_none() {
+                    rendered = templates::render(subject, template, values, context).await?;
+                }
+                plan::build(owner, values, rendered.as_ref(), secret)?
+            }
         };
+        let synced = Synced { statement: plan.statement(), leaves_target: plan.leaves_target() };
         match apply::execute(plan, owner, context).await? {
             apply::Written::Done(version) => {
-                if let Some(version) =
-                    version.or_else(|| existing.as_ref().map(|s| ObjectVersion::of(&s.object().metadata)))
-                {
+                let version = version.or_else(|| secret.map(|secret| ObjectVersion::of(&secret.metadata)));
+                if let Some(version) = version {
                     context.state.memos().entry(subject.key.clone()).or_default().verified = Some(version);
                 }
-                return Ok(change);
+                if synced.leaves_target {
+                    apply::delete_stale(owner, subject, context).await?;
+                }
+                return Ok(synced);
             }
             apply::Written::Conflict => existing = fetch::secret(owner, context).await?,
         }
@@ -187,14 +219,14 @@ async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome
         Ok(Outcome::NotOurs | Outcome::Deleted) => Action::await_change(),
         Ok(Outcome::Waiting) => wait_for_store(subject, context),
         Ok(Outcome::Unchanged(due)) => until(*due, subject.now),
-        Ok(Outcome::Synced(change)) => {
+        Ok(Outcome::Synced(synced)) => {
             {
                 let mut memos = context.state.memos();
                 let memo = memos.entry(subject.key.clone()).or_default();
                 memo.failures = 0;
                 memo.waiting_since = None;
             }
-            outcome::succeeded(subject, *change, context).await
+            outcome::succeeded(subject, *synced, context).await
         }
         Err(error) => {
             let failures = {

@@ -6,17 +6,6 @@ use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::controller::key::ObjectKey;
 
-/// What became of the Secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It was created.
-    Created,
-    /// It was changed.
-    Updated,
-    /// It was right already.
-    None,
-}
-
 /// An ExternalSecret on its way through a reconcile.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {

@@ -1,0 +1,175 @@
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::template::funcs;
+
+fn values(entries: &[(&str, &[u8])]) -> SecretData {
+    entries.iter().map(|(key, value)| ((*key).to_owned(), Arc::new(value.to_vec().into()))).collect()
+}
+
+fn two_values() -> SecretData {
+    values(&[("user", b"joe"), ("password", b"s3cret")])
+}
+
+fn sources() -> Sources {
+    let text =
+        |entries: &[(&str, &str)]| entries.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+    Sources {
+        config_maps: [(
+            "templates".to_owned(),
+            text(&[("config.ini", "user={{ .user }}"), ("map", "a: {{ .user }}\n{{ .user }}: b")]),
+        )]
+        .into(),
+        secrets: [("secret".to_owned(), values(&[("line", b"{{ .password | upper }}")]))].into(),
+    }
+}
+
+/// Reads `key: value` lines, which is all of YAML that these tests need.
+fn read_lines(text: &[u8]) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String> {
+    let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
+    let entry = |line: &str| {
+        let (key, value) = line.split_once(": ").ok_or("no mapping")?;
+        Ok((key.to_owned(), Zeroizing::new(value.as_bytes().to_vec())))
+    };
+    text.lines().map(entry).collect()
+}
+
+fn render_with(template: Json, values: &SecretData) -> Result<Rendered, RenderError> {
+    let template: ExternalSecretTemplate = serde_json::from_value(template).unwrap();
+    let engine = Engine::new(funcs::all());
+    Renderer { engine: &engine, read_keys_and_values: read_lines }.render(&template, values, &sources())
+}
+
+fn render(template: Json) -> Result<Rendered, RenderError> {
+    render_with(template, &two_values())
+}
+
+fn data(rendered: &Rendered) -> Json {
+    let text = |value: &SecretValue| value.expose_secret().escape_ascii().to_string();
+    rendered
+        .data
+        .iter()
+        .map(|(key, value)| (key.clone(), Json::from(text(value))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+#[rstest]
+#[case(json!({}), json!({"user": "joe", "password": "s3cret"}))]
+#[case(json!({"metadata": {"labels": {"a": "b"}}}), json!({"user": "joe", "password": "s3cret"}))]
+#[case(json!({"data": {"dsn": "{{ .user }}:{{ .password }}"}}), json!({"dsn": "joe:s3cret"}))]
+#[case(
+    json!({"mergePolicy": "Merge", "data": {"user": "{{ .user | upper }}"}}),
+    json!({"user": "JOE", "password": "s3cret"})
+)]
+fn the_values_are_there_with_merge_or_where_no_data_is_made(#[case] template: Json, #[case] expected: Json) {
+    assert_eq!(data(&render(template).unwrap()), expected);
+}
+
+#[test]
+fn templates_come_from_config_maps_secrets_and_literals() {
+    let rendered = render(json!({"templateFrom": [
+        {"configMap": {"name": "templates", "items": [{"key": "config.ini"}, {"key": "map", "templateAs": "KeysAndValues"}]}},
+        {"secret": {"name": "secret", "items": [{"key": "line"}]}},
+        {"literal": "from: {{ .user }}"},
+    ]}));
+    assert_eq!(
+        data(&rendered.unwrap()),
+        json!({"config.ini": "user=joe", "a": "joe", "joe": "b", "line": "S3CRET", "from": "joe"})
+    );
+}
+
+#[test]
+fn what_comes_later_wins_and_data_over_template_from() {
+    let rendered = render(json!({
+        "data": {"c": "data"},
+        "templateFrom": [
+            {"literal": "a: second\nb: second\nc: second", "configMap": {"name": "templates",
+             "items": [{"key": "map", "templateAs": "KeysAndValues"}]}},
+            {"literal": "b: third"},
+        ],
+    }));
+    assert_eq!(data(&rendered.unwrap()), json!({"a": "second", "b": "third", "c": "data", "joe": "b"}));
+}
+
+#[test]
+fn labels_and_annotations_are_rendered_and_those_of_the_metadata_win() {
+    let rendered = render(json!({
+        "type": "kubernetes.io/basic-auth",
+        "metadata": {
+            "labels": {"who": "{{ .user }}"}, "annotations": {"note": "for {{ .user }}"},
+            "finalizers": ["example.com/{{ .user }}"],
+        },
+        "templateFrom": [
+            {"target": "labels", "literal": "who: nobody\nteam: a"},
+            {"target": "Annotations", "literal": "size: {{ len .password }}"},
+        ],
+    }))
+    .unwrap();
+    assert_eq!(json!(rendered.labels), json!({"who": "joe", "team": "a"}));
+    assert_eq!(json!(rendered.annotations), json!({"note": "for joe", "size": "6"}));
+    assert_eq!(rendered.finalizers, ["example.com/{{ .user }}"], "which ESO does not render");
+    assert_eq!(rendered.type_.as_deref(), Some("kubernetes.io/basic-auth"));
+    assert_eq!(data(&rendered), json!({}), "templateFrom replaces the values, also where it makes none");
+}
+
+#[test]
+fn what_template_from_makes_is_decoded() {
+    let rendered = render_with(
+        json!({"templateFrom": [{"valuesDecodingStrategy": "Base64", "literal": "key: {{ .encoded }}"}]}),
+        &values(&[("encoded", b"/w==")]),
+    );
+    assert_eq!(data(&rendered.unwrap()), json!({"key": "\\xff"}));
+}
+
+#[test]
+fn a_template_cannot_change_what_others_see() {
+    let rendered = render(json!({"data": {"a": "{{ $_ := set . \"user\" \"x\" }}{{ .user }}", "b": "{{ .user }}"}}));
+    assert_eq!(data(&rendered.unwrap()), json!({"a": "x", "b": "joe"}));
+}
+
+#[test]
+fn values_of_any_bytes_pass() {
+    let rendered = render_with(json!({"data": {"a": "{{ .key }}!"}}), &values(&[("key", b"\xff\0")]));
+    assert_eq!(data(&rendered.unwrap()), json!({"a": "\\xff\\x00!"}));
+}
+
+#[rstest]
+#[case(
+    json!({"data": {"tls.key": "{{ .pasword }}"}}),
+    "spec.target.template.data[tls.key]: template: tls.key:1:3: executing \"tls.key\" at <.pasword>: map has no entry for key \"pasword\""
+)]
+#[case(
+    json!({"metadata": {"labels": {"a": "{{"}}}),
+    "spec.target.template.metadata.labels[a]: template: a:1:"
+)]
+#[case(
+    json!({"templateFrom": [{}, {"configMap": {"name": "none", "items": [{"key": "x"}]}}]}),
+    "spec.target.template.templateFrom[1].configMap.items[0]: ConfigMap \"none\" does not exist in the namespace of the ExternalSecret; create it"
+)]
+#[case(
+    json!({"templateFrom": [{"secret": {"name": "secret", "items": [{"key": "line"}, {"key": "x"}]}}]}),
+    "spec.target.template.templateFrom[0].secret.items[1]: Secret \"secret\" has no key \"x\"; add it"
+)]
+#[case(
+    json!({"templateFrom": [{"literal": "{{ .password }}"}]}),
+    "spec.target.template.templateFrom[0].literal: the template must make a YAML mapping of keys to strings: no mapping"
+)]
+#[case(
+    json!({"templateFrom": [{"valuesDecodingStrategy": "Base64", "literal": "key: {{ .password }}!"}]}),
+    "spec.target.template.templateFrom[0].literal: what the template makes for the key \"key\" is not valid Base64"
+)]
+#[case(
+    json!({"metadata": {"annotations": {"a": "{{ \"\\xff\" }}"}}}),
+    "spec.target.template.metadata.annotations[a]: what the template makes for \"a\" is not UTF-8"
+)]
+#[case(
+    json!({"templateFrom": [{"target": "spec.x", "literal": "a: b"}]}),
+    "spec.target.template.templateFrom[0].target: \"spec.x\" is not allowed for a Secret"
+)]
+fn what_cannot_be_rendered_names_its_field_and_no_value(#[case] template: Json, #[case] message: &str) {
+    let error = render(template).unwrap_err().to_string();
+    assert!(error.starts_with(message), "{error}");
+    assert!(!error.contains("s3cret"), "{error}");
+}
