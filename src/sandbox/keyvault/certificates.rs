@@ -242,6 +242,7 @@ impl NewCertificate {
         let unusable = || KeyVaultError::bad_parameter("The certificate's key is not one that a vault can hold.");
         let (_, certificate) = X509Certificate::from_der(material.certificate()).map_err(|_| unusable())?;
         let public = PublicKey::from_parsed(certificate.public_key()).ok_or_else(unusable)?;
+        public.check()?;
         properties.attributes.not_before = Some(certificate.validity().not_before.timestamp());
         properties.attributes.expires = Some(certificate.validity().not_after.timestamp());
         let policy = policy(&certificate).with_key(&public);

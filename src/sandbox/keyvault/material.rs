@@ -3,7 +3,10 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, Pkcs12ImportPolicy, PrivateKey, PrivateKeyChain};
+use p12_keystore::{
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12ImportPolicy, PrivateKey,
+    PrivateKeyChain,
+};
 use rcgen::KeyPair;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -39,7 +42,7 @@ impl CertificateFormat {
 /// With what a PEM text starts.
 const PEM_START: &str = "-----BEGIN ";
 
-/// The rounds of key derivation in a PFX without a password, which protect nothing.
+/// Key Vault writes PFX in the old way that every reader knows: 3DES, SHA-1, 2,000 rounds of key derivation.
 const PFX_ROUNDS: u32 = 2000;
 
 /// A certificate, its chain and its private key.
@@ -132,7 +135,12 @@ impl Material {
         let chain = PrivateKeyChain::new(vec![1, 0, 0, 0], PrivateKey::from_der(&self.key)?, certificates);
         let mut store = KeyStore::new();
         store.add_entry("certificate", KeyStoreEntry::PrivateKeyChain(chain));
-        let writer = store.writer("").encryption_iterations(PFX_ROUNDS).mac_iterations(PFX_ROUNDS);
+        let writer = store
+            .writer("")
+            .encryption_algorithm(EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc)
+            .encryption_iterations(PFX_ROUNDS)
+            .mac_algorithm(MacAlgorithm::HmacSha1)
+            .mac_iterations(PFX_ROUNDS);
         Ok(BASE64_STANDARD.encode(writer.write()?))
     }
 }

@@ -34,6 +34,7 @@ pub struct CertificatePolicy {
 #[serde(default)]
 pub struct KeyPolicy {
     /// Whether the secret has the private key; always so here.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exportable: Option<bool>,
     /// `RSA` or `EC`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,6 +46,7 @@ pub struct KeyPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crv: Option<String>,
     /// Whether the next version keeps the key; never so here.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse_key: Option<bool>,
 }
 
@@ -94,6 +96,7 @@ pub struct AlternativeNames {
 #[serde(default)]
 pub struct IssuerPolicy {
     /// `Self` or `Unknown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
@@ -172,25 +175,36 @@ impl CertificatePolicy {
         self
     }
 
-    /// Takes over what another policy says.
+    /// Takes over what another policy says; what it leaves out stays as it is.
     pub(crate) fn change(&mut self, other: Self) {
         let Self { key_props, secret_props, x509_props, lifetime_actions, issuer } = other;
-        if key_props != KeyPolicy::default() {
-            self.key_props = key_props;
+        replace(&mut self.key_props.kty, key_props.kty);
+        replace(&mut self.key_props.key_size, key_props.key_size);
+        replace(&mut self.key_props.crv, key_props.crv);
+        replace(&mut self.key_props.exportable, key_props.exportable);
+        replace(&mut self.key_props.reuse_key, key_props.reuse_key);
+        replace(&mut self.secret_props.content_type, secret_props.content_type);
+        if !x509_props.subject.is_empty() {
+            self.x509_props.subject = x509_props.subject;
         }
-        if x509_props != X509Policy::default() {
-            self.x509_props = x509_props;
-        }
-        self.secret_props.content_type = secret_props.content_type.or(self.secret_props.content_type);
-        if lifetime_actions.is_some() {
-            self.lifetime_actions = lifetime_actions;
-        }
-        self.issuer.name = issuer.name.or(self.issuer.name.take());
+        replace(&mut self.x509_props.sans, x509_props.sans);
+        replace(&mut self.x509_props.ekus, x509_props.ekus);
+        replace(&mut self.x509_props.key_usage, x509_props.key_usage);
+        replace(&mut self.x509_props.validity_months, x509_props.validity_months);
+        replace(&mut self.lifetime_actions, lifetime_actions);
+        replace(&mut self.issuer.name, issuer.name);
     }
 
     /// The form of the secret.
     pub(crate) fn format(&self) -> CertificateFormat {
         self.secret_props.content_type.unwrap_or_default()
+    }
+}
+
+/// Sets what is given.
+fn replace<T>(old: &mut Option<T>, new: Option<T>) {
+    if new.is_some() {
+        *old = new;
     }
 }
 

@@ -116,6 +116,13 @@ async fn a_certificate_that_is_created_has_been_made_when_its_operation_is_read(
     let change = json!({ "x509_props": { "subject": "CN=b" } });
     let changed = world.client.call(Method::PATCH, &format!("{url}/policy"), &token, Some(change)).await;
     assert_eq!(changed.body["x509_props"]["subject"], "CN=b");
+    assert_eq!(changed.body["x509_props"]["validity_months"], 2, "what is left out stays as it is");
+    let names = json!({ "sans": { "dns_names": ["b.example"] } });
+    for (x509, status) in [(names, StatusCode::ACCEPTED), (json!({ "subject": "" }), StatusCode::BAD_REQUEST)] {
+        let body = json!({ "policy": { "key_props": { "kty": "EC" }, "x509_props": x509 } });
+        let answer = world.client.call(Method::POST, &format!("{url}/create"), &token, Some(body)).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
     let foreign = json!({ "policy": { "issuer": { "name": "DigiCert" }, "x509_props": { "subject": "CN=a" } } });
     let refused = world.client.call(Method::POST, &format!("{url}/create"), &token, Some(foreign)).await;
     assert_eq!(refused.refusal().1, "BadParameter");
