@@ -100,6 +100,16 @@ fn sentence(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(": {said}") }
 }
 
+/// The least role that allows the action which a message says was refused:
+/// <https://learn.microsoft.com/azure/key-vault/general/rbac-guide>.
+fn role_for(message: &str) -> &'static str {
+    match value_after(message, "Action: '") {
+        Some(action) if action.contains("/keys/") => "Key Vault Crypto User",
+        Some(action) if action.contains("/certificates/") => "Key Vault Certificate User",
+        _ => "Key Vault Secrets User",
+    }
+}
+
 fn hint(cause: Cause, message: &str) -> Option<String> {
     let who = value_after(message, "oid=")
         .map_or_else(|| "the identity".to_owned(), |oid| format!("the identity with object id {oid}"));
@@ -109,14 +119,16 @@ fn hint(cause: Cause, message: &str) -> Option<String> {
         }
         Cause::TokenRefused => "check that vaultUrl and environmentType are of the same cloud".to_owned(),
         Cause::ForbiddenByRbac => {
-            format!("assign the role Key Vault Secrets User on the vault to {who}; it takes some minutes to work")
+            let role = role_for(message);
+            format!("assign the role {role} on the vault to {who}; it takes some minutes to work")
         }
         Cause::AccessDenied => {
+            let kind = ["keys ", "certificates "].into_iter().find(|kind| message.contains(kind)).unwrap_or_default();
             // Only a search needs to list.
-            let permissions =
+            let permission =
                 if message.contains(" list permission") { "permissions get and list" } else { "permission get" };
             format!(
-                "the vault uses access policies: add one with the {permissions} for {who}; role assignments do not help"
+                "the vault uses access policies: add one with the {kind}{permission} for {who}; role assignments do not help"
             )
         }
         Cause::ForbiddenByFirewall => {
@@ -167,6 +179,33 @@ mod tests {
         Class::Denied,
         "AccessDenied",
         "object id object"
+    )]
+    #[case::policy_of_keys(
+        403,
+        "Forbidden",
+        "AccessDenied",
+        "The user, group or application 'appid=a;oid=object;iss=i' does not have keys get permission on key vault 'v;location=l'.",
+        Class::Denied,
+        "AccessDenied",
+        "the keys permission get for"
+    )]
+    #[case::rbac_of_keys(
+        403,
+        "Forbidden",
+        "ForbiddenByRbac",
+        "Caller: oid=object Action: 'Microsoft.KeyVault/vaults/keys/read' Assignment: (not found)",
+        Class::Denied,
+        "ForbiddenByRbac",
+        "Key Vault Crypto User"
+    )]
+    #[case::rbac_of_certificates(
+        403,
+        "Forbidden",
+        "ForbiddenByRbac",
+        "Caller: oid=object Action: 'Microsoft.KeyVault/vaults/certificates/read' Assignment: (not found)",
+        Class::Denied,
+        "ForbiddenByRbac",
+        "Key Vault Certificate User"
     )]
     #[case::firewall(
         403,

@@ -6,8 +6,8 @@ use super::azure::{Azure, FakeCluster};
 use super::*;
 use crate::provider::azure::validate;
 
-fn selector(key: &str) -> Option<SecretKeySelector> {
-    Some(SecretKeySelector { name: Some("credential".to_owned()), key: Some(key.to_owned()), namespace: None })
+fn selector(key: &str) -> SecretKeySelector {
+    SecretKeySelector { name: Some("credential".to_owned()), key: Some(key.to_owned()), namespace: None }
 }
 
 fn principal() -> AzureKvProvider {
@@ -16,8 +16,8 @@ fn principal() -> AzureKvProvider {
         tenant_id: Some("the-tenant".to_owned()),
         service_account_ref: None,
         auth_secret_ref: Some(AzureAuthSecretRef {
-            client_id: selector("client-id"),
-            client_certificate: selector("certificate"),
+            client_id: Some(selector("client-id")),
+            client_certificate: Some(selector("certificate")),
             ..AzureAuthSecretRef::default()
         }),
         ..store()
@@ -40,7 +40,7 @@ fn a_store_that_cannot_make_up_a_principal_is_refused_by_its_text_alone() {
         (|store, _| store.tenant_id = Some(String::new()), "azurekv.tenantId is missing"),
         (|_, secrets| secrets.client_id = None, "azurekv.authSecretRef.clientId is missing"),
         (|_, secrets| secrets.client_certificate = None, "clientSecret or .clientCertificate is missing"),
-        (|_, secrets| secrets.client_secret = selector("a"), "both clientSecret and clientCertificate"),
+        (|_, secrets| secrets.client_secret = Some(selector("a")), "both clientSecret and clientCertificate"),
         (
             |_, secrets| secrets.client_certificate.as_mut().unwrap().name = None,
             "azurekv.authSecretRef.clientCertificate.name is missing",
