@@ -1,5 +1,7 @@
 //! The controller as the chart deploys it: with its arguments, under its own service account, with no right but the chart's.
 
+use std::path::Path;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -31,6 +33,7 @@ async fn deploy(scene: &Scene, values: &[&str]) -> Controller {
     let account = pod["serviceAccountName"].as_str().unwrap();
     let token = tools.kubectl(&["create", "token", account, "--namespace", scene.name()]).unwrap();
     let kubeconfig = scene.world.cluster.kubeconfig_for(&format!("deployed-{}", scene.name()), token.trim()).unwrap();
+    in_namespace(&kubeconfig, scene.name());
     let arguments: Vec<_> =
         pod["containers"][0]["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()).collect();
     let arguments: Vec<_> = arguments
@@ -39,6 +42,13 @@ async fn deploy(scene: &Scene, values: &[&str]) -> Controller {
         .chain(["--loglevel=debug"])
         .collect();
     scene.world.start_controller_with(scene.name(), &arguments, &kubeconfig).await
+}
+
+/// Makes a namespace the one of whoever uses a kubeconfig, as that of its pod is.
+fn in_namespace(kubeconfig: &Path, namespace: &str) {
+    let mut content: Value = serde_json::from_slice(&std::fs::read(kubeconfig).unwrap()).unwrap();
+    content["contexts"][0]["context"]["namespace"] = namespace.into();
+    std::fs::write(kubeconfig, content.to_string()).unwrap();
 }
 
 /// Fails where the API server refused something.
@@ -53,6 +63,7 @@ fn nothing_was_forbidden(controller: &Controller) {
 #[case::in_one_namespace(&["scopedRBAC=true"])]
 #[case::without_stores_of_the_cluster(&["processClusterStore=false"])]
 #[case::without_openshift(&["openshiftFinalizers=false"])]
+#[case::as_one_of_several(&["leaderElect=true", "leaderElectionID=lease"])]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_of_the_chart_are_enough(#[case] values: &[&str]) {
     let scene = Scene::with_own_controller("deployed").await;
