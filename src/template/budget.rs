@@ -43,6 +43,9 @@ pub enum Exceeded {
     Depth(usize),
 }
 
+/// How many bytes can be looked through in the time of a step.
+const BYTES_PER_STEP: usize = 1024;
+
 /// What is left of the limits.
 pub struct Budget {
     limits: Limits,
@@ -63,6 +66,14 @@ impl Budget {
     pub fn steps(&mut self, steps: usize) -> Result<(), Exceeded> {
         self.steps = self.steps.checked_sub(steps).ok_or(Exceeded::Steps(self.limits.steps))?;
         Ok(())
+    }
+
+    /// Pays for bytes that are looked through.
+    ///
+    /// # Errors
+    /// If no steps are left.
+    pub fn read(&mut self, bytes: usize) -> Result<(), Exceeded> {
+        self.steps(bytes / BYTES_PER_STEP)
     }
 
     /// How many steps are left.

@@ -7,12 +7,13 @@ use crate::template::functions::{Call, FunctionError};
 use crate::template::value::{Value, is_same};
 
 /// `eq a b c`: whether `a` equals any of the others.
-pub(super) fn eq(arguments: &[Value], _: &mut Call<'_>) -> Result {
+pub(super) fn eq(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [first, others @ ..] = arguments else { return Err(missing()) };
     if others.is_empty() {
         return Err(missing());
     }
     for other in others {
+        pay(first, other, call)?;
         if is_equal(first, other)? {
             return Ok(Value::Bool(true));
         }
@@ -20,36 +21,47 @@ pub(super) fn eq(arguments: &[Value], _: &mut Call<'_>) -> Result {
     Ok(Value::Bool(false))
 }
 
-pub(super) fn ne(arguments: &[Value], _: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments)?;
+pub(super) fn ne(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let (a, b) = pair(arguments, call)?;
     Ok(Value::Bool(!is_equal(a, b)?))
 }
 
-pub(super) fn lt(arguments: &[Value], _: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments)?;
+pub(super) fn lt(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let (a, b) = pair(arguments, call)?;
     Ok(Value::Bool(order(a, b)? == Some(Ordering::Less)))
 }
 
-pub(super) fn le(arguments: &[Value], _: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments)?;
+pub(super) fn le(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let (a, b) = pair(arguments, call)?;
     Ok(Value::Bool(matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
 }
 
 /// Not less or equal, so that it holds for what has no order.
-pub(super) fn gt(arguments: &[Value], _: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments)?;
+pub(super) fn gt(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let (a, b) = pair(arguments, call)?;
     Ok(Value::Bool(!matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
 }
 
 /// Not less, so that it holds for what has no order.
-pub(super) fn ge(arguments: &[Value], _: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments)?;
+pub(super) fn ge(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let (a, b) = pair(arguments, call)?;
     Ok(Value::Bool(order(a, b)? != Some(Ordering::Less)))
 }
 
-fn pair(arguments: &[Value]) -> std::result::Result<(&Value, &Value), FunctionError> {
+/// Pays for what is read of two strings to compare them.
+fn pay(a: &Value, b: &Value, call: &mut Call<'_>) -> std::result::Result<(), FunctionError> {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => Ok(call.budget.read(a.len().min(b.len()))?),
+        _ => Ok(()),
+    }
+}
+
+fn pair<'v>(arguments: &'v [Value], call: &mut Call<'_>) -> std::result::Result<(&'v Value, &'v Value), FunctionError> {
     match arguments {
-        [a, b] => Ok((a, b)),
+        [a, b] => {
+            pay(a, b, call)?;
+            Ok((a, b))
+        }
         _ => Err(missing()),
     }
 }

@@ -150,8 +150,10 @@ fn parse_float(text: &str) -> Option<f64> {
     }
 }
 
+/// A text that may be a number; none is longer than some hundred digits.
 fn str_of(text: &Text) -> Option<&str> {
-    std::str::from_utf8(text).ok()
+    const MAX_LEN: usize = 4096;
+    std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_LEN)
 }
 
 /// A decimal number; 0 if the string is none, the nearest number if it is out of range.

@@ -53,6 +53,9 @@ pub(super) const TABLE: Table = &[
     ),
 ];
 
+/// Steps to read the data of a time zone.
+const ZONE_STEPS: usize = 50;
+
 /// How an input field of HTML takes a date.
 const HTML_DATE: &[u8] = b"2006-01-02";
 
@@ -66,30 +69,44 @@ fn format_date(layout: &[u8], date: &Value, zone: &[u8], call: &mut Call<'_>) ->
         Value::Int(Int::Int | Int::Int32 | Int::Int64, seconds) => Time::from_unix(*seconds),
         other => other.downcast().cloned().unwrap_or_else(|| Time::new(call.now())),
     };
+    // The data of a zone are read each time.
+    call.budget.steps(ZONE_STEPS)?;
     // A zone that does not exist is UTC.
     let time = time.in_zone(Zone::named(zone).unwrap_or(Zone::Utc));
     Ok(Value::String(time.format(layout, call.budget)?))
 }
 
+/// Another value in place of an error, unless a bound was reached.
+fn or_else(result: Result, otherwise: impl FnOnce() -> Value) -> Result {
+    match result {
+        Err(FunctionError::Failed(_)) => Ok(otherwise()),
+        other => other,
+    }
+}
+
 /// The time that is a duration later; the same time if it is no duration.
 fn date_modify(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [_, date] = arguments else { return Err(mismatch()) };
-    must_date_modify(arguments, call).or_else(|_| Ok(date.clone()))
+    or_else(must_date_modify(arguments, call), || date.clone())
 }
 
-fn must_date_modify(arguments: &[Value], _: &mut Call<'_>) -> Result {
+fn must_date_modify(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(duration), date] = arguments else { return Err(mismatch()) };
+    call.budget.read(duration.len())?;
     let duration = parse_duration(duration).map_err(|error| FunctionError::new(error.to_string()))?;
     Ok(time(date)?.after(duration).value())
 }
 
 /// A time; the zero time if it is none of the layout.
 fn to_date(arguments: &[Value], call: &mut Call<'_>) -> Result {
-    must_to_date(arguments, call).or_else(|_| Ok(Time::zero().value()))
+    or_else(must_to_date(arguments, call), || Time::zero().value())
 }
 
-fn must_to_date(arguments: &[Value], _: &mut Call<'_>) -> Result {
+fn must_to_date(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(layout), Value::String(text)] = arguments else { return Err(mismatch()) };
+    // Each byte of a layout is held against all fields.
+    call.budget.steps(layout.len() / 16)?;
+    call.budget.read(text.len())?;
     Time::parse(layout, text).map(Time::value).map_err(|error| FunctionError::new(error.to_string()))
 }
 
@@ -105,9 +122,10 @@ fn ago(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// Seconds, an `int64` or a string, as a duration; anything else is none.
-fn duration(arguments: &[Value], _: &mut Call<'_>) -> Result {
+fn duration(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let seconds = match argument(arguments)? {
         Value::String(text) => {
+            call.budget.read(text.len())?;
             std::str::from_utf8(text).ok().and_then(|text| super::convert::saturating(text, 10)).unwrap_or(0)
         }
         Value::Int(Int::Int64, seconds) => *seconds,
@@ -128,7 +146,10 @@ fn duration_round(arguments: &[Value], call: &mut Call<'_>) -> Result {
         (HOUR / 3600, "s"),
     ];
     let duration = match argument(arguments)? {
-        Value::String(text) => parse_duration(text).unwrap_or(0),
+        Value::String(text) => {
+            call.budget.read(text.len())?;
+            parse_duration(text).unwrap_or(0)
+        }
         Value::Int(Int::Int64, nanoseconds) => *nanoseconds,
         other => other.downcast().map_or(0, |date| Time::new(call.now()).since(date)),
     };

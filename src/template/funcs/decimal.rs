@@ -8,7 +8,7 @@ use crate::template::functions::{Call, FunctionError};
 /// How many digits after the point a division gives that does not end.
 const DIVISION_DIGITS: i64 = 16;
 
-/// The digits of one step of the budget, times their square.
+/// How many pairs of digits are multiplied in the time of a step.
 const DIGITS_PER_STEP: usize = 64;
 
 /// A number: its digits, the last first, times a power of ten.

@@ -61,6 +61,7 @@ fn dig(arguments: &[Value], call: &mut Call<'_>) -> Result {
     for key in keys {
         call.budget.steps(1)?;
         let Value::String(key) = key else { return Err(mismatch()) };
+        call.budget.read(key.len())?;
         match &found {
             Value::Map(map) if *map.element_type() == Type::Any => match map.get(key) {
                 Some(value) => found = value,
@@ -80,13 +81,15 @@ fn not_a(wanted: &str, found: &Value) -> FunctionError {
     FunctionError::new(format!("interface conversion: interface {{}} is {}, not {wanted}", found.type_name()))
 }
 
-fn get(arguments: &[Value], _: &mut Call<'_>) -> Result {
+fn get(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Map(map), Value::String(key)] = arguments else { return Err(mismatch()) };
+    call.budget.read(key.len())?;
     Ok(map.get(key).unwrap_or_else(|| Value::string("")))
 }
 
-fn has_key(arguments: &[Value], _: &mut Call<'_>) -> Result {
+fn has_key(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Map(map), Value::String(key)] = arguments else { return Err(mismatch()) };
+    call.budget.read(key.len())?;
     Ok(Value::Bool(map.get(key).is_some()))
 }
 
@@ -116,16 +119,18 @@ fn omit(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let mut entries: BTreeMap<Text, Value> = entries(map, call)?.into_iter().collect();
     for key in omitted {
         let Value::String(key) = key else { return Err(mismatch()) };
+        call.budget.read(key.len())?;
         entries.remove(key);
     }
     Ok(any_map(entries))
 }
 
-fn pick(arguments: &[Value], _: &mut Call<'_>) -> Result {
+fn pick(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Map(map), keys @ ..] = arguments else { return Err(mismatch()) };
     let mut picked = BTreeMap::new();
     for key in keys {
         let Value::String(key) = key else { return Err(mismatch()) };
+        call.budget.read(key.len())?;
         if let Some(value) = map.get(key) {
             picked.insert(key.clone(), value);
         }
@@ -134,20 +139,23 @@ fn pick(arguments: &[Value], _: &mut Call<'_>) -> Result {
 }
 
 /// The values of one key in several maps.
-fn pluck(arguments: &[Value], _: &mut Call<'_>) -> Result {
+fn pluck(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(key), maps @ ..] = arguments else { return Err(mismatch()) };
+    call.budget.read(key.len().saturating_mul(maps.len()))?;
     let value = |map: &Value| if let Value::Map(map) = map { map.get(key) } else { None };
     Ok(Value::List(List::new(&Type::Any, maps.iter().filter_map(value).collect())))
 }
 
 fn set(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Map(map), Value::String(key), value] = arguments else { return Err(mismatch()) };
+    call.budget.read(key.len())?;
     map.set(key.clone(), value.clone(), call.budget)?;
     Ok(Value::Map(map.clone()))
 }
 
-fn unset(arguments: &[Value], _: &mut Call<'_>) -> Result {
+fn unset(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Map(map), Value::String(key)] = arguments else { return Err(mismatch()) };
+    call.budget.read(key.len())?;
     map.remove(key);
     Ok(Value::Map(map.clone()))
 }

@@ -18,12 +18,15 @@ pub(super) const TABLE: Table = &[
 ];
 
 /// What is decoded, or the text of Go's error.
-type Decoded = std::result::Result<Vec<u8>, String>;
+type Decoded = std::result::Result<Zeroizing<Vec<u8>>, String>;
 
 fn decoded(arguments: &[Value], call: &mut Call<'_>, decode: impl Fn(&[u8]) -> Decoded) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     call.budget.bytes(text.len())?;
-    Ok(Value::String(decode(text).unwrap_or_else(String::into_bytes).into()))
+    Ok(Value::String(match decode(text) {
+        Ok(decoded) => decoded.into(),
+        Err(error) => error.into_bytes().into(),
+    }))
 }
 
 fn base64_encode(arguments: &[Value], call: &mut Call<'_>) -> Result {
@@ -44,7 +47,7 @@ const fn is_line_end(byte: u8) -> bool {
 fn base64_decode(text: &[u8]) -> Decoded {
     const UNITS: usize = 4;
     let corrupt = |at: usize| format!("illegal base64 data at input byte {at}");
-    let mut output = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    let mut output = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3 + 3));
     let mut input = text.iter().enumerate().filter(|(_, byte)| !is_line_end(**byte));
     loop {
         let mut digits = Zeroizing::new([0_u8; UNITS]);
@@ -121,7 +124,7 @@ fn base32_decode(text: &[u8]) -> Decoded {
     const UNITS: usize = 8;
     let text = Zeroizing::new(text.iter().copied().filter(|&byte| !is_line_end(byte)).collect::<Vec<u8>>());
     let corrupt = |at: usize| format!("illegal base32 data at input byte {at}");
-    let mut output = Vec::with_capacity(text.len() / 8 * 5 + 5);
+    let mut output = Zeroizing::new(Vec::with_capacity(text.len() / 8 * 5 + 5));
     let mut at = 0;
     while at < text.len() {
         let mut digits = Zeroizing::new([0_u8; UNITS]);
@@ -155,7 +158,7 @@ fn base32_decode(text: &[u8]) -> Decoded {
 }
 
 fn hex_decode(text: &[u8]) -> Decoded {
-    let mut output = Vec::with_capacity(text.len() / 2);
+    let mut output = Zeroizing::new(Vec::with_capacity(text.len() / 2));
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     for pair in text.chunks(2) {
         match (pair.first().map(|&byte| digit(byte)), pair.get(1).map(|&byte| digit(byte))) {

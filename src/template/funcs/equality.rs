@@ -15,7 +15,10 @@ pub(super) fn is_equal(a: &Value, b: &Value, budget: &mut Budget) -> Result<bool
         (Value::Uint(kind, a), Value::Uint(other, b)) => kind == other && a == b,
         (Value::Float(a), Value::Float(b)) => a == b,
         (Value::Complex(a, i), Value::Complex(b, j)) => a == b && i == j,
-        (Value::String(a), Value::String(b)) | (Value::Bytes(a), Value::Bytes(b)) => a == b,
+        (Value::String(a), Value::String(b)) | (Value::Bytes(a), Value::Bytes(b)) => {
+            budget.read(a.len().min(b.len()))?;
+            a == b
+        }
         (Value::Object(a), Value::Object(b)) => is_same(&**a, &**b),
         (Value::List(a), Value::List(b)) => {
             if a.element_type() != b.element_type() || a.is_nil() != b.is_nil() || a.len() != b.len() {
@@ -32,6 +35,7 @@ pub(super) fn is_equal(a: &Value, b: &Value, budget: &mut Budget) -> Result<bool
             }
             budget.descend()?;
             let are_equal = all(a.snapshot().into_iter().zip(b.snapshot()), |((key, a), (other, b))| {
+                budget.read(key.len())?;
                 Ok(key == other && is_equal(&a, &b, budget)?)
             })?;
             budget.ascend();

@@ -113,6 +113,18 @@ impl Writer<'_> {
         write: impl Fn(&mut Self, T) -> Result<()>,
     ) -> Result<()> {
         self.budget.descend()?;
+        let written = self.items([open, close], items, write);
+        // Also after an error, which may be swallowed.
+        self.budget.ascend();
+        written
+    }
+
+    fn items<T>(
+        &mut self,
+        [open, close]: [u8; 2],
+        items: impl ExactSizeIterator<Item = T>,
+        write: impl Fn(&mut Self, T) -> Result<()>,
+    ) -> Result<()> {
         self.push(&[open])?;
         let is_empty = items.len() == 0;
         self.level += 1;
@@ -125,9 +137,7 @@ impl Writer<'_> {
         if !is_empty {
             self.line()?;
         }
-        self.push(&[close])?;
-        self.budget.ascend();
-        Ok(())
+        self.push(&[close])
     }
 
     /// A new line, where lines are indented.

@@ -18,8 +18,9 @@ pub(super) struct Document {
 
 /// Reads a document. Numbers become floats.
 pub(super) fn read(text: &[u8], budget: &mut Budget) -> Result<Document> {
+    budget.read(text.len())?;
     let mut reader = Reader { text, at: 0, has_overflow: false, budget };
-    let value = reader.value("looking for beginning of value")?;
+    let value = reader.value()?;
     reader.skip_blanks();
     if reader.at < text.len() {
         return Err(reader.unexpected("after top-level value"));
@@ -53,18 +54,18 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn value(&mut self, context: &str) -> Result {
+    fn value(&mut self) -> Result {
         self.budget.steps(1)?;
         self.skip_blanks();
         match self.peek() {
-            Some(b'{') => self.object(),
-            Some(b'[') => self.array(),
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
             Some(b'"') => self.string().map(Value::String),
             Some(b't') => self.literal("true", Value::Bool(true)),
             Some(b'f') => self.literal("false", Value::Bool(false)),
             Some(b'n') => self.literal("null", Value::Nil),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            _ => Err(self.unexpected(context)),
+            _ => Err(self.unexpected("looking for beginning of value")),
         }
     }
 
@@ -78,8 +79,15 @@ impl Reader<'_, '_> {
         Ok(value)
     }
 
-    fn array(&mut self) -> Result {
+    fn nested(&mut self, read: fn(&mut Self) -> Result) -> Result {
         self.budget.descend()?;
+        let value = read(self);
+        // Also after an error, which may be swallowed.
+        self.budget.ascend();
+        value
+    }
+
+    fn array(&mut self) -> Result {
         self.at += 1;
         let mut items = Vec::new();
         self.skip_blanks();
@@ -87,42 +95,37 @@ impl Reader<'_, '_> {
             self.at += 1;
         } else {
             loop {
-                items.push(self.value("looking for beginning of value")?);
+                items.push(self.value()?);
                 if self.separator(b']', "after array element")? {
                     break;
                 }
             }
         }
-        self.budget.ascend();
         Ok(Value::List(List::new(&Type::Any, items)))
     }
 
     fn object(&mut self) -> Result {
-        self.budget.descend()?;
         self.at += 1;
         let mut entries = BTreeMap::new();
         self.skip_blanks();
         if self.peek() == Some(b'}') {
             self.at += 1;
         } else {
-            let mut context = "looking for beginning of object key string";
             loop {
-                let (key, value) = self.entry(context)?;
+                let (key, value) = self.entry()?;
                 entries.insert(key, value);
                 if self.separator(b'}', "after object key:value pair")? {
                     break;
                 }
-                context = "looking for beginning of object key string";
             }
         }
-        self.budget.ascend();
         Ok(Value::Map(Map::from_entries(&Type::Any, entries)))
     }
 
-    fn entry(&mut self, context: &str) -> Result<(Text, Value)> {
+    fn entry(&mut self) -> Result<(Text, Value)> {
         self.skip_blanks();
         if self.peek() != Some(b'"') {
-            return Err(self.unexpected(context));
+            return Err(self.unexpected("looking for beginning of object key string"));
         }
         let key = self.string()?;
         self.skip_blanks();
@@ -130,7 +133,7 @@ impl Reader<'_, '_> {
             return Err(self.unexpected("after object key"));
         }
         self.at += 1;
-        Ok((key, self.value("looking for beginning of value")?))
+        Ok((key, self.value()?))
     }
 
     /// A comma, or the end of the container: whether it is the end.

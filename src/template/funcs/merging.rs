@@ -36,6 +36,7 @@ fn merge_map(target: &Map, source: &Map, existing: Existing, call: &mut Call<'_>
     call.budget.descend()?;
     call.budget.steps(source.len())?;
     for (key, value) in source.snapshot() {
+        call.budget.read(key.len())?;
         let current = target.get(&key);
         if let (Some(Value::Map(current)), Value::Map(value)) = (&current, &value) {
             merge_map(current, value, existing, call)?;

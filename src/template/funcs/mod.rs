@@ -4,7 +4,10 @@
 //!
 //! - An error shows no value and no text of a template; `fail` does not show its message.
 //! - `keys` and `values` are in the order of the keys, where sprig's order is random.
-//! - A map cannot be put into itself.
+//! - A map cannot be put into itself; `set` makes a map of nil, for which Go's has no place.
+//! - Two versions are equal if they print the same, where Go compares pointers. `now` prints without
+//!   the reading of the monotonic clock.
+//! - The local time zone is UTC, as in ESO's image.
 //! - What would cost much is refused by the [budget](super::Budget).
 //!
 //! Each file holds the functions of one kind, with a table of their names.
@@ -83,9 +86,6 @@ const STRINGS: Type = Type::Slice(&Type::String);
 fn written(output: Buffer) -> Value {
     Value::String(output.finish().into())
 }
-
-/// Texts of Go's `recover`, where a function of sprig panics.
-const OUT_OF_BOUNDS: &str = "slice bounds out of range";
 
 /// The arguments are not of the types that the function's table asks for, which the engine checks.
 fn mismatch() -> FunctionError {

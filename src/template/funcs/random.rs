@@ -36,7 +36,11 @@ fn of_characters(arguments: &[Value], from: &[u8], call: &mut Call<'_>) -> Resul
     call.budget.steps(count)?;
     call.budget.bytes(count)?;
     let random = call.random();
-    let text: Vec<u8> = (0..count).filter_map(|_| from.get(random.random_range(0..from.len())).copied()).collect();
+    // Filled in place, so that no part of a password is left behind.
+    let mut text = vec![b' '; count];
+    for byte in &mut text {
+        *byte = from.get(random.random_range(0..from.len())).copied().unwrap_or(b' ');
+    }
     Ok(Value::String(text.into()))
 }
 

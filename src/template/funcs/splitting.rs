@@ -80,6 +80,10 @@ fn sort_alpha(arguments: &[Value], call: &mut Call<'_>) -> Result {
         return Ok(string_list(vec![string(value, call.budget)?]));
     }
     let mut texts = strings(value, call.budget)?;
+    // Each is compared with about as many as the length has digits.
+    let rounds = usize::try_from(texts.len().max(2).ilog2()).unwrap_or(usize::MAX);
+    call.budget.steps(texts.len().saturating_mul(rounds) / 8)?;
+    call.budget.read(texts.iter().map(|text| text.len()).fold(0, usize::saturating_add).saturating_mul(rounds))?;
     texts.sort();
     Ok(string_list(texts))
 }

@@ -1,7 +1,7 @@
 //! Strings.
 
 use super::convert::{printed, string};
-use super::{OUT_OF_BOUNDS, Result, Table, mismatch, part, written};
+use super::{Result, Table, mismatch, part, written};
 use crate::template::budget::Buffer;
 use crate::template::format::quote;
 use crate::template::functions::{Call, Function, FunctionError};
@@ -15,21 +15,17 @@ pub(super) const TABLE: Table = &[
     ("cat", Function::variadic(&[], Type::Any, cat)),
     (
         "contains",
-        Function::fixed(&[TEXT, TEXT], |arguments, _| {
-            two(arguments).map(|(part, text)| Value::Bool(find(text, part).is_some()))
+        Function::fixed(&[TEXT, TEXT], |arguments, call| {
+            test(arguments, |part, text| find(text, part).is_some(), call)
         }),
     ),
     (
         "hasPrefix",
-        Function::fixed(&[TEXT, TEXT], |arguments, _| {
-            two(arguments).map(|(start, text)| Value::Bool(text.starts_with(start)))
-        }),
+        Function::fixed(&[TEXT, TEXT], |arguments, call| test(arguments, |start, text| text.starts_with(start), call)),
     ),
     (
         "hasSuffix",
-        Function::fixed(&[TEXT, TEXT], |arguments, _| {
-            two(arguments).map(|(end, text)| Value::Bool(text.ends_with(end)))
-        }),
+        Function::fixed(&[TEXT, TEXT], |arguments, call| test(arguments, |end, text| text.ends_with(end), call)),
     ),
     ("hello", Function::fixed(&[], |_, _| Ok(Value::string("Hello!")))),
     ("indent", Function::fixed(&[Type::INT, TEXT], |arguments, call| indent(arguments, b"", call))),
@@ -71,7 +67,14 @@ fn two(arguments: &[Value]) -> Result<(&[u8], &[u8])> {
     }
 }
 
-/// Where `part` is in `text` for the first time.
+/// Whether `holds` is true of the two strings.
+fn test(arguments: &[Value], holds: fn(&[u8], &[u8]) -> bool, call: &mut Call<'_>) -> Result {
+    let (part, text) = two(arguments)?;
+    call.budget.read(text.len())?;
+    Ok(Value::Bool(holds(part, text)))
+}
+
+/// Where `part` is in `text` for the first time; takes linear time.
 pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     memchr::memmem::find(text, part)
 }
@@ -147,6 +150,7 @@ fn bytes_as_characters(text: &[u8]) -> impl Iterator<Item = char> {
 /// The first byte of each word.
 fn initials(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
+    call.budget.read(text.len())?;
     let mut output = Buffer::default();
     let mut is_start = true;
     for character in bytes_as_characters(text) {
@@ -163,6 +167,7 @@ fn initials(arguments: &[Value], call: &mut Call<'_>) -> Result {
 /// ASCII.
 fn nospace(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
+    call.budget.read(text.len())?;
     if !bytes_as_characters(text).any(char::is_whitespace) {
         return Ok(Value::String(text.clone()));
     }
@@ -189,6 +194,7 @@ fn repeat(arguments: &[Value], call: &mut Call<'_>) -> Result {
 /// end.
 fn replace(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(old), Value::String(new), Value::String(text)] = arguments else { return Err(mismatch()) };
+    call.budget.read(text.len())?;
     let mut output = Buffer::default();
     let mut rest: &[u8] = text;
     if old.is_empty() {
@@ -220,7 +226,7 @@ fn substr(arguments: &[Value], call: &mut Call<'_>) -> Result {
         (start, _) => (start, Ok(end_of_text)),
     };
     let found = start.ok().zip(end.ok()).and_then(|(start, end)| text.get(start..end));
-    let found = found.ok_or_else(|| FunctionError::new(OUT_OF_BOUNDS))?;
+    let found = found.ok_or_else(|| FunctionError::new("slice bounds out of range"))?;
     call.budget.bytes(found.len())?;
     Ok(part(found))
 }

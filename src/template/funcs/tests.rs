@@ -177,6 +177,11 @@ fn what_would_cost_too_much_is_refused_before_it_is_done() {
         "{{ range 100000 }}{{ $_ := regexMatch (printf \"a%d\" .) \"a\" }}{{ end }}",
         "{{ $x := repeat 10000 \"a\" }}{{ range 100000 }}{{ $_ := regexMatch \"a{500}b\" $x }}{{ end }}",
         "{{ regexReplaceAll \"\" (repeat 1000 \"a\") (repeat 10000 \"b\") }}",
+        "{{ $x := repeat 1000000 \"a\" }}{{ range 10000 }}{{ $_ := contains \"b\" $x }}{{ end }}",
+        "{{ $x := repeat 300000 \"a\" }}{{ $y := repeat 300000 \"a\" }}{{ range 10000 }}{{ $_ := eq $x $y }}{{ end }}",
+        "{{ $x := repeat 300000 \"a\" }}{{ $y := repeat 300000 \"a\" }}{{ range 10000 }}{{ $_ := has $x (list $y) }}{{ end }}",
+        "{{ $l := list (repeat 300000 \"a\") (repeat 300000 \"a\") }}{{ range 10000 }}{{ $_ := sortAlpha $l }}{{ end }}",
+        "{{ $x := repeat 300000 \"1\" }}{{ range 10000 }}{{ $_ := toDate $x \"\" }}{{ end }}",
         "{{ range 1000 }}{{ $_ := regexMatch (printf \"%d.{1000}{1000}\" .) \"a\" }}{{ end }}{{ range 1000000 }}{{ end }}",
     ];
     for template in refused {
@@ -184,6 +189,12 @@ fn what_would_cost_too_much_is_refused_before_it_is_done() {
         let error = parsed.render(&Value::Nil).expect_err(template).to_string();
         assert!(error.contains("more than"), "{template}: {error}");
     }
+}
+
+#[test]
+fn errors_that_are_swallowed_use_up_no_levels_of_nesting() {
+    let template = "{{ range 1000 }}{{ $_ := fromJson \"[[x\" }}{{ $_ := toJson (list (list 1i)) }}{{ end }}ok";
+    assert_eq!(ok(template), "ok");
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
+use zeroize::Zeroizing;
+
 use super::types::kind_of;
-use super::{Result, Table, mismatch};
+use super::{Result, Table, mismatch, written};
+use crate::template::budget::{Budget, Buffer, Exceeded};
 use crate::template::functions::{Call, Function, FunctionError};
 use crate::template::value::{Map, Text, Type, Value};
 
@@ -38,6 +41,9 @@ enum ParseUrlError {
 
 type Parsed<T> = std::result::Result<T, ParseUrlError>;
 
+/// A part of a URL, which may be a password.
+type Part = Zeroizing<Vec<u8>>;
+
 /// A part of a URL, which decides what is escaped in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Component {
@@ -63,8 +69,9 @@ impl Component {
         }
     }
 
-    fn escape(self, text: &[u8]) -> Vec<u8> {
-        let mut escaped = Vec::with_capacity(text.len());
+    fn escape(self, text: &[u8]) -> Part {
+        // Enough for all of it, so that nothing is left behind by growing.
+        let mut escaped = Zeroizing::new(Vec::with_capacity(3 * text.len()));
         for &byte in text {
             if self.is_plain(byte) {
                 escaped.push(byte);
@@ -75,8 +82,8 @@ impl Component {
         escaped
     }
 
-    fn unescape(self, text: &[u8]) -> Parsed<Vec<u8>> {
-        let mut unescaped = Vec::with_capacity(text.len());
+    fn unescape(self, text: &[u8]) -> Parsed<Part> {
+        let mut unescaped = Zeroizing::new(Vec::with_capacity(text.len()));
         let mut rest = text;
         while let Some((&byte, after)) = rest.split_first() {
             rest = after;
@@ -112,14 +119,14 @@ fn hex_digit(byte: Option<&u8>) -> Option<u8> {
 /// A URL in its parts.
 #[derive(Default)]
 struct Url {
-    scheme: Vec<u8>,
-    opaque: Vec<u8>,
+    scheme: Part,
+    opaque: Part,
     /// Escaped.
-    user_info: Option<Vec<u8>>,
-    host: Vec<u8>,
-    path: Vec<u8>,
-    query: Vec<u8>,
-    fragment: Vec<u8>,
+    user_info: Option<Part>,
+    host: Part,
+    path: Part,
+    query: Part,
+    fragment: Part,
 }
 
 /// `text` up to a byte, and what follows it.
@@ -142,16 +149,16 @@ impl Url {
         }
         let mut url = Self::default();
         if text == b"*" {
-            url.path = text.to_vec();
+            url.path = Zeroizing::new(text.to_vec());
             return Ok(url);
         }
         let (scheme, rest) = split_scheme(text)?;
-        url.scheme = scheme.to_ascii_lowercase();
+        url.scheme = Zeroizing::new(scheme.to_ascii_lowercase());
         let (rest, query) = cut(rest, b'?');
-        url.query = query.unwrap_or_default().to_vec();
+        url.query = Zeroizing::new(query.unwrap_or_default().to_vec());
         if !rest.starts_with(b"/") {
             if !scheme.is_empty() {
-                url.opaque = rest.to_vec();
+                url.opaque = Zeroizing::new(rest.to_vec());
                 return Ok(url);
             }
             if cut(rest, b'/').0.contains(&b':') {
@@ -180,12 +187,12 @@ impl Url {
         }
         let (name, password) = cut(user_info, b':');
         let normalized = |text: &[u8]| Component::UserInfo.unescape(text).map(|text| Component::UserInfo.escape(&text));
-        let mut user_info = normalized(name)?;
-        if let Some(password) = password {
-            user_info.push(b':');
-            user_info.extend(normalized(password)?);
-        }
-        self.user_info = Some(user_info);
+        let name = normalized(name)?;
+        let user_info = match password {
+            Some(password) => [&*name, b":".as_slice(), &*normalized(password)?].concat(),
+            None => name.to_vec(),
+        };
+        self.user_info = Some(Zeroizing::new(user_info));
         Ok(())
     }
 
@@ -197,47 +204,48 @@ impl Url {
         name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")).unwrap_or(name)
     }
 
-    fn print(&self) -> Vec<u8> {
-        let mut text = Vec::new();
+    /// The URL as it is written.
+    fn print(&self, budget: &mut Budget) -> std::result::Result<Buffer, Exceeded> {
+        let mut text = Buffer::default();
         if !self.scheme.is_empty() {
-            text.extend_from_slice(&self.scheme);
-            text.push(b':');
+            text.push(&self.scheme, budget)?;
+            text.push(b":", budget)?;
         }
         if self.opaque.is_empty() {
-            self.print_hierarchy(&mut text);
+            self.print_hierarchy(&mut text, budget)?;
         } else {
-            text.extend_from_slice(&self.opaque);
+            text.push(&self.opaque, budget)?;
         }
         if !self.query.is_empty() {
-            text.push(b'?');
-            text.extend_from_slice(&self.query);
+            text.push(b"?", budget)?;
+            text.push(&self.query, budget)?;
         }
         if !self.fragment.is_empty() {
-            text.push(b'#');
-            text.extend(Component::Fragment.escape(&self.fragment));
+            text.push(b"#", budget)?;
+            text.push(&Component::Fragment.escape(&self.fragment), budget)?;
         }
-        text
+        Ok(text)
     }
 
-    fn print_hierarchy(&self, text: &mut Vec<u8>) {
+    fn print_hierarchy(&self, text: &mut Buffer, budget: &mut Budget) -> std::result::Result<(), Exceeded> {
         let has_authority = !self.host.is_empty() || self.user_info.is_some();
         if has_authority || !self.scheme.is_empty() && !self.path.is_empty() {
-            text.extend_from_slice(b"//");
+            text.push(b"//", budget)?;
         }
         if let Some(user_info) = &self.user_info {
-            text.extend_from_slice(user_info);
-            text.push(b'@');
+            text.push(user_info, budget)?;
+            text.push(b"@", budget)?;
         }
-        text.extend(Component::Host.escape(&self.host));
-        let path = if self.path == b"*" { self.path.clone() } else { Component::Path.escape(&self.path) };
+        text.push(&Component::Host.escape(&self.host), budget)?;
+        let path = if **self.path == *b"*" { self.path.clone() } else { Component::Path.escape(&self.path) };
         if !path.is_empty() && !path.starts_with(b"/") && !self.host.is_empty() {
-            text.push(b'/');
+            text.push(b"/", budget)?;
         }
         // So that the first segment is not taken for a scheme.
         if text.is_empty() && cut(&path, b'/').0.contains(&b':') {
-            text.extend_from_slice(b"./");
+            text.push(b"./", budget)?;
         }
-        text.extend(path);
+        text.push(&path, budget)
     }
 }
 
@@ -264,7 +272,7 @@ fn is_port(text: &[u8]) -> bool {
     }
 }
 
-fn parse_host(scheme: &[u8], host: &[u8]) -> Parsed<Vec<u8>> {
+fn parse_host(scheme: &[u8], host: &[u8]) -> Parsed<Part> {
     match host.iter().rposition(|&byte| byte == b'[') {
         Some(0) => return parse_ip_literal(host),
         Some(_) => return Err(ParseUrlError::IpLiteral),
@@ -281,7 +289,7 @@ fn parse_host(scheme: &[u8], host: &[u8]) -> Parsed<Vec<u8>> {
 }
 
 /// `[fe80::1%25en0]:80`
-fn parse_ip_literal(host: &[u8]) -> Parsed<Vec<u8>> {
+fn parse_ip_literal(host: &[u8]) -> Parsed<Part> {
     let close = host.iter().rposition(|&byte| byte == b']').ok_or(ParseUrlError::MissingBracket)?;
     let (name, port) = (host.get(1..close).unwrap_or_default(), host.get(close + 1..).unwrap_or_default());
     if !is_port(port) {
@@ -290,7 +298,7 @@ fn parse_ip_literal(host: &[u8]) -> Parsed<Vec<u8>> {
     let name = match super::strings::find(name, b"%25") {
         Some(zone) => {
             let (address, zone) = name.split_at(zone);
-            [Component::Host.unescape(address)?, Component::Zone.unescape(zone)?].concat()
+            Zeroizing::new([&**Component::Host.unescape(address)?, &**Component::Zone.unescape(zone)?].concat())
         }
         None => Component::Host.unescape(name)?,
     };
@@ -299,14 +307,14 @@ fn parse_ip_literal(host: &[u8]) -> Parsed<Vec<u8>> {
     if address.is_none() || zone.is_some_and(<[u8]>::is_empty) {
         return Err(ParseUrlError::Host);
     }
-    Ok([b"[", name.as_slice(), b"]", port].concat())
+    Ok(Zeroizing::new([b"[", name.as_slice(), b"]", port].concat()))
 }
 
 fn url_parse(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     call.budget.bytes(text.len().saturating_mul(3))?;
     let url = Url::parse(text).map_err(|error| FunctionError::new(format!("unable to parse url: {error}")))?;
-    let host_name = url.host_name().to_vec();
+    let host_name = Zeroizing::new(url.host_name().to_vec());
     let parts = [
         ("fragment", url.fragment),
         ("host", url.host),
@@ -324,10 +332,10 @@ fn url_parse(arguments: &[Value], call: &mut Call<'_>) -> Result {
 fn url_join(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Map(parts)] = arguments else { return Err(mismatch()) };
     let mut part = |name: &str| match parts.get(name.as_bytes()) {
-        None => Ok(Vec::new()),
+        None => Ok(Part::default()),
         Some(Value::String(text)) => {
             call.budget.bytes(text.len().saturating_mul(3))?;
-            Ok(text.to_vec())
+            Ok(Zeroizing::new(text.to_vec()))
         }
         Some(other) => {
             let kind = if matches!(other, Value::Nil) { "nil" } else { kind_of(&other) };
@@ -345,10 +353,11 @@ fn url_join(arguments: &[Value], call: &mut Call<'_>) -> Result {
     };
     let user_info = part("userinfo")?;
     if !user_info.is_empty() {
-        let parsed = Url::parse(&[b"proto://", user_info.as_slice(), b"@host"].concat());
+        let whole = Zeroizing::new([b"proto://", user_info.as_slice(), b"@host"].concat());
+        let parsed = Url::parse(&whole);
         let parsed =
             parsed.map_err(|error| FunctionError::new(format!("unable to parse userinfo in dict: {error}")))?;
         url.user_info = parsed.user_info;
     }
-    Ok(Value::String(url.print().into()))
+    Ok(written(url.print(call.budget)?))
 }

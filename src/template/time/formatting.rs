@@ -8,6 +8,7 @@ use crate::template::value::Text;
 impl Time {
     /// Writes the time as `layout` says.
     pub(in crate::template) fn format(&self, layout: &[u8], budget: &mut Budget) -> Result<Text, Exceeded> {
+        budget.steps(layout.len() / 16)?;
         let mut output = Buffer::default();
         let civil = self.civil();
         let mut rest = layout;
