@@ -70,6 +70,13 @@ fn made_up_templates_render_as_go_renders_them() {
     let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
     let (count, seed) = (setting("TEMPLATE_RANDOM", RANDOM), setting("TEMPLATE_SEED", "1"));
     let Some(printed) = go::run("template", &["-random", &count, "-seed", &seed], None) else { return };
+    let cases = made_up(&printed);
+    assert_eq!(cases.len().to_string(), count);
+    compare(&cases, &functions(), loosened);
+}
+
+/// Cases that the Go program made up and printed with their results.
+pub(crate) fn made_up(printed: &str) -> Vec<Case> {
     let case = |line: &str| {
         let go: Json = serde_json::from_str(line).expect("JSON");
         Case {
@@ -80,9 +87,7 @@ fn made_up_templates_render_as_go_renders_them() {
             own_error: None,
         }
     };
-    let cases: Vec<Case> = printed.lines().map(case).collect();
-    assert_eq!(cases.len().to_string(), count);
-    compare(&cases, &functions(), loosened);
+    printed.lines().map(case).collect()
 }
 
 /// `result` without the part in which ours differs on purpose, where Go shows a value.

@@ -38,15 +38,18 @@ type result struct {
 func main() {
 	random := flag.Int("random", 0, "how many random cases to print")
 	seed := flag.Uint64("seed", 1, "the seed of the random cases")
-	flag.BoolFunc("sprig", "give templates the functions of sprig", func(string) error {
-		functions = sprigFunctions()
-		return nil
-	})
+	withSprig := flag.Bool("sprig", false, "give templates the functions of sprig")
 	flag.Parse()
+	if *withSprig {
+		functions = sprigFunctions()
+	}
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetEscapeHTML(false)
 	run := runCases
-	if *random > 0 {
+	switch {
+	case *random > 0 && *withSprig:
+		run = func(encoder *json.Encoder) error { return runRandomCalls(encoder, *random, *seed) }
+	case *random > 0:
 		run = func(encoder *json.Encoder) error { return runRandom(encoder, *random, *seed) }
 	}
 	if err := run(encoder); err != nil {
