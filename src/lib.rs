@@ -9,6 +9,8 @@
 //! - [`template`]: Go's `text/template`, which ExternalSecrets are written in.
 //! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
+//! - [`validate`]: the static checks of the custom resources.
+//! - [`webhook`]: answers the API server before it stores or converts one of them.
 //! - [`runtime`]: logging, metrics, health, shutdown.
 //! - [`cli`]: the program's subcommands.
 //! - `sandbox` (feature `sandbox`): an emulator of Entra ID and Key Vault, and a cluster to try it on.
@@ -27,3 +29,4 @@ pub mod sandbox;
 pub mod sync;
 pub mod template;
 pub mod validate;
+pub mod webhook;

@@ -12,11 +12,13 @@ use crate::runtime::health::{HealthError, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::leader_election::{self, LeaseLost, TimingError};
 use crate::runtime::metrics::Metrics;
-use crate::runtime::{health, logging, shutdown};
+use crate::runtime::{health, shutdown};
 use crate::template::Delimiters;
 
 use super::go_bool;
 use super::leader_election::LeaderElectionArguments;
+use super::logging::LoggingArguments;
+use super::metrics::{self, MetricsArguments};
 use super::providers;
 
 /// How many ExternalSecrets are worked on at once, unless `--concurrent` says otherwise. They wait for
@@ -44,9 +46,9 @@ pub(super) enum Error {
     /// The providers cannot be made.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// Two flags contradict each other.
-    #[error("{0}")]
-    Flags(&'static str),
+    /// The metrics cannot be served.
+    #[error(transparent)]
+    Endpoint(#[from] metrics::Error),
     /// The times of leader election contradict each other.
     #[error(transparent)]
     Timing(#[from] TimingError),
@@ -58,9 +60,6 @@ pub(super) enum Error {
 /// Flags of the controllers: those of ESO 2.9.0, with its meaning, and a few of our own.
 #[derive(Args, Debug)]
 pub(super) struct ControllerArguments {
-    /// The address of the metrics endpoint; "0" switches it off
-    #[arg(long, default_value = ":8080")]
-    metrics_addr: String,
     /// The address of the probes /healthz and /readyz; "0" switches them off
     #[arg(long, default_value = ":8082")]
     live_addr: String,
@@ -91,42 +90,16 @@ pub(super) struct ControllerArguments {
     /// Work on SecretStores
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_secret_store_reconciler: bool,
-    /// What is logged
-    #[arg(long, value_enum, default_value_t)]
-    loglevel: logging::Level,
-    /// How the log looks
-    #[arg(long, value_enum, default_value_t)]
-    log_format: logging::Format,
     #[command(flatten)]
     leader_election: LeaderElectionArguments,
     #[command(flatten)]
     providers: providers::ProviderArguments,
     #[command(flatten)]
-    metrics_security: MetricsSecurityArguments,
+    metrics: MetricsArguments,
+    #[command(flatten)]
+    logging: LoggingArguments,
     #[command(flatten)]
     accepted: AcceptedArguments,
-}
-
-/// Flags of ESO that protect the metrics endpoint. To accept and ignore them would leave open what an
-/// operator believes to be closed, so they are refused until they work.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Not supported yet")]
-struct MetricsSecurityArguments {
-    /// Not supported yet, and refused
-    #[arg(long = "metrics-secure", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    secure: Option<bool>,
-    /// Not supported yet, and refused
-    #[arg(long = "metrics-auth", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    auth: Option<bool>,
-    /// See --metrics-secure
-    #[arg(long = "metrics-cert-dir")]
-    cert_dir: Option<String>,
-    /// See --metrics-secure
-    #[arg(long = "metrics-cert-name")]
-    cert_name: Option<String>,
-    /// See --metrics-secure
-    #[arg(long = "metrics-key-name")]
-    key_name: Option<String>,
 }
 
 /// Flags of ESO that have nothing to act on here. They are accepted, so that its chart's arguments
@@ -140,9 +113,6 @@ struct AcceptedArguments {
     /// See --client-qps
     #[arg(long)]
     client_burst: Option<i32>,
-    /// Times in the log are RFC 3339
-    #[arg(long)]
-    zap_time_encoding: Option<String>,
     /// Not supported yet
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_cluster_external_secret_reconciler: Option<bool>,
@@ -170,9 +140,6 @@ struct AcceptedArguments {
     /// Not supported yet
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_extended_metric_labels: Option<bool>,
-    /// The metrics endpoint has no TLS yet
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    enable_http2: Option<bool>,
     /// Generic targets are not supported yet
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     unsafe_allow_generic_targets: Option<bool>,
@@ -183,19 +150,18 @@ struct AcceptedArguments {
 /// # Errors
 /// [`Error`], before any work was begun.
 pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error> {
-    logging::init(arguments.loglevel, arguments.log_format);
+    arguments.logging.start();
     for flag in arguments.accepted.given() {
         tracing::warn!(flag, "this flag is accepted for compatibility and has no effect");
     }
-    arguments.metrics_security.refuse()?;
     let stop = shutdown::on_signal()?;
     let (client, config) = kube_client::from_environment().await?;
     let metrics = Metrics::new()?;
     metrics
         .max_concurrent_reconciles(&["externalsecret", "secretstore", "clustersecretstore"], arguments.concurrent)?;
     let readiness = Readiness::default();
-    health::serve_probes(&arguments.live_addr, readiness.clone(), stop.clone()).await?;
-    health::serve_metrics(&arguments.metrics_addr, metrics.clone(), stop.clone()).await?;
+    health::serve_probes("live-addr", &arguments.live_addr, readiness.clone(), stop.clone()).await?;
+    arguments.metrics.serve(metrics.clone(), Some(client.clone()), stop.clone()).await?;
     let providers = providers::build(&arguments.providers, metrics.clone())?;
     let options = arguments.options();
     let Some(election) = arguments.leader_election.settings(&config)? else {
@@ -206,7 +172,7 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     let lease = election.name.clone();
     metrics.leads(&lease, false);
     let Some(leadership) = leader_election::acquire(client, election, &stop).await else { return Ok(()) };
-    readiness.set_starting();
+    readiness.set_not_ready("leading since a moment: the watches have not delivered their first list yet");
     metrics.leads(&lease, true);
     let client = kube_client::guarded(&config, leadership.guard())?;
     let stop = shutdown::first_of(stop, leadership.ended());
@@ -231,24 +197,12 @@ impl ControllerArguments {
     }
 }
 
-impl MetricsSecurityArguments {
-    fn refuse(&self) -> Result<(), Error> {
-        if self.secure == Some(true) || self.auth == Some(true) {
-            return Err(Error::Flags(
-                "--metrics-secure and --metrics-auth are not supported yet; leave them out, or switch the endpoint off with --metrics-addr=0",
-            ));
-        }
-        Ok(())
-    }
-}
-
 impl AcceptedArguments {
     /// The names of the flags that were given.
     fn given(&self) -> Vec<&'static str> {
         let flags = [
             (self.client_qps.is_some(), "--client-qps"),
             (self.client_burst.is_some(), "--client-burst"),
-            (self.zap_time_encoding.is_some(), "--zap-time-encoding"),
             (self.enable_cluster_external_secret_reconciler.is_some(), "--enable-cluster-external-secret-reconciler"),
             (self.enable_cluster_push_secret_reconciler.is_some(), "--enable-cluster-push-secret-reconciler"),
             (self.enable_push_secret_reconciler.is_some(), "--enable-push-secret-reconciler"),
@@ -258,7 +212,6 @@ impl AcceptedArguments {
             (self.enable_secret_api_read_on_cache_mismatch.is_some(), "--enable-secret-api-read-on-cache-mismatch"),
             (self.enable_generator_state.is_some(), "--enable-generator-state"),
             (self.enable_extended_metric_labels.is_some(), "--enable-extended-metric-labels"),
-            (self.enable_http2.is_some(), "--enable-http2"),
             (self.unsafe_allow_generic_targets.is_some(), "--unsafe-allow-generic-targets"),
         ];
         flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag).collect()

@@ -5,9 +5,12 @@ mod crds;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod leader_election;
+mod logging;
+mod metrics;
 mod providers;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,8 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Check objects before they are stored, and convert them between versions
+    Webhook(Box<webhook::WebhookArguments>),
     /// Print the CRDs as YAML
     Crds(crds::CrdsArguments),
     /// An emulator of Entra ID and Key Vault, and a cluster to try it on
@@ -45,6 +50,7 @@ pub fn run() -> ExitCode {
     let result: Result<(), Box<dyn std::error::Error>> = runtime.block_on(async {
         match cli.command {
             None => controller::execute(cli.controller).await.map_err(Into::into),
+            Some(Command::Webhook(arguments)) => webhook::execute(*arguments).await.map_err(Into::into),
             Some(Command::Crds(arguments)) => crds::execute(&arguments).map_err(Into::into),
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::execute(arguments).await.map_err(Into::into),

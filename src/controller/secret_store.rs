@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
@@ -18,13 +17,14 @@ use super::events::{Notice, Severity, Source};
 use super::external_secret::store_access;
 use super::key::{ObjectKey, StoreKey};
 use super::requeue::spread;
+use crate::api::FINALIZER_STORE;
 use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::{SecretStoreStatus, StoreType};
 use crate::api::v1::{ConditionStatus, SecretStore, SecretStoreSpec, StoreKind};
-use crate::api::{FINALIZER_STORE, GoDuration};
 use crate::provider::{Caller, Check, Class, ProviderError, Validation, Verdict};
 use crate::runtime::metrics::{ReconcileResult, StoreSubsystem};
 use crate::sync::refresh;
+use crate::validate;
 
 /// How often the event `Valid` is repeated, since events live for an hour.
 const VALID_EVENT_INTERVAL: Duration = Duration::from_mins(30);
@@ -106,44 +106,17 @@ pub const fn subsystem(kind: StoreKind) -> StoreSubsystem {
 
 async fn validate(object: &SecretStore, key: &StoreKey, context: &Context) -> Result<Validation, Error> {
     let spec = object.spec.get().map_err(|field| Error::Invalid(field.to_string()))?;
-    check(spec, key.kind)?;
+    check(spec)?;
     let provider = context.providers.of(spec).map_err(Error::Client)?;
     let view = store_access::view(key, spec);
     let client = provider.client(view, Caller::StoreValidation).await.map_err(Error::Client)?;
     Ok(client.validate().await)
 }
 
-/// What can be said of any store without its provider.
-fn check(spec: &SecretStoreSpec, kind: StoreKind) -> Result<(), Error> {
-    interval(spec)?;
-    if kind == StoreKind::SecretStore && !spec.conditions.is_empty() {
-        let problem = "spec.conditions: only a ClusterSecretStore has conditions; remove them";
-        return Err(Error::Invalid(problem.to_owned()));
-    }
-    for (index, condition) in spec.conditions.iter().enumerate() {
-        for expression in &condition.namespace_regexes {
-            if let Err(error) = regex::Regex::new(expression) {
-                let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-                return Err(Error::Invalid(format!(
-                    "spec.conditions[{index}].namespaceRegexes: {expression:?} is no regular expression: {reason}"
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// `spec.refreshInterval`: whole seconds, or a Go duration. Zero or nothing means the flag's interval.
-fn interval(spec: &SecretStoreSpec) -> Result<Option<Duration>, Error> {
-    let duration = match &spec.refresh_interval {
-        None => return Ok(None),
-        Some(IntOrString::Int(seconds)) => GoDuration::from_secs(i64::from(*seconds)),
-        Some(IntOrString::String(text)) => match text.parse::<i64>() {
-            Ok(seconds) => GoDuration::from_secs(seconds),
-            Err(_) => text.parse().map_err(|error| Error::Invalid(format!("spec.refreshInterval: {error}")))?,
-        },
-    };
-    Ok(duration.positive())
+/// What can be said of any store without its provider, which checks its own part.
+fn check(spec: &SecretStoreSpec) -> Result<(), Error> {
+    let problems = validate::secret_store::general(spec);
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(validate::sentences(&problems))) }
 }
 
 /// What a validation means for the conditions, the event and the retry.
@@ -291,7 +264,7 @@ fn is_valid_event_due(key: &StoreKey, now: Timestamp, context: &Context) -> bool
 
 /// When to validate again: at the interval, or sooner with backoff while the store is not valid.
 fn next_validation(object: &SecretStore, key: &StoreKey, failed: bool, context: &Context) -> Duration {
-    let named = object.spec.get().ok().and_then(|spec| interval(spec).ok().flatten());
+    let named = object.spec.get().ok().and_then(|spec| validate::secret_store::interval(spec).ok().flatten());
     let interval = named.unwrap_or(context.options.store_requeue_interval);
     let mut memos = context.state.store_memos();
     let memo = memos.entry(key.clone()).or_default();

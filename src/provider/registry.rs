@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Class, Provider, ProviderError};
-use crate::api::v1::secret_store::SecretStoreSpec;
+use crate::api::v1::secret_store::{AzureKvProvider, FakeProvider, SecretStoreSpec};
+
+/// The cause of the error that says that a store names a provider which is not served.
+pub const NOT_SERVED: &str = "ProviderNotServed";
 
 /// The providers that are served, each once for all stores.
 #[derive(Clone)]
@@ -20,26 +23,46 @@ impl Providers {
     /// # Errors
     /// Where the store names none, several, or one that is not served.
     pub fn of(&self, spec: &SecretStoreSpec) -> Result<&dyn Provider, ProviderError> {
-        let provider = &spec.provider;
-        match (provider.azurekv.is_some(), provider.fake.is_some(), provider.others.keys().next()) {
-            (true, false, None) => Ok(self.azurekv.as_ref()),
-            (false, true, None) => Ok(self.fake.as_ref()),
-            (false, false, Some(name)) => Err(invalid_store(
-                "ProviderNotServed",
-                format!("spec.provider.{name} is not served by this controller"),
-                "the providers served are azurekv and fake; leave this store to the controller that serves it by setting spec.controller",
-            )),
-            (false, false, None) => Err(invalid_store(
-                "ProviderMissing",
-                "spec.provider names no provider".to_owned(),
-                "set spec.provider.azurekv",
-            )),
-            _ => Err(invalid_store(
-                "ProviderAmbiguous",
-                "spec.provider names more than one provider".to_owned(),
-                "keep one of them and make a store for each other",
-            )),
-        }
+        Ok(match served(spec)? {
+            Served::AzureKv(_) => self.azurekv.as_ref(),
+            Served::Fake(_) => self.fake.as_ref(),
+        })
+    }
+}
+
+/// The part of a store that describes its provider.
+#[derive(Clone, Copy, Debug)]
+pub enum Served<'a> {
+    /// Azure Key Vault.
+    AzureKv(&'a AzureKvProvider),
+    /// Values written in the store itself.
+    Fake(&'a FakeProvider),
+}
+
+/// The provider that a store names.
+///
+/// # Errors
+/// Where the store names none, several, or one that is not served.
+pub fn served(spec: &SecretStoreSpec) -> Result<Served<'_>, ProviderError> {
+    let provider = &spec.provider;
+    match (&provider.azurekv, &provider.fake, provider.others.keys().next()) {
+        (Some(azurekv), None, None) => Ok(Served::AzureKv(azurekv)),
+        (None, Some(fake), None) => Ok(Served::Fake(fake)),
+        (None, None, Some(name)) => Err(invalid_store(
+            NOT_SERVED,
+            format!("spec.provider.{name} is not served by this controller"),
+            "the providers served are azurekv and fake; leave this store to the controller that serves it by setting spec.controller",
+        )),
+        (None, None, None) => Err(invalid_store(
+            "ProviderMissing",
+            "spec.provider names no provider".to_owned(),
+            "set spec.provider.azurekv",
+        )),
+        _ => Err(invalid_store(
+            "ProviderAmbiguous",
+            "spec.provider names more than one provider".to_owned(),
+            "keep one of them and make a store for each other",
+        )),
     }
 }
 

@@ -1,17 +1,21 @@
 //! The HTTP endpoints for Kubernetes' probes and for Prometheus.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::authorization::{self, Gatekeeper};
 use super::metrics::Metrics;
+use super::tls;
 
 /// Why an endpoint cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -38,58 +42,96 @@ pub enum HealthError {
     },
 }
 
-/// Whether the process does its work: set once all watches have delivered their first list.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+/// Whether the process does its work, or why not yet.
+#[derive(Clone, Debug)]
+pub struct Readiness(Arc<RwLock<Result<(), Cow<'static, str>>>>);
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(Err("the watches have not delivered their first list yet".into()))))
+    }
+}
 
 impl Readiness {
     /// Says that the process does its work, or stands by for the replica that does.
     pub fn set_ready(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.set(Ok(()));
     }
 
-    /// Says that it does not do its work yet.
-    pub fn set_starting(&self) {
-        self.0.store(false, Ordering::Relaxed);
+    /// Says that it does not do its work, and why.
+    pub fn set_not_ready(&self, reason: impl Into<Cow<'static, str>>) {
+        self.set(Err(reason.into()));
     }
 
-    fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    fn set(&self, state: Result<(), Cow<'static, str>>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    fn answer(&self) -> (StatusCode, String) {
+        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+            Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+        }
     }
 }
 
-/// Serves `/healthz` and `/readyz` on `address` until `stop`.
+/// Serves `/healthz` and `/readyz` on the address of a flag until `stop`.
 ///
 /// # Errors
 /// When the address cannot be used.
-pub async fn serve_probes(address: &str, readiness: Readiness, stop: CancellationToken) -> Result<(), HealthError> {
-    let ready = move || async move {
-        if readiness.is_ready() {
-            (StatusCode::OK, "ok\n")
-        } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "the watches have not delivered their first list yet\n")
-        }
-    };
+pub async fn serve_probes(
+    flag: &'static str,
+    address: &str,
+    readiness: Readiness,
+    stop: CancellationToken,
+) -> Result<(), HealthError> {
+    let ready = move || async move { readiness.answer() };
     let router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
-    serve("live-addr", address, router, stop).await
+    serve(flag, address, router, stop).await
+}
+
+/// Who may read the metrics, and how they travel.
+#[derive(Default)]
+pub enum Protection {
+    /// Anybody, in plain text.
+    #[default]
+    None,
+    /// Over TLS; with a gatekeeper, only who shows a token of somebody that may.
+    Tls(Arc<ServerConfig>, Option<Gatekeeper>),
 }
 
 /// Serves `/metrics` on `address` until `stop`.
 ///
 /// # Errors
 /// When the address cannot be used.
-pub async fn serve_metrics(address: &str, metrics: Metrics, stop: CancellationToken) -> Result<(), HealthError> {
+pub async fn serve_metrics(
+    address: &str,
+    metrics: Metrics,
+    protection: Protection,
+    stop: CancellationToken,
+) -> Result<(), HealthError> {
+    const FLAG: &str = "metrics-addr";
     let render = move || async move {
         let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
         (headers, metrics.render()).into_response()
     };
-    serve("metrics-addr", address, Router::new().route("/metrics", get(render)), stop).await
+    let router = Router::new().route("/metrics", get(render));
+    match protection {
+        Protection::None => serve(FLAG, address, router, stop).await,
+        Protection::Tls(config, gatekeeper) => {
+            let Some(listener) = listen(FLAG, address).await? else { return Ok(()) };
+            let router = match gatekeeper {
+                Some(gatekeeper) => router.layer(middleware::from_fn_with_state(gatekeeper, authorization::required)),
+                None => router,
+            };
+            tokio::spawn(tls::serve(listener, config, router, tls::Limits::default(), stop));
+            Ok(())
+        }
+    }
 }
 
 async fn serve(flag: &'static str, address: &str, router: Router, stop: CancellationToken) -> Result<(), HealthError> {
-    let Some(address) = parse(flag, address)? else { return Ok(()) };
-    let listener = TcpListener::bind(address).await.map_err(|source| HealthError::Listen { flag, address, source })?;
-    tracing::info!(flag, address = %listener.local_addr().unwrap_or(address), "listening");
+    let Some(listener) = listen(flag, address).await? else { return Ok(()) };
     tokio::spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {
@@ -97,6 +139,17 @@ async fn serve(flag: &'static str, address: &str, router: Router, stop: Cancella
         }
     });
     Ok(())
+}
+
+/// Listens on the address of a flag; `None` where it is switched off.
+///
+/// # Errors
+/// When the address cannot be used.
+pub async fn listen(flag: &'static str, address: &str) -> Result<Option<TcpListener>, HealthError> {
+    let Some(address) = parse(flag, address)? else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.map_err(|source| HealthError::Listen { flag, address, source })?;
+    tracing::info!(flag, address = %listener.local_addr().unwrap_or(address), "listening");
+    Ok(Some(listener))
 }
 
 /// Go's form of a listen address: `:8080` means all interfaces; `0` and the empty text mean none.

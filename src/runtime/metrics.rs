@@ -201,6 +201,12 @@ impl Metrics {
         self.reconcile_time.with_label_values(&[controller]).observe(took.as_secs_f64());
     }
 
+    /// Where metrics of other parts are added.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Says whether this process holds a lease.
     pub fn leads(&self, lease: &str, leads: bool) {
         self.leader.with_label_values(&[lease]).set(f64::from(u8::from(leads)));

@@ -1,10 +1,13 @@
-//! Checks of an ExternalSecret: those of ESO's webhook, in its order.
+//! Checks of an ExternalSecret: those of ESO's webhook, in its order, and then of the expressions in it.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::Problem;
+use super::expressions::{self, TemplateFault};
 use crate::api::v1::external_secret::{
-    CreationPolicy, DeletionPolicy, ExternalSecretDataFrom, ExternalSecretSpec, ExternalSecretTemplate, TemplateFrom,
+    CreationPolicy, DeletionPolicy, ExternalSecretDataFrom, ExternalSecretSpec, ExternalSecretTemplate, RefreshPolicy,
+    TemplateFrom,
 };
 
 /// The type of Secrets that hold a service account's token.
@@ -30,7 +33,55 @@ pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
     }
     problems.extend(spec.data_from.iter().enumerate().flat_map(source));
     problems.extend(duplicate_keys(spec));
+    problems.extend(regular_expressions(spec));
+    problems.extend(template_faults(spec).filter_map(|fault| match fault {
+        TemplateFault::Malformed(problem) => Some(problem),
+        TemplateFault::UnknownFunction(_) => None,
+    }));
     problems
+}
+
+/// What is legal in a spec, but hardly what is meant.
+#[must_use]
+pub fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
+    let mut warnings: Vec<_> = interval(spec).into_iter().collect();
+    warnings.extend(missing_store(spec));
+    if spec.target.as_ref().is_some_and(|target| target.deletion_policy != DeletionPolicy::Retain) {
+        warnings.extend(repeated_keys(spec, "is given twice; the last one counts"));
+    }
+    warnings.extend(template_faults(spec).filter_map(|fault| match fault {
+        TemplateFault::UnknownFunction(problem) => Some(problem),
+        TemplateFault::Malformed(_) => None,
+    }));
+    warnings
+}
+
+/// More often than this costs requests that all users of the vault share.
+const OFTEN: Duration = Duration::from_secs(10);
+
+fn interval(spec: &ExternalSecretSpec) -> Option<Problem> {
+    let is_periodic = matches!(spec.refresh_policy, None | Some(RefreshPolicy::Periodic));
+    let interval = spec.refresh_interval.filter(|_| is_periodic)?;
+    let problem = match interval.positive() {
+        None => "no later value is ever fetched; say so with refreshPolicy: OnChange, or give an interval",
+        Some(interval) if interval < OFTEN => {
+            "is very often; each refresh is a request of the vault, and all its users share its limit"
+        }
+        Some(_) => return None,
+    };
+    Some(Problem::new("spec.refreshInterval", problem))
+}
+
+/// Entries that have no store to be read from.
+fn missing_store(spec: &ExternalSecretSpec) -> Option<Problem> {
+    let is_named =
+        spec.secret_store_ref.as_ref().is_some_and(|store| store.name.as_ref().is_some_and(|name| !name.is_empty()));
+    let own = |source: Option<&crate::api::v1::external_secret::SourceRef>| source.is_some();
+    let all_have_their_own = spec.data.iter().all(|entry| own(entry.source_ref.as_ref()))
+        && spec.data_from.iter().all(|entry| own(entry.source_ref.as_ref()));
+    (!is_named && !all_have_their_own).then(|| {
+        Problem::new("spec.secretStoreRef.name", "names no store, and not every entry has a sourceRef; set it")
+    })
 }
 
 fn policies(spec: &ExternalSecretSpec) -> Vec<Problem> {
@@ -108,18 +159,149 @@ fn source((index, entry): (usize, &ExternalSecretDataFrom)) -> Vec<Problem> {
 
 fn duplicate_keys(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let policy = spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default();
-    if policy != DeletionPolicy::Retain {
-        return Vec::new();
+    if policy == DeletionPolicy::Retain {
+        repeated_keys(spec, "is given twice; every key of the Secret has one value")
+    } else {
+        Vec::new()
     }
+}
+
+fn repeated_keys(spec: &ExternalSecretSpec, problem: &str) -> Vec<Problem> {
     let mut seen = HashSet::new();
     let entries = spec.data.iter().enumerate();
     let repeated = entries.filter(|(_, entry)| !seen.insert(entry.secret_key.as_str()));
     repeated
         .map(|(index, entry)| {
-            Problem::new(
-                format!("spec.data[{index}].secretKey"),
-                format!("{:?} is given twice; every key of the Secret has one value", entry.secret_key),
-            )
+            Problem::new(format!("spec.data[{index}].secretKey"), format!("{:?} {problem}", entry.secret_key))
         })
         .collect()
+}
+
+fn regular_expressions(spec: &ExternalSecretSpec) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, entry) in spec.data_from.iter().enumerate() {
+        let field = format!("spec.dataFrom[{index}]");
+        let name = entry.find.as_ref().and_then(|find| find.name.as_ref()).and_then(|name| name.regexp.as_ref());
+        problems.extend(
+            name.and_then(|regexp| expressions::regular_expression(format!("{field}.find.name.regexp"), regexp)),
+        );
+        for (rewrite, step) in entry.rewrite.iter().enumerate() {
+            let source = step.regexp.as_ref().map(|regexp| &regexp.source);
+            problems.extend(source.and_then(|source| {
+                expressions::regular_expression(format!("{field}.rewrite[{rewrite}].regexp.source"), source)
+            }));
+        }
+    }
+    problems
+}
+
+/// What is wrong with the templates of a spec. Those in ConfigMaps and Secrets are not known here.
+fn template_faults(spec: &ExternalSecretSpec) -> impl Iterator<Item = TemplateFault> {
+    let mut templates = Vec::new();
+    for (index, entry) in spec.data_from.iter().enumerate() {
+        for (rewrite, step) in entry.rewrite.iter().enumerate() {
+            let transform = step.transform.as_ref();
+            templates.extend(transform.map(|transform| {
+                (format!("spec.dataFrom[{index}].rewrite[{rewrite}].transform.template"), &transform.template)
+            }));
+        }
+    }
+    if let Some(template) = spec.target.as_ref().and_then(|target| target.template.as_deref()) {
+        let field = "spec.target.template";
+        let metadata = template.metadata.as_ref();
+        let maps = [
+            ("data", template.data.as_ref()),
+            ("metadata.annotations", metadata.and_then(|metadata| metadata.annotations.as_ref())),
+            ("metadata.labels", metadata.and_then(|metadata| metadata.labels.as_ref())),
+        ];
+        for (name, map) in maps {
+            let entries = map.into_iter().flatten();
+            templates.extend(entries.map(|(key, text)| (format!("{field}.{name}[{key:?}]"), text)));
+        }
+        for (index, from) in template.template_from.iter().enumerate() {
+            let literal = from.literal.as_ref();
+            templates.extend(literal.map(|text| (format!("{field}.templateFrom[{index}].literal"), text)));
+        }
+    }
+    templates.into_iter().filter_map(|(field, text)| expressions::template(&field, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn spec(change: &Value) -> ExternalSecretSpec {
+        let mut spec = json!({
+            "secretStoreRef": {"name": "vault"},
+            "data": [{"secretKey": "a", "remoteRef": {"key": "a"}}],
+        });
+        spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        serde_json::from_value(spec).unwrap()
+    }
+
+    #[test]
+    fn a_good_spec_has_no_problem_and_no_warning() {
+        let good = spec(&json!({
+            "refreshInterval": "1h",
+            "dataFrom": [{"find": {"name": {"regexp": "^a.*$"}}, "rewrite": [
+                {"regexp": {"source": "a(.*)", "target": "$1"}}, {"transform": {"template": "{{ .value | upper }}"}},
+            ]}],
+            "target": {"template": {"data": {"a": "{{ .a }}"}, "templateFrom": [{"literal": "b: {{ .b }}"}]}},
+        }));
+        assert_eq!(check(&good), []);
+        assert_eq!(warnings(&good), []);
+    }
+
+    #[test]
+    fn expressions_that_cannot_be_used_are_named_with_their_field() {
+        let transform = |text: &str| json!({"dataFrom": [{"extract": {"key": "a"}, "rewrite": [{"transform": {"template": text}}]}]});
+        let template = |template: Value| json!({"target": {"template": template}});
+        let cases = [
+            (json!({"dataFrom": [{"find": {"name": {"regexp": "a("}}}]}), "spec.dataFrom[0].find.name.regexp: "),
+            (
+                json!({"dataFrom": [{"extract": {"key": "a"}, "rewrite": [{"regexp": {"source": "[", "target": ""}}]}]}),
+                "spec.dataFrom[0].rewrite[0].regexp.source: ",
+            ),
+            (transform("{{ .value"), "spec.dataFrom[0].rewrite[0].transform.template: "),
+            (template(json!({"data": {"tls.crt": "{{ if }}"}})), "spec.target.template.data[\"tls.crt\"]: "),
+            (
+                template(json!({"metadata": {"labels": {"a": "{{ end }}"}}})),
+                "spec.target.template.metadata.labels[\"a\"]: ",
+            ),
+            (template(json!({"templateFrom": [{"literal": "{{"}]})), "spec.target.template.templateFrom[0].literal: "),
+        ];
+        for (change, field) in cases {
+            let problems = check(&spec(&change));
+            assert_eq!(problems.len(), 1, "{change}: {problems:?}");
+            assert!(problems[0].to_string().starts_with(field), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_legal_but_unwise_is_a_warning_and_no_problem() {
+        let cases = [
+            (json!({"refreshInterval": "0"}), "spec.refreshInterval: no later value"),
+            (json!({"refreshInterval": "1s"}), "spec.refreshInterval: is very often"),
+            (json!({"secretStoreRef": {}}), "spec.secretStoreRef.name: names no store"),
+            (
+                json!({"target": {"deletionPolicy": "Delete"}, "data": [
+                    {"secretKey": "a", "remoteRef": {"key": "a"}}, {"secretKey": "a", "remoteRef": {"key": "b"}},
+                ]}),
+                "spec.data[1].secretKey: \"a\" is given twice",
+            ),
+            (
+                json!({"target": {"template": {"data": {"a": "{{ noSuchFunction }}"}}}}),
+                "spec.target.template.data[\"a\"]: the template cannot be parsed, line 1",
+            ),
+        ];
+        for (change, warning) in cases {
+            let spec = spec(&change);
+            assert_eq!(check(&spec), [], "{change}");
+            let found = warnings(&spec);
+            assert_eq!(found.len(), 1, "{change}: {found:?}");
+            assert!(found[0].to_string().starts_with(warning), "{found:?}");
+        }
+    }
 }

@@ -1,8 +1,15 @@
 //! Static checks of the resources: what can be said without the cluster and without a provider. The
 //! controllers apply them to every object, since a cluster may have no webhook.
 
+mod expressions;
 pub mod external_secret;
+pub mod secret_store;
 pub mod unsupported;
+
+/// A store as it is checked.
+pub use crate::provider::StoreView;
+/// What the operator set for vaults, which decides what stores may say.
+pub use crate::provider::azure::Options as AzureOptions;
 
 /// What is wrong with a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,4 +25,15 @@ impl Problem {
     fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { field: field.into(), problem: problem.into() }
     }
+}
+
+/// Problems as one line of text. Of many only the first are shown: a status or an answer cannot hold them all.
+#[must_use]
+pub fn sentences(problems: &[Problem]) -> String {
+    const SHOWN: usize = 10;
+    let mut shown: Vec<_> = problems.iter().take(SHOWN).map(ToString::to_string).collect();
+    if problems.len() > SHOWN {
+        shown.push(format!("and {} more", problems.len() - SHOWN));
+    }
+    shown.join("; ")
 }

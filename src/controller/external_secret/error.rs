@@ -7,7 +7,7 @@ use crate::provider::ProviderError;
 use crate::sync::data::DataError;
 use crate::sync::plan::Refusal;
 use crate::sync::template::RenderError;
-use crate::validate::Problem;
+use crate::validate::{Problem, sentences};
 
 /// Why an ExternalSecret could not be synced.
 #[derive(Debug, thiserror::Error)]
@@ -112,10 +112,6 @@ pub enum Error {
     /// A finalizer could not be removed.
     #[error("the finalizer could not be removed: {}", api_reason(.0))]
     Finalizer(ApiError),
-}
-
-fn sentences(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn place(store: &StoreKey) -> String {

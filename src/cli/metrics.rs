@@ -1,0 +1,95 @@
+//! The flags of the metrics endpoint: those of ESO, which all three processes share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgAction, Args};
+use kube::Client;
+use tokio_util::sync::CancellationToken;
+
+use super::go_bool;
+use crate::runtime::authorization::Gatekeeper;
+use crate::runtime::health::{self, HealthError, Protection};
+use crate::runtime::metrics::Metrics;
+use crate::runtime::tls::{self, CertificateFiles, Http2, Resolver, TlsError, TlsOptions};
+
+/// Why the metrics cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// A token would travel in plain text.
+    #[error("--metrics-auth needs --metrics-secure, since a bearer token must not travel in plain text")]
+    AuthWithoutTls,
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address cannot be used.
+    #[error(transparent)]
+    Health(#[from] HealthError),
+}
+
+/// Flags of the metrics endpoint.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Metrics")]
+pub(super) struct MetricsArguments {
+    /// The address of the metrics endpoint; "0" switches it off
+    #[arg(long = "metrics-addr", default_value = ":8080")]
+    address: String,
+    /// Serve the metrics over TLS
+    #[arg(long = "metrics-secure", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    secure: bool,
+    /// Serve the metrics only to who may get the nonResourceURL /metrics; needs --metrics-secure
+    #[arg(long = "metrics-auth", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    auth: bool,
+    /// The folder of the certificate for --metrics-secure; without it one is made that nobody vouches for
+    #[arg(long = "metrics-cert-dir", default_value = "")]
+    cert_dir: PathBuf,
+    /// The certificate's file in that folder
+    #[arg(long = "metrics-cert-name", default_value = "tls.crt")]
+    cert_name: String,
+    /// The key's file in that folder
+    #[arg(long = "metrics-key-name", default_value = "tls.key")]
+    key_name: String,
+    /// Offer HTTP/2 where TLS is served
+    #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_http2: bool,
+}
+
+impl MetricsArguments {
+    /// Whether the API server must be asked who reads the metrics.
+    pub(super) fn need_client(&self) -> bool {
+        self.auth
+    }
+
+    /// Whether HTTP/2 is offered.
+    pub(super) fn http2(&self) -> Http2 {
+        Http2::enabled(self.enable_http2)
+    }
+
+    /// Serves the metrics until `stop`.
+    pub(super) async fn serve(
+        &self,
+        metrics: Metrics,
+        client: Option<Client>,
+        stop: CancellationToken,
+    ) -> Result<(), Error> {
+        let protection = self.protection(client, &stop)?;
+        Ok(health::serve_metrics(&self.address, metrics, protection, stop).await?)
+    }
+
+    fn protection(&self, client: Option<Client>, stop: &CancellationToken) -> Result<Protection, Error> {
+        if !self.secure {
+            return if self.auth { Err(Error::AuthWithoutTls) } else { Ok(Protection::None) };
+        }
+        let resolver = if self.cert_dir.as_os_str().is_empty() {
+            Arc::new(tls::self_signed("localhost")?)
+        } else {
+            let files = CertificateFiles::named(&self.cert_dir, &self.cert_name, &self.key_name, None);
+            let resolver = Arc::new(Resolver::default());
+            tokio::spawn(Arc::clone(&resolver).follow(files, stop.clone()));
+            resolver
+        };
+        let options = TlsOptions::new("", "", self.http2())?;
+        let gatekeeper = client.filter(|_| self.auth).map(Gatekeeper::new);
+        Ok(Protection::Tls(Arc::new(options.server_config(resolver)?), gatekeeper))
+    }
+}

@@ -1,0 +1,124 @@
+//! `webhook`: the admission and conversion webhook. Takes the flags of ESO's.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::metrics::{self, MetricsArguments};
+use crate::api::GoDuration;
+use crate::runtime::health::{self, HealthError, Readiness};
+use crate::runtime::kube_client::{self, KubeClientError};
+use crate::runtime::metrics::Metrics;
+use crate::runtime::shutdown;
+use crate::runtime::tls::{self, CertificateFiles, Resolver, TlsError, TlsOptions};
+use crate::runtime::webhook_metrics::WebhookMetrics;
+use crate::validate::AzureOptions;
+use crate::webhook::{CertificateWatch, Checks, router, watch_certificate};
+
+/// Why the webhook could not run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// An endpoint cannot be served.
+    #[error(transparent)]
+    Health(#[from] HealthError),
+    /// The metrics cannot be served.
+    #[error(transparent)]
+    Endpoint(#[from] metrics::Error),
+    /// The metrics cannot be set up.
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No Kubernetes client.
+    #[error(transparent)]
+    Client(#[from] KubeClientError),
+    /// Signals cannot be listened to.
+    #[error("signals cannot be listened to: {0}")]
+    Signals(#[from] std::io::Error),
+    /// The port is none.
+    #[error("--port=0 would serve nobody; give the port of the webhook's Service")]
+    NoPort,
+}
+
+/// Flags of the webhook: those of ESO 2.9.0, with its meaning.
+#[derive(Args, Debug)]
+pub(super) struct WebhookArguments {
+    /// The port to serve on
+    #[arg(long, default_value_t = 10250)]
+    port: u16,
+    /// The name that the API server calls the webhook by: the certificate must be valid for it
+    #[arg(long, default_value = "localhost")]
+    dns_name: String,
+    /// The folder with tls.crt, tls.key and ca.crt; read again when they change
+    #[arg(long, default_value = "/tmp/k8s-webhook-server/serving-certs")]
+    cert_dir: PathBuf,
+    /// How often it is said that the certificate will not be valid for long
+    #[arg(long, default_value = "5m0s")]
+    check_interval: GoDuration,
+    /// For how long the certificate should be valid
+    #[arg(long, default_value = "2160h0m0s")]
+    lookahead_interval: GoDuration,
+    /// The address of the probes /healthz and /readyz; "0" switches them off
+    #[arg(long, default_value = ":8081")]
+    healthz_addr: String,
+    /// The ciphers of TLS 1.2 to offer, by Go's names, separated by commas; all good ones if empty
+    #[arg(long, default_value = "")]
+    tls_ciphers: String,
+    /// The oldest version of TLS to offer: 1.2 or 1.3
+    #[arg(long, default_value = "1.2")]
+    tls_min_version: String,
+    /// As the controller's flag of this name: a host that customCloudConfig of a namespaced SecretStore may lead the
+    /// pod's own identity to
+    #[arg(long = "azure-extra-host", value_name = "HOST")]
+    extra_host: Vec<String>,
+    #[command(flatten)]
+    metrics: MetricsArguments,
+    #[command(flatten)]
+    logging: super::logging::LoggingArguments,
+}
+
+/// Runs the webhook until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Error`], before anything was served.
+pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
+    arguments.logging.start();
+    if arguments.port == 0 {
+        return Err(Error::NoPort);
+    }
+    let options = TlsOptions::new(&arguments.tls_ciphers, &arguments.tls_min_version, arguments.metrics.http2())?;
+    let stop = shutdown::on_signal()?;
+    let metrics = Metrics::new()?;
+    let router = router(arguments.checks(), WebhookMetrics::new(&metrics)?);
+    let client = if arguments.metrics.need_client() { Some(kube_client::from_environment().await?.0) } else { None };
+    arguments.metrics.serve(metrics, client, stop.clone()).await?;
+    let readiness = Readiness::default();
+    readiness.set_not_ready("the serving certificate was not read yet");
+    health::serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone()).await?;
+
+    let files = CertificateFiles::in_folder(&arguments.cert_dir);
+    let resolver = Arc::new(Resolver::default());
+    let config = Arc::new(options.server_config(Arc::clone(&resolver) as _)?);
+    let Some(listener) = health::listen("port", &format!(":{}", arguments.port)).await? else {
+        return Err(Error::NoPort);
+    };
+    tokio::spawn(resolver.follow(files.clone(), stop.clone()));
+    let watch = CertificateWatch {
+        files,
+        dns_name: arguments.dns_name,
+        check_interval: arguments.check_interval.positive().unwrap_or(Duration::from_mins(5)),
+        lookahead: arguments.lookahead_interval.positive().unwrap_or_default(),
+    };
+    tokio::spawn(watch_certificate(watch, readiness, stop.clone()));
+    tls::serve(listener, config, router, tls::Limits::default(), stop).await;
+    Ok(())
+}
+
+impl WebhookArguments {
+    fn checks(&self) -> Checks {
+        Checks { azure: AzureOptions { extra_hosts: self.extra_host.clone(), ..AzureOptions::default() } }
+    }
+}

@@ -1,0 +1,106 @@
+//! HTTP over TLS, within bounds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+/// What a server grants its clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; others wait to be accepted.
+    pub connections: usize,
+    /// How long a client may take for its TLS handshake, and then for the head of a request.
+    pub head: Duration,
+    /// How long requests may go on once the server is to stop.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 512, head: Duration::from_secs(10), grace: Duration::from_secs(5) }
+    }
+}
+
+/// How long to wait when no connection can be accepted, most likely for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `router` over TLS until `stop`, then lets requests come to their end.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            let slot = Arc::clone(&slots).acquire_owned().await;
+            (slot, listener.accept().await)
+        };
+        let Some((Ok(slot), accepted)) = stop.run_until_cancelled(accepted).await else { break };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = connection(stream, Arc::clone(&tls), router.clone(), limits, stop.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.grace, finished).await.is_err() {
+        tracing::warn!("stopping although some requests are still in progress");
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let _ = stream.set_nodelay(true);
+    let handshake = tokio::time::timeout(limits.head, TlsAcceptor::from(tls).accept(stream));
+    let stream = match handshake.await {
+        Ok(Ok(stream)) => stream,
+        // Probes of ports and clients that trust another authority are no news.
+        Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => return tracing::debug!("a TLS handshake took too long"),
+    };
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100);
+    let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
+    let served = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut served = std::pin::pin!(served);
+    let result = tokio::select! {
+        result = served.as_mut() => result,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended");
+    }
+}

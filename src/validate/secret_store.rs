@@ -1,0 +1,213 @@
+//! Checks of a SecretStore or ClusterSecretStore: those of ESO's webhook, and what of its provider can be told without a
+//! request.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::{Problem, expressions};
+use crate::api::GoDuration;
+use crate::api::v1::StoreKind;
+use crate::api::v1::secret_store::{AzureKvProvider, ClusterSecretStoreCondition, SecretStoreSpec};
+use crate::provider::azure::Options;
+use crate::provider::azure::validate as azurekv;
+use crate::provider::registry::{self, Served};
+use crate::provider::{ProviderError, StoreView, fake};
+
+/// More often than this nobody needs to know whether a store works.
+const OFTEN: Duration = Duration::from_secs(30);
+
+/// All that is wrong with a store; empty if nothing is. `azure` is what the operator set for vaults.
+#[must_use]
+pub fn check(view: &StoreView<'_>, azure: &Options) -> Vec<Problem> {
+    let mut problems = general(view.spec);
+    problems.extend(provider(view, azure).err());
+    problems
+}
+
+/// What is wrong with a store whatever its provider is.
+#[must_use]
+pub fn general(spec: &SecretStoreSpec) -> Vec<Problem> {
+    let mut problems: Vec<_> = interval(spec).err().into_iter().collect();
+    for (index, condition) in spec.conditions.iter().enumerate() {
+        for (regex, expression) in condition.namespace_regexes.iter().enumerate() {
+            let field = format!("spec.conditions[{index}].namespaceRegexes[{regex}]");
+            problems.extend(expressions::regular_expression(field, expression));
+        }
+    }
+    problems
+}
+
+/// `spec.refreshInterval`: whole seconds, or a Go duration. Zero or nothing means the controller's own interval.
+///
+/// # Errors
+/// Where it is neither.
+pub fn interval(spec: &SecretStoreSpec) -> Result<Option<Duration>, Problem> {
+    let duration = match &spec.refresh_interval {
+        None => return Ok(None),
+        Some(IntOrString::Int(seconds)) => GoDuration::from_secs(i64::from(*seconds)),
+        Some(IntOrString::String(text)) => match text.parse::<i64>() {
+            Ok(seconds) => GoDuration::from_secs(seconds),
+            Err(_) => text.parse().map_err(|error| Problem::new("spec.refreshInterval", format!("{error}")))?,
+        },
+    };
+    Ok(duration.positive())
+}
+
+fn provider(view: &StoreView<'_>, azure: &Options) -> Result<(), Problem> {
+    let problem = |field: &str, error: ProviderError| Problem::new(field, error.to_string());
+    match registry::served(view.spec) {
+        Ok(Served::AzureKv(store)) => {
+            azurekv::store(view, store, azure).map_err(|error| problem("spec.provider.azurekv", error))
+        }
+        Ok(Served::Fake(store)) => fake::check(store).map_err(|error| problem("spec.provider.fake", error)),
+        // ESO may serve it; see `warnings`.
+        Err(error) if error.cause == registry::NOT_SERVED => Ok(()),
+        Err(error) => Err(problem("spec.provider", error)),
+    }
+}
+
+/// What is legal in a store, but hardly what is meant.
+#[must_use]
+pub fn warnings(kind: StoreKind, spec: &SecretStoreSpec) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    for name in spec.provider.others.keys() {
+        let problem = "is not served by this controller, which serves azurekv and fake";
+        warnings.push(Problem::new(format!("spec.provider.{name}"), problem));
+    }
+    if let Some(azurekv) = &spec.provider.azurekv {
+        warnings.extend(custom_cloud(azurekv));
+    }
+    if interval(spec).is_ok_and(|interval| interval.is_some_and(|interval| interval < OFTEN)) {
+        let problem =
+            "validates the store very often, and each validation is a request of the vault; the default is 5m";
+        warnings.push(Problem::new("spec.refreshInterval", problem));
+    }
+    if kind == StoreKind::SecretStore && !spec.conditions.is_empty() {
+        let problem = "has no effect in a SecretStore, which serves its own namespace only; remove it";
+        warnings.push(Problem::new("spec.conditions", problem));
+    }
+    warnings.extend(spec.conditions.iter().enumerate().flat_map(|(index, condition)| wide_condition(index, condition)));
+    warnings
+}
+
+/// ESO refuses what works here, so a store that uses it cannot go back.
+fn custom_cloud(store: &AzureKvProvider) -> Option<Problem> {
+    (store.custom_cloud_config.is_some() && store.use_azure_sdk != Some(true)).then(|| {
+        let problem = "is accepted by ESO only with useAzureSDK: true; set it, if ESO is to take this store";
+        Problem::new("spec.provider.azurekv.customCloudConfig", problem)
+    })
+}
+
+/// Conditions that let in more namespaces than a reader expects.
+fn wide_condition(index: usize, condition: &ClusterSecretStoreCondition) -> Vec<Problem> {
+    let field = format!("spec.conditions[{index}]");
+    let mut warnings = Vec::new();
+    for (regex, expression) in condition.namespace_regexes.iter().enumerate() {
+        if !(expression.starts_with('^') && expression.ends_with('$')) {
+            let problem = format!("{expression:?} also matches within a longer name; write it as \"^...$\"");
+            warnings.push(Problem::new(format!("{field}.namespaceRegexes[{regex}]"), problem));
+        }
+    }
+    let selects_all = condition.namespace_selector.as_ref().is_some_and(|selector| {
+        selector.match_labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty)
+            && selector.match_expressions.as_ref().is_none_or(Vec::is_empty)
+    });
+    if selects_all {
+        warnings.push(Problem::new(format!("{field}.namespaceSelector"), "is empty and selects every namespace"));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn spec(value: Value) -> SecretStoreSpec {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn azurekv(fields: &Value) -> Value {
+        let mut provider = json!({"authType": "WorkloadIdentity", "vaultUrl": "https://team.vault.azure.net"});
+        provider.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        json!({"provider": {"azurekv": provider}})
+    }
+
+    fn problems(kind: StoreKind, value: Value) -> Vec<String> {
+        let spec = spec(value);
+        let namespace = (kind == StoreKind::SecretStore).then_some("team");
+        let view = StoreView { kind, namespace, name: "vault", spec: &spec };
+        check(&view, &Options::default()).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_good_store_has_no_problem_and_no_warning() {
+        let value = azurekv(&json!({"serviceAccountRef": {"name": "reader"}}));
+        assert_eq!(problems(StoreKind::SecretStore, value.clone()), Vec::<String>::new());
+        assert_eq!(warnings(StoreKind::SecretStore, &spec(value)), []);
+    }
+
+    #[test]
+    fn each_problem_names_its_field() {
+        let cases = [
+            (azurekv(&json!({"vaultUrl": "https://team.example.com"})), "spec.provider.azurekv: "),
+            (azurekv(&json!({"vaultUrl": "team"})), "spec.provider.azurekv: "),
+            (azurekv(&json!({"environmentType": "AzureStackCloud"})), "spec.provider.azurekv: "),
+            (
+                azurekv(&json!({"serviceAccountRef": {"name": "reader", "namespace": "other"}})),
+                "spec.provider.azurekv: ",
+            ),
+            (
+                azurekv(&json!({"authType": "ServicePrincipal", "authSecretRef": {
+                    "clientId": {"name": "credentials", "key": "id", "namespace": "other"},
+                    "clientSecret": {"name": "credentials", "key": "secret"}}})),
+                "spec.provider.azurekv: ",
+            ),
+            (json!({"provider": {}}), "spec.provider: "),
+            (json!({"provider": {"fake": {"data": [{"key": "", "value": "v"}]}}}), "spec.provider.fake: "),
+            (json!({"provider": {"fake": {"data": []}}, "refreshInterval": "soon"}), "spec.refreshInterval: "),
+            (
+                json!({"provider": {"fake": {"data": []}}, "conditions": [{"namespaceRegexes": ["^a$", "("]}]}),
+                "spec.conditions[0].namespaceRegexes[1]: ",
+            ),
+        ];
+        for (value, field) in cases {
+            let found = problems(StoreKind::SecretStore, value.clone());
+            assert_eq!(found.len(), 1, "{value}: {found:?}");
+            assert!(found[0].starts_with(field), "{value}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_store_may_name_any_namespace_and_leave_it_open() {
+        for account in [json!({"name": "reader"}), json!({"name": "reader", "namespace": "other"})] {
+            let value = azurekv(&json!({"serviceAccountRef": account}));
+            assert_eq!(problems(StoreKind::ClusterSecretStore, value), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn what_is_legal_but_unwise_is_a_warning() {
+        let fake = json!({"fake": {"data": []}});
+        let cases = [
+            (json!({"provider": {"vault": {}}}), "spec.provider.vault: is not served"),
+            (json!({"provider": fake, "refreshInterval": 1}), "spec.refreshInterval: validates the store very often"),
+            (
+                json!({"provider": fake, "conditions": [{"namespaceRegexes": ["team-a"]}]}),
+                "spec.conditions[0].namespaceRegexes[0]: \"team-a\" also matches",
+            ),
+            (
+                json!({"provider": fake, "conditions": [{"namespaceSelector": {}}]}),
+                "spec.conditions[0].namespaceSelector: is empty",
+            ),
+        ];
+        for (value, warning) in cases {
+            assert_eq!(problems(StoreKind::ClusterSecretStore, value.clone()), Vec::<String>::new());
+            let found = warnings(StoreKind::ClusterSecretStore, &spec(value.clone()));
+            assert_eq!(found.len(), 1, "{value}: {found:?}");
+            assert!(found[0].to_string().starts_with(warning), "{found:?}");
+        }
+    }
+}

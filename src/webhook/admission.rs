@@ -1,0 +1,176 @@
+//! Whether an object may be stored.
+
+use kube::core::DynamicObject;
+use kube::core::Status;
+use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::api::Parsed;
+use crate::api::v1::secret_store::SecretStoreSpec;
+use crate::api::v1::{ExternalSecretSpec, StoreKind};
+use crate::validate::{self, AzureOptions, Problem, StoreView};
+
+/// The API server cuts longer warnings.
+const LONGEST_WARNING: usize = 250;
+/// More nobody reads.
+const MOST_WARNINGS: usize = 10;
+
+/// The checks, with what of the operator's settings they depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Checks {
+    /// What the operator set for vaults.
+    pub azure: AzureOptions,
+}
+
+/// The kinds that are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    ExternalSecret,
+    Store(StoreKind),
+}
+
+/// What was found of an object.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Findings {
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Checks {
+    /// The answer to a request.
+    pub(super) fn review(&self, kind: Kind, request: &AdmissionRequest<DynamicObject>) -> AdmissionResponse {
+        let response = AdmissionResponse::from(request);
+        let Some(object) = request.object.as_ref().filter(|_| request.operation != Operation::Delete) else {
+            return response;
+        };
+        // Whatever is wrong with it, it must be possible to delete it, and so to remove its finalizers.
+        if object.metadata.deletion_timestamp.is_some() {
+            return response;
+        }
+        let Findings { problems, mut warnings } = self.check(kind, object, request.namespace.as_deref());
+        // What was stored by an older version, or without a webhook, can still be labelled and annotated.
+        let before = request.old_object.as_ref().filter(|_| request.operation == Operation::Update);
+        let is_as_before = before.is_some_and(|before| before.data.get("spec") == object.data.get("spec"));
+        if problems.is_empty() || is_as_before {
+            warnings.splice(0..0, problems);
+            return with_warnings(response, &warnings);
+        }
+        denied(with_warnings(response, &warnings), &validate::sentences(&problems))
+    }
+
+    fn check(&self, kind: Kind, object: &DynamicObject, namespace: Option<&str>) -> Findings {
+        let spec = object.data.get("spec").cloned().unwrap_or(Value::Object(serde_json::Map::new()));
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        match kind {
+            Kind::ExternalSecret => parsed(spec, |spec: &ExternalSecretSpec| {
+                let mut warnings = validate::external_secret::warnings(spec);
+                warnings.extend(validate::unsupported::check(spec));
+                Findings { problems: validate::external_secret::check(spec), warnings }
+            }),
+            Kind::Store(kind) => parsed(spec, |spec: &SecretStoreSpec| {
+                let namespace = namespace.filter(|_| kind == StoreKind::SecretStore);
+                let view = StoreView { kind, namespace, name, spec };
+                Findings {
+                    problems: validate::secret_store::check(&view, &self.azure),
+                    warnings: validate::secret_store::warnings(kind, spec),
+                }
+            }),
+        }
+    }
+}
+
+/// What `check` finds in a spec, or the one field of it that does not fit.
+fn parsed<T: DeserializeOwned>(spec: Value, check: impl FnOnce(&T) -> Findings) -> Findings {
+    let unfit =
+        |field: String, problem: String| Findings { problems: vec![Problem { field, problem }], warnings: vec![] };
+    match serde_json::from_value::<Parsed<T>>(spec) {
+        Ok(Parsed::Valid(spec)) => check(&spec),
+        Ok(Parsed::Invalid(field)) => unfit(field.path, field.problem),
+        Err(error) => unfit("spec".to_owned(), error.to_string()),
+    }
+}
+
+fn with_warnings(mut response: AdmissionResponse, warnings: &[Problem]) -> AdmissionResponse {
+    if !warnings.is_empty() {
+        response.warnings =
+            Some(warnings.iter().take(MOST_WARNINGS).map(|warning| header_text(&warning.to_string())).collect());
+    }
+    response
+}
+
+/// A warning travels in a header: one line of bounded length.
+fn header_text(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    line[..line.floor_char_boundary(LONGEST_WARNING)].to_owned()
+}
+
+/// As controller-runtime denies.
+fn denied(mut response: AdmissionResponse, why: &str) -> AdmissionResponse {
+    response.allowed = false;
+    response.result = Status::failure(why, "Forbidden").with_code(403);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::admission::AdmissionReview;
+    use serde_json::json;
+
+    use super::*;
+
+    fn store(vault_url: &str) -> Value {
+        json!({"provider": {"azurekv": {"authType": "WorkloadIdentity", "vaultUrl": vault_url}}})
+    }
+
+    /// The answer to a request about a SecretStore.
+    fn review(operation: &str, spec: &Value, old_spec: Option<&Value>, metadata: &Value) -> AdmissionResponse {
+        let object = |spec: &Value| {
+            let mut object = json!({"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "vault"}, "spec": spec});
+            object["metadata"].as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
+            object
+        };
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {
+                "uid": "1", "name": "vault", "namespace": "team", "operation": operation, "userInfo": {},
+                "kind": {"group": "external-secrets.io", "version": "v1", "kind": "SecretStore"},
+                "resource": {"group": "external-secrets.io", "version": "v1", "resource": "secretstores"},
+                "object": if operation == "DELETE" { Value::Null } else { object(spec) },
+                "oldObject": old_spec.map(object),
+            },
+        });
+        let review: AdmissionReview<DynamicObject> = serde_json::from_value(review).unwrap();
+        Checks::default().review(Kind::Store(StoreKind::SecretStore), &review.try_into().unwrap())
+    }
+
+    #[test]
+    fn a_bad_object_is_denied_with_the_path_of_the_field() {
+        let response = review("CREATE", &store("https://team.example.com"), None, &json!({}));
+        assert!(!response.allowed);
+        assert_eq!((response.result.code, response.result.reason.as_str()), (403, "Forbidden"));
+        assert!(response.result.message.starts_with("spec.provider.azurekv: "), "{}", response.result.message);
+        let unfit = review("CREATE", &json!({"provider": {"azurekv": {}}}), None, &json!({}));
+        assert!(unfit.result.message.starts_with("spec.provider.azurekv"), "{}", unfit.result.message);
+        assert!(review("CREATE", &store("https://team.vault.azure.net"), None, &json!({})).allowed);
+    }
+
+    #[test]
+    fn what_is_bad_already_can_be_changed_in_its_metadata_and_deleted() {
+        let bad = store("https://team.example.com");
+        let unchanged = review("UPDATE", &bad, Some(&bad), &json!({"labels": {"a": "b"}}));
+        assert!(unchanged.allowed);
+        assert!(unchanged.warnings.unwrap()[0].starts_with("spec.provider.azurekv: "));
+        let worse = review("UPDATE", &store("https://other.example.com"), Some(&bad), &json!({}));
+        assert!(!worse.allowed);
+        assert!(review("DELETE", &bad, Some(&bad), &json!({})).allowed);
+        let mending = store("https://other.example.com");
+        assert!(review("UPDATE", &mending, Some(&bad), &json!({"deletionTimestamp": "2026-01-01T00:00:00Z"})).allowed);
+    }
+
+    #[test]
+    fn a_warning_is_one_line_of_bounded_length() {
+        let text = header_text(&format!("a\r\nb{}", "ü".repeat(400)));
+        assert!(text.starts_with("a  b") && text.len() <= LONGEST_WARNING);
+    }
+}

@@ -1,0 +1,68 @@
+//! The webhook: what the API server asks before it stores one of our resources (`admission`), and when it needs one in
+//! another version (`conversion`).
+//!
+//! It uses the very checks of the controllers ([`crate::validate`]), and needs no client: what it says depends on the object
+//! alone.
+
+mod admission;
+mod conversion;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::runtime::health::Readiness;
+use crate::runtime::tls::CertificateFiles;
+
+pub use admission::Checks;
+pub use server::router;
+
+/// Watches over the serving certificate until `stop`: ready is who serves one that is valid for `dns_name` now, and one that
+/// will not be at the end of `lookahead` is spoken of every `check_interval`. A new one is served without a restart.
+pub async fn watch_certificate(watch: CertificateWatch, readiness: Readiness, stop: CancellationToken) {
+    let mut next_word = tokio::time::Instant::now();
+    loop {
+        let check = |at| watch.files.read().and_then(|certificate| certificate.check(&watch.dns_name, at));
+        let now = Timestamp::now();
+        let valid = check(now);
+        match &valid {
+            Ok(()) => readiness.set_ready(),
+            Err(error) => readiness.set_not_ready(error.to_string()),
+        }
+        if next_word <= tokio::time::Instant::now() {
+            next_word += watch.check_interval.max(PAUSE);
+            match (valid, check(now.saturating_add(watch.lookahead).unwrap_or(Timestamp::MAX))) {
+                (Err(error), _) => tracing::error!(%error, "not ready: the serving certificate is not valid"),
+                (Ok(()), Err(error)) => {
+                    tracing::warn!(%error, "the serving certificate will not be valid for long; it should have been renewed");
+                }
+                (Ok(()), Ok(())) => tracing::debug!("the serving certificate is valid"),
+            }
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// How often the files are looked at.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Which certificate is watched, and how.
+#[derive(Clone, Debug)]
+pub struct CertificateWatch {
+    /// Where it is.
+    pub files: CertificateFiles,
+    /// The name that the API server calls the webhook by.
+    pub dns_name: String,
+    /// How often it is said that it will not be valid for long.
+    pub check_interval: Duration,
+    /// For how long it should be valid.
+    pub lookahead: Duration,
+}
+
+/// Shared by the requests.
+type Shared = Arc<Checks>;
