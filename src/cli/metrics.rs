@@ -1,6 +1,7 @@
 //! The flags of the metrics endpoint: those of ESO, which all three processes share.
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args};
@@ -42,7 +43,7 @@ pub(super) struct MetricsArguments {
     auth: bool,
     /// The folder of the certificate for --metrics-secure; without it one is made that nobody vouches for
     #[arg(long = "metrics-cert-dir", default_value = "")]
-    cert_dir: PathBuf,
+    cert_dir: String,
     /// The certificate's file in that folder
     #[arg(long = "metrics-cert-name", default_value = "tls.crt")]
     cert_name: String,
@@ -80,10 +81,10 @@ impl MetricsArguments {
         if !self.secure {
             return if self.auth { Err(Error::AuthWithoutTls) } else { Ok(Protection::None) };
         }
-        let resolver = if self.cert_dir.as_os_str().is_empty() {
+        let resolver = if self.cert_dir.is_empty() {
             Arc::new(tls::self_signed("localhost")?)
         } else {
-            let files = CertificateFiles::named(&self.cert_dir, &self.cert_name, &self.key_name, None);
+            let files = CertificateFiles::named(Path::new(&self.cert_dir), &self.cert_name, &self.key_name, None);
             let resolver = Arc::new(Resolver::default());
             tokio::spawn(Arc::clone(&resolver).follow(files, stop.clone()));
             resolver

@@ -8,6 +8,7 @@ mod leader_election;
 mod logging;
 mod metrics;
 mod providers;
+mod render;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod webhook;
@@ -32,6 +33,8 @@ struct Cli {
 enum Command {
     /// Check objects before they are stored, and convert them between versions
     Webhook(Box<webhook::WebhookArguments>),
+    /// Print the Secrets that ExternalSecrets give, without a cluster
+    Render(Box<render::RenderArguments>),
     /// Print the CRDs as YAML
     Crds(crds::CrdsArguments),
     /// An emulator of Entra ID and Key Vault, and a cluster to try it on
@@ -51,6 +54,7 @@ pub fn run() -> ExitCode {
         match cli.command {
             None => controller::execute(cli.controller).await.map_err(Into::into),
             Some(Command::Webhook(arguments)) => webhook::execute(*arguments).await.map_err(Into::into),
+            Some(Command::Render(arguments)) => render::execute(&arguments).await.map_err(Into::into),
             Some(Command::Crds(arguments)) => crds::execute(&arguments).map_err(Into::into),
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::execute(arguments).await.map_err(Into::into),

@@ -11,7 +11,7 @@ use crate::controller::run::MakeProviders;
 use crate::provider::azure::{AzureKeyVault, Environment, Options};
 use crate::provider::fake::Fake;
 use crate::provider::metrics::{ApiCall, CallStatus, SharedRead};
-use crate::provider::{ProviderMetrics, Providers};
+use crate::provider::{ClusterReader, ProviderMetrics, Providers};
 use crate::runtime::metrics::Metrics;
 
 /// The provider's name in metrics; ESO's.
@@ -79,6 +79,15 @@ pub(super) fn build(arguments: &ProviderArguments, metrics: Metrics) -> Result<M
         let azurekv = AzureKeyVault::new(options, cluster, Arc::new(Counted(metrics)))?;
         Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake) })
     }))
+}
+
+/// The providers, for a program that serves no metrics.
+pub(super) fn without_metrics(
+    arguments: &ProviderArguments,
+    cluster: Arc<dyn ClusterReader>,
+) -> Result<Providers, super::render::Error> {
+    let azurekv = AzureKeyVault::new(arguments.options()?, cluster, Arc::new(()))?;
+    Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake) })
 }
 
 /// Joins what the provider counts to the program's metrics.

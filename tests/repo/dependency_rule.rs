@@ -31,7 +31,7 @@ const RULES: [(&str, &[&str]); 12] = [
             "provider::fake",
         ],
     ),
-    ("controller", &["api", "provider", "sync", "validate", "runtime"]),
+    ("controller", &["api", "template", "provider", "sync", "validate", "runtime"]),
     ("webhook", &["api", "validate", "runtime"]),
     ("certificates", &["api", "validate", "runtime"]),
     (

@@ -93,7 +93,10 @@ pub(super) async fn secret(owner: Owner<'_>, context: &Context) -> Result<Option
 
 /// Reads all that the spec names, in parallel. Of several failures the first in the order of the manifest is
 /// reported, so that the condition does not change from try to try.
-pub(super) async fn values(
+///
+/// # Errors
+/// [`Error::Provider`]
+pub async fn values(
     spec: &ExternalSecretSpec,
     clients: &Clients,
     options: ReadOptions,

@@ -151,7 +151,11 @@ fn templates_state(key: &ObjectKey, context: &Context) -> TemplatesState {
     }
 }
 
-fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
+/// Whether a spec can be worked on at all.
+///
+/// # Errors
+/// [`Error::Rejected`] and [`Error::Unsupported`], with all that is wrong.
+pub fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
     let problems = validate::external_secret::check(spec);
     if !problems.is_empty() {
         return Err(Error::Rejected(problems));

@@ -34,6 +34,12 @@ pub struct Source {
 }
 
 impl Clients {
+    /// Of the sources of each entry of `data` and of `dataFrom`.
+    #[must_use]
+    pub const fn new(data: Vec<Source>, data_from: Vec<Source>) -> Self {
+        Self { data, data_from }
+    }
+
     /// The sources of the entries of `data`.
     #[must_use]
     pub fn data(&self) -> &[Source] {
@@ -73,20 +79,38 @@ pub(super) async fn clients(
     key: &ObjectKey,
     context: &Context,
 ) -> Result<Option<Clients>, Error> {
+    let (data_stores, data_from_stores) = stores(spec, key)?;
     let mut known = HashMap::new();
-    let mut data = Vec::with_capacity(spec.data.len());
-    for (index, entry) in spec.data.iter().enumerate() {
-        let store = named(spec, entry.source_ref.as_ref(), &format!("spec.data[{index}]"), key)?;
-        let Some(source) = source(store, &mut known, key, context).await? else { return Ok(None) };
-        data.push(source);
-    }
-    let mut data_from = Vec::with_capacity(spec.data_from.len());
-    for (index, entry) in spec.data_from.iter().enumerate() {
-        let store = named(spec, entry.source_ref.as_ref(), &format!("spec.dataFrom[{index}]"), key)?;
-        let Some(source) = source(store, &mut known, key, context).await? else { return Ok(None) };
-        data_from.push(source);
-    }
+    let Some(data) = sources(data_stores, &mut known, key, context).await? else { return Ok(None) };
+    let Some(data_from) = sources(data_from_stores, &mut known, key, context).await? else { return Ok(None) };
     Ok(Some(Clients { data, data_from }))
+}
+
+/// The stores of the entries of `data`, and those of `dataFrom`.
+///
+/// # Errors
+/// [`Error::StoreNotNamed`]
+pub fn stores(spec: &ExternalSecretSpec, key: &ObjectKey) -> Result<(Vec<StoreKey>, Vec<StoreKey>), Error> {
+    let data = spec.data.iter().enumerate();
+    let data = data.map(|(index, entry)| named(spec, entry.source_ref.as_ref(), &format!("spec.data[{index}]"), key));
+    let data_from = spec.data_from.iter().enumerate();
+    let data_from =
+        data_from.map(|(index, entry)| named(spec, entry.source_ref.as_ref(), &format!("spec.dataFrom[{index}]"), key));
+    Ok((data.collect::<Result<_, _>>()?, data_from.collect::<Result<_, _>>()?))
+}
+
+async fn sources(
+    stores: Vec<StoreKey>,
+    known: &mut HashMap<StoreKey, Arc<dyn SecretsClient>>,
+    key: &ObjectKey,
+    context: &Context,
+) -> Result<Option<Vec<Source>>, Error> {
+    let mut sources = Vec::with_capacity(stores.len());
+    for store in stores {
+        let Some(source) = source(store, known, key, context).await? else { return Ok(None) };
+        sources.push(source);
+    }
+    Ok(Some(sources))
 }
 
 /// The store of an entry: that of its `sourceRef`, else that of the ExternalSecret.

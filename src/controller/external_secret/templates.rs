@@ -34,6 +34,15 @@ impl Templates {
         }
     }
 
+    /// What renders `target.template`.
+    #[must_use]
+    pub fn renderer(&self) -> Renderer<'_> {
+        Renderer {
+            engine: &self.target,
+            read_keys_and_values: |text| yaml::read_strings(text).map_err(|error| error.to_string()),
+        }
+    }
+
     /// The engine of `rewrite.transform`.
     #[must_use]
     pub const fn rewrite(&self) -> &Engine {
@@ -51,12 +60,8 @@ pub(super) async fn render(
     let Some(template) = template else { return Ok(None) };
     let seen = context.state.memos().get(subject.key).map(|memo| memo.template_events).unwrap_or_default();
     let (sources, versions) = read(subject, context).await?;
-    let renderer = Renderer {
-        engine: &context.templates.target,
-        read_keys_and_values: |text| yaml::read_strings(text).map_err(|error| error.to_string()),
-    };
     // A template may compute for some time.
-    let rendered = tokio::task::block_in_place(|| renderer.render(template, values, &sources))?;
+    let rendered = tokio::task::block_in_place(|| context.templates.renderer().render(template, values, &sources))?;
     let mut memos = context.state.memos();
     let memo = memos.entry(subject.key.clone()).or_default();
     memo.rendered_from = versions;
