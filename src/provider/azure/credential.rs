@@ -124,7 +124,8 @@ impl Exchange {
     async fn signed(&self, key: &CredentialKey, presented: &Presented) -> Result<SecretString, Diagnosis> {
         let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?.value;
         let Presented { client_id, tenant_id, .. } = presented.clone();
-        let audience = format!("{}{tenant_id}/oauth2/v2.0/token", self.purpose.authority);
+        let authority = self.purpose.authority.as_str().trim_end_matches('/');
+        let audience = format!("{authority}/{tenant_id}/oauth2/v2.0/token");
         let sign = move || {
             let now = Timestamp::now();
             ClientCertificate::read(content.expose_secret(), now)?.assertion(&client_id, &audience, now, rand::random())

@@ -18,6 +18,8 @@ pub(super) struct Page {
     pub(super) secrets: Vec<Listed>,
     /// Where the next one is.
     pub(super) next: Option<NextPage>,
+    /// How many bytes it had.
+    pub(super) size: usize,
 }
 
 /// What a list tells of a secret.
@@ -53,7 +55,7 @@ impl Page {
         let result: ListResult = serde_json::from_slice(body).map_err(|_| not_understood())?;
         // As in ESO, what has no id is no secret.
         let secrets = result.value.unwrap_or_default().into_iter().filter_map(Item::listed).collect();
-        Ok(Self { secrets, next })
+        Ok(Self { secrets, next, size: body.len() })
     }
 }
 

@@ -27,8 +27,10 @@ use crate::provider::{ProviderMetrics, ReadOptions};
 const MOST_VAULTS: u64 = 2000;
 const KEPT_UNUSED: Duration = Duration::from_hours(2);
 
-/// The longest list that is read, in pages of at most 25 secrets: a vault must not be able to keep a reader busy for ever.
+/// The longest list that is read, in pages of at most 25 secrets, and its bytes: a vault must not be able to keep a
+/// reader busy for ever, or to fill its memory.
 const MOST_PAGES: usize = if cfg!(test) { 40 } else { 8000 };
+const LARGEST_LIST: usize = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 
 /// A vault as one identity sees it.
 type VaultKey = (u64, VaultEndpoint);
@@ -146,17 +148,21 @@ impl VaultClient {
     }
 
     async fn pages(&self, sent: &Sent) -> Result<Arc<[Listed]>, Diagnosis> {
-        let (mut secrets, mut next) = (Vec::new(), None);
+        let (mut secrets, mut next, mut size) = (Vec::new(), None, 0);
         for _ in 0..MOST_PAGES {
             let page = self.through_gate(sent, || self.send_for_page(next.clone())).await?;
+            size += page.size;
+            if size > LARGEST_LIST {
+                break;
+            }
             secrets.extend(page.secrets);
             next = page.next;
             if next.is_none() {
                 return Ok(secrets.into());
             }
         }
-        Err(Diagnosis::new(Cause::AnswerTooLarge, format!("it has more than {MOST_PAGES} pages"))
-            .hint("use fewer secrets in one vault"))
+        let message = format!("it has more than {MOST_PAGES} pages or {LARGEST_LIST} bytes");
+        Err(Diagnosis::new(Cause::AnswerTooLarge, message).hint("keep fewer secrets in one vault"))
     }
 
     /// Sends through the gate: again while the vault is paused for a short time, and once more after a failure that

@@ -196,3 +196,16 @@ async fn a_list_without_an_end_is_given_up() {
     assert_eq!(found.unwrap_err().cause, "AnswerTooLarge");
     assert_eq!(azure.to(HOST).len(), 40);
 }
+
+#[tokio::test]
+async fn a_list_that_would_fill_the_memory_is_given_up() {
+    let large = |_: &Seen| {
+        let tags = json!({"large": "x".repeat(40_000)});
+        Reply::json(
+            &json!({"value": [item("a", true, &tags)], "nextLink": "https://my-vault.vault.azure.net/secrets?$skiptoken=2"}),
+        )
+    };
+    let (azure, found) = search(&Find::default(), large).await;
+    assert_eq!(found.unwrap_err().cause, "AnswerTooLarge");
+    assert_eq!(azure.to(HOST).len(), 2);
+}
