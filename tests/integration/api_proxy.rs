@@ -1,8 +1,10 @@
-//! A proxy before the API server that counts writes, and kills the controller after one of them.
+//! A proxy before the API server that counts writes, and kills the controller after one of them. It also notes which rights
+//! are used.
 
+use std::collections::BTreeSet;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -25,6 +27,7 @@ struct Shared {
     kill_after: AtomicUsize,
     victim: watch::Sender<Option<u32>>,
     killed: watch::Sender<bool>,
+    rights: Mutex<BTreeSet<String>>,
 }
 
 impl ApiProxy {
@@ -46,6 +49,7 @@ impl ApiProxy {
             kill_after: AtomicUsize::new(usize::MAX),
             victim: watch::Sender::new(None),
             killed: watch::Sender::new(false),
+            rights: Mutex::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -85,6 +89,11 @@ impl ApiProxy {
         self.shared.writes.load(Ordering::SeqCst)
     }
 
+    /// The rights that requests needed so far, as `verb group/resource`, for those that were not forbidden.
+    pub fn rights(&self) -> BTreeSet<String> {
+        self.shared.rights.lock().unwrap().clone()
+    }
+
     /// Waits until the process was killed.
     pub async fn killed(&self) {
         let _ = self.shared.killed.subscribe().wait_for(|killed| *killed).await;
@@ -105,6 +114,7 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     }
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let right = right_of(&parts.method, path);
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let mut headers = parts.headers;
     headers.remove("host");
@@ -118,6 +128,9 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let Ok(upstream) = upstream else {
         return Response::builder().status(StatusCode::BAD_GATEWAY).body(Body::empty()).unwrap();
     };
+    if upstream.status() != StatusCode::FORBIDDEN {
+        shared.rights.lock().unwrap().extend(right);
+    }
     if is_last {
         let victim = *shared.victim.borrow();
         let victim = victim.expect("writes pass only when it is known whom to kill").to_string();
@@ -140,4 +153,36 @@ fn is_write(request: &Request) -> bool {
     let path = request.uri().path();
     let changes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(request.method());
     changes && !path.ends_with("/events") && !path.contains("/events/") && !path.ends_with("/token")
+}
+
+/// The right that a request needs, as `verb group/resource`; `None` for what anybody may ask.
+fn right_of(method: &Method, path: &str) -> Option<String> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let parts: Vec<_> = path.trim_matches('/').split('/').collect();
+    let (group, rest) = match &parts[..] {
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return None,
+    };
+    let rest = match rest {
+        ["namespaces", _, rest @ ..] if !rest.is_empty() => rest,
+        rest => rest,
+    };
+    let resource = match rest {
+        [resource, _, subresource] => format!("{resource}/{subresource}"),
+        [resource, ..] => (*resource).to_owned(),
+        [] => return None,
+    };
+    let verb = match (method.as_str(), rest.len()) {
+        ("GET", 1) if query.split('&').any(|part| part == "watch=true") => "watch",
+        ("GET", 1) => "list",
+        ("GET", _) => "get",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
+        ("PATCH", _) => "patch",
+        ("DELETE", 1) => "deletecollection",
+        ("DELETE", _) => "delete",
+        _ => return None,
+    };
+    Some(format!("{verb} {group}/{resource}"))
 }

@@ -1,13 +1,15 @@
 //! The controller as the chart deploys it: with its arguments, under its own service account, with no right but the chart's.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::api_proxy::ApiProxy;
 use crate::cluster_access::condition;
 use crate::controller_process::Controller;
-use crate::helm::Tools;
+use crate::helm::{Tools, repository};
 use crate::scene::{SERVICE_ACCOUNT, Scene};
 
 /// What gives rights, and to whom.
@@ -16,32 +18,47 @@ const ACCESS_KINDS: [&str; 5] = ["ServiceAccount", "ClusterRole", "ClusterRoleBi
 /// Addresses are left to the test, since others run beside it.
 const ADDRESSES: [&str; 2] = ["--metrics-addr=", "--live-addr="];
 
-/// Applies the chart's accounts and rights, and starts the controller for the stores of the scene's class.
-async fn deploy(scene: &Scene, values: &[&str]) -> Controller {
-    let tools = Tools::of(&scene.world.cluster);
-    let class = format!("controllerClass={}", scene.name());
-    let arguments = [&["--set", &*class, "--set", "certController.create=false"][..], values].concat();
-    let mut objects = tools.render("helm/external-secrets", scene.name(), scene.name(), &arguments);
-    let deployed = objects.iter().find(|object| {
-        object["kind"] == "Deployment"
-            && object["spec"]["template"]["spec"]["containers"][0]["name"] == "external-secrets"
-    });
-    let pod = deployed.expect("the chart renders the controller")["spec"]["template"]["spec"].clone();
-    objects.retain(|object| ACCESS_KINDS.contains(&object["kind"].as_str().unwrap()));
-    tools.kubectl(&["apply", "--filename", &tools.manifest(&objects)]).unwrap();
+/// What the chart deploys for the stores of a scene's class.
+struct Deployment {
+    arguments: Vec<String>,
+    /// Of its service account.
+    kubeconfig: PathBuf,
+}
 
-    let account = pod["serviceAccountName"].as_str().unwrap();
-    let token = tools.kubectl(&["create", "token", account, "--namespace", scene.name()]).unwrap();
-    let kubeconfig = scene.world.cluster.kubeconfig_for(&format!("deployed-{}", scene.name()), token.trim()).unwrap();
-    in_namespace(&kubeconfig, scene.name());
-    let arguments: Vec<_> =
-        pod["containers"][0]["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()).collect();
-    let arguments: Vec<_> = arguments
-        .into_iter()
-        .filter(|argument| !ADDRESSES.iter().any(|address| argument.starts_with(address)))
-        .chain(["--loglevel=debug"])
-        .collect();
-    scene.world.start_controller_with(scene.name(), &arguments, &kubeconfig).await
+impl Deployment {
+    /// Applies the chart's accounts and rights.
+    fn apply(scene: &Scene, values: &[&str]) -> Self {
+        let tools = Tools::of(&scene.world.cluster);
+        let class = format!("controllerClass={}", scene.name());
+        let values = [&["--set", &*class][..], values].concat();
+        let mut objects = tools.render("helm/external-secrets", scene.name(), scene.name(), &values);
+        let pods = objects.iter().map(|object| &object["spec"]["template"]["spec"]);
+        let pod = pods.clone().find(|pod| pod["containers"][0]["name"] == "external-secrets");
+        let pod = pod.expect("the chart renders the controller").clone();
+        objects.retain(|object| ACCESS_KINDS.contains(&object["kind"].as_str().unwrap()));
+        tools.kubectl(&["apply", "--filename", &tools.manifest(&objects)]).unwrap();
+
+        let account = pod["serviceAccountName"].as_str().unwrap();
+        let token = tools.kubectl(&["create", "token", account, "--namespace", scene.name()]).unwrap();
+        let user = format!("deployed-{}", scene.name());
+        let kubeconfig = scene.world.cluster.kubeconfig_for(&user, token.trim()).unwrap();
+        in_namespace(&kubeconfig, scene.name());
+        let arguments = pod["containers"][0]["args"].as_array().unwrap().iter();
+        let arguments = arguments.map(|argument| argument.as_str().unwrap().to_owned());
+        let ours = arguments.filter(|argument| !ADDRESSES.iter().any(|address| argument.starts_with(address)));
+        Self { arguments: ours.chain(["--loglevel=debug".to_owned()]).collect(), kubeconfig }
+    }
+
+    async fn start(&self, scene: &Scene, kubeconfig: &Path) -> Controller {
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        scene.world.start_controller_with(scene.name(), &arguments, kubeconfig).await
+    }
+}
+
+/// Starts the controller as the chart deploys it.
+async fn deploy(scene: &Scene, values: &[&str]) -> Controller {
+    let deployment = Deployment::apply(scene, values);
+    deployment.start(scene, &deployment.kubeconfig).await
 }
 
 /// Makes a namespace the one of whoever uses a kubeconfig, as that of its pod is.
@@ -118,4 +135,74 @@ async fn only_named_service_accounts_give_tokens_where_the_values_name_some() {
     scene.apply(store).await;
     let is_refused = |store: &Value| condition(store, "Authenticated")["reason"] == "ClusterForbidden";
     scene.until("SecretStore", "of-another", "refused", is_refused).await;
+}
+
+/// Rights that no request needs, and why the controller has them.
+const NEVER_ASKED: [&str; 5] = [
+    // Checked by an admission plugin where an owner reference blocks the owner's deletion.
+    "update external-secrets.io/externalsecrets/finalizers",
+    // For `templateFrom`.
+    "get /configmaps",
+    "list /configmaps",
+    "watch /configmaps",
+    // For Secrets whose ExternalSecret says so.
+    "delete /secrets",
+];
+
+/// All rights in the rules of the chart, as `verb group/resource`.
+fn rights_of_the_chart() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(repository("helm/external-secrets/files/rules.yaml")).unwrap();
+    let rules: Value = serde_saphyr::from_str(&text).unwrap();
+    let texts = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let mut rights = BTreeSet::new();
+    for rule in rules.as_array().unwrap() {
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                rights.extend(texts(&rule["verbs"]).iter().map(|verb| format!("{verb} {group}/{resource}")));
+            }
+        }
+    }
+    rights
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_right_of_the_chart_is_unused() {
+    let scene = Scene::with_own_controller("deployed-rights").await;
+    scene.set_secret("greeting", "hello");
+    let deployment = Deployment::apply(&scene, &[]);
+    let proxy = ApiProxy::start(&deployment.kubeconfig, scene.world.cluster.directory()).await;
+    proxy.pass();
+    let _controller = deployment.start(&scene, &proxy.kubeconfig).await;
+    // With the finalizers of ESO, which are taken off when the objects are deleted.
+    for kind in ["SecretStore", "ClusterSecretStore"] {
+        let mut store = scene.store_manifest(kind, scene.name());
+        store["metadata"]["finalizers"] = json!(["secretstore.externalsecrets.io/finalizer"]);
+        scene.apply(store).await;
+    }
+    // An account that the watch does not show is asked for.
+    let mut store = scene.store_manifest("SecretStore", "of-nobody");
+    store["spec"]["provider"]["azurekv"]["serviceAccountRef"]["name"] = "nobody".into();
+    scene.apply(store).await;
+    scene.until("SecretStore", "of-nobody", "refused", |store| condition(store, "Ready")["status"] == "False").await;
+    let mut manifest = scene.manifest("example", "1s", &[("greeting", "greeting")]);
+    manifest["metadata"]["finalizers"] = json!(["externalsecrets.external-secrets.io/externalsecret-cleanup"]);
+    scene.apply(manifest).await;
+    scene.until_secret("example", json!({"greeting": "hello"})).await;
+    for value in ["hello again", "and again"] {
+        scene.set_secret("greeting", value);
+        scene.until_secret("example", json!({"greeting": value})).await;
+        scene.until_refreshed_twice("example").await;
+    }
+    scene.delete("ExternalSecret", "example").await;
+    scene.until_gone("ExternalSecret", "example").await;
+    for kind in ["SecretStore", "ClusterSecretStore"] {
+        scene.delete(kind, scene.name()).await;
+        scene.until_gone(kind, scene.name()).await;
+    }
+
+    let (given, used) = (rights_of_the_chart(), proxy.rights());
+    let unused: Vec<_> = given.difference(&used).collect();
+    assert_eq!(unused, NEVER_ASKED.iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
 }
