@@ -19,6 +19,7 @@ mod replace;
 mod text;
 mod translate;
 
+use std::fmt;
 use std::ops::Range;
 
 use regex::RegexBuilder;
@@ -33,8 +34,9 @@ use text::Text;
 /// Bytes that a compiled pattern may take.
 const MAX_COMPILED: usize = 8 << 20;
 
-/// A compiled pattern. Cheap to clone.
-#[derive(Clone, Debug)]
+/// A compiled pattern. Cheap to clone. `Debug` does not print the pattern, which a template may make of
+/// a secret.
+#[derive(Clone)]
 pub struct Regex {
     compiled: regex::Regex,
     /// The names of the groups; the first group is the whole match.
@@ -198,6 +200,12 @@ impl Regex {
     fn groups(&self, text: &Text<'_>, locations: &regex::CaptureLocations) -> Groups {
         let group = |index| locations.get(index).map(|(start, end)| text.original(start..end));
         (0..self.names.len()).map(group).collect()
+    }
+}
+
+impl fmt::Debug for Regex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Regex").finish_non_exhaustive()
     }
 }
 

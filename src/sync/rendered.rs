@@ -1,11 +1,13 @@
 //! What `target.template` makes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::SecretData;
 
-/// What the target's template makes of the values. `Debug` prints no values.
-#[derive(Clone, Debug, Default)]
+/// What the target's template makes of the values. `Debug` prints keys alone, since labels and
+/// annotations may be made of values, too.
+#[derive(Clone, Default)]
 pub struct Rendered {
     /// The data: what templates make, and the values too where `mergePolicy` is Merge or the template
     /// makes no data.
@@ -18,4 +20,16 @@ pub struct Rendered {
     pub finalizers: Vec<String>,
     /// The type; `None` leaves it as it is, which is `Opaque` for a new Secret.
     pub type_: Option<String>,
+}
+
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered")
+            .field("data", &self.data.keys())
+            .field("labels", &self.labels.keys())
+            .field("annotations", &self.annotations.keys())
+            .field("finalizers", &self.finalizers)
+            .field("type_", &self.type_)
+            .finish()
+    }
 }

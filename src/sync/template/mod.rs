@@ -57,7 +57,7 @@ impl Renderer<'_> {
         sources: &Sources,
     ) -> Result<Rendered, RenderError> {
         let makes_no_data = template.data.as_ref().is_none_or(BTreeMap::is_empty) && template.template_from.is_empty();
-        let mut rendering = Rendering { renderer: self, inputs: inputs(values), rendered: Rendered::default() };
+        let mut rendering = Rendering { renderer: self, dot: dot(values), rendered: Rendered::default() };
         if template.merge_policy == TemplateMergePolicy::Merge || makes_no_data {
             rendering.rendered.data = values.clone();
         }
@@ -111,17 +111,17 @@ struct Source<'a> {
     decoding: DecodingStrategy,
 }
 
-/// The values as templates see them.
-fn inputs(values: &SecretData) -> BTreeMap<Text, Value> {
+/// The values as templates see them: strings, so that no template can change them for the next.
+fn dot(values: &SecretData) -> Value {
     let entry = |(key, value): (&String, &SecretValue)| {
         (Text::from(key.as_str()), Value::String(Text::from(value.expose_secret())))
     };
-    values.iter().map(entry).collect()
+    Value::Map(Map::from_entries(&Type::String, values.iter().map(entry).collect()))
 }
 
 struct Rendering<'a> {
     renderer: Renderer<'a>,
-    inputs: BTreeMap<Text, Value>,
+    dot: Value,
     rendered: Rendered,
 }
 
@@ -194,9 +194,7 @@ impl Rendering<'_> {
     fn apply(&mut self, source: Source<'_>) -> Result<(), RenderError> {
         let failed = |error| RenderError::Template { field: source.field.to_owned(), error };
         let template = self.renderer.engine.parse(source.key, source.text).map_err(failed)?;
-        // Each template gets a map of its own, which it may change.
-        let dot = Value::Map(Map::from_entries(&Type::String, self.inputs.clone()));
-        let result = template.render(&dot).map_err(failed)?;
+        let result = template.render(&self.dot).map_err(failed)?;
         match source.scope {
             TemplateScope::Values => self.set(source, source.key, &result),
             TemplateScope::KeysAndValues => {
