@@ -12,7 +12,7 @@ SHELLCHECK := $(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)/bin/shellcheck
 CONFORMANCE := tests/conformance
 # Only a whole golden file takes the place of the one before.
 GOLDEN := $(CACHE)/golden.jsonl
-SCRIPTS := tests/go_tools.sh tests/cluster/build tests/chart/build tests/chart/run .ci/run
+SCRIPTS := tests/conformance/eso/testdata.sh tests/go_tools.sh tests/cluster/build tests/chart/build tests/chart/run .ci/run
 
 # One set of features everywhere, so that nothing is built twice.
 FEATURES := --all-features
@@ -108,6 +108,7 @@ generate: ## Write crds/ anew from the types, and the chart's copy
 .PHONY: goldens
 goldens: ## Write the golden files of the conformance tests anew, with Go
 	@mkdir -p $(CACHE)
+	cd $(CONFORMANCE) && go run ./eso <eso/cases.json >$(GOLDEN) && mv $(GOLDEN) eso/golden.jsonl
 	cd $(CONFORMANCE) && go run ./gjson <gjson/cases.json >$(GOLDEN) && mv $(GOLDEN) gjson/golden.jsonl
 	cd $(CONFORMANCE) && go run ./re2 <re2/cases.json >$(GOLDEN) && mv $(GOLDEN) re2/golden.jsonl
 	cd $(CONFORMANCE) && go run ./template <template/cases.json >$(GOLDEN) && mv $(GOLDEN) template/golden.jsonl

@@ -1,9 +1,9 @@
 //! Runs the Go programs.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// The folder of the Go module.
 pub(crate) fn folder() -> PathBuf {
@@ -11,27 +11,49 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 /// What the program in the folder `package` prints; `None`, with a message, where Go is not
-/// installed.
+/// installed. Its input is a file of the module.
 pub(crate) fn run(package: &str, arguments: &[&str], input: Option<&str>) -> Option<String> {
     let input = match input {
         Some(file) => Stdio::from(File::open(folder().join(file)).expect("the input file")),
         None => Stdio::null(),
     };
-    let output = Command::new("go")
+    let program = start(package, arguments, input)?;
+    Some(finish(package, program))
+}
+
+/// As [`run`], with this input.
+pub(crate) fn run_on(package: &str, arguments: &[&str], input: Vec<u8>) -> Option<String> {
+    let mut program = start(package, arguments, Stdio::piped())?;
+    let mut stdin = program.stdin.take().expect("a pipe");
+    // The program writes while it reads.
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = finish(package, program);
+    writer.join().expect("no panic").expect("the program reads its input");
+    Some(output)
+}
+
+fn start(package: &str, arguments: &[&str], input: Stdio) -> Option<Child> {
+    let program = Command::new("go")
         .arg("run")
         .arg(format!("./{package}"))
         .args(arguments)
         .current_dir(folder())
         .env("TZ", "UTC")
         .stdin(input)
-        .output();
-    let output = match output {
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    match program {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             eprintln!("not compared with Go, which is not installed");
-            return None;
+            None
         }
-        other => other.expect("go can be started"),
-    };
+        other => Some(other.expect("go can be started")),
+    }
+}
+
+fn finish(package: &str, program: Child) -> String {
+    let output = program.wait_with_output().expect("the program's output");
     assert!(output.status.success(), "go run ./{package}: {}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8(output.stdout).expect("the program prints UTF-8"))
+    String::from_utf8(output.stdout).expect("the program prints UTF-8")
 }

@@ -6,6 +6,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod eso;
+mod eso_made;
 mod functions;
 mod gjson;
 mod go;

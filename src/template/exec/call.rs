@@ -204,7 +204,14 @@ fn integer(number: &Number, kind: Int) -> Option<Value> {
 #[allow(clippy::cast_possible_truncation, reason = "as in Go")]
 fn unsigned(number: &Number, kind: Uint) -> Option<Value> {
     let unsigned = number.unsigned?;
-    Some(Value::Uint(kind, if kind == Uint::Uint8 { u64::from(unsigned as u8) } else { unsigned }))
+    Some(Value::Uint(
+        kind,
+        match kind {
+            Uint::Uint8 => u64::from(unsigned as u8),
+            Uint::Uint32 => u64::from(unsigned as u32),
+            Uint::Uint64 => unsigned,
+        },
+    ))
 }
 
 fn complex(number: &Number) -> Option<Value> {

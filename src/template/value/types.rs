@@ -53,6 +53,8 @@ pub enum Int {
 pub enum Uint {
     /// `uint8`
     Uint8,
+    /// `uint32`
+    Uint32,
     /// `uint64`
     Uint64,
 }
@@ -85,6 +87,7 @@ impl Uint {
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Uint8 => "uint8",
+            Self::Uint32 => "uint32",
             Self::Uint64 => "uint64",
         }
     }
@@ -120,6 +123,7 @@ impl fmt::Display for Type {
             Self::Int(Int::Month) => f.write_str("time.Month"),
             Self::Int(Int::Weekday) => f.write_str("time.Weekday"),
             Self::Uint(Uint::Uint8) => f.write_str("uint8"),
+            Self::Uint(Uint::Uint32) => f.write_str("uint32"),
             Self::Uint(Uint::Uint64) => f.write_str("uint64"),
             Self::Float => f.write_str("float64"),
             Self::Complex => f.write_str("complex128"),

@@ -221,22 +221,18 @@ fn has_too_many_aliases(nodes: usize, aliased: usize) -> bool {
 }
 
 fn plain(text: &str) -> Node {
-    match scalar::resolve(text) {
-        None | Some(Plain::Timestamp) => Node::Text(text.into()),
-        Some(plain) => Node::from(plain),
-    }
+    scalar::resolve(text).map_or_else(|| Node::Text(text.into()), |plain| resolved(plain, text))
 }
 
-impl From<Plain> for Node {
-    fn from(plain: Plain) -> Self {
-        match plain {
-            Plain::Null => Self::Null,
-            Plain::Bool(value) => Self::Bool(value),
-            Plain::Int(number) => Self::Int(number),
-            Plain::Uint(number) => Self::Uint(number),
-            Plain::Float(number) => Self::Float(number),
-            Plain::Timestamp => Self::Text(Text::default()),
-        }
+/// The node of a text that means this.
+fn resolved(plain: Plain, text: &str) -> Node {
+    match plain {
+        Plain::Null => Node::Null,
+        Plain::Bool(value) => Node::Bool(value),
+        Plain::Int(number) => Node::Int(number),
+        Plain::Uint(number) => Node::Uint(number),
+        Plain::Float(number) => Node::Float(number),
+        Plain::Timestamp => Node::Text(text.into()),
     }
 }
 
@@ -251,8 +247,7 @@ fn tagged(text: &str, tag: Option<&str>) -> Result<Node, Error> {
     };
     #[allow(clippy::cast_precision_loss, reason = "Go converts as well")]
     match plain {
-        Some(Plain::Timestamp) => Ok(Node::Text(text.into())),
-        Some(plain) if plain.tag().get(2..) == Some(kind) => Ok(plain.into()),
+        Some(plain) if plain.tag().get(2..) == Some(kind) => Ok(resolved(plain, text)),
         Some(Plain::Int(number)) if kind == "float" => Ok(Node::Float(number as f64)),
         plain => {
             let found = plain.map_or("!!str", Plain::tag);

@@ -151,6 +151,7 @@ impl Emitter<'_> {
     }
 
     fn text(&mut self, text: &str, place: Place) -> Result<(), Stop> {
+        self.budget.steps(text.len() / 16)?;
         let findings = style::analyze(text);
         let outer = self.indent;
         self.indent = Some(outer.map_or(STEP, |indent| indent + STEP));

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::document::{Entries, Node};
 use super::scalar;
-use crate::template::value::{List, Map, Text, Type, Value};
+use crate::template::value::{List, Map, Type, Value};
 
 const ANY_MAP: &str = "map[string]interface {}";
 const STRING_MAP: &str = "map[string]string";
@@ -57,10 +57,10 @@ pub(super) fn any(node: &Node) -> Result<serde_json::Value, Error> {
                 _ => (*number).into(),
             }
         }
-        Node::Text(text) => text_of(text).as_str().into(),
+        Node::Text(text) => valid(text).as_str().into(),
         Node::List(items) => items.iter().map(any).collect::<Result<_, _>>()?,
         Node::Map(entries) => {
-            let entries = entries.iter().map(|(key, node)| Ok((text_of(key).to_string(), any(node)?)));
+            let entries = entries.iter().map(|(key, node)| Ok((valid(key).to_string(), any(node)?)));
             serde_json::Value::Object(entries.collect::<Result<_, Error>>()?)
         }
     })
@@ -84,7 +84,7 @@ pub(super) fn strings(node: &Node) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>
     match node {
         Node::Null => Ok(BTreeMap::new()),
         Node::Map(entries) => {
-            entries.iter().map(|(key, node)| Ok((text_of(key).to_string(), Zeroizing::new(string(node)?)))).collect()
+            entries.iter().map(|(key, node)| Ok((valid(key).to_string(), Zeroizing::new(string(node)?)))).collect()
         }
         other => {
             finite(other)?;
@@ -128,10 +128,6 @@ const fn type_name(node: &Node) -> &'static str {
         Node::List(_) => "array",
         Node::Map(_) => "object",
     }
-}
-
-fn text_of(text: &Text) -> Zeroizing<String> {
-    valid(text)
 }
 
 /// Text in which U+FFFD stands for each byte that is not part of a character, as Go's JSON encoder

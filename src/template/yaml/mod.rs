@@ -11,6 +11,9 @@
 //! - An error holds no text of the document.
 //! - A document may nest 255 collections of a kind.
 //! - UTF-16 is not read.
+//! - Some documents are read that go-yaml refuses, such as with tabs for indentation.
+//! - Where keys cannot be put into one order by go-yaml's rules (`1a`, `2` and `10`), Go's order is
+//!   another each time.
 
 mod document;
 mod emit;

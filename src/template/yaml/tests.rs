@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Error, read_json, read_strings};
-use crate::template::{Engine, Text, Value, funcs};
+use crate::template::{Engine, Limits, Text, Value, funcs};
 
 fn render(template: &str, data: &Value) -> Result<Vec<u8>, String> {
     let engine = Engine::new(funcs::all());
@@ -13,12 +13,11 @@ fn render(template: &str, data: &Value) -> Result<Vec<u8>, String> {
 
 /// A document in which each line holds ten times the one before.
 fn bomb(lines: usize) -> String {
-    let mut text = "a0: &a0 [x]\n".to_owned();
-    for line in 1..lines {
+    let line = |line: usize| {
         let aliases = vec![format!("*a{}", line - 1); 10].join(", ");
-        text += &format!("a{line}: &a{line} [{aliases}]\n");
-    }
-    text
+        format!("a{line}: &a{line} [{aliases}]\n")
+    };
+    format!("a0: &a0 [x]\n{}", (1..lines).map(line).collect::<String>())
 }
 
 #[test]
@@ -43,9 +42,14 @@ fn deep_nesting_is_refused_and_ends_nothing_else() {
 
 #[test]
 fn reading_and_writing_are_paid_for() {
-    let text = Value::string(&"x".repeat(1 << 20));
-    assert!(render("{{ range 100 }}{{ $x := toYaml $ }}{{ end }}", &text).unwrap_err().contains("bytes"));
-    assert!(render("{{ range 100 }}{{ $x := fromYaml $ }}{{ end }}", &text).is_err());
+    let engine = Engine::new(funcs::all()).with_limits(Limits { steps: 20_000, ..Limits::default() });
+    let text = Value::string(&"x".repeat(100_000));
+    for function in ["toYaml", "fromYaml"] {
+        let template =
+            engine.parse("t", format!("{{{{ range 4 }}}}{{{{ $x := {function} $ }}}}{{{{ end }}}}").as_bytes());
+        let error = template.unwrap().render(&text).unwrap_err();
+        assert!(error.to_string().contains("the template takes more than 20000 steps"), "{error}");
+    }
 }
 
 #[test]
