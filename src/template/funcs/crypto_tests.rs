@@ -1,6 +1,13 @@
 //! What functions of cryptography may cost, and what their errors may show.
 
-use crate::template::{Engine, Map, Type, Value, funcs};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::template::{Engine, Map, Text, Type, Value, funcs};
+
+const FILE: &[u8] = include_bytes!("../../../tests/conformance/eso/testdata/leaf-pass.pfx");
+const CERTIFICATE: &[u8] = include_bytes!("../../../tests/conformance/eso/testdata/leaf.crt");
+const KEY: &[u8] = include_bytes!("../../../tests/conformance/eso/testdata/p256-sec1.key");
 
 fn render(template: &str) -> Result<String, String> {
     let engine = Engine::new(funcs::all());
@@ -32,7 +39,6 @@ fn hundreds_of_costly_calls_are_refused() {
 
 /// The file of the test data with this many iterations of its MAC.
 fn file_with_iterations(iterations: [u8; 4]) -> Value {
-    const FILE: &[u8] = include_bytes!("../../../tests/conformance/eso/testdata/leaf-pass.pfx");
     // The file ends with the iterations of its MAC: 2048.
     let (start, end) = FILE.split_at(FILE.len() - 4);
     assert_eq!(end, [2, 2, 8, 0]);
@@ -83,5 +89,46 @@ fn errors_hold_no_value() {
     ] {
         let error = render(template).expect_err(template);
         assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+/// A PEM block whose content is damaged.
+fn damaged_pem(text: &[u8], kind: &str, damage: &[(usize, u8)]) -> Vec<u8> {
+    let (block, _) = super::pem::decode(text).unwrap();
+    super::pem::encode(kind, &damaged(&block.bytes, damage)).to_vec()
+}
+
+fn damaged(bytes: &[u8], damage: &[(usize, u8)]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for (at, byte) in damage {
+        let at = at % bytes.len();
+        bytes[at] = *byte;
+    }
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn damaged_files_end_no_rendering_but_with_an_error(damage in vec((0_usize..4096, any::<u8>()), 1..4)) {
+        let data = [
+            ("file", damaged(FILE, &damage)),
+            ("cert", damaged_pem(CERTIFICATE, "CERTIFICATE", &damage)),
+            ("key", damaged_pem(KEY, "EC PRIVATE KEY", &damage)),
+            ("text", damaged(CERTIFICATE, &damage)),
+        ];
+        let data = data.map(|(name, bytes)| (Text::from(name), Value::String(bytes.into())));
+        let data = Value::Map(Map::from_entries(&Type::String, data.into()));
+        let engine = Engine::new(funcs::all());
+        for template in [
+            "{{ pkcs12certPass \"test-only\" .file }}",
+            "{{ certSANs .cert }}{{ pemTruststoreToPKCS12 .cert }}",
+            "{{ filterCertChain \"leaf\" .text }}{{ filterPEM \"CERTIFICATE\" .text }}",
+            "{{ genCAWithKey \"ca\" 1 .key }}",
+            "{{ pemToPkcs12 .cert .key }}",
+        ] {
+            let _ = engine.parse("t", template.as_bytes()).unwrap().render(&data);
+        }
     }
 }

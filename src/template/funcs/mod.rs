@@ -114,9 +114,6 @@ fn written(output: Buffer) -> Value {
     Value::String(output.finish().into())
 }
 
-/// Texts of Go's `recover`, where a function of sprig panics.
-const OUT_OF_BOUNDS: &str = "slice bounds out of range";
-
 /// Bytes in hexadecimal digits.
 fn hex(bytes: &[u8]) -> String {
     bytes

@@ -1,12 +1,12 @@
 //! From text to a tree, as go-yaml decodes it: with aliases replaced and maps merged.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag, options};
+use zeroize::Zeroizing;
 
 use super::Error;
 use super::scalar::{self, Plain, Timestamps};
@@ -43,14 +43,15 @@ pub(super) type Entries = BTreeMap<Text, Node>;
 pub(super) fn read(text: &[u8]) -> Result<Document, Error> {
     let text = characters(text)?;
     // In YAML 1.1 this ends a line, and is read as a line feed.
-    let text = if text.contains('\u{85}') { Cow::Owned(text.replace('\u{85}', "\n")) } else { Cow::Borrowed(text) };
+    let replaced = Zeroizing::new(if text.contains('\u{85}') { text.replace('\u{85}', "\n") } else { String::new() });
+    let text = if replaced.is_empty() { text } else { &replaced };
     let options = options! {
         emit_comments: false,
         bom_inside_document_as_content: true,
         block_scalar_eof_without_line_feed: true,
     };
     let mut reader = Reader::default();
-    for event in Parser::new_from_str_with_options(&text, options) {
+    for event in Parser::new_from_str_with_options(text, options) {
         let (event, _) = event.map_err(|error| syntax(&error))?;
         match event {
             Event::Alias(anchor) => reader.alias(anchor)?,

@@ -71,7 +71,8 @@ pub fn read_map(text: &[u8], budget: &mut Budget) -> Result<Result<Map, Error>, 
     Ok(json::map(&document.root))
 }
 
-/// Reads any document, as ESO reads what is put into a generic target: integers stay integers.
+/// Reads any document, as ESO reads what is put into a generic target: integers stay integers. What it
+/// gives is not wiped.
 ///
 /// # Errors
 /// If `text` is not YAML, or has no JSON.
