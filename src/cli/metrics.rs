@@ -1,7 +1,6 @@
 //! The flags of the metrics endpoint: those of ESO, which all three processes share.
 
 use std::path::Path;
-use std::path::Path;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args};
