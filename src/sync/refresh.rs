@@ -174,8 +174,8 @@ mod tests {
     }
 
     fn decide(meta: &ObjectMeta, spec: &ExternalSecretSpec, target: TargetState, seconds: i64) -> Due {
-        let status = synced(at(0));
-        due(Inputs { meta, spec, status: Some(&status), target, now: at(seconds) })
+        let (status, templates) = (synced(at(0)), TemplatesState::Same);
+        due(Inputs { meta, spec, status: Some(&status), target, templates, now: at(seconds) })
     }
 
     #[rstest]
@@ -184,7 +184,8 @@ mod tests {
     #[case(RefreshPolicy::CreatedOnce)]
     fn what_was_never_synced_is_due(#[case] policy: RefreshPolicy) {
         let spec = spec(policy, "1h");
-        let inputs = Inputs { meta: &meta(), spec: &spec, status: None, target: TargetState::Changed, now: at(0) };
+        let (meta, target, templates) = (meta(), TargetState::Changed, TemplatesState::Same);
+        let inputs = Inputs { meta: &meta, spec: &spec, status: None, target, templates, now: at(0) };
         assert_eq!(due(inputs), Due::Now(Reason::First));
     }
 
@@ -209,6 +210,20 @@ mod tests {
     #[case(RefreshPolicy::CreatedOnce)]
     fn a_changed_target_is_put_right_at_once(#[case] policy: RefreshPolicy) {
         assert_eq!(decide(&meta(), &spec(policy, "0"), TargetState::Changed, 1), Due::Now(Reason::TargetChanged));
+    }
+
+    #[rstest]
+    #[case(RefreshPolicy::Periodic, Due::Now(Reason::TemplatesChanged))]
+    #[case(RefreshPolicy::OnChange, Due::Now(Reason::TemplatesChanged))]
+    #[case(RefreshPolicy::CreatedOnce, Due::OnChange)]
+    fn changed_templates_are_rendered_at_once_unless_created_once(
+        #[case] policy: RefreshPolicy,
+        #[case] expected: Due,
+    ) {
+        let (meta, spec, status) = (meta(), spec(policy, "0"), synced(at(0)));
+        let (target, templates) = (TargetState::Intact, TemplatesState::Changed);
+        let inputs = Inputs { meta: &meta, spec: &spec, status: Some(&status), target, templates, now: at(1) };
+        assert_eq!(due(inputs), expected);
     }
 
     #[test]
@@ -272,7 +287,8 @@ mod tests {
         changed.generation = Some(2);
         assert_eq!(decide(&changed, &spec, TargetState::Intact, 1), Due::Now(Reason::Changed));
         assert_eq!(decide(&meta(), &spec, TargetState::Changed, 1), Due::Now(Reason::TargetChanged));
-        let inputs = Inputs { meta: &meta(), spec: &spec, status: None, target: TargetState::Changed, now: at(0) };
+        let (meta, target, templates) = (meta(), TargetState::Changed, TemplatesState::Same);
+        let inputs = Inputs { meta: &meta, spec: &spec, status: None, target, templates, now: at(0) };
         assert_eq!(due(inputs), Due::Now(Reason::First));
         let on_change = held_back(RefreshPolicy::OnChange);
         assert_eq!(decide(&changed, &on_change, TargetState::Intact, 1), Due::Now(Reason::Changed));
