@@ -68,6 +68,7 @@ pub enum MissingKeys {
 
 impl Engine {
     /// An engine with these functions besides Go's own; one of the same name replaces Go's.
+    /// It has the clock and randomness of the system, unless [`Engine::with_environment`] sets others.
     #[must_use]
     pub fn new(functions: impl IntoIterator<Item = (&'static str, Function)>) -> Self {
         Self {
