@@ -41,7 +41,7 @@ pub(super) struct MetricsArguments {
     #[arg(long = "metrics-auth", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     auth: bool,
     /// The folder of the certificate for --metrics-secure; without it one is made that nobody vouches for
-    #[arg(long = "metrics-cert-dir", default_value = "")]
+    #[arg(id = "metrics_cert_dir", long = "metrics-cert-dir", default_value = "")]
     cert_dir: String,
     /// The certificate's file in that folder
     #[arg(long = "metrics-cert-name", default_value = "tls.crt")]
