@@ -11,6 +11,7 @@
 //! - [`controller`]: watches the custom resources and carries the decisions out.
 //! - [`validate`]: the static checks of the custom resources.
 //! - [`webhook`]: answers the API server before it stores or converts one of them.
+//! - [`certificates`]: certificates for the webhook, and the API server's trust in them.
 //! - [`runtime`]: logging, metrics, health, shutdown.
 //! - [`cli`]: the program's subcommands.
 //! - `sandbox` (feature `sandbox`): an emulator of Entra ID and Key Vault, and a cluster to try it on.
@@ -19,6 +20,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod api;
+pub mod certificates;
 pub mod cli;
 pub mod controller;
 pub mod provider;

@@ -1,5 +1,6 @@
 //! The program: one file a subcommand.
 
+mod certcontroller;
 mod controller;
 mod crds;
 #[cfg(feature = "sandbox")]
@@ -35,6 +36,9 @@ enum Command {
     Webhook(Box<webhook::WebhookArguments>),
     /// Print the Secrets that ExternalSecrets give, without a cluster
     Render(Box<render::RenderArguments>),
+    /// Make certificates for the webhook, and have the API server trust them
+    #[command(name = "certcontroller")]
+    CertController(Box<certcontroller::CertControllerArguments>),
     /// Print the CRDs as YAML
     Crds(crds::CrdsArguments),
     /// An emulator of Entra ID and Key Vault, and a cluster to try it on
@@ -55,6 +59,7 @@ pub fn run() -> ExitCode {
             None => controller::execute(cli.controller).await.map_err(Into::into),
             Some(Command::Webhook(arguments)) => webhook::execute(*arguments).await.map_err(Into::into),
             Some(Command::Render(arguments)) => render::execute(&arguments).await.map_err(Into::into),
+            Some(Command::CertController(arguments)) => certcontroller::execute(*arguments).await.map_err(Into::into),
             Some(Command::Crds(arguments)) => crds::execute(&arguments).map_err(Into::into),
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::execute(arguments).await.map_err(Into::into),
@@ -80,5 +85,32 @@ fn go_bool(text: &str) -> Result<bool, String> {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         _ => Err("write true or false".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[test]
+    fn no_two_flags_of_a_process_are_the_same() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_process_starts_without_a_flag_and_with_those_of_the_chart() {
+        for line in [
+            "",
+            "--enable-leader-election=true --leader-election-lease-duration=30s --metrics-secure=true --metrics-auth=true --metrics-cert-dir=/etc/tls --enable-http2=true",
+            "webhook",
+            "webhook --port=10250 --dns-name=webhook.operators.svc --cert-dir=/tmp/certs --check-interval=5m --metrics-addr=:8080 --healthz-addr=:8081 --loglevel=info --zap-time-encoding=epoch --lookahead-interval=720h",
+            "certcontroller",
+            "certcontroller --crd-requeue-interval=5m --service-name=webhook --service-namespace=operators --secret-name=webhook --secret-namespace=operators --crd-names=externalsecrets.external-secrets.io --crd-names=secretstores.external-secrets.io --enable-partial-cache=true --enable-leader-election=true",
+        ] {
+            let words = std::iter::once("external-secrets").chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
     }
 }

@@ -22,7 +22,8 @@ pub struct Access {
 }
 
 /// Kinds of the cluster, not of a namespace.
-const CLUSTER_KINDS: [&str; 3] = ["Namespace", "ClusterSecretStore", "CustomResourceDefinition"];
+const CLUSTER_KINDS: [&str; 4] =
+    ["Namespace", "ClusterSecretStore", "CustomResourceDefinition", "ValidatingWebhookConfiguration"];
 
 impl Access {
     /// The API of a kind.

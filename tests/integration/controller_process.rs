@@ -24,6 +24,22 @@ impl Controller {
         Self { process: cluster.run(program).await.unwrap(), log: log.to_owned() }
     }
 
+    /// Starts another of the program's processes: a subcommand with its arguments.
+    pub async fn start_subcommand(
+        cluster: &Cluster,
+        arguments: &[&str],
+        environment: Vec<(String, String)>,
+        log: &Path,
+    ) -> Self {
+        let mut program = Program::new(env!("CARGO_BIN_EXE_external-secrets"), log)
+            .arguments(arguments.iter().copied())
+            .arguments(["--metrics-addr=127.0.0.1:0", "--healthz-addr=127.0.0.1:0", "--loglevel=debug"]);
+        for (name, value) in environment {
+            program = program.environment(name, value);
+        }
+        Self { process: cluster.run(program).await.unwrap(), log: log.to_owned() }
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.pid()

@@ -35,3 +35,4 @@ mod refreshing;
 mod restarts;
 mod stores;
 mod walkthrough;
+mod webhook;

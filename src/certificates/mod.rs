@@ -1,0 +1,255 @@
+//! The cert-controller: certificates for the webhook, and the API server's trust in them.
+//!
+//! Each pass looks at everything and does what is due: it renews what the Secret holds ([`rotate`]), writes the bundle into the
+//! webhook configurations with ESO's label and into the CRDs that convert by webhook ([`inject`]), and sees whether the webhook
+//! serves ([`endpoints`]). A change of one of them starts a pass at once, and time does from time to time.
+
+mod endpoints;
+mod inject;
+mod issue;
+mod rotate;
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
+use kube::core::PartialObjectMeta;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::runtime::health::Readiness;
+use inject::Target;
+pub use issue::IssueError;
+pub use rotate::{Announced, Lifetimes, Stored, Wanted};
+
+/// The label by which ESO's cert-controller finds webhook configurations.
+const LABEL: &str = "external-secrets.io/component=webhook";
+/// The keys of the Secret, as ESO names them.
+const KEYS: [&str; 4] = ["ca.crt", "ca.key", "tls.crt", "tls.key"];
+/// How long the API server may take for one call.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// Until the next pass while something is not as it should be, or waits.
+const SOON: Duration = Duration::from_secs(1);
+
+/// What the cert-controller is to do.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The webhook's Service: name and namespace.
+    pub service: (String, String),
+    /// The Secret with the certificates: name and namespace.
+    pub secret: (String, String),
+    /// The names of the CRDs that may convert by webhook.
+    pub crds: Vec<String>,
+    /// How often everything is looked at without a reason.
+    pub interval: Duration,
+    /// How long certificates live.
+    pub lifetimes: Lifetimes,
+    /// How long after the bundle was written everywhere the API servers are given to know it, before a new authority is used.
+    pub settle: Duration,
+}
+
+/// Why a pass did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("the API server could not {verb} {object}: {error}")]
+    Api { verb: &'static str, object: String, error: Box<kube::Error> },
+    #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
+    Timeout,
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    #[error("{object} was changed by someone else at the same time")]
+    Conflict { object: String },
+}
+
+/// Works until `stop`. `readiness` says whether the webhook can be called.
+pub async fn run(client: Client, settings: Settings, readiness: Readiness, stop: CancellationToken) {
+    let mut worker = Worker::new(client, settings);
+    let mut changes = worker.changes();
+    let mut said = None;
+    loop {
+        let looked = tokio::select! {
+            () = stop.cancelled() => return,
+            looked = worker.pass() => looked,
+        };
+        let problem = match looked {
+            Ok(Ok(())) => None,
+            Ok(Err(problem)) => Some(problem.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        match &problem {
+            None => readiness.set_ready(),
+            Some(problem) => readiness.set_not_ready(problem.clone()),
+        }
+        if said.as_ref() != Some(&problem) {
+            if let Some(problem) = &problem {
+                tracing::warn!(problem, "the webhook cannot be called yet");
+            } else {
+                tracing::info!("the webhook serves with the injected certificates");
+            }
+            said = Some(problem.clone());
+        }
+        let pause = if problem.is_some() || worker.is_waiting() { SOON } else { worker.settings.interval };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+            // What changes together is looked at together.
+            _ = changes.next() => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+struct Worker {
+    client: Client,
+    settings: Settings,
+    wanted: Wanted,
+    /// The bundle that is injected everywhere, and since when.
+    announced: Option<(Vec<u8>, Instant)>,
+    /// Whether more than one authority is in the bundle, so that something may be due soon.
+    rotating: bool,
+}
+
+impl Worker {
+    fn new(client: Client, settings: Settings) -> Self {
+        let (service, namespace) = &settings.service;
+        let wanted = Wanted { name: format!("{service}.{namespace}.svc"), lifetimes: settings.lifetimes };
+        Self { client, settings, wanted, announced: None, rotating: false }
+    }
+
+    /// Whether a new authority waits to be used.
+    fn is_waiting(&self) -> bool {
+        self.rotating && self.announced.as_ref().is_some_and(|(_, since)| since.elapsed() < self.settings.settle)
+    }
+
+    /// Says when something that matters was changed.
+    fn changes(&self) -> futures::stream::BoxStream<'static, ()> {
+        let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(self.client.clone(), &self.settings.secret.1);
+        let name = |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let webhooks: Api<PartialObjectMeta<ValidatingWebhookConfiguration>> = Api::all(self.client.clone());
+        let mut streams = vec![
+            watcher(secrets, name(&self.settings.secret.0)).default_backoff().map(drop).boxed(),
+            watcher(webhooks, watcher::Config::default().labels(LABEL)).default_backoff().map(drop).boxed(),
+        ];
+        for crd in &self.settings.crds {
+            let crds: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.client.clone());
+            streams.push(watcher(crds, name(crd)).default_backoff().map(drop).boxed());
+        }
+        futures::stream::select_all(streams).boxed()
+    }
+
+    /// One look at everything.
+    async fn pass(&mut self) -> Result<Result<(), endpoints::NotServing>, Error> {
+        let stored = self.renew().await?;
+        self.inject(&stored.ca_certificate).await?;
+        self.note_announced(&stored.ca_certificate);
+        let (service, namespace) = &self.settings.service;
+        let check = endpoints::check(&self.client, (service, namespace), &self.wanted.name, &stored.ca_certificate);
+        called("list", || format!("EndpointSlices in namespace {namespace:?}"), check).await
+    }
+
+    fn note_announced(&mut self, bundle: &[u8]) {
+        self.rotating = issue::Known::all_in(bundle).len() > 1;
+        if self.announced.as_ref().is_none_or(|(announced, _)| announced != bundle) {
+            self.announced = Some((bundle.to_vec(), Instant::now()));
+        }
+    }
+
+    /// Reads the Secret, and writes what is due into it.
+    async fn renew(&self) -> Result<Stored, Error> {
+        let (name, namespace) = &self.settings.secret;
+        let object = || format!("Secret {name:?} in namespace {namespace:?}");
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let mut secret = called("get", object, api.get(name)).await?;
+        let stored = stored(&mut secret);
+        let announced = match &self.announced {
+            Some((bundle, since)) if *bundle == stored.ca_certificate && since.elapsed() >= self.settings.settle => {
+                Announced::Everywhere
+            }
+            _ => Announced::NotYet,
+        };
+        // Keys of 2048 bits take their time.
+        let (wanted, before) = (self.wanted.clone(), stored.clone());
+        let next = tokio::task::spawn_blocking(move || wanted.next(&before, announced, Timestamp::now()));
+        let Some(next) = next.await.unwrap_or(Ok(None))? else { return Ok(stored) };
+        let values = [&next.ca_certificate, &*next.ca_key, &next.certificate, &*next.key];
+        let data = secret.data.get_or_insert_default();
+        for (key, value) in KEYS.into_iter().zip(values) {
+            data.insert(key.to_owned(), ByteString(value.clone()));
+        }
+        let written = called("update", object, api.replace(name, &PostParams::default(), &secret)).await;
+        wipe(&mut secret);
+        wipe(&mut written?);
+        tracing::info!(secret = name, namespace, "new certificates were written");
+        Ok(next)
+    }
+
+    /// Writes the bundle wherever it is not yet.
+    async fn inject(&self, bundle: &[u8]) -> Result<(), Error> {
+        let (service, namespace) = &self.settings.service;
+        let target = Target { service, namespace, bundle };
+        let resource = ApiResource::erase::<ValidatingWebhookConfiguration>(&());
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let object = || "ValidatingWebhookConfigurations".to_owned();
+        let configurations = called("list", object, api.list(&ListParams::default().labels(LABEL))).await?;
+        for configuration in configurations {
+            update(&api, configuration, |configuration| inject::into_webhooks(configuration, target)).await?;
+        }
+        let resource = ApiResource::erase::<CustomResourceDefinition>(&());
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        for name in &self.settings.crds {
+            let definition = called("get", || format!("CRD {name}"), api.get(name)).await?;
+            update(&api, definition, |definition| inject::into_conversion(definition, target)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes the certificates out of a Secret.
+fn stored(secret: &mut Secret) -> Stored {
+    let mut value = |key: &str| {
+        let value = secret.data.as_mut().and_then(|data| data.get_mut(key));
+        value.map(|value| std::mem::take(&mut value.0)).unwrap_or_default()
+    };
+    let [ca_certificate, ca_key, certificate, key] = KEYS.map(&mut value);
+    Stored { ca_certificate, ca_key: Zeroizing::new(ca_key), certificate, key: Zeroizing::new(key) }
+}
+
+fn wipe(secret: &mut Secret) {
+    for value in secret.data.iter_mut().flatten().map(|(_, value)| value) {
+        value.0.zeroize();
+    }
+}
+
+/// Writes an object back, if `change` changes it.
+async fn update(api: &Api<DynamicObject>, mut object: DynamicObject, change: impl Fn(&mut Value)) -> Result<(), Error> {
+    let before = object.data.clone();
+    change(&mut object.data);
+    if object.data == before {
+        return Ok(());
+    }
+    let name = object.metadata.name.clone().unwrap_or_default();
+    called("update", || name.clone(), api.replace(&name, &PostParams::default(), &object)).await?;
+    tracing::info!(object = name, "the authorities were injected");
+    Ok(())
+}
+
+/// Waits for the API server, but not for ever, and says of which object an error speaks.
+async fn called<T>(
+    verb: &'static str,
+    object: impl Fn() -> String,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 => Err(Error::Conflict { object: object() }),
+        Ok(Err(error)) => Err(Error::Api { verb, object: object(), error: Box::new(error) }),
+        Err(_) => Err(Error::Timeout),
+    }
+}

@@ -1,0 +1,150 @@
+//! `certcontroller`: certificates for the webhook. Takes the flags of ESO's.
+
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+
+use super::go_bool;
+use super::logging::LoggingArguments;
+use super::metrics::{self, MetricsArguments};
+use crate::api::GoDuration;
+use crate::certificates::{self, Lifetimes, Settings};
+use crate::runtime::health::{self, HealthError, Readiness};
+use crate::runtime::kube_client::{self, KubeClientError};
+use crate::runtime::leader_election::{self, LeaseLost, Timing};
+use crate::runtime::metrics::Metrics;
+use crate::runtime::shutdown;
+
+/// The Lease of the cert-controllers, as ESO names it.
+const LEASE: &str = "crd-certs-controller";
+
+/// Why the cert-controller could not run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// No Kubernetes client.
+    #[error(transparent)]
+    Client(#[from] KubeClientError),
+    /// An endpoint cannot be served.
+    #[error(transparent)]
+    Health(#[from] HealthError),
+    /// The metrics cannot be served.
+    #[error(transparent)]
+    Endpoint(#[from] metrics::Error),
+    /// The metrics cannot be set up.
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// Signals cannot be listened to.
+    #[error("signals cannot be listened to: {0}")]
+    Signals(#[from] std::io::Error),
+    /// Another replica may lead; this process must start anew.
+    #[error(transparent)]
+    LeaseLost(#[from] LeaseLost),
+    /// Certificates that would outlive their authority.
+    #[error("--certificate-validity must be longer than zero, and not longer than --ca-validity")]
+    Validity,
+}
+
+/// Flags of the cert-controller: those of ESO 2.9.0, with its meaning, and a few of our own.
+#[derive(Args, Debug)]
+pub(super) struct CertControllerArguments {
+    /// The name of the webhook's Service
+    #[arg(long, default_value = "external-secrets-webhook")]
+    service_name: String,
+    /// The namespace of the webhook's Service
+    #[arg(long, default_value = "default")]
+    service_namespace: String,
+    /// The name of the Secret with the certificates, which must be there
+    #[arg(long, default_value = "external-secrets-webhook")]
+    secret_name: String,
+    /// The namespace of that Secret
+    #[arg(long, default_value = "default")]
+    secret_namespace: String,
+    /// The CRDs that may convert by webhook; can be given several times
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "externalsecrets.external-secrets.io,clustersecretstores.external-secrets.io,secretstores.external-secrets.io"
+    )]
+    crd_names: Vec<String>,
+    /// How often everything is looked at without a reason
+    #[arg(long, default_value = "5m0s")]
+    crd_requeue_interval: GoDuration,
+    /// How long the authority is valid
+    #[arg(long, default_value = "87600h0m0s")]
+    ca_validity: GoDuration,
+    /// How long a serving certificate is valid
+    #[arg(long, default_value = "8760h0m0s")]
+    certificate_validity: GoDuration,
+    /// How long before its end a certificate is replaced; a third of its validity at most
+    #[arg(long, default_value = "2160h0m0s")]
+    lookahead_interval: GoDuration,
+    /// How long the API servers are given to know a new authority before it is used
+    #[arg(long, default_value = "2m0s")]
+    settle_interval: GoDuration,
+    /// The address of the probes /healthz and /readyz; "0" switches them off
+    #[arg(long, default_value = ":8081")]
+    healthz_addr: String,
+    /// Let one of several replicas work, and the others stand by
+    #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_leader_election: bool,
+    /// Accepted without effect, for compatibility with ESO: nothing is kept in memory
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    enable_partial_cache: Option<bool>,
+    #[command(flatten)]
+    metrics: MetricsArguments,
+    #[command(flatten)]
+    logging: LoggingArguments,
+}
+
+/// Runs the cert-controller until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Error`], before any work was begun, or when the lease is lost.
+pub(super) async fn execute(arguments: CertControllerArguments) -> Result<(), Error> {
+    arguments.logging.start();
+    let settings = arguments.settings()?;
+    let stop = shutdown::on_signal()?;
+    let (client, config) = kube_client::from_environment().await?;
+    let metrics = Metrics::new()?;
+    arguments.metrics.serve(metrics.clone(), Some(client.clone()), stop.clone()).await?;
+    let readiness = Readiness::default();
+    readiness.set_not_ready("the certificates were not looked at yet");
+    health::serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone()).await?;
+    if !arguments.enable_leader_election {
+        certificates::run(client, settings, readiness, stop).await;
+        return Ok(());
+    }
+    // A replica that stands by is as it should be.
+    readiness.set_ready();
+    metrics.leads(LEASE, false);
+    let namespace = config.default_namespace.clone();
+    let election = leader_election::Settings { namespace, name: LEASE.to_owned(), timing: Timing::default() };
+    let Some(leadership) = leader_election::acquire(client, election, &stop).await else { return Ok(()) };
+    metrics.leads(LEASE, true);
+    readiness.set_not_ready("leading since a moment: the certificates were not looked at yet");
+    let client = kube_client::guarded(&config, leadership.guard())?;
+    certificates::run(client, settings, readiness, shutdown::first_of(stop, leadership.ended())).await;
+    Ok(leadership.finish().await?)
+}
+
+impl CertControllerArguments {
+    fn settings(&self) -> Result<Settings, Error> {
+        let duration = |duration: GoDuration| duration.positive().unwrap_or_default();
+        let lifetimes = Lifetimes {
+            authority: duration(self.ca_validity),
+            serving: duration(self.certificate_validity),
+            lookahead: duration(self.lookahead_interval),
+        };
+        if lifetimes.serving.is_zero() || lifetimes.serving > lifetimes.authority {
+            return Err(Error::Validity);
+        }
+        Ok(Settings {
+            service: (self.service_name.clone(), self.service_namespace.clone()),
+            secret: (self.secret_name.clone(), self.secret_namespace.clone()),
+            crds: self.crd_names.clone(),
+            interval: self.crd_requeue_interval.positive().unwrap_or(Duration::from_mins(5)),
+            lifetimes,
+            settle: duration(self.settle_interval),
+        })
+    }
+}
