@@ -138,15 +138,9 @@ async fn only_named_service_accounts_give_tokens_where_the_values_name_some() {
 }
 
 /// Rights that no request needs, and why the controller has them.
-const NEVER_ASKED: [&str; 5] = [
+const NEVER_ASKED: [&str; 1] = [
     // Checked by an admission plugin where an owner reference blocks the owner's deletion.
     "update external-secrets.io/externalsecrets/finalizers",
-    // For `templateFrom`.
-    "get /configmaps",
-    "list /configmaps",
-    "watch /configmaps",
-    // For Secrets whose ExternalSecret says so.
-    "delete /secrets",
 ];
 
 /// All rights in the rules of the chart, as `verb group/resource`.
@@ -195,6 +189,16 @@ async fn no_right_of_the_chart_is_unused() {
         scene.until_secret("example", json!({"greeting": value})).await;
         scene.until_refreshed_twice("example").await;
     }
+    let template = json!({"greeting": "{{ .greeting }}, all"});
+    scene
+        .apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "template"}, "data": template}))
+        .await;
+    // Another name of the target: the Secret of the former name goes.
+    let source = json!([{"configMap": {"name": "template", "items": [{"key": "greeting"}]}}]);
+    let target = json!({"name": "templated", "template": {"templateFrom": source}});
+    scene.merge("ExternalSecret", "example", json!({"spec": {"target": target}})).await;
+    scene.until_secret("templated", json!({"greeting": "and again, all"})).await;
+    scene.until_gone("Secret", "example").await;
     scene.delete("ExternalSecret", "example").await;
     scene.until_gone("ExternalSecret", "example").await;
     for kind in ["SecretStore", "ClusterSecretStore"] {
