@@ -63,7 +63,6 @@ pub fn report_of(error: &Error) -> Report {
         Error::Store { error, .. } | Error::Provider { error, .. } => (DATA, error.cause, error.class.retry()),
         Error::Data(_) => (DATA, "Data", Retry::Backoff),
         Error::Template(_) => (UPDATE, "Template", Retry::Backoff),
-        Error::TemplateSource { .. } => (UPDATE, "ApiServer", Retry::Backoff),
         Error::Stale(_) => ("could not delete orphaned secrets", "ApiServer", Retry::Backoff),
         Error::Refused(Refusal::OwnedByExternalSecret { .. }) => (OWNED, "OwnedByExternalSecret", Retry::Backoff),
         Error::Refused(Refusal::OwnedByOther { .. }) => (OWNERSHIP, "OwnedByOther", Retry::Backoff),
@@ -72,7 +71,7 @@ pub fn report_of(error: &Error) -> Report {
         Error::Refused(Refusal::DeletionByPolicy { .. }) => (DELETE, "DeletionByPolicy", Retry::OnChange),
         Error::Refused(Refusal::NotOwned { .. }) => (DELETE, "NotOwned", Retry::Backoff),
         Error::Refused(Refusal::InvalidKey { .. }) => (UPDATE, "InvalidKey", Retry::OnChange),
-        Error::Api { .. } => (UPDATE, "ApiServer", Retry::Backoff),
+        Error::Api { .. } | Error::TemplateSource { .. } => (UPDATE, "ApiServer", Retry::Backoff),
         Error::Contended { .. } => (UPDATE, "Contended", Retry::Backoff),
         Error::Finalizer(_) => (DELETE, "ApiServer", Retry::Backoff),
     };

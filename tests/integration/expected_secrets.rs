@@ -68,8 +68,8 @@ fn cases() -> BTreeMap<String, Value> {
 fn fill_vault(scene: &Scene, case_name: &str, case: &Value) {
     for (name, secret) in entries(&case["vault"]) {
         let value = secret["value"].as_str().or(secret.as_str()).unwrap_or_else(|| panic!("{case_name}: {name}"));
-        let mut properties = SecretProperties::default();
-        properties.tags = serde_json::from_value(secret["tags"].clone()).ok();
+        let tags = serde_json::from_value(secret["tags"].clone()).ok();
+        let mut properties = SecretProperties { tags, ..SecretProperties::default() };
         properties.attributes.enabled = secret["enabled"].as_bool();
         scene.vault.set_secret_with(name, value, properties).unwrap();
     }

@@ -109,7 +109,7 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// An address of this machine that is not the loopback's, which an EndpointSlice may not have. Without a network it is one that
+/// An address of this machine that is not the loopback's, which an `EndpointSlice` may not have. Without a network it is one that
 /// nobody has, which says nothing of the webhook.
 fn own_address() -> String {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
@@ -117,7 +117,7 @@ fn own_address() -> String {
     routed.map_or_else(|_| "192.0.2.1".to_owned(), |address| address.ip().to_string())
 }
 
-/// What the chart makes of the webhook. The API server reaches a Service of type ExternalName by its name.
+/// What the chart makes of the webhook. The API server reaches a Service of type `ExternalName` by its name.
 fn objects(port: u16) -> Vec<Value> {
     let webhook = |kind: &str, scope: &str| {
         json!({
@@ -337,7 +337,7 @@ fn first_certificate(bundle: &Value) -> Vec<u8> {
     const END: &str = "-----END CERTIFICATE-----\n";
     let bundle = String::from_utf8(decoded(bundle)).unwrap();
     let end = bundle.find(END).unwrap() + END.len();
-    bundle[..end].as_bytes().to_vec()
+    bundle.as_bytes()[..end].to_vec()
 }
 
 #[tokio::test(flavor = "multi_thread")]

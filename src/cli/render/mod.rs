@@ -106,9 +106,10 @@ pub(super) async fn execute(arguments: &RenderArguments) -> Result<(), Error> {
         )),
         manifests: &manifests,
     };
+    let values_printed = if arguments.show_values { print::Values::Shown } else { print::Values::Redacted };
     for object in wanted {
         let plan = renderer.plan(object).await?;
-        print::plan(&plan, object, arguments.show_values.then_some(print::Values::Shown).unwrap_or_default())?;
+        print::plan(&plan, object, values_printed)?;
     }
     Ok(())
 }

@@ -190,14 +190,13 @@ async fn write(
     let mut existing = target.existing(owner, context).await?;
     for _ in 0..CONFLICTS {
         let secret = existing.as_ref().map(plan::TargetSecret::object);
-        let plan = match plan::without_content(owner, values, secret)? {
-            Some(plan) => plan,
-            None => {
-                if rendered.is_none() {
-                    rendered = templates::render(subject, template, values, context).await?;
-                }
-                plan::build(owner, values, rendered.as_ref(), secret)?
+        let plan = if let Some(plan) = plan::without_content(owner, values, secret)? {
+            plan
+        } else {
+            if rendered.is_none() {
+                rendered = templates::render(subject, template, values, context).await?;
             }
+            plan::build(owner, values, rendered.as_ref(), secret)?
         };
         let synced = Synced { statement: plan.statement(), leaves_target: plan.leaves_target() };
         match apply::execute(plan, owner, context).await? {
