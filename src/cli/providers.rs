@@ -8,9 +8,9 @@ use clap::Args;
 
 use crate::api::GoDuration;
 use crate::controller::run::MakeProviders;
-use crate::provider::azure::{AzureKeyVault, Environment, Options};
+use crate::provider::azure::{AzureKeyVault, Budgets, Environment, Options};
 use crate::provider::fake::Fake;
-use crate::provider::metrics::{ApiCall, CallStatus, SharedRead};
+use crate::provider::metrics::{ApiCall, CallStatus, GateState, Probe, SharedRead};
 use crate::provider::{ClusterReader, ProviderMetrics, Providers};
 use crate::runtime::metrics::Metrics;
 
@@ -37,9 +37,15 @@ pub(super) struct ProviderArguments {
     /// How many requests may be under way to one vault
     #[arg(long = "azure-vault-concurrency", default_value_t = Options::default().concurrency)]
     vault_concurrency: usize,
-    /// How many requests may be sent to one vault in 10 s; Key Vault allows 4000, to all who use the vault
-    #[arg(long = "azure-vault-requests", default_value_t = Options::default().requests_per_window)]
+    /// How many requests for secrets may be sent to one vault in 10 s; Key Vault allows 4000, to all who use the vault
+    #[arg(long = "azure-vault-requests", default_value_t = Budgets::default().secrets)]
     vault_requests: u32,
+    /// How many requests for keys may be sent to one vault in 10 s
+    #[arg(long = "azure-vault-key-requests", default_value_t = Budgets::default().keys)]
+    vault_key_requests: u32,
+    /// How many requests for certificates may be sent to one vault in 10 s
+    #[arg(long = "azure-vault-certificate-requests", default_value_t = Budgets::default().certificates)]
+    vault_certificate_requests: u32,
     /// How long an answer serves equal reads that start after it
     #[arg(long = "azure-coalesce", default_value = "2s")]
     coalesce: GoDuration,
@@ -61,7 +67,11 @@ impl ProviderArguments {
             |path: &PathBuf| std::fs::read(path).map_err(|source| Error::CaBundle { path: path.clone(), source });
         Ok(Options {
             concurrency: self.vault_concurrency.max(1),
-            requests_per_window: self.vault_requests.max(1),
+            budgets: Budgets {
+                secrets: self.vault_requests.max(1),
+                keys: self.vault_key_requests.max(1),
+                certificates: self.vault_certificate_requests.max(1),
+            },
             coalesce: self.coalesce.positive().unwrap_or(Duration::ZERO),
             ca_bundle: self.ca_bundle.as_ref().map(read).transpose()?,
             extra_hosts: self.extra_host.clone(),
@@ -112,5 +122,16 @@ impl ProviderMetrics for Counted {
 
     fn gate_wait(&self, waited: Duration) {
         self.0.gate_wait(AZURE, waited);
+    }
+
+    fn gate(&self, host: &str, state: Option<GateState>) {
+        match state {
+            Some(GateState { waiting, paused, budget }) => self.0.vaults().show(host, waiting, paused, budget),
+            None => self.0.vaults().forget(host),
+        }
+    }
+
+    fn probe(&self, of: Probe) {
+        self.0.probe(AZURE, of.label());
     }
 }

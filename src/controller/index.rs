@@ -87,6 +87,12 @@ impl Index {
         self.lock().by_store.get(store).into_iter().flatten().cloned().collect()
     }
 
+    /// Whether any ExternalSecret uses a store.
+    #[must_use]
+    pub fn is_read(&self, store: &StoreKey) -> bool {
+        self.lock().by_store.get(store).is_some_and(|readers| !readers.is_empty())
+    }
+
     /// The ExternalSecrets with templates in an object.
     #[must_use]
     pub fn users_of(&self, source: &TemplateSource) -> Vec<ObjectKey> {

@@ -9,6 +9,7 @@ pub mod index;
 pub mod key;
 pub mod options;
 pub mod outcome;
+pub mod recoveries;
 pub mod requeue;
 pub mod run;
 pub mod secret_store;

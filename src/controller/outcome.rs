@@ -27,6 +27,9 @@ use crate::sync::{hash, target};
 /// How long to wait before a status is written again that could not be.
 const STATUS_RETRY: Duration = Duration::from_secs(1);
 
+/// How long to wait at least where the provider tells when it has recovered.
+const FALLBACK: Duration = Duration::from_mins(1);
+
 /// What is said of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -151,11 +154,15 @@ fn question_store(error: &Error, context: &Context) {
 }
 
 fn backoff(error: &Error, failures: u32) -> Duration {
-    let asked = match error {
-        Error::Provider { error, .. } | Error::Store { error, .. } => error.retry_after,
-        _ => None,
+    let (Error::Provider { error, .. } | Error::Store { error, .. }) = error else {
+        return refresh::backoff(failures);
     };
-    refresh::backoff(failures).max(asked.unwrap_or_default())
+    let least = match (&error.recovery, error.class) {
+        // A right may be given for this one object alone, which nothing but a read of it shows.
+        (None, _) | (Some(_), Class::Denied) => error.retry_after.unwrap_or_default(),
+        (Some(_), _) => FALLBACK,
+    };
+    refresh::backoff(failures).max(least)
 }
 
 fn notify(subject: Subject<'_>, context: &Context, severity: Severity, reason: &'static str, note: String) {

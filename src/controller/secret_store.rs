@@ -21,6 +21,7 @@ use crate::api::FINALIZER_STORE;
 use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::{SecretStoreStatus, StoreType};
 use crate::api::v1::{ConditionStatus, SecretStore, SecretStoreSpec, StoreKind};
+use crate::provider::error::Retry;
 use crate::provider::{Caller, Check, Class, ProviderError, Validation, Verdict};
 use crate::runtime::metrics::{ReconcileResult, StoreSubsystem};
 use crate::sync::refresh;
@@ -28,6 +29,8 @@ use crate::validate;
 
 /// How often the event `Valid` is repeated, since events live for an hour.
 const VALID_EVENT_INTERVAL: Duration = Duration::from_mins(30);
+/// The longest wait between validations of a store that is not valid while ExternalSecrets wait for it.
+const LONGEST_WHILE_AWAITED: Duration = Duration::from_secs(3);
 /// What Key Vault and the fake provider can do, in ESO's words.
 const CAPABILITIES: &str = "ReadWrite";
 
@@ -83,7 +86,7 @@ pub async fn reconcile(object: Arc<SecretStore>, kind: StoreKind, context: Arc<C
     if written.is_err() {
         return Ok(Action::requeue(spread(Duration::from_secs(1))));
     }
-    Ok(Action::requeue(next_validation(&object, &key, failed, &context)))
+    Ok(Action::requeue(next_validation(&object, &key, &finding, &context)))
 }
 
 /// The name under which metrics speak of a kind's controller.
@@ -126,6 +129,8 @@ struct Finding {
     reason: &'static str,
     message: String,
     checks: [Statement; 3],
+    /// Whether it may mend itself.
+    retry: Retry,
 }
 
 impl Finding {
@@ -153,6 +158,10 @@ impl Finding {
                     reason: "InvalidProviderConfig",
                     message: format!("unable to create client: {error}"),
                     checks: statements(&authenticated, &unknown(), &unknown()),
+                    retry: match error {
+                        Error::Client(error) => error.class.retry(),
+                        Error::Invalid(_) => Retry::OnChange,
+                    },
                 }
             }
         }
@@ -170,7 +179,11 @@ impl Finding {
             }
         };
         let checks = statements(&validation.authenticated, &validation.reachable, &validation.authorized);
-        Self { ready, reason, message, checks }
+        let retry = match &validation.verdict {
+            Verdict::Valid => Retry::Backoff,
+            Verdict::Invalid(error) | Verdict::Unknown(error) => error.class.retry(),
+        };
+        Self { ready, reason, message, checks, retry }
     }
 }
 
@@ -262,19 +275,21 @@ fn is_valid_event_due(key: &StoreKey, now: Timestamp, context: &Context) -> bool
     last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= VALID_EVENT_INTERVAL)
 }
 
-/// When to validate again: at the interval, or sooner with backoff while the store is not valid.
-fn next_validation(object: &SecretStore, key: &StoreKey, failed: bool, context: &Context) -> Duration {
+/// When to validate again: at the interval, or sooner with backoff while the store is not valid. Where ExternalSecrets
+/// wait for it and it may mend itself, a validation every few seconds stands for all of them.
+fn next_validation(object: &SecretStore, key: &StoreKey, finding: &Finding, context: &Context) -> Duration {
     let named = object.spec.get().ok().and_then(|spec| validate::secret_store::interval(spec).ok().flatten());
     let interval = named.unwrap_or(context.options.store_requeue_interval);
     let mut memos = context.state.store_memos();
     let memo = memos.entry(key.clone()).or_default();
-    if failed {
-        memo.failures = memo.failures.saturating_add(1);
-        spread(refresh::backoff(memo.failures)).min(interval)
-    } else {
+    if finding.reason == "Valid" {
         memo.failures = 0;
-        spread(interval)
+        return spread(interval);
     }
+    memo.failures = memo.failures.saturating_add(1);
+    let is_awaited = finding.retry == Retry::Backoff && context.state.index.is_read(key);
+    let longest = if is_awaited { LONGEST_WHILE_AWAITED } else { Duration::MAX };
+    spread(refresh::backoff(memo.failures).min(longest)).min(interval)
 }
 
 /// Removes ESO's finalizer from a store that is being deleted: nothing is pushed from here that would

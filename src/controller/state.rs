@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::external_secret::Memo;
 use super::index::Index;
 use super::key::{ObjectKey, StoreKey};
+use super::recoveries::Recoveries;
 use super::secret_store::StoreMemo;
 use crate::api::ServedVersion;
 use crate::api::v1::secret_store::StoreType;
@@ -23,6 +24,8 @@ pub struct State {
     pub version: ServedVersion,
     /// Who uses what.
     pub index: Index,
+    /// Who waits for a provider to recover.
+    pub recoveries: Recoveries,
     /// Cancelled when the first ExternalSecret appears that takes templates from an object.
     pub templates_used: CancellationToken,
     queues: Queues,
@@ -49,6 +52,7 @@ impl State {
             version,
             queues,
             index: Index::default(),
+            recoveries: Recoveries::default(),
             templates_used: CancellationToken::new(),
             memos: Mutex::default(),
             store_memos: Mutex::default(),

@@ -49,6 +49,7 @@ impl Watches<'_> {
                 let key = ObjectKey::of(&object.metadata);
                 state.index.remove(&key);
                 state.memos().remove(&key);
+                state.recoveries.end(&key);
                 metrics.external_secrets().deleted(&key.namespace, &key.name);
             }
         };

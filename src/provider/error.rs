@@ -1,6 +1,10 @@
 //! What can go wrong at any provider.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use futures::future::BoxFuture;
 
 /// What went wrong, for a person and for the controller.
 ///
@@ -19,6 +23,47 @@ pub struct ProviderError {
     pub hint: Option<String>,
     /// How long the provider asked to wait, already capped.
     pub retry_after: Option<Duration>,
+    /// Where the provider goes on trying by itself: tells when it is worthwhile to read again.
+    pub recovery: Option<Recovery>,
+}
+
+/// Tells when a failed read is worthwhile again. While it is held, the provider goes on trying; so it is kept until the
+/// next read of the same value has begun.
+///
+/// Two of them are always equal: they are no part of what went wrong.
+#[derive(Clone)]
+pub struct Recovery(Arc<dyn Recover>);
+
+/// Something that may mend itself.
+pub trait Recover: Send + Sync {
+    /// Waits until it has, or until that can no longer be told.
+    fn recovered(&self) -> BoxFuture<'static, ()>;
+}
+
+impl Recovery {
+    /// Tells when `source` has mended itself.
+    pub fn new(source: impl Recover + 'static) -> Self {
+        Self(Arc::new(source))
+    }
+
+    /// Waits until reading again is worthwhile. It may fail again.
+    pub async fn recovered(&self) {
+        self.0.recovered().await;
+    }
+}
+
+impl PartialEq for Recovery {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Recovery {}
+
+impl fmt::Debug for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recovery")
+    }
 }
 
 /// The kinds of failures that the controller tells apart.

@@ -19,6 +19,12 @@ pub trait ProviderMetrics: Send + Sync {
 
     /// How long a request waited for its turn before it was sent.
     fn gate_wait(&self, _waited: Duration) {}
+
+    /// The state of the gate to the vault of this host; `None` when it is no longer used.
+    fn gate(&self, _host: &str, _state: Option<GateState>) {}
+
+    /// One request finds out, for all who wait, whether a failure is over.
+    fn probe(&self, _of: Probe) {}
 }
 
 impl ProviderMetrics for () {}
@@ -45,6 +51,41 @@ impl ApiCall {
             Self::GetSecrets => "GetSecrets",
             Self::GetKey => "GetKey",
             Self::GetCertificate => "GetCertificate",
+        }
+    }
+}
+
+/// The state of the gate to a vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GateState {
+    /// Requests that wait for their turn.
+    pub waiting: usize,
+    /// Whether the vault is not asked for now.
+    pub paused: bool,
+    /// How many requests for secrets may be sent in 10 s: what was seen to pass since the vault last refused some, else
+    /// what the operator allows.
+    pub budget: u32,
+}
+
+/// What a probe finds out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// Whether a vault is back.
+    Vault,
+    /// Whether an identity gets a token again.
+    Identity,
+    /// Whether an identity was given a right.
+    Rights,
+}
+
+impl Probe {
+    /// The value of a label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Vault => "vault",
+            Self::Identity => "identity",
+            Self::Rights => "rights",
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod registry;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use secrecy::{SecretSlice, SecretString};
@@ -18,7 +19,7 @@ use secrecy::{SecretSlice, SecretString};
 use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::{SecretStoreSpec, StoreKind};
 
-pub use error::{Class, ProviderError};
+pub use error::{Class, ProviderError, Recovery};
 pub use metrics::ProviderMetrics;
 pub use registry::Providers;
 
@@ -60,6 +61,9 @@ pub enum Freshness {
     /// A person asked for it (`force-sync`), or a validation: an answer to a request that left before
     /// this read began will not do. Equal reads that start later may still share the answer.
     Forced,
+    /// The same, for a read that began earlier and failed: an answer to a request that left at this time or later will
+    /// do.
+    Since(Instant),
 }
 
 /// Who goes first where a provider lets only so many requests pass.

@@ -7,6 +7,7 @@ use prometheus::{
 };
 
 use super::object_metrics::ObjectMetrics;
+use super::vault_metrics::VaultMetrics;
 
 /// All metrics of the process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Metrics {
     cache_hits: IntCounterVec,
     throttled: IntCounterVec,
     gate_waits: HistogramVec,
+    probes: IntCounterVec,
+    vaults: VaultMetrics,
     leader: GaugeVec,
     reconciles: IntCounterVec,
     reconcile_errors: IntCounterVec,
@@ -100,6 +103,13 @@ impl Metrics {
                 &["provider", "how"],
             )?,
             gate_waits: gate_waits(&registry)?,
+            probes: counters(
+                &registry,
+                "external_secrets_probes_total",
+                "Requests that found out, for all who waited, whether a failure was over",
+                &["provider", "of"],
+            )?,
+            vaults: VaultMetrics::register(&registry)?,
             leader: gauges(
                 &registry,
                 "leader_election_master_status",
@@ -185,6 +195,17 @@ impl Metrics {
     /// Notes how long a request waited for its turn at the provider.
     pub fn gate_wait(&self, provider: &str, waited: Duration) {
         self.gate_waits.with_label_values(&[provider]).observe(waited.as_secs_f64());
+    }
+
+    /// Counts a request that found out, for all who waited, whether a failure was over; `of` says which kind of failure.
+    pub fn probe(&self, provider: &str, of: &str) {
+        self.probes.with_label_values(&[provider, of]).inc();
+    }
+
+    /// Those of vaults.
+    #[must_use]
+    pub const fn vaults(&self) -> &VaultMetrics {
+        &self.vaults
     }
 
     /// Counts a call that a provider refused to slow us down.

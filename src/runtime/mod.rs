@@ -10,4 +10,5 @@ pub mod metrics;
 pub mod object_metrics;
 pub mod shutdown;
 pub mod tls;
+pub mod vault_metrics;
 pub mod webhook_metrics;

@@ -34,5 +34,6 @@ mod ownership;
 mod refreshing;
 mod restarts;
 mod stores;
+mod wake_up;
 mod walkthrough;
 mod webhook;

@@ -2,11 +2,110 @@
 
 use std::time::Duration;
 
-use external_secrets::provider::Class;
 use external_secrets::provider::azure::Options;
-use external_secrets::sandbox::{Effect, Fault};
+use external_secrets::provider::{Class, ProviderError, SecretsClient};
+use external_secrets::sandbox::{Effect, Fault, Limit, SecretPermission};
 
 use crate::support::{World, read, read_when_it_works};
+
+/// The names of so many secrets, which the vault has.
+fn secrets(world: &World, count: usize) -> Vec<String> {
+    let names: Vec<_> = (0..count).map(|number| format!("s-{number}")).collect();
+    for name in &names {
+        world.vault.set_secret(name, "1").unwrap();
+    }
+    names
+}
+
+/// Reads all at once, and all fail.
+async fn failures(client: &dyn SecretsClient, names: &[String], class: Class) -> Vec<ProviderError> {
+    let errors = futures::future::join_all(names.iter().map(|name| read(client, name))).await;
+    let errors: Vec<_> = errors.into_iter().map(Result::unwrap_err).collect();
+    assert!(errors.iter().all(|error| error.class == class), "{errors:?}");
+    errors
+}
+
+/// Waits until all are worthwhile to be read again.
+async fn until_recovered(errors: &[ProviderError]) {
+    let all = errors.iter().map(|error| error.recovery.as_ref().unwrap().recovered());
+    tokio::time::timeout(Duration::from_secs(20), futures::future::join_all(all)).await.unwrap();
+}
+
+#[tokio::test]
+async fn when_a_vault_is_back_those_who_wait_are_told_and_their_values_are_there() {
+    let world = World::new().await;
+    let names = secrets(&world, 50);
+    let down = world.vault.fault(Fault::status(503));
+    let provider = world.provider(world.options());
+    let client = world.client(&provider).await;
+    let errors = failures(client.as_ref(), &names, Class::Unreachable).await;
+    world.vault.lift(down);
+    world.vault.reset_counters();
+    until_recovered(&errors).await;
+    for name in &names {
+        assert_eq!(read(client.as_ref(), name).await.unwrap(), "1");
+    }
+    assert_eq!(world.vault.counters().requests, 50, "nobody asks twice");
+}
+
+#[tokio::test]
+async fn when_an_identity_gets_a_token_again_those_who_wait_are_told() {
+    let world = World::new().await;
+    let names = secrets(&world, 50);
+    let down = world.tenant.fault(Fault::status(503));
+    let provider = world.provider(world.options());
+    let client = world.client(&provider).await;
+    let errors = failures(client.as_ref(), &names, Class::Unreachable).await;
+    world.tenant.lift(down);
+    world.tenant.reset_counters();
+    until_recovered(&errors).await;
+    assert_eq!(world.tenant.counters().exchanges, 1);
+    assert_eq!(read(client.as_ref(), "s-7").await.unwrap(), "1");
+}
+
+#[tokio::test]
+async fn when_a_right_is_given_those_who_wait_for_it_are_told_by_a_single_probe() {
+    let world = World::new().await;
+    let names = secrets(&world, 50);
+    world.vault.revoke(&world.application);
+    let provider = world.provider(world.options());
+    let client = world.client(&provider).await;
+    let errors = failures(client.as_ref(), &names, Class::Denied).await;
+    world.vault.reset_counters();
+    world.vault.clone().allow(&world.application, SecretPermission::Get);
+    until_recovered(&errors).await;
+    let asked = world.vault.counters().requests;
+    assert!(asked <= 2, "{asked}");
+    assert_eq!(read(client.as_ref(), "s-7").await.unwrap(), "1");
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_asked_for() {
+    let world = World::new().await;
+    let names = secrets(&world, 20);
+    let down = world.vault.fault(Fault::status(503));
+    let provider = world.provider(world.options());
+    let client = world.client(&provider).await;
+    let mut errors = failures(client.as_ref(), &names, Class::Unreachable).await;
+    errors.truncate(1);
+    world.vault.lift(down);
+    world.vault.reset_counters();
+    until_recovered(&errors).await;
+    assert_eq!(world.vault.counters().requests, 1);
+}
+
+#[tokio::test]
+async fn a_vault_with_a_low_limit_is_seldom_asked_in_vain_and_all_come_through() {
+    let world = World::new().await;
+    let names = secrets(&world, 60);
+    world.vault.set_limit(Some(Limit::per_ten_seconds(40)));
+    let provider = world.provider(Options { patience: Duration::from_mins(1), concurrency: 8, ..world.options() });
+    let client = world.client(&provider).await;
+    let values = futures::future::join_all(names.iter().map(|name| read(client.as_ref(), name))).await;
+    assert!(values.iter().all(Result::is_ok), "{values:?}");
+    let refused = world.vault.counters().requests - 60;
+    assert!(refused <= 12, "{refused}");
+}
 
 #[tokio::test]
 async fn while_entra_is_down_all_who_ask_cost_one_exchange_and_it_works_again_afterwards() {

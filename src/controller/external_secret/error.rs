@@ -3,7 +3,7 @@
 use crate::api::parsed::InvalidField;
 use crate::controller::context::ApiError;
 use crate::controller::key::StoreKey;
-use crate::provider::ProviderError;
+use crate::provider::{ProviderError, Recovery};
 use crate::sync::data::DataError;
 use crate::sync::plan::Refusal;
 use crate::sync::template::RenderError;
@@ -112,6 +112,17 @@ pub enum Error {
     /// A finalizer could not be removed.
     #[error("the finalizer could not be removed: {}", api_reason(.0))]
     Finalizer(ApiError),
+}
+
+impl Error {
+    /// Tells when reading again is worthwhile, where the provider knows.
+    #[must_use]
+    pub fn recovery(&self) -> Option<&Recovery> {
+        match self {
+            Self::Store { error, .. } | Self::Provider { error, .. } => error.recovery.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 fn place(store: &StoreKey) -> String {

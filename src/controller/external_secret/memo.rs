@@ -1,6 +1,7 @@
 //! What is remembered of an ExternalSecret between reconciles.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -26,6 +27,9 @@ pub struct Memo {
     pub template_events_seen: u64,
     /// Failures in a row.
     pub failures: u32,
+    /// The change that is to be synced next, by its fingerprint, and when it was first tried: an answer to a request that
+    /// left later will do.
+    pub asked: Option<(u64, Instant)>,
     /// Since when it waits for a store that was never validated.
     pub waiting_since: Option<Timestamp>,
 }

@@ -10,7 +10,7 @@ pub mod templates;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::runtime::controller::Action;
 
@@ -136,7 +136,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     let Some(clients) = store_access::clients(spec, subject.key, context).await? else {
         return Ok(Outcome::Waiting);
     };
-    let fetched = fetch::values(spec, &clients, read_options(reason)).await?;
+    let fetched = fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
     let values = data::assemble(spec, fetched, context.templates.rewrite())?;
     // 5. Work out and write the Secret. (client required)
     let statement = write(owner, &values, target, subject, context).await?;
@@ -165,15 +165,29 @@ pub fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
 }
 
 /// A change of the ExternalSecret is a person asking, who wants what the vault says now.
-fn read_options(reason: Reason) -> ReadOptions {
+fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> ReadOptions {
     match reason {
-        Reason::Changed => ReadOptions { freshness: Freshness::Forced, priority: Priority::First },
+        Reason::Changed => {
+            ReadOptions { freshness: Freshness::Since(asked_at(subject, context)), priority: Priority::First }
+        }
         Reason::First | Reason::TargetChanged | Reason::TemplatesChanged => {
             ReadOptions { freshness: Freshness::Shared, priority: Priority::First }
         }
         Reason::Interval | Reason::ClockWentBack => {
             ReadOptions { freshness: Freshness::Shared, priority: Priority::Refresh }
         }
+    }
+}
+
+/// When the change of the ExternalSecret was first tried. Its read may fail while it waits for its turn; the answer that
+/// comes later is as good then as it would have been at once.
+fn asked_at(subject: Subject<'_>, context: &Context) -> Instant {
+    let fingerprint = fingerprint(subject.object);
+    let mut memos = context.state.memos();
+    let asked = &mut memos.entry(subject.key.clone()).or_default().asked;
+    match asked {
+        Some((change, at)) if *change == fingerprint => *at,
+        _ => asked.insert((fingerprint, Instant::now())).1,
     }
 }
 
@@ -218,6 +232,10 @@ async fn write(
 
 /// Writes status, event and metrics, and says when to come back.
 async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Action {
+    match result.as_ref().err().and_then(Error::recovery) {
+        Some(recovery) => context.state.recoveries.wait(subject.key, recovery, &context.state),
+        None => context.state.recoveries.end(subject.key),
+    }
     match result {
         Ok(Outcome::NotOurs | Outcome::Deleted) => Action::await_change(),
         Ok(Outcome::Waiting) => wait_for_store(subject, context),
@@ -228,6 +246,7 @@ async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome
                 let memo = memos.entry(subject.key.clone()).or_default();
                 memo.failures = 0;
                 memo.waiting_since = None;
+                memo.asked = None;
             }
             outcome::succeeded(subject, *synced, context).await
         }

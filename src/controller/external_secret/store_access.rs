@@ -163,6 +163,7 @@ async fn client(
             message: field.to_string(),
             hint: None,
             retry_after: None,
+            recovery: None,
         })
     })?;
     if !admits(spec, store, &key.namespace, context) {

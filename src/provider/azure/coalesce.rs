@@ -1,19 +1,27 @@
 //! One read for many callers: equal reads that are under way at the same time are one, and an answer serves equal reads
 //! for a short time after it.
+//!
+//! A read that waits for long says so, which its callers get as an error. It goes on as long as one of them holds the
+//! [`Recovery`] that comes with the error, so it keeps its place in the vault's queue, and its answer is there when they
+//! come back.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::future::{BoxFuture, FutureExt, Shared};
-use tokio::sync::oneshot;
+use futures::future::{BoxFuture, FutureExt};
+use tokio::sync::watch;
 
 use super::diagnose::{Cause, Diagnosis};
+use crate::provider::error::Recover;
 use crate::provider::metrics::SharedRead;
-use crate::provider::{Class, Freshness};
+use crate::provider::{Class, Freshness, Recovery};
+
+/// How long the answer of a read that took long is kept at least, for those who were told so and come back for it.
+const KEPT_AFTER_STALL: Duration = Duration::from_secs(5);
 
 type Outcome<V> = Result<V, Diagnosis>;
 
@@ -33,27 +41,62 @@ type Flights<K, V> = Arc<Mutex<HashMap<K, Flight<V>>>>;
 struct Flight<V> {
     id: u64,
     sent: Sent,
-    outcome: Shared<BoxFuture<'static, Outcome<V>>>,
+    stage: watch::Sender<Stage<V>>,
 }
 
-/// Set by a read when its request leaves. Until then its answer is as fresh as that of a read that starts now.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sent(Arc<AtomicBool>);
+/// How far a read has come.
+#[derive(Debug)]
+enum Stage<V> {
+    /// It is under way.
+    UnderWay,
+    /// It is under way, and takes long, for this reason.
+    Stalled(Diagnosis),
+    /// It has ended.
+    Done(Outcome<V>),
+}
 
-impl Sent {
-    /// The request leaves now.
-    pub(super) fn mark(&self) {
-        self.0.store(true, Ordering::SeqCst);
+/// What a read tells those who wait for it.
+#[derive(Clone)]
+pub(super) struct Progress {
+    sent: Sent,
+    stall: Arc<dyn Fn(Diagnosis) + Send + Sync>,
+}
+
+impl Progress {
+    /// The request leaves now. Until then its answer is as fresh as that of a read that starts now.
+    pub(super) fn sent(&self) {
+        *lock(&self.sent.0) = Some(Instant::now());
     }
 
-    fn is_marked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+    /// The request was in vain; another one will leave.
+    pub(super) fn to_be_sent_again(&self) {
+        *lock(&self.sent.0) = None;
+    }
+
+    /// It takes long, for this reason.
+    pub(super) fn stalled(&self, reason: Diagnosis) {
+        (self.stall)(reason);
+    }
+}
+
+/// When the request of a read left.
+#[derive(Clone, Debug, Default)]
+struct Sent(Arc<Mutex<Option<Instant>>>);
+
+impl Sent {
+    fn is_fresh_for(&self, freshness: Freshness) -> bool {
+        let sent = *lock(&self.0);
+        match (freshness, sent) {
+            (Freshness::Shared, _) | (_, None) => true,
+            (Freshness::Forced, Some(_)) => false,
+            (Freshness::Since(began), Some(sent)) => sent >= began,
+        }
     }
 }
 
 impl<K, V> Coalescer<K, V>
 where
-    K: Clone + Eq + Hash + Send + 'static,
+    K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     /// Keeps answers for `keep` after they came.
@@ -62,45 +105,43 @@ where
     }
 
     /// The answer for `key`: of a read that can be shared, or of a new one that `start` makes. Also says whether it was
-    /// shared, and how.
+    /// shared, and how. Of a read that takes long, the reason, with a [`Recovery`].
     ///
     /// With [`Freshness::Forced`] only a read whose request has not left yet is shared.
     pub(super) async fn read<F, R>(&self, key: K, freshness: Freshness, start: F) -> (Outcome<V>, Option<SharedRead>)
     where
-        F: FnOnce(Sent) -> R,
+        F: FnOnce(Progress) -> R,
         R: Future<Output = Outcome<V>> + Send + 'static,
     {
-        let (outcome, shared) = self.join(key, freshness, start);
-        (outcome.await, shared)
+        let (stage, shared) = self.join(key, freshness, start);
+        (outcome(stage).await, shared)
     }
 
-    fn join<F, R>(
-        &self,
-        key: K,
-        freshness: Freshness,
-        start: F,
-    ) -> (Shared<BoxFuture<'static, Outcome<V>>>, Option<SharedRead>)
+    fn join<F, R>(&self, key: K, freshness: Freshness, start: F) -> (watch::Receiver<Stage<V>>, Option<SharedRead>)
     where
-        F: FnOnce(Sent) -> R,
+        F: FnOnce(Progress) -> R,
         R: Future<Output = Outcome<V>> + Send + 'static,
     {
         let mut flights = lock(&self.flights);
-        if let Some(flight) = flights.get(&key) {
-            let fresh = match freshness {
-                Freshness::Shared => true,
-                Freshness::Forced => !flight.sent.is_marked(),
-            };
-            if fresh {
-                let how = if flight.outcome.peek().is_some() { SharedRead::Cached } else { SharedRead::InFlight };
-                return (flight.outcome.clone(), Some(how));
-            }
+        if let Some(flight) = flights.get(&key)
+            && flight.sent.is_fresh_for(freshness)
+        {
+            // Subscribed under the lock: see `Entry::nobody_waits`.
+            let stage = flight.stage.subscribe();
+            let is_done = matches!(*stage.borrow(), Stage::Done(_));
+            return (stage, Some(if is_done { SharedRead::Cached } else { SharedRead::InFlight }));
         }
+        let (sender, receiver) = watch::channel(Stage::UnderWay);
         let sent = Sent::default();
+        let stage = sender.clone();
+        let stall = move |reason| drop(stage.send_replace(Stage::Stalled(reason)));
+        let read = start(Progress { sent: sent.clone(), stall: Arc::new(stall) });
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let entry = Entry { flights: Arc::clone(&self.flights), key: key.clone(), id };
-        let outcome = run(start(sent.clone()), entry, self.keep);
-        flights.insert(key, Flight { id, sent, outcome: outcome.clone() });
-        (outcome, None)
+        flights.insert(key, Flight { id, sent, stage: sender.clone() });
+        drop(flights);
+        tokio::spawn(run(read, entry, sender, self.keep));
+        (receiver, None)
     }
 
     /// How many reads are under way or kept.
@@ -110,38 +151,64 @@ where
     }
 }
 
-/// Starts the task of a read.
-fn run<K, V, R>(read: R, entry: Entry<K, V>, keep: Duration) -> Shared<BoxFuture<'static, Outcome<V>>>
-where
-    K: Eq + Hash + Send + 'static,
-    V: Clone + Send + Sync + 'static,
-    R: Future<Output = Outcome<V>> + Send + 'static,
-{
-    let (sender, receiver) = oneshot::channel();
-    tokio::spawn(async move {
-        let outcome = read.await;
-        let keep = if is_kept(&outcome) { keep } else { Duration::ZERO };
-        if keep.is_zero() {
-            // First out of the map, so that whoever sees the answer and reads again reads anew.
-            drop(entry);
-            let _ = sender.send(outcome);
-        } else {
-            let _ = sender.send(outcome);
-            tokio::time::sleep(keep).await;
-            drop(entry);
-        }
-    });
-    receiver
-        .map(|outcome| outcome.unwrap_or_else(|_| Err(Diagnosis::new(Cause::Aborted, "the read was given up"))))
-        .boxed()
-        .shared()
+/// The task of a read.
+async fn run<K: Eq + Hash, V: Clone>(
+    read: impl Future<Output = Outcome<V>>,
+    entry: Entry<K, V>,
+    stage: watch::Sender<Stage<V>>,
+    keep: Duration,
+) {
+    let outcome = tokio::select! {
+        outcome = read => outcome,
+        () = entry.nobody_waits(&stage) => return,
+    };
+    let stalled = matches!(*stage.borrow(), Stage::Stalled(_));
+    let keep = match is_kept(&outcome) {
+        true if stalled => keep.max(KEPT_AFTER_STALL),
+        true => keep,
+        false => Duration::ZERO,
+    };
+    if keep.is_zero() {
+        // First out of the map, so that whoever sees the answer and reads again reads anew.
+        drop(entry);
+        stage.send_replace(Stage::Done(outcome));
+    } else {
+        stage.send_replace(Stage::Done(outcome));
+        tokio::time::sleep(keep).await;
+        drop(entry);
+    }
 }
 
-/// Whether an answer serves later reads: values, and what the vault says for certain about an object.
+/// Waits for the end of a read, or until it says that it takes long.
+async fn outcome<V: Clone + Send + Sync + 'static>(mut stage: watch::Receiver<Stage<V>>) -> Outcome<V> {
+    let reason = match stage.wait_for(|stage| !matches!(stage, Stage::UnderWay)).await.as_deref() {
+        Ok(Stage::Done(outcome)) => return outcome.clone(),
+        Ok(Stage::Stalled(reason)) => reason.clone(),
+        Ok(Stage::UnderWay) | Err(_) => return Err(Diagnosis::new(Cause::Aborted, "the read was given up")),
+    };
+    Err(reason.recovery(Recovery::new(EndOf(stage))))
+}
+
+/// The end of a read, which goes on as long as this is held.
+struct EndOf<V>(watch::Receiver<Stage<V>>);
+
+impl<V: Send + Sync + 'static> Recover for EndOf<V> {
+    fn recovered(&self) -> BoxFuture<'static, ()> {
+        let mut stage = self.0.clone();
+        async move {
+            // An error says that the read was given up, which is an end too.
+            let _ = stage.wait_for(|stage| matches!(stage, Stage::Done(_))).await;
+        }
+        .boxed()
+    }
+}
+
+/// Whether an answer serves later reads: values, and what the vault says for certain about an object. Not a refusal,
+/// since whoever waits for a right reads again as soon as it is given.
 fn is_kept<V>(outcome: &Outcome<V>) -> bool {
     match outcome {
         Ok(_) => true,
-        Err(diagnosis) => matches!(diagnosis.cause.class(), Class::Absent | Class::Disabled | Class::Denied),
+        Err(diagnosis) => matches!(diagnosis.cause.class(), Class::Absent | Class::Disabled),
     }
 }
 
@@ -152,13 +219,31 @@ struct Entry<K: Eq + Hash, V> {
     id: u64,
 }
 
-impl<K: Eq + Hash, V> Drop for Entry<K, V> {
-    fn drop(&mut self) {
-        let mut flights = lock(&self.flights);
+impl<K: Eq + Hash, V> Entry<K, V> {
+    /// Waits until nobody waits for the read any more; then it is out of the map.
+    async fn nobody_waits(&self, stage: &watch::Sender<Stage<V>>) {
+        loop {
+            stage.closed().await;
+            let mut flights = lock(&self.flights);
+            // Somebody may have come just now.
+            if stage.receiver_count() == 0 {
+                self.remove_from(&mut flights);
+                return;
+            }
+        }
+    }
+
+    fn remove_from(&self, flights: &mut HashMap<K, Flight<V>>) {
         // A forced read may have taken its place.
         if flights.get(&self.key).is_some_and(|flight| flight.id == self.id) {
             flights.remove(&self.key);
         }
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for Entry<K, V> {
+    fn drop(&mut self) {
+        self.remove_from(&mut lock(&self.flights));
     }
 }
 
@@ -186,12 +271,12 @@ mod tests {
             Self { started: Arc::default(), answers: Arc::new(Semaphore::new(0)) }
         }
 
-        fn read(&self, sent: Option<Sent>) -> impl Future<Output = Outcome<usize>> + Send + 'static {
+        fn read(&self, progress: Option<Progress>) -> impl Future<Output = Outcome<usize>> + Send + 'static {
             let number = self.started.fetch_add(1, Ordering::SeqCst);
             let answers = Arc::clone(&self.answers);
             async move {
-                if let Some(sent) = sent {
-                    sent.mark();
+                if let Some(progress) = progress {
+                    progress.sent();
                 }
                 answers.acquire().await.unwrap().forget();
                 Ok(number)
@@ -210,7 +295,7 @@ mod tests {
     #[tokio::test]
     async fn reads_under_way_are_shared() {
         let (coalescer, source) = (long(), Source::new());
-        let reads = (0..100).map(|_| coalescer.read("a", Freshness::Shared, |sent| source.read(Some(sent))));
+        let reads = (0..100).map(|_| coalescer.read("a", Freshness::Shared, |progress| source.read(Some(progress))));
         let all = futures::future::join_all(reads);
         source.answers.add_permits(1);
         let all = all.await;
@@ -223,7 +308,7 @@ mod tests {
     async fn an_answer_serves_later_reads_of_the_same_key_only() {
         let (coalescer, source) = (long(), Source::new());
         source.answers.add_permits(9);
-        let read = |key| coalescer.read(key, Freshness::Shared, |sent| source.read(Some(sent)));
+        let read = |key| coalescer.read(key, Freshness::Shared, |progress| source.read(Some(progress)));
         assert_eq!(read("a").await, (Ok(0), None));
         assert_eq!(read("a").await, (Ok(0), Some(SharedRead::Cached)));
         assert_eq!(read("b").await, (Ok(1), None));
@@ -233,7 +318,7 @@ mod tests {
     async fn a_forced_read_asks_anew_and_its_answer_takes_the_place_of_the_old_one() {
         let (coalescer, source) = (long(), Source::new());
         source.answers.add_permits(9);
-        let read = |freshness| coalescer.read("a", freshness, |sent| source.read(Some(sent)));
+        let read = |freshness| coalescer.read("a", freshness, |progress| source.read(Some(progress)));
         assert_eq!(read(Freshness::Shared).await.0, Ok(0));
         assert_eq!(read(Freshness::Forced).await.0, Ok(1));
         assert_eq!(read(Freshness::Shared).await, (Ok(1), Some(SharedRead::Cached)));
@@ -242,14 +327,14 @@ mod tests {
     #[tokio::test]
     async fn a_forced_read_does_not_join_one_whose_request_has_left() {
         let (coalescer, source) = (long(), Source::new());
-        let early = coalescer.join("a", Freshness::Shared, |sent| {
-            sent.mark();
+        let early = coalescer.join("a", Freshness::Shared, |progress| {
+            progress.sent();
             source.read(None)
         });
         let forced = coalescer.join("a", Freshness::Forced, |_| source.read(None));
         assert_eq!(source.count(), 2);
         source.answers.add_permits(2);
-        assert_eq!((early.0.await, forced.0.await), (Ok(0), Ok(1)));
+        assert_eq!((outcome(early.0).await, outcome(forced.0).await), (Ok(0), Ok(1)));
     }
 
     #[tokio::test]
@@ -257,8 +342,8 @@ mod tests {
         let (coalescer, source) = (long(), Source::new());
         let reads: Vec<_> = (0..5).map(|_| coalescer.join("a", Freshness::Forced, |_| source.read(None))).collect();
         source.answers.add_permits(1);
-        for (outcome, _) in reads {
-            assert_eq!(outcome.await, Ok(0));
+        for (stage, _) in reads {
+            assert_eq!(outcome(stage).await, Ok(0));
         }
         assert_eq!(source.count(), 1);
     }
@@ -270,7 +355,42 @@ mod tests {
         let (second, _) = coalescer.join("a", Freshness::Shared, |_| source.read(None));
         drop(first);
         source.answers.add_permits(1);
-        assert_eq!(second.await, Ok(0));
+        assert_eq!(outcome(second).await, Ok(0));
+    }
+
+    #[tokio::test]
+    async fn a_read_for_which_nobody_waits_any_more_is_given_up() {
+        let (coalescer, source) = (long(), Source::new());
+        let (first, _) = coalescer.join("a", Freshness::Shared, |_| source.read(None));
+        drop(first);
+        while coalescer.len() > 0 {
+            tokio::task::yield_now().await;
+        }
+        source.answers.add_permits(1);
+        let read = coalescer.read("a", Freshness::Shared, |_| source.read(None));
+        assert_eq!(read.await.0, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_takes_long_says_why_and_its_answer_is_there_when_it_is_told() {
+        let coalescer: Coalescer<&str, usize> = Coalescer::new(Duration::ZERO);
+        let source = Source::new();
+        let start = |progress: Progress| {
+            progress.stalled(Diagnosis::new(Cause::VaultUnavailable, "down"));
+            progress.sent();
+            source.read(None)
+        };
+        let began = Instant::now();
+        let stalled = coalescer.read("a", Freshness::Forced, start).await.0.unwrap_err();
+        assert_eq!(stalled.message, "down");
+        let recovery = stalled.recovery.unwrap();
+        assert!(futures::poll!(std::pin::pin!(recovery.recovered())).is_pending());
+        source.answers.add_permits(2);
+        recovery.recovered().await;
+        let read = |freshness| coalescer.read("a", freshness, |_| source.read(None));
+        assert_eq!(read(Freshness::Shared).await, (Ok(0), Some(SharedRead::Cached)));
+        assert_eq!(read(Freshness::Since(began)).await, (Ok(0), Some(SharedRead::Cached)));
+        assert_eq!(read(Freshness::Since(Instant::now())).await, (Ok(1), None));
     }
 
     #[tokio::test]

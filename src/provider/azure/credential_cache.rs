@@ -16,7 +16,7 @@ use super::coalesce::Coalescer;
 use super::credential::{Exchange, Purpose};
 use super::diagnose::Diagnosis;
 use super::http::Clients;
-use crate::provider::metrics::CallStatus;
+use crate::provider::metrics::{CallStatus, Probe};
 use crate::provider::{Freshness, ProviderMetrics};
 
 /// A token is exchanged anew this long before its end, or in the middle of its life if that is later.
@@ -27,8 +27,7 @@ const LEAST_LEFT: Duration = Duration::from_secs(30);
 
 /// How long failures in a row are remembered: an outage of Entra ID, or a wrong federation, costs one
 /// exchange an interval and identity, however many ask.
-const REMEMBERED: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(5)];
+const REMEMBERED: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
 /// A token that a vault refuses is given up, but not more often than this: an identity that a vault never accepts
 /// must not cost an exchange at each try.
@@ -101,6 +100,13 @@ impl SharedCredential {
         }
     }
 
+    /// Waits until another exchange is worthwhile, after one failed.
+    pub(super) async fn until_next_try(&self) {
+        let failed_until = self.inner.state().failure.as_ref().map(|failure| failure.until);
+        let time = failed_until.unwrap_or_else(|| Instant::now() + REMEMBERED[0]);
+        tokio::time::sleep_until(time.into()).await;
+    }
+
     /// Gives the token up after a vault refused it, so that the next one is exchanged. Returns whether there will
     /// be another.
     pub(super) fn give_up_token(&self) -> bool {
@@ -128,6 +134,9 @@ impl Inner {
             Answer::Token(token) => return Ok(token),
             Answer::Failed(diagnosis) => return Err(diagnosis),
             Answer::Exchange => {}
+        }
+        if self.state().failure.is_some() {
+            self.metrics.probe(Probe::Identity);
         }
         let mut result = self.exchange().await;
         if result.as_ref().is_err_and(|diagnosis| diagnosis.cause.passes_at_once()) {
@@ -213,7 +222,9 @@ impl State {
         }
         match (&self.failure, usable) {
             (Some(failure), Some(held)) if now < failure.until => Answer::Token(held.token.clone()),
-            (Some(failure), None) if now < failure.until => Answer::Failed(failure.diagnosis.clone()),
+            (Some(failure), None) if now < failure.until => {
+                Answer::Failed(failure.diagnosis.clone().retry_after(Some(failure.until - now)))
+            }
             _ => Answer::Exchange,
         }
     }
@@ -296,7 +307,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_for_a_while_and_longer_from_one_to_the_next() {
         let (mut state, mut now) = (State::default(), Instant::now());
-        for seconds in [1, 2, 4, 5, 5] {
+        for seconds in [1, 2, 3, 3] {
             state.failed(now, refusal(None)).unwrap_err();
             let end = now + Duration::from_secs(seconds);
             let before = now + Duration::from_millis(seconds * 1000 - 1);

@@ -34,6 +34,7 @@ mod principal;
 mod probe;
 mod property;
 mod reader;
+mod rights;
 mod sdk;
 #[cfg(test)]
 mod tests;
@@ -62,7 +63,7 @@ use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::AzureKvProvider;
 
 pub use http::SetupError;
-pub use options::{Environment, Options};
+pub use options::{Budgets, Environment, Options};
 
 /// Reads Azure Key Vault. Made once for a process: tokens, connections and what is known of vaults are shared by
 /// all stores.
@@ -118,7 +119,8 @@ impl AzureKeyVault {
         let identity = resolver.identity().await?;
         let purpose = Purpose { identity, authority: cloud.authority.clone(), scope: cloud.scope() };
         let credential = self.credentials.get(purpose).await;
-        self.vaults.get(endpoint, credential, &cloud).await
+        let key = format!("{}/{}", view.namespace.unwrap_or_default(), view.name);
+        self.vaults.get(endpoint, credential, &cloud, key.into()).await
     }
 }
 

@@ -3,21 +3,40 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Key Vault's documented limit on GETs of secrets, for one vault and [`WINDOW`]:
-/// <https://learn.microsoft.com/azure/key-vault/general/service-limits>.
+/// Key Vault's documented limit on GETs of secrets and of most kinds of keys, for one vault and [`WINDOW`]:
+/// <https://learn.microsoft.com/azure/key-vault/general/service-limits>. For larger keys it is less, which the gate learns.
 const DOCUMENTED_LIMIT: u32 = 4000;
 
 /// The time over which Key Vault counts requests.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
+
+/// How many requests may be sent to one vault within 10 s, by the kind of object. Key Vault's limit on each is shared with
+/// everyone else who uses the vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// For secrets and lists of them.
+    pub secrets: u32,
+    /// For keys.
+    pub keys: u32,
+    /// For certificates.
+    pub certificates: u32,
+}
+
+impl Default for Budgets {
+    /// 80% of the documented limit.
+    fn default() -> Self {
+        const BUDGET: u32 = DOCUMENTED_LIMIT / 5 * 4;
+        Self { secrets: BUDGET, keys: BUDGET, certificates: BUDGET }
+    }
+}
 
 /// What an operator sets, by flags and environment, for all vaults.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How many requests may be under way to one vault.
     pub concurrency: usize,
-    /// How many requests may be sent to one vault within 10 s. The default is 80% of Key Vault's limit, which is
-    /// shared with everyone else who uses the vault.
-    pub requests_per_window: u32,
+    /// How many requests may be sent to one vault within 10 s. The default is 80% of Key Vault's limit.
+    pub budgets: Budgets,
     /// How long the answer of a read serves equal reads that start after it; zero: only those under way share.
     pub coalesce: Duration,
     /// How long reads wait for a vault that asked to slow down, or that is failing, before they fail too.
@@ -42,7 +61,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             concurrency: 32,
-            requests_per_window: DOCUMENTED_LIMIT / 5 * 4,
+            budgets: Budgets::default(),
             coalesce: Duration::from_secs(2),
             patience: Duration::from_secs(5),
             ca_bundle: None,

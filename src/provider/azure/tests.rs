@@ -319,7 +319,11 @@ async fn a_vault_that_stays_down_is_told_when_patience_ends() {
         assert_eq!(error.class, Class::Unreachable);
         assert!(error.message.contains(&format!("secret \"{name}\" in vault my-vault.vault.azure.net")), "{error}");
     }
-    assert!(azure.to("my-vault.vault.azure.net").len() <= Options::default().concurrency);
+    let asked = azure.to("my-vault.vault.azure.net").len();
+    assert!(
+        asked <= Options::default().concurrency + 5,
+        "{asked}: those at once, and a probe a second on a slow machine"
+    );
 }
 
 #[tokio::test]

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use azure_core::http::HttpClient;
+use futures::future::{BoxFuture, FutureExt as _};
 use moka::future::Cache;
 
 use super::answer::Object;
 use super::cloud::Cloud;
-use super::coalesce::{Coalescer, Sent};
+use super::coalesce::{Coalescer, Progress};
 use super::credential_cache::SharedCredential;
 use super::diagnose::{Cause, Diagnosis};
 use super::endpoint::VaultEndpoint;
@@ -19,9 +20,11 @@ use super::gate::{Gate, Verdict};
 use super::list::{Listed, NextPage, Page};
 use super::object::{ObjectId, ObjectKind};
 use super::options::Options;
+use super::rights::{Consequence, Rights};
 use super::sdk::Sdk;
-use crate::provider::metrics::{ApiCall, CallStatus};
-use crate::provider::{ProviderMetrics, ReadOptions};
+use crate::provider::error::Retry;
+use crate::provider::metrics::{ApiCall, CallStatus, Probe};
+use crate::provider::{Freshness, Priority, ProviderMetrics, ReadOptions};
 
 /// Bounds on the clients and gates that are kept.
 const MOST_VAULTS: u64 = 2000;
@@ -62,27 +65,31 @@ impl VaultPool {
         }
     }
 
-    /// The client of a vault for a credential.
+    /// The client of a vault for a credential, on behalf of a store.
     pub(super) async fn get(
         &self,
         endpoint: VaultEndpoint,
         credential: Arc<SharedCredential>,
         cloud: &Cloud,
+        store: Arc<str>,
     ) -> Result<Arc<VaultClient>, Diagnosis> {
         let key = (credential.id, endpoint);
         if let Some(client) = self.clients.get(&key).await {
-            return Ok(client);
+            return Ok(Arc::new(VaultClient { store, ..(*client).clone() }));
         }
         let client = VaultClient {
             key: key.clone(),
-            sdk: Sdk::new(&key.1, &credential, cloud, &self.http)?,
+            store: Arc::clone(&store),
+            sdk: Arc::new(Sdk::new(&key.1, &credential, cloud, &self.http)?),
             gate: self.gate(key.1.host()),
+            rights: Arc::new(Rights::new()),
             credential,
             reads: Arc::clone(&self.reads),
             lists: Arc::clone(&self.lists),
             metrics: Arc::clone(&self.metrics),
         };
-        Ok(self.clients.get_with(key, async { Arc::new(client) }).await)
+        let client = self.clients.get_with(key, async { Arc::new(client) }).await;
+        Ok(Arc::new(VaultClient { store, ..(*client).clone() }))
     }
 
     /// The one gate of a vault.
@@ -98,11 +105,42 @@ impl VaultPool {
     }
 }
 
-/// Reads one vault as one identity.
+/// Asks for one of the objects that were refused from time to time, until one is allowed or nobody waits.
+///
+/// Boxed, since the read that this sends may start it again.
+fn probe_rights(client: Arc<VaultClient>) -> BoxFuture<'static, ()> {
+    const PROBE: ReadOptions = ReadOptions { freshness: Freshness::Forced, priority: Priority::Refresh };
+    async move {
+        while let Some((wait, object)) = client.rights.next_probe() {
+            tokio::time::sleep(wait).await;
+            client.metrics.probe(Probe::Rights);
+            // What it means is noted where all reads end.
+            let _ = client.object(&object, PROBE).await;
+        }
+    }
+    .boxed()
+}
+
+/// A read on its way through the gate.
+struct Turn {
+    /// The kind of object.
+    kind: ObjectKind,
+    priority: Priority,
+    /// What is read, for messages.
+    what: String,
+    /// Who waits for it hears of it here.
+    progress: Progress,
+}
+
+/// Reads one vault as one identity, on behalf of one store.
+#[derive(Clone)]
 pub(super) struct VaultClient {
     key: VaultKey,
-    sdk: Sdk,
+    /// Whose turn it is at the gate goes by stores.
+    store: Arc<str>,
+    sdk: Arc<Sdk>,
     gate: Arc<Gate>,
+    rights: Arc<Rights>,
     pub(super) credential: Arc<SharedCredential>,
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
     lists: Arc<Coalescer<VaultKey, Arc<[Listed]>>>,
@@ -123,9 +161,14 @@ impl VaultClient {
     ) -> Result<Arc<Object>, Diagnosis> {
         let client = Arc::clone(self);
         let id = object.clone();
-        let read = |sent| async move {
-            let send = || client.send(&id);
-            client.through_gate(&sent, send).await.map_err(|reason| reason.of(client.named(&id)))
+        let read = |progress| async move {
+            let turn = Turn { kind: id.kind, priority: options.priority, what: client.named(&id), progress };
+            let outcome = client.through_gate(&turn, || client.send(&id)).await;
+            let (outcome, consequence) = client.rights.read_ended(&id, outcome);
+            if consequence == Consequence::Probe {
+                tokio::spawn(probe_rights(Arc::clone(&client)));
+            }
+            outcome
         };
         let (outcome, shared) = self.reads.read((self.key.clone(), object.clone()), options.freshness, read).await;
         if let Some(how) = shared {
@@ -137,8 +180,10 @@ impl VaultClient {
     /// All secrets of the vault, without their values, by one list for all who ask at the same time.
     pub(super) async fn list(self: &Arc<Self>, options: ReadOptions) -> Result<Arc<[Listed]>, Diagnosis> {
         let client = Arc::clone(self);
-        let read = |sent| async move {
-            client.pages(&sent).await.map_err(|reason| reason.of(client.named("the list of secrets")))
+        let read = |progress| async move {
+            let what = client.named("the list of secrets");
+            let turn = Turn { kind: ObjectKind::Secret, priority: options.priority, what, progress };
+            client.pages(&turn, MOST_PAGES).await.map(|(secrets, _)| secrets.into())
         };
         let (outcome, shared) = self.lists.read(self.key.clone(), options.freshness, read).await;
         if let Some(how) = shared {
@@ -147,10 +192,10 @@ impl VaultClient {
         outcome
     }
 
-    async fn pages(&self, sent: &Sent) -> Result<Arc<[Listed]>, Diagnosis> {
+    async fn pages(&self, turn: &Turn, most: usize) -> Result<(Vec<Listed>, usize), Diagnosis> {
         let (mut secrets, mut next, mut size) = (Vec::new(), None, 0);
-        for _ in 0..MOST_PAGES {
-            let page = self.through_gate(sent, || self.send_for_page(next.clone())).await?;
+        for number in 1..=most {
+            let page = self.through_gate(turn, || self.send_for_page(next.clone())).await?;
             size += page.size;
             if size > LARGEST_LIST {
                 break;
@@ -158,35 +203,49 @@ impl VaultClient {
             secrets.extend(page.secrets);
             next = page.next;
             if next.is_none() {
-                return Ok(secrets.into());
+                return Ok((secrets, number));
             }
         }
-        let message = format!("it has more than {MOST_PAGES} pages or {LARGEST_LIST} bytes");
+        let message = format!("{}: it has more than {most} pages or {LARGEST_LIST} bytes", turn.what);
         Err(Diagnosis::new(Cause::AnswerTooLarge, message).hint("keep fewer secrets in one vault"))
     }
 
-    /// Sends through the gate: again while the vault is paused for a short time, and once more after a failure that
-    /// passes at once, since a single one of them would show in the conditions of whoever waits.
-    async fn through_gate<T, F>(&self, sent: &Sent, request: impl Fn() -> F) -> Result<T, Diagnosis>
+    /// Sends through the gate: again while the vault is paused, and once more after a failure that passes at once, since
+    /// a single one of them would show in the conditions of whoever waits.
+    async fn through_gate<T, F>(&self, turn: &Turn, request: impl Fn() -> F) -> Result<T, Diagnosis>
     where
         F: Future<Output = Result<T, Diagnosis>>,
     {
         let began = Instant::now();
+        let ticket = self.gate.ticket(turn.kind, turn.priority, &self.store);
         let (mut other_token, mut once_more) = (false, false);
         loop {
             // Before the gate: an identity without a token must not take the places of others.
-            self.authenticate().await?;
-            let leave = self.gate.enter(began).await?;
-            sent.mark();
+            self.until_authenticated(turn).await?;
+            let stalled = |reason: Diagnosis| turn.progress.stalled(reason.of(&turn.what));
+            let leave = self.gate.enter(&ticket, began, stalled).await?;
+            turn.progress.sent();
             let result = request().await;
             let verdict = leave.report(&result);
             match result.as_ref().map_err(|diagnosis| diagnosis.cause) {
-                Err(_) if verdict == Verdict::Paused => {}
+                Err(_) if verdict == Verdict::Paused => turn.progress.to_be_sent_again(),
                 Err(Cause::TokenRefused) if !other_token && self.credential.give_up_token() => other_token = true,
                 Err(cause) if !once_more && cause.passes_at_once() => once_more = true,
-                _ => return result,
+                _ => return result.map_err(|reason| reason.of(&turn.what)),
             }
         }
+    }
+
+    /// Waits until the identity has a token, and says so where that takes long.
+    async fn until_authenticated(&self, turn: &Turn) -> Result<(), Diagnosis> {
+        while let Err(reason) = self.authenticate().await {
+            if reason.cause.class().retry() == Retry::OnChange {
+                return Err(reason);
+            }
+            turn.progress.stalled(reason);
+            self.credential.until_next_try().await;
+        }
+        Ok(())
     }
 
     /// One request for an object.

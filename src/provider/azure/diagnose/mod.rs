@@ -18,7 +18,7 @@ use azure_core::error::ErrorKind;
 
 pub(super) use cause::{Cause, EntraCode};
 
-use crate::provider::ProviderError;
+use crate::provider::{ProviderError, Recovery};
 
 /// The longest wait that a provider's `Retry-After` can ask for.
 pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_mins(1);
@@ -34,12 +34,14 @@ pub(super) struct Diagnosis {
     pub(super) hint: Option<String>,
     /// How long Azure asked to wait, at most [`RETRY_AFTER_CAP`].
     pub(super) retry_after: Option<Duration>,
+    /// Tells when it is worthwhile to read again.
+    pub(super) recovery: Option<Recovery>,
 }
 
 impl Diagnosis {
     /// A diagnosis without a hint.
     pub(super) fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self { cause, message: message.into(), hint: None, retry_after: None }
+        Self { cause, message: message.into(), hint: None, retry_after: None, recovery: None }
     }
 
     /// Adds what to change.
@@ -51,6 +53,12 @@ impl Diagnosis {
     /// Adds how long Azure asked to wait, capped.
     pub(super) fn retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait.map(|wait| wait.min(RETRY_AFTER_CAP));
+        self
+    }
+
+    /// Adds what tells when it is worthwhile to read again.
+    pub(super) fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = Some(recovery);
         self
     }
 
@@ -104,6 +112,7 @@ impl From<Diagnosis> for ProviderError {
             message: diagnosis.message,
             hint: diagnosis.hint,
             retry_after: diagnosis.retry_after,
+            recovery: diagnosis.recovery,
         }
     }
 }

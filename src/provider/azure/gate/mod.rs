@@ -1,96 +1,214 @@
-//! All requests to a vault pass its gate: a bound on those under way, a budget, and a pause of the whole vault
-//! when it asks to slow down or does not answer.
+//! All requests to a vault pass its gate: a bound on those under way, a budget for each kind of object, and a pause of
+//! the whole vault when it asks to slow down or does not answer.
 //!
-//! Requests pass in the order in which they came. While the vault is paused one request at a time finds out
-//! whether it is back; the others wait for it, or fail with what the vault last said when that takes too long.
+//! Who waits stands in a queue in which stores take turns. While the vault is paused one request at a time finds out
+//! whether it is back; then the others follow, as fast as the vault is known to serve. Who waits for long is told why,
+//! and keeps its place.
 
+mod budget;
+mod queue;
+#[cfg(test)]
+mod simulation;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::oneshot;
 
-use self::state::{Change, Decision, End, Limits, Pass, State};
+pub(super) use self::queue::Ticket;
+use self::state::{Change, End, Limits, Next, Pass, Stall, State};
 use super::diagnose::{Cause, Diagnosis};
+use super::object::ObjectKind;
 use super::options::{Options, WINDOW};
-use crate::provider::ProviderMetrics;
+use crate::provider::metrics::{GateState, Probe};
+use crate::provider::{Priority, ProviderMetrics};
 
 /// The gate to one vault.
 pub(super) struct Gate {
     vault: String,
-    places: Semaphore,
-    state: Mutex<State>,
-    changed: Notify,
+    inner: Mutex<Inner>,
     metrics: Arc<dyn ProviderMetrics>,
+}
+
+struct Inner {
+    state: State<oneshot::Sender<Leave>>,
+    /// When the gate looks at itself again, if nothing happens before.
+    alarm: Option<Instant>,
+    /// What was last told of the state.
+    told: Option<GateState>,
 }
 
 impl Gate {
     /// The gate to the vault of this host.
     pub(super) fn new(vault: &str, options: &Options, metrics: Arc<dyn ProviderMetrics>) -> Self {
-        let limits = Limits { budget: options.requests_per_window, window: WINDOW, patience: options.patience };
-        Self {
-            vault: vault.to_owned(),
-            places: Semaphore::new(options.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
-            state: Mutex::new(State::new(limits)),
-            changed: Notify::new(),
-            metrics,
-        }
+        let limits = Limits {
+            budgets: options.budgets,
+            window: WINDOW,
+            concurrency: u32::try_from(options.concurrency.max(1)).unwrap_or(u32::MAX),
+            patience: options.patience,
+        };
+        let inner = Mutex::new(Inner { state: State::new(limits), alarm: None, told: None });
+        Self { vault: vault.to_owned(), inner, metrics }
     }
 
-    /// Waits for leave to send one request, for a caller that has waited since `began`.
+    /// A place in the queue for a request on behalf of a store. Nobody stands there before [`Gate::enter`].
+    pub(super) fn ticket(&self, kind: ObjectKind, priority: Priority, store: &Arc<str>) -> Ticket {
+        self.inner().state.ticket(kind, priority, store)
+    }
+
+    /// Waits for leave to send one request, for a read that began at `began`. Where that takes too long `stalled` is
+    /// told why, and the wait goes on.
     ///
     /// # Errors
-    /// What the vault last said, if it is paused for too long to wait for.
-    pub(super) async fn enter(&self, began: Instant) -> Result<Leave<'_>, Diagnosis> {
+    /// None in practice: all who wait get leave.
+    pub(super) async fn enter(
+        self: &Arc<Self>,
+        ticket: &Ticket,
+        began: Instant,
+        stalled: impl FnOnce(Diagnosis) + Send,
+    ) -> Result<Leave, Diagnosis> {
         let arrived = Instant::now();
-        let place = self.places.acquire().await.map_err(|_| Diagnosis::new(Cause::Aborted, "the gate is closed"))?;
+        let (sender, mut granted) = oneshot::channel();
+        self.inner().state.arrive(ticket, sender);
+        let _place = Place { gate: self, ticket };
+        self.pump();
+        let leave = match self.patiently(&mut granted, began).await {
+            Ok(leave) => leave,
+            Err(reason) => {
+                stalled(reason);
+                granted.await
+            }
+        };
+        self.metrics.gate_wait(arrived.elapsed());
+        leave.map_err(|_| Diagnosis::new(Cause::Aborted, "the gate is closed"))
+    }
+
+    /// Waits until leave is granted, or for too long, and why.
+    async fn patiently(
+        &self,
+        granted: &mut oneshot::Receiver<Leave>,
+        began: Instant,
+    ) -> Result<Result<Leave, oneshot::error::RecvError>, Diagnosis> {
         loop {
-            // Registered before the state is looked at, or a change in between would be missed.
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            let decision = self.state().decide(Instant::now(), began);
-            match decision {
-                Decision::Send(pass) => {
-                    self.metrics.gate_wait(arrived.elapsed());
-                    return Ok(Leave { gate: self, _place: place, pass: Some(pass) });
-                }
-                Decision::Refuse(reason) => return Err(reason),
-                Decision::Wait => changed.await,
-                Decision::WaitUntil(until) => {
-                    tokio::select! {
-                        () = changed => {}
-                        () = tokio::time::sleep_until(until.into()) => {}
-                    }
-                }
+            if let Ok(leave) = granted.try_recv() {
+                return Ok(Ok(leave));
+            }
+            let stall = self.inner().state.stall(Instant::now(), began);
+            let time = match stall {
+                Stall::Now(reason) => return Err(reason),
+                Stall::NotBefore(time) => time,
+            };
+            if let Ok(leave) = tokio::time::timeout_at(time.into(), &mut *granted).await {
+                return Ok(leave);
             }
         }
     }
 
-    fn ended(&self, pass: Pass, end: End) {
+    fn ended(self: &Arc<Self>, pass: Pass, end: End) {
         let reason = if let End::Refused(reason) = &end { reason.to_string() } else { String::new() };
-        let change = self.state().ended(Instant::now(), pass, end, rand::random());
-        self.changed.notify_waiters();
+        let change = self.inner().state.ended(Instant::now(), pass, end, rand::random());
         match change {
             Some(Change::Paused) => tracing::warn!(vault = self.vault, reason, "the vault is not asked for a while"),
             Some(Change::Resumed) => tracing::info!(vault = self.vault, "the vault is asked again"),
             None => {}
         }
+        self.pump();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets all pass who may, and sets the alarm for the next.
+    fn pump(self: &Arc<Self>) {
+        loop {
+            let mut inner = self.inner();
+            match inner.state.next(Instant::now()) {
+                Next::Send(waiter, pass) => {
+                    drop(inner);
+                    if pass.probe {
+                        self.metrics.probe(Probe::Vault);
+                    }
+                    let leave = Leave { gate: Arc::clone(self), pass: Some(pass) };
+                    // Whoever has just gone away gives it back here, so that it does not by another round of this.
+                    if let Err(mut leave) = waiter.send(leave)
+                        && let Some(pass) = leave.pass.take()
+                    {
+                        self.inner().state.ended(Instant::now(), pass, End::Abandoned, 0.0);
+                    }
+                }
+                Next::WaitUntil(time) => {
+                    self.tell(&mut inner);
+                    if inner.alarm.is_none_or(|alarm| time < alarm) {
+                        inner.alarm = Some(time);
+                        drop(inner);
+                        self.set_alarm(time);
+                    }
+                    return;
+                }
+                Next::Wait => return self.tell(&mut inner),
+            }
+        }
+    }
+
+    /// Shows the state in the metrics, where it has changed.
+    fn tell(&self, inner: &mut Inner) {
+        let state = GateState {
+            waiting: inner.state.waiting(),
+            paused: inner.state.is_paused(),
+            budget: inner.state.effective_budget(),
+        };
+        if inner.told.replace(state) != Some(state) {
+            self.metrics.gate(&self.vault, Some(state));
+        }
+    }
+
+    /// Looks again at `time`. An alarm that is too early does no harm.
+    fn set_alarm(self: &Arc<Self>, time: Instant) {
+        let gate = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep_until(time.into()).await;
+            if let Some(gate) = gate.upgrade() {
+                {
+                    let mut inner = gate.inner();
+                    if inner.alarm == Some(time) {
+                        inner.alarm = None;
+                    }
+                }
+                gate.pump();
+            }
+        });
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.metrics.gate(&self.vault, None);
+    }
+}
+
+/// A place that is taken. Left when it is dropped.
+struct Place<'a> {
+    gate: &'a Gate,
+    ticket: &'a Ticket,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.gate.inner().state.leave(self.ticket);
     }
 }
 
 /// Leave to send one request. Dropped without a report, it counts as abandoned.
-pub(super) struct Leave<'a> {
-    gate: &'a Gate,
-    _place: SemaphorePermit<'a>,
+pub(super) struct Leave {
+    gate: Arc<Gate>,
     pass: Option<Pass>,
 }
 
-impl Leave<'_> {
+impl Leave {
     /// Reports how the request ended, and whether the vault is paused because of it.
     pub(super) fn report<T>(mut self, result: &Result<T, Diagnosis>) -> Verdict {
         let (end, verdict) = match result {
@@ -107,7 +225,7 @@ impl Leave<'_> {
     }
 }
 
-impl Drop for Leave<'_> {
+impl Drop for Leave {
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
             self.gate.ended(pass, End::Abandoned);
@@ -136,83 +254,4 @@ const fn pauses(cause: Cause) -> bool {
             | Cause::Timeout
             | Cause::ProxyFailed
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use super::*;
-
-    fn gate(concurrency: usize, patience: Duration) -> Arc<Gate> {
-        Arc::new(Gate::new("my-vault", &Options { concurrency, patience, ..Options::default() }, Arc::new(())))
-    }
-
-    fn throttled(milliseconds: u64) -> Result<(), Diagnosis> {
-        Err(Diagnosis::new(Cause::VaultThrottled, "slow down").retry_after(Some(Duration::from_millis(milliseconds))))
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn no_more_requests_are_under_way_than_allowed_and_all_come_through() {
-        let gate = gate(3, Duration::from_secs(5));
-        let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let tasks = (0..200).map(|number| {
-            let (gate, under_way, most) = (Arc::clone(&gate), Arc::clone(&under_way), Arc::clone(&most));
-            tokio::spawn(async move {
-                let leave = gate.enter(Instant::now()).await.unwrap();
-                most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                tokio::task::yield_now().await;
-                under_way.fetch_sub(1, Ordering::SeqCst);
-                // Every tenth is refused for a moment, so that pauses and probes are part of it.
-                let result = if number % 10 == 0 { throttled(1) } else { Ok(()) };
-                leave.report(&result);
-            })
-        });
-        for task in futures::future::join_all(tasks).await {
-            task.unwrap();
-        }
-        assert!(most.load(Ordering::SeqCst) <= 3);
-    }
-
-    #[tokio::test]
-    async fn who_waits_for_the_probe_is_woken_when_it_ends() {
-        let gate = gate(8, Duration::from_secs(5));
-        gate.enter(Instant::now()).await.unwrap().report(&throttled(1));
-        let probe = gate.enter(Instant::now()).await.unwrap();
-        let mut waiting = Vec::new();
-        for _ in 0..5 {
-            let mut enter = Box::pin(gate.enter(Instant::now()));
-            assert!(futures::poll!(enter.as_mut()).is_pending());
-            waiting.push(enter);
-        }
-        probe.report(&Ok(()));
-        for enter in waiting {
-            enter.await.unwrap().report(&Ok(()));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_probe_that_is_dropped_leaves_its_place_to_one_who_waits() {
-        let gate = gate(8, Duration::from_secs(5));
-        gate.enter(Instant::now()).await.unwrap().report(&throttled(1));
-        let probe = gate.enter(Instant::now()).await.unwrap();
-        let mut next = Box::pin(gate.enter(Instant::now()));
-        assert!(futures::poll!(next.as_mut()).is_pending());
-        drop(probe);
-        next.await.unwrap().report(&Ok(()));
-    }
-
-    #[tokio::test]
-    async fn a_waiter_that_goes_away_leaves_its_place_to_the_next() {
-        let gate = gate(1, Duration::from_secs(5));
-        let first = gate.enter(Instant::now()).await.unwrap();
-        let mut second = Box::pin(gate.enter(Instant::now()));
-        let mut third = Box::pin(gate.enter(Instant::now()));
-        assert!(futures::poll!(second.as_mut()).is_pending());
-        assert!(futures::poll!(third.as_mut()).is_pending());
-        drop(second);
-        first.report(&Ok(()));
-        third.await.unwrap().report(&Ok(()));
-    }
 }

@@ -1,42 +1,59 @@
 //! What the gate decides, as a state that is told the time.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::diagnose::{Cause, Diagnosis};
-
-/// How finely sent requests are counted. Coarser means less memory, and requests held back up to this much longer than
-/// the window asks for; never more requests than the budget.
-const SLOT: Duration = Duration::from_millis(100);
+use super::super::object::ObjectKind;
+use super::super::options::Budgets;
+use super::budget::{Budget, Purpose, Room};
+use super::queue::{KINDS, Queue, Ticket};
+use crate::provider::Priority;
 
 /// Waits after refusals without a `Retry-After`, in seconds, as Key Vault's guidance has them:
 /// <https://learn.microsoft.com/azure/key-vault/general/overview-throttling>.
 const BACKOFF: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// The longest wait of its own for a vault that fails rather than asks to slow down.
-const LONGEST_FOR_FAILURE: Duration = Duration::from_secs(5);
+const LONGEST_FOR_FAILURE: Duration = Duration::from_secs(3);
+
+/// How long somebody waits for a turn before being told so, while the vault answers others.
+const PATIENCE_FOR_A_TURN: Duration = Duration::from_secs(5);
+
+/// All kinds of objects, each with a budget of its own.
+const ALL: [ObjectKind; KINDS] = [ObjectKind::Secret, ObjectKind::Key, ObjectKind::Certificate];
 
 /// What may be sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Requests within a window.
-    pub(super) budget: u32,
+    /// Requests within a window, by kind of object.
+    pub(super) budgets: Budgets,
     /// The window.
     pub(super) window: Duration,
-    /// How long a pause is waited out, from the refusal that began it.
+    /// Requests under way at the same time.
+    pub(super) concurrency: u32,
+    /// How long somebody waits before being told why.
     pub(super) patience: Duration,
 }
 
-/// The state of the gate to one vault.
+/// The state of the gate to one vault, with what is needed to wake each who waits.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct State<T> {
     limits: Limits,
-    sent: Window,
+    queue: Queue<T>,
+    budgets: [Budget; KINDS],
+    /// Whose turn it is among the kinds.
+    turn: usize,
+    in_flight: u32,
+    /// Requests that may be under way after a pause: one more for each that is answered, so that they come gently.
+    ramp: u32,
     phase: Phase,
     /// Refusals without a success in between.
     refusals: usize,
     /// Counts the pauses; a request that was sent before a pause began says nothing new when it is refused too.
     pauses: u64,
+    /// What the vault said when it last asked to slow down.
+    throttled: Option<Diagnosis>,
 }
 
 #[derive(Debug)]
@@ -55,17 +72,24 @@ struct Pause {
     reason: Diagnosis,
 }
 
-/// What a request may do.
+/// What may happen next.
 #[derive(Debug)]
-pub(super) enum Decision {
-    /// Be sent. It must be reported with [`State::ended`].
-    Send(Pass),
-    /// Ask again at this time, or when the state has changed.
+pub(super) enum Next<T> {
+    /// This one sends. It must be reported with [`State::ended`].
+    Send(T, Pass),
+    /// Ask again at this time, or when a request ends.
     WaitUntil(Instant),
-    /// Ask again when the state has changed.
+    /// Ask again when a request ends, or when somebody comes.
     Wait,
-    /// Fail with what the vault last said: the pause is too long to wait for.
-    Refuse(Diagnosis),
+}
+
+/// When somebody who waits is told why.
+#[derive(Debug)]
+pub(super) enum Stall {
+    /// Now: it takes too long.
+    Now(Diagnosis),
+    /// Not before this time.
+    NotBefore(Instant),
 }
 
 /// What an operator may want to know.
@@ -80,7 +104,9 @@ pub(super) enum Change {
 /// Leave to send one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pass {
-    probe: bool,
+    kind: ObjectKind,
+    purpose: Purpose,
+    pub(super) probe: bool,
     pauses: u64,
 }
 
@@ -95,85 +121,180 @@ pub(super) enum End {
     Abandoned,
 }
 
-impl State {
+impl<T> State<T> {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, sent: Window::default(), phase: Phase::Open, refusals: 0, pauses: 0 }
+        let Budgets { secrets, keys, certificates } = limits.budgets;
+        Self {
+            limits,
+            queue: Queue::new(),
+            budgets: [secrets, keys, certificates].map(|budget| Budget::new(budget, limits.window)),
+            turn: 0,
+            in_flight: 0,
+            ramp: limits.concurrency,
+            phase: Phase::Open,
+            refusals: 0,
+            pauses: 0,
+            throttled: None,
+        }
     }
 
-    /// What a request that began to wait at `began` may do now.
-    pub(super) fn decide(&mut self, now: Instant, began: Instant) -> Decision {
+    /// A place for a request.
+    pub(super) fn ticket(&mut self, kind: ObjectKind, priority: Priority, store: &Arc<str>) -> Ticket {
+        self.queue.ticket(kind, priority, store)
+    }
+
+    /// Somebody waits at this place from now on.
+    pub(super) fn arrive(&mut self, ticket: &Ticket, waiter: T) {
+        self.queue.push(ticket, waiter);
+    }
+
+    /// Somebody waits no more.
+    pub(super) fn leave(&mut self, ticket: &Ticket) {
+        self.queue.leave(ticket);
+    }
+
+    /// How many wait.
+    pub(super) const fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether the vault is not asked for now.
+    pub(super) const fn is_paused(&self) -> bool {
+        !matches!(self.phase, Phase::Open)
+    }
+
+    /// How many requests for secrets may pass in a window, as far as is known.
+    pub(super) fn effective_budget(&self) -> u32 {
+        self.budgets[ObjectKind::Secret as usize].effective()
+    }
+
+    /// What may happen now.
+    pub(super) fn next(&mut self, now: Instant) -> Next<T> {
         match &self.phase {
-            Phase::Open => self.send(now, false),
-            Phase::Paused(pause) if now < pause.until => {
-                if pause.until > pause.since.min(began) + self.limits.patience {
-                    let wait = pause.until - now;
-                    Decision::Refuse(pause.reason.clone().retry_after(Some(wait)))
-                } else {
-                    Decision::WaitUntil(pause.until)
-                }
+            _ if self.queue.len() == 0 => return Next::Wait,
+            Phase::Paused(pause) if now < pause.until => return Next::WaitUntil(pause.until),
+            Phase::Probing(_) => return Next::Wait,
+            Phase::Open if self.in_flight >= self.limits.concurrency.min(self.ramp) => return Next::Wait,
+            Phase::Open | Phase::Paused(_) => {}
+        }
+        let mut earliest: Option<Instant> = None;
+        for offset in 0..KINDS {
+            let index = (self.turn + offset) % KINDS;
+            if !self.queue.has(ALL[index]) {
+                continue;
             }
-            Phase::Paused(pause) => {
-                let pause = pause.clone();
-                let decision = self.send(now, true);
-                if matches!(decision, Decision::Send(_)) {
-                    self.phase = Phase::Probing(pause);
+            match self.budgets[index].room(now) {
+                Room::Now(purpose) => {
+                    let Some(waiter) = self.queue.pop(ALL[index]) else { continue };
+                    self.turn = (index + 1) % KINDS;
+                    return Next::Send(waiter, self.send(now, ALL[index], purpose));
                 }
-                decision
-            }
-            Phase::Probing(pause) => {
-                if now > pause.since + self.limits.patience {
-                    // The time that the vault asked to wait is over.
-                    Decision::Refuse(pause.reason.clone().retry_after(None))
-                } else {
-                    Decision::Wait
-                }
+                Room::At(time) => earliest = Some(earliest.map_or(time, |other| other.min(time))),
+                Room::WhenOneEnds => {}
             }
         }
+        earliest.map_or(Next::Wait, Next::WaitUntil)
     }
 
     /// A request that had leave ended. `spread`, from 0 to 1, is added to the wait so that controllers that share
     /// a vault do not come back together.
     pub(super) fn ended(&mut self, now: Instant, pass: Pass, end: End, spread: f64) -> Option<Change> {
+        self.in_flight = self.in_flight.saturating_sub(1);
         match end {
-            End::Answered if pass.probe => {
-                self.refusals = 0;
-                self.phase = Phase::Open;
-                return Some(Change::Resumed);
-            }
-            End::Answered => {
-                if matches!(self.phase, Phase::Open) {
-                    self.refusals = 0;
-                }
-            }
+            End::Answered => self.answered(now, pass),
+            End::Refused(reason) => self.refused(now, pass, reason, spread),
             End::Abandoned => {
+                self.budget(pass).abandoned(now, pass.purpose);
                 if let (true, Phase::Probing(pause)) = (pass.probe, &self.phase) {
                     self.phase = Phase::Paused(Pause { until: now, ..pause.clone() });
                 }
+                None
             }
-            End::Refused(reason) if pass.probe || pass.pauses == self.pauses => {
-                let is_news = matches!(self.phase, Phase::Open);
-                self.pause(now, reason, spread);
-                return is_news.then_some(Change::Paused);
+        }
+    }
+
+    /// When somebody who has waited since `began` is told why: when patience ends, or at once where the pause is known
+    /// to last longer than that.
+    pub(super) fn stall(&self, now: Instant, began: Instant) -> Stall {
+        let (end, known_until) = match &self.phase {
+            Phase::Open => (began + PATIENCE_FOR_A_TURN.max(self.limits.patience), now),
+            Phase::Paused(pause) | Phase::Probing(pause) => {
+                (pause.since.min(began) + self.limits.patience, pause.until)
             }
-            End::Refused(_) => {}
+        };
+        if now >= end || known_until > end { Stall::Now(self.reason(now)) } else { Stall::NotBefore(end) }
+    }
+
+    /// How many requests for secrets were sent within the window.
+    #[cfg(test)]
+    pub(super) fn sent(&mut self, now: Instant) -> u32 {
+        self.budgets[ObjectKind::Secret as usize].sent(now)
+    }
+
+    fn reason(&self, now: Instant) -> Diagnosis {
+        match (&self.phase, &self.throttled) {
+            (Phase::Paused(pause) | Phase::Probing(pause), _) => {
+                let wait = pause.until.checked_duration_since(now).filter(|wait| !wait.is_zero());
+                pause.reason.clone().retry_after(wait)
+            }
+            (Phase::Open, Some(throttled)) => throttled.clone().retry_after(None),
+            (Phase::Open, None) => Diagnosis::new(
+                Cause::VaultThrottled,
+                "the vault has not yet answered the requests before this one, or as many were sent as are allowed",
+            )
+            .hint("if the vault allows more, raise --azure-vault-concurrency or --azure-vault-requests"),
+        }
+    }
+
+    fn send(&mut self, now: Instant, kind: ObjectKind, purpose: Purpose) -> Pass {
+        self.in_flight += 1;
+        let (mut purpose, mut probe) = (purpose, false);
+        if let Phase::Paused(pause) = &self.phase {
+            self.phase = Phase::Probing(pause.clone());
+            probe = true;
+            if purpose == Purpose::Answer {
+                purpose = Purpose::Probe;
+            }
+        }
+        self.budgets[kind as usize].send(now, purpose);
+        Pass { kind, purpose, probe, pauses: self.pauses }
+    }
+
+    fn answered(&mut self, now: Instant, pass: Pass) -> Option<Change> {
+        self.budget(pass).served(now, pass.purpose);
+        self.ramp = self.ramp.saturating_add(1).min(self.limits.concurrency);
+        if pass.probe {
+            self.refusals = 0;
+            self.phase = Phase::Open;
+            return Some(Change::Resumed);
+        }
+        if matches!(self.phase, Phase::Open) {
+            self.refusals = 0;
         }
         None
     }
 
-    /// How many requests were sent within the window.
-    #[cfg(test)]
-    pub(super) fn sent(&mut self, now: Instant) -> u32 {
-        self.sent.count(now, self.limits.window)
-    }
-
-    fn send(&mut self, now: Instant, probe: bool) -> Decision {
-        match self.sent.take(now, self.limits.budget, self.limits.window) {
-            Ok(()) => Decision::Send(Pass { probe, pauses: self.pauses }),
-            Err(at) => Decision::WaitUntil(at),
+    fn refused(&mut self, now: Instant, pass: Pass, reason: Diagnosis, spread: f64) -> Option<Change> {
+        if !pass.probe && pass.pauses != self.pauses {
+            self.budget(pass).failed(pass.purpose);
+            return None;
         }
+        let is_news = matches!(self.phase, Phase::Open);
+        let until = self.pause(now, &reason, spread);
+        if reason.cause == Cause::VaultThrottled {
+            self.budget(pass).refused(now, pass.purpose, until - now);
+            self.throttled = Some(reason);
+        } else {
+            self.budget(pass).failed(pass.purpose);
+        }
+        is_news.then_some(Change::Paused)
     }
 
-    fn pause(&mut self, now: Instant, reason: Diagnosis, spread: f64) {
+    fn budget(&mut self, pass: Pass) -> &mut Budget {
+        &mut self.budgets[pass.kind as usize]
+    }
+
+    fn pause(&mut self, now: Instant, reason: &Diagnosis, spread: f64) -> Instant {
         let own = Duration::from_secs(BACKOFF[self.refusals.min(BACKOFF.len() - 1)]);
         let own = if reason.cause == Cause::VaultThrottled { own } else { own.min(LONGEST_FOR_FAILURE) };
         let wait = reason.retry_after.unwrap_or(own);
@@ -182,43 +303,12 @@ impl State {
             Phase::Open => now,
             Phase::Paused(pause) | Phase::Probing(pause) => pause.since,
         };
+        let until = now + wait;
         self.refusals += 1;
         self.pauses += 1;
-        self.phase = Phase::Paused(Pause { since, until: now + wait, reason });
-    }
-}
-
-/// Requests that were sent, counted in slots of [`SLOT`], oldest first.
-#[derive(Debug, Default)]
-struct Window {
-    slots: VecDeque<(Instant, u32)>,
-    total: u32,
-}
-
-impl Window {
-    /// Counts one request, or says when there is room for it.
-    fn take(&mut self, now: Instant, budget: u32, window: Duration) -> Result<(), Instant> {
-        if self.count(now, window) >= budget.max(1) {
-            return Err(self.slots.front().map_or(now, |(began, _)| *began + SLOT + window));
-        }
-        self.total += 1;
-        match self.slots.back_mut() {
-            Some((began, count)) if now < *began + SLOT => *count += 1,
-            _ => self.slots.push_back((now, 1)),
-        }
-        Ok(())
-    }
-
-    /// How many were sent within the window before `now`. A slot counts until all of it is out of the window.
-    fn count(&mut self, now: Instant, window: Duration) -> u32 {
-        while let Some((began, count)) = self.slots.front() {
-            if *began + SLOT + window > now {
-                break;
-            }
-            self.total -= count;
-            self.slots.pop_front();
-        }
-        self.total
+        self.ramp = 1;
+        self.phase = Phase::Paused(Pause { since, until, reason: reason.clone() });
+        until
     }
 }
 
@@ -228,7 +318,12 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits = Limits { budget: 10, window: Duration::from_secs(10), patience: Duration::from_secs(5) };
+    const LIMITS: Limits = Limits {
+        budgets: Budgets { secrets: 10, keys: 3, certificates: 3 },
+        window: Duration::from_secs(10),
+        concurrency: 100,
+        patience: Duration::from_secs(5),
+    };
 
     fn seconds(seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds)
@@ -238,9 +333,10 @@ mod tests {
         Diagnosis::new(Cause::VaultThrottled, "slow down").retry_after(retry_after.map(Duration::from_secs))
     }
 
+    /// A gate at which somebody always waits for a secret.
     struct Gate {
         start: Instant,
-        state: State,
+        state: State<()>,
     }
 
     impl Gate {
@@ -248,29 +344,37 @@ mod tests {
             Self { start: Instant::now(), state: State::new(limits) }
         }
 
-        fn decide(&mut self, at: f64) -> Decision {
-            let now = self.start + seconds(at);
-            self.state.decide(now, now)
+        fn next(&mut self, at: f64) -> Next<()> {
+            self.next_of(ObjectKind::Secret, at)
+        }
+
+        fn next_of(&mut self, kind: ObjectKind, at: f64) -> Next<()> {
+            let ticket = self.state.ticket(kind, Priority::First, &Arc::from("store"));
+            self.state.arrive(&ticket, ());
+            let next = self.state.next(self.start + seconds(at));
+            self.state.leave(&ticket);
+            next
         }
 
         fn pass(&mut self, at: f64) -> Pass {
-            match self.decide(at) {
-                Decision::Send(pass) => pass,
+            match self.next(at) {
+                Next::Send((), pass) => pass,
                 other => panic!("{other:?} at {at}"),
             }
         }
 
         fn waits_until(&mut self, at: f64) -> f64 {
-            match self.decide(at) {
-                Decision::WaitUntil(until) => (until - self.start).as_secs_f64(),
+            match self.next(at) {
+                Next::WaitUntil(until) => (until - self.start).as_secs_f64(),
                 other => panic!("{other:?} at {at}"),
             }
         }
 
-        fn refuses(&mut self, at: f64) -> Diagnosis {
-            match self.decide(at) {
-                Decision::Refuse(diagnosis) => diagnosis,
-                other => panic!("{other:?} at {at}"),
+        fn stalls(&self, at: f64) -> Diagnosis {
+            let now = self.start + seconds(at);
+            match self.state.stall(now, now) {
+                Stall::Now(reason) => reason,
+                Stall::NotBefore(_) => panic!("it waits at {at}"),
             }
         }
 
@@ -297,13 +401,32 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_object_has_a_budget_of_its_own() {
+        let mut gate = Gate::new(LIMITS);
+        for _ in 0..3 {
+            assert!(matches!(gate.next_of(ObjectKind::Key, 0.0), Next::Send(..)));
+        }
+        assert!(matches!(gate.next_of(ObjectKind::Key, 0.0), Next::WaitUntil(_)));
+        gate.pass(0.0);
+    }
+
+    #[test]
+    fn who_waits_for_a_key_does_not_hold_back_who_waits_for_a_secret() {
+        let mut gate = Gate::new(Limits { budgets: Budgets { keys: 1, ..LIMITS.budgets }, ..LIMITS });
+        let key = gate.state.ticket(ObjectKind::Key, Priority::First, &Arc::from("store"));
+        assert!(matches!(gate.next_of(ObjectKind::Key, 0.0), Next::Send(..)));
+        gate.state.arrive(&key, ());
+        gate.pass(0.0);
+    }
+
+    #[test]
     fn a_refusal_pauses_the_whole_vault_for_as_long_as_it_asks_and_one_probe_ends_the_pause() {
         let mut gate = Gate::new(LIMITS);
         let pass = gate.pass(0.0);
         gate.ended(0.0, pass, End::Refused(throttled(Some(3))));
         assert!((gate.waits_until(1.0) - 3.0).abs() < 1e-6);
         let probe = gate.pass(3.0);
-        assert!(matches!(gate.decide(3.0), Decision::Wait), "only one request probes");
+        assert!(matches!(gate.next(3.0), Next::Wait), "only one request probes");
         gate.ended(3.1, probe, End::Answered);
         gate.pass(3.1);
         gate.pass(3.1);
@@ -319,34 +442,30 @@ mod tests {
     }
 
     #[test]
-    fn without_a_retry_after_the_waits_double_up_to_16_s_and_to_5_s_for_a_vault_that_fails() {
-        for (cause, expected) in
-            [(Cause::VaultThrottled, [1, 2, 4, 8, 16, 16]), (Cause::VaultUnavailable, [1, 2, 4, 5, 5, 5])]
-        {
-            let mut gate = Gate::new(Limits { patience: Duration::from_hours(1), ..LIMITS });
-            let mut at = 0.0;
-            for wait in expected {
-                let pass = gate.pass(at);
-                gate.ended(at, pass, End::Refused(Diagnosis::new(cause, "x")));
-                let until = gate.waits_until(at);
-                assert!((until - at - f64::from(wait)).abs() < 1e-6, "{cause:?}: {wait}");
-                at = until;
-            }
+    fn without_a_retry_after_the_waits_double_up_to_3_s_for_a_vault_that_fails() {
+        let mut gate = Gate::new(LIMITS);
+        let mut at = 0.0;
+        for wait in [1, 2, 3, 3, 3] {
+            let pass = gate.pass(at);
+            gate.ended(at, pass, End::Refused(Diagnosis::new(Cause::VaultUnavailable, "x")));
+            let until = gate.waits_until(at);
+            assert!((until - at - f64::from(wait)).abs() < 1e-6, "{wait}");
+            at = until;
         }
     }
 
     #[test]
-    fn a_pause_that_is_too_long_fails_with_what_the_vault_said_and_when_to_come_back() {
+    fn who_must_wait_longer_than_patience_is_told_what_the_vault_said_and_when_to_come_back() {
         let mut gate = Gate::new(LIMITS);
         let pass = gate.pass(0.0);
         gate.ended(0.0, pass, End::Refused(throttled(Some(30))));
-        let refused = gate.refuses(10.0);
-        assert_eq!(refused.cause, Cause::VaultThrottled);
-        assert_eq!(refused.retry_after, Some(Duration::from_secs(20)));
+        let told = gate.stalls(10.0);
+        assert_eq!(told.cause, Cause::VaultThrottled);
+        assert_eq!(told.retry_after, Some(Duration::from_secs(20)));
     }
 
     #[test]
-    fn while_a_vault_keeps_failing_one_request_probes_and_the_others_fail_at_once() {
+    fn while_a_vault_keeps_failing_whoever_comes_is_told_at_once() {
         let mut gate = Gate::new(LIMITS);
         let mut at = 0.0;
         for _ in 0..4 {
@@ -355,17 +474,18 @@ mod tests {
             at += 5.0;
         }
         let _probe = gate.pass(at);
-        assert_eq!(gate.refuses(at).cause, Cause::Timeout);
+        assert_eq!(gate.stalls(at).cause, Cause::Timeout);
     }
 
     #[test]
     fn a_pause_is_news_when_it_begins_and_when_it_ends_not_at_each_probe() {
         let mut gate = Gate::new(LIMITS);
         let (pass, other) = (gate.pass(0.0), gate.pass(0.0));
-        assert_eq!(gate.ended(0.0, pass, End::Refused(throttled(None))), Some(Change::Paused));
-        assert_eq!(gate.ended(0.0, other, End::Refused(throttled(None))), None);
+        let down = || End::Refused(Diagnosis::new(Cause::VaultUnavailable, "x"));
+        assert_eq!(gate.ended(0.0, pass, down()), Some(Change::Paused));
+        assert_eq!(gate.ended(0.0, other, down()), None);
         let probe = gate.pass(1.0);
-        assert_eq!(gate.ended(1.0, probe, End::Refused(throttled(None))), None);
+        assert_eq!(gate.ended(1.0, probe, down()), None);
         let probe = gate.pass(3.0);
         assert_eq!(gate.ended(3.0, probe, End::Answered), Some(Change::Resumed));
         let pass = gate.pass(3.0);
@@ -376,7 +496,7 @@ mod tests {
     fn a_probe_that_nobody_waits_for_leaves_its_place_to_the_next() {
         let mut gate = Gate::new(LIMITS);
         let pass = gate.pass(0.0);
-        gate.ended(0.0, pass, End::Refused(throttled(None)));
+        gate.ended(0.0, pass, End::Refused(Diagnosis::new(Cause::Timeout, "no answer")));
         let probe = gate.pass(1.0);
         gate.ended(1.5, probe, End::Abandoned);
         let probe = gate.pass(1.5);
@@ -385,15 +505,20 @@ mod tests {
     }
 
     #[test]
-    fn after_a_success_the_waits_begin_anew() {
+    fn after_a_pause_requests_come_gently() {
         let mut gate = Gate::new(LIMITS);
         let pass = gate.pass(0.0);
-        gate.ended(0.0, pass, End::Refused(throttled(None)));
+        gate.ended(0.0, pass, End::Refused(Diagnosis::new(Cause::VaultUnavailable, "x")));
         let probe = gate.pass(1.0);
         gate.ended(1.0, probe, End::Answered);
-        let pass = gate.pass(1.0);
-        gate.ended(1.0, pass, End::Refused(throttled(None)));
-        assert!((gate.waits_until(1.0) - 2.0).abs() < 1e-6);
+        let (one, two) = (gate.pass(1.0), gate.pass(1.0));
+        assert!(matches!(gate.next(1.0), Next::Wait));
+        gate.ended(1.1, one, End::Answered);
+        gate.ended(1.1, two, End::Answered);
+        for _ in 0..4 {
+            gate.pass(1.1);
+        }
+        assert!(matches!(gate.next(1.1), Next::Wait));
     }
 
     proptest! {
@@ -405,7 +530,7 @@ mod tests {
             let mut at = 0.0;
             for (milliseconds, answer) in steps {
                 at += Duration::from_millis(milliseconds).as_secs_f64();
-                if let Decision::Send(pass) = gate.decide(at) {
+                if let Next::Send((), pass) = gate.next(at) {
                     sent.push(at);
                     gate.ended(at, pass, match answer {
                         0 => End::Refused(throttled(None)),
@@ -419,33 +544,32 @@ mod tests {
             }
         }
 
-        /// Whoever waits until the time it was told gets leave, or is told a later time, or why not; never nothing.
+        /// Whoever waits until the time it was told gets leave, or is told a later time; never nothing.
         #[test]
-        fn waiting_always_comes_to_an_end(answers in prop::collection::vec(0u8..3, 1..60)) {
+        fn waiting_always_comes_to_an_end(answers in prop::collection::vec(0u8..4, 1..60)) {
             let mut gate = Gate::new(LIMITS);
             let mut at = 0.0;
             for answer in answers {
                 let mut tries = 0;
                 let pass = loop {
                     tries += 1;
-                    prop_assert!(tries < 4);
-                    match gate.decide(at) {
-                        Decision::Send(pass) => break Some(pass),
-                        Decision::WaitUntil(until) => at = (until - gate.start).as_secs_f64(),
-                        Decision::Refuse(reason) => {
-                            at += reason.retry_after.unwrap().as_secs_f64();
-                            break None;
+                    prop_assert!(tries < 6);
+                    match gate.next(at) {
+                        Next::Send((), pass) => break pass,
+                        Next::WaitUntil(until) => {
+                            let until = (until - gate.start).as_secs_f64();
+                            prop_assert!(until > at && until < at + 70.0);
+                            at = until;
                         }
-                        Decision::Wait => panic!("nobody probes"),
+                        Next::Wait => panic!("nothing is under way"),
                     }
                 };
-                if let Some(pass) = pass {
-                    gate.ended(at, pass, match answer {
-                        0 => End::Answered,
-                        1 => End::Refused(throttled(Some(2))),
-                        _ => End::Abandoned,
-                    });
-                }
+                gate.ended(at, pass, match answer {
+                    0 => End::Answered,
+                    1 => End::Refused(throttled(Some(2))),
+                    2 => End::Refused(Diagnosis::new(Cause::VaultUnavailable, "x")),
+                    _ => End::Abandoned,
+                });
             }
         }
     }

@@ -1,0 +1,203 @@
+//! What an identity was refused in a vault, and one probe for all who wait for a right.
+//!
+//! A role may cover single secrets, so one refusal says nothing about another object. But where several objects in a
+//! row were refused and none was allowed, all of them are likely to be waiting for the same change; then one of them is
+//! asked for from time to time, and when it is allowed all others are woken.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::{BoxFuture, FutureExt};
+use tokio::sync::watch;
+
+use super::diagnose::Diagnosis;
+use super::object::ObjectId;
+use crate::provider::error::Recover;
+use crate::provider::{Class, Recovery};
+
+/// So many different objects refused in a row make it a failure of the identity in this vault.
+const REFUSED_IN_A_ROW: usize = 3;
+
+/// The waits between probes.
+const PROBES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
+
+/// So long after a right was given a single object that is refused is probed too: roles do not reach all of Key Vault's
+/// servers at once.
+const SETTLING: Duration = Duration::from_mins(1);
+
+/// What one identity was refused in one vault.
+pub(super) struct Rights {
+    inner: Mutex<Inner>,
+    /// Changes when an object that was refused is allowed.
+    given: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct Inner {
+    refused: HashSet<ObjectId>,
+    given_at: Option<Instant>,
+    probing: bool,
+    probes: usize,
+}
+
+/// What the end of a read means for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consequence {
+    /// Nothing.
+    None,
+    /// Probes must be sent from now on, by [`Rights::next_probe`].
+    Probe,
+}
+
+impl Rights {
+    pub(super) fn new() -> Self {
+        Self { inner: Mutex::default(), given: watch::Sender::new(()) }
+    }
+
+    /// A read ended. A refusal gets a [`Recovery`].
+    pub(super) fn read_ended<T>(
+        &self,
+        object: &ObjectId,
+        outcome: Result<T, Diagnosis>,
+    ) -> (Result<T, Diagnosis>, Consequence) {
+        match outcome {
+            Err(refusal) if refusal.cause.class() == Class::Denied => {
+                let refusal = refusal.recovery(Recovery::new(RightGiven(self.given.subscribe())));
+                (Err(refusal), self.refused(object))
+            }
+            Ok(value) => {
+                self.allowed(object);
+                (Ok(value), Consequence::None)
+            }
+            Err(other) => {
+                if matches!(other.cause.class(), Class::Absent | Class::Disabled) {
+                    self.allowed(object);
+                }
+                (Err(other), Consequence::None)
+            }
+        }
+    }
+
+    /// How long to wait before the next probe, and for which object it is; `None` when no more is needed: nobody waits,
+    /// or it is no longer certain that all wait for the same.
+    pub(super) fn next_probe(&self) -> Option<(Duration, ObjectId)> {
+        let mut inner = self.inner();
+        if !inner.is_common() || self.given.receiver_count() == 0 {
+            (inner.probing, inner.probes) = (false, 0);
+            return None;
+        }
+        let wait = PROBES[inner.probes.min(PROBES.len() - 1)];
+        // Another one each time: the first may be refused for good.
+        let object = inner.refused.iter().nth(inner.probes % inner.refused.len())?.clone();
+        inner.probes += 1;
+        Some((wait, object))
+    }
+
+    fn refused(&self, object: &ObjectId) -> Consequence {
+        let mut inner = self.inner();
+        inner.refused.insert(object.clone());
+        if inner.probing || !inner.is_common() {
+            return Consequence::None;
+        }
+        inner.probing = true;
+        Consequence::Probe
+    }
+
+    fn allowed(&self, object: &ObjectId) {
+        let mut inner = self.inner();
+        let was_refused = inner.refused.remove(object);
+        inner.refused.clear();
+        if was_refused {
+            inner.given_at = Some(Instant::now());
+            inner.probes = 0;
+            drop(inner);
+            self.given.send_replace(());
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn is_common(&self) -> bool {
+        let is_settling = self.given_at.is_some_and(|given| given.elapsed() < SETTLING);
+        self.refused.len() >= if is_settling { 1 } else { REFUSED_IN_A_ROW }
+    }
+}
+
+/// The next time that a right is given.
+struct RightGiven(watch::Receiver<()>);
+
+impl Recover for RightGiven {
+    fn recovered(&self) -> BoxFuture<'static, ()> {
+        let mut given = self.0.clone();
+        async move {
+            if given.changed().await.is_err() {
+                // The vault is no longer used by this identity, so nobody will tell.
+                std::future::pending::<()>().await;
+            }
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diagnose::Cause;
+    use super::super::object::ObjectKind;
+    use super::*;
+
+    fn object(name: &str) -> ObjectId {
+        ObjectId { kind: ObjectKind::Secret, name: name.to_owned(), version: None }
+    }
+
+    fn refuse(rights: &Rights, name: &str) -> (Diagnosis, Consequence) {
+        let refusal = Diagnosis::new(Cause::ForbiddenByRbac, "no");
+        let (outcome, consequence) = rights.read_ended::<()>(&object(name), Err(refusal));
+        (outcome.unwrap_err(), consequence)
+    }
+
+    fn is_recovered(refusal: &Diagnosis) -> bool {
+        refusal.recovery.as_ref().unwrap().recovered().now_or_never().is_some()
+    }
+
+    #[test]
+    fn three_objects_refused_in_a_row_are_probed_until_one_is_allowed_which_wakes_all() {
+        let rights = Rights::new();
+        let (first, consequence) = refuse(&rights, "a");
+        assert_eq!(consequence, Consequence::None);
+        assert_eq!(refuse(&rights, "a").1, Consequence::None, "the same object");
+        refuse(&rights, "b");
+        let (last, consequence) = refuse(&rights, "c");
+        assert_eq!(consequence, Consequence::Probe);
+        assert_eq!(refuse(&rights, "d").1, Consequence::None, "it is probed already");
+        let (_, probe) = rights.next_probe().unwrap();
+        assert!(!is_recovered(&first) && !is_recovered(&last));
+        let (outcome, _) = rights.read_ended(&probe, Ok(()));
+        outcome.unwrap();
+        assert!(is_recovered(&first) && is_recovered(&last));
+        assert!(rights.next_probe().is_none());
+    }
+
+    #[test]
+    fn objects_that_are_allowed_in_between_mean_that_the_refusals_are_of_single_objects() {
+        let rights = Rights::new();
+        let (refusal, _) = refuse(&rights, "a");
+        refuse(&rights, "b");
+        let _ = rights.read_ended(&object("x"), Ok(()));
+        assert_eq!(refuse(&rights, "c").1, Consequence::None);
+        assert!(!is_recovered(&refusal), "x was never refused, so nothing has changed");
+    }
+
+    #[test]
+    fn probes_end_when_nobody_waits() {
+        let rights = Rights::new();
+        for name in ["a", "b", "c"] {
+            drop(refuse(&rights, name));
+        }
+        assert!(rights.next_probe().is_none());
+    }
+}

@@ -1,0 +1,53 @@
+//! Metrics of vaults, by host. A vault that is no longer used is forgotten, so that there are never more than are in
+//! use.
+
+use prometheus::core::Collector;
+use prometheus::{IntGaugeVec, Opts, Registry};
+
+/// Metrics of vaults. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct VaultMetrics {
+    waiting: IntGaugeVec,
+    paused: IntGaugeVec,
+    budget: IntGaugeVec,
+}
+
+impl VaultMetrics {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// When they are registered already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauges = |name: &str, help: &str| -> Result<IntGaugeVec, prometheus::Error> {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), &["vault"])?;
+            registry.register(Box::new(gauges.clone()) as Box<dyn Collector>)?;
+            Ok(gauges)
+        };
+        Ok(Self {
+            waiting: gauges("external_secrets_vault_waiting_requests", "Requests that wait for their turn at a vault")?,
+            paused: gauges(
+                "external_secrets_vault_paused",
+                "Whether a vault is not asked since it throttles or does not answer: 1, else 0",
+            )?,
+            budget: gauges(
+                "external_secrets_vault_budget_requests",
+                "Requests for secrets that may be sent to a vault in 10 s: what was seen to pass, else what is allowed",
+            )?,
+        })
+    }
+
+    /// Shows the state of a vault.
+    pub fn show(&self, host: &str, waiting: usize, paused: bool, budget: u32) {
+        self.waiting.with_label_values(&[host]).set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.paused.with_label_values(&[host]).set(i64::from(paused));
+        self.budget.with_label_values(&[host]).set(i64::from(budget));
+    }
+
+    /// Forgets a vault that is no longer used.
+    pub fn forget(&self, host: &str) {
+        for gauges in [&self.waiting, &self.paused, &self.budget] {
+            // One that was never shown cannot be removed, and need not be.
+            let _ = gauges.remove_label_values(&[host]);
+        }
+    }
+}

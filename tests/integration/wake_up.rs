@@ -1,0 +1,79 @@
+//! After an outage all are synced at once, not when the backoff of each has ended.
+
+use std::time::{Duration, Instant};
+
+use external_secrets::sandbox::{Fault, SecretPermission};
+use serde_json::json;
+
+use crate::scene::Scene;
+
+const MANY: usize = 40;
+/// Far less than the backoff of an ExternalSecret that failed for as long as these do.
+const SOON: Duration = Duration::from_secs(8);
+
+/// ExternalSecrets of a secret each, and the store.
+async fn apply(scene: &Scene, interval: &str) {
+    for index in 0..MANY {
+        scene.set_secret(&format!("value-{index}"), "before");
+        let data = [("value", format!("value-{index}"))];
+        scene.external_secret(&format!("es-{index}"), interval, &data.each_ref().map(|(k, v)| (*k, v.as_str()))).await;
+    }
+    scene.store().await;
+}
+
+async fn all_have(scene: &Scene, value: &str) {
+    for index in 0..MANY {
+        scene.until_secret(&format!("es-{index}"), json!({"value": value})).await;
+    }
+}
+
+/// Waits until so much was counted, which takes probes with backoff some time.
+async fn until_counted(count: impl Fn() -> u64, least: u64) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while count() < least {
+        assert!(Instant::now() < deadline, "{} of {least}", count());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn soon_have(scene: &Scene, value: &str) {
+    let began = Instant::now();
+    tokio::time::timeout(SOON * 3, all_have(scene, value)).await.unwrap();
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_vault_is_back_all_are_synced_within_seconds() {
+    let scene = Scene::new("vault-back").await;
+    let fault = scene.vault.fault(Fault::status(503));
+    apply(&scene, "1h").await;
+    until_counted(|| scene.vault.counters().requests, 6).await;
+    scene.vault.lift(fault);
+    soon_have(&scene, "before").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_entra_id_gives_tokens_again_all_are_synced_within_seconds() {
+    let scene = Scene::new("entra-back").await;
+    let issuer = scene.world.cluster.issuer_url();
+    scene.application.clear_federation();
+    apply(&scene, "1h").await;
+    until_counted(|| scene.application.counters().exchanges, 5).await;
+    scene.application.federate(issuer, &format!("system:serviceaccount:{}:azure-key-vault", scene.name()));
+    soon_have(&scene, "before").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_right_is_given_all_are_synced_within_seconds() {
+    let scene = Scene::new("right-back").await;
+    apply(&scene, "2s").await;
+    all_have(&scene, "before").await;
+    scene.vault.revoke(&scene.application);
+    scene.vault.reset_counters();
+    for index in 0..MANY {
+        scene.set_secret(&format!("value-{index}"), "after");
+    }
+    until_counted(|| scene.vault.counters().statuses.get(&403).copied().unwrap_or_default(), 6 * MANY as u64 / 2).await;
+    scene.vault.allow(&scene.application, SecretPermission::Get);
+    soon_have(&scene, "after").await;
+}
