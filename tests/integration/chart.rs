@@ -82,21 +82,19 @@ async fn the_pods_of_the_chart_may_run_where_pod_security_is_restricted() {
     assert!(refusal.contains("violates PodSecurity \"restricted"), "{refusal}");
 }
 
-/// The containers of our program that the chart's other containers may stand beside.
-const CONTAINERS: [&str; 2] = ["external-secrets", "webhook"];
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_knows_every_argument_that_the_chart_gives_it() {
     let scene = Scene::new("arguments").await;
     let tools = Tools::of(&scene.world.cluster);
-    let twice = ["--set", "extraArgs.loglevel=debug,webhook.extraArgs.loglevel=debug"];
+    let twice =
+        ["extraArgs", "webhook.extraArgs", "certController.extraArgs"].map(|values| format!("{values}.loglevel=debug"));
+    let twice = ["--set", &*twice.join(",")];
     let files = value_files().into_iter().filter(|(chart, _)| chart == CHART);
     for values in files.map(|(_, values)| values) {
         let objects = tools.render(CHART, RELEASE, scene.name(), &[&["--values", &*values][..], &twice].concat());
         let pods = pods(&objects);
-        let containers = pods.iter().map(|pod| &pod["spec"]["containers"][0]);
-        for container in containers.filter(|container| CONTAINERS.iter().any(|name| container["name"] == *name)) {
-            let arguments = container["args"].as_array().unwrap();
+        for pod in &pods {
+            let arguments = pod["spec"]["containers"][0]["args"].as_array().unwrap();
             let output = Command::new(env!("CARGO_BIN_EXE_external-secrets"))
                 .args(arguments.iter().map(|argument| argument.as_str().unwrap()))
                 // Only once all before it is understood the program says this.
