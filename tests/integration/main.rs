@@ -29,6 +29,7 @@ mod failures;
 mod kill_points;
 mod launcher;
 mod leader_election;
+mod metrics_access;
 mod old_crds;
 mod ownership;
 mod refreshing;

@@ -234,6 +234,12 @@ impl Scene {
         self.world.start_controller(&self.name, &self.arguments()).await
     }
 
+    /// Starts the controller of the scene's class with more arguments.
+    pub async fn start_controller_with(&self, more: &[&str]) -> Controller {
+        let arguments = [&self.arguments()[..], more].concat();
+        self.world.start_controller(&self.name, &arguments).await
+    }
+
     fn arguments(&self) -> [&str; 6] {
         let class = self.class.as_deref().expect("a scene with its own controller");
         let all = "--enable-cluster-store-reconciler=false";
