@@ -323,7 +323,7 @@ fn parts_of_modules_roots_and_unknown_modules_are_told_apart() {
         (
             "src/controller/mod.rs",
             "use crate::sandbox::Vault;",
-            "controller may use only api, provider, sync, validate, runtime, not sandbox::Vault",
+            "controller may use only api, template, provider, sync, validate, runtime, not sandbox::Vault",
         ),
         ("src/extra.rs", "use crate::api;", "the module extra has no rule: add it to the table and to ARCHITECTURE.md"),
         ("src/main.rs", "fn main() { external_secrets::sync::run() }", "main may use cli only, not sync::run"),
