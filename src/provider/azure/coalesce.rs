@@ -144,6 +144,11 @@ where
         (receiver, None)
     }
 
+    /// Whether a read of `key` is under way, or its answer kept.
+    pub(super) fn is_shared(&self, key: &K) -> bool {
+        lock(&self.flights).contains_key(key)
+    }
+
     /// How many reads are under way or kept.
     #[cfg(test)]
     fn len(&self) -> usize {

@@ -13,6 +13,7 @@
 mod answer;
 mod assertion;
 mod certificate;
+mod changes;
 mod cloud;
 mod cluster;
 mod coalesce;

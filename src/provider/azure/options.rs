@@ -46,6 +46,8 @@ pub struct Options {
     /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) that `customCloudConfig` of a namespaced
     /// SecretStore may lead the pod's own or a managed identity to.
     pub extra_hosts: Vec<String>,
+    /// Whether a list of the vault may tell what has changed, where that costs no more than reading.
+    pub change_detection: bool,
     /// Whether validating a store reads a secret from the vault; otherwise it only gets a token.
     pub probe: bool,
     /// A proxy for vaults and authorities, in place of the one that `HTTPS_PROXY` and `NO_PROXY` name.
@@ -66,6 +68,7 @@ impl Default for Options {
             patience: Duration::from_secs(5),
             ca_bundle: None,
             extra_hosts: Vec::new(),
+            change_detection: true,
             probe: true,
             https_proxy: None,
             machine_identity_proxy: None,

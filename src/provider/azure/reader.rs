@@ -12,7 +12,7 @@ use super::vault::VaultClient;
 use super::{find, metadata, probe, property};
 use crate::api::v1::external_secret::{Find, MetadataPolicy, RemoteRef};
 use crate::provider::{
-    Fetched, ProviderError, ReadOptions, SecretMap, SecretValue, SecretsClient, Validation, extract,
+    Changes, Fetched, ProviderError, ReadMark, ReadOptions, SecretMap, SecretValue, SecretsClient, Validation, extract,
 };
 
 /// A vault, as a store's identity.
@@ -56,6 +56,10 @@ impl SecretsClient for KeyVaultClient {
 
     async fn find(&self, wanted: &Find, options: ReadOptions) -> Result<SecretMap, ProviderError> {
         Ok(find::find(&self.vault, wanted, options).await?)
+    }
+
+    async fn changes(&self, since: &[ReadMark]) -> Changes {
+        self.vault.changes(since).await
     }
 
     async fn validate(&self) -> Validation {

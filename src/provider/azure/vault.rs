@@ -11,6 +11,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use moka::future::Cache;
 
 use super::answer::Object;
+use super::changes::ChangeDetector;
 use super::cloud::Cloud;
 use super::coalesce::{Coalescer, Progress};
 use super::credential_cache::SharedCredential;
@@ -24,7 +25,7 @@ use super::rights::{Consequence, Rights};
 use super::sdk::Sdk;
 use crate::provider::error::Retry;
 use crate::provider::metrics::{ApiCall, CallStatus, Probe};
-use crate::provider::{Freshness, Priority, ProviderMetrics, ReadOptions};
+use crate::provider::{Changes, Freshness, Priority, ProviderMetrics, ReadMark, ReadOptions};
 
 /// Bounds on the clients and gates that are kept.
 const MOST_VAULTS: u64 = 2000;
@@ -83,6 +84,7 @@ impl VaultPool {
             sdk: Arc::new(Sdk::new(&key.1, &credential, cloud, &self.http)?),
             gate: self.gate(key.1.host()),
             rights: Arc::new(Rights::new()),
+            changes: self.options.change_detection.then(|| Arc::new(ChangeDetector::new())),
             credential,
             reads: Arc::clone(&self.reads),
             lists: Arc::clone(&self.lists),
@@ -141,6 +143,8 @@ pub(super) struct VaultClient {
     sdk: Arc<Sdk>,
     gate: Arc<Gate>,
     rights: Arc<Rights>,
+    /// `None` where it is switched off.
+    changes: Option<Arc<ChangeDetector>>,
     pub(super) credential: Arc<SharedCredential>,
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
     lists: Arc<Coalescer<VaultKey, Arc<[Listed]>>>,
@@ -190,6 +194,24 @@ impl VaultClient {
             self.metrics.shared_read(how);
         }
         outcome
+    }
+
+    /// Whether any of what was read has changed since, as far as a list can tell.
+    pub(super) async fn changes(self: &Arc<Self>, since: &[ReadMark]) -> Changes {
+        match &self.changes {
+            Some(detector) => detector.since(since, self).await,
+            None => Changes::Possible,
+        }
+    }
+
+    /// All secrets of the vault and the number of pages, if there are no more than `most` of these.
+    pub(super) async fn pages_at_most(
+        &self,
+        most: usize,
+        progress: Progress,
+    ) -> Result<(Vec<Listed>, usize), Diagnosis> {
+        let what = self.named("the list of secrets");
+        self.pages(&Turn { kind: ObjectKind::Secret, priority: Priority::Refresh, what, progress }, most).await
     }
 
     async fn pages(&self, turn: &Turn, most: usize) -> Result<(Vec<Listed>, usize), Diagnosis> {
