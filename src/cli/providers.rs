@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use crate::api::GoDuration;
 use crate::controller::run::MakeProviders;
@@ -49,6 +49,10 @@ pub(super) struct ProviderArguments {
     /// How long an answer serves equal reads that start after it
     #[arg(long = "azure-coalesce", default_value = "2s")]
     coalesce: GoDuration,
+    /// Learn from lists of a vault which of its secrets have changed, where that costs fewer requests; it needs the
+    /// permission to list, and does without where it is refused
+    #[arg(long = "azure-change-detection", default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
+    change_detection: bool,
     /// PEM certificates to trust in addition to the system's
     #[arg(long = "azure-ca-bundle", value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
@@ -75,6 +79,7 @@ impl ProviderArguments {
             coalesce: self.coalesce.positive().unwrap_or(Duration::ZERO),
             ca_bundle: self.ca_bundle.as_ref().map(read).transpose()?,
             extra_hosts: self.extra_host.clone(),
+            change_detection: self.change_detection,
             probe: !self.skip_probe,
             environment: Environment::of_process(),
             ..Options::default()

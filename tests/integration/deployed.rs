@@ -11,6 +11,7 @@ use crate::cluster_access::condition;
 use crate::controller_process::Controller;
 use crate::helm::{Tools, repository};
 use crate::scene::{SERVICE_ACCOUNT, Scene};
+use crate::world::World;
 
 /// What gives rights, and to whom.
 const ACCESS_KINDS: [&str; 5] = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
@@ -83,7 +84,7 @@ fn nothing_was_forbidden(controller: &Controller) {
 #[case::as_one_of_several(&["leaderElect=true", "leaderElectionID=lease"])]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_of_the_chart_are_enough(#[case] values: &[&str]) {
-    let scene = Scene::with_own_controller("deployed").await;
+    let scene = Scene::with_own_controller_on(World::of_controllers(), "deployed").await;
     scene.set_secret("greeting", "hello");
     let values: Vec<_> = values.iter().flat_map(|value| ["--set", value]).collect();
     let controller = deploy(&scene, &values).await;
@@ -103,7 +104,7 @@ async fn the_rights_of_the_chart_are_enough(#[case] values: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores_of_the_cluster_work_with_the_rights_of_the_chart() {
-    let scene = Scene::with_own_controller("deployed-css").await;
+    let scene = Scene::with_own_controller_on(World::of_controllers(), "deployed-css").await;
     scene.set_secret("greeting", "hello");
     let mut store = scene.store_manifest("ClusterSecretStore", scene.name());
     let selector = json!({"matchLabels": {"kubernetes.io/metadata.name": scene.name()}});
@@ -118,7 +119,7 @@ async fn stores_of_the_cluster_work_with_the_rights_of_the_chart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_named_service_accounts_give_tokens_where_the_values_name_some() {
-    let scene = Scene::with_own_controller("deployed-tokens").await;
+    let scene = Scene::with_own_controller_on(World::of_controllers(), "deployed-tokens").await;
     scene.set_secret("greeting", "hello");
     let named = json!([{"namespace": scene.name(), "serviceAccounts": [SERVICE_ACCOUNT]}]);
     let values = format!("rbac.serviceAccountTokenRequests={named}");
@@ -163,7 +164,7 @@ fn rights_of_the_chart() -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_right_of_the_chart_is_unused() {
-    let scene = Scene::with_own_controller("deployed-rights").await;
+    let scene = Scene::with_own_controller_on(World::of_controllers(), "deployed-rights").await;
     scene.set_secret("greeting", "hello");
     let deployment = Deployment::apply(&scene, &[]);
     let proxy = ApiProxy::start(&deployment.kubeconfig, scene.world.cluster.directory()).await;

@@ -60,7 +60,12 @@ impl Scene {
     /// In the shared world, but its stores are of the namespace and of a class of their own, which only a controller
     /// serves that the test starts.
     pub async fn with_own_controller(name: &str) -> Self {
-        let mut scene = Self::new(name).await;
+        Self::with_own_controller_on(World::shared(), name).await
+    }
+
+    /// The same in another world.
+    pub async fn with_own_controller_on(world: &'static World, name: &str) -> Self {
+        let mut scene = Self::on(world, name).await;
         scene.class = Some(scene.name.clone());
         scene
     }

@@ -25,7 +25,18 @@ impl World {
     /// since a test's runtime ends with the test. The cluster's processes end with this process.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<World> = OnceLock::new();
-        SHARED.get_or_init(|| {
+        Self::in_background(&SHARED)
+    }
+
+    /// A second one, for tests whose controllers look at all namespaces: these serve every store that asks for no class,
+    /// and would disturb the tests that count what is asked of Azure.
+    pub fn of_controllers() -> &'static Self {
+        static OTHER: OnceLock<World> = OnceLock::new();
+        Self::in_background(&OTHER)
+    }
+
+    fn in_background(cell: &'static OnceLock<Self>) -> &'static Self {
+        cell.get_or_init(|| {
             let (sender, receiver) = std::sync::mpsc::channel();
             std::thread::spawn(move || {
                 let runtime =

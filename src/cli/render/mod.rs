@@ -148,8 +148,9 @@ impl Renderer<'_> {
             self.sources(data_from_stores, &key, &name).await?,
         );
         let options = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
-        let fetched = fetch::values(spec, &clients, options).await.map_err(failed)?;
-        let values = data::assemble(spec, fetched, self.templates.rewrite()).map_err(|error| failed(error.into()))?;
+        let read = fetch::values(spec, &clients, options).await.map_err(failed)?;
+        let values =
+            data::assemble(spec, read.fetched, self.templates.rewrite()).map_err(|error| failed(error.into()))?;
         let template = spec.target.as_ref().and_then(|target| target.template.as_deref());
         let rendered = template
             .map(|template| {

@@ -9,7 +9,7 @@ use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy};
 use crate::controller::context::{Context, bounded};
 use crate::controller::key::ObjectKey;
-use crate::provider::{Class, ProviderError, ReadOptions};
+use crate::provider::{Changes, Class, Fetched, ProviderError, ReadMark, ReadOptions};
 use crate::sync::data;
 use crate::sync::plan::{self, TargetSecret};
 use crate::sync::refresh::TargetState;
@@ -91,16 +91,20 @@ pub(super) async fn secret(owner: Owner<'_>, context: &Context) -> Result<Option
     }
 }
 
+/// What was read for an ExternalSecret.
+pub struct Read {
+    /// The values.
+    pub fetched: data::Fetched,
+    /// Of each read; `None` where a later change of any of them could not be told.
+    pub marks: Option<Vec<ReadMark>>,
+}
+
 /// Reads all that the spec names, in parallel. Of several failures the first in the order of the manifest is
 /// reported, so that the condition does not change from try to try.
 ///
 /// # Errors
 /// [`Error::Provider`]
-pub async fn values(
-    spec: &ExternalSecretSpec,
-    clients: &Clients,
-    options: ReadOptions,
-) -> Result<data::Fetched, Error> {
+pub async fn values(spec: &ExternalSecretSpec, clients: &Clients, options: ReadOptions) -> Result<Read, Error> {
     // What is certainly not there is left out where the policy says what happens then.
     let absence = match spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default() {
         DeletionPolicy::Retain => Absence::Fails,
@@ -108,23 +112,45 @@ pub async fn values(
     };
     let sets = spec.data_from.iter().zip(clients.data_from()).enumerate().map(|(index, (entry, source))| async move {
         let (field, read) = match (&entry.extract, &entry.find) {
-            (Some(reference), _) => {
-                ("extract", source.client.get_secret_map(reference, options).await.map(|map| map.value))
+            (Some(reference), _) => ("extract", source.client.get_secret_map(reference, options).await),
+            (None, Some(find)) => {
+                ("find", source.client.find(find, options).await.map(|value| Fetched { value, mark: None }))
             }
-            (None, Some(find)) => ("find", source.client.find(find, options).await),
             (None, None) => return Ok(None),
         };
         absence.check(read, || format!("spec.dataFrom[{index}].{field}"), source)
     });
     let values = spec.data.iter().zip(clients.data()).enumerate().map(|(index, (entry, source))| async move {
-        let read = source.client.get_secret(&entry.remote_ref, options).await.map(|value| value.value);
+        let read = source.client.get_secret(&entry.remote_ref, options).await;
         absence.check(read, || format!("spec.data[{index}] ({:?})", entry.secret_key), source)
     });
     let (sets, values) = join(join_all(sets), join_all(values)).await;
-    Ok(data::Fetched {
-        sets: sets.into_iter().collect::<Result<_, _>>()?,
-        values: values.into_iter().collect::<Result<_, _>>()?,
-    })
+    let mut marks = Some(Vec::new());
+    let sets = sets.into_iter().map(|set| unmarked(set?, &mut marks)).collect::<Result<_, _>>()?;
+    let values = values.into_iter().map(|value| unmarked(value?, &mut marks)).collect::<Result<_, _>>()?;
+    Ok(Read { fetched: data::Fetched { sets, values }, marks })
+}
+
+/// Puts the mark of a read among the others.
+#[allow(clippy::unnecessary_wraps, reason = "it stands in a chain of results")]
+fn unmarked<T>(read: Option<Fetched<T>>, marks: &mut Option<Vec<ReadMark>>) -> Result<Option<T>, Error> {
+    let Some(Fetched { value, mark }) = read else {
+        *marks = None;
+        return Ok(None);
+    };
+    match (mark, marks.as_mut()) {
+        (Some(mark), Some(marks)) => marks.push(mark),
+        _ => *marks = None,
+    }
+    Ok(Some(value))
+}
+
+/// Whether the provider says that nothing has changed since the values were read from which the target was made.
+pub(super) async fn is_unchanged(subject: Subject<'_>, clients: &Clients, context: &Context) -> bool {
+    let marks = context.state.memos().get(subject.key).and_then(|memo| memo.marks.clone());
+    let mut sources = clients.data().iter().chain(clients.data_from());
+    let (Some(marks), Some(first)) = (marks, sources.next()) else { return false };
+    sources.all(|source| source.store == first.store) && first.client.changes(&marks).await == Changes::None
 }
 
 /// What it means that the provider says for certain that something is not there.

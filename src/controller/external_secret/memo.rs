@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::controller::index::TemplateSource;
+use crate::provider::ReadMark;
 
 /// What is remembered of an ExternalSecret between reconciles.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Memo {
     pub verified: Option<ObjectVersion>,
     /// The status that was written on top of a resourceVersion that the watch still shows.
     pub ahead: Option<(String, ExternalSecretStatus)>,
+    /// Of the reads from which the target was made; `None` where it cannot be told whether they have changed.
+    pub marks: Option<Vec<ReadMark>>,
     /// The versions of the objects with templates that the target was last rendered from.
     pub rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
     /// How often one of those objects was seen to have another version.

@@ -26,7 +26,7 @@ use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::metrics::ReconcileResult;
-use crate::sync::plan::{self, Statement};
+use crate::sync::plan::{self, Plan, Statement};
 use crate::sync::refresh::{self, Due, Reason, TemplatesState};
 use crate::sync::target::{Owner, target_name};
 use crate::sync::{SecretData, data};
@@ -65,6 +65,11 @@ pub struct Synced {
     pub statement: Statement,
     /// Whether the target is there, with the values.
     pub leaves_target: bool,
+}
+
+impl Synced {
+    /// The target is as it should be.
+    const UNCHANGED: Self = Self { statement: Plan::Unchanged.statement(), leaves_target: true };
 }
 
 /// Brings the target Secret of one ExternalSecret into line, and says so in its status.
@@ -136,11 +141,17 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     let Some(clients) = store_access::clients(spec, subject.key, context).await? else {
         return Ok(Outcome::Waiting);
     };
-    let fetched = fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
+    let is_verified = matches!(target, fetch::Target::Verified);
+    if reason == Reason::Interval && is_verified && fetch::is_unchanged(subject, &clients, context).await {
+        return Ok(Outcome::Synced(Synced::UNCHANGED));
+    }
+    let fetch::Read { fetched, marks } = fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
     let values = data::assemble(spec, fetched, context.templates.rewrite())?;
     // 5. Work out and write the Secret. (client required)
-    let statement = write(owner, &values, target, subject, context).await?;
-    Ok(Outcome::Synced(statement))
+    let synced = write(owner, &values, target, subject, context).await?;
+    let marks = marks.filter(|_| synced.leaves_target);
+    context.state.memos().entry(subject.key.clone()).or_default().marks = marks;
+    Ok(Outcome::Synced(synced))
 }
 
 /// Whether an object that the templates come from was seen to change since the last rendering.
