@@ -9,6 +9,7 @@
 //! objects: [...]                         # applied before; ConfigMaps, Secrets
 //! metadata: {labels: ..., annotations: ...}
 //! spec: {...}                            # of the ExternalSecret; the store and the interval are filled in
+//! example: name                          # or that of examples/templates/name.yaml
 //! expect:
 //!   ready: "SecretSynced: secret synced" # or, with a leading "!", Ready False; compared up to its length
 //!   secret:                              # its name is that of the file, unless spec.target.name says another
@@ -17,6 +18,7 @@
 //!     labels: {...}                      # all but ours
 //!     annotations: {...}                 # all but ours
 //!   absent: true                         # there is no Secret
+//!   refused: text                        # the API server says so when it is applied
 //! ```
 
 use std::collections::BTreeMap;
@@ -24,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use external_secrets::sandbox::{SecretPermission, SecretProperties};
+use external_secrets::sandbox::{CertificatePermission, KeyPermission, SecretPermission, SecretProperties};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -38,6 +40,8 @@ const AT_ONCE: usize = 16;
 async fn every_external_secret_gives_the_secret_that_eso_makes() {
     let scene = Scene::new("expected").await;
     scene.vault.allow(&scene.application, [SecretPermission::Get, SecretPermission::List]);
+    scene.vault.allow(&scene.application, KeyPermission::Get);
+    scene.vault.allow(&scene.application, CertificatePermission::Get);
     scene.store().await;
     let cases = cases();
     assert!(!cases.is_empty(), "there are cases");
@@ -91,6 +95,13 @@ async fn check(scene: &Scene, name: &str, case: &Value) -> Option<String> {
     for (field, value) in entries(&case["metadata"]) {
         manifest["metadata"][field] = value.clone();
     }
+    if let Some(example) = case["example"].as_str() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/templates/{example}.yaml"));
+        let example: Value = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        for (field, value) in entries(&example["spec"]).filter(|(field, _)| *field != "secretStoreRef") {
+            manifest["spec"][field] = value.clone();
+        }
+    }
     for (field, value) in entries(&case["spec"]) {
         manifest["spec"][field] = value.clone();
     }
@@ -98,7 +109,11 @@ async fn check(scene: &Scene, name: &str, case: &Value) -> Option<String> {
         manifest["spec"]["target"]["name"] = name.into();
     }
     let target = manifest["spec"]["target"]["name"].as_str().unwrap().to_owned();
-    scene.apply(manifest).await;
+    if let Err(error) = scene.try_apply(manifest).await {
+        let wanted = case["expect"]["refused"].as_str();
+        let is_wanted = wanted.is_some_and(|wanted| error.to_string().contains(wanted));
+        return (!is_wanted).then(|| format!("{name}: the API server refuses it: {error}"));
+    }
     let object = scene
         .until("ExternalSecret", name, "a condition", |object| !condition(object, "Ready")["status"].is_null())
         .await;

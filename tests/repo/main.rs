@@ -11,6 +11,7 @@ mod dependency_rule;
 mod examples;
 mod manifest;
 mod pipeline;
+mod render;
 mod schema;
 mod toolchain;
 mod unsupported;

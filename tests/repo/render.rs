@@ -1,0 +1,79 @@
+//! `external-secrets render`, as a person uses it.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+const MANIFEST: &str = r#"
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: db}
+spec:
+  secretStoreRef: {name: vault, kind: ClusterSecretStore}
+  target:
+    template:
+      data:
+        url: "postgres://{{ .user }}:{{ .password | urlquery }}@db"
+  dataFrom:
+  - extract: {key: db}
+"#;
+
+const STORE: &str = r#"
+---
+apiVersion: external-secrets.io/v1
+kind: ClusterSecretStore
+metadata: {name: vault}
+spec:
+  provider:
+    fake:
+      data:
+      - {key: db, value: '{"user":"u","password":"p w"}'}
+"#;
+
+fn render(manifests: &str, arguments: &[&str]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_external-secrets"))
+        .args(["render", "-"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(manifests.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn values_are_shown_by_their_length_and_hash_alone() {
+    let output = render(&format!("{MANIFEST}{STORE}"), &[]);
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(printed.contains("name: db") && printed.contains("REDACTED (19 bytes, sha3-256 "), "{printed}");
+    assert!(!printed.contains("postgres") && !printed.contains("cG9zdGdyZXM"), "{printed}");
+}
+
+#[test]
+fn values_are_printed_when_asked_for() {
+    let printed = text(&render(&format!("{MANIFEST}{STORE}"), &["--show-values"]).stdout);
+    // postgres://u:p+w@db
+    assert!(printed.contains("url: cG9zdGdyZXM6Ly91OnArd0BkYg=="), "{printed}");
+}
+
+#[test]
+fn a_store_that_is_not_given_is_named_with_what_to_do() {
+    let output = render(MANIFEST, &[]);
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(said.contains("ClusterSecretStore \"vault\"") && said.contains("--values"), "{said}");
+}
+
+#[test]
+fn a_template_that_fails_is_named_with_line_and_column() {
+    let output = render(&format!("{}{STORE}", MANIFEST.replace(".user", ".nobody")), &[]);
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(said.contains("spec.target.template.data[url]: template: url:1:"), "{said}");
+}
