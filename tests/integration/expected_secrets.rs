@@ -5,7 +5,7 @@
 //! about: what the case shows
 //! vault: {name: value, other: {value: text, tags: {a: b}, enabled: false}}
 //! keys: {name: {kty: RSA, ...}}          # imported as JWK
-//! certificates: {name: PEM}              # imported
+//! certificates: {name: content type}     # self-signed
 //! objects: [...]                         # applied before; ConfigMaps, Secrets
 //! metadata: {labels: ..., annotations: ...}
 //! spec: {...}                            # of the ExternalSecret; the store and the interval are filled in
@@ -14,6 +14,7 @@
 //!   ready: "SecretSynced: secret synced" # or, with a leading "!", Ready False; compared up to its length
 //!   secret:                              # its name is that of the file, unless spec.target.name says another
 //!     data: {key: text}                  # or {base64: ...}; all keys
+//!     starts: {key: text}                # how values begin that are others each time
 //!     type: Opaque
 //!     labels: {...}                      # all but ours
 //!     annotations: {...}                 # all but ours
@@ -26,7 +27,9 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use external_secrets::sandbox::{CertificatePermission, KeyPermission, SecretPermission, SecretProperties};
+use external_secrets::sandbox::{
+    CertificatePermission, CertificatePolicy, KeyPermission, SecretPermission, SecretProperties,
+};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -80,8 +83,10 @@ fn fill_vault(scene: &Scene, case_name: &str, case: &Value) {
     for (name, key) in entries(&case["keys"]) {
         scene.vault.import_key(name, key).unwrap();
     }
-    for (name, certificate) in entries(&case["certificates"]) {
-        scene.vault.import_certificate(name, certificate.as_str().unwrap(), None).unwrap();
+    for (name, format) in entries(&case["certificates"]) {
+        let mut policy = CertificatePolicy::self_signed(&format!("CN={name}"));
+        policy.secret_props.content_type = Some(serde_json::from_value(format.clone()).unwrap());
+        scene.vault.create_certificate(name, policy).unwrap();
     }
 }
 
@@ -155,6 +160,12 @@ fn differences(name: &str, expected: &Value, secret: &Value) -> Option<String> {
     let found = if secret["data"].is_null() { json!({}) } else { secret["data"].clone() };
     if !expected["data"].is_null() {
         compare("data", &data.into(), found);
+    }
+    for (key, wanted) in entries(&expected["starts"]) {
+        let found = STANDARD.decode(secret["data"][key].as_str().unwrap_or_default()).unwrap();
+        if !found.starts_with(wanted.as_str().unwrap().as_bytes()) {
+            compare(&format!("the beginning of {key}"), wanted, String::from_utf8_lossy(&found).into());
+        }
     }
     compare("type", &expected["type"], secret["type"].clone());
     compare("labels", &expected["labels"], not_ours(&secret["metadata"]["labels"]));
