@@ -8,8 +8,10 @@ use serde_json::json;
 use crate::scene::Scene;
 
 const MANY: usize = 40;
-/// Far less than the backoff of an ExternalSecret that failed for as long as these do.
-const SOON: Duration = Duration::from_secs(8);
+/// Less than an ExternalSecret waits by itself that failed as often as these do: a minute where the provider tells when it
+/// has recovered, and half a minute after six refusals of one object.
+const SOON: Duration = Duration::from_secs(25);
+const REFUSALS: u64 = 6;
 
 /// ExternalSecrets of a secret each, and the store.
 async fn apply(scene: &Scene, interval: &str) {
@@ -37,9 +39,7 @@ async fn until_counted(count: impl Fn() -> u64, least: u64) {
 }
 
 async fn soon_have(scene: &Scene, value: &str) {
-    let began = Instant::now();
-    tokio::time::timeout(SOON * 3, all_have(scene, value)).await.unwrap();
-    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    assert!(tokio::time::timeout(SOON, all_have(scene, value)).await.is_ok(), "not all are synced after {SOON:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +73,8 @@ async fn when_a_right_is_given_all_are_synced_within_seconds() {
     for index in 0..MANY {
         scene.set_secret(&format!("value-{index}"), "after");
     }
-    until_counted(|| scene.vault.counters().statuses.get(&403).copied().unwrap_or_default(), 6 * MANY as u64 / 2).await;
+    let refused = || scene.vault.counters().statuses.get(&403).copied().unwrap_or_default();
+    until_counted(refused, REFUSALS * MANY as u64).await;
     scene.vault.allow(&scene.application, SecretPermission::Get);
     soon_have(&scene, "after").await;
 }
