@@ -6,7 +6,7 @@
 use url::Url;
 
 use super::diagnose::{Cause, Diagnosis};
-use super::options::Options;
+use super::options::{ActsAs, Options};
 use crate::api::v1::secret_store::{
     AzureAuthType, AzureCustomCloudConfig, AzureEnvironmentType, AzureKvProvider, StoreKind,
 };
@@ -65,7 +65,9 @@ impl Cloud {
         let authority = match &options.environment.authority_host {
             // The variable is the operator's, and only for the identity that came with it; a store that names a
             // sovereign cloud is more exact.
-            Some(host) if uses_pod_identity(store) && environment == AzureEnvironmentType::PublicCloud => {
+            Some(host)
+                if uses_identity_of_process(store, options) && environment == AzureEnvironmentType::PublicCloud =>
+            {
                 authority(host, "the environment variable AZURE_AUTHORITY_HOST")?
             }
             _ => authority(known.authority, "the cloud's authority")?,
@@ -118,9 +120,18 @@ impl Cloud {
             AzureAuthType::WorkloadIdentity => store.service_account_ref.is_some(),
             AzureAuthType::ManagedIdentity => false,
         };
-        if kind == StoreKind::ClusterSecretStore || identity_of_namespace {
-            return Ok(self);
-        }
+        let (whose, remedy) = match options.acts_as {
+            // Whoever wrote the store, of either kind, is not the caller.
+            ActsAs::Caller => (
+                "your own identity",
+                "read as the store, with --azure-identity=store, or list the host by --azure-extra-host",
+            ),
+            ActsAs::Store if kind == StoreKind::ClusterSecretStore || identity_of_namespace => return Ok(self),
+            ActsAs::Store => (
+                "the controller's own identity",
+                "use serviceAccountRef or authSecretRef of this namespace, or a ClusterSecretStore, or have the operator list the host",
+            ),
+        };
         let vault = match &self.vaults {
             Vaults::Suffix(suffix) => format!(".{suffix}"),
             Vaults::Host(host) => host.clone(),
@@ -130,13 +141,9 @@ impl Cloud {
             None => Ok(self),
             Some(host) => Err(Diagnosis::new(
                 Cause::CustomCloudForbidden,
-                format!(
-                    "azurekv.customCloudConfig of a SecretStore may not lead the controller's own identity to {host}"
-                ),
+                format!("azurekv.customCloudConfig of a {kind} may not lead {whose} to {host}"),
             )
-            .hint(
-                "use serviceAccountRef or authSecretRef of this namespace, or a ClusterSecretStore, or have the operator list the host",
-            )),
+            .hint(remedy)),
         }
     }
 }
@@ -189,9 +196,11 @@ fn known(environment: AzureEnvironmentType) -> Result<Option<Known>, Diagnosis> 
     Ok(Some(known))
 }
 
-/// Whether a store uses the identity of the controller's own pod.
-pub(super) fn uses_pod_identity(store: &AzureKvProvider) -> bool {
-    store.auth_type == AzureAuthType::WorkloadIdentity && store.service_account_ref.is_none()
+/// Whether a store is read with the identity that came with the process: that of the controller's own pod, or the
+/// caller's.
+fn uses_identity_of_process(store: &AzureKvProvider, options: &Options) -> bool {
+    options.acts_as == ActsAs::Caller
+        || (store.auth_type == AzureAuthType::WorkloadIdentity && store.service_account_ref.is_none())
 }
 
 /// An authority: `https`, a host and perhaps a port, nothing else.

@@ -15,14 +15,16 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::assertion;
 use super::certificate::ClientCertificate;
 use super::cluster::Cluster;
 use super::diagnose::entra::{self, Presented};
 use super::diagnose::{Cause, Diagnosis, text};
 use super::http::Clients;
 use super::identity::{CredentialKey, Identity, Proof};
+use super::options::Options;
 use super::transport::{Peer, Pinned};
+use super::{assertion, caller};
+use crate::provider::SecretValue;
 
 /// Where the machine's identity endpoint is, for every Azure machine:
 /// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>.
@@ -44,6 +46,7 @@ pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     pub(super) clients: Arc<Clients>,
     pub(super) cluster: Arc<Cluster>,
+    pub(super) options: Arc<Options>,
 }
 
 impl Exchange {
@@ -57,6 +60,7 @@ impl Exchange {
                 self.application(client_id, tenant_id, proof).await?
             }
             Identity::Machine { client_id } => self.machine(client_id.as_deref()).await?,
+            Identity::LoggedIn { tenant_id } => caller::token(tenant_id.as_deref(), &self.purpose.scope).await?,
         };
         if token.token.secret().is_empty() {
             return Err(Diagnosis::new(
@@ -96,7 +100,28 @@ impl Exchange {
                 self.client_secret(&presented, secret)?
             }
             Proof::ClientCertificate(key) => {
-                let assertion = self.signed(key, &presented).await?;
+                let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?.value;
+                let what = format!("{key}, named by azurekv.authSecretRef.clientCertificate,");
+                let assertion = self.signed(content, what, &presented).await?;
+                self.assertion_credential(assertion, &presented)?
+            }
+            Proof::EnvironmentSecret => {
+                let secret = self.options.environment.client_secret.as_ref().map(SecretString::expose_secret);
+                self.client_secret(&presented, secret.unwrap_or_default().to_owned())?
+            }
+            Proof::CertificateFile(file) => {
+                let content = tokio::fs::read(file).await.map_err(|error| {
+                    Diagnosis::new(
+                        Cause::TokenFileUnreadable,
+                        format!(
+                            "the file that AZURE_CLIENT_CERTIFICATE_PATH names could not be read: {}",
+                            error.kind()
+                        ),
+                    )
+                    .hint("name a file with a certificate and its key, in PEM or PFX")
+                })?;
+                let what = "the file that AZURE_CLIENT_CERTIFICATE_PATH names".to_owned();
+                let assertion = self.signed(Arc::new(content.into()), what, &presented).await?;
                 self.assertion_credential(assertion, &presented)?
             }
         };
@@ -121,8 +146,12 @@ impl Exchange {
     }
 
     /// An assertion that the key of a client certificate signed.
-    async fn signed(&self, key: &CredentialKey, presented: &Presented) -> Result<SecretString, Diagnosis> {
-        let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?.value;
+    async fn signed(
+        &self,
+        content: SecretValue,
+        what: String,
+        presented: &Presented,
+    ) -> Result<SecretString, Diagnosis> {
         let Presented { client_id, tenant_id, .. } = presented.clone();
         let authority = self.purpose.authority.as_str().trim_end_matches('/');
         let audience = format!("{authority}/{tenant_id}/oauth2/v2.0/token");
@@ -134,7 +163,7 @@ impl Exchange {
         let signed = tokio::task::spawn_blocking(sign).await;
         let signed = signed.map_err(|_| Diagnosis::new(Cause::Aborted, "the signing was given up"))?;
         signed.map_err(|unusable| {
-            let message = format!("{key}, named by azurekv.authSecretRef.clientCertificate, {unusable}");
+            let message = format!("{what} {unusable}");
             Diagnosis::new(Cause::ClientCertificateUnusable, message).hint(unusable.hint())
         })
     }
@@ -172,6 +201,7 @@ impl Purpose {
         match self.identity {
             Identity::Application { .. } => self.authority.host_str().unwrap_or_default().to_owned(),
             Identity::Machine { .. } => "the machine's identity endpoint".to_owned(),
+            Identity::LoggedIn { .. } => "the tool".to_owned(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::coalesce::Coalescer;
 use super::credential::{Exchange, Purpose};
 use super::diagnose::Diagnosis;
 use super::http::Clients;
+use super::options::Options;
 use crate::provider::metrics::{CallStatus, Probe};
 use crate::provider::{Freshness, ProviderMetrics};
 
@@ -42,14 +43,20 @@ pub(super) struct CredentialCache {
     credentials: Cache<Purpose, Arc<SharedCredential>>,
     clients: Arc<Clients>,
     cluster: Arc<Cluster>,
+    options: Arc<Options>,
     metrics: Arc<dyn ProviderMetrics>,
     next_id: AtomicU64,
 }
 
 impl CredentialCache {
-    pub(super) fn new(clients: Arc<Clients>, cluster: Arc<Cluster>, metrics: Arc<dyn ProviderMetrics>) -> Self {
+    pub(super) fn new(
+        clients: Arc<Clients>,
+        cluster: Arc<Cluster>,
+        options: Arc<Options>,
+        metrics: Arc<dyn ProviderMetrics>,
+    ) -> Self {
         let credentials = Cache::builder().max_capacity(MOST_CREDENTIALS).time_to_idle(KEPT_UNUSED).build();
-        Self { credentials, clients, cluster, metrics, next_id: AtomicU64::new(0) }
+        Self { credentials, clients, cluster, options, metrics, next_id: AtomicU64::new(0) }
     }
 
     /// The credential for `purpose`, the same one for all who ask.
@@ -58,6 +65,7 @@ impl CredentialCache {
             purpose: purpose.clone(),
             clients: Arc::clone(&self.clients),
             cluster: Arc::clone(&self.cluster),
+            options: Arc::clone(&self.options),
         };
         let make = async {
             Arc::new(SharedCredential {

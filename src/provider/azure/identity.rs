@@ -42,6 +42,11 @@ pub(super) enum Identity {
         /// The client id of a user-assigned one.
         client_id: Option<String>,
     },
+    /// Who is logged in with one of Azure's tools.
+    LoggedIn {
+        /// The tenant to ask for a token of; that of the login if not given.
+        tenant_id: Option<String>,
+    },
 }
 
 impl fmt::Display for Identity {
@@ -50,6 +55,7 @@ impl fmt::Display for Identity {
             Self::Application { client_id, tenant_id, .. } => write!(f, "{client_id} in tenant {tenant_id}"),
             Self::Machine { client_id: Some(client_id) } => write!(f, "managed identity {client_id}"),
             Self::Machine { client_id: None } => f.write_str("the machine's managed identity"),
+            Self::LoggedIn { .. } => f.write_str("who is logged in with az or azd"),
         }
     }
 }
@@ -74,6 +80,10 @@ pub(super) enum Proof {
     ClientSecret(CredentialKey),
     /// A certificate with its private key.
     ClientCertificate(CredentialKey),
+    /// The client secret in the environment.
+    EnvironmentSecret,
+    /// A certificate with its private key, in a file that the environment names.
+    CertificateFile(PathBuf),
 }
 
 /// A key of a Secret that holds a credential.
@@ -327,7 +337,7 @@ impl Resolver<'_> {
 }
 
 /// Checks what goes into the token request's URL.
-fn application(client_id: String, tenant_id: String, proof: Proof) -> Result<Identity, Diagnosis> {
+pub(super) fn application(client_id: String, tenant_id: String, proof: Proof) -> Result<Identity, Diagnosis> {
     let is_id = |text: &str| {
         !text.is_empty()
             && text.len() <= 255

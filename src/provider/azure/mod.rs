@@ -3,7 +3,7 @@
 //! From a store to a value, and the module of each step:
 //!
 //! 1. `validate`: the store's fields: its `cloud` and the vault's `endpoint`.
-//! 2. `identity`: who reads, from `authType`, references and annotations, read from the `cluster`.
+//! 2. `identity`: who reads, from `authType`, references and annotations, read from the `cluster`; or the `caller`.
 //! 3. `credential_cache` and `credential`: an access token for that identity, which a `certificate` may prove.
 //! 4. `vault`: one read for all equal ones (`coalesce`), through the vault's `gate`.
 //! 5. `transport`: the request leaves for that one host, by the clients of `http`, which `sdk` drives.
@@ -12,6 +12,7 @@
 
 mod answer;
 mod assertion;
+mod caller;
 mod certificate;
 mod changes;
 mod cloud;
@@ -64,7 +65,7 @@ use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::AzureKvProvider;
 
 pub use http::SetupError;
-pub use options::{Budgets, Environment, Options};
+pub use options::{ActsAs, Budgets, Environment, Options};
 
 /// Reads Azure Key Vault. Made once for a process: tokens, connections and what is known of vaults are shared by
 /// all stores.
@@ -98,7 +99,7 @@ impl AzureKeyVault {
         let options = Arc::new(options);
         let cluster = Arc::new(Cluster::new(cluster, options.coalesce));
         let vaults = VaultPool::new(Arc::clone(&clients.azure), Arc::clone(&options), Arc::clone(&metrics));
-        let credentials = CredentialCache::new(Arc::new(clients), Arc::clone(&cluster), metrics);
+        let credentials = CredentialCache::new(Arc::new(clients), Arc::clone(&cluster), Arc::clone(&options), metrics);
         Self { options, cluster, credentials, vaults }
     }
 
@@ -117,7 +118,10 @@ impl AzureKeyVault {
             environment: &self.options.environment,
             cluster: &self.cluster,
         };
-        let identity = resolver.identity().await?;
+        let identity = match self.options.acts_as {
+            ActsAs::Store => resolver.identity().await?,
+            ActsAs::Caller => caller::identity(&self.options.environment, store.tenant_id.as_deref())?,
+        };
         let purpose = Purpose { identity, authority: cloud.authority.clone(), scope: cloud.scope() };
         let credential = self.credentials.get(purpose).await;
         let key = format!("{}/{}", view.namespace.unwrap_or_default(), view.name);

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 /// Key Vault's documented limit on GETs of secrets and of most kinds of keys, for one vault and [`WINDOW`]:
 /// <https://learn.microsoft.com/azure/key-vault/general/service-limits>. For larger keys it is less, which the gate learns.
 const DOCUMENTED_LIMIT: u32 = 4000;
@@ -30,6 +32,16 @@ impl Default for Budgets {
     }
 }
 
+/// Whose identity reads vaults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ActsAs {
+    /// That of each store.
+    #[default]
+    Store,
+    /// That of whoever runs the program: a service principal of the environment, else who is logged in with a tool.
+    Caller,
+}
+
 /// What an operator sets, by flags and environment, for all vaults.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -44,7 +56,7 @@ pub struct Options {
     /// PEM certificates to trust in addition to the system's roots (which `SSL_CERT_FILE` replaces).
     pub ca_bundle: Option<Vec<u8>>,
     /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) that `customCloudConfig` of a namespaced
-    /// SecretStore may lead the pod's own or a managed identity to.
+    /// SecretStore may lead the pod's own or a managed identity to, and that of any store the caller's own.
     pub extra_hosts: Vec<String>,
     /// Whether a list of the vault may tell what has changed, where that costs no more than reading.
     pub change_detection: bool,
@@ -55,7 +67,9 @@ pub struct Options {
     /// A plain HTTP proxy for the machine's identity endpoint. It is for tests: in production that endpoint is never
     /// reached through a proxy.
     pub machine_identity_proxy: Option<String>,
-    /// The pod's own identity.
+    /// Whose identity reads vaults.
+    pub acts_as: ActsAs,
+    /// The identity of the process: the pod's own, or the caller's.
     pub environment: Environment,
 }
 
@@ -72,15 +86,16 @@ impl Default for Options {
             probe: true,
             https_proxy: None,
             machine_identity_proxy: None,
+            acts_as: ActsAs::default(),
             environment: Environment::default(),
         }
     }
 }
 
 /// The variables that workload identity's webhook injects into a pod:
-/// <https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html>. Empty ones
-/// count as absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// <https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html>, and those that
+/// Azure's tools know for a service principal besides. Empty ones count as absent.
+#[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `AZURE_CLIENT_ID`
     pub client_id: Option<String>,
@@ -88,8 +103,12 @@ pub struct Environment {
     pub tenant_id: Option<String>,
     /// `AZURE_FEDERATED_TOKEN_FILE`
     pub token_file: Option<PathBuf>,
-    /// `AZURE_AUTHORITY_HOST`; for the pod's own identity only.
+    /// `AZURE_AUTHORITY_HOST`; for the identity of the process only.
     pub authority_host: Option<String>,
+    /// `AZURE_CLIENT_SECRET`; for the caller's identity only.
+    pub client_secret: Option<SecretString>,
+    /// `AZURE_CLIENT_CERTIFICATE_PATH`; for the caller's identity only.
+    pub certificate_file: Option<PathBuf>,
 }
 
 impl Environment {
@@ -108,6 +127,8 @@ impl Environment {
             tenant_id: lookup("AZURE_TENANT_ID"),
             token_file: lookup("AZURE_FEDERATED_TOKEN_FILE").map(PathBuf::from),
             authority_host: lookup("AZURE_AUTHORITY_HOST"),
+            client_secret: lookup("AZURE_CLIENT_SECRET").map(SecretString::from),
+            certificate_file: lookup("AZURE_CLIENT_CERTIFICATE_PATH").map(PathBuf::from),
         }
     }
 }

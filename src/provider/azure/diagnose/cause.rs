@@ -26,7 +26,9 @@ pub(in crate::provider::azure) enum Cause {
     IdentityIncomplete,
     /// The pod has none of the variables that make up its own identity.
     PodIdentityMissing,
-    /// The pod's token file cannot be read.
+    /// Neither the environment nor a tool gives a token to whoever runs the program.
+    CallerUnknown,
+    /// A file that proves an identity cannot be read.
     TokenFileUnreadable,
     /// A Secret with a credential, or its key, is not there.
     CredentialMissing,
@@ -164,6 +166,7 @@ impl Cause {
             Self::ServiceAccountMissing
             | Self::IdentityIncomplete
             | Self::PodIdentityMissing
+            | Self::CallerUnknown
             | Self::TokenFileUnreadable
             | Self::CredentialMissing
             | Self::ClientCertificateUnusable
@@ -219,6 +222,7 @@ impl Cause {
             Self::ServiceAccountMissing => "ServiceAccountMissing",
             Self::IdentityIncomplete => "IdentityIncomplete",
             Self::PodIdentityMissing => "PodIdentityMissing",
+            Self::CallerUnknown => "CallerUnknown",
             Self::TokenFileUnreadable => "TokenFileUnreadable",
             Self::CredentialMissing => "CredentialMissing",
             Self::ClientCertificateUnusable => "ClientCertificateUnusable",
@@ -287,6 +291,7 @@ impl Cause {
             | Self::ServiceAccountMissing
             | Self::IdentityIncomplete
             | Self::PodIdentityMissing
+            | Self::CallerUnknown
             | Self::TokenFileUnreadable
             | Self::CredentialMissing
             | Self::ClientCertificateUnusable

@@ -95,7 +95,7 @@ async fn the_pods_own_identity_reads_its_token_file_at_each_exchange() {
         client_id: Some("pod-client".to_owned()),
         tenant_id: Some("pod-tenant".to_owned()),
         token_file: Some(file),
-        authority_host: None,
+        ..Environment::default()
     };
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     let own = AzureKvProvider { service_account_ref: None, ..store() };
@@ -119,7 +119,7 @@ async fn a_pod_without_an_identity_or_with_a_lost_token_file_is_told_what_to_do(
         client_id: Some("c".to_owned()),
         tenant_id: Some("t".to_owned()),
         token_file: Some(PathBuf::from("no-such-folder/token")),
-        authority_host: None,
+        ..Environment::default()
     };
     let lost = provider(&azure, &cluster, Options { environment, ..options() });
     let client = client(&lost, own).await.unwrap();
