@@ -5,10 +5,14 @@ mod controller;
 mod crds;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod inputs;
 mod leader_election;
 mod logging;
 mod metrics;
+mod plan;
+mod preview;
 mod providers;
+mod redaction;
 mod render;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -36,6 +40,8 @@ enum Command {
     Webhook(Box<webhook::WebhookArguments>),
     /// Print the Secrets that ExternalSecrets give, without a cluster
     Render(Box<render::RenderArguments>),
+    /// Show what the controller would create, change or delete in a cluster, and change nothing
+    Plan(Box<plan::PlanArguments>),
     /// Make certificates for the webhook, and have the API server trust them
     #[command(name = "certcontroller")]
     CertController(Box<certcontroller::CertControllerArguments>),
@@ -49,26 +55,36 @@ enum Command {
 /// Runs the program with its own command line.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = <Cli as clap::Parser>::parse();
+    let cli = match <Cli as clap::Parser>::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // As with ESO's program, and unlike clap's own code, which `plan` uses to say that something would change.
+            let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+            let _ = error.print();
+            return code;
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    let result: Result<(), Box<dyn std::error::Error>> = runtime.block_on(async {
+    let result: Result<ExitCode, Box<dyn std::error::Error>> = runtime.block_on(async {
         match cli.command {
-            None => controller::execute(cli.controller).await.map_err(Into::into),
-            Some(Command::Webhook(arguments)) => webhook::execute(*arguments).await.map_err(Into::into),
-            Some(Command::Render(arguments)) => render::execute(&arguments).await.map_err(Into::into),
-            Some(Command::CertController(arguments)) => certcontroller::execute(*arguments).await.map_err(Into::into),
-            Some(Command::Crds(arguments)) => crds::execute(&arguments).map_err(Into::into),
+            None => controller::execute(cli.controller).await?,
+            Some(Command::Webhook(arguments)) => webhook::execute(*arguments).await?,
+            Some(Command::Render(arguments)) => return Ok(render::execute(&arguments).await?),
+            Some(Command::Plan(arguments)) => return Ok(plan::execute(&arguments).await?),
+            Some(Command::CertController(arguments)) => certcontroller::execute(*arguments).await?,
+            Some(Command::Crds(arguments)) => crds::execute(&arguments)?,
             #[cfg(feature = "sandbox")]
-            Some(Command::Sandbox(arguments)) => sandbox::execute(arguments).await.map_err(Into::into),
+            Some(Command::Sandbox(arguments)) => sandbox::execute(arguments).await?,
         }
+        Ok(ExitCode::SUCCESS)
     });
     // What still runs in the background must not hold the process.
     runtime.shutdown_background();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => fail(error.as_ref()),
     }
 }

@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 
 use crate::api::GoDuration;
 use crate::controller::run::MakeProviders;
-use crate::provider::azure::{AzureKeyVault, Budgets, Environment, Options};
+use crate::provider::azure::{ActsAs, AzureKeyVault, Budgets, Environment, Options, SetupError};
 use crate::provider::fake::Fake;
 use crate::provider::metrics::{ApiCall, CallStatus, GateState, Probe, SharedRead};
 use crate::provider::{ClusterReader, ProviderMetrics, Providers};
@@ -28,6 +28,9 @@ pub(super) enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// No client for Azure can be made.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
 }
 
 /// Flags of the providers; ESO has none of them.
@@ -57,7 +60,7 @@ pub(super) struct ProviderArguments {
     #[arg(long = "azure-ca-bundle", value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
     /// A host, or a suffix such as .vault.example.com, that customCloudConfig of a namespaced SecretStore may lead
-    /// the pod's own identity to; can be given several times
+    /// the pod's own identity to (that of any store, where it is your own); can be given several times
     #[arg(long = "azure-extra-host", value_name = "HOST")]
     extra_host: Vec<String>,
     /// Validate stores by getting a token alone, without a read from the vault
@@ -96,12 +99,14 @@ pub(super) fn build(arguments: &ProviderArguments, metrics: Metrics) -> Result<M
     }))
 }
 
-/// The providers, for a program that serves no metrics.
-pub(super) fn without_metrics(
+/// The providers of a command that a person runs, and that serves no metrics.
+pub(super) fn of_person(
     arguments: &ProviderArguments,
+    acts_as: ActsAs,
     cluster: Arc<dyn ClusterReader>,
-) -> Result<Providers, super::render::Error> {
-    let azurekv = AzureKeyVault::new(arguments.options()?, cluster, Arc::new(()))?;
+) -> Result<Providers, Error> {
+    let options = Options { acts_as, ..arguments.options()? };
+    let azurekv = AzureKeyVault::new(options, cluster, Arc::new(()))?;
     Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake) })
 }
 

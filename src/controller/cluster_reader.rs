@@ -12,24 +12,52 @@ use kube::{Api, Client};
 use secrecy::SecretString;
 use zeroize::Zeroize;
 
-use crate::provider::{self, ClusterReadError, ClusterReader, CredentialValue};
+use crate::provider::{self, Asker, ClusterReadError, ClusterReader, CredentialValue};
 
 /// How long the API server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(15);
 /// How long a service account's token is asked to live. It is exchanged at once.
 const TOKEN_SECONDS: i64 = 600;
 
-/// Reads service accounts from a watch, and everything else from the API server.
+/// Reads service accounts from a watch, where there is one, and everything else from the API server.
 pub struct KubeReader {
     client: Client,
-    service_accounts: Store<PartialObjectMeta<ServiceAccount>>,
+    asker: Asker,
+    service_accounts: Option<Store<PartialObjectMeta<ServiceAccount>>>,
 }
 
 impl KubeReader {
-    /// A reader on top of a watch of service accounts.
+    /// The controller's reader, on top of a watch of service accounts.
     #[must_use]
     pub fn new(client: Client, service_accounts: Store<PartialObjectMeta<ServiceAccount>>) -> Self {
-        Self { client, service_accounts }
+        Self { client, asker: Asker::Controller, service_accounts: Some(service_accounts) }
+    }
+
+    /// The reader of a person, who looks once.
+    #[must_use]
+    pub const fn of_person(client: Client) -> Self {
+        Self { client, asker: Asker::Person, service_accounts: None }
+    }
+
+    /// Waits for the API server, but not for ever, and says of which object an error speaks.
+    async fn bounded<T>(
+        &self,
+        verb: &'static str,
+        object: impl Fn() -> String,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ClusterReadError> {
+        let unavailable = |reason: String| ClusterReadError::Unavailable { object: object(), reason };
+        match tokio::time::timeout(DEADLINE, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
+                Err(ClusterReadError::NotFound { object: object() })
+            }
+            Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
+                Err(ClusterReadError::Forbidden { asker: self.asker, verb, object: object() })
+            }
+            Ok(Err(error)) => Err(unavailable(error.to_string())),
+            Err(_) => Err(unavailable(format!("no answer within {} s", DEADLINE.as_secs()))),
+        }
     }
 }
 
@@ -40,14 +68,14 @@ impl ClusterReader for KubeReader {
         namespace: &str,
         name: &str,
     ) -> Result<Option<provider::ServiceAccount>, ClusterReadError> {
-        let watched = self.service_accounts.get(&ObjectRef::new(name).within(namespace));
-        if let Some(account) = watched {
+        let reference = ObjectRef::new(name).within(namespace);
+        if let Some(account) = self.service_accounts.as_ref().and_then(|watched| watched.get(&reference)) {
             return Ok(Some(view(&account)));
         }
         // The watch may be behind: only the API server knows that it is not there.
         let object = || format!("service account {name:?} in namespace {namespace:?}");
         let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
-        match bounded("get", object, api.get_metadata(name)).await {
+        match self.bounded("get", object, api.get_metadata(name)).await {
             Ok(account) => Ok(Some(view(&account))),
             Err(ClusterReadError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -71,7 +99,8 @@ impl ClusterReader for KubeReader {
             ..TokenRequest::default()
         };
         let params = PostParams::default();
-        let answer = bounded("create a token for", object, api.create_token_request(name, &params, &request)).await?;
+        let call = api.create_token_request(name, &params, &request);
+        let answer = self.bounded("create a token for", object, call).await?;
         match answer.status {
             Some(status) => Ok(status.token.into()),
             None => Err(ClusterReadError::Unavailable { object: object(), reason: "no token in its answer".into() }),
@@ -81,7 +110,7 @@ impl ClusterReader for KubeReader {
     async fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError> {
         let object = || format!("Secret {name:?} in namespace {namespace:?}");
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let mut secret = bounded("get", object, api.get(name)).await?;
+        let mut secret = self.bounded("get", object, api.get(name)).await?;
         let mut found = None;
         for (name, value) in secret.data.iter_mut().flatten() {
             if name == key {
@@ -103,23 +132,5 @@ fn view(account: &PartialObjectMeta<ServiceAccount>) -> provider::ServiceAccount
     provider::ServiceAccount {
         uid: account.metadata.uid.clone().unwrap_or_default(),
         annotations: account.metadata.annotations.clone().unwrap_or_default(),
-    }
-}
-
-/// Waits for the API server, but not for ever, and says of which object an error speaks.
-async fn bounded<T>(
-    verb: &'static str,
-    object: impl Fn() -> String,
-    call: impl Future<Output = kube::Result<T>>,
-) -> Result<T, ClusterReadError> {
-    let unavailable = |reason: String| ClusterReadError::Unavailable { object: object(), reason };
-    match tokio::time::timeout(DEADLINE, call).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(ClusterReadError::NotFound { object: object() }),
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
-            Err(ClusterReadError::Forbidden { verb, object: object() })
-        }
-        Ok(Err(error)) => Err(unavailable(error.to_string())),
-        Err(_) => Err(unavailable(format!("no answer within {} s", DEADLINE.as_secs()))),
     }
 }

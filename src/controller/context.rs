@@ -9,7 +9,9 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client};
 
+use super::cluster_view::ApiServer;
 use super::events::Recorder;
+use super::external_secret::store_access::{Access, ControllerClass};
 use super::external_secret::templates::Templates;
 use super::key::{ObjectKey, StoreKey};
 use super::options::Options;
@@ -90,6 +92,19 @@ pub async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T
 }
 
 impl Context {
+    /// Which stores are worked on.
+    #[must_use]
+    pub fn class(&self) -> ControllerClass<'_> {
+        let Options { controller_class, cluster_secret_stores, .. } = &self.options;
+        ControllerClass { name: controller_class, cluster_secret_stores: *cluster_secret_stores }
+    }
+
+    /// What clients for stores are made from.
+    #[must_use]
+    pub fn access(&self) -> Access<'_> {
+        Access { cluster: self, providers: &self.providers, flood_gate: self.options.flood_gate }
+    }
+
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -111,11 +126,13 @@ impl Context {
     /// Stores of the kind and namespace of `key`, at the API server.
     #[must_use]
     pub fn stores(&self, key: &StoreKey) -> Api<SecretStore> {
-        let dyntype = StoreType { kind: key.kind, version: self.state.version };
-        match key.kind {
-            StoreKind::SecretStore => Api::namespaced_with(self.client.clone(), &key.object.namespace, &dyntype),
-            StoreKind::ClusterSecretStore => Api::all_with(self.client.clone(), &dyntype),
-        }
+        self.api_server().stores(key)
+    }
+
+    /// The API server, past the watches.
+    #[must_use]
+    pub fn api_server(&self) -> ApiServer {
+        ApiServer { client: self.client.clone(), version: self.state.version }
     }
 
     /// An ExternalSecret, as it is watched.

@@ -1,8 +1,10 @@
 //! The controllers: they watch the custom resources, and carry out what [`crate::sync`] decides.
 
 pub mod cluster_reader;
+pub mod cluster_view;
 pub mod conditions;
 pub mod context;
+pub mod discovery;
 pub mod events;
 pub mod external_secret;
 pub mod index;

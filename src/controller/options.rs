@@ -32,6 +32,9 @@ pub enum FloodGate {
     Closed,
     /// It tries whatever the store's condition says.
     Open,
+    /// It waits for one that was found not to be Ready, and tries one that was never validated: where the controller
+    /// would validate it first.
+    OpenToUnvalidated,
 }
 
 /// Whether a kind of object is worked on.

@@ -64,6 +64,7 @@ pub fn report_of(error: &Error) -> Report {
         Error::StoreNotReady { .. } => (DATA, "StoreNotReady", Retry::Backoff),
         Error::NamespaceExcluded { .. } => (DATA, "NamespaceExcluded", Retry::Backoff),
         Error::Store { error, .. } | Error::Provider { error, .. } => (DATA, error.cause, error.class.retry()),
+        Error::Unreadable { .. } => (DATA, "ApiServer", Retry::Backoff),
         Error::Data(_) => (DATA, "Data", Retry::Backoff),
         Error::Template(_) => (UPDATE, "Template", Retry::Backoff),
         Error::Stale(_) => ("could not delete orphaned secrets", "ApiServer", Retry::Backoff),
@@ -79,6 +80,14 @@ pub fn report_of(error: &Error) -> Report {
         Error::Finalizer(_) => (DELETE, "ApiServer", Retry::Backoff),
     };
     Report { reason: "SecretSyncedError", lead, event: "UpdateFailed", cause, retry }
+}
+
+impl Report {
+    /// The message of the condition `Ready`, which is False.
+    #[must_use]
+    pub fn message(&self, error: &Error) -> String {
+        format!("{}: {error}", self.lead)
+    }
 }
 
 /// Says that a sync succeeded.
@@ -114,7 +123,7 @@ pub async fn succeeded(subject: Subject<'_>, synced: Synced, context: &Context) 
 /// Says that a sync failed, and when to try again.
 pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Action {
     let report = report_of(error);
-    let message = format!("{}: {error}", report.lead);
+    let message = report.message(error);
     let mut status = subject.status.cloned().unwrap_or_default();
     let before = conditions::find(&status.conditions, READY).cloned();
     let ready = Statement {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster_reader::KubeReader;
 use super::context::{Context, Watched};
+use super::discovery;
 use super::events::Recorder;
 use super::external_secret::templates::Templates;
 use super::options::{Options, Reconciler};
@@ -22,7 +23,7 @@ use super::state::{Queues, State};
 use super::watch;
 use super::watches::Watches;
 use super::{external_secret, secret_store};
-use crate::api::v1::{ExternalSecret, StoreKind};
+use crate::api::v1::StoreKind;
 use crate::api::{GROUP, ServedVersion};
 use crate::provider::azure::SetupError;
 use crate::provider::{ClusterReader, Providers};
@@ -167,21 +168,16 @@ fn fallible<T>(stream: impl Stream<Item = T>) -> impl Stream<Item = Result<T, In
 async fn served_version(client: &Client) -> ServedVersion {
     let mut said = false;
     loop {
-        for version in [ServedVersion::V1, ServedVersion::V1beta1] {
-            match client.list_api_group_resources(version.api_version()).await {
-                Ok(list) if list.resources.iter().any(|resource| resource.name == ExternalSecret::PLURAL) => {
-                    return version;
-                }
-                Ok(_) => {}
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                Err(error) => tracing::warn!(%error, "the API server cannot be asked which resources it serves"),
+        match discovery::served_version(client).await {
+            Ok(Some(version)) => return version,
+            Ok(None) if !said => {
+                tracing::error!(
+                    "the CRDs of {GROUP} are not installed; apply the files in crds/, or what `external-secrets crds` prints"
+                );
+                said = true;
             }
-        }
-        if !said {
-            tracing::error!(
-                "the CRDs of {GROUP} are not installed; apply the files in crds/, or what `external-secrets crds` prints"
-            );
-            said = true;
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the API server cannot be asked which resources it serves"),
         }
         tokio::time::sleep(DISCOVERY_PAUSE).await;
     }

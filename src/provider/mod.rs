@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod registry;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -224,6 +225,33 @@ pub struct CredentialValue {
     pub resource_version: String,
 }
 
+/// Who reads the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// The controller, with the rights of its service account.
+    Controller,
+    /// A person, or a pipeline, with a kubeconfig.
+    Person,
+}
+
+impl Asker {
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::Controller => "grant it in the controller's ClusterRole",
+            Self::Person => "ask for a role of the cluster that allows it",
+        }
+    }
+}
+
+impl fmt::Display for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Controller => "the controller",
+            Self::Person => "you",
+        })
+    }
+}
+
 /// Why something could not be read from the cluster. Messages name the object.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ClusterReadError {
@@ -233,9 +261,11 @@ pub enum ClusterReadError {
         /// For example `Secret "credentials" in namespace "team-a"`.
         object: String,
     },
-    /// The controller may not read it.
-    #[error("the controller may not {verb} {object}; grant it in the controller's ClusterRole")]
+    /// Whoever asks may not read it.
+    #[error("{asker} may not {verb} {object}; {}", .asker.remedy())]
     Forbidden {
+        /// Who asks.
+        asker: Asker,
         /// What was tried, for example `get` or `create a token for`.
         verb: &'static str,
         /// The object.

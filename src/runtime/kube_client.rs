@@ -1,10 +1,11 @@
 //! The Kubernetes client: from `KUBECONFIG` or from within the cluster, with bounded times and with
 //! proxies as the environment names them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use kube::client::ClientBuilder;
-use kube::config::{InferConfigError, KubeconfigError};
+use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
 use super::leader_election::{GuardLayer, WriteGuard};
@@ -36,7 +37,25 @@ pub enum KubeClientError {
 /// # Errors
 /// [`KubeClientError`], a sentence for the operator.
 pub async fn from_environment() -> Result<(Client, Config), KubeClientError> {
-    let mut config = Config::infer().await?;
+    connected(Config::infer().await?)
+}
+
+/// A client as `kubectl` would make it: for the cluster of a kubeconfig (a given one, else that of `KUBECONFIG` or of the
+/// home folder) and of a context (a given one, else the current), else of the pod.
+///
+/// # Errors
+/// [`KubeClientError`], a sentence for whoever runs the program.
+pub async fn of_person(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(Client, Config), KubeClientError> {
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let config = match (kubeconfig, context) {
+        (Some(path), _) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
+        (None, Some(_)) => Config::from_kubeconfig(&options).await?,
+        (None, None) => Config::infer().await?,
+    };
+    connected(config)
+}
+
+fn connected(mut config: Config) -> Result<(Client, Config), KubeClientError> {
     config.connect_timeout = Some(Duration::from_secs(5));
     config.write_timeout = Some(Duration::from_secs(30));
     // The controllers' own backoff decides; kube would try up to 15 times and wait up to 1000 s.

@@ -22,8 +22,14 @@ pub struct Access {
 }
 
 /// Kinds of the cluster, not of a namespace.
-const CLUSTER_KINDS: [&str; 4] =
-    ["Namespace", "ClusterSecretStore", "CustomResourceDefinition", "ValidatingWebhookConfiguration"];
+const CLUSTER_KINDS: [&str; 6] = [
+    "Namespace",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ClusterSecretStore",
+    "CustomResourceDefinition",
+    "ValidatingWebhookConfiguration",
+];
 
 impl Access {
     /// The API of a kind.

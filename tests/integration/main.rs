@@ -32,6 +32,7 @@ mod leader_election;
 mod metrics_access;
 mod old_crds;
 mod ownership;
+mod plan;
 mod refreshing;
 mod restarts;
 mod stores;

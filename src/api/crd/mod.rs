@@ -5,6 +5,7 @@
 //! fields.
 
 mod fields;
+mod manifest;
 mod rules;
 mod structural;
 
@@ -21,6 +22,7 @@ use super::v1::{
 use super::{GROUP, ServedVersion};
 
 pub use fields::{Field, fields};
+pub use manifest::{fill_defaults, unknown_field};
 
 /// A printer column: name, JSON path and type.
 type Column = (&'static str, &'static str, &'static str);
@@ -87,12 +89,22 @@ pub fn store(kind: StoreKind) -> CustomResourceDefinition {
             ("A vault and the identity to read it with, for the ExternalSecrets of all namespaces.", "css", "Cluster")
         }
     };
-    let spec = structural::schema_of::<SecretStoreSpec>();
-    let mut root = root(description, spec, structural::schema_of::<SecretStoreStatus>());
-    rules::add(&mut root, rules::STORE);
+    let root = JSONSchemaProps { description: Some(description.to_owned()), ..store_schema() };
     let kind =
         Kind { name: kind.name(), plural: kind.plural(), short_name, scope, columns: &STORE_COLUMNS, selectable: &[] };
     definition(&kind, &root)
+}
+
+/// The schema of a whole store; both kinds have the same.
+#[must_use]
+pub fn store_schema() -> JSONSchemaProps {
+    let mut root = root(
+        "A vault and the identity to read it with.",
+        structural::schema_of::<SecretStoreSpec>(),
+        structural::schema_of::<SecretStoreStatus>(),
+    );
+    rules::add(&mut root, rules::STORE);
+    root
 }
 
 /// The definitions as one YAML stream, each document led by `---`.

@@ -1,73 +1,100 @@
-//! The manifests that are rendered: ExternalSecrets, and what they refer to.
+//! Manifests by what they are: ExternalSecrets, and what they refer to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount as Account};
-use secrecy::{SecretSlice, SecretString};
-use serde::de::DeserializeOwned;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use serde_json::Value;
+use serde_saphyr::Spanned;
 
-use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+use super::document::{self, Document, Object, Place};
+use crate::api::v1::{ExternalSecret, SecretStore};
 use crate::controller::key::{ObjectKey, StoreKey};
-use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, SecretValue, ServiceAccount};
-use crate::sync::template::Sources;
 
-/// The namespace of manifests that name none.
-const DEFAULT_NAMESPACE: &str = "default";
-
-/// Why manifests cannot be read.
+/// Why manifests cannot be read. Holds no part of their text, which may be a Secret.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
     /// A file or folder cannot be read.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path} cannot be read: {source}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// It is not YAML, or not what its kind says. Holds no part of the text, which may be a Secret.
-    #[error("{place}: {problem}")]
-    Invalid {
-        /// The file, or the object in it.
+    /// It is not YAML.
+    #[error("{place}: this is not valid YAML")]
+    Yaml {
+        /// Where it is wrong.
         place: String,
-        /// What is wrong.
-        problem: String,
     },
+    /// It is not what its kind says.
+    #[error(transparent)]
+    Document(#[from] document::Error),
+    /// An object is there twice.
+    #[error("{place}: this object is given twice; the other is in {other}")]
+    Twice {
+        /// The second.
+        place: Place,
+        /// Where the first is.
+        other: String,
+    },
+}
+
+/// Whether whoever names a file means it to be a manifest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// It was named itself: what is no manifest in it is an error.
+    Itself,
+    /// It lies in a folder that was named, where there may be other files, too.
+    ByFolder,
 }
 
 /// Manifests by what they are.
 #[derive(Default)]
 pub(in crate::cli) struct Manifests {
-    pub(super) external_secrets: Vec<ExternalSecret>,
-    pub(super) stores: HashMap<StoreKey, SecretStore>,
+    pub(in crate::cli) external_secrets: Vec<ExternalSecret>,
+    pub(super) stores: HashMap<StoreKey, Arc<SecretStore>>,
     config_maps: HashMap<ObjectKey, ConfigMap>,
     secrets: HashMap<ObjectKey, Secret>,
-    service_accounts: HashMap<ObjectKey, Account>,
+    pub(super) service_accounts: HashMap<ObjectKey, ServiceAccount>,
+    pub(super) namespaces: HashMap<String, Namespace>,
+    /// Where each object is, by kind and key.
+    places: HashMap<(&'static str, ObjectKey), String>,
 }
 
 impl Manifests {
-    /// Reads files, folders (their `.yaml`, `.yml` and `.json`) and, for `-`, the standard input.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Error> {
+    /// Reads files, folders (their `.yaml`, `.yml` and `.json`) and, for `-`, the standard input. `namespace` is that of
+    /// manifests that name none.
+    pub(in crate::cli) fn read(paths: &[PathBuf], namespace: &str) -> Result<Self, Error> {
         let mut manifests = Self::default();
         for path in paths {
             if path.as_os_str() == "-" {
                 let mut text = String::new();
                 std::io::stdin()
                     .read_to_string(&mut text)
-                    .map_err(|source| Error::File { path: path.clone(), source })?;
-                manifests.add(&text, "standard input")?;
+                    .map_err(|source| Error::File { path: "standard input".into(), source })?;
+                manifests.add(&text, "standard input", Named::Itself, namespace)?;
             } else {
-                manifests.add_path(path)?;
+                manifests.add_path(path, Named::Itself, namespace)?;
             }
         }
         Ok(manifests)
     }
 
-    fn add_path(&mut self, path: &Path) -> Result<(), Error> {
+    /// A ConfigMap that is given.
+    pub(in crate::cli) fn config_map(&self, key: &ObjectKey) -> Option<&ConfigMap> {
+        self.config_maps.get(key)
+    }
+
+    /// A Secret that is given.
+    pub(in crate::cli) fn secret(&self, key: &ObjectKey) -> Option<&Secret> {
+        self.secrets.get(key)
+    }
+
+    fn add_path(&mut self, path: &Path, named: Named, namespace: &str) -> Result<(), Error> {
         let failed = |source| Error::File { path: path.to_owned(), source };
         if path.is_dir() {
             let entries = std::fs::read_dir(path).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
@@ -76,124 +103,131 @@ impl Manifests {
             let is_manifest = |path: &PathBuf| {
                 path.is_dir() || path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
             };
-            return paths.iter().filter(|path| is_manifest(path)).try_for_each(|path| self.add_path(path));
+            let mut manifests = paths.iter().filter(|path| is_manifest(path));
+            return manifests.try_for_each(|path| self.add_path(path, Named::ByFolder, namespace));
         }
         let text = std::fs::read_to_string(path).map_err(failed)?;
-        self.add(&text, &path.display().to_string())
+        self.add(&text, &path.display().to_string(), named, namespace)
     }
 
     /// Adds the documents of a file.
-    fn add(&mut self, text: &str, place: &str) -> Result<(), Error> {
-        let documents: Vec<Value> = serde_saphyr::from_multiple(text)
-            .map_err(|error| Error::Invalid { place: place.to_owned(), problem: problem(&error) })?;
-        documents.into_iter().try_for_each(|document| self.add_document(document, place))
-    }
-
-    fn add_document(&mut self, mut document: Value, place: &str) -> Result<(), Error> {
-        if document["kind"] == "List" {
-            let items = document["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
-            return items.into_iter().try_for_each(|item| self.add_document(item, place));
-        }
-        let kind = document["kind"].as_str().unwrap_or_default().to_owned();
-        let name = document["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let place = format!("{place}: {kind} {name:?}");
-        if kind != "ClusterSecretStore" && document["metadata"]["namespace"].is_null() && document.is_object() {
-            document["metadata"]["namespace"] = DEFAULT_NAMESPACE.into();
-        }
-        match kind.as_str() {
-            "ExternalSecret" => self.external_secrets.push(parse(document, &place)?),
-            "SecretStore" | "ClusterSecretStore" => {
-                let store: SecretStore = parse(document, &place)?;
-                let kind = if kind == "SecretStore" { StoreKind::SecretStore } else { StoreKind::ClusterSecretStore };
-                self.stores.insert(StoreKey { kind, object: ObjectKey::of(&store.metadata) }, store);
+    fn add(&mut self, text: &str, file: &str, named: Named, namespace: &str) -> Result<(), Error> {
+        let documents: Vec<Spanned<Value>> = serde_saphyr::from_multiple(text).map_err(|error| {
+            let line = error.location().map(|location| format!(", line {}", location.line()));
+            Error::Yaml { place: format!("{file}{}", line.unwrap_or_default()) }
+        })?;
+        for document in documents {
+            let place = Place::new(file, document.defined.line());
+            if named == Named::ByFolder && !document::looks_like_an_object(&document.value) {
+                continue;
             }
-            "ConfigMap" => {
-                let object: ConfigMap = parse(document, &place)?;
-                self.config_maps.insert(ObjectKey::of(&object.metadata), object);
-            }
-            "Secret" => {
-                let mut object: Secret = parse(document, &place)?;
-                // As the API server does when it stores one.
-                for (key, text) in object.string_data.take().unwrap_or_default() {
-                    object.data.get_or_insert_default().insert(key, k8s_openapi::ByteString(text.into_bytes()));
-                }
-                self.secrets.insert(ObjectKey::of(&object.metadata), object);
-            }
-            "ServiceAccount" => {
-                let object: Account = parse(document, &place)?;
-                self.service_accounts.insert(ObjectKey::of(&object.metadata), object);
-            }
-            _ => {}
+            self.add_document(Document { value: document.value, place, namespace })?;
         }
         Ok(())
     }
 
-    /// The ConfigMaps and Secrets of a namespace, for templates.
-    pub(super) fn sources(&self, namespace: &str) -> Sources {
-        let config_maps = self.config_maps.iter().filter(|(key, _)| key.namespace == namespace);
-        let secrets = self.secrets.iter().filter(|(key, _)| key.namespace == namespace);
-        Sources {
-            config_maps: config_maps
-                .map(|(key, object)| (key.name.clone(), object.data.clone().unwrap_or_default()))
-                .collect(),
-            secrets: secrets
-                .map(|(key, object)| {
-                    let data = object.data.iter().flatten();
-                    (key.name.clone(), data.map(|(key, value)| (key.clone(), secret_value(&value.0))).collect())
-                })
-                .collect(),
+    fn add_document(&mut self, mut document: Document<'_>) -> Result<(), Error> {
+        if let Some(items) = document.take_items() {
+            return items.into_iter().try_for_each(|item| self.add_document(item));
         }
+        let place = document.described_place()?;
+        let Some(object) = document.into_object(&place)? else { return Ok(()) };
+        if let Some(other) = self.places.insert((object.kind(), object.key()), place.of_document()) {
+            return Err(Error::Twice { place, other });
+        }
+        let key = object.key();
+        match object {
+            Object::ExternalSecret(object) => self.external_secrets.push(object),
+            Object::Store(kind, store) => {
+                self.stores.insert(StoreKey { kind, object: key }, Arc::new(store));
+            }
+            Object::ConfigMap(object) => {
+                self.config_maps.insert(key, object);
+            }
+            Object::Secret(object) => {
+                self.secrets.insert(key, object);
+            }
+            Object::ServiceAccount(object) => {
+                self.service_accounts.insert(key, object);
+            }
+            Object::Namespace(object) => {
+                self.namespaces.insert(key.name, object);
+            }
+        }
+        Ok(())
     }
 }
 
-fn secret_value(bytes: &[u8]) -> SecretValue {
-    SecretValue::new(SecretSlice::from(bytes.to_vec()))
-}
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
 
-fn parse<T: DeserializeOwned>(document: Value, place: &str) -> Result<T, Error> {
-    serde_json::from_value(document).map_err(|_| Error::Invalid {
-        place: place.to_owned(),
-        problem: "the manifest does not fit its kind".to_owned(),
-    })
-}
+    use super::*;
 
-/// Where the YAML is wrong, without the text around it.
-fn problem(error: &serde_saphyr::Error) -> String {
-    match error.location() {
-        Some(location) => format!("line {}: this is not valid YAML", location.line()),
-        None => "this is not valid YAML".to_owned(),
-    }
-}
-
-/// What providers read from the cluster is read from the manifests.
-#[async_trait]
-impl ClusterReader for Manifests {
-    async fn service_account(&self, namespace: &str, name: &str) -> Result<Option<ServiceAccount>, ClusterReadError> {
-        let account = self.service_accounts.get(&ObjectKey::new(namespace, name));
-        Ok(account.map(|account| ServiceAccount {
-            uid: account.metadata.uid.clone().unwrap_or_default(),
-            annotations: account.metadata.annotations.clone().unwrap_or_else(BTreeMap::new),
-        }))
+    fn read(text: &str) -> Result<Manifests, Error> {
+        let mut manifests = Manifests::default();
+        manifests.add(text, "x.yaml", Named::Itself, "team-a").map(|()| manifests)
     }
 
-    async fn service_account_token(
-        &self,
-        namespace: &str,
-        name: &str,
-        _: &[String],
-    ) -> Result<SecretString, ClusterReadError> {
-        Err(ClusterReadError::Unavailable {
-            object: format!("a token of service account {name:?} in namespace {namespace:?}"),
-            reason: "rendering asks no cluster; give the values by --values".to_owned(),
-        })
+    const GOOD: &str = "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: db}\nspec: {}\n";
+
+    #[rstest]
+    #[case("a: [", "x.yaml, line ")]
+    #[case("hello", "x.yaml, line 1: this is no object of Kubernetes: it has no apiVersion and no kind")]
+    #[case("kind: Secret", "x.yaml, line 1: Secret \"\": apiVersion: it is missing")]
+    #[case("\n---\n# words\napiVersion: v1\n", "x.yaml, line 4: kind: it is missing")]
+    #[case(
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {}",
+        "x.yaml, line 1: ExternalSecret \"\": metadata.name: it is missing"
+    )]
+    #[case(
+        "apiVersion: external-secrets.io/v1alpha1\nkind: SecretStore\nmetadata: {name: a}",
+        "x.yaml, line 1: SecretStore \"a\": apiVersion: \"external-secrets.io/v1alpha1\" is not served; write external-secrets.io/v1"
+    )]
+    #[case(
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {data: [{secretKey: a, remoteref: {key: b}}]}",
+        "x.yaml, line 1: ExternalSecret \"a\": spec.data[0].remoteref: there is no such field"
+    )]
+    #[case(
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {refreshInterval: soon}",
+        "x.yaml, line 1: ExternalSecret \"a\": spec.refreshInterval: "
+    )]
+    #[case(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {password: 'hunter2!'}",
+        "x.yaml, line 1: Secret \"a\": data.password: this does not fit the schema of a Secret"
+    )]
+    #[case(
+        "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: 5}]",
+        "x.yaml, line 1: items[0]: ConfigMap \"c\": data: this does not fit the schema of a ConfigMap"
+    )]
+    fn nonsense_is_told_with_file_document_and_field(#[case] text: &str, #[case] expected: &str) {
+        let error = read(text).err().unwrap().to_string();
+        assert!(error.starts_with(expected), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
     }
 
-    async fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError> {
-        let secret = self.secrets.get(&ObjectKey::new(namespace, name));
-        let value = secret.and_then(|secret| secret.data.as_ref()).and_then(|data| data.get(key));
-        let value = value.ok_or_else(|| ClusterReadError::NotFound {
-            object: format!("key {key:?} of Secret {name:?} in namespace {namespace:?}, in the manifests,"),
-        })?;
-        Ok(CredentialValue { value: secret_value(&value.0), uid: String::new(), resource_version: String::new() })
+    #[test]
+    fn an_object_that_is_given_twice_is_told_with_both_places() {
+        let error = read(&format!("{GOOD}---\n{GOOD}")).err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "x.yaml, line 6: ExternalSecret \"db\": this object is given twice; the other is in x.yaml, line 1"
+        );
+    }
+
+    #[test]
+    fn a_namespace_is_filled_in_and_objects_of_other_groups_are_left_alone() {
+        let others = "apiVersion: kubernetes-client.io/v1\nkind: ExternalSecret\nmetadata: {name: other}\n---\n";
+        let manifests = read(&format!("{others}{GOOD}")).unwrap();
+        assert_eq!(manifests.external_secrets.len(), 1);
+        assert_eq!(manifests.external_secrets[0].metadata.namespace.as_deref(), Some("team-a"));
+    }
+
+    #[test]
+    fn of_a_folder_only_what_looks_like_an_object_counts() {
+        let mut manifests = Manifests::default();
+        manifests.add("replicas: 3", "values.yaml", Named::ByFolder, "default").unwrap();
+        assert!(manifests.add("replicas: 3", "values.yaml", Named::Itself, "default").is_err());
     }
 }

@@ -1,14 +1,14 @@
 //! What a sync writes: the Secret, and ESO's finalizer away.
 
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::json;
 
-use super::{Error, ObjectVersion, Subject};
-use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy};
-use crate::api::{FINALIZER_EXTERNAL_SECRET, LABEL_OWNER};
+use super::{Error, ObjectVersion, Subject, fetch};
+use crate::api::FINALIZER_EXTERNAL_SECRET;
+use crate::api::v1::external_secret::DeletionPolicy;
 use crate::controller::context::{ApiError, Context, bounded};
 use crate::sync::hash;
-use crate::sync::plan::{self, Deletion, Plan};
+use crate::sync::plan::{Deletion, Plan};
 use crate::sync::target::{Owner, is_external_secret};
 
 /// How a write ended that the API server did not refuse for good.
@@ -55,17 +55,9 @@ async fn delete(deletion: &Deletion, owner: Owner<'_>, context: &Context) -> Res
     }
 }
 
-/// Deletes the Secrets of earlier target names. They are looked for only when the name is another than that of the
-/// last sync.
+/// Deletes the Secrets of earlier target names.
 pub(super) async fn delete_stale(owner: Owner<'_>, subject: Subject<'_>, context: &Context) -> Result<(), Error> {
-    let bound = subject.status.and_then(|status| status.binding.as_ref());
-    if owner.creation_policy() != CreationPolicy::Owner || bound.is_none_or(|bound| bound.name == owner.target_name()) {
-        return Ok(());
-    }
-    let label = hash::owner_label(owner.namespace(), owner.name());
-    let params = ListParams::default().labels(&format!("{LABEL_OWNER}={label}"));
-    let found = bounded(context.secrets(owner.namespace()).list_metadata(&params)).await.map_err(Error::Stale)?;
-    for deletion in plan::stale(owner, found.items.iter().map(|secret| &secret.metadata)) {
+    for deletion in fetch::stale(owner, subject.status, context).await? {
         delete(&deletion, owner, context).await?;
     }
     Ok(())

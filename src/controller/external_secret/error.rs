@@ -85,6 +85,16 @@ pub enum Error {
         /// Why not.
         error: ApiError,
     },
+    /// An object that it depends on could not be read.
+    #[error("the API server could not read {kind} {name:?}: {}", api_reason(.error))]
+    Unreadable {
+        /// The object's kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Why not.
+        error: ApiError,
+    },
     /// Secrets of earlier target names could not be found or deleted.
     #[error("the API server could not delete the Secrets of earlier target names: {}", api_reason(.0))]
     Stale(ApiError),

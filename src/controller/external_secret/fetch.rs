@@ -5,15 +5,17 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::store_access::{Clients, Source};
 use super::{Error, ObjectVersion, Subject};
+use crate::api::LABEL_OWNER;
 use crate::api::v1::ExternalSecretSpec;
-use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy};
-use crate::controller::context::{Context, bounded};
+use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretStatus};
+use crate::controller::cluster_view::ClusterView;
+use crate::controller::context::Context;
 use crate::controller::key::ObjectKey;
 use crate::provider::{Changes, Class, Fetched, ProviderError, ReadMark, ReadOptions};
-use crate::sync::data;
-use crate::sync::plan::{self, TargetSecret};
+use crate::sync::plan::{self, Deletion, TargetSecret};
 use crate::sync::refresh::TargetState;
 use crate::sync::target::Owner;
+use crate::sync::{data, hash};
 
 /// What is known of the target Secret.
 pub enum Target {
@@ -83,12 +85,34 @@ pub(super) async fn target(
 }
 
 /// Reads the target Secret in full.
-pub(super) async fn secret(owner: Owner<'_>, context: &Context) -> Result<Option<TargetSecret>, Error> {
+///
+/// # Errors
+/// [`Error::Api`]
+pub async fn secret(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<Option<TargetSecret>, Error> {
     let name = owner.target_name();
-    match bounded(context.secrets(owner.namespace()).get_opt(name)).await {
+    match cluster.target_secret(&ObjectKey::new(owner.namespace(), name)).await {
         Ok(secret) => Ok(secret.map(TargetSecret::new)),
         Err(error) => Err(Error::Api { verb: "read", secret: name.to_owned(), error }),
     }
+}
+
+/// The Secrets of earlier target names, which go once the target is there. They are looked for only when the name is
+/// another than that of the last sync.
+///
+/// # Errors
+/// [`Error::Stale`]
+pub async fn stale(
+    owner: Owner<'_>,
+    status: Option<&ExternalSecretStatus>,
+    cluster: &dyn ClusterView,
+) -> Result<Vec<Deletion>, Error> {
+    let bound = status.and_then(|status| status.binding.as_ref());
+    if owner.creation_policy() != CreationPolicy::Owner || bound.is_none_or(|bound| bound.name == owner.target_name()) {
+        return Ok(Vec::new());
+    }
+    let selector = format!("{LABEL_OWNER}={}", hash::owner_label(owner.namespace(), owner.name()));
+    let found = cluster.secrets_labelled(owner.namespace(), &selector).await.map_err(Error::Stale)?;
+    Ok(plan::stale(owner, &found))
 }
 
 /// What was read for an ExternalSecret.

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod error;
 pub mod fetch;
 pub mod memo;
+pub mod planning;
 pub mod store_access;
 pub mod subject;
 pub mod templates;
@@ -17,6 +18,7 @@ use kube::runtime::controller::Action;
 use super::context::Context;
 pub use error::Error;
 pub use memo::{Memo, ObjectVersion};
+use planning::Planner;
 pub use subject::Subject;
 
 use super::key::ObjectKey;
@@ -116,7 +118,9 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     let meta = &subject.object.metadata;
     // 1. Is it ours? One whose spec cannot be read is, or nobody would say so. (no client)
     let spec = subject.object.spec.get();
-    if spec.is_ok_and(|spec| store_access::is_of_another_class(spec, subject.key, context)) {
+    if let Ok(spec) = spec
+        && store_access::is_of_another_class(spec, subject.key, context.class(), context).await?
+    {
         return Ok(Outcome::NotOurs);
     }
     // 2. An object that is being deleted. (client required for ESO's finalizer alone)
@@ -138,8 +142,11 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
         later => return Ok(Outcome::Unchanged(later)),
     };
     // 4. Read the values. (client required)
-    let Some(clients) = store_access::clients(spec, subject.key, context).await? else {
-        return Ok(Outcome::Waiting);
+    let clients = match context.access().clients(spec, subject.key).await {
+        Err(Error::StoreNotFound(_) | Error::StoreNotValidated(_)) if !is_out_of_patience(subject.key, context) => {
+            return Ok(Outcome::Waiting);
+        }
+        clients => clients?,
     };
     let is_verified = matches!(target, fetch::Target::Verified);
     if reason == Reason::Interval && is_verified && fetch::is_unchanged(subject, &clients, context).await {
@@ -210,19 +217,14 @@ async fn write(
     subject: Subject<'_>,
     context: &Context,
 ) -> Result<Synced, Error> {
-    let template = owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
-    let mut rendered = None;
+    let seen = context.state.memos().get(subject.key).map(|memo| memo.template_events).unwrap_or_default();
+    let mut planner = Planner::new(owner, values, &context.templates, context);
     let mut existing = target.existing(owner, context).await?;
     for _ in 0..CONFLICTS {
         let secret = existing.as_ref().map(plan::TargetSecret::object);
-        let plan = if let Some(plan) = plan::without_content(owner, values, secret)? {
-            plan
-        } else {
-            if rendered.is_none() {
-                rendered = templates::render(subject, template, values, context).await?;
-            }
-            plan::build(owner, values, rendered.as_ref(), secret)?
-        };
+        let plan = planner.plan(secret).await;
+        remember_rendering(&planner, seen, subject, context);
+        let plan = plan?;
         let synced = Synced { statement: plan.statement(), leaves_target: plan.leaves_target() };
         match apply::execute(plan, owner, context).await? {
             apply::Written::Done(version) => {
@@ -239,6 +241,15 @@ async fn write(
         }
     }
     Err(Error::Contended { secret: owner.target_name().to_owned() })
+}
+
+/// Remembers what the target was rendered from, and that the events until then were taken into account.
+fn remember_rendering(planner: &Planner<'_>, seen: u64, subject: Subject<'_>, context: &Context) {
+    let Some(versions) = planner.rendered_from() else { return };
+    let mut memos = context.state.memos();
+    let memo = memos.entry(subject.key.clone()).or_default();
+    memo.rendered_from.clone_from(versions);
+    memo.template_events_seen = seen;
 }
 
 /// Writes status, event and metrics, and says when to come back.

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
 use secrecy::SecretSlice;
 
-use super::{Error, ObjectVersion, Subject};
+use super::{Error, ObjectVersion};
 use crate::api::v1::external_secret::ExternalSecretTemplate;
-use crate::controller::context::{ApiError, Context, bounded};
+use crate::controller::cluster_view::ClusterView;
+use crate::controller::context::ApiError;
 use crate::controller::index::{TemplateSource, TemplateSourceKind, template_sources_of};
 use crate::sync::rendered::Rendered;
+use crate::sync::target::Owner;
 use crate::sync::template::{Renderer, Sources};
 use crate::sync::{SecretData, SecretValue};
 use crate::template::{Delimiters, Engine, MissingKeys, funcs, yaml};
@@ -50,46 +50,49 @@ impl Templates {
     }
 }
 
-/// Renders a template, if there is one, over the values; the versions of what it was made from are remembered.
-pub(super) async fn render(
-    subject: Subject<'_>,
-    template: Option<&ExternalSecretTemplate>,
+/// What a template made, and what of.
+pub struct Rendering {
+    /// What it made.
+    pub rendered: Rendered,
+    /// The versions of the objects that templates came from.
+    pub versions: BTreeMap<TemplateSource, ObjectVersion>,
+}
+
+/// Renders the template of `owner` over the values.
+///
+/// # Errors
+/// [`Error::TemplateSource`] and [`Error::Template`]
+pub async fn render(
+    owner: Owner<'_>,
+    template: &ExternalSecretTemplate,
     values: &SecretData,
-    context: &Context,
-) -> Result<Option<Rendered>, Error> {
-    let Some(template) = template else { return Ok(None) };
-    let seen = context.state.memos().get(subject.key).map(|memo| memo.template_events).unwrap_or_default();
-    let (sources, versions) = read(subject, context).await?;
+    templates: &Templates,
+    cluster: &dyn ClusterView,
+) -> Result<Rendering, Error> {
+    let (sources, versions) = read(owner, cluster).await?;
     // A template may compute for some time.
-    let rendered = tokio::task::block_in_place(|| context.templates.renderer().render(template, values, &sources))?;
-    let mut memos = context.state.memos();
-    let memo = memos.entry(subject.key.clone()).or_default();
-    memo.rendered_from = versions;
-    memo.template_events_seen = seen;
-    Ok(Some(rendered))
+    let rendered = tokio::task::block_in_place(|| templates.renderer().render(template, values, &sources))?;
+    Ok(Rendering { rendered, versions })
 }
 
 /// Reads the objects with templates. One that is not there is left out; the renderer says which.
 async fn read(
-    subject: Subject<'_>,
-    context: &Context,
+    owner: Owner<'_>,
+    cluster: &dyn ClusterView,
 ) -> Result<(Sources, BTreeMap<TemplateSource, ObjectVersion>), Error> {
     let (mut sources, mut versions) = (Sources::default(), BTreeMap::new());
-    let Ok(spec) = subject.object.spec.get() else { return Ok((sources, versions)) };
-    for source in template_sources_of(spec, &subject.key.namespace) {
+    for source in template_sources_of(owner.spec, owner.namespace()) {
         let name = source.object.name.clone();
         let version = match source.kind {
             TemplateSourceKind::ConfigMap => {
-                let api: Api<ConfigMap> = Api::namespaced(context.client.clone(), &source.object.namespace);
-                let found = bounded(api.get_opt(&name)).await.map_err(|error| unreadable("ConfigMap", &name, error))?;
-                let Some(object) = found else { continue };
+                let found = cluster.config_map(&source.object).await;
+                let Some(object) = found.map_err(|error| unreadable("ConfigMap", &name, error))? else { continue };
                 sources.config_maps.insert(name, object.data.unwrap_or_default());
                 ObjectVersion::of(&object.metadata)
             }
             TemplateSourceKind::Secret => {
-                let api = context.secrets(&source.object.namespace);
-                let found = bounded(api.get_opt(&name)).await.map_err(|error| unreadable("Secret", &name, error))?;
-                let Some(object) = found else { continue };
+                let found = cluster.secret(&source.object).await;
+                let Some(object) = found.map_err(|error| unreadable("Secret", &name, error))? else { continue };
                 let data = object.data.unwrap_or_default();
                 let data = data.into_iter().map(|(key, value)| (key, SecretValue::new(SecretSlice::from(value.0))));
                 sources.secrets.insert(name, data.collect());

@@ -1,0 +1,109 @@
+//! A cluster that is only looked at.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::ListParams;
+use kube::{Api, Client};
+
+use crate::api::ServedVersion;
+use crate::api::v1::{ExternalSecret, SecretStore};
+use crate::controller::cluster_reader::KubeReader;
+use crate::controller::cluster_view::{ApiServer, ClusterView};
+use crate::controller::context::{ApiError, bounded};
+use crate::controller::key::{ObjectKey, StoreKey};
+
+/// A cluster that is only looked at. Nothing here writes.
+pub(in crate::cli) struct Cluster {
+    server: ApiServer,
+    /// Whether it serves our resources.
+    pub(in crate::cli) crds: Crds,
+    /// What providers read.
+    pub(super) reader: KubeReader,
+    /// Each store is read once.
+    stores: Mutex<HashMap<StoreKey, Option<Arc<SecretStore>>>>,
+}
+
+/// Whether a cluster serves our resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Crds {
+    /// It does.
+    Installed,
+    /// It does not: there is no store and no ExternalSecret.
+    Missing,
+}
+
+impl Cluster {
+    /// The cluster of a client, which serves our resources in `version`, if at all.
+    pub(in crate::cli) fn new(client: Client, version: Option<ServedVersion>) -> Self {
+        Self {
+            reader: KubeReader::of_person(client.clone()),
+            server: ApiServer { client, version: version.unwrap_or_default() },
+            crds: if version.is_some() { Crds::Installed } else { Crds::Missing },
+            stores: Mutex::default(),
+        }
+    }
+
+    /// The version in which it serves our resources, or would if they were installed.
+    pub(in crate::cli) const fn version(&self) -> ServedVersion {
+        self.server.version
+    }
+
+    /// The ExternalSecrets of a namespace, or of all.
+    pub(in crate::cli) async fn external_secrets(
+        &self,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> Result<Vec<ExternalSecret>, ApiError> {
+        let api: Api<ExternalSecret> = match namespace {
+            Some(namespace) => Api::namespaced_with(self.server.client.clone(), namespace, &self.server.version),
+            None => Api::all_with(self.server.client.clone(), &self.server.version),
+        };
+        let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
+        Ok(bounded(api.list(&params)).await?.items)
+    }
+
+    /// One ExternalSecret.
+    pub(in crate::cli) async fn external_secret(&self, key: &ObjectKey) -> Result<Option<ExternalSecret>, ApiError> {
+        if self.crds == Crds::Missing {
+            return Ok(None);
+        }
+        let api = Api::namespaced_with(self.server.client.clone(), &key.namespace, &self.server.version);
+        bounded(api.get_opt(&key.name)).await
+    }
+}
+
+#[async_trait]
+impl ClusterView for Cluster {
+    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
+        if self.crds == Crds::Missing {
+            return Ok(None);
+        }
+        let known = self.stores.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+        if let Some(store) = known {
+            return Ok(store);
+        }
+        let store = self.server.store(key).await?;
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), store.clone());
+        Ok(store)
+    }
+
+    async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+        self.server.namespace_labels(name).await
+    }
+
+    async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
+        self.server.config_map(key).await
+    }
+
+    async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
+        self.server.secret(key).await
+    }
+
+    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
+        self.server.secrets_labelled(namespace, selector).await
+    }
+}

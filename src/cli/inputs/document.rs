@@ -1,0 +1,263 @@
+//! One document of a manifest: from YAML to an object, with what is wrong with it.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::api::crd::{self, fill_defaults, unknown_field};
+use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+use crate::api::{GROUP, ServedVersion};
+use crate::controller::key::ObjectKey;
+
+/// Where a document is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Place {
+    file: String,
+    line: u64,
+    /// Of an item of a List.
+    item: String,
+    /// Its kind and name, where it has any.
+    object: String,
+}
+
+impl Place {
+    pub(super) fn new(file: &str, line: u64) -> Self {
+        Self { file: file.to_owned(), line, item: String::new(), object: String::new() }
+    }
+
+    /// The place without the object.
+    pub(super) fn of_document(&self) -> String {
+        Self { object: String::new(), ..self.clone() }.to_string()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}", self.file, self.line)?;
+        for part in [&self.item, &self.object] {
+            if !part.is_empty() {
+                write!(f, ": {part}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a document. Quotes what may be no secret only.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum Error {
+    /// It is no object.
+    #[error("{0}: this is no object of Kubernetes: it has no apiVersion and no kind")]
+    NoObject(Place),
+    /// A field that every object must have is missing.
+    #[error("{place}: {field}: it is missing")]
+    Missing {
+        /// Where.
+        place: Place,
+        /// The field.
+        field: &'static str,
+    },
+    /// The version is none of ours.
+    #[error("{place}: apiVersion: {version:?} is not served; write {}", ServedVersion::V1.api_version())]
+    Version {
+        /// Where.
+        place: Place,
+        /// The version.
+        version: String,
+    },
+    /// A field that there is not.
+    #[error("{place}: {field}: there is no such field")]
+    Unknown {
+        /// Where.
+        place: Place,
+        /// The field.
+        field: String,
+    },
+    /// A field of one of our kinds does not fit.
+    #[error("{place}: {field}: {problem}")]
+    Field {
+        /// Where.
+        place: Place,
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// An object that counts.
+pub(super) enum Object {
+    ExternalSecret(ExternalSecret),
+    Store(StoreKind, SecretStore),
+    ConfigMap(ConfigMap),
+    Secret(Secret),
+    ServiceAccount(ServiceAccount),
+    Namespace(Namespace),
+}
+
+impl Object {
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::ExternalSecret(_) => ExternalSecret::KIND,
+            Self::Store(kind, _) => kind.name(),
+            Self::ConfigMap(_) => "ConfigMap",
+            Self::Secret(_) => "Secret",
+            Self::ServiceAccount(_) => "ServiceAccount",
+            Self::Namespace(_) => "Namespace",
+        }
+    }
+
+    pub(super) fn key(&self) -> ObjectKey {
+        ObjectKey::of(match self {
+            Self::ExternalSecret(object) => &object.metadata,
+            Self::Store(_, object) => &object.metadata,
+            Self::ConfigMap(object) => &object.metadata,
+            Self::Secret(object) => &object.metadata,
+            Self::ServiceAccount(object) => &object.metadata,
+            Self::Namespace(object) => &object.metadata,
+        })
+    }
+}
+
+/// Whether a document is meant to be an object of Kubernetes.
+pub(super) fn looks_like_an_object(value: &Value) -> bool {
+    value["apiVersion"].is_string() || value["kind"].is_string()
+}
+
+/// A document, and where it is.
+pub(super) struct Document<'a> {
+    pub(super) value: Value,
+    pub(super) place: Place,
+    /// The namespace of an object that names none.
+    pub(super) namespace: &'a str,
+}
+
+impl<'a> Document<'a> {
+    /// The items of a List.
+    pub(super) fn take_items(&mut self) -> Option<Vec<Self>> {
+        if self.value["kind"] != "List" {
+            return None;
+        }
+        let items = self.value["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let document = |(index, value)| Document {
+            value,
+            place: Place { item: format!("{}items[{index}]", self.place.item), ..self.place.clone() },
+            namespace: self.namespace,
+        };
+        Some(items.into_iter().enumerate().map(document).collect())
+    }
+
+    /// The place, with the kind and name of the object.
+    pub(super) fn described_place(&self) -> Result<Place, Error> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        if !looks_like_an_object(&self.value) {
+            return Err(Error::NoObject(self.place.clone()));
+        }
+        let Some(kind) = text(&self.value["kind"]) else {
+            return Err(Error::Missing { place: self.place.clone(), field: "kind" });
+        };
+        let name = text(&self.value["metadata"]["name"]).unwrap_or_default();
+        Ok(Place { object: format!("{kind} {name:?}"), ..self.place.clone() })
+    }
+
+    /// The object, if it is of a kind that counts here.
+    pub(super) fn into_object(mut self, place: &Place) -> Result<Option<Object>, Error> {
+        let missing = |field| Error::Missing { place: place.clone(), field };
+        let kind = self.value["kind"].as_str().unwrap_or_default().to_owned();
+        let api_version = self.value["apiVersion"].as_str().ok_or_else(|| missing("apiVersion"))?.to_owned();
+        let (group, _) = api_version.split_once('/').unwrap_or_default();
+        let is_ours = ["ExternalSecret", "SecretStore", "ClusterSecretStore"].contains(&&*kind) && group == GROUP;
+        let is_core = ["ConfigMap", "Secret", "ServiceAccount", "Namespace"].contains(&&*kind) && api_version == "v1";
+        if !is_ours && !is_core {
+            return Ok(None);
+        }
+        if self.value["metadata"]["name"].as_str().is_none_or(str::is_empty) {
+            return Err(missing("metadata.name"));
+        }
+        let of_cluster = ["ClusterSecretStore", "Namespace"].contains(&&*kind);
+        if let Some(meta) = self.value["metadata"].as_object_mut() {
+            if of_cluster {
+                meta.remove("namespace");
+            } else {
+                let given = meta.get("namespace").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+                if !given {
+                    meta.insert("namespace".to_owned(), self.namespace.into());
+                }
+            }
+        }
+        let served = [ServedVersion::V1, ServedVersion::V1beta1].map(ServedVersion::api_version);
+        if is_ours && !served.contains(&&*api_version) {
+            return Err(Error::Version { place: place.clone(), version: api_version });
+        }
+        self.typed(&kind, place).map(Some)
+    }
+
+    fn typed(self, kind: &str, place: &Place) -> Result<Object, Error> {
+        Ok(match kind {
+            "ExternalSecret" => Object::ExternalSecret(external_secret(self.value, place)?),
+            "SecretStore" => Object::Store(StoreKind::SecretStore, store(self.value, place)?),
+            "ClusterSecretStore" => Object::Store(StoreKind::ClusterSecretStore, store(self.value, place)?),
+            "ConfigMap" => Object::ConfigMap(core(self.value, "a ConfigMap", place)?),
+            "Secret" => {
+                let mut secret: Secret = core(self.value, "a Secret", place)?;
+                // As the API server does when it stores one.
+                for (key, text) in secret.string_data.take().unwrap_or_default() {
+                    secret.data.get_or_insert_default().insert(key, ByteString(text.into_bytes()));
+                }
+                Object::Secret(secret)
+            }
+            "ServiceAccount" => Object::ServiceAccount(core(self.value, "a ServiceAccount", place)?),
+            _ => Object::Namespace(core(self.value, "a Namespace", place)?),
+        })
+    }
+}
+
+/// An object of Kubernetes' own. What does not fit is not quoted: it may be a Secret.
+fn core<T: DeserializeOwned>(value: Value, kind: &str, place: &Place) -> Result<T, Error> {
+    serde_path_to_error::deserialize(value).map_err(|error| Error::Field {
+        place: place.clone(),
+        field: error.path().to_string(),
+        problem: format!("this does not fit the schema of {kind}"),
+    })
+}
+
+fn external_secret(value: Value, place: &Place) -> Result<ExternalSecret, Error> {
+    static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::external_secret_schema);
+    let object: ExternalSecret = ours(value, &SCHEMA, place)?;
+    object.spec.get().map_err(|field| Error::Field {
+        place: place.clone(),
+        field: field.path.clone(),
+        problem: field.problem.clone(),
+    })?;
+    Ok(object)
+}
+
+fn store(value: Value, place: &Place) -> Result<SecretStore, Error> {
+    static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::store_schema);
+    let object: SecretStore = ours(value, &SCHEMA, place)?;
+    object.spec.get().map_err(|field| Error::Field {
+        place: place.clone(),
+        field: field.path.clone(),
+        // A store of the fake provider holds values.
+        problem: if field.path.starts_with("spec.provider.fake") {
+            "this does not fit the schema of a store".to_owned()
+        } else {
+            field.problem.clone()
+        },
+    })?;
+    Ok(object)
+}
+
+/// An object of one of our kinds, with defaults as the API server fills them in.
+fn ours<T: DeserializeOwned>(mut value: Value, schema: &JSONSchemaProps, place: &Place) -> Result<T, Error> {
+    if let Some(field) = unknown_field(&value, schema) {
+        return Err(Error::Unknown { place: place.clone(), field });
+    }
+    fill_defaults(&mut value, schema);
+    core(value, "this kind", place)
+}

@@ -1,0 +1,158 @@
+//! What `render` and `plan` work on, as the controller would see it once the manifests were applied: manifests in the
+//! place of what the cluster has, if there is one, and values from a file in the place of what the stores hold.
+
+pub(super) mod cluster;
+pub(super) mod document;
+pub(super) mod manifests;
+pub(super) mod values;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use secrecy::{SecretSlice, SecretString};
+
+use crate::api::v1::SecretStore;
+use crate::controller::cluster_view::ClusterView;
+use crate::controller::context::ApiError;
+use crate::controller::key::{ObjectKey, StoreKey};
+use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, SecretValue, ServiceAccount};
+use cluster::Cluster;
+use manifests::Manifests;
+
+/// What `render` and `plan` work on.
+pub(super) struct Inputs {
+    /// What was given.
+    pub(super) manifests: Manifests,
+    /// Stands for each store.
+    values: Option<Arc<SecretStore>>,
+    /// What there is besides.
+    pub(super) cluster: Option<Cluster>,
+}
+
+impl Inputs {
+    /// Of manifests, perhaps a file of values, and perhaps a cluster.
+    pub(super) fn new(
+        manifests: Manifests,
+        values: Option<&Path>,
+        cluster: Option<Cluster>,
+    ) -> Result<Self, values::Error> {
+        Ok(Self { manifests, values: values.map(values::read).transpose()?, cluster })
+    }
+}
+
+#[async_trait]
+impl ClusterView for Inputs {
+    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
+        match (self.values.as_ref().or_else(|| self.manifests.stores.get(key)), &self.cluster) {
+            (Some(store), _) => Ok(Some(Arc::clone(store))),
+            (None, Some(cluster)) => cluster.store(key).await,
+            (None, None) => Ok(None),
+        }
+    }
+
+    async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+        let given = self.manifests.namespaces.get(name).map(|namespace| namespace.metadata.labels.clone());
+        let present = match &self.cluster {
+            Some(cluster) => cluster.namespace_labels(name).await?,
+            None => None,
+        };
+        if given.is_none() && present.is_none() {
+            return Ok(None);
+        }
+        let mut labels = present.unwrap_or_default();
+        labels.extend(given.flatten().unwrap_or_default());
+        // The API server sees to it.
+        labels.insert("kubernetes.io/metadata.name".to_owned(), name.to_owned());
+        Ok(Some(labels))
+    }
+
+    async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
+        match (self.manifests.config_map(key), &self.cluster) {
+            (Some(object), _) => Ok(Some(object.clone())),
+            (None, Some(cluster)) => cluster.config_map(key).await,
+            (None, None) => Ok(None),
+        }
+    }
+
+    async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
+        match (self.manifests.secret(key), &self.cluster) {
+            (Some(object), _) => Ok(Some(object.clone())),
+            (None, Some(cluster)) => cluster.secret(key).await,
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// A target is what it is in the cluster: there the controller has written to it.
+    async fn target_secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
+        let present = match &self.cluster {
+            Some(cluster) => cluster.secret(key).await?,
+            None => None,
+        };
+        Ok(present.or_else(|| self.manifests.secret(key).cloned()))
+    }
+
+    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
+        match &self.cluster {
+            Some(cluster) => cluster.secrets_labelled(namespace, selector).await,
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// What providers read.
+#[async_trait]
+impl ClusterReader for Inputs {
+    async fn service_account(&self, namespace: &str, name: &str) -> Result<Option<ServiceAccount>, ClusterReadError> {
+        let present = match &self.cluster {
+            Some(cluster) => cluster.reader.service_account(namespace, name).await?,
+            None => None,
+        };
+        let given = self.manifests.service_accounts.get(&ObjectKey::new(namespace, name));
+        let annotations = given.map(|account| account.metadata.annotations.clone().unwrap_or_default());
+        Ok(match (present, annotations) {
+            (Some(mut account), given) => {
+                account.annotations.extend(given.unwrap_or_default());
+                Some(account)
+            }
+            (None, Some(annotations)) => Some(ServiceAccount { uid: String::new(), annotations }),
+            (None, None) => None,
+        })
+    }
+
+    async fn service_account_token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audiences: &[String],
+    ) -> Result<SecretString, ClusterReadError> {
+        match &self.cluster {
+            Some(cluster) => cluster.reader.service_account_token(namespace, name, audiences).await,
+            None => Err(ClusterReadError::Unavailable {
+                object: format!("a token of service account {name:?} in namespace {namespace:?}"),
+                reason: "no cluster is asked here; give the values by --values, read the vault as yourself with \
+                         --azure-identity=caller, or use `external-secrets plan`"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    async fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError> {
+        let Some(secret) = self.manifests.secret(&ObjectKey::new(namespace, name)) else {
+            return match &self.cluster {
+                Some(cluster) => cluster.reader.secret_key(namespace, name, key).await,
+                None => Err(ClusterReadError::NotFound {
+                    object: format!("Secret {name:?} in namespace {namespace:?}, among the manifests,"),
+                }),
+            };
+        };
+        let value = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| ClusterReadError::NotFound {
+            object: format!("key {key:?} of Secret {name:?} in namespace {namespace:?}, as given,"),
+        })?;
+        let value = SecretValue::new(SecretSlice::from(value.0.clone()));
+        Ok(CredentialValue { value, uid: String::new(), resource_version: String::new() })
+    }
+}

@@ -1,0 +1,192 @@
+//! What changes of a Secret, field by field.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::api::ANNOTATION_DATA_HASH;
+use crate::cli::redaction::{Metadata, Redactor, Shown};
+use crate::sync::target::Owner;
+
+/// A field that changes. It is added without a `before`, and removed without an `after`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// The field, such as `data`.
+    pub(super) field: &'static str,
+    /// The key in it, where it has keys.
+    pub(super) key: Option<String>,
+    /// What is there.
+    pub(super) before: Option<Shown>,
+    /// What will be there.
+    pub(super) after: Option<Shown>,
+}
+
+/// What must change of `existing`, if it is there, to make it `desired`.
+pub(super) fn changes(
+    existing: Option<&Secret>,
+    desired: &Secret,
+    owner: Owner<'_>,
+    redactor: &Redactor,
+) -> Vec<Change> {
+    let nothing = Secret::default();
+    let before = existing.unwrap_or(&nothing);
+    let text = |value: &str| Shown::Text(value.to_owned());
+    let mut changes = Vec::new();
+
+    // Where none is asked for, the API server makes it this one.
+    let type_ = |secret: &Secret| secret.type_.clone().unwrap_or_else(|| "Opaque".to_owned());
+    let (old, new) = (existing.map(type_), type_(desired));
+    changes.extend(single("type", old.as_deref().map(text), Some(text(&new))));
+    let immutable = |secret: &Secret| secret.immutable.map(|value| text(&value.to_string()));
+    changes.extend(single("immutable", immutable(before), immutable(desired)));
+
+    let shown = |_: &str, value: &String| text(value);
+    changes.extend(entries("ownerReferences", &owners(&before.metadata), &owners(&desired.metadata), shown));
+    changes.extend(entries("finalizers", &finalizers(&before.metadata), &finalizers(&desired.metadata), shown));
+
+    let labels = |secret: &Secret| secret.metadata.labels.clone().unwrap_or_default();
+    let show = |key: &str, value: &String| redactor.metadata(Metadata::Labels, key, value, owner);
+    changes.extend(entries("labels", &labels(before), &labels(desired), show));
+    let annotations = |secret: &Secret| secret.metadata.annotations.clone().unwrap_or_default();
+    let show = |key: &str, value: &String| redactor.metadata(Metadata::Annotations, key, value, owner);
+    changes.extend(entries("annotations", &annotations(before), &annotations(desired), show));
+
+    let (old, new) = (before.data.clone().unwrap_or_default(), desired.data.clone().unwrap_or_default());
+    let (old, new) = (Bytes::from(old), Bytes::from(new));
+    let data: Vec<_> = entries("data", &old.0, &new.0, |_, value| redactor.value(value)).collect();
+    if !data.is_empty() {
+        // It follows from the data, and says nothing that the changes of the data do not say.
+        changes.retain(|change| change.key.as_deref() != Some(ANNOTATION_DATA_HASH));
+    }
+    changes.extend(data);
+    changes
+}
+
+/// The data of a Secret; wiped when it is dropped.
+struct Bytes(BTreeMap<String, zeroize::Zeroizing<Vec<u8>>>);
+
+impl From<BTreeMap<String, k8s_openapi::ByteString>> for Bytes {
+    fn from(data: BTreeMap<String, k8s_openapi::ByteString>) -> Self {
+        Self(data.into_iter().map(|(key, value)| (key, value.0.into())).collect())
+    }
+}
+
+fn single(field: &'static str, before: Option<Shown>, after: Option<Shown>) -> Option<Change> {
+    (before != after).then_some(Change { field, key: None, before, after })
+}
+
+/// The entries of a map that differ, by key.
+fn entries<'a, V: PartialEq>(
+    field: &'static str,
+    before: &'a BTreeMap<String, V>,
+    after: &'a BTreeMap<String, V>,
+    show: impl Fn(&str, &V) -> Shown + 'a,
+) -> impl Iterator<Item = Change> + 'a {
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).map(move |key| {
+        let show = |value| show(key, value);
+        Change { field, key: Some(key.clone()), before: before.get(key).map(show), after: after.get(key).map(show) }
+    })
+}
+
+/// Owners by kind and name.
+fn owners(meta: &ObjectMeta) -> BTreeMap<String, String> {
+    let owner = |owner: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| {
+        let uid = if owner.uid.is_empty() { "not made yet" } else { &owner.uid };
+        let role = if owner.controller == Some(true) { ", controller" } else { "" };
+        (format!("{}/{}", owner.kind, owner.name), format!("{uid}{role}"))
+    };
+    meta.owner_references.iter().flatten().map(owner).collect()
+}
+
+fn finalizers(meta: &ObjectMeta) -> BTreeMap<String, String> {
+    meta.finalizers.iter().flatten().map(|name| (name.clone(), String::new())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::ServedVersion;
+    use crate::api::v1::ExternalSecretSpec;
+    use crate::cli::redaction::Values;
+
+    fn found(before: Option<Value>, after: Value, values: Values) -> Vec<Change> {
+        let (meta, spec) = (ObjectMeta::default(), ExternalSecretSpec::default());
+        let owner = Owner { meta: &meta, spec: &spec, version: ServedVersion::V1 };
+        let before: Option<Secret> = before.map(|before| serde_json::from_value(before).unwrap());
+        let after: Secret = serde_json::from_value(after).unwrap();
+        changes(before.as_ref(), &after, owner, &Redactor::new(values))
+    }
+
+    /// Each as `field key: before -> after`.
+    fn lines(changes: &[Change]) -> Vec<String> {
+        let shown = |shown: &Option<Shown>| shown.as_ref().map_or_else(|| "nothing".to_owned(), Shown::in_line);
+        changes
+            .iter()
+            .map(|change| {
+                let key = change.key.as_deref().map(|key| format!(" {key}")).unwrap_or_default();
+                format!("{}{key}: {} -> {}", change.field, shown(&change.before), shown(&change.after))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn of_a_new_secret_all_is_added() {
+        let after = json!({"metadata": {"labels": {"reconcile.external-secrets.io/managed": "true"}, "finalizers": ["a/b"],
+            "ownerReferences": [{"apiVersion": "v1", "kind": "ExternalSecret", "name": "e", "uid": "", "controller": true}]},
+            "data": {"a": "YQ=="}});
+        assert_eq!(
+            lines(&found(None, after, Values::Shown)),
+            [
+                "type: nothing -> \"Opaque\"",
+                "ownerReferences ExternalSecret/e: nothing -> \"not made yet, controller\"",
+                "finalizers a/b: nothing -> \"\"",
+                "labels reconcile.external-secrets.io/managed: nothing -> \"true\"",
+                "data a: nothing -> \"a\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn of_an_old_secret_what_differs_is_told_and_nothing_else() {
+        let before = json!({"type": "Opaque", "metadata": {"labels": {"same": "1", "gone": "2"}},
+            "data": {"same": "MQ==", "gone": "Mg==", "changed": "Mw=="}});
+        let after = json!({"type": "Opaque", "immutable": true, "metadata": {"labels": {"same": "1"}},
+            "data": {"same": "MQ==", "changed": "NA==", "new": "NQ=="}});
+        assert_eq!(
+            lines(&found(Some(before), after, Values::Shown)),
+            [
+                "immutable: nothing -> \"true\"",
+                "labels gone: \"2\" -> nothing",
+                "data changed: \"3\" -> \"4\"",
+                "data gone: \"2\" -> nothing",
+                "data new: nothing -> \"5\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_hash_of_the_data_is_told_only_where_the_data_stays() {
+        let secret = |data: &str, hash: &str| json!({"type": "Opaque", "metadata": {"annotations": {ANNOTATION_DATA_HASH: hash}}, "data": {"a": data}});
+        let keys = |before, after| {
+            let changes = found(Some(before), after, Values::Redacted);
+            changes.into_iter().filter_map(|change| change.key).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(secret("YQ==", "1"), secret("Yg==", "2")), ["a"]);
+        assert_eq!(keys(secret("YQ==", "1"), secret("YQ==", "2")), [ANNOTATION_DATA_HASH]);
+    }
+
+    #[test]
+    fn equal_values_of_both_sides_have_one_hash_and_no_value_is_told() {
+        let before = json!({"type": "Opaque", "metadata": {}, "data": {"old": "aHVudGVyMg=="}});
+        let after = json!({"type": "Opaque", "metadata": {"annotations": {"made": "hunter2"}}, "data": {"new": "aHVudGVyMg=="}});
+        let changes = found(Some(before), after, Values::Redacted);
+        let (new, old) = (&changes[1], &changes[2]);
+        assert_eq!((new.key.as_deref(), old.key.as_deref()), (Some("new"), Some("old")));
+        assert_eq!(new.after, old.before);
+        assert!(!lines(&changes).concat().contains("hunter2"), "{changes:?}");
+    }
+}

@@ -1,0 +1,224 @@
+//! What the controller would do for one ExternalSecret, ready to be printed: of values it holds what may be shown alone.
+
+use jiff::Timestamp;
+
+use super::diff::{self, Change};
+use super::subject::Subject;
+use crate::api::v1::ExternalSecret;
+use crate::api::v1::external_secret::CreationPolicy;
+use crate::cli::preview::{Preview, Previewer};
+use crate::cli::redaction::Redactor;
+use crate::controller::external_secret::store_access::{self, ControllerClass};
+use crate::controller::external_secret::{self, Error};
+use crate::controller::key::ObjectKey;
+use crate::controller::outcome::report_of;
+use crate::sync::plan::{self, Plan, TargetSecret};
+use crate::sync::refresh::{self, Due, Inputs, Reason, TemplatesState};
+use crate::sync::target::{Owner, target_name};
+
+/// What the controller would do for one ExternalSecret.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// The ExternalSecret.
+    pub(super) external_secret: ObjectKey,
+    /// The name of its target.
+    pub(super) target: String,
+    /// What would be done with the target.
+    pub(super) action: Action,
+    /// The condition `Ready` that would say so; none where nothing would be said.
+    pub(super) condition: Option<Condition>,
+    /// Why the controller would not write anything, whatever there is.
+    pub(super) left_alone: Option<&'static str>,
+    /// When the controller would do it.
+    pub(super) due: Option<Due>,
+    /// What of the target changes.
+    pub(super) changes: Vec<Change>,
+    /// The Secrets that would be deleted.
+    pub(super) deletions: Vec<Deletion>,
+}
+
+/// What would be done with a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// It is made.
+    Create,
+    /// It is changed.
+    Update,
+    /// It is deleted.
+    Delete,
+    /// It is as it should be, or left as it is.
+    None,
+    /// It cannot be done: the controller would report an error.
+    Refuse,
+}
+
+/// The condition `Ready`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Condition {
+    /// `True` or `False`.
+    pub(super) status: &'static str,
+    /// Its reason.
+    pub(super) reason: &'static str,
+    /// Its message.
+    pub(super) message: String,
+}
+
+/// A Secret that would be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Deletion {
+    /// Its name.
+    pub(super) name: String,
+    /// Why.
+    pub(super) reason: &'static str,
+}
+
+/// What entries are made with.
+pub(super) struct Examiner<'a> {
+    pub(super) previewer: Previewer<'a>,
+    pub(super) class: ControllerClass<'a>,
+    pub(super) redactor: Redactor,
+    pub(super) now: Timestamp,
+}
+
+/// What was found before a plan was needed, or the plan.
+enum Finding {
+    /// The controller would not look at it.
+    NotOurs(&'static str),
+    /// It would do nothing until something changes.
+    NotDue,
+    /// It would do this.
+    Planned(Due, Box<Preview>),
+}
+
+impl Examiner<'_> {
+    /// Works out what the controller would do.
+    pub(super) async fn examine(&self, subject: &Subject) -> Entry {
+        let object = &subject.object;
+        let mut entry = Entry {
+            external_secret: ObjectKey::of(&object.metadata),
+            target: object.spec.get().map(|spec| target_name(&object.metadata, spec).to_owned()).unwrap_or_default(),
+            action: Action::None,
+            condition: None,
+            left_alone: None,
+            due: None,
+            changes: Vec::new(),
+            deletions: Vec::new(),
+        };
+        match self.find(subject).await {
+            Ok(Finding::NotOurs(why)) => entry.left_alone = Some(why),
+            Ok(Finding::NotDue) => entry.due = Some(Due::OnChange),
+            Ok(Finding::Planned(due, preview)) => self.fill(&mut entry, due, &preview, object),
+            Err(error) => {
+                let report = report_of(&error);
+                entry.action = Action::Refuse;
+                entry.condition =
+                    Some(Condition { status: "False", reason: report.reason, message: report.message(&error) });
+            }
+        }
+        entry
+    }
+
+    /// The controller's steps, in its order.
+    async fn find(&self, subject: &Subject) -> Result<Finding, Error> {
+        let object = &subject.object;
+        let spec = object.spec.get().map_err(Clone::clone)?;
+        let key = ObjectKey::of(&object.metadata);
+        if store_access::is_of_another_class(spec, &key, self.class, self.previewer.inputs).await? {
+            return Ok(Finding::NotOurs("a store that it uses is of another controller class"));
+        }
+        if object.metadata.deletion_timestamp.is_some() {
+            return Ok(Finding::NotOurs("it is being deleted, and what it owns goes with it"));
+        }
+        external_secret::check(spec)?;
+        let owner = Owner { meta: &object.metadata, spec, version: self.previewer.version };
+        let policy = owner.creation_policy();
+        let existing = if policy == CreationPolicy::None { None } else { self.previewer.existing(object).await? };
+        let due = refresh::due(Inputs {
+            meta: &object.metadata,
+            spec,
+            status: object.status.as_ref(),
+            target: plan::target_state(policy, existing.as_ref().map(TargetSecret::object)),
+            templates: if subject.has_new_templates { TemplatesState::Changed } else { TemplatesState::Same },
+            now: self.now,
+        });
+        if due == Due::OnChange {
+            return Ok(Finding::NotDue);
+        }
+        let preview = self.previewer.preview(object, existing).await?;
+        Ok(Finding::Planned(due, Box::new(preview)))
+    }
+
+    fn fill(&self, entry: &mut Entry, due: Due, preview: &Preview, object: &ExternalSecret) {
+        const GONE: &str = "its values are gone at the provider, and deletionPolicy is Delete";
+        const STALE: &str = "it has an earlier target name of the ExternalSecret";
+        let statement = preview.plan.statement();
+        entry.due = Some(due);
+        entry.condition =
+            Some(Condition { status: "True", reason: statement.reason, message: statement.message.to_owned() });
+        let Ok(spec) = object.spec.get() else { return };
+        let owner = Owner { meta: &object.metadata, spec, version: self.previewer.version };
+        let existing = preview.existing.as_ref().map(TargetSecret::object);
+        let changes = |secret: &TargetSecret| diff::changes(existing, secret.object(), owner, &self.redactor);
+        match &preview.plan {
+            Plan::Create(secret) => (entry.action, entry.changes) = (Action::Create, changes(secret)),
+            Plan::Update(secret) => (entry.action, entry.changes) = (Action::Update, changes(secret)),
+            Plan::Delete(deletion) => {
+                entry.action = Action::Delete;
+                entry.deletions.push(Deletion { name: deletion.name.clone(), reason: GONE });
+            }
+            Plan::NotWritten => entry.left_alone = Some("its creationPolicy is None, so no Secret is written"),
+            Plan::Unchanged | Plan::Deleted | Plan::Retained | Plan::Missing => {}
+        }
+        let stale = preview.stale.iter().map(|stale| Deletion { name: stale.name.clone(), reason: STALE });
+        entry.deletions.extend(stale);
+    }
+}
+
+/// When the controller comes to it, in words.
+pub(super) fn in_words(due: Due) -> String {
+    match due {
+        Due::Now(reason) => format!("now: {}", reason_in_words(reason)),
+        Due::At(time) => format!("at {time}"),
+        Due::OnChange => "not before the ExternalSecret or the Secret changes".to_owned(),
+    }
+}
+
+const fn reason_in_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::First => "it was never synced",
+        Reason::Changed => "its spec, labels or annotations differ from those of the last sync",
+        Reason::Interval => "its interval is over",
+        Reason::ClockWentBack => "its last sync is in the future",
+        Reason::TargetChanged => "the Secret is not as it was last written",
+        Reason::TemplatesChanged => "what its templates come from changes",
+    }
+}
+
+/// How many of each there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Summary {
+    pub(super) create: usize,
+    pub(super) update: usize,
+    pub(super) delete: usize,
+    pub(super) unchanged: usize,
+    pub(super) refused: usize,
+}
+
+impl Summary {
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        let count = |action| entries.iter().filter(|entry| entry.action == action).count();
+        let is_unchanged = |entry: &&Entry| entry.action == Action::None && entry.deletions.is_empty();
+        Self {
+            create: count(Action::Create),
+            update: count(Action::Update),
+            delete: entries.iter().map(|entry| entry.deletions.len()).sum(),
+            unchanged: entries.iter().filter(is_unchanged).count(),
+            refused: count(Action::Refuse),
+        }
+    }
+
+    /// Whether anything would be written.
+    pub(super) const fn has_changes(self) -> bool {
+        self.create + self.update + self.delete > 0
+    }
+}

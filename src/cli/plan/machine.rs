@@ -1,0 +1,110 @@
+//! Printing a plan for programs.
+
+use serde_json::{Map, Value, json};
+
+use super::diff::Change;
+use super::entry::{Action, Entry, Summary, in_words};
+use crate::cli::redaction::Shown;
+use crate::sync::refresh::Due;
+
+/// The plan as one value.
+pub(super) fn document(entries: &[Entry]) -> Value {
+    let Summary { create, update, delete, unchanged, refused } = Summary::of(entries);
+    json!({
+        "externalSecrets": entries.iter().map(entry).collect::<Vec<_>>(),
+        "summary": {
+            "create": create, "update": update, "delete": delete, "unchanged": unchanged, "refused": refused,
+        },
+    })
+}
+
+fn entry(entry: &Entry) -> Value {
+    let mut printed = json!({
+        "namespace": entry.external_secret.namespace,
+        "name": entry.external_secret.name,
+        "target": { "kind": "Secret", "name": entry.target },
+        "action": action(entry.action),
+        "changes": entry.changes.iter().map(change).collect::<Vec<_>>(),
+        "deletions": entry
+            .deletions
+            .iter()
+            .map(|deletion| json!({ "kind": "Secret", "name": deletion.name, "reason": deletion.reason }))
+            .collect::<Vec<_>>(),
+    });
+    if let Some(condition) = &entry.condition {
+        printed["condition"] = json!({
+            "type": "Ready", "status": condition.status, "reason": condition.reason, "message": condition.message,
+        });
+    }
+    if let Some(why) = entry.left_alone {
+        printed["leftAlone"] = why.into();
+    }
+    if let Some(due) = entry.due {
+        printed["due"] = match due {
+            Due::Now(_) => json!({ "now": true, "reason": in_words(due) }),
+            Due::At(time) => json!({ "now": false, "at": time.to_string() }),
+            Due::OnChange => json!({ "now": false, "reason": in_words(due) }),
+        };
+    }
+    printed
+}
+
+const fn action(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Delete => "delete",
+        Action::None => "none",
+        Action::Refuse => "refuse",
+    }
+}
+
+fn change(change: &Change) -> Value {
+    let kind = match (&change.before, &change.after) {
+        (None, _) => "added",
+        (_, None) => "removed",
+        _ => "changed",
+    };
+    let optional = [
+        ("key", change.key.clone().map(Value::from)),
+        ("before", change.before.as_ref().map(Shown::in_json)),
+        ("after", change.after.as_ref().map(Shown::in_json)),
+    ];
+    let mut printed = Map::new();
+    printed.insert("field".to_owned(), change.field.into());
+    printed.insert("change".to_owned(), kind.into());
+    printed.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    printed.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::key::ObjectKey;
+
+    #[test]
+    fn a_program_finds_what_a_person_reads() {
+        let changes = vec![Change {
+            field: "data",
+            key: Some("a".to_owned()),
+            before: None,
+            after: Some(Shown::Redacted { bytes: 3, hash: "00".to_owned() }),
+        }];
+        let entry = Entry {
+            external_secret: ObjectKey::new("team-a", "db"),
+            target: "db".to_owned(),
+            action: Action::Create,
+            condition: None,
+            left_alone: None,
+            due: Some(Due::OnChange),
+            changes,
+            deletions: Vec::new(),
+        };
+        let document = document(&[entry]);
+        let found = &document["externalSecrets"][0];
+        assert_eq!(found["action"], "create");
+        let expected = json!([{"field": "data", "key": "a", "change": "added", "after": {"bytes": 3, "hash": "00"}}]);
+        assert_eq!(found["changes"], expected);
+        assert_eq!(document["summary"]["create"], 1);
+    }
+}

@@ -1,0 +1,226 @@
+//! `external-secrets plan`
+
+mod diff;
+mod entry;
+mod machine;
+mod subject;
+mod text;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{ArgAction, Args, ValueEnum};
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+
+use crate::controller::context::ApiError;
+use crate::controller::discovery;
+use crate::controller::external_secret::store_access::ControllerClass;
+use crate::controller::key::ObjectKey;
+use crate::controller::options::{FloodGate, Reconciler};
+use crate::runtime::kube_client::{self, KubeClientError};
+
+use super::inputs::cluster::Cluster;
+use super::inputs::manifests::{self, Manifests};
+use super::inputs::{Inputs, values};
+use super::preview::{PreviewArguments, Previewer};
+use super::redaction::{Redactor, Values};
+use super::{go_bool, providers};
+use entry::{Entry, Examiner, Summary};
+use text::Paint;
+
+/// How many ExternalSecrets are worked on at once.
+const CONCURRENCY: usize = 16;
+/// The exit code that says that something would change.
+const CHANGES: u8 = 2;
+
+/// Why nothing can be planned.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Client(#[from] KubeClientError),
+    #[error(transparent)]
+    Manifests(#[from] manifests::Error),
+    #[error(transparent)]
+    Values(#[from] values::Error),
+    #[error(transparent)]
+    Providers(#[from] providers::Error),
+    #[error("the API server could not be asked: {0}")]
+    Cluster(#[source] ApiError),
+    #[error(
+        "the cluster has no ExternalSecrets: the CRDs are not installed; name manifests with -f, or another cluster with --context"
+    )]
+    NoCrds,
+    #[error("ExternalSecret {name:?} does not exist in namespace {namespace:?}", name = .0.name, namespace = .0.namespace)]
+    NotFound(ObjectKey),
+    #[error("the manifests have no ExternalSecret{0}")]
+    NotGiven(String),
+    #[error("the plan cannot be written as YAML: {0}")]
+    Yaml(#[from] serde_saphyr::ser_error::Error),
+    #[error("the plan cannot be printed: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Shows what the controller would create, change or delete, and changes nothing.
+///
+/// Reads the cluster of your kubeconfig with your rights: ExternalSecrets, their stores, the Secrets that they write, ConfigMaps
+/// and Secrets with templates, and a token of the service account that a store names.
+///
+/// Ends with 0 where nothing would change, with 2 where something would, and with 1 where anything failed, also where the
+/// controller would report an error of one ExternalSecret.
+#[derive(Args, Debug)]
+pub(super) struct PlanArguments {
+    /// Only the ExternalSecrets of these names
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Manifests that are not applied yet, as if they were: files, folders, or - for the input; can be given several times
+    #[arg(short = 'f', long = "filename", value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The namespace, also of manifests that name none; that of the kubeconfig if not given
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// The ExternalSecrets of all namespaces
+    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "names", "paths"])]
+    all_namespaces: bool,
+    /// The ExternalSecrets with these labels
+    #[arg(short = 'l', long, conflicts_with_all = ["names", "paths"])]
+    selector: Option<String>,
+    /// The kubeconfig; that of KUBECONFIG, or of the home folder, if not given
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; the current one if not given
+    #[arg(long)]
+    context: Option<String>,
+    /// How the plan is printed
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    output: Format,
+    /// Whether the text is coloured: auto does so on a terminal, and not where NO_COLOR is set
+    #[arg(long, value_enum, default_value_t = Colour::Auto, num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    color: Colour,
+    /// As if a refresh of each were asked for by an annotation
+    #[arg(long)]
+    force_sync: bool,
+    /// The class of the controller; stores whose spec.controller has another value are left alone
+    #[arg(long, default_value = "default")]
+    controller_class: String,
+    /// Whether the controller lets ExternalSecrets wait for their store to be Ready
+    #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_flood_gate: bool,
+    #[command(flatten)]
+    preview: PreviewArguments,
+    #[command(flatten)]
+    providers: providers::ProviderArguments,
+}
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// As JSON
+    Json,
+    /// As YAML
+    Yaml,
+}
+
+/// Whether the text is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Colour {
+    /// On a terminal
+    Auto,
+    /// It is
+    Always,
+    /// It is not
+    Never,
+}
+
+impl Colour {
+    fn paint(self) -> Paint {
+        let is_wanted = match self {
+            Self::Always => true,
+            Self::Never => false,
+            // https://no-color.org
+            Self::Auto => {
+                std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
+            }
+        };
+        if is_wanted { Paint::Coloured } else { Paint::Plain }
+    }
+}
+
+/// Which ExternalSecrets are looked at.
+struct Which<'a> {
+    names: &'a [String],
+    /// `None` for all.
+    namespace: Option<&'a str>,
+    selector: Option<&'a str>,
+    /// Whether those of manifests are meant.
+    is_given: bool,
+    /// Whether a refresh is asked for.
+    is_forced: bool,
+}
+
+/// Prints the plan. The code says whether anything would change.
+pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error> {
+    let (client, config) =
+        kube_client::of_person(arguments.kubeconfig.as_deref(), arguments.context.as_deref()).await?;
+    let namespace = arguments.namespace.clone().unwrap_or(config.default_namespace);
+    let manifests = Manifests::read(&arguments.paths, &namespace)?;
+    let version = discovery::served_version(&client).await.map_err(Error::Cluster)?;
+    let cluster = Cluster::new(client, version);
+    let inputs = Arc::new(Inputs::new(manifests, arguments.preview.values.as_deref(), Some(cluster))?);
+    let Some(cluster) = &inputs.cluster else { return Ok(ExitCode::FAILURE) };
+
+    let which = Which {
+        names: &arguments.names,
+        namespace: (!arguments.all_namespaces).then_some(&namespace),
+        selector: arguments.selector.as_deref(),
+        is_given: !arguments.paths.is_empty(),
+        is_forced: arguments.force_sync,
+    };
+    let subjects = subject::subjects(&which, &inputs, cluster).await?;
+    let acts_as = arguments.preview.azure_identity.into();
+    let previewer = Previewer {
+        inputs: &inputs,
+        providers: providers::of_person(&arguments.providers, acts_as, Arc::clone(&inputs) as _)?,
+        templates: arguments.preview.templates(),
+        flood_gate: arguments.flood_gate(),
+        version: cluster.version(),
+    };
+    let class = ControllerClass { name: &arguments.controller_class, cluster_secret_stores: Reconciler::Enabled };
+    let redactor = Redactor::new(Values::of_flag(arguments.preview.show_values));
+    let examiner = Examiner { previewer, class, redactor, now: Timestamp::now() };
+    let examined = stream::iter(&subjects).map(|subject| examiner.examine(subject)).buffered(CONCURRENCY);
+    let entries: Vec<Entry> = examined.collect().await;
+    arguments.print(&entries)?;
+    let summary = Summary::of(&entries);
+    Ok(match summary.refused {
+        0 if summary.has_changes() => ExitCode::from(CHANGES),
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+impl PlanArguments {
+    /// A store that was never validated is tried: the controller would validate it first. Values from a file need no
+    /// store.
+    const fn flood_gate(&self) -> FloodGate {
+        if self.enable_flood_gate && self.preview.values.is_none() {
+            FloodGate::OpenToUnvalidated
+        } else {
+            FloodGate::Open
+        }
+    }
+
+    fn print(&self, entries: &[Entry]) -> Result<(), Error> {
+        let text = match self.output {
+            Format::Text => text::print(entries, self.color.paint()),
+            Format::Json => format!("{:#}\n", machine::document(entries)),
+            Format::Yaml => serde_saphyr::to_string(&machine::document(entries))?,
+        };
+        std::io::stdout().write_all(text.as_bytes())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What the controller would do for one ExternalSecret, worked out by the controller's own steps and carried out by nobody.
+
+use clap::{Args, ValueEnum};
+
+use crate::api::ServedVersion;
+use crate::api::v1::ExternalSecret;
+use crate::controller::external_secret::planning::Planner;
+use crate::controller::external_secret::store_access::Access;
+use crate::controller::external_secret::templates::Templates;
+use crate::controller::external_secret::{self, Error, fetch};
+use crate::controller::key::ObjectKey;
+use crate::controller::options::FloodGate;
+use crate::provider::azure::ActsAs;
+use crate::provider::{Freshness, Priority, Providers, ReadOptions};
+use crate::sync::data;
+use crate::sync::plan::{Deletion, Plan, TargetSecret};
+use crate::sync::target::Owner;
+use crate::template::Delimiters;
+
+use super::inputs::Inputs;
+
+/// Flags of the commands that show what would be done.
+#[derive(Args, Debug)]
+pub(super) struct PreviewArguments {
+    /// Take values from this file, a YAML mapping of `remoteRef.key` to value, instead of asking the stores
+    #[arg(long, value_name = "FILE")]
+    pub(super) values: Option<std::path::PathBuf>,
+    /// Print the values themselves, not their length and a short hash, which is another one at each run
+    #[arg(long)]
+    pub(super) show_values: bool,
+    /// Whose identity reads vaults: that of each store, or yours: a service principal of the environment
+    /// (AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or
+    /// AZURE_FEDERATED_TOKEN_FILE), else whoever is logged in with az or azd
+    #[arg(long, value_enum, default_value_t = AzureIdentity::Store)]
+    pub(super) azure_identity: AzureIdentity,
+    /// What begins an action in templates
+    #[arg(long, default_value = "{{")]
+    template_left_delimiter: String,
+    /// What ends an action in templates
+    #[arg(long, default_value = "}}")]
+    template_right_delimiter: String,
+}
+
+impl PreviewArguments {
+    /// The engines of templates.
+    pub(super) fn templates(&self) -> Templates {
+        Templates::new(Delimiters::new(&self.template_left_delimiter, &self.template_right_delimiter))
+    }
+}
+
+/// Whose identity reads vaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AzureIdentity {
+    /// That of each store
+    Store,
+    /// Your own
+    Caller,
+}
+
+impl From<AzureIdentity> for ActsAs {
+    fn from(identity: AzureIdentity) -> Self {
+        match identity {
+            AzureIdentity::Store => Self::Store,
+            AzureIdentity::Caller => Self::Caller,
+        }
+    }
+}
+
+/// What works it out.
+pub(super) struct Previewer<'a> {
+    pub(super) inputs: &'a Inputs,
+    pub(super) providers: Providers,
+    pub(super) templates: Templates,
+    pub(super) flood_gate: FloodGate,
+    pub(super) version: ServedVersion,
+}
+
+/// What the controller would do.
+pub(super) struct Preview {
+    /// With the target.
+    pub(super) plan: Plan,
+    /// The target, as it is.
+    pub(super) existing: Option<TargetSecret>,
+    /// Secrets of earlier target names, which it would delete.
+    pub(super) stale: Vec<Deletion>,
+}
+
+impl Previewer<'_> {
+    /// What the controller would do at a refresh.
+    ///
+    /// # Errors
+    /// What it would say in the condition `Ready`.
+    pub(super) async fn preview(
+        &self,
+        object: &ExternalSecret,
+        existing: Option<TargetSecret>,
+    ) -> Result<Preview, Error> {
+        let spec = object.spec.get().map_err(Clone::clone)?;
+        external_secret::check(spec)?;
+        let owner = Owner { meta: &object.metadata, spec, version: self.version };
+        let access = Access { cluster: self.inputs, providers: &self.providers, flood_gate: self.flood_gate };
+        let clients = access.clients(spec, &ObjectKey::of(&object.metadata)).await?;
+        let options = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
+        let read = fetch::values(spec, &clients, options).await?;
+        let values = data::assemble(spec, read.fetched, self.templates.rewrite())?;
+        let mut planner = Planner::new(owner, &values, &self.templates, self.inputs);
+        let plan = planner.plan(existing.as_ref().map(TargetSecret::object)).await?;
+        let stale = if plan.leaves_target() {
+            fetch::stale(owner, object.status.as_ref(), self.inputs).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Preview { plan, existing, stale })
+    }
+
+    /// The target of an ExternalSecret, as it is.
+    ///
+    /// # Errors
+    /// [`Error::Api`]
+    pub(super) async fn existing(&self, object: &ExternalSecret) -> Result<Option<TargetSecret>, Error> {
+        let spec = object.spec.get().map_err(Clone::clone)?;
+        fetch::secret(Owner { meta: &object.metadata, spec, version: self.version }, self.inputs).await
+    }
+}

@@ -1,0 +1,116 @@
+//! What a sync reads of the cluster: the seam behind which the controller's watches, a cluster that is only looked at, and
+//! manifests that were never applied are alike.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::ListParams;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Client};
+
+use super::context::{ApiError, Context, bounded};
+use super::key::{ObjectKey, StoreKey};
+use crate::api::ServedVersion;
+use crate::api::v1::secret_store::StoreType;
+use crate::api::v1::{SecretStore, StoreKind};
+
+/// What a sync reads of the cluster. `None` stands for what is certainly not there.
+#[async_trait]
+pub trait ClusterView: Send + Sync {
+    /// A store, with its status.
+    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError>;
+
+    /// The labels of a namespace.
+    async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError>;
+
+    /// A ConfigMap.
+    async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError>;
+
+    /// A Secret with its content. Whoever takes it wipes it.
+    async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError>;
+
+    /// A Secret that is somebody's target, with its content.
+    async fn target_secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
+        self.secret(key).await
+    }
+
+    /// The metadata of the Secrets of a namespace that match a selector of labels.
+    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError>;
+}
+
+/// The API server, asked anew each time.
+pub struct ApiServer {
+    /// Asks it.
+    pub client: Client,
+    /// The version in which it serves our resources.
+    pub version: ServedVersion,
+}
+
+impl ApiServer {
+    /// Stores of the kind and namespace of `key`.
+    #[must_use]
+    pub fn stores(&self, key: &StoreKey) -> Api<SecretStore> {
+        let dyntype = StoreType { kind: key.kind, version: self.version };
+        match key.kind {
+            StoreKind::SecretStore => Api::namespaced_with(self.client.clone(), &key.object.namespace, &dyntype),
+            StoreKind::ClusterSecretStore => Api::all_with(self.client.clone(), &dyntype),
+        }
+    }
+}
+
+#[async_trait]
+impl ClusterView for ApiServer {
+    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
+        Ok(bounded(self.stores(key).get_opt(&key.object.name)).await?.map(Arc::new))
+    }
+
+    async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let namespace = bounded(api.get_metadata_opt(name)).await?;
+        Ok(namespace.map(|namespace| namespace.metadata.labels.unwrap_or_default()))
+    }
+
+    async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &key.namespace);
+        bounded(api.get_opt(&key.name)).await
+    }
+
+    async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &key.namespace);
+        bounded(api.get_opt(&key.name)).await
+    }
+
+    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let found = bounded(api.list_metadata(&ListParams::default().labels(selector))).await?;
+        Ok(found.items.into_iter().map(|secret| secret.metadata).collect())
+    }
+}
+
+/// Stores and namespaces are watched; the API server is asked for the rest.
+#[async_trait]
+impl ClusterView for Context {
+    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
+        Ok(self.watched_store(key))
+    }
+
+    async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+        let namespace = self.watched.namespaces.get(&ObjectRef::new(name));
+        Ok(namespace.map(|namespace| namespace.metadata.labels.clone().unwrap_or_default()))
+    }
+
+    async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
+        self.api_server().config_map(key).await
+    }
+
+    async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
+        self.api_server().secret(key).await
+    }
+
+    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
+        self.api_server().secrets_labelled(namespace, selector).await
+    }
+}

@@ -1,0 +1,59 @@
+//! From the values to the plan: the template is rendered only where the plan depends on what the Secret would hold, and
+//! once for all tries to write it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Secret;
+
+use super::templates::{self, Rendering, Templates};
+use super::{Error, ObjectVersion};
+use crate::controller::cluster_view::ClusterView;
+use crate::controller::index::TemplateSource;
+use crate::sync::SecretData;
+use crate::sync::plan::{self, Plan};
+use crate::sync::target::Owner;
+
+/// Works out plans for the target of one ExternalSecret.
+pub struct Planner<'a> {
+    owner: Owner<'a>,
+    values: &'a SecretData,
+    templates: &'a Templates,
+    cluster: &'a dyn ClusterView,
+    rendering: Option<Rendering>,
+}
+
+impl<'a> Planner<'a> {
+    /// For `values`, all that was read and put together for `owner`.
+    #[must_use]
+    pub const fn new(
+        owner: Owner<'a>,
+        values: &'a SecretData,
+        templates: &'a Templates,
+        cluster: &'a dyn ClusterView,
+    ) -> Self {
+        Self { owner, values, templates, cluster, rendering: None }
+    }
+
+    /// What to do with the target, given what is there.
+    ///
+    /// # Errors
+    /// A template that cannot be rendered, or a [`Refusal`](plan::Refusal).
+    pub async fn plan(&mut self, existing: Option<&Secret>) -> Result<Plan, Error> {
+        if let Some(plan) = plan::without_content(self.owner, self.values, existing)? {
+            return Ok(plan);
+        }
+        let template = self.owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
+        if let (Some(template), None) = (template, &self.rendering) {
+            let rendering = templates::render(self.owner, template, self.values, self.templates, self.cluster).await?;
+            self.rendering = Some(rendering);
+        }
+        let rendered = self.rendering.as_ref().map(|rendering| &rendering.rendered);
+        Ok(plan::build(self.owner, self.values, rendered, existing)?)
+    }
+
+    /// The versions of the objects that the template came from, once it was rendered.
+    #[must_use]
+    pub fn rendered_from(&self) -> Option<&BTreeMap<TemplateSource, ObjectVersion>> {
+        self.rendering.as_ref().map(|rendering| &rendering.versions)
+    }
+}
