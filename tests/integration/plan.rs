@@ -37,7 +37,8 @@ impl<'a> Plan<'a> {
 
     /// Gives manifests on the standard input.
     fn with(self, manifests: &[&Value]) -> Self {
-        let input = manifests.iter().map(|manifest| format!("---\n{manifest}\n")).collect();
+        let documents: Vec<String> = manifests.iter().map(|manifest| format!("---\n{manifest}\n")).collect();
+        let input = documents.concat();
         Self { input, ..self }
     }
 

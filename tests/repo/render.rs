@@ -77,3 +77,52 @@ fn a_template_that_fails_is_named_with_line_and_column() {
     let said = text(&output.stderr);
     assert!(said.contains("spec.target.template.data[url]: template: url:1:"), "{said}");
 }
+
+#[test]
+fn metadata_that_is_made_of_values_is_hidden_like_them_and_no_two_runs_print_the_same_hash() {
+    let manifest = MANIFEST.replace(
+        "    template:\n",
+        "    template:\n      metadata: {annotations: {made: \"{{ .password }}\", written: as it stands}}\n",
+    );
+    let run = || text(&render(&format!("{manifest}{STORE}"), &[]).stdout);
+    let printed = run();
+    assert!(
+        printed.contains("written: as it stands") && printed.contains("made: REDACTED (3 bytes, hash "),
+        "{printed}"
+    );
+    assert!(printed.contains("reconcile.external-secrets.io/data-hash: REDACTED (56 bytes, hash "), "{printed}");
+    assert!(!printed.contains("p w"), "{printed}");
+    assert_ne!(printed, run());
+}
+
+#[test]
+fn what_cannot_be_rendered_does_not_hide_the_others() {
+    let broken = MANIFEST.replace("name: db}", "name: broken}").replace("key: db}", "key: nothing}");
+    let output = render(&format!("{broken}---{MANIFEST}{STORE}"), &[]);
+    let said = text(&output.stderr);
+    assert!(!output.status.success());
+    assert!(text(&output.stdout).contains("# ExternalSecret \"db\"\n"), "{said}");
+    assert!(
+        said.contains("ExternalSecret \"broken\": spec.dataFrom[0].extract: the store has no key \"nothing\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_target_that_is_among_the_manifests_is_merged_into() {
+    let merge = MANIFEST.replace("  target:\n", "  target:\n    creationPolicy: Merge\n");
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {theirs: x}\n";
+    let printed = text(&render(&format!("{merge}{STORE}{secret}"), &["--show-values"]).stdout);
+    assert!(printed.contains("theirs: eA==") && printed.contains("url: "), "{printed}");
+    let without = text(&render(&format!("{merge}{STORE}"), &[]).stdout);
+    assert!(without.contains("secret will not be created due to CreationPolicy=Merge"), "{without}");
+}
+
+#[test]
+fn nonsense_is_told_in_one_sentence() {
+    let output = render(&MANIFEST.replace("extract: {key: db}", "extrakt: {key: db}"), &[]);
+    assert_eq!(
+        text(&output.stderr),
+        "external-secrets: standard input, line 2: ExternalSecret \"db\": spec.dataFrom[0].extrakt: there is no such field\n"
+    );
+}

@@ -80,12 +80,15 @@ mod tests {
 
     #[test]
     fn defaults_are_filled_in_below_lists_and_where_a_parent_is_a_default_itself() {
-        let mut object = json!({"spec": {"data": [{"secretKey": "a", "remoteRef": {"key": "b"}}]}});
+        let mut object = json!({"spec": {"target": {"name": "x", "template": {"templateFrom": [{"literal": "y"}]}}}});
         fill_defaults(&mut object, &external_secret_schema());
         assert_eq!(object["spec"]["refreshInterval"], "1h0m0s");
         assert_eq!(object["spec"]["target"]["creationPolicy"], "Owner");
-        assert_eq!(object["spec"]["data"][0]["remoteRef"]["decodingStrategy"], "None");
-        assert_eq!(object["spec"]["data"][0]["remoteRef"]["key"], "b", "what is given stays");
+        assert_eq!(object["spec"]["target"]["template"]["templateFrom"][0]["target"], "Data");
+        assert_eq!(object["spec"]["target"]["name"], "x", "what is given stays");
+        let mut object = json!({"spec": {}});
+        fill_defaults(&mut object, &external_secret_schema());
+        assert_eq!(object["spec"]["target"]["deletionPolicy"], "Retain");
     }
 
     #[rstest]

@@ -117,6 +117,8 @@ impl Page {
                 return self.lines(before, after);
             }
             (Some(before), Some(after)) => format!("{path}: {} -> {}", before.in_line(), after.in_line()),
+            // Where all is said by the key.
+            (Some(Shown::Text(text)), None) | (None, Some(Shown::Text(text))) if text.is_empty() => path,
             (Some(one), None) | (None, Some(one)) => format!("{path}: {}", one.in_line()),
             (None, None) => return,
         };

@@ -90,10 +90,13 @@ impl Tool {
             Ok(credential) => credential.get_token(&[scope], None).await,
             Err(error) => Err(error),
         };
-        token.map_err(|error| match watched.refused.load(Ordering::Relaxed) {
-            true => text::stable(&innermost(&error)),
-            // The error may quote what was printed, which is a token.
-            false => "what it printed is no token".to_owned(),
+        token.map_err(|error| {
+            if watched.refused.load(Ordering::Relaxed) {
+                text::stable(&innermost(&error))
+            } else {
+                // The error may quote what was printed, which is a token.
+                "what it printed is no token".to_owned()
+            }
         })
     }
 }
