@@ -1,10 +1,13 @@
 //! Lenient parsing of a part of an object.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A `spec` that was parsed, or the reason why it could not be.
 ///
@@ -59,7 +62,14 @@ impl<T: fmt::Debug> fmt::Debug for Parsed<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
+        // The text is looked through without recursion, however deep it is; reading it into values has a limit.
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let value: Value = match serde_json::from_str(text.get()) {
+            Ok(value) => value,
+            Err(error) => {
+                return Ok(Self::Invalid(InvalidField { path: "spec".to_owned(), problem: unreadable(&error) }));
+            }
+        };
         Ok(match serde_path_to_error::deserialize::<_, T>(value) {
             Ok(value) => Self::Valid(Box::new(value)),
             Err(error) => {
@@ -71,6 +81,67 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Parsed<T> {
             }
         })
     }
+}
+
+/// What is wrong with a text that the API server took for JSON.
+fn unreadable(error: &serde_json::Error) -> String {
+    if error.to_string().starts_with("recursion limit") {
+        "is nested too deeply; nothing that is needed here has more than some levels".to_owned()
+    } else {
+        "is no JSON that can be read".to_owned()
+    }
+}
+
+/// Deserializes metadata without `managedFields`, which no reconcile looks at, and which is nested as deeply as the object:
+/// reading it would end the watch of all objects where one of them is nested too deeply.
+pub(super) fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let Metadata {
+        name,
+        namespace,
+        uid,
+        resource_version,
+        generation,
+        creation_timestamp,
+        deletion_timestamp,
+        deletion_grace_period_seconds,
+        labels,
+        annotations,
+        owner_references,
+        finalizers,
+    } = Metadata::deserialize(deserializer)?;
+    Ok(ObjectMeta {
+        name,
+        namespace,
+        uid,
+        resource_version,
+        generation,
+        creation_timestamp,
+        deletion_timestamp,
+        deletion_grace_period_seconds,
+        labels,
+        annotations,
+        owner_references,
+        finalizers,
+        ..ObjectMeta::default()
+    })
+}
+
+/// What of the metadata is read.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata {
+    name: Option<String>,
+    namespace: Option<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+    generation: Option<i64>,
+    creation_timestamp: Option<Time>,
+    deletion_timestamp: Option<Time>,
+    deletion_grace_period_seconds: Option<i64>,
+    labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
+    owner_references: Option<Vec<OwnerReference>>,
+    finalizers: Option<Vec<String>>,
 }
 
 /// Deserializes a part that can be made anew, such as a status: `None` where it is absent or does
@@ -87,7 +158,7 @@ where
 mod tests {
     use serde_json::json;
 
-    use crate::api::v1::{ConditionStatus, ExternalSecret};
+    use crate::api::v1::{ConditionStatus, ExternalSecret, SecretStore};
 
     #[test]
     fn an_object_whose_spec_and_status_do_not_fit_is_still_read() {
@@ -100,6 +171,20 @@ mod tests {
         assert_eq!(object.metadata.name.as_deref(), Some("example"));
         assert_eq!(object.spec.get().unwrap_err().path, "spec.refreshInterval");
         assert_eq!(object.status, None);
+    }
+
+    #[test]
+    fn an_object_that_is_nested_too_deeply_does_not_keep_the_others_of_its_list_from_being_read() {
+        let deep = format!("{}1{}", r#"{"a":"#.repeat(5000), "}".repeat(5000));
+        let list = format!(
+            r#"[{{"metadata": {{"name": "deep", "managedFields": [{{"fieldsV1": {deep}}}]}}, "spec": {{"provider": {{"other": {deep}}}}}}},
+                {{"metadata": {{"name": "flat", "labels": {{"a": "b"}}}}, "spec": {{"provider": {{"fake": {{"data": []}}}}}}}}]"#
+        );
+        let [deep, flat]: [SecretStore; 2] = serde_json::from_str(&list).unwrap();
+        assert_eq!(deep.metadata.name.as_deref(), Some("deep"));
+        let error = deep.spec.get().unwrap_err().to_string();
+        assert!(error.starts_with("spec: is nested too deeply"), "{error}");
+        assert!(flat.spec.get().is_ok() && flat.metadata.labels.is_some());
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub struct StoreType {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct SecretStore {
     /// Standard metadata; no namespace for a ClusterSecretStore.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "parsed::metadata")]
     pub metadata: ObjectMeta,
     /// What is wanted.
     #[serde(default)]

@@ -23,7 +23,7 @@ pub use target::*;
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ExternalSecret {
     /// Standard metadata.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "parsed::metadata")]
     pub metadata: ObjectMeta,
     /// What is wanted.
     #[serde(default)]
