@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::conditions::truncated;
+use super::conditions::{on_one_line, truncated};
 
 /// Events that wait to be written; more are dropped, since they say what the status says anyway.
 const QUEUE: usize = 20_000;
@@ -115,7 +115,7 @@ async fn write(client: Client, written: Written, notice: Notice) -> Result<(), k
         uid: notice.object.uid.clone(),
         source: notice.source,
         reason: notice.reason,
-        note: truncated(&notice.note, LONGEST_NOTE).to_owned(),
+        note: truncated(&on_one_line(&notice.note), LONGEST_NOTE).to_owned(),
     };
     let earlier = remembered(&written, &identity);
     if let Some((name, count)) = earlier {

@@ -70,6 +70,7 @@ pub fn report_of(error: &Error) -> Report {
         Error::Stale(_) => ("could not delete orphaned secrets", "ApiServer", Retry::Backoff),
         Error::Refused(Refusal::OwnedByExternalSecret { .. }) => (OWNED, "OwnedByExternalSecret", Retry::Backoff),
         Error::Refused(Refusal::OwnedByOther { .. }) => (OWNERSHIP, "OwnedByOther", Retry::Backoff),
+        Error::Refused(Refusal::OfTheSystem { .. }) => (OWNERSHIP, "OfTheSystem", Retry::Backoff),
         Error::Refused(Refusal::Immutable { .. }) => (IMMUTABLE, "Immutable", Retry::Backoff),
         Error::Refused(Refusal::OtherType { .. }) => (UPDATE, "OtherType", Retry::Backoff),
         Error::Refused(Refusal::DeletionByPolicy { .. }) => (DELETE, "DeletionByPolicy", Retry::OnChange),

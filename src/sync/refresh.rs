@@ -15,6 +15,10 @@ use crate::api::v1::external_secret::{
 /// were applied together drift apart.
 const JITTER: f64 = 0.05;
 
+/// No ExternalSecret is refreshed more often: times have whole seconds, and one whose interval is over at once would be worked on
+/// without a pause.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Whether a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
@@ -109,6 +113,7 @@ fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
     let Some(interval) = inputs.spec.refresh_interval.unwrap_or(DEFAULT_REFRESH_INTERVAL).positive() else {
         return Due::OnChange;
     };
+    let interval = interval.max(SHORTEST_INTERVAL);
     if last > inputs.now {
         return Due::Now(Reason::ClockWentBack);
     }
@@ -269,6 +274,26 @@ mod tests {
         // Open at the 13th day after 1970 and for ten days more: the tests are within.
         let windows = serde_json::json!({"kind": "deny", "windows": [{"schedule": "0 0 12 1 *", "duration": "240h"}]});
         ExternalSecretSpec { sync_windows: serde_json::from_value(windows).unwrap(), ..spec(policy, "100s") }
+    }
+
+    #[test]
+    fn no_interval_is_shorter_than_a_second() {
+        let due = |now| {
+            let spec = spec(RefreshPolicy::Periodic, "1ns");
+            periodic(
+                Inputs {
+                    meta: &meta(),
+                    spec: &spec,
+                    status: None,
+                    target: TargetState::Intact,
+                    templates: TemplatesState::Same,
+                    now,
+                },
+                at(0),
+            )
+        };
+        assert!(matches!(due(at(0)), Due::At(next) if next >= at(1)), "{:?}", due(at(0)));
+        assert_eq!(due(at(2)), Due::Now(Reason::Interval));
     }
 
     #[test]

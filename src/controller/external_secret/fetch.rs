@@ -15,7 +15,7 @@ use crate::provider::{Changes, Class, Fetched, ProviderError, ReadMark, ReadOpti
 use crate::sync::plan::{self, Deletion, TargetSecret};
 use crate::sync::refresh::TargetState;
 use crate::sync::target::Owner;
-use crate::sync::{data, hash};
+use crate::sync::{SecretData, data, hash};
 
 /// What is known of the target Secret.
 pub enum Target {
@@ -42,9 +42,17 @@ impl Target {
     }
 
     /// The Secret with its content, read now where that was not needed before.
-    pub(super) async fn existing(self, owner: Owner<'_>, context: &Context) -> Result<Option<TargetSecret>, Error> {
+    pub(super) async fn existing(
+        self,
+        owner: Owner<'_>,
+        values: &SecretData,
+        context: &Context,
+    ) -> Result<Option<TargetSecret>, Error> {
+        // Where nothing is created, nothing shows whether one is there after all.
+        let is_to_go = values.is_empty() && owner.deletion_policy() == DeletionPolicy::Delete;
         match self {
             Self::Verified => secret(owner, context).await,
+            Self::Assumed if is_to_go => secret(owner, context).await,
             Self::Assumed | Self::Absent => Ok(None),
             Self::Read(secret) => Ok(Some(*secret)),
         }

@@ -219,7 +219,7 @@ async fn write(
 ) -> Result<Synced, Error> {
     let seen = context.state.memos().get(subject.key).map(|memo| memo.template_events).unwrap_or_default();
     let mut planner = Planner::new(owner, values, &context.templates, context);
-    let mut existing = target.existing(owner, context).await?;
+    let mut existing = target.existing(owner, values, context).await?;
     for _ in 0..CONFLICTS {
         let secret = existing.as_ref().map(plan::TargetSecret::object);
         let plan = planner.plan(secret).await;

@@ -199,12 +199,19 @@ pub fn build(
     Ok(Plan::Update(Box::new(desired)))
 }
 
+/// Types of Secrets that the cluster itself fills or trusts. Whoever may write to one, or change the annotation that names its
+/// service account, would get rights of the cluster.
+const SYSTEM_TYPES: [&str; 2] = ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"];
+
 /// Whether `owner` may write to `existing`. Like ESO it goes by the name, not by the UID: an
 /// ExternalSecret that was made anew takes its Secret over. Without `creationPolicy: Owner` a
 /// controller of another kind is no obstacle.
 fn may_own(owner: Owner<'_>, existing: &Secret) -> Result<(), Refusal> {
     let controller = existing.metadata.owner_references.iter().flatten().find(|o| o.controller == Some(true));
     let secret = || owner.target_name().to_owned();
+    if let Some(type_) = existing.type_.as_ref().filter(|type_| SYSTEM_TYPES.contains(&type_.as_str())) {
+        return Err(Refusal::OfTheSystem { secret: secret(), type_: type_.clone() });
+    }
     match controller {
         Some(other) if target::is_external_secret(other) && other.name == owner.name() => Ok(()),
         Some(other) if target::is_external_secret(other) => {

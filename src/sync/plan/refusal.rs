@@ -24,6 +24,16 @@ pub enum Refusal {
         /// The name of its controller.
         owner: String,
     },
+    /// The cluster itself makes or trusts it.
+    #[error(
+        "Secret {secret:?} is of the type {type_:?}, which is the cluster's own; give spec.target.name another name"
+    )]
+    OfTheSystem {
+        /// The Secret.
+        secret: String,
+        /// Its type.
+        type_: String,
+    },
     /// It is immutable and its data would change.
     #[error("Secret {secret:?} is immutable, so its new values cannot be written; delete it, and it is made again")]
     Immutable {

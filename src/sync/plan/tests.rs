@@ -479,3 +479,21 @@ fn what_someone_deleted_or_changed_is_put_right_as_the_policy_says(
     secret.data = None;
     assert_eq!((target_state(policy, None), target_state(policy, Some(&secret))), (deleted, changed));
 }
+
+#[rstest]
+#[case("kubernetes.io/service-account-token")]
+#[case("bootstrap.kubernetes.io/token")]
+fn a_secret_of_the_clusters_own_is_neither_written_nor_deleted(#[case] type_: &str) {
+    let secret = Secret {
+        type_: Some(type_.to_owned()),
+        metadata: ObjectMeta { name: Some("example".to_owned()), ..ObjectMeta::default() },
+        ..Secret::default()
+    };
+    let expected = Refusal::OfTheSystem { secret: "example".to_owned(), type_: type_.to_owned() };
+    for policy in ["Owner", "Orphan", "Merge", "CreateOrMerge"] {
+        let refused = planned(&meta(), &json!({"creationPolicy": policy}), &hello(), None, Some(&secret));
+        assert_eq!(refused.unwrap_err(), expected, "{policy}");
+    }
+    let gone = planned(&meta(), &json!({"deletionPolicy": "Delete"}), &SecretData::new(), None, Some(&secret));
+    assert_eq!(gone.unwrap_err(), expected);
+}
