@@ -3,6 +3,7 @@
 
 pub mod crd;
 pub mod duration;
+pub mod object_name;
 pub mod parsed;
 mod schema;
 pub mod v1;

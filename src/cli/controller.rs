@@ -19,7 +19,7 @@ use super::go_bool;
 use super::leader_election::LeaderElectionArguments;
 use super::logging::LoggingArguments;
 use super::metrics::{self, MetricsArguments};
-use super::providers;
+use super::providers::{self, Tenants};
 
 /// How many ExternalSecrets are worked on at once, unless `--concurrent` says otherwise. They wait for
 /// the network most of the time.
@@ -162,8 +162,9 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     let readiness = Readiness::default();
     health::serve_probes("live-addr", &arguments.live_addr, readiness.clone(), stop.clone()).await?;
     arguments.metrics.serve(metrics.clone(), Some(client.clone()), stop.clone()).await?;
-    let providers = providers::build(&arguments.providers, metrics.clone())?;
     let options = arguments.options();
+    let tenants = if options.namespace.is_some() { Tenants::One } else { Tenants::Many };
+    let providers = providers::build(&arguments.providers, tenants, metrics.clone())?;
     let Some(election) = arguments.leader_election.settings(&config)? else {
         return Ok(run(Setup { client, options, providers, metrics, readiness, stop }).await?);
     };

@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 
 use crate::api::GoDuration;
 use crate::controller::run::MakeProviders;
-use crate::provider::azure::{ActsAs, AzureKeyVault, Budgets, Environment, Options, SetupError};
+use crate::provider::azure::{ActsAs, AzureKeyVault, Budgets, Environment, Options, OwnIdentity, SetupError};
 use crate::provider::fake::Fake;
 use crate::provider::metrics::{ApiCall, CallStatus, GateState, Probe, SharedRead};
 use crate::provider::{ClusterReader, ProviderMetrics, Providers};
@@ -56,6 +56,9 @@ pub(super) struct ProviderArguments {
     /// permission to list, and does without where it is refused
     #[arg(long = "azure-change-detection", default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
     change_detection: bool,
+    /// How long a request may take, with its answer
+    #[arg(long = "azure-request-timeout", default_value = "30s")]
+    request_timeout: GoDuration,
     /// PEM certificates to trust in addition to the system's
     #[arg(long = "azure-ca-bundle", value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
@@ -63,13 +66,31 @@ pub(super) struct ProviderArguments {
     /// the pod's own identity to (that of any store, where it is your own); can be given several times
     #[arg(long = "azure-extra-host", value_name = "HOST")]
     extra_host: Vec<String>,
+    /// Let SecretStores, too, read as the controller's own pod or machine; by default only where --namespace is given, since
+    /// otherwise every namespace could read what the controller may
+    #[arg(long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
+    own_identity_in_secret_stores: Option<bool>,
     /// Validate stores by getting a token alone, without a read from the vault
     #[arg(long = "azure-skip-probe")]
     skip_probe: bool,
 }
 
+/// Whose namespaces a process reads stores of, as far as it changes what these may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tenants {
+    /// Those of one namespace, or of whoever runs the process.
+    One,
+    /// Those of all namespaces.
+    Many,
+}
+
+/// What the flag `--azure-own-identity-in-secret-stores` says, or its absence.
+pub(super) fn own_identity(flag: Option<bool>, tenants: Tenants) -> OwnIdentity {
+    if flag.unwrap_or(tenants == Tenants::One) { OwnIdentity::AllStores } else { OwnIdentity::ClusterSecretStores }
+}
+
 impl ProviderArguments {
-    fn options(&self) -> Result<Options, Error> {
+    fn options(&self, tenants: Tenants) -> Result<Options, Error> {
         let read =
             |path: &PathBuf| std::fs::read(path).map_err(|source| Error::CaBundle { path: path.clone(), source });
         Ok(Options {
@@ -80,8 +101,10 @@ impl ProviderArguments {
                 certificates: self.vault_certificate_requests.max(1),
             },
             coalesce: self.coalesce.positive().unwrap_or(Duration::ZERO),
+            request_timeout: self.request_timeout.positive().unwrap_or(Options::default().request_timeout),
             ca_bundle: self.ca_bundle.as_ref().map(read).transpose()?,
             extra_hosts: self.extra_host.clone(),
+            own_identity: own_identity(self.own_identity_in_secret_stores, tenants),
             change_detection: self.change_detection,
             probe: !self.skip_probe,
             environment: Environment::of_process(),
@@ -91,8 +114,8 @@ impl ProviderArguments {
 }
 
 /// What makes the providers once the cluster can be read.
-pub(super) fn build(arguments: &ProviderArguments, metrics: Metrics) -> Result<MakeProviders, Error> {
-    let options = arguments.options()?;
+pub(super) fn build(arguments: &ProviderArguments, tenants: Tenants, metrics: Metrics) -> Result<MakeProviders, Error> {
+    let options = arguments.options(tenants)?;
     Ok(Box::new(move |cluster| {
         let azurekv = AzureKeyVault::new(options, cluster, Arc::new(Counted(metrics)))?;
         Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake) })
@@ -105,7 +128,7 @@ pub(super) fn of_person(
     acts_as: ActsAs,
     cluster: Arc<dyn ClusterReader>,
 ) -> Result<Providers, Error> {
-    let options = Options { acts_as, ..arguments.options()? };
+    let options = Options { acts_as, ..arguments.options(Tenants::One)? };
     let azurekv = AzureKeyVault::new(options, cluster, Arc::new(()))?;
     Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake) })
 }

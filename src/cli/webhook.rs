@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use super::metrics::{self, MetricsArguments};
+use super::providers::{Tenants, own_identity};
 use crate::api::GoDuration;
 use crate::runtime::health::{self, HealthError, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
@@ -74,6 +75,9 @@ pub(super) struct WebhookArguments {
     /// pod's own identity to
     #[arg(long = "azure-extra-host", value_name = "HOST")]
     extra_host: Vec<String>,
+    /// As the controller's flag of this name: let SecretStores, too, read as the controller's own pod or machine
+    #[arg(long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
+    own_identity_in_secret_stores: Option<bool>,
     #[command(flatten)]
     metrics: MetricsArguments,
     #[command(flatten)]
@@ -119,6 +123,7 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
 
 impl WebhookArguments {
     fn checks(&self) -> Checks {
-        Checks { azure: AzureOptions { extra_hosts: self.extra_host.clone(), ..AzureOptions::default() } }
+        let own_identity = own_identity(self.own_identity_in_secret_stores, Tenants::Many);
+        Checks { azure: AzureOptions { extra_hosts: self.extra_host.clone(), own_identity, ..AzureOptions::default() } }
     }
 }

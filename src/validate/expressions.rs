@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::Problem;
+use crate::api::object_name::{LONGEST, is_object_name};
 use crate::re2::Regex;
 use crate::template::{Engine, funcs};
 
@@ -13,6 +14,15 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(funcs::all()));
 pub(super) fn regular_expression(field: impl Into<String>, expression: &str) -> Option<Problem> {
     let error = Regex::new(expression).err()?;
     Some(Problem::new(field, format!("{expression:?} is no regular expression: {error}")))
+}
+
+/// What is wrong with the name of an object of the cluster, if anything; an empty one is none.
+pub(super) fn object_name(field: impl Into<String>, name: &str) -> Option<Problem> {
+    let problem = || {
+        let shown: String = name.chars().take(LONGEST).collect();
+        format!("{shown:?} is no name of an object: write lower case letters, digits, '-' and '.'")
+    };
+    (!name.is_empty() && !is_object_name(name)).then(|| Problem::new(field, problem()))
 }
 
 /// What is wrong with a template, if anything.

@@ -9,6 +9,7 @@ use crate::api::v1::external_secret::{
     CreationPolicy, DeletionPolicy, ExternalSecretDataFrom, ExternalSecretSpec, ExternalSecretTemplate, RefreshPolicy,
     TemplateFrom,
 };
+use crate::provider::azure::validate as azurekv;
 
 /// The type of Secrets that hold a service account's token.
 const SERVICE_ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
@@ -31,6 +32,7 @@ pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
             problems.extend(template.template_from.iter().enumerate().filter_map(template_target));
         }
     }
+    problems.extend(names(spec));
     problems.extend(spec.data_from.iter().enumerate().flat_map(source));
     problems.extend(duplicate_keys(spec));
     problems.extend(regular_expressions(spec));
@@ -46,6 +48,7 @@ pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
 pub fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let mut warnings: Vec<_> = interval(spec).into_iter().collect();
     warnings.extend(missing_store(spec));
+    warnings.extend(unlikely_references(spec));
     if spec.target.as_ref().is_some_and(|target| target.deletion_policy != DeletionPolicy::Retain) {
         warnings.extend(repeated_keys(spec, "is given twice; the last one counts"));
     }
@@ -82,6 +85,34 @@ fn missing_store(spec: &ExternalSecretSpec) -> Option<Problem> {
     (!is_named && !all_have_their_own).then(|| {
         Problem::new("spec.secretStoreRef.name", "names no store, and not every entry has a sourceRef; set it")
     })
+}
+
+/// Names that go into URLs of the API server.
+fn names(spec: &ExternalSecretSpec) -> Vec<Problem> {
+    let Some(target) = &spec.target else { return Vec::new() };
+    let mut named = vec![("spec.target.name".to_owned(), target.name.as_deref().unwrap_or_default())];
+    let sources = target.template.iter().flat_map(|template| template.template_from.iter().enumerate());
+    for (index, from) in sources {
+        let field = format!("spec.target.template.templateFrom[{index}]");
+        let references = [("configMap", &from.config_map), ("secret", &from.secret)];
+        let given = references.into_iter().filter_map(|(kind, reference)| Some((kind, reference.as_ref()?)));
+        named.extend(given.map(|(kind, reference)| (format!("{field}.{kind}.name"), reference.name.as_str())));
+    }
+    named.into_iter().filter_map(|(field, name)| expressions::object_name(field, name)).collect()
+}
+
+/// References that no vault can follow. Other providers may have such names.
+fn unlikely_references(spec: &ExternalSecretSpec) -> Vec<Problem> {
+    const ONLY: &str = "; it can be right for a store of the fake provider only";
+    let of_data = spec.data.iter().enumerate();
+    let of_data = of_data.map(|(index, entry)| (format!("spec.data[{index}].remoteRef"), &entry.remote_ref));
+    let of_sets = spec.data_from.iter().enumerate();
+    let of_sets =
+        of_sets.filter_map(|(index, entry)| Some((format!("spec.dataFrom[{index}].extract"), entry.extract.as_ref()?)));
+    let problems = of_data.chain(of_sets).filter_map(|(field, reference)| {
+        Some(Problem::new(field, format!("{}{ONLY}", azurekv::reference(reference)?)))
+    });
+    problems.collect()
 }
 
 fn policies(spec: &ExternalSecretSpec) -> Vec<Problem> {
@@ -280,11 +311,41 @@ mod tests {
     }
 
     #[test]
+    fn names_that_would_lead_to_another_namespace_are_refused_with_their_field() {
+        let from = |reference: Value| json!({"target": {"template": {"templateFrom": [reference]}}});
+        let items = json!([{"key": "a"}]);
+        let cases = [
+            (json!({"target": {"name": "../../other/secrets/a"}}), "spec.target.name: \"../../other/secrets/a\""),
+            (
+                from(json!({"secret": {"name": "a/../../b", "items": items}})),
+                "spec.target.template.templateFrom[0].secret.name: ",
+            ),
+            (
+                from(json!({"configMap": {"name": "a?b", "items": items}})),
+                "spec.target.template.templateFrom[0].configMap.name: ",
+            ),
+        ];
+        for (change, field) in cases {
+            let problems = check(&spec(&change));
+            assert_eq!(problems.len(), 1, "{change}: {problems:?}");
+            assert!(problems[0].to_string().starts_with(field), "{problems:?}");
+        }
+    }
+
+    #[test]
     fn what_is_legal_but_unwise_is_a_warning_and_no_problem() {
         let cases = [
             (json!({"refreshInterval": "0"}), "spec.refreshInterval: no later value"),
             (json!({"refreshInterval": "1s"}), "spec.refreshInterval: is very often"),
             (json!({"secretStoreRef": {}}), "spec.secretStoreRef.name: names no store"),
+            (
+                json!({"data": [{"secretKey": "a", "remoteRef": {"key": "my secret"}}]}),
+                "spec.data[0].remoteRef: remoteRef.key \"my secret\" names no object",
+            ),
+            (
+                json!({"dataFrom": [{"extract": {"key": "a", "version": "latest"}}]}),
+                "spec.dataFrom[0].extract: remoteRef.version",
+            ),
             (
                 json!({"target": {"deletionPolicy": "Delete"}, "data": [
                     {"secretKey": "a", "remoteRef": {"key": "a"}}, {"secretKey": "a", "remoteRef": {"key": "b"}},

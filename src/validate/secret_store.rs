@@ -8,12 +8,15 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::{Problem, expressions};
 use crate::api::GoDuration;
 use crate::api::v1::StoreKind;
-use crate::api::v1::secret_store::{AzureKvProvider, ClusterSecretStoreCondition, SecretStoreSpec};
+use crate::api::v1::secret_store::{AzureAuthType, AzureKvProvider, ClusterSecretStoreCondition, SecretStoreSpec};
 use crate::provider::azure::Options;
 use crate::provider::azure::validate as azurekv;
 use crate::provider::registry::{self, Served};
 use crate::provider::{ProviderError, StoreView, fake};
+use crate::re2::Regex;
 
+/// No store is validated more often, or one of a nanosecond would be validated without a pause.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// More often than this nobody needs to know whether a store works.
 const OFTEN: Duration = Duration::from_secs(30);
 
@@ -21,7 +24,7 @@ const OFTEN: Duration = Duration::from_secs(30);
 #[must_use]
 pub fn check(view: &StoreView<'_>, azure: &Options) -> Vec<Problem> {
     let mut problems = general(view.spec);
-    problems.extend(provider(view, azure).err());
+    problems.extend(provider(view, azure));
     problems
 }
 
@@ -38,7 +41,14 @@ pub fn general(spec: &SecretStoreSpec) -> Vec<Problem> {
     problems
 }
 
-/// `spec.refreshInterval`: whole seconds, or a Go duration. Zero or nothing means the controller's own interval.
+/// Whether one of a condition's regular expressions matches the name of a namespace. One that is none matches nothing.
+#[must_use]
+pub fn names_namespace(condition: &ClusterSecretStoreCondition, namespace: &str) -> bool {
+    let mut expressions = condition.namespace_regexes.iter().filter_map(|expression| Regex::new(expression).ok());
+    expressions.any(|regex| regex.is_match(namespace.as_bytes()))
+}
+
+/// `spec.refreshInterval`: whole seconds, or a Go duration, but never less than a second. Zero or nothing means the controller's own interval.
 ///
 /// # Errors
 /// Where it is neither.
@@ -51,19 +61,22 @@ pub fn interval(spec: &SecretStoreSpec) -> Result<Option<Duration>, Problem> {
             Err(_) => text.parse().map_err(|error| Problem::new("spec.refreshInterval", format!("{error}")))?,
         },
     };
-    Ok(duration.positive())
+    Ok(duration.positive().map(|interval| interval.max(SHORTEST)))
 }
 
-fn provider(view: &StoreView<'_>, azure: &Options) -> Result<(), Problem> {
-    let problem = |field: &str, error: ProviderError| Problem::new(field, error.to_string());
+fn provider(view: &StoreView<'_>, azure: &Options) -> Vec<Problem> {
+    let problem = |field: &str, error: ProviderError| vec![Problem::new(field, error.to_string())];
     match registry::served(view.spec) {
-        Ok(Served::AzureKv(store)) => {
-            azurekv::store(view, store, azure).map_err(|error| problem("spec.provider.azurekv", error))
+        Ok(Served::AzureKv(store)) => azurekv::store(view, store, azure)
+            .into_iter()
+            .map(|found| Problem::new(format!("spec.provider.{}", found.field), found.problem))
+            .collect(),
+        Ok(Served::Fake(store)) => {
+            fake::check(store).map_or_else(|error| problem("spec.provider.fake", error), |()| Vec::new())
         }
-        Ok(Served::Fake(store)) => fake::check(store).map_err(|error| problem("spec.provider.fake", error)),
         // ESO may serve it; see `warnings`.
-        Err(error) if error.cause == registry::NOT_SERVED => Ok(()),
-        Err(error) => Err(problem("spec.provider", error)),
+        Err(error) if error.cause == registry::NOT_SERVED => Vec::new(),
+        Err(error) => problem("spec.provider", error),
     }
 }
 
@@ -77,6 +90,7 @@ pub fn warnings(kind: StoreKind, spec: &SecretStoreSpec) -> Vec<Problem> {
     }
     if let Some(azurekv) = &spec.provider.azurekv {
         warnings.extend(custom_cloud(azurekv));
+        warnings.extend(unused_credentials(azurekv));
     }
     if interval(spec).is_ok_and(|interval| interval.is_some_and(|interval| interval < OFTEN)) {
         let problem =
@@ -97,6 +111,22 @@ fn custom_cloud(store: &AzureKvProvider) -> Option<Problem> {
         let problem = "is accepted by ESO only with useAzureSDK: true; set it, if ESO is to take this store";
         Problem::new("spec.provider.azurekv.customCloudConfig", problem)
     })
+}
+
+/// References that the `authType` does not use.
+fn unused_credentials(store: &AzureKvProvider) -> Option<Problem> {
+    let (account, secrets) = (store.service_account_ref.is_some(), store.auth_secret_ref.is_some());
+    let (unused, with) = match store.auth_type {
+        AzureAuthType::ServicePrincipal if account => ("serviceAccountRef", "ServicePrincipal"),
+        AzureAuthType::ManagedIdentity if account => ("serviceAccountRef", "ManagedIdentity"),
+        AzureAuthType::ManagedIdentity if secrets => ("authSecretRef", "ManagedIdentity"),
+        AzureAuthType::WorkloadIdentity if secrets && !account => {
+            ("authSecretRef", "WorkloadIdentity and no serviceAccountRef")
+        }
+        _ => return None,
+    };
+    let problem = format!("has no effect with authType {with}; remove it, or correct authType");
+    Some(Problem::new(format!("spec.provider.azurekv.{unused}"), problem))
 }
 
 /// Conditions that let in more namespaces than a reader expects.
@@ -124,13 +154,17 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::provider::azure::OwnIdentity;
 
     fn spec(value: Value) -> SecretStoreSpec {
         serde_json::from_value(value).unwrap()
     }
 
     fn azurekv(fields: &Value) -> Value {
-        let mut provider = json!({"authType": "WorkloadIdentity", "vaultUrl": "https://team.vault.azure.net"});
+        let mut provider = json!({
+            "authType": "WorkloadIdentity", "vaultUrl": "https://team.vault.azure.net",
+            "serviceAccountRef": {"name": "reader"},
+        });
         provider.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         json!({"provider": {"azurekv": provider}})
     }
@@ -152,18 +186,31 @@ mod tests {
     #[test]
     fn each_problem_names_its_field() {
         let cases = [
-            (azurekv(&json!({"vaultUrl": "https://team.example.com"})), "spec.provider.azurekv: "),
-            (azurekv(&json!({"vaultUrl": "team"})), "spec.provider.azurekv: "),
-            (azurekv(&json!({"environmentType": "AzureStackCloud"})), "spec.provider.azurekv: "),
+            (azurekv(&json!({"vaultUrl": "https://team.example.com"})), "spec.provider.azurekv.vaultUrl: \"https"),
+            (azurekv(&json!({"vaultUrl": "team"})), "spec.provider.azurekv.vaultUrl: \"team\" is not a URL"),
+            (azurekv(&json!({"environmentType": "AzureStackCloud"})), "spec.provider.azurekv.environmentType: "),
             (
                 azurekv(&json!({"serviceAccountRef": {"name": "reader", "namespace": "other"}})),
-                "spec.provider.azurekv: ",
+                "spec.provider.azurekv.serviceAccountRef.namespace: ",
             ),
             (
-                azurekv(&json!({"authType": "ServicePrincipal", "authSecretRef": {
+                azurekv(&json!({"serviceAccountRef": {"name": "../reader"}})),
+                "spec.provider.azurekv.serviceAccountRef.name: ",
+            ),
+            (azurekv(&json!({"tenantId": "a/b"})), "spec.provider.azurekv.tenantId: "),
+            (azurekv(&json!({"serviceAccountRef": null})), "spec.provider.azurekv.authType: WorkloadIdentity without"),
+            (azurekv(&json!({"authType": "ManagedIdentity"})), "spec.provider.azurekv.authType: ManagedIdentity is"),
+            (
+                azurekv(&json!({"authType": "ServicePrincipal", "tenantId": "t", "authSecretRef": {
                     "clientId": {"name": "credentials", "key": "id", "namespace": "other"},
                     "clientSecret": {"name": "credentials", "key": "secret"}}})),
-                "spec.provider.azurekv: ",
+                "spec.provider.azurekv.authSecretRef.clientId.namespace: ",
+            ),
+            // As in ESO, also where the identity does not use it.
+            (
+                azurekv(&json!({"authSecretRef": {
+                    "clientSecret": {"name": "credentials", "key": "secret", "namespace": "other"}}})),
+                "spec.provider.azurekv.authSecretRef.clientSecret.namespace: ",
             ),
             (json!({"provider": {}}), "spec.provider: "),
             (json!({"provider": {"fake": {"data": [{"key": "", "value": "v"}]}}}), "spec.provider.fake: "),
@@ -181,6 +228,27 @@ mod tests {
     }
 
     #[test]
+    fn all_problems_are_told_at_once() {
+        let value = azurekv(&json!({"vaultUrl": "team", "tenantId": "a/b"}));
+        let found = problems(StoreKind::SecretStore, value);
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn where_the_operator_allows_it_a_secret_store_may_read_as_the_controller() {
+        for change in [json!({"serviceAccountRef": null}), json!({"authType": "ManagedIdentity"})] {
+            let spec = spec(azurekv(&change));
+            let view = StoreView { kind: StoreKind::SecretStore, namespace: Some("team"), name: "vault", spec: &spec };
+            let options = Options { own_identity: OwnIdentity::AllStores, ..Options::default() };
+            assert_eq!(check(&view, &options), []);
+            assert_eq!(
+                check(&StoreView { kind: StoreKind::ClusterSecretStore, namespace: None, ..view }, &Options::default()),
+                []
+            );
+        }
+    }
+
+    #[test]
     fn a_cluster_store_may_name_any_namespace_and_leave_it_open() {
         for account in [json!({"name": "reader"}), json!({"name": "reader", "namespace": "other"})] {
             let value = azurekv(&json!({"serviceAccountRef": account}));
@@ -193,6 +261,10 @@ mod tests {
         let fake = json!({"fake": {"data": []}});
         let cases = [
             (json!({"provider": {"vault": {}}}), "spec.provider.vault: is not served"),
+            (
+                azurekv(&json!({"authType": "ManagedIdentity"})),
+                "spec.provider.azurekv.serviceAccountRef: has no effect with authType ManagedIdentity; ",
+            ),
             (json!({"provider": fake, "refreshInterval": 1}), "spec.refreshInterval: validates the store very often"),
             (
                 json!({"provider": fake, "conditions": [{"namespaceRegexes": ["team-a"]}]}),

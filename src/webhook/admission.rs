@@ -120,7 +120,9 @@ mod tests {
     use super::*;
 
     fn store(vault_url: &str) -> Value {
-        json!({"provider": {"azurekv": {"authType": "WorkloadIdentity", "vaultUrl": vault_url}}})
+        json!({"provider": {"azurekv": {
+            "authType": "WorkloadIdentity", "vaultUrl": vault_url, "serviceAccountRef": {"name": "reader"},
+        }}})
     }
 
     /// The answer to a request about a SecretStore.
@@ -149,7 +151,7 @@ mod tests {
         let response = review("CREATE", &store("https://team.example.com"), None, &json!({}));
         assert!(!response.allowed);
         assert_eq!((response.result.code, response.result.reason.as_str()), (403, "Forbidden"));
-        assert!(response.result.message.starts_with("spec.provider.azurekv: "), "{}", response.result.message);
+        assert!(response.result.message.starts_with("spec.provider.azurekv.vaultUrl: "), "{}", response.result.message);
         let unfit = review("CREATE", &json!({"provider": {"azurekv": {}}}), None, &json!({}));
         assert!(unfit.result.message.starts_with("spec.provider.azurekv"), "{}", unfit.result.message);
         assert!(review("CREATE", &store("https://team.vault.azure.net"), None, &json!({})).allowed);
@@ -160,7 +162,7 @@ mod tests {
         let bad = store("https://team.example.com");
         let unchanged = review("UPDATE", &bad, Some(&bad), &json!({"labels": {"a": "b"}}));
         assert!(unchanged.allowed);
-        assert!(unchanged.warnings.unwrap()[0].starts_with("spec.provider.azurekv: "));
+        assert!(unchanged.warnings.unwrap()[0].starts_with("spec.provider.azurekv.vaultUrl: "));
         let worse = review("UPDATE", &store("https://other.example.com"), Some(&bad), &json!({}));
         assert!(!worse.allowed);
         assert!(review("DELETE", &bad, Some(&bad), &json!({})).allowed);

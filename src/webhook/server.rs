@@ -28,6 +28,10 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The paths of the webhook. Those with `v1beta1` are called by configurations of ESO before 0.17.
 pub fn router(checks: Checks, metrics: WebhookMetrics) -> Router {
+    router_within(checks, metrics, DEADLINE)
+}
+
+fn router_within(checks: Checks, metrics: WebhookMetrics, deadline: Duration) -> Router {
     let kinds = [
         ("externalsecret", Kind::ExternalSecret),
         ("secretstore", Kind::Store(StoreKind::SecretStore)),
@@ -44,15 +48,19 @@ pub fn router(checks: Checks, metrics: WebhookMetrics) -> Router {
     router
         .layer(DefaultBodyLimit::max(LARGEST_REVIEW))
         .route("/convert", post(convert).layer(DefaultBodyLimit::max(LARGEST_CONVERSION)))
-        .layer(middleware::from_fn_with_state(metrics, bounded))
+        .layer(middleware::from_fn_with_state((metrics, deadline), bounded))
         .with_state(Arc::new(checks))
 }
 
 /// Counts a request, and gives it up at its deadline.
-async fn bounded(State(metrics): State<WebhookMetrics>, request: Request, next: Next) -> Response {
+async fn bounded(
+    State((metrics, deadline)): State<(WebhookMetrics, Duration)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let path = request.uri().path().to_owned();
     let started = Instant::now();
-    let response = match tokio::time::timeout(DEADLINE, next.run(request)).await {
+    let response = match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => (StatusCode::REQUEST_TIMEOUT, "the request took too long\n").into_response(),
     };
@@ -89,5 +97,45 @@ async fn answer(work: impl FnOnce() -> Result<Response, String> + Send + 'static
         Ok(Ok(response)) => response,
         Ok(Err(problem)) => (StatusCode::BAD_REQUEST, format!("the body is no review: {problem}\n")).into_response(),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the review failed\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::runtime::metrics::Metrics;
+
+    const PATH: &str = "/validate-external-secrets-io-v1-secretstore";
+
+    async fn answer(path: &str, body: Body) -> StatusCode {
+        answer_within(DEADLINE, path, body).await
+    }
+
+    async fn answer_within(deadline: Duration, path: &str, body: Body) -> StatusCode {
+        let metrics = WebhookMetrics::new(&Metrics::new().unwrap()).unwrap();
+        let router = router_within(Checks::default(), metrics, deadline);
+        let request = Request::post(path).header("content-type", "application/json").body(body).unwrap();
+        router.oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_no_review_or_too_large_is_refused() {
+        assert_eq!(answer(PATH, Body::from("{}")).await, StatusCode::BAD_REQUEST);
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(answer(PATH, Body::from(deep)).await, StatusCode::BAD_REQUEST);
+        let large = vec![b' '; LARGEST_REVIEW + 1];
+        assert_eq!(answer(PATH, Body::from(large.clone())).await, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(answer("/convert", Body::from(large)).await, StatusCode::BAD_REQUEST);
+        assert_eq!(answer("/other", Body::empty()).await, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        assert_eq!(answer_within(Duration::from_millis(50), PATH, never).await, StatusCode::REQUEST_TIMEOUT);
     }
 }

@@ -179,7 +179,9 @@ fn external_secret(change: Value) -> Value {
 fn store(kind: &str, change: Value) -> Value {
     let mut object = json!({
         "apiVersion": "external-secrets.io/v1", "kind": kind, "metadata": {"name": "vault"},
-        "spec": {"provider": {"azurekv": {"authType": "WorkloadIdentity", "vaultUrl": "https://team.vault.azure.net"}}},
+        "spec": {"provider": {"azurekv": {
+            "authType": "WorkloadIdentity", "vaultUrl": "https://team.vault.azure.net", "serviceAccountRef": {"name": "reader"},
+        }}},
     });
     merge(&mut object["spec"], change);
     object
@@ -239,22 +241,26 @@ async fn what_can_never_work_is_refused_at_its_creation_and_what_is_unwise_is_wa
         ),
         (
             store("SecretStore", json!({"provider": {"azurekv": {"vaultUrl": "https://team.example.com"}}})),
-            "spec.provider.azurekv: ",
+            "spec.provider.azurekv.vaultUrl: ",
         ),
         (
             store(
                 "SecretStore",
                 json!({"provider": {"azurekv": {"serviceAccountRef": {"name": "reader", "namespace": "other"}}}}),
             ),
-            "spec.provider.azurekv: ",
+            "spec.provider.azurekv.serviceAccountRef.namespace: ",
         ),
         (
             store("ClusterSecretStore", json!({"provider": {"azurekv": {"environmentType": "GermanCloud"}}})),
-            "spec.provider.azurekv: ",
+            "spec.provider.azurekv.environmentType: ",
         ),
         (
             store("ClusterSecretStore", json!({"conditions": [{"namespaceRegexes": ["("]}]})),
             "spec.conditions[0].namespaceRegexes[0]: ",
+        ),
+        (
+            store("SecretStore", json!({"provider": {"azurekv": {"authType": "ManagedIdentity"}}})),
+            "spec.provider.azurekv.authType: ",
         ),
         (store("SecretStore", json!({"refreshInterval": "soon"})), "spec.refreshInterval: "),
     ];
@@ -272,6 +278,10 @@ async fn what_can_never_work_is_refused_at_its_creation_and_what_is_unwise_is_wa
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let warned = [
         (external_secret(json!({"refreshInterval": "1s"})), "Warning: spec.refreshInterval: is very often"),
+        (
+            external_secret(json!({"data": [{"secretKey": "a", "remoteRef": {"key": "my secret"}}]})),
+            "Warning: spec.data[0].remoteRef: ",
+        ),
         (
             store("ClusterSecretStore", json!({"conditions": [{"namespaceRegexes": ["team"]}]})),
             "Warning: spec.conditions[0].namespaceRegexes[0]: ",

@@ -52,6 +52,9 @@
 {{- if $values.genericTargets.enabled }}
 - --unsafe-allow-generic-targets=true
 {{- end }}
+{{- if ne (toString $values.azureOwnIdentityInSecretStores) "<nil>" }}
+- --azure-own-identity-in-secret-stores={{ $values.azureOwnIdentityInSecretStores }}
+{{- end }}
 {{- include "external-secrets.extraArgs" . }}
 - --metrics-addr=:{{ $values.metrics.listen.port }}
 - --loglevel={{ $values.log.level }}
@@ -60,6 +63,15 @@
 - --live-addr={{ $values.livenessProbe.spec.address }}:{{ include "external-secrets.livePort" .root }}
 {{- end }}
 {{- include "external-secrets.metricsArgs" . }}
+{{- end }}
+
+{{/* Whether SecretStores may read as the controller: what the value says, else whether it works in one namespace alone. */}}
+{{- define "external-secrets.ownIdentityInSecretStores" -}}
+{{- $value := toString .Values.azureOwnIdentityInSecretStores }}
+{{- if eq $value "<nil>" }}
+{{- $value = toString (not (empty (or .Values.scopedNamespace .Values.scopedRBAC))) }}
+{{- end }}
+{{- $value }}
 {{- end }}
 
 {{/* The port of the controller's health endpoint: the probe's, where that is a number and not the port's name. */}}

@@ -17,6 +17,7 @@ use crate::controller::index::{store_key, stores_of};
 use crate::controller::key::{ObjectKey, StoreKey};
 use crate::controller::options::{FloodGate, Reconciler};
 use crate::provider::{self, Caller, ProviderError, Providers, SecretsClient, StoreView};
+use crate::validate::secret_store;
 
 /// The clients for the stores of one ExternalSecret: one for each entry of `data` and of `dataFrom`.
 pub struct Clients {
@@ -233,13 +234,9 @@ fn matches(
     labels: Option<&BTreeMap<String, String>>,
 ) -> bool {
     let by_name = condition.namespaces.iter().any(|name| name == namespace);
-    let by_expression = || {
-        let expressions = condition.namespace_regexes.iter();
-        expressions.filter_map(|expression| regex::Regex::new(expression).ok()).any(|regex| regex.is_match(namespace))
-    };
     let by_label = || {
         let (Some(selector), Some(labels)) = (&condition.namespace_selector, labels) else { return false };
         kube::core::Selector::try_from(selector.clone()).is_ok_and(|selector| selector.matches(labels))
     };
-    by_name || by_expression() || by_label()
+    by_name || secret_store::names_namespace(condition, namespace) || by_label()
 }

@@ -56,9 +56,10 @@ impl Cloud {
             return cloud.allowed(kind, store, options);
         }
         let known = known(environment)?.ok_or_else(|| {
-            Diagnosis::new(
+            Diagnosis::of_field(
                 Cause::StoreInvalid,
-                "azurekv.environmentType AzureStackCloud needs azurekv.customCloudConfig",
+                "azurekv.environmentType",
+                "AzureStackCloud needs azurekv.customCloudConfig",
             )
             .hint("set customCloudConfig.activeDirectoryEndpoint and customCloudConfig.keyVaultDNSSuffix")
         })?;
@@ -115,22 +116,16 @@ impl Cloud {
 
     /// Itself, if the store may lead its identity there.
     fn allowed(self, kind: StoreKind, store: &AzureKvProvider, options: &Options) -> Result<Self, Diagnosis> {
-        let identity_of_namespace = match store.auth_type {
-            AzureAuthType::ServicePrincipal => true,
-            AzureAuthType::WorkloadIdentity => store.service_account_ref.is_some(),
-            AzureAuthType::ManagedIdentity => false,
-        };
-        let (whose, remedy) = match options.acts_as {
+        let (led, remedy) = match options.acts_as {
             // Whoever wrote the store, of either kind, is not the caller.
             ActsAs::Caller => (
                 "your own identity",
                 "read as the store, with --azure-identity=store, or list the host by --azure-extra-host",
             ),
-            ActsAs::Store if kind == StoreKind::ClusterSecretStore || identity_of_namespace => return Ok(self),
-            ActsAs::Store => (
-                "the controller's own identity",
-                "use serviceAccountRef or authSecretRef of this namespace, or a ClusterSecretStore, or have the operator list the host",
-            ),
+            ActsAs::Store => match led_by_custom_cloud(kind, store) {
+                None => return Ok(self),
+                Some(led) => led,
+            },
         };
         let vault = match &self.vaults {
             Vaults::Suffix(suffix) => format!(".{suffix}"),
@@ -139,12 +134,33 @@ impl Cloud {
         let authority = self.authority.host_str().unwrap_or_default().to_owned();
         match [authority, vault].into_iter().find(|host| !is_listed(host, &options.extra_hosts)) {
             None => Ok(self),
-            Some(host) => Err(Diagnosis::new(
+            Some(host) => Err(Diagnosis::of_field(
                 Cause::CustomCloudForbidden,
-                format!("azurekv.customCloudConfig of a {kind} may not lead {whose} to {host}"),
+                "azurekv.customCloudConfig",
+                format!("of a {kind} may not lead {led} to {host}"),
             )
             .hint(remedy)),
         }
+    }
+}
+
+/// What a store's `customCloudConfig` may lead only to hosts that the operator lists, and the remedy; `None` where all
+/// that it leads is of whoever may write the store.
+fn led_by_custom_cloud(kind: StoreKind, store: &AzureKvProvider) -> Option<(&'static str, &'static str)> {
+    match (store.auth_type, store.service_account_ref.as_ref()) {
+        _ if kind == StoreKind::ClusterSecretStore => None,
+        (AzureAuthType::ServicePrincipal, _) => None,
+        (AzureAuthType::WorkloadIdentity, Some(account)) if account.audiences.iter().all(String::is_empty) => None,
+        // Such a token may be good for more than an exchange, even for the Kubernetes API, and whoever writes a store
+        // need not have the right to make one.
+        (AzureAuthType::WorkloadIdentity, Some(_)) => Some((
+            "a token for the audiences of serviceAccountRef.audiences",
+            "leave serviceAccountRef.audiences out, or use a ClusterSecretStore, or have the operator list the host with --azure-extra-host",
+        )),
+        (AzureAuthType::WorkloadIdentity, None) | (AzureAuthType::ManagedIdentity, _) => Some((
+            "the controller's own identity",
+            "use serviceAccountRef or authSecretRef of this namespace, or a ClusterSecretStore, or have the operator list the host with --azure-extra-host",
+        )),
     }
 }
 
@@ -185,9 +201,10 @@ fn known(environment: AzureEnvironmentType) -> Result<Option<Known>, Diagnosis> 
             audience: Some("api://AzureADTokenExchangeChina"),
         },
         AzureEnvironmentType::GermanCloud => {
-            return Err(Diagnosis::new(
+            return Err(Diagnosis::of_field(
                 Cause::StoreInvalid,
-                "azurekv.environmentType GermanCloud names a cloud that was closed in 2021",
+                "azurekv.environmentType",
+                "GermanCloud names a cloud that was closed in 2021",
             )
             .hint("use PublicCloud with a vault of a German region"));
         }
@@ -245,8 +262,8 @@ fn is_listed(host: &str, listed: &[String]) -> bool {
 }
 
 fn invalid(field: &str, value: &str, remedy: &str) -> Diagnosis {
-    Diagnosis::new(Cause::StoreInvalid, format!("{field} cannot be \"{}\"", super::diagnose::text::stable(value)))
-        .hint(remedy)
+    let problem = format!("cannot be \"{}\"", super::diagnose::text::stable(value));
+    Diagnosis::of_field(Cause::StoreInvalid, field, problem).hint(remedy)
 }
 
 #[cfg(test)]
@@ -367,6 +384,22 @@ mod tests {
             result.as_ref().map_err(|refused| refused.cause).err(),
             (!allowed).then_some(Cause::CustomCloudForbidden)
         );
+    }
+
+    #[test]
+    fn in_a_secret_store_a_token_for_other_audiences_goes_to_no_custom_cloud_that_the_operator_does_not_list() {
+        let account = ServiceAccountSelector {
+            audiences: vec!["https://kubernetes.default.svc".to_owned()],
+            ..Default::default()
+        };
+        let store =
+            AzureKvProvider { service_account_ref: Some(account), ..custom(store(AzureEnvironmentType::PublicCloud)) };
+        let refused = of(StoreKind::SecretStore, &store, &Options::default()).unwrap_err();
+        assert_eq!(refused.cause, Cause::CustomCloudForbidden);
+        assert!(refused.message.contains("serviceAccountRef.audiences"), "{refused:?}");
+        assert!(of(StoreKind::ClusterSecretStore, &store, &Options::default()).is_ok());
+        let extra_hosts = vec![".example.com".to_owned()];
+        assert!(of(StoreKind::SecretStore, &store, &Options { extra_hosts, ..Options::default() }).is_ok());
     }
 
     #[rstest]

@@ -16,13 +16,14 @@ pub(super) struct VaultEndpoint {
 impl VaultEndpoint {
     /// Checks `vaultUrl`: only a vault of `cloud` may get its tokens.
     pub(super) fn parse(vault_url: &str, cloud: &Cloud) -> Result<Self, Diagnosis> {
+        const FIELD: &str = "azurekv.vaultUrl";
         let refuse = |why: &str, remedy: &str| {
             let shown = text::stable(vault_url);
-            Diagnosis::new(Cause::StoreInvalid, format!("azurekv.vaultUrl \"{shown}\" {why}")).hint(remedy)
+            Diagnosis::of_field(Cause::StoreInvalid, FIELD, format!("\"{shown}\" {why}")).hint(remedy)
         };
         let example = format!("give a URL such as {}", cloud.vaults.example());
         if vault_url.trim().is_empty() {
-            return Err(Diagnosis::new(Cause::StoreInvalid, "azurekv.vaultUrl is missing").hint(example));
+            return Err(Diagnosis::of_field(Cause::StoreInvalid, FIELD, "is missing").hint(example));
         }
         let url = Url::parse(vault_url).map_err(|_| refuse("is not a URL", &example))?;
         if url.scheme() != "https" {

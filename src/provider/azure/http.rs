@@ -12,9 +12,6 @@ use super::options::Options;
 /// For DNS, TCP and TLS together, and a proxy where there is one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// For a whole request, with its answer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Azure's load balancers close idle connections after 4 minutes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -54,7 +51,7 @@ impl Clients {
     pub(super) fn new(options: &Options) -> Result<Self, SetupError> {
         // reqwest's rustls reads the system's roots, or those that SSL_CERT_FILE names in their place, and
         // HTTPS_PROXY and NO_PROXY.
-        let mut azure = builder().https_only(true).tls_version_min(tls::Version::TLS_1_2);
+        let mut azure = builder(options).https_only(true).tls_version_min(tls::Version::TLS_1_2);
         if let Some(bundle) = &options.ca_bundle {
             let certificates =
                 Certificate::from_pem_bundle(bundle).map_err(|error| SetupError::CaBundle(Some(error)))?;
@@ -67,7 +64,7 @@ impl Clients {
             azure = azure.no_proxy().proxy(proxy(address, |address| Proxy::https(address))?);
         }
         // Plain HTTP: it trusts no CA, and so need not read the system's.
-        let mut machine = builder().no_proxy().tls_certs_only([]);
+        let mut machine = builder(options).no_proxy().tls_certs_only([]);
         if let Some(address) = &options.machine_identity_proxy {
             machine = machine.proxy(proxy(address, |address| Proxy::http(address))?);
         }
@@ -82,11 +79,11 @@ fn proxy(address: &str, scheme: fn(&str) -> reqwest::Result<Proxy>) -> Result<Pr
     scheme(address).map_err(|source| SetupError::Proxy { address: address.to_owned(), source })
 }
 
-fn builder() -> reqwest::ClientBuilder {
+fn builder(options: &Options) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(REQUEST_TIMEOUT)
+        .timeout(options.request_timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
 }

@@ -9,10 +9,10 @@ use std::str;
 
 use secrecy::ExposeSecret;
 
-use super::cloud::Cloud;
+use super::cloud::{Cloud, uses_pod_identity};
 use super::cluster::Cluster;
 use super::diagnose::{Cause, Diagnosis, text};
-use super::options::Environment;
+use super::options::{Environment, OwnIdentity};
 use super::principal::{Credential, ServicePrincipal, check_selector};
 use crate::api::v1::secret_store::{
     AzureAuthSecretRef, AzureAuthType, AzureKvProvider, SecretKeySelector, ServiceAccountSelector, StoreKind,
@@ -138,6 +138,45 @@ fn references(store: &AzureKvProvider) -> Vec<Reference<'_>> {
     }
 }
 
+/// All names and namespaces of objects that a store has, with their fields; no empty ones.
+pub(super) fn named_objects(store: &AzureKvProvider) -> Vec<(String, &str)> {
+    let mut found = Vec::new();
+    if let Some(account) = &store.service_account_ref {
+        found.push(("serviceAccountRef", Some(account.name.as_str()), account.namespace.as_deref()));
+    }
+    if let Some(secrets) = &store.auth_secret_ref {
+        let all = [
+            ("authSecretRef.clientId", &secrets.client_id),
+            ("authSecretRef.tenantId", &secrets.tenant_id),
+            ("authSecretRef.clientSecret", &secrets.client_secret),
+            ("authSecretRef.clientCertificate", &secrets.client_certificate),
+        ];
+        let given = all.into_iter().filter_map(|(field, selector)| Some((field, selector.as_ref()?)));
+        found.extend(given.map(|(field, selector)| (field, selector.name.as_deref(), selector.namespace.as_deref())));
+    }
+    let parts = found.into_iter().flat_map(|(field, name, namespace)| {
+        [(format!("azurekv.{field}.name"), name), (format!("azurekv.{field}.namespace"), namespace)]
+    });
+    parts.filter_map(|(field, text)| Some((field, given(text)?))).collect()
+}
+
+/// Those whose namespace ESO's webhook checks whatever the `authType` is.
+fn references_of_eso(store: &AzureKvProvider) -> Vec<Reference<'_>> {
+    let secrets = store.auth_secret_ref.as_ref();
+    let client_id = secrets.and_then(|secrets| secrets.client_id.as_ref());
+    let client_secret = secrets.and_then(|secrets| secrets.client_secret.as_ref());
+    let account = store.service_account_ref.as_ref();
+    let named = [
+        ("azurekv.authSecretRef.clientId.namespace", client_id.and_then(|selector| selector.namespace.as_deref())),
+        (
+            "azurekv.authSecretRef.clientSecret.namespace",
+            client_secret.and_then(|selector| selector.namespace.as_deref()),
+        ),
+        ("azurekv.serviceAccountRef.namespace", account.and_then(|selector| selector.namespace.as_deref())),
+    ];
+    named.into_iter().map(|(field, namespace)| Reference { field, namespace: given(namespace) }).collect()
+}
+
 /// Whether a store's references are resolved in the namespace of each ExternalSecret ("referent"), so that the store
 /// by itself has no identity.
 pub(super) fn is_referent(kind: StoreKind, store: &AzureKvProvider) -> bool {
@@ -147,18 +186,42 @@ pub(super) fn is_referent(kind: StoreKind, store: &AzureKvProvider) -> bool {
 /// Checks that a SecretStore names no other namespace than its own.
 pub(super) fn check_namespaces(view: &StoreView<'_>, store: &AzureKvProvider) -> Result<(), Diagnosis> {
     let Some(own) = view.namespace.filter(|_| view.kind == StoreKind::SecretStore) else { return Ok(()) };
-    match references(store).into_iter().find(|reference| reference.namespace.is_some_and(|other| other != own)) {
+    let all = references(store).into_iter().chain(references_of_eso(store));
+    match all.into_iter().find(|reference| reference.namespace.is_some_and(|other| other != own)) {
         None => Ok(()),
-        Some(reference) => Err(Diagnosis::new(
+        Some(reference) => Err(Diagnosis::of_field(
             Cause::NamespaceForbidden,
+            reference.field,
             format!(
-                "{} is \"{}\", and a SecretStore reads its own namespace \"{own}\" only",
-                reference.field,
-                reference.namespace.unwrap_or_default()
+                "is \"{}\", and a SecretStore reads its own namespace \"{own}\" only",
+                text::stable(reference.namespace.unwrap_or_default())
             ),
         )
         .hint("leave it out, or use a ClusterSecretStore")),
     }
+}
+
+/// Checks that a SecretStore does not read as the controller's own pod or machine, where the operator did not allow that:
+/// what these may read is not the namespace's.
+pub(super) fn check_own_identity(
+    view: &StoreView<'_>,
+    store: &AzureKvProvider,
+    allowed: OwnIdentity,
+) -> Result<(), Diagnosis> {
+    let is_own = uses_pod_identity(store) || store.auth_type == AzureAuthType::ManagedIdentity;
+    // Of a custom cloud the operator allows the hosts.
+    let by_host = store.custom_cloud_config.is_some();
+    if view.kind == StoreKind::ClusterSecretStore || allowed == OwnIdentity::AllStores || by_host || !is_own {
+        return Ok(());
+    }
+    let problem = match store.auth_type {
+        AzureAuthType::ManagedIdentity => "ManagedIdentity is the identity of the controller's machine",
+        _ => "WorkloadIdentity without azurekv.serviceAccountRef is the identity of the controller's own pod",
+    };
+    let problem = format!("{problem}, which a SecretStore may not use");
+    Err(Diagnosis::of_field(Cause::OwnIdentityForbidden, "azurekv.authType", problem).hint(
+        "set serviceAccountRef or authSecretRef of this namespace, or use a ClusterSecretStore, or have the operator set --azure-own-identity-in-secret-stores",
+    ))
 }
 
 /// Finds out the identity of a store.
@@ -336,13 +399,15 @@ impl Resolver<'_> {
     }
 }
 
+/// Whether a text can be a client id or a tenant: a UUID, or a domain.
+pub(super) fn is_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 255
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+}
+
 /// Checks what goes into the token request's URL.
 pub(super) fn application(client_id: String, tenant_id: String, proof: Proof) -> Result<Identity, Diagnosis> {
-    let is_id = |text: &str| {
-        !text.is_empty()
-            && text.len() <= 255
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-    };
     for (what, id) in [("client id", &client_id), ("tenant id", &tenant_id)] {
         if !is_id(id) {
             return Err(Diagnosis::new(

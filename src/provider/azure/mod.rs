@@ -65,7 +65,7 @@ use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::AzureKvProvider;
 
 pub use http::SetupError;
-pub use options::{ActsAs, Budgets, Environment, Options};
+pub use options::{ActsAs, Budgets, Environment, Options, OwnIdentity};
 
 /// Reads Azure Key Vault. Made once for a process: tokens, connections and what is known of vaults are shared by
 /// all stores.

@@ -42,6 +42,16 @@ pub enum ActsAs {
     Caller,
 }
 
+/// Which stores may read as the controller's own pod or machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnIdentity {
+    /// Those that are written by who administers the cluster.
+    #[default]
+    ClusterSecretStores,
+    /// SecretStores, too: for a controller that serves one tenant, and as in ESO.
+    AllStores,
+}
+
 /// What an operator sets, by flags and environment, for all vaults.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -53,11 +63,15 @@ pub struct Options {
     pub coalesce: Duration,
     /// How long reads wait for a vault that asked to slow down, or that is failing, before they fail too.
     pub patience: Duration,
+    /// How long a request may take, with its answer.
+    pub request_timeout: Duration,
     /// PEM certificates to trust in addition to the system's roots (which `SSL_CERT_FILE` replaces).
     pub ca_bundle: Option<Vec<u8>>,
     /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) that `customCloudConfig` of a namespaced
     /// SecretStore may lead the pod's own or a managed identity to, and that of any store the caller's own.
     pub extra_hosts: Vec<String>,
+    /// Which stores may read as the controller's own pod or machine.
+    pub own_identity: OwnIdentity,
     /// Whether a list of the vault may tell what has changed, where that costs no more than reading.
     pub change_detection: bool,
     /// Whether validating a store reads a secret from the vault; otherwise it only gets a token.
@@ -80,8 +94,10 @@ impl Default for Options {
             budgets: Budgets::default(),
             coalesce: Duration::from_secs(2),
             patience: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
             ca_bundle: None,
             extra_hosts: Vec::new(),
+            own_identity: OwnIdentity::default(),
             change_detection: true,
             probe: true,
             https_proxy: None,

@@ -29,11 +29,9 @@ impl<'a> ServicePrincipal<'a> {
     /// Names the field that is missing or too much.
     pub(super) fn of(store: &'a AzureKvProvider) -> Result<Self, Diagnosis> {
         let missing = |field: &str| {
-            Diagnosis::new(
-                Cause::StoreInvalid,
-                format!("azurekv.{field} is missing, which authType ServicePrincipal needs"),
-            )
-            .hint("set it, or choose another authType")
+            let problem = "is missing, which authType ServicePrincipal needs";
+            Diagnosis::of_field(Cause::StoreInvalid, format!("azurekv.{field}"), problem)
+                .hint("set it, or choose another authType")
         };
         let tenant_id = store.tenant_id.as_deref().filter(|id| !id.is_empty()).ok_or_else(|| missing("tenantId"))?;
         let secrets = store.auth_secret_ref.as_ref().ok_or_else(|| missing("authSecretRef"))?;
@@ -41,11 +39,19 @@ impl<'a> ServicePrincipal<'a> {
         let credential = match (&secrets.client_secret, &secrets.client_certificate) {
             (Some(secret), None) => Credential::Secret(secret),
             (None, Some(certificate)) => Credential::Certificate(certificate),
-            (None, None) => return Err(missing("authSecretRef.clientSecret or .clientCertificate")),
-            (Some(_), Some(_)) => {
-                return Err(Diagnosis::new(
+            (None, None) => {
+                return Err(Diagnosis::of_field(
                     Cause::StoreInvalid,
-                    "azurekv.authSecretRef has both clientSecret and clientCertificate",
+                    "azurekv.authSecretRef",
+                    "has neither clientSecret nor clientCertificate, of which authType ServicePrincipal needs one",
+                )
+                .hint("set one of them, or choose another authType"));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Diagnosis::of_field(
+                    Cause::StoreInvalid,
+                    "azurekv.authSecretRef",
+                    "has both clientSecret and clientCertificate",
                 )
                 .hint("keep one of them"));
             }
@@ -81,7 +87,7 @@ impl<'a> Credential<'a> {
 pub(super) fn check_selector(selector: &SecretKeySelector, field: &str) -> Result<(), Diagnosis> {
     for (part, value) in [("name", &selector.name), ("key", &selector.key)] {
         if value.as_deref().unwrap_or_default().is_empty() {
-            return Err(Diagnosis::new(Cause::StoreInvalid, format!("{field}.{part} is missing"))
+            return Err(Diagnosis::of_field(Cause::StoreInvalid, format!("{field}.{part}"), "is missing")
                 .hint("name the Secret and its key"));
         }
     }

@@ -19,7 +19,7 @@ use super::super::{
 };
 use super::http::Clients;
 use super::vault::VaultClient;
-use super::{AzureKeyVault, Options};
+use super::{AzureKeyVault, Options, OwnIdentity};
 use crate::api::v1::external_secret::RemoteRef;
 use crate::api::v1::secret_store::{
     AzureAuthSecretRef, AzureAuthType, AzureKvProvider, SecretKeySelector, SecretStoreProvider, SecretStoreSpec,
@@ -31,7 +31,12 @@ const SHARED: ReadOptions = ReadOptions { freshness: Freshness::Shared, priority
 const FORCED: ReadOptions = ReadOptions { freshness: Freshness::Forced, ..SHARED };
 
 fn options() -> Options {
-    Options { coalesce: Duration::ZERO, patience: Duration::from_secs(5), ..Options::default() }
+    Options {
+        coalesce: Duration::ZERO,
+        patience: Duration::from_secs(5),
+        own_identity: OwnIdentity::AllStores,
+        ..Options::default()
+    }
 }
 
 fn provider(azure: &Arc<Azure>, cluster: &Arc<FakeCluster>, options: Options) -> AzureKeyVault {

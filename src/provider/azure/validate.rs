@@ -2,12 +2,15 @@
 
 use super::Options;
 use super::cloud::Cloud;
-use super::diagnose::Diagnosis;
+use super::diagnose::{Cause, Diagnosis, text};
 use super::endpoint::VaultEndpoint;
 use super::identity;
+use super::object::ObjectId;
 use super::principal::ServicePrincipal;
+use crate::api::object_name::is_object_name;
+use crate::api::v1::external_secret::RemoteRef;
 use crate::api::v1::secret_store::{AzureAuthType, AzureKvProvider};
-use crate::provider::{ProviderError, StoreView};
+use crate::provider::StoreView;
 
 /// What the fields of a store say of its cloud and vault.
 pub(super) struct Checked {
@@ -17,20 +20,82 @@ pub(super) struct Checked {
     pub(super) endpoint: VaultEndpoint,
 }
 
-/// Checks a store that uses Key Vault.
+/// What is wrong with a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// The field's path below `provider`, for example `azurekv.vaultUrl`.
+    pub field: String,
+    /// What is wrong, and what to do.
+    pub problem: String,
+}
+
+impl From<Diagnosis> for FieldProblem {
+    fn from(diagnosis: Diagnosis) -> Self {
+        let (field, problem) = diagnosis.field_and_problem();
+        Self { field: field.unwrap_or("azurekv").to_owned(), problem }
+    }
+}
+
+/// All that is wrong with a store that uses Key Vault; empty if nothing is.
+#[must_use]
+pub fn store(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -> Vec<FieldProblem> {
+    let cloud = Cloud::of_store(view.kind, store, options);
+    let endpoint = cloud.as_ref().ok().map(|cloud| VaultEndpoint::parse(&store.vault_url, cloud).map(drop));
+    let cloud = cloud.map(drop);
+    let all = identity_checks(view, store, options).into_iter().chain([cloud]).chain(endpoint);
+    all.filter_map(Result::err).map(FieldProblem::from).collect()
+}
+
+/// What a vault can tell of a reference by its text alone: that it names nothing which Key Vault could have.
+#[must_use]
+pub fn reference(reference: &RemoteRef) -> Option<String> {
+    Some(ObjectId::parse(reference).err()?.field_and_problem().1)
+}
+
+/// The same for a controller, which needs what the fields say.
 ///
 /// # Errors
 /// The first field that cannot be right.
-pub fn store(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -> Result<(), ProviderError> {
-    check(view, store, options).map(drop).map_err(ProviderError::from)
-}
-
 pub(super) fn check(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -> Result<Checked, Diagnosis> {
-    identity::check_namespaces(view, store)?;
-    if store.auth_type == AzureAuthType::ServicePrincipal {
-        ServicePrincipal::of(store)?;
-    }
+    identity_checks(view, store, options).into_iter().collect::<Result<(), _>>()?;
     let cloud = Cloud::of_store(view.kind, store, options)?;
     let endpoint = VaultEndpoint::parse(&store.vault_url, &cloud)?;
     Ok(Checked { cloud, endpoint })
+}
+
+fn identity_checks(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -> Vec<Result<(), Diagnosis>> {
+    let mut checks = vec![
+        identity::check_namespaces(view, store),
+        identity::check_own_identity(view, store, options.own_identity),
+        tenant(store),
+        names(store),
+    ];
+    if store.auth_type == AzureAuthType::ServicePrincipal {
+        checks.push(ServicePrincipal::of(store).map(drop));
+    }
+    checks
+}
+
+/// Names of service accounts and Secrets go into URLs of the API server.
+fn names(store: &AzureKvProvider) -> Result<(), Diagnosis> {
+    match identity::named_objects(store).into_iter().find(|(_, name)| !is_object_name(name)) {
+        None => Ok(()),
+        Some((field, name)) => {
+            let problem = format!("\"{}\" is no name of an object", text::stable(name));
+            Err(Diagnosis::of_field(Cause::StoreInvalid, field, problem)
+                .hint("write lower case letters, digits, '-' and '.'"))
+        }
+    }
+}
+
+/// The tenant goes into the path of the authority's URL.
+fn tenant(store: &AzureKvProvider) -> Result<(), Diagnosis> {
+    match store.tenant_id.as_deref().filter(|tenant| !tenant.is_empty() && !identity::is_id(tenant)) {
+        None => Ok(()),
+        Some(tenant) => {
+            let problem = format!("cannot be \"{}\"", text::stable(tenant));
+            Err(Diagnosis::of_field(Cause::StoreInvalid, "azurekv.tenantId", problem)
+                .hint("give the tenant's id, a UUID, or one of its domains"))
+        }
+    }
 }

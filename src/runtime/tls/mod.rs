@@ -159,6 +159,16 @@ mod tests {
     }
 
     #[test]
+    fn http_2_is_offered_where_it_is_asked_for_alone() {
+        let offered = |http2| {
+            let options = TlsOptions::new("", "", http2).unwrap();
+            options.server_config(Arc::new(Resolver::default())).unwrap().alpn_protocols
+        };
+        assert_eq!(offered(Http2::enabled(false)), [b"http/1.1".to_vec()]);
+        assert_eq!(offered(Http2::enabled(true)), [b"h2".to_vec(), b"http/1.1".to_vec()]);
+    }
+
+    #[test]
     fn unknown_names_are_refused_and_old_ones_are_not_served() {
         assert!(
             matches!(TlsOptions::new("TLS_RSA", "", Http2::Off), Err(TlsError::UnknownCipher(name)) if name == "TLS_RSA")

@@ -12,6 +12,8 @@ pub(in crate::provider::azure) enum Cause {
     NamespaceForbidden,
     /// `customCloudConfig` of a SecretStore, with an identity that is not of its namespace.
     CustomCloudForbidden,
+    /// A SecretStore with the identity of the controller's own pod or machine.
+    OwnIdentityForbidden,
 
     // What stands in the reference.
     /// The name or version cannot be right.
@@ -160,7 +162,9 @@ impl Cause {
     /// What the controller does about it.
     pub(in crate::provider::azure) const fn class(self) -> Class {
         match self {
-            Self::StoreInvalid | Self::NamespaceForbidden | Self::CustomCloudForbidden => Class::InvalidStore,
+            Self::StoreInvalid | Self::NamespaceForbidden | Self::CustomCloudForbidden | Self::OwnIdentityForbidden => {
+                Class::InvalidStore
+            }
             Self::ReferenceInvalid => Class::InvalidReference,
             Self::PropertyMissing => Class::PropertyMissing,
             Self::ServiceAccountMissing
@@ -217,6 +221,7 @@ impl Cause {
             Self::StoreInvalid => "StoreInvalid",
             Self::NamespaceForbidden => "NamespaceForbidden",
             Self::CustomCloudForbidden => "CustomCloudForbidden",
+            Self::OwnIdentityForbidden => "OwnIdentityForbidden",
             Self::ReferenceInvalid => "ReferenceInvalid",
             Self::PropertyMissing => "PropertyMissing",
             Self::ServiceAccountMissing => "ServiceAccountMissing",
@@ -286,6 +291,7 @@ impl Cause {
             Self::StoreInvalid
             | Self::NamespaceForbidden
             | Self::CustomCloudForbidden
+            | Self::OwnIdentityForbidden
             | Self::ReferenceInvalid
             | Self::PropertyMissing
             | Self::ServiceAccountMissing

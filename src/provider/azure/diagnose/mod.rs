@@ -28,6 +28,8 @@ pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_mins(1);
 pub(super) struct Diagnosis {
     /// The cause.
     pub(super) cause: Cause,
+    /// The field of a store that it is about, such as `azurekv.vaultUrl`; the message begins with it.
+    field: Option<String>,
     /// What happened, with Azure's own words and code.
     pub(super) message: String,
     /// What to change.
@@ -41,7 +43,21 @@ pub(super) struct Diagnosis {
 impl Diagnosis {
     /// A diagnosis without a hint.
     pub(super) fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self { cause, message: message.into(), hint: None, retry_after: None, recovery: None }
+        Self { cause, field: None, message: message.into(), hint: None, retry_after: None, recovery: None }
+    }
+
+    /// A diagnosis of a field of a store, such as `azurekv.vaultUrl`.
+    pub(super) fn of_field(cause: Cause, field: impl Into<String>, problem: impl fmt::Display) -> Self {
+        let field = field.into();
+        Self { field: Some(field.clone()), ..Self::new(cause, format!("{field} {problem}")) }
+    }
+
+    /// The field of a store that it is about, and what is wrong with it.
+    pub(super) fn field_and_problem(&self) -> (Option<&str>, String) {
+        let field = self.field.as_deref();
+        let problem = field.and_then(|field| self.message.strip_prefix(field)).map_or(&*self.message, str::trim_start);
+        let hint = self.hint.as_deref().map_or(String::new(), |hint| format!(": {hint}"));
+        (field, format!("{problem}{hint}"))
     }
 
     /// Adds what to change.
