@@ -100,10 +100,11 @@ build: ## The program as it goes into production, without the sandbox
 	cargo build --release
 
 .PHONY: generate
-generate: ## Write crds/ anew from the types, and the chart's copy
+generate: ## Write crds/ anew from the types, the chart's copy, and the tables of docs/security.md
 	cargo run $(FEATURES) --quiet -- crds --folder crds
 	rm -f helm/external-secrets/files/crds/*.yaml
 	cp crds/*.yaml helm/external-secrets/files/crds/
+	WRITE_DOCS=1 cargo test $(FEATURES) --quiet --test repo -- the_security_model
 
 .PHONY: goldens
 goldens: ## Write the golden files of the conformance tests anew, with Go

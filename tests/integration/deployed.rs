@@ -20,15 +20,17 @@ const ACCESS_KINDS: [&str; 5] = ["ServiceAccount", "ClusterRole", "ClusterRoleBi
 const ADDRESSES: [&str; 2] = ["--metrics-addr=", "--live-addr="];
 
 /// What the chart deploys for the stores of a scene's class.
-struct Deployment {
-    arguments: Vec<String>,
+pub struct Deployment {
+    pub arguments: Vec<String>,
+    /// Its service account.
+    pub account: String,
     /// Of its service account.
-    kubeconfig: PathBuf,
+    pub kubeconfig: PathBuf,
 }
 
 impl Deployment {
     /// Applies the chart's accounts and rights.
-    fn apply(scene: &Scene, values: &[&str]) -> Self {
+    pub fn apply(scene: &Scene, values: &[&str]) -> Self {
         let tools = Tools::of(&scene.world.cluster);
         let class = format!("controllerClass={}", scene.name());
         let values = [&["--set", &*class][..], values].concat();
@@ -47,7 +49,8 @@ impl Deployment {
         let arguments = pod["containers"][0]["args"].as_array().unwrap().iter();
         let arguments = arguments.map(|argument| argument.as_str().unwrap().to_owned());
         let ours = arguments.filter(|argument| !ADDRESSES.iter().any(|address| argument.starts_with(address)));
-        Self { arguments: ours.chain(["--loglevel=debug".to_owned()]).collect(), kubeconfig }
+        let arguments = ours.chain(["--loglevel=debug".to_owned()]).collect();
+        Self { arguments, account: account.to_owned(), kubeconfig }
     }
 
     async fn start(&self, scene: &Scene, kubeconfig: &Path) -> Controller {

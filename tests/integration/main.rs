@@ -36,6 +36,7 @@ mod plan;
 mod refreshing;
 mod restarts;
 mod stores;
+mod tenants;
 mod wake_up;
 mod walkthrough;
 mod webhook;

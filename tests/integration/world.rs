@@ -61,7 +61,19 @@ impl World {
         Box::leak(Box::new(Self::make(crds).await))
     }
 
+    /// A world for one test alone, without a controller but those that it starts.
+    pub async fn without_controller() -> &'static Self {
+        Box::leak(Box::new(Self::prepare(our_crds()).await))
+    }
+
     async fn make(crds: Vec<Value>) -> Self {
+        let world = Self::prepare(crds).await;
+        let controller = world.start_controller("shared", &[]).await;
+        *world.controller.lock().unwrap() = Some(controller);
+        world
+    }
+
+    async fn prepare(crds: Vec<Value>) -> Self {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_external-secrets"));
         let cluster = Cluster::start(ClusterConfig { program, assets: find_assets().await.unwrap() }).await.unwrap();
         let sandbox = Sandbox::start(Config::default()).await.unwrap();
@@ -77,16 +89,25 @@ impl World {
         }
         // The garbage collector looks for new kinds every 30 s; one that starts now knows them.
         world.cluster.restart_controller_manager().await.unwrap();
-        let controller = world.start_controller("shared", &[]).await;
-        *world.controller.lock().unwrap() = Some(controller);
         world
     }
 
     /// A client on the caller's runtime.
     pub async fn client(&self) -> Client {
-        let kubeconfig = Kubeconfig::read_from(self.cluster.kubeconfig()).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        Client::try_from(self.config().await).unwrap()
+    }
+
+    /// A client of a user who has no rights but those that were given to that name.
+    pub async fn client_as(&self, user: &str) -> Client {
+        let mut config = self.config().await;
+        config.auth_info.impersonate = Some(user.to_owned());
+        config.auth_info.impersonate_groups = Some(vec!["system:authenticated".to_owned()]);
         Client::try_from(config).unwrap()
+    }
+
+    async fn config(&self) -> kube::Config {
+        let kubeconfig = Kubeconfig::read_from(self.cluster.kubeconfig()).unwrap();
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
     }
 
     /// Starts another controller.
@@ -96,8 +117,20 @@ impl World {
 
     /// Starts another controller with another kubeconfig.
     pub async fn start_controller_with(&self, name: &str, arguments: &[&str], kubeconfig: &Path) -> Controller {
+        self.start_controller_in(name, arguments, kubeconfig, &[]).await
+    }
+
+    /// Starts another controller with another kubeconfig and more in its environment.
+    pub async fn start_controller_in(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        kubeconfig: &Path,
+        more: &[(&str, &str)],
+    ) -> Controller {
         let mut environment = self.sandbox.environment();
         environment.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Controller::start(&self.cluster, arguments, environment, &self.log_of(name)).await
     }
 

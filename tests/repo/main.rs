@@ -13,6 +13,7 @@ mod manifest;
 mod pipeline;
 mod render;
 mod schema;
+mod security;
 mod toolchain;
 mod unsupported;
 

@@ -1,0 +1,70 @@
+//! A row of `attacks.yaml`.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Attacks that have something in common.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// What.
+    #[serde(rename = "group")]
+    pub _name: String,
+    pub attacks: Vec<Attack>,
+}
+
+/// One attack.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attack {
+    /// Of the namespace.
+    pub name: String,
+    /// In words.
+    #[serde(rename = "attack")]
+    pub _attack: String,
+    /// How it is refused, in words.
+    #[serde(rename = "refused")]
+    pub _refused: String,
+    /// The advisory of ESO that it repeats.
+    #[serde(rename = "advisory")]
+    pub _advisory: Option<String>,
+    /// What an administrator made before.
+    #[serde(default)]
+    pub given: Vec<Value>,
+    /// What the tenant's own vault does.
+    pub vault: Option<VaultFault>,
+    /// What the attacker applies, one after the other.
+    pub manifests: Vec<Value>,
+    /// What must come of the last of them.
+    pub seen: Seen,
+}
+
+/// What a vault does to its clients.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VaultFault {
+    NextLink,
+    Redirect,
+    Endless,
+}
+
+/// What must be seen.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Seen {
+    /// The API server refuses the last manifest with these words, and the controllers would with those.
+    Denied { denied: String, checked: Option<String> },
+    /// The condition Ready of the last manifest.
+    Ready { ready: String, says: Vec<String> },
+    /// What the cert-controller may not do, as arguments of `kubectl auth can-i`.
+    MayNot {
+        #[serde(rename = "mayNot")]
+        may_not: Vec<String>,
+    },
+}
+
+/// All rows.
+pub fn all() -> Vec<Attack> {
+    let groups: Vec<Group> = serde_saphyr::from_str(include_str!("attacks.yaml")).unwrap();
+    groups.into_iter().flat_map(|group| group.attacks).collect()
+}

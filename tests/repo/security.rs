@@ -1,0 +1,91 @@
+//! docs/security.md shows the attacks that `tests/integration/tenants` tries, and the rights of the chart, as they are.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use crate::{read, repository};
+
+const DOCUMENT: &str = "docs/security.md";
+
+#[derive(Deserialize)]
+struct Group {
+    group: String,
+    attacks: Vec<Attack>,
+}
+
+/// What the document shows of a row.
+#[derive(Deserialize)]
+struct Attack {
+    name: String,
+    attack: String,
+    refused: String,
+    advisory: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule {
+    api_groups: Vec<String>,
+    resources: Vec<String>,
+    verbs: Vec<String>,
+}
+
+fn attacks() -> Vec<Group> {
+    serde_saphyr::from_str(&read("tests/integration/tenants/attacks.yaml")).unwrap()
+}
+
+fn table_of_attacks() -> String {
+    let mut table = String::from("| attack | what comes of it | advisory |\n|---|---|---|\n");
+    for group in attacks() {
+        writeln!(table, "| **{}** | | |", group.group).unwrap();
+        for Attack { attack, refused, advisory, .. } in group.attacks {
+            writeln!(table, "| {attack} | {refused} | {} |", advisory.unwrap_or_default()).unwrap();
+        }
+    }
+    table
+}
+
+fn table_of_rights() -> String {
+    let rules: Vec<Rule> = serde_saphyr::from_str(&read("helm/external-secrets/files/rules.yaml")).unwrap();
+    let mut table = String::from("| group | resources | verbs |\n|---|---|---|\n");
+    for Rule { api_groups, resources, verbs } in rules {
+        let groups = api_groups.join(", ");
+        let group = if groups.is_empty() { "core" } else { &groups };
+        writeln!(table, "| {group} | {} | {} |", resources.join(", "), verbs.join(", ")).unwrap();
+    }
+    table
+}
+
+/// The document with `content` between the marks of a section.
+fn with_section(document: &str, section: &str, content: &str) -> String {
+    let (before, rest) = document.split_once(&format!("<!-- {section} -->\n")).unwrap();
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    format!("{before}<!-- {section} -->\n{content}<!-- end -->{after}")
+}
+
+/// Writes the document where `WRITE_DOCS` is set, as `make generate` does.
+#[test]
+fn the_security_model_shows_the_attacks_that_are_tried_and_the_rights_of_the_chart() {
+    let document = read(DOCUMENT);
+    let fresh = with_section(&document, "attacks", &table_of_attacks());
+    let fresh = with_section(&fresh, "rights", &table_of_rights());
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(repository(DOCUMENT), &fresh).unwrap();
+        return;
+    }
+    assert!(document == fresh, "{DOCUMENT} is not fresh: run `make generate` and commit the result");
+}
+
+#[test]
+fn each_attack_has_a_name_of_its_own_and_words_for_the_table() {
+    let all: Vec<_> = attacks().into_iter().flat_map(|group| group.attacks).collect();
+    assert!(all.len() > 50);
+    let mut names: Vec<_> = all.iter().map(|attack| attack.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all.len());
+    for Attack { name, attack, refused, .. } in &all {
+        assert!(!attack.contains(['|', '\n']) && !refused.contains(['|', '\n']), "{name}");
+    }
+}
