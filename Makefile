@@ -66,6 +66,10 @@ test-chart: ## The Helm charts: lint, rendering with many values, unit tests
 test-integration: go-tools ## The controller against a real API server and the sandbox (TEST=name: only that)
 	RUST_TEST_THREADS=8 cargo test $(FEATURES) --test integration -- $(TEST)
 
+.PHONY: chaos
+chaos: cluster ## Let all fail that 200 ExternalSecrets depend on; print what was survived (ARGS="--seed=7 vault-503 storm")
+	cargo test $(FEATURES) --test chaos -- --full $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## Search for inputs that make it panic (TARGET=gjson or answers, FOR=60 seconds; needs a nightly Rust and cargo-fuzz)
 	cargo +nightly fuzz run $(or $(TARGET),gjson) -- -max_total_time=$(or $(FOR),60)

@@ -13,12 +13,9 @@
 )]
 
 mod admission;
-mod api_proxy;
-mod cluster_access;
-mod controller_process;
 mod helm;
-mod scene;
-mod world;
+#[path = "../stage/mod.rs"]
+mod stage;
 
 mod bad_input;
 mod call_counts;
@@ -40,3 +37,5 @@ mod tenants;
 mod wake_up;
 mod walkthrough;
 mod webhook;
+
+use stage::{api_proxy, cluster_access, controller_process, installation, scene, world};

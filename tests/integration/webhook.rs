@@ -1,170 +1,18 @@
 //! The webhook and the cert-controller as their own processes: a real API server calls the one with the certificates of the
 //! other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine;
 use external_secrets::api::crd;
 use external_secrets::sandbox::cluster::Cluster;
 use serde_json::{Value, json};
 
-use crate::cluster_access::{Access, DEADLINE};
-use crate::controller_process::Controller;
+use crate::cluster_access::DEADLINE;
+use crate::installation::{DNS_NAME, Installation, NAMESPACE, SECRET, SERVICE};
 use crate::scene::Scene;
-use crate::world::World;
-
-const SERVICE: &str = "webhook";
-const NAMESPACE: &str = "operators";
-const DNS_NAME: &str = "webhook.operators.svc";
-const SECRET: &str = "webhook-certificates";
-
-/// The webhook, installed in a cluster of the test's own.
-struct Installation {
-    world: &'static World,
-    access: Access,
-    port: u16,
-    certificates: Controller,
-    webhook: Controller,
-}
-
-impl Installation {
-    /// Installs all as the chart does. `lifetimes` are flags of the cert-controller.
-    async fn new(lifetimes: &[&str]) -> Self {
-        let world = World::start().await;
-        let access =
-            Access { client: world.client().await, namespace: NAMESPACE.to_owned(), version: "external-secrets.io/v1" };
-        let port = free_port();
-        for object in objects(port) {
-            access.apply(object).await;
-        }
-        let folder = world.cluster.directory().join("certificates");
-        std::fs::create_dir(&folder).unwrap();
-        tokio::spawn(mount(access.clone(), folder.clone()));
-        let environment = vec![("KUBECONFIG".to_owned(), world.cluster.kubeconfig().display().to_string())];
-        let mut arguments = vec![
-            "certcontroller",
-            "--service-name=webhook",
-            "--service-namespace=operators",
-            "--secret-name=webhook-certificates",
-            "--secret-namespace=operators",
-            "--crd-requeue-interval=1s",
-            "--settle-interval=2s",
-        ];
-        arguments.extend(lifetimes);
-        let start = async |arguments: &[&str], environment: Vec<(String, String)>, log: &str| {
-            Controller::start_subcommand(&world.cluster, arguments, environment, &world.log_of(log)).await
-        };
-        let certificates = start(&arguments, environment, "cert-controller").await;
-        let arguments = [
-            "webhook".to_owned(),
-            format!("--port={port}"),
-            format!("--dns-name={DNS_NAME}"),
-            format!("--cert-dir={}", folder.display()),
-        ];
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let webhook = start(&arguments, Vec::new(), "webhook").await;
-        certificates.until_logged("the webhook serves with the injected certificates").await;
-        let installation = Self { world, access, port, certificates, webhook };
-        installation.until_answered().await;
-        installation
-    }
-
-    /// Waits until the webhook answers with a certificate that the API server trusts.
-    async fn until_answered(&self) {
-        let answered = tokio::time::timeout(DEADLINE, async {
-            while self.answer(&self.injected().await).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        });
-        assert!(answered.await.is_ok(), "the webhook does not answer\n{}", self.webhook.log());
-    }
-
-    /// The authorities that the API server is told to trust, in PEM.
-    async fn injected(&self) -> Vec<u8> {
-        let resource = kube::api::ApiResource::erase::<
-            k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration,
-        >(&());
-        let api: kube::Api<kube::api::DynamicObject> = kube::Api::all_with(self.access.client.clone(), &resource);
-        let object = api.get("externalsecret-validate").await.unwrap();
-        let bundle = object.data["webhooks"][0]["clientConfig"]["caBundle"].as_str().unwrap();
-        base64::engine::general_purpose::STANDARD.decode(bundle).unwrap()
-    }
-
-    /// What the webhook answers on a new connection that trusts only `bundle`.
-    async fn answer(&self, bundle: &[u8]) -> Result<u16, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only(reqwest::Certificate::from_pem_bundle(bundle)?)
-            .resolve(DNS_NAME, ([127, 0, 0, 1], self.port).into())
-            .build()?;
-        let url = format!("https://{DNS_NAME}:{}/validate-external-secrets-io-v1-externalsecret", self.port);
-        Ok(client.post(url).body("no review").send().await?.status().as_u16())
-    }
-}
-
-/// A port that nobody has; it is not kept, but nobody else asks for a certain one.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// An address of this machine that is not the loopback's, which an `EndpointSlice` may not have. Without a network it is one that
-/// nobody has, which says nothing of the webhook.
-fn own_address() -> String {
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
-    let routed = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
-    routed.map_or_else(|_| "192.0.2.1".to_owned(), |address| address.ip().to_string())
-}
-
-/// What the chart makes of the webhook. The API server reaches a Service of type `ExternalName` by its name.
-fn objects(port: u16) -> Vec<Value> {
-    let webhook = |kind: &str, scope: &str| {
-        json!({
-            "name": format!("validate.{kind}.external-secrets.io"),
-            "rules": [{"apiGroups": ["external-secrets.io"], "apiVersions": ["v1", "v1beta1"], "operations": ["CREATE", "UPDATE"],
-                "resources": [format!("{kind}s")], "scope": scope}],
-            "clientConfig": {"service": {"name": "elsewhere", "namespace": NAMESPACE, "port": port,
-                "path": format!("/validate-external-secrets-io-v1-{kind}")}},
-            "admissionReviewVersions": ["v1"], "sideEffects": "None", "timeoutSeconds": 5, "failurePolicy": "Fail",
-        })
-    };
-    let configuration = |name: &str, webhooks: Value| {
-        json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-            "metadata": {"name": name, "labels": {"external-secrets.io/component": "webhook"}}, "webhooks": webhooks})
-    };
-    vec![
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}),
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": SERVICE},
-            "spec": {"type": "ExternalName", "externalName": "localhost"}}),
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}}),
-        json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-            "metadata": {"name": SERVICE, "labels": {"kubernetes.io/service-name": SERVICE}},
-            "endpoints": [{"addresses": [own_address()], "conditions": {"ready": true}}],
-            "ports": [{"name": "webhook", "port": port, "protocol": "TCP"}]}),
-        configuration("externalsecret-validate", json!([webhook("externalsecret", "Namespaced")])),
-        configuration(
-            "secretstore-validate",
-            json!([webhook("secretstore", "Namespaced"), webhook("clustersecretstore", "Cluster")]),
-        ),
-    ]
-}
-
-/// Keeps a folder equal to the Secret, as the kubelet does for a Pod.
-async fn mount(access: Access, folder: PathBuf) {
-    let mut written = Value::Null;
-    loop {
-        let data = access.get("Secret", SECRET).await.map(|secret| secret["data"].clone()).unwrap_or_default();
-        if data != written {
-            for (key, value) in data.as_object().into_iter().flatten() {
-                let value = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();
-                std::fs::write(folder.join(key), value).unwrap();
-            }
-            written = data;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
 
 fn external_secret(change: Value) -> Value {
     let mut object = json!({
@@ -310,7 +158,7 @@ async fn certificates_and_their_authority_change_under_load_and_no_request_fails
             answer.as_ref().ok(),
             Some(&400),
             "{answer:?} after {requests} requests\n{}",
-            installation.webhook.log()
+            installation.webhook().log()
         );
         let stored = store("SecretStore", json!({"refreshInterval": format!("{}s", 300 + requests)}));
         let applied = installation.access.try_apply(stored).await;

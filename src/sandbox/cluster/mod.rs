@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use crate::sandbox::supervisor::{Process, Program, Supervisor};
+use crate::sandbox::supervisor::{Process, Program, Signal, Supervisor};
 
 pub use binaries::find_assets;
 pub use error::ClusterError;
@@ -163,6 +163,30 @@ impl Cluster {
             process.kill().await?;
         }
         Ok(())
+    }
+
+    /// Stops etcd in its tracks (SIGSTOP), as a disk does that hangs: the API server gets no answer, until
+    /// [`Self::resume_etcd`].
+    ///
+    /// # Errors
+    /// [`ClusterError::Supervisor`] where all has ended already.
+    pub async fn pause_etcd(&self) -> Result<(), ClusterError> {
+        self.signal_etcd(Signal::Pause).await
+    }
+
+    /// Lets etcd go on.
+    ///
+    /// # Errors
+    /// [`ClusterError::Supervisor`] where all has ended already.
+    pub async fn resume_etcd(&self) -> Result<(), ClusterError> {
+        self.signal_etcd(Signal::Resume).await
+    }
+
+    async fn signal_etcd(&self, signal: Signal) -> Result<(), ClusterError> {
+        match &self.processes.lock().await.etcd {
+            Some(etcd) => Ok(etcd.signal(signal)?),
+            None => Ok(()),
+        }
     }
 
     /// Starts the controller manager anew.

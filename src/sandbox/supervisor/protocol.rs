@@ -48,6 +48,10 @@ pub enum Signal {
     Terminate,
     /// SIGKILL: end at once.
     Kill,
+    /// SIGSTOP: do nothing any more.
+    Pause,
+    /// SIGCONT: go on.
+    Resume,
 }
 
 /// How a process ended.

@@ -122,6 +122,8 @@ fn send(child: &Child, signal: Signal) {
     let signal = match signal {
         Signal::Terminate => rustix::process::Signal::TERM,
         Signal::Kill => rustix::process::Signal::KILL,
+        Signal::Pause => rustix::process::Signal::STOP,
+        Signal::Resume => rustix::process::Signal::CONT,
     };
     // It fails only where the process has ended, which is what was wanted.
     let _ended = rustix::process::kill_process(pid, signal);

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use external_secrets::sandbox::{Application, SecretPermission, Vault};
 use serde_json::{Value, json};
 
-use crate::api_proxy::ApiProxy;
-use crate::cluster_access::{Access, condition};
-use crate::controller_process::Controller;
-use crate::world::World;
+use super::api_proxy::ApiProxy;
+use super::cluster_access::{Access, condition};
+use super::controller_process::Controller;
+use super::world::World;
 
 /// The service account whose token is exchanged, in the namespace of the test.
 pub const SERVICE_ACCOUNT: &str = "azure-key-vault";

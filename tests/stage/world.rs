@@ -5,18 +5,20 @@ use std::sync::{Mutex, OnceLock};
 
 use external_secrets::api::crd;
 use external_secrets::sandbox::cluster::{Cluster, ClusterConfig, find_assets};
-use external_secrets::sandbox::{Config, IssuerKeys, Sandbox};
+use external_secrets::sandbox::{Clock, ClockOffset, Config, IssuerKeys, Sandbox};
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
-use crate::cluster_access::Access;
-use crate::controller_process::Controller;
+use super::cluster_access::Access;
+use super::controller_process::Controller;
 
 /// A cluster whose issuer the sandbox's Entra ID trusts, with our CRDs and a controller.
 pub struct World {
     pub cluster: Cluster,
     pub sandbox: Sandbox,
+    /// Moves the sandbox's clock away from that of the controllers and of the cluster.
+    pub clock: ClockOffset,
     controller: Mutex<Option<Controller>>,
 }
 
@@ -76,10 +78,11 @@ impl World {
     async fn prepare(crds: Vec<Value>) -> Self {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_external-secrets"));
         let cluster = Cluster::start(ClusterConfig { program, assets: find_assets().await.unwrap() }).await.unwrap();
-        let sandbox = Sandbox::start(Config::default()).await.unwrap();
+        let (time, clock) = Clock::adjustable();
+        let sandbox = Sandbox::start(Config { clock: time, ..Config::default() }).await.unwrap();
         let keys = IssuerKeys::from_pem(cluster.issuer_public_key_pem()).unwrap();
         sandbox.set_issuer(cluster.issuer_url(), keys);
-        let world = Self { cluster, sandbox, controller: Mutex::default() };
+        let world = Self { cluster, sandbox, clock, controller: Mutex::default() };
         let access =
             Access { client: world.client().await, namespace: "default".to_owned(), version: "external-secrets.io/v1" };
         for definition in crds {

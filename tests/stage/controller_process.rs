@@ -77,7 +77,7 @@ impl Controller {
 
     /// Waits until it has logged something.
     pub async fn until_logged(&self, text: &str) {
-        let found = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
+        let found = tokio::time::timeout(super::cluster_access::DEADLINE, async {
             while !self.log().contains(text) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -93,6 +93,11 @@ impl Controller {
     /// Kills it (SIGKILL).
     pub async fn kill(&self) {
         self.process.kill().await.unwrap();
+    }
+
+    /// How it ended, once it has.
+    pub async fn exited(&self) -> Exit {
+        self.process.exited().await.expect("the supervisor is there")
     }
 
     /// How it ended; panics if it does not end within `deadline`.

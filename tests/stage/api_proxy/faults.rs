@@ -1,0 +1,140 @@
+//! What goes wrong between a controller and the API server.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use futures::{Stream, StreamExt, stream};
+use http::{Response, StatusCode};
+use serde_json::json;
+use tokio::sync::watch;
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ApiFault {
+    /// It is refused with this status, and with so many seconds in `Retry-After`.
+    Refuse(u16, Option<u32>),
+    /// Its connection ends, and it has no effect.
+    Cut,
+    /// It takes effect, and its connection ends instead of the answer.
+    LoseAnswer,
+    /// Its answer comes so much later.
+    Delay(Duration),
+}
+
+/// How an open watch ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Break {
+    /// Its connection ends.
+    #[default]
+    Drop,
+    /// The API server says that it no longer knows the version from which the watch goes on (410).
+    Expire,
+}
+
+/// Names a fault, so that it can be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiFaultId(u64);
+
+/// The faults of one proxy.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    active: Mutex<Vec<(ApiFaultId, ApiFault, f64)>>,
+    next: AtomicU64,
+    breaks: watch::Sender<Break>,
+}
+
+/// What is done to one request.
+#[derive(Debug, Default)]
+pub(super) struct Treatment {
+    pub(super) delay: Duration,
+    /// What happens instead of the request, or of its answer.
+    pub(super) instead: Option<ApiFault>,
+}
+
+impl Faults {
+    pub(super) fn add(&self, fault: ApiFault, share: f64) -> ApiFaultId {
+        let id = ApiFaultId(self.next.fetch_add(1, Ordering::Relaxed));
+        self.active.lock().unwrap().push((id, fault, share));
+        id
+    }
+
+    pub(super) fn lift(&self, id: ApiFaultId) {
+        self.active.lock().unwrap().retain(|(other, ..)| *other != id);
+    }
+
+    pub(super) fn treatment(&self) -> Treatment {
+        let mut treatment = Treatment::default();
+        for (_, fault, share) in self.active.lock().unwrap().iter() {
+            if rand::random::<f64>() >= *share {
+                continue;
+            }
+            match fault {
+                ApiFault::Delay(time) => treatment.delay += *time,
+                other => treatment.instead = treatment.instead.or(Some(*other)),
+            }
+        }
+        treatment
+    }
+
+    pub(super) fn break_watches(&self, how: Break) {
+        self.breaks.send_replace(how);
+    }
+
+    /// A watch's body, until the watches are broken.
+    pub(super) fn breakable(
+        &self,
+        body: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
+    ) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+        struct Open<S> {
+            body: S,
+            breaks: watch::Receiver<Break>,
+            /// Between two events, where another may stand.
+            at_line_end: bool,
+        }
+        let open = Open { body: Box::pin(body), breaks: self.breaks.subscribe(), at_line_end: true };
+        stream::unfold(Some(open), |open| async {
+            let mut open = open?;
+            let next = tokio::select! {
+                biased;
+                _ = open.breaks.changed() => None,
+                chunk = open.body.next() => Some(chunk),
+            };
+            let cut = || Err(std::io::Error::other("the connection was cut"));
+            match next {
+                Some(Some(Ok(chunk))) => {
+                    open.at_line_end = chunk.last().is_none_or(|last| *last == b'\n');
+                    Some((Ok(chunk), Some(open)))
+                }
+                Some(Some(Err(_))) => Some((cut(), None)),
+                Some(None) => None,
+                None if *open.breaks.borrow() == Break::Expire && open.at_line_end => Some((Ok(expired()), None)),
+                None => Some((cut(), None)),
+            }
+        })
+    }
+}
+
+/// The last event of a watch whose version is too old.
+fn expired() -> Bytes {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 410,
+        "reason": "Expired", "message": "too old resource version",
+    });
+    Bytes::from(format!("{}\n", json!({"type": "ERROR", "object": status})))
+}
+
+/// A refusal as the API server, or what stands before it, gives it.
+pub(super) fn refusal(status: u16, retry_after: Option<u32>) -> Response<Body> {
+    let mut response = Response::builder().status(status).header("content-type", "application/json");
+    if let Some(seconds) = retry_after {
+        response = response.header("retry-after", seconds);
+    }
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": status,
+        "reason": reason.replace(' ', ""), "message": format!("the test refuses this request: {reason}"),
+    });
+    response.body(Body::from(body.to_string())).unwrap()
+}
