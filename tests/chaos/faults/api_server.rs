@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use external_secrets::sandbox::cluster::{Cluster, ClusterError};
 use futures::FutureExt;
 
 use super::Fault;
@@ -9,6 +10,9 @@ use crate::arena::Arena;
 use crate::chance::Chance;
 use crate::ledger;
 use crate::stage::api_proxy::{ApiFault, Break};
+
+/// How long the launcher waits for the API server.
+const START_DEADLINE: Duration = Duration::from_mins(1);
 
 pub(super) fn faults() -> Vec<Fault> {
     vec![
@@ -98,7 +102,21 @@ pub(super) async fn kill(arena: &Arena, lasts: Duration) {
     let cluster = &arena.scene.world.cluster;
     cluster.kill_api_server().await.unwrap();
     tokio::time::sleep(lasts).await;
-    cluster.start_api_server().await.unwrap();
+    start(cluster).await;
+}
+
+/// Starts the API server; on a machine with much else to do that takes more than the minute that the launcher waits.
+async fn start(cluster: &Cluster) {
+    let started = async {
+        loop {
+            match cluster.start_api_server().await {
+                Ok(()) => return,
+                Err(ClusterError::NotReady { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    tokio::time::timeout(5 * START_DEADLINE, started).await.expect("the API server starts");
 }
 
 async fn restart(arena: &Arena, lasts: Duration, mut chance: Chance) {
@@ -106,7 +124,7 @@ async fn restart(arena: &Arena, lasts: Duration, mut chance: Chance) {
     let end = Instant::now() + lasts;
     while Instant::now() < end {
         cluster.stop_api_server().await.unwrap();
-        cluster.start_api_server().await.unwrap();
+        start(cluster).await;
         chance.pause(1.0..4.0).await;
     }
 }
