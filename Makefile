@@ -12,7 +12,8 @@ SHELLCHECK := $(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)/bin/shellcheck
 CONFORMANCE := tests/conformance
 # Only a whole golden file takes the place of the one before.
 GOLDEN := $(CACHE)/golden.jsonl
-SCRIPTS := tests/conformance/eso/testdata.sh tests/go_tools.sh tests/cluster/build tests/chart/build tests/chart/run .ci/run
+SCRIPTS := tests/conformance/eso/testdata.sh tests/go_tools.sh tests/cluster/build tests/chart/build tests/chart/run .ci/run \
+  tests/integration/documentation/cargo
 
 # One set of features everywhere, so that nothing is built twice.
 FEATURES := --all-features
@@ -104,11 +105,12 @@ build: ## The program as it goes into production, without the sandbox
 	cargo build --release
 
 .PHONY: generate
-generate: ## Write crds/ anew from the types, the chart's copy, and the tables of docs/security.md
+generate: ## Write crds/ anew from the types, the chart's copy, docs/values.md, and the tables of docs/security.md
 	cargo run $(FEATURES) --quiet -- crds --folder crds
 	rm -f helm/external-secrets/files/crds/*.yaml
 	cp crds/*.yaml helm/external-secrets/files/crds/
 	WRITE_DOCS=1 cargo test $(FEATURES) --quiet --test repo -- the_security_model
+	UPDATE_DOCS=1 cargo test $(FEATURES) --test repo values
 
 .PHONY: goldens
 goldens: ## Write the golden files of the conformance tests anew, with Go

@@ -66,7 +66,7 @@ async fn deploy(scene: &Scene, values: &[&str]) -> Controller {
 }
 
 /// Makes a namespace the one of whoever uses a kubeconfig, as that of its pod is.
-fn in_namespace(kubeconfig: &Path, namespace: &str) {
+pub fn in_namespace(kubeconfig: &Path, namespace: &str) {
     let mut content: Value = serde_json::from_slice(&std::fs::read(kubeconfig).unwrap()).unwrap();
     content["contexts"][0]["context"]["namespace"] = namespace.into();
     std::fs::write(kubeconfig, content.to_string()).unwrap();

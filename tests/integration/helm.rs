@@ -34,7 +34,8 @@ impl Tools {
         }
     }
 
-    fn command(&self, program: &Path) -> Command {
+    /// A command in a checkout, with both in its search path.
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         let folders = [&self.helm, &self.kubectl].map(|program| program.parent().unwrap().to_owned());
         let inherited = std::env::var_os("PATH").unwrap_or_default();

@@ -12,8 +12,12 @@
     reason = "a test says with a panic that it failed, and a test binary exports nothing"
 )]
 
+#[path = "../markdown.rs"]
+mod markdown;
+
 mod admission;
 mod helm;
+mod node;
 #[path = "../stage/mod.rs"]
 mod stage;
 
@@ -21,19 +25,20 @@ mod bad_input;
 mod call_counts;
 mod chart;
 mod deployed;
+mod documentation;
 mod expected_secrets;
 mod failures;
 mod kill_points;
 mod launcher;
 mod leader_election;
 mod metrics_access;
-mod old_crds;
 mod ownership;
 mod plan;
 mod refreshing;
 mod restarts;
 mod stores;
 mod tenants;
+mod three_processes;
 mod wake_up;
 mod walkthrough;
 mod webhook;

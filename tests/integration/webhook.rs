@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use base64::Engine;
-use external_secrets::api::crd;
 use external_secrets::sandbox::cluster::Cluster;
 use serde_json::{Value, json};
 
@@ -196,37 +195,4 @@ fn first_certificate(bundle: &Value) -> Vec<u8> {
     let bundle = String::from_utf8(decoded(bundle)).unwrap();
     let end = bundle.find(END).unwrap() + END.len();
     bundle.as_bytes()[..end].to_vec()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn crds_of_eso_that_name_a_conversion_webhook_with_a_placeholder_work() {
-    let installation = Installation::new(&[]).await;
-    let access = &installation.access;
-    let client = json!({"caBundle": "Cg==", "service": {
-        "name": "kubernetes", "namespace": "default", "path": "/convert", "port": installation.port}});
-    let conversion =
-        json!({"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": client}});
-    for definition in crd::all() {
-        let mut definition = serde_json::to_value(definition).unwrap();
-        let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
-        definition["spec"]["conversion"] = conversion.clone();
-        // Only when it is made may a CRD have such a bundle.
-        access.delete("CustomResourceDefinition", &name).await;
-        access.until_gone("CustomResourceDefinition", &name).await;
-        access.apply(definition).await;
-        access
-            .until("CustomResourceDefinition", &name, "injected", |definition| {
-                let client = &definition["spec"]["conversion"]["webhook"]["clientConfig"];
-                client["caBundle"] != "Cg==" && client["service"]["name"] == SERVICE
-            })
-            .await;
-    }
-    for version in ["external-secrets.io/v1beta1", "external-secrets.io/v1"] {
-        let scene = Scene::in_version(installation.world, version, "converted").await;
-        scene.set_secret("greeting", "hello");
-        scene.store().await;
-        scene.external_secret("example", "1h", &[("greeting", "greeting")]).await;
-        scene.until_secret("example", json!({"greeting": "hello"})).await;
-        scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
-    }
 }

@@ -11,4 +11,5 @@ mod principal;
 mod reading;
 mod refusals;
 mod support;
+mod troubleshooting;
 mod validation;

@@ -67,9 +67,14 @@ impl World {
 
     /// A provider whose cluster has the service account.
     pub(crate) fn provider(&self, options: Options) -> AzureKeyVault {
+        self.provider_of(options, CLIENT_ID)
+    }
+
+    /// The same, with another client id in the account's annotation.
+    pub(crate) fn provider_of(&self, options: Options, client_id: &str) -> AzureKeyVault {
         let cluster = Cluster {
             issuer: Arc::clone(&self.issuer),
-            annotations: [("client-id", CLIENT_ID), ("tenant-id", self.tenant.id())]
+            annotations: [("client-id", client_id), ("tenant-id", self.tenant.id())]
                 .map(|(name, value)| (format!("azure.workload.identity/{name}"), value.to_owned()))
                 .into(),
             credentials: Arc::clone(&self.credentials),

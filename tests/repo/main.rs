@@ -4,11 +4,15 @@
 // What a test cannot go on without fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../markdown.rs"]
+mod markdown;
+
 mod admission;
 mod chart;
 mod crds;
 mod dependency_rule;
 mod examples;
+mod links;
 mod manifest;
 mod pipeline;
 mod render;
@@ -16,6 +20,7 @@ mod schema;
 mod security;
 mod toolchain;
 mod unsupported;
+mod values;
 
 use std::path::{Path, PathBuf};
 

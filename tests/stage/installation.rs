@@ -46,7 +46,7 @@ impl Installation {
         }
         let folder = world.cluster.directory().join("certificates");
         std::fs::create_dir(&folder).unwrap();
-        tokio::spawn(mount(access.clone(), folder.clone()));
+        tokio::spawn(mount(access.clone(), SECRET.to_owned(), folder.clone()));
         let environment = vec![("KUBECONFIG".to_owned(), world.cluster.kubeconfig().display().to_string())];
         let mut arguments = vec![
             "certcontroller",
@@ -120,13 +120,13 @@ impl Installation {
 }
 
 /// A port that nobody has; it is not kept, but nobody else asks for a certain one.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// An address of this machine that is not the loopback's, which an `EndpointSlice` may not have. Without a network it is one that
 /// nobody has, which says nothing of the webhook.
-fn own_address() -> String {
+pub fn own_address() -> String {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
     let routed = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
     routed.map_or_else(|_| "192.0.2.1".to_owned(), |address| address.ip().to_string())
@@ -165,13 +165,13 @@ fn objects(port: u16) -> Vec<Value> {
     ]
 }
 
-/// Keeps a folder equal to the Secret, as the kubelet does for a Pod.
-async fn mount(access: Access, folder: PathBuf) {
+/// Keeps a folder equal to a Secret, as the kubelet does for a Pod.
+pub async fn mount(access: Access, secret: String, folder: PathBuf) {
     let mut written = Value::Null;
     loop {
         // While the API server is away, all stays as it is.
-        let secret = access.api("Secret").get_opt(SECRET).await.ok().flatten();
-        let data = secret.map(|secret| secret.data["data"].clone()).unwrap_or_default();
+        let found = access.api("Secret").get_opt(&secret).await.ok().flatten();
+        let data = found.map(|secret| secret.data["data"].clone()).unwrap_or_default();
         if !data.is_null() && data != written {
             for (key, value) in data.as_object().into_iter().flatten() {
                 let value = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();

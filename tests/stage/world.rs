@@ -68,6 +68,11 @@ impl World {
         Box::leak(Box::new(Self::prepare(our_crds()).await))
     }
 
+    /// A world for one test alone, in which nothing of ours is: no CRD, no controller.
+    pub async fn empty(config: Config) -> &'static Self {
+        Box::leak(Box::new(Self::bare(config).await))
+    }
+
     async fn make(crds: Vec<Value>) -> Self {
         let world = Self::prepare(crds).await;
         let controller = world.start_controller("shared", &[]).await;
@@ -75,14 +80,18 @@ impl World {
         world
     }
 
-    async fn prepare(crds: Vec<Value>) -> Self {
+    async fn bare(config: Config) -> Self {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_external-secrets"));
         let cluster = Cluster::start(ClusterConfig { program, assets: find_assets().await.unwrap() }).await.unwrap();
         let (time, clock) = Clock::adjustable();
-        let sandbox = Sandbox::start(Config { clock: time, ..Config::default() }).await.unwrap();
+        let sandbox = Sandbox::start(Config { clock: time, ..config }).await.unwrap();
         let keys = IssuerKeys::from_pem(cluster.issuer_public_key_pem()).unwrap();
         sandbox.set_issuer(cluster.issuer_url(), keys);
-        let world = Self { cluster, sandbox, clock, controller: Mutex::default() };
+        Self { cluster, sandbox, clock, controller: Mutex::default() }
+    }
+
+    async fn prepare(crds: Vec<Value>) -> Self {
+        let world = Self::bare(Config::default()).await;
         let access =
             Access { client: world.client().await, namespace: "default".to_owned(), version: "external-secrets.io/v1" };
         for definition in crds {

@@ -7,6 +7,8 @@
 mod cause;
 pub(super) mod entra;
 pub(super) mod network;
+#[cfg(test)]
+mod page;
 pub(super) mod text;
 pub(super) mod vault;
 

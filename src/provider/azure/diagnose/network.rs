@@ -62,7 +62,7 @@ fn tls_failure(host: &str, error: &rustls::Error) -> Diagnosis {
         // A CA that was made anew under its old name has another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             Diagnosis::new(Cause::TlsUnknownIssuer, format!("the certificate of {host} is from an unknown issuer"))
-                .hint("if a proxy opens TLS, give its CA by the flag for a CA bundle, or by SSL_CERT_FILE")
+                .hint("if a proxy opens TLS, give its CA by --azure-ca-bundle, or by SSL_CERT_FILE")
         }
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }

@@ -1,0 +1,239 @@
+//! The three processes of the chart, each as its Deployment says, on CRDs in the shapes of ESO's bundles.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use external_secrets::api::crd;
+use external_secrets::sandbox::Config;
+use serde_json::{Value, json};
+
+use crate::cluster_access::{Access, condition};
+use crate::helm::Tools;
+use crate::node::Node;
+use crate::scene::Scene;
+use crate::world::World;
+
+const CHART: &str = "helm/external-secrets";
+const RELEASE: &str = "external-secrets-operator";
+const NAMESPACE: &str = "qmonus-system";
+
+/// What ESO's bundles have been like. All name a conversion webhook of a Service that is none.
+#[derive(Clone, Copy, Debug)]
+enum Bundle {
+    /// v0.5.0: v1beta1 is stored, and v1alpha1 served; what it gives as the webhook's authority is none, so that the API server
+    /// serves the kinds not at all.
+    V0_5,
+    /// v0.16: v1 is stored, and v1beta1 served. No authority is given.
+    V0_16,
+}
+
+impl Bundle {
+    fn definitions(self) -> Vec<Value> {
+        let mut client = json!({"service": {"name": "kubernetes", "namespace": "default", "path": "/convert"}});
+        if matches!(self, Self::V0_5) {
+            client["caBundle"] = "Cg==".into();
+        }
+        let webhook = json!({"conversionReviewVersions": ["v1"], "clientConfig": client});
+        let definitions = crd::all().into_iter().map(|definition| serde_json::to_value(definition).unwrap());
+        let changed = definitions.map(|mut definition| {
+            definition["spec"]["conversion"] = json!({"strategy": "Webhook", "webhook": webhook.clone()});
+            let versions = definition["spec"]["versions"].as_array_mut().unwrap();
+            if !matches!(self, Self::V0_16) {
+                versions.retain(|version| version["name"] == "v1beta1");
+                versions[0]["storage"] = true.into();
+                let mut older = versions[0].clone();
+                older["name"] = "v1alpha1".into();
+                older["storage"] = false.into();
+                versions.push(older);
+            }
+            definition
+        });
+        changed.collect()
+    }
+
+    /// The versions in which the walkthrough is done.
+    fn versions(self) -> &'static [&'static str] {
+        match self {
+            Self::V0_5 => &["external-secrets.io/v1beta1"],
+            Self::V0_16 => &["external-secrets.io/v1beta1", "external-secrets.io/v1"],
+        }
+    }
+
+    /// The version that the controller works in: v1 where it is served.
+    fn used(self) -> &'static str {
+        match self {
+            Self::V0_5 => "external-secrets.io/v1beta1",
+            Self::V0_16 => "external-secrets.io/v1",
+        }
+    }
+}
+
+/// Puts the CRDs of a bundle in the place of those that are there.
+async fn replace_definitions(access: &Access, bundle: Bundle) {
+    for definition in bundle.definitions() {
+        let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
+        if access.get("CustomResourceDefinition", &name).await.is_some() {
+            access.delete("CustomResourceDefinition", &name).await;
+            access.until_gone("CustomResourceDefinition", &name).await;
+        }
+        // Only when it is made may a CRD have an authority that is none, so it is not patched.
+        access.apply(definition).await;
+    }
+}
+
+fn wait_until_available(tools: &Tools, node: &Node) {
+    let wait = ["wait", "--for=condition=Available", "deployment", "--all", "--namespace", NAMESPACE, "--timeout=90s"];
+    let waited = tools.kubectl(&wait);
+    assert!(waited.is_ok(), "{waited:?}\n{}", node.logs());
+}
+
+async fn walk_through(scene: &Scene, served: &str) {
+    scene.set_secret("qvs-secret-manager", "Hello, Qmonus Value Stream!");
+    scene.store().await;
+    let ready = |store: &Value| condition(store, "Ready")["status"] == "True";
+    scene.until("ClusterSecretStore", scene.name(), "ready", ready).await;
+    scene.until_event(scene.name(), "Normal Valid cluster-secret-store: store validated").await;
+    scene.external_secret("example", "0", &[("greeting", "qvs-secret-manager")]).await;
+    let secret = scene.until_secret("example", json!({"greeting": "Hello, Qmonus Value Stream!"})).await;
+    let owner = &secret["metadata"]["ownerReferences"][0];
+    assert_eq!(owner["apiVersion"], served, "the garbage collector must be able to find the owner");
+    scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
+    let shown = scene.kubectl(&["get", "externalsecret.external-secrets.io/example"]);
+    assert!(shown.contains("ClusterSecretStore") && shown.contains("SecretSynced"), "{shown}");
+    // The webhook is asked.
+    let twice = [("greeting", "one"), ("greeting", "another")];
+    let refusal = scene.try_apply(scene.manifest("refused", "0", &twice)).await.unwrap_err().to_string();
+    assert!(refusal.contains("validate.externalsecret.external-secrets.io"), "{refusal}");
+    assert!(refusal.contains("spec.data[1].secretKey"), "{refusal}");
+    scene.delete("ExternalSecret", "example").await;
+    scene.until_gone("Secret", "example").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_processes_of_the_chart_do_the_walkthrough_on_crds_of_any_bundle_of_eso() {
+    let world = World::empty(Config::default()).await;
+    let node = Node::start(world).await;
+    let tools = Tools::of(&world.cluster);
+    let access =
+        Access { client: world.client().await, namespace: NAMESPACE.to_owned(), version: "external-secrets.io/v1" };
+    let values = ["--set", "installCRDs=false,leaderElect=true,certController.requeueInterval=1s"];
+    for bundle in [Bundle::V0_5, Bundle::V0_16] {
+        replace_definitions(&access, bundle).await;
+        let install = ["upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, "--create-namespace"];
+        tools.helm(&[&install[..], &values].concat()).unwrap();
+        // The version of the API is found out at the start.
+        for deployment in ["", "-cert-controller"] {
+            let deployment = format!("deployment/{RELEASE}{deployment}");
+            tools.kubectl(&["rollout", "restart", &deployment, "--namespace", NAMESPACE]).unwrap();
+        }
+        node.looked().await;
+        wait_until_available(&tools, &node);
+        // Its garbage collector then knows the kinds that are new.
+        world.cluster.restart_controller_manager().await.unwrap();
+        for version in bundle.versions() {
+            walk_through(&Scene::in_version(world, version, "bundle").await, bundle.used()).await;
+        }
+        if matches!(bundle, Bundle::V0_5) {
+            let older = tools.kubectl(&["get", "externalsecrets.v1alpha1.external-secrets.io", "--all-namespaces"]);
+            assert!(older.as_ref().is_err_and(|older| older.contains("cannot be converted")), "{older:?}");
+        }
+    }
+    readiness_tells_the_truth(&tools);
+
+    let log = node.logs();
+    let refused: Vec<_> = log.lines().filter(|line| line.to_lowercase().contains("forbidden")).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    let objects = tools.render(CHART, RELEASE, NAMESPACE, &values);
+    for (container, roles) in [
+        ("cert-controller", &["external-secrets-operator-cert-controller"][..]),
+        ("external-secrets", &["external-secrets-operator-leaderelection"]),
+        ("webhook", &["external-secrets-operator-webhook"]),
+    ] {
+        let used = node.rights_used_by(container);
+        let given = rights_of(&objects, roles);
+        assert_eq!(given.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "{container} uses {used:?}");
+    }
+    webhook_works_with_a_certificate_of_cert_manager(world, &access, &tools, &node).await;
+}
+
+/// The cert-controller is ready only while the webhook serves.
+fn readiness_tells_the_truth(tools: &Tools) {
+    let webhook = format!("deployment/{RELEASE}-webhook");
+    let certificates = format!("deployment/{RELEASE}-cert-controller");
+    for (replicas, available) in [("0", "false"), ("1", "true")] {
+        let scale = ["scale", &webhook, "--replicas", replicas, "--namespace", NAMESPACE];
+        tools.kubectl(&scale).unwrap();
+        let condition = format!("--for=condition=Available={available}");
+        tools.kubectl(&["wait", &condition, &certificates, "--namespace", NAMESPACE, "--timeout=90s"]).unwrap();
+    }
+}
+
+/// With cert-manager's certificate and no cert-controller.
+async fn webhook_works_with_a_certificate_of_cert_manager(
+    world: &'static World,
+    access: &Access,
+    tools: &Tools,
+    node: &Node,
+) {
+    for definition in crd::all() {
+        let definition = serde_json::to_value(definition).unwrap();
+        let name = definition["metadata"]["name"].as_str().unwrap();
+        access.merge("CustomResourceDefinition", name, json!({"spec": {"conversion": null}})).await;
+    }
+    let values = "webhook.certManager.enabled=true,webhook.certManager.cert.create=false,installCRDs=false";
+    tools.helm(&["upgrade", RELEASE, CHART, "--namespace", NAMESPACE, "--set", values]).unwrap();
+    let deployments = tools.kubectl(&["get", "deployment", "--namespace", NAMESPACE, "--output=name"]).unwrap();
+    assert!(!deployments.contains("cert-controller"), "{deployments}");
+    certify(access, tools).await;
+    node.looked().await;
+    wait_until_available(tools, node);
+    walk_through(&Scene::on(world, "cert-manager").await, "external-secrets.io/v1").await;
+}
+
+/// Does what cert-manager does: a certificate in the Secret, and its authority in the webhook configurations.
+async fn certify(access: &Access, tools: &Tools) {
+    let engine = base64::engine::general_purpose::STANDARD;
+    let service = format!("{RELEASE}-webhook");
+    let mut params = rcgen::CertificateParams::new(vec!["an issuer of cert-manager".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = engine.encode(params.self_signed(&key).unwrap().pem());
+    let issuer = rcgen::Issuer::new(params, key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec![format!("{service}.{NAMESPACE}.svc")]).unwrap();
+    let certificate = leaf.signed_by(&key, &issuer).unwrap().pem();
+    access.until_gone("Secret", &service).await;
+    let data = json!({
+        "tls.crt": engine.encode(certificate), "tls.key": engine.encode(key.serialize_pem()), "ca.crt": authority,
+    });
+    let metadata = json!({"name": service});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": data});
+    access.apply(secret).await;
+    for (configuration, webhooks) in [("externalsecret-validate", 1), ("secretstore-validate", 2)] {
+        let injected = |index| json!({"op": "replace", "path": format!("/webhooks/{index}/clientConfig/caBundle"), "value": authority});
+        let patch = Value::from((0..webhooks).map(injected).collect::<Vec<_>>()).to_string();
+        let object = format!("validatingwebhookconfiguration/{configuration}");
+        tools.kubectl(&["patch", &object, "--type=json", "--patch", &patch]).unwrap();
+    }
+}
+
+/// The rights in Roles and ClusterRoles, as `verb group/resource`.
+fn rights_of(objects: &[Value], roles: &[&str]) -> BTreeSet<String> {
+    let is_one = |object: &&Value| {
+        object["kind"].as_str().is_some_and(|kind| kind.ends_with("Role"))
+            && roles.contains(&object["metadata"]["name"].as_str().unwrap())
+    };
+    let texts = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let mut rights = BTreeSet::new();
+    for rule in objects.iter().filter(is_one).filter_map(|object| object["rules"].as_array()).flatten() {
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                rights.extend(texts(&rule["verbs"]).iter().map(|verb| format!("{verb} {group}/{resource}")));
+            }
+        }
+    }
+    rights
+}

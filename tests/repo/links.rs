@@ -1,0 +1,141 @@
+//! Links between the Markdown files lead somewhere, and every command in them is run or says why not.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use crate::markdown::{blocks, pages};
+use crate::{read, repository};
+
+/// Pages that are linked to before they are there.
+const PROMISED: [&str; 6] = [
+    "docs/benchmarks.md",
+    "docs/conditions.md",
+    "docs/flags.md",
+    "docs/metrics.md",
+    "docs/runbook.md",
+    "docs/security.md",
+];
+
+/// The text of a page without its fenced blocks.
+fn prose(page: &str) -> Vec<(usize, String)> {
+    let mut fenced = false;
+    let mut lines = Vec::new();
+    for (index, line) in read(page).lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced {
+            lines.push((index + 1, line.to_owned()));
+        }
+    }
+    lines
+}
+
+/// The targets of the links in a line, without code.
+fn links(line: &str) -> Vec<String> {
+    let text: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
+    text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
+}
+
+/// The anchors that GitHub gives the headings of a page.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let mut anchors = BTreeSet::new();
+    for (_, line) in prose(page) {
+        let Some(heading) = line.strip_prefix('#').map(|rest| rest.trim_start_matches('#')) else { continue };
+        let kept = heading.trim().chars().filter(|one| one.is_alphanumeric() || " -_".contains(*one));
+        let slug: String = kept.map(|one| if one == ' ' { '-' } else { one }).collect::<String>().to_lowercase();
+        let mut numbered = slug.clone();
+        let mut number = 0;
+        while !anchors.insert(numbered.clone()) {
+            number += 1;
+            numbered = format!("{slug}-{number}");
+        }
+    }
+    anchors
+}
+
+/// A path from the repository's root, with its `..` resolved.
+fn from_root(page: &str, target: &str) -> PathBuf {
+    let mut path = PathBuf::new();
+    for part in Path::new(page).parent().unwrap().join(target).components() {
+        match part {
+            Component::ParentDir => assert!(path.pop(), "{page}: {target} leads out of the repository"),
+            part => path.push(part),
+        }
+    }
+    path
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
+    let pages = pages();
+    assert!(pages.len() > 10, "{pages:?}");
+    let mut wrong = Vec::new();
+    for page in &pages {
+        for (line, target) in
+            prose(page).iter().flat_map(|(line, text)| links(text).into_iter().map(move |to| (line, to)))
+        {
+            if target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let (path, anchor) = target.split_once('#').unwrap_or((target.as_str(), ""));
+            let found = if path.is_empty() { PathBuf::from(page) } else { from_root(page, path) };
+            let found = found.to_str().unwrap();
+            if !repository(found).exists() {
+                if PROMISED.contains(&found) {
+                    continue;
+                }
+                wrong.push(format!("{page}:{line}: there is no {target}"));
+            } else if !anchor.is_empty() && found.ends_with(".md") && !anchors(found).contains(anchor) {
+                wrong.push(format!("{page}:{line}: {found} has no heading #{anchor}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_page_of_the_documentation_is_in_its_index() {
+    let index = read("docs/README.md");
+    for page in pages() {
+        if let Some(name) = page.strip_prefix("docs/").filter(|name| *name != "README.md" && !name.starts_with("adr/"))
+        {
+            assert!(index.contains(&format!("({name})")), "docs/README.md does not lead to {page}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_run_of_the_commands_has_its_reason() {
+    let blocks: Vec<_> = pages().iter().flat_map(|page| blocks(page)).filter(|block| block.is_shell()).collect();
+    assert!(blocks.iter().filter(|block| block.not_run().is_none()).count() > 20, "the pages have hardly a command");
+    for block in &blocks {
+        let (page, line) = (&block.page, block.line);
+        assert!(["sh", "console"].contains(&&*block.language), "{page}:{line}: call it sh or console");
+        if let Some(reason) = block.not_run() {
+            assert!(reason.len() > 10, "{page}:{line}: say why it is not run");
+        }
+    }
+}
+
+#[test]
+fn what_the_pages_say_that_the_demo_shows_is_in_its_story() {
+    let story = read("src/cli/demo/story.rs").replace("\\\"", "\"");
+    let of_demo = |reason: &str| reason.starts_with("`make demo` shows it");
+    let mut shown = 0;
+    for block in pages().iter().flat_map(|page| blocks(page)) {
+        if !block.not_run().is_some_and(of_demo) {
+            continue;
+        }
+        for (command, _) in block.commands() {
+            shown += 1;
+            assert!(story.contains(&command), "{}:{}: the demo does not run: {command}", block.page, block.line);
+        }
+    }
+    assert!(shown > 10, "{shown}");
+}
+
+#[test]
+fn anchors_are_those_of_github() {
+    assert_eq!(links("a [b](c.md#d) and `[not](this)` [e](#f)"), ["c.md#d", "#f"]);
+    assert!(anchors("docs/compatibility.md").contains("crds-that-eso-installed"));
+}
