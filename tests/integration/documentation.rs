@@ -171,6 +171,15 @@ fn without_ages(line: &str) -> Vec<String> {
     line.split_whitespace().map(|word| if is_age(word) { "(age)".to_owned() } else { word.to_owned() }).collect()
 }
 
+#[test]
+fn what_stands_on_a_page_must_be_shown_in_its_order() {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let shown = "NAME   AGE\na      12s\nb      3m4s\n";
+    assert_eq!(first_missing(shown, &lines("NAME AGE\na 1s\n...\nb 2h")), None);
+    assert_eq!(first_missing(shown, &lines("b 1s\na 1s")).as_deref(), Some("a 1s"));
+    assert_eq!(first_missing(shown, &lines("NAME\n")).as_deref(), Some("NAME"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_pages_that_install_and_upgrade_work() {
     let mut desk = Desk::new().await;

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::cluster_access::DEADLINE;
 use crate::installation::{DNS_NAME, Installation, NAMESPACE, SECRET, SERVICE};
-use crate::scene::Scene;
 
 fn external_secret(change: Value) -> Value {
     let mut object = json!({
