@@ -15,7 +15,7 @@ use crate::world::World;
 const DEADLINE: Duration = Duration::from_secs(150);
 
 /// How long what a command shows may change until it shows what it should.
-const SETTLE: Duration = Duration::from_secs(60);
+const SETTLE: Duration = Duration::from_mins(1);
 
 // The names in the documentation and the examples.
 const TENANT: &str = "00000000-0000-0000-0000-0000000000aa";

@@ -12,7 +12,7 @@
     reason = "a test says with a panic that it failed, and a test binary exports nothing"
 )]
 
-#[path = "../markdown.rs"]
+#[path = "../markdown/mod.rs"]
 mod markdown;
 
 mod admission;

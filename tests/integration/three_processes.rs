@@ -134,7 +134,7 @@ async fn the_processes_of_the_chart_do_the_walkthrough_on_crds_of_any_bundle_of_
             walk_through(&Scene::in_version(world, version, "bundle").await, bundle.used()).await;
         }
         if matches!(bundle, Bundle::V0_5) {
-            let older = tools.kubectl(&["get", "externalsecrets.v1alpha1.external-secrets.io", "--all-namespaces"]);
+            let older = tools.kubectl(&["get", "clustersecretstores.v1alpha1.external-secrets.io"]);
             assert!(older.as_ref().is_err_and(|older| older.contains("cannot be converted")), "{older:?}");
         }
     }
@@ -218,7 +218,7 @@ async fn certify(access: &Access, tools: &Tools) {
     }
 }
 
-/// The rights in Roles and ClusterRoles, as `verb group/resource`.
+/// The rights in roles of both kinds, as `verb group/resource`.
 fn rights_of(objects: &[Value], roles: &[&str]) -> BTreeSet<String> {
     let is_one = |object: &&Value| {
         object["kind"].as_str().is_some_and(|kind| kind.ends_with("Role"))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-use crate::markdown::{blocks, pages};
+use crate::markdown::{Block, blocks, pages};
 use crate::{read, repository};
 
 /// Pages that are linked to before they are there.
@@ -79,13 +79,14 @@ fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
             }
             let (path, anchor) = target.split_once('#').unwrap_or((target.as_str(), ""));
             let found = if path.is_empty() { PathBuf::from(page) } else { from_root(page, path) };
+            let is_page = found.extension().is_some_and(|extension| extension == "md");
             let found = found.to_str().unwrap();
             if !repository(found).exists() {
                 if PROMISED.contains(&found) {
                     continue;
                 }
                 wrong.push(format!("{page}:{line}: there is no {target}"));
-            } else if !anchor.is_empty() && found.ends_with(".md") && !anchors(found).contains(anchor) {
+            } else if !anchor.is_empty() && is_page && !anchors(found).contains(anchor) {
                 wrong.push(format!("{page}:{line}: {found} has no heading #{anchor}"));
             }
         }
@@ -106,7 +107,7 @@ fn every_page_of_the_documentation_is_in_its_index() {
 
 #[test]
 fn what_is_not_run_of_the_commands_has_its_reason() {
-    let blocks: Vec<_> = pages().iter().flat_map(|page| blocks(page)).filter(|block| block.is_shell()).collect();
+    let blocks: Vec<_> = pages().iter().flat_map(|page| blocks(page)).filter(Block::is_shell).collect();
     assert!(blocks.iter().filter(|block| block.not_run().is_none()).count() > 20, "the pages have hardly a command");
     for block in &blocks {
         let (page, line) = (&block.page, block.line);

@@ -4,7 +4,7 @@
 // What a test cannot go on without fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../markdown.rs"]
+#[path = "../markdown/mod.rs"]
 mod markdown;
 
 mod admission;
