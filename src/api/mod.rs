@@ -3,13 +3,17 @@
 
 pub mod crd;
 pub mod duration;
+pub mod field_path;
 pub mod object_name;
 pub mod parsed;
 mod schema;
+pub mod template_target;
 pub mod v1;
 
 pub use duration::GoDuration;
+pub use field_path::FieldPath;
 pub use parsed::Parsed;
+pub use template_target::TemplateTarget;
 
 /// The API group of every resource here.
 pub const GROUP: &str = "external-secrets.io";
@@ -24,8 +28,8 @@ pub const LABEL_OWNER: &str = "reconcile.external-secrets.io/created-by";
 /// Annotation on a target Secret: the hash of its data when it was last written.
 pub const ANNOTATION_DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
 
-/// The finalizer that ESO 2.x puts on ExternalSecrets. This controller never adds it for Secret
-/// targets and removes it from objects that are being deleted.
+/// The finalizer that ESO 2.x puts on ExternalSecrets. This controller adds it only where the garbage
+/// collector does not delete the target, and removes it from objects that are being deleted.
 pub const FINALIZER_EXTERNAL_SECRET: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
 /// The finalizer that ESO puts on stores which PushSecrets use.
 pub const FINALIZER_STORE: &str = "secretstore.externalsecrets.io/finalizer";

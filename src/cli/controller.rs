@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use crate::api::GoDuration;
-use crate::controller::options::{FloodGate, Options, Reconciler};
+use crate::controller::options::{FloodGate, GenericTargets, Options, Reconciler};
 use crate::controller::run::{Setup, run};
 use crate::provider::azure::SetupError;
 use crate::runtime::health::{HealthError, Readiness};
@@ -90,6 +90,10 @@ pub(super) struct ControllerArguments {
     /// Work on SecretStores
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_secret_store_reconciler: bool,
+    /// Write ConfigMaps and custom resources, too (target.manifest). They are no Secrets: who may read them is said by
+    /// other rules, and they are seldom encrypted
+    #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    unsafe_allow_generic_targets: bool,
     #[command(flatten)]
     leader_election: LeaderElectionArguments,
     #[command(flatten)]
@@ -140,9 +144,6 @@ struct AcceptedArguments {
     /// Not supported yet
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_extended_metric_labels: Option<bool>,
-    /// Generic targets are not supported yet
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    unsafe_allow_generic_targets: Option<bool>,
 }
 
 /// Runs the controllers until SIGTERM or SIGINT.
@@ -192,6 +193,11 @@ impl ControllerArguments {
             store_requeue_interval: self.store_requeue_interval.positive().unwrap_or(Duration::from_mins(5)),
             template_delimiters: Delimiters::new(&self.template_left_delimiter, &self.template_right_delimiter),
             flood_gate: if self.enable_flood_gate { FloodGate::Closed } else { FloodGate::Open },
+            generic_targets: if self.unsafe_allow_generic_targets {
+                GenericTargets::Allowed
+            } else {
+                GenericTargets::Refused
+            },
             secret_stores: reconciler(self.enable_secret_store_reconciler),
             cluster_secret_stores: reconciler(self.enable_cluster_store_reconciler),
         }
@@ -213,7 +219,6 @@ impl AcceptedArguments {
             (self.enable_secret_api_read_on_cache_mismatch.is_some(), "--enable-secret-api-read-on-cache-mismatch"),
             (self.enable_generator_state.is_some(), "--enable-generator-state"),
             (self.enable_extended_metric_labels.is_some(), "--enable-extended-metric-labels"),
-            (self.unsafe_allow_generic_targets.is_some(), "--unsafe-allow-generic-targets"),
         ];
         flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag).collect()
     }

@@ -4,6 +4,8 @@ use clap::{Args, ValueEnum};
 
 use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
+use crate::controller::cluster_view::ClusterView as _;
+use crate::controller::external_secret::destination::Existing;
 use crate::controller::external_secret::planning::Planner;
 use crate::controller::external_secret::store_access::Access;
 use crate::controller::external_secret::templates::Templates;
@@ -13,7 +15,8 @@ use crate::controller::options::FloodGate;
 use crate::provider::azure::ActsAs;
 use crate::provider::{Freshness, Priority, Providers, ReadOptions};
 use crate::sync::data;
-use crate::sync::plan::{Deletion, Plan, TargetSecret};
+use crate::sync::object::TargetObject;
+use crate::sync::plan::{Deletion, Plan};
 use crate::sync::target::Owner;
 use crate::template::Delimiters;
 
@@ -80,7 +83,7 @@ pub(super) struct Preview {
     /// With the target.
     pub(super) plan: Plan,
     /// The target, as it is.
-    pub(super) existing: Option<TargetSecret>,
+    pub(super) existing: Option<Existing>,
     /// Secrets of earlier target names, which it would delete.
     pub(super) stale: Vec<Deletion>,
 }
@@ -90,11 +93,7 @@ impl Previewer<'_> {
     ///
     /// # Errors
     /// What it would say in the condition `Ready`.
-    pub(super) async fn preview(
-        &self,
-        object: &ExternalSecret,
-        existing: Option<TargetSecret>,
-    ) -> Result<Preview, Error> {
+    pub(super) async fn preview(&self, object: &ExternalSecret, existing: Option<Existing>) -> Result<Preview, Error> {
         let spec = object.spec.get().map_err(Clone::clone)?;
         external_secret::check(spec)?;
         let owner = Owner { meta: &object.metadata, spec, version: self.version };
@@ -104,7 +103,7 @@ impl Previewer<'_> {
         let read = fetch::values(spec, &clients, options).await?;
         let values = data::assemble(spec, read.fetched, self.templates.rewrite())?;
         let mut planner = Planner::new(owner, &values, &self.templates, self.inputs);
-        let plan = planner.plan(existing.as_ref().map(TargetSecret::object)).await?;
+        let plan = planner.plan(existing.as_ref(), None).await?;
         let stale = if plan.leaves_target() {
             fetch::stale(owner, object.status.as_ref(), self.inputs).await?
         } else {
@@ -116,9 +115,16 @@ impl Previewer<'_> {
     /// The target of an ExternalSecret, as it is.
     ///
     /// # Errors
-    /// [`Error::Api`]
-    pub(super) async fn existing(&self, object: &ExternalSecret) -> Result<Option<TargetSecret>, Error> {
+    /// [`Error::Api`] and [`Error::Kind`]
+    pub(super) async fn existing(&self, object: &ExternalSecret) -> Result<Option<Existing>, Error> {
         let spec = object.spec.get().map_err(Clone::clone)?;
-        fetch::secret(Owner { meta: &object.metadata, spec, version: self.version }, self.inputs).await
+        let owner = Owner { meta: &object.metadata, spec, version: self.version };
+        let Some(manifest) = owner.manifest() else {
+            let secret = fetch::secret(owner, self.inputs).await?;
+            return Ok(secret.map(|secret| Existing::Secret(Box::new(secret))));
+        };
+        let key = ObjectKey::new(owner.namespace(), owner.target_name());
+        let found = self.inputs.target_object(manifest, &key).await?;
+        Ok(found.map(|object| Existing::Object(Box::new(TargetObject::new(object)))))
     }
 }

@@ -8,12 +8,15 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
+use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 
 use super::context::{ApiError, Context, bounded};
 use super::key::{ObjectKey, StoreKey};
+use super::target_kinds::{self, KindError};
 use crate::api::ServedVersion;
+use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{SecretStore, StoreKind};
 
@@ -36,6 +39,13 @@ pub trait ClusterView: Send + Sync {
     async fn target_secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
         self.secret(key).await
     }
+
+    /// An object of another kind that is somebody's target, with its content. Whoever takes it wipes it.
+    async fn target_object(
+        &self,
+        manifest: &ManifestReference,
+        key: &ObjectKey,
+    ) -> Result<Option<DynamicObject>, KindError>;
 
     /// The metadata of the Secrets of a namespace that match a selector of labels.
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError>;
@@ -83,6 +93,17 @@ impl ClusterView for ApiServer {
         bounded(api.get_opt(&key.name)).await
     }
 
+    async fn target_object(
+        &self,
+        manifest: &ManifestReference,
+        key: &ObjectKey,
+    ) -> Result<Option<DynamicObject>, KindError> {
+        let resource = target_kinds::discover(&self.client, manifest).await?;
+        let api = Api::namespaced_with(self.client.clone(), &key.namespace, &resource);
+        let found = bounded(api.get_opt(&key.name)).await;
+        found.map_err(|error| KindError::Api { manifest: manifest.clone(), error })
+    }
+
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let found = bounded(api.list_metadata(&ListParams::default().labels(selector))).await?;
@@ -108,6 +129,16 @@ impl ClusterView for Context {
 
     async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
         self.api_server().secret(key).await
+    }
+
+    async fn target_object(
+        &self,
+        manifest: &ManifestReference,
+        key: &ObjectKey,
+    ) -> Result<Option<DynamicObject>, KindError> {
+        let kind = self.target_kind(manifest).await?;
+        let found = bounded(kind.api(&self.client, &key.namespace).get_opt(&key.name)).await;
+        found.map_err(|error| KindError::Api { manifest: manifest.clone(), error })
     }
 
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {

@@ -1,4 +1,4 @@
-//! Which ExternalSecrets to wake for a Secret, a store, or an object with templates.
+//! Which ExternalSecrets to wake for a target, a store, or an object with templates.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -6,17 +6,18 @@ use std::sync::Mutex;
 
 use super::key::{ObjectKey, StoreKey};
 use crate::api::v1::ExternalSecret;
-use crate::api::v1::external_secret::{ExternalSecretSpec, SecretStoreRef};
+use crate::api::v1::external_secret::{ExternalSecretSpec, ManifestReference, SecretStoreRef};
 use crate::sync::target::target_name;
 
-/// ExternalSecrets by the Secret that they write, by the stores that they read, and by the objects that
+/// ExternalSecrets by the target that they write, by the stores that they read, and by the objects that
 /// their templates come from.
 #[derive(Debug, Default)]
 pub struct Index(Mutex<Maps>);
 
 #[derive(Debug, Default)]
 struct Maps {
-    by_target: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
+    by_target: HashMap<TargetKey, BTreeSet<ObjectKey>>,
+    by_target_kind: HashMap<ManifestReference, BTreeSet<ObjectKey>>,
     by_store: HashMap<StoreKey, BTreeSet<ObjectKey>>,
     by_template_source: HashMap<TemplateSource, BTreeSet<ObjectKey>>,
     uses: HashMap<ObjectKey, Uses>,
@@ -25,9 +26,18 @@ struct Maps {
 /// What one ExternalSecret uses.
 #[derive(Debug)]
 struct Uses {
-    target: ObjectKey,
+    target: TargetKey,
     stores: Vec<StoreKey>,
     template_sources: Vec<TemplateSource>,
+}
+
+/// An object that ExternalSecrets write.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TargetKey {
+    /// Its kind, unless it is a Secret.
+    pub manifest: Option<ManifestReference>,
+    /// Its namespace and name.
+    pub object: ObjectKey,
 }
 
 /// An object whose keys hold templates (`target.template.templateFrom`).
@@ -56,11 +66,17 @@ impl Index {
         maps.remove(&key);
         let Ok(spec) = es.spec.get() else { return };
         let uses = Uses {
-            target: ObjectKey::new(&key.namespace, target_name(&es.metadata, spec)),
+            target: TargetKey {
+                manifest: spec.target.as_ref().and_then(|target| target.manifest.clone()),
+                object: ObjectKey::new(&key.namespace, target_name(&es.metadata, spec)),
+            },
             stores: stores_of(spec, &key.namespace),
             template_sources: template_sources_of(spec, &key.namespace),
         };
         maps.by_target.entry(uses.target.clone()).or_default().insert(key.clone());
+        if let Some(manifest) = &uses.target.manifest {
+            maps.by_target_kind.entry(manifest.clone()).or_default().insert(key.clone());
+        }
         for store in &uses.stores {
             maps.by_store.entry(store.clone()).or_default().insert(key.clone());
         }
@@ -75,10 +91,16 @@ impl Index {
         self.lock().remove(key);
     }
 
-    /// The ExternalSecrets that write a Secret.
+    /// The ExternalSecrets that write an object.
     #[must_use]
-    pub fn writers_of(&self, secret: &ObjectKey) -> Vec<ObjectKey> {
-        self.lock().by_target.get(secret).into_iter().flatten().cloned().collect()
+    pub fn writers_of(&self, target: &TargetKey) -> Vec<ObjectKey> {
+        self.lock().by_target.get(target).into_iter().flatten().cloned().collect()
+    }
+
+    /// Whether any ExternalSecret writes objects of a kind.
+    #[must_use]
+    pub fn is_written(&self, kind: &ManifestReference) -> bool {
+        self.lock().by_target_kind.contains_key(kind)
     }
 
     /// The ExternalSecrets that read a store.
@@ -108,6 +130,9 @@ impl Maps {
     fn remove(&mut self, key: &ObjectKey) {
         let Some(uses) = self.uses.remove(key) else { return };
         remove_from(&mut self.by_target, &uses.target, key);
+        if let Some(manifest) = &uses.target.manifest {
+            remove_from(&mut self.by_target_kind, manifest, key);
+        }
         for store in &uses.stores {
             remove_from(&mut self.by_store, store, key);
         }

@@ -16,5 +16,6 @@ pub mod requeue;
 pub mod run;
 pub mod secret_store;
 pub mod state;
+pub mod target_kinds;
 pub mod watch;
 mod watches;

@@ -19,6 +19,8 @@ pub struct Options {
     pub flood_gate: FloodGate,
     /// What begins and ends an action in templates.
     pub template_delimiters: Delimiters,
+    /// Whether objects that are no Secrets are written.
+    pub generic_targets: GenericTargets,
     /// Whether SecretStores are validated here.
     pub secret_stores: Reconciler,
     /// Whether ClusterSecretStores are validated here, and ExternalSecrets that use them synced.
@@ -35,6 +37,15 @@ pub enum FloodGate {
     /// It waits for one that was found not to be Ready, and tries one that was never validated: where the controller
     /// would validate it first.
     OpenToUnvalidated,
+}
+
+/// Whether objects that are no Secrets are written (`target.manifest`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenericTargets {
+    /// They are, as far as the controller's rights allow.
+    Allowed,
+    /// They are not.
+    Refused,
 }
 
 /// Whether a kind of object is worked on.

@@ -15,6 +15,7 @@ use super::context::{ApiError, Context, bounded};
 use super::events::{Notice, Severity, Source};
 use super::external_secret::{Error, Subject, Synced};
 use super::requeue::{spread, until};
+use super::target_kinds::KindError;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
 use crate::api::v1::{ConditionStatus, ExternalSecret};
@@ -48,6 +49,8 @@ pub struct Report {
 /// The table: what is said of each failure.
 #[must_use]
 pub fn report_of(error: &Error) -> Report {
+    const INVALID_TARGET: &str = "invalid generic target";
+    const GET_TARGET: &str = "could not get target resource";
     const DATA: &str = "could not get secret data from provider";
     const UPDATE: &str = "could not update secret";
     const DELETE: &str = "could not delete secret";
@@ -76,11 +79,29 @@ pub fn report_of(error: &Error) -> Report {
         Error::Refused(Refusal::DeletionByPolicy { .. }) => (DELETE, "DeletionByPolicy", Retry::OnChange),
         Error::Refused(Refusal::NotOwned { .. }) => (DELETE, "NotOwned", Retry::Backoff),
         Error::Refused(Refusal::InvalidKey { .. }) => (UPDATE, "InvalidKey", Retry::OnChange),
-        Error::Api { .. } | Error::TemplateSource { .. } => (UPDATE, "ApiServer", Retry::Backoff),
+        Error::Refused(Refusal::NotText { .. }) => (UPDATE, "NotText", Retry::Backoff),
+        Error::Refused(Refusal::NoPlace { .. }) => (UPDATE, "NoPlace", Retry::Backoff),
+        Error::GenericTargetsOff => (INVALID_TARGET, "GenericTargetsOff", Retry::OnChange),
+        Error::Kind(KindError::ClusterScoped(_)) => (INVALID_TARGET, "ClusterScoped", Retry::Backoff),
+        Error::Kind(KindError::NotStored(_)) => (INVALID_TARGET, "NotStored", Retry::Backoff),
+        Error::Kind(KindError::NotServed(_)) => (GET_TARGET, "NotServed", Retry::Backoff),
+        Error::Kind(KindError::Api { .. }) | Error::Object { verb: "read", .. } => {
+            (GET_TARGET, "ApiServer", Retry::Backoff)
+        }
+        Error::Finalizer(_) | Error::Object { verb: "delete", .. } => (DELETE, "ApiServer", Retry::Backoff),
+        Error::Object { .. } | Error::Api { .. } | Error::TemplateSource { .. } => {
+            (UPDATE, "ApiServer", Retry::Backoff)
+        }
         Error::Contended { .. } => (UPDATE, "Contended", Retry::Backoff),
-        Error::Finalizer(_) => (DELETE, "ApiServer", Retry::Backoff),
     };
     Report { reason: "SecretSyncedError", lead, event: "UpdateFailed", cause, retry }
+}
+
+/// What is said of the failure of an ExternalSecret.
+#[must_use]
+pub fn report_for(error: &Error, object: &ExternalSecret) -> Report {
+    let report = report_of(error);
+    if is_generic(object) { report.of_object(error) } else { report }
 }
 
 impl Report {
@@ -89,16 +110,35 @@ impl Report {
     pub fn message(&self, error: &Error) -> String {
         format!("{}: {error}", self.lead)
     }
+
+    /// The same of a target that is not a Secret, in ESO's words.
+    fn of_object(self, error: &Error) -> Self {
+        let lead = match error {
+            Error::Refused(Refusal::DeletionByPolicy { .. } | Refusal::NotOwned { .. })
+            | Error::Object { verb: "delete", .. } => "could not delete resource",
+            Error::Template(_) | Error::TemplateSource { .. } | Error::Refused(_) => {
+                "could not apply template to manifest"
+            }
+            _ => self.lead,
+        };
+        let is_of_target = !matches!(
+            error,
+            Error::GenericTargetsOff | Error::Kind(KindError::ClusterScoped(_) | KindError::NotStored(_))
+        );
+        Self { lead, reason: if is_of_target { "ResourceSyncedError" } else { self.reason }, ..self }
+    }
 }
 
 /// Says that a sync succeeded.
-pub async fn succeeded(subject: Subject<'_>, synced: Synced, context: &Context) -> Action {
+pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context) -> Action {
     let Ok(spec) = subject.object.spec.get() else { return Action::await_change() };
     let meta = &subject.object.metadata;
     let mut status = subject.status.cloned().unwrap_or_default();
     status.refresh_time = Some(Time(conditions::seconds(subject.now)));
     status.synced_resource_version = Some(hash::synced_resource_version(meta));
-    status.binding = synced.leaves_target.then(|| Binding { name: target::target_name(meta, spec).to_owned() });
+    // Whoever follows a binding looks for a Secret.
+    let names_secret = synced.leaves_target && !is_generic(subject.object);
+    status.binding = names_secret.then(|| Binding { name: target::target_name(meta, spec).to_owned() });
     let ready = Statement {
         type_: READY,
         status: ConditionStatus::True,
@@ -107,8 +147,8 @@ pub async fn succeeded(subject: Subject<'_>, synced: Synced, context: &Context) 
     };
     conditions::set(&mut status.conditions, ready, meta.generation, subject.now);
 
-    if let Some((reason, message)) = synced.statement.event {
-        notify(subject, context, Severity::Normal, reason, message.to_owned());
+    if let Some((reason, message)) = &synced.statement.event {
+        notify(subject, context, Severity::Normal, reason, message.clone().into_owned());
     }
     tracing::debug!(external_secret = %subject.key, reason = synced.statement.reason, "synced");
     let now = u64::try_from(subject.now.as_second()).unwrap_or_default();
@@ -123,7 +163,7 @@ pub async fn succeeded(subject: Subject<'_>, synced: Synced, context: &Context) 
 
 /// Says that a sync failed, and when to try again.
 pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Action {
-    let report = report_of(error);
+    let report = report_for(error, subject.object);
     let message = report.message(error);
     let mut status = subject.status.cloned().unwrap_or_default();
     let before = conditions::find(&status.conditions, READY).cloned();
@@ -151,6 +191,11 @@ pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context:
         (Retry::OnChange, Err(_)) => Action::requeue(spread(STATUS_RETRY)),
         (Retry::Backoff, _) => Action::requeue(spread(backoff(error, failures))),
     }
+}
+
+/// Whether the target is not a Secret.
+fn is_generic(object: &ExternalSecret) -> bool {
+    object.spec.get().is_ok_and(|spec| spec.target.as_ref().is_some_and(|target| target.manifest.is_some()))
 }
 
 /// An identity that gets no token is the store's affair: it is validated again, and if it is no longer

@@ -13,6 +13,7 @@ use super::index::Index;
 use super::key::{ObjectKey, StoreKey};
 use super::recoveries::Recoveries;
 use super::secret_store::StoreMemo;
+use super::target_kinds::TargetKinds;
 use crate::api::ServedVersion;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
@@ -28,6 +29,8 @@ pub struct State {
     pub recoveries: Recoveries,
     /// Cancelled when the first ExternalSecret appears that takes templates from an object.
     pub templates_used: CancellationToken,
+    /// The kinds of objects besides Secrets that are written.
+    pub target_kinds: TargetKinds,
     queues: Queues,
     memos: Mutex<HashMap<ObjectKey, Memo>>,
     store_memos: Mutex<HashMap<StoreKey, StoreMemo>>,
@@ -54,6 +57,7 @@ impl State {
             index: Index::default(),
             recoveries: Recoveries::default(),
             templates_used: CancellationToken::new(),
+            target_kinds: TargetKinds::default(),
             memos: Mutex::default(),
             store_memos: Mutex::default(),
         }
@@ -76,6 +80,11 @@ impl State {
             }
             StoreKind::ClusterSecretStore => self.queues.cluster_secret_stores.unbounded_send(reference.into()),
         };
+    }
+
+    /// Ends the watches of the kinds of targets that no ExternalSecret uses any more.
+    pub fn release_target_kinds(&self) {
+        self.target_kinds.keep(|manifest| self.index.is_written(manifest));
     }
 
     /// Asks for a reconcile of all ExternalSecrets that use a store.

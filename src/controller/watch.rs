@@ -59,10 +59,22 @@ pub fn objects<K: Watched>(
     strip: fn(&mut K),
     on_change: impl FnMut(Change<'_, K>) + Send + 'static,
 ) -> Store<K> {
+    objects_until(api, config, dyntype, strip, on_change, CancellationToken::new())
+}
+
+/// The same until `stop`.
+pub fn objects_until<K: Watched>(
+    api: Api<K>,
+    config: watcher::Config,
+    dyntype: K::DynamicType,
+    strip: fn(&mut K),
+    on_change: impl FnMut(Change<'_, K>) + Send + 'static,
+    stop: CancellationToken,
+) -> Store<K> {
     let writer = Writer::new(dyntype);
     let store = writer.as_reader();
     let stream = watcher(api, config).modify(strip);
-    tokio::spawn(follow(stream, writer, on_change));
+    tokio::spawn(stop.run_until_cancelled_owned(follow(stream, writer, on_change)));
     store
 }
 

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::reflector::{Store, store::Writer};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 
 use super::external_secret::{self, ObjectVersion};
-use super::index::{TemplateSource, TemplateSourceKind, template_sources_of};
+use super::index::{TargetKey, TemplateSource, TemplateSourceKind, template_sources_of};
 use super::key::{ObjectKey, StoreKey};
 use super::options::{Options, Reconciler};
 use super::secret_store;
 use super::state::State;
 use super::watch::{self, Change, strip_metadata};
+use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
 use crate::api::{LABEL_MANAGED, LABEL_MANAGED_VALUE};
@@ -48,6 +50,7 @@ impl Watches<'_> {
             Change::Deleted(object) => {
                 let key = ObjectKey::of(&object.metadata);
                 state.index.remove(&key);
+                state.release_target_kinds();
                 state.memos().remove(&key);
                 state.recoveries.end(&key);
                 metrics.external_secrets().deleted(&key.namespace, &key.name);
@@ -103,12 +106,11 @@ impl Watches<'_> {
         let state = Arc::clone(self.state);
         let config = watcher::Config::default().labels(&format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}"));
         let on_change = move |change: Change<'_, PartialObjectMeta<Secret>>| match change {
-            Change::Applied(secret) => secret_applied(secret, &state),
-            Change::Deleted(secret) => {
-                for writer in state.index.writers_of(&ObjectKey::of(&secret.metadata)) {
-                    state.wake_external_secret(&writer);
-                }
+            Change::Applied(secret) => {
+                let version = ObjectVersion::of(&secret.metadata);
+                target_changed(None, &secret.metadata, Some(&version), &state);
             }
+            Change::Deleted(secret) => target_changed(None, &secret.metadata, None, &state),
         };
         let strip = |secret: &mut PartialObjectMeta<Secret>| {
             strip_metadata(&mut secret.metadata);
@@ -223,12 +225,17 @@ fn store_applied(object: &SecretStore, key: &StoreKey, state: &State) {
     }
 }
 
-/// Wakes those who write a Secret, unless it is at the very version that they wrote or verified.
-fn secret_applied(secret: &PartialObjectMeta<Secret>, state: &State) {
-    let version = external_secret::ObjectVersion::of(&secret.metadata);
-    for writer in state.index.writers_of(&ObjectKey::of(&secret.metadata)) {
-        let known = state.memos().get(&writer).is_some_and(|memo| memo.verified.as_ref() == Some(&version));
-        if !known {
+/// Wakes those who write an object, unless it is at the very version that they wrote or verified; `None` is one that is gone.
+pub(super) fn target_changed(
+    manifest: Option<&ManifestReference>,
+    meta: &ObjectMeta,
+    version: Option<&ObjectVersion>,
+    state: &State,
+) {
+    let target = TargetKey { manifest: manifest.cloned(), object: ObjectKey::of(meta) };
+    for writer in state.index.writers_of(&target) {
+        let verified = state.memos().get(&writer).and_then(|memo| memo.verified.clone());
+        if version.is_none() || verified.as_ref() != version {
             state.wake_external_secret(&writer);
         }
     }

@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+use serde_json::Value;
 use sha3::{Digest, Sha3_224};
+
+use crate::template::format_float;
 
 /// Hash of the data of a Secret: Go prints it as `map[key:[104 105] other:[]]`, sorted by key.
 #[must_use]
@@ -34,6 +38,70 @@ pub fn data_hash<'a>(data: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Str
     }
     hasher.update(b"]");
     hex(&hasher.finalize())
+}
+
+/// Hash of the content of a generic target: of what Go prints of the decoded JSON, such as
+/// `map[host:db port:5432]`.
+#[must_use]
+pub fn content_hash(content: &Value) -> String {
+    let mut hasher = Sha3_224::new();
+    print_value(&mut hasher, content);
+    hex(&hasher.finalize())
+}
+
+/// Goes into the hash piece by piece, so that no copy of the values is made.
+fn print_value(hasher: &mut Sha3_224, value: &Value) {
+    match value {
+        Value::Null => hasher.update(b"<nil>"),
+        Value::Bool(value) => hasher.update(if *value { &b"true"[..] } else { b"false" }),
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) => hasher.update(integer.to_string()),
+            None => hasher.update(format_float(number.as_f64().unwrap_or_default())),
+        },
+        Value::String(text) => hasher.update(text),
+        Value::Array(items) => {
+            hasher.update(b"[");
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    hasher.update(b" ");
+                }
+                print_value(hasher, item);
+            }
+            hasher.update(b"]");
+        }
+        Value::Object(fields) => {
+            hasher.update(b"map[");
+            let fields: BTreeMap<_, _> = fields.iter().collect();
+            for (index, (key, field)) in fields.into_iter().enumerate() {
+                if index > 0 {
+                    hasher.update(b" ");
+                }
+                hasher.update(key);
+                hasher.update(b":");
+                print_value(hasher, field);
+            }
+            hasher.update(b"]");
+        }
+    }
+}
+
+/// A fingerprint of content, which unlike [`content_hash`] differs for all that differs.
+#[must_use]
+pub fn fingerprint(content: &impl Serialize) -> String {
+    struct Sink(Sha3_224);
+    impl std::io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut sink = Sink(Sha3_224::new());
+    // What is JSON already can be written as JSON, and the sink takes all.
+    let _ = serde_json::to_writer(&mut sink, content);
+    hex(&sink.0.finalize())
 }
 
 /// Hash of a text, as the label `created-by` has it for `namespace/name`.
@@ -107,6 +175,24 @@ mod tests {
     }
 
     #[test]
+    fn the_content_hash_is_that_of_eso() {
+        let content = serde_json::json!({
+            "host": "db", "port": 5432, "ratio": 0.5, "large": 1e8 + 0.5, "on": true, "none": null,
+            "list": ["a", 1, {"b": "c"}], "empty": {}, "nothing": [],
+        });
+        assert_eq!(content_hash(&content), GO_CONTENT);
+        assert_eq!(content_hash(&serde_json::json!({})), GO_EMPTY_MAP);
+        assert_eq!(content_hash(&serde_json::json!({"greeting": "hello"})), GO_GREETING);
+    }
+
+    #[test]
+    fn a_fingerprint_differs_where_the_content_hash_does_not() {
+        let (one, two) = (serde_json::json!({"a": "x b:y"}), serde_json::json!({"a": "x", "b": "y"}));
+        assert_eq!(content_hash(&one), content_hash(&two));
+        assert_ne!(fingerprint(&one), fingerprint(&two));
+    }
+
+    #[test]
     fn the_owner_label_is_that_of_eso() {
         assert_eq!(owner_label("default", "example"), GO_OWNER);
     }
@@ -128,6 +214,8 @@ mod tests {
         assert_eq!(long, format!("externalsecrets.external-secrets.io/sha3/{GO_28_X}"));
     }
 
+    const GO_CONTENT: &str = "eeb1344bcc1d9698cce1399e454f082743b7b404a458cd633825e89e";
+    const GO_GREETING: &str = "2e37f258c161a2ba97b268157dff61c073607a841e9988bfc4c8de58";
     const GO_EMPTY_MAP: &str = "74a974446e359fb3e6baff9bd0058950e6edd0f040888d9989b0a11b";
     const GO_TWO_KEYS: &str = "7ea3465c6776a2d21a7c6afaa765c3abc9e38a7cb9b4d770456f0b89";
     const GO_ALL_WIDTHS: &str = "029e8963027fe4a7bcf040dfcdb8d0cb5865c3fd861dce1ffdb43ef7";

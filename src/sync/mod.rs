@@ -6,6 +6,7 @@
 pub mod data;
 pub mod hash;
 pub mod managed_fields;
+pub mod object;
 pub mod plan;
 pub mod refresh;
 pub mod rendered;

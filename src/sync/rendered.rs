@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::SecretData;
+use super::object::Edit;
 
 /// What the target's template makes of the values. `Debug` prints keys alone, since labels and
 /// annotations may be made of values, too.
 #[derive(Clone, Default)]
 pub struct Rendered {
     /// The data: what templates make, and the values too where `mergePolicy` is Merge or the template
-    /// makes no data.
+    /// makes no data. Of an object that is not a Secret the values alone.
     pub data: SecretData,
+    /// What templates write into an object that is not a Secret, in this order.
+    pub edits: Vec<Edit>,
     /// The labels. With a template those of the ExternalSecret are not copied.
     pub labels: BTreeMap<String, String>,
     /// The annotations, likewise.
@@ -26,6 +29,7 @@ impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rendered")
             .field("data", &self.data.keys())
+            .field("edits", &self.edits)
             .field("labels", &self.labels.keys())
             .field("annotations", &self.annotations.keys())
             .field("finalizers", &self.finalizers)

@@ -11,7 +11,7 @@ use super::managed_fields::{self, ManagedFields};
 use super::rendered::Rendered;
 use super::{SecretData, hash};
 use crate::api::v1::ExternalSecret;
-use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec};
+use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, ManifestReference};
 use crate::api::{ANNOTATION_DATA_HASH, GROUP, LABEL_MANAGED, LABEL_MANAGED_VALUE, LABEL_OWNER, ServedVersion};
 
 /// Annotations of an ExternalSecret that say something about it and nothing about the Secret. ESO
@@ -49,6 +49,19 @@ impl<'a> Owner<'a> {
         target_name(self.meta, self.spec)
     }
 
+    /// What kind of object its target is, where it is not a Secret.
+    #[must_use]
+    pub fn manifest(&self) -> Option<&'a ManifestReference> {
+        self.spec.target.as_ref().and_then(|target| target.manifest.as_ref())
+    }
+
+    /// The kind and the name of its target.
+    #[must_use]
+    pub fn target(&self) -> TargetName {
+        let kind = self.manifest().map_or("Secret", |manifest| &manifest.kind);
+        TargetName { kind: kind.to_owned(), name: self.target_name().to_owned() }
+    }
+
     /// Who creates and who owns its target.
     #[must_use]
     pub fn creation_policy(&self) -> CreationPolicy {
@@ -77,6 +90,21 @@ impl<'a> Owner<'a> {
             controller: Some(true),
             block_owner_deletion: Some(true),
         }
+    }
+}
+
+/// The kind and the name of a target, as people are told them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetName {
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+}
+
+impl std::fmt::Display for TargetName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.kind, self.name)
     }
 }
 
@@ -133,14 +161,7 @@ impl<'a> Content<'a> {
 /// wrote earlier and no longer want goes.
 #[must_use]
 pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>) -> Secret {
-    let mut secret = existing.cloned().unwrap_or_else(|| Secret {
-        metadata: ObjectMeta {
-            name: Some(owner.target_name().to_owned()),
-            namespace: Some(owner.namespace().to_owned()),
-            ..ObjectMeta::default()
-        },
-        ..Secret::default()
-    });
+    let mut secret = existing.cloned().unwrap_or_else(|| Secret { metadata: new_metadata(owner), ..Secret::default() });
     // As in ESO, one that was made is not filled again: that is what `immutable` is for.
     if existing.is_none() || !owner.makes_immutable() {
         let ours = managed_fields::of(&secret.metadata, &hash::field_manager(owner.name()));
@@ -162,6 +183,15 @@ pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>
     secret
 }
 
+/// The metadata of a target that is not there yet.
+pub(super) fn new_metadata(owner: Owner<'_>) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(owner.target_name().to_owned()),
+        namespace: Some(owner.namespace().to_owned()),
+        ..ObjectMeta::default()
+    }
+}
+
 fn set_data(secret: &mut Secret, owner: Owner<'_>, content: Content<'_>, ours: &ManagedFields) {
     let merges = matches!(owner.creation_policy(), CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
     let data = secret.data.get_or_insert_default();
@@ -174,7 +204,8 @@ fn set_data(secret: &mut Secret, owner: Owner<'_>, content: Content<'_>, ours: &
     data.extend(content.data().iter().map(|(key, value)| (key.clone(), bytes(value))));
 }
 
-fn set_metadata(meta: &mut ObjectMeta, owner: Owner<'_>, content: Content<'_>, ours: &ManagedFields) {
+/// Writes the labels, annotations and finalizers; `ours` are those that were written before.
+pub(super) fn set_metadata(meta: &mut ObjectMeta, owner: Owner<'_>, content: Content<'_>, ours: &ManagedFields) {
     let labels = meta.labels.get_or_insert_default();
     labels.retain(|key, _| !ours.labels.contains(key));
     let annotations = meta.annotations.get_or_insert_default();
@@ -216,7 +247,7 @@ fn bytes(value: &secrecy::SecretSlice<u8>) -> ByteString {
 
 /// With `creationPolicy: Owner`, puts a reference to `owner` among the owners, in the place of an earlier
 /// one, and the label by which a Secret of an earlier name is found. Otherwise takes both away.
-fn own(meta: &mut ObjectMeta, owner: Owner<'_>) {
+pub(super) fn own(meta: &mut ObjectMeta, owner: Owner<'_>) {
     let labels = meta.labels.get_or_insert_default();
     if owner.creation_policy() != CreationPolicy::Owner {
         labels.remove(LABEL_OWNER);
@@ -239,7 +270,14 @@ fn own(meta: &mut ObjectMeta, owner: Owner<'_>) {
 /// are no reason for a write.
 #[must_use]
 pub fn is_as_desired(existing: &Secret, desired: &Secret) -> bool {
-    let (before, after) = (&existing.metadata, &desired.metadata);
+    has_metadata_as(&existing.metadata, &desired.metadata)
+        && existing.data.iter().flatten().eq(desired.data.iter().flatten())
+        && existing.type_ == desired.type_
+        && existing.immutable == desired.immutable
+}
+
+/// Whether `before` has the labels, annotations, owners and finalizers of `after`.
+pub(super) fn has_metadata_as(before: &ObjectMeta, after: &ObjectMeta) -> bool {
     let wanted = after.annotations.clone().unwrap_or_default();
     let mut annotations = before.annotations.clone().unwrap_or_default();
     annotations.retain(|key, _| wanted.contains_key(key) || !NOT_COPIED.contains(&key.as_str()));
@@ -248,9 +286,6 @@ pub fn is_as_desired(existing: &Secret, desired: &Secret) -> bool {
         && before.owner_references.as_deref().unwrap_or_default()
             == after.owner_references.as_deref().unwrap_or_default()
         && before.finalizers == after.finalizers
-        && existing.data.iter().flatten().eq(desired.data.iter().flatten())
-        && existing.type_ == desired.type_
-        && existing.immutable == desired.immutable
 }
 
 /// Overwrites the values of a Secret before its memory is given back.

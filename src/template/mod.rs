@@ -115,6 +115,12 @@ impl Engine {
     }
 }
 
+/// A float as Go's `fmt` prints it with `%v`.
+#[must_use]
+pub fn format_float(number: f64) -> String {
+    format::float(number)
+}
+
 /// A template that can be rendered.
 pub struct Template<'e> {
     engine: &'e Engine,

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::Problem;
 use super::expressions::{self, TemplateFault};
+use crate::api::template_target::TemplateTargetError;
 use crate::api::v1::external_secret::{
-    CreationPolicy, DeletionPolicy, ExternalSecretDataFrom, ExternalSecretSpec, ExternalSecretTemplate, RefreshPolicy,
-    TemplateFrom,
+    CreationPolicy, DeletionPolicy, ExternalSecretDataFrom, ExternalSecretSpec, ExternalSecretTemplate,
+    ManifestReference, RefreshPolicy, TemplateFrom,
 };
+use crate::api::{GROUP, TemplateTarget};
 use crate::provider::azure::validate as azurekv;
 
 /// The type of Secrets that hold a service account's token.
@@ -26,11 +28,12 @@ pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
         problems.push(Problem::new("spec", "neither data nor dataFrom is given; name at least one value to read"));
     }
     let target = spec.target.as_ref();
+    let manifest = target.and_then(|target| target.manifest.as_ref());
+    problems.extend(manifest.and_then(kind_of_target));
     if let Some(template) = target.and_then(|target| target.template.as_deref()) {
         problems.extend(privileged_template(template));
-        if target.is_none_or(|target| writes_secret(target.manifest.as_ref())) {
-            problems.extend(template.template_from.iter().enumerate().filter_map(template_target));
-        }
+        let place = if manifest.is_none() { TemplateTarget::of_secret } else { TemplateTarget::of_object };
+        problems.extend(template_targets(template, place));
     }
     problems.extend(names(spec));
     problems.extend(spec.data_from.iter().enumerate().flat_map(source));
@@ -49,6 +52,7 @@ pub fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let mut warnings: Vec<_> = interval(spec).into_iter().collect();
     warnings.extend(missing_store(spec));
     warnings.extend(unlikely_references(spec));
+    warnings.extend(of_secrets_alone(spec));
     if spec.target.as_ref().is_some_and(|target| target.deletion_policy != DeletionPolicy::Retain) {
         warnings.extend(repeated_keys(spec, "is given twice; the last one counts"));
     }
@@ -155,18 +159,58 @@ fn privileged_template(template: &ExternalSecretTemplate) -> Option<Problem> {
     }
 }
 
-fn writes_secret(manifest: Option<&crate::api::v1::external_secret::ManifestReference>) -> bool {
-    manifest.is_none_or(|manifest| manifest.api_version == "v1" && manifest.kind == "Secret")
+/// Kinds that the controller may write for its own work, which is no permission to write what a manifest says.
+const OWN_KINDS: [(&str, &str); 3] = [("", "Event"), ("events.k8s.io", "Event"), ("coordination.k8s.io", "Lease")];
+
+/// What can be said of the kind of a generic target without asking the cluster.
+fn kind_of_target(manifest: &ManifestReference) -> Option<Problem> {
+    let ManifestReference { api_version, kind } = manifest;
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    // Both become parts of a URL.
+    let is_plain = |text: &str, more: &[u8]| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || more.contains(&b))
+    };
+    if !is_plain(version, b"") || (api_version.contains('/') && !is_plain(group, b".-")) || group.contains("..") {
+        let problem = format!("{api_version:?} is no version of an API; write group/version, or v1 for the core group");
+        return Some(Problem::new("spec.target.manifest.apiVersion", problem));
+    }
+    let problem = if kind.is_empty() || !kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        format!("{kind:?} is no kind; name one such as ConfigMap")
+    } else if (group, kind.as_str()) == ("", "Secret") {
+        "a Secret is written without a manifest; leave spec.target.manifest out".to_owned()
+    } else if OWN_KINDS.contains(&(group, kind)) || group == GROUP || group.ends_with(&format!(".{GROUP}")) {
+        format!(
+            "{kind} of {api_version} is not allowed: the controller works with objects of this kind itself; use another kind"
+        )
+    } else {
+        return None;
+    };
+    Some(Problem::new("spec.target.manifest.kind", problem))
 }
 
-fn template_target((index, from): (usize, &TemplateFrom)) -> Option<Problem> {
-    let known = ["", "Data", "Annotations", "Labels"].iter().any(|known| from.target.eq_ignore_ascii_case(known));
-    (!known).then(|| {
-        Problem::new(
-            format!("spec.target.template.templateFrom[{index}].target"),
-            format!("{:?} is not allowed for a Secret; use Data, Annotations or Labels", from.target),
-        )
-    })
+/// Entries of `templateFrom` that cannot write where they say.
+fn template_targets(
+    template: &ExternalSecretTemplate,
+    place: fn(&str) -> Result<TemplateTarget, TemplateTargetError>,
+) -> Vec<Problem> {
+    let entries = template.template_from.iter().enumerate();
+    let problem = |(index, from): (usize, &TemplateFrom)| {
+        let error = place(&from.target).err()?;
+        Some(Problem::new(format!("spec.target.template.templateFrom[{index}].target"), error.to_string()))
+    };
+    entries.filter_map(problem).collect()
+}
+
+/// Fields that say nothing of a generic target.
+fn of_secrets_alone(spec: &ExternalSecretSpec) -> Vec<Problem> {
+    let Some(target) = spec.target.as_ref().filter(|target| target.manifest.is_some()) else { return Vec::new() };
+    let template = target.template.as_deref();
+    let given = [
+        (target.immutable == Some(true), "spec.target.immutable"),
+        (template.is_some_and(|template| template.type_.is_some()), "spec.target.template.type"),
+    ];
+    let problem = "has no effect with spec.target.manifest; leave it out";
+    given.into_iter().filter(|(given, _)| *given).map(|(_, field)| Problem::new(field, problem)).collect()
 }
 
 fn source((index, entry): (usize, &ExternalSecretDataFrom)) -> Vec<Problem> {
@@ -333,6 +377,57 @@ mod tests {
     }
 
     #[test]
+    fn kinds_that_cannot_be_targets_are_refused() {
+        let manifest =
+            |api_version: &str, kind: &str| json!({"target": {"manifest": {"apiVersion": api_version, "kind": kind}}});
+        for (api_version, kind) in [("v1", "ConfigMap"), ("argoproj.io/v1alpha1", "Application"), ("x.y/v1", "Secret")]
+        {
+            assert_eq!(check(&spec(&manifest(api_version, kind))), [], "{api_version} {kind}");
+        }
+        let cases = [
+            ("v1", "Secret", "spec.target.manifest.kind: a Secret is written without a manifest"),
+            ("v2", "Secret", "spec.target.manifest.kind: a Secret is written without a manifest"),
+            ("v1", "Event", "spec.target.manifest.kind: Event of v1 is not allowed"),
+            ("coordination.k8s.io/v1", "Lease", "spec.target.manifest.kind: Lease of coordination.k8s.io/v1 is not"),
+            (
+                "external-secrets.io/v1",
+                "SecretStore",
+                "spec.target.manifest.kind: SecretStore of external-secrets.io/v1",
+            ),
+            ("generators.external-secrets.io/v1alpha1", "Fake", "spec.target.manifest.kind: Fake of"),
+            ("v1", "", "spec.target.manifest.kind: \"\" is no kind"),
+            ("v1", "Config\nMap", "spec.target.manifest.kind: \"Config\\nMap\" is no kind"),
+            ("../v1", "X", "spec.target.manifest.apiVersion: \"../v1\" is no version"),
+            ("v1?watch=true", "X", "spec.target.manifest.apiVersion: \"v1?watch=true\" is no version"),
+            ("a/b/c", "X", "spec.target.manifest.apiVersion: \"a/b/c\" is no version"),
+            ("/v1", "X", "spec.target.manifest.apiVersion: \"/v1\" is no version"),
+            ("x/", "X", "spec.target.manifest.apiVersion: \"x/\" is no version"),
+        ];
+        for (api_version, kind, problem) in cases {
+            let problems = check(&spec(&manifest(api_version, kind)));
+            assert_eq!(problems.len(), 1, "{api_version} {kind}: {problems:?}");
+            assert!(problems[0].to_string().starts_with(problem), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn templates_write_to_places_that_the_target_has() {
+        let to = |target: &str, manifest: bool| {
+            let mut change = json!({"target": {"template": {"templateFrom": [{"target": target, "literal": "a: b"}]}}});
+            if manifest {
+                change["target"]["manifest"] = json!({"apiVersion": "v1", "kind": "ConfigMap"});
+            }
+            let problems: Vec<_> = check(&spec(&change)).iter().map(ToString::to_string).collect();
+            problems.join("; ")
+        };
+        assert_eq!([to("Labels", false), to("labels", true), to("spec.a[0]", true)], ["", "", ""]);
+        let field = "spec.target.template.templateFrom[0].target";
+        assert!(to("spec.a", false).starts_with(&format!("{field}: \"spec.a\" is not allowed for a Secret")));
+        assert!(to("metadata.name", true).starts_with(&format!("{field}: \"metadata.name\" is not allowed")));
+        assert!(to("spec.a[", true).starts_with(&format!("{field}: \"spec.a[\" has a malformed index")));
+    }
+
+    #[test]
     fn what_is_legal_but_unwise_is_a_warning_and_no_problem() {
         let cases = [
             (json!({"refreshInterval": "0"}), "spec.refreshInterval: no later value"),
@@ -351,6 +446,10 @@ mod tests {
                     {"secretKey": "a", "remoteRef": {"key": "a"}}, {"secretKey": "a", "remoteRef": {"key": "b"}},
                 ]}),
                 "spec.data[1].secretKey: \"a\" is given twice",
+            ),
+            (
+                json!({"target": {"immutable": true, "manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}),
+                "spec.target.immutable: has no effect with spec.target.manifest",
             ),
             (
                 json!({"target": {"template": {"data": {"a": "{{ noSuchFunction }}"}}}}),

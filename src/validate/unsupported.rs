@@ -10,9 +10,6 @@ const NOT_YET: &str = "is not supported yet by this controller; leave it out, or
 #[must_use]
 pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let mut fields = Vec::new();
-    if spec.target.as_ref().is_some_and(|target| target.manifest.is_some()) {
-        fields.push("spec.target.manifest".to_owned());
-    }
     let of_data = spec.data.iter().enumerate().map(|(index, entry)| (format!("spec.data[{index}]"), &entry.source_ref));
     let of_sets =
         spec.data_from.iter().enumerate().map(|(index, entry)| (format!("spec.dataFrom[{index}]"), &entry.source_ref));

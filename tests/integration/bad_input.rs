@@ -30,7 +30,10 @@ async fn an_invalid_object_is_told_so_and_the_others_go_on() {
 #[case::key_is_no_name(json!({"data": [{"secretKey": "k", "remoteRef": {"key": "../keys/x"}}]}), "../keys/x")]
 #[case::key_has_blanks(json!({"data": [{"secretKey": "k", "remoteRef": {"key": "my secret"}}]}), "my secret")]
 #[case::version_is_none(json!({"data": [{"secretKey": "k", "remoteRef": {"key": "greeting", "version": "latest"}}]}), "latest")]
-#[case::unsupported(json!({"target": {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}), "spec.target.manifest")]
+#[case::unsupported(
+    json!({"dataFrom": [{"sourceRef": {"generatorRef": {"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "name": "p"}}}]}),
+    "spec.dataFrom[0].sourceRef.generatorRef"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_right_is_named_and_nothing_is_written(#[case] spec: Value, #[case] named: &str) {
     let scene = Scene::new("input").await;

@@ -60,7 +60,7 @@ impl Deployment {
 }
 
 /// Starts the controller as the chart deploys it.
-async fn deploy(scene: &Scene, values: &[&str]) -> Controller {
+pub async fn deploy(scene: &Scene, values: &[&str]) -> Controller {
     let deployment = Deployment::apply(scene, values);
     deployment.start(scene, &deployment.kubeconfig).await
 }
@@ -73,7 +73,7 @@ pub fn in_namespace(kubeconfig: &Path, namespace: &str) {
 }
 
 /// Fails where the API server refused something.
-fn nothing_was_forbidden(controller: &Controller) {
+pub fn nothing_was_forbidden(controller: &Controller) {
     let log = controller.log();
     let refused: Vec<_> = log.lines().filter(|line| line.to_lowercase().contains("forbidden")).collect();
     assert!(refused.is_empty(), "{refused:#?}");

@@ -9,7 +9,7 @@
 //! objects: [...]                         # applied before; ConfigMaps, Secrets
 //! metadata: {labels: ..., annotations: ...}
 //! spec: {...}                            # of the ExternalSecret; the store and the interval are filled in
-//! example: name                          # or that of examples/templates/name.yaml
+//! example: name                          # or that of examples/templates/name.yaml; with a slash of examples/name.yaml
 //! expect:
 //!   ready: "SecretSynced: secret synced" # or, with a leading "!", Ready False; compared up to its length
 //!   secret:                              # its name is that of the file, unless spec.target.name says another
@@ -18,6 +18,7 @@
 //!     type: Opaque
 //!     labels: {...}                      # all but ours
 //!     annotations: {...}                 # all but ours
+//!   object: {data: {...}}                # fields of the target, where spec.target.manifest names another kind
 //!   absent: true                         # there is no Secret
 //!   refused: text                        # the API server says so when it is applied
 //! ```
@@ -101,7 +102,8 @@ async fn check(scene: &Scene, name: &str, case: &Value) -> Option<String> {
         manifest["metadata"][field] = value.clone();
     }
     if let Some(example) = case["example"].as_str() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/templates/{example}.yaml"));
+        let example = if example.contains('/') { example.to_owned() } else { format!("templates/{example}") };
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{example}.yaml"));
         let example: Value = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         for (field, value) in entries(&example["spec"]).filter(|(field, _)| *field != "secretStoreRef") {
             manifest["spec"][field] = value.clone();
@@ -114,6 +116,7 @@ async fn check(scene: &Scene, name: &str, case: &Value) -> Option<String> {
         manifest["spec"]["target"]["name"] = name.into();
     }
     let target = manifest["spec"]["target"]["name"].as_str().unwrap().to_owned();
+    let kind = manifest["spec"]["target"]["manifest"].clone();
     if let Err(error) = scene.try_apply(manifest).await {
         let wanted = case["expect"]["refused"].as_str();
         let is_wanted = wanted.is_some_and(|wanted| error.to_string().contains(wanted));
@@ -132,6 +135,12 @@ async fn check(scene: &Scene, name: &str, case: &Value) -> Option<String> {
     let wanted = case["expect"]["ready"].as_str().unwrap_or("SecretSynced: secret synced");
     if !said.starts_with(wanted) {
         return Some(format!("{name}: the condition is\n  {said}\nnot\n  {wanted}"));
+    }
+    if let Some(expected) = case["expect"]["object"].as_object() {
+        let api = scene.api_in_version(kind["apiVersion"].as_str().unwrap(), kind["kind"].as_str().unwrap());
+        let object = serde_json::to_value(api.get(&target).await.unwrap()).unwrap();
+        let wrong = expected.iter().find(|(field, wanted)| object[field] != **wanted);
+        return wrong.map(|(field, wanted)| format!("{name}: {field} is\n  {}\nnot\n  {wanted}", object[field]));
     }
     let secret = scene.get("Secret", &target).await;
     let expected = &case["expect"]["secret"];

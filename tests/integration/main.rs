@@ -28,6 +28,7 @@ mod deployed;
 mod documentation;
 mod expected_secrets;
 mod failures;
+mod generic_targets;
 mod kill_points;
 mod launcher;
 mod leader_election;
@@ -43,4 +44,4 @@ mod wake_up;
 mod walkthrough;
 mod webhook;
 
-use stage::{api_proxy, cluster_access, controller_process, installation, scene, world};
+use stage::{api_proxy, cluster_access, controller_process, custom_resource, installation, scene, world};

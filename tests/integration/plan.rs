@@ -352,7 +352,7 @@ async fn what_comes_only_when_asked_for_is_planned_only_when_asked_for() {
     Plan::of(&scene)
         .run(&[])
         .await
-        .says(0, &["nothing is due; next refresh not before the ExternalSecret or the Secret changes"]);
+        .says(0, &["nothing is due; next refresh not before the ExternalSecret or the target changes"]);
     Plan::of(&scene).run(&["--force-sync"]).await.says(2, &["~ Secret", "~ data.value", "1 to change"]);
 
     // A template in a ConfigMap that a manifest brings is rendered at once.

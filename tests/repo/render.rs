@@ -63,6 +63,31 @@ fn values_are_printed_when_asked_for() {
 }
 
 #[test]
+fn another_object_than_a_secret_is_printed_with_its_values_redacted() {
+    let manifest = r#"
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: db}
+spec:
+  secretStoreRef: {name: vault, kind: ClusterSecretStore}
+  target:
+    name: settings
+    manifest: {apiVersion: config.example.com/v1, kind: AppConfig}
+    template:
+      templateFrom:
+      - {target: spec.database, literal: "user: {{ .user }}\nport: 5432"}
+  dataFrom:
+  - extract: {key: db}
+"#;
+    let printed = text(&render(&format!("{manifest}{STORE}"), &[]).stdout);
+    assert!(printed.contains("kind: AppConfig") && printed.contains("name: settings"), "{printed}");
+    assert!(printed.contains("user: REDACTED (1 byte, hash "), "{printed}");
+    assert!(printed.contains("port: REDACTED (4 bytes, hash "), "{printed}");
+    let printed = text(&render(&format!("{manifest}{STORE}"), &["--show-values"]).stdout);
+    assert!(printed.contains("user: u") && printed.contains("port: 5432"), "{printed}");
+}
+
+#[test]
 fn a_store_that_is_not_given_is_named_with_what_to_do() {
     let output = render(MANIFEST, &[]);
     assert!(!output.status.success());

@@ -37,6 +37,7 @@ impl Access {
         let api_version = match kind {
             "ExternalSecret" | "SecretStore" | "ClusterSecretStore" => self.version,
             "CustomResourceDefinition" => "apiextensions.k8s.io/v1",
+            "AppConfig" => "config.example.com/v1",
             _ => "v1",
         };
         self.api_in_version(api_version, kind)

@@ -6,6 +6,7 @@
 pub mod api_proxy;
 pub mod cluster_access;
 pub mod controller_process;
+pub mod custom_resource;
 pub mod installation;
 pub mod scene;
 pub mod world;

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::cluster_access::Access;
 use super::controller_process::Controller;
+use super::custom_resource;
 
 /// A cluster whose issuer the sandbox's Entra ID trusts, with our CRDs and a controller.
 pub struct World {
@@ -75,7 +76,7 @@ impl World {
 
     async fn make(crds: Vec<Value>) -> Self {
         let world = Self::prepare(crds).await;
-        let controller = world.start_controller("shared", &[]).await;
+        let controller = world.start_controller("shared", &["--unsafe-allow-generic-targets"]).await;
         *world.controller.lock().unwrap() = Some(controller);
         world
     }
@@ -94,7 +95,7 @@ impl World {
         let world = Self::bare(Config::default()).await;
         let access =
             Access { client: world.client().await, namespace: "default".to_owned(), version: "external-secrets.io/v1" };
-        for definition in crds {
+        for definition in crds.into_iter().chain([custom_resource::app_config()]) {
             let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
             access.apply(definition).await;
             access.until("CustomResourceDefinition", &name, "established", is_established).await;

@@ -39,9 +39,10 @@ namespace: {{ include "external-secrets.scope" . }}
 {{- if .enabled }}
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [create, update, delete, patch]
+  verbs: [create, update, delete]
 {{- range .resources }}
-{{ list (dict "apiGroups" (list .apiGroup) "resources" .resources "verbs" .verbs) | toYaml }}
+{{- $verbs := default (list "get" "list" "watch" "create" "update" "delete") .verbs }}
+{{ list (dict "apiGroups" (default (list .apiGroup) .apiGroups) "resources" .resources "verbs" $verbs) | toYaml }}
 {{- end }}
 {{- end }}
 {{- end }}

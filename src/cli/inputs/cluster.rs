@@ -7,14 +7,17 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
+use kube::core::DynamicObject;
 use kube::{Api, Client};
 
 use crate::api::ServedVersion;
+use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::{ExternalSecret, SecretStore};
 use crate::controller::cluster_reader::KubeReader;
 use crate::controller::cluster_view::{ApiServer, ClusterView};
 use crate::controller::context::{ApiError, bounded};
 use crate::controller::key::{ObjectKey, StoreKey};
+use crate::controller::target_kinds::KindError;
 
 /// A cluster that is only looked at. Nothing here writes.
 pub(in crate::cli) struct Cluster {
@@ -101,6 +104,14 @@ impl ClusterView for Cluster {
 
     async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
         self.server.secret(key).await
+    }
+
+    async fn target_object(
+        &self,
+        manifest: &ManifestReference,
+        key: &ObjectKey,
+    ) -> Result<Option<DynamicObject>, KindError> {
+        self.server.target_object(manifest, key).await
     }
 
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {

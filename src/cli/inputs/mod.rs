@@ -13,12 +13,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DynamicObject;
 use secrecy::{SecretSlice, SecretString};
 
 use crate::api::v1::SecretStore;
+use crate::api::v1::external_secret::ManifestReference;
 use crate::controller::cluster_view::ClusterView;
 use crate::controller::context::ApiError;
 use crate::controller::key::{ObjectKey, StoreKey};
+use crate::controller::target_kinds::KindError;
 use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, SecretValue, ServiceAccount};
 use cluster::Cluster;
 use manifests::Manifests;
@@ -93,6 +96,18 @@ impl ClusterView for Inputs {
             None => None,
         };
         Ok(present.or_else(|| self.manifests.secret(key).cloned()))
+    }
+
+    async fn target_object(
+        &self,
+        manifest: &ManifestReference,
+        key: &ObjectKey,
+    ) -> Result<Option<DynamicObject>, KindError> {
+        // Manifests of its kind are not read: what it is says the cluster.
+        match &self.cluster {
+            Some(cluster) => cluster.target_object(manifest, key).await,
+            None => Ok(None),
+        }
     }
 
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DynamicObject;
+use serde_json::Value;
 
 use crate::api::ANNOTATION_DATA_HASH;
 use crate::cli::redaction::{Metadata, Redactor, Shown};
@@ -41,25 +43,91 @@ pub(super) fn changes(
     let immutable = |secret: &Secret| secret.immutable.map(|value| text(&value.to_string()));
     changes.extend(single("immutable", immutable(before), immutable(desired)));
 
-    let shown = |_: &str, value: &String| text(value);
-    changes.extend(entries("ownerReferences", &owners(&before.metadata), &owners(&desired.metadata), shown));
-    changes.extend(entries("finalizers", &finalizers(&before.metadata), &finalizers(&desired.metadata), shown));
-
-    let labels = |secret: &Secret| secret.metadata.labels.clone().unwrap_or_default();
-    let show = |key: &str, value: &String| redactor.metadata(Metadata::Labels, key, value, owner);
-    changes.extend(entries("labels", &labels(before), &labels(desired), show));
-    let annotations = |secret: &Secret| secret.metadata.annotations.clone().unwrap_or_default();
-    let show = |key: &str, value: &String| redactor.metadata(Metadata::Annotations, key, value, owner);
-    changes.extend(entries("annotations", &annotations(before), &annotations(desired), show));
-
+    changes.extend(of_metadata(&before.metadata, &desired.metadata, owner, redactor));
     let (old, new) = (before.data.clone().unwrap_or_default(), desired.data.clone().unwrap_or_default());
     let (old, new) = (Bytes::from(old), Bytes::from(new));
     let data: Vec<_> = entries("data", &old.0, &new.0, |_, value| redactor.value(value)).collect();
-    if !data.is_empty() {
-        // It follows from the data, and says nothing that the changes of the data do not say.
+    with_content(changes, data)
+}
+
+/// What must change of `existing`, if it is there, to make it `desired`, where these are no Secrets.
+pub(super) fn object_changes(
+    existing: Option<&DynamicObject>,
+    desired: &DynamicObject,
+    owner: Owner<'_>,
+    redactor: &Redactor,
+) -> Vec<Change> {
+    let nothing = ObjectMeta::default();
+    let changes = of_metadata(existing.map_or(&nothing, |object| &object.metadata), &desired.metadata, owner, redactor);
+    let mut content = Vec::new();
+    for field in ["spec", "data", OTHER_FIELDS] {
+        let (before, after) =
+            (existing.map(|object| leaves(object, field)).unwrap_or_default(), leaves(desired, field));
+        content.extend(entries(field, &before, &after, |_, value| redactor.value(value)));
+    }
+    with_content(changes, content)
+}
+
+/// What stands for the fields of an object besides `spec` and `data`.
+const OTHER_FIELDS: &str = "fields";
+
+/// The single values of a field by their path in it.
+fn leaves(object: &DynamicObject, field: &str) -> BTreeMap<String, zeroize::Zeroizing<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    for (name, value) in object.data.as_object().into_iter().flatten() {
+        if name == field {
+            collect(value, String::new(), &mut found);
+        } else if field == OTHER_FIELDS && !["spec", "data", "status"].contains(&name.as_str()) {
+            collect(value, name.clone(), &mut found);
+        }
+    }
+    found
+}
+
+fn collect(value: &Value, path: String, found: &mut BTreeMap<String, zeroize::Zeroizing<Vec<u8>>>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (key, value) in fields {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                collect(value, path, found);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, value) in items.iter().enumerate() {
+                collect(value, format!("{path}[{index}]"), found);
+            }
+        }
+        Value::String(text) => {
+            found.insert(path, text.as_bytes().to_vec().into());
+        }
+        other => {
+            found.insert(path, other.to_string().into_bytes().into());
+        }
+    }
+}
+
+/// The changes of the metadata and of the content. The hash of the content follows from it, and says nothing that its changes
+/// do not say.
+fn with_content(mut changes: Vec<Change>, content: Vec<Change>) -> Vec<Change> {
+    if !content.is_empty() {
         changes.retain(|change| change.key.as_deref() != Some(ANNOTATION_DATA_HASH));
     }
-    changes.extend(data);
+    changes.extend(content);
+    changes
+}
+
+/// What changes of the metadata.
+fn of_metadata(before: &ObjectMeta, after: &ObjectMeta, owner: Owner<'_>, redactor: &Redactor) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let shown = |_: &str, value: &String| Shown::Text(value.clone());
+    changes.extend(entries("ownerReferences", &owners(before), &owners(after), shown));
+    changes.extend(entries("finalizers", &finalizers(before), &finalizers(after), shown));
+    let labels = |meta: &ObjectMeta| meta.labels.clone().unwrap_or_default();
+    let show = |key: &str, value: &String| redactor.metadata(Metadata::Labels, key, value, owner);
+    changes.extend(entries("labels", &labels(before), &labels(after), show));
+    let annotations = |meta: &ObjectMeta| meta.annotations.clone().unwrap_or_default();
+    let show = |key: &str, value: &String| redactor.metadata(Metadata::Annotations, key, value, owner);
+    changes.extend(entries("annotations", &annotations(before), &annotations(after), show));
     changes
 }
 
@@ -106,7 +174,7 @@ fn finalizers(meta: &ObjectMeta) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::api::ServedVersion;
@@ -166,6 +234,22 @@ mod tests {
                 "data new: nothing -> \"5\"",
             ]
         );
+    }
+
+    #[test]
+    fn of_another_object_each_single_value_is_told_by_its_path() {
+        let (meta, spec) = (ObjectMeta::default(), ExternalSecretSpec::default());
+        let owner = Owner { meta: &meta, spec: &spec, version: ServedVersion::V1 };
+        let object = |fields: Value| serde_json::from_value::<DynamicObject>(fields).unwrap();
+        let before = object(json!({"metadata": {}, "spec": {"a": {"b": "1"}, "list": [1, 2]}, "status": {"x": 1}}));
+        let after = object(json!({"metadata": {"annotations": {ANNOTATION_DATA_HASH: "h"}},
+            "spec": {"a": {"b": "2"}, "list": [1]}, "rules": ["r"], "status": {"x": 1}}));
+        let changes = object_changes(Some(&before), &after, owner, &Redactor::new(Values::Shown));
+        let expected =
+            ["spec a.b: \"1\" -> \"2\"", "spec list[1]: \"2\" -> nothing", "fields rules[0]: nothing -> \"r\""];
+        assert_eq!(lines(&changes), expected);
+        let redacted = lines(&object_changes(None, &after, owner, &Redactor::new(Values::Redacted))).concat();
+        assert!(redacted.contains("spec a.b: nothing -> (1 byte, hash "), "{redacted}");
     }
 
     #[test]

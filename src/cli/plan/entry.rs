@@ -4,14 +4,16 @@ use jiff::Timestamp;
 
 use super::diff::{self, Change};
 use super::subject::Subject;
-use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::CreationPolicy;
+use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::cli::preview::{Preview, Previewer};
 use crate::cli::redaction::Redactor;
+use crate::controller::external_secret::destination::Existing;
 use crate::controller::external_secret::store_access::{self, ControllerClass};
 use crate::controller::external_secret::{self, Error};
 use crate::controller::key::ObjectKey;
-use crate::controller::outcome::report_of;
+use crate::controller::outcome::report_for;
+use crate::sync::object::TargetObject;
 use crate::sync::plan::{self, Plan, TargetSecret};
 use crate::sync::refresh::{self, Due, Inputs, Reason, TemplatesState};
 use crate::sync::target::{Owner, target_name};
@@ -21,6 +23,8 @@ use crate::sync::target::{Owner, target_name};
 pub(super) struct Entry {
     /// The ExternalSecret.
     pub(super) external_secret: ObjectKey,
+    /// The kind of its target.
+    pub(super) kind: String,
     /// The name of its target.
     pub(super) target: String,
     /// What would be done with the target.
@@ -33,7 +37,7 @@ pub(super) struct Entry {
     pub(super) due: Option<Due>,
     /// What of the target changes.
     pub(super) changes: Vec<Change>,
-    /// The Secrets that would be deleted.
+    /// The objects that would be deleted.
     pub(super) deletions: Vec<Deletion>,
 }
 
@@ -63,9 +67,11 @@ pub(super) struct Condition {
     pub(super) message: String,
 }
 
-/// A Secret that would be deleted.
+/// An object that would be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Deletion {
+    /// Its kind.
+    pub(super) kind: String,
     /// Its name.
     pub(super) name: String,
     /// Why.
@@ -78,6 +84,13 @@ pub(super) struct Examiner<'a> {
     pub(super) class: ControllerClass<'a>,
     pub(super) redactor: Redactor,
     pub(super) now: Timestamp,
+}
+
+/// The kind of targets, unless another is asked for.
+const SECRET: &str = "Secret";
+
+fn kind_of_target(spec: &ExternalSecretSpec) -> Option<&str> {
+    Some(spec.target.as_ref()?.manifest.as_ref()?.kind.as_str())
 }
 
 /// What was found before a plan was needed, or the plan.
@@ -96,6 +109,7 @@ impl Examiner<'_> {
         let object = &subject.object;
         let mut entry = Entry {
             external_secret: ObjectKey::of(&object.metadata),
+            kind: object.spec.get().ok().and_then(kind_of_target).unwrap_or(SECRET).to_owned(),
             target: object.spec.get().map(|spec| target_name(&object.metadata, spec).to_owned()).unwrap_or_default(),
             action: Action::None,
             condition: None,
@@ -109,7 +123,7 @@ impl Examiner<'_> {
             Ok(Finding::NotDue) => entry.due = Some(Due::OnChange),
             Ok(Finding::Planned(due, preview)) => self.fill(&mut entry, due, &preview, object),
             Err(error) => {
-                let report = report_of(&error);
+                let report = report_for(&error, object);
                 entry.action = Action::Refuse;
                 entry.condition =
                     Some(Condition { status: "False", reason: report.reason, message: report.message(&error) });
@@ -137,7 +151,10 @@ impl Examiner<'_> {
             meta: &object.metadata,
             spec,
             status: object.status.as_ref(),
-            target: plan::target_state(policy, existing.as_ref().map(TargetSecret::object)),
+            target: match &existing {
+                Some(existing) => existing.state(policy, None),
+                None => plan::target_state(policy, None),
+            },
             templates: if subject.has_new_templates { TemplatesState::Changed } else { TemplatesState::Same },
             now: self.now,
         });
@@ -151,25 +168,36 @@ impl Examiner<'_> {
     fn fill(&self, entry: &mut Entry, due: Due, preview: &Preview, object: &ExternalSecret) {
         const GONE: &str = "its values are gone at the provider, and deletionPolicy is Delete";
         const STALE: &str = "it has an earlier target name of the ExternalSecret";
-        let statement = preview.plan.statement();
+        let Ok(spec) = object.spec.get() else { return };
+        let owner = Owner { meta: &object.metadata, spec, version: self.previewer.version };
+        let statement = preview.plan.statement(owner);
         entry.due = Some(due);
         entry.condition =
             Some(Condition { status: "True", reason: statement.reason, message: statement.message.to_owned() });
-        let Ok(spec) = object.spec.get() else { return };
-        let owner = Owner { meta: &object.metadata, spec, version: self.previewer.version };
-        let existing = preview.existing.as_ref().map(TargetSecret::object);
-        let changes = |secret: &TargetSecret| diff::changes(existing, secret.object(), owner, &self.redactor);
+        let existing = preview.existing.as_ref();
+        let changes = |secret: &TargetSecret| {
+            diff::changes(existing.and_then(Existing::secret), secret.object(), owner, &self.redactor)
+        };
+        let object_changes = |object: &TargetObject| {
+            diff::object_changes(existing.and_then(Existing::object), object.object(), owner, &self.redactor)
+        };
         match &preview.plan {
             Plan::Create(secret) => (entry.action, entry.changes) = (Action::Create, changes(secret)),
             Plan::Update(secret) => (entry.action, entry.changes) = (Action::Update, changes(secret)),
+            Plan::CreateObject(object) => (entry.action, entry.changes) = (Action::Create, object_changes(object)),
+            Plan::UpdateObject(object) => (entry.action, entry.changes) = (Action::Update, object_changes(object)),
             Plan::Delete(deletion) => {
                 entry.action = Action::Delete;
-                entry.deletions.push(Deletion { name: deletion.name.clone(), reason: GONE });
+                entry.deletions.push(Deletion { kind: entry.kind.clone(), name: deletion.name.clone(), reason: GONE });
             }
-            Plan::NotWritten => entry.left_alone = Some("its creationPolicy is None, so no Secret is written"),
+            Plan::NotWritten => entry.left_alone = Some("its creationPolicy is None, so no target is written"),
             Plan::Unchanged | Plan::Deleted | Plan::Retained | Plan::Missing => {}
         }
-        let stale = preview.stale.iter().map(|stale| Deletion { name: stale.name.clone(), reason: STALE });
+        let stale = preview.stale.iter().map(|stale| Deletion {
+            kind: SECRET.to_owned(),
+            name: stale.name.clone(),
+            reason: STALE,
+        });
         entry.deletions.extend(stale);
     }
 }
@@ -179,7 +207,7 @@ pub(super) fn in_words(due: Due) -> String {
     match due {
         Due::Now(reason) => format!("now: {}", reason_in_words(reason)),
         Due::At(time) => format!("at {time}"),
-        Due::OnChange => "not before the ExternalSecret or the Secret changes".to_owned(),
+        Due::OnChange => "not before the ExternalSecret or the target changes".to_owned(),
     }
 }
 
@@ -189,7 +217,7 @@ const fn reason_in_words(reason: Reason) -> &'static str {
         Reason::Changed => "its spec, labels or annotations differ from those of the last sync",
         Reason::Interval => "its interval is over",
         Reason::ClockWentBack => "its last sync is in the future",
-        Reason::TargetChanged => "the Secret is not as it was last written",
+        Reason::TargetChanged => "the target is not as it was last written",
         Reason::TemplatesChanged => "what its templates come from changes",
     }
 }

@@ -22,13 +22,13 @@ fn entry(entry: &Entry) -> Value {
     let mut printed = json!({
         "namespace": entry.external_secret.namespace,
         "name": entry.external_secret.name,
-        "target": { "kind": "Secret", "name": entry.target },
+        "target": { "kind": entry.kind, "name": entry.target },
         "action": action(entry.action),
         "changes": entry.changes.iter().map(change).collect::<Vec<_>>(),
         "deletions": entry
             .deletions
             .iter()
-            .map(|deletion| json!({ "kind": "Secret", "name": deletion.name, "reason": deletion.reason }))
+            .map(|deletion| json!({ "kind": deletion.kind, "name": deletion.name, "reason": deletion.reason }))
             .collect::<Vec<_>>(),
     });
     if let Some(condition) = &entry.condition {
@@ -92,6 +92,7 @@ mod tests {
         }];
         let entry = Entry {
             external_secret: ObjectKey::new("team-a", "db"),
+            kind: "Secret".to_owned(),
             target: "db".to_owned(),
             action: Action::Create,
             condition: None,

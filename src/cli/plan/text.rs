@@ -83,7 +83,7 @@ struct Page {
 impl Page {
     fn entry(&mut self, entry: &Entry) {
         let owner = format!("ExternalSecret {}", entry.external_secret);
-        let secret = format!("Secret {}", place(entry, &entry.target));
+        let secret = format!("{} {}", entry.kind, place(entry, &entry.target));
         let when = match entry.due {
             Some(due @ Due::At(_)) => format!(", {}", in_words(due)),
             _ => String::new(),
@@ -103,7 +103,7 @@ impl Page {
             self.change(change);
         }
         for deletion in &entry.deletions {
-            let secret = format!("Secret {}", place(entry, &deletion.name));
+            let secret = format!("{} {}", deletion.kind, place(entry, &deletion.name));
             let text = format!("{secret} would be deleted by {owner}{when}: {}", deletion.reason);
             self.line(0, Mark::Removed, &text);
         }
@@ -188,10 +188,12 @@ fn nothing(entry: &Entry) -> String {
         due => format!("; next refresh {}", in_words(due)),
     });
     let said = match (entry.left_alone, &entry.condition) {
-        (Some(why), _) => why,
-        (None, None) => "nothing is due",
-        (None, Some(condition)) if condition.message == "secret synced" => "its Secret is as it should be",
-        (None, Some(condition)) => &condition.message,
+        (Some(why), _) => why.to_owned(),
+        (None, None) => "nothing is due".to_owned(),
+        (None, Some(condition)) if condition.message == "secret synced" => {
+            format!("its {} is as it should be", entry.kind)
+        }
+        (None, Some(condition)) => condition.message.clone(),
     };
     format!("{said}{}", due.unwrap_or_default())
 }
@@ -205,6 +207,7 @@ mod tests {
     fn entry(name: &str, action: Action) -> Entry {
         Entry {
             external_secret: ObjectKey::new("team-a", name),
+            kind: "Secret".to_owned(),
             target: name.to_owned(),
             action,
             condition: None,
@@ -231,7 +234,11 @@ mod tests {
                 change("tls.crt", None, redacted(9, "44ee55ff")),
                 Change { field: "labels", key: Some("team".to_owned()), before: text("a"), after: None },
             ],
-            deletions: vec![Deletion { name: "old".to_owned(), reason: "it has an earlier name" }],
+            deletions: vec![Deletion {
+                kind: "Secret".to_owned(),
+                name: "old".to_owned(),
+                reason: "it has an earlier name",
+            }],
             ..entry("changed", Action::Update)
         };
         let refused = Entry {

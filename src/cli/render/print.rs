@@ -1,17 +1,20 @@
-//! Printing the Secret that an ExternalSecret gives.
+//! Printing the target that an ExternalSecret gives.
 
 use std::io::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DynamicObject;
 use serde_json::{Map, Value, json};
 
 use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
 use crate::cli::preview::Preview;
 use crate::cli::redaction::{Metadata, Redactor, Shown, Values};
-use crate::sync::plan::{Plan, TargetSecret};
+use crate::controller::external_secret::destination::Existing;
+use crate::sync::plan::Plan;
 use crate::sync::target::Owner;
 
 /// What of the metadata is of no use before there is a cluster.
@@ -32,26 +35,57 @@ pub(in crate::cli) enum Error {
 /// Prints the Secret as a YAML document, or says why there is none.
 pub(super) fn secret(preview: &Preview, object: &ExternalSecret, redactor: &Redactor) -> Result<(), Error> {
     let name = object.metadata.name.as_deref().unwrap_or_default();
-    let secret = match (&preview.plan, &preview.existing) {
-        (Plan::Create(secret) | Plan::Update(secret), _) => Some(secret.as_ref()),
-        (Plan::Unchanged, existing) => existing.as_ref(),
+    // One whose spec cannot be read has no preview.
+    let Ok(spec) = object.spec.get() else { return Ok(()) };
+    let owner = Owner { meta: &object.metadata, spec, version: ServedVersion::V1 };
+    let of_object = |object: &DynamicObject| object_manifest(object, owner, redactor);
+    let manifest = match (&preview.plan, &preview.existing) {
+        (Plan::Create(secret) | Plan::Update(secret), _) => Some(manifest(secret.object(), owner, redactor)),
+        (Plan::CreateObject(object) | Plan::UpdateObject(object), _) => Some(of_object(object.object())),
+        (Plan::Unchanged, Some(Existing::Secret(secret))) => Some(manifest(secret.object(), owner, redactor)),
+        (Plan::Unchanged, Some(Existing::Object(object))) => Some(of_object(object.object())),
         _ => None,
     };
-    let text = match (secret.map(TargetSecret::object), object.spec.get()) {
-        (Some(secret), Ok(spec)) => {
-            let owner = Owner { meta: &object.metadata, spec, version: ServedVersion::V1 };
-            let manifest = manifest(secret, owner, redactor);
-            format!("---\n# ExternalSecret {name:?}\n{}", serde_saphyr::to_string(&manifest)?)
-        }
-        _ => format!("---\n# ExternalSecret {name:?}: {}\n", preview.plan.statement().message),
+    let text = match manifest {
+        Some(manifest) => format!("---\n# ExternalSecret {name:?}\n{}", serde_saphyr::to_string(&manifest)?),
+        None => format!("---\n# ExternalSecret {name:?}: {}\n", preview.plan.statement(owner).message),
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(())
 }
 
-fn manifest(secret: &Secret, owner: Owner<'_>, redactor: &Redactor) -> Value {
-    let data = secret.data.iter().flatten().map(|(key, value)| (key.clone(), shown(&value.0, redactor)));
-    let mut meta = serde_json::to_value(&secret.metadata).unwrap_or_default();
+/// An object that is not a Secret: every single value in it may stem from a secret.
+fn object_manifest(object: &DynamicObject, owner: Owner<'_>, redactor: &Redactor) -> Value {
+    let mut manifest = object.data.clone();
+    if let Some(fields) = manifest.as_object_mut() {
+        fields.remove("status");
+    }
+    if redactor.values() == Values::Redacted {
+        redact(&mut manifest, redactor);
+    }
+    if let Some(types) = &object.types {
+        manifest["apiVersion"] = types.api_version.clone().into();
+        manifest["kind"] = types.kind.clone().into();
+    }
+    manifest["metadata"] = metadata(&object.metadata, owner, redactor);
+    manifest
+}
+
+/// Puts in place of all single values what is printed of them.
+fn redact(value: &mut Value, redactor: &Redactor) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, redactor)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| redact(field, redactor)),
+        Value::Null => {}
+        Value::String(text) => *value = redacted_text(&redactor.value(text.as_bytes())),
+        Value::Bool(_) | Value::Number(_) => {
+            *value = redacted_text(&redactor.value(value.to_string().as_bytes()));
+        }
+    }
+}
+
+fn metadata(meta: &ObjectMeta, owner: Owner<'_>, redactor: &Redactor) -> Value {
+    let mut meta = serde_json::to_value(meta).unwrap_or_default();
     if let Some(meta) = meta.as_object_mut() {
         meta.retain(|field, _| !OF_A_CLUSTER.contains(&field.as_str()));
     }
@@ -63,10 +97,15 @@ fn manifest(secret: &Secret, owner: Owner<'_>, redactor: &Redactor) -> Value {
             }
         }
     }
+    meta
+}
+
+fn manifest(secret: &Secret, owner: Owner<'_>, redactor: &Redactor) -> Value {
+    let data = secret.data.iter().flatten().map(|(key, value)| (key.clone(), shown(&value.0, redactor)));
     let mut manifest = json!({
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": meta,
+        "metadata": metadata(&secret.metadata, owner, redactor),
         "type": secret.type_.as_deref().unwrap_or("Opaque"),
         "data": data.collect::<Map<_, _>>(),
     });

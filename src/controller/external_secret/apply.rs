@@ -1,65 +1,196 @@
-//! What a sync writes: the Secret, and ESO's finalizer away.
+//! What a sync writes: the target, and the finalizer.
 
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::json;
 
+use super::destination::Destination;
 use super::{Error, ObjectVersion, Subject, fetch};
-use crate::api::FINALIZER_EXTERNAL_SECRET;
-use crate::api::v1::external_secret::DeletionPolicy;
+use crate::api::v1::ExternalSecret;
+use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ManifestReference};
+use crate::api::{FINALIZER_EXTERNAL_SECRET, LABEL_OWNER};
 use crate::controller::context::{ApiError, Context, bounded};
-use crate::sync::hash;
-use crate::sync::plan::{Deletion, Plan};
+use crate::controller::options::GenericTargets;
+use crate::controller::target_kinds::{KindError, TargetKind};
+use crate::sync::object::{LastWrite, TargetObject, is_written_by};
+use crate::sync::plan::{self, Deletion, Plan};
 use crate::sync::target::{Owner, is_external_secret};
+use crate::sync::{hash, target};
 
 /// How a write ended that the API server did not refuse for good.
 pub enum Written {
-    /// As planned. The version is that of the Secret after it, where something was written.
-    Done(Option<ObjectVersion>),
-    /// The Secret is not as it was when the plan was made.
+    /// Nothing was to be written, or the target is deleted.
+    Nothing,
+    /// As planned; the target has this version now.
+    Target(ObjectVersion),
+    /// The same of a target that is not a Secret.
+    Object(ObjectVersion, LastWrite),
+    /// The target is not as it was when the plan was made.
     Conflict,
 }
 
 /// Carries a plan out, as the field manager and with the operation (`Update`) that ESO uses, so that
 /// each finds what the other wrote among its own fields.
-pub(super) async fn execute(plan: Plan, owner: Owner<'_>, context: &Context) -> Result<Written, Error> {
+pub(super) async fn execute(
+    plan: &Plan,
+    owner: Owner<'_>,
+    destination: &Destination,
+    context: &Context,
+) -> Result<Written, Error> {
     let api = context.secrets(owner.namespace());
     let params = PostParams { dry_run: false, field_manager: Some(hash::field_manager(owner.name())) };
-    let (verb, result) = match &plan {
+    let (verb, result) = match plan {
         Plan::Unchanged | Plan::Deleted | Plan::Retained | Plan::Missing | Plan::NotWritten => {
-            return Ok(Written::Done(None));
+            return Ok(Written::Nothing);
         }
-        Plan::Delete(deletion) => return delete(deletion, owner, context).await,
+        Plan::Delete(deletion) => return delete(deletion, owner, destination, context).await,
+        Plan::CreateObject(object) => return write_object("create", object, owner, destination, context).await,
+        Plan::UpdateObject(object) => return write_object("update", object, owner, destination, context).await,
         Plan::Create(secret) => ("create", bounded(api.create(&params, secret.object())).await),
         Plan::Update(secret) => ("update", bounded(api.replace(owner.target_name(), &params, secret.object())).await),
     };
     match result {
         Ok(mut written) => {
-            crate::sync::target::wipe(&mut written);
-            Ok(Written::Done(Some(ObjectVersion::of(&written.metadata))))
+            target::wipe(&mut written);
+            Ok(Written::Target(ObjectVersion::of(&written.metadata)))
         }
-        // 409: it exists already, or has another version by now; 404: it was deleted meanwhile.
-        Err(error) if matches!((verb, error.code()), (_, Some(409)) | ("update", Some(404))) => Ok(Written::Conflict),
-        Err(error) => Err(Error::Api { verb, secret: owner.target_name().to_owned(), error }),
+        Err(error) if is_conflict(verb, &error) => Ok(Written::Conflict),
+        Err(error) => Err(Error::Api { verb, target: owner.target(), error }),
     }
 }
 
-/// Deletes a Secret if it is still as it was when that was decided.
-async fn delete(deletion: &Deletion, owner: Owner<'_>, context: &Context) -> Result<Written, Error> {
+/// 409: it exists already, or has another version by now; 404: it was deleted meanwhile.
+fn is_conflict(verb: &str, error: &ApiError) -> bool {
+    matches!((verb, error.code()), (_, Some(409)) | ("update", Some(404)))
+}
+
+async fn write_object(
+    verb: &'static str,
+    wanted: &TargetObject,
+    owner: Owner<'_>,
+    destination: &Destination,
+    context: &Context,
+) -> Result<Written, Error> {
+    let Destination::Object(kind) = destination else { return Ok(Written::Conflict) };
+    let api = kind.api(&context.client, owner.namespace());
+    let params = PostParams { dry_run: false, field_manager: Some(hash::field_manager(owner.name())) };
+    let result = match verb {
+        "create" => bounded(api.create(&params, wanted.object())).await,
+        _ => bounded(api.replace(owner.target_name(), &params, wanted.object())).await,
+    };
+    match result.map(TargetObject::new) {
+        Ok(stored) => {
+            let version = ObjectVersion::of(&stored.object().metadata);
+            Ok(Written::Object(version, LastWrite::new(wanted, &stored)))
+        }
+        Err(error) if is_conflict(verb, &error) => Ok(Written::Conflict),
+        Err(error) => {
+            if error.code() == Some(404) {
+                // The kind is gone; the next try asks whether it is there again.
+                context.state.target_kinds.forget(&kind.manifest);
+            }
+            Err(Error::object(verb, owner, kind, error))
+        }
+    }
+}
+
+/// Deletes an object if it is still as it was when that was decided.
+async fn delete(
+    deletion: &Deletion,
+    owner: Owner<'_>,
+    destination: &Destination,
+    context: &Context,
+) -> Result<Written, Error> {
     let version = Preconditions { uid: deletion.uid.clone(), resource_version: deletion.resource_version.clone() };
     let params = DeleteParams { preconditions: Some(version), ..DeleteParams::default() };
-    match bounded(context.secrets(owner.namespace()).delete(&deletion.name, &params)).await {
-        Ok(_) => Ok(Written::Done(None)),
-        Err(error) if error.code() == Some(404) => Ok(Written::Done(None)),
-        Err(error) if error.code() == Some(409) => Ok(Written::Conflict),
-        Err(error) => Err(Error::Api { verb: "delete", secret: deletion.name.clone(), error }),
+    let result = match destination {
+        Destination::Secret => {
+            bounded(context.secrets(owner.namespace()).delete(&deletion.name, &params)).await.map(|deleted| {
+                if let Some(mut secret) = deleted.left() {
+                    target::wipe(&mut secret);
+                }
+            })
+        }
+        Destination::Object(kind) => {
+            let api = kind.api(&context.client, owner.namespace());
+            let deleted = bounded(api.delete(&deletion.name, &params)).await;
+            deleted.map(|deleted| drop(deleted.map_left(TargetObject::new)))
+        }
+    };
+    match (result, destination) {
+        (Ok(()), _) => Ok(Written::Nothing),
+        (Err(error), _) if error.code() == Some(404) => Ok(Written::Nothing),
+        (Err(error), _) if error.code() == Some(409) => Ok(Written::Conflict),
+        (Err(error), Destination::Secret) => Err(Error::Api { verb: "delete", target: owner.target(), error }),
+        (Err(error), Destination::Object(kind)) => Err(Error::object("delete", owner, kind, error)),
     }
 }
 
 /// Deletes the Secrets of earlier target names.
 pub(super) async fn delete_stale(owner: Owner<'_>, subject: Subject<'_>, context: &Context) -> Result<(), Error> {
     for deletion in fetch::stale(owner, subject.status, context).await? {
-        delete(&deletion, owner, context).await?;
+        delete(&deletion, owner, &Destination::Secret, context).await?;
     }
+    Ok(())
+}
+
+/// Deletes the targets of earlier names that are no Secrets: of the kind that is written now, and of the one before.
+pub(super) async fn delete_stale_objects(
+    owner: Owner<'_>,
+    previous: Option<&ManifestReference>,
+    context: &Context,
+) -> Result<(), Error> {
+    let previous = previous.filter(|previous| owner.manifest() != Some(*previous));
+    let owned = owner.creation_policy() == CreationPolicy::Owner;
+    for manifest in owner.manifest().into_iter().chain(previous).filter(|_| owned) {
+        let kind = match context.target_kind(manifest).await {
+            Ok(kind) => kind,
+            Err(KindError::Api { error, .. }) => return Err(Error::Stale(error)),
+            // There are no objects of it any more.
+            Err(KindError::NotServed(_) | KindError::ClusterScoped(_) | KindError::NotStored(_)) => continue,
+        };
+        let label = hash::owner_label(owner.namespace(), owner.name());
+        let params = ListParams::default().labels(&format!("{LABEL_OWNER}={label}"));
+        let api = kind.api(&context.client, owner.namespace());
+        let found = bounded(api.list_metadata(&params)).await.map_err(Error::Stale)?;
+        for deletion in plan::stale_objects(owner, manifest, found.items.iter().map(|object| &object.metadata)) {
+            delete(&deletion, owner, &Destination::Object(Arc::clone(&kind)), context).await?;
+        }
+    }
+    context.state.release_target_kinds();
+    Ok(())
+}
+
+/// Whether a target is to be deleted with its ExternalSecret, and the garbage collector does not, since it has no owner.
+fn needs_finalizer(owner: Owner<'_>) -> bool {
+    owner.manifest().is_some()
+        && owner.deletion_policy() == DeletionPolicy::Delete
+        && owner.creation_policy() == CreationPolicy::Orphan
+}
+
+/// Adds the finalizer where it is needed, before anything is written that it must clean up.
+pub(super) async fn add_finalizer(owner: Owner<'_>, subject: Subject<'_>, context: &Context) -> Result<(), Error> {
+    let finalizers = owner.meta.finalizers.as_deref().unwrap_or_default();
+    if !needs_finalizer(owner) || finalizers.iter().any(|finalizer| finalizer == FINALIZER_EXTERNAL_SECRET) {
+        return Ok(());
+    }
+    // Applied, so that a finalizer of someone else that was added meanwhile stays.
+    let patch = json!({
+        "apiVersion": context.state.version.api_version(),
+        "kind": ExternalSecret::KIND,
+        // With the UID, or one that was deleted meanwhile would be made anew.
+        "metadata": {
+            "name": owner.name(),
+            "namespace": owner.namespace(),
+            "uid": owner.meta.uid,
+            "finalizers": [FINALIZER_EXTERNAL_SECRET],
+        },
+    });
+    let params = PatchParams::apply("external-secrets").force();
+    let api = context.external_secrets(&subject.key.namespace);
+    bounded(api.patch_metadata(&subject.key.name, &params, &Patch::Apply(patch))).await.map_err(Error::Finalizer)?;
     Ok(())
 }
 
@@ -88,29 +219,41 @@ pub(super) async fn finalize(subject: Subject<'_>, context: &Context) -> Result<
     }
 }
 
-/// Deletes the target if, and only if, this very ExternalSecret controls it.
+/// Deletes the target if, and only if, this very ExternalSecret controls it, or wrote it without an owner.
 async fn delete_owned(owner: Owner<'_>, context: &Context) -> Result<(), Error> {
     let name = owner.target_name();
-    let failed = |verb, error: ApiError| Error::Api { verb, secret: name.to_owned(), error };
-    let api = context.secrets(owner.namespace());
-    let secret = match bounded(api.get_metadata_opt(name)).await {
-        Ok(Some(secret)) => secret,
-        Ok(None) => return Ok(()),
-        Err(error) => return Err(failed("read", error)),
+    let destination = match owner.manifest() {
+        None => Destination::Secret,
+        // As in ESO, they are left where they are not written.
+        Some(_) if context.options.generic_targets == GenericTargets::Refused => return Ok(()),
+        Some(manifest) => match context.target_kind(manifest).await {
+            Ok(kind) => Destination::Object(kind),
+            Err(error @ KindError::Api { .. }) => return Err(error.into()),
+            // There can be no such object.
+            Err(KindError::NotServed(_) | KindError::ClusterScoped(_) | KindError::NotStored(_)) => return Ok(()),
+        },
     };
-    let is_controlled = secret.metadata.owner_references.iter().flatten().any(|reference| {
-        is_external_secret(reference)
-            && reference.controller == Some(true)
-            && Some(&reference.uid) == owner.meta.uid.as_ref()
-    });
-    if !is_controlled {
-        return Ok(());
+    let found = match &destination {
+        Destination::Secret => {
+            let found = bounded(context.secrets(owner.namespace()).get_metadata_opt(name)).await;
+            let found = found.map_err(|error| Error::Api { verb: "read", target: owner.target(), error })?;
+            found.map(|object| object.metadata)
+        }
+        Destination::Object(kind) => object_metadata(kind, owner, context).await?,
+    };
+    let Some(meta) = found else { return Ok(()) };
+    let mut controllers = meta.owner_references.iter().flatten().filter(|reference| reference.controller == Some(true));
+    let is_to_go = match controllers.next() {
+        Some(controller) => is_external_secret(controller) && Some(&controller.uid) == owner.meta.uid.as_ref(),
+        None => needs_finalizer(owner) && is_written_by(&meta, owner),
+    };
+    if is_to_go && matches!(delete(&Deletion::of(&meta), owner, &destination, context).await?, Written::Conflict) {
+        return Err(Error::Contended { target: owner.target() });
     }
-    let version = Preconditions { uid: secret.metadata.uid, resource_version: secret.metadata.resource_version };
-    let params = DeleteParams { preconditions: Some(version), ..DeleteParams::default() };
-    match bounded(api.delete(name, &params)).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some(404) => Ok(()),
-        Err(error) => Err(failed("delete", error)),
-    }
+    Ok(())
+}
+
+async fn object_metadata(kind: &TargetKind, owner: Owner<'_>, context: &Context) -> Result<Option<ObjectMeta>, Error> {
+    let found = bounded(kind.api(&context.client, owner.namespace()).get_metadata_opt(owner.target_name())).await;
+    Ok(found.map_err(|error| Error::object("read", owner, kind, error))?.map(|object| object.metadata))
 }

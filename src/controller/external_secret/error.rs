@@ -1,11 +1,14 @@
 //! Why an ExternalSecret could not be synced.
 
+use super::refused;
 use crate::api::parsed::InvalidField;
 use crate::controller::context::ApiError;
 use crate::controller::key::StoreKey;
+use crate::controller::target_kinds::{KindError, TargetKind};
 use crate::provider::{ProviderError, Recovery};
 use crate::sync::data::DataError;
 use crate::sync::plan::Refusal;
+use crate::sync::target::{Owner, TargetName};
 use crate::sync::template::RenderError;
 use crate::validate::{Problem, sentences};
 
@@ -95,36 +98,59 @@ pub enum Error {
         /// Why not.
         error: ApiError,
     },
-    /// Secrets of earlier target names could not be found or deleted.
-    #[error("the API server could not delete the Secrets of earlier target names: {}", api_reason(.0))]
+    /// Targets of earlier names could not be found or deleted.
+    #[error("the API server could not delete the targets of earlier names: {}", api_reason(.0))]
     Stale(ApiError),
-    /// The Secret may not be written.
+    /// The target may not be written.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The Secret could not be read or written.
-    #[error("the API server could not {verb} Secret {secret:?}: {}", api_reason(.error))]
+    /// The target could not be read or written.
+    #[error("the API server could not {verb} {target}: {}", api_reason(.error))]
     Api {
         /// What was tried.
         verb: &'static str,
-        /// The Secret.
-        secret: String,
+        /// The target.
+        target: TargetName,
         /// Why not.
         error: ApiError,
     },
+    /// The target, which is not a Secret, could not be read or written.
+    #[error("the API server could not {verb} {target}: {reason}")]
+    Object {
+        /// What was tried.
+        verb: &'static str,
+        /// The target.
+        target: TargetName,
+        /// Why not, without a value.
+        reason: String,
+    },
+    /// The target's kind cannot be written.
+    #[error(transparent)]
+    Kind(#[from] KindError),
+    /// Targets that are no Secrets are not written.
+    #[error(
+        "spec.target.manifest: generic targets are disabled; start the controller with --unsafe-allow-generic-targets, which is genericTargets.enabled in the chart, or leave the field out"
+    )]
+    GenericTargetsOff,
     /// Another writer was faster, again and again.
     #[error(
-        "Secret {secret:?} is being changed by another writer at the same time; find it in the Secret's metadata.managedFields"
+        "{target} is being changed by another writer at the same time; find it in the object's metadata.managedFields"
     )]
     Contended {
-        /// The Secret.
-        secret: String,
+        /// The target.
+        target: TargetName,
     },
-    /// A finalizer could not be removed.
-    #[error("the finalizer could not be removed: {}", api_reason(.0))]
+    /// A finalizer could not be added or removed.
+    #[error("the finalizer could not be changed: {}", api_reason(.0))]
     Finalizer(ApiError),
 }
 
 impl Error {
+    /// An object that could not be read or written.
+    pub(super) fn object(verb: &'static str, owner: Owner<'_>, kind: &TargetKind, error: ApiError) -> Self {
+        Self::Object { verb, target: owner.target(), reason: refused::reason(&error, kind) }
+    }
+
     /// Tells when reading again is worthwhile, where the provider knows.
     #[must_use]
     pub fn recovery(&self) -> Option<&Recovery> {

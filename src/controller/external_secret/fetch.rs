@@ -1,8 +1,8 @@
 //! What a sync reads: the target Secret, and the values.
 
 use futures::future::{join, join_all};
-use kube::runtime::reflector::ObjectRef;
 
+use super::destination::{Destination, Existing};
 use super::store_access::{Clients, Source};
 use super::{Error, ObjectVersion, Subject};
 use crate::api::LABEL_OWNER;
@@ -12,12 +12,13 @@ use crate::controller::cluster_view::ClusterView;
 use crate::controller::context::Context;
 use crate::controller::key::ObjectKey;
 use crate::provider::{Changes, Class, Fetched, ProviderError, ReadMark, ReadOptions};
+use crate::sync::object::LastWrite;
 use crate::sync::plan::{self, Deletion, TargetSecret};
 use crate::sync::refresh::TargetState;
 use crate::sync::target::Owner;
 use crate::sync::{SecretData, data, hash};
 
-/// What is known of the target Secret.
+/// What is known of the target.
 pub enum Target {
     /// It is at the version that was last verified; its content was not read.
     Verified,
@@ -27,34 +28,35 @@ pub enum Target {
     /// It is not there.
     Absent,
     /// It is there, at a version that was not verified before.
-    Read(Box<TargetSecret>),
+    Read(Existing),
 }
 
 impl Target {
     /// Whether it is as it was last written, as far as its policy asks for that.
     #[must_use]
-    pub fn state(&self, policy: CreationPolicy) -> TargetState {
+    pub fn state(&self, policy: CreationPolicy, last: Option<&LastWrite>) -> TargetState {
         match self {
             Self::Verified => TargetState::Intact,
-            Self::Read(secret) => plan::target_state(policy, Some(secret.object())),
+            Self::Read(existing) => existing.state(policy, last),
             Self::Assumed | Self::Absent => plan::target_state(policy, None),
         }
     }
 
-    /// The Secret with its content, read now where that was not needed before.
+    /// The target with its content, read now where that was not needed before.
     pub(super) async fn existing(
         self,
+        destination: &Destination,
         owner: Owner<'_>,
         values: &SecretData,
         context: &Context,
-    ) -> Result<Option<TargetSecret>, Error> {
+    ) -> Result<Option<Existing>, Error> {
         // Where nothing is created, nothing shows whether one is there after all.
         let is_to_go = values.is_empty() && owner.deletion_policy() == DeletionPolicy::Delete;
         match self {
-            Self::Verified => secret(owner, context).await,
-            Self::Assumed if is_to_go => secret(owner, context).await,
+            Self::Verified => destination.read(owner, context).await,
+            Self::Assumed if is_to_go => destination.read(owner, context).await,
             Self::Assumed | Self::Absent => Ok(None),
-            Self::Read(secret) => Ok(Some(*secret)),
+            Self::Read(existing) => Ok(Some(existing)),
         }
     }
 }
@@ -63,33 +65,36 @@ impl Target {
 /// written is not looked at.
 pub(super) async fn target(
     subject: Subject<'_>,
-    spec: &ExternalSecretSpec,
+    owner: Owner<'_>,
+    destination: &Destination,
     context: &Context,
 ) -> Result<Target, Error> {
-    let owner = Owner { meta: &subject.object.metadata, spec, version: context.state.version };
     let policy = owner.creation_policy();
     if policy == CreationPolicy::None {
         return Ok(Target::Assumed);
     }
-    let key = ObjectKey::new(&subject.key.namespace, owner.target_name());
-    let watched = context.watched.secrets.get(&ObjectRef::new(&key.name).within(&key.namespace));
-    let watched = watched.map(|secret| ObjectVersion::of(&secret.metadata));
-    let verified = context.state.memos().get(subject.key).and_then(|memo| memo.verified.clone());
+    let watched = destination.watched(&ObjectKey::new(&subject.key.namespace, owner.target_name()), context);
+    let (verified, last) = {
+        let memos = context.state.memos();
+        let memo = memos.get(subject.key);
+        (memo.and_then(|memo| memo.verified.clone()), memo.and_then(|memo| memo.last_write.clone()))
+    };
     if watched.is_some() && watched == verified {
         return Ok(Target::Verified);
     }
     let was_synced = subject.status.is_some_and(|status| status.synced_resource_version.is_some());
     // One that is merged into need not be watched yet.
     let merges = matches!(policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
-    if watched.is_none() && verified.is_none() && !was_synced && !merges {
+    let is_new = watched.is_none() && verified.is_none() && !was_synced;
+    if is_new && !merges && destination.is_watched_from_the_start() {
         return Ok(Target::Assumed);
     }
-    let Some(secret) = secret(owner, context).await? else { return Ok(Target::Absent) };
-    if plan::is_intact(secret.object()) {
-        let version = ObjectVersion::of(&secret.object().metadata);
+    let Some(existing) = destination.read(owner, context).await? else { return Ok(Target::Absent) };
+    if existing.is_intact(last.as_ref()) {
+        let version = ObjectVersion::of(existing.metadata());
         context.state.memos().entry(subject.key.clone()).or_default().verified = Some(version);
     }
-    Ok(Target::Read(Box::new(secret)))
+    Ok(Target::Read(existing))
 }
 
 /// Reads the target Secret in full.
@@ -97,15 +102,14 @@ pub(super) async fn target(
 /// # Errors
 /// [`Error::Api`]
 pub async fn secret(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<Option<TargetSecret>, Error> {
-    let name = owner.target_name();
-    match cluster.target_secret(&ObjectKey::new(owner.namespace(), name)).await {
+    match cluster.target_secret(&ObjectKey::new(owner.namespace(), owner.target_name())).await {
         Ok(secret) => Ok(secret.map(TargetSecret::new)),
-        Err(error) => Err(Error::Api { verb: "read", secret: name.to_owned(), error }),
+        Err(error) => Err(Error::Api { verb: "read", target: owner.target(), error }),
     }
 }
 
 /// The Secrets of earlier target names, which go once the target is there. They are looked for only when the name is
-/// another than that of the last sync.
+/// another than that of the last sync, or the target is no Secret any more.
 ///
 /// # Errors
 /// [`Error::Stale`]
@@ -115,7 +119,8 @@ pub async fn stale(
     cluster: &dyn ClusterView,
 ) -> Result<Vec<Deletion>, Error> {
     let bound = status.and_then(|status| status.binding.as_ref());
-    if owner.creation_policy() != CreationPolicy::Owner || bound.is_none_or(|bound| bound.name == owner.target_name()) {
+    let is_another = |name: &str| owner.manifest().is_some() || name != owner.target_name();
+    if owner.creation_policy() != CreationPolicy::Owner || !bound.is_some_and(|bound| is_another(&bound.name)) {
         return Ok(Vec::new());
     }
     let selector = format!("{LABEL_OWNER}={}", hash::owner_label(owner.namespace(), owner.name()));

@@ -6,9 +6,10 @@ use std::time::Instant;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::api::v1::external_secret::ExternalSecretStatus;
+use crate::api::v1::external_secret::{ExternalSecretStatus, ManifestReference};
 use crate::controller::index::TemplateSource;
 use crate::provider::ReadMark;
+use crate::sync::object::LastWrite;
 
 /// What is remembered of an ExternalSecret between reconciles.
 #[derive(Debug, Default)]
@@ -16,8 +17,12 @@ pub struct Memo {
     /// Of the parts of the object that matter; a watch event that leaves it equal is no reason to
     /// reconcile.
     pub fingerprint: u64,
-    /// The version of the target Secret whose content is known to be what was last written.
+    /// The version of the target whose content is known to be what was last written.
     pub verified: Option<ObjectVersion>,
+    /// The kind of the target that was last written, if that is not a Secret.
+    pub written_kind: Option<ManifestReference>,
+    /// What was last written to a target that is not a Secret, and what became of it.
+    pub last_write: Option<LastWrite>,
     /// The status that was written on top of a resourceVersion that the watch still shows.
     pub ahead: Option<(String, ExternalSecretStatus)>,
     /// Of the reads from which the target was made; `None` where it cannot be told whether they have changed.

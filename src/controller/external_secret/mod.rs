@@ -1,10 +1,12 @@
 //! The ExternalSecret controller.
 
 pub mod apply;
+pub mod destination;
 pub mod error;
 pub mod fetch;
 pub mod memo;
 pub mod planning;
+mod refused;
 pub mod store_access;
 pub mod subject;
 pub mod templates;
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 use kube::runtime::controller::Action;
 
 use super::context::Context;
+use destination::{Destination, Existing};
 pub use error::Error;
 pub use memo::{Memo, ObjectVersion};
 use planning::Planner;
@@ -28,9 +31,9 @@ use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::metrics::ReconcileResult;
-use crate::sync::plan::{self, Plan, Statement};
+use crate::sync::plan::{Plan, Statement};
 use crate::sync::refresh::{self, Due, Reason, TemplatesState};
-use crate::sync::target::{Owner, target_name};
+use crate::sync::target::Owner;
 use crate::sync::{SecretData, data};
 use crate::validate::{self};
 
@@ -61,7 +64,7 @@ pub enum Outcome {
 }
 
 /// What a sync has come to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Synced {
     /// What is said of it.
     pub statement: Statement,
@@ -70,8 +73,10 @@ pub struct Synced {
 }
 
 impl Synced {
-    /// The target is as it should be.
-    const UNCHANGED: Self = Self { statement: Plan::Unchanged.statement(), leaves_target: true };
+    /// By a plan for `owner` that was carried out.
+    fn by(plan: &Plan, owner: Owner<'_>) -> Self {
+        Self { statement: plan.statement(owner), leaves_target: plan.leaves_target() }
+    }
 }
 
 /// Brings the target Secret of one ExternalSecret into line, and says so in its status.
@@ -130,10 +135,12 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     }
     let spec = spec.map_err(Clone::clone)?;
     check(spec)?;
-    // 3. Is a refresh due? (client required where the Secret was changed by someone else)
-    let target = fetch::target(subject, spec, context).await?;
+    // 3. Is a refresh due? (client required where the target was changed by someone else)
     let owner = Owner { meta, spec, version: context.state.version };
-    let target_state = target.state(owner.creation_policy());
+    let destination = Destination::of(spec, context).await?;
+    let target = fetch::target(subject, owner, &destination, context).await?;
+    let last_write = context.state.memos().get(subject.key).and_then(|memo| memo.last_write.clone());
+    let target_state = target.state(owner.creation_policy(), last_write.as_ref());
     let templates = templates_state(subject.key, context);
     let inputs =
         refresh::Inputs { meta, spec, status: subject.status, target: target_state, templates, now: subject.now };
@@ -150,12 +157,20 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     };
     let is_verified = matches!(target, fetch::Target::Verified);
     if reason == Reason::Interval && is_verified && fetch::is_unchanged(subject, &clients, context).await {
-        return Ok(Outcome::Synced(Synced::UNCHANGED));
+        return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
     let fetch::Read { fetched, marks } = fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
     let values = data::assemble(spec, fetched, context.templates.rewrite())?;
-    // 5. Work out and write the Secret. (client required)
-    let synced = write(owner, &values, target, subject, context).await?;
+    // 5. Work out and write the target. (client required)
+    let existing = target.existing(&destination, owner, &values, context).await?;
+    let synced = write(owner, &values, &destination, existing, subject, context).await?;
+    if synced.leaves_target {
+        let previous = context.state.memos().get(subject.key).and_then(|memo| memo.written_kind.clone());
+        if reason == Reason::Changed {
+            apply::delete_stale_objects(owner, previous.as_ref(), context).await?;
+        }
+        context.state.memos().entry(subject.key.clone()).or_default().written_kind = owner.manifest().cloned();
+    }
     let marks = marks.filter(|_| synced.leaves_target);
     context.state.memos().entry(subject.key.clone()).or_default().marks = marks;
     Ok(Outcome::Synced(synced))
@@ -209,38 +224,55 @@ fn asked_at(subject: Subject<'_>, context: &Context) -> Instant {
     }
 }
 
-/// Plans and writes; where another writer was faster, reads the Secret again and plans anew.
+/// Plans and writes; where another writer was faster, reads the target again and plans anew.
 async fn write(
     owner: Owner<'_>,
     values: &SecretData,
-    target: fetch::Target,
+    destination: &Destination,
+    mut existing: Option<Existing>,
     subject: Subject<'_>,
     context: &Context,
 ) -> Result<Synced, Error> {
-    let seen = context.state.memos().get(subject.key).map(|memo| memo.template_events).unwrap_or_default();
+    apply::add_finalizer(owner, subject, context).await?;
+    let (seen, last_write) = {
+        let memos = context.state.memos();
+        let memo = memos.get(subject.key);
+        (memo.map(|memo| memo.template_events).unwrap_or_default(), memo.and_then(|memo| memo.last_write.clone()))
+    };
     let mut planner = Planner::new(owner, values, &context.templates, context);
-    let mut existing = target.existing(owner, values, context).await?;
     for _ in 0..CONFLICTS {
-        let secret = existing.as_ref().map(plan::TargetSecret::object);
-        let plan = planner.plan(secret).await;
+        let plan = planner.plan(existing.as_ref(), last_write.as_ref()).await;
         remember_rendering(&planner, seen, subject, context);
         let plan = plan?;
-        let synced = Synced { statement: plan.statement(), leaves_target: plan.leaves_target() };
-        match apply::execute(plan, owner, context).await? {
-            apply::Written::Done(version) => {
-                let version = version.or_else(|| secret.map(|secret| ObjectVersion::of(&secret.metadata)));
-                if let Some(version) = version {
-                    context.state.memos().entry(subject.key.clone()).or_default().verified = Some(version);
-                }
-                if synced.leaves_target {
-                    apply::delete_stale(owner, subject, context).await?;
-                }
-                return Ok(synced);
+        let mut synced = Synced::by(&plan, owner);
+        let before = existing.as_ref().map(|existing| ObjectVersion::of(existing.metadata()));
+        let (version, written) = match apply::execute(&plan, owner, destination, context).await? {
+            apply::Written::Conflict => {
+                existing = destination.read(owner, context).await?;
+                continue;
             }
-            apply::Written::Conflict => existing = fetch::secret(owner, context).await?,
+            apply::Written::Nothing => (before, None),
+            apply::Written::Target(version) => (Some(version), None),
+            apply::Written::Object(version, written) => {
+                // The API server has made of it what is there already.
+                if before.as_ref() == Some(&version) {
+                    synced = Synced::by(&Plan::Unchanged, owner);
+                }
+                (Some(version), Some(written))
+            }
+        };
+        if let Some(version) = version {
+            let mut memos = context.state.memos();
+            let memo = memos.entry(subject.key.clone()).or_default();
+            memo.verified = Some(version);
+            memo.last_write = written.or(memo.last_write.take());
         }
+        if synced.leaves_target {
+            apply::delete_stale(owner, subject, context).await?;
+        }
+        return Ok(synced);
     }
-    Err(Error::Contended { secret: owner.target_name().to_owned() })
+    Err(Error::Contended { target: owner.target() })
 }
 
 /// Remembers what the target was rendered from, and that the events until then were taken into account.
@@ -270,7 +302,7 @@ async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome
                 memo.waiting_since = None;
                 memo.asked = None;
             }
-            outcome::succeeded(subject, *synced, context).await
+            outcome::succeeded(subject, synced, context).await
         }
         Err(error) => {
             let failures = {
@@ -305,12 +337,4 @@ pub fn fingerprint(object: &ExternalSecret) -> u64 {
     (&meta.uid, meta.generation, &meta.labels, &meta.annotations, &meta.finalizers).hash(&mut hasher);
     meta.deletion_timestamp.is_some().hash(&mut hasher);
     hasher.finish()
-}
-
-/// The Secret that an ExternalSecret writes, if its spec can be read.
-#[must_use]
-pub fn target_of(object: &ExternalSecret) -> Option<ObjectKey> {
-    let spec = object.spec.get().ok()?;
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    Some(ObjectKey::new(namespace, target_name(&object.metadata, spec)))
 }

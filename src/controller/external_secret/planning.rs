@@ -1,15 +1,15 @@
-//! From the values to the plan: the template is rendered only where the plan depends on what the Secret would hold, and
+//! From the values to the plan: the template is rendered only where the plan depends on what the target would hold, and
 //! once for all tries to write it.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Secret;
-
+use super::destination::Existing;
 use super::templates::{self, Rendering, Templates};
 use super::{Error, ObjectVersion};
 use crate::controller::cluster_view::ClusterView;
 use crate::controller::index::TemplateSource;
 use crate::sync::SecretData;
+use crate::sync::object::LastWrite;
 use crate::sync::plan::{self, Plan};
 use crate::sync::target::Owner;
 
@@ -34,12 +34,12 @@ impl<'a> Planner<'a> {
         Self { owner, values, templates, cluster, rendering: None }
     }
 
-    /// What to do with the target, given what is there.
+    /// What to do with the target, given what is there and, of one that is not a Secret, what is known of the last write.
     ///
     /// # Errors
     /// A template that cannot be rendered, or a [`Refusal`](plan::Refusal).
-    pub async fn plan(&mut self, existing: Option<&Secret>) -> Result<Plan, Error> {
-        if let Some(plan) = plan::without_content(self.owner, self.values, existing)? {
+    pub async fn plan(&mut self, existing: Option<&Existing>, last_write: Option<&LastWrite>) -> Result<Plan, Error> {
+        if let Some(plan) = plan::without_content(self.owner, self.values, existing.map(Existing::present))? {
             return Ok(plan);
         }
         let template = self.owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
@@ -48,7 +48,11 @@ impl<'a> Planner<'a> {
             self.rendering = Some(rendering);
         }
         let rendered = self.rendering.as_ref().map(|rendering| &rendering.rendered);
-        Ok(plan::build(self.owner, self.values, rendered, existing)?)
+        let Some(manifest) = self.owner.manifest() else {
+            return Ok(plan::build(self.owner, self.values, rendered, existing.and_then(Existing::secret))?);
+        };
+        let object = existing.and_then(Existing::object);
+        Ok(plan::build_object(self.owner, manifest, self.values, rendered, object, last_write)?)
     }
 
     /// The versions of the objects that the template came from, once it was rendered.

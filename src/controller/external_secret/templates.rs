@@ -78,7 +78,10 @@ pub async fn render(
     let (sources, versions) = read(owner, cluster).await?;
     let place = templates.places.acquire().await;
     // A template may compute for some time.
-    let rendered = tokio::task::block_in_place(|| templates.renderer().render(template, values, &sources))?;
+    let rendered = tokio::task::block_in_place(|| match owner.manifest() {
+        None => templates.renderer().render(template, values, &sources),
+        Some(_) => templates.renderer().render_object(template, values, &sources),
+    })?;
     drop(place);
     Ok(Rendering { rendered, versions })
 }

@@ -1,25 +1,35 @@
-//! What to do with the target Secret.
+//! What to do with the target.
 
+mod object;
 mod refusal;
+
+use std::borrow::Cow;
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DynamicObject;
 
+use super::object::{LastWrite, TargetObject};
 use super::refresh::TargetState;
 use super::rendered::Rendered;
-use super::target::{self, Content, Owner};
+use super::target::{self, Content, Owner, TargetName};
 use super::{SecretData, hash};
-use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy};
+use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ManifestReference};
 use crate::api::{ANNOTATION_DATA_HASH, LABEL_MANAGED, LABEL_MANAGED_VALUE, LABEL_OWNER};
 
+pub use object::build_object;
 pub use refusal::Refusal;
 
-/// What to do with the target Secret. `Debug` prints no values.
+/// What to do with the target. `Debug` prints no values.
 pub enum Plan {
     /// It is not there: create it.
     Create(Box<TargetSecret>),
     /// It is there and differs: replace it, at the version that was read.
     Update(Box<TargetSecret>),
+    /// It is no Secret and not there: create it.
+    CreateObject(Box<TargetObject>),
+    /// It is no Secret, is there and differs: replace it, at the version that was read.
+    UpdateObject(Box<TargetObject>),
     /// Its values are gone, and it goes with them (`deletionPolicy: Delete`).
     Delete(Deletion),
     /// Its values are gone, and so is it.
@@ -35,30 +45,43 @@ pub enum Plan {
 }
 
 /// What is said of a plan that was carried out, in ESO's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// The reason of the condition `Ready`, which is True.
     pub reason: &'static str,
     /// Its message.
     pub message: &'static str,
     /// The reason and the message of the event, where something was written.
-    pub event: Option<(&'static str, &'static str)>,
+    pub event: Option<(&'static str, Cow<'static, str>)>,
 }
 
 impl Plan {
-    /// What is said once it was carried out.
+    /// What is said once it was carried out for `owner`.
     #[must_use]
-    pub const fn statement(&self) -> Statement {
+    pub fn statement(&self, owner: Owner<'_>) -> Statement {
         const SYNCED: &str = "secret synced";
         const DELETED: &str = "secret deleted due to DeletionPolicy=Delete";
+        let of_object = owner.manifest().map(|_| owner.target());
+        let by_kind = |secret: &'static str, object: &'static str| if of_object.is_none() { secret } else { object };
+        let event = |reason: &'static str, secret: &'static str| {
+            let of_object =
+                of_object.as_ref().map(|TargetName { kind, name }| format!("{reason} {kind} {name}").into());
+            Some((reason, of_object.unwrap_or(Cow::Borrowed(secret))))
+        };
+        let synced = by_kind("SecretSynced", "ResourceSynced");
+        let deleted = by_kind("SecretDeleted", "ResourceDeleted");
         let (reason, message, event) = match self {
-            Self::Create(_) => ("SecretSynced", SYNCED, Some(("Created", "secret created"))),
-            Self::Update(_) => ("SecretSynced", SYNCED, Some(("Updated", "secret updated"))),
-            Self::Unchanged | Self::NotWritten => ("SecretSynced", SYNCED, None),
-            Self::Retained => ("SecretSynced", "secret retained due to DeletionPolicy=Retain", None),
-            Self::Delete(_) => ("SecretDeleted", DELETED, Some(("Deleted", DELETED))),
-            Self::Deleted => ("SecretDeleted", DELETED, None),
-            Self::Missing => ("SecretMissing", "secret will not be created due to CreationPolicy=Merge", None),
+            Self::Create(_) | Self::CreateObject(_) => (synced, SYNCED, event("Created", "secret created")),
+            Self::Update(_) | Self::UpdateObject(_) => (synced, SYNCED, event("Updated", "secret updated")),
+            Self::Unchanged | Self::NotWritten => (synced, SYNCED, None),
+            Self::Retained => (synced, "secret retained due to DeletionPolicy=Retain", None),
+            Self::Delete(_) => (deleted, DELETED, event("Deleted", DELETED)),
+            Self::Deleted => (deleted, DELETED, None),
+            Self::Missing => {
+                let secret = "secret will not be created due to CreationPolicy=Merge";
+                let object = "resource will not be created due to CreationPolicy=Merge";
+                (by_kind("SecretMissing", "ResourceMissing"), by_kind(secret, object), None)
+            }
         };
         Statement { reason, message, event }
     }
@@ -67,7 +90,10 @@ impl Plan {
     /// target names may go then ([`stale`]), and `status.binding` names it.
     #[must_use]
     pub const fn leaves_target(&self) -> bool {
-        matches!(self, Self::Create(_) | Self::Update(_) | Self::Unchanged)
+        match self {
+            Self::Create(_) | Self::Update(_) | Self::CreateObject(_) | Self::UpdateObject(_) | Self::Unchanged => true,
+            Self::Delete(_) | Self::Deleted | Self::Retained | Self::Missing | Self::NotWritten => false,
+        }
     }
 }
 
@@ -76,6 +102,8 @@ impl std::fmt::Debug for Plan {
         f.write_str(match self {
             Self::Create(_) => "Create",
             Self::Update(_) => "Update",
+            Self::CreateObject(_) => "CreateObject",
+            Self::UpdateObject(_) => "UpdateObject",
             Self::Delete(_) => "Delete",
             Self::Deleted => "Deleted",
             Self::Unchanged => "Unchanged",
@@ -86,7 +114,7 @@ impl std::fmt::Debug for Plan {
     }
 }
 
-/// A Secret that is to be deleted, as it was when that was decided.
+/// An object that is to be deleted, as it was when that was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Its name.
@@ -98,7 +126,9 @@ pub struct Deletion {
 }
 
 impl Deletion {
-    fn of(meta: &ObjectMeta) -> Self {
+    /// Of the object with this metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
         Self {
             name: meta.name.clone().unwrap_or_default(),
             uid: meta.uid.clone(),
@@ -130,16 +160,37 @@ impl Drop for TargetSecret {
     }
 }
 
+/// What of an object that is there says whether it may be written or deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Present<'a> {
+    /// Its metadata.
+    pub metadata: &'a ObjectMeta,
+    /// Its type, where it is a Secret.
+    pub type_: Option<&'a str>,
+}
+
+impl<'a> From<&'a Secret> for Present<'a> {
+    fn from(secret: &'a Secret) -> Self {
+        Self { metadata: &secret.metadata, type_: secret.type_.as_deref() }
+    }
+}
+
+impl<'a> From<&'a DynamicObject> for Present<'a> {
+    fn from(object: &'a DynamicObject) -> Self {
+        Self { metadata: &object.metadata, type_: None }
+    }
+}
+
 /// The plan, where it does not depend on what the Secret would hold; no template needs to be rendered
 /// then. `values` is all that was read; that it is empty means that it is certain that nothing is
 /// there, since whatever else keeps a value from being read is an error before this.
 ///
 /// # Errors
-/// [`Refusal`], where the Secret that is there may not be deleted.
+/// [`Refusal`], where the object that is there may not be deleted.
 pub fn without_content(
     owner: Owner<'_>,
     values: &SecretData,
-    existing: Option<&Secret>,
+    existing: Option<Present<'_>>,
 ) -> Result<Option<Plan>, Refusal> {
     if values.is_empty() {
         match owner.deletion_policy() {
@@ -155,18 +206,18 @@ pub fn without_content(
     })
 }
 
-fn deletion(owner: Owner<'_>, existing: Option<&Secret>) -> Result<Plan, Refusal> {
-    let secret = owner.target_name().to_owned();
+fn deletion(owner: Owner<'_>, existing: Option<Present<'_>>) -> Result<Plan, Refusal> {
+    let target = owner.target();
     if owner.creation_policy() != CreationPolicy::Owner {
-        return Err(Refusal::DeletionByPolicy { secret });
+        return Err(Refusal::DeletionByPolicy { target });
     }
     let Some(existing) = existing else { return Ok(Plan::Deleted) };
     may_own(owner, existing)?;
     // Better than in ESO: one that was never adopted stays.
-    if !target::is_controlled_by(&existing.metadata, owner) {
-        return Err(Refusal::NotOwned { secret });
+    if !target::is_controlled_by(existing.metadata, owner) {
+        return Err(Refusal::NotOwned { target });
     }
-    Ok(Plan::Delete(Deletion::of(&existing.metadata)))
+    Ok(Plan::Delete(Deletion::of(existing.metadata)))
 }
 
 /// Works out what to do so that the target of `owner` holds `values`, or what a template made of
@@ -180,17 +231,17 @@ pub fn build(
     rendered: Option<&Rendered>,
     existing: Option<&Secret>,
 ) -> Result<Plan, Refusal> {
-    if let Some(plan) = without_content(owner, values, existing)? {
+    if let Some(plan) = without_content(owner, values, existing.map(Present::from))? {
         return Ok(plan);
     }
     let content = rendered.map_or(Content::Values(values), Content::Rendered);
     if let Some(key) = content.data().keys().find(|key| !is_valid_key(key)) {
-        return Err(Refusal::InvalidKey { key: key.clone() });
+        return Err(Refusal::InvalidKey { kind: "Secret".to_owned(), key: key.clone() });
     }
     let Some(existing) = existing else {
         return Ok(Plan::Create(Box::new(TargetSecret(target::desired(owner, content, None)))));
     };
-    may_own(owner, existing)?;
+    may_own(owner, existing.into())?;
     let desired = TargetSecret(target::desired(owner, content, Some(existing)));
     if target::is_as_desired(existing, &desired.0) {
         return Ok(Plan::Unchanged);
@@ -204,21 +255,20 @@ pub fn build(
 const SYSTEM_TYPES: [&str; 2] = ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"];
 
 /// Whether `owner` may write to `existing`. Like ESO it goes by the name, not by the UID: an
-/// ExternalSecret that was made anew takes its Secret over. Without `creationPolicy: Owner` a
+/// ExternalSecret that was made anew takes its target over. Without `creationPolicy: Owner` a
 /// controller of another kind is no obstacle.
-fn may_own(owner: Owner<'_>, existing: &Secret) -> Result<(), Refusal> {
-    let controller = existing.metadata.owner_references.iter().flatten().find(|o| o.controller == Some(true));
-    let secret = || owner.target_name().to_owned();
-    if let Some(type_) = existing.type_.as_ref().filter(|type_| SYSTEM_TYPES.contains(&type_.as_str())) {
-        return Err(Refusal::OfTheSystem { secret: secret(), type_: type_.clone() });
+fn may_own(owner: Owner<'_>, existing: Present<'_>) -> Result<(), Refusal> {
+    if let Some(type_) = existing.type_.filter(|type_| SYSTEM_TYPES.contains(type_)) {
+        return Err(Refusal::OfTheSystem { target: owner.target(), type_: type_.to_owned() });
     }
+    let controller = existing.metadata.owner_references.iter().flatten().find(|o| o.controller == Some(true));
     match controller {
         Some(other) if target::is_external_secret(other) && other.name == owner.name() => Ok(()),
         Some(other) if target::is_external_secret(other) => {
-            Err(Refusal::OwnedByExternalSecret { secret: secret(), owner: other.name.clone() })
+            Err(Refusal::OwnedByExternalSecret { target: owner.target(), owner: other.name.clone() })
         }
         Some(other) if owner.creation_policy() == CreationPolicy::Owner => {
-            Err(Refusal::OwnedByOther { secret: secret(), kind: other.kind.clone(), owner: other.name.clone() })
+            Err(Refusal::OwnedByOther { target: owner.target(), kind: other.kind.clone(), owner: other.name.clone() })
         }
         None | Some(_) => Ok(()),
     }
@@ -226,14 +276,13 @@ fn may_own(owner: Owner<'_>, existing: &Secret) -> Result<(), Refusal> {
 
 /// Whether the API server would let `existing` become `desired`.
 fn may_replace(owner: Owner<'_>, existing: &Secret, desired: &Secret) -> Result<(), Refusal> {
-    let secret = || owner.target_name().to_owned();
     let new_type = existing.type_ != desired.type_;
     let new_data =
         existing.data.as_ref().filter(|data| !data.is_empty()) != desired.data.as_ref().filter(|data| !data.is_empty());
     match (existing.immutable, &existing.type_, &desired.type_) {
-        (Some(true), ..) if new_data || new_type => Err(Refusal::Immutable { secret: secret() }),
+        (Some(true), ..) if new_data || new_type => Err(Refusal::Immutable { target: owner.target() }),
         (_, Some(existing), Some(wanted)) if new_type => {
-            Err(Refusal::OtherType { secret: secret(), existing: existing.clone(), wanted: wanted.clone() })
+            Err(Refusal::OtherType { target: owner.target(), existing: existing.clone(), wanted: wanted.clone() })
         }
         _ => Ok(()),
     }
@@ -243,15 +292,34 @@ fn may_replace(owner: Owner<'_>, existing: &Secret, desired: &Secret) -> Result<
 /// `candidates` that carry the label of `owner` and that it controls.
 #[must_use]
 pub fn stale<'a>(owner: Owner<'_>, candidates: impl IntoIterator<Item = &'a ObjectMeta>) -> Vec<Deletion> {
+    stale_of(owner, None, candidates)
+}
+
+/// The same of objects of the kind that `manifest` names.
+#[must_use]
+pub fn stale_objects<'a>(
+    owner: Owner<'_>,
+    manifest: &ManifestReference,
+    candidates: impl IntoIterator<Item = &'a ObjectMeta>,
+) -> Vec<Deletion> {
+    stale_of(owner, Some(manifest), candidates)
+}
+
+fn stale_of<'a>(
+    owner: Owner<'_>,
+    kind: Option<&ManifestReference>,
+    candidates: impl IntoIterator<Item = &'a ObjectMeta>,
+) -> Vec<Deletion> {
     if owner.creation_policy() != CreationPolicy::Owner {
         return Vec::new();
     }
     let label = hash::owner_label(owner.namespace(), owner.name());
     let is_stale = |meta: &&ObjectMeta| {
         let labelled = meta.labels.as_ref().and_then(|labels| labels.get(LABEL_OWNER)) == Some(&label);
+        let is_target = owner.manifest() == kind && meta.name.as_deref() == Some(owner.target_name());
         labelled
             && meta.namespace.as_deref() == Some(owner.namespace())
-            && meta.name.as_deref() != Some(owner.target_name())
+            && !is_target
             && target::is_controlled_by(meta, owner)
     };
     candidates.into_iter().filter(is_stale).map(Deletion::of).collect()
@@ -262,9 +330,20 @@ pub fn stale<'a>(owner: Owner<'_>, candidates: impl IntoIterator<Item = &'a Obje
 /// put right.
 #[must_use]
 pub fn target_state(policy: CreationPolicy, existing: Option<&Secret>) -> TargetState {
-    match (policy, existing) {
-        (CreationPolicy::Orphan | CreationPolicy::None, _) | (CreationPolicy::Merge, None) => TargetState::Intact,
-        (_, Some(secret)) if is_intact(secret) => TargetState::Intact,
+    state(policy, existing.map(is_intact))
+}
+
+/// The same of a target that is not a Secret.
+#[must_use]
+pub fn object_state(policy: CreationPolicy, existing: Option<&DynamicObject>, last: Option<&LastWrite>) -> TargetState {
+    state(policy, existing.map(|object| super::object::is_intact(object, last)))
+}
+
+fn state(policy: CreationPolicy, is_intact: Option<bool>) -> TargetState {
+    match (policy, is_intact) {
+        (CreationPolicy::Orphan | CreationPolicy::None, _) | (CreationPolicy::Merge, None) | (_, Some(true)) => {
+            TargetState::Intact
+        }
         _ => TargetState::Changed,
     }
 }

@@ -44,9 +44,21 @@ fn planned(
     build(Owner { meta, spec: &spec, version: ServedVersion::V1 }, data, rendered, existing)
 }
 
+/// What is said of a plan for a Secret.
+fn said(plan: &Plan) -> Statement {
+    let spec = ExternalSecretSpec::default();
+    plan.statement(Owner { meta: &meta(), spec: &spec, version: ServedVersion::V1 })
+}
+
+/// The Secret's name, as refusals have it.
+fn example() -> TargetName {
+    TargetName { kind: "Secret".into(), name: "example".into() }
+}
+
 fn written(plan: Plan) -> Value {
     match plan {
         Plan::Create(secret) | Plan::Update(secret) => serde_json::to_value(secret.object()).unwrap(),
+        Plan::CreateObject(object) | Plan::UpdateObject(object) => serde_json::to_value(object.object()).unwrap(),
         other => panic!("nothing is written: {other:?}"),
     }
 }
@@ -166,11 +178,11 @@ fn owned_by(kind: &str, name: &str) -> Secret {
 fn a_secret_of_someone_else_is_refused() {
     assert_eq!(
         plan(&meta(), &hello(), Some(&owned_by("ExternalSecret", "other"))).err(),
-        Some(Refusal::OwnedByExternalSecret { secret: "example".into(), owner: "other".into() })
+        Some(Refusal::OwnedByExternalSecret { target: example(), owner: "other".into() })
     );
     assert_eq!(
         plan(&meta(), &hello(), Some(&owned_by("Deployment", "example"))).err(),
-        Some(Refusal::OwnedByOther { secret: "example".into(), kind: "Deployment".into(), owner: "example".into() })
+        Some(Refusal::OwnedByOther { target: example(), kind: "Deployment".into(), owner: "example".into() })
     );
 }
 
@@ -187,14 +199,17 @@ fn an_immutable_secret_is_left_alone_unless_only_its_metadata_changes() {
     existing.immutable = Some(true);
     assert!(matches!(plan(&meta(), &hello(), Some(&existing)), Ok(Plan::Unchanged)));
     existing.data = Some([("greeting".into(), k8s_openapi::ByteString(b"other".to_vec()))].into());
-    assert_eq!(plan(&meta(), &hello(), Some(&existing)).err(), Some(Refusal::Immutable { secret: "example".into() }));
+    assert_eq!(plan(&meta(), &hello(), Some(&existing)).err(), Some(Refusal::Immutable { target: example() }));
 }
 
 #[test]
 fn a_key_that_cannot_be_a_key_is_named() {
     for key in ["a/b", "", ".", "..", "..x", &"k".repeat(254), "ä"] {
         let data = [(key.to_owned(), Arc::new(Vec::new().into()))].into();
-        assert_eq!(plan(&meta(), &data, None).err(), Some(Refusal::InvalidKey { key: key.to_owned() }));
+        assert_eq!(
+            plan(&meta(), &data, None).err(),
+            Some(Refusal::InvalidKey { kind: "Secret".into(), key: key.to_owned() })
+        );
     }
 }
 
@@ -244,7 +259,7 @@ fn what_is_not_there_is_created_and_owned_as_the_policy_says(#[case] policy: &st
 fn a_policy_that_merges_waits_for_the_secret_and_none_writes_nothing() {
     let plan = planned(&meta(), &json!({"creationPolicy": "Merge"}), &hello(), None, None).unwrap();
     assert_eq!(
-        plan.statement(),
+        said(&plan),
         Statement {
             reason: "SecretMissing",
             message: "secret will not be created due to CreationPolicy=Merge",
@@ -255,7 +270,7 @@ fn a_policy_that_merges_waits_for_the_secret_and_none_writes_nothing() {
     for existing in [None, Some(written_by_eso())] {
         let plan = planned(&meta(), &json!({"creationPolicy": "None"}), &hello(), None, existing.as_ref()).unwrap();
         assert!(matches!(plan, Plan::NotWritten), "{plan:?}");
-        assert_eq!((plan.statement().reason, plan.statement().message), ("SecretSynced", "secret synced"));
+        assert_eq!((said(&plan).reason, said(&plan).message), ("SecretSynced", "secret synced"));
     }
 }
 
@@ -328,7 +343,7 @@ fn with_retain_a_secret_whose_values_are_gone_stays() {
     for existing in [None, Some(written_by_eso())] {
         let plan = planned(&meta(), &json!({"deletionPolicy": "Retain"}), &NOTHING, None, existing.as_ref()).unwrap();
         assert!(matches!(plan, Plan::Retained), "{plan:?}");
-        let statement = plan.statement();
+        let statement = said(&plan);
         assert_eq!(
             (statement.reason, statement.message, statement.event),
             ("SecretSynced", "secret retained due to DeletionPolicy=Retain", None)
@@ -343,11 +358,11 @@ fn with_delete_a_secret_whose_values_are_gone_goes_at_the_version_that_was_read(
     let Plan::Delete(deletion) = &plan else { panic!("{plan:?}") };
     let expected = Deletion { name: "example".into(), uid: Some("s-uid".into()), resource_version: Some("7".into()) };
     assert_eq!(*deletion, expected);
-    assert_eq!(plan.statement().reason, "SecretDeleted");
-    assert_eq!(plan.statement().event, Some(("Deleted", "secret deleted due to DeletionPolicy=Delete")));
+    assert_eq!(said(&plan).reason, "SecretDeleted");
+    assert_eq!(said(&plan).event, Some(("Deleted", "secret deleted due to DeletionPolicy=Delete".into())));
     let plan = planned(&meta(), &target, &NOTHING, None, None).unwrap();
     assert!(matches!(plan, Plan::Deleted), "{plan:?}");
-    assert_eq!((plan.statement().reason, plan.statement().event), ("SecretDeleted", None));
+    assert_eq!((said(&plan).reason, said(&plan).event), ("SecretDeleted", None));
 }
 
 #[test]
@@ -362,14 +377,14 @@ fn a_secret_that_is_not_owned_is_not_deleted() {
     let mut of_nobody = written_by_eso();
     of_nobody.metadata.owner_references = None;
     let refused = |target: &Value, existing: &Secret| planned(&meta(), target, &NOTHING, None, Some(existing)).err();
-    assert_eq!(refused(&target, &of_nobody), Some(Refusal::NotOwned { secret: "example".into() }));
+    assert_eq!(refused(&target, &of_nobody), Some(Refusal::NotOwned { target: example() }));
     assert!(matches!(refused(&target, &owned_by("Deployment", "d")), Some(Refusal::OwnedByOther { .. })));
     assert!(matches!(
         refused(&target, &owned_by("ExternalSecret", "other")),
         Some(Refusal::OwnedByExternalSecret { .. })
     ));
     let orphan = json!({"deletionPolicy": "Delete", "creationPolicy": "Orphan"});
-    assert_eq!(refused(&orphan, &written_by_eso()), Some(Refusal::DeletionByPolicy { secret: "example".into() }));
+    assert_eq!(refused(&orphan, &written_by_eso()), Some(Refusal::DeletionByPolicy { target: example() }));
 }
 
 #[rstest]
@@ -398,6 +413,7 @@ fn an_immutable_target_is_created_so_and_its_data_left_alone_afterwards() {
 fn rendered() -> Rendered {
     Rendered {
         data: [("made".to_owned(), Arc::new(b"hello".to_vec().into()))].into(),
+        edits: Vec::new(),
         labels: [("made".to_owned(), "label".to_owned())].into(),
         annotations: [("made".to_owned(), "annotation".to_owned())].into(),
         finalizers: vec!["example.com/a".to_owned()],
@@ -489,7 +505,7 @@ fn a_secret_of_the_clusters_own_is_neither_written_nor_deleted(#[case] type_: &s
         metadata: ObjectMeta { name: Some("example".to_owned()), ..ObjectMeta::default() },
         ..Secret::default()
     };
-    let expected = Refusal::OfTheSystem { secret: "example".to_owned(), type_: type_.to_owned() };
+    let expected = Refusal::OfTheSystem { target: example(), type_: type_.to_owned() };
     for policy in ["Owner", "Orphan", "Merge", "CreateOrMerge"] {
         let refused = planned(&meta(), &json!({"creationPolicy": policy}), &hello(), None, Some(&secret));
         assert_eq!(refused.unwrap_err(), expected, "{policy}");

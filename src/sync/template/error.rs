@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::api::template_target::TemplateTargetError;
 use crate::api::v1::external_secret::DecodingStrategy;
 use crate::template;
 
@@ -79,20 +80,30 @@ pub enum RenderError {
         /// The encoding.
         strategy: DecodingStrategy,
     },
-    /// A label or annotation would not be text.
-    #[error("{field}: what the template makes for {key:?} is not UTF-8, which labels and annotations are; encode it")]
+    /// What must be text would be none.
+    #[error(
+        "{field}: what the template makes for {key:?} is not UTF-8, which labels, annotations and all of an object but a Secret are; encode it"
+    )]
     NotText {
         /// The field.
         field: String,
-        /// The label or annotation.
+        /// The label, annotation or key.
         key: String,
     },
-    /// A Secret has no such part.
-    #[error("{field}: {target:?} is not allowed for a Secret; use Data, Annotations or Labels")]
+    /// What a template makes for a place in an object is no YAML.
+    #[error("{field}: the template must make YAML: {reason}")]
+    NotYaml {
+        /// The field.
+        field: String,
+        /// What is wrong, without any value.
+        reason: String,
+    },
+    /// A template cannot write there.
+    #[error("{field}: {error}")]
     Target {
         /// The field.
         field: String,
-        /// What it names.
-        target: String,
+        /// Why not.
+        error: TemplateTargetError,
     },
 }

@@ -5,6 +5,8 @@
 //! 1. the values, with `mergePolicy: Merge` or where the template makes no data;
 //! 2. `templateFrom`, entry by entry: of each the ConfigMap, the Secret, then the literal;
 //! 3. `data`, `metadata.labels` and `metadata.annotations`.
+//!
+//! Of an object that is not a Secret, `templateFrom` may name any place ([`TemplateTarget`]).
 
 mod error;
 
@@ -14,12 +16,14 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
+use super::object::{Edit, EditMode};
 use super::rendered::Rendered;
 use super::{SecretData, SecretValue, data};
 use crate::api::v1::external_secret::{
     DecodingStrategy, ExternalSecretTemplate, TemplateFrom, TemplateMergePolicy, TemplateRef, TemplateScope,
 };
-use crate::template::{Engine, Map, Text, Type, Value};
+use crate::api::{FieldPath, TemplateTarget};
+use crate::template::{Engine, Map, Text, Type, Value, yaml};
 
 pub use error::{RenderError, SourceKind};
 
@@ -56,21 +60,44 @@ impl Renderer<'_> {
         values: &SecretData,
         sources: &Sources,
     ) -> Result<Rendered, RenderError> {
+        self.render_for(Form::Secret, template, values, sources)
+    }
+
+    /// Renders `template` for an object that is not a Secret.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn render_object(
+        self,
+        template: &ExternalSecretTemplate,
+        values: &SecretData,
+        sources: &Sources,
+    ) -> Result<Rendered, RenderError> {
+        self.render_for(Form::Object, template, values, sources)
+    }
+
+    fn render_for(
+        self,
+        form: Form,
+        template: &ExternalSecretTemplate,
+        values: &SecretData,
+        sources: &Sources,
+    ) -> Result<Rendered, RenderError> {
         let makes_no_data = template.data.as_ref().is_none_or(BTreeMap::is_empty) && template.template_from.is_empty();
-        let mut rendering = Rendering { renderer: self, dot: dot(values), rendered: Rendered::default() };
+        let mut rendering = Rendering { renderer: self, form, dot: dot(values), rendered: Rendered::default() };
         if template.merge_policy == TemplateMergePolicy::Merge || makes_no_data {
             rendering.rendered.data = values.clone();
         }
         for (index, from) in template.template_from.iter().enumerate() {
             rendering.template_from(&format!("{ROOT}.templateFrom[{index}]"), from, sources)?;
         }
-        rendering.map(&format!("{ROOT}.data"), template.data.as_ref(), Target::Data)?;
+        rendering.map(&format!("{ROOT}.data"), template.data.as_ref(), &TemplateTarget::Data)?;
         if let Some(metadata) = &template.metadata {
-            rendering.map(&format!("{ROOT}.metadata.labels"), metadata.labels.as_ref(), Target::Labels)?;
+            rendering.map(&format!("{ROOT}.metadata.labels"), metadata.labels.as_ref(), &TemplateTarget::Labels)?;
             rendering.map(
                 &format!("{ROOT}.metadata.annotations"),
                 metadata.annotations.as_ref(),
-                Target::Annotations,
+                &TemplateTarget::Annotations,
             )?;
             rendering.rendered.finalizers.clone_from(&metadata.finalizers);
         }
@@ -81,21 +108,12 @@ impl Renderer<'_> {
 
 const ROOT: &str = "spec.target.template";
 
-/// Where what a template makes goes.
+/// What is rendered for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Target {
-    Data,
-    Labels,
-    Annotations,
-}
-
-impl Target {
-    /// The target that a name stands for, in upper or lower case. No name stands for the data.
-    fn named(name: &str) -> Option<Self> {
-        let named =
-            [("", Self::Data), ("Data", Self::Data), ("Labels", Self::Labels), ("Annotations", Self::Annotations)];
-        named.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, target)| target)
-    }
+enum Form {
+    Secret,
+    /// Any other object.
+    Object,
 }
 
 /// One template, and what becomes of its result.
@@ -107,7 +125,7 @@ struct Source<'a> {
     key: &'a str,
     text: &'a [u8],
     scope: TemplateScope,
-    target: Target,
+    target: &'a TemplateTarget,
     decoding: DecodingStrategy,
 }
 
@@ -121,15 +139,18 @@ fn dot(values: &SecretData) -> Value {
 
 struct Rendering<'a> {
     renderer: Renderer<'a>,
+    form: Form,
     dot: Value,
     rendered: Rendered,
 }
 
 impl Rendering<'_> {
     fn template_from(&mut self, field: &str, from: &TemplateFrom, sources: &Sources) -> Result<(), RenderError> {
-        let Some(target) = Target::named(&from.target) else {
-            return Err(RenderError::Target { field: format!("{field}.target"), target: from.target.clone() });
+        let target = match self.form {
+            Form::Secret => TemplateTarget::of_secret(&from.target),
+            Form::Object => TemplateTarget::of_object(&from.target),
         };
+        let target = &target.map_err(|error| RenderError::Target { field: format!("{field}.target"), error })?;
         let decoding = from.values_decoding_strategy.unwrap_or_default();
         if let Some(reference) = &from.config_map {
             let field = format!("{field}.configMap");
@@ -159,7 +180,7 @@ impl Rendering<'_> {
         kind: SourceKind,
         reference: &TemplateRef,
         text: impl Fn(&str) -> Option<Option<&'s [u8]>>,
-        target: Target,
+        target: &TemplateTarget,
         decoding: DecodingStrategy,
     ) -> Result<(), RenderError> {
         for (index, item) in reference.items.iter().enumerate() {
@@ -181,7 +202,7 @@ impl Rendering<'_> {
         &mut self,
         field: &str,
         templates: Option<&BTreeMap<String, String>>,
-        target: Target,
+        target: &TemplateTarget,
     ) -> Result<(), RenderError> {
         for (key, text) in templates.into_iter().flatten() {
             let (field, text) = (format!("{field}[{key}]"), text.as_bytes());
@@ -195,9 +216,17 @@ impl Rendering<'_> {
         let failed = |error| RenderError::Template { field: source.field.to_owned(), error };
         let template = self.renderer.engine.parse(source.key, source.text).map_err(failed)?;
         let result = template.render(&self.dot).map_err(failed)?;
-        match source.scope {
-            TemplateScope::Values => self.set(source, source.key, &result),
-            TemplateScope::KeysAndValues => {
+        match (source.scope, source.target) {
+            (TemplateScope::Values, _) => self.set(source, source.key, &result),
+            (TemplateScope::KeysAndValues, TemplateTarget::Spec) => {
+                self.edit_document(source, FieldPath::of_keys(["spec"]), EditMode::Replace, &result)
+            }
+            (TemplateScope::KeysAndValues, TemplateTarget::Place(path)) => {
+                // As in ESO, a field at the top is written as a whole.
+                let mode = if path.steps().len() == 1 { EditMode::Replace } else { EditMode::Merge };
+                self.edit_document(source, path.clone(), mode, &result)
+            }
+            (TemplateScope::KeysAndValues, _) => {
                 let entries = (self.renderer.read_keys_and_values)(&result)
                     .map_err(|reason| RenderError::NotKeysAndValues { field: source.field.to_owned(), reason })?;
                 entries.iter().try_for_each(|(key, value)| self.set(source, key, value))
@@ -205,6 +234,21 @@ impl Rendering<'_> {
         }
     }
 
+    /// Writes the YAML that a template made to a place.
+    fn edit_document(
+        &mut self,
+        source: Source<'_>,
+        path: FieldPath,
+        mode: EditMode,
+        document: &[u8],
+    ) -> Result<(), RenderError> {
+        let value = yaml::read_json(document)
+            .map_err(|error| RenderError::NotYaml { field: source.field.to_owned(), reason: error.to_string() })?;
+        self.rendered.edits.push(Edit::new(path, mode, value));
+        Ok(())
+    }
+
+    /// Writes one value.
     fn set(&mut self, source: Source<'_>, key: &str, value: &[u8]) -> Result<(), RenderError> {
         let value: SecretValue = Arc::new(value.to_vec().into());
         let value = data::decode(source.decoding, value).map_err(|_| RenderError::Undecodable {
@@ -212,17 +256,29 @@ impl Rendering<'_> {
             key: key.to_owned(),
             strategy: source.decoding,
         })?;
-        let metadata = match source.target {
-            Target::Data => {
-                self.rendered.data.insert(key.to_owned(), value);
-                return Ok(());
-            }
-            Target::Labels => &mut self.rendered.labels,
-            Target::Annotations => &mut self.rendered.annotations,
-        };
+        if self.form == Form::Secret && *source.target == TemplateTarget::Data {
+            self.rendered.data.insert(key.to_owned(), value);
+            return Ok(());
+        }
         let text = std::str::from_utf8(value.expose_secret())
             .map_err(|_| RenderError::NotText { field: source.field.to_owned(), key: key.to_owned() })?;
-        metadata.insert(key.to_owned(), text.to_owned());
+        let (path, value) = match source.target {
+            TemplateTarget::Labels => {
+                self.rendered.labels.insert(key.to_owned(), text.to_owned());
+                return Ok(());
+            }
+            TemplateTarget::Annotations => {
+                self.rendered.annotations.insert(key.to_owned(), text.to_owned());
+                return Ok(());
+            }
+            TemplateTarget::Data => (FieldPath::of_keys(["data", key]), text.into()),
+            TemplateTarget::Spec => (FieldPath::of_keys(["spec", key]), text.into()),
+            // As in ESO: numbers, lists and mappings come in as such, and what is no YAML as text.
+            TemplateTarget::Place(path) => {
+                (path.clone(), yaml::read_json(text.as_bytes()).unwrap_or_else(|_| text.into()))
+            }
+        };
+        self.rendered.edits.push(Edit::new(path, EditMode::Replace, value));
         Ok(())
     }
 }

@@ -10,6 +10,12 @@ use super::parser::decode;
 use super::value::Value;
 use printer::{Flags, Printer};
 
+/// A float as `%v` prints it.
+pub(super) fn float(number: f64) -> String {
+    let text = float::digits(number, 'g', None, &Flags::default());
+    text.strip_prefix('+').map_or_else(|| text.clone(), ToOwned::to_owned)
+}
+
 /// The largest width or precision.
 const MAX_WIDTH: i64 = 1_000_000;
 

@@ -62,7 +62,7 @@ pub enum DeletionPolicy {
 }
 
 /// The kind of a target that is not a Secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ManifestReference {
     /// `group/version`, or `v1` for the core group.

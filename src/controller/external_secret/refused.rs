@@ -1,0 +1,56 @@
+//! What is said of the API server's refusal to write an object that is not a Secret. Its words may quote the object, which holds
+//! values: a `CustomResourceDefinition`'s pattern, a rule in CEL or a webhook does.
+
+use kube::core::Status;
+
+use crate::controller::context::ApiError;
+use crate::controller::target_kinds::TargetKind;
+
+/// How many fields are named.
+const SHOWN: usize = 5;
+
+/// Why an object could not be read or written, without a value, and what to do where a right is missing.
+pub(super) fn reason(error: &ApiError, kind: &TargetKind) -> String {
+    match error {
+        ApiError::Kube(kube::Error::Api(status)) => of_status(status, kind),
+        ApiError::Kube(_) => "it cannot be reached".to_owned(),
+        ApiError::Timeout => error.to_string(),
+    }
+}
+
+fn of_status(status: &Status, kind: &TargetKind) -> String {
+    let (plural, group) = (&kind.resource.plural, &kind.resource.group);
+    if status.code == 403 && is_of_rbac(status, plural) {
+        return format!(
+            "{}; let the controller get, list, watch, create, update and delete {plural} of the API group {group:?}, as the chart does for what is named in genericTargets.resources",
+            status.message
+        );
+    }
+    if let Some(rest) = status.message.strip_prefix("admission webhook \"")
+        && let Some((webhook, _)) = rest.split_once('"')
+    {
+        return format!(
+            "the admission webhook {webhook:?} refuses it; why is not shown here, since that may hold values"
+        );
+    }
+    let causes = status.details.iter().flat_map(|details| &details.causes).filter(|cause| !cause.field.is_empty());
+    let fields: Vec<_> = causes.take(SHOWN).map(|cause| format!("{} ({})", cause.field, cause.reason)).collect();
+    if !fields.is_empty() {
+        return format!("it is not valid in {}; values are not shown", fields.join(", "));
+    }
+    match status.code {
+        // These speak of names alone.
+        404 | 409 => status.message.clone(),
+        code if status.reason.is_empty() => {
+            format!("it answers {code}; why is not shown here, since that may hold values")
+        }
+        _ => format!("it answers {}; why is not shown here, since that may hold values", status.reason),
+    }
+}
+
+/// `applications.argoproj.io "name" is forbidden: User "name" cannot create resource "applications" in API group ...`
+fn is_of_rbac(status: &Status, plural: &str) -> bool {
+    status.message.starts_with(plural)
+        && status.message.contains("is forbidden: User \"")
+        && status.message.contains("\" cannot ")
+}

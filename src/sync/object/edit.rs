@@ -1,0 +1,176 @@
+//! What templates write into an object, place by place.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::wipe;
+use crate::api::FieldPath;
+use crate::api::field_path::Step;
+
+/// A value for one place in an object; overwritten when it is dropped. `Debug` prints the place alone.
+#[derive(Clone)]
+pub struct Edit {
+    /// The place.
+    pub path: FieldPath,
+    /// How the value comes there.
+    pub mode: EditMode,
+    value: Value,
+}
+
+/// How a value comes to its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditMode {
+    /// It takes the place of what is there.
+    Replace,
+    /// Where it and what is there are mappings, its keys are added; otherwise it takes the place.
+    Merge,
+}
+
+/// What is in the way of an edit: on the way to its place is something of another type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The place.
+    pub path: String,
+    /// The type that is there, such as `string`.
+    pub found: &'static str,
+    /// The type that the path needs.
+    pub wanted: &'static str,
+}
+
+impl Edit {
+    /// An edit.
+    #[must_use]
+    pub const fn new(path: FieldPath, mode: EditMode, value: Value) -> Self {
+        Self { path, mode, value }
+    }
+
+    /// The value.
+    #[must_use]
+    pub const fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Writes the value into an object; mappings and lists on the way are made where there are none.
+    ///
+    /// # Errors
+    /// [`Obstacle`]
+    pub fn apply(&self, root: &mut Value) -> Result<(), Obstacle> {
+        let place = place(root, &self.path)?;
+        match (self.mode, place, &self.value) {
+            (EditMode::Merge, Value::Object(existing), Value::Object(added)) => {
+                for (key, value) in added {
+                    set(existing.entry(key.clone()).or_insert(Value::Null), value.clone());
+                }
+            }
+            (_, place, value) => set(place, value.clone()),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Edit {
+    fn drop(&mut self) {
+        wipe(&mut self.value);
+    }
+}
+
+impl fmt::Debug for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Edit({} {:?})", self.path, self.mode)
+    }
+}
+
+fn set(place: &mut Value, value: Value) {
+    wipe(place);
+    *place = value;
+}
+
+/// The place that a path names, made where it is not there.
+fn place<'v>(root: &'v mut Value, path: &FieldPath) -> Result<&'v mut Value, Obstacle> {
+    let mut node = root;
+    for step in path.steps() {
+        let found = type_name(node);
+        let obstacle = |wanted| Obstacle { path: path.to_string(), found, wanted };
+        node = match step {
+            Step::Key(key) => {
+                if node.is_null() {
+                    *node = Value::Object(Map::new());
+                }
+                node.as_object_mut().ok_or_else(|| obstacle("mapping"))?.entry(key.clone()).or_insert(Value::Null)
+            }
+            Step::Index(index) => {
+                if node.is_null() {
+                    *node = Value::Array(Vec::new());
+                }
+                let items = node.as_array_mut().ok_or_else(|| obstacle("list"))?;
+                if items.len() <= *index {
+                    items.resize(index + 1, Value::Null);
+                }
+                &mut items[*index]
+            }
+        };
+    }
+    Ok(node)
+}
+
+const fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "list",
+        Value::Object(_) => "mapping",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case("spec.config", EditMode::Replace, json!("x"), json!({"spec": {"config": "x", "other": 1}}))]
+    #[case("spec.a.b", EditMode::Replace, json!("x"), json!({"spec": {"a": {"b": "x"}, "other": 1}}))]
+    #[case("spec", EditMode::Merge, json!({"a": 1}), json!({"spec": {"a": 1, "other": 1}}))]
+    #[case("spec", EditMode::Replace, json!({"a": 1}), json!({"spec": {"a": 1}}))]
+    #[case("spec.other", EditMode::Merge, json!({"a": 1}), json!({"spec": {"other": {"a": 1}}}))]
+    #[case("spec.rules[1].from", EditMode::Merge, json!([1]), json!({"spec": {"other": 1, "rules": [null, {"from": [1]}]}}))]
+    #[case("data.a", EditMode::Replace, json!("x"), json!({"spec": {"other": 1}, "data": {"a": "x"}}))]
+    fn a_value_comes_to_its_place(
+        #[case] path: &str,
+        #[case] mode: EditMode,
+        #[case] value: Value,
+        #[case] expected: Value,
+    ) {
+        let mut object = json!({"spec": {"other": 1}});
+        Edit::new(path.parse().unwrap(), mode, value).apply(&mut object).unwrap();
+        assert_eq!(object, expected);
+    }
+
+    #[test]
+    fn what_else_is_in_an_element_of_a_list_stays() {
+        let mut object = json!({"spec": {"rules": [{"from": [{"source": {"a": 1}, "b": 2}]}]}});
+        let path = "spec.rules[0].from[0].source.notRemoteIpBlocks".parse().unwrap();
+        Edit::new(path, EditMode::Merge, json!(["10.0.0.0/8"])).apply(&mut object).unwrap();
+        let source = json!({"a": 1, "notRemoteIpBlocks": ["10.0.0.0/8"]});
+        assert_eq!(object, json!({"spec": {"rules": [{"from": [{"source": source, "b": 2}]}]}}));
+    }
+
+    #[rstest]
+    #[case("spec.text.a", "string", "mapping")]
+    #[case("spec.text[0]", "string", "list")]
+    #[case("spec[0]", "mapping", "list")]
+    fn what_is_in_the_way_is_named_by_its_type(
+        #[case] path: &str,
+        #[case] found: &'static str,
+        #[case] wanted: &'static str,
+    ) {
+        let mut object = json!({"spec": {"text": "s3cret"}});
+        let edit = Edit::new(path.parse().unwrap(), EditMode::Replace, json!(1));
+        assert_eq!(edit.apply(&mut object), Err(Obstacle { path: path.to_owned(), found, wanted }));
+    }
+}

@@ -1,0 +1,201 @@
+//! A target that is not a Secret (`target.manifest`): the object that an ExternalSecret asks for.
+//!
+//! Without a template the values are in `data` of a ConfigMap and in `spec.data` of another object, as in ESO. Templates write
+//! to the places that they name. What others wrote stays: with a creationPolicy that merges all but what was written here
+//! before, otherwise the fields at the top of the object that neither the templates nor an earlier write touch.
+
+mod edit;
+mod owned;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{DynamicObject, TypeMeta};
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+use zeroize::Zeroize;
+
+use super::target::{self, Content, Owner};
+use super::{hash, managed_fields};
+use crate::api::v1::external_secret::{CreationPolicy, ManifestReference};
+use crate::api::{ANNOTATION_DATA_HASH, FieldPath, LABEL_MANAGED, LABEL_MANAGED_VALUE};
+
+pub use edit::{Edit, EditMode, Obstacle};
+
+/// The field manager of ESO, which writes generic targets without naming itself.
+const ESO_FIELD_MANAGER: &str = "external-secrets";
+
+/// An object that is about to be written, or that was read; its content is overwritten when it is dropped, since it stems from
+/// values.
+pub struct TargetObject(DynamicObject);
+
+impl TargetObject {
+    /// Takes charge of an object.
+    #[must_use]
+    pub const fn new(object: DynamicObject) -> Self {
+        Self(object)
+    }
+
+    /// The object. Its `data` are all fields but `apiVersion`, `kind` and `metadata`.
+    #[must_use]
+    pub const fn object(&self) -> &DynamicObject {
+        &self.0
+    }
+}
+
+impl Drop for TargetObject {
+    fn drop(&mut self) {
+        wipe(&mut self.0.data);
+    }
+}
+
+/// Overwrites the texts in a value before its memory is given back.
+pub fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What was written last, and what the API server made of it: it may have filled in defaults, or left out what it does not
+/// know, so that the two differ although nobody has changed the object since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastWrite {
+    wanted: String,
+    stored: String,
+}
+
+impl LastWrite {
+    /// Of what was asked for, and of the API server's answer.
+    #[must_use]
+    pub fn new(wanted: &TargetObject, stored: &TargetObject) -> Self {
+        Self { wanted: fingerprint(&wanted.0), stored: fingerprint(&stored.0) }
+    }
+
+    /// Whether writing `wanted` again to what is there now would change nothing of its content.
+    fn is_repeated_by(&self, wanted: &DynamicObject, existing: &DynamicObject) -> bool {
+        self.wanted == fingerprint(wanted) && self.stored == fingerprint(existing)
+    }
+}
+
+/// Of all fields but the status and the metadata.
+fn fingerprint(object: &DynamicObject) -> String {
+    let fields = object.data.as_object().into_iter().flatten().filter(|(key, _)| *key != "status");
+    hash::fingerprint(&fields.collect::<BTreeMap<_, _>>())
+}
+
+/// Whether an object still has the content that was last written, as its hash or the last write says.
+#[must_use]
+pub fn is_intact(object: &DynamicObject, last: Option<&LastWrite>) -> bool {
+    let annotations = object.metadata.annotations.as_ref();
+    let hash = annotations.and_then(|annotations| annotations.get(ANNOTATION_DATA_HASH));
+    let is_as_stored = || last.is_some_and(|last| last.stored == fingerprint(object));
+    is_managed(&object.metadata) && hash.is_some_and(|hash| *hash == content_hash(object) || is_as_stored())
+}
+
+fn is_managed(meta: &ObjectMeta) -> bool {
+    meta.labels.as_ref().and_then(|labels| labels.get(LABEL_MANAGED)).is_some_and(|value| value == LABEL_MANAGED_VALUE)
+}
+
+/// ESO's hash: of `spec`, else of `data`; ours also of an object that has neither.
+fn content_hash(object: &DynamicObject) -> String {
+    let field = |name: &str| object.data.get(name).filter(|value| !value.is_null());
+    match field("spec").or_else(|| field("data")) {
+        Some(content) => hash::content_hash(content),
+        None => fingerprint(object),
+    }
+}
+
+/// Whether this ExternalSecret wrote an object that has no owner: then it may be deleted with it. ESO's writes are known by
+/// ESO's label alone, since it does not say who wrote.
+#[must_use]
+pub fn is_written_by(meta: &ObjectMeta, owner: Owner<'_>) -> bool {
+    let ours = hash::field_manager(owner.name());
+    let mut managers = meta.managed_fields.iter().flatten().filter_map(|entry| entry.manager.as_deref());
+    is_managed(meta) && managers.any(|manager| manager == ours || manager == ESO_FIELD_MANAGER)
+}
+
+/// Why an object cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A value is not text.
+    NotText { key: String },
+    /// A template writes to a place that is not there and cannot be made.
+    Obstacle(Obstacle),
+}
+
+/// The object that `owner` asks for, starting from the one that is there.
+pub(super) fn desired(
+    owner: Owner<'_>,
+    manifest: &ManifestReference,
+    content: Content<'_>,
+    existing: Option<&DynamicObject>,
+) -> Result<TargetObject, Fault> {
+    let mut object = TargetObject(existing.cloned().unwrap_or_else(|| DynamicObject {
+        types: None,
+        metadata: target::new_metadata(owner),
+        data: Value::Object(Map::new()),
+    }));
+    let DynamicObject { types, metadata, data } = &mut object.0;
+    *types = Some(TypeMeta { api_version: manifest.api_version.clone(), kind: manifest.kind.clone() });
+    let manager = hash::field_manager(owner.name());
+    let ours = managed_fields::of(metadata, &manager);
+    let merges = matches!(owner.creation_policy(), CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
+    let home = home(manifest);
+    if merges {
+        owned::remove(data, metadata, &manager);
+    } else {
+        clear(data, owned::top_level(metadata, &manager).iter().map(String::as_str).chain([home]));
+    }
+    write_values(data, home, content)?;
+    if let Content::Rendered(rendered) = content {
+        rendered.edits.iter().try_for_each(|edit| edit.apply(data)).map_err(Fault::Obstacle)?;
+    }
+    target::set_metadata(metadata, owner, content, &ours);
+    target::own(metadata, owner);
+    metadata.labels.get_or_insert_default().insert(LABEL_MANAGED.to_owned(), LABEL_MANAGED_VALUE.to_owned());
+    let hash = content_hash(&object.0);
+    object.0.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), hash);
+    Ok(object)
+}
+
+/// The field at the top of an object of this kind that holds what it is about.
+fn home(manifest: &ManifestReference) -> &'static str {
+    if manifest.kind == "ConfigMap" { "data" } else { "spec" }
+}
+
+fn clear<'a>(data: &mut Value, fields: impl Iterator<Item = &'a str>) {
+    let Some(object) = data.as_object_mut() else { return };
+    for field in fields {
+        if let Some(mut gone) = object.remove(field) {
+            wipe(&mut gone);
+        }
+    }
+}
+
+/// Writes the values that go into the object as they are.
+fn write_values(data: &mut Value, home: &str, content: Content<'_>) -> Result<(), Fault> {
+    let values = content.data();
+    let into = if home == "data" { vec![home] } else { vec![home, "data"] };
+    // As in ESO, the field is there also where nothing comes into it.
+    let place = match content {
+        Content::Rendered(_) if values.is_empty() => &into[..1],
+        _ => &into[..],
+    };
+    let path = FieldPath::of_keys(place.iter().copied());
+    Edit::new(path, EditMode::Merge, Value::Object(Map::new())).apply(data).map_err(Fault::Obstacle)?;
+    for (key, value) in values {
+        let text = std::str::from_utf8(value.expose_secret()).map_err(|_| Fault::NotText { key: key.clone() })?;
+        let path = FieldPath::of_keys(into.iter().copied().chain([key.as_str()]));
+        Edit::new(path, EditMode::Replace, text.into()).apply(data).map_err(Fault::Obstacle)?;
+    }
+    Ok(())
+}
+
+/// Whether `existing` needs no write to become `desired`, since it is equal or was made by writing just this.
+pub(super) fn is_as_desired(existing: &DynamicObject, desired: &DynamicObject, last: Option<&LastWrite>) -> bool {
+    let is_repeated = || last.is_some_and(|last| last.is_repeated_by(desired, existing));
+    target::has_metadata_as(&existing.metadata, &desired.metadata) && (existing.data == desired.data || is_repeated())
+}

@@ -1,0 +1,54 @@
+//! What to do with a target that is not a Secret.
+
+use kube::core::DynamicObject;
+
+use super::{Plan, Present, Refusal, is_valid_key, may_own, without_content};
+use crate::api::v1::external_secret::ManifestReference;
+use crate::sync::SecretData;
+use crate::sync::object::{self, Fault, LastWrite};
+use crate::sync::rendered::Rendered;
+use crate::sync::target::{Content, Owner};
+
+/// Works out what to do so that the target of `owner`, an object of the kind that `manifest` names, holds `values`, or what a
+/// template made of them, as its policies say. `last` is what is known of the last write.
+///
+/// # Errors
+/// [`Refusal`], where the object that is there may not be written or deleted, or cannot hold that.
+pub fn build_object(
+    owner: Owner<'_>,
+    manifest: &ManifestReference,
+    values: &SecretData,
+    rendered: Option<&Rendered>,
+    existing: Option<&DynamicObject>,
+    last: Option<&LastWrite>,
+) -> Result<Plan, Refusal> {
+    if let Some(plan) = without_content(owner, values, existing.map(Present::from))? {
+        return Ok(plan);
+    }
+    let content = rendered.map_or(Content::Values(values), Content::Rendered);
+    if manifest.kind == "ConfigMap"
+        && let Some(key) = content.data().keys().find(|key| !is_valid_key(key))
+    {
+        return Err(Refusal::InvalidKey { kind: manifest.kind.clone(), key: key.clone() });
+    }
+    if let Some(existing) = existing {
+        may_own(owner, existing.into())?;
+    }
+    let desired = object::desired(owner, manifest, content, existing).map_err(|fault| refusal(owner, fault))?;
+    let Some(existing) = existing else { return Ok(Plan::CreateObject(Box::new(desired))) };
+    if object::is_as_desired(existing, desired.object(), last) {
+        return Ok(Plan::Unchanged);
+    }
+    Ok(Plan::UpdateObject(Box::new(desired)))
+}
+
+fn refusal(owner: Owner<'_>, fault: Fault) -> Refusal {
+    let target = owner.target();
+    match fault {
+        Fault::NotText { key } => Refusal::NotText { target, key },
+        Fault::Obstacle(object::Obstacle { path, found, wanted }) => Refusal::NoPlace { target, path, found, wanted },
+    }
+}
+
+#[cfg(test)]
+mod tests;
