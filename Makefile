@@ -72,8 +72,14 @@ chaos: cluster ## Let all fail that 200 ExternalSecrets depend on; print what wa
 	cargo test $(FEATURES) --test chaos -- --full $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## Search for inputs that make it panic (TARGET=gjson or answers, FOR=60 seconds; needs a nightly Rust and cargo-fuzz)
+fuzz: ## Search for inputs that make it panic (TARGET=gjson, answers or template, FOR=60 seconds; needs a nightly Rust and cargo-fuzz)
 	cargo +nightly fuzz run $(or $(TARGET),gjson) -- -max_total_time=$(or $(FOR),60)
+
+# Another seed each time; a case that differs is shown with it.
+.PHONY: fuzz-differential
+fuzz-differential: ## Compare made-up templates, calls, YAML, patterns and paths with Go, some minutes (COUNT=100000 of each, SEED=1, TEST=made_up)
+	@go version >/dev/null
+	FUZZ_COUNT=$(or $(COUNT),100000) FUZZ_SEED=$(or $(SEED),$$(date +%s)) cargo test $(FEATURES) --test conformance -- $(or $(TEST),made_up)
 
 ##@ Check
 

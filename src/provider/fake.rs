@@ -13,7 +13,7 @@ use super::{
 };
 use crate::api::v1::external_secret::{ConversionStrategy, Find, RemoteRef};
 use crate::api::v1::secret_store::{FakeProvider, FakeProviderData};
-use crate::re2::Regex;
+use crate::re2::{Regex, is_letter, is_number};
 
 /// The fake provider. Keeps nothing: each client reads its store.
 #[derive(Clone, Copy, Debug, Default)]
@@ -161,7 +161,9 @@ impl SecretsClient for FakeClient {
 /// A key of the store as a key of a Secret.
 fn converted(key: &str, strategy: ConversionStrategy) -> String {
     let convert = |character: char| match strategy {
-        _ if character.is_alphanumeric() || matches!(character, '-' | '.' | '_') => character.to_string(),
+        _ if is_letter(character) || is_number(character) || matches!(character, '-' | '.' | '_') => {
+            character.to_string()
+        }
         ConversionStrategy::Default => "_".to_owned(),
         ConversionStrategy::Unicode => format!("_U{:04x}_", u32::from(character)),
     };

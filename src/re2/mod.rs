@@ -13,6 +13,7 @@
 //!
 //! [`regexp/syntax`]: https://pkg.go.dev/regexp/syntax@go1.26.0
 
+mod characters;
 mod error;
 mod matches;
 mod replace;
@@ -25,6 +26,7 @@ use std::ops::Range;
 use regex::RegexBuilder;
 use zeroize::Zeroizing;
 
+pub use characters::{is_digit, is_letter, is_number};
 pub use error::{Error, ErrorKind, Exceeded};
 
 use matches::Matches;

@@ -7,7 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::matches::Matches;
 use super::text::Text;
-use super::{Exceeded, Regex};
+use super::{Exceeded, Regex, is_digit, is_letter};
 
 /// Bytes of a result.
 const MAX_OUTPUT: usize = 16 << 20;
@@ -62,7 +62,7 @@ impl<'t> Template<'t> {
 fn reference(text: &[u8]) -> Option<(&str, &[u8])> {
     let (braced, text) = text.strip_prefix(b"{").map_or((false, text), |inner| (true, inner));
     let readable = text.utf8_chunks().next()?.valid();
-    let end = readable.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(readable.len());
+    let end = readable.find(|c: char| !is_letter(c) && !is_digit(c) && c != '_').unwrap_or(readable.len());
     let (name, after) = (readable.get(..end)?, text.get(end..)?);
     let after = if braced { after.strip_prefix(b"}")? } else { after };
     (!name.is_empty()).then_some((name, after))

@@ -26,6 +26,32 @@ impl Default for Limits {
     }
 }
 
+/// What several renderings may take together, such as those of one object, besides the [`Limits`] of each.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    steps: usize,
+    output: usize,
+}
+
+impl Allowance {
+    /// The steps that renderings may take together: four times those of one.
+    pub const STEPS: usize = 4_000_000;
+    /// The bytes that they may render together: twice those of one.
+    pub const OUTPUT: usize = 4 << 20;
+
+    /// All of it.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { steps: Self::STEPS, output: Self::OUTPUT }
+    }
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A bound was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
@@ -41,6 +67,12 @@ pub enum Exceeded {
     /// [`Limits::depth`]
     #[error("the template goes through more than {0} levels of nesting")]
     Depth(usize),
+    /// [`Allowance::STEPS`]
+    #[error("this and the templates before it take more than {0} steps")]
+    AllSteps(usize),
+    /// [`Allowance::OUTPUT`]
+    #[error("this and the templates before it render more than {0} bytes")]
+    AllOutput(usize),
 }
 
 /// How many bytes can be looked through in the time of a step.
@@ -49,14 +81,23 @@ const BYTES_PER_STEP: usize = 1024;
 /// What is left of the limits.
 pub struct Budget {
     limits: Limits,
+    allowance: Allowance,
     steps: usize,
     bytes: usize,
     depth: usize,
 }
 
 impl Budget {
-    pub(super) const fn new(limits: Limits) -> Self {
-        Self { limits, steps: limits.steps, bytes: limits.bytes, depth: limits.depth }
+    pub(super) fn new(limits: Limits, allowance: &Allowance) -> Self {
+        let steps = limits.steps.min(allowance.steps);
+        Self { limits, allowance: allowance.clone(), steps, bytes: limits.bytes, depth: limits.depth }
+    }
+
+    /// What the next rendering may take, after one with this output.
+    pub(super) fn rest(&self, output: usize) -> Allowance {
+        let Allowance { steps, output: allowed } = self.allowance;
+        let taken = self.limits.steps.min(steps) - self.steps;
+        Allowance { steps: steps - taken, output: allowed.saturating_sub(output) }
     }
 
     /// Pays for steps.
@@ -64,7 +105,15 @@ impl Budget {
     /// # Errors
     /// If none are left.
     pub fn steps(&mut self, steps: usize) -> Result<(), Exceeded> {
-        self.steps = self.steps.checked_sub(steps).ok_or(Exceeded::Steps(self.limits.steps))?;
+        let Some(left) = self.steps.checked_sub(steps) else {
+            let is_last = self.allowance.steps < self.limits.steps;
+            return Err(if is_last {
+                Exceeded::AllSteps(Allowance::STEPS)
+            } else {
+                Exceeded::Steps(self.limits.steps)
+            });
+        };
+        self.steps = left;
         Ok(())
     }
 
@@ -93,7 +142,13 @@ impl Budget {
 
     /// Whether an output of this length is allowed.
     pub(super) const fn output(&self, len: usize) -> Result<(), Exceeded> {
-        if len > self.limits.output { Err(Exceeded::Output(self.limits.output)) } else { Ok(()) }
+        if len > self.limits.output {
+            Err(Exceeded::Output(self.limits.output))
+        } else if len > self.allowance.output {
+            Err(Exceeded::AllOutput(Allowance::OUTPUT))
+        } else {
+            Ok(())
+        }
     }
 
     /// Goes one level deeper; [`Budget::ascend`] comes back.

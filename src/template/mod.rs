@@ -14,8 +14,8 @@
 //!   parsing has a column, too.
 //! - A map cannot be put into itself. Printing such a map ends a Go program.
 //! - Where Go prints an address (`%p`), a constant stands.
-//! - Letters and digits of names are those of the standard library's Unicode tables, which know some
-//!   more than Go's.
+//! - The element that a range has reached stays as it is when the list is sorted meanwhile.
+//! - A time is printed with the verbs for texts only; with others Go prints what is inside.
 
 mod ast;
 mod budget;
@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-pub use budget::{Budget, Buffer, Exceeded, Limits};
+pub use budget::{Allowance, Budget, Buffer, Exceeded, Limits};
 pub use environment::Environment;
 pub use error::{Context, Details, Error};
 pub use functions::{Body, Call, Function, FunctionError, Functions, Native};
@@ -136,6 +136,14 @@ impl Template<'_> {
     /// # Errors
     /// Where a function fails, a key is missing, a type does not fit, or a limit is reached.
     pub fn render(&self, data: &Value) -> Result<Zeroizing<Vec<u8>>, Error> {
-        exec::render(self, data)
+        self.render_within(data, &mut Allowance::new())
+    }
+
+    /// Renders the template as one of several, which share an allowance.
+    ///
+    /// # Errors
+    /// As [`Template::render`], and where nothing is left of the allowance.
+    pub fn render_within(&self, data: &Value, allowance: &mut Allowance) -> Result<Zeroizing<Vec<u8>>, Error> {
+        exec::render(self, data, allowance)
     }
 }

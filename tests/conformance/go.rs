@@ -5,6 +5,11 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// How many made-up cases are compared, unless `FUZZ_COUNT` says otherwise.
+const MADE_UP: &str = "2000";
+/// Which, unless `FUZZ_SEED` says otherwise: `make test` has the same each time.
+const SEED: &str = "1";
+
 /// The folder of the Go module.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
@@ -19,6 +24,18 @@ pub(crate) fn run(package: &str, arguments: &[&str], input: Option<&str>) -> Opt
     };
     let program = start(package, arguments, input)?;
     Some(finish(package, program))
+}
+
+/// Cases that the program in the folder `package` makes up, each a line with its result; `None` where Go
+/// is not installed.
+pub(crate) fn made_up(package: &str, flags: &[&str]) -> Option<String> {
+    let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    let (count, seed) = (setting("FUZZ_COUNT", MADE_UP), setting("FUZZ_SEED", SEED));
+    let printed = run(package, &[flags, &["-random", &count, "-seed", &seed]].concat(), None)?;
+    assert_eq!(printed.lines().count().to_string(), count);
+    // Shown where a case differs.
+    eprintln!("made up with FUZZ_COUNT={count} FUZZ_SEED={seed}");
+    Some(printed)
 }
 
 /// As [`run`], with this input.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{DataError, SecretData};
 use crate::api::v1::external_secret::ConversionStrategy;
+use crate::re2::{is_letter, is_number};
 
 /// The longest key that Kubernetes takes.
 const MAX_LEN: usize = 253;
@@ -44,7 +45,7 @@ pub(super) fn is_valid(key: &str) -> bool {
 }
 
 fn is_valid_character(character: char) -> bool {
-    character.is_alphanumeric() || matches!(character, '-' | '.' | '_')
+    is_letter(character) || is_number(character) || matches!(character, '-' | '.' | '_')
 }
 
 /// A key, without its end if it is too long to be shown.

@@ -20,6 +20,7 @@ use crate::api::v1::external_secret::{
 use crate::template::Engine;
 
 use super::{SecretData, SecretValue};
+use rewrite::Transformer;
 
 pub use decode::{Undecodable, decode};
 pub use error::DataError;
@@ -43,9 +44,10 @@ pub struct Fetched {
 /// [`DataError`] where a value cannot be decoded, keys collide or are not valid, or a rewrite fails.
 pub fn assemble(spec: &ExternalSecretSpec, fetched: Fetched, engine: &Engine) -> Result<SecretData, DataError> {
     let mut data = SecretData::new();
+    let mut transformer = Transformer::new(engine);
     for (index, (entry, set)) in spec.data_from.iter().zip(fetched.sets).enumerate() {
         if let Some(set) = set {
-            data.extend(transformed(&format!("spec.dataFrom[{index}]"), entry, set, engine)?);
+            data.extend(transformed(&format!("spec.dataFrom[{index}]"), entry, set, &mut transformer)?);
         }
     }
     for (index, (entry, value)) in spec.data.iter().zip(fetched.values).enumerate() {
@@ -63,10 +65,10 @@ fn transformed(
     field: &str,
     entry: &ExternalSecretDataFrom,
     mut set: SecretData,
-    engine: &Engine,
+    transformer: &mut Transformer<'_>,
 ) -> Result<SecretData, DataError> {
     for (index, rewrite) in entry.rewrite.iter().enumerate() {
-        set = rewrite::apply(&format!("{field}.rewrite[{index}]"), rewrite, set, engine)?;
+        set = rewrite::apply(&format!("{field}.rewrite[{index}]"), rewrite, set, transformer)?;
     }
     let (name, strategies) = match (&entry.find, &entry.extract) {
         (Some(find), _) => ("find", Strategies::of_find(find)),

@@ -5,13 +5,30 @@ use std::collections::BTreeMap;
 use super::{DataError, SecretData, merge};
 use crate::api::v1::external_secret::{Rewrite, RewriteRegexp, RewriteTransform};
 use crate::re2::Regex;
-use crate::template::{Engine, Map, Text, Type, Value};
+use crate::template::{Allowance, Engine, Map, Text, Type, Value};
 
-pub(super) fn apply(field: &str, rewrite: &Rewrite, set: SecretData, engine: &Engine) -> Result<SecretData, DataError> {
+/// What renders the templates of one ExternalSecret's transforms, which share an allowance.
+pub(super) struct Transformer<'a> {
+    engine: &'a Engine,
+    allowance: Allowance,
+}
+
+impl<'a> Transformer<'a> {
+    pub(super) const fn new(engine: &'a Engine) -> Self {
+        Self { engine, allowance: Allowance::new() }
+    }
+}
+
+pub(super) fn apply(
+    field: &str,
+    rewrite: &Rewrite,
+    set: SecretData,
+    transformer: &mut Transformer<'_>,
+) -> Result<SecretData, DataError> {
     match (&rewrite.merge, &rewrite.regexp, &rewrite.transform) {
         (Some(merge), _, _) => merge::apply(&format!("{field}.merge"), merge, set),
         (None, Some(regexp), _) => by_regexp(field, regexp, set),
-        (None, None, Some(transform)) => by_template(field, transform, set, engine),
+        (None, None, Some(transform)) => by_template(field, transform, set, transformer),
         (None, None, None) => Ok(set),
     }
 }
@@ -36,17 +53,18 @@ fn by_template(
     field: &str,
     transform: &RewriteTransform,
     set: SecretData,
-    engine: &Engine,
+    transformer: &mut Transformer<'_>,
 ) -> Result<SecretData, DataError> {
     let field = format!("{field}.transform.template");
-    let template = engine
+    let template = transformer
+        .engine
         .parse("transform", transform.template.as_bytes())
         .map_err(|error| DataError::Template { field: field.clone(), error })?;
     let mut renamed = SecretData::new();
     for (key, value) in set {
         let entry = (Text::from("value"), Value::string(&key));
         let data = Value::Map(Map::from_entries(&Type::String, BTreeMap::from([entry])));
-        let rendered = match template.render(&data) {
+        let rendered = match template.render_within(&data, &mut transformer.allowance) {
             Ok(rendered) => rendered,
             Err(error) => return Err(DataError::Rendering { field, key, error }),
         };

@@ -23,7 +23,7 @@ use crate::api::v1::external_secret::{
     DecodingStrategy, ExternalSecretTemplate, TemplateFrom, TemplateMergePolicy, TemplateRef, TemplateScope,
 };
 use crate::api::{FieldPath, TemplateTarget};
-use crate::template::{Engine, Map, Text, Type, Value, yaml};
+use crate::template::{Allowance, Engine, Map, Text, Type, Value, yaml};
 
 pub use error::{RenderError, SourceKind};
 
@@ -84,7 +84,13 @@ impl Renderer<'_> {
         sources: &Sources,
     ) -> Result<Rendered, RenderError> {
         let makes_no_data = template.data.as_ref().is_none_or(BTreeMap::is_empty) && template.template_from.is_empty();
-        let mut rendering = Rendering { renderer: self, form, dot: dot(values), rendered: Rendered::default() };
+        let mut rendering = Rendering {
+            renderer: self,
+            form,
+            dot: dot(values),
+            rendered: Rendered::default(),
+            allowance: Allowance::new(),
+        };
         if template.merge_policy == TemplateMergePolicy::Merge || makes_no_data {
             rendering.rendered.data = values.clone();
         }
@@ -142,6 +148,8 @@ struct Rendering<'a> {
     form: Form,
     dot: Value,
     rendered: Rendered,
+    /// Of all templates of the object.
+    allowance: Allowance,
 }
 
 impl Rendering<'_> {
@@ -215,7 +223,7 @@ impl Rendering<'_> {
     fn apply(&mut self, source: Source<'_>) -> Result<(), RenderError> {
         let failed = |error| RenderError::Template { field: source.field.to_owned(), error };
         let template = self.renderer.engine.parse(source.key, source.text).map_err(failed)?;
-        let result = template.render(&self.dot).map_err(failed)?;
+        let result = template.render_within(&self.dot, &mut self.allowance).map_err(failed)?;
         match (source.scope, source.target) {
             (TemplateScope::Values, _) => self.set(source, source.key, &result),
             (TemplateScope::KeysAndValues, TemplateTarget::Spec) => {

@@ -55,6 +55,19 @@ fn data(rendered: &Rendered) -> Json {
         .into()
 }
 
+#[test]
+fn many_templates_may_not_take_together_what_few_may() {
+    let many = |template: &str| {
+        let data: serde_json::Map<_, _> = (0..20).map(|i| (format!("key-{i:02}"), template.into())).collect();
+        render(json!({"data": data}))
+    };
+    assert!(many("{{ range 1000 }}{{ end }}").is_ok());
+    let error = many("{{ range 300000 }}{{ end }}").unwrap_err().to_string();
+    assert!(error.contains("this and the templates before it take more than 4000000 steps"), "{error}");
+    let error = many("{{ repeat 1000000 \"a\" }}").unwrap_err().to_string();
+    assert!(error.contains("data[key-04]") && error.contains("render more than 4194304 bytes"), "{error}");
+}
+
 #[rstest]
 #[case(json!({}), json!({"user": "joe", "password": "s3cret"}))]
 #[case(json!({"metadata": {"labels": {"a": "b"}}}), json!({"user": "joe", "password": "s3cret"}))]

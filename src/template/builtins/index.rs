@@ -18,7 +18,7 @@ pub(super) fn index(arguments: &[Value], call: &mut Call<'_>) -> Result {
                 let byte = text.get(position(index, text.len())?).ok_or_else(out_of_range)?;
                 Value::Uint(Uint::Uint8, (*byte).into())
             }
-            Value::List(list) => list.get(position(index, list.len())?).cloned().ok_or_else(out_of_range)?,
+            Value::List(list) => list.get(position(index, list.len())?).ok_or_else(out_of_range)?,
             Value::Map(map) => map.get(&key(index, call)?).unwrap_or_else(|| Value::zero(*map.element_type())),
             other => return Err(FunctionError::new(format!("can't index item of type {}", other.type_name()))),
         };

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Template;
 use super::ast::{Branches, Command, Definition, Invocation, Node, Operand, Pipeline, Range};
-use super::budget::{Budget, Buffer, Exceeded};
+use super::budget::{Allowance, Budget, Buffer, Exceeded};
 use super::error::Error;
 use super::format;
 use super::format::quote;
@@ -21,13 +21,13 @@ type Result<T> = std::result::Result<T, Error>;
 /// What is printed for nil.
 pub(super) const NO_VALUE: &str = "<no value>";
 
-/// Renders `template` with `data`.
-pub(super) fn render(template: &Template<'_>, data: &Value) -> Result<Zeroizing<Vec<u8>>> {
+/// Renders `template` with `data`, and takes what that costs from the allowance.
+pub(super) fn render(template: &Template<'_>, data: &Value, allowance: &mut Allowance) -> Result<Zeroizing<Vec<u8>>> {
     let mut executor = Executor {
         template,
         executing: template.name.as_bytes(),
         output: Buffer::default(),
-        budget: Budget::new(template.engine.limits),
+        budget: Budget::new(template.engine.limits, allowance),
         state: State::default(),
         scope: Scope::new(Held::from(data.clone())),
         at: None,
@@ -35,6 +35,7 @@ pub(super) fn render(template: &Template<'_>, data: &Value) -> Result<Zeroizing<
     if let Some(definition) = template.definitions.get(template.name.as_bytes()) {
         executor.list(&Held::from(data.clone()), &definition.body)?;
     }
+    *allowance = executor.budget.rest(executor.output.len());
     Ok(executor.output.finish())
 }
 
@@ -145,8 +146,8 @@ impl<'t> Executor<'t> {
                 self.iterate(range, numbers)?
             }
             Value::List(list) => {
-                let elements = list.items().iter().enumerate();
-                let held = |element: &Value| Held::element(element.clone(), *list.element_type());
+                let elements = list.iter().enumerate();
+                let held = |element: Value| Held::element(element, *list.element_type());
                 self.iterate(range, elements.map(|(i, element)| (Value::len(i), held(element))))?
             }
             Value::Bytes(bytes) => {

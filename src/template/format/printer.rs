@@ -122,7 +122,7 @@ impl<'b> Printer<'b> {
             return self.write(format!("{found}(nil)").as_bytes());
         }
         self.budget.descend()?;
-        self.elements(Type::Slice(list.element_type()), list.items().iter().cloned(), verb)?;
+        self.elements(Type::Slice(list.element_type()), list.iter(), verb)?;
         self.budget.ascend();
         Ok(())
     }

@@ -1,9 +1,8 @@
 //! Upper and lower case.
 
-use super::characters::{
-    self, characters, is_letter, is_lower, is_punctuation, is_title, is_upper, to_lower, to_title, to_upper,
-};
+use super::characters::{self, characters, is_lower, is_punctuation, is_title, is_upper, to_lower, to_title, to_upper};
 use super::{Result, Table, mismatch, written};
+use crate::re2::is_letter;
 use crate::template::budget::{Budget, Buffer, Exceeded};
 use crate::template::functions::{Call, Function};
 use crate::template::parser::decode;

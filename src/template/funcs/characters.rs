@@ -22,7 +22,6 @@ impl Category {
 static UPPER: Category = Category(LazyLock::new(|| Regex::new(r"\p{Lu}").ok()));
 static LOWER: Category = Category(LazyLock::new(|| Regex::new(r"\p{Ll}").ok()));
 static TITLE: Category = Category(LazyLock::new(|| Regex::new(r"\p{Lt}").ok()));
-static LETTER: Category = Category(LazyLock::new(|| Regex::new(r"\p{L}").ok()));
 static PUNCTUATION: Category = Category(LazyLock::new(|| Regex::new(r"\p{P}").ok()));
 
 /// Category Lu.
@@ -38,11 +37,6 @@ pub(super) fn is_lower(character: char) -> bool {
 /// Category Lt.
 pub(super) fn is_title(character: char) -> bool {
     !character.is_ascii() && TITLE.contains(character)
-}
-
-/// Category L.
-pub(super) fn is_letter(character: char) -> bool {
-    if character.is_ascii() { character.is_ascii_alphabetic() } else { LETTER.contains(character) }
 }
 
 /// Category P.

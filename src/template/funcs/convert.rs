@@ -54,8 +54,8 @@ pub(super) fn strings(value: &Value, budget: &mut Budget) -> std::result::Result
         Value::Nil => Ok(Vec::new()),
         Value::List(list) => {
             budget.steps(list.len())?;
-            let elements = list.items().iter().filter(|element| !matches!(element, Value::Nil));
-            elements.map(|element| string(element, budget)).collect()
+            let elements = list.iter().filter(|element| !matches!(element, Value::Nil));
+            elements.map(|element| string(&element, budget)).collect()
         }
         Value::Bytes(bytes) => {
             budget.steps(bytes.len())?;
@@ -82,7 +82,7 @@ pub(super) fn elements(value: &Value, budget: &mut Budget) -> Result<Option<Vec<
     match value {
         Value::List(list) => {
             budget.steps(list.len())?;
-            Ok(Some(list.items().to_vec()))
+            Ok(Some(list.iter().collect()))
         }
         Value::Bytes(bytes) => {
             budget.steps(bytes.len())?;

@@ -22,7 +22,7 @@ fn copy(value: &Value, budget: &mut Budget) -> Result {
     match value {
         Value::List(list) if !list.is_nil() => {
             budget.descend()?;
-            let items: Vec<Value> = list.items().iter().map(|item| copy(item, budget)).collect::<Result<_>>()?;
+            let items: Vec<Value> = list.iter().map(|item| copy(&item, budget)).collect::<Result<_>>()?;
             budget.ascend();
             Ok(Value::List(List::new(list.element_type(), items)))
         }

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::template::{Engine, Map, Text, Type, Value, funcs};
+use crate::template::{Engine, Limits, Map, Text, Type, Value, funcs};
 
 const FILE: &[u8] = include_bytes!("../../../tests/conformance/eso/testdata/leaf-pass.pfx");
 const CERTIFICATE: &[u8] = include_bytes!("../../../tests/conformance/eso/testdata/leaf.crt");
@@ -35,6 +35,28 @@ fn hundreds_of_costly_calls_are_refused() {
     is_refused("{{ range 1000 }}{{ $x := genPrivateKey \"ecdsa\" }}{{ end }}");
     is_refused("{{ range 100 }}{{ $x := bcrypt \"x\" }}{{ end }}");
     is_refused("{{ range 100 }}{{ $x := derivePassword 1 \"pin\" \"a\" \"b\" \"c\" }}{{ end }}");
+    is_refused("{{ range 10000 }}{{ $x := genPrivateKey \"ed25519\" }}{{ end }}");
+}
+
+#[test]
+fn keys_and_certificates_of_rsa_are_few() {
+    // What costs much is paid for before it is done.
+    let with = |steps: usize, template: &str| {
+        let engine = Engine::new(funcs::all()).with_limits(Limits { steps, ..Limits::default() });
+        let template = engine.parse("t", template.as_bytes()).unwrap();
+        template.render(&Value::Map(Map::new(&Type::Any))).map_err(|error| error.to_string())
+    };
+    for (steps, template) in [
+        (100_000, "{{ genPrivateKey \"rsa\" }}"),
+        (30_000, "{{ $x := genCA \"ca\" 1 }}"),
+        (30_000, "{{ $x := genSelfSignedCert \"cn\" nil nil 1 }}"),
+        (15_000, "{{ bcrypt \"x\" }}"),
+        (15_000, "{{ htpasswd \"user\" \"x\" \"bcrypt\" }}"),
+        (90_000, "{{ derivePassword 1 \"long\" \"a\" \"b\" \"c\" }}"),
+    ] {
+        let error = with(steps, template).expect_err(template);
+        assert!(error.contains(&format!("more than {steps} steps")), "{template}: {error}");
+    }
 }
 
 /// The file of the test data with this many iterations of its MAC.

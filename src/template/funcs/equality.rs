@@ -25,7 +25,7 @@ pub(super) fn is_equal(a: &Value, b: &Value, budget: &mut Budget) -> Result<bool
                 return Ok(false);
             }
             budget.descend()?;
-            let are_equal = all(a.items().iter().zip(b.items()), |(a, b)| is_equal(a, b, budget))?;
+            let are_equal = all(a.iter().zip(b.iter()), |(a, b)| is_equal(&a, &b, budget))?;
             budget.ascend();
             are_equal
         }

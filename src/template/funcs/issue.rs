@@ -186,26 +186,26 @@ fn holder(arguments: &[Value]) -> Result<(Request, &[Value])> {
 }
 
 fn addresses(list: &List) -> Result<Vec<IpAddr>> {
-    let address = |value: &Value| match value {
+    let address = |value: Value| match value {
         Value::String(text) => {
-            let address = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+            let address = str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
             address.ok_or_else(|| failed("error parsing ip: it is no IP address"))
         }
         other => Err(FunctionError::new(format!("error parsing ip: {} is not a string", other.type_name()))),
     };
-    list.items().iter().map(address).collect()
+    list.iter().map(address).collect()
 }
 
 fn names(list: &List) -> Result<Vec<Text>> {
-    let name = |value: &Value| match value {
-        Value::String(text) if text.is_ascii() => Ok(text.clone()),
+    let name = |value: Value| match value {
+        Value::String(text) if text.is_ascii() => Ok(text),
         Value::String(_) => Err(failed("error creating certificate: x509: a DNS name is not of ASCII characters")),
         other => {
             let found = other.type_name();
             Err(FunctionError::new(format!("error processing alternate dns name: {found} is not a string")))
         }
     };
-    list.items().iter().map(name).collect()
+    list.iter().map(name).collect()
 }
 
 /// Makes the certificate.

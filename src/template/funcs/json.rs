@@ -96,7 +96,7 @@ impl Writer<'_> {
                 self.string(encoded.as_bytes())
             }
             Value::List(list) if list.is_nil() => self.push(b"null"),
-            Value::List(list) => self.container([b'[', b']'], list.items().iter(), Self::value),
+            Value::List(list) => self.container([b'[', b']'], list.iter(), |writer, item| writer.value(&item)),
             Value::Map(map) => self.container([b'{', b'}'], map.snapshot().iter(), |writer, (key, value)| {
                 writer.string(key)?;
                 writer.push(if writer.style.indent.is_empty() { b":" } else { b": " })?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::convert::{string, string_list, strings};
 use super::strings::find;
-use super::{Result, Table, mismatch, written};
+use super::{Result, STRINGS, Table, mismatch, written};
 use crate::template::budget::Buffer;
 use crate::template::functions::{Call, Function};
 use crate::template::parser::decode;
@@ -85,5 +85,12 @@ fn sort_alpha(arguments: &[Value], call: &mut Call<'_>) -> Result {
     call.budget.steps(texts.len().saturating_mul(rounds) / 8)?;
     call.budget.read(texts.iter().map(|text| text.len()).fold(0, usize::saturating_add).saturating_mul(rounds))?;
     texts.sort();
-    Ok(string_list(texts))
+    // As in sprig, a list of strings is itself sorted.
+    match value {
+        Value::List(list) if Type::Slice(list.element_type()) == STRINGS => {
+            list.overwrite(texts);
+            Ok(value.clone())
+        }
+        _ => Ok(string_list(texts)),
+    }
 }

@@ -5,6 +5,7 @@
 //! space that trim markers remove never reach the parser.
 
 use super::token::{Keyword, Kind, Token};
+use crate::re2;
 use crate::template::format::quote;
 
 /// What encloses an action.
@@ -372,7 +373,7 @@ const fn is_blank(byte: u8) -> bool {
 }
 
 fn is_alphanumeric(character: char) -> bool {
-    character == '_' || character.is_alphanumeric()
+    character == '_' || re2::is_letter(character) || re2::is_digit(character)
 }
 
 const fn has_left_trim_marker(text: Option<&[u8]>) -> bool {

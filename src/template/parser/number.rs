@@ -137,9 +137,12 @@ fn parse_unsigned(text: &str) -> Option<u64> {
 /// be followed by a digit.
 fn without_underscores(text: &str, digits: &str) -> Option<String> {
     let whole = text.as_bytes();
+    let is_prefixed = matches!(whole, [b'0', b'b' | b'o' | b'x', ..]);
+    let is_hexadecimal = matches!(whole, [b'0', b'x', ..]);
+    let is_digit = |byte: &u8| byte.is_ascii_digit() || is_hexadecimal && byte.is_ascii_hexdigit();
     let is_separated = |i: usize| {
         let before = i.checked_sub(1).and_then(|before| whole.get(before));
-        before.is_some_and(u8::is_ascii_alphanumeric) && whole.get(i + 1).is_some_and(u8::is_ascii_hexdigit)
+        (is_prefixed && i == 2 || before.is_some_and(is_digit)) && whole.get(i + 1).is_some_and(is_digit)
     };
     let offset = whole.len() - digits.len();
     let are_separated = digits.bytes().enumerate().all(|(i, byte)| byte != b'_' || is_separated(offset + i));

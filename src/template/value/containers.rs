@@ -1,4 +1,4 @@
-//! Lists and maps. Both are shared when cloned; a change of a map is seen through all of its clones.
+//! Lists and maps. Both are shared when cloned; a change is seen through all clones.
 //!
 //! A template can nest them as deep as it has steps, so nothing here goes down by recursion, not
 //! even when they are dropped.
@@ -20,14 +20,14 @@ pub struct List {
     len: usize,
 }
 
-struct Array(Vec<Value>);
+struct Array(RefCell<Vec<Value>>);
 
 impl List {
     /// A list of `items` of one type.
     #[must_use]
     pub fn new(element: &'static Type, items: Vec<Value>) -> Self {
         let len = items.len();
-        Self { element, is_nil: false, array: Rc::new(Array(items)), start: 0, len }
+        Self { element, is_nil: false, array: Rc::new(Array(RefCell::new(items))), start: 0, len }
     }
 
     /// A nil slice: an empty list that is written to JSON as `null`.
@@ -63,19 +63,27 @@ impl List {
     /// How far the list can be sliced: up to the end of its array.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.array.0.len() - self.start
+        self.array.0.borrow().len() - self.start
     }
 
     /// An element.
     #[must_use]
-    pub fn get(&self, index: usize) -> Option<&Value> {
-        self.items().get(index)
+    pub fn get(&self, index: usize) -> Option<Value> {
+        let index = Some(index).filter(|index| *index < self.len)?;
+        self.array.0.borrow().get(self.start + index).cloned()
     }
 
-    /// The elements.
+    /// The elements, each as it is when it is asked for.
     #[must_use]
-    pub fn items(&self) -> &[Value] {
-        self.array.0.get(self.start..self.start + self.len).unwrap_or_default()
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Value> + '_ {
+        (0..self.len).map(|index| self.get(index).unwrap_or(Value::Nil))
+    }
+
+    /// Puts texts in the place of the first elements.
+    pub(in crate::template) fn overwrite(&self, texts: Vec<Text>) {
+        let mut array = self.array.0.borrow_mut();
+        let places = array.iter_mut().skip(self.start).take(self.len);
+        places.zip(texts).for_each(|(place, text)| *place = Value::String(text));
     }
 
     /// The elements from `start` to before `end`, which may lie beyond the list's own end; `None`
@@ -179,8 +187,9 @@ impl Map {
                     pending.extend(map.entries.0.borrow().values().filter(|value| value.has_items()).cloned());
                 }
                 Value::List(list) if seen.insert(Rc::as_ptr(&list.array).cast::<()>()) => {
-                    budget.steps(list.array.0.len())?;
-                    pending.extend(list.array.0.iter().filter(|value| value.has_items()).cloned());
+                    let items = list.array.0.borrow();
+                    budget.steps(items.len())?;
+                    pending.extend(items.iter().filter(|value| value.has_items()).cloned());
                 }
                 _ => {}
             }
@@ -197,7 +206,7 @@ impl Value {
 
 impl Drop for Array {
     fn drop(&mut self) {
-        drop_items(std::mem::take(&mut self.0));
+        drop_items(std::mem::take(self.0.get_mut()));
     }
 }
 
@@ -213,7 +222,7 @@ fn drop_items(mut pending: Vec<Value>) {
         match value {
             Value::List(list) => {
                 if let Some(mut array) = Rc::into_inner(list.array) {
-                    pending.append(&mut array.0);
+                    pending.append(array.0.get_mut());
                 }
             }
             Value::Map(map) => {

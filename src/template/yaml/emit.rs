@@ -11,7 +11,7 @@ use super::json::Integer;
 use super::style::{self, Findings, Place, Style, is_break, is_space};
 use super::{json, order, scalar};
 use crate::template::budget::{Budget, Buffer, Exceeded};
-use crate::template::value::Value;
+use crate::template::value::{List, Value};
 
 /// Beyond this column a text is folded.
 const WIDTH: usize = 80;
@@ -96,7 +96,7 @@ impl Emitter<'_> {
             Value::Bytes(bytes) => self.text(&Zeroizing::new(STANDARD.encode(&**bytes)), Place::Elsewhere),
             Value::Object(object) => self.node(&object.plain(), context),
             Value::List(list) if list.is_empty() => self.word("[]"),
-            Value::List(list) => self.list(list.items(), context),
+            Value::List(list) => self.list(list, context),
             Value::Map(map) if map.is_empty() => self.word("{}"),
             Value::Map(map) => {
                 let entries = map.snapshot().into_iter().map(|(key, value)| Some((json_key(&key)?, value)));
@@ -107,16 +107,16 @@ impl Emitter<'_> {
         }
     }
 
-    fn list(&mut self, items: &[Value], context: Context) -> Result<(), Stop> {
+    fn list(&mut self, list: &List, context: Context) -> Result<(), Stop> {
         let outer = self.indent;
         // In a map, the marks of a list stand below the key.
         if context != Context::Mapping || self.is_indention {
             self.indent = Some(outer.map_or(0, |indent| indent + STEP));
         }
-        for item in items {
+        for item in list.iter() {
             self.new_line()?;
             self.indicator("-", true)?;
-            self.node(item, Context::Other)?;
+            self.node(&item, Context::Other)?;
         }
         self.indent = outer;
         Ok(())
@@ -378,7 +378,8 @@ fn number_text(number: f64) -> String {
     }
 }
 
-/// A key as go-yaml reads it in the JSON of the value; `None` if it does not.
+/// A key as go-yaml reads it in the JSON of the value; `None` if it does not, since it is too long or has a line
+/// break that JSON leaves as it is.
 fn json_key(key: &[u8]) -> Option<Zeroizing<String>> {
     let escaped = |character: char| match character {
         '"' | '\\' | '\x08' | '\x0c' | '\n' | '\r' | '\t' => 2,
@@ -386,7 +387,11 @@ fn json_key(key: &[u8]) -> Option<Zeroizing<String>> {
         _ => 1,
     };
     let len: usize = json::valid(key).chars().map(escaped).sum::<usize>() + 2;
-    if len > MAX_JSON_KEY { None } else { through_json(key) }
+    if len > MAX_JSON_KEY { None } else { through_json(key).filter(|_| !has_next_line(key)) }
+}
+
+fn has_next_line(text: &[u8]) -> bool {
+    text.windows(2).any(|bytes| bytes == "\u{85}".as_bytes())
 }
 
 /// A text as go-yaml reads it in the JSON of the value; `None` if it does not, since it has a

@@ -2,6 +2,8 @@
 
 use std::iter::Peekable;
 
+use crate::re2::{is_digit, is_letter};
+
 /// Sorts by key: letters after all else, numbers within a key by their value.
 ///
 /// This is no total order for all keys, which the standard library's sorting does not allow; Go's
@@ -62,15 +64,4 @@ fn number(key: &[char], at: usize, start: i64) -> (i64, usize) {
         let value = i64::from(u32::from(*digit)) - i64::from(u32::from('0'));
         (number.wrapping_mul(10).wrapping_add(value), end + 1)
     })
-}
-
-/// Unicode's letters, as far as the standard library tells them: its alphabetic characters
-/// that are no number and no mark.
-fn is_letter(character: char) -> bool {
-    character.is_alphabetic() && !character.is_numeric()
-}
-
-/// Unicode's decimal digits. The standard library tells ASCII's from all numbers only.
-fn is_digit(character: char) -> bool {
-    character.is_ascii_digit()
 }

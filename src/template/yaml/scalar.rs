@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::template::parser::number::parse_float;
+
 /// A scalar that is no text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Plain {
@@ -47,7 +49,8 @@ pub(super) fn resolve_as(text: &str, timestamps: Timestamps) -> Option<Plain> {
         return Some(word);
     }
     match text.bytes().next()? {
-        b'.' => go_float(text).map(Plain::Float),
+        // Other than of the rest, of these go-yaml lets Go itself read the underscores.
+        b'.' => parse_float(text).map(Plain::Float),
         b'0'..=b'9' | b'+' | b'-' => {
             if timestamps == Timestamps::Known && is_timestamp(text) {
                 return Some(Plain::Timestamp);

@@ -16,6 +16,10 @@ func runRandom(encoder *json.Encoder, count int, seed uint64) error {
 		intact := g.document()
 		document := g.damage(intact, documentBytes, 4)
 		path := g.damage(g.pathInto(intact), pathBytes, 3)
+		if strings.Contains(path, "sortKeys") {
+			// NaN has no order in Go; in ours it has.
+			document = strings.ReplaceAll(document, "NaN", "Inf")
+		}
 		found, ok := lookUp(document, path)
 		if !ok || found.Kind == "" && g.chance(60) {
 			continue

@@ -1,7 +1,8 @@
 // Command template prints what Go's text/template makes of templates, run as ESO runs it.
 //
 // It reads cases from standard input and prints the golden file. With -random it makes up templates
-// and data itself and prints them with the results. With -sprig templates have sprig's functions.
+// and data itself and prints them with the results. With -sprig templates have sprig's functions, and
+// what is made up is calls of them; with -mixed it is templates with such calls in them.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"text/template"
 	"unicode/utf8"
@@ -39,9 +41,13 @@ func main() {
 	random := flag.Int("random", 0, "how many random cases to print")
 	seed := flag.Uint64("seed", 1, "the seed of the random cases")
 	withSprig := flag.Bool("sprig", false, "give templates the functions of sprig")
+	mixed := flag.Bool("mixed", false, "give templates the functions of sprig besides those of the tests")
 	flag.Parse()
 	if *withSprig {
 		functions = sprigFunctions()
+	}
+	if *mixed {
+		maps.Copy(functions, sprigFunctions())
 	}
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetEscapeHTML(false)
@@ -49,8 +55,10 @@ func main() {
 	switch {
 	case *random > 0 && *withSprig:
 		run = func(encoder *json.Encoder) error { return runRandomCalls(encoder, *random, *seed) }
+	case *random > 0 && *mixed:
+		run = func(encoder *json.Encoder) error { return runRandom(encoder, *random, *seed, mixedCalls()) }
 	case *random > 0:
-		run = func(encoder *json.Encoder) error { return runRandom(encoder, *random, *seed) }
+		run = func(encoder *json.Encoder) error { return runRandom(encoder, *random, *seed, nil) }
 	}
 	if err := run(encoder); err != nil {
 		fmt.Fprintln(os.Stderr, err)

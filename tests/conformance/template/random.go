@@ -14,18 +14,23 @@ const randomData = `{"s":"text","t":"<a> & \"b\"","e":"","n":5,"m":-7,"z":0,"f":
 "map":{"b":2,"a":1,"c":null,"d":{"e":"deep"}},"sm":{"$strings":{"y":"1","x":"2"}},"bytes":{"$bytes":"aGn/"},"i64":{"$int64":3},
 "u8":{"$uint8":9},"u64":{"$uint64":2},"raw":{"$text":"Yf/DqQ=="}}`
 
-// runRandom prints random cases. Most templates are well-formed, some are damaged.
-func runRandom(encoder *json.Encoder, count int, seed uint64) error {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
+// runRandom prints random cases, in which these functions are called. Most templates are well-formed, some
+// are damaged.
+func runRandom(encoder *json.Encoder, count int, seed uint64, calls []string) error {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), calls: calls}
+	raw, err := dataOf(calls)
+	if err != nil {
+		return err
+	}
 	for range count {
 		g.variables, g.wild = []string{"$"}, g.chance(30)
 		text := g.damage(g.body(0) + g.definitions())
-		data, err := decode(json.RawMessage(randomData))
+		data, err := decode(raw)
 		if err != nil {
 			return err
 		}
 		found := render(text, [2]string{}, data)
-		found.Data = json.RawMessage(randomData)
+		found.Data = raw
 		if err := encoder.Encode(found); err != nil {
 			return err
 		}
@@ -33,8 +38,24 @@ func runRandom(encoder *json.Encoder, count int, seed uint64) error {
 	return nil
 }
 
+// dataOf is the data of random templates, and with calls that of random calls, too.
+func dataOf(calls []string) (json.RawMessage, error) {
+	if calls == nil {
+		return json.RawMessage(randomData), nil
+	}
+	var data map[string]json.RawMessage
+	for _, part := range []string{randomData, callData} {
+		if err := json.Unmarshal([]byte(part), &data); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(data)
+}
+
 type generator struct {
 	*rand.Rand
+	// calls are the functions of random calls.
+	calls     []string
 	variables []string
 	ranges    int
 	// wild makes what is likely an error, too.
@@ -208,6 +229,9 @@ func (g *generator) rooted(operand string) string {
 }
 
 func (g *generator) piped(depth int) string {
+	if g.calls != nil && g.chance(50) {
+		return g.call(1)
+	}
 	if !g.wild {
 		return g.pick("print", "html", "js", "urlquery", "not", "printf "+g.format(), "list "+g.operand(depth), "and "+g.operand(depth), "or "+g.operand(depth), "takeAny", "println")
 	}
@@ -215,11 +239,23 @@ func (g *generator) piped(depth int) string {
 		"list "+g.operand(depth), "and "+g.operand(depth), "or "+g.operand(depth), "takeString", "takeInt", "takeAny", ".x", "slice "+g.operand(depth), "println")
 }
 
+// call is a random call whose last arguments are piped. Its fields are those of the data, whatever the dot is.
+func (g *generator) call(piped int) string {
+	words := strings.Split(randomCall(g.Rand, g.calls[g.IntN(len(g.calls))], piped), " ")
+	for i, word := range words {
+		words[i] = g.rooted(word)
+	}
+	return strings.Join(words, " ")
+}
+
 func (g *generator) command(depth int) string {
 	if depth > 2 {
 		return g.operand(depth)
 	}
 	o := func() string { return g.operand(depth) }
+	if g.calls != nil && g.chance(40) {
+		return g.call(0)
+	}
 	if !g.wild {
 		return g.tameCommand(depth)
 	}
