@@ -161,6 +161,13 @@ pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context)
     until(refresh::due(inputs), subject.now)
 }
 
+/// Says what the provider does not have, where that has changed the Secret.
+pub fn missing(subject: Subject<'_>, notes: Vec<String>, context: &Context) {
+    for note in notes {
+        notify(subject, context, Severity::Normal, "MissingProviderSecret", note);
+    }
+}
+
 /// Says that a sync failed, and when to try again.
 pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Action {
     let report = report_for(error, subject.object);

@@ -56,11 +56,18 @@ pub fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
     if spec.target.as_ref().is_some_and(|target| target.deletion_policy != DeletionPolicy::Retain) {
         warnings.extend(repeated_keys(spec, "is given twice; the last one counts"));
     }
+    warnings.extend(spec.data_from.iter().enumerate().filter_map(path));
     warnings.extend(template_faults(spec).filter_map(|fault| match fault {
         TemplateFault::UnknownFunction(problem) => Some(problem),
         TemplateFault::Malformed(_) => None,
     }));
     warnings
+}
+
+fn path((index, entry): (usize, &ExternalSecretDataFrom)) -> Option<Problem> {
+    entry.find.as_ref()?.path.as_ref()?;
+    let field = format!("spec.dataFrom[{index}].find.path");
+    Some(Problem::new(field, "means nothing for Key Vault, which has no folders; search by name or tags"))
 }
 
 /// More often than this costs requests that all users of the vault share.
@@ -440,6 +447,10 @@ mod tests {
             (
                 json!({"dataFrom": [{"extract": {"key": "a", "version": "latest"}}]}),
                 "spec.dataFrom[0].extract: remoteRef.version",
+            ),
+            (
+                json!({"dataFrom": [{"find": {"path": "a/b", "name": {"regexp": "c"}}}]}),
+                "spec.dataFrom[0].find.path: means nothing for Key Vault",
             ),
             (
                 json!({"target": {"deletionPolicy": "Delete"}, "data": [

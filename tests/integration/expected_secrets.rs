@@ -48,7 +48,7 @@ async fn every_external_secret_gives_the_secret_that_eso_makes() {
     scene.vault.allow(&scene.application, CertificatePermission::Get);
     scene.store().await;
     let cases = cases();
-    assert!(!cases.is_empty(), "there are cases");
+    assert!(cases.len() > 90, "the folder is complete");
     for (name, case) in &cases {
         fill_vault(&scene, name, case);
     }

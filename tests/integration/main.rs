@@ -35,6 +35,7 @@ mod leader_election;
 mod metrics_access;
 mod ownership;
 mod plan;
+mod policies;
 mod refreshing;
 mod restarts;
 mod stores;

@@ -168,6 +168,16 @@ pub async fn values(spec: &ExternalSecretSpec, clients: &Clients, options: ReadO
     Ok(Read { fetched: data::Fetched { sets, values }, marks })
 }
 
+/// What is said of each entry of which the provider says for certain that nothing is there.
+pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Vec<String> {
+    const WORDS: &str = "secret does not exist at provider using";
+    let sets = fetched.sets.iter().enumerate().filter(|(_, set)| set.is_none());
+    let sets = sets.map(|(index, _)| format!("{WORDS} spec.dataFrom[{index}]"));
+    let values = spec.data.iter().zip(&fetched.values).enumerate().filter(|(_, (_, value))| value.is_none());
+    let values = values.map(|(index, (entry, _))| format!("{WORDS} spec.data[{index}] (key={})", entry.remote_ref.key));
+    sets.chain(values).collect()
+}
+
 /// Puts the mark of a read among the others.
 #[allow(clippy::unnecessary_wraps, reason = "it stands in a chain of results")]
 fn unmarked<T>(read: Option<Fetched<T>>, marks: &mut Option<Vec<ReadMark>>) -> Result<Option<T>, Error> {

@@ -160,6 +160,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
     let fetch::Read { fetched, marks } = fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
+    let missing = fetch::missing(spec, &fetched);
     let values = data::assemble(spec, fetched, context.templates.rewrite())?;
     // 5. Work out and write the target. (client required)
     let existing = target.existing(&destination, owner, &values, context).await?;
@@ -170,6 +171,9 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
             apply::delete_stale_objects(owner, previous.as_ref(), context).await?;
         }
         context.state.memos().entry(subject.key.clone()).or_default().written_kind = owner.manifest().cloned();
+    }
+    if synced.statement.event.is_some() {
+        outcome::missing(subject, missing, context);
     }
     let marks = marks.filter(|_| synced.leaves_target);
     context.state.memos().entry(subject.key.clone()).or_default().marks = marks;
@@ -200,6 +204,8 @@ pub fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
 /// A change of the ExternalSecret is a person asking, who wants what the vault says now.
 fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> ReadOptions {
     match reason {
+        // Changed before the watch showed the status of the first sync.
+        Reason::First if was_synced(subject.key, context) => read_options(Reason::Changed, subject, context),
         Reason::Changed => {
             ReadOptions { freshness: Freshness::Since(asked_at(subject, context)), priority: Priority::First }
         }
@@ -210,6 +216,11 @@ fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> Read
             ReadOptions { freshness: Freshness::Shared, priority: Priority::Refresh }
         }
     }
+}
+
+/// Whether this process has synced the object already.
+fn was_synced(key: &ObjectKey, context: &Context) -> bool {
+    context.state.memos().get(key).is_some_and(|memo| memo.verified.is_some())
 }
 
 /// When the change of the ExternalSecret was first tried. Its read may fail while it waits for its turn; the answer that
