@@ -115,8 +115,7 @@ generate: ## Write crds/ anew from the types, the chart's copy, docs/values.md, 
 	cargo run $(FEATURES) --quiet -- crds --folder crds
 	rm -f helm/external-secrets/files/crds/*.yaml
 	cp crds/*.yaml helm/external-secrets/files/crds/
-	WRITE_DOCS=1 cargo test $(FEATURES) --quiet --test repo -- the_security_model
-	UPDATE_DOCS=1 cargo test $(FEATURES) --test repo values
+	UPDATE_DOCS=1 cargo test $(FEATURES) --test repo -- values security
 
 .PHONY: goldens
 goldens: ## Write the golden files of the conformance tests anew, with Go

@@ -64,13 +64,12 @@ fn with_section(document: &str, section: &str, content: &str) -> String {
     format!("{before}<!-- {section} -->\n{content}<!-- end -->{after}")
 }
 
-/// Writes the document where `WRITE_DOCS` is set, as `make generate` does.
 #[test]
 fn the_security_model_shows_the_attacks_that_are_tried_and_the_rights_of_the_chart() {
     let document = read(DOCUMENT);
     let fresh = with_section(&document, "attacks", &table_of_attacks());
     let fresh = with_section(&fresh, "rights", &table_of_rights());
-    if std::env::var_os("WRITE_DOCS").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(repository(DOCUMENT), &fresh).unwrap();
         return;
     }
