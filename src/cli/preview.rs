@@ -32,8 +32,8 @@ pub(super) struct PreviewArguments {
     #[arg(long)]
     pub(super) show_values: bool,
     /// Whose identity reads vaults: that of each store, or yours: a service principal of the environment
-    /// (AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or
-    /// AZURE_FEDERATED_TOKEN_FILE), else whoever is logged in with az or azd
+    /// (`AZURE_TENANT_ID` and `AZURE_CLIENT_ID` with `AZURE_CLIENT_SECRET`, `AZURE_CLIENT_CERTIFICATE_PATH` or
+    /// `AZURE_FEDERATED_TOKEN_FILE`), else whoever is logged in with az or azd
     #[arg(long, value_enum, default_value_t = AzureIdentity::Store)]
     pub(super) azure_identity: AzureIdentity,
     /// What begins an action in templates

@@ -349,6 +349,7 @@ async fn what_comes_only_when_asked_for_is_planned_only_when_asked_for() {
     scene.external_secret("example", "0", &[("value", "one")]).await;
     scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
     scene.set_secret("one", "2");
+    scene.set_secret("two", "x");
     Plan::of(&scene)
         .run(&[])
         .await
@@ -358,11 +359,11 @@ async fn what_comes_only_when_asked_for_is_planned_only_when_asked_for() {
     // A template in a ConfigMap that a manifest brings is rendered at once.
     let config_map = |text: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "templates"}, "data": {"value": text}});
     scene.apply(config_map("a {{ .value }}")).await;
-    let mut templated = scene.manifest("templated", "0", &[("value", "one")]);
+    let mut templated = scene.manifest("templated", "0", &[("value", "two")]);
     templated["spec"]["target"]["template"] =
         json!({"templateFrom": [{"configMap": {"name": "templates", "items": [{"key": "value"}]}}]});
     scene.apply(templated.clone()).await;
     scene.until_ready("templated", "True", "SecretSynced", "secret synced").await;
     let run = Plan::of(&scene).with(&[&templated, &config_map("b {{ .value }}!")]).run(&["--show-values"]).await;
-    run.says(2, &["~ data.value: \"a 2\" -> \"b 2!\""]);
+    run.says(2, &["~ data.value: \"a x\" -> \"b x!\""]);
 }

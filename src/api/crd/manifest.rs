@@ -18,12 +18,16 @@ pub fn fill_defaults(value: &mut Value, schema: &JSONSchemaProps) {
                 }
             }
             if let Some(JSONSchemaPropsOrBool::Schema(schema)) = &schema.additional_properties {
-                fields.values_mut().for_each(|value| fill_defaults(value, schema));
+                for value in fields.values_mut() {
+                    fill_defaults(value, schema);
+                }
             }
         }
         Value::Array(items) => {
             if let Some(JSONSchemaPropsOrArray::Schema(schema)) = &schema.items {
-                items.iter_mut().for_each(|item| fill_defaults(item, schema));
+                for item in items {
+                    fill_defaults(item, schema);
+                }
             }
         }
         _ => {}

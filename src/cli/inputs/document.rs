@@ -16,7 +16,10 @@ use crate::controller::key::ObjectKey;
 
 /// Where a document is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Place {
+pub(in crate::cli) struct Place(Box<Parts>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parts {
     file: String,
     line: u64,
     /// Of an item of a List.
@@ -27,19 +30,28 @@ pub(in crate::cli) struct Place {
 
 impl Place {
     pub(super) fn new(file: &str, line: u64) -> Self {
-        Self { file: file.to_owned(), line, item: String::new(), object: String::new() }
+        Self(Box::new(Parts { file: file.to_owned(), line, item: String::new(), object: String::new() }))
     }
 
     /// The place without the object.
     pub(super) fn of_document(&self) -> String {
-        Self { object: String::new(), ..self.clone() }.to_string()
+        self.of_object(String::new()).to_string()
+    }
+
+    fn of_object(&self, object: String) -> Self {
+        Self(Box::new(Parts { object, ..self.0.as_ref().clone() }))
+    }
+
+    fn of_item(&self, index: usize) -> Self {
+        Self(Box::new(Parts { item: format!("{}items[{index}]", self.0.item), ..self.0.as_ref().clone() }))
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, line {}", self.file, self.line)?;
-        for part in [&self.item, &self.object] {
+        let Parts { file, line, item, object } = self.0.as_ref();
+        write!(f, "{file}, line {line}")?;
+        for part in [item, object] {
             if !part.is_empty() {
                 write!(f, ": {part}")?;
             }
@@ -137,18 +149,14 @@ pub(super) struct Document<'a> {
     pub(super) namespace: &'a str,
 }
 
-impl<'a> Document<'a> {
+impl Document<'_> {
     /// The items of a List.
     pub(super) fn take_items(&mut self) -> Option<Vec<Self>> {
         if self.value["kind"] != "List" {
             return None;
         }
         let items = self.value["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
-        let document = |(index, value)| Document {
-            value,
-            place: Place { item: format!("{}items[{index}]", self.place.item), ..self.place.clone() },
-            namespace: self.namespace,
-        };
+        let document = |(index, value)| Document { value, place: self.place.of_item(index), namespace: self.namespace };
         Some(items.into_iter().enumerate().map(document).collect())
     }
 
@@ -162,7 +170,7 @@ impl<'a> Document<'a> {
             return Err(Error::Missing { place: self.place.clone(), field: "kind" });
         };
         let name = text(&self.value["metadata"]["name"]).unwrap_or_default();
-        Ok(Place { object: format!("{kind} {name:?}"), ..self.place.clone() })
+        Ok(self.place.of_object(format!("{kind} {name:?}")))
     }
 
     /// The object, if it is of a kind that counts here.

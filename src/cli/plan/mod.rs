@@ -96,7 +96,7 @@ pub(super) struct PlanArguments {
     /// How the plan is printed
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
-    /// Whether the text is coloured: auto does so on a terminal, and not where NO_COLOR is set
+    /// Whether the text is coloured: auto does so on a terminal, and not where `NO_COLOR` is set
     #[arg(long, value_enum, default_value_t = Colour::Auto, num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     color: Colour,
     /// As if a refresh of each were asked for by an annotation
@@ -192,8 +192,8 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
     let class = ControllerClass { name: &arguments.controller_class, cluster_secret_stores: Reconciler::Enabled };
     let redactor = Redactor::new(Values::of_flag(arguments.preview.show_values));
     let examiner = Examiner { previewer, class, redactor, now: Timestamp::now() };
-    let examined = stream::iter(&subjects).map(|subject| examiner.examine(subject)).buffered(CONCURRENCY);
-    let entries: Vec<Entry> = examined.collect().await;
+    let entries = stream::iter(&subjects).map(|subject| examiner.examine(subject)).buffered(CONCURRENCY);
+    let entries: Vec<Entry> = entries.collect().await;
     arguments.print(&entries)?;
     let summary = Summary::of(&entries);
     Ok(match summary.refused {

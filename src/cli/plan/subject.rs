@@ -176,7 +176,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn live(annotations: Value) -> ExternalSecret {
+    fn live(annotations: &Value) -> ExternalSecret {
         object(json!({
             "metadata": {"name": "a", "uid": "u", "generation": 3, "labels": {"old": "1", "theirs": "2", "team": "b"},
                 "annotations": annotations},
@@ -190,7 +190,7 @@ mod tests {
         let noted = json!({"metadata": {"labels": {"old": "1", "team": "a"}}}).to_string();
         let given =
             object(json!({"metadata": {"name": "a", "labels": {"team": "b"}}, "spec": {"refreshInterval": "1h"}}));
-        let applied = applied(&given, Some(live(json!({LAST_APPLIED: noted}))));
+        let applied = applied(&given, Some(live(&json!({LAST_APPLIED: noted}))));
         assert_eq!(json!(applied.metadata.labels), json!({"theirs": "2", "team": "b"}));
         assert_eq!(applied.metadata.uid.as_deref(), Some("u"));
         assert_eq!(applied.metadata.generation, Some(3), "the spec is the same");
@@ -200,14 +200,14 @@ mod tests {
     #[test]
     fn a_changed_spec_is_a_new_generation() {
         let given = object(json!({"metadata": {"name": "a"}, "spec": {"refreshInterval": "2h"}}));
-        let applied = applied(&given, Some(live(json!({}))));
+        let applied = applied(&given, Some(live(&json!({}))));
         assert_eq!(applied.metadata.generation, Some(4));
         assert_eq!(applied.metadata.labels.unwrap().len(), 3, "nobody knows what an earlier manifest gave");
     }
 
     #[test]
     fn the_labels_of_the_one_who_applied_it_go_with_the_manifest() {
-        let mut live = live(json!({}));
+        let mut live = live(&json!({}));
         let entry = json!([{"manager": "argocd", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",
             "fieldsV1": {"f:metadata": {"f:labels": {"f:old": {}, "f:team": {}}}}}]);
         live.metadata.managed_fields = serde_json::from_value(entry).unwrap();

@@ -218,21 +218,21 @@ mod tests {
         }
     }
 
-    fn text(text: &str) -> Option<Shown> {
-        Some(Shown::Text(text.to_owned()))
+    fn text(text: &str) -> Shown {
+        Shown::Text(text.to_owned())
     }
 
-    fn redacted(bytes: usize, hash: &str) -> Option<Shown> {
-        Some(Shown::Redacted { bytes, hash: hash.to_owned() })
+    fn redacted(bytes: usize, hash: &str) -> Shown {
+        Shown::Redacted { bytes, hash: hash.to_owned() }
     }
 
     fn entries() -> Vec<Entry> {
         let change = |key: &str, before, after| Change { field: "data", key: Some(key.to_owned()), before, after };
         let changed = Entry {
             changes: vec![
-                change("password", redacted(4, "00aa11bb"), redacted(6, "22cc33dd")),
-                change("tls.crt", None, redacted(9, "44ee55ff")),
-                Change { field: "labels", key: Some("team".to_owned()), before: text("a"), after: None },
+                change("password", Some(redacted(4, "00aa11bb")), Some(redacted(6, "22cc33dd"))),
+                change("tls.crt", None, Some(redacted(9, "44ee55ff"))),
+                Change { field: "labels", key: Some("team".to_owned()), before: Some(text("a")), after: None },
             ],
             deletions: vec![Deletion {
                 kind: "Secret".to_owned(),
@@ -291,8 +291,8 @@ mod tests {
         let change = Change {
             field: "data",
             key: Some("conf".to_owned()),
-            before: text("a\nb\nc\nd\ne\nf"),
-            after: text("a\nb\nc\nD\nD2\ne\nf"),
+            before: Some(text("a\nb\nc\nd\ne\nf")),
+            after: Some(text("a\nb\nc\nD\nD2\ne\nf")),
         };
         let page = print(&[Entry { changes: vec![change], ..entry("x", Action::Update) }], Paint::Plain);
         let lines: Vec<_> = page.lines().skip(1).take(7).map(str::trim_start).collect();

@@ -20,7 +20,7 @@ use super::identity::{Identity, Proof, application};
 use super::options::Environment;
 
 /// How long a tool may take; it asks Entra ID, and is started anew.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Who the caller is, to a vault whose store names a tenant or does not.
 ///
@@ -82,7 +82,7 @@ impl Tool {
                     .map(|credential| credential as _)
             }
             Self::Azd => {
-                let options = AzureDeveloperCliCredentialOptions { executor, tenant_id, ..Default::default() };
+                let options = AzureDeveloperCliCredentialOptions { executor, tenant_id };
                 AzureDeveloperCliCredential::new(Some(options)).map(|credential| credential as _)
             }
         };
