@@ -9,7 +9,7 @@ use std::str;
 
 use secrecy::ExposeSecret;
 
-use super::cloud::{Cloud, uses_pod_identity};
+use super::cloud::Cloud;
 use super::cluster::Cluster;
 use super::diagnose::{Cause, Diagnosis, text};
 use super::options::{Environment, OwnIdentity};
@@ -208,7 +208,11 @@ pub(super) fn check_own_identity(
     store: &AzureKvProvider,
     allowed: OwnIdentity,
 ) -> Result<(), Diagnosis> {
-    let is_own = uses_pod_identity(store) || store.auth_type == AzureAuthType::ManagedIdentity;
+    let is_own = match store.auth_type {
+        AzureAuthType::ServicePrincipal => false,
+        AzureAuthType::WorkloadIdentity => store.service_account_ref.is_none(),
+        AzureAuthType::ManagedIdentity => true,
+    };
     // Of a custom cloud the operator allows the hosts.
     let by_host = store.custom_cloud_config.is_some();
     if view.kind == StoreKind::ClusterSecretStore || allowed == OwnIdentity::AllStores || by_host || !is_own {
