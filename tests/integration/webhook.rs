@@ -10,7 +10,7 @@ use external_secrets::sandbox::cluster::Cluster;
 use serde_json::{Value, json};
 
 use crate::cluster_access::DEADLINE;
-use crate::installation::{DNS_NAME, Installation, NAMESPACE, SECRET, SERVICE};
+use crate::installation::{DNS_NAME, Installation, NAMESPACE, SECRET};
 
 fn external_secret(change: Value) -> Value {
     let mut object = json!({
