@@ -19,3 +19,4 @@ pub mod state;
 pub mod target_kinds;
 pub mod watch;
 mod watches;
+mod work_queue;

@@ -7,14 +7,13 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::controller::Action;
 use serde_json::json;
 
 use super::conditions::{self, Statement};
 use super::context::{ApiError, Context, bounded};
 use super::events::{Notice, Severity, Source};
 use super::external_secret::{Error, Subject, Synced};
-use super::requeue::{spread, until};
+use super::requeue::{Next, spread, until};
 use super::target_kinds::KindError;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
@@ -130,8 +129,8 @@ impl Report {
 }
 
 /// Says that a sync succeeded.
-pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context) -> Action {
-    let Ok(spec) = subject.object.spec.get() else { return Action::await_change() };
+pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context) -> Next {
+    let Ok(spec) = subject.object.spec.get() else { return Next::OnChange };
     let meta = &subject.object.metadata;
     let mut status = subject.status.cloned().unwrap_or_default();
     status.refresh_time = Some(Time(conditions::seconds(subject.now)));
@@ -154,7 +153,7 @@ pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context)
     let now = u64::try_from(subject.now.as_second()).unwrap_or_default();
     context.metrics.external_secrets().succeeded(&subject.key.namespace, &subject.key.name, now);
     if write_status(subject, &status, context).await.is_err() {
-        return Action::requeue(STATUS_RETRY);
+        return Next::After(STATUS_RETRY);
     }
     let templates = TemplatesState::Same;
     let inputs = Inputs { meta, spec, status: Some(&status), target: TargetState::Intact, templates, now: subject.now };
@@ -169,7 +168,7 @@ pub fn missing(subject: Subject<'_>, notes: Vec<String>, context: &Context) {
 }
 
 /// Says that a sync failed, and when to try again.
-pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Action {
+pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Next {
     let report = report_for(error, subject.object);
     let message = report.message(error);
     let mut status = subject.status.cloned().unwrap_or_default();
@@ -194,9 +193,9 @@ pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context:
     question_store(error, context);
     let written = write_status(subject, &status, context).await;
     match (report.retry, written) {
-        (Retry::OnChange, Ok(())) => Action::await_change(),
-        (Retry::OnChange, Err(_)) => Action::requeue(spread(STATUS_RETRY)),
-        (Retry::Backoff, _) => Action::requeue(spread(backoff(error, failures))),
+        (Retry::OnChange, Ok(())) => Next::OnChange,
+        (Retry::OnChange, Err(_)) => Next::After(spread(STATUS_RETRY)),
+        (Retry::Backoff, _) => Next::After(spread(backoff(error, failures))),
     }
 }
 

@@ -3,18 +3,26 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::runtime::controller::Action;
 use rand::RngExt;
 
 use crate::sync::refresh::Due;
 
+/// When to come back to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// When something changes.
+    OnChange,
+    /// After this time, or sooner when something changes.
+    After(Duration),
+}
+
 /// Comes back when a refresh is due.
 #[must_use]
-pub fn until(due: Due, now: Timestamp) -> Action {
+pub fn until(due: Due, now: Timestamp) -> Next {
     match due {
-        Due::Now(_) => Action::requeue(Duration::ZERO),
-        Due::At(time) => Action::requeue(time.duration_since(now).unsigned_abs()),
-        Due::OnChange => Action::await_change(),
+        Due::Now(_) => Next::After(Duration::ZERO),
+        Due::At(time) => Next::After(time.duration_since(now).unsigned_abs()),
+        Due::OnChange => Next::OnChange,
     }
 }
 

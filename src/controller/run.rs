@@ -1,14 +1,13 @@
 //! Starting the watches and the controllers, and stopping them.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::channel::mpsc::{self, UnboundedReceiver};
 use futures::future::BoxFuture;
-use futures::{FutureExt, Stream, StreamExt};
 use kube::Client;
-use kube::runtime::controller::{self, Action, ReconcileRequest, applier};
+use kube::runtime::controller::ReconcileRequest;
 use kube::runtime::reflector::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -19,10 +18,11 @@ use super::discovery;
 use super::events::Recorder;
 use super::external_secret::templates::Templates;
 use super::options::{Options, Reconciler};
+use super::requeue::Next;
 use super::state::{Queues, State};
 use super::watch;
 use super::watches::Watches;
-use super::{external_secret, secret_store};
+use super::{external_secret, secret_store, work_queue};
 use crate::api::v1::StoreKind;
 use crate::api::{GROUP, ServedVersion};
 use crate::provider::azure::SetupError;
@@ -139,7 +139,7 @@ async fn finish(state: &State, mut controllers: JoinSet<()>, event_writer: tokio
 }
 
 /// One pass over one object.
-type Reconcile<K> = fn(Arc<K>, Arc<Context>) -> BoxFuture<'static, Result<Action, Infallible>>;
+type Reconcile<K> = fn(Arc<K>, Arc<Context>) -> BoxFuture<'static, Next>;
 
 /// Runs one controller until its queue is closed.
 fn drive<K>(
@@ -153,15 +153,8 @@ where
     K: watch::Watched,
     K::DynamicType: Send + Sync,
 {
-    let config = controller::Config::default().concurrency(concurrency);
-    let never = |_: Arc<K>, error: &Infallible, _: Arc<Context>| match *error {};
-    let results = applier(reconcile, never, Arc::clone(context), store, fallible(queue), config);
-    // An error here says that an object was deleted before its turn came.
-    results.for_each(|_| std::future::ready(()))
-}
-
-fn fallible<T>(stream: impl Stream<Item = T>) -> impl Stream<Item = Result<T, Infallible>> {
-    stream.map(Ok)
+    let context = Arc::clone(context);
+    work_queue::run(store, queue, concurrency, move |object| reconcile(object, Arc::clone(&context)))
 }
 
 /// The version in which the cluster serves our resources; waits for the CRDs if they are not there.

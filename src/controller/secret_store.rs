@@ -1,14 +1,12 @@
 //! The controllers of SecretStores and ClusterSecretStores: they validate each store by really using
 //! it, and say in its conditions what a person must change.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::controller::Action;
 use serde_json::json;
 
 use super::conditions::{self, Statement};
@@ -16,7 +14,7 @@ use super::context::{ApiError, Context, bounded};
 use super::events::{Notice, Severity, Source};
 use super::external_secret::store_access;
 use super::key::{ObjectKey, StoreKey};
-use super::requeue::spread;
+use super::requeue::{Next, spread};
 use crate::api::FINALIZER_STORE;
 use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::{SecretStoreStatus, StoreType};
@@ -58,17 +56,14 @@ enum Error {
     Client(ProviderError),
 }
 
-/// Validates one store and says so in its status.
-///
-/// # Errors
-/// Never: what fails is reported on the object, and tried again.
-pub async fn reconcile(object: Arc<SecretStore>, kind: StoreKind, context: Arc<Context>) -> Result<Action, Infallible> {
+/// Validates one store and says so in its status. What fails is reported on the object, and tried again.
+pub async fn reconcile(object: Arc<SecretStore>, kind: StoreKind, context: Arc<Context>) -> Next {
     let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
     if !store_access::is_ours(&object, &context.options.controller_class) {
-        return Ok(Action::await_change());
+        return Next::OnChange;
     }
     if object.metadata.deletion_timestamp.is_some() {
-        return Ok(release(&object, &key, &context).await);
+        return release(&object, &key, &context).await;
     }
     let started = std::time::Instant::now();
     let now = context.now();
@@ -84,9 +79,9 @@ pub async fn reconcile(object: Arc<SecretStore>, kind: StoreKind, context: Arc<C
     let result = if failed { ReconcileResult::Error } else { ReconcileResult::RequeueAfter };
     context.metrics.reconciled(controller_name(kind), result, took);
     if written.is_err() {
-        return Ok(Action::requeue(spread(Duration::from_secs(1))));
+        return Next::After(spread(Duration::from_secs(1)));
     }
-    Ok(Action::requeue(next_validation(&object, &key, &finding, &context)))
+    Next::After(next_validation(&object, &key, &finding, &context))
 }
 
 /// The name under which metrics speak of a kind's controller.
@@ -294,20 +289,20 @@ fn next_validation(object: &SecretStore, key: &StoreKey, finding: &Finding, cont
 
 /// Removes ESO's finalizer from a store that is being deleted: nothing is pushed from here that would
 /// have to be cleaned up.
-async fn release(object: &SecretStore, key: &StoreKey, context: &Context) -> Action {
+async fn release(object: &SecretStore, key: &StoreKey, context: &Context) -> Next {
     let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
     if !finalizers.iter().any(|finalizer| finalizer == FINALIZER_STORE) {
-        return Action::await_change();
+        return Next::OnChange;
     }
     let remaining: Vec<_> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER_STORE).collect();
     let version = &object.metadata.resource_version;
     let patch = Patch::Merge(json!({ "metadata": { "finalizers": remaining, "resourceVersion": version } }));
     match bounded(context.stores(key).patch_metadata(&key.object.name, &PatchParams::default(), &patch)).await {
-        Ok(_) => Action::await_change(),
-        Err(error) if error.code() == Some(404) => Action::await_change(),
+        Ok(_) => Next::OnChange,
+        Err(error) if error.code() == Some(404) => Next::OnChange,
         Err(error) => {
             tracing::warn!(store = %key, %error, "the finalizer could not be removed");
-            Action::requeue(spread(Duration::from_secs(1)))
+            Next::After(spread(Duration::from_secs(1)))
         }
     }
 }

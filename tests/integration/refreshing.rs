@@ -1,5 +1,8 @@
 //! When values are read again, and when a Secret is put right.
 
+use std::time::Duration;
+
+use external_secrets::sandbox::Fault;
 use serde_json::json;
 
 use crate::cluster_access::condition;
@@ -104,4 +107,27 @@ async fn created_once_means_once() {
     assert_eq!(scene.secret_data("example").await, Some(json!({"greeting": "first"})));
     let later = scene.get("ExternalSecret", "example").await.unwrap();
     assert_eq!(condition(&later, "Ready"), condition(&synced, "Ready"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_vault_is_too_slow_for_all_refreshes_each_external_secret_has_its_turn() {
+    let scene = Scene::with_own_controller("turns").await;
+    let names: Vec<_> = (0..40).map(|index| format!("es-{index}")).collect();
+    for name in &names {
+        scene.set_secret(name, "first");
+        scene.external_secret(name, "1s", &[("greeting", name)]).await;
+    }
+    scene.store().await;
+    // Two at once, of 200 ms each: ten a second, and four times as many are due.
+    scene.vault.fault(Fault::latency(Duration::from_millis(200)));
+    let _controller = scene.start_controller_with(&["--concurrent=2"]).await;
+    for name in &names {
+        scene.until_secret(name, json!({"greeting": "first"})).await;
+    }
+    for name in &names {
+        scene.set_secret(name, "second");
+    }
+    for name in &names {
+        scene.until_secret(name, json!({"greeting": "second"})).await;
+    }
 }

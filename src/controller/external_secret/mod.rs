@@ -11,11 +11,8 @@ pub mod store_access;
 pub mod subject;
 pub mod templates;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use kube::runtime::controller::Action;
 
 use super::context::Context;
 use destination::{Destination, Existing};
@@ -26,7 +23,7 @@ pub use subject::Subject;
 
 use super::key::ObjectKey;
 use super::outcome;
-use super::requeue::until;
+use super::requeue::{Next, until};
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::provider::{Freshness, Priority, ReadOptions};
@@ -79,29 +76,27 @@ impl Synced {
     }
 }
 
-/// Brings the target Secret of one ExternalSecret into line, and says so in its status.
-///
-/// # Errors
-/// Never: what fails is reported on the object, and tried again.
-pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Result<Action, Infallible> {
+/// Brings the target Secret of one ExternalSecret into line, and says so in its status. What fails is reported on the
+/// object, and tried again.
+pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Next {
     let started = std::time::Instant::now();
     let key = ObjectKey::of(&object.metadata);
-    let Some((object, status)) = newest(&key, &context) else { return Ok(Action::await_change()) };
+    let Some((object, status)) = newest(&key, &context) else { return Next::OnChange };
     let subject = Subject { key: &key, object: &object, status: status.as_ref(), now: context.now() };
     let result = sync_once(subject, &context).await;
-    let action = report(subject, &context, &result).await;
+    let next = report(subject, &context, &result).await;
 
     let took = started.elapsed();
     if !matches!(result, Ok(Outcome::NotOurs | Outcome::Deleted)) {
         context.metrics.external_secrets().synced(&key.namespace, &key.name, took);
     }
-    let label = match (&result, &action) {
+    let label = match (&result, next) {
         (Err(_), _) => ReconcileResult::Error,
-        (Ok(_), action) if *action == Action::await_change() => ReconcileResult::Success,
-        (Ok(_), _) => ReconcileResult::RequeueAfter,
+        (Ok(_), Next::OnChange) => ReconcileResult::Success,
+        (Ok(_), Next::After(_)) => ReconcileResult::RequeueAfter,
     };
     context.metrics.reconciled(CONTROLLER, label, took);
-    Ok(action)
+    next
 }
 
 /// The object as it is watched, and its newest status, which the watch may not show yet; `None` where the object is gone.
@@ -296,13 +291,13 @@ fn remember_rendering(planner: &Planner<'_>, seen: u64, subject: Subject<'_>, co
 }
 
 /// Writes status, event and metrics, and says when to come back.
-async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Action {
+async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Next {
     match result.as_ref().err().and_then(Error::recovery) {
         Some(recovery) => context.state.recoveries.wait(subject.key, recovery, &context.state),
         None => context.state.recoveries.end(subject.key),
     }
     match result {
-        Ok(Outcome::NotOurs | Outcome::Deleted) => Action::await_change(),
+        Ok(Outcome::NotOurs | Outcome::Deleted) => Next::OnChange,
         Ok(Outcome::Waiting) => wait_for_store(subject, context),
         Ok(Outcome::Unchanged(due)) => until(*due, subject.now),
         Ok(Outcome::Synced(synced)) => {
@@ -327,9 +322,9 @@ async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome
     }
 }
 
-fn wait_for_store(subject: Subject<'_>, context: &Context) -> Action {
+fn wait_for_store(subject: Subject<'_>, context: &Context) -> Next {
     context.state.memos().entry(subject.key.clone()).or_default().waiting_since.get_or_insert(subject.now);
-    Action::requeue(LOOK_AGAIN)
+    Next::After(LOOK_AGAIN)
 }
 
 /// Whether an ExternalSecret has waited for its store for so long that it should say so.
