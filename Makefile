@@ -37,8 +37,8 @@ test: ## Everything: unit, conformance, repo and integration tests, then the dem
 	@# The programs in Go and the tests in Rust have phases that use one processor only.
 	$(MAKE) --jobs=2 go-tools tests-built
 	$(MAKE) test-chart
-	# Most tests wait for other processes most of the time.
-	RUST_TEST_THREADS=8 cargo test $(FEATURES)
+	# Most tests wait for other processes, but these must get their turn, too.
+	RUST_TEST_THREADS=4 cargo test $(FEATURES)
 	$(MAKE) demo KEEP=
 
 # Without make's variables, since cargo would take make's two jobs for all that it may use.
@@ -65,7 +65,7 @@ test-chart: ## The Helm charts: lint, rendering with many values, unit tests
 
 .PHONY: test-integration
 test-integration: go-tools ## The controller against a real API server and the sandbox (TEST=name: only that)
-	RUST_TEST_THREADS=8 cargo test $(FEATURES) --test integration -- $(TEST)
+	RUST_TEST_THREADS=4 cargo test $(FEATURES) --test integration -- $(TEST)
 
 .PHONY: chaos
 chaos: cluster ## Let all fail that 200 ExternalSecrets depend on; print what was survived (ARGS="--seed=7 vault-503 storm")

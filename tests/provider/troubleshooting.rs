@@ -2,7 +2,7 @@
 
 use external_secrets::api::v1::secret_store::{AzureKvProvider, ServiceAccountSelector};
 use external_secrets::provider::ProviderError;
-use external_secrets::provider::azure::AzureKeyVault;
+use external_secrets::provider::azure::{AzureKeyVault, Options, OwnIdentity};
 
 use crate::support::{ACCOUNT, CLIENT_ID, NAMESPACE, World, client, read};
 
@@ -56,7 +56,9 @@ async fn the_permissions_that_are_missing() {
 async fn the_identity_that_the_pod_or_the_account_lacks() {
     let world = World::new().await;
     let of_pod = AzureKvProvider { service_account_ref: None, ..world.store() };
-    assert_quoted(&world, &failure(&world.provider(world.options()), of_pod).await);
+    assert_quoted(&world, &failure(&world.provider(world.options()), of_pod.clone()).await);
+    let options = Options { own_identity: OwnIdentity::AllStores, ..world.options() };
+    assert_quoted(&world, &failure(&world.provider(options), of_pod).await);
     assert_quoted(&world, &failure(&world.provider_of(world.options(), ""), world.store()).await);
 
     let missing = ServiceAccountSelector { name: "azure-key-vault".to_owned(), ..Default::default() };

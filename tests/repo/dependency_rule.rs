@@ -27,6 +27,7 @@ const RULES: [(&str, &[&str]); 12] = [
             "provider::ProviderError",
             "provider::registry",
             "provider::azure::Options",
+            "provider::azure::OwnIdentity",
             "provider::azure::validate",
             "provider::fake",
         ],
