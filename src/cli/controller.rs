@@ -59,6 +59,7 @@ pub(super) enum Error {
 
 /// Flags of the controllers: those of ESO 2.9.0, with its meaning, and a few of our own.
 #[derive(Args, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct ControllerArguments {
     /// The address of the probes /healthz and /readyz; "0" switches them off
     #[arg(long, default_value = ":8082")]

@@ -189,7 +189,9 @@ mod tests {
     async fn where_more_is_due_than_can_be_worked_on_each_has_its_turn() {
         let turns = turns(2, 1000, |_| Next::After(Duration::ZERO)).await;
         let mut counts = BTreeMap::new();
-        turns.iter().for_each(|name| *counts.entry(name.as_str()).or_insert(0) += 1);
+        for name in &turns {
+            *counts.entry(name.as_str()).or_insert(0) += 1;
+        }
         assert_eq!(counts.len(), NAMES.len());
         // Whose pass ends sooner stands in line again sooner, so not all have equal shares; but nobody is left out.
         let half = 1000 / NAMES.len() / 2;

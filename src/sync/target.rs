@@ -59,7 +59,7 @@ impl<'a> Owner<'a> {
     #[must_use]
     pub fn target(&self) -> TargetName {
         let kind = self.manifest().map_or("Secret", |manifest| &manifest.kind);
-        TargetName { kind: kind.to_owned(), name: self.target_name().to_owned() }
+        TargetName { kind: kind.into(), name: self.target_name().into() }
     }
 
     /// Who creates and who owns its target.
@@ -97,9 +97,9 @@ impl<'a> Owner<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetName {
     /// The kind.
-    pub kind: String,
+    pub kind: Box<str>,
     /// The name.
-    pub name: String,
+    pub name: Box<str>,
 }
 
 impl std::fmt::Display for TargetName {

@@ -116,10 +116,8 @@ impl Arena {
         let first = time.mul_f64(0.1) + chance.duration(0.0..0.4).mul_f64(time.as_secs_f64());
         tokio::time::sleep(first).await;
         self.change((0..COUNT).filter(|_| chance.coin()));
-        tokio::time::sleep(
-            (time - first).mul_f64(0.3) + chance.duration(0.0..0.5).mul_f64((time - first).as_secs_f64()),
-        )
-        .await;
+        let rest = time.saturating_sub(first);
+        tokio::time::sleep(rest.mul_f64(0.3) + chance.duration(0.0..0.5).mul_f64(rest.as_secs_f64())).await;
         self.change(0..COUNT);
     }
 

@@ -101,7 +101,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let faults = arguments.faults();
     if arguments.list || faults.is_empty() {
-        faults.iter().for_each(|fault| println!("{}: {}", fault.name, fault.about));
+        for fault in &faults {
+            println!("{}: {}", fault.name, fault.about);
+        }
         return ExitCode::SUCCESS;
     }
     leaks::check();

@@ -242,7 +242,7 @@ async fn a_plan_needs_only_the_rights_of_its_caller_and_says_which_are_missing()
     let role = |rules: &[Value]| json!({"apiVersion": RBAC, "kind": "ClusterRole", "metadata": {"name": scene.name()}, "rules": rules});
     let read = ["externalsecrets", "secretstores", "clustersecretstores", "secrets", "serviceaccounts"];
     let read = allow(json!(read), json!(["get", "list"]));
-    scene.apply(role(&[read.clone()])).await;
+    scene.apply(role(std::slice::from_ref(&read))).await;
     let group = "rbac.authorization.k8s.io";
     scene
         .apply(json!({

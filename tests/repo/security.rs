@@ -18,7 +18,8 @@ struct Group {
 #[derive(Deserialize)]
 struct Attack {
     name: String,
-    attack: String,
+    #[serde(rename = "attack")]
+    what: String,
     refused: String,
     advisory: Option<String>,
 }
@@ -39,7 +40,7 @@ fn table_of_attacks() -> String {
     let mut table = String::from("| attack | what comes of it | advisory |\n|---|---|---|\n");
     for group in attacks() {
         writeln!(table, "| **{}** | | |", group.group).unwrap();
-        for Attack { attack, refused, advisory, .. } in group.attacks {
+        for Attack { what: attack, refused, advisory, .. } in group.attacks {
             writeln!(table, "| {attack} | {refused} | {} |", advisory.unwrap_or_default()).unwrap();
         }
     }
@@ -84,7 +85,7 @@ fn each_attack_has_a_name_of_its_own_and_words_for_the_table() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), all.len());
-    for Attack { name, attack, refused, .. } in &all {
+    for Attack { name, what: attack, refused, .. } in &all {
         assert!(!attack.contains(['|', '\n']) && !refused.contains(['|', '\n']), "{name}");
     }
 }

@@ -40,10 +40,11 @@ pub(super) fn secret(preview: &Preview, object: &ExternalSecret, redactor: &Reda
     let owner = Owner { meta: &object.metadata, spec, version: ServedVersion::V1 };
     let of_object = |object: &DynamicObject| object_manifest(object, owner, redactor);
     let manifest = match (&preview.plan, &preview.existing) {
-        (Plan::Create(secret) | Plan::Update(secret), _) => Some(manifest(secret.object(), owner, redactor)),
-        (Plan::CreateObject(object) | Plan::UpdateObject(object), _) => Some(of_object(object.object())),
-        (Plan::Unchanged, Some(Existing::Secret(secret))) => Some(manifest(secret.object(), owner, redactor)),
-        (Plan::Unchanged, Some(Existing::Object(object))) => Some(of_object(object.object())),
+        (Plan::Create(secret) | Plan::Update(secret), _) | (Plan::Unchanged, Some(Existing::Secret(secret))) => {
+            Some(manifest(secret.object(), owner, redactor))
+        }
+        (Plan::CreateObject(object) | Plan::UpdateObject(object), _)
+        | (Plan::Unchanged, Some(Existing::Object(object))) => Some(of_object(object.object())),
         _ => None,
     };
     let text = match manifest {

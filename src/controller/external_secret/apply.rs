@@ -91,7 +91,7 @@ async fn write_object(
                 // The kind is gone; the next try asks whether it is there again.
                 context.state.target_kinds.forget(&kind.manifest);
             }
-            Err(Error::object(verb, owner, kind, error))
+            Err(Error::object(verb, owner, kind, &error))
         }
     }
 }
@@ -124,7 +124,7 @@ async fn delete(
         (Err(error), _) if error.code() == Some(404) => Ok(Written::Nothing),
         (Err(error), _) if error.code() == Some(409) => Ok(Written::Conflict),
         (Err(error), Destination::Secret) => Err(Error::Api { verb: "delete", target: owner.target(), error }),
-        (Err(error), Destination::Object(kind)) => Err(Error::object("delete", owner, kind, error)),
+        (Err(error), Destination::Object(kind)) => Err(Error::object("delete", owner, kind, &error)),
     }
 }
 
@@ -143,8 +143,11 @@ pub(super) async fn delete_stale_objects(
     context: &Context,
 ) -> Result<(), Error> {
     let previous = previous.filter(|previous| owner.manifest() != Some(*previous));
-    let owned = owner.creation_policy() == CreationPolicy::Owner;
-    for manifest in owner.manifest().into_iter().chain(previous).filter(|_| owned) {
+    if owner.creation_policy() != CreationPolicy::Owner {
+        context.state.release_target_kinds();
+        return Ok(());
+    }
+    for manifest in owner.manifest().into_iter().chain(previous) {
         let kind = match context.target_kind(manifest).await {
             Ok(kind) => kind,
             Err(KindError::Api { error, .. }) => return Err(Error::Stale(error)),
@@ -255,5 +258,5 @@ async fn delete_owned(owner: Owner<'_>, context: &Context) -> Result<(), Error> 
 
 async fn object_metadata(kind: &TargetKind, owner: Owner<'_>, context: &Context) -> Result<Option<ObjectMeta>, Error> {
     let found = bounded(kind.api(&context.client, owner.namespace()).get_metadata_opt(owner.target_name())).await;
-    Ok(found.map_err(|error| Error::object("read", owner, kind, error))?.map(|object| object.metadata))
+    Ok(found.map_err(|error| Error::object("read", owner, kind, &error))?.map(|object| object.metadata))
 }

@@ -75,7 +75,7 @@ impl Destination {
             Self::Object(kind) => {
                 let api = kind.api(&context.client, owner.namespace());
                 let found = bounded(api.get_opt(owner.target_name())).await;
-                let found = found.map_err(|error| Error::object("read", owner, kind, error))?;
+                let found = found.map_err(|error| Error::object("read", owner, kind, &error))?;
                 Ok(found.map(|object| Existing::Object(Box::new(TargetObject::new(object)))))
             }
         }

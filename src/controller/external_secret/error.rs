@@ -147,8 +147,8 @@ pub enum Error {
 
 impl Error {
     /// An object that could not be read or written.
-    pub(super) fn object(verb: &'static str, owner: Owner<'_>, kind: &TargetKind, error: ApiError) -> Self {
-        Self::Object { verb, target: owner.target(), reason: refused::reason(&error, kind) }
+    pub(super) fn object(verb: &'static str, owner: Owner<'_>, kind: &TargetKind, error: &ApiError) -> Self {
+        Self::Object { verb, target: owner.target(), reason: refused::reason(error, kind) }
     }
 
     /// Tells when reading again is worthwhile, where the provider knows.

@@ -55,9 +55,13 @@ pub(super) async fn kill(arena: &Arena, lasts: Duration, mut chance: Chance) {
 
 pub(super) async fn pause(arena: &Arena, lasts: Duration) {
     let paused: Vec<_> = arena.replicas().iter().map(|replica| replica.controller()).collect();
-    paused.iter().for_each(|controller| controller.pause());
+    for controller in &paused {
+        controller.pause();
+    }
     tokio::time::sleep(lasts).await;
-    paused.iter().for_each(|controller| controller.resume());
+    for controller in &paused {
+        controller.resume();
+    }
 }
 
 /// What happens to the replica that leads.

@@ -21,7 +21,7 @@ pub struct Attack {
     pub name: String,
     /// In words.
     #[serde(rename = "attack")]
-    pub _attack: String,
+    pub _what: String,
     /// How it is refused, in words.
     #[serde(rename = "refused")]
     pub _refused: String,

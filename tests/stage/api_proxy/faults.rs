@@ -107,10 +107,9 @@ impl Faults {
                     open.at_line_end = chunk.last().is_none_or(|last| *last == b'\n');
                     Some((Ok(chunk), Some(open)))
                 }
-                Some(Some(Err(_))) => Some((cut(), None)),
                 Some(None) => None,
                 None if *open.breaks.borrow() == Break::Expire && open.at_line_end => Some((Ok(expired()), None)),
-                None => Some((cut(), None)),
+                Some(Some(Err(_))) | None => Some((cut(), None)),
             }
         })
     }

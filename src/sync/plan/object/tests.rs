@@ -224,7 +224,7 @@ fn manager(fields: &Value) -> Value {
     json!([{"manager": "externalsecrets.external-secrets.io/example", "operation": "Update", "fieldsV1": fields}])
 }
 
-/// An AppConfig of someone else, into which `spec.database.host` and `spec.old` were written.
+/// An `AppConfig` of someone else, into which `spec.database.host` and `spec.old` were written.
 fn of_someone_else() -> Value {
     json!({
         "apiVersion": "config.example.com/v1", "kind": "AppConfig",
