@@ -9,9 +9,9 @@ use crate::scene::Scene;
 
 const MANY: usize = 40;
 /// Less than an ExternalSecret waits by itself that failed as often as these do: a minute where the provider tells when it
-/// has recovered, and half a minute after six refusals of one object.
-const SOON: Duration = Duration::from_secs(25);
-const REFUSALS: u64 = 6;
+/// has recovered, and more than that after seven refusals of one object.
+const SOON: Duration = Duration::from_secs(50);
+const REFUSALS: u64 = 7;
 
 /// ExternalSecrets of a secret each, and the store.
 async fn apply(scene: &Scene, interval: &str) {
@@ -31,7 +31,7 @@ async fn all_have(scene: &Scene, value: &str) {
 
 /// Waits until so much was counted, which takes probes with backoff some time.
 async fn until_counted(count: impl Fn() -> u64, least: u64) {
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + Duration::from_mins(3);
     while count() < least {
         assert!(Instant::now() < deadline, "{} of {least}", count());
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// How long anything may take. Far more than it takes, since machines differ; never waited in full
 /// but by a test that fails.
-pub const DEADLINE: Duration = Duration::from_secs(45);
+pub const DEADLINE: Duration = Duration::from_secs(90);
 
 /// A client of the cluster, for one namespace.
 #[derive(Clone)]
