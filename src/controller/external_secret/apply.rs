@@ -143,11 +143,8 @@ pub(super) async fn delete_stale_objects(
     context: &Context,
 ) -> Result<(), Error> {
     let previous = previous.filter(|previous| owner.manifest() != Some(*previous));
-    if owner.creation_policy() != CreationPolicy::Owner {
-        context.state.release_target_kinds();
-        return Ok(());
-    }
-    for manifest in owner.manifest().into_iter().chain(previous) {
+    let has_owner = owner.creation_policy() == CreationPolicy::Owner;
+    for manifest in owner.manifest().into_iter().chain(previous).filter(|_| has_owner) {
         let kind = match context.target_kind(manifest).await {
             Ok(kind) => kind,
             Err(KindError::Api { error, .. }) => return Err(Error::Stale(error)),

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 
-use super::{Error, ObjectVersion};
+use super::{Error, ObjectVersion, fetch};
 use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::CreationPolicy;
 use crate::controller::context::{Context, bounded};
@@ -68,9 +68,8 @@ impl Destination {
     pub(super) async fn read(&self, owner: Owner<'_>, context: &Context) -> Result<Option<Existing>, Error> {
         match self {
             Self::Secret => {
-                let found = bounded(context.secrets(owner.namespace()).get_opt(owner.target_name())).await;
-                let found = found.map_err(|error| Error::Api { verb: "read", target: owner.target(), error })?;
-                Ok(found.map(|secret| Existing::Secret(Box::new(TargetSecret::new(secret)))))
+                let found = fetch::secret(owner, context).await?;
+                Ok(found.map(|secret| Existing::Secret(Box::new(secret))))
             }
             Self::Object(kind) => {
                 let api = kind.api(&context.client, owner.namespace());
