@@ -13,7 +13,7 @@ CONFORMANCE := tests/conformance
 # Only a whole golden file takes the place of the one before.
 GOLDEN := $(CACHE)/golden.jsonl
 SCRIPTS := tests/conformance/eso/testdata.sh tests/go_tools.sh tests/cluster/build tests/chart/build tests/chart/run .ci/run \
-  tests/integration/documentation/cargo
+  tests/integration/documentation/cargo tests/image/check
 
 # One set of features everywhere, so that nothing is built twice.
 FEATURES := --all-features
@@ -111,8 +111,9 @@ build: ## The program as it goes into production, without the sandbox
 	cargo build --release
 
 .PHONY: generate
-generate: ## Write crds/ anew from the types, the chart's copy, docs/values.md, and the tables of docs/security.md
+generate: ## Write crds/ anew from the types, the chart's copy, and the pages and tables of docs/ that the program makes
 	cargo run $(FEATURES) --quiet -- crds --folder crds
+	for page in metrics conditions flags; do cargo run $(FEATURES) --quiet -- docs $$page >docs/$$page.md || exit 1; done
 	rm -f helm/external-secrets/files/crds/*.yaml
 	cp crds/*.yaml helm/external-secrets/files/crds/
 	UPDATE_DOCS=1 cargo test $(FEATURES) --test repo -- values security
@@ -144,6 +145,10 @@ go-tools: cluster
 .PHONY: image
 image: ## Build the container image
 	docker build --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) --tag external-secrets:latest .
+
+.PHONY: image-check
+image-check: ## Try the image's program in an empty root, without a container engine (a release build, some minutes)
+	tests/image/check
 
 .PHONY: image-archive
 image-archive: ## Write the image for publication, with its SBOM and provenance, to target/image.tar

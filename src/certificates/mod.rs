@@ -25,6 +25,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::runtime::api_health::ApiHealth;
 use crate::runtime::health::Readiness;
 use inject::Target;
 pub use issue::IssueError;
@@ -70,9 +71,14 @@ enum Error {
 }
 
 /// Works until `stop`. `readiness` says whether the webhook can be called.
-pub async fn run(client: Client, settings: Settings, readiness: Readiness, stop: CancellationToken) {
+pub async fn run(
+    (client, api_health): (Client, ApiHealth),
+    settings: Settings,
+    readiness: Readiness,
+    stop: CancellationToken,
+) {
     let mut worker = Worker::new(client, settings);
-    let mut changes = worker.changes();
+    let mut changes = worker.changes(&api_health);
     let mut said = None;
     loop {
         let looked = tokio::select! {
@@ -129,16 +135,19 @@ impl Worker {
     }
 
     /// Says when something that matters was changed.
-    fn changes(&self) -> futures::stream::BoxStream<'static, ()> {
-        let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(self.client.clone(), &self.settings.secret.1);
+    fn changes(&self, api_health: &ApiHealth) -> futures::stream::BoxStream<'static, ()> {
+        let watching = |name: &str| api_health.watching(name, &self.client);
+        let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(watching("secrets"), &self.settings.secret.1);
         let name = |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let webhooks: Api<PartialObjectMeta<ValidatingWebhookConfiguration>> = Api::all(self.client.clone());
+        let webhooks: Api<PartialObjectMeta<ValidatingWebhookConfiguration>> =
+            Api::all(watching("validatingwebhookconfigurations"));
         let mut streams = vec![
             watcher(secrets, name(&self.settings.secret.0)).default_backoff().map(drop).boxed(),
             watcher(webhooks, watcher::Config::default().labels(LABEL)).default_backoff().map(drop).boxed(),
         ];
         for crd in &self.settings.crds {
-            let crds: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(self.client.clone());
+            let crds: Api<PartialObjectMeta<CustomResourceDefinition>> =
+                Api::all(watching(&format!("customresourcedefinition {crd}")));
             streams.push(watcher(crds, name(crd)).default_backoff().map(drop).boxed());
         }
         futures::stream::select_all(streams).boxed()

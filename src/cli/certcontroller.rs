@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
+use super::api_health::ApiHealthArguments;
 use super::go_bool;
 use super::logging::LoggingArguments;
 use super::metrics::{self, MetricsArguments};
 use crate::api::GoDuration;
 use crate::certificates::{self, Lifetimes, Settings};
-use crate::runtime::health::{self, HealthError, Readiness};
+use crate::runtime::health::{self, HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::leader_election::{self, LeaseLost, Timing};
-use crate::runtime::metrics::Metrics;
+use crate::runtime::metrics::{Metrics, ObjectOptions};
 use crate::runtime::shutdown;
 
 /// The Lease of the cert-controllers, as ESO names it.
@@ -91,6 +92,8 @@ pub(super) struct CertControllerArguments {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_partial_cache: Option<bool>,
     #[command(flatten)]
+    api_health: ApiHealthArguments,
+    #[command(flatten)]
     metrics: MetricsArguments,
     #[command(flatten)]
     logging: LoggingArguments,
@@ -101,29 +104,33 @@ pub(super) struct CertControllerArguments {
 /// # Errors
 /// [`Error`], before any work was begun, or when the lease is lost.
 pub(super) async fn execute(arguments: CertControllerArguments) -> Result<(), Error> {
-    arguments.logging.start();
+    let log = arguments.logging.start();
     let settings = arguments.settings()?;
     let stop = shutdown::on_signal()?;
-    let (client, config) = kube_client::from_environment().await?;
-    let metrics = Metrics::new()?;
-    arguments.metrics.serve(metrics.clone(), Some(client.clone()), stop.clone()).await?;
-    let readiness = Readiness::default();
+    log.follow_signals(&stop)?;
+    let metrics = Metrics::new(ObjectOptions::default())?;
+    let api_health = arguments.api_health.watched(&metrics);
+    let connection = kube_client::from_environment(api_health.clone()).await?;
+    let client = connection.client()?;
+    let operated = Operated { metrics: metrics.clone(), log };
+    arguments.metrics.serve(operated, Some(client.clone()), stop.clone()).await?;
+    let readiness = Readiness::while_well(api_health.clone());
     readiness.set_not_ready("the certificates were not looked at yet");
     health::serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone()).await?;
     if !arguments.enable_leader_election {
-        certificates::run(client, settings, readiness, stop).await;
+        certificates::run((client, api_health), settings, readiness, stop).await;
         return Ok(());
     }
     // A replica that stands by is as it should be.
     readiness.set_ready();
     metrics.leads(LEASE, false);
-    let namespace = config.default_namespace.clone();
+    let namespace = connection.namespace().to_owned();
     let election = leader_election::Settings { namespace, name: LEASE.to_owned(), timing: Timing::default() };
     let Some(leadership) = leader_election::acquire(client, election, &stop).await else { return Ok(()) };
     metrics.leads(LEASE, true);
     readiness.set_not_ready("leading since a moment: the certificates were not looked at yet");
-    let client = kube_client::guarded(&config, leadership.guard())?;
-    certificates::run(client, settings, readiness, shutdown::first_of(stop, leadership.ended())).await;
+    let client = connection.guarded(leadership.guard())?;
+    certificates::run((client, api_health), settings, readiness, shutdown::first_of(stop, leadership.ended())).await;
     Ok(leadership.finish().await?)
 }
 

@@ -8,13 +8,14 @@ use crate::api::GoDuration;
 use crate::controller::options::{FloodGate, GenericTargets, Options, Reconciler};
 use crate::controller::run::{Setup, run};
 use crate::provider::azure::SetupError;
-use crate::runtime::health::{HealthError, Readiness};
+use crate::runtime::health::{HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::leader_election::{self, LeaseLost, TimingError};
-use crate::runtime::metrics::Metrics;
+use crate::runtime::metrics::{ExtendedLabels, Metrics, ObjectOptions};
 use crate::runtime::{health, shutdown};
 use crate::template::Delimiters;
 
+use super::api_health::ApiHealthArguments;
 use super::go_bool;
 use super::leader_election::LeaderElectionArguments;
 use super::logging::LoggingArguments;
@@ -58,8 +59,8 @@ pub(super) enum Error {
 }
 
 /// Flags of the controllers: those of ESO 2.9.0, with its meaning, and a few of our own.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of ESO that is true or false")]
 #[derive(Args, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct ControllerArguments {
     /// The address of the probes /healthz and /readyz; "0" switches them off
     #[arg(long, default_value = ":8082")]
@@ -85,16 +86,24 @@ pub(super) struct ControllerArguments {
     /// What ends an action in templates
     #[arg(long, default_value = "}}")]
     template_right_delimiter: String,
-    /// Work on ClusterSecretStores
+    /// Work on ClusterSecretStores; else they are not even watched, and ExternalSecrets that use one are left alone
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_cluster_store_reconciler: bool,
-    /// Work on SecretStores
+    /// Work on SecretStores; else they are not even watched, and ExternalSecrets that use one are left alone
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_secret_store_reconciler: bool,
     /// Write ConfigMaps and custom resources, too (target.manifest). They are no Secrets: who may read them is said by
     /// other rules, and they are seldom encrypted
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     unsafe_allow_generic_targets: bool,
+    /// Show the labels app.kubernetes.io/... of ExternalSecrets and stores as labels of their metrics
+    #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_extended_metric_labels: bool,
+    /// How many ExternalSecrets, and how many stores of each kind, have metrics of their own; the totals count all
+    #[arg(long, value_name = "NUMBER", default_value_t = ObjectOptions::default().most)]
+    metrics_max_objects: usize,
+    #[command(flatten)]
+    api_health: ApiHealthArguments,
     #[command(flatten)]
     leader_election: LeaderElectionArguments,
     #[command(flatten)]
@@ -142,9 +151,6 @@ struct AcceptedArguments {
     /// Generators are not supported yet
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_generator_state: Option<bool>,
-    /// Not supported yet
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    enable_extended_metric_labels: Option<bool>,
 }
 
 /// Runs the controllers until SIGTERM or SIGINT.
@@ -152,23 +158,25 @@ struct AcceptedArguments {
 /// # Errors
 /// [`Error`], before any work was begun.
 pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error> {
-    arguments.logging.start();
+    let log = arguments.logging.start();
     for flag in arguments.accepted.given() {
         tracing::warn!(flag, "this flag is accepted for compatibility and has no effect");
     }
     let stop = shutdown::on_signal()?;
-    let (client, config) = kube_client::from_environment().await?;
-    let metrics = Metrics::new()?;
-    metrics
-        .max_concurrent_reconciles(&["externalsecret", "secretstore", "clustersecretstore"], arguments.concurrent)?;
-    let readiness = Readiness::default();
+    log.follow_signals(&stop)?;
+    let metrics = Metrics::new(arguments.objects())?;
+    let api_health = arguments.api_health.watched(&metrics);
+    let connection = kube_client::from_environment(api_health.clone()).await?;
+    let client = connection.client()?;
+    let readiness = Readiness::while_well(api_health.clone());
     health::serve_probes("live-addr", &arguments.live_addr, readiness.clone(), stop.clone()).await?;
-    arguments.metrics.serve(metrics.clone(), Some(client.clone()), stop.clone()).await?;
+    let operated = Operated { metrics: metrics.clone(), log };
+    arguments.metrics.serve(operated, Some(client.clone()), stop.clone()).await?;
     let options = arguments.options();
     let tenants = if options.namespace.is_some() { Tenants::One } else { Tenants::Many };
     let providers = providers::build(&arguments.providers, tenants, metrics.clone())?;
-    let Some(election) = arguments.leader_election.settings(&config)? else {
-        return Ok(run(Setup { client, options, providers, metrics, readiness, stop }).await?);
+    let Some(election) = arguments.leader_election.settings(connection.namespace())? else {
+        return Ok(run(Setup { client, api_health, options, providers, metrics, readiness, stop }).await?);
     };
     // A replica that stands by is as it should be.
     readiness.set_ready();
@@ -177,14 +185,19 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     let Some(leadership) = leader_election::acquire(client, election, &stop).await else { return Ok(()) };
     readiness.set_not_ready("leading since a moment: the watches have not delivered their first list yet");
     metrics.leads(&lease, true);
-    let client = kube_client::guarded(&config, leadership.guard())?;
+    let client = connection.guarded(leadership.guard())?;
     let stop = shutdown::first_of(stop, leadership.ended());
-    let ended = run(Setup { client, options, providers, metrics, readiness, stop }).await;
+    let ended = run(Setup { client, api_health, options, providers, metrics, readiness, stop }).await;
     leadership.finish().await?;
     Ok(ended?)
 }
 
 impl ControllerArguments {
+    fn objects(&self) -> ObjectOptions {
+        let extended = if self.enable_extended_metric_labels { ExtendedLabels::Shown } else { ExtendedLabels::Hidden };
+        ObjectOptions { extended, most: self.metrics_max_objects }
+    }
+
     fn options(&self) -> Options {
         let reconciler = |enabled| if enabled { Reconciler::Enabled } else { Reconciler::Disabled };
         Options {
@@ -219,7 +232,6 @@ impl AcceptedArguments {
             (self.enable_managed_secrets_caching.is_some(), "--enable-managed-secrets-caching"),
             (self.enable_secret_api_read_on_cache_mismatch.is_some(), "--enable-secret-api-read-on-cache-mismatch"),
             (self.enable_generator_state.is_some(), "--enable-generator-state"),
-            (self.enable_extended_metric_labels.is_some(), "--enable-extended-metric-labels"),
         ];
         flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag).collect()
     }

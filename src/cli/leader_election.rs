@@ -29,7 +29,7 @@ pub(super) struct LeaderElectionArguments {
 
 impl LeaderElectionArguments {
     /// The settings, or `None` where there is no election.
-    pub(super) fn settings(&self, config: &kube::Config) -> Result<Option<Settings>, TimingError> {
+    pub(super) fn settings(&self, namespace: &str) -> Result<Option<Settings>, TimingError> {
         if !self.enabled {
             return Ok(None);
         }
@@ -39,7 +39,6 @@ impl LeaderElectionArguments {
             renew_deadline: duration(self.renew_deadline),
             retry_period: duration(self.retry_period),
         };
-        let namespace = config.default_namespace.clone();
-        Ok(Some(Settings { namespace, name: self.id.clone(), timing: timing.checked()? }))
+        Ok(Some(Settings { namespace: namespace.to_owned(), name: self.id.clone(), timing: timing.checked()? }))
     }
 }

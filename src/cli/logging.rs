@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use crate::runtime::logging;
+use crate::runtime::logging::{self, LogLevel};
 
 /// Flags of logging.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Logging")]
 pub(super) struct LoggingArguments {
-    /// What is logged
+    /// What is logged; SIGUSR1 changes it to debug while the process runs, SIGUSR2 back
     #[arg(long, value_enum, default_value_t)]
     loglevel: logging::Level,
     /// How the log looks
@@ -21,10 +21,11 @@ pub(super) struct LoggingArguments {
 
 impl LoggingArguments {
     /// Starts logging.
-    pub(super) fn start(&self) {
-        logging::init(self.loglevel, self.log_format);
+    pub(super) fn start(&self) -> LogLevel {
+        let log = logging::init(self.loglevel, self.log_format);
         if self.zap_time_encoding.is_some() {
             tracing::debug!(flag = "--zap-time-encoding", "this flag is accepted for compatibility and has no effect");
         }
+        log
     }
 }

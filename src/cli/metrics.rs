@@ -9,8 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::go_bool;
 use crate::runtime::authorization::Gatekeeper;
-use crate::runtime::health::{self, HealthError, Protection};
-use crate::runtime::metrics::Metrics;
+use crate::runtime::health::{self, HealthError, Operated, Protection};
 use crate::runtime::tls::{self, CertificateFiles, Http2, Resolver, TlsError, TlsOptions};
 
 /// Why the metrics cannot be served.
@@ -37,7 +36,8 @@ pub(super) struct MetricsArguments {
     /// Serve the metrics over TLS
     #[arg(long = "metrics-secure", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     secure: bool,
-    /// Serve the metrics only to who may get the nonResourceURL /metrics; needs --metrics-secure
+    /// Serve the metrics only to who may get the nonResourceURL /metrics; needs --metrics-secure. With it, who may get
+    /// or put /loglevel can read or change the level of the log there
     #[arg(long = "metrics-auth", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     auth: bool,
     /// The folder of the certificate for --metrics-secure; without it one is made that nobody vouches for
@@ -68,12 +68,12 @@ impl MetricsArguments {
     /// Serves the metrics until `stop`.
     pub(super) async fn serve(
         &self,
-        metrics: Metrics,
+        operated: Operated,
         client: Option<Client>,
         stop: CancellationToken,
     ) -> Result<(), Error> {
         let protection = self.protection(client, &stop)?;
-        Ok(health::serve_metrics(&self.address, metrics, protection, stop).await?)
+        Ok(health::serve_metrics(&self.address, operated, protection, stop).await?)
     }
 
     fn protection(&self, client: Option<Client>, stop: &CancellationToken) -> Result<Protection, Error> {

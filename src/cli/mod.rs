@@ -1,10 +1,12 @@
 //! The program: one file a subcommand.
 
+mod api_health;
 mod certcontroller;
 mod controller;
 mod crds;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod docs;
 mod inputs;
 mod leader_election;
 mod logging;
@@ -47,6 +49,8 @@ enum Command {
     CertController(Box<certcontroller::CertControllerArguments>),
     /// Print the CRDs as YAML
     Crds(crds::CrdsArguments),
+    /// Print a page of the documentation that is made from the program
+    Docs(docs::DocsArguments),
     /// An emulator of Entra ID and Key Vault, and a cluster to try it on
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
@@ -76,11 +80,14 @@ pub fn run() -> ExitCode {
             Some(Command::Plan(arguments)) => return Ok(plan::execute(&arguments).await?),
             Some(Command::CertController(arguments)) => certcontroller::execute(*arguments).await?,
             Some(Command::Crds(arguments)) => crds::execute(&arguments)?,
+            Some(Command::Docs(arguments)) => docs::execute(&arguments)?,
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::execute(arguments).await?,
         }
         Ok(ExitCode::SUCCESS)
     });
+    #[cfg(feature = "otlp")]
+    crate::runtime::traces::finish();
     // What still runs in the background must not hold the process.
     runtime.shutdown_background();
     match result {

@@ -137,8 +137,8 @@ pub(super) fn of_person(
 struct Counted(Metrics);
 
 impl ProviderMetrics for Counted {
-    fn api_call(&self, call: ApiCall, status: CallStatus) {
-        self.0.provider_call(AZURE, call.label(), status.label());
+    fn api_call(&self, call: ApiCall, status: CallStatus, took: Duration) {
+        self.0.provider_call(AZURE, call.label(), status.label(), took);
     }
 
     fn token_exchange(&self, status: CallStatus) {

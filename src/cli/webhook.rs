@@ -9,9 +9,10 @@ use clap::{ArgAction, Args};
 use super::metrics::{self, MetricsArguments};
 use super::providers::{Tenants, own_identity};
 use crate::api::GoDuration;
-use crate::runtime::health::{self, HealthError, Readiness};
+use crate::runtime::api_health::ApiHealth;
+use crate::runtime::health::{self, HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
-use crate::runtime::metrics::Metrics;
+use crate::runtime::metrics::{Metrics, ObjectOptions};
 use crate::runtime::shutdown;
 use crate::runtime::tls::{self, CertificateFiles, Resolver, TlsError, TlsOptions};
 use crate::runtime::webhook_metrics::WebhookMetrics;
@@ -89,16 +90,22 @@ pub(super) struct WebhookArguments {
 /// # Errors
 /// [`Error`], before anything was served.
 pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
-    arguments.logging.start();
+    let log = arguments.logging.start();
     if arguments.port == 0 {
         return Err(Error::NoPort);
     }
     let options = TlsOptions::new(&arguments.tls_ciphers, &arguments.tls_min_version, arguments.metrics.http2())?;
     let stop = shutdown::on_signal()?;
-    let metrics = Metrics::new()?;
+    log.follow_signals(&stop)?;
+    let metrics = Metrics::new(ObjectOptions::default())?;
     let router = router(arguments.checks(), WebhookMetrics::new(&metrics)?);
-    let client = if arguments.metrics.need_client() { Some(kube_client::from_environment().await?.0) } else { None };
-    arguments.metrics.serve(metrics, client, stop.clone()).await?;
+    let client = if arguments.metrics.need_client() {
+        let api_health = ApiHealth::new(metrics.api_server().clone(), Duration::MAX);
+        Some(kube_client::from_environment(api_health).await?.client()?)
+    } else {
+        None
+    };
+    arguments.metrics.serve(Operated { metrics, log }, client, stop.clone()).await?;
     let readiness = Readiness::default();
     readiness.set_not_ready("the serving certificate was not read yet");
     health::serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone()).await?;

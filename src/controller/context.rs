@@ -19,6 +19,7 @@ use super::state::State;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
 use crate::provider::Providers;
+use crate::runtime::api_health::ApiHealth;
 use crate::runtime::metrics::Metrics;
 
 /// How long the API server may take to answer.
@@ -28,6 +29,8 @@ const API_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Context {
     /// The API server.
     pub client: Client,
+    /// What is known of the connection to it.
+    pub api_health: ApiHealth,
     /// The operator's settings.
     pub options: Options,
     /// Where values come from.
@@ -95,8 +98,8 @@ impl Context {
     /// Which stores are worked on.
     #[must_use]
     pub fn class(&self) -> ControllerClass<'_> {
-        let Options { controller_class, cluster_secret_stores, .. } = &self.options;
-        ControllerClass { name: controller_class, cluster_secret_stores: *cluster_secret_stores }
+        let Options { controller_class: name, secret_stores, cluster_secret_stores, .. } = &self.options;
+        ControllerClass { name, secret_stores: *secret_stores, cluster_secret_stores: *cluster_secret_stores }
     }
 
     /// What clients for stores are made from.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::observe::Controller;
+use crate::api::v1::StoreKind;
 use crate::template::Delimiters;
 
 /// Settings of the controllers.
@@ -21,10 +23,22 @@ pub struct Options {
     pub template_delimiters: Delimiters,
     /// Whether objects that are no Secrets are written.
     pub generic_targets: GenericTargets,
-    /// Whether SecretStores are validated here.
+    /// Whether SecretStores are validated here, and ExternalSecrets that use them synced.
     pub secret_stores: Reconciler,
     /// Whether ClusterSecretStores are validated here, and ExternalSecrets that use them synced.
     pub cluster_secret_stores: Reconciler,
+}
+
+impl Options {
+    /// Whether a controller works.
+    #[must_use]
+    pub fn run(&self, controller: Controller) -> bool {
+        match controller {
+            Controller::ExternalSecrets => true,
+            Controller::Stores(StoreKind::SecretStore) => self.secret_stores == Reconciler::Enabled,
+            Controller::Stores(StoreKind::ClusterSecretStore) => self.cluster_secret_stores == Reconciler::Enabled,
+        }
+    }
 }
 
 /// Whether an ExternalSecret waits for its store to be Ready.

@@ -1,8 +1,9 @@
 //! From what happened to what is said of it: the only place that writes status, events and metrics of
-//! an ExternalSecret, and the only table from an error to them.
+//! an ExternalSecret. The table from an error to them is in [`super::failure`].
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
@@ -13,6 +14,7 @@ use super::conditions::{self, Statement};
 use super::context::{ApiError, Context, bounded};
 use super::events::{Notice, Severity, Source};
 use super::external_secret::{Error, Subject, Synced};
+use super::failure::{Failure, Report};
 use super::requeue::{Next, spread, until};
 use super::target_kinds::KindError;
 use crate::api::v1::condition::READY;
@@ -21,7 +23,7 @@ use crate::api::v1::{ConditionStatus, ExternalSecret};
 use crate::provider::Class;
 use crate::provider::error::Retry;
 use crate::sync::plan::Refusal;
-use crate::sync::refresh::{self, Inputs, TargetState, TemplatesState};
+use crate::sync::refresh::{self, Due, Inputs, TargetState, TemplatesState};
 use crate::sync::{hash, target};
 
 /// How long to wait before a status is written again that could not be.
@@ -30,102 +32,75 @@ const STATUS_RETRY: Duration = Duration::from_secs(1);
 /// How long to wait at least where the provider tells when it has recovered.
 const FALLBACK: Duration = Duration::from_mins(1);
 
-/// What is said of a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// The reason of the condition `Ready`.
-    pub reason: &'static str,
-    /// The leading words of its message; those of ESO.
-    pub lead: &'static str,
-    /// The reason of the event.
-    pub event: &'static str,
-    /// One word for logs and metrics.
-    pub cause: &'static str,
-    /// Whether it is tried again without a change of the manifest.
-    pub retry: Retry,
+/// What kind of failure an error is: one line of the table.
+#[must_use]
+fn kind_of(error: &Error) -> Failure {
+    match error {
+        Error::InvalidSpec(_) => Failure::InvalidSpec,
+        Error::Rejected(_) => Failure::Rejected,
+        Error::Unsupported(_) => Failure::Unsupported,
+        Error::StoreNotNamed { .. } => Failure::StoreNotNamed,
+        Error::StoreNotFound(_) => Failure::StoreNotFound,
+        Error::StoreNotValidated(_) => Failure::StoreNotValidated,
+        Error::StoreNotReady { .. } => Failure::StoreNotReady,
+        Error::NamespaceExcluded { .. } => Failure::NamespaceExcluded,
+        Error::Store { .. } | Error::Provider { .. } => Failure::Provider,
+        Error::Unreadable { .. } => Failure::Unreadable,
+        Error::Data(_) => Failure::Data,
+        Error::Template(_) => Failure::Template,
+        Error::Stale(_) => Failure::Stale,
+        Error::Refused(Refusal::OwnedByExternalSecret { .. }) => Failure::OwnedByExternalSecret,
+        Error::Refused(Refusal::OwnedByOther { .. }) => Failure::OwnedByOther,
+        Error::Refused(Refusal::OfTheSystem { .. }) => Failure::OfTheSystem,
+        Error::Refused(Refusal::Immutable { .. }) => Failure::Immutable,
+        Error::Refused(Refusal::OtherType { .. }) => Failure::OtherType,
+        Error::Refused(Refusal::DeletionByPolicy { .. }) => Failure::DeletionByPolicy,
+        Error::Refused(Refusal::NotOwned { .. }) => Failure::NotOwned,
+        Error::Refused(Refusal::InvalidKey { .. }) => Failure::InvalidKey,
+        Error::Refused(Refusal::NotText { .. }) => Failure::NotText,
+        Error::Refused(Refusal::NoPlace { .. }) => Failure::NoPlace,
+        Error::GenericTargetsOff => Failure::GenericTargetsOff,
+        Error::Kind(KindError::ClusterScoped(_)) => Failure::ClusterScoped,
+        Error::Kind(KindError::NotStored(_)) => Failure::NotStored,
+        Error::Kind(KindError::NotServed(_)) => Failure::NotServed,
+        Error::Kind(KindError::Api { .. }) | Error::Object { verb: "read", .. } => Failure::TargetUnreadable,
+        Error::Finalizer(_) | Error::Object { verb: "delete", .. } => Failure::NotDeleted,
+        Error::Object { .. } | Error::Api { .. } | Error::TemplateSource { .. } => Failure::ApiServer,
+        Error::Contended { .. } => Failure::Contended,
+    }
 }
 
-/// The table: what is said of each failure.
+/// What is said of a failure.
 #[must_use]
 pub fn report_of(error: &Error) -> Report {
-    const INVALID_TARGET: &str = "invalid generic target";
-    const GET_TARGET: &str = "could not get target resource";
-    const DATA: &str = "could not get secret data from provider";
-    const UPDATE: &str = "could not update secret";
-    const DELETE: &str = "could not delete secret";
-    const OWNERSHIP: &str = "failed to take ownership of target secret";
-    const OWNED: &str = "target is owned by another ExternalSecret";
-    const IMMUTABLE: &str = "could not update secret, target is immutable";
-    let (lead, cause, retry) = match error {
-        Error::InvalidSpec(_) => ("the ExternalSecret is invalid", "InvalidSpec", Retry::OnChange),
-        Error::Rejected(_) => ("the ExternalSecret is invalid", "Rejected", Retry::OnChange),
-        Error::Unsupported(_) => ("the ExternalSecret cannot be synced", "Unsupported", Retry::OnChange),
-        Error::StoreNotNamed { .. } => (DATA, "StoreNotNamed", Retry::OnChange),
-        Error::StoreNotFound(_) => (DATA, "StoreNotFound", Retry::Backoff),
-        Error::StoreNotValidated(_) => (DATA, "StoreNotValidated", Retry::Backoff),
-        Error::StoreNotReady { .. } => (DATA, "StoreNotReady", Retry::Backoff),
-        Error::NamespaceExcluded { .. } => (DATA, "NamespaceExcluded", Retry::Backoff),
-        Error::Store { error, .. } | Error::Provider { error, .. } => (DATA, error.cause, error.class.retry()),
-        Error::Unreadable { .. } => (DATA, "ApiServer", Retry::Backoff),
-        Error::Data(_) => (DATA, "Data", Retry::Backoff),
-        Error::Template(_) => (UPDATE, "Template", Retry::Backoff),
-        Error::Stale(_) => ("could not delete orphaned secrets", "ApiServer", Retry::Backoff),
-        Error::Refused(Refusal::OwnedByExternalSecret { .. }) => (OWNED, "OwnedByExternalSecret", Retry::Backoff),
-        Error::Refused(Refusal::OwnedByOther { .. }) => (OWNERSHIP, "OwnedByOther", Retry::Backoff),
-        Error::Refused(Refusal::OfTheSystem { .. }) => (OWNERSHIP, "OfTheSystem", Retry::Backoff),
-        Error::Refused(Refusal::Immutable { .. }) => (IMMUTABLE, "Immutable", Retry::Backoff),
-        Error::Refused(Refusal::OtherType { .. }) => (UPDATE, "OtherType", Retry::Backoff),
-        Error::Refused(Refusal::DeletionByPolicy { .. }) => (DELETE, "DeletionByPolicy", Retry::OnChange),
-        Error::Refused(Refusal::NotOwned { .. }) => (DELETE, "NotOwned", Retry::Backoff),
-        Error::Refused(Refusal::InvalidKey { .. }) => (UPDATE, "InvalidKey", Retry::OnChange),
-        Error::Refused(Refusal::NotText { .. }) => (UPDATE, "NotText", Retry::Backoff),
-        Error::Refused(Refusal::NoPlace { .. }) => (UPDATE, "NoPlace", Retry::Backoff),
-        Error::GenericTargetsOff => (INVALID_TARGET, "GenericTargetsOff", Retry::OnChange),
-        Error::Kind(KindError::ClusterScoped(_)) => (INVALID_TARGET, "ClusterScoped", Retry::Backoff),
-        Error::Kind(KindError::NotStored(_)) => (INVALID_TARGET, "NotStored", Retry::Backoff),
-        Error::Kind(KindError::NotServed(_)) => (GET_TARGET, "NotServed", Retry::Backoff),
-        Error::Kind(KindError::Api { .. }) | Error::Object { verb: "read", .. } => {
-            (GET_TARGET, "ApiServer", Retry::Backoff)
+    let report = kind_of(error).report();
+    match error {
+        // The provider knows better.
+        Error::Store { error, .. } | Error::Provider { error, .. } => {
+            Report { cause: error.cause, retry: error.class.retry(), ..report }
         }
-        Error::Finalizer(_) | Error::Object { verb: "delete", .. } => (DELETE, "ApiServer", Retry::Backoff),
-        Error::Object { .. } | Error::Api { .. } | Error::TemplateSource { .. } => {
-            (UPDATE, "ApiServer", Retry::Backoff)
-        }
-        Error::Contended { .. } => (UPDATE, "Contended", Retry::Backoff),
-    };
-    Report { reason: "SecretSyncedError", lead, event: "UpdateFailed", cause, retry }
+        _ => report,
+    }
 }
 
 /// What is said of the failure of an ExternalSecret.
 #[must_use]
 pub fn report_for(error: &Error, object: &ExternalSecret) -> Report {
     let report = report_of(error);
-    if is_generic(object) { report.of_object(error) } else { report }
+    if is_generic(object) { of_object(report, error) } else { report }
 }
 
-impl Report {
-    /// The message of the condition `Ready`, which is False.
-    #[must_use]
-    pub fn message(&self, error: &Error) -> String {
-        format!("{}: {error}", self.lead)
-    }
-
-    /// The same of a target that is not a Secret, in ESO's words.
-    fn of_object(self, error: &Error) -> Self {
-        let lead = match error {
-            Error::Refused(Refusal::DeletionByPolicy { .. } | Refusal::NotOwned { .. })
-            | Error::Object { verb: "delete", .. } => "could not delete resource",
-            Error::Template(_) | Error::TemplateSource { .. } | Error::Refused(_) => {
-                "could not apply template to manifest"
-            }
-            _ => self.lead,
-        };
-        let is_of_target = !matches!(
-            error,
-            Error::GenericTargetsOff | Error::Kind(KindError::ClusterScoped(_) | KindError::NotStored(_))
-        );
-        Self { lead, reason: if is_of_target { "ResourceSyncedError" } else { self.reason }, ..self }
-    }
+/// The same of a target that is not a Secret, in ESO's words.
+fn of_object(report: Report, error: &Error) -> Report {
+    let lead = match error {
+        Error::Refused(Refusal::DeletionByPolicy { .. } | Refusal::NotOwned { .. })
+        | Error::Object { verb: "delete", .. } => "could not delete resource",
+        Error::Template(_) | Error::TemplateSource { .. } | Error::Refused(_) => "could not apply template to manifest",
+        _ => report.lead,
+    };
+    let is_of_target =
+        !matches!(error, Error::GenericTargetsOff | Error::Kind(KindError::ClusterScoped(_) | KindError::NotStored(_)));
+    Report { lead, reason: if is_of_target { "ResourceSyncedError" } else { report.reason }, ..report }
 }
 
 /// Says that a sync succeeded.
@@ -149,15 +124,41 @@ pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context)
     if let Some((reason, message)) = &synced.statement.event {
         notify(subject, context, Severity::Normal, reason, message.clone().into_owned());
     }
-    tracing::debug!(external_secret = %subject.key, reason = synced.statement.reason, "synced");
-    let now = u64::try_from(subject.now.as_second()).unwrap_or_default();
-    context.metrics.external_secrets().succeeded(&subject.key.namespace, &subject.key.name, now);
+    let duration = subject.began.elapsed();
+    tracing::debug!(external_secret = %subject.key, reason = synced.statement.reason, ?duration, "synced");
+    let templates = TemplatesState::Same;
+    let inputs = Inputs { meta, spec, status: Some(&status), target: TargetState::Intact, templates, now: subject.now };
+    let due = refresh::due(inputs);
+    let now = seconds(subject.now);
+    context.metrics.external_secrets().succeeded(subject.measured(), now, due_at(due));
     if write_status(subject, &status, context).await.is_err() {
         return Next::After(STATUS_RETRY);
     }
-    let templates = TemplatesState::Same;
-    let inputs = Inputs { meta, spec, status: Some(&status), target: TargetState::Intact, templates, now: subject.now };
-    until(refresh::due(inputs), subject.now)
+    until(due, subject.now)
+}
+
+/// Says in the metrics what the status says, where nothing is to be done: it may have been written by another process.
+pub fn unchanged(subject: Subject<'_>, due: Due, context: &Context) {
+    let Some(status) = subject.status else { return };
+    let ready = match conditions::find(&status.conditions, READY).map(|ready| ready.status) {
+        Some(ConditionStatus::True) => Some(true),
+        Some(ConditionStatus::False) => Some(false),
+        Some(ConditionStatus::Unknown) | None => None,
+    };
+    let last = status.refresh_time.as_ref().map(|time| seconds(time.0)).unwrap_or_default();
+    context.metrics.external_secrets().up_to_date(subject.measured(), ready, last, due_at(due));
+}
+
+fn seconds(time: Timestamp) -> u64 {
+    u64::try_from(time.as_second()).unwrap_or_default()
+}
+
+/// When the next refresh is due, in seconds since 1970.
+fn due_at(due: Due) -> Option<u64> {
+    match due {
+        Due::At(time) => Some(seconds(time)),
+        Due::Now(_) | Due::OnChange => None,
+    }
 }
 
 /// Says what the provider does not have, where that has changed the Secret.
@@ -185,11 +186,13 @@ pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context:
         != conditions::find(&status.conditions, READY).map(|condition| &condition.message);
     if is_news {
         notify(subject, context, Severity::Warning, report.event, message);
-        tracing::warn!(external_secret = %subject.key, cause = report.cause, %error, "could not be synced");
+        let duration = subject.began.elapsed();
+        tracing::warn!(external_secret = %subject.key, cause = report.cause, %error, ?duration, "could not be synced");
     } else {
         tracing::debug!(external_secret = %subject.key, cause = report.cause, failures, "still cannot be synced");
     }
-    context.metrics.external_secrets().failed(&subject.key.namespace, &subject.key.name);
+    context.metrics.external_secrets().failed(subject.measured(), seconds(subject.now));
+    context.metrics.sync_failed(report.cause);
     question_store(error, context);
     let written = write_status(subject, &status, context).await;
     match (report.retry, written) {

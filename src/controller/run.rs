@@ -17,16 +17,18 @@ use super::context::{Context, Watched};
 use super::discovery;
 use super::events::Recorder;
 use super::external_secret::templates::Templates;
-use super::options::{Options, Reconciler};
-use super::requeue::Next;
+use super::key::ObjectKey;
+use super::observe::{Controller, Pass, observed};
+use super::options::Options;
 use super::state::{Queues, State};
 use super::watch;
 use super::watches::Watches;
 use super::{external_secret, secret_store, work_queue};
-use crate::api::v1::StoreKind;
+use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
 use crate::api::{GROUP, ServedVersion};
 use crate::provider::azure::SetupError;
 use crate::provider::{ClusterReader, Providers};
+use crate::runtime::api_health::ApiHealth;
 use crate::runtime::health::Readiness;
 use crate::runtime::metrics::Metrics;
 
@@ -42,6 +44,8 @@ pub type MakeProviders = Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Result<Provid
 pub struct Setup {
     /// The API server.
     pub client: Client,
+    /// What is known of the connection to it; told of each watch.
+    pub api_health: ApiHealth,
     /// The operator's settings.
     pub options: Options,
     /// Makes the providers, once the cluster can be read.
@@ -59,7 +63,7 @@ pub struct Setup {
 /// # Errors
 /// [`SetupError`], where the providers cannot be made.
 pub async fn run(setup: Setup) -> Result<(), SetupError> {
-    let Setup { client, options, providers, metrics, readiness, stop } = setup;
+    let Setup { client, api_health, options, providers, metrics, readiness, stop } = setup;
     let Some(version) = stop.run_until_cancelled(served_version(&client)).await else { return Ok(()) };
     tracing::info!(version = version.api_version(), "the custom resources are served");
 
@@ -68,7 +72,8 @@ pub async fn run(setup: Setup) -> Result<(), SetupError> {
     let (cluster_secret_stores, cluster_secret_store_queue) = mpsc::unbounded();
     let queues = Queues { external_secrets, secret_stores, cluster_secret_stores };
     let state = Arc::new(State::new(version, queues));
-    let start = Watches { client: &client, options: &options, state: &state, metrics: &metrics };
+    let start =
+        Watches { client: &client, api_health: &api_health, options: &options, state: &state, metrics: &metrics };
     let service_accounts = start.service_accounts();
     let secrets = start.secrets();
     let namespaces = start.namespaces();
@@ -79,6 +84,7 @@ pub async fn run(setup: Setup) -> Result<(), SetupError> {
     // for one of these at once only one is woken, so nothing else may wait yet.
     let known = async {
         let _ = secrets.wait_until_ready().await;
+        let _ = namespaces.wait_until_ready().await;
         let _ = secret_stores.wait_until_ready().await;
         let _ = cluster_secret_stores.wait_until_ready().await;
         let external_secrets = start.external_secrets();
@@ -89,11 +95,9 @@ pub async fn run(setup: Setup) -> Result<(), SetupError> {
     let watched = Watched { external_secrets, secrets, namespaces, secret_stores, cluster_secret_stores };
     let reader = Arc::new(KubeReader::new(client.clone(), service_accounts));
     let (events, event_writer) = Recorder::start(client.clone());
-    let concurrency = options.concurrency;
-    let objects = watched.external_secrets.clone();
-    let stores = (watched.secret_stores.clone(), watched.cluster_secret_stores.clone());
     let context = Arc::new(Context {
         client,
+        api_health,
         templates: Templates::new(options.template_delimiters.clone()),
         options,
         providers: providers(reader)?,
@@ -103,26 +107,59 @@ pub async fn run(setup: Setup) -> Result<(), SetupError> {
         state: Arc::clone(&state),
     });
 
-    let mut controllers = JoinSet::new();
-    controllers.spawn(drive(objects.clone(), external_secret_queue, concurrency, &context, |object, context| {
-        external_secret::reconcile(object, context).boxed()
-    }));
-    if context.options.secret_stores == Reconciler::Enabled {
-        controllers.spawn(drive(stores.0, secret_store_queue, concurrency, &context, |object, context| {
-            secret_store::reconcile(object, StoreKind::SecretStore, context).boxed()
-        }));
-    }
-    if context.options.cluster_secret_stores == Reconciler::Enabled {
-        controllers.spawn(drive(stores.1, cluster_secret_store_queue, concurrency, &context, |object, context| {
-            secret_store::reconcile(object, StoreKind::ClusterSecretStore, context).boxed()
-        }));
-    }
+    let receivers = (external_secret_queue, secret_store_queue, cluster_secret_store_queue);
+    let controllers = start_controllers(&context, receivers);
     drop(context);
     readiness.set_ready();
     tracing::info!("all watches have delivered their first list");
     stop.cancelled().await;
     finish(&state, controllers, event_writer).await;
     Ok(())
+}
+
+/// Where the controllers are asked for reconciles: of ExternalSecrets, SecretStores and ClusterSecretStores.
+type Receivers = (
+    UnboundedReceiver<ReconcileRequest<ExternalSecret>>,
+    UnboundedReceiver<ReconcileRequest<SecretStore>>,
+    UnboundedReceiver<ReconcileRequest<SecretStore>>,
+);
+
+/// Starts those that are not switched off.
+fn start_controllers(context: &Arc<Context>, receivers: Receivers) -> JoinSet<()> {
+    let Context { watched, options, state, .. } = &**context;
+    let running = Controller::ALL.into_iter().filter(|controller| options.run(*controller));
+    let names: Vec<_> = running.map(Controller::name).collect();
+    let waiting = Arc::clone(state);
+    context.metrics.controllers().start(&names, options.concurrency, move |name| {
+        Controller::named(name).map_or(0, |controller| waiting.waiting(controller))
+    });
+    let mut controllers = JoinSet::new();
+    controllers.spawn(drive(
+        Controller::ExternalSecrets,
+        watched.external_secrets.clone(),
+        receivers.0,
+        context,
+        |object, context| external_secret::reconcile(object, context).boxed(),
+    ));
+    let kinds = [
+        (StoreKind::SecretStore, watched.secret_stores.clone(), receivers.1),
+        (StoreKind::ClusterSecretStore, watched.cluster_secret_stores.clone(), receivers.2),
+    ];
+    for (kind, store, queue) in kinds {
+        let controller = Controller::Stores(kind);
+        if options.run(controller) {
+            let reconcile: Reconcile<SecretStore> = match kind {
+                StoreKind::SecretStore => {
+                    |object, context| secret_store::reconcile(object, StoreKind::SecretStore, context).boxed()
+                }
+                StoreKind::ClusterSecretStore => {
+                    |object, context| secret_store::reconcile(object, StoreKind::ClusterSecretStore, context).boxed()
+                }
+            };
+            controllers.spawn(drive(controller, store, queue, context, reconcile));
+        }
+    }
+    controllers
 }
 
 /// Lets reconciles in progress, and the events they made, come to their end.
@@ -139,13 +176,13 @@ async fn finish(state: &State, mut controllers: JoinSet<()>, event_writer: tokio
 }
 
 /// One pass over one object.
-type Reconcile<K> = fn(Arc<K>, Arc<Context>) -> BoxFuture<'static, Next>;
+type Reconcile<K> = fn(Arc<K>, Arc<Context>) -> BoxFuture<'static, Pass>;
 
 /// Runs one controller until its queue is closed.
 fn drive<K>(
+    controller: Controller,
     store: Store<K>,
     queue: UnboundedReceiver<ReconcileRequest<K>>,
-    concurrency: u16,
     context: &Arc<Context>,
     reconcile: Reconcile<K>,
 ) -> impl Future<Output = ()> + Send + 'static
@@ -154,7 +191,11 @@ where
     K::DynamicType: Send + Sync,
 {
     let context = Arc::clone(context);
-    work_queue::run(store, queue, concurrency, move |object| reconcile(object, Arc::clone(&context)))
+    work_queue::run(store, queue, context.options.concurrency, move |object: Arc<K>| {
+        let context = Arc::clone(&context);
+        let key = ObjectKey::of(object.meta());
+        observed(controller, key, Arc::clone(&context), reconcile(object, context))
+    })
 }
 
 /// The version in which the cluster serves our resources; waits for the CRDs if they are not there.

@@ -2,7 +2,7 @@
 //! it, and say in its conditions what a person must change.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::Resource;
@@ -14,14 +14,16 @@ use super::context::{ApiError, Context, bounded};
 use super::events::{Notice, Severity, Source};
 use super::external_secret::store_access;
 use super::key::{ObjectKey, StoreKey};
+use super::observe::Pass;
 use super::requeue::{Next, spread};
+use super::store_finding::{Error, Finding, StoreState};
 use crate::api::FINALIZER_STORE;
 use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::{SecretStoreStatus, StoreType};
 use crate::api::v1::{ConditionStatus, SecretStore, SecretStoreSpec, StoreKind};
 use crate::provider::error::Retry;
-use crate::provider::{Caller, Check, Class, ProviderError, Validation, Verdict};
-use crate::runtime::metrics::{ReconcileResult, StoreSubsystem};
+use crate::provider::{Caller, Validation};
+use crate::runtime::metrics::{Object, StoreSubsystem};
 use crate::sync::refresh;
 use crate::validate;
 
@@ -41,47 +43,50 @@ pub struct StoreMemo {
     pub failures: u32,
     /// When the event `Valid` was last published.
     pub valid_event: Option<Timestamp>,
+    /// When its next validation is due; it waits in the queue from then on.
+    pub queued: Option<Instant>,
     /// The service account whose token the store exchanges, where it names one.
     pub service_account: Option<ObjectKey>,
 }
 
-/// Why a store is not valid.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    /// The object does not fit the schema, or contradicts itself.
-    #[error("{0}")]
-    Invalid(String),
-    /// No client can be made for it.
-    #[error("{0}")]
-    Client(ProviderError),
-}
-
 /// Validates one store and says so in its status. What fails is reported on the object, and tried again.
-pub async fn reconcile(object: Arc<SecretStore>, kind: StoreKind, context: Arc<Context>) -> Next {
+pub async fn reconcile(object: Arc<SecretStore>, kind: StoreKind, context: Arc<Context>) -> Pass {
     let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
     if !store_access::is_ours(&object, &context.options.controller_class) {
-        return Next::OnChange;
+        return Pass::succeeded(Next::OnChange);
     }
     if object.metadata.deletion_timestamp.is_some() {
-        return release(&object, &key, &context).await;
+        return Pass::succeeded(release(&object, &key, &context).await);
     }
-    let started = std::time::Instant::now();
+    let began = Instant::now();
     let now = context.now();
     let validation = validate(&object, &key, &context).await;
     let finding = Finding::of(&validation);
     let written = write_status(&object, &key, &finding, now, &context).await;
     publish(&object, &key, &finding, now, &context);
+    measure(&object, &key, &finding, began.elapsed(), &context);
 
-    let took = started.elapsed();
-    let ready = if finding.ready == ConditionStatus::True { "True" } else { "False" };
-    context.metrics.store_validated(subsystem(kind), &key.object.namespace, &key.object.name, ready, took);
-    let failed = finding.reason != "Valid";
-    let result = if failed { ReconcileResult::Error } else { ReconcileResult::RequeueAfter };
-    context.metrics.reconciled(controller_name(kind), result, took);
-    if written.is_err() {
-        return Next::After(spread(Duration::from_secs(1)));
+    let next = match written {
+        Ok(()) => next_validation(&object, &key, &finding, &context),
+        Err(_) => spread(Duration::from_secs(1)),
+    };
+    if finding.state == StoreState::Valid {
+        Pass::succeeded(Next::After(next))
+    } else {
+        Pass::failed(Next::After(next))
     }
-    Next::After(next_validation(&object, &key, &finding, &context))
+}
+
+fn measure(object: &SecretStore, key: &StoreKey, finding: &Finding, took: Duration, context: &Context) {
+    let measured =
+        Object { namespace: &key.object.namespace, name: &key.object.name, labels: object.metadata.labels.as_ref() };
+    let ready = finding.report().status == ConditionStatus::True;
+    context.metrics.stores().validated(subsystem(key.kind), measured, ready, took);
+    context.metrics.store_validated(key.kind.name(), finding.report().reason, finding.cause);
+    // What was deleted meanwhile is forgotten once more: the watch does not say so again.
+    if context.watched_store(key).is_none() {
+        context.metrics.stores().deleted(subsystem(key.kind), &key.object.namespace, &key.object.name);
+    }
 }
 
 /// The name under which metrics speak of a kind's controller.
@@ -117,88 +122,6 @@ fn check(spec: &SecretStoreSpec) -> Result<(), Error> {
     if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(validate::sentences(&problems))) }
 }
 
-/// What a validation means for the conditions, the event and the retry.
-#[derive(Debug)]
-struct Finding {
-    ready: ConditionStatus,
-    reason: &'static str,
-    message: String,
-    checks: [Statement; 3],
-    /// Whether it may mend itself.
-    retry: Retry,
-}
-
-impl Finding {
-    fn of(validation: &Result<Validation, Error>) -> Self {
-        match validation {
-            Ok(validation) => Self::of_validation(validation),
-            Err(Error::Client(error)) if matches!(error.class, Class::Unreachable | Class::Throttled) => {
-                // The API server could not be asked who the store is. That says nothing about the store.
-                let unknown = || Check::Unknown(error.to_string());
-                Self::of_validation(&Validation {
-                    verdict: Verdict::Unknown(error.clone()),
-                    authenticated: unknown(),
-                    reachable: unknown(),
-                    authorized: unknown(),
-                })
-            }
-            Err(error) => {
-                let unknown = || Check::Unknown("the store's configuration must be mended first".to_owned());
-                let authenticated = match error {
-                    Error::Client(error) if error.class == Class::Unauthenticated => Check::Failed(error.clone()),
-                    Error::Client(_) | Error::Invalid(_) => unknown(),
-                };
-                Self {
-                    ready: ConditionStatus::False,
-                    reason: "InvalidProviderConfig",
-                    message: format!("unable to create client: {error}"),
-                    checks: statements(&authenticated, &unknown(), &unknown()),
-                    retry: match error {
-                        Error::Client(error) => error.class.retry(),
-                        Error::Invalid(_) => Retry::OnChange,
-                    },
-                }
-            }
-        }
-    }
-
-    fn of_validation(validation: &Validation) -> Self {
-        let (ready, reason, message) = match &validation.verdict {
-            Verdict::Valid => (ConditionStatus::True, "Valid", "store validated".to_owned()),
-            Verdict::Invalid(error) => {
-                (ConditionStatus::False, "InvalidProviderConfig", format!("unable to validate store: {error}"))
-            }
-            Verdict::Unknown(error) => {
-                let message = format!("could not determine validation status: {error}");
-                (ConditionStatus::True, "ValidationUnknown", message)
-            }
-        };
-        let checks = statements(&validation.authenticated, &validation.reachable, &validation.authorized);
-        let retry = match &validation.verdict {
-            Verdict::Valid => Retry::Backoff,
-            Verdict::Invalid(error) | Verdict::Unknown(error) => error.class.retry(),
-        };
-        Self { ready, reason, message, checks, retry }
-    }
-}
-
-fn statements(authenticated: &Check, reachable: &Check, authorized: &Check) -> [Statement; 3] {
-    [
-        statement("Authenticated", authenticated, "the identity got a token"),
-        statement("Reachable", reachable, "the vault answered"),
-        statement("Authorized", authorized, "the vault let the identity read"),
-    ]
-}
-
-fn statement(type_: &'static str, check: &Check, passed: &str) -> Statement {
-    let (status, reason, message) = match check {
-        Check::Passed => (ConditionStatus::True, "Succeeded", passed.to_owned()),
-        Check::Failed(error) => (ConditionStatus::False, error.cause, error.to_string()),
-        Check::Unknown(why) => (ConditionStatus::Unknown, "NotKnown", why.clone()),
-    };
-    Statement { type_, status, reason: reason.to_owned(), message }
-}
-
 /// Writes the status if it differs from the one that is watched.
 async fn write_status(
     object: &SecretStore,
@@ -212,14 +135,14 @@ async fn write_status(
     let generation = object.metadata.generation;
     let ready = Statement {
         type_: READY,
-        status: finding.ready,
-        reason: finding.reason.to_owned(),
+        status: finding.report().status,
+        reason: finding.report().reason.to_owned(),
         message: finding.message.clone(),
     };
     for statement in std::iter::once(ready).chain(finding.checks.clone()) {
         conditions::set(&mut status.conditions, statement, generation, now);
     }
-    if finding.reason == "Valid" {
+    if finding.state == StoreState::Valid {
         status.capabilities = Some(CAPABILITIES.to_owned());
     }
     if status == before {
@@ -241,14 +164,14 @@ fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timesta
     let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let before = conditions::find(conditions, READY);
     let is_news = before.is_none_or(|before| {
-        before.reason.as_deref() != Some(finding.reason) || before.message.as_deref() != Some(&finding.message)
+        before.reason.as_deref() != Some(finding.report().reason) || before.message.as_deref() != Some(&finding.message)
     });
-    if is_news && finding.reason == "Valid" {
+    if is_news && finding.state == StoreState::Valid {
         tracing::info!(store = %key, "store validated");
     } else if is_news {
-        tracing::warn!(store = %key, reason = finding.reason, problem = finding.message, "store is not valid");
+        tracing::warn!(store = %key, reason = finding.report().reason, cause = finding.cause, problem = finding.message, "store is not valid");
     }
-    let is_due = finding.reason == "Valid" && is_valid_event_due(key, now, context);
+    let is_due = finding.state == StoreState::Valid && is_valid_event_due(key, now, context);
     if !is_news && !is_due {
         return;
     }
@@ -256,11 +179,17 @@ fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timesta
         StoreKind::SecretStore => (Source::SecretStore, StoreKind::SecretStore),
         StoreKind::ClusterSecretStore => (Source::ClusterSecretStore, StoreKind::ClusterSecretStore),
     };
-    let severity = if finding.reason == "Valid" { Severity::Normal } else { Severity::Warning };
+    let severity = if finding.state == StoreState::Valid { Severity::Normal } else { Severity::Warning };
     let dyntype = StoreType { kind, version: context.state.version };
     let object = object.object_ref(&dyntype);
-    context.events.publish(Notice { source, severity, reason: finding.reason, note: finding.message.clone(), object });
-    if finding.reason == "Valid" {
+    context.events.publish(Notice {
+        source,
+        severity,
+        reason: finding.report().reason,
+        note: finding.message.clone(),
+        object,
+    });
+    if finding.state == StoreState::Valid {
         context.state.store_memos().entry(key.clone()).or_default().valid_event = Some(now);
     }
 }
@@ -277,7 +206,7 @@ fn next_validation(object: &SecretStore, key: &StoreKey, finding: &Finding, cont
     let interval = named.unwrap_or(context.options.store_requeue_interval);
     let mut memos = context.state.store_memos();
     let memo = memos.entry(key.clone()).or_default();
-    if finding.reason == "Valid" {
+    if finding.state == StoreState::Valid {
         memo.failures = 0;
         return spread(interval);
     }

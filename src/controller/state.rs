@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedSender;
 use kube::runtime::controller::ReconcileRequest;
@@ -11,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::external_secret::Memo;
 use super::index::Index;
 use super::key::{ObjectKey, StoreKey};
+use super::observe::Controller;
 use super::recoveries::Recoveries;
+use super::requeue::Next;
 use super::secret_store::StoreMemo;
 use super::target_kinds::TargetKinds;
 use crate::api::ServedVersion;
@@ -65,6 +68,8 @@ impl State {
 
     /// Asks for a reconcile of an ExternalSecret.
     pub fn wake_external_secret(&self, key: &ObjectKey) {
+        let now = Instant::now();
+        self.queue(Controller::ExternalSecrets, key, |due| Some(due.map_or(now, |due| due.min(now))));
         let reference = ObjectRef::new_with(&key.name, self.version).within(&key.namespace);
         // The receiver is gone only when the process stops.
         let _ = self.queues.external_secrets.unbounded_send(reference.into());
@@ -72,6 +77,8 @@ impl State {
 
     /// Asks for a validation of a store.
     pub fn wake_store(&self, key: &StoreKey) {
+        let now = Instant::now();
+        self.queue(Controller::Stores(key.kind), &key.object, |due| Some(due.map_or(now, |due| due.min(now))));
         let dyntype = StoreType { kind: key.kind, version: self.version };
         let reference = ObjectRef::new_with(&key.object.name, dyntype);
         let _ = match key.kind {
@@ -100,6 +107,56 @@ impl State {
         let memos = self.store_memos();
         let using = memos.iter().filter(|(_, memo)| memo.service_account.as_ref() == Some(account));
         using.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// A reconcile begins; gives how long its object has waited in the queue.
+    pub fn begins(&self, controller: Controller, key: &ObjectKey) -> Option<Duration> {
+        let mut waited = None;
+        self.queue(controller, key, |due| {
+            waited = due.map(|due| due.elapsed());
+            None
+        });
+        waited
+    }
+
+    /// A reconcile has ended, and its object comes back.
+    pub fn ended(&self, controller: Controller, key: &ObjectKey, next: Next) {
+        let again = match next {
+            Next::OnChange => None,
+            Next::After(wait) => Instant::now().checked_add(wait),
+        };
+        // It may have been asked for meanwhile.
+        self.queue(controller, key, |due| due.into_iter().chain(again).min());
+    }
+
+    /// How many objects wait for their turn in the queue of a controller.
+    #[must_use]
+    pub fn waiting(&self, controller: Controller) -> usize {
+        let now = Instant::now();
+        let waits = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        match controller {
+            Controller::ExternalSecrets => self.memos().values().filter(|memo| waits(memo.queued)).count(),
+            Controller::Stores(kind) => {
+                let memos = self.store_memos();
+                memos.iter().filter(|(key, memo)| key.kind == kind && waits(memo.queued)).count()
+            }
+        }
+    }
+
+    /// Changes when the next reconcile of an object is due. One that is gone has none.
+    fn queue(&self, controller: Controller, key: &ObjectKey, change: impl FnOnce(Option<Instant>) -> Option<Instant>) {
+        match controller {
+            Controller::ExternalSecrets => {
+                if let Some(memo) = self.memos().get_mut(key) {
+                    memo.queued = change(memo.queued);
+                }
+            }
+            Controller::Stores(kind) => {
+                if let Some(memo) = self.store_memos().get_mut(&StoreKey { kind, object: key.clone() }) {
+                    memo.queued = change(memo.queued);
+                }
+            }
+        }
     }
 
     /// Ends all queues, so that the controllers finish what they have begun and stop.

@@ -118,9 +118,10 @@ impl Context {
     }
 
     fn watch_kind(&self, manifest: &ManifestReference, resource: ApiResource) -> TargetKind {
+        let client = self.api_health.listening(&resource.plural, &self.client);
         let api: Api<PartialObjectMeta<DynamicObject>> = match &self.options.namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
+            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+            None => Api::all_with(client, &resource),
         };
         let config = watcher::Config::default().labels(&format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}"));
         let strip = |object: &mut PartialObjectMeta<DynamicObject>| {

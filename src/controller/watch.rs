@@ -78,15 +78,16 @@ pub fn objects_until<K: Watched>(
     store
 }
 
-/// Starts a watch that keeps nothing, when `wanted` is cancelled: for objects of which few are of interest.
+/// Starts a watch that keeps nothing, when `wanted` is cancelled: for objects of which few are of interest. `api` is called
+/// then.
 pub fn versions<K: Watched>(
-    api: Api<K>,
+    api: impl FnOnce() -> Api<K> + Send + 'static,
     wanted: CancellationToken,
     mut on_change: impl FnMut(Change<'_, K>) + Send + 'static,
 ) {
     tokio::spawn(async move {
         wanted.cancelled().await;
-        let mut stream = std::pin::pin!(watcher(api, watcher::Config::default()));
+        let mut stream = std::pin::pin!(watcher(api(), watcher::Config::default()));
         let mut failures: u32 = 0;
         while let Some(event) = stream.next().await {
             match event {

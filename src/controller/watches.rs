@@ -12,7 +12,8 @@ use kube::{Api, Client, Resource};
 use super::external_secret::{self, ObjectVersion};
 use super::index::{TargetKey, TemplateSource, TemplateSourceKind, template_sources_of};
 use super::key::{ObjectKey, StoreKey};
-use super::options::{Options, Reconciler};
+use super::observe::Controller;
+use super::options::Options;
 use super::secret_store;
 use super::state::State;
 use super::watch::{self, Change, strip_metadata};
@@ -20,30 +21,40 @@ use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
 use crate::api::{LABEL_MANAGED, LABEL_MANAGED_VALUE};
+use crate::runtime::api_health::ApiHealth;
 use crate::runtime::metrics::Metrics;
 
 /// Starts the watches; each tells the state what changed.
 pub(super) struct Watches<'a> {
     pub(super) client: &'a Client,
+    /// Told of each watch.
+    pub(super) api_health: &'a ApiHealth,
     pub(super) options: &'a Options,
     pub(super) state: &'a Arc<State>,
     pub(super) metrics: &'a Metrics,
 }
 
 impl Watches<'_> {
-    fn namespaced<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self) -> Api<K> {
+    fn namespaced<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self, watch: &str) -> Api<K> {
+        let client = self.watching(watch);
         match &self.options.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
+            Some(namespace) => Api::namespaced(client, namespace),
+            None => Api::all(client),
         }
+    }
+
+    /// A client for the watch of this name.
+    fn watching(&self, watch: &str) -> Client {
+        self.api_health.watching(watch, self.client)
     }
 
     pub(super) fn external_secrets(&self) -> Store<ExternalSecret> {
         let (state, metrics) = (Arc::clone(self.state), self.metrics.clone());
         let version = state.version;
+        let client = self.watching("externalsecrets");
         let api = match &self.options.namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &version),
-            None => Api::all_with(self.client.clone(), &version),
+            Some(namespace) => Api::namespaced_with(client, namespace, &version),
+            None => Api::all_with(client, &version),
         };
         let on_change = move |change: Change<'_, ExternalSecret>| match change {
             Change::Applied(object) => external_secret_applied(object, &state),
@@ -68,14 +79,15 @@ impl Watches<'_> {
     pub(super) fn stores(&self, kind: StoreKind) -> Store<SecretStore> {
         let (state, metrics) = (Arc::clone(self.state), self.metrics.clone());
         let dyntype = StoreType { kind, version: state.version };
-        let api = match (&self.options.namespace, kind) {
-            (Some(namespace), StoreKind::SecretStore) => Api::namespaced_with(self.client.clone(), namespace, &dyntype),
-            _ => Api::all_with(self.client.clone(), &dyntype),
-        };
-        if kind == StoreKind::ClusterSecretStore && self.options.cluster_secret_stores == Reconciler::Disabled {
+        if !self.options.run(Controller::Stores(kind)) {
             // Not watched at all: the controller may lack the right to.
             return nothing(dyntype);
         }
+        let client = self.watching(kind.plural());
+        let api = match (&self.options.namespace, kind) {
+            (Some(namespace), StoreKind::SecretStore) => Api::namespaced_with(client, namespace, &dyntype),
+            _ => Api::all_with(client, &dyntype),
+        };
         let mut usability = std::collections::HashMap::new();
         let on_change = move |change: Change<'_, SecretStore>| match change {
             Change::Applied(object) => {
@@ -90,7 +102,7 @@ impl Watches<'_> {
                 let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
                 usability.remove(&key);
                 state.store_memos().remove(&key);
-                metrics.store_deleted(secret_store::subsystem(kind), &key.object.namespace, &key.object.name);
+                metrics.stores().deleted(secret_store::subsystem(kind), &key.object.namespace, &key.object.name);
             }
         };
         watch::objects(
@@ -120,7 +132,7 @@ impl Watches<'_> {
             secret.metadata.annotations = None;
             secret.metadata.owner_references = None;
         };
-        watch::objects(self.namespaced(), config, (), strip, on_change)
+        watch::objects(self.namespaced("secrets"), config, (), strip, on_change)
     }
 
     /// ConfigMaps and Secrets with templates. Nothing of them is kept, and they are watched only once an ExternalSecret
@@ -143,11 +155,25 @@ impl Watches<'_> {
             let source = TemplateSource { kind, object: ObjectKey::of(object.meta()) };
             template_source_changed(&source, version.as_ref(), &state);
         };
-        watch::versions(self.namespaced::<PartialObjectMeta<K>>(), self.state.templates_used.clone(), on_change);
+        let name = match kind {
+            TemplateSourceKind::ConfigMap => "configmaps with templates",
+            TemplateSourceKind::Secret => "secrets with templates",
+        };
+        // It is expected to show signs of life only once it begins.
+        let (client, api_health) = (self.client.clone(), self.api_health.clone());
+        let namespace = self.options.namespace.clone();
+        let api = move || {
+            let client = api_health.watching(name, &client);
+            match &namespace {
+                Some(namespace) => Api::<PartialObjectMeta<K>>::namespaced(client, namespace),
+                None => Api::all(client),
+            }
+        };
+        watch::versions(api, self.state.templates_used.clone(), on_change);
     }
 
     pub(super) fn namespaces(&self) -> Store<PartialObjectMeta<Namespace>> {
-        if self.options.cluster_secret_stores == Reconciler::Disabled {
+        if !self.options.run(Controller::Stores(StoreKind::ClusterSecretStore)) {
             // Only their conditions ask for namespaces, and the controller may lack the right to watch them.
             return nothing(());
         }
@@ -159,7 +185,7 @@ impl Watches<'_> {
         if let Some(namespace) = &self.options.namespace {
             config = config.fields(&format!("metadata.name={namespace}"));
         }
-        watch::objects(Api::all(self.client.clone()), config, (), strip, |_| {})
+        watch::objects(Api::all(self.watching("namespaces")), config, (), strip, |_| {})
     }
 
     pub(super) fn service_accounts(&self) -> Store<PartialObjectMeta<ServiceAccount>> {
@@ -177,7 +203,7 @@ impl Watches<'_> {
                 state.wake_store(&store);
             }
         };
-        watch::objects(self.namespaced(), watcher::Config::default(), (), strip, on_change)
+        watch::objects(self.namespaced("serviceaccounts"), watcher::Config::default(), (), strip, on_change)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
+use super::causes::{CauseDescription, StoreEffect};
 use super::gjson::{self, TooComplex};
 use super::{
     Caller, Check, Class, Fetched, Provider, ProviderError, ReadOptions, SecretMap, SecretValue, SecretsClient,
@@ -32,6 +33,47 @@ impl Provider for Fake {
         })?;
         Ok(Arc::new(FakeClient { config }))
     }
+}
+
+/// What the causes of failures of this provider mean.
+pub(super) const CAUSES: [CauseDescription; 9] = [
+    described(
+        "EntryIncomplete",
+        Class::InvalidStore,
+        "An entry of the store has no key or no value.",
+        "Give every entry a key and a value.",
+    ),
+    described(
+        "ValidationRefused",
+        Class::InvalidStore,
+        "The store asks to be found invalid.",
+        "Remove `validationResult`, or set it to 0.",
+    ),
+    described("SecretNotFound", Class::Absent, "The store has no such key.", "Correct `remoteRef`, or add the entry."),
+    described("PropertyMissing", Class::Absent, "The value has no such property.", "Correct `remoteRef.property`."),
+    described("NoObject", Class::PropertyMissing, "The value is no JSON object.", "Name the value in `data`."),
+    described(
+        "PropertyTooComplex",
+        Class::InvalidReference,
+        "The path in `remoteRef.property` costs too much.",
+        "Make it simpler.",
+    ),
+    described("FindUnsupported", Class::Unsupported, "It searches by name only.", "Set `find.name.regexp`."),
+    described(
+        "KeyCollision",
+        Class::InvalidReference,
+        "Two keys become the same.",
+        "Use `conversionStrategy: Unicode`.",
+    ),
+    described("RegexpInvalid", Class::InvalidReference, "`find.name.regexp` is no regular expression.", "Correct it."),
+];
+
+const fn described(label: &'static str, class: Class, meaning: &'static str, remedy: &'static str) -> CauseDescription {
+    let store = match class {
+        Class::InvalidStore => StoreEffect::NotReady,
+        _ => StoreEffect::None,
+    };
+    CauseDescription { label, class, store, meaning, remedy }
 }
 
 /// What ESO's webhook refuses in a store: an entry without a key or without a value.

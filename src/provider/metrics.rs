@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// Receives what a provider counts. Each method has an empty default, so that `()` counts nothing.
 pub trait ProviderMetrics: Send + Sync {
-    /// One request to the provider was answered, or failed.
-    fn api_call(&self, _call: ApiCall, _status: CallStatus) {}
+    /// One request to the provider was answered, or failed, after so long.
+    fn api_call(&self, _call: ApiCall, _status: CallStatus, _took: Duration) {}
 
     /// One exchange of a credential for an access token ended.
     fn token_exchange(&self, _status: CallStatus) {}

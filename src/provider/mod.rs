@@ -2,6 +2,7 @@
 //! nothing else of a provider.
 
 pub mod azure;
+pub mod causes;
 pub mod error;
 mod extract;
 pub mod fake;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::IntoResponse;
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::authorization::{self, Gatekeeper};
+use super::logging::LogLevel;
 use super::metrics::Metrics;
 use super::tls;
 
@@ -42,17 +44,36 @@ pub enum HealthError {
     },
 }
 
+/// Something without which the process cannot do its work.
+pub trait Check: Send + Sync {
+    /// Says what is wrong, in a sentence.
+    ///
+    /// # Errors
+    /// The sentence.
+    fn check(&self) -> Result<(), String>;
+}
+
 /// Whether the process does its work, or why not yet.
-#[derive(Clone, Debug)]
-pub struct Readiness(Arc<RwLock<Result<(), Cow<'static, str>>>>);
+#[derive(Clone)]
+pub struct Readiness {
+    state: Arc<RwLock<Result<(), Cow<'static, str>>>>,
+    check: Option<Arc<dyn Check>>,
+}
 
 impl Default for Readiness {
     fn default() -> Self {
-        Self(Arc::new(RwLock::new(Err("the watches have not delivered their first list yet".into()))))
+        let state = Err("the watches have not delivered their first list yet".into());
+        Self { state: Arc::new(RwLock::new(state)), check: None }
     }
 }
 
 impl Readiness {
+    /// Ready only while `check` finds nothing wrong, too.
+    #[must_use]
+    pub fn while_well(check: impl Check + 'static) -> Self {
+        Self { check: Some(Arc::new(check)), ..Self::default() }
+    }
+
     /// Says that the process does its work, or stands by for the replica that does.
     pub fn set_ready(&self) {
         self.set(Ok(()));
@@ -64,11 +85,13 @@ impl Readiness {
     }
 
     fn set(&self, state: Result<(), Cow<'static, str>>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     fn answer(&self) -> (StatusCode, String) {
-        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let state = state.map_err(Cow::into_owned);
+        match state.and_then(|()| self.check.as_ref().map_or(Ok(()), |check| check.check())) {
             Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
             Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
         }
@@ -90,6 +113,14 @@ pub async fn serve_probes(
     serve(flag, address, router, stop).await
 }
 
+/// What is served beside `/metrics`, under the same protection.
+pub struct Operated {
+    /// The metrics.
+    pub metrics: Metrics,
+    /// Served at `/loglevel` to who shows a token that may, and to nobody where no token is asked for.
+    pub log: LogLevel,
+}
+
 /// Who may read the metrics, and how they travel.
 #[derive(Default)]
 pub enum Protection {
@@ -106,7 +137,7 @@ pub enum Protection {
 /// When the address cannot be used.
 pub async fn serve_metrics(
     address: &str,
-    metrics: Metrics,
+    Operated { metrics, log }: Operated,
     protection: Protection,
     stop: CancellationToken,
 ) -> Result<(), HealthError> {
@@ -121,13 +152,28 @@ pub async fn serve_metrics(
         Protection::Tls(config, gatekeeper) => {
             let Some(listener) = listen(FLAG, address).await? else { return Ok(()) };
             let router = match gatekeeper {
-                Some(gatekeeper) => router.layer(middleware::from_fn_with_state(gatekeeper, authorization::required)),
+                Some(gatekeeper) => router
+                    .merge(log_level(log))
+                    .layer(middleware::from_fn_with_state(gatekeeper, authorization::required)),
                 None => router,
             };
             tokio::spawn(tls::serve(listener, config, router, tls::Limits::default(), stop));
             Ok(())
         }
     }
+}
+
+/// Shows the level of the log, and changes it.
+fn log_level(log: LogLevel) -> Router {
+    let shown = log.clone();
+    let show = move || async move { format!("{}\n", shown.current()) };
+    let change = move |body: String| async move {
+        match log.set_by_name(body.trim()) {
+            Ok(level) => (StatusCode::OK, format!("{level}\n")),
+            Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")),
+        }
+    };
+    Router::new().route("/loglevel", get(show).put(change)).layer(DefaultBodyLimit::max(64))
 }
 
 async fn serve(flag: &'static str, address: &str, router: Router, stop: CancellationToken) -> Result<(), HealthError> {

@@ -2,12 +2,14 @@
 //! proxies as the environment names them.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::client::ClientBuilder;
 use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
+use super::api_health::{ApiHealth, CountingLayer};
 use super::leader_election::{GuardLayer, WriteGuard};
 
 /// Why there is no client.
@@ -32,12 +34,21 @@ pub enum KubeClientError {
     Build(#[source] kube::Error),
 }
 
-/// A client for the cluster of `KUBECONFIG`, else of the pod.
+/// The way to a cluster.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    config: Config,
+    counting: CountingLayer,
+}
+
+/// The way to the cluster of `KUBECONFIG`, else of the pod. What is sent there is counted.
 ///
 /// # Errors
 /// [`KubeClientError`], a sentence for the operator.
-pub async fn from_environment() -> Result<(Client, Config), KubeClientError> {
-    connected(Config::infer().await?)
+pub async fn from_environment(api_health: ApiHealth) -> Result<Connection, KubeClientError> {
+    let config = prepared(Config::infer().await?)?;
+    let host = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
+    Ok(Connection { config, counting: CountingLayer { api_health, host: Arc::from(host) } })
 }
 
 /// A client as `kubectl` would make it: for the cluster of a kubeconfig (a given one, else that of `KUBECONFIG` or of the
@@ -52,10 +63,13 @@ pub async fn of_person(kubeconfig: Option<&Path>, context: Option<&str>) -> Resu
         (None, Some(_)) => Config::from_kubeconfig(&options).await?,
         (None, None) => Config::infer().await?,
     };
-    connected(config)
+    let config = prepared(config)?;
+    let client = Client::try_from(config.clone()).map_err(KubeClientError::Build)?;
+    Ok((client, config))
 }
 
-fn connected(mut config: Config) -> Result<(Client, Config), KubeClientError> {
+/// With bounded times, and the proxy of the environment.
+fn prepared(mut config: Config) -> Result<Config, KubeClientError> {
     config.connect_timeout = Some(Duration::from_secs(5));
     config.write_timeout = Some(Duration::from_secs(30));
     // The controllers' own backoff decides; kube would try up to 15 times and wait up to 1000 s.
@@ -63,17 +77,34 @@ fn connected(mut config: Config) -> Result<(Client, Config), KubeClientError> {
     if config.proxy_url.is_none() {
         config.proxy_url = proxy_for(config.cluster_url.host().unwrap_or_default())?;
     }
-    let client = Client::try_from(config.clone()).map_err(KubeClientError::Build)?;
-    Ok((client, config))
+    Ok(config)
 }
 
-/// A client for the same cluster whose writes pass a guard.
-///
-/// # Errors
-/// [`KubeClientError::Build`]
-pub fn guarded(config: &Config, guard: WriteGuard) -> Result<Client, KubeClientError> {
-    let builder = ClientBuilder::try_from(config.clone()).map_err(KubeClientError::Build)?;
-    Ok(builder.with_layer(&GuardLayer(guard)).build())
+impl Connection {
+    /// A client.
+    ///
+    /// # Errors
+    /// [`KubeClientError::Build`]
+    pub fn client(&self) -> Result<Client, KubeClientError> {
+        let builder = ClientBuilder::try_from(self.config.clone()).map_err(KubeClientError::Build)?;
+        Ok(builder.with_layer(&self.counting).build())
+    }
+
+    /// A client whose writes pass a guard.
+    ///
+    /// # Errors
+    /// [`KubeClientError::Build`]
+    pub fn guarded(&self, guard: WriteGuard) -> Result<Client, KubeClientError> {
+        let builder = ClientBuilder::try_from(self.config.clone()).map_err(KubeClientError::Build)?;
+        // The guard comes first: what it stops was never sent.
+        Ok(builder.with_layer(&self.counting).with_layer(&GuardLayer(guard)).build())
+    }
+
+    /// The namespace of the pod, or of the kubeconfig.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.config.default_namespace
+    }
 }
 
 /// The proxy for the API server. kube matches `NO_PROXY` against the wrong host or not at all, so it

@@ -1,13 +1,22 @@
-//! Logs on standard error, one line an event.
+//! Logs on standard error, one line an event, and their level, which can be changed while the process runs.
 
+use std::fmt;
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing_subscriber::EnvFilter;
+use clap::ValueEnum;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::Metadata;
 use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 /// How a line of the log looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// One JSON object a line, as ESO logs.
     #[default]
@@ -17,7 +26,7 @@ pub enum Format {
 }
 
 /// The levels of ESO's `--loglevel`. Those above `error` have no counterpart here and mean `error`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "lowercase")]
 pub enum Level {
     /// Every decision.
@@ -38,7 +47,7 @@ pub enum Level {
 }
 
 impl Level {
-    fn directive(self) -> &'static str {
+    const fn directive(self) -> &'static str {
         match self {
             Self::Debug => "debug",
             Self::Info => "info",
@@ -48,13 +57,92 @@ impl Level {
     }
 }
 
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.directive())
+    }
+}
+
+/// Why the level was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LevelError {
+    /// It is none.
+    #[error("{0:?} is no level; send debug, info, warn or error")]
+    Unknown(String),
+    /// The log is not the one that was started.
+    #[error("the level cannot be changed: {0}")]
+    Reload(#[from] reload::Error),
+}
+
+/// The level of the log. Cheap to clone.
+#[derive(Clone)]
+pub struct LogLevel(Arc<Inner>);
+
+struct Inner {
+    filter: reload::Handle<EnvFilter, Registry>,
+    /// That of the flag.
+    initial: Level,
+    current: Mutex<Level>,
+}
+
+impl LogLevel {
+    /// The level now.
+    #[must_use]
+    pub fn current(&self) -> Level {
+        *self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes it to the one of this name.
+    ///
+    /// # Errors
+    /// [`LevelError`], and it stays as it is.
+    pub fn set_by_name(&self, name: &str) -> Result<Level, LevelError> {
+        let level = Level::from_str(name, false).map_err(|_| LevelError::Unknown(name.to_owned()))?;
+        self.set(level)?;
+        Ok(level)
+    }
+
+    fn set(&self, level: Level) -> Result<(), LevelError> {
+        let mut current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if *current == level {
+            return Ok(());
+        }
+        self.0.filter.reload(filter(level))?;
+        let before = std::mem::replace(&mut *current, level);
+        tracing::warn!(from = %before, to = %level, "the level of the log was changed");
+        Ok(())
+    }
+
+    /// Changes the level on signals until `stop`: SIGUSR1 to `debug`, SIGUSR2 back to that of the flag.
+    ///
+    /// # Errors
+    /// When the signals cannot be listened to.
+    pub fn follow_signals(&self, stop: &CancellationToken) -> std::io::Result<()> {
+        for (kind, level) in
+            [(SignalKind::user_defined1(), Level::Debug), (SignalKind::user_defined2(), self.0.initial)]
+        {
+            tokio::spawn(follow(signal(kind)?, level, self.clone(), stop.clone()));
+        }
+        Ok(())
+    }
+}
+
+async fn follow(mut signal: Signal, level: Level, log: LogLevel, stop: CancellationToken) {
+    while stop.run_until_cancelled(signal.recv()).await.flatten().is_some() {
+        if let Err(error) = log.set(level) {
+            tracing::error!(%error, "the level of the log stays as it is");
+        }
+    }
+}
+
+/// The level is that of this program; libraries log from `warn` up, since some of them print requests at lower levels.
+fn filter(level: Level) -> EnvFilter {
+    EnvFilter::new(format!("warn,external_secrets={level}"))
+}
+
 /// Writes a field of an event in text: control characters as escapes, since a name or a message of a manifest must neither begin
 /// a line nor move the cursor of who reads it. JSON escapes by itself.
-fn write_field(
-    writer: &mut Writer<'_>,
-    field: &tracing::field::Field,
-    value: &dyn std::fmt::Debug,
-) -> std::fmt::Result {
+fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug) -> fmt::Result {
     if field.name() != "message" {
         write!(writer, "{field}=")?;
     }
@@ -68,22 +156,39 @@ fn write_field(
     Ok(())
 }
 
-/// Starts logging. The level is that of this program; libraries log from `warn` up, since some of
-/// them print requests at lower levels. `RUST_LOG` overrides both. A second call does nothing.
-pub fn init(level: Level, format: Format) {
-    let default = format!("warn,external_secrets={}", level.directive());
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match format {
-        Format::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
+/// Starts logging, and traces where they are asked for. `RUST_LOG` overrides the level at the start. A second call changes
+/// nothing.
+pub fn init(level: Level, format: Format) -> LogLevel {
+    let named = std::env::var("RUST_LOG").ok().filter(|named| !named.is_empty());
+    let named = named.and_then(|named| EnvFilter::builder().parse(named).ok());
+    let at_start = named.unwrap_or_else(|| filter(level));
+    let (filter, handle) = reload::Layer::new(at_start);
+    // Spans are for traces: the lines of the log name their object themselves.
+    let filter = filter.and(filter_fn(|metadata: &Metadata<'_>| metadata.is_event()));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        Format::Json => lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed(),
         Format::Text => {
-            let builder = builder.with_target(false).with_ansi(std::io::stderr().is_terminal());
-            builder.fmt_fields(debug_fn(write_field).delimited(" ")).try_init()
+            let lines = lines.with_target(false).with_ansi(std::io::stderr().is_terminal());
+            lines.fmt_fields(debug_fn(write_field).delimited(" ")).with_filter(filter).boxed()
         }
     };
-    if started.is_err() {
+    let subscriber = tracing_subscriber::registry().with(lines);
+    #[cfg(feature = "otlp")]
+    let (traces, no_traces) = match super::traces::layer() {
+        Ok(traces) => (traces, None),
+        Err(error) => (None, Some(error)),
+    };
+    #[cfg(feature = "otlp")]
+    let subscriber = subscriber.with(traces);
+    if subscriber.try_init().is_err() {
         tracing::debug!("logging was started before");
     }
+    #[cfg(feature = "otlp")]
+    if let Some(error) = no_traces {
+        tracing::error!(%error, "the program works without traces");
+    }
+    LogLevel(Arc::new(Inner { filter: handle, initial: level, current: Mutex::new(level) }))
 }
 
 #[cfg(test)]

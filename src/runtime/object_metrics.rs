@@ -1,198 +1,259 @@
-//! The metrics of single ExternalSecrets. The prometheus crate takes about 5 KB for the metrics of each, most of it
+//! The metrics of single objects. The prometheus crate takes about 5 KB for the metrics of each, most of it
 //! descriptions that are all the same; this takes a small row, and makes metrics of it when somebody asks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use prometheus::Opts;
 use prometheus::core::{Collector, Desc, Describer};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
-const OBJECT: &[&str] = &["name", "namespace"];
-const CONDITION: &[&str] = &["name", "namespace", "condition", "status"];
+use super::registrar::{Description, Kind, Registrar};
 
-/// A metric: its name, what it says, its labels, and its values in the row of an object.
-struct Column {
-    name: &'static str,
-    help: &'static str,
-    labels: &'static [&'static str],
-    kind: MetricType,
-    values: Values,
-}
+/// The labels of metrics that have one value an object.
+pub(super) const OBJECT: &[&str] = &["name", "namespace"];
+/// The labels of metrics of conditions.
+pub(super) const CONDITION: &[&str] = &["name", "namespace", "condition", "status"];
 
-/// Shows values, each with those of the labels that follow name and namespace.
-type Values = fn(&Row, &mut dyn FnMut(&[&str], f64));
-
-/// ESO's, and the time of the last success, from which staleness can be told.
-const COLUMNS: [Column; 5] = [
-    Column {
-        name: "externalsecret_sync_calls_total",
-        help: "Syncs of an ExternalSecret",
-        labels: OBJECT,
-        kind: MetricType::COUNTER,
-        values: |row, show| show(&[], number(row.syncs)),
-    },
-    Column {
-        name: "externalsecret_sync_calls_error",
-        help: "Syncs that failed",
-        labels: OBJECT,
-        kind: MetricType::COUNTER,
-        values: |row, show| {
-            if row.failures > 0 {
-                show(&[], number(row.failures));
-            }
-        },
-    },
-    Column {
-        name: "externalsecret_status_condition",
-        help: "Whether a condition of an ExternalSecret has a status: 1, else 0",
-        labels: CONDITION,
-        kind: MetricType::GAUGE,
-        // Both statuses are shown, one of them 1 and the other 0, as ESO does.
-        values: |row, show| {
-            if let Some(ready) = row.ready {
-                show(&["Ready", "True"], f64::from(u8::from(ready)));
-                show(&["Ready", "False"], f64::from(u8::from(!ready)));
-            }
-        },
-    },
-    Column {
-        name: "externalsecret_reconcile_duration",
-        help: "Duration of the last sync in nanoseconds",
-        labels: OBJECT,
-        kind: MetricType::GAUGE,
-        values: |row, show| show(&[], number(row.nanoseconds)),
-    },
-    Column {
-        name: "external_secrets_last_success_timestamp_seconds",
-        help: "When an ExternalSecret was last synced, in seconds since 1970",
-        labels: OBJECT,
-        kind: MetricType::GAUGE,
-        values: |row, show| {
-            if row.last_success > 0 {
-                show(&[], number(row.last_success));
-            }
-        },
-    },
+/// The labels of objects that `--enable-extended-metric-labels` shows, and the names of metrics' labels for them.
+const EXTENDED: [(&str, &str); 6] = [
+    ("app.kubernetes.io/name", "app_kubernetes_io_name"),
+    ("app.kubernetes.io/instance", "app_kubernetes_io_instance"),
+    ("app.kubernetes.io/version", "app_kubernetes_io_version"),
+    ("app.kubernetes.io/component", "app_kubernetes_io_component"),
+    ("app.kubernetes.io/part-of", "app_kubernetes_io_part_of"),
+    ("app.kubernetes.io/managed-by", "app_kubernetes_io_managed_by"),
 ];
 
-/// What is counted of one object.
+/// An object of which something is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a> {
+    /// Its namespace; empty for one of the cluster.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its labels.
+    pub labels: Option<&'a BTreeMap<String, String>>,
+}
+
+/// How objects are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectOptions {
+    /// Whether the labels `app.kubernetes.io/...` of an object become labels of its metrics.
+    pub extended: ExtendedLabels,
+    /// How many objects of a kind have metrics of their own. The totals count all.
+    pub most: usize,
+}
+
+/// Whether the labels `app.kubernetes.io/...` of an object become labels of its metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtendedLabels {
+    /// They do.
+    Shown,
+    /// They do not.
+    Hidden,
+}
+
+impl Default for ObjectOptions {
+    fn default() -> Self {
+        Self { extended: ExtendedLabels::Hidden, most: 50_000 }
+    }
+}
+
+/// A metric of single objects: its name, what it says, its labels, and its values in the row of an object.
+pub(super) struct Column<R> {
+    pub(super) name: String,
+    pub(super) help: &'static str,
+    pub(super) labels: &'static [&'static str],
+    pub(super) kind: Kind,
+    pub(super) values: Values<R>,
+}
+
+/// Shows values at a time in seconds since 1970, each with those of the labels that follow name and namespace.
+type Values<R> = fn(&R, now: u64, &mut dyn FnMut(&[&str], f64));
+
+/// A metric of all objects together, with a value for each of the values of its only label.
+pub(super) struct Total<R> {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) label: Option<(&'static str, &'static [&'static str])>,
+    /// Takes one more object into account: the value so far, the object, the time, and which of the label's values.
+    pub(super) fold: fn(f64, &R, u64, usize) -> f64,
+}
+
+/// What is counted of one object, and how it is shown.
 #[derive(Debug, Default)]
-struct Row {
-    syncs: u64,
-    failures: u64,
-    nanoseconds: u64,
-    /// Seconds since 1970; 0 before the first.
-    last_success: u64,
-    ready: Option<bool>,
+struct Row<R> {
+    value: R,
+    /// The values of [`EXTENDED`], where they are shown.
+    extended: Option<Box<[Box<str>; EXTENDED.len()]>>,
+    is_shown: bool,
 }
 
-/// The rows of all objects. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct ObjectMetrics {
-    rows: Arc<Mutex<Namespaces>>,
-    descriptions: Arc<[Desc]>,
+/// The rows by namespace, then by name.
+#[derive(Debug)]
+struct Rows<R> {
+    namespaces: HashMap<Box<str>, HashMap<Box<str>, Row<R>>>,
+    shown: usize,
 }
 
-/// Rows by namespace and name.
-type Namespaces = HashMap<Box<str>, HashMap<Box<str>, Row>>;
+impl<R> Default for Rows<R> {
+    fn default() -> Self {
+        Self { namespaces: HashMap::new(), shown: 0 }
+    }
+}
 
-impl ObjectMetrics {
-    /// No rows.
-    ///
-    /// # Errors
-    /// Never with the names above; the crate checks them.
-    pub fn new() -> Result<Self, prometheus::Error> {
-        let describe = |column: &Column| {
-            let labels = column.labels.iter().map(|label| (*label).to_owned()).collect();
-            Opts::new(column.name, column.help).variable_labels(labels).describe()
+struct Shared<R> {
+    rows: Mutex<Rows<R>>,
+    columns: Vec<Column<R>>,
+    totals: Vec<Total<R>>,
+    descriptions: Vec<Desc>,
+    options: ObjectOptions,
+}
+
+/// The rows of all objects of a kind. Cheap to clone.
+pub(super) struct ObjectTable<R>(Arc<Shared<R>>);
+
+impl<R> Clone for ObjectTable<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<R> fmt::Debug for ObjectTable<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectTable").finish_non_exhaustive()
+    }
+}
+
+impl<R: Default + Send + 'static> ObjectTable<R> {
+    pub(super) fn register(
+        registrar: &Registrar,
+        columns: Vec<Column<R>>,
+        totals: Vec<Total<R>>,
+        options: ObjectOptions,
+    ) -> Result<Self, prometheus::Error> {
+        let labels_of = |column: &Column<R>| -> Vec<&'static str> {
+            let extended = EXTENDED.iter().filter(|_| options.extended == ExtendedLabels::Shown);
+            column.labels.iter().copied().chain(extended.map(|(_, name)| *name)).collect()
         };
-        let descriptions = COLUMNS.iter().map(describe).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { rows: Arc::default(), descriptions: descriptions.into() })
+        let described = columns.iter().map(|column| Description {
+            name: column.name.clone(),
+            kind: column.kind,
+            help: column.help.to_owned(),
+            labels: labels_of(column),
+        });
+        let described = described.chain(totals.iter().map(|total| Description {
+            name: total.name.to_owned(),
+            kind: Kind::Gauge,
+            help: total.help.to_owned(),
+            labels: total.label.iter().map(|(label, _)| *label).collect(),
+        }));
+        let described: Vec<_> = described.collect();
+        let describe = |of: &Description| {
+            Opts::new(&of.name, &of.help)
+                .variable_labels(of.labels.iter().map(|label| (*label).to_owned()).collect())
+                .describe()
+        };
+        let descriptions = described.iter().map(describe).collect::<Result<Vec<_>, _>>()?;
+        let table = Self(Arc::new(Shared { rows: Mutex::default(), columns, totals, descriptions, options }));
+        registrar.collector(table.clone(), described)?;
+        Ok(table)
     }
 
-    /// Counts a sync, and how long it took.
-    pub fn synced(&self, namespace: &str, name: &str, took: Duration) {
-        self.change(namespace, name, |row| {
-            row.syncs += 1;
-            row.nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        });
-    }
-
-    /// Counts a sync that failed.
-    pub fn failed(&self, namespace: &str, name: &str) {
-        self.change(namespace, name, |row| {
-            row.failures += 1;
-            row.ready = Some(false);
-        });
-    }
-
-    /// Notes a success, at so many seconds since 1970.
-    pub fn succeeded(&self, namespace: &str, name: &str, at: u64) {
-        self.change(namespace, name, |row| {
-            row.ready = Some(true);
-            row.last_success = at;
-        });
+    /// Changes the row of an object, which it makes where there is none.
+    pub(super) fn change(&self, object: Object<'_>, change: impl FnOnce(&mut R)) {
+        let mut rows = self.lock();
+        let rows = &mut *rows;
+        if !rows.namespaces.contains_key(object.namespace) {
+            rows.namespaces.insert(object.namespace.into(), HashMap::new());
+        }
+        let Some(names) = rows.namespaces.get_mut(object.namespace) else { return };
+        if !names.contains_key(object.name) {
+            names.insert(object.name.into(), Row::default());
+        }
+        let Some(row) = names.get_mut(object.name) else { return };
+        if !row.is_shown && rows.shown < self.0.options.most {
+            row.is_shown = true;
+            rows.shown += 1;
+        }
+        if self.0.options.extended == ExtendedLabels::Shown {
+            row.extended = Some(Box::new(EXTENDED.map(|(key, _)| {
+                object.labels.and_then(|labels| labels.get(key)).map(String::as_str).unwrap_or_default().into()
+            })));
+        }
+        change(&mut row.value);
     }
 
     /// Forgets an object that was deleted.
-    pub fn deleted(&self, namespace: &str, name: &str) {
+    pub(super) fn forget(&self, namespace: &str, name: &str) {
         let mut rows = self.lock();
-        if let Some(names) = rows.get_mut(namespace) {
-            names.remove(name);
-            if names.is_empty() {
-                rows.remove(namespace);
-            }
+        let Some(names) = rows.namespaces.get_mut(namespace) else { return };
+        let was_shown = names.remove(name).is_some_and(|row| row.is_shown);
+        if names.is_empty() {
+            rows.namespaces.remove(namespace);
         }
+        rows.shown -= usize::from(was_shown);
     }
 
-    fn change(&self, namespace: &str, name: &str, change: impl FnOnce(&mut Row)) {
-        let mut rows = self.lock();
-        if let Some(row) = rows.get_mut(namespace).and_then(|names| names.get_mut(name)) {
-            return change(row);
-        }
-        change(rows.entry(namespace.into()).or_default().entry(name.into()).or_default());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Namespaces> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Rows<R>> {
+        self.0.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Collector for ObjectMetrics {
+impl<R: Default + Send + 'static> Collector for ObjectTable<R> {
     fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
+        self.0.descriptions.iter().collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        let now = jiff::Timestamp::now().as_second().unsigned_abs();
         let rows = self.lock();
-        COLUMNS.iter().map(|column| family(column, &rows)).collect()
+        let of_objects = self.0.columns.iter().map(|column| family(column, &rows, now));
+        of_objects.chain(self.0.totals.iter().map(|total| total_family(total, &rows, now))).collect()
     }
 }
 
-fn family(column: &Column, rows: &Namespaces) -> MetricFamily {
+fn family<R>(column: &Column<R>, rows: &Rows<R>, now: u64) -> MetricFamily {
     let mut metrics = Vec::new();
-    for (namespace, names) in rows {
-        for (name, row) in names {
-            (column.values)(row, &mut |labels, value| {
+    for (namespace, names) in &rows.namespaces {
+        for (name, row) in names.iter().filter(|(_, row)| row.is_shown) {
+            (column.values)(&row.value, now, &mut |labels, value| {
                 let values = [&**name, &**namespace].into_iter().chain(labels.iter().copied());
-                metrics.push(metric(column, values, value));
+                let pairs = column.labels.iter().copied().zip(values);
+                let extended = row.extended.iter().flat_map(|values| values.iter());
+                let extended = EXTENDED.iter().map(|(_, name)| *name).zip(extended.map(|value| &**value));
+                metrics.push(metric(column.kind, pairs.chain(extended), value));
             });
         }
     }
+    family_of(&column.name, column.help, column.kind, metrics)
+}
+
+fn total_family<R>(total: &Total<R>, rows: &Rows<R>, now: u64) -> MetricFamily {
+    let values = total.label.map_or(&[""][..], |(_, values)| values);
+    let metrics = values.iter().enumerate().map(|(index, value)| {
+        let all = rows.namespaces.values().flat_map(HashMap::values);
+        let sum = all.fold(0.0, |sum, row| (total.fold)(sum, &row.value, now, index));
+        metric(Kind::Gauge, total.label.iter().map(|(label, _)| (*label, *value)), sum)
+    });
+    family_of(total.name, total.help, Kind::Gauge, metrics.collect())
+}
+
+pub(super) fn family_of(name: &str, help: &str, kind: Kind, metrics: Vec<Metric>) -> MetricFamily {
     let mut family = MetricFamily::default();
-    family.set_name(column.name.to_owned());
-    family.set_help(column.help.to_owned());
-    family.set_field_type(column.kind);
+    family.set_name(name.to_owned());
+    family.set_help(help.to_owned());
+    family.set_field_type(if kind == Kind::Counter { MetricType::COUNTER } else { MetricType::GAUGE });
     family.set_metric(metrics);
     family
 }
 
-fn metric<'a>(column: &Column, values: impl Iterator<Item = &'a str>, value: f64) -> Metric {
-    let pairs = column.labels.iter().zip(values).map(|(label, value)| {
+pub(super) fn metric<'a>(kind: Kind, labels: impl Iterator<Item = (&'a str, &'a str)>, value: f64) -> Metric {
+    let pairs = labels.map(|(label, value)| {
         let mut pair = LabelPair::default();
-        pair.set_name((*label).to_owned());
+        pair.set_name(label.to_owned());
         pair.set_value(value.to_owned());
         pair
     });
@@ -200,7 +261,7 @@ fn metric<'a>(column: &Column, values: impl Iterator<Item = &'a str>, value: f64
     // As in the crate's own metrics.
     pairs.sort_by(|one, other| one.name().cmp(other.name()));
     let mut metric = Metric::from_label(pairs);
-    if column.kind == MetricType::COUNTER {
+    if kind == Kind::Counter {
         let mut counter = Counter::default();
         counter.set_value(value);
         metric.set_counter(counter);
@@ -213,49 +274,14 @@ fn metric<'a>(column: &Column, values: impl Iterator<Item = &'a str>, value: f64
 }
 
 #[allow(clippy::cast_precision_loss, reason = "metrics are floats; these have far fewer than 53 bits")]
-fn number(value: u64) -> f64 {
+pub(super) fn number(value: u64) -> f64 {
     value as f64
 }
 
-#[cfg(test)]
-mod tests {
-    use prometheus::{Encoder, Registry, TextEncoder};
-
-    use super::*;
-
-    fn text(metrics: &ObjectMetrics) -> String {
-        let registry = Registry::new();
-        registry.register(Box::new(metrics.clone())).unwrap();
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&registry.gather(), &mut text).unwrap();
-        String::from_utf8(text).unwrap()
-    }
-
-    #[test]
-    fn an_object_is_shown_under_the_names_and_labels_of_eso() {
-        let metrics = ObjectMetrics::new().unwrap();
-        metrics.synced("team-a", "example", Duration::from_micros(2));
-        metrics.succeeded("team-a", "example", 1_700_000_000);
-        metrics.failed("team-a", "other");
-        let text = text(&metrics);
-        for line in [
-            r#"externalsecret_sync_calls_total{name="example",namespace="team-a"} 1"#,
-            r#"externalsecret_sync_calls_error{name="other",namespace="team-a"} 1"#,
-            r#"externalsecret_status_condition{condition="Ready",name="example",namespace="team-a",status="True"} 1"#,
-            r#"externalsecret_status_condition{condition="Ready",name="example",namespace="team-a",status="False"} 0"#,
-            r#"externalsecret_status_condition{condition="Ready",name="other",namespace="team-a",status="False"} 1"#,
-            r#"externalsecret_reconcile_duration{name="example",namespace="team-a"} 2000"#,
-            r#"external_secrets_last_success_timestamp_seconds{name="example",namespace="team-a"} 1700000000"#,
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_deleted_object_is_shown_no_more() {
-        let metrics = ObjectMetrics::new().unwrap();
-        metrics.synced("team-a", "example", Duration::ZERO);
-        metrics.deleted("team-a", "example");
-        assert!(!text(&metrics).contains("example"));
+/// Both statuses of the condition `Ready` are shown, one of them 1 and the other 0, as ESO does.
+pub(super) fn show_ready(ready: Option<bool>, show: &mut dyn FnMut(&[&str], f64)) {
+    if let Some(ready) = ready {
+        show(&["Ready", "True"], f64::from(u8::from(ready)));
+        show(&["Ready", "False"], f64::from(u8::from(!ready)));
     }
 }

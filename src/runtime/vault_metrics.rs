@@ -1,8 +1,9 @@
 //! Metrics of vaults, by host. A vault that is no longer used is forgotten, so that there are never more than are in
 //! use.
 
-use prometheus::core::Collector;
-use prometheus::{IntGaugeVec, Opts, Registry};
+use prometheus::IntGaugeVec;
+
+use super::registrar::Registrar;
 
 /// Metrics of vaults. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -17,12 +18,8 @@ impl VaultMetrics {
     ///
     /// # Errors
     /// When they are registered already.
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let gauges = |name: &str, help: &str| -> Result<IntGaugeVec, prometheus::Error> {
-            let gauges = IntGaugeVec::new(Opts::new(name, help), &["vault"])?;
-            registry.register(Box::new(gauges.clone()) as Box<dyn Collector>)?;
-            Ok(gauges)
-        };
+    pub(super) fn register(registrar: &Registrar) -> Result<Self, prometheus::Error> {
+        let gauges = |name: &str, help: &str| registrar.int_gauges(name, help, &["vault"]);
         Ok(Self {
             waiting: gauges("external_secrets_vault_waiting_requests", "Requests that wait for their turn at a vault")?,
             paused: gauges(

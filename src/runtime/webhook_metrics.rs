@@ -1,16 +1,28 @@
 //! The metrics of a webhook, as controller-runtime names them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
+use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};
 
 use super::metrics::Metrics;
+
+/// Upper bounds in seconds: the API server waits for 30 s at most.
+const LATENCY: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// The metrics of a webhook.
 #[derive(Clone, Debug)]
 pub struct WebhookMetrics {
     requests: IntCounterVec,
     latency: HistogramVec,
+    in_flight: IntGaugeVec,
+}
+
+/// A request that is being answered.
+#[must_use]
+pub struct InFlight<'a> {
+    metrics: &'a WebhookMetrics,
+    path: &'a str,
+    began: Instant,
 }
 
 impl WebhookMetrics {
@@ -19,21 +31,48 @@ impl WebhookMetrics {
     /// # Errors
     /// When they were added before.
     pub fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
-        let requests =
-            Opts::new("controller_runtime_webhook_requests_total", "Requests of the webhook, by HTTP status");
-        let latency = HistogramOpts::new("controller_runtime_webhook_latency_seconds", "How long requests took");
-        let made = Self {
-            requests: IntCounterVec::new(requests, &["webhook", "code"])?,
-            latency: HistogramVec::new(latency, &["webhook"])?,
-        };
-        metrics.registry().register(Box::new(made.requests.clone()))?;
-        metrics.registry().register(Box::new(made.latency.clone()))?;
-        Ok(made)
+        let registrar = metrics.registrar();
+        Ok(Self {
+            requests: registrar.counters(
+                "controller_runtime_webhook_requests_total",
+                "Requests of the webhook, by its path and the HTTP status",
+                &["webhook", "code"],
+            )?,
+            latency: registrar.histograms(
+                "controller_runtime_webhook_latency_seconds",
+                "How long requests of the webhook took",
+                &["webhook"],
+                LATENCY,
+            )?,
+            in_flight: registrar.int_gauges(
+                "controller_runtime_webhook_requests_in_flight",
+                "Requests of the webhook that are being answered",
+                &["webhook"],
+            )?,
+        })
     }
 
-    /// Counts a request of a path that was answered with an HTTP status.
-    pub fn answered(&self, path: &str, status: u16, took: Duration) {
+    /// Counts a request of a path of the webhook as long as what is returned is kept.
+    pub fn begin<'a>(&'a self, path: &'a str) -> InFlight<'a> {
+        self.in_flight.with_label_values(&[path]).inc();
+        InFlight { metrics: self, path, began: Instant::now() }
+    }
+
+    fn answered(&self, path: &str, status: u16, took: Duration) {
         self.requests.with_label_values(&[path, &status.to_string()]).inc();
         self.latency.with_label_values(&[path]).observe(took.as_secs_f64());
+    }
+}
+
+impl InFlight<'_> {
+    /// Counts the answer with this HTTP status.
+    pub fn answered(self, status: u16) {
+        self.metrics.answered(self.path, status, self.began.elapsed());
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.metrics.in_flight.with_label_values(&[self.path]).dec();
     }
 }

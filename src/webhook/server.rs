@@ -1,7 +1,7 @@
 //! The HTTP side of the webhook: its paths, and bounds on size and time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -48,7 +48,8 @@ fn router_within(checks: Checks, metrics: WebhookMetrics, deadline: Duration) ->
     router
         .layer(DefaultBodyLimit::max(LARGEST_REVIEW))
         .route("/convert", post(convert).layer(DefaultBodyLimit::max(LARGEST_CONVERSION)))
-        .layer(middleware::from_fn_with_state((metrics, deadline), bounded))
+        // Not for other paths, which would make as many series as a client likes.
+        .route_layer(middleware::from_fn_with_state((metrics, deadline), bounded))
         .with_state(Arc::new(checks))
 }
 
@@ -59,15 +60,12 @@ async fn bounded(
     next: Next,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    let started = Instant::now();
+    let in_flight = metrics.begin(&path);
     let response = match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => (StatusCode::REQUEST_TIMEOUT, "the request took too long\n").into_response(),
     };
-    // Other paths would make as many series as a client likes.
-    if response.status() != StatusCode::NOT_FOUND {
-        metrics.answered(&path, response.status().as_u16(), started.elapsed());
-    }
+    in_flight.answered(response.status().as_u16());
     response
 }
 
@@ -107,7 +105,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::runtime::metrics::Metrics;
+    use crate::runtime::metrics::{Metrics, ObjectOptions};
 
     const PATH: &str = "/validate-external-secrets-io-v1-secretstore";
 
@@ -116,7 +114,7 @@ mod tests {
     }
 
     async fn answer_within(deadline: Duration, path: &str, body: Body) -> StatusCode {
-        let metrics = WebhookMetrics::new(&Metrics::new().unwrap()).unwrap();
+        let metrics = WebhookMetrics::new(&Metrics::new(ObjectOptions::default()).unwrap()).unwrap();
         let router = router_within(Checks::default(), metrics, deadline);
         let request = Request::post(path).header("content-type", "application/json").body(body).unwrap();
         router.oneshot(request).await.unwrap().status()

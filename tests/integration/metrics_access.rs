@@ -1,24 +1,34 @@
-//! Who may read the metrics.
+//! Who may read the metrics, and change the level of the log.
 
-use crate::controller_process::Controller;
+use reqwest::Method;
+
 use crate::scene::Scene;
 
-/// What the metrics endpoint answers to who shows a token, over TLS.
-async fn status(address: &str, token: Option<&str>) -> u16 {
+/// What the endpoint of the metrics answers to who shows a token, over TLS.
+async fn ask(address: &str, method: Method, path: &str, token: Option<&str>, body: &'static str) -> (u16, String) {
     let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
-    let request = client.get(format!("https://{address}/metrics"));
+    let request = client.request(method, format!("https://{address}{path}")).body(body);
     let request = match token {
         Some(token) => request.bearer_auth(token),
         None => request,
     };
-    request.send().await.unwrap().status().as_u16()
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
-fn metrics_address(controller: &Controller) -> String {
-    let log = controller.log();
-    let mut lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let listening = lines.find(|line| line["flag"] == "metrics-addr").expect("it serves metrics");
-    listening["address"].as_str().unwrap().to_owned()
+async fn status(address: &str, token: Option<&str>) -> u16 {
+    ask(address, Method::GET, "/metrics", token, "").await.0
+}
+
+/// Lets a service account of the scene do something with a path that is no resource; gives a token of it.
+fn allowed(scene: &Scene, account: &str, verbs: &str, path: &str) -> String {
+    scene.kubectl(&["create", "serviceaccount", account]);
+    let role = format!("{account}-{}", scene.name());
+    let (verbs, path) = (format!("--verb={verbs}"), format!("--non-resource-url={path}"));
+    scene.kubectl(&["create", "clusterrole", &role, &verbs, &path]);
+    let subject = format!("--serviceaccount={}:{account}", scene.name());
+    scene.kubectl(&["create", "clusterrolebinding", &role, &format!("--clusterrole={role}"), &subject]);
+    scene.kubectl(&["create", "token", account]).trim().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,18 +36,52 @@ async fn metrics_are_only_for_who_shows_a_token_that_may_get_them() {
     let scene = Scene::with_own_controller("metrics").await;
     let controller = scene.start_controller_with(&["--metrics-secure=true", "--metrics-auth=true"]).await;
     controller.until_logged("all watches have delivered their first list").await;
-    let address = metrics_address(&controller);
-    for account in ["reader", "other"] {
-        scene.kubectl(&["create", "serviceaccount", account]);
-    }
-    let role = format!("read-metrics-{}", scene.name());
-    scene.kubectl(&["create", "clusterrole", &role, "--verb=get", "--non-resource-url=/metrics"]);
-    let subject = format!("--serviceaccount={}:reader", scene.name());
-    scene.kubectl(&["create", "clusterrolebinding", &role, &format!("--clusterrole={role}"), &subject]);
-
-    let (reader, other) = (scene.kubectl(&["create", "token", "reader"]), scene.kubectl(&["create", "token", "other"]));
+    let address = controller.address("metrics-addr");
+    let reader = allowed(&scene, "reader", "get", "/metrics");
+    let other = allowed(&scene, "other", "get", "/elsewhere");
     assert_eq!(status(&address, None).await, 401);
     assert_eq!(status(&address, Some("bogus")).await, 401);
-    assert_eq!(status(&address, Some(other.trim())).await, 403);
-    assert_eq!(status(&address, Some(reader.trim())).await, 200);
+    assert_eq!(status(&address, Some(&other)).await, 403);
+    assert_eq!(status(&address, Some(&reader)).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_put_the_level_of_the_log_changes_it_while_the_process_runs() {
+    let scene = Scene::with_own_controller("loglevel").await;
+    let arguments = ["--metrics-secure=true", "--metrics-auth=true", "--loglevel=info"];
+    let controller = scene.start_controller_with(&arguments).await;
+    controller.until_logged("all watches have delivered their first list").await;
+    let address = controller.address("metrics-addr");
+    let reader = allowed(&scene, "metrics-reader", "get", "/metrics");
+    let operator = allowed(&scene, "operator", "get,put", "/loglevel");
+    let put = |token: &'static str| ask(&address, Method::PUT, "/loglevel", None, token);
+    assert_eq!(put("debug").await.0, 401);
+    assert_eq!(ask(&address, Method::PUT, "/loglevel", Some(&reader), "debug").await.0, 403);
+    let (status, words) = ask(&address, Method::PUT, "/loglevel", Some(&operator), "loud").await;
+    assert_eq!(status, 400);
+    assert!(words.contains("send debug, info, warn or error"), "{words}");
+    assert_eq!(ask(&address, Method::GET, "/loglevel", Some(&operator), "").await, (200, "info\n".to_owned()));
+
+    scene.set_secret("greeting", "hello");
+    scene.store().await;
+    assert_eq!(ask(&address, Method::PUT, "/loglevel", Some(&operator), "debug").await, (200, "debug\n".to_owned()));
+    scene.external_secret("example", "1h", &[("greeting", "greeting")]).await;
+    controller.until_logged("\"level\":\"DEBUG\"").await;
+    assert!(!controller.log().contains("hello"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_changes_the_level_of_the_log_and_another_changes_it_back() {
+    let scene = Scene::with_own_controller("signals").await;
+    let controller = scene.start_controller_with(&["--loglevel=info"]).await;
+    controller.until_logged("all watches have delivered their first list").await;
+    assert!(!controller.log().contains("\"level\":\"DEBUG\""));
+    scene.set_secret("greeting", "hello");
+    scene.store().await;
+    controller.send("-USR1");
+    controller.until_logged("\"from\":\"info\",\"to\":\"debug\"").await;
+    scene.external_secret("example", "1h", &[("greeting", "greeting")]).await;
+    controller.until_logged("\"level\":\"DEBUG\"").await;
+    controller.send("-USR2");
+    controller.until_logged("\"from\":\"debug\",\"to\":\"info\"").await;
 }

@@ -6,12 +6,14 @@ use crate::manifest::{documents, problems};
 use crate::{files, read};
 
 /// Kinds of others that examples use: of Kubernetes itself, and of Tekton, which `pipeline.rs` checks.
-const FOREIGN: [(&str, &str); 8] = [
+const FOREIGN: [(&str, &str); 9] = [
     ("v1", "ConfigMap"),
     ("v1", "Namespace"),
     ("v1", "Secret"),
     ("v1", "ServiceAccount"),
     ("apps/v1", "Deployment"),
+    // Which `monitoring.rs` checks.
+    ("monitoring.coreos.com/v1", "PrometheusRule"),
     ("tekton.dev/v1", "Pipeline"),
     ("tekton.dev/v1", "PipelineRun"),
     ("tekton.dev/v1", "Task"),

@@ -11,10 +11,14 @@ mod admission;
 mod chart;
 mod crds;
 mod dependency_rule;
+mod docs;
 mod examples;
+mod image;
 mod links;
 mod manifest;
+mod monitoring;
 mod pipeline;
+mod promql;
 mod render;
 mod schema;
 mod security;
@@ -27,6 +31,13 @@ use std::path::{Path, PathBuf};
 /// A path below the repository's root.
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// What the program prints.
+fn printed(arguments: &[&str]) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_external-secrets")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The text of a file below the repository's root.

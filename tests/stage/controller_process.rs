@@ -52,12 +52,59 @@ impl Controller {
 
     /// What it serves as metrics.
     pub async fn metrics(&self) -> String {
+        self.get("metrics-addr", "/metrics").await.1
+    }
+
+    /// Waits until its metrics have a line that begins like this, and returns the rest of it.
+    pub async fn until_measured(&self, start: &str) -> String {
+        let found = tokio::time::timeout(super::cluster_access::DEADLINE, async {
+            loop {
+                let metrics = self.metrics().await;
+                if let Some(rest) = metrics.lines().find_map(|line| line.strip_prefix(start)) {
+                    return rest.to_owned();
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        if let Ok(rest) = found.await {
+            return rest;
+        }
+        panic!("no line begins with {start}\n{}", self.metrics().await)
+    }
+
+    /// Waits until it is ready.
+    pub async fn until_ready(&self) {
+        self.until_readyz(200, "ok").await;
+    }
+
+    /// Waits until `/readyz` answers with this status and words.
+    pub async fn until_readyz(&self, status: u16, words: &str) {
+        self.until_logged("\"flag\":\"live-addr\"").await;
+        let mut last = (0, String::new());
+        let answered = tokio::time::timeout(super::cluster_access::DEADLINE, async {
+            loop {
+                last = self.get("live-addr", "/readyz").await;
+                if last.0 == status && last.1.contains(words) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        assert!(answered.await.is_ok(), "/readyz still answers {last:?}, not {status} {words}");
+    }
+
+    /// The address that it serves at for one of its flags.
+    pub fn address(&self, flag: &str) -> String {
         let log = self.log();
         let mut lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let listening = lines.find(|line| line["flag"] == "metrics-addr").expect("it serves metrics");
-        let address = listening["address"].as_str().unwrap().to_owned();
+        let listening = lines.find(|line| line["flag"] == flag).unwrap_or_else(|| panic!("it serves --{flag}: {log}"));
+        listening["address"].as_str().unwrap().to_owned()
+    }
+
+    async fn get(&self, flag: &str, path: &str) -> (u16, String) {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        client.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap()
+        let answer = client.get(format!("http://{}{path}", self.address(flag))).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// Stops it in its tracks (SIGSTOP).
@@ -70,7 +117,8 @@ impl Controller {
         self.send("-CONT");
     }
 
-    fn send(&self, signal: &str) {
+    /// Sends it a signal, such as `-USR1`.
+    pub fn send(&self, signal: &str) {
         let status = std::process::Command::new("kill").args([signal, &self.id().to_string()]).status().unwrap();
         assert!(status.success());
     }

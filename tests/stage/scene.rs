@@ -245,7 +245,21 @@ impl Scene {
         self.world.start_controller(&self.name, &arguments).await
     }
 
-    fn arguments(&self) -> [&str; 6] {
+    /// Starts the controller of the scene's class, behind a proxy before the API server.
+    pub async fn start_controller_through(&self, proxy: &ApiProxy, more: &[&str]) -> Controller {
+        let arguments = [&self.arguments()[..], more].concat();
+        self.world.start_controller_with(&self.name, &arguments, &proxy.kubeconfig).await
+    }
+
+    /// The environment of the scene's controller.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut environment = self.world.sandbox.environment();
+        environment.push(("KUBECONFIG".to_owned(), self.kubeconfig().display().to_string()));
+        environment
+    }
+
+    /// The arguments of the scene's controller.
+    pub fn arguments(&self) -> [&str; 6] {
         let class = self.class.as_deref().expect("a scene with its own controller");
         let all = "--enable-cluster-store-reconciler=false";
         ["--controller-class", class, "--namespace", &self.name, all, "--store-requeue-interval=1h"]

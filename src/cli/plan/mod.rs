@@ -189,7 +189,11 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
         flood_gate: arguments.flood_gate(),
         version: cluster.version(),
     };
-    let class = ControllerClass { name: &arguments.controller_class, cluster_secret_stores: Reconciler::Enabled };
+    let class = ControllerClass {
+        name: &arguments.controller_class,
+        secret_stores: Reconciler::Enabled,
+        cluster_secret_stores: Reconciler::Enabled,
+    };
     let redactor = Redactor::new(Values::of_flag(arguments.preview.show_values));
     let examiner = Examiner { previewer, class, redactor, now: Timestamp::now() };
     let entries = stream::iter(&subjects).map(|subject| examiner.examine(subject)).buffered(CONCURRENCY);

@@ -33,6 +33,8 @@ pub struct Memo {
     pub template_events: u64,
     /// How many of those events the last rendering took into account.
     pub template_events_seen: u64,
+    /// When its next reconcile is due; it waits in the queue from then on.
+    pub queued: Option<Instant>,
     /// Failures in a row.
     pub failures: u32,
     /// The change that is to be synced next, by its fingerprint, and when it was first tried: an answer to a request that

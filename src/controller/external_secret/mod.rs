@@ -22,12 +22,12 @@ use planning::Planner;
 pub use subject::Subject;
 
 use super::key::ObjectKey;
+use super::observe::Pass;
 use super::outcome;
 use super::requeue::{Next, until};
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::provider::{Freshness, Priority, ReadOptions};
-use crate::runtime::metrics::ReconcileResult;
 use crate::sync::plan::{Plan, Statement};
 use crate::sync::refresh::{self, Due, Reason, TemplatesState};
 use crate::sync::target::Owner;
@@ -76,27 +76,35 @@ impl Synced {
     }
 }
 
-/// Brings the target Secret of one ExternalSecret into line, and says so in its status. What fails is reported on the
-/// object, and tried again.
-pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Next {
-    let started = std::time::Instant::now();
+/// Brings the target Secret of one ExternalSecret into line, and says so in its status. What fails is reported on the object,
+/// and tried again.
+pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Pass {
     let key = ObjectKey::of(&object.metadata);
-    let Some((object, status)) = newest(&key, &context) else { return Next::OnChange };
-    let subject = Subject { key: &key, object: &object, status: status.as_ref(), now: context.now() };
+    let Some((object, status)) = newest(&key, &context) else { return Pass::succeeded(Next::OnChange) };
+    let subject =
+        Subject { key: &key, object: &object, status: status.as_ref(), now: context.now(), began: Instant::now() };
     let result = sync_once(subject, &context).await;
     let next = report(subject, &context, &result).await;
 
-    let took = started.elapsed();
-    if !matches!(result, Ok(Outcome::NotOurs | Outcome::Deleted)) {
-        context.metrics.external_secrets().synced(&key.namespace, &key.name, took);
-    }
-    let label = match (&result, next) {
-        (Err(_), _) => ReconcileResult::Error,
-        (Ok(_), Next::OnChange) => ReconcileResult::Success,
-        (Ok(_), Next::After(_)) => ReconcileResult::RequeueAfter,
+    let took = subject.began.elapsed();
+    let label = match &result {
+        Ok(Outcome::NotOurs | Outcome::Deleted) => return Pass::succeeded(next),
+        Ok(Outcome::Waiting | Outcome::Unchanged(_)) => "unchanged",
+        Ok(Outcome::Synced(_)) => "success",
+        Err(_) => "error",
     };
-    context.metrics.reconciled(CONTROLLER, label, took);
-    next
+    context.metrics.external_secrets().synced(subject.measured(), took);
+    context.metrics.sync_took(label, took);
+    forget_if_gone(&key, &context);
+    if result.is_err() { Pass::failed(next) } else { Pass::succeeded(next) }
+}
+
+/// What was deleted while it was worked on is forgotten once more: the watch does not say so again.
+fn forget_if_gone(key: &ObjectKey, context: &Context) {
+    if context.watched_external_secret(key).is_none() {
+        context.state.memos().remove(key);
+        context.metrics.external_secrets().deleted(&key.namespace, &key.name);
+    }
 }
 
 /// The object as it is watched, and its newest status, which the watch may not show yet; `None` where the object is gone.
@@ -299,7 +307,10 @@ async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome
     match result {
         Ok(Outcome::NotOurs | Outcome::Deleted) => Next::OnChange,
         Ok(Outcome::Waiting) => wait_for_store(subject, context),
-        Ok(Outcome::Unchanged(due)) => until(*due, subject.now),
+        Ok(Outcome::Unchanged(due)) => {
+            outcome::unchanged(subject, *due, context);
+            until(*due, subject.now)
+        }
         Ok(Outcome::Synced(synced)) => {
             {
                 let mut memos = context.state.memos();

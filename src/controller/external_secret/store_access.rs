@@ -53,8 +53,20 @@ impl Clients {
 pub struct ControllerClass<'a> {
     /// The name that `spec.controller` of a store gives, where it gives one.
     pub name: &'a str,
+    /// Whether SecretStores are worked on.
+    pub secret_stores: Reconciler,
     /// Whether ClusterSecretStores are worked on.
     pub cluster_secret_stores: Reconciler,
+}
+
+impl ControllerClass<'_> {
+    fn works_on(self, kind: StoreKind) -> bool {
+        let reconciler = match kind {
+            StoreKind::SecretStore => self.secret_stores,
+            StoreKind::ClusterSecretStore => self.cluster_secret_stores,
+        };
+        reconciler == Reconciler::Enabled
+    }
 }
 
 /// Whether an ExternalSecret belongs to another controller: any of its stores is of another class, or
@@ -69,7 +81,7 @@ pub async fn is_of_another_class(
     cluster: &dyn ClusterView,
 ) -> Result<bool, Error> {
     for key in stores_of(spec, &key.namespace) {
-        if key.kind == StoreKind::ClusterSecretStore && class.cluster_secret_stores == Reconciler::Disabled {
+        if !class.works_on(key.kind) {
             return Ok(true);
         }
         if store(&key, cluster).await?.is_some_and(|store| !is_ours(&store, class.name)) {

@@ -1,10 +1,13 @@
 //! An ExternalSecret on its way through a reconcile.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::controller::key::ObjectKey;
+use crate::runtime::metrics::Object;
 
 /// An ExternalSecret on its way through a reconcile.
 #[derive(Clone, Copy, Debug)]
@@ -17,4 +20,15 @@ pub struct Subject<'a> {
     pub status: Option<&'a ExternalSecretStatus>,
     /// When the reconcile began; becomes `status.refreshTime`.
     pub now: Timestamp,
+    /// The same, to tell how long it has taken.
+    pub began: Instant,
+}
+
+impl<'a> Subject<'a> {
+    /// As metrics know it.
+    #[must_use]
+    pub fn measured(self) -> Object<'a> {
+        let labels = self.object.metadata.labels.as_ref();
+        Object { namespace: &self.key.namespace, name: &self.key.name, labels }
+    }
 }

@@ -57,12 +57,19 @@ use self::identity::Resolver;
 use self::reader::KeyVaultClient;
 use self::validate::Checked;
 use self::vault::{VaultClient, VaultPool};
+use super::causes::CauseDescription;
 use super::{
     Caller, ClusterReader, Fetched, Provider, ProviderError, ProviderMetrics, ReadOptions, SecretMap, SecretValue,
     SecretsClient, StoreView, Validation,
 };
 use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::AzureKvProvider;
+
+/// What the causes of failures mean.
+#[must_use]
+pub fn causes() -> Vec<CauseDescription> {
+    diagnose::causes()
+}
 
 pub use http::SetupError;
 pub use options::{ActsAs, Budgets, Environment, Options, OwnIdentity};

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use azure_core::http::HttpClient;
 use futures::future::{BoxFuture, FutureExt as _};
 use moka::future::Cache;
+use tracing::instrument::{Instrument as _, Instrumented};
 
 use super::answer::Object;
 use super::changes::ChangeDetector;
@@ -123,6 +124,12 @@ fn probe_rights(client: Arc<VaultClient>) -> BoxFuture<'static, ()> {
     .boxed()
 }
 
+/// What is read for many is seen as part of what the first of them does.
+fn in_span_of_caller<F: Future>(read: impl FnOnce(Progress) -> F) -> impl FnOnce(Progress) -> Instrumented<F> {
+    let span = tracing::Span::current();
+    move |progress| read(progress).instrument(span)
+}
+
 /// A read on its way through the gate.
 struct Turn {
     /// The kind of object.
@@ -174,6 +181,7 @@ impl VaultClient {
             }
             outcome
         };
+        let read = in_span_of_caller(read);
         let (outcome, shared) = self.reads.read((self.key.clone(), object.clone()), options.freshness, read).await;
         if let Some(how) = shared {
             self.metrics.shared_read(how);
@@ -189,6 +197,7 @@ impl VaultClient {
             let turn = Turn { kind: ObjectKind::Secret, priority: options.priority, what, progress };
             client.pages(&turn, MOST_PAGES).await.map(|(secrets, _)| secrets.into())
         };
+        let read = in_span_of_caller(read);
         let (outcome, shared) = self.lists.read(self.key.clone(), options.freshness, read).await;
         if let Some(how) = shared {
             self.metrics.shared_read(how);
@@ -272,25 +281,44 @@ impl VaultClient {
 
     /// One request for an object.
     async fn send(&self, object: &ObjectId) -> Result<Arc<Object>, Diagnosis> {
-        let result = self.sdk.get(object).await;
-        let status = match &result {
-            // Nobody made that secret; a dashboard of errors would show nothing else.
-            Err(absent) if object.is_probe() && absent.cause == Cause::SecretNotFound => CallStatus::Success,
-            other => CallStatus::of(other),
-        };
         let call = match object.kind {
             ObjectKind::Secret => ApiCall::GetSecret,
             ObjectKind::Key => ApiCall::GetKey,
             ObjectKind::Certificate => ApiCall::GetCertificate,
         };
-        self.metrics.api_call(call, status);
-        result.map(Arc::new)
+        let status = |result: &Result<Object, Diagnosis>| match result {
+            // Nobody made that secret; a dashboard of errors would show nothing else.
+            Err(absent) if object.is_probe() && absent.cause == Cause::SecretNotFound => CallStatus::Success,
+            other => CallStatus::of(other),
+        };
+        self.counted(call, self.sdk.get(object), status).await.map(Arc::new)
     }
 
     /// One request for a page of the list.
     async fn send_for_page(&self, from: Option<NextPage>) -> Result<Page, Diagnosis> {
-        let result = self.sdk.page(from).await;
-        self.metrics.api_call(ApiCall::GetSecrets, CallStatus::of(&result));
+        self.counted(ApiCall::GetSecrets, self.sdk.page(from), CallStatus::of).await
+    }
+
+    /// Sends a request, and says how it ended and how long it took. The span names the vault, and nothing of the answer but the
+    /// cause of a failure.
+    async fn counted<T>(
+        &self,
+        call: ApiCall,
+        request: impl Future<Output = Result<T, Diagnosis>>,
+        status: impl FnOnce(&Result<T, Diagnosis>) -> CallStatus,
+    ) -> Result<T, Diagnosis> {
+        let span = tracing::info_span!(
+            "keyvault.request",
+            "rpc.method" = call.label(),
+            "server.address" = self.key.1.host(),
+            "error.type" = tracing::field::Empty,
+        );
+        let began = Instant::now();
+        let result = request.instrument(span.clone()).await;
+        if let Err(diagnosis) = &result {
+            span.record("error.type", diagnosis.cause.label());
+        }
+        self.metrics.api_call(call, status(&result), began.elapsed());
         result
     }
 

@@ -55,35 +55,68 @@ pub struct Statement {
     pub event: Option<(&'static str, Cow<'static, str>)>,
 }
 
+/// What is said of a kind of plan that was carried out, for a Secret and for another object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The reason of the condition `Ready`.
+    pub reason: (&'static str, &'static str),
+    /// Its message.
+    pub message: (&'static str, &'static str),
+    /// The reason and the message of the event for a Secret, where something was written. For another object the message is
+    /// the reason with its kind and name.
+    pub event: Option<(&'static str, &'static str)>,
+}
+
+const SYNCED: Said =
+    Said { reason: ("SecretSynced", "ResourceSynced"), message: ("secret synced", "secret synced"), event: None };
+const CREATED: Said = Said { event: Some(("Created", "secret created")), ..SYNCED };
+const UPDATED: Said = Said { event: Some(("Updated", "secret updated")), ..SYNCED };
+const RETAINED: Said = Said {
+    message: ("secret retained due to DeletionPolicy=Retain", "secret retained due to DeletionPolicy=Retain"),
+    ..SYNCED
+};
+const DELETED: Said = Said {
+    reason: ("SecretDeleted", "ResourceDeleted"),
+    message: ("secret deleted due to DeletionPolicy=Delete", "secret deleted due to DeletionPolicy=Delete"),
+    event: None,
+};
+const DELETED_NOW: Said = Said { event: Some(("Deleted", DELETED.message.0)), ..DELETED };
+const MISSING: Said = Said {
+    reason: ("SecretMissing", "ResourceMissing"),
+    message: (
+        "secret will not be created due to CreationPolicy=Merge",
+        "resource will not be created due to CreationPolicy=Merge",
+    ),
+    event: None,
+};
+
+/// All that can be said of a plan that was carried out.
+pub const SUCCESSES: [Said; 7] = [CREATED, UPDATED, SYNCED, RETAINED, DELETED_NOW, DELETED, MISSING];
+
 impl Plan {
+    const fn said(&self) -> Said {
+        match self {
+            Self::Create(_) | Self::CreateObject(_) => CREATED,
+            Self::Update(_) | Self::UpdateObject(_) => UPDATED,
+            Self::Unchanged | Self::NotWritten => SYNCED,
+            Self::Retained => RETAINED,
+            Self::Delete(_) => DELETED_NOW,
+            Self::Deleted => DELETED,
+            Self::Missing => MISSING,
+        }
+    }
+
     /// What is said once it was carried out for `owner`.
     #[must_use]
     pub fn statement(&self, owner: Owner<'_>) -> Statement {
-        const SYNCED: &str = "secret synced";
-        const DELETED: &str = "secret deleted due to DeletionPolicy=Delete";
-        let of_object = owner.manifest().map(|_| owner.target());
-        let by_kind = |secret: &'static str, object: &'static str| if of_object.is_none() { secret } else { object };
-        let event = |reason: &'static str, secret: &'static str| {
-            let of_object =
-                of_object.as_ref().map(|TargetName { kind, name }| format!("{reason} {kind} {name}").into());
-            Some((reason, of_object.unwrap_or(Cow::Borrowed(secret))))
-        };
-        let synced = by_kind("SecretSynced", "ResourceSynced");
-        let deleted = by_kind("SecretDeleted", "ResourceDeleted");
-        let (reason, message, event) = match self {
-            Self::Create(_) | Self::CreateObject(_) => (synced, SYNCED, event("Created", "secret created")),
-            Self::Update(_) | Self::UpdateObject(_) => (synced, SYNCED, event("Updated", "secret updated")),
-            Self::Unchanged | Self::NotWritten => (synced, SYNCED, None),
-            Self::Retained => (synced, "secret retained due to DeletionPolicy=Retain", None),
-            Self::Delete(_) => (deleted, DELETED, event("Deleted", DELETED)),
-            Self::Deleted => (deleted, DELETED, None),
-            Self::Missing => {
-                let secret = "secret will not be created due to CreationPolicy=Merge";
-                let object = "resource will not be created due to CreationPolicy=Merge";
-                (by_kind("SecretMissing", "ResourceMissing"), by_kind(secret, object), None)
-            }
-        };
-        Statement { reason, message, event }
+        let said = self.said();
+        if owner.manifest().is_none() {
+            let event = said.event.map(|(reason, message)| (reason, Cow::Borrowed(message)));
+            return Statement { reason: said.reason.0, message: said.message.0, event };
+        }
+        let TargetName { kind, name } = owner.target();
+        let event = said.event.map(|(reason, _)| (reason, format!("{reason} {kind} {name}").into()));
+        Statement { reason: said.reason.1, message: said.message.1, event }
     }
 
     /// Whether the target is there, with the values, once the plan was carried out. Secrets of earlier

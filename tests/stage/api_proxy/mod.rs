@@ -1,7 +1,8 @@
 //! A proxy before the API server. It counts what is asked, kills the controller after one of its writes, and fails as API
-//! servers and the networks before them do.
+//! servers and the networks before them do, or falls silent.
 
 mod faults;
+mod flow;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use faults::{ApiFault, ApiFaultId, Break};
 use faults::{Faults, refusal};
+pub use flow::Flow;
+use flow::Flows;
 use requests::{is_write, right_of};
 
 /// The proxy; it lives as long as the test's runtime.
@@ -41,6 +44,7 @@ struct Shared {
     killed: watch::Sender<bool>,
     traffic: Mutex<Traffic>,
     faults: Faults,
+    flows: Arc<Flows>,
     connections: Mutex<CancellationToken>,
 }
 
@@ -79,6 +83,7 @@ impl ApiProxy {
             killed: watch::Sender::new(false),
             traffic: Mutex::default(),
             faults: Faults::default(),
+            flows: Arc::default(),
             connections: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -153,6 +158,16 @@ impl ApiProxy {
         self.shared.faults.lift(fault);
     }
 
+    /// Says what passes from now on; what is held back passes when it may.
+    pub fn let_pass(&self, flow: Flow) {
+        self.shared.flows.let_pass(flow);
+    }
+
+    /// Makes the watches that are open now silent for ever, as a broken connection does that nobody closed.
+    pub fn freeze_watches(&self) {
+        self.shared.flows.freeze();
+    }
+
     /// Ends the watches that are open now.
     pub fn break_watches(&self, how: Break) {
         self.shared.faults.break_watches(how);
@@ -192,6 +207,8 @@ async fn forward(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
         // Counted before it is sent, so that whoever sees its effect finds it counted.
         is_last = shared.writes.fetch_add(1, Ordering::SeqCst) + 1 == shared.kill_after.load(Ordering::SeqCst);
     }
+    let reads = right.as_deref().is_some_and(|right| right.starts_with("watch ") || right.starts_with("list "));
+    shared.flows.passed(reads).await;
     let treatment = shared.faults.treatment();
     if !treatment.delay.is_zero() {
         tokio::time::sleep(treatment.delay).await;
@@ -236,7 +253,7 @@ async fn forward(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
         }
     }
     let is_watch = right.is_some_and(|right| right.starts_with("watch "));
-    let body = upstream.bytes_stream();
+    let body = shared.flows.flowing(upstream.bytes_stream(), reads);
     let body = if is_watch { Body::from_stream(shared.faults.breakable(body)) } else { Body::from_stream(body) };
     Ok(response.body(body).unwrap())
 }

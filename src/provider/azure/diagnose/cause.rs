@@ -2,160 +2,179 @@
 
 use crate::provider::Class;
 
-/// What went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::provider::azure) enum Cause {
-    // What stands in the store.
-    /// A field of the store is missing, or its value cannot be right.
-    StoreInvalid,
-    /// A SecretStore names another namespace.
-    NamespaceForbidden,
-    /// `customCloudConfig` of a SecretStore, with an identity that is not of its namespace.
-    CustomCloudForbidden,
-    /// A SecretStore with the identity of the controller's own pod or machine.
-    OwnIdentityForbidden,
+/// Defines an enum, and the list of its variants. One that holds another enum is listed once, with a stand-in.
+macro_rules! listed {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $(($inner:ident = $example:ident))?,)* }) => {
+        $(#[$meta])*
+        pub(in crate::provider::azure) enum $name {
+            $($(#[$doc])* $variant $(($inner))?,)*
+        }
 
-    // What stands in the reference.
-    /// The name or version cannot be right.
-    ReferenceInvalid,
-    /// The value has no such property.
-    PropertyMissing,
-
-    // What the identity is made from.
-    /// The service account is not there.
-    ServiceAccountMissing,
-    /// No client id, or no tenant id, was found.
-    IdentityIncomplete,
-    /// The pod has none of the variables that make up its own identity.
-    PodIdentityMissing,
-    /// Neither the environment nor a tool gives a token to whoever runs the program.
-    CallerUnknown,
-    /// A file that proves an identity cannot be read.
-    TokenFileUnreadable,
-    /// A Secret with a credential, or its key, is not there.
-    CredentialMissing,
-    /// What should be a client certificate with its key cannot be used as one.
-    ClientCertificateUnusable,
-    /// The controller may not read what the identity is made from.
-    ClusterForbidden,
-    /// The Kubernetes API did not answer.
-    ClusterUnavailable,
-
-    // What Entra ID, or the machine's identity endpoint, says.
-    /// It refused to give a token.
-    EntraRefused(EntraCode),
-    /// It asked to slow down.
-    EntraThrottled,
-    /// It failed.
-    EntraUnavailable,
-    /// The machine has no such managed identity.
-    ManagedIdentityMissing,
-
-    // What Key Vault says.
-    /// The token was refused.
-    TokenRefused,
-    /// No role of the identity allows it.
-    ForbiddenByRbac,
-    /// No access policy of the vault allows it.
-    AccessDenied,
-    /// Refused for another reason.
-    Forbidden,
-    /// The vault's firewall refuses this address.
-    ForbiddenByFirewall,
-    /// The vault accepts private connections only.
-    ForbiddenByConnection,
-    /// The object is disabled.
-    Disabled,
-    /// There is no such secret.
-    SecretNotFound,
-    /// There is no such key.
-    KeyNotFound,
-    /// There is no such certificate.
-    CertificateNotFound,
-    /// The name is taken by a deleted object.
-    DeletedButRecoverable,
-    /// The object is being deleted.
-    BeingDeleted,
-    /// Key Vault refused the request as malformed.
-    BadRequest,
-    /// It asked to slow down.
-    VaultThrottled,
-    /// It is not available for now.
-    VaultUnavailable,
-    /// It failed.
-    VaultFailed,
-
-    // What the network says.
-    /// The host's name does not exist.
-    HostNotFound,
-    /// The name could not be looked up for now.
-    DnsUnavailable,
-    /// Nothing listens there.
-    ConnectionRefused,
-    /// The connection broke.
-    ConnectionBroken,
-    /// No answer in time.
-    Timeout,
-    /// The proxy did not connect.
-    ProxyFailed,
-    /// The certificate is for another name.
-    TlsWrongName,
-    /// The certificate's issuer is not known.
-    TlsUnknownIssuer,
-    /// The certificate is not valid now.
-    TlsExpired,
-    /// Another failure of TLS.
-    TlsFailed,
-
-    // Answers that are not followed or not understood.
-    /// A redirect; not followed with a token.
-    Redirected,
-    /// The answer is larger than any answer of Key Vault.
-    AnswerTooLarge,
-    /// The answer is not what it should be.
-    UnexpectedAnswer,
-    /// A request for another host than the one that it was meant for; not sent.
-    ForeignHost,
-    /// The read was given up inside this program.
-    Aborted,
+        impl $name {
+            /// All of them.
+            pub(in crate::provider::azure) const ALL: &[Self] = &[$(Self::$variant $(($inner::$example))?,)*];
+        }
+    };
 }
 
-/// Entra ID's codes that a hint is known for. They choose the hint and the label, nothing else:
-/// Entra changes them without notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::provider::azure) enum EntraCode {
-    /// 70021: no federated identity record matches.
-    NoMatchingFederation,
-    /// 70025: there is no federated identity record at all.
-    NoFederation,
-    /// 700223: federation is not allowed.
-    FederationForbidden,
-    /// 700238: federation with this issuer is not allowed.
-    FederationIssuerForbidden,
-    /// 700211: the assertion's issuer matches no record.
-    AssertionIssuer,
-    /// 700212: the assertion's audience matches no record.
-    AssertionAudience,
-    /// 700213: the assertion's subject matches no record.
-    AssertionSubject,
-    /// 7002138: the assertion's subject differs in case.
-    AssertionSubjectCase,
-    /// 700016: the application is not in the tenant.
-    ApplicationNotFound,
-    /// 90002: there is no such tenant.
-    TenantNotFound,
-    /// 700024: the assertion is outside its valid time.
-    AssertionOutsideTime,
-    /// 70023: the assertion lives too long.
-    AssertionTooLong,
-    /// 7000215: the client secret is wrong.
-    ClientSecretInvalid,
-    /// 7000222: the client secret has expired.
-    ClientSecretExpired,
-    /// 700027: no certificate of the application made the assertion's signature.
-    CertificateRefused,
-    /// Any other.
-    Other,
+listed! {
+    /// What went wrong.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    Cause {
+        // What stands in the store.
+        /// A field of the store is missing, or its value cannot be right.
+        StoreInvalid,
+        /// A SecretStore names another namespace.
+        NamespaceForbidden,
+        /// `customCloudConfig` of a SecretStore, with an identity that is not of its namespace.
+        CustomCloudForbidden,
+        /// A SecretStore with the identity of the controller's own pod or machine.
+        OwnIdentityForbidden,
+
+        // What stands in the reference.
+        /// The name or version cannot be right.
+        ReferenceInvalid,
+        /// The value has no such property.
+        PropertyMissing,
+
+        // What the identity is made from.
+        /// The service account is not there.
+        ServiceAccountMissing,
+        /// No client id, or no tenant id, was found.
+        IdentityIncomplete,
+        /// The pod has none of the variables that make up its own identity.
+        PodIdentityMissing,
+        /// Neither the environment nor a tool gives a token to whoever runs the program.
+        CallerUnknown,
+        /// A file that proves an identity cannot be read.
+        TokenFileUnreadable,
+        /// A Secret with a credential, or its key, is not there.
+        CredentialMissing,
+        /// What should be a client certificate with its key cannot be used as one.
+        ClientCertificateUnusable,
+        /// The controller may not read what the identity is made from.
+        ClusterForbidden,
+        /// The Kubernetes API did not answer.
+        ClusterUnavailable,
+
+        // What Entra ID, or the machine's identity endpoint, says.
+        /// It refused to give a token.
+        EntraRefused(EntraCode = Other),
+        /// It asked to slow down.
+        EntraThrottled,
+        /// It failed.
+        EntraUnavailable,
+        /// The machine has no such managed identity.
+        ManagedIdentityMissing,
+
+        // What Key Vault says.
+        /// The token was refused.
+        TokenRefused,
+        /// No role of the identity allows it.
+        ForbiddenByRbac,
+        /// No access policy of the vault allows it.
+        AccessDenied,
+        /// Refused for another reason.
+        Forbidden,
+        /// The vault's firewall refuses this address.
+        ForbiddenByFirewall,
+        /// The vault accepts private connections only.
+        ForbiddenByConnection,
+        /// The object is disabled.
+        Disabled,
+        /// There is no such secret.
+        SecretNotFound,
+        /// There is no such key.
+        KeyNotFound,
+        /// There is no such certificate.
+        CertificateNotFound,
+        /// The name is taken by a deleted object.
+        DeletedButRecoverable,
+        /// The object is being deleted.
+        BeingDeleted,
+        /// Key Vault refused the request as malformed.
+        BadRequest,
+        /// It asked to slow down.
+        VaultThrottled,
+        /// It is not available for now.
+        VaultUnavailable,
+        /// It failed.
+        VaultFailed,
+
+        // What the network says.
+        /// The host's name does not exist.
+        HostNotFound,
+        /// The name could not be looked up for now.
+        DnsUnavailable,
+        /// Nothing listens there.
+        ConnectionRefused,
+        /// The connection broke.
+        ConnectionBroken,
+        /// No answer in time.
+        Timeout,
+        /// The proxy did not connect.
+        ProxyFailed,
+        /// The certificate is for another name.
+        TlsWrongName,
+        /// The certificate's issuer is not known.
+        TlsUnknownIssuer,
+        /// The certificate is not valid now.
+        TlsExpired,
+        /// Another failure of TLS.
+        TlsFailed,
+
+        // Answers that are not followed or not understood.
+        /// A redirect; not followed with a token.
+        Redirected,
+        /// The answer is larger than any answer of Key Vault.
+        AnswerTooLarge,
+        /// The answer is not what it should be.
+        UnexpectedAnswer,
+        /// A request for another host than the one that it was meant for; not sent.
+        ForeignHost,
+        /// The read was given up inside this program.
+        Aborted,
+    }
+}
+
+listed! {
+    /// Entra ID's codes that a hint is known for. They choose the hint and the label, nothing else:
+    /// Entra changes them without notice.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    EntraCode {
+        /// 70021: no federated identity record matches.
+        NoMatchingFederation,
+        /// 70025: there is no federated identity record at all.
+        NoFederation,
+        /// 700223: federation is not allowed.
+        FederationForbidden,
+        /// 700238: federation with this issuer is not allowed.
+        FederationIssuerForbidden,
+        /// 700211: the assertion's issuer matches no record.
+        AssertionIssuer,
+        /// 700212: the assertion's audience matches no record.
+        AssertionAudience,
+        /// 700213: the assertion's subject matches no record.
+        AssertionSubject,
+        /// 7002138: the assertion's subject differs in case.
+        AssertionSubjectCase,
+        /// 700016: the application is not in the tenant.
+        ApplicationNotFound,
+        /// 90002: there is no such tenant.
+        TenantNotFound,
+        /// 700024: the assertion is outside its valid time.
+        AssertionOutsideTime,
+        /// 70023: the assertion lives too long.
+        AssertionTooLong,
+        /// 7000215: the client secret is wrong.
+        ClientSecretInvalid,
+        /// 7000222: the client secret has expired.
+        ClientSecretExpired,
+        /// 700027: no certificate of the application made the assertion's signature.
+        CertificateRefused,
+        /// Any other.
+        Other,
+    }
 }
 
 impl Cause {
@@ -352,7 +371,7 @@ impl EntraCode {
         }
     }
 
-    const fn label(self) -> &'static str {
+    pub(in crate::provider::azure) const fn label(self) -> &'static str {
         match self {
             Self::NoMatchingFederation => "AADSTS70021",
             Self::NoFederation => "AADSTS70025",

@@ -1,0 +1,102 @@
+//! `docs/conditions.md`
+
+use super::{code, head, table};
+use crate::controller::failure::Failure;
+use crate::controller::store_finding::{CHECKS, NOT_KNOWN, PASSED, StoreState};
+use crate::provider::causes::{self, CauseDescription, StoreEffect};
+use crate::provider::error::Retry;
+use crate::sync::plan::SUCCESSES;
+
+const EXTERNAL_SECRETS: &str = "\
+## ExternalSecret: Ready is True
+
+The target is as the provider says. Events are written when something changed; of a target that is no Secret they name its kind and name.
+
+";
+
+const FAILURES: &str = "\
+## ExternalSecret: Ready is False
+
+The reason is `SecretSyncedError` (`ResourceSyncedError` of a target that is no Secret), the event `UpdateFailed` (Warning). The message begins as below; then it says which entry failed, why, and what to
+change. The target stays as it was. `cause` is the word in the log and the label of `external_secrets_sync_failures_total`. Retried with backoff from 1 s
+to 5 min, or, where only a change of the manifest can help, at that change.
+
+";
+
+const STORES: &str = "\
+## SecretStore and ClusterSecretStore
+
+The reason is also that of the event (`Valid` is Normal, the others are Warnings), and a label of `external_secrets_store_validations_total`.
+
+";
+
+const CHECKED: &str = "\
+Three more conditions say how far a validation came. Where one is False, its reason is a cause of the lists below; Unknown means that it could not be
+found out, and the message says why (reason `NotKnown`).
+
+";
+
+const CAUSES: &str = "\
+## Causes of providers
+
+`store` says what the cause does to the store that meets it. `retry` is as above.
+
+";
+
+pub(super) fn page() -> String {
+    let mut page = head("Conditions", "conditions");
+    page.push_str(EXTERNAL_SECRETS);
+    let successes = SUCCESSES.iter().map(|said| {
+        let event = said.event.map_or_else(String::new, |(reason, message)| format!("`{reason}`: {message}"));
+        let message = if said.message.0 == said.message.1 {
+            said.message.0.to_owned()
+        } else {
+            format!("{}; of another object: {}", said.message.0, said.message.1)
+        };
+        [code(said.reason.0), code(said.reason.1), message, event]
+    });
+    page.push_str(&table(["reason", "of another object", "message", "event (Normal)"], successes));
+    page.push_str(FAILURES);
+    page.push_str(&table(["cause", "message begins with", "retry", "what to do"], failures()));
+    page.push_str(STORES);
+    let states = StoreState::ALL.iter().map(|state| {
+        let said = state.report();
+        [code(said.reason), format!("{:?}", said.status), said.lead.to_owned(), said.remedy.to_owned()]
+    });
+    page.push_str(&table(["reason", "Ready", "message begins with", "what to do"], states));
+    page.push_str(CHECKED);
+    let checks = CHECKS.iter().map(|check| [code(check.type_), code(PASSED), check.passed.to_owned(), code(NOT_KNOWN)]);
+    page.push_str(&table(["type", "reason where True", "message where True", "reason where Unknown"], checks));
+    page.push_str(CAUSES);
+    for (provider, causes) in causes::of_providers() {
+        page.extend([format!("### {}\n\n", if provider == "any" { "Any provider" } else { provider })]);
+        page.push_str(&table(["cause", "what happened", "store", "retry", "what to do"], causes.iter().map(cause)));
+    }
+    page.trim_end().to_owned() + "\n"
+}
+
+fn failures() -> impl Iterator<Item = [String; 4]> {
+    Failure::ALL.into_iter().map(|failure| {
+        let said = failure.report();
+        let cause = if said.cause.is_empty() { "that of the provider".to_owned() } else { code(said.cause) };
+        let retry = if said.cause.is_empty() { "by the cause" } else { retry(said.retry) };
+        [cause, said.lead.to_owned(), retry.to_owned(), said.remedy.to_owned()]
+    })
+}
+
+fn cause(cause: &CauseDescription) -> [String; 5] {
+    let store = match cause.store {
+        StoreEffect::StaysUsable => "stays Ready",
+        StoreEffect::None => "of one object: none",
+        StoreEffect::NotReady => "not Ready",
+    };
+    let retry = retry(cause.class.retry());
+    [code(cause.label), cause.meaning.to_owned(), store.to_owned(), retry.to_owned(), cause.remedy.to_owned()]
+}
+
+const fn retry(retry: Retry) -> &'static str {
+    match retry {
+        Retry::Backoff => "with backoff",
+        Retry::OnChange => "when changed",
+    }
+}

@@ -1,0 +1,238 @@
+//! The only table from a failure of an ExternalSecret to what is said of it. `docs/conditions.md` is made from it.
+
+use super::external_secret::Error;
+use crate::provider::error::Retry;
+
+/// What is said of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The reason of the condition `Ready`.
+    pub reason: &'static str,
+    /// The leading words of its message; those of ESO.
+    pub lead: &'static str,
+    /// The reason of the event.
+    pub event: &'static str,
+    /// One word for logs and metrics.
+    pub cause: &'static str,
+    /// Whether it is tried again without a change of the manifest.
+    pub retry: Retry,
+    /// What a person can do.
+    pub remedy: &'static str,
+}
+
+impl Report {
+    /// The message of the condition `Ready`, which is False.
+    #[must_use]
+    pub fn message(&self, error: &Error) -> String {
+        format!("{}: {error}", self.lead)
+    }
+}
+
+/// The kinds of failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A field cannot be read.
+    InvalidSpec,
+    /// Fields contradict each other.
+    Rejected,
+    /// A field is not supported yet.
+    Unsupported,
+    /// No store is named.
+    StoreNotNamed,
+    /// The store is not there.
+    StoreNotFound,
+    /// The store was never validated.
+    StoreNotValidated,
+    /// The store is not Ready.
+    StoreNotReady,
+    /// The store's conditions leave the namespace out.
+    NamespaceExcluded,
+    /// The provider, of which the causes are listed apart.
+    Provider,
+    /// An object that it depends on could not be read.
+    Unreadable,
+    /// Values cannot be put together.
+    Data,
+    /// A template failed.
+    Template,
+    /// Secrets of earlier target names stay.
+    Stale,
+    /// The target is another ExternalSecret's.
+    OwnedByExternalSecret,
+    /// The target is another controller's.
+    OwnedByOther,
+    /// The target is of a type of the cluster's own.
+    OfTheSystem,
+    /// The target may not be changed.
+    Immutable,
+    /// The target has another type.
+    OtherType,
+    /// The policies contradict each other.
+    DeletionByPolicy,
+    /// The target is nobody's to delete.
+    NotOwned,
+    /// A key that no Secret may have.
+    InvalidKey,
+    /// The API server refused, or did not answer.
+    ApiServer,
+    /// Another writer was always faster.
+    Contended,
+    /// A value that is no text, for a target that takes text alone.
+    NotText,
+    /// A template leads to no place in the target.
+    NoPlace,
+    /// Targets that are no Secrets are switched off.
+    GenericTargetsOff,
+    /// The target's kind belongs to no namespace.
+    ClusterScoped,
+    /// The target's kind is not one that is stored.
+    NotStored,
+    /// The target's kind is not served.
+    NotServed,
+    /// A target that is no Secret could not be read.
+    TargetUnreadable,
+    /// The target, or a finalizer, could not be deleted.
+    NotDeleted,
+}
+
+const INVALID: &str = "the ExternalSecret is invalid";
+const UNSUPPORTED: &str = "the ExternalSecret cannot be synced";
+const TARGET: &str = "invalid generic target";
+const GET: &str = "could not get target resource";
+const DATA: &str = "could not get secret data from provider";
+const UPDATE: &str = "could not update secret";
+const DELETE: &str = "could not delete secret";
+const ORPHANS: &str = "could not delete orphaned secrets";
+const OWNERSHIP: &str = "failed to take ownership of target secret";
+const OWNED: &str = "target is owned by another ExternalSecret";
+const IMMUTABLE: &str = "could not update secret, target is immutable";
+
+impl Failure {
+    /// All of them, in the order of a sync.
+    pub const ALL: [Self; 31] = [
+        Self::InvalidSpec,
+        Self::Rejected,
+        Self::Unsupported,
+        Self::StoreNotNamed,
+        Self::StoreNotFound,
+        Self::StoreNotValidated,
+        Self::StoreNotReady,
+        Self::NamespaceExcluded,
+        Self::Provider,
+        Self::Unreadable,
+        Self::Data,
+        Self::Template,
+        Self::InvalidKey,
+        Self::OwnedByExternalSecret,
+        Self::OwnedByOther,
+        Self::OfTheSystem,
+        Self::Immutable,
+        Self::OtherType,
+        Self::DeletionByPolicy,
+        Self::NotOwned,
+        Self::ApiServer,
+        Self::Contended,
+        Self::Stale,
+        Self::NotDeleted,
+        Self::GenericTargetsOff,
+        Self::ClusterScoped,
+        Self::NotStored,
+        Self::NotServed,
+        Self::TargetUnreadable,
+        Self::NotText,
+        Self::NoPlace,
+    ];
+
+    /// The table.
+    #[must_use]
+    pub const fn report(self) -> Report {
+        use Retry::{Backoff, OnChange};
+        let (lead, cause, retry, remedy) = match self {
+            Self::InvalidSpec => (INVALID, "InvalidSpec", OnChange, "Correct the field that the message names."),
+            Self::Rejected => (INVALID, "Rejected", OnChange, "Correct the fields that the message names."),
+            Self::Unsupported => {
+                (UNSUPPORTED, "Unsupported", OnChange, "Remove the field, or leave the ExternalSecret to ESO.")
+            }
+            Self::StoreNotNamed => (DATA, "StoreNotNamed", OnChange, "Set the name of the store."),
+            Self::StoreNotFound => (DATA, "StoreNotFound", Backoff, "Create the store, or correct the reference."),
+            Self::StoreNotValidated => {
+                (DATA, "StoreNotValidated", Backoff, "See the store's conditions, `spec.controller`, and the log.")
+            }
+            Self::StoreNotReady => (DATA, "StoreNotReady", Backoff, "Mend the store as its condition `Ready` says."),
+            Self::NamespaceExcluded => (
+                DATA,
+                "NamespaceExcluded",
+                Backoff,
+                "Ask the store's owner to add the namespace to its `spec.conditions`.",
+            ),
+            Self::Provider => (DATA, "", Backoff, "See the causes of providers below."),
+            Self::Unreadable => {
+                (DATA, "ApiServer", Backoff, "See the API server's words: a right, or the API server itself.")
+            }
+            Self::Data => (
+                DATA,
+                "Data",
+                Backoff,
+                "Change the field that the message names so that it fits the value, or the value.",
+            ),
+            Self::Template => (UPDATE, "Template", Backoff, "Correct the template where the message says."),
+            Self::Stale => {
+                (ORPHANS, "ApiServer", Backoff, "Let the controller delete Secrets; see the API server's words.")
+            }
+            Self::OwnedByExternalSecret => (
+                OWNED,
+                "OwnedByExternalSecret",
+                Backoff,
+                "Give one of the two another `target.name`, or `creationPolicy: Merge`.",
+            ),
+            Self::OwnedByOther => {
+                (OWNERSHIP, "OwnedByOther", Backoff, "Choose another `target.name`, or `creationPolicy: Merge`.")
+            }
+            Self::OfTheSystem => (OWNERSHIP, "OfTheSystem", Backoff, "Choose another `target.name`."),
+            Self::Immutable => (IMMUTABLE, "Immutable", Backoff, "Delete the Secret, or choose another `target.name`."),
+            Self::OtherType => (UPDATE, "OtherType", Backoff, "Delete the Secret, or correct `target.template.type`."),
+            Self::DeletionByPolicy => {
+                (DELETE, "DeletionByPolicy", OnChange, "`deletionPolicy: Delete` needs `creationPolicy: Owner`.")
+            }
+            Self::NotOwned => (DELETE, "NotOwned", Backoff, "Delete the Secret yourself if it is to go."),
+            Self::InvalidKey => (UPDATE, "InvalidKey", OnChange, "Change the key by `rewrite`, or in the template."),
+            Self::ApiServer => {
+                (UPDATE, "ApiServer", Backoff, "See the API server's words: a right, a quota, an admission webhook.")
+            }
+            Self::Contended => {
+                (UPDATE, "Contended", Backoff, "Find the other writer in the Secret's `metadata.managedFields`.")
+            }
+            Self::NotDeleted => (DELETE, "ApiServer", Backoff, "See the API server's words."),
+            Self::GenericTargetsOff => (
+                TARGET,
+                "GenericTargetsOff",
+                OnChange,
+                "Write a Secret, or start the controller with `--unsafe-allow-generic-targets`.",
+            ),
+            Self::ClusterScoped => {
+                (TARGET, "ClusterScoped", Backoff, "Name a kind whose objects belong to a namespace.")
+            }
+            Self::NotStored => (TARGET, "NotStored", Backoff, "Name a kind whose objects are stored."),
+            Self::NotServed => (GET, "NotServed", Backoff, "Install its CRD, or correct `target.manifest`."),
+            Self::TargetUnreadable => (GET, "ApiServer", Backoff, "Give the controller the rights for the kind."),
+            Self::NotText => (UPDATE, "NotText", Backoff, "Encode the value in a template, as by `b64enc`."),
+            Self::NoPlace => (UPDATE, "NoPlace", Backoff, "Correct the path in `templateFrom.target`."),
+        };
+        Report { reason: "SecretSyncedError", lead, event: "UpdateFailed", cause, retry, remedy }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_failures_has_each_once() {
+        let numbers: BTreeSet<_> = Failure::ALL.iter().map(|failure| *failure as usize).collect();
+        assert_eq!(numbers.len(), Failure::ALL.len());
+        assert_eq!(numbers.last(), Some(&(Failure::NotDeleted as usize)), "the last one of the enum");
+        assert_eq!(numbers.len(), Failure::NotDeleted as usize + 1);
+    }
+}

@@ -1,0 +1,103 @@
+//! What is said of every reconcile, whatever it works on: metrics, a span, and a line of the log.
+
+use std::sync::Arc;
+
+use tracing::Instrument as _;
+
+use super::context::Context;
+use super::key::ObjectKey;
+use super::requeue::Next;
+use super::{external_secret, secret_store};
+use crate::api::v1::StoreKind;
+use crate::runtime::metrics::ReconcileResult;
+
+/// How a reconcile ended.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// When to come back.
+    pub next: Next,
+    /// How metrics count it.
+    pub result: ReconcileResult,
+}
+
+impl Pass {
+    /// One that did not fail.
+    #[must_use]
+    pub const fn succeeded(next: Next) -> Self {
+        let result = match next {
+            Next::OnChange => ReconcileResult::Success,
+            Next::After(_) => ReconcileResult::RequeueAfter,
+        };
+        Self { next, result }
+    }
+
+    /// One that failed.
+    #[must_use]
+    pub const fn failed(next: Next) -> Self {
+        Self { next, result: ReconcileResult::Error }
+    }
+}
+
+/// The controllers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controller {
+    /// That of ExternalSecrets.
+    ExternalSecrets,
+    /// That of a kind of stores.
+    Stores(StoreKind),
+}
+
+impl Controller {
+    /// All of them.
+    pub const ALL: [Self; 3] =
+        [Self::ExternalSecrets, Self::Stores(StoreKind::SecretStore), Self::Stores(StoreKind::ClusterSecretStore)];
+
+    /// The name under which metrics speak of it, as controller-runtime names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ExternalSecrets => external_secret::CONTROLLER,
+            Self::Stores(kind) => secret_store::controller_name(kind),
+        }
+    }
+
+    /// The controller of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|controller| controller.name() == name)
+    }
+
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::ExternalSecrets => "ExternalSecret",
+            Self::Stores(StoreKind::SecretStore) => "SecretStore",
+            Self::Stores(StoreKind::ClusterSecretStore) => "ClusterSecretStore",
+        }
+    }
+}
+
+/// Runs one reconcile of an object, and says how it went.
+pub async fn observed(
+    controller: Controller,
+    key: ObjectKey,
+    context: Arc<Context>,
+    reconcile: impl Future<Output = Pass>,
+) -> Next {
+    let waited = context.state.begins(controller, &key);
+    let working = context.metrics.controllers().begin(controller.name(), waited);
+    let span = tracing::info_span!(
+        "reconcile",
+        controller = controller.name(),
+        "k8s.namespace.name" = key.namespace,
+        "k8s.object.name" = key.name,
+        result = tracing::field::Empty,
+    );
+    let pass = reconcile.instrument(span.clone()).await;
+    span.record("result", pass.result.label());
+    let duration = working.ended(pass.result);
+    tracing::debug!(
+        kind = controller.kind(), object = %key, result = pass.result.label(), ?duration, next = ?pass.next, "reconciled"
+    );
+    context.state.ended(controller, &key, pass.next);
+    pass.next
+}

@@ -1,0 +1,181 @@
+//! From the validation of a store to what is said of it. `docs/conditions.md` is made from the table.
+
+use super::conditions::Statement;
+use crate::api::v1::ConditionStatus;
+use crate::provider::error::Retry;
+use crate::provider::{Check, Class, ProviderError, Validation, Verdict};
+
+/// Why a store is not valid.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The object does not fit the schema, or contradicts itself.
+    #[error("{0}")]
+    Invalid(String),
+    /// No client can be made for it.
+    #[error("{0}")]
+    Client(ProviderError),
+}
+
+/// What a store is found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreState {
+    /// It can be used.
+    Valid,
+    /// An outage hides whether it can.
+    Unknown,
+    /// No client can be made for it.
+    NoClient,
+    /// Its client cannot read.
+    Invalid,
+}
+
+/// What is said of a store's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreReport {
+    /// The status of the condition `Ready`.
+    pub status: ConditionStatus,
+    /// Its reason, and that of the event.
+    pub reason: &'static str,
+    /// The leading words of its message; those of ESO.
+    pub lead: &'static str,
+    /// What a person can do.
+    pub remedy: &'static str,
+}
+
+impl StoreState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Valid, Self::Unknown, Self::NoClient, Self::Invalid];
+
+    /// The table.
+    #[must_use]
+    pub const fn report(self) -> StoreReport {
+        const INVALID: &str = "InvalidProviderConfig";
+        let (status, reason, lead, remedy) = match self {
+            Self::Valid => (ConditionStatus::True, "Valid", "store validated", "Nothing."),
+            Self::Unknown => (
+                ConditionStatus::True,
+                "ValidationUnknown",
+                "could not determine validation status",
+                "Nothing yet: it is asked again. The store stays usable; see the cause if it lasts.",
+            ),
+            Self::NoClient => {
+                (ConditionStatus::False, INVALID, "unable to create client", "Mend the store as the message says.")
+            }
+            Self::Invalid => (
+                ConditionStatus::False,
+                INVALID,
+                "unable to validate store",
+                "Mend in Azure, or in the store, what the message says.",
+            ),
+        };
+        StoreReport { status, reason, lead, remedy }
+    }
+}
+
+/// A condition of a store beside `Ready`, and what it says where it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreCheck {
+    /// Its type.
+    pub type_: &'static str,
+    /// Its message where it holds.
+    pub passed: &'static str,
+}
+
+/// The reason of one that holds.
+pub const PASSED: &str = "Succeeded";
+/// The reason of one that could not be found out.
+pub const NOT_KNOWN: &str = "NotKnown";
+
+/// The conditions of a store beside `Ready`.
+pub const CHECKS: [StoreCheck; 3] = [
+    StoreCheck { type_: "Authenticated", passed: "the identity got a token" },
+    StoreCheck { type_: "Reachable", passed: "the vault answered" },
+    StoreCheck { type_: "Authorized", passed: "the vault let the identity read" },
+];
+
+/// What a validation means for the conditions, the event and the retry.
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) state: StoreState,
+    /// One word for metrics; empty where the store is valid.
+    pub(super) cause: &'static str,
+    pub(super) message: String,
+    pub(super) checks: [Statement; 3],
+    /// Whether it may mend itself.
+    pub(super) retry: Retry,
+}
+
+impl Finding {
+    pub(super) fn of(validation: &Result<Validation, Error>) -> Self {
+        match validation {
+            Ok(validation) => Self::of_validation(validation),
+            Err(Error::Client(error)) if matches!(error.class, Class::Unreachable | Class::Throttled) => {
+                // The API server could not be asked who the store is. That says nothing about the store.
+                let unknown = || Check::Unknown(error.to_string());
+                Self::of_validation(&Validation {
+                    verdict: Verdict::Unknown(error.clone()),
+                    authenticated: unknown(),
+                    reachable: unknown(),
+                    authorized: unknown(),
+                })
+            }
+            Err(error) => Self::without_client(error),
+        }
+    }
+
+    fn without_client(error: &Error) -> Self {
+        let unknown = || Check::Unknown("the store's configuration must be mended first".to_owned());
+        let authenticated = match error {
+            Error::Client(error) if error.class == Class::Unauthenticated => Check::Failed(error.clone()),
+            Error::Client(_) | Error::Invalid(_) => unknown(),
+        };
+        let (cause, retry) = match error {
+            Error::Client(error) => (error.cause, error.class.retry()),
+            Error::Invalid(_) => ("InvalidSpec", Retry::OnChange),
+        };
+        let message = message(StoreState::NoClient, error);
+        Self {
+            state: StoreState::NoClient,
+            cause,
+            message,
+            checks: statements(&[authenticated, unknown(), unknown()]),
+            retry,
+        }
+    }
+
+    fn of_validation(validation: &Validation) -> Self {
+        let Validation { verdict, authenticated, reachable, authorized } = validation;
+        let checks = statements(&[authenticated.clone(), reachable.clone(), authorized.clone()]);
+        let (state, error) = match verdict {
+            Verdict::Valid => {
+                let message = StoreState::Valid.report().lead.to_owned();
+                return Self { state: StoreState::Valid, cause: "", message, checks, retry: Retry::Backoff };
+            }
+            Verdict::Invalid(error) => (StoreState::Invalid, error),
+            Verdict::Unknown(error) => (StoreState::Unknown, error),
+        };
+        Self { state, cause: error.cause, message: message(state, error), checks, retry: error.class.retry() }
+    }
+
+    /// What is said of it.
+    pub(super) const fn report(&self) -> StoreReport {
+        self.state.report()
+    }
+}
+
+fn message(state: StoreState, error: &dyn std::fmt::Display) -> String {
+    format!("{}: {error}", state.report().lead)
+}
+
+fn statements(checks: &[Check; 3]) -> [Statement; 3] {
+    std::array::from_fn(|index| statement(CHECKS[index], &checks[index]))
+}
+
+fn statement(StoreCheck { type_, passed }: StoreCheck, check: &Check) -> Statement {
+    let (status, reason, message) = match check {
+        Check::Passed => (ConditionStatus::True, PASSED, passed.to_owned()),
+        Check::Failed(error) => (ConditionStatus::False, error.cause, error.to_string()),
+        Check::Unknown(why) => (ConditionStatus::Unknown, NOT_KNOWN, why.clone()),
+    };
+    Statement { type_, status, reason: reason.to_owned(), message }
+}

@@ -1,0 +1,67 @@
+//! What causes of failures mean, for the documentation.
+
+use super::Class;
+
+/// What a cause means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CauseDescription {
+    /// The word for it in metrics, logs and the conditions of stores.
+    pub label: &'static str,
+    /// What the controller does about it.
+    pub class: Class,
+    /// What it does to a store that meets it.
+    pub store: StoreEffect,
+    /// What has happened.
+    pub meaning: &'static str,
+    /// What a person can do.
+    pub remedy: &'static str,
+}
+
+/// What a cause does to a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreEffect {
+    /// It stays usable: the cause passes by itself.
+    StaysUsable,
+    /// It stays usable: the cause is of one object, not of the store.
+    None,
+    /// It is not Ready until a person has changed something.
+    NotReady,
+}
+
+/// Those of a provider by its name in a store.
+#[must_use]
+pub fn of_providers() -> Vec<(&'static str, Vec<CauseDescription>)> {
+    vec![("azurekv", super::azure::causes()), ("fake", super::fake::CAUSES.to_vec()), ("any", ANY.to_vec())]
+}
+
+/// Causes that no provider has by itself.
+const ANY: [CauseDescription; 4] = [
+    CauseDescription {
+        label: super::registry::NOT_SERVED,
+        class: Class::InvalidStore,
+        store: StoreEffect::NotReady,
+        meaning: "The store is of a provider that is not served here.",
+        remedy: "Leave it to the controller that serves it by `spec.controller`.",
+    },
+    CauseDescription {
+        label: "ProviderMissing",
+        class: Class::InvalidStore,
+        store: StoreEffect::NotReady,
+        meaning: "The store names no provider.",
+        remedy: "Set `spec.provider.azurekv`.",
+    },
+    CauseDescription {
+        label: "ProviderAmbiguous",
+        class: Class::InvalidStore,
+        store: StoreEffect::NotReady,
+        meaning: "The store names more than one provider.",
+        remedy: "Keep one of them.",
+    },
+    CauseDescription {
+        label: "InvalidSpec",
+        class: Class::InvalidStore,
+        store: StoreEffect::NotReady,
+        meaning: "A field of the store cannot be read.",
+        remedy: "Correct the field that the message names.",
+    },
+];

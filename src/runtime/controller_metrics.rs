@@ -1,0 +1,269 @@
+//! What controller-runtime and its queues count, under their names.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus::core::{Collector, Desc, Describer};
+use prometheus::proto::MetricFamily;
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Opts};
+
+use super::object_metrics::{family_of, metric};
+use super::registrar::{Description, Kind, Registrar};
+
+const CONTROLLER: &[&str] = &["controller"];
+const QUEUE: &[&str] = &["name", "controller"];
+
+/// Upper bounds in seconds of what a reconcile takes.
+const RECONCILE: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// Upper bounds in seconds, as client-go has them.
+const IN_QUEUE: &[f64] = &[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+/// How a reconcile ended, as controller-runtime labels it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReconcileResult {
+    /// Nothing more to do.
+    Success,
+    /// It failed and will be tried again.
+    Error,
+    /// It is due again at a known time.
+    RequeueAfter,
+}
+
+impl ReconcileResult {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Success, Self::Error, Self::RequeueAfter];
+
+    /// The value of a label, and a word for logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::RequeueAfter => "requeue_after",
+        }
+    }
+}
+
+/// Says how many objects wait in the queue of a controller.
+type Depths = Box<dyn Fn(&'static str) -> usize + Send + Sync>;
+
+/// The metrics of the controllers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ControllerMetrics {
+    reconciles: IntCounterVec,
+    errors: IntCounterVec,
+    time: HistogramVec,
+    active: IntGaugeVec,
+    most: GaugeVec,
+    adds: IntCounterVec,
+    retries: IntCounterVec,
+    waited: HistogramVec,
+    worked: HistogramVec,
+    queues: Queues,
+}
+
+/// A reconcile that is under way.
+#[must_use]
+pub struct Working<'a> {
+    metrics: &'a ControllerMetrics,
+    controller: &'static str,
+    began: Instant,
+    number: u64,
+}
+
+impl ControllerMetrics {
+    pub(super) fn register(registrar: &Registrar) -> Result<Self, prometheus::Error> {
+        let queues = Queues::new()?;
+        registrar.collector(queues.clone(), Queues::described())?;
+        Ok(Self {
+            reconciles: registrar.counters(
+                "controller_runtime_reconcile_total",
+                "Reconciles by controller and result",
+                &["controller", "result"],
+            )?,
+            errors: registrar.counters(
+                "controller_runtime_reconcile_errors_total",
+                "Reconciles that failed",
+                CONTROLLER,
+            )?,
+            time: registrar.histograms(
+                "controller_runtime_reconcile_time_seconds",
+                "Duration of reconciles",
+                CONTROLLER,
+                RECONCILE,
+            )?,
+            active: registrar.int_gauges("controller_runtime_active_workers", "Reconciles under way", CONTROLLER)?,
+            most: registrar.gauges(
+                "controller_runtime_max_concurrent_reconciles",
+                "The most reconciles that may be under way at once",
+                CONTROLLER,
+            )?,
+            adds: registrar.counters("workqueue_adds_total", "Objects that came out of a queue", QUEUE)?,
+            retries: registrar.counters(
+                "workqueue_retries_total",
+                "Objects that went back to a queue after a failure",
+                QUEUE,
+            )?,
+            waited: registrar.histograms(
+                "workqueue_queue_duration_seconds",
+                "How long objects waited in a queue",
+                QUEUE,
+                IN_QUEUE,
+            )?,
+            worked: registrar.histograms(
+                "workqueue_work_duration_seconds",
+                "How long objects were worked on",
+                QUEUE,
+                IN_QUEUE,
+            )?,
+            queues,
+        })
+    }
+
+    /// Says which controllers there are and how many objects each works on at once; `depths` says how many wait in the
+    /// queue of one.
+    pub fn start(
+        &self,
+        controllers: &[&'static str],
+        concurrency: u16,
+        depths: impl Fn(&'static str) -> usize + Send + Sync + 'static,
+    ) {
+        for controller in controllers {
+            self.most.with_label_values(&[controller]).set(f64::from(concurrency));
+            self.active.with_label_values(&[controller]).set(0);
+            self.errors.with_label_values(&[controller]).inc_by(0);
+            for result in ReconcileResult::ALL {
+                // As in controller-runtime, so that a rate exists from the first on.
+                self.reconciles.with_label_values(&[controller, result.label()]).inc_by(0);
+            }
+        }
+        let _ = self.queues.0.depths.set((controllers.to_vec(), Box::new(depths)));
+    }
+
+    /// A reconcile begins of an object that waited in the queue for so long.
+    pub fn begin(&self, controller: &'static str, waited: Option<Duration>) -> Working<'_> {
+        self.active.with_label_values(&[controller]).inc();
+        self.adds.with_label_values(&[controller, controller]).inc();
+        self.waited.with_label_values(&[controller, controller]).observe(waited.unwrap_or_default().as_secs_f64());
+        let began = Instant::now();
+        Working { metrics: self, controller, began, number: self.queues.begin(controller, began) }
+    }
+}
+
+impl Working<'_> {
+    /// It has ended; gives how long it took.
+    #[must_use]
+    pub fn ended(self, result: ReconcileResult) -> Duration {
+        let (metrics, controller, took) = (self.metrics, self.controller, self.began.elapsed());
+        metrics.reconciles.with_label_values(&[controller, result.label()]).inc();
+        if result == ReconcileResult::Error {
+            metrics.errors.with_label_values(&[controller]).inc();
+            metrics.retries.with_label_values(&[controller, controller]).inc();
+        }
+        metrics.time.with_label_values(&[controller]).observe(took.as_secs_f64());
+        metrics.worked.with_label_values(&[controller, controller]).observe(took.as_secs_f64());
+        took
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.metrics.active.with_label_values(&[self.controller]).dec();
+        self.metrics.queues.end(self.number);
+    }
+}
+
+/// What is told of the queues at the time when somebody asks.
+#[derive(Clone)]
+struct Queues(Arc<QueuesInner>);
+
+/// The reconciles under way: of which controller, and since when.
+#[derive(Default)]
+struct Running {
+    last: u64,
+    by_number: HashMap<u64, (&'static str, Instant)>,
+}
+
+struct QueuesInner {
+    depths: OnceLock<(Vec<&'static str>, Depths)>,
+    running: Mutex<Running>,
+    descriptions: Vec<Desc>,
+}
+
+impl fmt::Debug for Queues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queues").finish_non_exhaustive()
+    }
+}
+
+/// Names, and what they say.
+const SHOWN: [(&str, &str); 3] = [
+    ("workqueue_depth", "Objects that wait in a queue for their turn"),
+    ("workqueue_unfinished_work_seconds", "How long all reconciles that are under way have taken so far, together"),
+    (
+        "workqueue_longest_running_processor_seconds",
+        "How long the longest reconcile that is under way has taken so far",
+    ),
+];
+
+impl Queues {
+    fn new() -> Result<Self, prometheus::Error> {
+        let describe = |(name, help): &(&str, &str)| {
+            Opts::new(*name, *help).variable_labels(QUEUE.iter().map(|label| (*label).to_owned()).collect()).describe()
+        };
+        let descriptions = SHOWN.iter().map(describe).collect::<Result<_, _>>()?;
+        Ok(Self(Arc::new(QueuesInner { depths: OnceLock::new(), running: Mutex::default(), descriptions })))
+    }
+
+    fn described() -> impl Iterator<Item = Description> {
+        SHOWN.iter().map(|(name, help)| Description {
+            name: (*name).to_owned(),
+            kind: Kind::Gauge,
+            help: (*help).to_owned(),
+            labels: QUEUE.to_vec(),
+        })
+    }
+
+    fn begin(&self, controller: &'static str, at: Instant) -> u64 {
+        let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.last += 1;
+        let number = running.last;
+        running.by_number.insert(number, (controller, at));
+        number
+    }
+
+    fn end(&self, number: u64) {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner).by_number.remove(&number);
+    }
+
+    /// How long the reconciles of a controller have taken so far.
+    fn unfinished(&self, controller: &str) -> Vec<f64> {
+        let running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_it = running.by_number.values().filter(|(name, _)| *name == controller);
+        of_it.map(|(_, since)| since.elapsed().as_secs_f64()).collect()
+    }
+}
+
+impl Collector for Queues {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.descriptions.iter().collect()
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "metrics are floats; a queue has far fewer than 53 bits")]
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Some((controllers, depth)) = self.0.depths.get() else { return Vec::new() };
+        let mut metrics = SHOWN.map(|_| Vec::new());
+        for &controller in controllers {
+            let unfinished = self.unfinished(controller);
+            let values =
+                [depth(controller) as f64, unfinished.iter().sum(), unfinished.iter().copied().fold(0.0, f64::max)];
+            for (metrics, value) in metrics.iter_mut().zip(values) {
+                metrics.push(metric(Kind::Gauge, QUEUE.iter().map(|label| (*label, controller)), value));
+            }
+        }
+        let families = SHOWN.into_iter().zip(metrics);
+        families.map(|((name, help), metrics)| family_of(name, help, Kind::Gauge, metrics)).collect()
+    }
+}

@@ -1,0 +1,146 @@
+//! Dashboard and alerts ask for metrics that the program has, and each alert has its part of the runbook.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::manifest::documents;
+use crate::{printed, promql, read};
+
+const DASHBOARD: &str = "helm/external-secrets/files/monitoring/grafana-dashboard.json";
+const RULES: &str = "examples/monitoring/alerts.yaml";
+const RUNBOOK: &str = "docs/runbook.md";
+
+/// The program's metrics as its documentation has them: by name, the type and the labels.
+fn metrics() -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let page = printed(&["docs", "metrics"]);
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let metrics: BTreeMap<_, _> = rows
+        .map(|row| {
+            let cells: Vec<_> = row.split(" | ").collect();
+            let labels = cells[2].split(", ").map(|label| label.trim_matches('`').to_owned()).collect();
+            (cells[0].trim_end_matches('`').to_owned(), (cells[1].to_owned(), labels))
+        })
+        .collect();
+    assert!(metrics.len() > 30, "{metrics:#?}");
+    metrics
+}
+
+/// Labels that Prometheus adds to every series.
+const ADDED: [&str; 6] = ["job", "instance", "pod", "service", "container", "le"];
+
+/// Fails where a query asks for what the program does not have.
+fn check(place: &str, query: &str, metrics: &BTreeMap<String, (String, BTreeSet<String>)>) {
+    let query = query.replace("$__rate_interval", "5m").replace("$__range", "1h");
+    let asked = promql::asked(&query).unwrap_or_else(|problem| panic!("{place}: {query}: {problem}"));
+    for (name, labels) in asked.metrics {
+        let family = ["_bucket", "_sum", "_count"].into_iter().find_map(|suffix| {
+            let family = name.strip_suffix(suffix)?;
+            metrics.get(family).filter(|(kind, _)| kind == "histogram")
+        });
+        let Some((kind, known)) = family.or_else(|| metrics.get(&name)) else {
+            // Prometheus' own.
+            assert!(name == "up", "{place}: the program has no metric {name}");
+            continue;
+        };
+        assert!(family.is_some() || kind != "histogram", "{place}: {name} is a histogram and has no value of its own");
+        for label in labels {
+            assert!(known.contains(&label) || ADDED.contains(&label.as_str()), "{place}: {name} has no label {label}");
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_shows_metrics_that_the_program_has() {
+    let dashboard: Value = serde_json::from_str(&read(DASHBOARD)).unwrap();
+    let metrics = metrics();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|panel| {
+        let title = panel["title"].as_str().unwrap_or_default().to_owned();
+        panel["targets"].as_array().into_iter().flatten().map(move |target| (title.clone(), target))
+    });
+    let queries: Vec<_> = targets.map(|(title, target)| (title, target["expr"].as_str().unwrap().to_owned())).collect();
+    assert!(queries.len() > 20);
+    for (title, query) in queries {
+        check(&title, &query, &metrics);
+    }
+}
+
+/// The alerts: name and rule.
+fn alerts() -> Vec<(String, Value)> {
+    let documents = documents(&read(RULES)).unwrap();
+    let [rule] = documents.as_slice() else { panic!("{RULES} holds one object") };
+    assert_eq!((&rule["apiVersion"], &rule["kind"]), (&"monitoring.coreos.com/v1".into(), &"PrometheusRule".into()));
+    let groups = rule["spec"]["groups"].as_array().unwrap();
+    let rules = groups.iter().flat_map(|group| {
+        assert!(group["name"].is_string(), "a group has a name: {group}");
+        group["rules"].as_array().unwrap().clone()
+    });
+    rules.map(|rule| (rule["alert"].as_str().expect("a rule is an alert").to_owned(), rule)).collect()
+}
+
+#[test]
+fn alerts_ask_for_metrics_that_the_program_has() {
+    let metrics = metrics();
+    for (name, rule) in alerts() {
+        check(&name, rule["expr"].as_str().unwrap(), &metrics);
+    }
+}
+
+#[test]
+fn alerts_have_what_prometheus_and_people_need() {
+    const FIELDS: [&str; 5] = ["alert", "expr", "for", "labels", "annotations"];
+    let alerts = alerts();
+    let names: BTreeSet<_> = alerts.iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), alerts.len(), "a name is given twice");
+    for (name, rule) in &alerts {
+        for field in rule.as_object().unwrap().keys() {
+            assert!(FIELDS.contains(&field.as_str()), "{name}: unknown field {field}");
+        }
+        let severity = rule["labels"]["severity"].as_str().unwrap_or_default();
+        assert!(["critical", "warning", "info"].contains(&severity), "{name}: severity {severity:?}");
+        let wait = rule["for"].as_str().unwrap();
+        let (number, unit) = wait.split_at(wait.len() - 1);
+        assert!(number.parse::<u32>().is_ok() && ["s", "m", "h"].contains(&unit), "{name}: for {wait}");
+        for annotation in ["summary", "description"] {
+            let text = rule["annotations"][annotation].as_str().unwrap_or_else(|| panic!("{name} has no {annotation}"));
+            assert_eq!(text.matches("{{").count(), text.matches("}}").count(), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn each_alert_has_its_part_of_the_runbook_and_each_part_its_alert() {
+    let runbook = read(RUNBOOK);
+    let parts: BTreeMap<_, _> = runbook
+        .split("\n## ")
+        .skip(1)
+        .map(|part| part.split_once('\n').expect("a part has a title and a text"))
+        .collect();
+    let alerts = alerts();
+    for (name, rule) in &alerts {
+        let part = parts.get(name.as_str()).unwrap_or_else(|| panic!("{RUNBOOK} has no part ## {name}"));
+        for word in ["**Meaning.**", "**Impact.**", "**Check.**", "**Mend.**"] {
+            assert!(part.contains(word), "{RUNBOOK}, {name}: no {word}");
+        }
+        let link = rule["annotations"]["runbook_url"].as_str().unwrap_or_default();
+        assert!(link.ends_with(&format!("docs/runbook.md#{}", name.to_lowercase())), "{name}: {link}");
+    }
+    for part in parts.keys() {
+        assert!(alerts.iter().any(|(name, _)| name == part), "{RUNBOOK}: no alert {part}");
+    }
+}
+
+#[test]
+fn a_query_of_a_metric_or_label_that_is_not_there_is_found() {
+    let metrics = metrics();
+    for (query, word) in [
+        ("sum(rate(externalsecret_sync_calls[5m]))", "no metric"),
+        ("external_secrets_gate_wait_seconds > 1", "a histogram"),
+        ("sum(external_secrets_vault_paused{host=\"a\"})", "no label host"),
+    ] {
+        let found = std::panic::catch_unwind(|| check("a test", query, &metrics)).unwrap_err();
+        let found = found.downcast_ref::<String>().unwrap();
+        assert!(found.contains(word), "{found}");
+    }
+}
