@@ -6,6 +6,7 @@ pub mod duration;
 pub mod field_path;
 pub mod object_name;
 pub mod parsed;
+pub mod schedule;
 mod schema;
 pub mod template_target;
 pub mod v1;
@@ -13,6 +14,7 @@ pub mod v1;
 pub use duration::GoDuration;
 pub use field_path::FieldPath;
 pub use parsed::Parsed;
+pub use schedule::Schedule;
 pub use template_target::TemplateTarget;
 
 /// The API group of every resource here.

@@ -81,6 +81,17 @@ impl ApiError {
             _ => None,
         }
     }
+
+    /// Whether the API server is away or overloaded, rather than unwilling. It may then be said of all that was sent.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Kube(kube::Error::Api(status)) => matches!(status.code, 429 | 502 | 503 | 504),
+            // What was sent did not arrive, or the answer did not come.
+            Self::Kube(kube::Error::Service(_) | kube::Error::HyperError(_)) | Self::Timeout => true,
+            Self::Kube(_) => false,
+        }
+    }
 }
 
 /// Waits for the API server, but not for ever.

@@ -32,6 +32,10 @@ const STATUS_RETRY: Duration = Duration::from_secs(1);
 /// How long to wait at least where the provider tells when it has recovered.
 const FALLBACK: Duration = Duration::from_mins(1);
 
+/// How long to wait at most while the API server is away or overloaded. Its return wakes who waits, but is not always seen: it may
+/// have answered others the whole time.
+const LONGEST_OUTAGE_RETRY: Duration = Duration::from_secs(30);
+
 /// What kind of failure an error is: one line of the table.
 #[must_use]
 fn kind_of(error: &Error) -> Failure {
@@ -218,6 +222,9 @@ fn question_store(error: &Error, context: &Context) {
 }
 
 fn backoff(error: &Error, failures: u32) -> Duration {
+    if error.is_outage_of_api_server() {
+        return refresh::backoff(failures).min(LONGEST_OUTAGE_RETRY);
+    }
     let (Error::Provider { error, .. } | Error::Store { error, .. }) = error else {
         return refresh::backoff(failures);
     };

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster_reader::KubeReader;
-use super::context::{Context, Watched};
+use super::context::{Context, Watched, bounded};
 use super::discovery;
 use super::events::Recorder;
 use super::external_secret::templates::Templates;
@@ -36,6 +36,10 @@ use crate::runtime::metrics::Metrics;
 const DISCOVERY_PAUSE: Duration = Duration::from_secs(2);
 /// How long reconciles and events in progress may take when the process stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
+
+/// How often an API server that does not answer is asked for its version, and how often at most its return wakes those who wait for
+/// it: where it answers some requests and not others, it seems to return all the time.
+const OUTAGE_PROBE: Duration = Duration::from_secs(2);
 
 /// Makes the providers, once the cluster can be read.
 pub type MakeProviders = Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Result<Providers, SetupError> + Send>;
@@ -94,6 +98,8 @@ pub async fn run(setup: Setup) -> Result<(), SetupError> {
     let Some(external_secrets) = stop.run_until_cancelled(known).await else { return Ok(()) };
     let watched = Watched { external_secrets, secrets, namespaces, secret_stores, cluster_secret_stores };
     let reader = Arc::new(KubeReader::new(client.clone(), service_accounts));
+    let waking = wake_after_outages(client.clone(), api_health.clone(), Arc::clone(&state));
+    tokio::spawn(stop.clone().run_until_cancelled_owned(waking));
     let (events, event_writer) = Recorder::start(client.clone());
     let context = Arc::new(Context {
         client,
@@ -115,6 +121,22 @@ pub async fn run(setup: Setup) -> Result<(), SetupError> {
     stop.cancelled().await;
     finish(&state, controllers, event_writer).await;
     Ok(())
+}
+
+/// Asks for what failed while the API server was away as soon as it answers again. While it does not, one probe stands for all.
+async fn wake_after_outages(client: Client, api_health: ApiHealth, state: Arc<State>) {
+    let mut outage = api_health.outage();
+    while outage.wait_for(|lasts| *lasts).await.is_ok() {
+        loop {
+            tokio::time::sleep(OUTAGE_PROBE).await;
+            // Whether it was answered is noted where all requests are.
+            let _ = bounded(client.apiserver_version()).await;
+            if !*outage.borrow() {
+                break;
+            }
+        }
+        state.wake_who_await_api_server();
+    }
 }
 
 /// Where the controllers are asked for reconciles: of ExternalSecrets, SecretStores and ClusterSecretStores.

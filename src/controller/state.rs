@@ -35,7 +35,8 @@ pub struct State {
     /// The kinds of objects besides Secrets that are written.
     pub target_kinds: TargetKinds,
     queues: Queues,
-    memos: Mutex<HashMap<ObjectKey, Memo>>,
+    /// Boxed, since half of a table is empty where it has just grown.
+    memos: Mutex<HashMap<ObjectKey, Box<Memo>>>,
     store_memos: Mutex<HashMap<StoreKey, StoreMemo>>,
 }
 
@@ -98,6 +99,17 @@ impl State {
     pub fn wake_readers_of(&self, store: &StoreKey) {
         for key in self.index.readers_of(store) {
             self.wake_external_secret(&key);
+        }
+    }
+
+    /// Asks for a reconcile of all ExternalSecrets that failed while the API server was away.
+    pub fn wake_who_await_api_server(&self) {
+        let waiting: Vec<_> = {
+            let memos = self.memos();
+            memos.iter().filter(|(_, memo)| memo.awaits_api_server).map(|(key, _)| key.clone()).collect()
+        };
+        for key in &waiting {
+            self.wake_external_secret(key);
         }
     }
 
@@ -167,7 +179,7 @@ impl State {
     }
 
     /// What is remembered of ExternalSecrets. Never held across an await.
-    pub fn memos(&self) -> MutexGuard<'_, HashMap<ObjectKey, Memo>> {
+    pub fn memos(&self) -> MutexGuard<'_, HashMap<ObjectKey, Box<Memo>>> {
         self.memos.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

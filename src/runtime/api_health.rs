@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use kube::Client;
+use tokio::sync::watch;
 use tokio::time::Sleep;
 use tower::{BoxError, Layer, Service};
 use tracing::Instrument as _;
@@ -33,7 +34,18 @@ struct Inner {
     /// How long a watch may be silent.
     silence: Duration,
     last_answer: Pulse,
+    outage: Outage,
     watches: Mutex<BTreeMap<Arc<str>, Arc<Pulse>>>,
+}
+
+/// Whether the last request was not answered.
+#[derive(Debug, Default)]
+struct Outage(watch::Sender<bool>);
+
+impl Outage {
+    fn is(&self, outage: bool) {
+        self.0.send_if_modified(|before| std::mem::replace(before, outage) != outage);
+    }
 }
 
 /// When something was last heard.
@@ -63,7 +75,14 @@ impl ApiHealth {
     /// wedged.
     #[must_use]
     pub fn new(metrics: ApiServerMetrics, silence: Duration) -> Self {
-        Self(Arc::new(Inner { metrics, silence, last_answer: Pulse::now(), watches: Mutex::default() }))
+        let (last_answer, outage) = (Pulse::now(), Outage::default());
+        Self(Arc::new(Inner { metrics, silence, last_answer, outage, watches: Mutex::default() }))
+    }
+
+    /// Tells whether the last request to the API server was not answered at all.
+    #[must_use]
+    pub fn outage(&self) -> watch::Receiver<bool> {
+        self.0.outage.0.subscribe()
     }
 
     /// A client for one watch, which goes on until the process ends: without it the process is not ready.
@@ -247,7 +266,10 @@ where
                 // A gateway between here and the API server answers, too.
                 if status < 500 {
                     api_health.0.last_answer.beat();
+                    api_health.0.outage.is(false);
                 }
+            } else {
+                api_health.0.outage.is(true);
             }
             api_health.0.metrics.answered(method.as_str(), &host, status, began.elapsed());
             answer

@@ -10,7 +10,6 @@ pub mod object;
 pub mod plan;
 pub mod refresh;
 pub mod rendered;
-pub mod schedule;
 pub mod target;
 pub mod template;
 pub mod windows;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::schedule::Schedule;
+use crate::api::Schedule;
 use crate::api::v1::external_secret::{SyncWindow, SyncWindowKind, SyncWindows};
 
 /// How often it is looked for the end of windows that follow one another without a gap. Then it is

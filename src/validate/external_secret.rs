@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Problem;
 use super::expressions::{self, TemplateFault};
+use super::sync_windows;
 use crate::api::template_target::TemplateTargetError;
 use crate::api::v1::external_secret::{
     CreationPolicy, DeletionPolicy, ExternalSecretDataFrom, ExternalSecretSpec, ExternalSecretTemplate,
@@ -50,6 +51,7 @@ pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
 #[must_use]
 pub fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let mut warnings: Vec<_> = interval(spec).into_iter().collect();
+    warnings.extend(sync_windows::warnings(spec));
     warnings.extend(missing_store(spec));
     warnings.extend(unlikely_references(spec));
     warnings.extend(of_secrets_alone(spec));

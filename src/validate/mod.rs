@@ -4,6 +4,7 @@
 mod expressions;
 pub mod external_secret;
 pub mod secret_store;
+mod sync_windows;
 pub mod unsupported;
 
 /// A store as it is checked.

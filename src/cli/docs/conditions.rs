@@ -19,7 +19,7 @@ const FAILURES: &str = "\
 
 The reason is `SecretSyncedError` (`ResourceSyncedError` of a target that is no Secret), the event `UpdateFailed` (Warning). The message begins as below; then it says which entry failed, why, and what to
 change. The target stays as it was. `cause` is the word in the log and the label of `external_secrets_sync_failures_total`. Retried with backoff from 1 s
-to 5 min, or, where only a change of the manifest can help, at that change.
+to 5 min (to 30 s where the API server does not answer, and as soon as it does), or, where only a change of the manifest can help, at that change.
 
 ";
 

@@ -123,6 +123,8 @@ pub enum Error {
         target: TargetName,
         /// Why not, without a value.
         reason: String,
+        /// Whether the API server is away or overloaded.
+        is_outage: bool,
     },
     /// The target's kind cannot be written.
     #[error(transparent)]
@@ -148,7 +150,23 @@ pub enum Error {
 impl Error {
     /// An object that could not be read or written.
     pub(super) fn object(verb: &'static str, owner: Owner<'_>, kind: &TargetKind, error: &ApiError) -> Self {
-        Self::Object { verb, target: owner.target(), reason: refused::reason(error, kind) }
+        let (reason, is_outage) = (refused::reason(error, kind), error.is_outage());
+        Self::Object { verb, target: owner.target(), reason, is_outage }
+    }
+
+    /// Whether it failed because the API server is away or overloaded.
+    #[must_use]
+    pub fn is_outage_of_api_server(&self) -> bool {
+        match self {
+            Self::TemplateSource { error, .. }
+            | Self::Unreadable { error, .. }
+            | Self::Stale(error)
+            | Self::Api { error, .. }
+            | Self::Kind(KindError::Api { error, .. })
+            | Self::Finalizer(error) => error.is_outage(),
+            Self::Object { is_outage, .. } => *is_outage,
+            _ => false,
+        }
     }
 
     /// Tells when reading again is worthwhile, where the provider knows.

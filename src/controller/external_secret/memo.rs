@@ -35,6 +35,8 @@ pub struct Memo {
     pub template_events_seen: u64,
     /// When its next reconcile is due; it waits in the queue from then on.
     pub queued: Option<Instant>,
+    /// Whether the API server was away or overloaded when it was last tried.
+    pub awaits_api_server: bool,
     /// Failures in a row.
     pub failures: u32,
     /// The change that is to be synced next, by its fingerprint, and when it was first tried: an answer to a request that

@@ -316,6 +316,7 @@ async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome
                 let mut memos = context.state.memos();
                 let memo = memos.entry(subject.key.clone()).or_default();
                 memo.failures = 0;
+                memo.awaits_api_server = false;
                 memo.waiting_since = None;
                 memo.asked = None;
             }
@@ -326,6 +327,7 @@ async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome
                 let mut memos = context.state.memos();
                 let memo = memos.entry(subject.key.clone()).or_default();
                 memo.failures = memo.failures.saturating_add(1);
+                memo.awaits_api_server = error.is_outage_of_api_server();
                 memo.failures
             };
             outcome::failed(subject, error, failures, context).await

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
-use crate::api::GoDuration;
+use super::GoDuration;
 
 /// How many years are searched for a time that fits all fields.
 const MAX_YEARS: i16 = 5;
