@@ -16,7 +16,8 @@ pub struct Index(Mutex<Maps>);
 
 #[derive(Debug, Default)]
 struct Maps {
-    by_target: HashMap<TargetKey, BTreeSet<ObjectKey>>,
+    /// Nearly always one for each, for which a tree would be large.
+    by_target: HashMap<TargetKey, Vec<ObjectKey>>,
     by_target_kind: HashMap<ManifestReference, BTreeSet<ObjectKey>>,
     by_store: HashMap<StoreKey, BTreeSet<ObjectKey>>,
     by_template_source: HashMap<TemplateSource, BTreeSet<ObjectKey>>,
@@ -73,7 +74,7 @@ impl Index {
             stores: stores_of(spec, &key.namespace),
             template_sources: template_sources_of(spec, &key.namespace),
         };
-        maps.by_target.entry(uses.target.clone()).or_default().insert(key.clone());
+        maps.by_target.entry(uses.target.clone()).or_default().push(key.clone());
         if let Some(manifest) = &uses.target.manifest {
             maps.by_target_kind.entry(manifest.clone()).or_default().insert(key.clone());
         }
@@ -129,7 +130,12 @@ impl Index {
 impl Maps {
     fn remove(&mut self, key: &ObjectKey) {
         let Some(uses) = self.uses.remove(key) else { return };
-        remove_from(&mut self.by_target, &uses.target, key);
+        if let Some(writers) = self.by_target.get_mut(&uses.target) {
+            writers.retain(|writer| writer != key);
+            if writers.is_empty() {
+                self.by_target.remove(&uses.target);
+            }
+        }
         if let Some(manifest) = &uses.target.manifest {
             remove_from(&mut self.by_target_kind, manifest, key);
         }

@@ -28,7 +28,7 @@ type Outcome<V> = Result<V, Diagnosis>;
 /// Joins equal reads.
 ///
 /// A read runs as a task of its own, so that a caller that goes away does not end it for the others. Its answer is
-/// dropped by that same task when its time is over, without waiting for another read.
+/// dropped by another when its time is over, without waiting for another read.
 pub(super) struct Coalescer<K, V> {
     flights: Flights<K, V>,
     keep: Duration,
@@ -157,12 +157,15 @@ where
 }
 
 /// The task of a read.
-async fn run<K: Eq + Hash, V: Clone>(
+async fn run<K, V>(
     read: impl Future<Output = Outcome<V>>,
     entry: Entry<K, V>,
     stage: watch::Sender<Stage<V>>,
     keep: Duration,
-) {
+) where
+    K: Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
     let outcome = tokio::select! {
         outcome = read => outcome,
         () = entry.nobody_waits(&stage) => return,
@@ -179,8 +182,11 @@ async fn run<K: Eq + Hash, V: Clone>(
         stage.send_replace(Stage::Done(outcome));
     } else {
         stage.send_replace(Stage::Done(outcome));
-        tokio::time::sleep(keep).await;
-        drop(entry);
+        // A task of its own: this one is as large as all that a read needs until it ends.
+        tokio::spawn(async move {
+            tokio::time::sleep(keep).await;
+            drop(entry);
+        });
     }
 }
 
