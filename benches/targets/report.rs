@@ -32,6 +32,11 @@ impl Figure {
         Self { what: what.into(), measured: format!("{:.1} MiB", to_f64(bytes) / 1_048_576.0), beside }
     }
 
+    /// As files are measured, in MB.
+    pub(crate) fn size(what: impl Into<String>, bytes: u64, beside: Beside) -> Self {
+        Self { what: what.into(), measured: format!("{:.1} MB", to_f64(bytes) / 1e6), beside }
+    }
+
     pub(crate) fn count(what: impl Into<String>, count: u64, beside: Beside) -> Self {
         Self { what: what.into(), measured: count.to_string(), beside }
     }
@@ -51,15 +56,17 @@ pub(crate) struct Report {
     machine: String,
     command: String,
     lines: Vec<String>,
+    rows: Vec<String>,
 }
 
 impl Report {
     pub(crate) fn new(command: &CommandLine) -> Self {
         let name = command.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { machine: machine(), command: name, lines: Vec::new() }
+        Self { machine: machine(), command: name, lines: Vec::new(), rows: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, row: &Row, figures: Vec<Figure>) {
+        self.describe(row);
         for Figure { what, measured, beside } in figures {
             eprintln!("bench: {}: {what}: {measured} (target {})", row.name, beside.target);
             let Beside { shipped, tuned, target } = beside;
@@ -67,7 +74,12 @@ impl Report {
         }
     }
 
+    fn describe(&mut self, row: &Row) {
+        self.rows.push(format!("- `{}`: {}", row.name, row.about));
+    }
+
     pub(crate) fn add_failure(&mut self, row: &Row, error: &Error) {
+        self.describe(row);
         let error = error.to_string();
         let first = error.lines().next().unwrap_or_default();
         self.lines.push(format!("| {} | could not be measured: {first} | | | | |", row.name));
@@ -90,7 +102,9 @@ impl fmt::Display for Report {
             "| row | what | ESO 2.9.0 as shipped | ESO 2.9.0, 50 workers, no client limits | target | measured |"
         )?;
         writeln!(f, "|---|---|---|---|---|---|")?;
-        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        writeln!(f, "\nThe rows:\n")?;
+        self.rows.iter().try_for_each(|row| writeln!(f, "{row}"))
     }
 }
 
@@ -106,5 +120,6 @@ fn machine() -> String {
         .and_then(|number| number.parse().ok())
         .unwrap_or_default();
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{cores} cores ({model}), {} GiB of memory, Linux {}", kibibytes / 1_048_576, kernel.trim())
+    let release: Vec<_> = kernel.split('.').take(2).collect();
+    format!("{cores} cores ({model}), {} GiB of memory, Linux {}", kibibytes / 1_048_576, release.join("."))
 }

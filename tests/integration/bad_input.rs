@@ -44,12 +44,14 @@ async fn what_cannot_be_right_is_named_and_nothing_is_written(#[case] spec: Valu
         manifest["spec"][field] = value.clone();
     }
     scene.apply(manifest).await;
+    // The store may not be ready yet, which is said first then.
     let object = scene
-        .until("ExternalSecret", "example", "refused", |object| condition(object, "Ready")["status"] == "False")
+        .until("ExternalSecret", "example", &format!("refused for {named:?}"), |object| {
+            let ready = condition(object, "Ready");
+            ready["status"] == "False" && ready["message"].as_str().is_some_and(|message| message.contains(named))
+        })
         .await;
-    let ready = condition(&object, "Ready");
-    assert_eq!(ready["reason"], "SecretSyncedError");
-    assert!(ready["message"].as_str().is_some_and(|message| message.contains(named)), "{ready}");
+    assert_eq!(condition(&object, "Ready")["reason"], "SecretSyncedError");
     assert!(scene.get("Secret", "example").await.is_none());
 }
 

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use external_secrets::sandbox::Fault;
+use external_secrets::sync::hash::data_hash;
 use serde_json::json;
 
+use crate::api_proxy::ApiProxy;
 use crate::cluster_access::condition;
 use crate::scene::Scene;
 
@@ -58,6 +60,37 @@ async fn a_refresh_that_finds_the_same_writes_no_secret_and_no_event() {
     let after = scene.get("Secret", "example").await.unwrap();
     assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
     assert_eq!(scene.events("example").await, ["Normal Created external-secrets: secret created"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_finds_the_same_does_not_even_read_the_secret_unless_somebody_changed_it() {
+    let scene = Scene::with_own_controller("same-unread").await;
+    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
+    proxy.pass();
+    let _controller = scene.start_controller_through(&proxy, &[]).await;
+    scene.set_secret("greeting", "hello");
+    scene.store().await;
+    scene.external_secret("example", "1s", &[("greeting", "greeting")]).await;
+    scene.until_secret("example", json!({"greeting": "hello"})).await;
+    scene.until_refreshed_twice("example").await;
+    let reads = proxy.asked("get /secrets");
+    scene.until_refreshed_twice("example").await;
+    assert_eq!(proxy.asked("get /secrets"), reads);
+
+    // So that it looks like one that was not changed.
+    let hash = data_hash([("greeting", b"forged".as_slice())]);
+    let forged = json!({
+        "stringData": {"greeting": "forged"},
+        "metadata": {"annotations": {"reconcile.external-secrets.io/data-hash": hash}},
+    });
+    scene.merge("Secret", "example", forged).await;
+    scene.until_secret("example", json!({"greeting": "hello"})).await;
+
+    scene.until_refreshed_twice("example").await;
+    for value in ["other", "hello"] {
+        scene.set_secret("greeting", value);
+        scene.until_secret("example", json!({"greeting": value})).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

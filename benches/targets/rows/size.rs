@@ -14,5 +14,5 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn size(command: &CommandLine) -> Result<Vec<Figure>, Error> {
     let bytes = std::fs::metadata(&command.program)?.len();
-    Ok(vec![Figure::memory("program size", bytes, Beside { shipped: "287 MB", tuned: "287 MB", target: "<= 25 MB" })])
+    Ok(vec![Figure::size("program size", bytes, Beside { shipped: "287 MB", tuned: "287 MB", target: "<= 25 MB" })])
 }

@@ -45,7 +45,9 @@ pub(super) fn page() -> Result<String, prometheus::Error> {
 
 fn row(metric: &Description) -> [String; 4] {
     let labels: Vec<_> = metric.labels.iter().map(|label| code(label)).collect();
-    [code(&metric.name), metric.kind.to_string(), labels.join(", "), metric.help.clone()]
+    // Else it would be taken for HTML.
+    let help = metric.help.replace('<', "\\<");
+    [code(&metric.name), metric.kind.to_string(), labels.join(", "), help]
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use futures::future::{join, join_all};
 
 use super::destination::{Destination, Existing};
 use super::store_access::{Clients, Source};
+use super::unchanged::MadeFrom;
 use super::{Error, ObjectVersion, Subject};
 use crate::api::LABEL_OWNER;
 use crate::api::v1::ExternalSecretSpec;
@@ -11,7 +12,7 @@ use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSe
 use crate::controller::cluster_view::ClusterView;
 use crate::controller::context::Context;
 use crate::controller::key::ObjectKey;
-use crate::provider::{Changes, Class, Fetched, ProviderError, ReadMark, ReadOptions};
+use crate::provider::{Class, Fetched, ProviderError, ReadMark, ReadOptions};
 use crate::sync::object::LastWrite;
 use crate::sync::plan::{self, Deletion, TargetSecret};
 use crate::sync::refresh::TargetState;
@@ -92,7 +93,11 @@ pub(super) async fn target(
     let Some(existing) = destination.read(owner, context).await? else { return Ok(Target::Absent) };
     if existing.is_intact(last.as_ref()) {
         let version = ObjectVersion::of(existing.metadata());
-        context.state.memos().entry(subject.key.clone()).or_default().verified = Some(version);
+        let mut memos = context.state.memos();
+        let memo = memos.entry(subject.key.clone()).or_default();
+        memo.verified = Some(version);
+        // Somebody else made it what it is now, so the next refresh compares all of it.
+        memo.made_from = MadeFrom::default();
     }
     Ok(Target::Read(existing))
 }
@@ -190,14 +195,6 @@ fn unmarked<T>(read: Option<Fetched<T>>, marks: &mut Option<Vec<ReadMark>>) -> R
         _ => *marks = None,
     }
     Ok(Some(value))
-}
-
-/// Whether the provider says that nothing has changed since the values were read from which the target was made.
-pub(super) async fn is_unchanged(subject: Subject<'_>, clients: &Clients, context: &Context) -> bool {
-    let marks = context.state.memos().get(subject.key).and_then(|memo| memo.marks.clone());
-    let mut sources = clients.data().iter().chain(clients.data_from());
-    let (Some(marks), Some(first)) = (marks, sources.next()) else { return false };
-    sources.all(|source| source.store == first.store) && first.client.changes(&marks).await == Changes::None
 }
 
 /// What it means that the provider says for certain that something is not there.

@@ -6,9 +6,9 @@ use std::time::Instant;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::unchanged::MadeFrom;
 use crate::api::v1::external_secret::{ExternalSecretStatus, ManifestReference};
 use crate::controller::index::TemplateSource;
-use crate::provider::ReadMark;
 use crate::sync::object::LastWrite;
 
 /// What is remembered of an ExternalSecret between reconciles.
@@ -25,8 +25,8 @@ pub struct Memo {
     pub last_write: Option<LastWrite>,
     /// The status that was written on top of a resourceVersion that the watch still shows.
     pub ahead: Option<(String, ExternalSecretStatus)>,
-    /// Of the reads from which the target was made; `None` where it cannot be told whether they have changed.
-    pub marks: Option<Vec<ReadMark>>,
+    /// From what the target was made, at the version that is verified.
+    pub made_from: MadeFrom,
     /// The versions of the objects with templates that the target was last rendered from.
     pub rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
     /// How often one of those objects was seen to have another version.

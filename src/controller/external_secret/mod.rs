@@ -10,6 +10,7 @@ mod refused;
 pub mod store_access;
 pub mod subject;
 pub mod templates;
+mod unchanged;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ pub use error::Error;
 pub use memo::{Memo, ObjectVersion};
 use planning::Planner;
 pub use subject::Subject;
+use unchanged::MadeFrom;
 
 use super::key::ObjectKey;
 use super::observe::Pass;
@@ -158,13 +160,18 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
         }
         clients => clients?,
     };
-    let is_verified = matches!(target, fetch::Target::Verified);
-    if reason == Reason::Interval && is_verified && fetch::is_unchanged(subject, &clients, context).await {
+    let may_be_left_alone = reason == Reason::Interval && matches!(target, fetch::Target::Verified);
+    if may_be_left_alone && unchanged::at_provider(subject, &clients, context).await {
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
     let fetch::Read { fetched, marks } = fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
     let missing = fetch::missing(spec, &fetched);
     let values = data::assemble(spec, fetched, context.templates.rewrite())?;
+    let made_from = MadeFrom::new(spec, &values, marks);
+    if may_be_left_alone && has_same_values(&made_from, subject.key, context) {
+        context.state.memos().entry(subject.key.clone()).or_default().made_from = made_from;
+        return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
+    }
     // 5. Work out and write the target. (client required)
     let existing = target.existing(&destination, owner, &values, context).await?;
     let synced = write(owner, &values, &destination, existing, subject, context).await?;
@@ -178,9 +185,14 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     if synced.statement.event.is_some() {
         outcome::missing(subject, missing, context);
     }
-    let marks = marks.filter(|_| synced.leaves_target);
-    context.state.memos().entry(subject.key.clone()).or_default().marks = marks;
+    let made_from = if synced.leaves_target { made_from } else { MadeFrom::default() };
+    context.state.memos().entry(subject.key.clone()).or_default().made_from = made_from;
     Ok(Outcome::Synced(synced))
+}
+
+/// Whether values are certainly those from which the target was made.
+fn has_same_values(made_from: &MadeFrom, key: &ObjectKey, context: &Context) -> bool {
+    context.state.memos().get(key).is_some_and(|memo| memo.made_from.has_same_values(made_from))
 }
 
 /// Whether an object that the templates come from was seen to change since the last rendering.
