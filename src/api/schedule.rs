@@ -40,6 +40,15 @@ pub struct Fields {
 )]
 pub struct InvalidSchedule;
 
+impl Schedule {
+    /// Whether a window that opens every `pause` and stays open for `duration` is open all the time. It opens at no time of its
+    /// own, so otherwise it never is.
+    #[must_use]
+    pub fn overlaps(pause: Duration, duration: Duration) -> bool {
+        duration >= pause.saturating_sub(Duration::from_secs(1))
+    }
+}
+
 impl std::str::FromStr for Schedule {
     type Err = InvalidSchedule;
 

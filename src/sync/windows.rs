@@ -73,10 +73,8 @@ impl Window {
     /// If the window is open at `time`, when it closes, unless it is open again by then.
     fn end(&self, time: Timestamp) -> Option<End> {
         let fields = match &self.schedule {
-            Schedule::Every(delay) => {
-                let stays_open =
-                    self.duration.unsigned_abs() >= delay.saturating_sub(std::time::Duration::from_secs(1));
-                return stays_open.then_some(End::Never);
+            Schedule::Every(pause) => {
+                return Schedule::overlaps(*pause, self.duration.unsigned_abs()).then_some(End::Never);
             }
             Schedule::At(fields) => fields,
         };

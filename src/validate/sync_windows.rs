@@ -1,7 +1,5 @@
 //! Checks of `syncWindows`. ESO takes a window that never opens, so it is no error.
 
-use std::time::Duration;
-
 use super::Problem;
 use crate::api::Schedule;
 use crate::api::v1::external_secret::{ExternalSecretSpec, RefreshPolicy, SyncWindow};
@@ -32,8 +30,7 @@ fn why_never_open(window: &SyncWindow) -> Option<(&'static str, String)> {
         return Some(("duration", "the window never stays open; give it a time, such as 8h".to_owned()));
     };
     match schedule {
-        // See `sync::windows`: what comes at no time of its own has not come unless it has not ended either.
-        Schedule::Every(pause) if duration < pause.saturating_sub(Duration::from_secs(1)) => {
+        Schedule::Every(pause) if !Schedule::overlaps(pause, duration) => {
             let problem = "with @every a window never opens, as in ESO; write cron fields, such as \"0 */6 * * *\"";
             Some(("schedule", problem.to_owned()))
         }
