@@ -11,6 +11,7 @@ ENV RUSTUP_TOOLCHAIN=1.95.0 \
     CFLAGS="-ffile-prefix-map=/source=. -ffile-prefix-map=/usr/local/cargo=cargo"
 WORKDIR /source
 COPY Cargo.toml Cargo.lock LICENSE ./
+COPY crates crates
 COPY src src
 ARG SOURCE_DATE_EPOCH=0
 # The target is named so that the flags are not those of what runs at build time. The last steps show that the program runs

@@ -17,6 +17,8 @@ SCRIPTS := tests/conformance/eso/testdata.sh tests/go_tools.sh tests/cluster/bui
 
 # One set of features everywhere, so that nothing is built twice.
 FEATURES := --all-features
+# Of all crates.
+ALL := --workspace $(FEATURES)
 
 ##@ Try it
 
@@ -38,18 +40,18 @@ test: ## Everything: unit, conformance, repo and integration tests, then the dem
 	$(MAKE) --jobs=2 go-tools tests-built
 	$(MAKE) test-chart
 	# Most tests wait for other processes, but these must get their turn, too.
-	RUST_TEST_THREADS=4 cargo test $(FEATURES)
+	RUST_TEST_THREADS=4 cargo test $(ALL)
 	$(MAKE) demo KEEP=
 
 # Without make's variables, since cargo would take make's two jobs for all that it may use.
 .PHONY: tests-built
 tests-built:
-	env -u MAKEFLAGS -u MFLAGS cargo test $(FEATURES) --no-run
+	env -u MAKEFLAGS -u MFLAGS cargo test $(ALL) --no-run
 	env -u MAKEFLAGS -u MFLAGS cargo build $(FEATURES)
 
 .PHONY: test-unit
 test-unit: ## The tests beside the code, in seconds once built
-	cargo test $(FEATURES) --lib
+	cargo test $(ALL) --lib
 
 .PHONY: test-repo
 test-repo: ## Generated files are fresh, the dependency rule holds, the examples are valid
@@ -85,15 +87,15 @@ fuzz-differential: ## Compare made-up templates, calls, YAML, patterns and paths
 
 .PHONY: fmt
 fmt: ## Format the sources
-	cargo fmt
+	cargo fmt --all
 
 .PHONY: fmt-check
 fmt-check: ## Fail where the sources are not formatted
-	cargo fmt --check
+	cargo fmt --all --check
 
 .PHONY: lint
 lint: ## clippy with warnings denied, and shellcheck
-	cargo clippy $(FEATURES) --all-targets -- -D warnings
+	cargo clippy $(ALL) --all-targets -- -D warnings
 	$(MAKE) lint-scripts
 
 .PHONY: lint-scripts
@@ -102,7 +104,7 @@ lint-scripts: $(SHELLCHECK)
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check the dependencies' licences and sources, and that none is there twice
-	$(CARGO_DENY) $(FEATURES) check bans licenses sources
+	$(CARGO_DENY) $(ALL) check bans licenses sources
 
 ##@ Make
 

@@ -24,11 +24,12 @@ pub mod certificates;
 pub mod cli;
 pub mod controller;
 pub mod provider;
-pub mod re2;
 pub mod runtime;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod sync;
-pub mod template;
 pub mod validate;
 pub mod webhook;
+
+pub use go_regexp as re2;
+pub use go_template as template;

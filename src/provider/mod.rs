@@ -6,7 +6,7 @@ pub mod causes;
 pub mod error;
 mod extract;
 pub mod fake;
-pub mod gjson;
+pub use gjson_path as gjson;
 pub mod metrics;
 pub mod registry;
 

@@ -1,0 +1,55 @@
+//! GJSON paths: how `remoteRef.property` picks a part of a JSON value.
+//!
+//! Follows the [path syntax] of the Go library `github.com/tidwall/gjson` v1.18.0, the one that ESO
+//! 2.9.0 uses, and its leniency: a document is never checked as a whole, so a path finds what it can
+//! in broken JSON, with the same result as in Go. It differs on purpose in this:
+//!
+//! - The work, the nesting and the output of one [`get`] are bounded ([`TooComplex`]).
+//! - A wildcard always gets its exact answer, where Go gives up on some patterns with many stars.
+//! - `@pretty` with `sortKeys` puts `NaN` before the numbers where equal keys are ordered by value;
+//!   in Go it has no order.
+//!
+//! Documents are bytes, since a Go string may hold invalid UTF-8, and so may a secret.
+//!
+//! How it works: [`eval`] takes one stage of the path after the other (stages are separated by `|`);
+//! within a stage, each object or array that is entered reads the next step of the path
+//! ([`path`]), because the same text is a key in an object and an index or query in an array. No
+//! tree is built: [`scan`] finds where values begin and end.
+//!
+//! [path syntax]: https://github.com/tidwall/gjson/blob/v1.18.0/SYNTAX.md
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod budget;
+mod bytes;
+mod eval;
+mod modifiers;
+mod multipath;
+mod number;
+mod path;
+mod pattern;
+mod query;
+mod scan;
+mod search;
+mod strings;
+mod valid;
+mod value;
+
+pub use budget::TooComplex;
+pub use bytes::Bytes;
+pub use value::{Kind, Value};
+
+use budget::Budget;
+
+/// The value in `json` that `path` names, or `None` where there is none. A JSON `null` is a value.
+///
+/// # Errors
+///
+/// [`TooComplex`] when the path would take more work, nesting or memory than one lookup may have;
+/// nothing is known then about whether the value exists.
+pub fn get<'j>(json: &'j [u8], path: &[u8]) -> Result<Option<Value<'j>>, TooComplex> {
+    eval::get(json, path, &mut Budget::new())
+}
+
+#[cfg(test)]
+mod tests;

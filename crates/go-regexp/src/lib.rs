@@ -1,0 +1,230 @@
+//! Go's regular expressions: the syntax and the matching of `regexp` (RE2), over bytes.
+//!
+//! ESO's `find.name.regexp`, `rewrite`, and the template functions `regex*` take them. The matching is
+//! done by the crate `regex`, whose semantics (leftmost, first alternative, linear time) are the same; the
+//! pattern is read here as Go's [`regexp/syntax`] reads it, since the two syntaxes differ in what
+//! they accept and in what `\d`, `\s`, `\b`, `{,2}`, `[[a]` and others mean.
+//!
+//! As in Go, a byte that is not UTF-8 matches as if it were U+FFFD.
+//!
+//! It differs from Go on purpose in its bounds: on the size of a pattern ([`ErrorKind::TooLarge`],
+//! [`ErrorKind::TooDeep`]; Go's are far larger) and on the work and output of one call ([`Exceeded`]).
+//! It also knows the short names of scripts (`\p{Grek}`), which Go does not.
+//!
+//! [`regexp/syntax`]: https://pkg.go.dev/regexp/syntax@go1.26.0
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod characters;
+mod error;
+mod matches;
+mod replace;
+mod text;
+mod translate;
+
+use std::fmt;
+use std::ops::Range;
+
+use regex::RegexBuilder;
+use zeroize::Zeroizing;
+
+pub use characters::{is_digit, is_letter, is_number};
+pub use error::{Error, ErrorKind, Exceeded};
+
+use matches::Matches;
+use replace::Template;
+use text::Text;
+
+/// Bytes that a compiled pattern may take.
+const MAX_COMPILED: usize = 8 << 20;
+
+/// A compiled pattern. Cheap to clone. `Debug` does not print the pattern, which a template may make of
+/// a secret.
+#[derive(Clone)]
+pub struct Regex {
+    compiled: regex::Regex,
+    /// The names of the groups; the first group is the whole match.
+    names: Vec<Option<String>>,
+    /// About how many steps one byte of a text takes at the worst.
+    weight: usize,
+    /// What the searches of one call may take.
+    max_work: usize,
+    /// Whether the pattern is the empty text, which splits an empty text otherwise than others do.
+    is_empty: bool,
+}
+
+/// Where a match and its groups are, as bytes of the text: first the whole match, then each group,
+/// `None` where it took no part in the match.
+pub type Groups = Vec<Option<Range<usize>>>;
+
+impl Regex {
+    /// Compiles `pattern`.
+    ///
+    /// # Errors
+    /// Where Go refuses it, in Go's words, or where it exceeds our bounds.
+    pub fn new(pattern: &str) -> Result<Self, Error> {
+        let translation = translate::translate(pattern)?;
+        let compiled = RegexBuilder::new(&translation.pattern)
+            .size_limit(MAX_COMPILED)
+            .nest_limit(translate::MAX_COMPILED_NESTING)
+            .build()
+            .map_err(|_| Error::new(ErrorKind::TooLarge, pattern))?;
+        Ok(Self {
+            compiled,
+            names: translation.names,
+            weight: 1 + translation.size / 64,
+            max_work: matches::MAX_WORK,
+            is_empty: pattern.is_empty(),
+        })
+    }
+
+    /// About how many steps one byte of a text takes at the worst, in 64 states of the pattern.
+    #[must_use]
+    pub const fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// With a smaller bound on what the searches of one call may take: for each search the bytes that
+    /// it may have to read, times the [weight](Regex::weight).
+    #[must_use]
+    pub fn with_max_work(self, max_work: usize) -> Self {
+        Self { max_work: self.max_work.min(max_work), ..self }
+    }
+
+    /// The names of the groups, the whole match (which has none) first: Go's `SubexpNames`.
+    #[must_use]
+    pub fn group_names(&self) -> &[Option<String>] {
+        &self.names
+    }
+
+    /// Whether `text` has a match.
+    #[must_use]
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.compiled.is_match(Text::new(text).as_str())
+    }
+
+    /// The first match.
+    #[must_use]
+    pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {
+        let text = Text::new(text);
+        let found = self.compiled.find(text.as_str())?;
+        Some(text.original(found.range()))
+    }
+
+    /// The first match with its groups.
+    #[must_use]
+    pub fn captures(&self, text: &[u8]) -> Option<Groups> {
+        let text = Text::new(text);
+        let mut locations = self.compiled.capture_locations();
+        self.compiled.captures_read(&mut locations, text.as_str())?;
+        Some(self.groups(&text, &locations))
+    }
+
+    /// The matches that do not overlap, at most `limit`. An empty match right after a match does not
+    /// count.
+    ///
+    /// # Errors
+    /// If finding them would take too long.
+    pub fn find_all(&self, text: &[u8], limit: Option<usize>) -> Result<Vec<Range<usize>>, Exceeded> {
+        let text = Text::new(text);
+        let mut matches = Matches::new(self, &text);
+        let mut found = Vec::new();
+        while limit.is_none_or(|limit| found.len() < limit) {
+            let Some(range) = matches.next()? else { break };
+            found.push(text.original(range));
+        }
+        Ok(found)
+    }
+
+    /// Like [`Regex::find_all`], with the groups of each match.
+    ///
+    /// # Errors
+    /// If finding them would take too long.
+    pub fn captures_all(&self, text: &[u8], limit: Option<usize>) -> Result<Vec<Groups>, Exceeded> {
+        let text = Text::new(text);
+        let mut matches = Matches::with_groups(self, &text);
+        let mut found = Vec::new();
+        while limit.is_none_or(|limit| found.len() < limit) && matches.next()?.is_some() {
+            found.push(self.groups(&text, matches.locations()));
+        }
+        Ok(found)
+    }
+
+    /// The parts of `text` between the matches, at most `limit`: the last is what remains. Go's
+    /// `Split`, where `None` stands for a negative number.
+    ///
+    /// # Errors
+    /// If finding the matches would take too long.
+    pub fn split(&self, text: &[u8], limit: Option<usize>) -> Result<Vec<Range<usize>>, Exceeded> {
+        if limit == Some(0) {
+            return Ok(Vec::new());
+        }
+        let mut parts = Vec::new();
+        if text.is_empty() && !self.is_empty {
+            parts.push(0..0);
+            return Ok(parts);
+        }
+        let (mut begin, mut end) = (0, 0);
+        for found in self.find_all(text, limit)? {
+            if limit.is_some_and(|limit| parts.len() + 1 == limit) {
+                break;
+            }
+            end = found.start;
+            // An empty match at the very beginning separates nothing.
+            if found.end != 0 {
+                parts.push(begin..end);
+            }
+            begin = found.end;
+        }
+        if end != text.len() {
+            parts.push(begin..text.len());
+        }
+        Ok(parts)
+    }
+
+    /// `text` with each match replaced by `template`, in which `$1`, `$name`, `${1}` and `${name}` stand
+    /// for groups and `$$` for a dollar sign, by the rules of Go's `Expand`: the longest name counts,
+    /// so `$1x` is the group `1x`; a group that does not exist is empty; what is malformed, such as
+    /// `${a[0]}`, stays as it is.
+    ///
+    /// # Errors
+    /// If finding the matches would take too long, or the result would be too large.
+    pub fn replace_all(&self, text: &[u8], template: &[u8]) -> Result<Zeroizing<Vec<u8>>, Exceeded> {
+        replace::replace_all(self, text, &Template::parse(template))
+    }
+
+    /// `text` with each match replaced by `replacement` as it is.
+    ///
+    /// # Errors
+    /// If finding the matches would take too long, or the result would be too large.
+    pub fn replace_all_literal(&self, text: &[u8], replacement: &[u8]) -> Result<Zeroizing<Vec<u8>>, Exceeded> {
+        replace::replace_all(self, text, &Template::literal(replacement))
+    }
+
+    fn groups(&self, text: &Text<'_>, locations: &regex::CaptureLocations) -> Groups {
+        let group = |index| locations.get(index).map(|(start, end)| text.original(start..end));
+        (0..self.names.len()).map(group).collect()
+    }
+}
+
+impl fmt::Debug for Regex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Regex").finish_non_exhaustive()
+    }
+}
+
+/// A pattern that matches `text` itself: Go's `QuoteMeta`.
+#[must_use]
+pub fn quote_meta(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut quoted = Zeroizing::new(Vec::with_capacity(2 * text.len()));
+    for &byte in text {
+        if br"\.+*?()|[]{}^$".contains(&byte) {
+            quoted.push(b'\\');
+        }
+        quoted.push(byte);
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests;

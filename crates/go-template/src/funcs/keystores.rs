@@ -1,0 +1,143 @@
+//! Functions about PKCS#12 files.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::certificate::{self, Certificate};
+use super::keys::PrivateKey;
+use super::pkcs12::{self, Contents};
+use super::{Result, Table, certificates, mismatch, pem, while_doing};
+use crate::functions::{Call, Function, FunctionError};
+use crate::value::{Type, Value};
+
+const TEXT: Type = Type::String;
+
+pub(super) const TABLE: Table = &[
+    ("fullPemToPkcs12", Function::fixed(&[TEXT, TEXT], full_pem_to_pkcs12)),
+    ("fullPemToPkcs12Pass", Function::fixed(&[TEXT, TEXT, TEXT], full_pem_to_pkcs12)),
+    ("pemToPkcs12", Function::fixed(&[TEXT, TEXT], pem_to_pkcs12)),
+    ("pemToPkcs12Pass", Function::fixed(&[TEXT, TEXT, TEXT], pem_to_pkcs12)),
+    ("pemTruststoreToPKCS12", Function::fixed(&[TEXT], trust_store)),
+    ("pemTruststoreToPKCS12Pass", Function::fixed(&[TEXT, TEXT], trust_store)),
+    ("pkcs12cert", Function::fixed(&[TEXT], |arguments, call| cert(arguments.first(), None, call))),
+    (
+        "pkcs12certPass",
+        Function::fixed(&[TEXT, TEXT], |arguments, call| cert(arguments.last(), arguments.first(), call)),
+    ),
+    ("pkcs12key", Function::fixed(&[TEXT], |arguments, call| key(arguments.first(), None, call))),
+    ("pkcs12keyPass", Function::fixed(&[TEXT, TEXT], |arguments, call| key(arguments.last(), arguments.first(), call))),
+];
+
+/// Reads a file, whose password is empty if it is not given.
+fn open(file: Option<&Value>, password: Option<&Value>, what: &str, call: &mut Call<'_>) -> Result<Contents> {
+    let (Some(Value::String(file)), None | Some(Value::String(_))) = (file, password) else { return Err(mismatch()) };
+    let password: &[u8] = match password {
+        Some(Value::String(password)) => password,
+        _ => b"",
+    };
+    pkcs12::read(file, password, call)
+        .map_err(|error| while_doing(&format!("unable to decode {what} with password"), error))
+}
+
+/// The key as PEM.
+fn key(file: Option<&Value>, password: Option<&Value>, call: &mut Call<'_>) -> Result {
+    let contents = open(file, password, "pkcs12", call)?;
+    let text = pem::encode("PRIVATE KEY", &contents.key.to_pkcs8());
+    call.budget.bytes(text.len())?;
+    Ok(Value::String(text.into()))
+}
+
+/// The certificates as PEM: in the order of the chain if they are one, else as they are.
+fn cert(file: Option<&Value>, password: Option<&Value>, call: &mut Call<'_>) -> Result {
+    let contents = open(file, password, "pkcs12 certificate", call)?;
+    let all = [&contents.certificate].into_iter().chain(&contents.others);
+    let text: Vec<u8> = all.flat_map(Certificate::to_pem).collect();
+    call.budget.bytes(text.len())?;
+    certificates::pay_for_chain(&text, call)?;
+    Ok(Value::String(match certificate::chain(&text) {
+        Ok(ordered) => ordered.iter().flat_map(Certificate::to_pem).collect::<Vec<u8>>().into(),
+        Err(_) => text.into(),
+    }))
+}
+
+/// The texts that are given, and the password, if it is.
+fn texts<const N: usize>(arguments: &[Value]) -> Result<([&[u8]; N], &[u8])> {
+    let mut texts: [&[u8]; N] = [b""; N];
+    let mut password: &[u8] = b"";
+    for (at, argument) in arguments.iter().enumerate() {
+        let Value::String(text) = argument else { return Err(mismatch()) };
+        match texts.get_mut(at) {
+            Some(place) => *place = text,
+            None => password = text,
+        }
+    }
+    Ok((texts, password))
+}
+
+/// A file of the first certificate and the key, in Base64.
+fn pem_to_pkcs12(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let ([certificate, key], password) = texts(arguments)?;
+    let (certificate, _) = first_certificate(certificate, call)?;
+    with_key(certificate, Vec::new(), key, password, call)
+}
+
+/// A file of all certificates and the key, in Base64.
+fn full_pem_to_pkcs12(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let ([certificates, key], password) = texts(arguments)?;
+    let (certificate, rest) = first_certificate(certificates, call)?;
+    let others = all_certificates(rest)?;
+    with_key(certificate, others, key, password, call)
+}
+
+/// A file of certificates that are trusted, in Base64.
+fn trust_store(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let ([certificates], password) = texts(arguments)?;
+    pem::pay(certificates, call)?;
+    let file = pkcs12::write_trust_store(&all_certificates(certificates)?, password, call)?;
+    encoded(&file, call)
+}
+
+fn first_certificate<'t>(text: &'t [u8], call: &mut Call<'_>) -> Result<(Certificate, &'t [u8])> {
+    pem::pay(text, call)?;
+    let (block, rest) = pem::decode(text).ok_or_else(no_certificate)?;
+    Ok((Certificate::from_der(&block.bytes)?, rest))
+}
+
+/// All certificates; between and after them nothing may stand, not even a line feed, as in ESO.
+fn all_certificates(text: &[u8]) -> Result<Vec<Certificate>> {
+    let mut certificates = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (block, after) = pem::decode(rest).ok_or_else(no_certificate)?;
+        certificates.push(Certificate::from_der(&block.bytes)?);
+        rest = after;
+    }
+    Ok(certificates)
+}
+
+fn no_certificate() -> FunctionError {
+    FunctionError::new(
+        "what is left of the certificates is no PEM block: remove text and empty lines after the last one",
+    )
+}
+
+fn with_key(
+    certificate: Certificate,
+    others: Vec<Certificate>,
+    key: &[u8],
+    password: &[u8],
+    call: &mut Call<'_>,
+) -> Result {
+    pem::pay(key, call)?;
+    let (block, _) = pem::decode(key).ok_or_else(|| FunctionError::new("the private key is no PEM block"))?;
+    let key = PrivateKey::from_der(&block.bytes, call)?;
+    let file = pkcs12::write(&Contents { key, certificate, others }, password, call)?;
+    encoded(&file, call)
+}
+
+fn encoded(file: &[u8], call: &mut Call<'_>) -> Result {
+    let text = Zeroizing::new(STANDARD.encode(file));
+    call.budget.bytes(text.len())?;
+    Ok(Value::string(&text))
+}

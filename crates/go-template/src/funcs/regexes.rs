@@ -1,0 +1,200 @@
+//! Regular expressions, in Go's syntax.
+
+use super::convert::string_list;
+use super::{Result, STRINGS, Table, mismatch, part};
+use crate::functions::{Call, Function, FunctionError};
+use crate::value::{Text, Type, Value};
+use go_regexp::{ErrorKind, Exceeded, Regex};
+
+const TEXT: Type = Type::String;
+
+pub(super) const TABLE: Table = &[
+    ("mustRegexFind", Function::fixed(&[TEXT, TEXT], |arguments, call| find(arguments, ERROR, call))),
+    ("mustRegexFindAll", Function::fixed(&[TEXT, TEXT, Type::INT], |arguments, call| find_all(arguments, ERROR, call))),
+    ("mustRegexMatch", Function::fixed(&[TEXT, TEXT], is_match)),
+    (
+        "mustRegexReplaceAll",
+        Function::fixed(&[TEXT, TEXT, TEXT], |arguments, call| replace_all(arguments, ERROR, Regex::replace_all, call)),
+    ),
+    (
+        "mustRegexReplaceAllLiteral",
+        Function::fixed(&[TEXT, TEXT, TEXT], |arguments, call| {
+            replace_all(arguments, ERROR, Regex::replace_all_literal, call)
+        }),
+    ),
+    ("mustRegexSplit", Function::fixed(&[TEXT, TEXT, Type::INT], |arguments, call| split(arguments, ERROR, call))),
+    ("regexFind", Function::fixed(&[TEXT, TEXT], |arguments, call| find(arguments, PANIC, call))),
+    ("regexFindAll", Function::fixed(&[TEXT, TEXT, Type::INT], |arguments, call| find_all(arguments, PANIC, call))),
+    (
+        "regexMatch",
+        Function::fixed(&[TEXT, TEXT], |arguments, call| match is_match(arguments, call) {
+            // What is no regular expression matches nothing.
+            Err(FunctionError::Failed(_)) => Ok(Value::Bool(false)),
+            other => other,
+        }),
+    ),
+    ("regexQuoteMeta", Function::fixed(&[TEXT], quote_meta)),
+    (
+        "regexReplaceAll",
+        Function::fixed(&[TEXT, TEXT, TEXT], |arguments, call| replace_all(arguments, PANIC, Regex::replace_all, call)),
+    ),
+    (
+        "regexReplaceAllLiteral",
+        Function::fixed(&[TEXT, TEXT, TEXT], |arguments, call| {
+            replace_all(arguments, PANIC, Regex::replace_all_literal, call)
+        }),
+    ),
+    ("regexSplit", Function::fixed(&[TEXT, TEXT, Type::INT], |arguments, call| split(arguments, PANIC, call))),
+];
+
+/// How the error of a malformed pattern begins, where sprig fails with it.
+const ERROR: &str = "";
+
+/// How it begins where sprig panics with it.
+const PANIC: &str = "regexp: Compile: ";
+
+/// Steps that the smallest pattern takes to compile.
+const COMPILE_STEPS: usize = 1000;
+
+/// Steps that a unit of a pattern's weight takes to compile.
+const STEPS_PER_WEIGHT: usize = 32;
+
+/// Steps of a pattern that turns out too large.
+const TOO_LARGE_STEPS: usize = 50_000;
+
+/// How much work of a search is a step.
+const WORK_PER_STEP: usize = 256;
+
+/// How many patterns are kept; a large one takes some megabytes.
+const KEPT: usize = 8;
+
+/// The compiled pattern, paid for if it was not yet compiled.
+fn compile(pattern: &Text, before_error: &str, call: &mut Call<'_>) -> Result<Regex> {
+    if let Some(compiled) = call.state().patterns.get(&**pattern) {
+        return Ok(compiled.clone());
+    }
+    call.budget.steps(COMPILE_STEPS + pattern.len())?;
+    let Ok(text) = std::str::from_utf8(pattern) else {
+        return Err(FunctionError::new(format!("{before_error}error parsing regexp: invalid UTF-8")));
+    };
+    let compiled = match Regex::new(text) {
+        Ok(compiled) => compiled,
+        Err(error) => {
+            if error.kind() == ErrorKind::TooLarge {
+                call.budget.steps(TOO_LARGE_STEPS)?;
+            }
+            // Not the fragment that the error has, too.
+            return Err(FunctionError::new(format!("{before_error}error parsing regexp: {}", error.kind())));
+        }
+    };
+    call.budget.steps(compiled.weight().saturating_mul(STEPS_PER_WEIGHT))?;
+    let patterns = &mut call.state().patterns;
+    if patterns.len() >= KEPT {
+        patterns.clear();
+    }
+    patterns.insert(pattern.clone(), compiled.clone());
+    Ok(compiled)
+}
+
+/// Pays for a search through the rest of a text.
+fn pay_search(regex: &Regex, len: usize, call: &mut Call<'_>) -> Result<()> {
+    Ok(call.budget.steps(len.saturating_mul(regex.weight()) / WORK_PER_STEP)?)
+}
+
+/// All matches, paid for. Each search may have read the rest of the text.
+fn matches(
+    regex: &Regex,
+    text: &Text,
+    limit: Option<usize>,
+    call: &mut Call<'_>,
+) -> Result<Vec<std::ops::Range<usize>>> {
+    pay_search(regex, text.len(), call)?;
+    let affordable = call.budget.steps_left().saturating_mul(WORK_PER_STEP);
+    let found = regex.clone().with_max_work(affordable).find_all(text, limit).map_err(exceeded)?;
+    for range in &found {
+        call.budget.steps(1)?;
+        pay_search(regex, text.len() - range.start.min(text.len()), call)?;
+    }
+    Ok(found)
+}
+
+/// A bound of the regular expression, in words like those of the budget.
+fn exceeded(exceeded: Exceeded) -> FunctionError {
+    FunctionError::new(format!("more than a template may take: {exceeded}"))
+}
+
+/// A number of results; `None` for all of them.
+fn limit(number: i64) -> Option<usize> {
+    usize::try_from(number).ok()
+}
+
+fn is_match(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let [Value::String(pattern), Value::String(text)] = arguments else { return Err(mismatch()) };
+    let regex = compile(pattern, ERROR, call)?;
+    pay_search(&regex, text.len(), call)?;
+    Ok(Value::Bool(regex.is_match(text)))
+}
+
+/// The first match, empty if there is none.
+fn find(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Result {
+    let [Value::String(pattern), Value::String(text)] = arguments else { return Err(mismatch()) };
+    let regex = compile(pattern, before_error, call)?;
+    pay_search(&regex, text.len(), call)?;
+    let found = regex.find(text).and_then(|range| text.get(range)).unwrap_or_default();
+    call.budget.bytes(found.len())?;
+    Ok(part(found))
+}
+
+/// A `[]string` of parts of a text.
+fn parts(text: &Text, ranges: Vec<std::ops::Range<usize>>, call: &mut Call<'_>) -> Result<Vec<Text>> {
+    call.budget.steps(ranges.len())?;
+    call.budget.bytes(text.len())?;
+    Ok(ranges.into_iter().map(|range| Text::from(text.get(range).unwrap_or_default())).collect())
+}
+
+/// The matches, at most a number of them.
+fn find_all(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Result {
+    let [Value::String(pattern), Value::String(text), Value::Int(_, count)] = arguments else {
+        return Err(mismatch());
+    };
+    let regex = compile(pattern, before_error, call)?;
+    let found = matches(&regex, text, limit(*count), call)?;
+    // Without matches Go's list is nil.
+    Ok(if found.is_empty() { Value::zero(STRINGS) } else { string_list(parts(text, found, call)?) })
+}
+
+/// The parts between matches, at most a number of them.
+fn split(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Result {
+    let [Value::String(pattern), Value::String(text), Value::Int(_, count)] = arguments else {
+        return Err(mismatch());
+    };
+    let regex = compile(pattern, before_error, call)?;
+    if *count == 0 {
+        return Ok(Value::zero(STRINGS));
+    }
+    matches(&regex, text, limit(*count), call)?;
+    let ranges = regex.split(text, limit(*count)).map_err(exceeded)?;
+    Ok(string_list(parts(text, ranges, call)?))
+}
+
+type Replace = fn(&Regex, &[u8], &[u8]) -> std::result::Result<zeroize::Zeroizing<Vec<u8>>, Exceeded>;
+
+/// The text with each match replaced.
+fn replace_all(arguments: &[Value], before_error: &str, replace: Replace, call: &mut Call<'_>) -> Result {
+    let [Value::String(pattern), Value::String(text), Value::String(replacement)] = arguments else {
+        return Err(mismatch());
+    };
+    let regex = compile(pattern, before_error, call)?;
+    let found = matches(&regex, text, None, call)?;
+    // At the least; groups in the replacement make it longer.
+    call.budget.bytes(text.len().saturating_add(found.len().saturating_mul(replacement.len())))?;
+    let replaced = replace(&regex, text, replacement).map_err(exceeded)?;
+    call.budget.bytes(replaced.len())?;
+    Ok(Value::String(replaced.into()))
+}
+
+fn quote_meta(arguments: &[Value], call: &mut Call<'_>) -> Result {
+    let [Value::String(text)] = arguments else { return Err(mismatch()) };
+    call.budget.bytes(text.len().saturating_mul(2))?;
+    Ok(Value::String(go_regexp::quote_meta(text).into()))
+}

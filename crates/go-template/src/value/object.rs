@@ -1,0 +1,66 @@
+//! Structs, and pointers to them, with their fields and methods.
+
+use std::any::Any;
+use std::rc::Rc;
+
+use super::{Text, Value};
+use crate::functions::Function;
+use crate::time;
+
+/// A value of a Go struct type, such as `time.Time`.
+pub trait Object: Any {
+    /// The name of its type as Go prints it.
+    fn type_name(&self) -> &'static str;
+
+    /// Go's name of the kind of its type.
+    fn kind(&self) -> &'static str {
+        "struct"
+    }
+
+    /// How Go's `fmt` prints it with `%v`.
+    fn text(&self) -> Text;
+
+    /// What stands for it in JSON: a map of its fields, a string.
+    fn plain(&self) -> Value;
+
+    /// A field or a method.
+    fn member(&self, name: &[u8]) -> Option<Member>;
+}
+
+/// A field or method of a value.
+pub enum Member {
+    /// A field with its value.
+    Field(Value),
+    /// A method. Its body gets the value itself before the arguments.
+    Method(Function),
+}
+
+impl Value {
+    /// A struct.
+    pub fn object(object: impl Object) -> Self {
+        Self::Object(Rc::new(object))
+    }
+
+    /// The struct of this type that the value is.
+    #[must_use]
+    pub fn downcast<T: Object>(&self) -> Option<&T> {
+        match self {
+            Self::Object(object) => (&**object as &dyn Any).downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// A field of the value's struct, or a method of its type.
+    pub(crate) fn member(&self, name: &[u8]) -> Option<Member> {
+        match self {
+            Self::Object(object) => object.member(name),
+            Self::Int(kind, _) => time::integer_member(*kind, name),
+            _ => None,
+        }
+    }
+}
+
+/// Whether two structs are of one type and hold the same.
+pub(crate) fn is_same(a: &dyn Object, b: &dyn Object) -> bool {
+    a.type_name() == b.type_name() && a.text() == b.text()
+}

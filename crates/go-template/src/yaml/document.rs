@@ -1,0 +1,283 @@
+//! From text to a tree, as go-yaml decodes it: with aliases replaced and maps merged.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag, options};
+use zeroize::Zeroizing;
+
+use super::Error;
+use super::scalar::{self, Plain, Timestamps};
+use crate::value::Text;
+
+/// More nodes than this, with aliases replaced, are refused.
+const MAX_NODES: usize = 1_000_000;
+
+const TAG_PREFIX: &str = "tag:yaml.org,2002:";
+
+/// A document.
+pub(super) struct Document {
+    pub(super) root: Node,
+    /// How many nodes there are, with aliases replaced.
+    pub(super) nodes: usize,
+}
+
+/// A value. What an alias names is shared.
+#[derive(Clone)]
+pub(super) enum Node {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Float(f64),
+    Text(Text),
+    List(Rc<Vec<Node>>),
+    Map(Rc<Entries>),
+}
+
+pub(super) type Entries = BTreeMap<Text, Node>;
+
+/// Reads the first document; what follows is not looked at. No document is `null`.
+pub(super) fn read(text: &[u8]) -> Result<Document, Error> {
+    let text = characters(text)?;
+    // In YAML 1.1 this ends a line, and is read as a line feed.
+    let replaced = Zeroizing::new(if text.contains('\u{85}') { text.replace('\u{85}', "\n") } else { String::new() });
+    let text = if replaced.is_empty() { text } else { &replaced };
+    let options = options! {
+        emit_comments: false,
+        bom_inside_document_as_content: true,
+        block_scalar_eof_without_line_feed: true,
+    };
+    let mut reader = Reader::default();
+    for event in Parser::new_from_str_with_options(text, options) {
+        let (event, _) = event.map_err(|error| syntax(&error))?;
+        match event {
+            Event::Alias(anchor) => reader.alias(anchor)?,
+            Event::Scalar(text, style, anchor, tag) => reader.scalar(&text, style, anchor, tag.as_deref())?,
+            Event::SequenceStart(_, anchor, _) => reader.open(anchor, Container::List(Vec::new())),
+            Event::MappingStart(_, anchor, _) => reader.open(anchor, Container::Map(Entries::new(), None)),
+            Event::SequenceEnd | Event::MappingEnd => reader.close()?,
+            Event::DocumentEnd => break,
+            _ => {}
+        }
+    }
+    Ok(Document { root: reader.root.unwrap_or(Node::Null), nodes: reader.nodes })
+}
+
+/// The text, if it has only characters that YAML allows.
+fn characters(text: &[u8]) -> Result<&str, Error> {
+    let text = str::from_utf8(text).map_err(|_| failed("invalid UTF-8"))?;
+    if text.chars().all(is_allowed) { Ok(text) } else { Err(failed("control characters are not allowed")) }
+}
+
+/// Whether a character may stand in a document without being escaped.
+pub(super) const fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+fn failed(message: impl Into<String>) -> Error {
+    Error::Syntax(message.into())
+}
+
+fn syntax(error: &ScanError) -> Error {
+    let line = error.marker().line();
+    match error.kind() {
+        // The character is part of a value.
+        ErrorKind::UnexpectedCharacter { .. } => failed(format!("line {line}: unexpected character")),
+        _ => failed(format!("line {line}: {}", error.info())),
+    }
+}
+
+/// The collections that are being read, and what was read.
+#[derive(Default)]
+struct Reader {
+    open: Vec<Open>,
+    anchors: HashMap<usize, Anchored>,
+    root: Option<Node>,
+    nodes: usize,
+    aliased: usize,
+}
+
+struct Open {
+    anchor: usize,
+    /// How many nodes there were before.
+    nodes_before: usize,
+    container: Container,
+}
+
+enum Container {
+    List(Vec<Node>),
+    /// The entries, and the key whose value comes next.
+    Map(Entries, Option<Key>),
+}
+
+enum Key {
+    Entry(Text),
+    Merge,
+}
+
+/// What an alias stands for.
+struct Anchored {
+    node: Node,
+    nodes: usize,
+}
+
+/// Where a node comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Content,
+    MergeKey,
+    Alias,
+}
+
+impl Reader {
+    fn open(&mut self, anchor: usize, container: Container) {
+        self.open.push(Open { anchor, nodes_before: self.nodes, container });
+        self.nodes += 1;
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        let Some(Open { anchor, nodes_before, container }) = self.open.pop() else { return Ok(()) };
+        let node = match container {
+            Container::List(items) => Node::List(Rc::new(items)),
+            Container::Map(entries, _) => Node::Map(Rc::new(entries)),
+        };
+        self.remember(anchor, &node, self.nodes - nodes_before);
+        self.add(node, Origin::Content)
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, tag: Option<&Tag>) -> Result<(), Error> {
+        self.nodes += 1;
+        let tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
+        let is_plain = style == ScalarStyle::Plain && tag.is_none();
+        let is_merge = text == "<<" && (is_plain || tag.as_deref() == Some("tag:yaml.org,2002:merge"));
+        let node = if is_plain { plain(text) } else { tagged(text, tag.as_deref())? };
+        self.remember(anchor, &node, 1);
+        self.add(node, if is_merge { Origin::MergeKey } else { Origin::Content })
+    }
+
+    fn alias(&mut self, anchor: usize) -> Result<(), Error> {
+        // What is not complete is not known yet.
+        let Some(Anchored { node, nodes }) = self.anchors.get(&anchor) else {
+            return Err(failed("the value of an anchor contains itself"));
+        };
+        let node = node.clone();
+        self.nodes += nodes + 1;
+        self.aliased += nodes;
+        if self.nodes > MAX_NODES || has_too_many_aliases(self.nodes, self.aliased) {
+            return Err(failed("document contains excessive aliasing"));
+        }
+        self.add(node, Origin::Alias)
+    }
+
+    fn remember(&mut self, anchor: usize, node: &Node, nodes: usize) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchored { node: node.clone(), nodes });
+        }
+    }
+
+    /// Puts a complete node where it belongs.
+    fn add(&mut self, node: Node, origin: Origin) -> Result<(), Error> {
+        match self.open.last_mut().map(|open| &mut open.container) {
+            None => self.root = Some(node),
+            Some(Container::List(items)) => items.push(node),
+            Some(Container::Map(entries, next)) => match next.take() {
+                None if origin == Origin::MergeKey => *next = Some(Key::Merge),
+                None => *next = Some(Key::Entry(key(&node)?)),
+                Some(Key::Entry(key)) => drop(entries.insert(key, node)),
+                Some(Key::Merge) => merge(entries, &node, origin)?,
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Adds the entries of a map, or of a list of maps, of which the first counts most. As in go-yaml
+/// they replace what stands before.
+fn merge(entries: &mut Entries, node: &Node, origin: Origin) -> Result<(), Error> {
+    let wrong = || failed("map merge requires map or sequence of maps as the value");
+    match node {
+        Node::Map(from) => entries.extend(from.iter().map(|(key, value)| (key.clone(), value.clone()))),
+        Node::List(maps) if origin == Origin::Content => {
+            for map in maps.iter().rev() {
+                let Node::Map(_) = map else { return Err(wrong()) };
+                merge(entries, map, origin)?;
+            }
+        }
+        _ => return Err(wrong()),
+    }
+    Ok(())
+}
+
+/// Whether go-yaml refuses so many nodes of aliases: the more nodes, the fewer of them may be.
+#[allow(clippy::cast_precision_loss, reason = "the numbers are small")]
+fn has_too_many_aliases(nodes: usize, aliased: usize) -> bool {
+    const LOW: f64 = 400_000.0;
+    const HIGH: f64 = 4_000_000.0;
+    let progress = ((nodes as f64 - LOW) / (HIGH - LOW)).clamp(0.0, 1.0);
+    let allowed = 0.99 - 0.89 * progress;
+    aliased > 100 && nodes > 1000 && aliased as f64 / nodes as f64 > allowed
+}
+
+fn plain(text: &str) -> Node {
+    scalar::resolve(text).map_or_else(|| Node::Text(text.into()), |plain| resolved(plain, text))
+}
+
+/// The node of a text that means this.
+fn resolved(plain: Plain, text: &str) -> Node {
+    match plain {
+        Plain::Null => Node::Null,
+        Plain::Bool(value) => Node::Bool(value),
+        Plain::Int(number) => Node::Int(number),
+        Plain::Uint(number) => Node::Uint(number),
+        Plain::Float(number) => Node::Float(number),
+        Plain::Timestamp => Node::Text(text.into()),
+    }
+}
+
+/// What a scalar with quotes or a tag means. Of tags that go-yaml does not know the text stays.
+fn tagged(text: &str, tag: Option<&str>) -> Result<Node, Error> {
+    let kind = tag.and_then(|tag| tag.strip_prefix(TAG_PREFIX)).unwrap_or_default();
+    let timestamps = if kind == "timestamp" { Timestamps::Known } else { Timestamps::Unknown };
+    let plain = match kind {
+        "binary" => return binary(text),
+        "bool" | "int" | "float" | "null" | "timestamp" => scalar::resolve_as(text, timestamps),
+        _ => return Ok(Node::Text(text.into())),
+    };
+    #[allow(clippy::cast_precision_loss, reason = "Go converts as well")]
+    match plain {
+        Some(plain) if plain.tag().get(2..) == Some(kind) => Ok(resolved(plain, text)),
+        Some(Plain::Int(number)) if kind == "float" => Ok(Node::Float(number as f64)),
+        plain => {
+            let found = plain.map_or("!!str", Plain::tag);
+            Err(failed(format!("cannot decode {found} as a !!{kind}")))
+        }
+    }
+}
+
+/// Bytes; JSON makes U+FFFD of each that is not UTF-8.
+fn binary(text: &str) -> Result<Node, Error> {
+    let text: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let bytes = STANDARD.decode(text).map_err(|_| failed("!!binary value contains invalid base64 data"))?;
+    Ok(Node::Text(super::json::valid(&bytes).as_str().into()))
+}
+
+/// A key as a string.
+fn key(node: &Node) -> Result<Text, Error> {
+    Ok(match node {
+        Node::Text(text) => text.clone(),
+        Node::Bool(value) => Text::from(if *value { "true" } else { "false" }),
+        Node::Int(number) => Text::from(number.to_string().as_str()),
+        Node::Float(number) if number.is_nan() => Text::from(".nan"),
+        Node::Float(number) => match scalar::float32_text(*number).as_str() {
+            "+Inf" => Text::from(".inf"),
+            "-Inf" => Text::from("-.inf"),
+            text => Text::from(text),
+        },
+        Node::Null => return Err(Error::Key("nil")),
+        Node::Uint(_) => return Err(Error::Key("uint64")),
+        Node::List(_) | Node::Map(_) => return Err(failed("invalid map key")),
+    })
+}
