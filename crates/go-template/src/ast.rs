@@ -121,6 +121,53 @@ pub(super) enum OperandKind {
     },
 }
 
+impl Node {
+    /// Whether a function is called in it whose name `is` is true of.
+    pub(super) fn calls(&self, is: &mut impl FnMut(&[u8]) -> bool) -> bool {
+        match self {
+            Self::Text(_) | Self::Break | Self::Continue => false,
+            Self::Action(pipeline) => pipeline.calls(is),
+            Self::If(branches) | Self::With(branches) => {
+                branches.branches.iter().any(|(condition, body)| condition.calls(is) || any_calls(body, is))
+                    || any_calls(&branches.otherwise, is)
+            }
+            Self::Range(range) => {
+                range.pipeline.calls(is) || any_calls(&range.body, is) || any_calls(&range.otherwise, is)
+            }
+            Self::Template(invocation) => invocation.argument.as_ref().is_some_and(|argument| argument.calls(is)),
+        }
+    }
+}
+
+fn any_calls(nodes: &[Node], is: &mut impl FnMut(&[u8]) -> bool) -> bool {
+    nodes.iter().any(|node| node.calls(is))
+}
+
+impl Pipeline {
+    fn calls(&self, is: &mut impl FnMut(&[u8]) -> bool) -> bool {
+        let mut operands =
+            self.commands.iter().flat_map(|command| [&command.operand].into_iter().chain(&command.arguments));
+        operands.any(|operand| operand.calls(is))
+    }
+}
+
+impl Operand {
+    fn calls(&self, is: &mut impl FnMut(&[u8]) -> bool) -> bool {
+        match &self.kind {
+            OperandKind::Function(name) => is(name),
+            OperandKind::Pipeline(pipeline) => pipeline.calls(is),
+            OperandKind::Chain { base, .. } => base.calls(is),
+            OperandKind::Bool(_)
+            | OperandKind::Number(_)
+            | OperandKind::String(_)
+            | OperandKind::Nil
+            | OperandKind::Dot
+            | OperandKind::Field(_)
+            | OperandKind::Variable { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{{{template {}", quote::quoted(&self.name))?;

@@ -1,6 +1,7 @@
 //! Functions that templates call.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::{Deref, DerefMut};
 
 use jiff::Timestamp;
 use rand::CryptoRng;
@@ -33,19 +34,30 @@ pub enum Body {
     Or,
     /// Calls its first argument.
     Call,
-    /// Gets its arguments in the types of the parameters.
+    /// Gets its arguments in the types of the parameters. What it gives depends on them alone.
     Native(Native),
+    /// As [`Body::Native`], but gives something else from call to call: it may ask for the time and
+    /// for randomness, which no other function can.
+    Volatile(Volatile),
 }
 
 /// A function in Rust.
 pub type Native = fn(&[Value], &mut Call<'_>) -> Result<Value, FunctionError>;
 
+/// A function in Rust that may ask for the time and for randomness.
+pub type Volatile = fn(&[Value], &mut VolatileCall<'_>) -> Result<Value, FunctionError>;
+
 /// What a function works with besides its arguments.
 pub struct Call<'a> {
     /// What rendering may still cost. A function pays before it does what costs much.
     pub budget: &'a mut Budget,
-    environment: &'a Environment,
     state: &'a mut State,
+}
+
+/// What a [volatile](Body::Volatile) function works with besides its arguments.
+pub struct VolatileCall<'a> {
+    call: Call<'a>,
+    environment: &'a Environment,
 }
 
 /// What functions keep during a rendering.
@@ -58,13 +70,19 @@ pub(super) struct State {
 }
 
 impl<'a> Call<'a> {
-    pub(super) const fn new(budget: &'a mut Budget, environment: &'a Environment, state: &'a mut State) -> Self {
-        Self { budget, environment, state }
+    pub(super) const fn new(budget: &'a mut Budget, state: &'a mut State) -> Self {
+        Self { budget, state }
     }
 
     /// What functions keep during this rendering.
     pub(super) const fn state(&mut self) -> &mut State {
         self.state
+    }
+}
+
+impl<'a> VolatileCall<'a> {
+    pub(super) const fn new(call: Call<'a>, environment: &'a Environment) -> Self {
+        Self { call, environment }
     }
 
     /// The time.
@@ -75,7 +93,21 @@ impl<'a> Call<'a> {
 
     /// The source of randomness of this rendering.
     pub fn random(&mut self) -> &mut dyn CryptoRng {
-        &mut **self.state.random.get_or_insert_with(|| self.environment.random())
+        &mut **self.call.state.random.get_or_insert_with(|| self.environment.random())
+    }
+}
+
+impl<'a> Deref for VolatileCall<'a> {
+    type Target = Call<'a>;
+
+    fn deref(&self) -> &Call<'a> {
+        &self.call
+    }
+}
+
+impl DerefMut for VolatileCall<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.call
     }
 }
 
@@ -106,6 +138,17 @@ impl Function {
     /// A function with these parameters and any number of others.
     pub const fn variadic(parameters: &'static [Type], variadic: Type, body: Native) -> Self {
         Self { parameters, variadic: Some(variadic), body: Body::Native(body) }
+    }
+
+    /// A [volatile](Body::Volatile) function with exactly these parameters.
+    pub const fn volatile(parameters: &'static [Type], body: Volatile) -> Self {
+        Self { parameters, variadic: None, body: Body::Volatile(body) }
+    }
+
+    /// Whether what it gives may change from call to call.
+    #[must_use]
+    pub const fn is_volatile(&self) -> bool {
+        matches!(self.body, Body::Volatile(_))
     }
 }
 

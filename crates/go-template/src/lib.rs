@@ -42,11 +42,11 @@ use zeroize::Zeroizing;
 pub use budget::{Allowance, Budget, Buffer, Exceeded, Limits};
 pub use environment::Environment;
 pub use error::{Context, Details, Error};
-pub use functions::{Body, Call, Function, FunctionError, Functions, Native};
+pub use functions::{Body, Call, Function, FunctionError, Functions, Native, Volatile, VolatileCall};
 pub use parser::Delimiters;
 pub use value::{Int, List, Map, Member, Object, SetError, Text, Type, Uint, Value};
 
-use ast::Definition;
+use ast::{Definition, Node};
 
 /// What templates have in common.
 #[derive(Clone)]
@@ -133,6 +133,19 @@ pub struct Template<'e> {
 }
 
 impl Template<'_> {
+    /// Whether it names a function that depends on the time or on randomness, so that another
+    /// rendering with the same data may give something else. The templates that it defines count as
+    /// well, whether they are used or not.
+    #[must_use]
+    pub fn is_volatile(&self) -> bool {
+        let function = |name: &[u8]| self.engine.functions.get(name);
+        let mut is_volatile = |name: &[u8]| function(name).is_some_and(|function| function.is_volatile());
+        self.definitions
+            .values()
+            .flat_map(|definition| &definition.body)
+            .any(|node: &Node| node.calls(&mut is_volatile))
+    }
+
     /// Renders the template. `data` is what the dot stands for at first.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use super::scope::Held;
 use super::{At, Executor, Result};
 use crate::ast::{Operand, OperandKind};
 use crate::format::quote;
-use crate::functions::{Body, Call, Function};
+use crate::functions::{Body, Call, Function, VolatileCall};
 use crate::parser::number::Number;
 use crate::value::{Int, Member, Text, Type, Uint, Value};
 
@@ -36,7 +36,7 @@ impl<'t> Executor<'t> {
                 self.at = Some(call);
                 Err(self.error(format!("error calling call: {problem}")))
             }
-            Body::Native(_) => {
+            Body::Native(_) | Body::Volatile(_) => {
                 let values = self.arguments(dot, &function, arguments)?;
                 self.native(&shown, &function, &values, call)
             }
@@ -65,9 +65,14 @@ impl<'t> Executor<'t> {
     }
 
     fn native(&mut self, name: &str, function: &Function, values: &[Value], call: At<'t>) -> Result<Held> {
-        let Body::Native(body) = function.body else { return Ok(Held::from(Value::Nil)) };
-        let mut context = Call::new(&mut self.budget, &self.template.engine.environment, &mut self.state);
-        match body(values, &mut context) {
+        let mut context = Call::new(&mut self.budget, &mut self.state);
+        let result = match function.body {
+            Body::Native(body) => body(values, &mut context),
+            Body::Volatile(body) => body(values, &mut VolatileCall::new(context, &self.template.engine.environment)),
+            // They decide themselves which arguments are evaluated.
+            Body::And | Body::Or | Body::Call => Ok(Value::Nil),
+        };
+        match result {
             Ok(value) => Ok(Held::result(value)),
             Err(error) => {
                 self.at = Some(call);

@@ -13,14 +13,14 @@ use zeroize::Zeroizing;
 
 use super::keys::{self, PrivateKey};
 use super::{Result, Table, mismatch, pem, while_doing};
-use crate::functions::{Call, Function, FunctionError};
+use crate::functions::{Call, Function, FunctionError, VolatileCall};
 use crate::value::{Type, Value};
 
 const TEXT: Type = Type::String;
 
 pub(super) const TABLE: Table = &[
     ("decryptAES", Function::fixed(&[TEXT, TEXT], decrypt_aes)),
-    ("encryptAES", Function::fixed(&[TEXT, TEXT], encrypt_aes)),
+    ("encryptAES", Function::volatile(&[TEXT, TEXT], encrypt_aes)),
     ("rsaDecrypt", Function::fixed(&[TEXT, TEXT, TEXT, TEXT], rsa_decrypt)),
 ];
 
@@ -35,7 +35,7 @@ fn aes_key(password: &[u8]) -> Zeroizing<[u8; 32]> {
 }
 
 /// AES-256-CBC in Base64: the initialization vector, and the text.
-fn encrypt_aes(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn encrypt_aes(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(password), Value::String(text)] = arguments else { return Err(mismatch()) };
     if text.is_empty() {
         return Ok(Value::string(""));

@@ -2,12 +2,12 @@
 
 use super::convert::argument;
 use super::{Result, Table, mismatch};
-use crate::functions::{Call, Function, FunctionError};
+use crate::functions::{Call, Function, FunctionError, VolatileCall};
 use crate::time::{NANOSECONDS, Time, Zone, parse_duration, print_duration, rounded};
 use crate::value::{Int, Type, Value};
 
 const TEXT: Type = Type::String;
-const DATE_IN_ZONE: Function = Function::fixed(&[TEXT, Type::Any, TEXT], |arguments, call| {
+const DATE_IN_ZONE: Function = Function::volatile(&[TEXT, Type::Any, TEXT], |arguments, call| {
     let [Value::String(layout), date, Value::String(zone)] = arguments else { return Err(mismatch()) };
     format_date(layout, date, zone, call)
 });
@@ -15,10 +15,10 @@ const DATE_MODIFY: Function = Function::fixed(&[TEXT, Time::TYPE], date_modify);
 const MUST_DATE_MODIFY: Function = Function::fixed(&[TEXT, Time::TYPE], must_date_modify);
 
 pub(super) const TABLE: Table = &[
-    ("ago", Function::fixed(&[Type::Any], ago)),
+    ("ago", Function::volatile(&[Type::Any], ago)),
     (
         "date",
-        Function::fixed(&[TEXT, Type::Any], |arguments, call| {
+        Function::volatile(&[TEXT, Type::Any], |arguments, call| {
             let [Value::String(layout), date] = arguments else { return Err(mismatch()) };
             format_date(layout, date, b"UTC", call)
         }),
@@ -28,14 +28,14 @@ pub(super) const TABLE: Table = &[
     ("date_in_zone", DATE_IN_ZONE),
     ("date_modify", DATE_MODIFY),
     ("duration", Function::fixed(&[Type::Any], duration)),
-    ("durationRound", Function::fixed(&[Type::Any], duration_round)),
+    ("durationRound", Function::volatile(&[Type::Any], duration_round)),
     (
         "htmlDate",
-        Function::fixed(&[Type::Any], |arguments, call| format_date(HTML_DATE, argument(arguments)?, b"UTC", call)),
+        Function::volatile(&[Type::Any], |arguments, call| format_date(HTML_DATE, argument(arguments)?, b"UTC", call)),
     ),
     (
         "htmlDateInZone",
-        Function::fixed(&[Type::Any, TEXT], |arguments, call| {
+        Function::volatile(&[Type::Any, TEXT], |arguments, call| {
             let [date, Value::String(zone)] = arguments else { return Err(mismatch()) };
             format_date(HTML_DATE, date, zone, call)
         }),
@@ -43,7 +43,7 @@ pub(super) const TABLE: Table = &[
     ("mustDateModify", MUST_DATE_MODIFY),
     ("mustToDate", Function::fixed(&[TEXT, TEXT], must_to_date)),
     ("must_date_modify", MUST_DATE_MODIFY),
-    ("now", Function::fixed(&[], |_, call| Ok(Time::new(call.now()).value()))),
+    ("now", Function::volatile(&[], |_, call| Ok(Time::new(call.now()).value()))),
     ("toDate", Function::fixed(&[TEXT, TEXT], to_date)),
     (
         "unixEpoch",
@@ -64,7 +64,7 @@ fn time(value: &Value) -> Result<&Time> {
 }
 
 /// A time, or a number of seconds since 1970; anything else is now.
-fn format_date(layout: &[u8], date: &Value, zone: &[u8], call: &mut Call<'_>) -> Result {
+fn format_date(layout: &[u8], date: &Value, zone: &[u8], call: &mut VolatileCall<'_>) -> Result {
     let time = match date {
         Value::Int(Int::Int | Int::Int32 | Int::Int64, seconds) => Time::from_unix(*seconds),
         other => other.downcast().cloned().unwrap_or_else(|| Time::new(call.now())),
@@ -111,7 +111,7 @@ fn must_to_date(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// How long ago a time is.
-fn ago(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn ago(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let now = Time::new(call.now());
     let date = argument(arguments)?;
     let past = match date {
@@ -135,7 +135,7 @@ fn duration(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// A duration in its largest unit: `2y`, `3mo`, `5m`.
-fn duration_round(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn duration_round(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     const HOUR: u64 = 3_600_000_000_000;
     const UNITS: [(u64, &str); 6] = [
         (365 * 24 * HOUR, "y"),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::{Result, Table, hex, mismatch};
-use crate::functions::{Call, Function, FunctionError};
+use crate::functions::{Call, Function, FunctionError, VolatileCall};
 use crate::value::{Type, Uint, Value};
 
 const TEXT: Type = Type::String;
@@ -16,9 +16,9 @@ const UINT32: Type = Type::Uint(Uint::Uint32);
 
 pub(super) const TABLE: Table = &[
     ("adler32sum", Function::fixed(&[TEXT], |arguments, call| sum(arguments, call, |text| adler32(text).to_string()))),
-    ("bcrypt", Function::fixed(&[TEXT], bcrypt)),
+    ("bcrypt", Function::volatile(&[TEXT], bcrypt)),
     ("derivePassword", Function::fixed(&[UINT32, TEXT, TEXT, TEXT, TEXT], derive_password)),
-    ("htpasswd", Function::fixed(&[TEXT, TEXT, TEXT], htpasswd)),
+    ("htpasswd", Function::volatile(&[TEXT, TEXT, TEXT], htpasswd)),
     ("sha1sum", Function::fixed(&[TEXT], |arguments, call| sum(arguments, call, hashed::<Sha1>))),
     ("sha256sum", Function::fixed(&[TEXT], |arguments, call| sum(arguments, call, hashed::<Sha256>))),
     ("sha512sum", Function::fixed(&[TEXT], |arguments, call| sum(arguments, call, hashed::<Sha512>))),
@@ -45,12 +45,12 @@ fn adler32(text: &[u8]) -> u32 {
 }
 
 /// A hash of a password with Go's default cost.
-fn bcrypt(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn bcrypt(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(password)] = arguments else { return Err(mismatch()) };
     Ok(Value::string(&hash_password(password, call)?))
 }
 
-fn hash_password(password: &[u8], call: &mut Call<'_>) -> Result<String> {
+fn hash_password(password: &[u8], call: &mut VolatileCall<'_>) -> Result<String> {
     const COST: u32 = 10;
     const MAX_LEN: usize = 72;
     if password.len() > MAX_LEN {
@@ -66,7 +66,7 @@ fn hash_password(password: &[u8], call: &mut Call<'_>) -> Result<String> {
 }
 
 /// A line of a file of passwords; the hash is bcrypt's, or with `sha` that of SHA-1.
-fn htpasswd(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn htpasswd(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(user), Value::String(password), Value::String(algorithm)] = arguments else {
         return Err(mismatch());
     };

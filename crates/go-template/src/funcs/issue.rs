@@ -11,7 +11,7 @@ use super::certificate::{AUTHORITY_KEY_ID, Certificate, SUBJECT_ALT_NAME, SUBJEC
 use super::der::{self, Der, context, context_value};
 use super::keys::{Kind, PrivateKey, PublicKey};
 use super::{Result, Table, mismatch, pem, while_doing};
-use crate::functions::{Call, Function, FunctionError};
+use crate::functions::{Call, Function, FunctionError, VolatileCall};
 use crate::value::{List, Map, Member, Object, Text, Type, Value};
 
 const TEXT: Type = Type::String;
@@ -21,13 +21,13 @@ const TYPE_NAME: &str = "sprig.certificate";
 
 pub(super) const TABLE: Table = &[
     ("buildCustomCert", Function::fixed(&[TEXT, TEXT], build_custom)),
-    ("genCA", Function::fixed(&[TEXT, Type::INT], generate_authority)),
-    ("genCAWithKey", Function::fixed(&[TEXT, Type::INT, TEXT], generate_authority)),
-    ("genPrivateKey", Function::fixed(&[TEXT], generate_key)),
-    ("genSelfSignedCert", Function::fixed(&[TEXT, LIST, LIST, Type::INT], generate_self_signed)),
-    ("genSelfSignedCertWithKey", Function::fixed(&[TEXT, LIST, LIST, Type::INT, TEXT], generate_self_signed)),
-    ("genSignedCert", Function::fixed(&[TEXT, LIST, LIST, Type::INT, PAIR], generate_signed)),
-    ("genSignedCertWithKey", Function::fixed(&[TEXT, LIST, LIST, Type::INT, PAIR, TEXT], generate_signed)),
+    ("genCA", Function::volatile(&[TEXT, Type::INT], generate_authority)),
+    ("genCAWithKey", Function::volatile(&[TEXT, Type::INT, TEXT], generate_authority)),
+    ("genPrivateKey", Function::volatile(&[TEXT], generate_key)),
+    ("genSelfSignedCert", Function::volatile(&[TEXT, LIST, LIST, Type::INT], generate_self_signed)),
+    ("genSelfSignedCertWithKey", Function::volatile(&[TEXT, LIST, LIST, Type::INT, TEXT], generate_self_signed)),
+    ("genSignedCert", Function::volatile(&[TEXT, LIST, LIST, Type::INT, PAIR], generate_signed)),
+    ("genSignedCertWithKey", Function::volatile(&[TEXT, LIST, LIST, Type::INT, PAIR, TEXT], generate_signed)),
 ];
 
 /// `keyUsage`, 2.5.29.15
@@ -100,7 +100,7 @@ fn failed(message: &str) -> FunctionError {
 }
 
 /// A private key of a kind, as PEM.
-fn generate_key(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn generate_key(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(kind)] = arguments else { return Err(mismatch()) };
     let kind = match &**kind {
         b"" | b"rsa" => Kind::Rsa4096,
@@ -134,7 +134,7 @@ fn read_key(text: &[u8], call: &mut Call<'_>) -> Result<PrivateKey> {
 }
 
 /// The key that is given, or a new one.
-fn own_key(given: Option<&Value>, call: &mut Call<'_>) -> Result<PrivateKey> {
+fn own_key(given: Option<&Value>, call: &mut VolatileCall<'_>) -> Result<PrivateKey> {
     match given {
         Some(Value::String(text)) => read_key(text, call),
         Some(_) => Err(mismatch()),
@@ -143,7 +143,7 @@ fn own_key(given: Option<&Value>, call: &mut Call<'_>) -> Result<PrivateKey> {
 }
 
 /// An authority.
-fn generate_authority(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn generate_authority(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(common_name), Value::Int(_, days), key @ ..] = arguments else { return Err(mismatch()) };
     let key = own_key(key.first(), call)?;
     let (ips, dns) = (Vec::new(), Vec::new());
@@ -152,14 +152,14 @@ fn generate_authority(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// A certificate that its own key signs.
-fn generate_self_signed(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn generate_self_signed(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let (request, rest) = holder(arguments)?;
     let key = own_key(rest.first(), call)?;
     issue(&request, &key, &Issuer::Itself, call)
 }
 
 /// A certificate that an authority signs.
-fn generate_signed(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn generate_signed(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let (request, rest) = holder(arguments)?;
     let [authority, key @ ..] = rest else { return Err(mismatch()) };
     let Some(authority) = authority.downcast::<Pair>() else { return Err(mismatch()) };
@@ -209,7 +209,7 @@ fn names(list: &List) -> Result<Vec<Text>> {
 }
 
 /// Makes the certificate.
-fn issue(request: &Request, key: &PrivateKey, issuer: &Issuer<'_>, call: &mut Call<'_>) -> Result {
+fn issue(request: &Request, key: &PrivateKey, issuer: &Issuer<'_>, call: &mut VolatileCall<'_>) -> Result {
     let cannot_sign = || failed("error creating certificate: x509: only RSA, ECDSA and Ed25519 keys supported");
     let public = key.public().ok_or_else(cannot_sign)?;
     let subject = name(&request.common_name)?;

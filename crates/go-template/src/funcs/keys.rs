@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::der::{self, Der, Reader, context};
 use super::{Result, pem};
-use crate::functions::{Call, FunctionError};
+use crate::functions::{Call, FunctionError, VolatileCall};
 
 /// `rsaEncryption`, 1.2.840.113549.1.1.1
 pub(super) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
@@ -153,7 +153,7 @@ impl RsaKey {
         Ok(Self { key, pkcs1 })
     }
 
-    fn generate(size: KeySize, call: &mut Call<'_>) -> Result<Self> {
+    fn generate(size: KeySize, call: &mut VolatileCall<'_>) -> Result<Self> {
         let failed = || FunctionError::new("failed to generate private key");
         let pair = signature::RsaKeyPair::generate(size).map_err(|_| failed())?;
         let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| failed())?;
@@ -198,7 +198,7 @@ pub(super) enum Kind {
 
 impl PrivateKey {
     /// Makes a key. The randomness is the operating system's.
-    pub(super) fn generate(kind: Kind, call: &mut Call<'_>) -> Result<Self> {
+    pub(super) fn generate(kind: Kind, call: &mut VolatileCall<'_>) -> Result<Self> {
         let failed = |_| FunctionError::new("failed to generate private key");
         match kind {
             Kind::Rsa2048 => {
@@ -348,7 +348,7 @@ impl PrivateKey {
     }
 
     /// Signs as certificates are signed.
-    pub(super) fn sign(&self, message: &[u8], call: &mut Call<'_>) -> Result<Vec<u8>> {
+    pub(super) fn sign(&self, message: &[u8], call: &mut VolatileCall<'_>) -> Result<Vec<u8>> {
         let failed = || FunctionError::new("error creating certificate: the key cannot sign");
         match self {
             Self::Rsa(key) => {

@@ -8,18 +8,18 @@ use super::certificate::{self, Certificate};
 use super::keys::PrivateKey;
 use super::pkcs12::{self, Contents};
 use super::{Result, Table, certificates, mismatch, pem, while_doing};
-use crate::functions::{Call, Function, FunctionError};
+use crate::functions::{Call, Function, FunctionError, VolatileCall};
 use crate::value::{Type, Value};
 
 const TEXT: Type = Type::String;
 
 pub(super) const TABLE: Table = &[
-    ("fullPemToPkcs12", Function::fixed(&[TEXT, TEXT], full_pem_to_pkcs12)),
-    ("fullPemToPkcs12Pass", Function::fixed(&[TEXT, TEXT, TEXT], full_pem_to_pkcs12)),
-    ("pemToPkcs12", Function::fixed(&[TEXT, TEXT], pem_to_pkcs12)),
-    ("pemToPkcs12Pass", Function::fixed(&[TEXT, TEXT, TEXT], pem_to_pkcs12)),
-    ("pemTruststoreToPKCS12", Function::fixed(&[TEXT], trust_store)),
-    ("pemTruststoreToPKCS12Pass", Function::fixed(&[TEXT, TEXT], trust_store)),
+    ("fullPemToPkcs12", Function::volatile(&[TEXT, TEXT], full_pem_to_pkcs12)),
+    ("fullPemToPkcs12Pass", Function::volatile(&[TEXT, TEXT, TEXT], full_pem_to_pkcs12)),
+    ("pemToPkcs12", Function::volatile(&[TEXT, TEXT], pem_to_pkcs12)),
+    ("pemToPkcs12Pass", Function::volatile(&[TEXT, TEXT, TEXT], pem_to_pkcs12)),
+    ("pemTruststoreToPKCS12", Function::volatile(&[TEXT], trust_store)),
+    ("pemTruststoreToPKCS12Pass", Function::volatile(&[TEXT, TEXT], trust_store)),
     ("pkcs12cert", Function::fixed(&[TEXT], |arguments, call| cert(arguments.first(), None, call))),
     (
         "pkcs12certPass",
@@ -76,14 +76,14 @@ fn texts<const N: usize>(arguments: &[Value]) -> Result<([&[u8]; N], &[u8])> {
 }
 
 /// A file of the first certificate and the key, in Base64.
-fn pem_to_pkcs12(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn pem_to_pkcs12(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let ([certificate, key], password) = texts(arguments)?;
     let (certificate, _) = first_certificate(certificate, call)?;
     with_key(certificate, Vec::new(), key, password, call)
 }
 
 /// A file of all certificates and the key, in Base64.
-fn full_pem_to_pkcs12(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn full_pem_to_pkcs12(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let ([certificates, key], password) = texts(arguments)?;
     let (certificate, rest) = first_certificate(certificates, call)?;
     let others = all_certificates(rest)?;
@@ -91,7 +91,7 @@ fn full_pem_to_pkcs12(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// A file of certificates that are trusted, in Base64.
-fn trust_store(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn trust_store(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let ([certificates], password) = texts(arguments)?;
     pem::pay(certificates, call)?;
     let file = pkcs12::write_trust_store(&all_certificates(certificates)?, password, call)?;
@@ -127,7 +127,7 @@ fn with_key(
     others: Vec<Certificate>,
     key: &[u8],
     password: &[u8],
-    call: &mut Call<'_>,
+    call: &mut VolatileCall<'_>,
 ) -> Result {
     pem::pay(key, call)?;
     let (block, _) = pem::decode(key).ok_or_else(|| FunctionError::new("the private key is no PEM block"))?;

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::Result;
 use super::der::{self, Der, Reader};
-use crate::functions::{Call, FunctionError};
+use crate::functions::{Call, FunctionError, VolatileCall};
 
 /// `pbeWithSHAAnd3-KeyTripleDES-CBC`, 1.2.840.113549.1.12.1.3
 const TRIPLE_DES: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1, 3];
@@ -273,7 +273,7 @@ fn add_with_one(number: &mut [u8], addend: &[u8]) {
 }
 
 /// Encrypts with AES-256 under a key of PBKDF2 with SHA-256: the identifier, and the data.
-pub(super) fn encrypt(data: &[u8], password: &Password, call: &mut Call<'_>) -> Result<(Der, Vec<u8>)> {
+pub(super) fn encrypt(data: &[u8], password: &Password, call: &mut VolatileCall<'_>) -> Result<(Der, Vec<u8>)> {
     let mut salt = [0; SALT_LEN];
     let mut iv = [0; 16];
     call.random().fill_bytes(&mut salt);

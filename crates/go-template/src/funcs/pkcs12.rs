@@ -7,7 +7,7 @@ use super::certificate::{Certificate, name_text};
 use super::der::{self, Der, Reader, context, context_value};
 use super::keys::PrivateKey;
 use super::pbe::{self, Password};
-use crate::functions::{Call, FunctionError};
+use crate::functions::{Call, FunctionError, VolatileCall};
 
 /// `data`, 1.2.840.113549.1.7.1
 const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
@@ -187,7 +187,7 @@ fn read_shrouded_key(bag: &[u8], password: &Password, call: &mut Call<'_>) -> Re
 }
 
 /// Writes a key, its certificate, and others.
-pub(super) fn write(contents: &Contents, password: &[u8], call: &mut Call<'_>) -> Result<Der> {
+pub(super) fn write(contents: &Contents, password: &[u8], call: &mut VolatileCall<'_>) -> Result<Der> {
     let password = Password::new(password)?;
     let key_id = attribute(LOCAL_KEY_ID, &der::octet_string(&Sha1::digest(&contents.certificate.raw)));
     let mut bags = vec![certificate_bag(&contents.certificate, &[&key_id])];
@@ -204,7 +204,11 @@ pub(super) fn write(contents: &Contents, password: &[u8], call: &mut Call<'_>) -
 }
 
 /// Writes certificates that are trusted.
-pub(super) fn write_trust_store(certificates: &[Certificate], password: &[u8], call: &mut Call<'_>) -> Result<Der> {
+pub(super) fn write_trust_store(
+    certificates: &[Certificate],
+    password: &[u8],
+    call: &mut VolatileCall<'_>,
+) -> Result<Der> {
     let password = Password::new(password)?;
     let trusted = attribute(JAVA_TRUST_STORE, &der::oid(ANY_KEY_USAGE));
     let mut bags = Vec::new();
@@ -232,7 +236,7 @@ fn bag(kind: &[u8], content: &[u8], attributes: &[&Der]) -> Der {
     der::sequence(&[&der::oid(kind), &der::element(context(0), &[content]), &der::element(der::SET, &attributes)])
 }
 
-fn encrypted_safe(bags: &[Der], password: &Password, call: &mut Call<'_>) -> Result<Der> {
+fn encrypted_safe(bags: &[Der], password: &Password, call: &mut VolatileCall<'_>) -> Result<Der> {
     let bags: Vec<&[u8]> = bags.iter().map(|bag| bag.as_slice()).collect();
     let (algorithm, encrypted) = pbe::encrypt(&der::sequence(&bags), password, call)?;
     let info = der::sequence(&[&der::oid(DATA), &algorithm, &der::element(context_value(0), &[&encrypted])]);
@@ -240,7 +244,7 @@ fn encrypted_safe(bags: &[Der], password: &Password, call: &mut Call<'_>) -> Res
     Ok(der::sequence(&[&der::oid(ENCRYPTED_DATA), &der::element(context(0), &[&data])]))
 }
 
-fn file(safes: &[u8], password: &Password, call: &mut Call<'_>) -> Result<Der> {
+fn file(safes: &[u8], password: &Password, call: &mut VolatileCall<'_>) -> Result<Der> {
     call.budget.bytes(2 * safes.len())?;
     let mut salt = [0; pbe::SALT_LEN];
     call.random().fill_bytes(&mut salt);

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::characters::{self, characters};
 use super::{Result, Table, mismatch, written};
 use crate::budget::Buffer;
-use crate::functions::{Call, Function, FunctionError};
+use crate::functions::{Function, FunctionError, VolatileCall};
 use crate::value::{Text, Type, Value};
 
 const DIGITS: &[u8] = b"0123456789";
@@ -18,18 +18,18 @@ const PRINTABLE: &[u8] =
     b" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~";
 
 pub(super) const TABLE: Table = &[
-    ("randAlpha", Function::fixed(&[Type::INT], |arguments, call| of_characters(arguments, LETTERS, call))),
-    ("randAlphaNum", Function::fixed(&[Type::INT], |arguments, call| of_characters(arguments, ALPHANUMERIC, call))),
-    ("randAscii", Function::fixed(&[Type::INT], |arguments, call| of_characters(arguments, PRINTABLE, call))),
-    ("randBytes", Function::fixed(&[Type::INT], bytes)),
-    ("randInt", Function::fixed(&[Type::INT, Type::INT], integer)),
-    ("randNumeric", Function::fixed(&[Type::INT], |arguments, call| of_characters(arguments, DIGITS, call))),
-    ("shuffle", Function::fixed(&[Type::String], shuffle)),
-    ("uuidv4", Function::fixed(&[], |_, call| Ok(uuid(call)))),
+    ("randAlpha", Function::volatile(&[Type::INT], |arguments, call| of_characters(arguments, LETTERS, call))),
+    ("randAlphaNum", Function::volatile(&[Type::INT], |arguments, call| of_characters(arguments, ALPHANUMERIC, call))),
+    ("randAscii", Function::volatile(&[Type::INT], |arguments, call| of_characters(arguments, PRINTABLE, call))),
+    ("randBytes", Function::volatile(&[Type::INT], bytes)),
+    ("randInt", Function::volatile(&[Type::INT, Type::INT], integer)),
+    ("randNumeric", Function::volatile(&[Type::INT], |arguments, call| of_characters(arguments, DIGITS, call))),
+    ("shuffle", Function::volatile(&[Type::String], shuffle)),
+    ("uuidv4", Function::volatile(&[], |_, call| Ok(uuid(call)))),
 ];
 
 /// So many random characters; none if the number is negative.
-fn of_characters(arguments: &[Value], from: &[u8], call: &mut Call<'_>) -> Result {
+fn of_characters(arguments: &[Value], from: &[u8], call: &mut VolatileCall<'_>) -> Result {
     let [Value::Int(_, count)] = arguments else { return Err(mismatch()) };
     let count = usize::try_from(*count).unwrap_or(0);
     // A step each, since randomness costs more than other characters.
@@ -45,7 +45,7 @@ fn of_characters(arguments: &[Value], from: &[u8], call: &mut Call<'_>) -> Resul
 }
 
 /// So many random bytes in base64.
-fn bytes(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn bytes(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::Int(_, count)] = arguments else { return Err(mismatch()) };
     let count = usize::try_from(*count).map_err(|_| FunctionError::new("the number of bytes is negative"))?;
     call.budget.steps(count)?;
@@ -56,7 +56,7 @@ fn bytes(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// A number from the first argument to before the second.
-fn integer(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn integer(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::Int(_, min), Value::Int(_, max)] = arguments else { return Err(mismatch()) };
     if max <= min || max.checked_sub(*min).is_none() {
         return Err(FunctionError::new("invalid argument to Intn"));
@@ -65,7 +65,7 @@ fn integer(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// The characters in another order.
-fn shuffle(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn shuffle(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     call.budget.steps(text.len())?;
     let mut shuffled: Zeroizing<Vec<char>> = Zeroizing::new(characters(text).collect());
@@ -81,7 +81,7 @@ fn shuffle(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// A random UUID (RFC 9562, version 4).
-fn uuid(call: &mut Call<'_>) -> Value {
+fn uuid(call: &mut VolatileCall<'_>) -> Value {
     let random: u128 = call.random().random();
     let version = 4 << 76;
     let variant = 2 << 62;

@@ -36,6 +36,13 @@ const OWN: &str = "
     pemToPkcs12 pemToPkcs12Pass pemTruststoreToPKCS12 pemTruststoreToPKCS12Pass pkcs12cert pkcs12certPass pkcs12key
     pkcs12keyPass rsaDecrypt toYaml";
 
+/// Those that depend on the time or on randomness.
+const VOLATILE: &str = "
+    ago bcrypt date dateInZone date_in_zone durationRound encryptAES fullPemToPkcs12 fullPemToPkcs12Pass genCA genCAWithKey
+    genPrivateKey genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey htmlDate htmlDateInZone
+    htpasswd now pemToPkcs12 pemToPkcs12Pass pemTruststoreToPKCS12 pemTruststoreToPKCS12Pass randAlpha randAlphaNum
+    randAscii randBytes randInt randNumeric shuffle uuidv4";
+
 const NOW: &str = "2026-11-23T22:24:18.25Z";
 
 fn environment(seed: u64) -> Environment {
@@ -66,6 +73,45 @@ fn there_are_the_functions_that_eso_has_and_no_others() {
     assert_eq!(names.len(), ours.len(), "a name is there twice");
     let eso: BTreeSet<&str> = SPRIG.split_whitespace().chain(OWN.split_whitespace()).collect();
     assert_eq!(ours, eso);
+}
+
+#[test]
+fn functions_of_the_time_and_of_randomness_are_marked() {
+    let marked = super::all().filter(|(_, function)| function.is_volatile()).map(|(name, _)| name);
+    assert_eq!(marked.collect::<BTreeSet<_>>(), VOLATILE.split_whitespace().collect());
+}
+
+#[test]
+fn a_template_is_volatile_if_such_a_function_is_anywhere_in_it() {
+    let engine = Engine::new(super::all());
+    let is_volatile = |template: &str| engine.parse("t", template.as_bytes()).unwrap().is_volatile();
+    for template in [
+        "{{ now }}",
+        "{{ now.Unix }}",
+        "{{ (now).Unix }}",
+        "{{ 5 | randAlpha }}",
+        "{{ .a | printf \"%s%s\" (randAlpha 5) }}",
+        "{{ $x := 1 }}{{ $x = uuidv4 }}",
+        "{{ if .a }}{{ else if (lt 1 now.Unix) }}{{ end }}",
+        "{{ if .a }}{{ with .b }}{{ now }}{{ end }}{{ end }}",
+        "{{ if .a }}{{ else }}{{ now }}{{ end }}",
+        "{{ range (until (randInt 1 5)) }}{{ end }}",
+        "{{ range .a }}{{ htpasswd .user .password }}{{ end }}",
+        "{{ range .a }}{{ else }}{{ now }}{{ end }}",
+        "{{ define \"x\" }}{{ now }}{{ end }}{{ template \"x\" }}",
+        "{{ block \"x\" . }}{{ now }}{{ end }}",
+        "{{ template \"x\" now }}{{ define \"x\" }}{{ . }}{{ end }}",
+    ] {
+        assert!(is_volatile(template), "{template}");
+    }
+    for template in [
+        "",
+        "now",
+        "{{ .now }} {{ \"now\" }} {{ $now := 1 }}{{ $now }}",
+        "{{ range .a }}{{ b64enc . | upper }}{{ end }}",
+    ] {
+        assert!(!is_volatile(template), "{template}");
+    }
 }
 
 #[test]
