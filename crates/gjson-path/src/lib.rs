@@ -53,3 +53,8 @@ pub fn get<'j>(json: &'j [u8], path: &[u8]) -> Result<Option<Value<'j>>, TooComp
 
 #[cfg(test)]
 mod tests;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -228,3 +228,8 @@ pub fn quote_meta(text: &[u8]) -> Zeroizing<Vec<u8>> {
 
 #[cfg(test)]
 mod tests;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

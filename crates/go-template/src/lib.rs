@@ -162,3 +162,8 @@ impl Template<'_> {
         exec::render(self, data, allowance)
     }
 }
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -296,3 +296,8 @@ impl Drop for Cluster {
         }
     }
 }
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
