@@ -10,7 +10,7 @@ use super::logging::LoggingArguments;
 use super::metrics::{self, MetricsArguments};
 use crate::api::GoDuration;
 use crate::certificates::{self, Lifetimes, Settings};
-use crate::runtime::health::{self, HealthError, Operated, Readiness};
+use crate::runtime::health::{Endpoints, HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::leader_election::{self, LeaseLost, Timing};
 use crate::runtime::metrics::{Metrics, ObjectOptions};
@@ -113,10 +113,11 @@ pub(super) async fn execute(arguments: CertControllerArguments) -> Result<(), Er
     let connection = kube_client::from_environment(api_health.clone()).await?;
     let client = connection.client()?;
     let operated = Operated { metrics: metrics.clone(), log };
-    arguments.metrics.serve(operated, Some(client.clone()), stop.clone()).await?;
+    let endpoints = Endpoints::start()?;
+    arguments.metrics.serve(&endpoints, operated, Some(client.clone()), stop.clone())?;
     let readiness = Readiness::while_well(api_health.clone());
     readiness.set_not_ready("the certificates were not looked at yet");
-    health::serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone()).await?;
+    endpoints.serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone())?;
     if !arguments.enable_leader_election {
         certificates::run((client, api_health), settings, readiness, stop).await;
         return Ok(());

@@ -6,13 +6,12 @@ use clap::{ArgAction, Args};
 
 use crate::api::GoDuration;
 use crate::controller::options::{FloodGate, GenericTargets, Options, Reconciler};
-use crate::controller::run::{Setup, run};
-use crate::provider::azure::SetupError;
-use crate::runtime::health::{HealthError, Operated, Readiness};
+use crate::controller::run::{RunError, Setup, run};
+use crate::runtime::health::{Endpoints, HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::leader_election::{self, LeaseLost, TimingError};
 use crate::runtime::metrics::{ExtendedLabels, Metrics, ObjectOptions};
-use crate::runtime::{health, shutdown};
+use crate::runtime::shutdown;
 use crate::template::Delimiters;
 
 use super::api_health::ApiHealthArguments;
@@ -44,9 +43,9 @@ pub(super) enum Error {
     /// The providers cannot be set up.
     #[error(transparent)]
     Providers(#[from] providers::Error),
-    /// The providers cannot be made.
+    /// The controllers could not start, or ended by themselves.
     #[error(transparent)]
-    Setup(#[from] SetupError),
+    Run(#[from] RunError),
     /// The metrics cannot be served.
     #[error(transparent)]
     Endpoint(#[from] metrics::Error),
@@ -156,7 +155,7 @@ struct AcceptedArguments {
 /// Runs the controllers until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// [`Error`], before any work was begun.
+/// [`Error`]
 pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error> {
     let log = arguments.logging.start();
     for flag in arguments.accepted.given() {
@@ -169,9 +168,10 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     let connection = kube_client::from_environment(api_health.clone()).await?;
     let client = connection.client()?;
     let readiness = Readiness::while_well(api_health.clone());
-    health::serve_probes("live-addr", &arguments.live_addr, readiness.clone(), stop.clone()).await?;
+    let endpoints = Endpoints::start()?;
+    endpoints.serve_probes("live-addr", &arguments.live_addr, readiness.clone(), stop.clone())?;
     let operated = Operated { metrics: metrics.clone(), log };
-    arguments.metrics.serve(operated, Some(client.clone()), stop.clone()).await?;
+    arguments.metrics.serve(&endpoints, operated, Some(client.clone()), stop.clone())?;
     let options = arguments.options();
     let tenants = if options.namespace.is_some() { Tenants::One } else { Tenants::Many };
     let providers = providers::build(&arguments.providers, tenants, metrics.clone())?;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::go_bool;
 use crate::runtime::authorization::Gatekeeper;
-use crate::runtime::health::{self, HealthError, Operated, Protection};
+use crate::runtime::health::{Endpoints, HealthError, Operated, Protection};
 use crate::runtime::tls::{self, CertificateFiles, Http2, Resolver, TlsError, TlsOptions};
 
 /// Why the metrics cannot be served.
@@ -66,14 +66,15 @@ impl MetricsArguments {
     }
 
     /// Serves the metrics until `stop`.
-    pub(super) async fn serve(
+    pub(super) fn serve(
         &self,
+        endpoints: &Endpoints,
         operated: Operated,
         client: Option<Client>,
         stop: CancellationToken,
     ) -> Result<(), Error> {
         let protection = self.protection(client, &stop)?;
-        Ok(health::serve_metrics(&self.address, operated, protection, stop).await?)
+        Ok(endpoints.serve_metrics(&self.address, operated, protection, stop)?)
     }
 
     fn protection(&self, client: Option<Client>, stop: &CancellationToken) -> Result<Protection, Error> {

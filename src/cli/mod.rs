@@ -68,6 +68,7 @@ pub fn run() -> ExitCode {
             return code;
         }
     };
+    crate::runtime::panics::install();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),

@@ -10,7 +10,7 @@ use super::metrics::{self, MetricsArguments};
 use super::providers::{Tenants, own_identity};
 use crate::api::GoDuration;
 use crate::runtime::api_health::ApiHealth;
-use crate::runtime::health::{self, HealthError, Operated, Readiness};
+use crate::runtime::health::{self, Endpoints, HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::metrics::{Metrics, ObjectOptions};
 use crate::runtime::shutdown;
@@ -105,15 +105,16 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
     } else {
         None
     };
-    arguments.metrics.serve(Operated { metrics, log }, client, stop.clone()).await?;
+    let endpoints = Endpoints::start()?;
+    arguments.metrics.serve(&endpoints, Operated { metrics, log }, client, stop.clone())?;
     let readiness = Readiness::default();
     readiness.set_not_ready("the serving certificate was not read yet");
-    health::serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone()).await?;
+    endpoints.serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone())?;
 
     let files = CertificateFiles::in_folder(&arguments.cert_dir);
     let resolver = Arc::new(Resolver::default());
     let config = Arc::new(options.server_config(Arc::clone(&resolver) as _)?);
-    let Some(listener) = health::listen("port", &format!(":{}", arguments.port)).await? else {
+    let Some(listener) = health::listen("port", &format!(":{}", arguments.port))? else {
         return Err(Error::NoPort);
     };
     tokio::spawn(resolver.follow(files.clone(), stop.clone()));

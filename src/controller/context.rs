@@ -13,6 +13,7 @@ use super::cluster_view::ApiServer;
 use super::events::Recorder;
 use super::external_secret::store_access::{Access, ControllerClass};
 use super::external_secret::templates::Templates;
+use super::external_secret::{Memo, Subject};
 use super::key::{ObjectKey, StoreKey};
 use super::options::Options;
 use super::state::State;
@@ -154,6 +155,22 @@ impl Context {
     pub fn watched_external_secret(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
         let reference = ObjectRef::new_with(&key.name, self.state.version).within(&key.namespace);
         self.watched.external_secrets.get(&reference)
+    }
+
+    /// Whether an ExternalSecret is there as far as the watch has seen: neither deleted nor made anew.
+    #[must_use]
+    pub fn shows(&self, subject: Subject<'_>) -> bool {
+        self.watched_external_secret(subject.key).is_some_and(|shown| shown.metadata.uid.as_deref() == subject.uid())
+    }
+
+    /// Looks at what is remembered of an ExternalSecret.
+    pub fn recall<T>(&self, subject: Subject<'_>, look: impl FnOnce(&Memo) -> T) -> Option<T> {
+        self.state.memos().get(subject.key, subject.uid()).map(look)
+    }
+
+    /// Changes what is remembered of an ExternalSecret, unless another of its name has taken its place.
+    pub fn remember<T>(&self, subject: Subject<'_>, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
+        self.state.memos().get_mut(subject.key, subject.uid()).map(change)
     }
 
     /// A store, as it is watched.

@@ -93,6 +93,8 @@ pub enum Failure {
     TargetUnreadable,
     /// The target, or a finalizer, could not be deleted.
     NotDeleted,
+    /// A bug of ours.
+    Panicked,
 }
 
 const INVALID: &str = "the ExternalSecret is invalid";
@@ -109,7 +111,7 @@ const IMMUTABLE: &str = "could not update secret, target is immutable";
 
 impl Failure {
     /// All of them, in the order of a sync.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::InvalidSpec,
         Self::Rejected,
         Self::Unsupported,
@@ -141,6 +143,7 @@ impl Failure {
         Self::TargetUnreadable,
         Self::NotText,
         Self::NoPlace,
+        Self::Panicked,
     ];
 
     /// The table.
@@ -216,6 +219,12 @@ impl Failure {
             Self::NotServed => (GET, "NotServed", Backoff, "Install its CRD, or correct `target.manifest`."),
             Self::TargetUnreadable => (GET, "ApiServer", Backoff, "Give the controller the rights for the kind."),
             Self::NotText => (UPDATE, "NotText", Backoff, "Encode the value in a template, as by `b64enc`."),
+            Self::Panicked => (
+                UNSUPPORTED,
+                "Panic",
+                Backoff,
+                "Report the message with the manifest; it is a bug. Other ExternalSecrets are not affected.",
+            ),
             Self::NoPlace => (UPDATE, "NoPlace", Backoff, "Correct the path in `templateFrom.target`."),
         };
         Report { reason: "SecretSyncedError", lead, event: "UpdateFailed", cause, retry, remedy }
@@ -232,7 +241,7 @@ mod tests {
     fn the_list_of_failures_has_each_once() {
         let numbers: BTreeSet<_> = Failure::ALL.iter().map(|failure| *failure as usize).collect();
         assert_eq!(numbers.len(), Failure::ALL.len());
-        assert_eq!(numbers.last(), Some(&(Failure::NotDeleted as usize)), "the last one of the enum");
-        assert_eq!(numbers.len(), Failure::NotDeleted as usize + 1);
+        assert_eq!(numbers.last(), Some(&(Failure::Panicked as usize)), "the last one of the enum");
+        assert_eq!(numbers.len(), Failure::Panicked as usize + 1);
     }
 }

@@ -1,15 +1,18 @@
 //! What is said of every reconcile, whatever it works on: metrics, a span, and a line of the log.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use futures::future::BoxFuture;
 use tracing::Instrument as _;
 
 use super::context::Context;
-use super::key::ObjectKey;
+use super::key::{ObjectKey, StoreKey};
 use super::requeue::Next;
 use super::{external_secret, secret_store};
 use crate::api::v1::StoreKind;
 use crate::runtime::metrics::ReconcileResult;
+use crate::runtime::panics::{Caught, Panicked};
 
 /// How a reconcile ended.
 #[derive(Clone, Debug)]
@@ -67,6 +70,16 @@ impl Controller {
         Self::ALL.into_iter().find(|controller| controller.name() == name)
     }
 
+    /// Says of an object that the pass over it panicked.
+    async fn panicked(self, key: &ObjectKey, panicked: Panicked, context: &Context) -> Pass {
+        match self {
+            Self::ExternalSecrets => external_secret::panicked(key, panicked, context).await,
+            Self::Stores(kind) => {
+                secret_store::panicked(&StoreKey { kind, object: key.clone() }, panicked, context).await
+            }
+        }
+    }
+
     const fn kind(self) -> &'static str {
         match self {
             Self::ExternalSecrets => "ExternalSecret",
@@ -76,15 +89,15 @@ impl Controller {
     }
 }
 
-/// Runs one reconcile of an object, and says how it went.
+/// Runs one reconcile of an object that has been due since a time, and says how it went. One that panics fails, and is tried again.
 pub async fn observed(
     controller: Controller,
     key: ObjectKey,
+    due: Instant,
     context: Arc<Context>,
-    reconcile: impl Future<Output = Pass>,
+    reconcile: BoxFuture<'static, Pass>,
 ) -> Next {
-    let waited = context.state.begins(controller, &key);
-    let working = context.metrics.controllers().begin(controller.name(), waited);
+    let working = context.metrics.controllers().begin(controller.name(), Some(due.elapsed()));
     let span = tracing::info_span!(
         "reconcile",
         controller = controller.name(),
@@ -92,12 +105,17 @@ pub async fn observed(
         "k8s.object.name" = key.name,
         result = tracing::field::Empty,
     );
-    let pass = reconcile.instrument(span.clone()).await;
+    let pass = async {
+        match Caught::new(reconcile).await {
+            Ok(pass) => pass,
+            Err(panicked) => controller.panicked(&key, panicked, &context).await,
+        }
+    };
+    let pass = pass.instrument(span.clone()).await;
     span.record("result", pass.result.label());
     let duration = working.ended(pass.result);
     tracing::debug!(
         kind = controller.kind(), object = %key, result = pass.result.label(), ?duration, next = ?pass.next, "reconciled"
     );
-    context.state.ended(controller, &key, pass.next);
     pass.next
 }

@@ -71,6 +71,7 @@ fn kind_of(error: &Error) -> Failure {
         Error::Finalizer(_) | Error::Object { verb: "delete", .. } => Failure::NotDeleted,
         Error::Object { .. } | Error::Api { .. } | Error::TemplateSource { .. } => Failure::ApiServer,
         Error::Contended { .. } => Failure::Contended,
+        Error::Panicked(_) => Failure::Panicked,
     }
 }
 
@@ -247,7 +248,8 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
         return Ok(());
     }
     let api = context.external_secrets(&subject.key.namespace);
-    let patch = Patch::Merge(json!({ "status": status }));
+    // With the UID, or it might land on another object of the name.
+    let patch = Patch::Merge(json!({ "metadata": { "uid": subject.uid() }, "status": status }));
     let result: Result<ExternalSecret, ApiError> =
         bounded(api.patch_status(&subject.key.name, &PatchParams::default(), &patch)).await;
     match result {
@@ -255,7 +257,7 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
             remember(subject, status, context);
             Ok(())
         }
-        // It was deleted meanwhile.
+        // It was deleted meanwhile. One that was made anew is looked at when it is tried again.
         Err(error) if error.code() == Some(404) => Ok(()),
         Err(error) => {
             tracing::debug!(external_secret = %subject.key, %error, "the status could not be written");
@@ -267,10 +269,10 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
 /// Keeps a status until the watch shows it; it may do so already.
 fn remember(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Context) {
     let base = &subject.object.metadata.resource_version;
-    let mut memos = context.state.memos();
-    let shown = context.watched_external_secret(subject.key);
-    if shown.is_some_and(|shown| shown.metadata.resource_version == *base) {
-        let ahead = (base.clone().unwrap_or_default(), status.clone());
-        memos.entry(subject.key.clone()).or_default().ahead = Some(ahead);
-    }
+    context.remember(subject, |memo| {
+        let shown = context.watched_external_secret(subject.key);
+        if shown.is_some_and(|shown| shown.metadata.resource_version == *base) {
+            memo.ahead = Some((base.clone().unwrap_or_default(), status.clone()));
+        }
+    });
 }

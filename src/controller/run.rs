@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::channel::mpsc::{self, UnboundedReceiver};
 use futures::future::BoxFuture;
 use kube::Client;
-use kube::runtime::controller::ReconcileRequest;
 use kube::runtime::reflector::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,15 +18,17 @@ use super::external_secret::templates::Templates;
 use super::key::ObjectKey;
 use super::observe::{Controller, Pass, observed};
 use super::options::Options;
-use super::state::{Queues, State};
+use super::state::State;
 use super::watch;
 use super::watches::Watches;
 use super::{external_secret, secret_store, work_queue};
-use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+use crate::api::v1::secret_store::StoreType;
+use crate::api::v1::{SecretStore, StoreKind};
 use crate::api::{GROUP, ServedVersion};
 use crate::provider::azure::SetupError;
 use crate::provider::{ClusterReader, Providers};
 use crate::runtime::api_health::ApiHealth;
+use crate::runtime::fair::Executor;
 use crate::runtime::health::Readiness;
 use crate::runtime::metrics::Metrics;
 
@@ -62,20 +62,27 @@ pub struct Setup {
     pub stop: CancellationToken,
 }
 
+/// Why the controllers do not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The providers cannot be made.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// A bug of ours. The process must start anew.
+    #[error("the controller {0} ended by itself, which is a bug; please report it with the log")]
+    Ended(&'static str),
+}
+
 /// Runs all controllers until `stop`; then what is in progress is finished, for some seconds at most.
 ///
 /// # Errors
-/// [`SetupError`], where the providers cannot be made.
-pub async fn run(setup: Setup) -> Result<(), SetupError> {
+/// [`RunError`]
+pub async fn run(setup: Setup) -> Result<(), RunError> {
     let Setup { client, api_health, options, providers, metrics, readiness, stop } = setup;
     let Some(version) = stop.run_until_cancelled(served_version(&client)).await else { return Ok(()) };
     tracing::info!(version = version.api_version(), "the custom resources are served");
 
-    let (external_secrets, external_secret_queue) = mpsc::unbounded();
-    let (secret_stores, secret_store_queue) = mpsc::unbounded();
-    let (cluster_secret_stores, cluster_secret_store_queue) = mpsc::unbounded();
-    let queues = Queues { external_secrets, secret_stores, cluster_secret_stores };
-    let state = Arc::new(State::new(version, queues));
+    let state = Arc::new(State::new(version));
     let start =
         Watches { client: &client, api_health: &api_health, options: &options, state: &state, metrics: &metrics };
     let service_accounts = start.service_accounts();
@@ -113,14 +120,22 @@ pub async fn run(setup: Setup) -> Result<(), SetupError> {
         state: Arc::clone(&state),
     });
 
-    let receivers = (external_secret_queue, secret_store_queue, cluster_secret_store_queue);
-    let controllers = start_controllers(&context, receivers);
+    let mut controllers = start_controllers(&context);
     drop(context);
     readiness.set_ready();
     tracing::info!("all watches have delivered their first list");
-    stop.cancelled().await;
+    let ended = until_ended(&mut controllers, &stop).await;
     finish(&state, controllers, event_writer).await;
-    Ok(())
+    ended
+}
+
+/// Waits for `stop`; a controller that ends before is an error.
+async fn until_ended(controllers: &mut JoinSet<&'static str>, stop: &CancellationToken) -> Result<(), RunError> {
+    match stop.run_until_cancelled(controllers.join_next()).await {
+        None => Ok(()),
+        // One that panicked cannot say its name.
+        Some(ended) => Err(RunError::Ended(ended.and_then(Result::ok).unwrap_or("of which the log tells"))),
+    }
 }
 
 /// Asks for what failed while the API server was away as soon as it answers again. While it does not, one probe stands for all.
@@ -139,35 +154,29 @@ async fn wake_after_outages(client: Client, api_health: ApiHealth, state: Arc<St
     }
 }
 
-/// Where the controllers are asked for reconciles: of ExternalSecrets, SecretStores and ClusterSecretStores.
-type Receivers = (
-    UnboundedReceiver<ReconcileRequest<ExternalSecret>>,
-    UnboundedReceiver<ReconcileRequest<SecretStore>>,
-    UnboundedReceiver<ReconcileRequest<SecretStore>>,
-);
-
 /// Starts those that are not switched off.
-fn start_controllers(context: &Arc<Context>, receivers: Receivers) -> JoinSet<()> {
+fn start_controllers(context: &Arc<Context>) -> JoinSet<&'static str> {
     let Context { watched, options, state, .. } = &**context;
     let running = Controller::ALL.into_iter().filter(|controller| options.run(*controller));
     let names: Vec<_> = running.map(Controller::name).collect();
     let waiting = Arc::clone(state);
     context.metrics.controllers().start(&names, options.concurrency, move |name| {
-        Controller::named(name).map_or(0, |controller| waiting.waiting(controller))
+        Controller::named(name).map_or(0, |controller| waiting.requests(controller).waiting())
     });
+    let executor = Executor::start();
+    let passes = Passes { executor, context: Arc::clone(context) };
     let mut controllers = JoinSet::new();
-    controllers.spawn(drive(
+    controllers.spawn(passes.clone().drive(
         Controller::ExternalSecrets,
         watched.external_secrets.clone(),
-        receivers.0,
-        context,
+        state.version,
         |object, context| external_secret::reconcile(object, context).boxed(),
     ));
     let kinds = [
-        (StoreKind::SecretStore, watched.secret_stores.clone(), receivers.1),
-        (StoreKind::ClusterSecretStore, watched.cluster_secret_stores.clone(), receivers.2),
+        (StoreKind::SecretStore, watched.secret_stores.clone()),
+        (StoreKind::ClusterSecretStore, watched.cluster_secret_stores.clone()),
     ];
-    for (kind, store, queue) in kinds {
+    for (kind, store) in kinds {
         let controller = Controller::Stores(kind);
         if options.run(controller) {
             let reconcile: Reconcile<SecretStore> = match kind {
@@ -178,14 +187,15 @@ fn start_controllers(context: &Arc<Context>, receivers: Receivers) -> JoinSet<()
                     |object, context| secret_store::reconcile(object, StoreKind::ClusterSecretStore, context).boxed()
                 }
             };
-            controllers.spawn(drive(controller, store, queue, context, reconcile));
+            let dyntype = StoreType { kind, version: state.version };
+            controllers.spawn(passes.clone().drive(controller, store, dyntype, reconcile));
         }
     }
     controllers
 }
 
 /// Lets reconciles in progress, and the events they made, come to their end.
-async fn finish(state: &State, mut controllers: JoinSet<()>, event_writer: tokio::task::JoinHandle<()>) {
+async fn finish(state: &State, mut controllers: JoinSet<&'static str>, event_writer: tokio::task::JoinHandle<()>) {
     state.close_queues();
     let finished = async {
         while controllers.join_next().await.is_some() {}
@@ -200,24 +210,33 @@ async fn finish(state: &State, mut controllers: JoinSet<()>, event_writer: tokio
 /// One pass over one object.
 type Reconcile<K> = fn(Arc<K>, Arc<Context>) -> BoxFuture<'static, Pass>;
 
-/// Runs one controller until its queue is closed.
-fn drive<K>(
-    controller: Controller,
-    store: Store<K>,
-    queue: UnboundedReceiver<ReconcileRequest<K>>,
-    context: &Arc<Context>,
-    reconcile: Reconcile<K>,
-) -> impl Future<Output = ()> + Send + 'static
-where
-    K: watch::Watched,
-    K::DynamicType: Send + Sync,
-{
-    let context = Arc::clone(context);
-    work_queue::run(store, queue, context.options.concurrency, move |object: Arc<K>| {
-        let context = Arc::clone(&context);
-        let key = ObjectKey::of(object.meta());
-        observed(controller, key, Arc::clone(&context), reconcile(object, context))
-    })
+/// What passes run on.
+#[derive(Clone)]
+struct Passes {
+    executor: Executor,
+    context: Arc<Context>,
+}
+
+impl Passes {
+    /// Runs one controller until its queue is closed; gives its name. Each pass is a task of its own, in the lane of its namespace.
+    async fn drive<K: watch::Watched>(
+        self,
+        controller: Controller,
+        store: Store<K>,
+        dyntype: K::DynamicType,
+        reconcile: Reconcile<K>,
+    ) -> &'static str {
+        let requests = self.context.state.requests(controller);
+        let pass = |object: Arc<K>, due| {
+            let context = Arc::clone(&self.context);
+            let key = ObjectKey::of(object.meta());
+            let namespace = key.namespace.clone();
+            let work = observed(controller, key, due, Arc::clone(&context), reconcile(object, context));
+            self.executor.spawn(&namespace, work)
+        };
+        work_queue::run(store, dyntype, requests, self.context.options.concurrency, pass).await;
+        controller.name()
+    }
 }
 
 /// The version in which the cluster serves our resources; waits for the CRDs if they are not there.

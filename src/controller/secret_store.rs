@@ -24,6 +24,7 @@ use crate::api::v1::{ConditionStatus, SecretStore, SecretStoreSpec, StoreKind};
 use crate::provider::error::Retry;
 use crate::provider::{Caller, Validation};
 use crate::runtime::metrics::{Object, StoreSubsystem};
+use crate::runtime::panics::Panicked;
 use crate::sync::refresh;
 use crate::validate;
 
@@ -43,8 +44,6 @@ pub struct StoreMemo {
     pub failures: u32,
     /// When the event `Valid` was last published.
     pub valid_event: Option<Timestamp>,
-    /// When its next validation is due; it waits in the queue from then on.
-    pub queued: Option<Instant>,
     /// The service account whose token the store exchanges, where it names one.
     pub service_account: Option<ObjectKey>,
 }
@@ -61,13 +60,42 @@ pub async fn reconcile(object: Arc<SecretStore>, kind: StoreKind, context: Arc<C
     let began = Instant::now();
     let now = context.now();
     let validation = validate(&object, &key, &context).await;
-    let finding = Finding::of(&validation);
-    let written = write_status(&object, &key, &finding, now, &context).await;
-    publish(&object, &key, &finding, now, &context);
-    measure(&object, &key, &finding, began.elapsed(), &context);
+    concluded(&object, &key, &validation, Began { at: began, now }, &context).await
+}
+
+/// Says of a store that its validation panicked.
+pub async fn panicked(key: &StoreKey, panicked: Panicked, context: &Context) -> Pass {
+    let Some(object) = context.watched_store(key) else { return Pass::succeeded(Next::OnChange) };
+    let began = Began { at: Instant::now(), now: context.now() };
+    concluded(&object, key, &Err(Error::Panicked(panicked)), began, context).await
+}
+
+/// When a validation began.
+#[derive(Clone, Copy)]
+struct Began {
+    at: Instant,
+    now: Timestamp,
+}
+
+/// Says what has come of a validation.
+async fn concluded(
+    object: &SecretStore,
+    key: &StoreKey,
+    validation: &Result<Validation, Error>,
+    began: Began,
+    context: &Context,
+) -> Pass {
+    if !is_shown(object, key, context) {
+        // One of the same name was asked for when it appeared.
+        return Pass::succeeded(Next::OnChange);
+    }
+    let finding = Finding::of(validation);
+    let written = write_status(object, key, &finding, began.now, context).await;
+    publish(object, key, &finding, began.now, context);
+    measure(object, key, &finding, began.at.elapsed(), context);
 
     let next = match written {
-        Ok(()) => next_validation(&object, &key, &finding, &context),
+        Ok(()) => next_validation(object, key, &finding, context),
         Err(_) => spread(Duration::from_secs(1)),
     };
     if finding.state == StoreState::Valid {
@@ -75,6 +103,11 @@ pub async fn reconcile(object: Arc<SecretStore>, kind: StoreKind, context: Arc<C
     } else {
         Pass::failed(Next::After(next))
     }
+}
+
+/// Whether a store is there as far as the watch has seen: neither deleted nor made anew.
+fn is_shown(object: &SecretStore, key: &StoreKey, context: &Context) -> bool {
+    context.watched_store(key).is_some_and(|shown| shown.metadata.uid == object.metadata.uid)
 }
 
 fn measure(object: &SecretStore, key: &StoreKey, finding: &Finding, took: Duration, context: &Context) {
@@ -148,7 +181,8 @@ async fn write_status(
     if status == before {
         return Ok(());
     }
-    let patch = Patch::Merge(json!({ "status": status }));
+    // With the UID, or it might land on another object of the name.
+    let patch = Patch::Merge(json!({ "metadata": { "uid": object.metadata.uid }, "status": status }));
     match bounded(context.stores(key).patch_status(&key.object.name, &PatchParams::default(), &patch)).await {
         Ok(_) => Ok(()),
         Err(error) if error.code() == Some(404) => Ok(()),
@@ -171,7 +205,7 @@ fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timesta
     } else if is_news {
         tracing::warn!(store = %key, reason = finding.report().reason, cause = finding.cause, problem = finding.message, "store is not valid");
     }
-    let is_due = finding.state == StoreState::Valid && is_valid_event_due(key, now, context);
+    let is_due = finding.state == StoreState::Valid && is_valid_event_due(object, key, now, context);
     if !is_news && !is_due {
         return;
     }
@@ -181,21 +215,24 @@ fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timesta
     };
     let severity = if finding.state == StoreState::Valid { Severity::Normal } else { Severity::Warning };
     let dyntype = StoreType { kind, version: context.state.version };
-    let object = object.object_ref(&dyntype);
+    let reference = object.object_ref(&dyntype);
     context.events.publish(Notice {
         source,
         severity,
         reason: finding.report().reason,
         note: finding.message.clone(),
-        object,
+        object: reference,
     });
-    if finding.state == StoreState::Valid {
-        context.state.store_memos().entry(key.clone()).or_default().valid_event = Some(now);
+    if finding.state == StoreState::Valid
+        && let Some(memo) = context.state.store_memos().get_mut(key, object.metadata.uid.as_deref())
+    {
+        memo.valid_event = Some(now);
     }
 }
 
-fn is_valid_event_due(key: &StoreKey, now: Timestamp, context: &Context) -> bool {
-    let last = context.state.store_memos().get(key).and_then(|memo| memo.valid_event);
+fn is_valid_event_due(object: &SecretStore, key: &StoreKey, now: Timestamp, context: &Context) -> bool {
+    let memos = context.state.store_memos();
+    let last = memos.get(key, object.metadata.uid.as_deref()).and_then(|memo| memo.valid_event);
     last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= VALID_EVENT_INTERVAL)
 }
 
@@ -205,7 +242,7 @@ fn next_validation(object: &SecretStore, key: &StoreKey, finding: &Finding, cont
     let named = object.spec.get().ok().and_then(|spec| validate::secret_store::interval(spec).ok().flatten());
     let interval = named.unwrap_or(context.options.store_requeue_interval);
     let mut memos = context.state.store_memos();
-    let memo = memos.entry(key.clone()).or_default();
+    let Some(memo) = memos.get_mut(key, object.metadata.uid.as_deref()) else { return spread(interval) };
     if finding.state == StoreState::Valid {
         memo.failures = 0;
         return spread(interval);
@@ -225,7 +262,9 @@ async fn release(object: &SecretStore, key: &StoreKey, context: &Context) -> Nex
     }
     let remaining: Vec<_> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER_STORE).collect();
     let version = &object.metadata.resource_version;
-    let patch = Patch::Merge(json!({ "metadata": { "finalizers": remaining, "resourceVersion": version } }));
+    let patch = Patch::Merge(json!({
+        "metadata": { "uid": object.metadata.uid, "finalizers": remaining, "resourceVersion": version },
+    }));
     match bounded(context.stores(key).patch_metadata(&key.object.name, &PatchParams::default(), &patch)).await {
         Ok(_) => Next::OnChange,
         Err(error) if error.code() == Some(404) => Next::OnChange,

@@ -4,6 +4,7 @@ use super::conditions::Statement;
 use crate::api::v1::ConditionStatus;
 use crate::provider::error::Retry;
 use crate::provider::{Check, Class, ProviderError, Validation, Verdict};
+use crate::runtime::panics::Panicked;
 
 /// Why a store is not valid.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,9 @@ pub(super) enum Error {
     /// No client can be made for it.
     #[error("{0}")]
     Client(ProviderError),
+    /// A bug of ours.
+    #[error(transparent)]
+    Panicked(Panicked),
 }
 
 /// What a store is found to be.
@@ -127,11 +131,12 @@ impl Finding {
         let unknown = || Check::Unknown("the store's configuration must be mended first".to_owned());
         let authenticated = match error {
             Error::Client(error) if error.class == Class::Unauthenticated => Check::Failed(error.clone()),
-            Error::Client(_) | Error::Invalid(_) => unknown(),
+            Error::Client(_) | Error::Invalid(_) | Error::Panicked(_) => unknown(),
         };
         let (cause, retry) = match error {
             Error::Client(error) => (error.cause, error.class.retry()),
             Error::Invalid(_) => ("InvalidSpec", Retry::OnChange),
+            Error::Panicked(_) => ("Panic", Retry::Backoff),
         };
         let message = message(StoreState::NoClient, error);
         Self {

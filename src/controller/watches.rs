@@ -62,7 +62,7 @@ impl Watches<'_> {
                 let key = ObjectKey::of(&object.metadata);
                 state.index.remove(&key);
                 state.release_target_kinds();
-                state.memos().remove(&key);
+                state.memos().forget(&key);
                 state.recoveries.end(&key);
                 metrics.external_secrets().deleted(&key.namespace, &key.name);
             }
@@ -101,7 +101,7 @@ impl Watches<'_> {
             Change::Deleted(object) => {
                 let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
                 usability.remove(&key);
-                state.store_memos().remove(&key);
+                state.store_memos().forget(&key);
                 metrics.stores().deleted(secret_store::subsystem(kind), &key.object.namespace, &key.object.name);
             }
         };
@@ -222,7 +222,7 @@ fn external_secret_applied(object: &ExternalSecret, state: &State) {
     let fingerprint = external_secret::fingerprint(object);
     let changed = {
         let mut memos = state.memos();
-        let memo = memos.entry(key.clone()).or_default();
+        let memo = memos.now(&key, object.metadata.uid.as_deref());
         // The watch shows another version than the one the last status was written on.
         if memo.ahead.as_ref().is_some_and(|(base, _)| Some(base) != object.metadata.resource_version.as_ref()) {
             memo.ahead = None;
@@ -242,7 +242,7 @@ fn store_applied(object: &SecretStore, key: &StoreKey, state: &State) {
     let fingerprint = secret_store::fingerprint(object);
     let changed = {
         let mut memos = state.store_memos();
-        let memo = memos.entry(key.clone()).or_default();
+        let memo = memos.now(key, object.metadata.uid.as_deref());
         memo.service_account = secret_store::service_account(object, key);
         std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint
     };
@@ -260,7 +260,7 @@ pub(super) fn target_changed(
 ) {
     let target = TargetKey { manifest: manifest.cloned(), object: ObjectKey::of(meta) };
     for writer in state.index.writers_of(&target) {
-        let verified = state.memos().get(&writer).and_then(|memo| memo.verified.clone());
+        let verified = state.memos().named(&writer).and_then(|memo| memo.verified.clone());
         if version.is_none() || verified.as_ref() != version {
             state.wake_external_secret(&writer);
         }
@@ -272,7 +272,8 @@ fn template_source_changed(source: &TemplateSource, version: Option<&ObjectVersi
     for user in state.index.users_of(source) {
         let changed = {
             let mut memos = state.memos();
-            let memo = memos.entry(user.clone()).or_default();
+            // Of one that is gone, nothing is to be rendered.
+            let Some(memo) = memos.named_mut(&user) else { continue };
             let changed = memo.rendered_from.get(source) != version;
             memo.template_events += u64::from(changed);
             changed

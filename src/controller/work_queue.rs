@@ -1,70 +1,149 @@
-//! Whose turn it is: objects are worked on in the order in which they became due, each by one pass at a time.
+//! Whose turn it is: namespaces take turns, and within a namespace objects are worked on in the order in which they became due, each
+//! by one pass at a time.
 //!
 //! kube's `applier` lets a hash set decide among those that are due. Where more are due than can be worked on, as while a
 //! vault is slow, some of them never had their turn.
+//!
+//! An object stands in the queue once, however often it is asked for, so the queue is never longer than there are objects. Some places
+//! stay free for others: a namespace may hold [`SHARE`] times as many as would be left ([`WorkQueue::begin`]), and one of them in any case.
+//! One whose passes all hang on a vault that does not answer thus leaves places to the next, and so does that one.
 
-use std::collections::{HashMap, VecDeque};
+mod turns;
+
+use std::collections::HashMap;
 use std::future::poll_fn;
-use std::hash::Hash;
-use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
-use futures::channel::mpsc::UnboundedReceiver;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use kube::runtime::controller::ReconcileRequest;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use tokio_util::time::DelayQueue;
 use tokio_util::time::delay_queue::Key;
 
+use super::key::ObjectKey;
 use super::requeue::Next;
 use super::watch::Watched;
+use crate::runtime::panics::Panicked;
+use turns::Turns;
 
 /// The longest pause between two passes. A pass that is not needed finds nothing to do.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24 * 30);
+/// How long an object waits whose pass could not even say that it failed.
+const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
+/// How many times as many places as it leaves free a namespace may hold.
+const SHARE: usize = 7;
 
-/// Works on what `requests` name and on what wants to come back, on `concurrency` objects at once. When the requests end, so
-/// does this, after what is in progress.
+/// Where objects are asked for, and wait for their turn.
+#[derive(Debug, Default)]
+pub struct Requests(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    queue: WorkQueue,
+    /// Of whom works on them.
+    worker: Option<Waker>,
+    is_closed: bool,
+}
+
+impl Requests {
+    /// An object is due now.
+    pub fn ask(&self, key: &ObjectKey) {
+        let mut waiting = self.lock();
+        waiting.queue.ask(key);
+        waiting.wake();
+    }
+
+    /// No object is worked on any more, but for those that are already.
+    pub fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.is_closed = true;
+        waiting.wake();
+    }
+
+    /// How many objects wait for their turn.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lock().queue.due.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The object whose turn it is, and since when it is due; `None` when the queue is closed. Waits while nobody has a turn.
+    async fn next(&self, places: usize) -> Option<(ObjectKey, Instant)> {
+        poll_fn(|context| self.lock().poll_next(places, context)).await
+    }
+}
+
+impl Waiting {
+    fn wake(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            worker.wake();
+        }
+    }
+
+    fn poll_next(&mut self, places: usize, context: &mut Context<'_>) -> Poll<Option<(ObjectKey, Instant)>> {
+        if self.is_closed {
+            return Poll::Ready(None);
+        }
+        self.queue.expire(context);
+        if let Some(turn) = self.queue.begin(places) {
+            return Poll::Ready(Some(turn));
+        }
+        self.worker = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// Works on what is asked for and on what wants to come back, on `places` objects at once. `pass` is told since when the object is
+/// due. When the requests are closed this ends, after what is in progress.
 pub(super) async fn run<K, P>(
     store: Store<K>,
-    mut requests: UnboundedReceiver<ReconcileRequest<K>>,
-    concurrency: u16,
-    pass: impl Fn(Arc<K>) -> P,
+    dyntype: K::DynamicType,
+    requests: &Requests,
+    places: u16,
+    pass: impl Fn(std::sync::Arc<K>, Instant) -> P,
 ) where
     K: Watched,
-    P: Future<Output = Next>,
+    P: Future<Output = Result<Next, Panicked>>,
 {
-    let mut queue = WorkQueue::new();
     let mut running = FuturesUnordered::new();
     loop {
-        while running.len() < usize::from(concurrency)
-            && let Some(reference) = queue.begin()
-        {
-            match store.get(&reference) {
-                Some(object) => running.push(pass(object).map(move |next| (reference, next))),
-                // It was deleted before its turn came.
-                None => queue.end(&reference, Next::OnChange),
-            }
-        }
         tokio::select! {
-            request = requests.next() => match request {
-                Some(request) => queue.ask(request.obj_ref),
-                None => break,
-            },
-            Some((reference, next)) = running.next() => queue.end(&reference, next),
-            () = queue.until_due() => {}
+            turn = requests.next(usize::from(places)) => {
+                let Some((key, due)) = turn else { break };
+                match store.get(&reference(&key, &dyntype)) {
+                    Some(object) => running.push(pass(object, due).map(move |next| (key, next))),
+                    // It was deleted before its turn came.
+                    None => requests.lock().queue.end(&key, Next::OnChange),
+                }
+            }
+            Some((key, next)) = running.next() => {
+                let next = next.unwrap_or(Next::After(PAUSE_AFTER_PANIC));
+                requests.lock().queue.end(&key, next);
+            }
         }
     }
     while running.next().await.is_some() {}
 }
 
+fn reference<K: Watched>(key: &ObjectKey, dyntype: &K::DynamicType) -> ObjectRef<K> {
+    let reference = ObjectRef::new_with(&key.name, dyntype.clone());
+    if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
+}
+
 /// What is due, and what will be.
-#[derive(Debug)]
-struct WorkQueue<K> {
-    entries: HashMap<K, Entry>,
-    due: VecDeque<K>,
-    later: DelayQueue<K>,
+#[derive(Debug, Default)]
+struct WorkQueue {
+    entries: HashMap<ObjectKey, Entry>,
+    due: Turns,
+    later: DelayQueue<ObjectKey>,
+    /// How many objects are worked on, in all and of each namespace.
+    running: usize,
+    running_of: HashMap<String, usize>,
 }
 
 /// Where an object stands.
@@ -76,39 +155,50 @@ enum Entry {
     Due,
     /// It is worked on.
     Running,
-    /// It is worked on, and was asked for again meanwhile.
-    RunningAskedAgain,
+    /// It is worked on, and was asked for again at a time.
+    RunningAskedAgain(Instant),
 }
 
-impl<K: Clone + Eq + Hash> WorkQueue<K> {
-    fn new() -> Self {
-        Self { entries: HashMap::new(), due: VecDeque::new(), later: DelayQueue::new() }
-    }
-
+impl WorkQueue {
     /// An object is due now.
-    fn ask(&mut self, key: K) {
-        match self.entries.get_mut(&key) {
-            Some(Entry::Due | Entry::RunningAskedAgain) => {}
-            Some(entry @ Entry::Running) => *entry = Entry::RunningAskedAgain,
+    fn ask(&mut self, key: &ObjectKey) {
+        match self.entries.get_mut(key) {
+            Some(Entry::Due | Entry::RunningAskedAgain(_)) => {}
+            Some(entry @ Entry::Running) => *entry = Entry::RunningAskedAgain(Instant::now()),
             Some(Entry::Later(timer)) => {
                 self.later.remove(timer);
-                self.push(key);
+                self.push(key.clone(), Instant::now());
             }
-            None => self.push(key),
+            None => self.push(key.clone(), Instant::now()),
         }
     }
 
-    /// The object whose turn it is.
-    fn begin(&mut self) -> Option<K> {
-        let key = self.due.pop_front()?;
-        self.entries.insert(key.clone(), Entry::Running);
-        Some(key)
+    /// The object whose turn it is, and since when it is due; `None` while nobody may have one of the `places`.
+    fn begin(&mut self, places: usize) -> Option<(ObjectKey, Instant)> {
+        let free = places.checked_sub(self.running)?.checked_sub(1)?;
+        let held = &self.running_of;
+        let turn = self.due.take(|namespace| {
+            let held = held.get(namespace).copied().unwrap_or_default();
+            held == 0 || held < SHARE * free
+        })?;
+        self.running += 1;
+        *self.running_of.entry(turn.0.namespace.clone()).or_default() += 1;
+        self.entries.insert(turn.0.clone(), Entry::Running);
+        Some(turn)
     }
 
     /// A pass over an object has ended.
-    fn end(&mut self, key: &K, next: Next) {
+    fn end(&mut self, key: &ObjectKey, next: Next) {
+        self.running = self.running.saturating_sub(1);
+        if let Some(held) = self.running_of.get_mut(&key.namespace) {
+            *held -= 1;
+            if *held == 0 {
+                self.running_of.remove(&key.namespace);
+            }
+        }
         match (self.entries.remove(key), next) {
-            (Some(Entry::RunningAskedAgain), _) | (_, Next::After(Duration::ZERO)) => self.push(key.clone()),
+            (Some(Entry::RunningAskedAgain(asked)), _) => self.push(key.clone(), asked),
+            (_, Next::After(Duration::ZERO)) => self.push(key.clone(), Instant::now()),
             (_, Next::After(pause)) => {
                 let timer = self.later.insert(key.clone(), pause.min(LONGEST_PAUSE));
                 self.entries.insert(key.clone(), Entry::Later(timer));
@@ -117,121 +207,18 @@ impl<K: Clone + Eq + Hash> WorkQueue<K> {
         }
     }
 
-    /// Waits until another object is due; for ever where none will be.
-    async fn until_due(&mut self) {
-        let key = poll_fn(|context| match self.later.poll_expired(context) {
-            Poll::Ready(Some(expired)) => Poll::Ready(expired.into_inner()),
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
-        });
-        let key = key.await;
-        self.push(key);
+    /// Puts in line what is due by now; the task of `context` is woken when more is.
+    fn expire(&mut self, context: &mut Context<'_>) {
+        while let Poll::Ready(Some(expired)) = self.later.poll_expired(context) {
+            self.push(expired.into_inner(), Instant::now());
+        }
     }
 
-    fn push(&mut self, key: K) {
+    fn push(&mut self, key: ObjectKey, due: Instant) {
         self.entries.insert(key.clone(), Entry::Due);
-        self.due.push_back(key);
+        self.due.push(key, due);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-    use std::collections::BTreeMap;
-
-    use futures::channel::mpsc;
-    use k8s_openapi::api::core::v1::ConfigMap;
-    use kube::ResourceExt;
-    use kube::runtime::reflector::{ObjectRef, store::Writer};
-    use kube::runtime::watcher::Event;
-
-    use super::*;
-
-    const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
-
-    fn store() -> Store<ConfigMap> {
-        let mut writer = Writer::default();
-        for name in NAMES {
-            let mut object = ConfigMap::default();
-            object.metadata.name = Some(name.to_owned());
-            object.metadata.namespace = Some("n".to_owned());
-            writer.apply_watcher_event(&Event::Apply(object));
-        }
-        writer.as_reader()
-    }
-
-    fn request(name: &str) -> ReconcileRequest<ConfigMap> {
-        ObjectRef::new(name).within("n").into()
-    }
-
-    /// Asks for all, and lets passes go by until the requests are closed after `passes`; gives the names in turn.
-    async fn turns(concurrency: u16, passes: usize, next: impl Fn(&str) -> Next) -> Vec<String> {
-        let (sender, requests) = mpsc::unbounded();
-        for name in NAMES {
-            sender.unbounded_send(request(name)).unwrap();
-        }
-        let turns = RefCell::new(Vec::new());
-        run(store(), requests, concurrency, |object| {
-            let (turns, next, sender) = (&turns, &next, sender.clone());
-            async move {
-                turns.borrow_mut().push(object.name_any());
-                if turns.borrow().len() >= passes {
-                    sender.close_channel();
-                }
-                tokio::task::yield_now().await;
-                next(&object.name_any())
-            }
-        })
-        .await;
-        turns.into_inner()
-    }
-
-    #[tokio::test]
-    async fn where_more_is_due_than_can_be_worked_on_each_has_its_turn() {
-        let turns = turns(2, 1000, |_| Next::After(Duration::ZERO)).await;
-        let mut counts = BTreeMap::new();
-        for name in &turns {
-            *counts.entry(name.as_str()).or_insert(0) += 1;
-        }
-        assert_eq!(counts.len(), NAMES.len());
-        // Whose pass ends sooner stands in line again sooner, so not all have equal shares; but nobody is left out.
-        let half = 1000 / NAMES.len() / 2;
-        assert!(counts.values().all(|count| *count > half), "{counts:?}");
-    }
-
-    #[tokio::test]
-    async fn an_object_comes_back_after_its_pause() {
-        let pause =
-            |name: &str| Next::After(if name == "a" { Duration::from_millis(5) } else { Duration::from_hours(1) });
-        let turns = turns(1, 10, pause).await;
-        assert_eq!(turns, ["a", "b", "c", "d", "e", "a", "a", "a", "a", "a"]);
-    }
-
-    #[test]
-    fn what_is_asked_for_while_it_is_worked_on_has_one_more_turn() {
-        let mut queue = WorkQueue::new();
-        queue.ask("a");
-        queue.ask("a");
-        assert_eq!((queue.begin(), queue.begin()), (Some("a"), None));
-        queue.ask("a");
-        queue.ask("a");
-        assert_eq!(queue.begin(), None, "one pass at a time");
-        queue.end(&"a", Next::OnChange);
-        assert_eq!((queue.begin(), queue.begin()), (Some("a"), None));
-        queue.end(&"a", Next::OnChange);
-        assert_eq!(queue.begin(), None);
-    }
-
-    #[tokio::test]
-    async fn what_is_asked_for_during_its_pause_has_its_turn_at_once_and_only_once() {
-        let mut queue = WorkQueue::new();
-        queue.ask("a");
-        assert_eq!(queue.begin(), Some("a"));
-        queue.end(&"a", Next::After(Duration::from_millis(20)));
-        assert_eq!(queue.begin(), None);
-        queue.ask("a");
-        assert_eq!(queue.begin(), Some("a"));
-        queue.end(&"a", Next::OnChange);
-        let nothing = tokio::time::timeout(Duration::from_millis(100), queue.until_due()).await;
-        assert!(nothing.is_err(), "its former time is forgotten");
-    }
-}
+mod tests;

@@ -1,8 +1,10 @@
-//! The HTTP endpoints for Kubernetes' probes and for Prometheus.
+//! The HTTP endpoints for Kubernetes' probes and for Prometheus. A thread of their own serves them, so that they answer whatever the
+//! rest of the process computes.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -12,6 +14,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
 use super::authorization::{self, Gatekeeper};
@@ -32,6 +35,9 @@ pub enum HealthError {
         /// Its value.
         address: String,
     },
+    /// There is no thread for them.
+    #[error("the endpoints cannot be served: {0}")]
+    Thread(std::io::Error),
     /// The address cannot be listened on.
     #[error("--{flag}={address}: cannot listen: {source}")]
     Listen {
@@ -98,19 +104,126 @@ impl Readiness {
     }
 }
 
-/// Serves `/healthz` and `/readyz` on the address of a flag until `stop`.
-///
-/// # Errors
-/// When the address cannot be used.
-pub async fn serve_probes(
-    flag: &'static str,
-    address: &str,
-    readiness: Readiness,
-    stop: CancellationToken,
-) -> Result<(), HealthError> {
-    let ready = move || async move { readiness.answer() };
-    let router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
-    serve(flag, address, router, stop).await
+/// How often the process shows that it goes on.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// For how long it may show nothing before it is taken for wedged.
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+
+/// When the runtime of the process went on last.
+#[derive(Clone)]
+struct Heartbeat(Arc<RwLock<Instant>>);
+
+impl Heartbeat {
+    /// Of the calling runtime.
+    fn start() -> Self {
+        let heartbeat = Self(Arc::new(RwLock::new(Instant::now())));
+        let beats = heartbeat.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                *beats.0.write().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            }
+        });
+        heartbeat
+    }
+
+    fn answer(&self) -> (StatusCode, String) {
+        let silence = self.0.read().unwrap_or_else(PoisonError::into_inner).elapsed();
+        if silence < LONGEST_SILENCE {
+            return (StatusCode::OK, "ok\n".to_owned());
+        }
+        let seconds = silence.as_secs();
+        (StatusCode::SERVICE_UNAVAILABLE, format!("the process has come to nothing for {seconds} s\n"))
+    }
+}
+
+/// The thread that serves endpoints.
+#[derive(Clone, Debug)]
+pub struct Endpoints(Handle);
+
+impl Endpoints {
+    /// Starts it; it ends with the process.
+    ///
+    /// # Errors
+    /// [`HealthError::Thread`]
+    pub fn start() -> Result<Self, HealthError> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(HealthError::Thread)?;
+        let handle = runtime.handle().clone();
+        let serve = move || runtime.block_on(std::future::pending::<()>());
+        std::thread::Builder::new().name("endpoints".to_owned()).spawn(serve).map_err(HealthError::Thread)?;
+        Ok(Self(handle))
+    }
+
+    /// Serves `/healthz` and `/readyz` on the address of a flag until `stop`. `/healthz` speaks for the calling runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be used.
+    pub fn serve_probes(
+        &self,
+        flag: &'static str,
+        address: &str,
+        readiness: Readiness,
+        stop: CancellationToken,
+    ) -> Result<(), HealthError> {
+        let heartbeat = Heartbeat::start();
+        let alive = move || async move { heartbeat.answer() };
+        let ready = move || async move { readiness.answer() };
+        self.serve(flag, address, Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)), stop)
+    }
+
+    /// Serves `/metrics` on `address` until `stop`.
+    ///
+    /// # Errors
+    /// When the address cannot be used.
+    pub fn serve_metrics(
+        &self,
+        address: &str,
+        Operated { metrics, log }: Operated,
+        protection: Protection,
+        stop: CancellationToken,
+    ) -> Result<(), HealthError> {
+        const FLAG: &str = "metrics-addr";
+        let render = move || async move {
+            let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+            (headers, metrics.render()).into_response()
+        };
+        let router = Router::new().route("/metrics", get(render));
+        let (config, gatekeeper) = match protection {
+            Protection::None => return self.serve(FLAG, address, router, stop),
+            Protection::Tls(config, gatekeeper) => (config, gatekeeper),
+        };
+        let Some(listener) = self.listen(FLAG, address)? else { return Ok(()) };
+        let router = match gatekeeper {
+            Some(gatekeeper) => {
+                router.merge(log_level(log)).layer(middleware::from_fn_with_state(gatekeeper, authorization::required))
+            }
+            None => router,
+        };
+        self.0.spawn(tls::serve(listener, config, router, tls::Limits::default(), stop));
+        Ok(())
+    }
+
+    fn serve(
+        &self,
+        flag: &'static str,
+        address: &str,
+        router: Router,
+        stop: CancellationToken,
+    ) -> Result<(), HealthError> {
+        let Some(listener) = self.listen(flag, address)? else { return Ok(()) };
+        self.0.spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+            if let Err(error) = served {
+                tracing::error!(%error, flag, "an HTTP endpoint ended");
+            }
+        });
+        Ok(())
+    }
+
+    fn listen(&self, flag: &'static str, address: &str) -> Result<Option<TcpListener>, HealthError> {
+        let _served_there = self.0.enter();
+        listen(flag, address)
+    }
 }
 
 /// What is served beside `/metrics`, under the same protection.
@@ -131,38 +244,6 @@ pub enum Protection {
     Tls(Arc<ServerConfig>, Option<Gatekeeper>),
 }
 
-/// Serves `/metrics` on `address` until `stop`.
-///
-/// # Errors
-/// When the address cannot be used.
-pub async fn serve_metrics(
-    address: &str,
-    Operated { metrics, log }: Operated,
-    protection: Protection,
-    stop: CancellationToken,
-) -> Result<(), HealthError> {
-    const FLAG: &str = "metrics-addr";
-    let render = move || async move {
-        let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-        (headers, metrics.render()).into_response()
-    };
-    let router = Router::new().route("/metrics", get(render));
-    match protection {
-        Protection::None => serve(FLAG, address, router, stop).await,
-        Protection::Tls(config, gatekeeper) => {
-            let Some(listener) = listen(FLAG, address).await? else { return Ok(()) };
-            let router = match gatekeeper {
-                Some(gatekeeper) => router
-                    .merge(log_level(log))
-                    .layer(middleware::from_fn_with_state(gatekeeper, authorization::required)),
-                None => router,
-            };
-            tokio::spawn(tls::serve(listener, config, router, tls::Limits::default(), stop));
-            Ok(())
-        }
-    }
-}
-
 /// Shows the level of the log, and changes it.
 fn log_level(log: LogLevel) -> Router {
     let shown = log.clone();
@@ -176,24 +257,17 @@ fn log_level(log: LogLevel) -> Router {
     Router::new().route("/loglevel", get(show).put(change)).layer(DefaultBodyLimit::max(64))
 }
 
-async fn serve(flag: &'static str, address: &str, router: Router, stop: CancellationToken) -> Result<(), HealthError> {
-    let Some(listener) = listen(flag, address).await? else { return Ok(()) };
-    tokio::spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, flag, "an HTTP endpoint ended");
-        }
-    });
-    Ok(())
-}
-
-/// Listens on the address of a flag; `None` where it is switched off.
+/// Listens on the address of a flag; `None` where it is switched off. The calling runtime serves it.
 ///
 /// # Errors
 /// When the address cannot be used.
-pub async fn listen(flag: &'static str, address: &str) -> Result<Option<TcpListener>, HealthError> {
+pub fn listen(flag: &'static str, address: &str) -> Result<Option<TcpListener>, HealthError> {
     let Some(address) = parse(flag, address)? else { return Ok(None) };
-    let listener = TcpListener::bind(address).await.map_err(|source| HealthError::Listen { flag, address, source })?;
+    let bound = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    });
+    let listener = bound.map_err(|source| HealthError::Listen { flag, address, source })?;
     tracing::info!(flag, address = %listener.local_addr().unwrap_or(address), "listening");
     Ok(Some(listener))
 }

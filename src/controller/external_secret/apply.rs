@@ -210,7 +210,9 @@ pub(super) async fn finalize(subject: Subject<'_>, context: &Context) -> Result<
     }
     let remaining: Vec<_> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER_EXTERNAL_SECRET).collect();
     // With the resourceVersion, so that a finalizer that was added meanwhile is not lost.
-    let patch = json!({ "metadata": { "finalizers": remaining, "resourceVersion": meta.resource_version } });
+    let patch = json!({ "metadata": {
+        "uid": meta.uid, "finalizers": remaining, "resourceVersion": meta.resource_version,
+    } });
     let api = context.external_secrets(&subject.key.namespace);
     match bounded(api.patch_metadata(&subject.key.name, &PatchParams::default(), &Patch::Merge(patch))).await {
         Ok(_) => Ok(()),

@@ -6,6 +6,7 @@ use crate::controller::context::ApiError;
 use crate::controller::key::StoreKey;
 use crate::controller::target_kinds::{KindError, TargetKind};
 use crate::provider::{ProviderError, Recovery};
+use crate::runtime::panics::Panicked;
 use crate::sync::data::DataError;
 use crate::sync::plan::Refusal;
 use crate::sync::target::{Owner, TargetName};
@@ -142,6 +143,9 @@ pub enum Error {
         /// The target.
         target: TargetName,
     },
+    /// A bug of ours.
+    #[error(transparent)]
+    Panicked(Panicked),
     /// A finalizer could not be added or removed.
     #[error("the finalizer could not be changed: {}", api_reason(.0))]
     Finalizer(ApiError),

@@ -75,11 +75,8 @@ pub(super) async fn target(
         return Ok(Target::Assumed);
     }
     let watched = destination.watched(&ObjectKey::new(&subject.key.namespace, owner.target_name()), context);
-    let (verified, last) = {
-        let memos = context.state.memos();
-        let memo = memos.get(subject.key);
-        (memo.and_then(|memo| memo.verified.clone()), memo.and_then(|memo| memo.last_write.clone()))
-    };
+    let remembered = context.recall(subject, |memo| (memo.verified.clone(), memo.last_write.clone()));
+    let (verified, last) = remembered.unwrap_or_default();
     if watched.is_some() && watched == verified {
         return Ok(Target::Verified);
     }
@@ -93,11 +90,11 @@ pub(super) async fn target(
     let Some(existing) = destination.read(owner, context).await? else { return Ok(Target::Absent) };
     if existing.is_intact(last.as_ref()) {
         let version = ObjectVersion::of(existing.metadata());
-        let mut memos = context.state.memos();
-        let memo = memos.entry(subject.key.clone()).or_default();
-        memo.verified = Some(version);
-        // Somebody else made it what it is now, so the next refresh compares all of it.
-        memo.made_from = MadeFrom::default();
+        context.remember(subject, |memo| {
+            memo.verified = Some(version);
+            // Somebody else made it what it is now, so the next refresh compares all of it.
+            memo.made_from = MadeFrom::default();
+        });
     }
     Ok(Target::Read(existing))
 }

@@ -33,8 +33,6 @@ pub struct Memo {
     pub template_events: u64,
     /// How many of those events the last rendering took into account.
     pub template_events_seen: u64,
-    /// When its next reconcile is due; it waits in the queue from then on.
-    pub queued: Option<Instant>,
     /// Whether the API server was away or overloaded when it was last tried.
     pub awaits_api_server: bool,
     /// Failures in a row.

@@ -30,6 +30,7 @@ use super::requeue::{Next, until};
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::provider::{Freshness, Priority, ReadOptions};
+use crate::runtime::panics::Panicked;
 use crate::sync::plan::{Plan, Statement};
 use crate::sync::refresh::{self, Due, Reason, TemplatesState};
 use crate::sync::target::Owner;
@@ -58,6 +59,8 @@ pub enum Outcome {
     Waiting,
     /// Nothing is due before this.
     Unchanged(Due),
+    /// It was deleted, or made anew, while it was worked on. Nothing was written since.
+    Replaced,
     /// The Secret is as the provider says.
     Synced(Synced),
 }
@@ -86,25 +89,41 @@ pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Pa
     let subject =
         Subject { key: &key, object: &object, status: status.as_ref(), now: context.now(), began: Instant::now() };
     let result = sync_once(subject, &context).await;
-    let next = report(subject, &context, &result).await;
+    concluded(subject, &context, &result).await
+}
 
+/// Says of an ExternalSecret that the pass over it panicked.
+pub async fn panicked(key: &ObjectKey, panicked: Panicked, context: &Context) -> Pass {
+    let Some((object, status)) = newest(key, context) else { return Pass::succeeded(Next::OnChange) };
+    let subject = Subject { key, object: &object, status: status.as_ref(), now: context.now(), began: Instant::now() };
+    concluded(subject, context, &Err(Error::Panicked(panicked))).await
+}
+
+/// Says what has come of a pass.
+async fn concluded(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Pass {
+    if !context.shows(subject) {
+        forget_if_gone(subject.key, context);
+        // One of the same name was asked for when it appeared.
+        return Pass::succeeded(Next::OnChange);
+    }
+    let next = report(subject, context, result).await;
     let took = subject.began.elapsed();
-    let label = match &result {
-        Ok(Outcome::NotOurs | Outcome::Deleted) => return Pass::succeeded(next),
+    let label = match result {
+        Ok(Outcome::NotOurs | Outcome::Deleted | Outcome::Replaced) => return Pass::succeeded(next),
         Ok(Outcome::Waiting | Outcome::Unchanged(_)) => "unchanged",
         Ok(Outcome::Synced(_)) => "success",
         Err(_) => "error",
     };
     context.metrics.external_secrets().synced(subject.measured(), took);
     context.metrics.sync_took(label, took);
-    forget_if_gone(&key, &context);
+    forget_if_gone(subject.key, context);
     if result.is_err() { Pass::failed(next) } else { Pass::succeeded(next) }
 }
 
 /// What was deleted while it was worked on is forgotten once more: the watch does not say so again.
 fn forget_if_gone(key: &ObjectKey, context: &Context) {
     if context.watched_external_secret(key).is_none() {
-        context.state.memos().remove(key);
+        context.state.memos().forget(key);
         context.metrics.external_secrets().deleted(&key.namespace, &key.name);
     }
 }
@@ -114,9 +133,12 @@ fn forget_if_gone(key: &ObjectKey, context: &Context) {
 /// The order matters: what was written last is forgotten after the watch shows it. Looked at the other way round, both
 /// could be missed, and the sync done twice.
 fn newest(key: &ObjectKey, context: &Context) -> Option<(Arc<ExternalSecret>, Option<ExternalSecretStatus>)> {
-    let ahead = context.state.memos().entry(key.clone()).or_default().ahead.clone();
+    let ahead = context.state.memos().named(key).and_then(|memo| memo.ahead.clone());
     let object = context.watched_external_secret(key)?;
+    // From here on what is remembered is of this very object.
+    context.state.memos().now(key, object.metadata.uid.as_deref());
     let status = match ahead {
+        // No two objects have the same resourceVersion.
         Some((base, status)) if Some(&base) == object.metadata.resource_version.as_ref() => Some(status),
         _ => object.status.clone(),
     };
@@ -144,9 +166,9 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     let owner = Owner { meta, spec, version: context.state.version };
     let destination = Destination::of(spec, context).await?;
     let target = fetch::target(subject, owner, &destination, context).await?;
-    let last_write = context.state.memos().get(subject.key).and_then(|memo| memo.last_write.clone());
+    let last_write = context.recall(subject, |memo| memo.last_write.clone()).flatten();
     let target_state = target.state(owner.creation_policy(), last_write.as_ref());
-    let templates = templates_state(subject.key, context);
+    let templates = templates_state(subject, context);
     let inputs =
         refresh::Inputs { meta, spec, status: subject.status, target: target_state, templates, now: subject.now };
     let reason = match refresh::due(inputs) {
@@ -155,7 +177,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     };
     // 4. Read the values. (client required)
     let clients = match context.access().clients(spec, subject.key).await {
-        Err(Error::StoreNotFound(_) | Error::StoreNotValidated(_)) if !is_out_of_patience(subject.key, context) => {
+        Err(Error::StoreNotFound(_) | Error::StoreNotValidated(_)) if !is_out_of_patience(subject, context) => {
             return Ok(Outcome::Waiting);
         }
         clients => clients?,
@@ -168,38 +190,42 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     let missing = fetch::missing(spec, &fetched);
     let values = data::assemble(spec, fetched, context.templates.rewrite())?;
     let made_from = MadeFrom::new(spec, &values, marks);
-    if may_be_left_alone && has_same_values(&made_from, subject.key, context) {
-        context.state.memos().entry(subject.key.clone()).or_default().made_from = made_from;
+    // As after a template.
+    tokio::task::yield_now().await;
+    if may_be_left_alone && has_same_values(&made_from, subject, context) {
+        context.remember(subject, |memo| memo.made_from = made_from);
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
     // 5. Work out and write the target. (client required)
     let existing = target.existing(&destination, owner, &values, context).await?;
-    let synced = write(owner, &values, &destination, existing, subject, context).await?;
+    let Some(synced) = write(owner, &values, &destination, existing, subject, context).await? else {
+        return Ok(Outcome::Replaced);
+    };
     if synced.leaves_target {
-        let previous = context.state.memos().get(subject.key).and_then(|memo| memo.written_kind.clone());
+        let previous = context.recall(subject, |memo| memo.written_kind.clone()).flatten();
         if reason == Reason::Changed {
             apply::delete_stale_objects(owner, previous.as_ref(), context).await?;
         }
-        context.state.memos().entry(subject.key.clone()).or_default().written_kind = owner.manifest().cloned();
+        context.remember(subject, |memo| memo.written_kind = owner.manifest().cloned());
     }
     if synced.statement.event.is_some() {
         outcome::missing(subject, missing, context);
     }
     let made_from = if synced.leaves_target { made_from } else { MadeFrom::default() };
-    context.state.memos().entry(subject.key.clone()).or_default().made_from = made_from;
+    context.remember(subject, |memo| memo.made_from = made_from);
     Ok(Outcome::Synced(synced))
 }
 
 /// Whether values are certainly those from which the target was made.
-fn has_same_values(made_from: &MadeFrom, key: &ObjectKey, context: &Context) -> bool {
-    context.state.memos().get(key).is_some_and(|memo| memo.made_from.has_same_values(made_from))
+fn has_same_values(made_from: &MadeFrom, subject: Subject<'_>, context: &Context) -> bool {
+    context.recall(subject, |memo| memo.made_from.has_same_values(made_from)).unwrap_or_default()
 }
 
 /// Whether an object that the templates come from was seen to change since the last rendering.
-fn templates_state(key: &ObjectKey, context: &Context) -> TemplatesState {
-    match context.state.memos().get(key) {
-        Some(memo) if memo.template_events != memo.template_events_seen => TemplatesState::Changed,
-        _ => TemplatesState::Same,
+fn templates_state(subject: Subject<'_>, context: &Context) -> TemplatesState {
+    match context.recall(subject, |memo| memo.template_events != memo.template_events_seen) {
+        Some(true) => TemplatesState::Changed,
+        Some(false) | None => TemplatesState::Same,
     }
 }
 
@@ -220,7 +246,7 @@ pub fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
 fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> ReadOptions {
     match reason {
         // Changed before the watch showed the status of the first sync.
-        Reason::First if was_synced(subject.key, context) => read_options(Reason::Changed, subject, context),
+        Reason::First if was_synced(subject, context) => read_options(Reason::Changed, subject, context),
         Reason::Changed => {
             ReadOptions { freshness: Freshness::Since(asked_at(subject, context)), priority: Priority::First }
         }
@@ -234,23 +260,23 @@ fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> Read
 }
 
 /// Whether this process has synced the object already.
-fn was_synced(key: &ObjectKey, context: &Context) -> bool {
-    context.state.memos().get(key).is_some_and(|memo| memo.verified.is_some())
+fn was_synced(subject: Subject<'_>, context: &Context) -> bool {
+    context.recall(subject, |memo| memo.verified.is_some()).unwrap_or_default()
 }
 
 /// When the change of the ExternalSecret was first tried. Its read may fail while it waits for its turn; the answer that
 /// comes later is as good then as it would have been at once.
 fn asked_at(subject: Subject<'_>, context: &Context) -> Instant {
     let fingerprint = fingerprint(subject.object);
-    let mut memos = context.state.memos();
-    let asked = &mut memos.entry(subject.key.clone()).or_default().asked;
-    match asked {
+    let asked = context.remember(subject, |memo| match &memo.asked {
         Some((change, at)) if *change == fingerprint => *at,
-        _ => asked.insert((fingerprint, Instant::now())).1,
-    }
+        _ => memo.asked.insert((fingerprint, Instant::now())).1,
+    });
+    asked.unwrap_or_else(Instant::now)
 }
 
-/// Plans and writes; where another writer was faster, reads the target again and plans anew.
+/// Plans and writes; where another writer was faster, reads the target again and plans anew. `None` where the object is not there
+/// any more, or another of its name is: what was read for it is not to be written.
 async fn write(
     owner: Owner<'_>,
     values: &SecretData,
@@ -258,13 +284,13 @@ async fn write(
     mut existing: Option<Existing>,
     subject: Subject<'_>,
     context: &Context,
-) -> Result<Synced, Error> {
+) -> Result<Option<Synced>, Error> {
+    if !context.shows(subject) {
+        return Ok(None);
+    }
     apply::add_finalizer(owner, subject, context).await?;
-    let (seen, last_write) = {
-        let memos = context.state.memos();
-        let memo = memos.get(subject.key);
-        (memo.map(|memo| memo.template_events).unwrap_or_default(), memo.and_then(|memo| memo.last_write.clone()))
-    };
+    let remembered = context.recall(subject, |memo| (memo.template_events, memo.last_write.clone()));
+    let (seen, last_write) = remembered.unwrap_or_default();
     let mut planner = Planner::new(owner, values, &context.templates, context);
     for _ in 0..CONFLICTS {
         let plan = planner.plan(existing.as_ref(), last_write.as_ref()).await;
@@ -272,6 +298,10 @@ async fn write(
         let plan = plan?;
         let mut synced = Synced::by(&plan, owner);
         let before = existing.as_ref().map(|existing| ObjectVersion::of(existing.metadata()));
+        // Rendering may have taken long.
+        if !context.shows(subject) {
+            return Ok(None);
+        }
         let (version, written) = match apply::execute(&plan, owner, destination, context).await? {
             apply::Written::Conflict => {
                 existing = destination.read(owner, context).await?;
@@ -288,15 +318,15 @@ async fn write(
             }
         };
         if let Some(version) = version {
-            let mut memos = context.state.memos();
-            let memo = memos.entry(subject.key.clone()).or_default();
-            memo.verified = Some(version);
-            memo.last_write = written.or(memo.last_write.take());
+            context.remember(subject, |memo| {
+                memo.verified = Some(version);
+                memo.last_write = written.or(memo.last_write.take());
+            });
         }
         if synced.leaves_target {
             apply::delete_stale(owner, subject, context).await?;
         }
-        return Ok(synced);
+        return Ok(Some(synced));
     }
     Err(Error::Contended { target: owner.target() })
 }
@@ -304,10 +334,10 @@ async fn write(
 /// Remembers what the target was rendered from, and that the events until then were taken into account.
 fn remember_rendering(planner: &Planner<'_>, seen: u64, subject: Subject<'_>, context: &Context) {
     let Some(versions) = planner.rendered_from() else { return };
-    let mut memos = context.state.memos();
-    let memo = memos.entry(subject.key.clone()).or_default();
-    memo.rendered_from.clone_from(versions);
-    memo.template_events_seen = seen;
+    context.remember(subject, |memo| {
+        memo.rendered_from.clone_from(versions);
+        memo.template_events_seen = seen;
+    });
 }
 
 /// Writes status, event and metrics, and says when to come back.
@@ -317,45 +347,41 @@ async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome
         None => context.state.recoveries.end(subject.key),
     }
     match result {
-        Ok(Outcome::NotOurs | Outcome::Deleted) => Next::OnChange,
+        Ok(Outcome::NotOurs | Outcome::Deleted | Outcome::Replaced) => Next::OnChange,
         Ok(Outcome::Waiting) => wait_for_store(subject, context),
         Ok(Outcome::Unchanged(due)) => {
             outcome::unchanged(subject, *due, context);
             until(*due, subject.now)
         }
         Ok(Outcome::Synced(synced)) => {
-            {
-                let mut memos = context.state.memos();
-                let memo = memos.entry(subject.key.clone()).or_default();
+            context.remember(subject, |memo| {
                 memo.failures = 0;
                 memo.awaits_api_server = false;
                 memo.waiting_since = None;
                 memo.asked = None;
-            }
+            });
             outcome::succeeded(subject, synced, context).await
         }
         Err(error) => {
-            let failures = {
-                let mut memos = context.state.memos();
-                let memo = memos.entry(subject.key.clone()).or_default();
+            let failures = context.remember(subject, |memo| {
                 memo.failures = memo.failures.saturating_add(1);
                 memo.awaits_api_server = error.is_outage_of_api_server();
                 memo.failures
-            };
-            outcome::failed(subject, error, failures, context).await
+            });
+            outcome::failed(subject, error, failures.unwrap_or(1), context).await
         }
     }
 }
 
 fn wait_for_store(subject: Subject<'_>, context: &Context) -> Next {
-    context.state.memos().entry(subject.key.clone()).or_default().waiting_since.get_or_insert(subject.now);
+    context.remember(subject, |memo| *memo.waiting_since.get_or_insert(subject.now));
     Next::After(LOOK_AGAIN)
 }
 
 /// Whether an ExternalSecret has waited for its store for so long that it should say so.
 #[must_use]
-pub fn is_out_of_patience(key: &ObjectKey, context: &Context) -> bool {
-    let waiting_since = context.state.memos().get(key).and_then(|memo| memo.waiting_since);
+pub fn is_out_of_patience(subject: Subject<'_>, context: &Context) -> bool {
+    let waiting_since = context.recall(subject, |memo| memo.waiting_since).flatten();
     waiting_since.is_some_and(|since| context.now().duration_since(since).unsigned_abs() >= PATIENCE)
 }
 

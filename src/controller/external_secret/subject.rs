@@ -25,6 +25,12 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// The UID of the object: another of its name has another.
+    #[must_use]
+    pub fn uid(self) -> Option<&'a str> {
+        self.object.metadata.uid.as_deref()
+    }
+
     /// As metrics know it.
     #[must_use]
     pub fn measured(self) -> Object<'a> {

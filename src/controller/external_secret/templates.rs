@@ -1,10 +1,8 @@
 //! `target.template`: reading the ConfigMaps and Secrets that templates come from, and rendering.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
 
 use secrecy::SecretSlice;
-use tokio::sync::Semaphore;
 
 use super::{Error, ObjectVersion};
 use crate::api::v1::external_secret::ExternalSecretTemplate;
@@ -23,9 +21,6 @@ pub struct Templates {
     target: Engine,
     /// Of `rewrite.transform`, where as in ESO the delimiters are Go's and a missing key is no error.
     rewrite: Engine,
-    /// Who renders now. Templates compute as long as their bounds let them: more of them at once than there are processors would
-    /// take the time of everything else.
-    places: Semaphore,
 }
 
 impl Templates {
@@ -36,7 +31,6 @@ impl Templates {
         Self {
             target: engine.clone().with_delimiters(delimiters),
             rewrite: engine.with_missing_keys(MissingKeys::NoValue),
-            places: Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)),
         }
     }
 
@@ -76,13 +70,13 @@ pub async fn render(
     cluster: &dyn ClusterView,
 ) -> Result<Rendering, Error> {
     let (sources, versions) = read(owner, cluster).await?;
-    let place = templates.places.acquire().await;
-    // A template may compute for some time.
-    let rendered = tokio::task::block_in_place(|| match owner.manifest() {
+    let rendered = match owner.manifest() {
         None => templates.renderer().render(template, values, &sources),
         Some(_) => templates.renderer().render_object(template, values, &sources),
-    })?;
-    drop(place);
+    };
+    // It may have computed for some time, after which others get this thread's place (`runtime::fair`). What follows is for another.
+    tokio::task::yield_now().await;
+    let rendered = rendered?;
     Ok(Rendering { rendered, versions })
 }
 

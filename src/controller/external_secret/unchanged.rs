@@ -36,7 +36,7 @@ impl MadeFrom {
 
 /// Whether the provider says that nothing has changed since the values were read from which the target was made.
 pub(super) async fn at_provider(subject: Subject<'_>, clients: &Clients, context: &Context) -> bool {
-    let marks = context.state.memos().get(subject.key).and_then(|memo| memo.made_from.marks.clone());
+    let marks = context.recall(subject, |memo| memo.made_from.marks.clone()).flatten();
     let mut sources = clients.data().iter().chain(clients.data_from());
     let (Some(marks), Some(first)) = (marks, sources.next()) else { return false };
     sources.all(|source| source.store == first.store) && first.client.changes(&marks).await == Changes::None

@@ -1,0 +1,223 @@
+//! Whose turn it is: each tenant has a lane, in which its tasks stand in line. Of the lanes that may go on, that of the tenant goes
+//! first that has computed least; of a lane one task is polled at a time. Who comes back after having had nothing to do is taken to
+//! have computed as much as whoever has the turn by then, so that nobody saves turns up.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::account::Account;
+
+/// Lanes that are kept although nothing stands in them, at least: what their tenants have computed is not forgotten by that.
+const KEPT: usize = 256;
+
+/// The lanes of all tenants, with tasks of type `T`.
+#[derive(Debug)]
+pub(super) struct Lanes<T> {
+    lanes: HashMap<Arc<str>, Lane<T>>,
+    ready: BTreeSet<Turn>,
+    resting: BTreeSet<(Instant, Arc<str>)>,
+    last: u64,
+    /// What whoever had the last turn had computed.
+    clock: Duration,
+}
+
+#[derive(Debug)]
+struct Lane<T> {
+    account: Account,
+    /// What its tenant has computed, as far as it counts for the order.
+    computed: Duration,
+    runnable: VecDeque<T>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing stands in it.
+    Idle,
+    /// It waits for a thread, or until its tenant has waited for long enough.
+    Waiting,
+    /// A task of it is polled.
+    Polled,
+}
+
+/// The order in which lanes go on.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    computed: Duration,
+    number: u64,
+    tenant: Arc<str>,
+}
+
+impl<T> Lanes<T> {
+    pub(super) fn new() -> Self {
+        Self { lanes: HashMap::new(), ready: BTreeSet::new(), resting: BTreeSet::new(), last: 0, clock: Duration::ZERO }
+    }
+
+    /// A task of a tenant wants to be polled.
+    pub(super) fn push(&mut self, tenant: &Arc<str>, task: T, now: Instant) {
+        if !self.lanes.contains_key(tenant) {
+            self.forget_idle(now);
+            let account = Account::new(now);
+            let lane = Lane { account, computed: self.clock, runnable: VecDeque::new(), stage: Stage::Idle };
+            self.lanes.insert(Arc::clone(tenant), lane);
+        }
+        let Some(lane) = self.lanes.get_mut(tenant) else { return };
+        lane.runnable.push_back(task);
+        if lane.stage == Stage::Idle {
+            lane.computed = lane.computed.max(self.clock);
+            self.wait(tenant, now);
+        }
+    }
+
+    /// The task that is to be polled now. Its lane stands still until [`Self::polled`].
+    pub(super) fn take(&mut self, now: Instant) -> Option<(Arc<str>, T)> {
+        self.rested(now);
+        let turn = self.ready.pop_first()?;
+        self.clock = self.clock.max(turn.computed);
+        let lane = self.lanes.get_mut(&turn.tenant)?;
+        lane.stage = Stage::Polled;
+        let task = lane.runnable.pop_front()?;
+        Some((turn.tenant, task))
+    }
+
+    /// A task was polled, which took so much of a processor's time.
+    pub(super) fn polled(&mut self, tenant: &Arc<str>, computed: Duration, now: Instant) {
+        let Some(lane) = self.lanes.get_mut(tenant) else { return };
+        lane.account.charge(computed, now);
+        lane.computed += computed;
+        lane.stage = Stage::Idle;
+        if !lane.runnable.is_empty() {
+            self.wait(tenant, now);
+        }
+    }
+
+    /// Whether a task can be polled now.
+    pub(super) fn is_ready(&mut self, now: Instant) -> bool {
+        self.rested(now);
+        !self.ready.is_empty()
+    }
+
+    /// Whether a tenant waits since it has computed for long.
+    pub(super) fn rests(&self) -> bool {
+        !self.resting.is_empty()
+    }
+
+    fn wait(&mut self, tenant: &Arc<str>, now: Instant) {
+        let Some(lane) = self.lanes.get_mut(tenant) else { return };
+        lane.stage = Stage::Waiting;
+        if let Some(until) = lane.account.rests_until(now) {
+            self.resting.insert((until, Arc::clone(tenant)));
+        } else {
+            self.last += 1;
+            self.ready.insert(Turn { computed: lane.computed, number: self.last, tenant: Arc::clone(tenant) });
+        }
+    }
+
+    /// Lets those go on that have waited for long enough.
+    fn rested(&mut self, now: Instant) {
+        while self.resting.first().is_some_and(|(until, _)| *until <= now) {
+            if let Some((_, tenant)) = self.resting.pop_first() {
+                self.wait(&tenant, now);
+            }
+        }
+    }
+
+    fn forget_idle(&mut self, now: Instant) {
+        // Only where the table would grow, so that this is seldom.
+        if self.lanes.len() >= KEPT && self.lanes.len() == self.lanes.capacity() {
+            self.lanes.retain(|_, lane| lane.stage != Stage::Idle || !lane.account.level(now).is_zero());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(name: &str) -> Arc<str> {
+        Arc::from(name)
+    }
+
+    /// Lets tasks take turns of `length` for `turns` on one thread, each at once in line again; gives how often each had its turn.
+    fn turns(tenants: &[(&str, usize)], length: impl Fn(&str) -> Duration, turns: usize) -> HashMap<String, Duration> {
+        let (mut lanes, mut now) = (Lanes::new(), Instant::now());
+        for (name, tasks) in tenants {
+            for task in 0..*tasks {
+                lanes.push(&tenant(name), task, now);
+            }
+        }
+        let mut computed = HashMap::new();
+        for _ in 0..turns {
+            let Some((name, task)) = lanes.take(now) else {
+                now += Duration::from_millis(10);
+                continue;
+            };
+            let took = length(&name);
+            now += took;
+            *computed.entry(name.to_string()).or_insert(Duration::ZERO) += took;
+            lanes.push(&name, task, now);
+            lanes.polled(&name, took, now);
+        }
+        computed
+    }
+
+    #[test]
+    fn tenants_have_equal_shares_however_many_tasks_they_have_and_however_long_these_take() {
+        let length = |name: &str| Duration::from_millis(if name == "long" { 50 } else { 2 });
+        let computed = turns(&[("many", 500), ("few", 1), ("long", 20)], length, 10_000);
+        let (most, least) = (computed.values().max().unwrap(), computed.values().min().unwrap());
+        assert!(computed.len() == 3 && *most < 2 * *least, "{computed:?}");
+    }
+
+    #[test]
+    fn a_tenant_that_did_not_compute_goes_before_those_that_did() {
+        let (mut lanes, now) = (Lanes::new(), Instant::now());
+        for name in ["a", "b"] {
+            lanes.push(&tenant(name), 1, now);
+            lanes.push(&tenant(name), 2, now);
+            let (polled, _) = lanes.take(now).unwrap();
+            lanes.polled(&polled, Duration::from_millis(1), now);
+        }
+        lanes.push(&tenant("victim"), 1, now);
+        assert_eq!(lanes.take(now), Some((tenant("victim"), 1)));
+    }
+
+    #[test]
+    fn a_tenant_computes_one_thing_at_a_time() {
+        let (mut lanes, now) = (Lanes::new(), Instant::now());
+        lanes.push(&tenant("a"), 1, now);
+        lanes.push(&tenant("a"), 2, now);
+        assert!(lanes.take(now).is_some());
+        assert_eq!(lanes.take(now), None);
+        lanes.push(&tenant("a"), 3, now);
+        assert!(!lanes.is_ready(now));
+        lanes.polled(&tenant("a"), Duration::ZERO, now);
+        assert_eq!(lanes.take(now), Some((tenant("a"), 2)));
+    }
+
+    #[test]
+    fn a_tenant_that_computed_for_long_waits_and_then_goes_on() {
+        let (mut lanes, now) = (Lanes::new(), Instant::now());
+        lanes.push(&tenant("a"), 1, now);
+        lanes.push(&tenant("a"), 2, now);
+        assert!(lanes.take(now).is_some());
+        let (end, took) = (now + Duration::from_secs(10), Duration::from_secs(10));
+        lanes.polled(&tenant("a"), took, end);
+        assert!(lanes.rests() && lanes.take(end + Duration::from_secs(8)).is_none());
+        assert_eq!(lanes.take(end + took), Some((tenant("a"), 2)));
+    }
+
+    #[test]
+    fn tenants_that_are_gone_are_forgotten() {
+        let (mut lanes, mut now) = (Lanes::new(), Instant::now());
+        for number in 0..100_000 {
+            let name = tenant(&number.to_string());
+            lanes.push(&name, 1, now);
+            lanes.take(now);
+            lanes.polled(&name, Duration::from_millis(1), now);
+            now += Duration::from_millis(10);
+        }
+        assert!(lanes.lanes.len() < 2_000, "{}", lanes.lanes.len());
+    }
+}

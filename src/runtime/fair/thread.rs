@@ -1,0 +1,87 @@
+//! What the system knows of a thread.
+
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use rustix::process::Pid;
+use rustix::time::{ClockId, clock_gettime};
+
+/// The lowest priority that a thread can have: of two that want a processor, one of usual priority has nearly all of it.
+#[cfg(target_os = "linux")]
+const LOWEST: i32 = 19;
+
+/// How much of a processor's time the calling thread has had.
+pub(super) fn computed() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// A thread, as others know it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Thread {
+    #[cfg(target_os = "linux")]
+    id: Pid,
+}
+
+impl Thread {
+    /// The calling thread.
+    pub(super) fn current() -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            id: rustix::thread::gettid(),
+        }
+    }
+
+    /// How much of a processor's time it has had; `None` where the system does not say.
+    pub(super) fn computed(self) -> Option<Duration> {
+        #[cfg(target_os = "linux")]
+        {
+            let path = format!("/proc/self/task/{}/schedstat", self.id.as_raw_nonzero());
+            let statistics = std::fs::read_to_string(path).ok()?;
+            Some(Duration::from_nanos(statistics.split(' ').next()?.parse().ok()?))
+        }
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+
+    /// Whether the calling thread has the priority that the process was started with.
+    pub(super) fn has_usual_priority() -> bool {
+        #[cfg(target_os = "linux")]
+        return rustix::process::getpriority_process(None).is_ok_and(|priority| priority < LOWEST);
+        #[cfg(not(target_os = "linux"))]
+        true
+    }
+
+    /// Gives it the lowest priority, for good: the system lets nobody raise it again. To Linux a thread is a process here.
+    pub(super) fn yield_to_others(self) {
+        #[cfg(target_os = "linux")]
+        if let Err(error) = rustix::process::setpriority_process(Some(self.id), LOWEST) {
+            tracing::debug!(%error, "a thread that computes for long keeps its priority");
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_see_the_same_time_as_the_thread_itself() {
+        let started = computed();
+        while computed() < started + Duration::from_millis(30) {}
+        let seen = Thread::current().computed().unwrap();
+        let own = computed();
+        assert!(seen <= own + Duration::from_millis(20) && seen + Duration::from_millis(20) >= own, "{seen:?} {own:?}");
+    }
+
+    #[test]
+    fn only_the_thread_itself_yields() {
+        let before = rustix::process::getpriority_process(None).unwrap();
+        let within = std::thread::spawn(|| {
+            Thread::current().yield_to_others();
+            rustix::process::getpriority_process(None).unwrap()
+        });
+        assert_eq!(within.join().unwrap(), LOWEST);
+        assert_eq!(rustix::process::getpriority_process(None).unwrap(), before);
+    }
+}
