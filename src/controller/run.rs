@@ -257,3 +257,6 @@ async fn served_version(client: &Client) -> ServedVersion {
         tokio::time::sleep(DISCOVERY_PAUSE).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ use super::keyvault::object::ObjectKind;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VaultCounters {
+    /// Requests that have come, answered or not.
+    pub arrived: u64,
     /// All HTTP requests, whatever became of them.
     pub requests: u64,
     /// Answers 401 to a request without a token.

@@ -54,6 +54,7 @@ pub(crate) async fn answer(
     connection: &Connection,
 ) -> Answer {
     let client_request_id = header(&request, "x-ms-client-request-id").map(str::to_owned);
+    vault.counters.record(|counters| counters.arrived += 1);
     let answer = treat(state, vault, request, connection).await;
     vault.counters.record(|counters| {
         counters.requests += 1;

@@ -1,0 +1,157 @@
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use kube::client::Body;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::Event;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::v1::ExternalSecret;
+use crate::controller::options::{FloodGate, GenericTargets, Reconciler};
+use crate::provider::{Caller, Provider, ProviderError, SecretsClient, StoreView};
+use crate::runtime::metrics::ObjectOptions;
+use crate::template::Delimiters;
+
+/// A provider with a bug.
+struct Broken;
+
+#[async_trait]
+impl Provider for Broken {
+    async fn client(&self, _: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
+        panic!("a bug that speaks of hunter2")
+    }
+}
+
+/// The patches that an API server got, which says yes to all of them.
+#[derive(Clone, Default)]
+struct Patches(Arc<Mutex<Vec<(String, Value)>>>);
+
+impl Patches {
+    fn client(&self) -> Client {
+        let patches = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let patches = patches.clone();
+            async move {
+                let path = request.uri().path().to_owned();
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                patches.0.lock().unwrap().push((path, serde_json::from_slice(&body).unwrap_or_default()));
+                Ok::<_, std::convert::Infallible>(Response::new(Body::from(object("x", "1").to_string().into_bytes())))
+            }
+        });
+        Client::new(service, "default")
+    }
+
+    /// Waits for the status of an ExternalSecret.
+    async fn status_of(&self, name: &str) -> Value {
+        let path = format!("/externalsecrets/{name}/status");
+        let found = async {
+            loop {
+                let found = self.0.lock().unwrap().iter().find(|(to, _)| to.ends_with(&path)).cloned();
+                if let Some((_, patch)) = found {
+                    return patch;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), found).await.expect("a status is written")
+    }
+}
+
+fn object(name: &str, interval: &str) -> Value {
+    json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+        "metadata": {"name": name, "namespace": "n", "uid": format!("uid-of-{name}"), "resourceVersion": "1", "generation": 1},
+        "spec": {
+            "refreshInterval": interval, "secretStoreRef": {"name": "store"},
+            "data": [{"secretKey": "a", "remoteRef": {"key": "a"}}],
+        },
+    })
+}
+
+fn store_of<K: watch::Watched>(dyntype: K::DynamicType, objects: Vec<Value>) -> Store<K> {
+    let mut writer = Writer::new(dyntype);
+    for object in objects {
+        writer.apply_watcher_event(&Event::Apply(serde_json::from_value(object).unwrap()));
+    }
+    writer.as_reader()
+}
+
+fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
+    let version = ServedVersion::V1;
+    let metrics = Metrics::new(ObjectOptions::default()).unwrap();
+    let options = Options {
+        namespace: None,
+        controller_class: "default".to_owned(),
+        concurrency: 4,
+        store_requeue_interval: Duration::from_mins(5),
+        flood_gate: FloodGate::Open,
+        template_delimiters: Delimiters::new("{{", "}}"),
+        generic_targets: GenericTargets::Refused,
+        secret_stores: Reconciler::Enabled,
+        cluster_secret_stores: Reconciler::Enabled,
+    };
+    let store = json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "store", "namespace": "n", "uid": "s"},
+        "spec": {"provider": {"fake": {"data": [{"key": "a", "value": "1"}]}}},
+    });
+    let of_kind = |kind, stores| store_of(StoreType { kind, version }, stores);
+    Arc::new(Context {
+        api_health: ApiHealth::new(metrics.api_server().clone(), Duration::from_mins(5)),
+        templates: Templates::new(options.template_delimiters.clone()),
+        options,
+        providers: Providers { azurekv: Arc::new(Broken), fake: Arc::new(Broken) },
+        events: Recorder::start(client.clone()).0,
+        client,
+        metrics,
+        watched: Watched {
+            external_secrets: store_of(version, external_secrets),
+            secrets: store_of((), Vec::new()),
+            namespaces: store_of((), Vec::new()),
+            secret_stores: of_kind(StoreKind::SecretStore, vec![store]),
+            cluster_secret_stores: of_kind(StoreKind::ClusterSecretStore, Vec::new()),
+        },
+        state: Arc::new(State::new(version)),
+    })
+}
+
+#[tokio::test]
+async fn a_panic_in_a_pass_is_a_condition_of_its_object_and_the_controller_goes_on() {
+    let patches = Patches::default();
+    let context = context(patches.client(), vec![object("panics", "1h"), object("invalid", "no duration")]);
+    let passes = Passes { executor: Executor::start(), context: Arc::clone(&context) };
+    let store: Store<ExternalSecret> = context.watched.external_secrets.clone();
+    let controller =
+        tokio::spawn(passes.drive(Controller::ExternalSecrets, store, ServedVersion::V1, |object, context| {
+            external_secret::reconcile(object, context).boxed()
+        }));
+    context.state.wake_external_secret(&ObjectKey::new("n", "panics"));
+    let patch = patches.status_of("panics").await;
+    let ready = &patch["status"]["conditions"][0];
+    assert_eq!((&ready["type"], &ready["status"]), (&json!("Ready"), &json!("False")));
+    let message = ready["message"].as_str().unwrap();
+    assert!(message.contains("which is a bug in it; please report it"), "{message}");
+    assert!(!message.contains("hunter2"), "{message}");
+    assert_eq!(patch["metadata"]["uid"], "uid-of-panics", "it is for this very object");
+
+    context.state.wake_external_secret(&ObjectKey::new("n", "invalid"));
+    patches.status_of("invalid").await;
+    context.state.close_queues();
+    assert_eq!(controller.await.unwrap(), "externalsecret", "it ends when its queue does");
+}
+
+#[tokio::test]
+async fn a_controller_that_ends_by_itself_ends_the_process_with_an_error() {
+    let stop = CancellationToken::new();
+    let mut controllers = JoinSet::new();
+    controllers.spawn(async { "externalsecret" });
+    let ended = until_ended(&mut controllers, &stop).await.unwrap_err();
+    assert!(ended.to_string().starts_with("the controller externalsecret ended by itself"), "{ended}");
+    controllers.spawn(async { panic!("a bug") });
+    assert!(until_ended(&mut controllers, &stop).await.is_err());
+    controllers.spawn(std::future::pending());
+    stop.cancel();
+    assert!(until_ended(&mut controllers, &stop).await.is_ok(), "one that is stopped has not failed");
+}

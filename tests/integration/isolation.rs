@@ -1,0 +1,110 @@
+//! That a tenant who computes, or whose passes hang, does not hold up the others. The deadlines are bounds on that, many times what
+//! is usual: figures are in `docs/benchmarks.md`.
+
+use std::time::Duration;
+
+use external_secrets::sandbox::Fault;
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_setaffinity};
+use serde_json::{Value, json};
+
+use crate::controller_process::Controller;
+use crate::scene::Scene;
+use crate::world::World;
+
+/// How long an ExternalSecret of another namespace may take, in a build without optimization on a machine that does other things.
+const SOON: Duration = Duration::from_secs(10);
+
+/// What costs processor time, within what one ExternalSecret may.
+const COSTLY: [&str; 3] = [
+    r#"{{range until 5}}{{$k := genPrivateKey "rsa"}}{{len $k}} {{end}}"#,
+    r#"{{range until 20}}{{$h := bcrypt "password"}}{{len $h}} {{end}}"#,
+    r#"{{range until 3000}}{{range until 3000}}{{$x := sha512sum "a"}}{{end}}{{end}}"#,
+];
+
+/// A tenant with values of the fake provider, whose templates compute all the time.
+async fn attack(tenant: &Scene, external_secrets: usize) {
+    let fake = json!({"fake": {"data": [{"key": "a", "value": "1"}]}});
+    tenant
+        .apply(json!({"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "fake"},
+                       "spec": {"provider": fake}}))
+        .await;
+    for number in 0..external_secrets {
+        let template = COSTLY[number % COSTLY.len()];
+        let data: Value =
+            (0..4).map(|key| (format!("k{key}"), Value::from(template))).collect::<serde_json::Map<_, _>>().into();
+        let name = format!("attack-{number}");
+        let mut object = tenant.manifest_for("SecretStore", "fake", &name, "1s", &[("a", "a")]);
+        object["spec"]["target"]["template"] = json!({"data": data});
+        tenant.apply(object).await;
+    }
+}
+
+/// That a new ExternalSecret of somebody else is synced soon, and that the endpoints answer.
+async fn others_go_on(victim: &Scene, name: &str, controller: &Controller) {
+    let synced = async {
+        victim.external_secret(name, "1h", &[("value", "secret")]).await;
+        victim.until_secret(name, json!({"value": "hello"})).await;
+    };
+    tokio::time::timeout(SOON, synced).await.expect("the other tenant is not held up");
+    let answered = tokio::time::timeout(SOON, async {
+        controller.until_ready().await;
+        controller.metrics().await
+    });
+    assert!(answered.await.expect("the endpoints answer").contains("controller_runtime_active_workers"));
+}
+
+/// Has all threads of a process share one processor, now and later.
+fn give_one_processor(controller: &Controller) {
+    let mut first = CpuSet::new();
+    first.set(0);
+    for thread in std::fs::read_dir(format!("/proc/{}/task", controller.id())).unwrap() {
+        let id: i32 = thread.unwrap().file_name().to_str().unwrap().parse().unwrap();
+        sched_setaffinity(Pid::from_raw(id), &first).unwrap();
+    }
+}
+
+async fn tenants(name: &str) -> (&'static World, Scene, Scene) {
+    let world = World::without_controller().await;
+    let (attacker, victim) =
+        (Scene::on(world, &format!("{name}-a")).await, Scene::on(world, &format!("{name}-v")).await);
+    victim.set_secret("secret", "hello");
+    victim.store().await;
+    (world, attacker, victim)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_that_compute_without_end_hold_up_nobody_else_not_even_on_one_processor_or_after_a_restart() {
+    let (world, attacker, victim) = tenants("compute").await;
+    let controller = world.start_controller("compute", &[]).await;
+    attack(&attacker, 12).await;
+    controller.until_logged("computed for long").await;
+    for name in ["first", "second"] {
+        others_go_on(&victim, name, &controller).await;
+    }
+    give_one_processor(&controller);
+    others_go_on(&victim, "one-processor", &controller).await;
+    controller.kill().await;
+
+    let controller = world.start_controller("compute-again", &[]).await;
+    controller.until_logged("all watches have delivered their first list").await;
+    give_one_processor(&controller);
+    others_go_on(&victim, "restarted", &controller).await;
+    controller.until_logged("computed for long").await;
+    others_go_on(&victim, "later", &controller).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_vault_does_not_answer_leaves_places_to_the_others() {
+    let (world, attacker, victim) = tenants("hang").await;
+    attacker.store().await;
+    let controller = world.start_controller("hang", &["--concurrent=8"]).await;
+    others_go_on(&victim, "before", &controller).await;
+    attacker.vault.fault(Fault::latency(Duration::from_mins(10)));
+    for number in 0..40 {
+        attacker.external_secret(&format!("hangs-{number}"), "1s", &[("value", &format!("s{number}"))]).await;
+    }
+    // All that one namespace can have.
+    controller.until_measured("controller_runtime_active_workers{controller=\"externalsecret\"} 7").await;
+    others_go_on(&victim, "after", &controller).await;
+}
