@@ -64,4 +64,11 @@ const ANY: [CauseDescription; 4] = [
         meaning: "A field of the store cannot be read.",
         remedy: "Correct the field that the message names.",
     },
+    CauseDescription {
+        label: "Panic",
+        class: Class::Unreachable,
+        store: StoreEffect::NotReady,
+        meaning: "The controller failed while it validated the store, which is a bug.",
+        remedy: "Report the message with the manifest.",
+    },
 ];
