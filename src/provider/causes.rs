@@ -35,7 +35,7 @@ pub fn of_providers() -> Vec<(&'static str, Vec<CauseDescription>)> {
 }
 
 /// Causes that no provider has by itself.
-const ANY: [CauseDescription; 4] = [
+const ANY: [CauseDescription; 5] = [
     CauseDescription {
         label: super::registry::NOT_SERVED,
         class: Class::InvalidStore,
