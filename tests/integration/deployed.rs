@@ -11,6 +11,7 @@ use crate::api_proxy::ApiProxy;
 use crate::cluster_access::{DEADLINE, condition};
 use crate::controller_process::Controller;
 use crate::helm::{Tools, repository};
+use crate::node;
 use crate::scene::{SERVICE_ACCOUNT, Scene};
 use crate::world::World;
 
@@ -55,8 +56,7 @@ impl Deployment {
         let kubeconfig = scene.world.cluster.kubeconfig_for(&user, token.trim()).unwrap();
         in_namespace(&kubeconfig, namespace);
         let user = format!("system:serviceaccount:{namespace}:{account}");
-        let arguments = pod["containers"][0]["args"].as_array().unwrap().iter();
-        let arguments = arguments.map(|argument| argument.as_str().unwrap().to_owned());
+        let arguments = node::arguments(&pod["containers"][0], namespace).into_iter();
         let ours = arguments.filter(|argument| !ADDRESSES.iter().any(|address| argument.starts_with(address)));
         let arguments = ours.chain(["--loglevel=debug".to_owned()]).collect();
         Self { arguments, account: account.to_owned(), kubeconfig, user }

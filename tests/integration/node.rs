@@ -189,7 +189,7 @@ impl Shared {
         let log = self.world.log_of(&format!("{namespace}-{name}"));
         self.logs.lock().unwrap().insert(log.clone());
         let mut program = Program::new(env!("CARGO_BIN_EXE_external-secrets"), &log);
-        for argument in container["args"].as_array().into_iter().flatten().map(text) {
+        for argument in arguments(container, &namespace) {
             let argument = mounted.iter().fold(argument, |argument, (path, folder)| argument.replace(path, folder));
             program = program.arguments([pod.on_this_machine(&argument)]);
         }
@@ -198,9 +198,7 @@ impl Shared {
         environment.extend(self.workload_identity(&namespace, &account, &template, &folder).await?);
         let kubeconfig = self.kubeconfig(&namespace, &account, &text(&container["name"])).await?;
         environment.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
-        for variable in container["env"].as_array().into_iter().flatten() {
-            environment.push((text(&variable["name"]), text(&variable["value"])));
-        }
+        environment.extend(variables(container, &namespace));
         for (name, value) in environment {
             program = program.environment(name, value);
         }
@@ -399,6 +397,27 @@ impl Pod {
         }
         true
     }
+}
+
+/// A container's environment in a namespace. Of its Pod only that may be asked for.
+fn variables(container: &Value, namespace: &str) -> Vec<(String, String)> {
+    let variables = container["env"].as_array().into_iter().flatten();
+    let value = |variable: &Value| match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
+        Some("metadata.namespace") => namespace.to_owned(),
+        Some(other) => panic!("no Pod here has {other}"),
+        None => text(&variable["value"]),
+    };
+    variables.map(|variable| (text(&variable["name"]), value(variable))).collect()
+}
+
+/// A container's arguments in a namespace, with its variables in their places.
+pub fn arguments(container: &Value, namespace: &str) -> Vec<String> {
+    let variables = variables(container, namespace);
+    let arguments = container["args"].as_array().into_iter().flatten().map(text);
+    let expanded = |argument| {
+        variables.iter().fold(argument, |argument: String, (name, value)| argument.replace(&format!("$({name})"), value))
+    };
+    arguments.map(expanded).collect()
 }
 
 async fn end(pod: Option<Pod>) {

@@ -13,8 +13,8 @@ use crate::node::Node;
 use crate::scene::Scene;
 use crate::world::World;
 
-const CHART: &str = "helm/external-secrets";
-const RELEASE: &str = "external-secrets-operator";
+pub const CHART: &str = "helm/external-secrets";
+pub const RELEASE: &str = "external-secrets-operator";
 const NAMESPACE: &str = "qmonus-system";
 
 /// What ESO's bundles have been like. All name a conversion webhook of a Service that is none.
@@ -81,13 +81,15 @@ async fn replace_definitions(access: &Access, bundle: Bundle) {
     }
 }
 
-fn wait_until_available(tools: &Tools, node: &Node) {
-    let wait = ["wait", "--for=condition=Available", "deployment", "--all", "--namespace", NAMESPACE, "--timeout=90s"];
+/// Waits for the Deployments in a namespace.
+pub fn wait_until_available(tools: &Tools, node: &Node, namespace: &str) {
+    let wait = ["wait", "--for=condition=Available", "deployment", "--all", "--namespace", namespace, "--timeout=90s"];
     let waited = tools.kubectl(&wait);
     assert!(waited.is_ok(), "{waited:?}\n{}", node.logs());
 }
 
-async fn walk_through(scene: &Scene, served: &str) {
+/// Does what the walkthrough does; `served` is the version in which the controller works.
+pub async fn walk_through(scene: &Scene, served: &str) {
     scene.set_secret("qvs-secret-manager", "Hello, Qmonus Value Stream!");
     scene.store().await;
     let ready = |store: &Value| condition(store, "Ready")["status"] == "True";
@@ -127,7 +129,7 @@ async fn the_processes_of_the_chart_do_the_walkthrough_on_crds_of_any_bundle_of_
             tools.kubectl(&["rollout", "restart", &deployment, "--namespace", NAMESPACE]).unwrap();
         }
         node.looked().await;
-        wait_until_available(&tools, &node);
+        wait_until_available(&tools, &node, NAMESPACE);
         // Its garbage collector then knows the kinds that are new.
         world.cluster.restart_controller_manager().await.unwrap();
         for version in bundle.versions() {
@@ -186,7 +188,7 @@ async fn webhook_works_with_a_certificate_of_cert_manager(
     assert!(!deployments.contains("cert-controller"), "{deployments}");
     certify(access, tools).await;
     node.looked().await;
-    wait_until_available(tools, node);
+    wait_until_available(tools, node, NAMESPACE);
     walk_through(&Scene::on(world, "cert-manager").await, "external-secrets.io/v1").await;
 }
 

@@ -17,7 +17,7 @@
 - --leader-election-retry-period={{ . }}
 {{- end }}
 {{- if or $values.scopedNamespace $values.scopedRBAC }}
-- --namespace={{ include "external-secrets.scope" .root }}
+- --namespace={{ default "$(POD_NAMESPACE)" $values.scopedNamespace }}
 {{- end }}
 {{- if or $values.scopedRBAC (not $values.processClusterStore) }}
 - --enable-cluster-store-reconciler=false

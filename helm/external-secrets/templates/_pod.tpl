@@ -81,8 +81,12 @@ hostAliases:
 {{- with default .root.Values.global.topologySpreadConstraints .values.topologySpreadConstraints }}
 topologySpreadConstraints:
 {{- range . }}
+{{- $constraint := . }}
+{{- if not (kindIs "map" .labelSelector) }}
 {{- $selector := dict "matchLabels" (include (printf "%s.selectorLabels" $.name) $.root | fromYaml) }}
-  - {{- toYaml (merge (dict) . (dict "labelSelector" $selector)) | nindent 4 }}
+{{- $constraint = set (omit . "labelSelector") "labelSelector" $selector }}
+{{- end }}
+  - {{- toYaml $constraint | nindent 4 }}
 {{- end }}
 {{- end }}
 {{- range $key := list "priorityClassName" "schedulerName" "runtimeClassName" }}
@@ -124,10 +128,21 @@ securityContext:
 {{- $flavour := ternary (printf "-%s" .values.image.flavour) "" (not (empty .values.image.flavour)) }}
 image: {{ printf "%s:%s%s" $repository $tag $flavour | quote }}
 imagePullPolicy: {{ .values.image.pullPolicy }}
-{{- with .values.extraEnv }}
-env:
-  {{- toYaml . | nindent 2 }}
+{{- $names := list }}
+{{- range .values.extraEnv }}
+{{- $names = append $names .name }}
 {{- end }}
+env:
+  {{- if not (has "POD_NAMESPACE" $names) }}
+  # Arguments take the namespace from here, so that they follow where kustomize moves all to another one.
+  - name: POD_NAMESPACE
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.namespace
+  {{- end }}
+  {{- with .values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with .values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
