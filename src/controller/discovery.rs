@@ -1,25 +1,60 @@
 //! The version in which a cluster serves our resources.
 
+use std::fmt;
+
 use kube::Client;
 
 use super::context::{ApiError, bounded};
-use crate::api::ServedVersion;
-use crate::api::v1::ExternalSecret;
+use crate::api::{GROUP, ServedVersion};
 
-/// The version in which the cluster serves our resources, the newest it knows; `None` where the CRDs are not there.
+/// What the cluster serves of the kinds that were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovered {
+    /// All of them in this version, the newest in which it does.
+    Served(ServedVersion),
+    /// Not all of them.
+    Lacking(Missing),
+}
+
+/// Kinds whose CRDs are not there, or lack the version in which the others are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    plurals: Vec<&'static str>,
+    version: ServedVersion,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.plurals.iter().map(|plural| format!("{plural}.{GROUP}")).collect();
+        write!(
+            formatter,
+            "the API server does not serve {} in version {}: apply the files in crds/, or what `external-secrets crds` prints",
+            names.join(", "),
+            self.version.name()
+        )
+    }
+}
+
+/// The version in which the cluster serves all of these kinds, or which it lacks.
 ///
 /// # Errors
 /// [`ApiError`]
-pub async fn served_version(client: &Client) -> Result<Option<ServedVersion>, ApiError> {
+pub async fn discover(client: &Client, plurals: &[&'static str]) -> Result<Discovered, ApiError> {
+    let mut least = Missing { plurals: plurals.to_vec(), version: ServedVersion::default() };
     for version in [ServedVersion::V1, ServedVersion::V1beta1] {
-        match bounded(client.list_api_group_resources(version.api_version())).await {
-            Ok(list) if list.resources.iter().any(|resource| resource.name == ExternalSecret::PLURAL) => {
-                return Ok(Some(version));
-            }
-            Ok(_) => {}
-            Err(error) if error.code() == Some(404) => {}
+        let served = match bounded(client.list_api_group_resources(version.api_version())).await {
+            Ok(list) => list.resources,
+            Err(error) if error.code() == Some(404) => Vec::new(),
             Err(error) => return Err(error),
+        };
+        let is_missing = |plural: &&str| !served.iter().any(|resource| resource.name == *plural);
+        let missing: Vec<_> = plurals.iter().copied().filter(is_missing).collect();
+        if missing.is_empty() {
+            return Ok(Discovered::Served(version));
+        }
+        if missing.len() < least.plurals.len() {
+            least = Missing { plurals: missing, version };
         }
     }
-    Ok(None)
+    Ok(Discovered::Lacking(least))
 }

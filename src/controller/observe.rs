@@ -10,7 +10,7 @@ use super::context::Context;
 use super::key::{ObjectKey, StoreKey};
 use super::requeue::Next;
 use super::{external_secret, secret_store};
-use crate::api::v1::StoreKind;
+use crate::api::v1::{ExternalSecret, StoreKind};
 use crate::runtime::metrics::ReconcileResult;
 use crate::runtime::panics::{Caught, Panicked};
 
@@ -54,6 +54,15 @@ impl Controller {
     /// All of them.
     pub const ALL: [Self; 3] =
         [Self::ExternalSecrets, Self::Stores(StoreKind::SecretStore), Self::Stores(StoreKind::ClusterSecretStore)];
+
+    /// The plural of the kind that it works on.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::ExternalSecrets => ExternalSecret::PLURAL,
+            Self::Stores(kind) => kind.plural(),
+        }
+    }
 
     /// The name under which metrics speak of it, as controller-runtime names it.
     #[must_use]

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster_reader::KubeReader;
 use super::context::{Context, Watched, bounded};
-use super::discovery;
+use super::discovery::{self, Discovered};
 use super::events::Recorder;
 use super::external_secret::templates::Templates;
 use super::key::ObjectKey;
@@ -22,9 +22,9 @@ use super::state::State;
 use super::watch;
 use super::watches::Watches;
 use super::{external_secret, secret_store, work_queue};
+use crate::api::ServedVersion;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{SecretStore, StoreKind};
-use crate::api::{GROUP, ServedVersion};
 use crate::provider::azure::SetupError;
 use crate::provider::{ClusterReader, Providers};
 use crate::runtime::api_health::ApiHealth;
@@ -79,7 +79,8 @@ pub enum RunError {
 /// [`RunError`]
 pub async fn run(setup: Setup) -> Result<(), RunError> {
     let Setup { client, api_health, options, providers, metrics, readiness, stop } = setup;
-    let Some(version) = stop.run_until_cancelled(served_version(&client)).await else { return Ok(()) };
+    let version = served_version(&client, &options, &readiness);
+    let Some(version) = stop.run_until_cancelled(version).await else { return Ok(()) };
     tracing::info!(version = version.api_version(), "the custom resources are served");
 
     let state = Arc::new(State::new(version));
@@ -239,19 +240,25 @@ impl Passes {
     }
 }
 
-/// The version in which the cluster serves our resources; waits for the CRDs if they are not there.
-async fn served_version(client: &Client) -> ServedVersion {
-    let mut said = false;
+/// The version in which the cluster serves the kinds that are worked on; waits for those of which the CRDs are not there.
+async fn served_version(client: &Client, options: &Options, readiness: &Readiness) -> ServedVersion {
+    let running = Controller::ALL.into_iter().filter(|controller| options.run(*controller));
+    let plurals: Vec<_> = running.map(Controller::plural).collect();
+    let mut said = None;
     loop {
-        match discovery::served_version(client).await {
-            Ok(Some(version)) => return version,
-            Ok(None) if !said => {
-                tracing::error!(
-                    "the CRDs of {GROUP} are not installed; apply the files in crds/, or what `external-secrets crds` prints"
-                );
-                said = true;
+        match discovery::discover(client, &plurals).await {
+            Ok(Discovered::Served(version)) => {
+                if said.is_some() {
+                    readiness.set_not_ready("the CRDs are there since a moment: the watches have not delivered their first list yet");
+                }
+                return version;
             }
-            Ok(None) => {}
+            Ok(Discovered::Lacking(missing)) if said.as_ref() != Some(&missing) => {
+                tracing::error!("{missing}");
+                readiness.set_not_ready(missing.to_string());
+                said = Some(missing);
+            }
+            Ok(Discovered::Lacking(_)) => {}
             Err(error) => tracing::warn!(%error, "the API server cannot be asked which resources it serves"),
         }
         tokio::time::sleep(DISCOVERY_PAUSE).await;

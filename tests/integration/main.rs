@@ -37,6 +37,7 @@ mod launcher;
 mod leader_election;
 mod metrics;
 mod metrics_access;
+mod missing_definitions;
 mod ownership;
 mod plan;
 mod policies;

@@ -15,8 +15,9 @@ use clap::{ArgAction, Args, ValueEnum};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 
+use crate::api::v1::ExternalSecret;
 use crate::controller::context::ApiError;
-use crate::controller::discovery;
+use crate::controller::discovery::{self, Discovered};
 use crate::controller::external_secret::store_access::ControllerClass;
 use crate::controller::key::ObjectKey;
 use crate::controller::options::{FloodGate, Reconciler};
@@ -168,7 +169,10 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
         kube_client::of_person(arguments.kubeconfig.as_deref(), arguments.context.as_deref()).await?;
     let namespace = arguments.namespace.clone().unwrap_or(config.default_namespace);
     let manifests = Manifests::read(&arguments.paths, &namespace)?;
-    let version = discovery::served_version(&client).await.map_err(Error::Cluster)?;
+    let version = match discovery::discover(&client, &[ExternalSecret::PLURAL]).await.map_err(Error::Cluster)? {
+        Discovered::Served(version) => Some(version),
+        Discovered::Lacking(_) => None,
+    };
     let cluster = Cluster::new(client, version);
     let inputs = Arc::new(Inputs::new(manifests, arguments.preview.values.as_deref(), Some(cluster))?);
     let Some(cluster) = &inputs.cluster else { return Ok(ExitCode::FAILURE) };

@@ -180,7 +180,7 @@ const fn explain_code(code: EntraCode) -> (&'static str, &'static str) {
         ),
         EntraCode::AssertionAudience => (
             "The token's audience matches no federated credential.",
-            "Set it to `api://AzureADTokenExchange`, or that of the sovereign cloud.",
+            "Set it to `api://AzureADTokenExchange` or that of the sovereign cloud, or name it in `serviceAccountRef.audiences`.",
         ),
         EntraCode::AssertionSubject => (
             "The token's subject matches no federated credential.",

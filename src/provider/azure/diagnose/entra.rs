@@ -146,7 +146,7 @@ pub(in crate::provider::azure) fn hint(code: EntraCode, presented: &Presented) -
             "the federated credential's issuer must be the cluster's OIDC issuer URL, also in its trailing slash (a rebuilt cluster has another); {token}"
         ),
         EntraCode::AssertionAudience => format!(
-            "the federated credential's audience must be api://AzureADTokenExchange, or that of the sovereign cloud; {token}"
+            "the federated credential's audience must be api://AzureADTokenExchange, that of the sovereign cloud, or one of azurekv.serviceAccountRef.audiences; {token}"
         ),
         EntraCode::AssertionSubject | EntraCode::AssertionSubjectCase => format!(
             "the federated credential's subject must equal system:serviceaccount:NAMESPACE:NAME of the service account, also in upper and lower case; {token}"
