@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::runtime::health::Readiness;
-use crate::runtime::tls::CertificateFiles;
+use crate::runtime::tls::{Certificate, CertificateFiles};
 
 pub use admission::Checks;
 pub use server::router;
@@ -25,16 +25,21 @@ pub use server::router;
 pub async fn watch_certificate(watch: CertificateWatch, readiness: Readiness, stop: CancellationToken) {
     let mut next_word = tokio::time::Instant::now();
     loop {
-        let check = |at| watch.files.read().and_then(|certificate| certificate.check(&watch.dns_name, at));
         let now = Timestamp::now();
-        let valid = check(now);
+        let (valid, later) = match watch.files.read() {
+            Ok(certificate) => {
+                let later = now.saturating_add(watch.lookahead_of(&certificate)).unwrap_or(Timestamp::MAX);
+                (certificate.check(&watch.dns_name, now), certificate.check(&watch.dns_name, later))
+            }
+            Err(error) => (Err(error), Ok(())),
+        };
         match &valid {
             Ok(()) => readiness.set_ready(),
             Err(error) => readiness.set_not_ready(error.to_string()),
         }
         if next_word <= tokio::time::Instant::now() {
             next_word += watch.check_interval.max(PAUSE);
-            match (valid, check(now.saturating_add(watch.lookahead).unwrap_or(Timestamp::MAX))) {
+            match (valid, later) {
                 (Err(error), _) => tracing::error!(%error, "not ready: the serving certificate is not valid"),
                 (Ok(()), Err(error)) => {
                     tracing::warn!(%error, "the serving certificate will not be valid for long; it should have been renewed");
@@ -60,8 +65,17 @@ pub struct CertificateWatch {
     pub dns_name: String,
     /// How often it is said that it will not be valid for long.
     pub check_interval: Duration,
-    /// For how long it should be valid.
+    /// For how long it should be valid; of one that lives shortly, a quarter of its life at most.
     pub lookahead: Duration,
+}
+
+/// With this part of its life left a certificate should have been renewed; cert-manager does so with a third left.
+const LAST_PART: u32 = 4;
+
+impl CertificateWatch {
+    fn lookahead_of(&self, certificate: &Certificate) -> Duration {
+        certificate.lifetime().map_or(self.lookahead, |lifetime| self.lookahead.min(lifetime / LAST_PART))
+    }
 }
 
 /// Shared by the requests.

@@ -3,14 +3,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use external_secrets::sandbox::cluster::Cluster;
 use serde_json::{Value, json};
 
 use crate::cluster_access::DEADLINE;
-use crate::installation::{DNS_NAME, Installation, NAMESPACE, SECRET};
+use crate::controller_process::Controller;
+use crate::installation::{DNS_NAME, Installation, NAMESPACE, SECRET, ask, free_port};
+use crate::world::World;
 
 fn external_secret(change: Value) -> Value {
     let mut object = json!({
@@ -194,4 +196,51 @@ fn first_certificate(bundle: &Value) -> Vec<u8> {
     let bundle = String::from_utf8(decoded(bundle)).unwrap();
     let end = bundle.find(END).unwrap() + END.len();
     bundle.as_bytes()[..end].to_vec()
+}
+
+/// Writes a certificate of a day into a folder as cert-manager does; gives its authority.
+fn certify(folder: &Path) -> Vec<u8> {
+    let mut params = rcgen::CertificateParams::new(vec!["an issuer of cert-manager".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = params.self_signed(&key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(params, key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut leaf = rcgen::CertificateParams::new(vec![DNS_NAME.to_owned()]).unwrap();
+    let now = SystemTime::now();
+    leaf.not_before = (now - Duration::from_mins(1)).into();
+    leaf.not_after = (now + Duration::from_hours(24)).into();
+    let certificate = leaf.signed_by(&key, &issuer).unwrap().pem();
+    for (file, content) in [("ca.crt", &authority), ("tls.key", &key.serialize_pem()), ("tls.crt", &certificate)] {
+        std::fs::write(folder.join(file), content).unwrap();
+    }
+    authority.into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_a_day_that_comes_after_the_webhook_is_waited_for_and_served() {
+    let world = World::shared();
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let arguments = [
+        "webhook".to_owned(),
+        format!("--port={port}"),
+        format!("--dns-name={DNS_NAME}"),
+        format!("--cert-dir={}", folder.path().display()),
+        "--check-interval=1s".to_owned(),
+    ];
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let log = world.log_of("webhook-before-its-certificate");
+    let webhook = Controller::start_subcommand(&world.cluster, &arguments, Vec::new(), &log).await;
+    webhook.until_readyz_of("healthz-addr", 503, "tls.crt: No such file or directory").await;
+    let authority = certify(folder.path());
+    webhook.until_readyz_of("healthz-addr", 200, "ok").await;
+    webhook.until_logged("the serving certificate is valid").await;
+    assert!(!webhook.log().contains("will not be valid for long"), "{}", webhook.log());
+    let answered = tokio::time::timeout(DEADLINE, async {
+        while ask(port, &authority).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(answered.await.is_ok(), "{}", webhook.log());
 }

@@ -79,11 +79,16 @@ impl Controller {
 
     /// Waits until `/readyz` answers with this status and words.
     pub async fn until_readyz(&self, status: u16, words: &str) {
-        self.until_logged("\"flag\":\"live-addr\"").await;
+        self.until_readyz_of("live-addr", status, words).await;
+    }
+
+    /// The same of a subcommand whose probes are at the address of another flag.
+    pub async fn until_readyz_of(&self, flag: &str, status: u16, words: &str) {
+        self.until_logged(&format!("\"flag\":\"{flag}\"")).await;
         let mut last = (0, String::new());
         let answered = tokio::time::timeout(super::cluster_access::DEADLINE, async {
             loop {
-                last = self.get("live-addr", "/readyz").await;
+                last = self.get(flag, "/readyz").await;
                 if last.0 == status && last.1.contains(words) {
                     return;
                 }

@@ -109,14 +109,19 @@ impl Installation {
 
     /// What the webhook answers on a new connection that trusts only `bundle`.
     pub async fn answer(&self, bundle: &[u8]) -> Result<u16, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only(reqwest::Certificate::from_pem_bundle(bundle)?)
-            .resolve(DNS_NAME, ([127, 0, 0, 1], self.port).into())
-            .build()?;
-        let url = format!("https://{DNS_NAME}:{}/validate-external-secrets-io-v1-externalsecret", self.port);
-        Ok(client.post(url).body("no review").send().await?.status().as_u16())
+        ask(self.port, bundle).await
     }
+}
+
+/// What a webhook at a port of this machine answers on a new connection that trusts only `bundle`.
+pub async fn ask(port: u16, bundle: &[u8]) -> Result<u16, reqwest::Error> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only(reqwest::Certificate::from_pem_bundle(bundle)?)
+        .resolve(DNS_NAME, ([127, 0, 0, 1], port).into())
+        .build()?;
+    let url = format!("https://{DNS_NAME}:{port}/validate-external-secrets-io-v1-externalsecret");
+    Ok(client.post(url).body("no review").send().await?.status().as_u16())
 }
 
 /// A port that nobody has; it is not kept, but nobody else asks for a certain one.

@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_util::sync::CancellationToken;
+use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
 use super::TlsError;
@@ -132,6 +133,15 @@ impl Certificate {
             Some(authority) => verify(authority, &self.chain, name, at),
             None => Ok(()),
         }
+    }
+
+    /// How long it is valid in all, from its first moment to its last; `None` where that cannot be read.
+    #[must_use]
+    pub fn lifetime(&self) -> Option<Duration> {
+        let leaf = self.certified.cert.first()?;
+        let validity = *x509_cert::Certificate::from_der(leaf).ok()?.tbs_certificate().validity();
+        let [from, until] = [validity.not_before, validity.not_after].map(|time| time.to_unix_duration());
+        until.checked_sub(from)
     }
 }
 
