@@ -48,6 +48,7 @@ mod scoped;
 mod stores;
 mod tenants;
 mod three_processes;
+mod throttled;
 mod traces;
 mod upgrade;
 mod wake_up;

@@ -99,7 +99,7 @@ async fn a_vault_with_a_low_limit_is_seldom_asked_in_vain_and_all_come_through()
     let world = World::new().await;
     let names = secrets(&world, 60);
     world.vault.set_limit(Some(Limit::per_ten_seconds(40)));
-    let provider = world.provider(Options { patience: Duration::from_mins(1), concurrency: 8, ..world.options() });
+    let provider = world.provider(Options { concurrency: 8, ..world.options() });
     let client = world.client(&provider).await;
     let values = futures::future::join_all(names.iter().map(|name| read(client.as_ref(), name))).await;
     assert!(values.iter().all(Result::is_ok), "{values:?}");

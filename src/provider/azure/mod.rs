@@ -32,6 +32,7 @@ mod list;
 mod metadata;
 mod object;
 mod options;
+mod pace;
 mod principal;
 mod probe;
 mod property;

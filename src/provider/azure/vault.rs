@@ -22,10 +22,11 @@ use super::gate::{Gate, Verdict};
 use super::list::{Listed, NextPage, Page};
 use super::object::{ObjectId, ObjectKind};
 use super::options::Options;
+use super::pace::Pace;
 use super::rights::{Consequence, Rights};
 use super::sdk::Sdk;
 use crate::provider::error::Retry;
-use crate::provider::metrics::{ApiCall, CallStatus, Probe};
+use crate::provider::metrics::{ApiCall, CallStatus, Probe, SharedRead};
 use crate::provider::{Changes, Freshness, Priority, ProviderMetrics, ReadMark, ReadOptions};
 
 /// Bounds on the clients and gates that are kept.
@@ -77,7 +78,7 @@ impl VaultPool {
     ) -> Result<Arc<VaultClient>, Diagnosis> {
         let key = (credential.id, endpoint);
         if let Some(client) = self.clients.get(&key).await {
-            return Ok(Arc::new(VaultClient { store, ..(*client).clone() }));
+            return Ok(Arc::new(VaultClient { store, pace: self.pace(), ..(*client).clone() }));
         }
         let client = VaultClient {
             key: key.clone(),
@@ -87,12 +88,17 @@ impl VaultPool {
             rights: Arc::new(Rights::new()),
             changes: self.options.change_detection.then(|| Arc::new(ChangeDetector::new())),
             credential,
+            pace: self.pace(),
             reads: Arc::clone(&self.reads),
             lists: Arc::clone(&self.lists),
             metrics: Arc::clone(&self.metrics),
         };
         let client = self.clients.get_with(key, async { Arc::new(client) }).await;
-        Ok(Arc::new(VaultClient { store, ..(*client).clone() }))
+        Ok(Arc::new(VaultClient { store, pace: self.pace(), ..(*client).clone() }))
+    }
+
+    fn pace(&self) -> Arc<Pace> {
+        Arc::new(Pace::new(self.options.patience))
     }
 
     /// The one gate of a vault.
@@ -153,6 +159,8 @@ pub(super) struct VaultClient {
     /// `None` where it is switched off.
     changes: Option<Arc<ChangeDetector>>,
     pub(super) credential: Arc<SharedCredential>,
+    /// Of all that is read with this client.
+    pace: Arc<Pace>,
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
     lists: Arc<Coalescer<VaultKey, Arc<[Listed]>>>,
     metrics: Arc<dyn ProviderMetrics>,
@@ -170,37 +178,54 @@ impl VaultClient {
         object: &ObjectId,
         options: ReadOptions,
     ) -> Result<Arc<Object>, Diagnosis> {
-        let client = Arc::clone(self);
-        let id = object.clone();
-        let read = |progress| async move {
-            let turn = Turn { kind: id.kind, priority: options.priority, what: client.named(&id), progress };
-            let outcome = client.through_gate(&turn, || client.send(&id)).await;
-            let (outcome, consequence) = client.rights.read_ended(&id, outcome);
-            if consequence == Consequence::Probe {
-                tokio::spawn(probe_rights(Arc::clone(&client)));
-            }
-            outcome
+        let read = |freshness| {
+            let (client, id) = (Arc::clone(self), object.clone());
+            let read = |progress| async move {
+                let turn = Turn { kind: id.kind, priority: options.priority, what: client.named(&id), progress };
+                let outcome = client.through_gate(&turn, || client.send(&id)).await;
+                let (outcome, consequence) = client.rights.read_ended(&id, outcome);
+                if consequence == Consequence::Probe {
+                    tokio::spawn(probe_rights(Arc::clone(&client)));
+                }
+                outcome
+            };
+            self.reads.read((self.key.clone(), object.clone()), freshness, in_span_of_caller(read))
         };
-        let read = in_span_of_caller(read);
-        let (outcome, shared) = self.reads.read((self.key.clone(), object.clone()), options.freshness, read).await;
-        if let Some(how) = shared {
-            self.metrics.shared_read(how);
-        }
-        outcome
+        self.at_pace(options.freshness, read).await
     }
 
     /// All secrets of the vault, without their values, by one list for all who ask at the same time.
     pub(super) async fn list(self: &Arc<Self>, options: ReadOptions) -> Result<Arc<[Listed]>, Diagnosis> {
-        let client = Arc::clone(self);
-        let read = |progress| async move {
-            let what = client.named("the list of secrets");
-            let turn = Turn { kind: ObjectKind::Secret, priority: options.priority, what, progress };
-            client.pages(&turn, MOST_PAGES).await.map(|(secrets, _)| secrets.into())
+        let read = |freshness| {
+            let client = Arc::clone(self);
+            let read = |progress| async move {
+                let what = client.named("the list of secrets");
+                let turn = Turn { kind: ObjectKind::Secret, priority: options.priority, what, progress };
+                client.pages(&turn, MOST_PAGES).await.map(|(secrets, _)| secrets.into())
+            };
+            self.lists.read(self.key.clone(), freshness, in_span_of_caller(read))
         };
-        let read = in_span_of_caller(read);
-        let (outcome, shared) = self.lists.read(self.key.clone(), options.freshness, read).await;
+        self.at_pace(options.freshness, read).await
+    }
+
+    /// The answer of a read, also of one that takes long while the vault goes on to serve this client.
+    async fn at_pace<T, F>(&self, freshness: Freshness, read: impl Fn(Freshness) -> F) -> Result<T, Diagnosis>
+    where
+        F: Future<Output = (Result<T, Diagnosis>, Option<SharedRead>)>,
+    {
+        let began = Instant::now();
+        let (mut outcome, shared) = read(freshness).await;
         if let Some(how) = shared {
             self.metrics.shared_read(how);
+        }
+        let later = if freshness == Freshness::Forced { Freshness::Since(began) } else { freshness };
+        while let Err(reason) = &outcome
+            && self.pace.outlasts(reason).await
+        {
+            outcome = read(later).await.0;
+        }
+        if outcome.as_ref().err().is_none_or(|reason| reason.recovery.is_none()) {
+            self.pace.answered();
         }
         outcome
     }
