@@ -30,6 +30,7 @@ mod expected_secrets;
 mod failures;
 mod generic_targets;
 mod health;
+mod identities;
 mod isolation;
 mod kill_points;
 mod kustomize;

@@ -85,6 +85,51 @@ async fn labels_and_annotations_of_a_template_go_with_it_and_those_of_others_sta
     assert_eq!(secret["metadata"]["annotations"]["theirs"], "a");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_comes_and_goes_leaves_the_secret_as_it_was() {
+    let scene = scene("template-gone").await;
+    let labelled = |target: &Value| {
+        let mut manifest = example(&scene, target, &["one"]);
+        manifest["metadata"]["labels"] = json!({"team": "a", "both": "of-the-manifest"});
+        manifest["metadata"]["annotations"] = json!({"note": "n"});
+        manifest
+    };
+    let part = |secret: &Value| {
+        let mut annotations = secret["metadata"]["annotations"].clone();
+        annotations.as_object_mut().unwrap().remove(DATA_HASH);
+        let mut labels = secret["metadata"]["labels"].clone();
+        labels.as_object_mut().unwrap().retain(|name, _| name != MANAGED && name != CREATED_BY);
+        json!({"labels": labels, "annotations": annotations, "data": secret["data"]})
+    };
+    let plain = json!({
+        "labels": {"team": "a", "both": "of-the-manifest"}, "annotations": {"note": "n"}, "data": {"one": "MQ=="},
+    });
+    let templates = [
+        json!({
+            "metadata": {"labels": {"made": "{{ .one }}", "both": "of-the-template"}, "annotations": {"made": "m"}},
+            "data": {"text": "{{ .one }}{{ .one }}"},
+        }),
+        json!({"mergePolicy": "Merge", "data": {"text": "{{ .one }}{{ .one }}"}}),
+        // One that makes nothing.
+        json!({}),
+    ];
+    let rendered = [
+        json!({
+            "labels": {"made": "1", "both": "of-the-template"}, "annotations": {"made": "m"}, "data": {"text": "MTE="},
+        }),
+        json!({"labels": {}, "annotations": {}, "data": {"one": "MQ==", "text": "MTE="}}),
+        json!({"labels": {}, "annotations": {}, "data": {"one": "MQ=="}}),
+    ];
+    for (template, rendered) in templates.into_iter().zip(rendered) {
+        scene.apply(labelled(&json!({}))).await;
+        scene.until("Secret", "example", "as without a template", |secret| part(secret) == plain).await;
+        scene.apply(labelled(&json!({"template": template}))).await;
+        scene.until("Secret", "example", &format!("{rendered}"), |secret| part(secret) == rendered).await;
+    }
+    scene.apply(labelled(&json!({}))).await;
+    scene.until("Secret", "example", "as without a template", |secret| part(secret) == plain).await;
+}
+
 /// Writes the Secret `example` as ESO 2.9.0 does for this policy, over what is there.
 async fn write_as_eso(scene: &Scene, policy: &str, existing: Option<Value>) -> Value {
     let mut data = json!({"one": "MQ==", "two": "Mg=="});
