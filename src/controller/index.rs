@@ -160,8 +160,8 @@ fn remove_from<K: Hash + Eq>(map: &mut HashMap<K, BTreeSet<ObjectKey>>, at: &K, 
 /// All stores that a spec names, each once.
 #[must_use]
 pub fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<StoreKey> {
-    let of_data = spec.data.iter().filter_map(|entry| entry.source_ref.as_ref());
-    let of_data_from = spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref());
+    let of_data = spec.data.iter().filter_map(|entry| entry.source_ref.as_deref());
+    let of_data_from = spec.data_from.iter().filter_map(|entry| entry.source_ref.as_deref());
     let sources = of_data.chain(of_data_from).filter_map(|source| source.store_ref.as_ref());
     let keys: BTreeSet<StoreKey> =
         spec.secret_store_ref.iter().chain(sources).filter_map(|reference| store_key(reference, namespace)).collect();

@@ -93,8 +93,8 @@ fn missing_store(spec: &ExternalSecretSpec) -> Option<Problem> {
     let is_named =
         spec.secret_store_ref.as_ref().is_some_and(|store| store.name.as_ref().is_some_and(|name| !name.is_empty()));
     let own = |source: Option<&crate::api::v1::external_secret::SourceRef>| source.is_some();
-    let all_have_their_own = spec.data.iter().all(|entry| own(entry.source_ref.as_ref()))
-        && spec.data_from.iter().all(|entry| own(entry.source_ref.as_ref()));
+    let all_have_their_own = spec.data.iter().all(|entry| own(entry.source_ref.as_deref()))
+        && spec.data_from.iter().all(|entry| own(entry.source_ref.as_deref()));
     (!is_named && !all_have_their_own).then(|| {
         Problem::new("spec.secretStoreRef.name", "names no store, and not every entry has a sourceRef; set it")
     })
@@ -224,8 +224,8 @@ fn of_secrets_alone(spec: &ExternalSecretSpec) -> Vec<Problem> {
 
 fn source((index, entry): (usize, &ExternalSecretDataFrom)) -> Vec<Problem> {
     let field = format!("spec.dataFrom[{index}]");
-    let generator = entry.source_ref.as_ref().is_some_and(|source| source.generator_ref.is_some());
-    let store = entry.source_ref.as_ref().is_some_and(|source| source.store_ref.is_some());
+    let generator = entry.source_ref.as_deref().is_some_and(|source| source.generator_ref.is_some());
+    let store = entry.source_ref.as_deref().is_some_and(|source| source.store_ref.is_some());
     let given = usize::from(entry.extract.is_some()) + usize::from(entry.find.is_some()) + usize::from(generator);
     let mut problems = Vec::new();
     if given > 1 {

@@ -1,8 +1,10 @@
 //! What the chart renders, moved to another namespace by kustomize.
 
 use external_secrets::sandbox::Config;
+use serde_json::{Value, json};
 
-use crate::helm::Tools;
+use crate::cluster_access::condition;
+use crate::helm::{Tools, repository};
 use crate::node::Node;
 use crate::scene::Scene;
 use crate::three_processes::{CHART, RELEASE, wait_until_available, walk_through};
@@ -31,4 +33,35 @@ async fn what_kustomize_moves_to_another_namespace_works_there() {
     walk_through(&Scene::on(world, "moved").await, "external-secrets.io/v1").await;
     let log = node.logs();
     assert!(!log.to_lowercase().contains("forbidden"), "{log}");
+    a_store_that_kustomize_moved_says_what_it_left_behind(world, &tools).await;
+}
+
+/// kustomize moves service accounts, and knows nothing of references to them in custom resources.
+async fn a_store_that_kustomize_moved_says_what_it_left_behind(world: &'static World, tools: &Tools) {
+    let folder = tools.home.path().join("walkthrough");
+    std::fs::create_dir(&folder).unwrap();
+    for file in ["01-identity.yaml", "02-store.yaml"] {
+        std::fs::copy(repository("examples/walkthrough").join(file), folder.join(file)).unwrap();
+    }
+    let apply = |more: &str| {
+        let kustomization = format!("namespace: team\nresources: [01-identity.yaml, 02-store.yaml]\n{more}");
+        std::fs::write(folder.join("kustomization.yaml"), kustomization).unwrap();
+        tools.kubectl(&["apply", "--kustomize", &folder.display().to_string()]).unwrap();
+    };
+    let scene = Scene::on(world, "moved-store").await;
+    let says = async |words: &str| {
+        let is_said = |store: &Value| condition(store, "Ready")["message"].as_str().is_some_and(|text| text.contains(words));
+        scene.until("ClusterSecretStore", "azure-key-vault", words, is_said).await;
+    };
+    apply("");
+    says(
+        "ServiceAccount \"azure-key-vault\" in namespace \"qmonus-system\" does not exist: create it, or correct \
+         azurekv.serviceAccountRef of the store",
+    )
+    .await;
+    let reference = "/spec/provider/azurekv/serviceAccountRef/namespace";
+    let operation = json!([{"op": "replace", "path": reference, "value": "team"}]).to_string();
+    apply(&format!("patches: [{{target: {{kind: ClusterSecretStore}}, patch: '{operation}'}}]\n"));
+    // The account is found; the sandbox knows no such application.
+    says("AADSTS700016").await;
 }

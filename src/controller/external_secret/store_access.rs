@@ -208,10 +208,10 @@ fn unreadable(kind: &'static str, name: &str, error: ApiError) -> Error {
 /// The stores of the entries of `data`, and those of `dataFrom`.
 fn stores(spec: &ExternalSecretSpec, key: &ObjectKey) -> Result<(Vec<StoreKey>, Vec<StoreKey>), Error> {
     let data = spec.data.iter().enumerate();
-    let data = data.map(|(index, entry)| named(spec, entry.source_ref.as_ref(), &format!("spec.data[{index}]"), key));
+    let data = data.map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.data[{index}]"), key));
     let data_from = spec.data_from.iter().enumerate();
     let data_from =
-        data_from.map(|(index, entry)| named(spec, entry.source_ref.as_ref(), &format!("spec.dataFrom[{index}]"), key));
+        data_from.map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.dataFrom[{index}]"), key));
     Ok((data.collect::<Result<_, _>>()?, data_from.collect::<Result<_, _>>()?))
 }
 

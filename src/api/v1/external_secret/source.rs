@@ -17,9 +17,9 @@ pub struct ExternalSecretData {
     pub secret_key: String,
     /// The value at the provider.
     pub remote_ref: RemoteRef,
-    /// Another store than that of the ExternalSecret.
+    /// Another store than that of the ExternalSecret; boxed, since few have one, and all are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_ref: Option<SourceRef>,
+    pub source_ref: Option<Box<SourceRef>>,
 }
 
 /// A value, or a set of values, at the provider.
@@ -141,7 +141,7 @@ pub struct ExternalSecretDataFrom {
     pub rewrite: Vec<Rewrite>,
     /// Another source than the store of the ExternalSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_ref: Option<SourceRef>,
+    pub source_ref: Option<Box<SourceRef>>,
 }
 
 /// Which values match.
