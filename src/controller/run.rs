@@ -249,7 +249,9 @@ async fn served_version(client: &Client, options: &Options, readiness: &Readines
         match discovery::discover(client, &plurals).await {
             Ok(Discovered::Served(version)) => {
                 if said.is_some() {
-                    readiness.set_not_ready("the CRDs are there since a moment: the watches have not delivered their first list yet");
+                    readiness.set_not_ready(
+                        "the CRDs are there since a moment: the watches have not delivered their first list yet",
+                    );
                 }
                 return version;
             }

@@ -59,17 +59,33 @@ impl Mistake {
             Self::SubjectOfAnotherNamespace => {
                 vec!["the federated credential's subject must equal system:serviceaccount:".into(), subject]
             }
-            Self::IssuerWithAnotherSlash => vec!["the cluster's OIDC issuer URL, also in its trailing slash".into(), issuer],
+            Self::IssuerWithAnotherSlash => {
+                vec!["the cluster's OIDC issuer URL, also in its trailing slash".into(), issuer]
+            }
             Self::AudienceOfTheirOwn => vec!["serviceAccountRef.audiences".into(), audience],
             Self::NoFederatedCredential => {
-                vec![format!("create a federated credential on the application or identity {client_id}"), issuer, subject, audience]
+                vec![
+                    format!("create a federated credential on the application or identity {client_id}"),
+                    issuer,
+                    subject,
+                    audience,
+                ]
             }
             Self::ClientIdOfAnother => vec!["the application's client id, not its object id".into()],
             Self::NoClientId => {
-                vec![account, "annotation azure.workload.identity/client-id".into(), "annotate it with the client id".into()]
+                vec![
+                    account,
+                    "annotation azure.workload.identity/client-id".into(),
+                    "annotate it with the client id".into(),
+                ]
             }
             Self::NoTenant => {
-                vec!["azurekv.tenantId".into(), account, "azure.workload.identity/tenant-id".into(), "set one of the two".into()]
+                vec![
+                    "azurekv.tenantId".into(),
+                    account,
+                    "azure.workload.identity/tenant-id".into(),
+                    "set one of the two".into(),
+                ]
             }
             Self::TenantThatIsNone => vec!["check tenantId 99999999-0000-4000-8000-000000000000".into()],
         }

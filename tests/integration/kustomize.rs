@@ -50,7 +50,8 @@ async fn a_store_that_kustomize_moved_says_what_it_left_behind(world: &'static W
     };
     let scene = Scene::on(world, "moved-store").await;
     let says = async |words: &str| {
-        let is_said = |store: &Value| condition(store, "Ready")["message"].as_str().is_some_and(|text| text.contains(words));
+        let is_said =
+            |store: &Value| condition(store, "Ready")["message"].as_str().is_some_and(|text| text.contains(words));
         scene.until("ClusterSecretStore", "azure-key-vault", words, is_said).await;
     };
     apply("");

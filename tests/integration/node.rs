@@ -415,7 +415,9 @@ pub fn arguments(container: &Value, namespace: &str) -> Vec<String> {
     let variables = variables(container, namespace);
     let arguments = container["args"].as_array().into_iter().flatten().map(text);
     let expanded = |argument| {
-        variables.iter().fold(argument, |argument: String, (name, value)| argument.replace(&format!("$({name})"), value))
+        variables
+            .iter()
+            .fold(argument, |argument: String, (name, value)| argument.replace(&format!("$({name})"), value))
     };
     arguments.map(expanded).collect()
 }

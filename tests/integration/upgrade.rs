@@ -114,7 +114,8 @@ async fn an_old_release_of_eso_is_upgraded_once_what_stops_it_is_done_as_the_cha
     tools.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
     for kind in ["secretstores", "externalsecrets"] {
         let name = format!("{kind}.external-secrets.io");
-        let conversion = tools.kubectl(&["get", "crd", &name, "--output=jsonpath={.spec.conversion.strategy}"]).unwrap();
+        let conversion =
+            tools.kubectl(&["get", "crd", &name, "--output=jsonpath={.spec.conversion.strategy}"]).unwrap();
         assert_eq!(conversion, "None", "{name}");
         for version in ["v1beta1", "v1"] {
             tools.kubectl(&["get", &format!("{kind}.{version}.external-secrets.io"), "kept"]).unwrap();

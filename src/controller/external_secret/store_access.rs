@@ -210,8 +210,8 @@ fn stores(spec: &ExternalSecretSpec, key: &ObjectKey) -> Result<(Vec<StoreKey>, 
     let data = spec.data.iter().enumerate();
     let data = data.map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.data[{index}]"), key));
     let data_from = spec.data_from.iter().enumerate();
-    let data_from =
-        data_from.map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.dataFrom[{index}]"), key));
+    let data_from = data_from
+        .map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.dataFrom[{index}]"), key));
     Ok((data.collect::<Result<_, _>>()?, data_from.collect::<Result<_, _>>()?))
 }
 
