@@ -63,6 +63,6 @@ async fn a_store_that_kustomize_moved_says_what_it_left_behind(world: &'static W
     let reference = "/spec/provider/azurekv/serviceAccountRef/namespace";
     let operation = json!([{"op": "replace", "path": reference, "value": "team"}]).to_string();
     apply(&format!("patches: [{{target: {{kind: ClusterSecretStore}}, patch: '{operation}'}}]\n"));
-    // The account is found; the sandbox knows no such application.
-    says("AADSTS700016").await;
+    // The account is found, whose tenant the sandbox does not know.
+    says("AADSTS90002").await;
 }

@@ -139,9 +139,9 @@ impl Certificate {
     #[must_use]
     pub fn lifetime(&self) -> Option<Duration> {
         let leaf = self.certified.cert.first()?;
-        let validity = *x509_cert::Certificate::from_der(leaf).ok()?.tbs_certificate().validity();
-        let [from, until] = [validity.not_before, validity.not_after].map(|time| time.to_unix_duration());
-        until.checked_sub(from)
+        let leaf = x509_cert::Certificate::from_der(leaf).ok()?;
+        let validity = leaf.tbs_certificate().validity();
+        validity.not_after.to_unix_duration().checked_sub(validity.not_before.to_unix_duration())
     }
 }
 

@@ -17,7 +17,8 @@ pub struct ExternalSecretData {
     pub secret_key: String,
     /// The value at the provider.
     pub remote_ref: RemoteRef,
-    /// Another store than that of the ExternalSecret; boxed, since few have one, and all are kept.
+    // Boxed, since few have one, and all are kept.
+    /// Another store than that of the ExternalSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_ref: Option<Box<SourceRef>>,
 }
