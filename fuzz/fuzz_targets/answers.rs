@@ -1,8 +1,5 @@
-//! Answers of Entra ID and Key Vault: two bytes for the status, then the body.
+//! Answers of Entra ID and Key Vault.
 
 #![no_main]
 
-use external_secrets::provider::azure::fuzzing::answers;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|input: (u16, &[u8])| answers(input.0, input.1));
+fuzz_cost::target!(external_secrets::provider::azure::fuzzing::answer, milliseconds: 500, mebibytes: 64);

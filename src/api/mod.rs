@@ -4,6 +4,8 @@
 pub mod crd;
 pub mod duration;
 pub mod field_path;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod object_name;
 pub mod parsed;
 pub mod schedule;

@@ -7,6 +7,8 @@ mod crds;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod docs;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod inputs;
 mod leader_election;
 mod logging;

@@ -8,6 +8,8 @@ pub mod discovery;
 pub mod events;
 pub mod external_secret;
 pub mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod index;
 pub mod key;
 pub mod memos;

@@ -6,6 +6,8 @@
 
 mod admission;
 mod conversion;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod server;
 
 use std::sync::Arc;

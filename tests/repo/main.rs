@@ -13,6 +13,7 @@ mod crds;
 mod dependency_rule;
 mod docs;
 mod examples;
+mod fuzz;
 mod image;
 mod links;
 mod manifest;

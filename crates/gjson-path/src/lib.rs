@@ -23,6 +23,8 @@
 mod budget;
 mod bytes;
 mod eval;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod modifiers;
 mod multipath;
 mod number;

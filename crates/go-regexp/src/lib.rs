@@ -17,6 +17,8 @@
 
 mod characters;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod matches;
 mod replace;
 mod text;

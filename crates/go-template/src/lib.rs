@@ -28,6 +28,8 @@ mod exec;
 mod format;
 pub mod funcs;
 mod functions;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod parser;
 #[cfg(test)]
 mod tests;

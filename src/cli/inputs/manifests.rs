@@ -84,6 +84,13 @@ impl Manifests {
         Ok(manifests)
     }
 
+    /// Reads one text.
+    #[cfg(any(test, fuzzing))]
+    pub(in crate::cli) fn of_text(text: &str, namespace: &str) -> Result<Self, Error> {
+        let mut manifests = Self::default();
+        manifests.add(text, "x.yaml", Named::Itself, namespace).map(|()| manifests)
+    }
+
     /// A ConfigMap that is given.
     pub(in crate::cli) fn config_map(&self, key: &ObjectKey) -> Option<&ConfigMap> {
         self.config_maps.get(key)
@@ -165,8 +172,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Manifests, Error> {
-        let mut manifests = Manifests::default();
-        manifests.add(text, "x.yaml", Named::Itself, "team-a").map(|()| manifests)
+        Manifests::of_text(text, "team-a")
     }
 
     const GOOD: &str = "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: db}\nspec: {}\n";

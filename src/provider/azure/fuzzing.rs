@@ -1,14 +1,28 @@
-//! All that reads the bytes of a server, for the fuzz target `answers` and the property tests below. Whatever the
-//! bytes are, nothing of it may panic.
+//! All that reads the bytes of a server, for the fuzz target `answers` and the property tests below, and what reads a client
+//! certificate, for `certificates`. Whatever the bytes are, nothing of it may panic.
 
 use azure_core::Bytes;
 use azure_core::http::headers::Headers;
+use jiff::Timestamp;
 
 use super::answer::Object;
+use super::certificate::ClientCertificate;
 use super::diagnose::{entra, vault};
 use super::list::Page;
 use super::metadata;
 use super::object::{ObjectId, ObjectKind};
+
+/// Two bytes for the status, then the body.
+pub fn answer(input: &[u8]) {
+    if let [high, low, body @ ..] = input {
+        answers(u16::from_be_bytes([*high, *low]), body);
+    }
+}
+
+/// Reads `content` as the client certificate of a service principal.
+pub fn client_certificate(content: &[u8]) {
+    let _ = ClientCertificate::read(content, Timestamp::UNIX_EPOCH);
+}
 
 /// Reads `body` as every answer that it could be: a refusal of Entra ID, of the machine's identity endpoint and of
 /// Key Vault, an object of each kind with its tags, and a page of a list.
