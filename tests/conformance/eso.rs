@@ -55,13 +55,13 @@ fn every_case_gives_what_go_gives() {
 
 #[test]
 fn the_golden_file_is_what_go_gives_today() {
-    let Some(printed) = go::run("eso", &[], Some(CASES)) else { return };
+    let printed = go::run("eso", &[], Some(CASES));
     assert!(printed == GOLDEN, "make the golden file again: make goldens");
 }
 
 #[test]
 fn made_up_yaml_is_read_and_written_as_go_does() {
-    let Some(printed) = go::made_up("eso", &[]) else { return };
+    let printed = go::made_up("eso", &[]);
     let case = |line: &str| {
         let go: Json = serde_json::from_str(line).expect("JSON");
         Case {

@@ -16,19 +16,19 @@ fn every_function_gives_what_sprig_gives() {
 
 #[test]
 fn the_golden_file_is_what_sprig_gives_today() {
-    let Some(printed) = go::run("template", &["-sprig"], Some(CASES)) else { return };
+    let printed = go::run("template", &["-sprig"], Some(CASES));
     assert!(printed == GOLDEN, "make the golden file again: make goldens");
 }
 
 #[test]
 fn made_up_calls_give_what_sprig_gives() {
-    let Some(printed) = go::made_up("template", &["-sprig"]) else { return };
+    let printed = go::made_up("template", &["-sprig"]);
     template::compare(template::made_up(&printed), &funcs::all().collect::<Vec<_>>(), place);
 }
 
 #[test]
 fn made_up_templates_with_calls_render_as_go_renders_them() {
-    let Some(printed) = go::made_up("template", &["-mixed"]) else { return };
+    let printed = go::made_up("template", &["-mixed"]);
     let functions: Vec<_> = template::functions().into_iter().chain(funcs::all()).collect();
     template::compare(template::made_up(&printed), &functions, place);
 }

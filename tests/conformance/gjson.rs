@@ -37,13 +37,13 @@ fn every_case_gives_what_the_go_library_gives() {
 
 #[test]
 fn the_golden_file_is_what_the_go_library_gives_today() {
-    let Some(printed) = go::run("gjson", &[], Some(CASES)) else { return };
+    let printed = go::run("gjson", &[], Some(CASES));
     assert!(printed == GOLDEN, "make the golden file again: make goldens");
 }
 
 #[test]
 fn made_up_documents_and_paths_give_what_the_go_library_gives() {
-    let Some(printed) = go::made_up("gjson", &[]) else { return };
+    let printed = go::made_up("gjson", &[]);
     let cases: Vec<Case> = printed
         .lines()
         .map(|line| {

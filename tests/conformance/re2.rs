@@ -29,13 +29,13 @@ fn every_pattern_does_what_it_does_in_go() {
 
 #[test]
 fn the_golden_file_is_what_go_does_today() {
-    let Some(printed) = go::run("re2", &[], Some(CASES)) else { return };
+    let printed = go::run("re2", &[], Some(CASES));
     assert!(printed == GOLDEN, "make the golden file again: make goldens");
 }
 
 #[test]
 fn made_up_patterns_do_what_they_do_in_go() {
-    let Some(printed) = go::made_up("re2", &[]) else { return };
+    let printed = go::made_up("re2", &[]);
     let case = |line: &str| {
         let mut go: Value = serde_json::from_str(line).expect("JSON");
         let texts = go["texts"].as_array_mut().into_iter().flatten();

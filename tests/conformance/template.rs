@@ -57,13 +57,13 @@ pub(crate) fn read(table: &str, golden: &str) -> Vec<Case> {
 
 #[test]
 fn the_golden_file_is_what_go_renders_today() {
-    let Some(printed) = go::run("template", &[], Some(CASES)) else { return };
+    let printed = go::run("template", &[], Some(CASES));
     assert!(printed == GOLDEN, "make the golden file again: make goldens");
 }
 
 #[test]
 fn made_up_templates_render_as_go_renders_them() {
-    let Some(printed) = go::made_up("template", &[]) else { return };
+    let printed = go::made_up("template", &[]);
     compare(made_up(&printed), &functions(), loosened);
 }
 

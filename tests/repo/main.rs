@@ -16,6 +16,7 @@ mod examples;
 mod fuzz;
 mod image;
 mod links;
+mod machine;
 mod manifest;
 mod monitoring;
 mod pipeline;
