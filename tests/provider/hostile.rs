@@ -1,13 +1,14 @@
 //! A vault that does what it likes gets no token for elsewhere and takes neither memory nor time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use external_secrets::api::v1::secret_store::AzureKvProvider;
 use external_secrets::provider::Class;
 use external_secrets::provider::azure::Options;
-use external_secrets::sandbox::{Effect, Fault};
+use external_secrets::sandbox::{Effect, Fault, Tenant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{World, read};
+use crate::support::{ACCOUNT, CLIENT_ID, ISSUER, NAMESPACE, World, client, read};
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_with_a_token() {
@@ -72,6 +73,63 @@ async fn an_authority_that_sends_without_an_end_is_cut_off() {
     world.tenant.fault(Fault::new(Effect::EndlessBody));
     assert_eq!(world.read("a").await.unwrap_err().cause, "AnswerTooLarge");
     assert_eq!(world.vault.counters().requests, 0);
+}
+
+/// An authority of somebody else, that knows the identity too.
+fn other_tenant(world: &World) -> Tenant {
+    let tenant = world.sandbox.tenant("00000000-0000-4000-8000-00000000000e");
+    let subject = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
+    tenant.application(CLIENT_ID).federate(ISSUER, &subject);
+    tenant
+}
+
+#[tokio::test]
+async fn an_authority_that_hangs_takes_no_place_at_a_vault_that_others_read() {
+    const HANGS: Duration = Duration::from_secs(20);
+    let world = World::new().await;
+    world.vault.set_secret("a", "1").unwrap();
+    let hostile = other_tenant(&world).set_token_lifetime(Duration::from_secs(1));
+    let provider = world.provider(world.options());
+    let store = AzureKvProvider { tenant_id: Some(hostile.id().to_owned()), ..world.store() };
+    let attacker = client(&provider, store).await.unwrap();
+    // It gives one token of a second, and then hangs.
+    read(attacker.as_ref(), "first").await.unwrap_err();
+    hostile.fault(Fault::latency(HANGS));
+    let names: Vec<_> = (0..200).map(|number| format!("s-{number}")).collect();
+    let began = Instant::now();
+    let mut all = Box::pin(futures::future::join_all(names.iter().map(|name| read(attacker.as_ref(), name))));
+    // Until none of them has a token any more, and all of them wait for one.
+    while began.elapsed() < Duration::from_secs(3) {
+        let _ = tokio::time::timeout(Duration::from_millis(100), &mut all).await;
+    }
+    let victim = world.client(&provider).await;
+    let attack = async { futures::join!(&mut all, std::future::pending::<()>()) };
+    let value = tokio::select! {
+        value = read(victim.as_ref(), "a") => value,
+        _ = attack => unreachable!(),
+    };
+    assert_eq!(value.unwrap(), "1");
+    assert!(began.elapsed() < HANGS, "it waited for the other's authority: {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_authority_that_asks_for_no_wait_gets_an_exchange_in_some_seconds() {
+    let world = World::new().await;
+    let fault = world.tenant.fault(Fault::throttle(Some(0)));
+    let provider = world.provider(world.options());
+    let client = world.client(&provider).await;
+    let began = Instant::now();
+    let refused = read(client.as_ref(), "a").await.unwrap_err();
+    assert_eq!(refused.cause, "EntraThrottled");
+    // As long as somebody waits for the read, it goes on.
+    let deadline = began + Duration::from_secs(30);
+    while world.tenant.counters().exchanges < 3 {
+        assert!(Instant::now() < deadline, "it is tried no more");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
+    world.tenant.lift(fault);
+    drop(refused);
 }
 
 /// What a client offers in its first message of TLS: the list in the extension `supported_versions` (RFC 8446, section 4.2.1).

@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::credentials::AccessToken;
 use azure_core::time::OffsetDateTime;
 use moka::future::Cache;
 
 use super::cluster::Cluster;
 use super::coalesce::Coalescer;
 use super::credential::{Exchange, Purpose};
-use super::diagnose::Diagnosis;
+use super::diagnose::{Cause, Diagnosis};
 use super::http::Clients;
 use super::options::Options;
 use crate::provider::metrics::{CallStatus, Probe};
@@ -29,6 +28,10 @@ const LEAST_LEFT: Duration = Duration::from_secs(30);
 /// How long failures in a row are remembered: an outage of Entra ID, or a wrong federation, costs one
 /// exchange an interval and identity, however many ask.
 const REMEMBERED: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
+
+/// Exchanges that gave a token are at least so far apart, however short its life is: whoever writes a store may choose an
+/// authority whose tokens are over at once, and each exchange costs the API server a token as well.
+const LEAST_BETWEEN: Duration = Duration::from_secs(2);
 
 /// A token that a vault refuses is given up, but not more often than this: an identity that a vault never accepts
 /// must not cost an exchange at each try.
@@ -108,10 +111,14 @@ impl SharedCredential {
         }
     }
 
+    /// The token that is held, if it is good yet. Never waits.
+    pub(super) fn held_token(&self) -> Option<AccessToken> {
+        self.inner.state().usable(Instant::now()).map(|held| held.token.clone())
+    }
+
     /// Waits until another exchange is worthwhile, after one failed.
     pub(super) async fn until_next_try(&self) {
-        let failed_until = self.inner.state().failure.as_ref().map(|failure| failure.until);
-        let time = failed_until.unwrap_or_else(|| Instant::now() + REMEMBERED[0]);
+        let time = self.inner.state().next_try(Instant::now());
         tokio::time::sleep_until(time.into()).await;
     }
 
@@ -124,7 +131,7 @@ impl SharedCredential {
     /// Gives the token up, however new it is.
     #[cfg(test)]
     pub(super) fn forget_token(&self) {
-        self.inner.state().token = None;
+        *self.inner.state() = State::default();
     }
 }
 
@@ -186,21 +193,13 @@ impl fmt::Debug for SharedCredential {
     }
 }
 
-#[async_trait]
-impl TokenCredential for SharedCredential {
-    /// The scope is that of the store's cloud, whatever a vault asks for. The token is called old, so that the
-    /// SDK's client asks again at each request: it would keep a token of its own that was given up here.
-    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
-        let token = self.token().await.map_err(Diagnosis::into_sdk)?;
-        Ok(AccessToken { expires_on: OffsetDateTime::now_utc(), ..token })
-    }
-}
-
 /// What is known of a credential.
 #[derive(Default)]
 struct State {
     token: Option<Held>,
     failure: Option<Failure>,
+    /// When an exchange last gave a token.
+    exchanged: Option<Instant>,
 }
 
 struct Held {
@@ -223,8 +222,24 @@ enum Answer {
 }
 
 impl State {
+    /// The token, as long as it is good.
+    fn usable(&self, now: Instant) -> Option<&Held> {
+        self.token.as_ref().filter(|held| now < held.usable_until)
+    }
+
+    /// Before this time an exchange is not worthwhile.
+    fn next_try(&self, now: Instant) -> Instant {
+        let failed_until = self.failure.as_ref().map(|failure| failure.until);
+        failed_until.into_iter().chain(self.not_before()).max().unwrap_or(now + REMEMBERED[0])
+    }
+
+    /// When the next exchange may begin after one that gave a token.
+    fn not_before(&self) -> Option<Instant> {
+        self.exchanged.map(|exchanged| exchanged + LEAST_BETWEEN)
+    }
+
     fn answer(&self, now: Instant) -> Answer {
-        let usable = self.token.as_ref().filter(|held| now < held.usable_until);
+        let usable = self.usable(now);
         if let Some(held) = usable.filter(|held| now < held.refresh_at) {
             return Answer::Token(held.token.clone());
         }
@@ -233,13 +248,18 @@ impl State {
             (Some(failure), None) if now < failure.until => {
                 Answer::Failed(failure.diagnosis.clone().retry_after(Some(failure.until - now)))
             }
-            _ => Answer::Exchange,
+            (_, usable) => match (self.not_before().filter(|time| now < *time), usable) {
+                (None, _) => Answer::Exchange,
+                (Some(_), Some(held)) => Answer::Token(held.token.clone()),
+                (Some(time), None) => Answer::Failed(over_at_once().retry_after(Some(time - now))),
+            },
         }
     }
 
     fn obtained(&mut self, now: Instant, token: AccessToken) -> AccessToken {
         let life = Duration::try_from(token.expires_on - OffsetDateTime::now_utc()).unwrap_or_default();
         self.failure = None;
+        self.exchanged = Some(now);
         self.token = Some(Held {
             token: token.clone(),
             obtained: now,
@@ -253,7 +273,8 @@ impl State {
     fn failed(&mut self, now: Instant, diagnosis: Diagnosis) -> Result<AccessToken, Diagnosis> {
         let in_a_row = self.failure.as_ref().map_or(0, |failure| failure.in_a_row + 1);
         let own = REMEMBERED[in_a_row.min(REMEMBERED.len() - 1)];
-        let until = now + diagnosis.retry_after.unwrap_or(own);
+        // It may ask for no wait at all, or for one that is over, again and again.
+        let until = now + diagnosis.retry_after.map_or(own, |asked| asked.max(own));
         self.failure = Some(Failure { diagnosis: diagnosis.clone(), until, in_a_row });
         match &self.token {
             Some(held) if now < held.usable_until => Ok(held.token.clone()),
@@ -265,17 +286,21 @@ impl State {
         match &self.token {
             Some(held) if now < held.obtained + LEAST_AGE_TO_GIVE_UP => false,
             _ => {
-                self.token = None;
+                (self.token, self.exchanged) = (None, None);
                 true
             }
         }
     }
 }
 
+fn over_at_once() -> Diagnosis {
+    Diagnosis::new(Cause::UnexpectedAnswer, "the authority gave a token that was over before it could be used")
+        .hint("let tokens live for some minutes, and compare the clocks of the authority and of the controller")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::azure::diagnose::Cause;
 
     fn token(text: &str, life: Duration) -> AccessToken {
         AccessToken::new(text.to_owned(), OffsetDateTime::now_utc() + life)
@@ -334,6 +359,28 @@ mod tests {
         let (mut state, now) = (State::default(), Instant::now());
         state.failed(now, refusal(Some(20))).unwrap_err();
         assert_eq!(shown(&state.answer(now + Duration::from_secs(19))), "failed: down");
+    }
+
+    #[test]
+    fn who_asks_for_no_wait_is_asked_no_more_often_than_who_says_nothing() {
+        let (mut state, mut now) = (State::default(), Instant::now());
+        for seconds in [1, 2, 3, 3] {
+            state.failed(now, refusal(Some(0))).unwrap_err();
+            assert_eq!(shown(&state.answer(now + Duration::from_millis(seconds * 1000 - 1))), "failed: down");
+            now += Duration::from_secs(seconds);
+            assert_eq!(shown(&state.answer(now)), "exchange");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_over_at_once_is_exchanged_anew_every_2_s_at_most() {
+        let (mut state, now) = (State::default(), Instant::now());
+        state.obtained(now, token("a", Duration::ZERO));
+        let told = "failed: the authority gave a token that was over before it could be used";
+        assert_eq!(shown(&state.answer(now + Duration::from_millis(1999))), told);
+        assert_eq!(shown(&state.answer(now + Duration::from_secs(2))), "exchange");
+        state.obtained(now, token("b", Duration::from_secs(2)));
+        assert_eq!(shown(&state.answer(now + Duration::from_millis(1400))), "b", "past the middle of its life");
     }
 
     #[test]

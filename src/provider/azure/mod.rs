@@ -53,6 +53,7 @@ use self::cluster::Cluster;
 use self::credential::Purpose;
 use self::credential_cache::CredentialCache;
 use self::diagnose::{Cause, Diagnosis};
+use self::gate::Requester;
 use self::http::Clients;
 use self::identity::Resolver;
 use self::reader::KeyVaultClient;
@@ -132,9 +133,18 @@ impl AzureKeyVault {
         };
         let purpose = Purpose { identity, authority: cloud.authority.clone(), scope: cloud.scope() };
         let credential = self.credentials.get(purpose).await;
-        let key = format!("{}/{}", view.namespace.unwrap_or_default(), view.name);
-        self.vaults.get(endpoint, credential, &cloud, key.into()).await
+        self.vaults.get(endpoint, credential, &cloud, requester(&view, caller)).await
     }
+}
+
+/// On whose behalf a vault is read.
+fn requester(view: &StoreView<'_>, caller: Caller<'_>) -> Requester {
+    let own = view.namespace.unwrap_or_default();
+    let namespace = match caller {
+        Caller::ExternalSecretIn(namespace) => namespace,
+        Caller::StoreValidation => own,
+    };
+    Requester { namespace: namespace.into(), store: format!("{own}/{}", view.name).into() }
 }
 
 #[async_trait]

@@ -11,13 +11,19 @@ use std::time::{Duration, Instant};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::watch;
 
-use super::diagnose::Diagnosis;
+use super::diagnose::{Cause, Diagnosis};
 use super::object::ObjectId;
 use crate::provider::error::Recover;
 use crate::provider::{Class, Recovery};
 
 /// So many different objects refused in a row make it a failure of the identity in this vault.
 const REFUSED_IN_A_ROW: usize = 3;
+
+/// So many refusals in a row, whatever the objects, make it likely that the next is refused as well.
+const REFUSED_OFTEN: u32 = 30;
+
+/// How many objects that were refused are remembered.
+const MOST_REMEMBERED: usize = 64;
 
 /// The waits between probes.
 const PROBES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
@@ -36,6 +42,9 @@ pub(super) struct Rights {
 #[derive(Default)]
 struct Inner {
     refused: HashSet<ObjectId>,
+    /// Whether more were refused than are remembered.
+    more_refused: bool,
+    refusals_in_a_row: u32,
     given_at: Option<Instant>,
     probing: bool,
     probes: usize,
@@ -70,6 +79,13 @@ impl Rights {
                 self.allowed(object);
                 (Ok(value), Consequence::None)
             }
+            // The vault accepts no token of this identity.
+            Err(other) if other.cause == Cause::TokenRefused => {
+                let mut inner = self.inner();
+                inner.refusals_in_a_row = inner.refusals_in_a_row.saturating_add(1);
+                drop(inner);
+                (Err(other), Consequence::None)
+            }
             Err(other) => {
                 if matches!(other.cause.class(), Class::Absent | Class::Disabled) {
                     self.allowed(object);
@@ -94,9 +110,19 @@ impl Rights {
         Some((wait, object))
     }
 
+    /// Whether reads were refused many times in a row, without one that was allowed.
+    pub(super) fn is_refused_often(&self) -> bool {
+        self.inner().refusals_in_a_row >= REFUSED_OFTEN
+    }
+
     fn refused(&self, object: &ObjectId) -> Consequence {
         let mut inner = self.inner();
-        inner.refused.insert(object.clone());
+        inner.refusals_in_a_row = inner.refusals_in_a_row.saturating_add(1);
+        if inner.refused.len() < MOST_REMEMBERED {
+            inner.refused.insert(object.clone());
+        } else {
+            inner.more_refused |= !inner.refused.contains(object);
+        }
         if inner.probing || !inner.is_common() {
             return Consequence::None;
         }
@@ -106,8 +132,9 @@ impl Rights {
 
     fn allowed(&self, object: &ObjectId) {
         let mut inner = self.inner();
-        let was_refused = inner.refused.remove(object);
+        let was_refused = inner.refused.remove(object) || inner.more_refused;
         inner.refused.clear();
+        (inner.more_refused, inner.refusals_in_a_row) = (false, 0);
         if was_refused {
             inner.given_at = Some(Instant::now());
             inner.probes = 0;
@@ -146,7 +173,6 @@ impl Recover for RightGiven {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diagnose::Cause;
     use super::super::object::ObjectKind;
     use super::*;
 
@@ -190,6 +216,20 @@ mod tests {
         let _ = rights.read_ended(&object("x"), Ok(()));
         assert_eq!(refuse(&rights, "c").1, Consequence::None);
         assert!(!is_recovered(&refusal), "x was never refused, so nothing has changed");
+    }
+
+    #[test]
+    fn who_is_refused_many_objects_is_told_apart_and_no_list_of_them_grows() {
+        let rights = Rights::new();
+        for number in 0..1000 {
+            drop(refuse(&rights, &number.to_string()));
+        }
+        assert!(rights.is_refused_often());
+        assert!(rights.inner().refused.len() <= MOST_REMEMBERED);
+        let (waiting, _) = refuse(&rights, "999");
+        let _ = rights.read_ended(&object("999"), Ok(()));
+        assert!(is_recovered(&waiting), "it is not among those that are remembered");
+        assert!(!rights.is_refused_often());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use azure_core::credentials::AccessToken;
 use azure_core::http::HttpClient;
 use futures::future::{BoxFuture, FutureExt as _};
 use moka::future::Cache;
@@ -18,7 +19,7 @@ use super::coalesce::{Coalescer, Progress};
 use super::credential_cache::SharedCredential;
 use super::diagnose::{Cause, Diagnosis};
 use super::endpoint::VaultEndpoint;
-use super::gate::{Gate, Verdict};
+use super::gate::{Gate, Rank, Requester, Verdict};
 use super::list::{Listed, NextPage, Page};
 use super::object::{ObjectId, ObjectKind};
 use super::options::Options;
@@ -68,22 +69,22 @@ impl VaultPool {
         }
     }
 
-    /// The client of a vault for a credential, on behalf of a store.
+    /// The client of a vault for a credential, on behalf of `requester`.
     pub(super) async fn get(
         &self,
         endpoint: VaultEndpoint,
         credential: Arc<SharedCredential>,
         cloud: &Cloud,
-        store: Arc<str>,
+        requester: Requester,
     ) -> Result<Arc<VaultClient>, Diagnosis> {
         let key = (credential.id, endpoint);
         if let Some(client) = self.clients.get(&key).await {
-            return Ok(Arc::new(VaultClient { store, pace: self.pace(), ..(*client).clone() }));
+            return Ok(Arc::new(VaultClient { requester, pace: self.pace(), ..(*client).clone() }));
         }
         let client = VaultClient {
             key: key.clone(),
-            store: Arc::clone(&store),
-            sdk: Arc::new(Sdk::new(&key.1, &credential, cloud, &self.http)?),
+            requester: requester.clone(),
+            sdk: Arc::new(Sdk::new(&key.1, cloud, &self.http)?),
             gate: self.gate(key.1.host()),
             rights: Arc::new(Rights::new()),
             changes: self.options.change_detection.then(|| Arc::new(ChangeDetector::new())),
@@ -94,7 +95,7 @@ impl VaultPool {
             metrics: Arc::clone(&self.metrics),
         };
         let client = self.clients.get_with(key, async { Arc::new(client) }).await;
-        Ok(Arc::new(VaultClient { store, pace: self.pace(), ..(*client).clone() }))
+        Ok(Arc::new(VaultClient { requester, pace: self.pace(), ..(*client).clone() }))
     }
 
     fn pace(&self) -> Arc<Pace> {
@@ -151,8 +152,8 @@ struct Turn {
 #[derive(Clone)]
 pub(super) struct VaultClient {
     key: VaultKey,
-    /// Whose turn it is at the gate goes by stores.
-    store: Arc<str>,
+    /// Whose turn it is at the gate goes by it.
+    requester: Requester,
     sdk: Arc<Sdk>,
     gate: Arc<Gate>,
     rights: Arc<Rights>,
@@ -182,7 +183,7 @@ impl VaultClient {
             let (client, id) = (Arc::clone(self), object.clone());
             let read = |progress| async move {
                 let turn = Turn { kind: id.kind, priority: options.priority, what: client.named(&id), progress };
-                let outcome = client.through_gate(&turn, || client.send(&id)).await;
+                let outcome = client.through_gate(&turn, |token| client.send(&id, token)).await;
                 let (outcome, consequence) = client.rights.read_ended(&id, outcome);
                 if consequence == Consequence::Probe {
                     tokio::spawn(probe_rights(Arc::clone(&client)));
@@ -251,7 +252,7 @@ impl VaultClient {
     async fn pages(&self, turn: &Turn, most: usize) -> Result<(Vec<Listed>, usize), Diagnosis> {
         let (mut secrets, mut next, mut size) = (Vec::new(), None, 0);
         for number in 1..=most {
-            let page = self.through_gate(turn, || self.send_for_page(next.clone())).await?;
+            let page = self.through_gate(turn, |token| self.send_for_page(next.clone(), token)).await?;
             size += page.size;
             if size > LARGEST_LIST {
                 break;
@@ -268,20 +269,28 @@ impl VaultClient {
 
     /// Sends through the gate: again while the vault is paused, and once more after a failure that passes at once, since
     /// a single one of them would show in the conditions of whoever waits.
-    async fn through_gate<T, F>(&self, turn: &Turn, request: impl Fn() -> F) -> Result<T, Diagnosis>
+    ///
+    /// The token is got before: whoever waits for one, from whatever authority, takes no place of others. The request is
+    /// sent with that token, so that all that fails while it holds a place is the vault's or of the way to it.
+    async fn through_gate<T, F>(&self, turn: &Turn, request: impl Fn(AccessToken) -> F) -> Result<T, Diagnosis>
     where
         F: Future<Output = Result<T, Diagnosis>>,
     {
         let began = Instant::now();
-        let ticket = self.gate.ticket(turn.kind, turn.priority, &self.store);
+        let rank = if self.rights.is_refused_often() { Rank::OftenRefused } else { turn.priority.into() };
+        let ticket = self.gate.ticket(turn.kind, rank, &self.requester);
         let (mut other_token, mut once_more) = (false, false);
         loop {
-            // Before the gate: an identity without a token must not take the places of others.
             self.until_authenticated(turn).await?;
             let stalled = |reason: Diagnosis| turn.progress.stalled(reason.of(&turn.what));
             let leave = self.gate.enter(&ticket, began, stalled).await?;
+            // It may be over by now, if the wait was long.
+            let Some(token) = self.credential.held_token() else {
+                leave.unsent();
+                continue;
+            };
             turn.progress.sent();
-            let result = request().await;
+            let result = request(token).await;
             let verdict = leave.report(&result);
             match result.as_ref().map_err(|diagnosis| diagnosis.cause) {
                 Err(_) if verdict == Verdict::Paused => turn.progress.to_be_sent_again(),
@@ -305,7 +314,7 @@ impl VaultClient {
     }
 
     /// One request for an object.
-    async fn send(&self, object: &ObjectId) -> Result<Arc<Object>, Diagnosis> {
+    async fn send(&self, object: &ObjectId, token: AccessToken) -> Result<Arc<Object>, Diagnosis> {
         let call = match object.kind {
             ObjectKind::Secret => ApiCall::GetSecret,
             ObjectKind::Key => ApiCall::GetKey,
@@ -316,12 +325,12 @@ impl VaultClient {
             Err(absent) if object.is_probe() && absent.cause == Cause::SecretNotFound => CallStatus::Success,
             other => CallStatus::of(other),
         };
-        self.counted(call, self.sdk.get(object), status).await.map(Arc::new)
+        self.counted(call, self.sdk.get(object, token), status).await.map(Arc::new)
     }
 
     /// One request for a page of the list.
-    async fn send_for_page(&self, from: Option<NextPage>) -> Result<Page, Diagnosis> {
-        self.counted(ApiCall::GetSecrets, self.sdk.page(from), CallStatus::of).await
+    async fn send_for_page(&self, from: Option<NextPage>, token: AccessToken) -> Result<Page, Diagnosis> {
+        self.counted(ApiCall::GetSecrets, self.sdk.page(from, token), CallStatus::of).await
     }
 
     /// Sends a request, and says how it ended and how long it took. The span names the vault, and nothing of the answer but the

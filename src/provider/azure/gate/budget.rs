@@ -161,6 +161,13 @@ impl Budget {
         self.end_test(purpose);
     }
 
+    /// A request was not sent after all.
+    pub(super) fn unsent(&mut self, purpose: Purpose) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.sent.remove_newest();
+        self.end_test(purpose);
+    }
+
     /// The vault refused a request for another reason than the number of them, or together with one that counted.
     pub(super) fn failed(&mut self, purpose: Purpose) {
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -205,6 +212,16 @@ impl Window {
         match self.slots.back_mut() {
             Some((began, count)) if now < *began + self.slot => *count += 1,
             _ => self.slots.push_back((now, 1)),
+        }
+    }
+
+    fn remove_newest(&mut self) {
+        if let Some((_, count)) = self.slots.back_mut() {
+            *count -= 1;
+            self.total -= 1;
+            if *count == 0 {
+                self.slots.pop_back();
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! All requests to a vault pass its gate: a bound on those under way, a budget for each kind of object, and a pause of
 //! the whole vault when it asks to slow down or does not answer.
 //!
-//! Who waits stands in a queue in which stores take turns. While the vault is paused one request at a time finds out
+//! Who waits stands in a queue in which namespaces, and their stores, take turns. While the vault is paused one request at a time finds out
 //! whether it is back; then the others follow, as fast as the vault is known to serve. Who waits for long is told why,
 //! and keeps its place.
 
@@ -18,13 +18,13 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-pub(super) use self::queue::Ticket;
+pub(super) use self::queue::{Rank, Requester, Ticket};
 use self::state::{Change, End, Limits, Next, Pass, Stall, State};
 use super::diagnose::{Cause, Diagnosis};
 use super::object::ObjectKind;
 use super::options::{Options, WINDOW};
 use crate::provider::metrics::{GateState, Probe};
-use crate::provider::{Priority, ProviderMetrics};
+use crate::provider::ProviderMetrics;
 
 /// The gate to one vault.
 pub(super) struct Gate {
@@ -54,9 +54,9 @@ impl Gate {
         Self { vault: vault.to_owned(), inner, metrics }
     }
 
-    /// A place in the queue for a request on behalf of a store. Nobody stands there before [`Gate::enter`].
-    pub(super) fn ticket(&self, kind: ObjectKind, priority: Priority, store: &Arc<str>) -> Ticket {
-        self.inner().state.ticket(kind, priority, store)
+    /// A place in the queue for a request. Nobody stands there before [`Gate::enter`].
+    pub(super) fn ticket(&self, kind: ObjectKind, rank: Rank, requester: &Requester) -> Ticket {
+        self.inner().state.ticket(kind, rank, requester)
     }
 
     /// Waits for leave to send one request, for a read that began at `began`. Where that takes too long `stalled` is
@@ -209,6 +209,13 @@ pub(super) struct Leave {
 }
 
 impl Leave {
+    /// Gives it back: no request is sent.
+    pub(super) fn unsent(mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.gate.ended(pass, End::Unsent);
+        }
+    }
+
     /// Reports how the request ended, and whether the vault is paused because of it.
     pub(super) fn report<T>(mut self, result: &Result<T, Diagnosis>) -> Verdict {
         let (end, verdict) = match result {
@@ -242,7 +249,8 @@ pub(super) enum Verdict {
     Paused,
 }
 
-/// Whether a failure says something about the whole vault, so that others need not find out by themselves.
+/// Whether a failure says something about the whole vault, so that others need not find out by themselves. It is one of
+/// the vault or of the way to it: the identity's token is got before.
 const fn pauses(cause: Cause) -> bool {
     matches!(
         cause,

@@ -1,7 +1,8 @@
 //! Who waits, and whose turn it is.
 //!
-//! Stores take turns, so that one with thousands of ExternalSecrets does not starve one with three. First syncs go before
-//! periodic refreshes, but every few of them one refresh goes, so that these do not wait for ever.
+//! Namespaces take turns, and in each its stores, so that one with thousands of ExternalSecrets does not starve one with
+//! three, and a hundred stores of one namespace get no more than one. First syncs go before periodic refreshes, but every
+//! few of them one refresh goes, so that these do not wait for ever. Who is refused again and again goes last.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,16 +13,57 @@ use crate::provider::Priority;
 /// After so many first syncs one refresh goes.
 const FIRSTS_IN_A_ROW: u32 = 7;
 
+/// After so many others one goes that is likely to be refused.
+const OTHERS_IN_A_ROW: u32 = 15;
+
 /// How many kinds of objects there are.
 pub(super) const KINDS: usize = 3;
+
+/// On whose behalf a request is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::provider::azure) struct Requester {
+    /// The namespace that reads: that of the ExternalSecret, or of the store where its validation reads. Empty for the
+    /// validation of a ClusterSecretStore.
+    pub(in crate::provider::azure) namespace: Arc<str>,
+    /// The store that is read through, in the spelling `namespace/name`.
+    pub(in crate::provider::azure) store: Arc<str>,
+}
+
+#[cfg(test)]
+impl Requester {
+    /// The one store of a namespace.
+    pub(super) fn of_test(namespace: &str) -> Self {
+        Self { namespace: namespace.into(), store: format!("{namespace}/store").into() }
+    }
+}
+
+/// What decides who goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::provider::azure) enum Rank {
+    /// Somebody waits for it.
+    First,
+    /// A periodic refresh.
+    Refresh,
+    /// The identity was refused many times in a row.
+    OftenRefused,
+}
+
+impl From<Priority> for Rank {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::First => Self::First,
+            Priority::Refresh => Self::Refresh,
+        }
+    }
+}
 
 /// A request's place. It keeps its place when it must be sent again.
 #[derive(Clone, Debug)]
 pub(in crate::provider::azure) struct Ticket {
     id: u64,
     pub(super) kind: ObjectKind,
-    priority: Priority,
-    store: Arc<str>,
+    rank: Rank,
+    requester: Requester,
 }
 
 /// All who wait.
@@ -36,13 +78,21 @@ pub(super) struct Queue<T> {
 struct Lanes<T> {
     first: Lane<T>,
     refresh: Lane<T>,
+    often_refused: Lane<T>,
     firsts_in_a_row: u32,
+    others_in_a_row: u32,
 }
 
-/// Who waits with one priority.
+/// Who waits with one rank: namespaces take turns, and in each its stores.
+type Lane<T> = Rounds<Rounds<Places<T>>>;
+
+/// Who waits on behalf of one store, in the order of their tickets.
+type Places<T> = VecDeque<(u64, T)>;
+
+/// Members that take turns. None of them is empty.
 #[derive(Debug)]
-struct Lane<T> {
-    stores: HashMap<Arc<str>, VecDeque<(u64, T)>>,
+struct Rounds<M> {
+    members: HashMap<Arc<str>, M>,
     turns: VecDeque<Arc<str>>,
 }
 
@@ -51,21 +101,36 @@ impl<T> Queue<T> {
         Self { kinds: std::array::from_fn(|_| Lanes::new()), next_id: 0, waiting: 0 }
     }
 
-    /// A place behind all others of the store.
-    pub(super) fn ticket(&mut self, kind: ObjectKind, priority: Priority, store: &Arc<str>) -> Ticket {
+    /// A place behind all others of the requester.
+    pub(super) fn ticket(&mut self, kind: ObjectKind, rank: Rank, requester: &Requester) -> Ticket {
         self.next_id += 1;
-        Ticket { id: self.next_id, kind, priority, store: Arc::clone(store) }
+        Ticket { id: self.next_id, kind, rank, requester: requester.clone() }
     }
 
     /// Takes the place.
     pub(super) fn push(&mut self, ticket: &Ticket, waiter: T) {
-        self.kinds[ticket.kind as usize].lane(ticket.priority).push(&ticket.store, ticket.id, waiter);
+        let Requester { namespace, store } = &ticket.requester;
+        let lane = self.kinds[ticket.kind as usize].lane(ticket.rank);
+        let places = lane.member(namespace).member(store);
+        let at = places.partition_point(|(other, _)| *other < ticket.id);
+        places.insert(at, (ticket.id, waiter));
         self.waiting += 1;
     }
 
     /// Leaves the place, if it is still taken.
     pub(super) fn leave(&mut self, ticket: &Ticket) -> Option<T> {
-        let waiter = self.kinds[ticket.kind as usize].lane(ticket.priority).remove(&ticket.store, ticket.id)?;
+        let Requester { namespace, store } = &ticket.requester;
+        let lane = self.kinds[ticket.kind as usize].lane(ticket.rank);
+        let stores = lane.members.get_mut(namespace)?;
+        let places = stores.members.get_mut(store)?;
+        let at = places.binary_search_by_key(&ticket.id, |(other, _)| *other).ok()?;
+        let (_, waiter) = places.remove(at)?;
+        if places.is_empty() {
+            stores.remove(store);
+        }
+        if stores.is_empty() {
+            lane.remove(namespace);
+        }
         self.waiting -= 1;
         Some(waiter)
     }
@@ -79,8 +144,8 @@ impl<T> Queue<T> {
 
     /// Whether somebody waits for an object of this kind.
     pub(super) fn has(&self, kind: ObjectKind) -> bool {
-        let lanes = &self.kinds[kind as usize];
-        !lanes.first.turns.is_empty() || !lanes.refresh.turns.is_empty()
+        let Lanes { first, refresh, often_refused, .. } = &self.kinds[kind as usize];
+        [first, refresh, often_refused].into_iter().any(|lane| !lane.is_empty())
     }
 
     /// How many wait.
@@ -91,63 +156,92 @@ impl<T> Queue<T> {
 
 impl<T> Lanes<T> {
     fn new() -> Self {
-        Self { first: Lane::new(), refresh: Lane::new(), firsts_in_a_row: 0 }
+        Self {
+            first: Rounds::default(),
+            refresh: Rounds::default(),
+            often_refused: Rounds::default(),
+            firsts_in_a_row: 0,
+            others_in_a_row: 0,
+        }
     }
 
-    fn lane(&mut self, priority: Priority) -> &mut Lane<T> {
-        match priority {
-            Priority::First => &mut self.first,
-            Priority::Refresh => &mut self.refresh,
+    fn lane(&mut self, rank: Rank) -> &mut Lane<T> {
+        match rank {
+            Rank::First => &mut self.first,
+            Rank::Refresh => &mut self.refresh,
+            Rank::OftenRefused => &mut self.often_refused,
         }
     }
 
     fn pop(&mut self) -> Option<T> {
+        if self.others_in_a_row < OTHERS_IN_A_ROW
+            && let Some(waiter) = self.pop_of_others()
+        {
+            self.others_in_a_row += 1;
+            return Some(waiter);
+        }
+        self.others_in_a_row = 0;
+        next_of(&mut self.often_refused).or_else(|| self.pop_of_others())
+    }
+
+    /// Of all but those that were refused often.
+    fn pop_of_others(&mut self) -> Option<T> {
         if self.firsts_in_a_row < FIRSTS_IN_A_ROW
-            && let Some(waiter) = self.first.pop()
+            && let Some(waiter) = next_of(&mut self.first)
         {
             self.firsts_in_a_row += 1;
             return Some(waiter);
         }
         self.firsts_in_a_row = 0;
-        self.refresh.pop().or_else(|| self.first.pop())
+        next_of(&mut self.refresh).or_else(|| next_of(&mut self.first))
     }
 }
 
-impl<T> Lane<T> {
-    fn new() -> Self {
-        Self { stores: HashMap::new(), turns: VecDeque::new() }
+/// The first of the store whose turn it is, of the namespace whose turn it is.
+fn next_of<T>(lane: &mut Lane<T>) -> Option<T> {
+    lane.next(|stores| {
+        let waiter = stores.next(|places| (places.pop_front().map(|(_, waiter)| waiter), places.is_empty()));
+        (waiter, stores.is_empty())
+    })
+}
+
+impl<M> Default for Rounds<M> {
+    fn default() -> Self {
+        Self { members: HashMap::new(), turns: VecDeque::new() }
+    }
+}
+
+impl<M> Rounds<M> {
+    fn is_empty(&self) -> bool {
+        self.turns.is_empty()
     }
 
-    fn push(&mut self, store: &Arc<str>, id: u64, waiter: T) {
-        let places = self.stores.entry(Arc::clone(store)).or_default();
-        if places.is_empty() {
-            self.turns.push_back(Arc::clone(store));
+    /// The member of this name; a new one is the last to have its turn.
+    fn member(&mut self, name: &Arc<str>) -> &mut M
+    where
+        M: Default,
+    {
+        if !self.members.contains_key(name) {
+            self.turns.push_back(Arc::clone(name));
         }
-        let at = places.partition_point(|(other, _)| *other < id);
-        places.insert(at, (id, waiter));
+        self.members.entry(Arc::clone(name)).or_default()
     }
 
-    fn remove(&mut self, store: &Arc<str>, id: u64) -> Option<T> {
-        let places = self.stores.get_mut(store)?;
-        let at = places.binary_search_by_key(&id, |(other, _)| *other).ok()?;
-        let (_, waiter) = places.remove(at)?;
-        if places.is_empty() {
-            self.stores.remove(store);
-            self.turns.retain(|other| other != store);
-        }
-        Some(waiter)
+    fn remove(&mut self, name: &Arc<str>) {
+        self.members.remove(name);
+        self.turns.retain(|other| other != name);
     }
 
-    fn pop(&mut self) -> Option<T> {
-        let store = self.turns.pop_front()?;
-        let places = self.stores.get_mut(&store)?;
-        let waiter = places.pop_front().map(|(_, waiter)| waiter);
-        if places.is_empty() {
-            self.stores.remove(&store);
+    /// What `take` gets from the member whose turn it is; it also says whether that one is empty now.
+    fn next<T>(&mut self, take: impl FnOnce(&mut M) -> (Option<T>, bool)) -> Option<T> {
+        let name = self.turns.pop_front()?;
+        let (taken, is_empty) = take(self.members.get_mut(&name)?);
+        if is_empty {
+            self.members.remove(&name);
         } else {
-            self.turns.push_back(store);
+            self.turns.push_back(name);
         }
-        waiter
+        taken
     }
 }
 
@@ -157,20 +251,24 @@ mod tests {
 
     use super::*;
 
-    fn push(queue: &mut Queue<&'static str>, store: &'static str, priority: Priority) -> Ticket {
-        let ticket = queue.ticket(ObjectKind::Secret, priority, &Arc::from(store));
-        queue.push(&ticket, store);
+    fn requester(namespace: &str, store: &str) -> Requester {
+        Requester { namespace: namespace.into(), store: store.into() }
+    }
+
+    fn push(queue: &mut Queue<&'static str>, namespace: &'static str, rank: Rank) -> Ticket {
+        let ticket = queue.ticket(ObjectKind::Secret, rank, &requester(namespace, "store"));
+        queue.push(&ticket, namespace);
         ticket
     }
 
     #[test]
-    fn a_store_with_thousands_does_not_starve_one_with_three() {
+    fn a_namespace_with_thousands_does_not_starve_one_with_three() {
         let mut queue = Queue::new();
         for _ in 0..5000 {
-            push(&mut queue, "large", Priority::First);
+            push(&mut queue, "large", Rank::First);
         }
         for _ in 0..3 {
-            push(&mut queue, "small", Priority::First);
+            push(&mut queue, "small", Rank::First);
         }
         let first: Vec<_> = (0..6).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
         assert_eq!(first.iter().filter(|store| **store == "small").count(), 3, "{first:?}");
@@ -179,20 +277,59 @@ mod tests {
     #[test]
     fn first_syncs_go_before_refreshes_which_do_not_wait_for_ever() {
         let mut queue = Queue::new();
-        push(&mut queue, "refresh", Priority::Refresh);
+        push(&mut queue, "refresh", Rank::Refresh);
         for _ in 0..20 {
-            push(&mut queue, "first", Priority::First);
+            push(&mut queue, "first", Rank::First);
         }
         let order: Vec<_> = (0..20).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
         assert_eq!(order.iter().position(|waiter| *waiter == "refresh"), Some(7));
     }
 
     #[test]
+    fn a_hundred_stores_of_one_namespace_get_the_share_of_one_namespace() {
+        let mut queue = Queue::new();
+        for store in 0..100 {
+            for _ in 0..10 {
+                let ticket = queue.ticket(ObjectKind::Secret, Rank::First, &requester("many", &store.to_string()));
+                queue.push(&ticket, "many");
+            }
+        }
+        for _ in 0..10 {
+            push(&mut queue, "one", Rank::First);
+        }
+        let order: Vec<_> = (0..20).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
+        assert_eq!(order.iter().filter(|namespace| **namespace == "one").count(), 10, "{order:?}");
+    }
+
+    #[test]
+    fn the_stores_of_a_namespace_take_turns() {
+        let mut queue = Queue::new();
+        for store in ["large", "large", "large", "small"] {
+            let ticket = queue.ticket(ObjectKind::Secret, Rank::First, &requester("one", store));
+            queue.push(&ticket, store);
+        }
+        let order: Vec<_> = (0..4).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
+        assert_eq!(order, ["large", "small", "large", "large"]);
+    }
+
+    #[test]
+    fn who_is_refused_often_goes_last_but_goes() {
+        let mut queue = Queue::new();
+        for _ in 0..40 {
+            push(&mut queue, "refused", Rank::OftenRefused);
+            push(&mut queue, "refresh", Rank::Refresh);
+        }
+        let order: Vec<_> = (0..32).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
+        let refused: Vec<_> = order.iter().enumerate().filter(|(_, who)| **who == "refused").map(|(at, _)| at).collect();
+        assert_eq!(refused, [15, 31]);
+    }
+
+    #[test]
     fn who_must_send_again_keeps_its_place() {
         let mut queue = Queue::new();
-        let ticket = push(&mut queue, "store", Priority::First);
+        let ticket = push(&mut queue, "store", Rank::First);
         queue.pop(ObjectKind::Secret);
-        push(&mut queue, "store", Priority::First);
+        push(&mut queue, "store", Rank::First);
         queue.push(&ticket, "again");
         assert_eq!(queue.pop(ObjectKind::Secret), Some("again"));
     }
@@ -201,11 +338,11 @@ mod tests {
         /// Whoever comes and goes, all who stay get their turn, and none of those who left.
         #[test]
         fn all_who_stay_get_their_turn_once(
-            steps in prop::collection::vec((0usize..3, 0usize..4, prop::bool::ANY, 0u8..4), 1..200)
+            steps in prop::collection::vec((0usize..3, 0usize..4, 0usize..3, 0u8..4), 1..200)
         ) {
             let mut queue = Queue::new();
             let (mut staying, mut served) = (std::collections::BTreeMap::new(), Vec::new());
-            for (number, (kind, store, first, what)) in steps.into_iter().enumerate() {
+            for (number, (kind, store, rank, what)) in steps.into_iter().enumerate() {
                 let kind = [ObjectKind::Secret, ObjectKind::Key, ObjectKind::Certificate][kind];
                 match what {
                     0 => served.extend(queue.pop(kind)),
@@ -217,8 +354,9 @@ mod tests {
                         }
                     }
                     _ => {
-                        let priority = if first { Priority::First } else { Priority::Refresh };
-                        let ticket = queue.ticket(kind, priority, &Arc::from(["a", "b", "c", "d"][store]));
+                        let rank = [Rank::First, Rank::Refresh, Rank::OftenRefused][rank];
+                        let (namespace, name) = [("a", "x"), ("a", "y"), ("b", "x"), ("c", "z")][store];
+                        let ticket = queue.ticket(kind, rank, &requester(namespace, name));
                         queue.push(&ticket, number);
                         staying.insert(number, ticket);
                     }

@@ -5,14 +5,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::diagnose::{Cause, Diagnosis};
 use super::super::object::ObjectKind;
 use super::super::options::Budgets;
+use super::queue::{Rank, Requester};
 use super::state::{End, Limits, Next, Pass, State};
-use crate::provider::Priority;
 
 const WINDOW: f64 = 10.0;
 /// From the controller to the vault, and as long back.
@@ -125,7 +124,7 @@ impl World {
             Event::Other => self.outcome.others_refused += usize::from(!self.limiter.admit(seconds(at))),
             Event::Limit(limit) => self.limiter.limit = limit,
             Event::Read => {
-                let ticket = self.state.ticket(ObjectKind::Secret, Priority::First, &Arc::from("store"));
+                let ticket = self.state.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test("store"));
                 self.state.arrive(&ticket, ());
             }
             Event::Arrives(request) => {

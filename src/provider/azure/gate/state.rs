@@ -1,14 +1,12 @@
 //! What the gate decides, as a state that is told the time.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::diagnose::{Cause, Diagnosis};
 use super::super::object::ObjectKind;
 use super::super::options::Budgets;
 use super::budget::{Budget, Purpose, Room};
-use super::queue::{KINDS, Queue, Ticket};
-use crate::provider::Priority;
+use super::queue::{KINDS, Queue, Rank, Requester, Ticket};
 
 /// Waits after refusals without a `Retry-After`, in seconds, as Key Vault's guidance has them:
 /// <https://learn.microsoft.com/azure/key-vault/general/overview-throttling>.
@@ -16,6 +14,9 @@ const BACKOFF: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// The longest wait of its own for a vault that fails rather than asks to slow down.
 const LONGEST_FOR_FAILURE: Duration = Duration::from_secs(3);
+
+/// The first pause of a vault that asks for a shorter one. It doubles with each refusal in a row.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long somebody waits for a turn before being told so, while the vault answers others.
 const PATIENCE_FOR_A_TURN: Duration = Duration::from_secs(5);
@@ -119,6 +120,8 @@ pub(super) enum End {
     Refused(Diagnosis),
     /// Nobody waits for it any more.
     Abandoned,
+    /// It was not sent after all.
+    Unsent,
 }
 
 impl<T> State<T> {
@@ -139,8 +142,8 @@ impl<T> State<T> {
     }
 
     /// A place for a request.
-    pub(super) fn ticket(&mut self, kind: ObjectKind, priority: Priority, store: &Arc<str>) -> Ticket {
-        self.queue.ticket(kind, priority, store)
+    pub(super) fn ticket(&mut self, kind: ObjectKind, rank: Rank, requester: &Requester) -> Ticket {
+        self.queue.ticket(kind, rank, requester)
     }
 
     /// Somebody waits at this place from now on.
@@ -205,11 +208,21 @@ impl<T> State<T> {
             End::Refused(reason) => self.refused(now, pass, reason, spread),
             End::Abandoned => {
                 self.budget(pass).abandoned(now, pass.purpose);
-                if let (true, Phase::Probing(pause)) = (pass.probe, &self.phase) {
-                    self.phase = Phase::Paused(Pause { until: now, ..pause.clone() });
-                }
+                self.probe_by_another(now, pass);
                 None
             }
+            End::Unsent => {
+                self.budget(pass).unsent(pass.purpose);
+                self.probe_by_another(now, pass);
+                None
+            }
+        }
+    }
+
+    /// A request that should have found out whether a pause is over did not.
+    fn probe_by_another(&mut self, now: Instant, pass: Pass) {
+        if let (true, Phase::Probing(pause)) = (pass.probe, &self.phase) {
+            self.phase = Phase::Paused(Pause { until: now, ..pause.clone() });
         }
     }
 
@@ -294,10 +307,16 @@ impl<T> State<T> {
         &mut self.budgets[pass.kind as usize]
     }
 
+    /// The least that a vault is left alone: it may ask for no wait at all, or for one that is over, again and again.
+    fn least_pause(&self) -> Duration {
+        let doubled = 2_u32.saturating_pow(u32::try_from(self.refusals).unwrap_or(u32::MAX));
+        LEAST_PAUSE.saturating_mul(doubled).min(LONGEST_FOR_FAILURE)
+    }
+
     fn pause(&mut self, now: Instant, reason: &Diagnosis, spread: f64) -> Instant {
         let own = Duration::from_secs(BACKOFF[self.refusals.min(BACKOFF.len() - 1)]);
         let own = if reason.cause == Cause::VaultThrottled { own } else { own.min(LONGEST_FOR_FAILURE) };
-        let wait = reason.retry_after.unwrap_or(own);
+        let wait = reason.retry_after.map_or(own, |asked| asked.max(self.least_pause()));
         let wait = wait + wait.min(Duration::from_secs(1)).mul_f64(spread.clamp(0.0, 1.0) / 4.0);
         let since = match &self.phase {
             Phase::Open => now,
@@ -349,7 +368,7 @@ mod tests {
         }
 
         fn next_of(&mut self, kind: ObjectKind, at: f64) -> Next<()> {
-            let ticket = self.state.ticket(kind, Priority::First, &Arc::from("store"));
+            let ticket = self.state.ticket(kind, Rank::First, &Requester::of_test("store"));
             self.state.arrive(&ticket, ());
             let next = self.state.next(self.start + seconds(at));
             self.state.leave(&ticket);
@@ -413,7 +432,7 @@ mod tests {
     #[test]
     fn who_waits_for_a_key_does_not_hold_back_who_waits_for_a_secret() {
         let mut gate = Gate::new(Limits { budgets: Budgets { keys: 1, ..LIMITS.budgets }, ..LIMITS });
-        let key = gate.state.ticket(ObjectKind::Key, Priority::First, &Arc::from("store"));
+        let key = gate.state.ticket(ObjectKind::Key, Rank::First, &Requester::of_test("store"));
         assert!(matches!(gate.next_of(ObjectKind::Key, 0.0), Next::Send(..)));
         gate.state.arrive(&key, ());
         gate.pass(0.0);
@@ -451,6 +470,31 @@ mod tests {
             let until = gate.waits_until(at);
             assert!((until - at - f64::from(wait)).abs() < 1e-6, "{wait}");
             at = until;
+        }
+    }
+
+    #[test]
+    fn a_vault_that_asks_for_no_wait_is_asked_less_and_less_often() {
+        let mut gate = Gate::new(LIMITS);
+        let mut at = 0.0;
+        for wait in [0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 3.0] {
+            let pass = gate.pass(at);
+            gate.ended(at, pass, End::Refused(throttled(Some(0))));
+            let until = gate.waits_until(at);
+            assert!((until - at - wait).abs() < 1e-6, "{wait}");
+            at = until;
+        }
+    }
+
+    #[test]
+    fn what_was_not_sent_takes_no_place_in_the_window() {
+        let mut gate = Gate::new(LIMITS);
+        for _ in 0..100 {
+            let pass = gate.pass(0.0);
+            gate.ended(0.0, pass, End::Unsent);
+        }
+        for _ in 0..10 {
+            gate.pass(0.0);
         }
     }
 

@@ -13,9 +13,9 @@ fn throttled(milliseconds: u64) -> Result<(), Diagnosis> {
     Err(Diagnosis::new(Cause::VaultThrottled, "slow down").retry_after(Some(Duration::from_millis(milliseconds))))
 }
 
-/// One request of a store, that never is told why it waits.
+/// One request of a namespace, that never is told why it waits.
 async fn enter(gate: &Arc<Gate>, store: &str) -> Leave {
-    let ticket = gate.ticket(ObjectKind::Secret, Priority::First, &Arc::from(store));
+    let ticket = gate.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test(store));
     gate.enter(&ticket, Instant::now(), |reason| panic!("{reason}")).await.unwrap()
 }
 
@@ -88,7 +88,7 @@ async fn who_is_told_why_it_waits_keeps_its_place_and_passes_when_the_vault_is_b
     let gate = gate(8, Duration::ZERO);
     enter(&gate, "store").await.report(&throttled(20));
     let told = Mutex::new(None);
-    let ticket = gate.ticket(ObjectKind::Secret, Priority::First, &Arc::from("store"));
+    let ticket = gate.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test("store"));
     let mut entering =
         Box::pin(gate.enter(&ticket, Instant::now(), |reason| *told.lock().unwrap() = Some(reason.cause)));
     assert!(entering.as_mut().now_or_never().is_none());
@@ -97,7 +97,7 @@ async fn who_is_told_why_it_waits_keeps_its_place_and_passes_when_the_vault_is_b
 }
 
 #[tokio::test]
-async fn stores_take_turns() {
+async fn namespaces_take_turns() {
     let gate = gate(1, Duration::from_mins(1));
     let first = enter(&gate, "large").await;
     let order = Mutex::new(Vec::new());
