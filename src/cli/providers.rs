@@ -11,7 +11,7 @@ use crate::controller::run::MakeProviders;
 use crate::provider::azure::{ActsAs, AzureKeyVault, Budgets, Environment, Options, OwnIdentity, SetupError};
 use crate::provider::fake::Fake;
 use crate::provider::metrics::{ApiCall, CallStatus, GateState, Probe, SharedRead};
-use crate::provider::{ClusterReader, ProviderMetrics, Providers};
+use crate::provider::{ClusterReader, ProviderMetrics, Providers, ValueMemory};
 use crate::runtime::metrics::Metrics;
 
 /// The provider's name in metrics; ESO's.
@@ -118,7 +118,7 @@ pub(super) fn build(arguments: &ProviderArguments, tenants: Tenants, metrics: Me
     let options = arguments.options(tenants)?;
     Ok(Box::new(move |cluster| {
         let azurekv = AzureKeyVault::new(options, cluster, Arc::new(Counted(metrics)))?;
-        Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake) })
+        Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake), memory: ValueMemory::default() })
     }))
 }
 
@@ -130,7 +130,7 @@ pub(super) fn of_person(
 ) -> Result<Providers, Error> {
     let options = Options { acts_as, ..arguments.options(Tenants::One)? };
     let azurekv = AzureKeyVault::new(options, cluster, Arc::new(()))?;
-    Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake) })
+    Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake), memory: ValueMemory::default() })
 }
 
 /// Joins what the provider counts to the program's metrics.

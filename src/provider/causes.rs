@@ -35,7 +35,7 @@ pub fn of_providers() -> Vec<(&'static str, Vec<CauseDescription>)> {
 }
 
 /// Causes that no provider has by itself.
-const ANY: [CauseDescription; 5] = [
+const ANY: [CauseDescription; 7] = [
     CauseDescription {
         label: super::registry::NOT_SERVED,
         class: Class::InvalidStore,
@@ -70,5 +70,19 @@ const ANY: [CauseDescription; 5] = [
         store: StoreEffect::NotReady,
         meaning: "The controller failed while it validated the store, which is a bug.",
         remedy: "Report the message with the manifest.",
+    },
+    CauseDescription {
+        label: super::read_budget::OVER_BUDGET,
+        class: Class::OverBudget,
+        store: StoreEffect::None,
+        meaning: "One ExternalSecret reads more than it may.",
+        remedy: "Make several ExternalSecrets, or let `dataFrom.find` match fewer.",
+    },
+    CauseDescription {
+        label: super::read_budget::CROWDED,
+        class: Class::Throttled,
+        store: StoreEffect::None,
+        meaning: "The ExternalSecrets that are synced now hold as much as they may together.",
+        remedy: "Nothing: it is tried again. If it lasts, let large ExternalSecrets read less.",
     },
 ];

@@ -91,6 +91,8 @@ pub enum Class {
     InvalidStore,
     /// What the manifest asks for is not supported.
     Unsupported,
+    /// It is more than one ExternalSecret may read.
+    OverBudget,
 }
 
 /// Whether trying again without a change of any manifest can help.
@@ -113,7 +115,8 @@ impl Class {
             | Self::Unauthenticated
             | Self::Unreachable
             | Self::Throttled
-            | Self::PropertyMissing => Retry::Backoff,
+            | Self::PropertyMissing
+            | Self::OverBudget => Retry::Backoff,
             Self::InvalidReference | Self::InvalidStore | Self::Unsupported => Retry::OnChange,
         }
     }

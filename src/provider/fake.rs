@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::causes::{CauseDescription, StoreEffect};
 use super::gjson::{self, TooComplex};
 use super::{
-    Caller, Check, Class, Fetched, Provider, ProviderError, ReadOptions, SecretMap, SecretValue, SecretsClient,
+    Caller, Check, Class, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue, SecretsClient,
     StoreView, Validation, Verdict, extract,
 };
 use crate::api::v1::external_secret::{ConversionStrategy, Find, RemoteRef};
@@ -23,7 +23,7 @@ pub struct Fake;
 #[async_trait]
 impl Provider for Fake {
     async fn client(&self, store: StoreView<'_>, _caller: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
-        let config = store.spec.provider.fake.clone().ok_or_else(|| {
+        let config = store.spec.provider.fake.as_ref().map(Arc::clone).ok_or_else(|| {
             error(
                 Class::InvalidStore,
                 "ProviderMissing",
@@ -99,7 +99,7 @@ pub fn check(config: &FakeProvider) -> Result<(), ProviderError> {
 
 /// The values of one store.
 struct FakeClient {
-    config: FakeProvider,
+    config: Arc<FakeProvider>,
 }
 
 impl FakeClient {
@@ -142,7 +142,7 @@ impl SecretsClient for FakeClient {
 
     /// As in ESO by name alone, and names are converted here already. Of a key in several versions the greatest
     /// version counts, as text.
-    async fn find(&self, find: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
+    async fn find(&self, find: &Find, _: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError> {
         let name = find.name.as_ref().ok_or_else(|| {
             error(
                 Class::Unsupported,
@@ -165,7 +165,9 @@ impl SecretsClient for FakeClient {
         let mut map = SecretMap::new();
         for (key, entry) in found {
             let converted = converted(key, find.conversion_strategy.unwrap_or_default());
-            if map.insert(converted.clone(), Arc::new(entry.value.as_bytes().to_vec().into())).is_some() {
+            let value: SecretValue = Arc::new(entry.value.as_bytes().to_vec().into());
+            budget.charge(&converted, &value)?;
+            if map.insert(converted.clone(), value).is_some() {
                 return Err(error(
                     Class::InvalidReference,
                     "KeyCollision",
@@ -262,7 +264,7 @@ mod tests {
     }
 
     fn client_of(config: Option<FakeProvider>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
-        let provider = SecretStoreProvider { fake: config, ..SecretStoreProvider::default() };
+        let provider = SecretStoreProvider { fake: config.map(Arc::new), ..SecretStoreProvider::default() };
         let spec = SecretStoreSpec { provider, ..SecretStoreSpec::default() };
         let store = StoreView { kind: StoreKind::SecretStore, namespace: Some("team"), name: "values", spec: &spec };
         Fake.client(store, Caller::ExternalSecretIn("team")).now_or_never().unwrap()
@@ -270,7 +272,7 @@ mod tests {
 
     fn finds(find: &Find, data: Vec<FakeProviderData>) -> Result<Vec<(String, String)>, ProviderError> {
         let client = client_of(Some(FakeProvider { data, validation_result: None })).unwrap();
-        let found = client.find(find, SHARED).now_or_never().unwrap()?;
+        let found = client.find(find, SHARED, &ReadBudget::alone()).now_or_never().unwrap()?;
         let text = |value: &SecretValue| String::from_utf8(value.expose_secret().to_vec()).unwrap();
         Ok(found.iter().map(|(key, value)| (key.clone(), text(value))).collect())
     }

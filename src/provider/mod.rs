@@ -8,7 +8,9 @@ mod extract;
 pub mod fake;
 pub use gjson_path as gjson;
 pub mod metrics;
+pub mod read_budget;
 pub mod registry;
+pub mod shares;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +25,7 @@ use crate::api::v1::secret_store::{SecretStoreSpec, StoreKind};
 
 pub use error::{Class, ProviderError, Recovery};
 pub use metrics::ProviderMetrics;
+pub use read_budget::{ReadBudget, ValueMemory};
 pub use registry::Providers;
 
 /// A secret's value. Shared between the callers of one read, wiped when the last of them drops it;
@@ -140,8 +143,9 @@ pub trait SecretsClient: Send + Sync {
         options: ReadOptions,
     ) -> Result<Fetched<SecretMap>, ProviderError>;
 
-    /// All values that match (`dataFrom.find`), by their names at the provider. None is no error.
-    async fn find(&self, find: &Find, options: ReadOptions) -> Result<SecretMap, ProviderError>;
+    /// All values that match (`dataFrom.find`), by their names at the provider. None is no error. They are charged to
+    /// `budget` as they come; no more are read once it is used up.
+    async fn find(&self, find: &Find, options: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError>;
 
     /// Whether any of what was read earlier may have changed. Never fails: where it cannot be told cheaply, it may.
     async fn changes(&self, since: &[ReadMark]) -> Changes {

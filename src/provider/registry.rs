@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Class, Provider, ProviderError};
+use super::{Class, Provider, ProviderError, ValueMemory};
 use crate::api::v1::secret_store::{AzureKvProvider, FakeProvider, SecretStoreSpec};
 
 /// The cause of the error that says that a store names a provider which is not served.
@@ -15,6 +15,8 @@ pub struct Providers {
     pub azurekv: Arc<dyn Provider>,
     /// Values written in the store itself.
     pub fake: Arc<dyn Provider>,
+    /// Where all that they read is accounted for.
+    pub memory: ValueMemory,
 }
 
 impl Providers {

@@ -1,7 +1,7 @@
 //! Keys, certificates, tags, times and searches.
 
 use external_secrets::api::v1::external_secret::{Find, FindName, MetadataPolicy, RemoteRef};
-use external_secrets::provider::{Class, ProviderError, SecretsClient};
+use external_secrets::provider::{ReadBudget, Class, ProviderError, SecretsClient};
 use external_secrets::sandbox::{
     CertificatePermission, CertificatePolicy, Effect, Fault, KeyKind, KeyPermission, ObjectProperties,
     SecretPermission, SecretProperties,
@@ -130,7 +130,7 @@ async fn a_mark_is_of_the_secret_and_changes_when_it_does() {
 async fn find(client: &dyn SecretsClient, regexp: &str, tags: &[(&str, &str)]) -> Result<Vec<String>, ProviderError> {
     let tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let find = Find { name: Some(FindName { regexp: Some(regexp.to_owned()) }), tags: Some(tags), ..Find::default() };
-    let found = client.find(&find, SHARED).await?;
+    let found = client.find(&find, SHARED, &ReadBudget::alone()).await?;
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
     Ok(found.iter().map(|(name, value)| format!("{name}={}", text(value.expose_secret()))).collect())
 }

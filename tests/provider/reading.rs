@@ -75,7 +75,7 @@ async fn the_largest_value_of_key_vault_and_one_with_escapes_come_through() {
 async fn a_token_that_ends_is_exchanged_anew() {
     let world = World::new().await;
     world.vault.set_secret("a", "1").unwrap();
-    world.tenant.set_token_lifetime(Duration::from_secs(1));
+    world.tenant.set_token_lifetime(Duration::from_secs(6));
     let provider = world.provider(world.options());
     let client = world.client(&provider).await;
     read(client.as_ref(), "a").await.unwrap();

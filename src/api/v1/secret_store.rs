@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -158,8 +159,9 @@ pub struct SecretStoreProvider {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azurekv: Option<Box<AzureKvProvider>>,
     /// Values written in the store itself, to try manifests without a vault.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fake: Option<FakeProvider>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "shared")]
+    #[schemars(with = "Option<FakeProvider>")]
+    pub fake: Option<Arc<FakeProvider>>,
     /// Providers that ESO serves and this controller does not, by name; not interpreted.
     #[serde(flatten)]
     pub others: BTreeMap<String, serde_json::Value>,
@@ -291,6 +293,26 @@ pub struct AzureCustomCloudConfig {
     /// The resource manager; not used for Key Vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_manager_endpoint: Option<String>,
+}
+
+/// What many may hold without a copy.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        shared: &Option<Arc<T>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        shared.as_deref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Arc<T>>, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map(Arc::new))
+    }
 }
 
 /// Values written in the store itself.

@@ -32,6 +32,6 @@ pub(super) fn read(path: &Path) -> Result<Arc<SecretStore>, Error> {
     });
     let data = data.collect::<Result<_, _>>()?;
     let mut spec = SecretStoreSpec::default();
-    spec.provider.fake = Some(FakeProvider { data, validation_result: None });
+    spec.provider.fake = Some(Arc::new(FakeProvider { data, validation_result: None }));
     Ok(Arc::new(SecretStore { spec: spec.into(), ..SecretStore::default() }))
 }

@@ -1,6 +1,7 @@
 //! What a sync reads: the target Secret, and the values.
 
-use futures::future::{join, join_all};
+use futures::future::join;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::destination::{Destination, Existing};
 use super::store_access::{Clients, Source};
@@ -12,7 +13,7 @@ use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSe
 use crate::controller::cluster_view::ClusterView;
 use crate::controller::context::Context;
 use crate::controller::key::ObjectKey;
-use crate::provider::{Class, Fetched, ProviderError, ReadMark, ReadOptions};
+use crate::provider::{Class, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions};
 use crate::sync::object::LastWrite;
 use crate::sync::plan::{self, Deletion, TargetSecret};
 use crate::sync::refresh::TargetState;
@@ -130,44 +131,79 @@ pub async fn stale(
     Ok(plan::stale(owner, &found))
 }
 
+/// How many entries of `data`, and of `dataFrom`, are read at the same time: as many as one vault is asked for at once.
+const AT_ONCE: usize = 32;
+
 /// What was read for an ExternalSecret.
 pub struct Read {
     /// The values.
     pub fetched: data::Fetched,
     /// Of each read; `None` where a later change of any of them could not be told.
     pub marks: Option<Vec<ReadMark>>,
+    /// The memory of the values; kept as long as anything that was made of them.
+    pub budget: ReadBudget,
 }
 
-/// Reads all that the spec names, in parallel. Of several failures the first in the order of the manifest is
+/// Reads all that the spec names. Of several failures the first in the order of the manifest is
 /// reported, so that the condition does not change from try to try.
 ///
 /// # Errors
 /// [`Error::Provider`]
 pub async fn values(spec: &ExternalSecretSpec, clients: &Clients, options: ReadOptions) -> Result<Read, Error> {
+    let budget = clients.budget();
+    match within(&budget, spec, clients, options).await {
+        Ok((fetched, marks)) => Ok(Read { fetched, marks, budget }),
+        // Nothing of what was read is held any more while this waits for others.
+        Err(refused) if budget.was_crowded_out() => {
+            let Ok(budget) = budget.anew().await else { return Err(refused) };
+            let (fetched, marks) = within(&budget, spec, clients, options).await?;
+            Ok(Read { fetched, marks, budget })
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+/// Reads all, as long as the budget lets it.
+async fn within(
+    budget: &ReadBudget,
+    spec: &ExternalSecretSpec,
+    clients: &Clients,
+    options: ReadOptions,
+) -> Result<(data::Fetched, Option<Vec<ReadMark>>), Error> {
     // What is certainly not there is left out where the policy says what happens then.
     let absence = match spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default() {
         DeletionPolicy::Retain => Absence::Fails,
         DeletionPolicy::Delete | DeletionPolicy::Merge => Absence::IsLeftOut,
     };
-    let sets = spec.data_from.iter().zip(clients.data_from()).enumerate().map(|(index, (entry, source))| async move {
+    let sets = stream::iter(0..spec.data_from.len()).map(|index| async move {
+        let (entry, source) = (&spec.data_from[index], &clients.data_from()[index]);
         let (field, read) = match (&entry.extract, &entry.find) {
-            (Some(reference), _) => ("extract", source.client.get_secret_map(reference, options).await),
+            (Some(reference), _) => {
+                let read = source.client.get_secret_map(reference, options).await;
+                let charged = |read: Fetched<_>| budget.charge_all(&read.value).map(|()| read);
+                ("extract", read.and_then(charged))
+            }
             (None, Some(find)) => {
-                ("find", source.client.find(find, options).await.map(|value| Fetched { value, mark: None }))
+                let found = source.client.find(find, options, budget).await;
+                ("find", found.map(|value| Fetched { value, mark: None }))
             }
             (None, None) => return Ok(None),
         };
         absence.check(read, || format!("spec.dataFrom[{index}].{field}"), source)
     });
-    let values = spec.data.iter().zip(clients.data()).enumerate().map(|(index, (entry, source))| async move {
+    let values = stream::iter(0..spec.data.len()).map(|index| async move {
+        let (entry, source) = (&spec.data[index], &clients.data()[index]);
         let read = source.client.get_secret(&entry.remote_ref, options).await;
-        absence.check(read, || format!("spec.data[{index}] ({:?})", entry.secret_key), source)
+        let charged = |read: Fetched<_>| budget.charge(&entry.secret_key, &read.value).map(|()| read);
+        absence.check(read.and_then(charged), || format!("spec.data[{index}] ({:?})", entry.secret_key), source)
     });
-    let (sets, values) = join(join_all(sets), join_all(values)).await;
+    let sets = sets.buffered(AT_ONCE).try_collect::<Vec<_>>();
+    let values = values.buffered(AT_ONCE).try_collect::<Vec<_>>();
+    let (sets, values) = join(sets, values).await;
     let mut marks = Some(Vec::new());
-    let sets = sets.into_iter().map(|set| unmarked(set?, &mut marks)).collect::<Result<_, _>>()?;
-    let values = values.into_iter().map(|value| unmarked(value?, &mut marks)).collect::<Result<_, _>>()?;
-    Ok(Read { fetched: data::Fetched { sets, values }, marks })
+    let sets = sets?.into_iter().map(|set| unmarked(set, &mut marks)).collect();
+    let values = values?.into_iter().map(|value| unmarked(value, &mut marks)).collect();
+    Ok((data::Fetched { sets, values }, marks))
 }
 
 /// What is said of each entry of which the provider says for certain that nothing is there.
@@ -181,17 +217,16 @@ pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Vec
 }
 
 /// Puts the mark of a read among the others.
-#[allow(clippy::unnecessary_wraps, reason = "it stands in a chain of results")]
-fn unmarked<T>(read: Option<Fetched<T>>, marks: &mut Option<Vec<ReadMark>>) -> Result<Option<T>, Error> {
+fn unmarked<T>(read: Option<Fetched<T>>, marks: &mut Option<Vec<ReadMark>>) -> Option<T> {
     let Some(Fetched { value, mark }) = read else {
         *marks = None;
-        return Ok(None);
+        return None;
     };
     match (mark, marks.as_mut()) {
         (Some(mark), Some(marks)) => marks.push(mark),
         _ => *marks = None,
     }
-    Ok(Some(value))
+    Some(value)
 }
 
 /// What it means that the provider says for certain that something is not there.
@@ -212,7 +247,10 @@ impl Absence {
             (_, Ok(value)) => Ok(Some(value)),
             (Self::IsLeftOut, Err(error)) if error.class == Class::Absent => Ok(None),
             (_, Err(error)) => {
-                Err(Error::Provider { entry: entry(), store: source.store.clone(), error: Box::new(error) })
+                // Which entry is one too many differs from try to try.
+                let is_of_all = error.class == Class::OverBudget;
+                let entry = if is_of_all { "spec.data and spec.dataFrom".to_owned() } else { entry() };
+                Err(Error::Provider { entry, store: source.store.clone(), error: Box::new(error) })
             }
         }
     }

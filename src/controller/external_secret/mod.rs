@@ -186,7 +186,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     if may_be_left_alone && unchanged::at_provider(subject, &clients, context).await {
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
-    let fetch::Read { fetched, marks } = fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
+    let fetch::Read { fetched, marks, budget: _held } = fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
     let missing = fetch::missing(spec, &fetched);
     let values = data::assemble(spec, fetched, context.templates.rewrite())?;
     let made_from = MadeFrom::new(spec, &values, marks);

@@ -16,13 +16,17 @@ use crate::controller::context::ApiError;
 use crate::controller::index::{store_key, stores_of};
 use crate::controller::key::{ObjectKey, StoreKey};
 use crate::controller::options::{FloodGate, Reconciler};
-use crate::provider::{self, Caller, ProviderError, Providers, SecretsClient, StoreView};
+use crate::provider::{
+    self, Caller, ProviderError, Providers, ReadBudget, SecretsClient, StoreView, ValueMemory,
+};
 use crate::validate::secret_store;
 
 /// The clients for the stores of one ExternalSecret: one for each entry of `data` and of `dataFrom`.
 pub struct Clients {
     data: Vec<Source>,
     data_from: Vec<Source>,
+    memory: ValueMemory,
+    namespace: String,
 }
 
 /// A store, and a client for it.
@@ -45,6 +49,12 @@ impl Clients {
     #[must_use]
     pub fn data_from(&self) -> &[Source] {
         &self.data_from
+    }
+
+    /// What may be read by them in one pass.
+    #[must_use]
+    pub fn budget(&self) -> ReadBudget {
+        ReadBudget::new(&self.memory, &self.namespace)
     }
 }
 
@@ -119,7 +129,8 @@ impl Access<'_> {
         let mut known = HashMap::new();
         let data = self.sources(data_stores, &mut known, key).await?;
         let data_from = self.sources(data_from_stores, &mut known, key).await?;
-        Ok(Clients { data, data_from })
+        let (memory, namespace) = (self.providers.memory.clone(), key.namespace.clone());
+        Ok(Clients { data, data_from, memory, namespace })
     }
 
     async fn sources(

@@ -10,42 +10,48 @@ use super::list::Listed;
 use super::object::ObjectId;
 use super::vault::VaultClient;
 use crate::api::v1::external_secret::Find;
-use crate::provider::{Class, ReadOptions, SecretMap, SecretValue};
+use crate::provider::{Class, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue};
 use crate::re2::Regex;
 
 /// How many values one search reads at the same time; what the vault sees of it, its gate decides.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 32;
 
 /// The current values of all secrets that match, by name. As in ESO, disabled ones are left out, and `path` means
 /// nothing: Key Vault has no folders.
 ///
 /// # Errors
-/// The search cannot be right, or the list or a value could not be read.
-pub(super) async fn find(vault: &Arc<VaultClient>, find: &Find, options: ReadOptions) -> Result<SecretMap, Diagnosis> {
+/// The search cannot be right, the list or a value could not be read, or all of it is more than `budget` allows.
+pub(super) async fn find(
+    vault: &Arc<VaultClient>,
+    find: &Find,
+    options: ReadOptions,
+    budget: &ReadBudget,
+) -> Result<SecretMap, ProviderError> {
     let wanted = Wanted::of(find)?;
     let listed = vault.list(options).await?;
-    let matching: Vec<ObjectId> = listed
-        .iter()
-        .filter(|secret| wanted.is(secret))
-        .map(|secret| ObjectId::listed(secret.name()))
-        .collect::<Result<_, _>>()?;
-    let values = futures::stream::iter(matching).map(|id| read(Arc::clone(vault), id, options));
+    let matching: Vec<usize> = (0..listed.len()).filter(|at| wanted.is(&listed[*at])).collect();
+    matching.iter().try_for_each(|at| ObjectId::listed(listed[*at].name()).map(drop))?;
+    let listed = &listed;
+    let values = futures::stream::iter(matching).map(|at| read(vault, &listed[at], options, budget));
     values.buffer_unordered(AT_ONCE).try_filter_map(async |found| Ok(found)).try_collect().await
 }
 
 /// The value of a secret that was in the list; `None` if it was deleted or disabled since.
 async fn read(
-    vault: Arc<VaultClient>,
-    id: ObjectId,
+    vault: &Arc<VaultClient>,
+    secret: &Listed,
     options: ReadOptions,
-) -> Result<Option<(String, SecretValue)>, Diagnosis> {
+    budget: &ReadBudget,
+) -> Result<Option<(String, SecretValue)>, ProviderError> {
+    let id = ObjectId::listed(secret.name())?;
     match vault.object(&id, options).await {
         Ok(read) => {
             let value = read.value().map_err(|reason| reason.of(&id))?.clone();
+            budget.charge(&id.name, &value)?;
             Ok(Some((id.name, value)))
         }
         Err(gone) if matches!(gone.cause.class(), Class::Absent | Class::Disabled) => Ok(None),
-        Err(failed) => Err(failed),
+        Err(failed) => Err(failed.into()),
     }
 }
 

@@ -61,7 +61,7 @@ use self::validate::Checked;
 use self::vault::{VaultClient, VaultPool};
 use super::causes::CauseDescription;
 use super::{
-    Caller, ClusterReader, Fetched, Provider, ProviderError, ProviderMetrics, ReadOptions, SecretMap, SecretValue,
+    Caller, ClusterReader, Fetched, Provider, ProviderError, ProviderMetrics, ReadBudget, ReadOptions, SecretMap, SecretValue,
     SecretsClient, StoreView, Validation,
 };
 use crate::api::v1::external_secret::{Find, RemoteRef};
@@ -182,7 +182,7 @@ impl SecretsClient for UnresolvedStore {
         Err(self.0.clone().into())
     }
 
-    async fn find(&self, _: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
+    async fn find(&self, _: &Find, _: ReadOptions, _: &ReadBudget) -> Result<SecretMap, ProviderError> {
         Err(self.0.clone().into())
     }
 
@@ -214,7 +214,7 @@ impl SecretsClient for ReferentStore {
         Err(Self::refusal())
     }
 
-    async fn find(&self, _: &Find, _: ReadOptions) -> Result<SecretMap, ProviderError> {
+    async fn find(&self, _: &Find, _: ReadOptions, _: &ReadBudget) -> Result<SecretMap, ProviderError> {
         Err(Self::refusal())
     }
 

@@ -87,7 +87,8 @@ fn after_read(diagnosis: Diagnosis) -> Validation {
         | Class::PropertyMissing
         | Class::InvalidReference
         | Class::InvalidStore
-        | Class::Unsupported => Validation {
+        | Class::Unsupported
+        | Class::OverBudget => Validation {
             authenticated: Check::Passed,
             reachable: if diagnosis.cause == Cause::Aborted { not_asked() } else { failed(&diagnosis) },
             authorized: not_asked(),

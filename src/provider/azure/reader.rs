@@ -12,7 +12,7 @@ use super::vault::VaultClient;
 use super::{find, metadata, probe, property};
 use crate::api::v1::external_secret::{Find, MetadataPolicy, RemoteRef};
 use crate::provider::{
-    Changes, Fetched, ProviderError, ReadMark, ReadOptions, SecretMap, SecretValue, SecretsClient, Validation, extract,
+    Changes, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions, SecretMap, SecretValue, SecretsClient, Validation, extract,
 };
 
 /// A vault, as a store's identity.
@@ -54,8 +54,8 @@ impl SecretsClient for KeyVaultClient {
         Ok(Fetched { value: map, mark: read.mark.clone() })
     }
 
-    async fn find(&self, wanted: &Find, options: ReadOptions) -> Result<SecretMap, ProviderError> {
-        Ok(find::find(&self.vault, wanted, options).await?)
+    async fn find(&self, wanted: &Find, options: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError> {
+        find::find(&self.vault, wanted, options, budget).await
     }
 
     async fn changes(&self, since: &[ReadMark]) -> Changes {

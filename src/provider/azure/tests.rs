@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 
 use self::azure::{Azure, FakeCluster, Reply, token};
 use super::super::{
-    Caller, Check, Class, Freshness, Priority, Provider, ProviderError, ReadOptions, SecretsClient, StoreView, Verdict,
+    Caller, Check, Class, Freshness, Priority, Provider, ProviderError, ReadBudget, ReadOptions, SecretsClient, StoreView, Verdict,
 };
 use super::http::Clients;
 use super::vault::VaultClient;

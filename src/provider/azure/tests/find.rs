@@ -51,7 +51,7 @@ async fn search(
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     azure.on_vault(vault);
     let provider = provider(&azure, &cluster, options());
-    let found = client(&provider, store()).await.unwrap().find(find, SHARED).await;
+    let found = client(&provider, store()).await.unwrap().find(find, SHARED, &ReadBudget::alone()).await;
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
     let found =
         found.map(|map| map.into_iter().map(|(name, value)| (name, text(value.expose_secret()))).collect::<Vec<_>>());
@@ -97,7 +97,9 @@ async fn searches_at_the_same_time_share_one_list_and_the_reads() {
     let provider = provider(&azure, &cluster, Options { coalesce: Duration::from_mins(10), ..options() });
     let client = client(&provider, store()).await.unwrap();
     let (all, prod) = (Find::default(), tagged(&[("env", "prod")]));
-    let found = futures::future::join_all((0..20).map(|n| client.find(if n % 2 == 0 { &all } else { &prod }, SHARED)));
+    let budget = ReadBudget::alone();
+    let searches = (0..20).map(|n| client.find(if n % 2 == 0 { &all } else { &prod }, SHARED, &budget));
+    let found = futures::future::join_all(searches);
     assert!(found.await.iter().all(Result::is_ok));
     assert_eq!(azure.to(HOST).len(), 2 + 4);
 }

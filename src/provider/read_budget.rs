@@ -1,0 +1,197 @@
+//! What one ExternalSecret may read in sum, and all of them together.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+
+use super::shares::{Share, Shares};
+use super::{Class, ProviderError, SecretMap, SecretValue};
+
+/// The most that one ExternalSecret may read. A Secret holds 1 MiB; what is read may be longer, as base64 is, or have
+/// properties that are left out.
+pub const MOST_READ: usize = 4 << 20;
+
+/// What the ExternalSecrets that are worked on at once may hold together. Each of the bytes may be there twice, as it was
+/// read and as it was decoded.
+const HELD_IN_ALL: usize = 16 << 20;
+
+/// So much each may hold besides: what most of them read never waits for others.
+const FREE: usize = 64 << 10;
+
+/// What a value costs besides its bytes and those of its name.
+const OVERHEAD: usize = 64;
+
+/// By how much a share grows at least, so that it does not grow at each value.
+const STEP: usize = 64 << 10;
+
+/// How long an ExternalSecret waits until others need less.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The causes of its errors, as they stand in metrics and in the documentation.
+pub(super) const OVER_BUDGET: &str = "ReadBudgetExceeded";
+pub(super) const CROWDED: &str = "ReadsCrowded";
+
+/// The memory for values of all ExternalSecrets that are worked on.
+#[derive(Clone, Debug)]
+pub struct ValueMemory(Arc<Shares>);
+
+impl Default for ValueMemory {
+    fn default() -> Self {
+        Self(Shares::new(HELD_IN_ALL))
+    }
+}
+
+/// What one ExternalSecret has read and may read yet. Its memory is taken for as long as it is kept.
+#[derive(Debug)]
+pub struct ReadBudget {
+    memory: ValueMemory,
+    namespace: Arc<str>,
+    spent: Mutex<Spent>,
+    crowded: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Spent {
+    bytes: usize,
+    share: Share,
+}
+
+impl ReadBudget {
+    /// For one pass over an ExternalSecret of this namespace.
+    #[must_use]
+    pub fn new(memory: &ValueMemory, namespace: &str) -> Self {
+        let namespace: Arc<str> = namespace.into();
+        let share = memory.0.none(&namespace);
+        Self::with(memory.clone(), namespace, share)
+    }
+
+    /// For a test, or a program that reads one ExternalSecret.
+    #[must_use]
+    pub fn alone() -> Self {
+        Self::new(&ValueMemory::default(), "")
+    }
+
+    fn with(memory: ValueMemory, namespace: Arc<str>, share: Share) -> Self {
+        Self { memory, namespace, spent: Mutex::new(Spent { bytes: 0, share }), crowded: AtomicBool::new(false) }
+    }
+
+    /// Charges a value under this name.
+    ///
+    /// # Errors
+    /// It is more than may be read.
+    pub fn charge(&self, name: &str, value: &SecretValue) -> Result<(), ProviderError> {
+        self.charge_bytes(name.len() + value.expose_secret().len() + OVERHEAD)
+    }
+
+    /// Charges all values of a map.
+    ///
+    /// # Errors
+    /// It is more than may be read.
+    pub fn charge_all(&self, values: &SecretMap) -> Result<(), ProviderError> {
+        values.iter().try_for_each(|(name, value)| self.charge(name, value))
+    }
+
+    /// Charges so many bytes.
+    ///
+    /// # Errors
+    /// It is more than may be read.
+    pub fn charge_bytes(&self, bytes: usize) -> Result<(), ProviderError> {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.bytes = spent.bytes.saturating_add(bytes);
+        if spent.bytes > MOST_READ {
+            return Err(over_budget());
+        }
+        let missing = spent.bytes.saturating_sub(FREE).saturating_sub(spent.share.amount());
+        if missing > 0 && !spent.share.try_grow(missing.max(STEP)) {
+            self.crowded.store(true, Ordering::Relaxed);
+            return Err(crowded());
+        }
+        Ok(())
+    }
+
+    /// Whether something was refused because others hold too much.
+    #[must_use]
+    pub fn was_crowded_out(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
+    }
+
+    /// A new budget, all of whose memory is there. What was read for this one must be dropped before.
+    ///
+    /// # Errors
+    /// Others hold too much for some seconds.
+    pub async fn anew(self) -> Result<Self, ProviderError> {
+        let Self { memory, namespace, spent, .. } = self;
+        drop(spent);
+        let share = memory.0.take_within(&namespace, MOST_READ, PATIENCE).await.ok_or_else(crowded)?;
+        Ok(Self::with(memory, namespace, share))
+    }
+}
+
+fn over_budget() -> ProviderError {
+    ProviderError {
+        class: Class::OverBudget,
+        cause: OVER_BUDGET,
+        message: format!("one ExternalSecret may read {} MiB of values and names in sum, and this is more", MOST_READ >> 20),
+        hint: Some("make several ExternalSecrets, or let dataFrom.find match fewer".to_owned()),
+        retry_after: None,
+        recovery: None,
+    }
+}
+
+fn crowded() -> ProviderError {
+    ProviderError {
+        class: Class::Throttled,
+        cause: CROWDED,
+        message: format!(
+            "the ExternalSecrets that are synced now hold as much as they may, {} MiB in all and half of it for one namespace",
+            HELD_IN_ALL >> 20
+        ),
+        hint: Some("it is tried again; if it lasts, let large ExternalSecrets read less".to_owned()),
+        retry_after: Some(Duration::from_secs(2)),
+        recovery: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_the_budget_is_told_with_its_number_and_a_remedy() {
+        let budget = ReadBudget::alone();
+        assert_eq!(budget.charge_bytes(MOST_READ), Ok(()));
+        let refused = budget.charge_bytes(1).unwrap_err();
+        assert_eq!((refused.class, refused.cause), (Class::OverBudget, OVER_BUDGET));
+        assert!(refused.to_string().contains("4 MiB") && refused.to_string().contains("find"), "{refused}");
+        assert!(!budget.was_crowded_out());
+    }
+
+    #[test]
+    fn values_cost_their_names_too() {
+        let value: SecretValue = Arc::new(Vec::new().into());
+        let budget = ReadBudget::alone();
+        let name = "n".repeat(127);
+        let many = (0..).take_while(|_| budget.charge(&name, &value).is_ok()).count();
+        assert_eq!(many, MOST_READ / (127 + OVERHEAD));
+    }
+
+    #[tokio::test]
+    async fn what_is_small_is_read_whatever_others_hold_and_what_is_large_waits_for_them() {
+        let memory = ValueMemory::default();
+        let hogs: Vec<_> = ["a", "a", "b", "c", "d", "e"].map(|namespace| ReadBudget::new(&memory, namespace)).into();
+        for hog in &hogs {
+            while hog.charge_bytes(4096).is_ok() {}
+        }
+        let small = ReadBudget::new(&memory, "a");
+        assert_eq!(small.charge_bytes(FREE), Ok(()));
+        let large = ReadBudget::new(&memory, "a");
+        assert_eq!(large.charge_bytes(MOST_READ).unwrap_err().cause, CROWDED);
+        assert!(large.was_crowded_out());
+        let mut anew = Box::pin(large.anew());
+        assert!(futures::poll!(anew.as_mut()).is_pending());
+        drop(hogs);
+        assert_eq!(anew.await.unwrap().charge_bytes(MOST_READ), Ok(()));
+    }
+}

@@ -1,0 +1,193 @@
+//! Memory that namespaces share, so that none of them can take it from the others.
+//!
+//! A namespace may hold as much as stays free after it. So one alone gets half, two a third each, and however many take
+//! all they can, as much as each of them has is left for who comes next. Nobody waits in line with something in hand:
+//! what is not free now is refused, and whoever is refused puts back what it has before it tries again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often somebody who waits looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// So many bytes, or places, for all namespaces together.
+#[derive(Debug)]
+pub struct Shares {
+    capacity: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    used: usize,
+    held: HashMap<Arc<str>, usize>,
+}
+
+/// What a namespace holds; it is put back when this is dropped.
+#[derive(Debug)]
+pub struct Share {
+    of: Arc<Shares>,
+    namespace: Arc<str>,
+    amount: usize,
+}
+
+impl Shares {
+    /// A namespace alone may hold half of it.
+    #[must_use]
+    pub fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self { capacity, inner: Mutex::default() })
+    }
+
+    /// Nothing yet, on behalf of a namespace; see [`Share::try_grow`].
+    #[must_use]
+    pub fn none(self: &Arc<Self>, namespace: &Arc<str>) -> Share {
+        Share { of: Arc::clone(self), namespace: Arc::clone(namespace), amount: 0 }
+    }
+
+    /// So much, if the namespace may have it now.
+    #[must_use]
+    pub fn try_take(self: &Arc<Self>, namespace: &Arc<str>, amount: usize) -> Option<Share> {
+        let mut share = self.none(namespace);
+        share.try_grow(amount).then_some(share)
+    }
+
+    /// So much, as soon as the namespace may have it, within `patience`. Whoever waits should hold nothing of these.
+    pub async fn take_within(
+        self: &Arc<Self>,
+        namespace: &Arc<str>,
+        amount: usize,
+        patience: Duration,
+    ) -> Option<Share> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(share) = self.try_take(namespace, amount) {
+                return Some(share);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    /// Takes so much more, if the namespace may have it now.
+    #[must_use]
+    pub fn try_grow(&mut self, amount: usize) -> bool {
+        let mut inner = self.of.inner();
+        let held = inner.held.get(&self.namespace).copied().unwrap_or_default();
+        let (held, used) = (held.saturating_add(amount), inner.used.saturating_add(amount));
+        if self.of.capacity.checked_sub(used).is_none_or(|free| held > free) {
+            return false;
+        }
+        inner.used = used;
+        inner.held.insert(Arc::clone(&self.namespace), held);
+        self.amount += amount;
+        true
+    }
+
+    /// Puts back what is more than `amount`.
+    pub fn shrink_to(&mut self, amount: usize) {
+        let over = self.amount.saturating_sub(amount);
+        let mut inner = self.of.inner();
+        inner.used -= over;
+        if let Some(held) = inner.held.get_mut(&self.namespace) {
+            *held -= over;
+            if *held == 0 {
+                inner.held.remove(&self.namespace);
+            }
+        }
+        self.amount -= over;
+    }
+
+    /// How much it is.
+    #[must_use]
+    pub const fn amount(&self) -> usize {
+        self.amount
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.shrink_to(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn however_much_others_take_something_is_left_for_who_comes_next() {
+        let shares = Shares::new(1000);
+        let mut taken = Vec::new();
+        for number in 0..9 {
+            let namespace: Arc<str> = number.to_string().into();
+            let mut share = shares.none(&namespace);
+            while share.try_grow(1) {}
+            taken.push(share);
+        }
+        assert_eq!(taken[0].amount(), 500, "one alone gets half");
+        assert_eq!(taken[1].amount(), 250);
+        assert!(shares.try_take(&"late".into(), 0).is_some());
+        drop(taken);
+        assert_eq!(shares.inner().used, 0);
+        assert!(shares.inner().held.is_empty());
+    }
+
+    #[test]
+    fn all_shares_of_a_namespace_count_together() {
+        let shares = Shares::new(100);
+        let one: Arc<str> = "one".into();
+        let first = shares.try_take(&one, 40);
+        assert!(shares.try_take(&one, 11).is_none());
+        assert!(shares.try_take(&one, 10).is_some());
+        drop(first);
+        assert!(shares.try_take(&one, 50).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_waits_gets_what_another_puts_back() {
+        let shares = Shares::new(100);
+        let one: Arc<str> = "one".into();
+        let first = shares.try_take(&one, 50);
+        assert!(shares.take_within(&one, 1, Duration::from_millis(60)).await.is_none());
+        let mut waiting = Box::pin(shares.take_within(&one, 50, Duration::from_secs(30)));
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        drop(first);
+        assert!(waiting.await.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_is_held_than_there_is(steps in prop::collection::vec((0u8..4, 0usize..60, 0u8..3), 1..200)) {
+            let shares = Shares::new(100);
+            let mut held: Vec<Share> = Vec::new();
+            for (namespace, amount, what) in steps {
+                match what {
+                    0 if !held.is_empty() => drop(held.swap_remove(amount % held.len())),
+                    1 if !held.is_empty() => {
+                        let at = amount % held.len();
+                        let _ = held[at].try_grow(amount);
+                    }
+                    _ => held.extend(shares.try_take(&namespace.to_string().into(), amount)),
+                }
+                let sum: usize = held.iter().map(Share::amount).sum();
+                prop_assert_eq!(shares.inner().used, sum);
+                prop_assert!(sum <= 100);
+            }
+            drop(held);
+            prop_assert_eq!(shares.inner().used, 0);
+        }
+    }
+}
