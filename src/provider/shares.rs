@@ -94,6 +94,12 @@ impl Share {
         true
     }
 
+    /// Nothing yet, of the same and on behalf of the same namespace.
+    #[must_use]
+    pub fn of_none(&self) -> Self {
+        self.of.none(&self.namespace)
+    }
+
     /// Puts back what is more than `amount`.
     pub fn shrink_to(&mut self, amount: usize) {
         let over = self.amount.saturating_sub(amount);

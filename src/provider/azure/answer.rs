@@ -8,12 +8,13 @@ use azure_core::http::headers::{HeaderName, Headers};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret as _, SecretSlice};
 use serde::{Deserialize, Serialize};
 
 use super::diagnose::{Cause, Diagnosis};
 use super::object::{ObjectId, ObjectKind};
 use super::transport::wipe;
+use crate::provider::shares::{Share, Shares};
 use crate::provider::{ReadMark, SecretValue};
 
 /// All that one GET tells of an object. Whoever reads its value, a property of it, a tag or an attribute is served by
@@ -26,7 +27,18 @@ pub(super) struct Object {
     pub(super) attributes: Attributes,
     /// With it a later refresh can ask whether the object has changed; for the current version of a secret only.
     pub(super) mark: Option<ReadMark>,
+    /// Where it is accounted for as long as it serves equal reads; `None` where it does not.
+    kept: Option<Share>,
+    /// Where it is accounted for if it is large.
+    _memory: Option<Share>,
 }
+
+/// What an object costs besides its texts.
+const OVERHEAD: usize = 400;
+const OVERHEAD_OF_TAG: usize = 64;
+
+/// The longest URL of a secret that is remembered between refreshes; Key Vault's have some 250 bytes at most.
+const LONGEST_URL: usize = 512;
 
 /// The times of an object, in seconds since 1970, and whether it may be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -117,7 +129,7 @@ impl Object {
         let bundle = parsed.map_err(|_| not_understood())?;
         let attributes = bundle.attributes.unwrap_or_default();
         let mark = match (id.kind, &id.version, &bundle.id, attributes.updated) {
-            (ObjectKind::Secret, None, Some(url), Some(updated)) => {
+            (ObjectKind::Secret, None, Some(url), Some(updated)) if url.len() <= LONGEST_URL => {
                 Some(ReadMark { object: without_version(url).into(), updated, read: answered_at(headers) })
             }
             _ => None,
@@ -137,7 +149,30 @@ impl Object {
             tags: tags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
             attributes,
             mark,
+            kept: None,
+            _memory: None,
         })
+    }
+
+    /// How much memory it takes.
+    pub(super) fn size(&self) -> usize {
+        let value = self.value.as_ref().map_or(0, |value| value.expose_secret().len());
+        self.tags.iter().fold(OVERHEAD + value, |size, (name, text)| size + name.len() + text.len() + OVERHEAD_OF_TAG)
+    }
+
+    /// The same, with the memory that it takes.
+    pub(super) fn with_memory(self, memory: Share) -> Self {
+        Self { _memory: Some(memory), ..self }
+    }
+
+    /// The same, which may serve equal reads for some time if `kept` has room.
+    pub(super) fn kept_in(self, kept: &Arc<Shares>, namespace: &Arc<str>) -> Self {
+        Self { kept: kept.try_take(namespace, self.size()), ..self }
+    }
+
+    /// Whether it may serve equal reads for some time.
+    pub(super) const fn may_be_kept(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// The value: of a key its JSON Web Key, of a certificate its DER form.

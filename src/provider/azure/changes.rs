@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::coalesce::{Coalescer, Progress};
 use super::diagnose::{Cause, Diagnosis};
-use super::list::Listed;
+use super::list::{List, Listed};
 use super::vault::VaultClient;
+use crate::provider::shares::Share;
 use crate::provider::{Changes, Class, Freshness, ReadMark};
 
 /// How long the first of several asks waits for the others.
@@ -33,6 +34,8 @@ struct Index {
     updated: HashMap<Box<str>, i64>,
     /// How many pages it had.
     pages: usize,
+    /// Where it is accounted for.
+    _memory: Share,
 }
 
 /// Tells for one identity and vault what has changed.
@@ -70,8 +73,8 @@ impl ChangeDetector {
         }
         let lister = Arc::clone(client);
         let list = |progress: Progress| async move {
-            let (secrets, pages) = lister.pages_at_most(due.max(1), progress).await?;
-            Ok(Arc::new(Index { updated: enabled(secrets), pages }))
+            let List { secrets, pages, memory } = lister.pages_at_most(due.max(1), progress).await?;
+            Ok(Arc::new(Index { updated: enabled(secrets), pages, _memory: memory }))
         };
         match self.lists.read((), Freshness::Shared, list).await.0 {
             Ok(index) => {
@@ -121,8 +124,8 @@ impl ChangeDetector {
 
 /// When those that are enabled were changed; one that is not counts as changed.
 fn enabled(secrets: Vec<Listed>) -> HashMap<Box<str>, i64> {
-    let enabled = secrets.into_iter().filter(|secret| secret.attributes.enabled == Some(true));
-    enabled.filter_map(|secret| Some((secret.id, secret.attributes.updated?))).collect()
+    let enabled = secrets.into_iter().filter(|secret| secret.enabled == Some(true));
+    enabled.filter_map(|secret| Some((secret.id, secret.updated?))).collect()
 }
 
 fn is_unchanged(mark: &ReadMark, updated: &HashMap<Box<str>, i64>) -> bool {

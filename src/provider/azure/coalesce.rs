@@ -32,6 +32,7 @@ type Outcome<V> = Result<V, Diagnosis>;
 pub(super) struct Coalescer<K, V> {
     flights: Flights<K, V>,
     keep: Duration,
+    may_be_kept: fn(&V) -> bool,
     next_id: AtomicU64,
 }
 
@@ -101,7 +102,12 @@ where
 {
     /// Keeps answers for `keep` after they came.
     pub(super) fn new(keep: Duration) -> Self {
-        Self { flights: Arc::default(), keep, next_id: AtomicU64::new(0) }
+        Self { flights: Arc::default(), keep, may_be_kept: |_| true, next_id: AtomicU64::new(0) }
+    }
+
+    /// The same, which keeps no other answers than these.
+    pub(super) fn that_keeps(self, may_be_kept: fn(&V) -> bool) -> Self {
+        Self { may_be_kept, ..self }
     }
 
     /// The answer for `key`: of a read that can be shared, or of a new one that `start` makes. Also says whether it was
@@ -140,7 +146,7 @@ where
         let entry = Entry { flights: Arc::clone(&self.flights), key: key.clone(), id };
         flights.insert(key, Flight { id, sent, stage: sender.clone() });
         drop(flights);
-        tokio::spawn(run(read, entry, sender, self.keep));
+        tokio::spawn(run(read, entry, sender, self.keep, self.may_be_kept));
         (receiver, None)
     }
 
@@ -162,6 +168,7 @@ async fn run<K, V>(
     entry: Entry<K, V>,
     stage: watch::Sender<Stage<V>>,
     keep: Duration,
+    may_be_kept: fn(&V) -> bool,
 ) where
     K: Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -171,7 +178,7 @@ async fn run<K, V>(
         () = entry.nobody_waits(&stage) => return,
     };
     let stalled = matches!(*stage.borrow(), Stage::Stalled(_));
-    let keep = match is_kept(&outcome) {
+    let keep = match is_kept(&outcome) && outcome.as_ref().map_or(true, may_be_kept) {
         true if stalled => keep.max(KEPT_AFTER_STALL),
         true => keep,
         false => Duration::ZERO,

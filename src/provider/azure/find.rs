@@ -28,10 +28,10 @@ pub(super) async fn find(
     budget: &ReadBudget,
 ) -> Result<SecretMap, ProviderError> {
     let wanted = Wanted::of(find)?;
-    let listed = vault.list(options).await?;
+    let list = vault.list(options).await?;
+    let listed = &list.secrets;
     let matching: Vec<usize> = (0..listed.len()).filter(|at| wanted.is(&listed[*at])).collect();
     matching.iter().try_for_each(|at| ObjectId::listed(listed[*at].name()).map(drop))?;
-    let listed = &listed;
     let values = futures::stream::iter(matching).map(|at| read(vault, &listed[at], options, budget));
     values.buffer_unordered(AT_ONCE).try_filter_map(async |found| Ok(found)).try_collect().await
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::answer::{Attributes, not_understood};
 use super::diagnose::Diagnosis;
+use crate::provider::shares::Share;
 
 /// Where the next page is. The transport sends no request to another host than the vault's, whatever stands here.
 pub(super) type NextPage = PagerContinuation;
@@ -22,6 +23,20 @@ pub(super) struct Page {
     pub(super) size: usize,
 }
 
+/// All secrets of a vault.
+pub(super) struct List {
+    /// They.
+    pub(super) secrets: Vec<Listed>,
+    /// How many pages they were on.
+    pub(super) pages: usize,
+    /// Where they are accounted for.
+    pub(super) memory: Share,
+}
+
+/// What a secret in a list costs besides its texts.
+const OVERHEAD: usize = 80;
+const OVERHEAD_OF_TAG: usize = 64;
+
 /// What a list tells of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
@@ -29,8 +44,10 @@ pub(super) struct Listed {
     pub(super) id: Box<str>,
     /// Its tags.
     pub(super) tags: BTreeMap<String, String>,
-    /// Its times, and whether it is enabled.
-    pub(super) attributes: Attributes,
+    /// Whether it is enabled.
+    pub(super) enabled: Option<bool>,
+    /// When it was last changed, in seconds since 1970.
+    pub(super) updated: Option<i64>,
 }
 
 /// `SecretListResult` of the REST API: <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secrets>.
@@ -62,7 +79,8 @@ impl Page {
 impl Item {
     fn listed(self) -> Option<Listed> {
         let tags = self.tags.unwrap_or_default().into_iter().filter_map(|(name, value)| Some((name, value?)));
-        Some(Listed { id: self.id?.into(), tags: tags.collect(), attributes: self.attributes.unwrap_or_default() })
+        let Attributes { enabled, updated, .. } = self.attributes.unwrap_or_default();
+        Some(Listed { id: self.id?.into(), tags: tags.collect(), enabled, updated })
     }
 }
 
@@ -74,6 +92,12 @@ impl Listed {
 
     /// Whether its value can be read.
     pub(super) fn is_enabled(&self) -> bool {
-        self.attributes.enabled != Some(false)
+        self.enabled != Some(false)
+    }
+
+    /// How much memory it takes.
+    pub(super) fn size(&self) -> usize {
+        let tags = self.tags.iter().map(|(name, text)| name.len() + text.len() + OVERHEAD_OF_TAG);
+        tags.fold(OVERHEAD + self.id.len(), |size, tag| size + tag)
     }
 }

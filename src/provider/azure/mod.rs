@@ -29,6 +29,7 @@ mod gate;
 mod http;
 mod identity;
 mod list;
+mod memory;
 mod metadata;
 mod object;
 mod options;

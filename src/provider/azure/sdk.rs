@@ -1,7 +1,7 @@
 //! The Azure SDK's clients of one vault, one for each kind of object. Each call here is one request, with the token that
 //! it is given.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use azure_core::Bytes;
@@ -28,26 +28,46 @@ use super::endpoint::VaultEndpoint;
 use super::list::{NextPage, Page};
 use super::object::{ObjectId, ObjectKind};
 use super::transport::{Peer, Pinned};
+use crate::provider::shares::Share;
 
-/// The token of one request, on its way through the SDK.
+/// What one request is sent with, on its way through the SDK.
 #[derive(Debug)]
-struct TokenOfRequest(AccessToken);
-
-fn context(token: AccessToken) -> Context<'static> {
-    Context::new().with_value(TokenOfRequest(token))
+pub(super) struct Errand {
+    token: AccessToken,
+    /// For an answer that is large.
+    memory: Mutex<Share>,
 }
 
-fn with_token(token: AccessToken) -> ClientMethodOptions<'static> {
-    ClientMethodOptions { context: context(token) }
+impl Errand {
+    /// With the token that the request presents, and where the memory of its answer is accounted for.
+    pub(super) fn new(token: AccessToken, memory: Share) -> Arc<Self> {
+        Arc::new(Self { token, memory: Mutex::new(memory) })
+    }
+
+    /// The memory that the answer took, for the `bytes` of it that are kept.
+    fn memory_for(&self, bytes: usize) -> Share {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = memory.of_none();
+        memory.shrink_to(bytes);
+        std::mem::replace(&mut *memory, none)
+    }
+}
+
+fn context(errand: &Arc<Errand>) -> Context<'static> {
+    Context::new().with_value(Arc::clone(errand))
+}
+
+fn options_of(errand: &Arc<Errand>) -> ClientMethodOptions<'static> {
+    ClientMethodOptions { context: context(errand) }
 }
 
 /// Gives the SDK the token of the request for which it asks. An exchange here would take place while the request holds a
 /// place at the vault's gate.
 #[derive(Debug)]
-struct Given;
+struct TokenOfErrand;
 
 #[async_trait]
-impl TokenCredential for Given {
+impl TokenCredential for TokenOfErrand {
     /// The scope is that of the store's cloud, whatever a vault asks for. The token is called old, so that the SDK's
     /// client asks again at each request.
     async fn get_token(
@@ -56,22 +76,27 @@ impl TokenCredential for Given {
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let options = options.unwrap_or_default();
-        let given = options.method_options.context.value::<TokenOfRequest>().map(|given| given.0.clone());
+        let given = options.method_options.context.value::<Arc<Errand>>().map(|errand| errand.token.clone());
         let token = given.ok_or_else(|| azure_core::Error::with_message(ErrorKind::Credential, "no token was given"))?;
         Ok(AccessToken { expires_on: OffsetDateTime::now_utc(), ..token })
     }
 }
 
+/// The last step of the SDK's pipeline, which knows the errand.
+#[derive(Debug)]
+struct Sender(Arc<Pinned>);
+
 #[async_trait]
-impl Policy for Given {
-    /// The SDK's client may have taken the token of another request that was under way.
+impl Policy for Sender {
     #[allow(elided_lifetimes_in_paths, reason = "as the trait has it")]
-    async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
+    async fn send(&self, ctx: &Context, request: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
+        let errand = ctx.value::<Arc<Errand>>();
         let is_authorized = request.headers().get_optional_str(&AUTHORIZATION).is_some();
-        if let (true, Some(TokenOfRequest(token))) = (is_authorized, ctx.value()) {
-            request.insert_header(AUTHORIZATION, format!("Bearer {}", token.token.secret()));
+        if let (true, Some(errand)) = (is_authorized, errand) {
+            // The SDK's client may have taken the token of another request that is under way.
+            request.insert_header(AUTHORIZATION, format!("Bearer {}", errand.token.token.secret()));
         }
-        next[0].send(ctx, request, &next[1..]).await
+        self.0.send(request, errand.map(|errand| &errand.memory)).await.map_err(Diagnosis::into_sdk)
     }
 }
 
@@ -92,8 +117,9 @@ impl Sdk {
         let url = endpoint.url()?;
         let pinned = || -> ClientOptions {
             let peer = Peer::Vault { resource: cloud.resource.clone() };
-            let options = Pinned::to(&url, peer, Arc::clone(http)).into_client_options();
-            ClientOptions { per_try_policies: vec![Arc::new(Given)], ..options }
+            let pinned = Pinned::to(&url, peer, Arc::clone(http));
+            let sender = Arc::new(Sender(Arc::clone(&pinned)));
+            ClientOptions { per_try_policies: vec![sender], ..pinned.into_client_options() }
         };
         // The challenge is our own, and in a custom cloud the resource need not be a suffix of the vault's host.
         let verify_challenge_resource = Some(false);
@@ -102,7 +128,7 @@ impl Sdk {
         let certificates =
             CertificateClientOptions { client_options: pinned(), verify_challenge_resource, ..Default::default() };
         let refused = |error: azure_core::Error| Diagnosis::from_sdk(&error);
-        let credential = || Arc::new(Given) as _;
+        let credential = || Arc::new(TokenOfErrand) as _;
         Ok(Self {
             secrets: SecretClient::new(url.as_str(), credential(), Some(secrets)).map_err(refused)?,
             keys: KeyClient::new(url.as_str(), credential(), Some(keys)).map_err(refused)?,
@@ -111,13 +137,15 @@ impl Sdk {
     }
 
     /// One object.
-    pub(super) async fn get(&self, id: &ObjectId, token: AccessToken) -> Result<Object, Diagnosis> {
-        let (headers, body) = self.bundle(id, token).await.map_err(|error| Diagnosis::from_sdk(&error))?;
-        Object::parse(id, &headers, body)
+    pub(super) async fn get(&self, id: &ObjectId, errand: &Arc<Errand>) -> Result<Object, Diagnosis> {
+        let (headers, body) = self.bundle(id, errand).await.map_err(|error| Diagnosis::from_sdk(&error))?;
+        let object = Object::parse(id, &headers, body)?;
+        let memory = errand.memory_for(object.size());
+        Ok(object.with_memory(memory))
     }
 
-    async fn bundle(&self, id: &ObjectId, token: AccessToken) -> azure_core::Result<(Headers, Bytes)> {
-        let (version, method_options) = (id.version.clone(), with_token(token));
+    async fn bundle(&self, id: &ObjectId, errand: &Arc<Errand>) -> azure_core::Result<(Headers, Bytes)> {
+        let (version, method_options) = (id.version.clone(), options_of(errand));
         Ok(match id.kind {
             ObjectKind::Secret => {
                 let options = SecretClientGetSecretOptions { secret_version: version, method_options, ..Default::default() };
@@ -136,9 +164,9 @@ impl Sdk {
     }
 
     /// One page of the list of secrets: the first, or the one that an earlier page named.
-    pub(super) async fn page(&self, from: Option<NextPage>, token: AccessToken) -> Result<Page, Diagnosis> {
+    pub(super) async fn page(&self, from: Option<NextPage>, errand: &Arc<Errand>) -> Result<Page, Diagnosis> {
         let options = SecretClientListSecretPropertiesOptions {
-            method_options: PagerOptions { continuation: from, context: context(token) },
+            method_options: PagerOptions { continuation: from, context: context(errand) },
             ..Default::default()
         };
         let refused = |error: azure_core::Error| Diagnosis::from_sdk(&error);

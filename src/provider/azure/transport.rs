@@ -1,7 +1,7 @@
 //! The last step of every request that the Azure SDK sends: a request leaves only for the one host that it was meant
 //! for, answers are bounded, and each failure becomes a [`Diagnosis`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,9 +16,18 @@ use url::{Host, Url};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::diagnose::{Cause, Diagnosis, entra, network, vault};
+use super::memory::FREE_ANSWER;
+use crate::provider::shares::Share;
 
-/// The largest answer that is read. A secret has at most 25 KB and a page of a list 25 items.
+/// The largest answer of a vault that is read. A secret has at most 25 KB and a page of a list 25 items.
 const LARGEST_ANSWER: usize = 1 << 20;
+
+/// The largest answer of an authority that is read: a token has a few KB.
+const LARGEST_TOKEN: usize = 64 << 10;
+
+/// The most values in the JSON of an answer. Each costs far more memory than its text; a page of 25 secrets has less than
+/// a thousand.
+const MOST_ELEMENTS: usize = 10_000;
 
 /// Whose answers a transport reads.
 #[derive(Clone, Debug)]
@@ -60,17 +69,26 @@ impl Origin {
     }
 }
 
+impl Peer {
+    const fn largest_answer(&self) -> usize {
+        match self {
+            Self::Vault { .. } => LARGEST_ANSWER,
+            Self::Authority | Self::Machine => LARGEST_TOKEN,
+        }
+    }
+}
+
 impl Pinned {
     /// A transport to the host of `url` alone.
-    pub(super) fn to(url: &Url, peer: Peer, client: Arc<dyn HttpClient>) -> Self {
-        Self { client, origin: Origin::of(url), peer }
+    pub(super) fn to(url: &Url, peer: Peer, client: Arc<dyn HttpClient>) -> Arc<Self> {
+        Arc::new(Self { client, origin: Origin::of(url), peer })
     }
 
     /// The options of an SDK client that uses it. The SDK does not retry: its retry waits as long as a server says, an
     /// hour if told so, and the gate and the controllers know better when to try again.
-    pub(super) fn into_client_options(self) -> ClientOptions {
+    pub(super) fn into_client_options(self: Arc<Self>) -> ClientOptions {
         ClientOptions {
-            transport: Some(Transport::new(Arc::new(self))),
+            transport: Some(Transport::new(self)),
             retry: RetryOptions::none(),
             user_agent: UserAgentOptions { application_id: Some("external-secrets".to_owned()) },
             ..Default::default()
@@ -81,7 +99,15 @@ impl Pinned {
         self.origin.host.as_ref().map_or_else(String::new, ToString::to_string)
     }
 
-    async fn send(&self, request: &Request) -> Result<AsyncRawResponse, Diagnosis> {
+    /// Sends a request. A large answer takes its memory from `memory`.
+    ///
+    /// # Errors
+    /// Whatever is not an answer with the status 200.
+    pub(super) async fn send(
+        &self,
+        request: &Request,
+        memory: Option<&Mutex<Share>>,
+    ) -> Result<AsyncRawResponse, Diagnosis> {
         let foreign = Origin::of(request.url());
         if foreign != self.origin {
             return Err(Diagnosis::new(
@@ -99,12 +125,21 @@ impl Pinned {
         let response =
             self.client.execute_request(request).await.map_err(|error| network::failure(&self.host(), &error))?;
         let (status, headers, body) = response.deconstruct();
-        let body = self.bounded(body.boxed()).await?;
+        let body = self.bounded(body.boxed(), memory).await?;
         // Nothing that is asked here is answered with another status. The SDK would quote the body of one in an error.
         if status != StatusCode::Ok {
             return Err(self.refusal(status, &headers, &body));
         }
+        if has_too_many_elements(&body) {
+            return Err(self.too_large(format_args!("{MOST_ELEMENTS} values")));
+        }
         Ok(AsyncRawResponse::from_bytes(status, headers, Bytes::from_owner(body)))
+    }
+
+    fn too_large(&self, more_than: std::fmt::Arguments<'_>) -> Diagnosis {
+        let message = format!("{} sent an answer of more than {more_than}", self.host());
+        Diagnosis::new(Cause::AnswerTooLarge, message)
+            .hint("this is no answer of Key Vault: check what its name resolves to")
     }
 
     /// The challenge with which a vault answers a request that has no token. The SDK sends its first request
@@ -120,18 +155,22 @@ impl Pinned {
         Some(AsyncRawResponse::from_bytes(StatusCode::Unauthorized, headers, Bytes::new()))
     }
 
-    /// Reads a body of at most [`LARGEST_ANSWER`]. The buffers are wiped where nobody else holds them: the body may
-    /// be a secret's.
-    async fn bounded(&self, mut stream: PinnedStream) -> Result<Zeroizing<Vec<u8>>, Diagnosis> {
+    /// Reads a body. The buffers are wiped where nobody else holds them: the body may be a secret's.
+    async fn bounded(
+        &self,
+        mut stream: PinnedStream,
+        memory: Option<&Mutex<Share>>,
+    ) -> Result<Zeroizing<Vec<u8>>, Diagnosis> {
+        let largest = self.peer.largest_answer();
         let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|error| network::failure(&self.host(), &error))?;
-            if body.len() + chunk.len() > LARGEST_ANSWER {
-                return Err(Diagnosis::new(
-                    Cause::AnswerTooLarge,
-                    format!("{} sent an answer of more than {LARGEST_ANSWER} bytes", self.host()),
-                )
-                .hint("this is no answer of Key Vault: check what its name resolves to"));
+            let length = body.len() + chunk.len();
+            if length > largest {
+                return Err(self.too_large(format_args!("{largest} bytes")));
+            }
+            if let (true, Some(memory)) = (length > FREE_ANSWER, memory) {
+                reserve(memory, length)?;
             }
             append(&mut body, &chunk);
             wipe(chunk);
@@ -153,8 +192,39 @@ impl Pinned {
 #[async_trait]
 impl HttpClient for Pinned {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        self.send(request).await.map_err(Diagnosis::into_sdk)
+        self.send(request, None).await.map_err(Diagnosis::into_sdk)
     }
+}
+
+/// Takes memory for a body of this length: for the buffer, which grows by doubling, and for what is taken out of it.
+fn reserve(memory: &Mutex<Share>, length: usize) -> Result<(), Diagnosis> {
+    let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing = (2 * length.next_power_of_two()).saturating_sub(memory.amount());
+    if missing == 0 || memory.try_grow(missing) { Ok(()) } else { Err(crowded()) }
+}
+
+/// What is said where an answer finds no memory.
+pub(super) fn crowded() -> Diagnosis {
+    Diagnosis::new(
+        Cause::AnswersCrowded,
+        "the answers of vaults that are read now hold as much memory as they may, half of it those for one namespace",
+    )
+    .hint("it is tried again; if it lasts, let large ExternalSecrets read less")
+}
+
+/// Whether a text has more values than [`MOST_ELEMENTS`], if it is JSON.
+fn has_too_many_elements(json: &[u8]) -> bool {
+    let (mut elements, mut in_text, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b',' if !in_text => elements += 1,
+            _ => {}
+        }
+    }
+    elements > MOST_ELEMENTS
 }
 
 /// Adds to a buffer; when it must move, the old one is wiped.
@@ -228,7 +298,7 @@ mod tests {
         assert!((90..=100).contains(&wait.as_secs()), "{wait:?}");
     }
 
-    fn pinned(azure: &Arc<Azure>) -> Pinned {
+    fn pinned(azure: &Arc<Azure>) -> Arc<Pinned> {
         let url = Url::parse("https://my-vault.vault.azure.net/").unwrap();
         let peer = Peer::Vault { resource: "https://vault.azure.net".to_owned() };
         Pinned::to(&url, peer, Arc::clone(azure) as _)
@@ -244,7 +314,7 @@ mod tests {
         let azure = Azure::new();
         let mut request = Request::new(Url::parse(url).unwrap(), Method::Get);
         request.insert_header(AUTHORIZATION, "Bearer t");
-        let refused = pinned(&azure).send(&request).await.unwrap_err();
+        let refused = pinned(&azure).send(&request, None).await.unwrap_err();
         assert_eq!(refused.cause, Cause::ForeignHost);
         assert!(azure.all().is_empty());
     }
@@ -253,11 +323,19 @@ mod tests {
     async fn a_request_without_a_token_is_answered_with_the_clouds_challenge() {
         let azure = Azure::new();
         let request = Request::new(Url::parse("https://my-vault.vault.azure.net/secrets").unwrap(), Method::Get);
-        let answer = pinned(&azure).send(&request).await.unwrap();
+        let answer = pinned(&azure).send(&request, None).await.unwrap();
         assert_eq!(answer.status(), StatusCode::Unauthorized);
         let challenge = answer.headers().get_optional_str(&WWW_AUTHENTICATE);
         assert_eq!(challenge, Some("Bearer resource=\"https://vault.azure.net\""));
         assert!(azure.all().is_empty());
+    }
+
+    #[rstest]
+    #[case::at_the_bound(format!("[{}0]", "0,".repeat(MOST_ELEMENTS)), false)]
+    #[case::above_it(format!("[{}0]", "0,".repeat(MOST_ELEMENTS + 1)), true)]
+    #[case::in_a_text(format!("[\"{}\"]", ",\\\"".repeat(MOST_ELEMENTS + 1)), false)]
+    fn values_of_an_answer_are_counted(#[case] json: String, #[case] expected: bool) {
+        assert_eq!(has_too_many_elements(json.as_bytes()), expected);
     }
 
     #[test]

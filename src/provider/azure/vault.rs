@@ -20,12 +20,14 @@ use super::credential_cache::SharedCredential;
 use super::diagnose::{Cause, Diagnosis};
 use super::endpoint::VaultEndpoint;
 use super::gate::{Gate, Rank, Requester, Verdict};
-use super::list::{Listed, NextPage, Page};
+use super::list::{List, Listed, NextPage, Page};
+use super::memory::Memory;
 use super::object::{ObjectId, ObjectKind};
 use super::options::Options;
 use super::pace::Pace;
 use super::rights::{Consequence, Rights};
-use super::sdk::Sdk;
+use super::sdk::{Errand, Sdk};
+use super::transport::crowded;
 use crate::provider::error::Retry;
 use crate::provider::metrics::{ApiCall, CallStatus, Probe, SharedRead};
 use crate::provider::{Changes, Freshness, Priority, ProviderMetrics, ReadMark, ReadOptions};
@@ -39,6 +41,10 @@ const KEPT_UNUSED: Duration = Duration::from_hours(2);
 const MOST_PAGES: usize = if cfg!(test) { 40 } else { 8000 };
 const LARGEST_LIST: usize = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 
+/// An answer that finds no memory is asked for so often again, after pauses of about this length.
+const TRIES_WHILE_CROWDED: u32 = 20;
+const CROWDED_PAUSE: Duration = Duration::from_millis(250);
+
 /// A vault as one identity sees it.
 type VaultKey = (u64, VaultEndpoint);
 /// An object of it.
@@ -50,7 +56,8 @@ pub(super) struct VaultPool {
     /// Each as long as a client of its vault is kept.
     gates: Mutex<HashMap<String, Weak<Gate>>>,
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
-    lists: Arc<Coalescer<VaultKey, Arc<[Listed]>>>,
+    lists: Arc<Coalescer<VaultKey, Arc<List>>>,
+    memory: Arc<Memory>,
     http: Arc<dyn HttpClient>,
     options: Arc<Options>,
     metrics: Arc<dyn ProviderMetrics>,
@@ -61,8 +68,9 @@ impl VaultPool {
         Self {
             clients: Cache::builder().max_capacity(MOST_VAULTS).time_to_idle(KEPT_UNUSED).build(),
             gates: Mutex::default(),
-            reads: Arc::new(Coalescer::new(options.coalesce)),
+            reads: Arc::new(Coalescer::new(options.coalesce).that_keeps(|object: &Arc<Object>| object.may_be_kept())),
             lists: Arc::new(Coalescer::new(options.coalesce)),
+            memory: Arc::new(Memory::new()),
             http,
             options,
             metrics,
@@ -92,6 +100,7 @@ impl VaultPool {
             pace: self.pace(),
             reads: Arc::clone(&self.reads),
             lists: Arc::clone(&self.lists),
+            memory: Arc::clone(&self.memory),
             metrics: Arc::clone(&self.metrics),
         };
         let client = self.clients.get_with(key, async { Arc::new(client) }).await;
@@ -163,7 +172,8 @@ pub(super) struct VaultClient {
     /// Of all that is read with this client.
     pace: Arc<Pace>,
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
-    lists: Arc<Coalescer<VaultKey, Arc<[Listed]>>>,
+    lists: Arc<Coalescer<VaultKey, Arc<List>>>,
+    memory: Arc<Memory>,
     metrics: Arc<dyn ProviderMetrics>,
 }
 
@@ -196,13 +206,13 @@ impl VaultClient {
     }
 
     /// All secrets of the vault, without their values, by one list for all who ask at the same time.
-    pub(super) async fn list(self: &Arc<Self>, options: ReadOptions) -> Result<Arc<[Listed]>, Diagnosis> {
+    pub(super) async fn list(self: &Arc<Self>, options: ReadOptions) -> Result<Arc<List>, Diagnosis> {
         let read = |freshness| {
             let client = Arc::clone(self);
             let read = |progress| async move {
                 let what = client.named("the list of secrets");
                 let turn = Turn { kind: ObjectKind::Secret, priority: options.priority, what, progress };
-                client.pages(&turn, MOST_PAGES).await.map(|(secrets, _)| secrets.into())
+                client.pages(&turn, MOST_PAGES).await.map(Arc::new)
             };
             self.lists.read(self.key.clone(), freshness, in_span_of_caller(read))
         };
@@ -239,28 +249,28 @@ impl VaultClient {
         }
     }
 
-    /// All secrets of the vault and the number of pages, if there are no more than `most` of these.
-    pub(super) async fn pages_at_most(
-        &self,
-        most: usize,
-        progress: Progress,
-    ) -> Result<(Vec<Listed>, usize), Diagnosis> {
+    /// All secrets of the vault, if there are no more than `most` pages of them.
+    pub(super) async fn pages_at_most(&self, most: usize, progress: Progress) -> Result<List, Diagnosis> {
         let what = self.named("the list of secrets");
         self.pages(&Turn { kind: ObjectKind::Secret, priority: Priority::Refresh, what, progress }, most).await
     }
 
-    async fn pages(&self, turn: &Turn, most: usize) -> Result<(Vec<Listed>, usize), Diagnosis> {
+    async fn pages(&self, turn: &Turn, most: usize) -> Result<List, Diagnosis> {
         let (mut secrets, mut next, mut size) = (Vec::new(), None, 0);
+        let mut memory = self.memory.lists.none(&self.requester.namespace);
         for number in 1..=most {
             let page = self.through_gate(turn, |token| self.send_for_page(next.clone(), token)).await?;
             size += page.size;
             if size > LARGEST_LIST {
                 break;
             }
+            if !memory.try_grow(page.secrets.iter().map(Listed::size).sum()) {
+                return Err(crowded().of(&turn.what));
+            }
             secrets.extend(page.secrets);
             next = page.next;
             if next.is_none() {
-                return Ok((secrets, number));
+                return Ok(List { secrets, pages: number, memory });
             }
         }
         let message = format!("{}: it has more than {most} pages or {LARGEST_LIST} bytes", turn.what);
@@ -279,7 +289,7 @@ impl VaultClient {
         let began = Instant::now();
         let rank = if self.rights.is_refused_often() { Rank::OftenRefused } else { turn.priority.into() };
         let ticket = self.gate.ticket(turn.kind, rank, &self.requester);
-        let (mut other_token, mut once_more) = (false, false);
+        let (mut other_token, mut once_more, mut crowded) = (false, false, 0);
         loop {
             self.until_authenticated(turn).await?;
             let stalled = |reason: Diagnosis| turn.progress.stalled(reason.of(&turn.what));
@@ -296,6 +306,12 @@ impl VaultClient {
                 Err(_) if verdict == Verdict::Paused => turn.progress.to_be_sent_again(),
                 Err(Cause::TokenRefused) if !other_token && self.credential.give_up_token() => other_token = true,
                 Err(cause) if !once_more && cause.passes_at_once() => once_more = true,
+                // It holds nothing while it waits for memory.
+                Err(Cause::AnswersCrowded) if crowded < TRIES_WHILE_CROWDED => {
+                    crowded += 1;
+                    turn.progress.to_be_sent_again();
+                    tokio::time::sleep(CROWDED_PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
+                }
                 _ => return result.map_err(|reason| reason.of(&turn.what)),
             }
         }
@@ -325,12 +341,18 @@ impl VaultClient {
             Err(absent) if object.is_probe() && absent.cause == Cause::SecretNotFound => CallStatus::Success,
             other => CallStatus::of(other),
         };
-        self.counted(call, self.sdk.get(object, token), status).await.map(Arc::new)
+        let errand = self.errand(token);
+        let object = self.counted(call, self.sdk.get(object, &errand), status).await?;
+        Ok(Arc::new(object.kept_in(&self.memory.kept, &self.requester.namespace)))
+    }
+
+    fn errand(&self, token: AccessToken) -> Arc<Errand> {
+        Errand::new(token, self.memory.answers.none(&self.requester.namespace))
     }
 
     /// One request for a page of the list.
     async fn send_for_page(&self, from: Option<NextPage>, token: AccessToken) -> Result<Page, Diagnosis> {
-        self.counted(ApiCall::GetSecrets, self.sdk.page(from, token), CallStatus::of).await
+        self.counted(ApiCall::GetSecrets, self.sdk.page(from, &self.errand(token)), CallStatus::of).await
     }
 
     /// Sends a request, and says how it ended and how long it took. The span names the vault, and nothing of the answer but the

@@ -128,6 +128,8 @@ listed! {
         Redirected,
         /// The answer is larger than any answer of Key Vault.
         AnswerTooLarge,
+        /// All answers that are read now hold as much memory as they may.
+        AnswersCrowded,
         /// The answer is not what it should be.
         UnexpectedAnswer,
         /// A request for another host than the one that it was meant for; not sent.
@@ -200,7 +202,7 @@ impl Cause {
             Self::ForbiddenByRbac | Self::AccessDenied | Self::Forbidden => Class::Denied,
             Self::Disabled => Class::Disabled,
             Self::SecretNotFound | Self::KeyNotFound | Self::CertificateNotFound => Class::Absent,
-            Self::EntraThrottled | Self::VaultThrottled => Class::Throttled,
+            Self::EntraThrottled | Self::VaultThrottled | Self::AnswersCrowded => Class::Throttled,
             Self::ClusterUnavailable
             | Self::EntraUnavailable
             | Self::ForbiddenByFirewall
@@ -284,6 +286,7 @@ impl Cause {
             Self::TlsFailed => "TlsFailed",
             Self::Redirected => "Redirected",
             Self::AnswerTooLarge => "AnswerTooLarge",
+            Self::AnswersCrowded => "AnswersCrowded",
             Self::UnexpectedAnswer => "UnexpectedAnswer",
             Self::ForeignHost => "ForeignHost",
             Self::Aborted => "Aborted",
@@ -305,6 +308,7 @@ impl Cause {
             | Self::ConnectionBroken
             | Self::Timeout
             | Self::ProxyFailed
+            | Self::AnswersCrowded
             | Self::UnexpectedAnswer
             | Self::Aborted => true,
             Self::StoreInvalid

@@ -1,0 +1,30 @@
+//! Memory for what vaults answer, which namespaces share. Vaults may be of whoever writes a store.
+
+use std::sync::Arc;
+
+use crate::provider::shares::Shares;
+
+/// For answers that are larger than [`FREE_ANSWER`], until somebody has taken out what they need.
+const ANSWERS: usize = 16 << 20;
+
+/// For answers that serve equal reads for some seconds.
+const KEPT: usize = 8 << 20;
+
+/// For lists of secrets; half of it is for some 90,000 secrets.
+const LISTS: usize = 24 << 20;
+
+/// So much of an answer is read in any case: no more than a few of a gate's requests are under way at a time.
+pub(super) const FREE_ANSWER: usize = 16 << 10;
+
+/// The memory for the answers of all vaults.
+pub(super) struct Memory {
+    pub(super) answers: Arc<Shares>,
+    pub(super) kept: Arc<Shares>,
+    pub(super) lists: Arc<Shares>,
+}
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        Self { answers: Shares::new(ANSWERS), kept: Shares::new(KEPT), lists: Shares::new(LISTS) }
+    }
+}
