@@ -63,7 +63,8 @@ pub(super) struct ProviderArguments {
     #[arg(long = "azure-ca-bundle", value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
     /// A host, or a suffix such as .vault.example.com, that customCloudConfig of a namespaced SecretStore may lead
-    /// the pod's own identity to (that of any store, where it is your own); can be given several times
+    /// tokens for serviceAccountRef.audiences to, and, with --azure-own-identity-in-secret-stores, the pod's own identity
+    /// (that of any store, where it is your own); can be given several times
     #[arg(long = "azure-extra-host", value_name = "HOST")]
     extra_host: Vec<String>,
     /// Let SecretStores, too, read as the controller's own pod or machine; by default only where --namespace is given, since

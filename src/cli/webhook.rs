@@ -72,8 +72,8 @@ pub(super) struct WebhookArguments {
     /// The oldest version of TLS to offer: 1.2 or 1.3
     #[arg(long, default_value = "1.2")]
     tls_min_version: String,
-    /// As the controller's flag of this name: a host that customCloudConfig of a namespaced SecretStore may lead the
-    /// pod's own identity to
+    /// As the controller's flag of this name: a host that customCloudConfig of a namespaced SecretStore may lead tokens
+    /// to that are good for more than its namespace
     #[arg(long = "azure-extra-host", value_name = "HOST")]
     extra_host: Vec<String>,
     /// As the controller's flag of this name: let SecretStores, too, read as the controller's own pod or machine

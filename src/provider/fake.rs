@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use super::causes::{CauseDescription, StoreEffect};
 use super::gjson::{self, TooComplex};
 use super::{
-    Caller, Check, Class, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue, SecretsClient,
-    StoreView, Validation, Verdict, extract,
+    Caller, Check, Class, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue,
+    SecretsClient, StoreView, Validation, Verdict, extract,
 };
 use crate::api::v1::external_secret::{ConversionStrategy, Find, RemoteRef};
 use crate::api::v1::secret_store::{FakeProvider, FakeProviderData};

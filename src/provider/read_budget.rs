@@ -133,7 +133,10 @@ fn over_budget() -> ProviderError {
     ProviderError {
         class: Class::OverBudget,
         cause: OVER_BUDGET,
-        message: format!("one ExternalSecret may read {} MiB of values and names in sum, and this is more", MOST_READ >> 20),
+        message: format!(
+            "one ExternalSecret may read {} MiB of values and names in sum, and this is more",
+            MOST_READ >> 20
+        ),
         hint: Some("make several ExternalSecrets, or let dataFrom.find match fewer".to_owned()),
         retry_after: None,
         recovery: None,

@@ -23,6 +23,9 @@ pub struct Rendered {
     pub finalizers: Vec<String>,
     /// The type; `None` leaves it as it is, which is `Opaque` for a new Secret.
     pub type_: Option<String>,
+    /// Whether another rendering of the same values may give something else: a template asks for the time or for
+    /// randomness.
+    pub is_volatile: bool,
 }
 
 impl fmt::Debug for Rendered {

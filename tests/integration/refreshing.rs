@@ -1,10 +1,12 @@
 //! When values are read again, and when a Secret is put right.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use external_secrets::sandbox::Fault;
+use external_secrets::sandbox::{Fault, SecretPermission};
 use external_secrets::sync::hash::data_hash;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api_proxy::ApiProxy;
 use crate::cluster_access::condition;
@@ -91,6 +93,64 @@ async fn a_refresh_that_finds_the_same_does_not_even_read_the_secret_unless_some
         scene.set_secret("greeting", value);
         scene.until_secret("example", json!({"greeting": value})).await;
     }
+}
+
+/// A scene whose identity may list secrets, so that a list tells what has changed.
+async fn with_list(name: &str) -> Scene {
+    let scene = Scene::new(name).await;
+    scene.vault.allow(&scene.application, [SecretPermission::Get, SecretPermission::List]);
+    scene.set_secret("greeting", "hello");
+    scene.store().await;
+    scene
+}
+
+/// Waits until an annotation of a Secret has had so many values.
+async fn until_moved(scene: &Scene, secret: &str, times: usize) {
+    let values = Mutex::new(BTreeSet::new());
+    let moved = |object: &Value| {
+        let mut values = values.lock().unwrap();
+        values.insert(object["metadata"]["annotations"]["at"].to_string());
+        values.len() >= times
+    };
+    scene.until("Secret", secret, "made anew", moved).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_asks_for_the_time_is_rendered_at_each_refresh_also_with_the_right_to_list() {
+    let scene = with_list("volatile").await;
+    let at = json!({"at": r#"{{ now | date "150405" }}"#});
+    let mut inline = scene.manifest("inline", "2s", &[("greeting", "greeting")]);
+    inline["spec"]["target"] = json!({"template": {"metadata": {"annotations": at}}});
+    scene.apply(inline).await;
+
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "templates"},
+        "data": {"at": r#"{{ now | date "150405" }}"#},
+    });
+    scene.apply(map).await;
+    let mut from_map = scene.manifest("from-map", "2s", &[("greeting", "greeting")]);
+    let items = json!([{"key": "at", "templateAs": "Values"}]);
+    from_map["spec"]["target"] = json!({"template": {
+        "templateFrom": [{"configMap": {"name": "templates", "items": items}, "target": "Annotations"}],
+    }});
+    scene.apply(from_map).await;
+
+    // Long enough for a list to tell that nothing has changed.
+    tokio::join!(until_moved(&scene, "inline", 5), until_moved(&scene, "from-map", 5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_to_read_that_is_taken_away_shows_within_ten_refreshes_although_lists_are_allowed() {
+    let scene = with_list("revoked").await;
+    scene.external_secret("example", "1s", &[("greeting", "greeting")]).await;
+    scene.until_secret("example", json!({"greeting": "hello"})).await;
+    scene.until_refreshed_twice("example").await;
+    scene.vault.revoke(&scene.application).allow(&scene.application, SecretPermission::List);
+    let refused = |object: &Value| condition(object, "Ready")["status"] == "False";
+    let denied = scene.until("ExternalSecret", "example", "refused", refused).await;
+    let message = condition(&denied, "Ready")["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("get"), "{message}");
+    assert_eq!(scene.secret_data("example").await, Some(json!({"greeting": "hello"})));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Keys, certificates, tags, times and searches.
 
 use external_secrets::api::v1::external_secret::{Find, FindName, MetadataPolicy, RemoteRef};
-use external_secrets::provider::{ReadBudget, Class, ProviderError, SecretsClient};
+use external_secrets::provider::{Class, ProviderError, ReadBudget, SecretsClient};
 use external_secrets::sandbox::{
     CertificatePermission, CertificatePolicy, Effect, Fault, KeyKind, KeyPermission, ObjectProperties,
     SecretPermission, SecretProperties,

@@ -129,6 +129,22 @@ async fn a_secret_without_the_key_of_its_certificate_is_named_and_nothing_is_sen
 }
 
 #[tokio::test]
+async fn an_unusable_certificate_is_not_opened_again_before_its_secret_changes() {
+    let world = world().await;
+    let certificate = p256();
+    world.application.add_certificate(&certificate.certificate).unwrap();
+    world.put("certificate", certificate.certificate.clone());
+    let provider = world.provider(world.options());
+    for _ in 0..2 {
+        let store = client(&provider, world.principal()).await.unwrap();
+        assert_eq!(read(store.as_ref(), "a").await.unwrap_err().cause, "ClientCertificateUnusable");
+    }
+    world.put("certificate", certificate.with_key());
+    let store = client(&provider, world.principal()).await.unwrap();
+    assert_eq!(read(store.as_ref(), "a").await.unwrap(), "1", "at once");
+}
+
+#[tokio::test]
 async fn a_key_appears_in_no_error() {
     let world = world().await;
     let (one, other) = (p256(), p256());

@@ -14,7 +14,7 @@ const RULES: [(&str, &[&str]); 12] = [
     ("template", &["re2"]),
     ("runtime", &[]),
     ("sandbox", &[]),
-    ("provider", &["api", "re2", "runtime::metrics"]),
+    ("provider", &["api", "re2", "template::funcs::pfx", "runtime::metrics"]),
     ("sync", &["api", "re2", "template"]),
     (
         "validate",
@@ -315,9 +315,13 @@ fn parts_of_modules_roots_and_unknown_modules_are_told_apart() {
         (
             "src/provider/mod.rs",
             "use crate::runtime::health;",
-            "provider may use only api, re2, runtime::metrics, not runtime::health",
+            "provider may use only api, re2, template::funcs::pfx, runtime::metrics, not runtime::health",
         ),
-        ("src/provider/mod.rs", "use crate::runtime;", "provider may use only api, re2, runtime::metrics, not runtime"),
+        (
+            "src/provider/mod.rs",
+            "use crate::runtime;",
+            "provider may use only api, re2, template::funcs::pfx, runtime::metrics, not runtime",
+        ),
         ("src/sync.rs", "use super::*;", "names the crate's root: name the module that is meant"),
         ("src/sync.rs", "use crate as root;", "names the crate's root: name the module that is meant"),
         ("src/sync.rs", "use crate::cli;", "sync may use only api, re2, template, not cli"),

@@ -27,6 +27,10 @@ pub struct Memo {
     pub ahead: Option<(String, ExternalSecretStatus)>,
     /// From what the target was made, at the version that is verified.
     pub made_from: MadeFrom,
+    /// Whether the templates that the target was last rendered from give something else each time.
+    pub is_volatile: bool,
+    /// How many periodic refreshes there were.
+    pub refreshes: u32,
     /// The versions of the objects with templates that the target was last rendered from.
     pub rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
     /// How often one of those objects was seen to have another version.

@@ -186,10 +186,11 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     if may_be_left_alone && unchanged::at_provider(subject, &clients, context).await {
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
-    let fetch::Read { fetched, marks, budget: _held } = fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
+    let fetch::Read { fetched, marks, budget: _held } =
+        fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
     let missing = fetch::missing(spec, &fetched);
     let values = data::assemble(spec, fetched, context.templates.rewrite())?;
-    let made_from = MadeFrom::new(spec, &values, marks);
+    let made_from = MadeFrom::new(spec, &values, marks, subject.now, &context.templates);
     // As after a template.
     tokio::task::yield_now().await;
     if may_be_left_alone && has_same_values(&made_from, subject, context) {
@@ -212,7 +213,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
         outcome::missing(subject, missing, context);
     }
     let made_from = if synced.leaves_target { made_from } else { MadeFrom::default() };
-    context.remember(subject, |memo| memo.made_from = made_from);
+    unchanged::remember(made_from, subject, context);
     Ok(Outcome::Synced(synced))
 }
 
@@ -337,6 +338,7 @@ fn remember_rendering(planner: &Planner<'_>, seen: u64, subject: Subject<'_>, co
     context.remember(subject, |memo| {
         memo.rendered_from.clone_from(versions);
         memo.template_events_seen = seen;
+        memo.is_volatile = planner.is_volatile();
     });
 }
 

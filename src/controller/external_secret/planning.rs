@@ -60,4 +60,10 @@ impl<'a> Planner<'a> {
     pub fn rendered_from(&self) -> Option<&BTreeMap<TemplateSource, ObjectVersion>> {
         self.rendering.as_ref().map(|rendering| &rendering.versions)
     }
+
+    /// Whether another rendering of the same values may give something else, once it was rendered.
+    #[must_use]
+    pub fn is_volatile(&self) -> bool {
+        self.rendering.as_ref().is_some_and(|rendering| rendering.rendered.is_volatile)
+    }
 }

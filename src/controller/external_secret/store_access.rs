@@ -16,9 +16,7 @@ use crate::controller::context::ApiError;
 use crate::controller::index::{store_key, stores_of};
 use crate::controller::key::{ObjectKey, StoreKey};
 use crate::controller::options::{FloodGate, Reconciler};
-use crate::provider::{
-    self, Caller, ProviderError, Providers, ReadBudget, SecretsClient, StoreView, ValueMemory,
-};
+use crate::provider::{self, Caller, ProviderError, Providers, ReadBudget, SecretsClient, StoreView, ValueMemory};
 use crate::validate::secret_store;
 
 /// The clients for the stores of one ExternalSecret: one for each entry of `data` and of `dataFrom`.

@@ -1,7 +1,8 @@
 //! The Azure clouds: which authority gives tokens, and which hosts may get them.
 //!
 //! A token goes to no host but those of a known cloud. `customCloudConfig` is written by whoever writes the store, so
-//! in a namespaced SecretStore it counts only with an identity of that namespace, or for hosts that the operator lists.
+//! in a namespaced SecretStore it counts only with an identity of that namespace, or for hosts that the operator lists. That
+//! a host is listed does not let a SecretStore read as the controller's own pod: that is another question (`identity`).
 
 use url::Url;
 
@@ -53,6 +54,9 @@ impl Cloud {
         let environment = store.environment_type;
         if let Some(custom) = &store.custom_cloud_config {
             let cloud = Self::custom(environment, custom, &store.vault_url)?;
+            if kind == StoreKind::SecretStore {
+                cloud.check_hosts(&store.vault_url, options)?;
+            }
             return cloud.allowed(kind, store, options);
         }
         let known = known(environment)?.ok_or_else(|| {
@@ -114,6 +118,27 @@ impl Cloud {
         Ok(Self { authority: authority(&custom.active_directory_endpoint, ENDPOINT)?, resource, vaults, audiences })
     }
 
+    /// Checks that a SecretStore leads to hosts of the world outside: what the answers of others tell apart would let
+    /// whoever writes one look around from where the controller runs.
+    fn check_hosts(&self, vault_url: &str, options: &Options) -> Result<(), Diagnosis> {
+        let vault = Url::parse(vault_url).ok().filter(Url::has_host);
+        let hosts = [
+            ("azurekv.customCloudConfig.activeDirectoryEndpoint", Some(&self.authority)),
+            ("azurekv.vaultUrl", vault.as_ref()),
+        ];
+        for (field, url) in hosts.into_iter().filter_map(|(field, url)| Some((field, url?))) {
+            let is_listed = url.host_str().is_some_and(|host| is_listed(host, &options.extra_hosts));
+            if !is_listed && (url.port().is_some() || !url.domain().is_some_and(is_outside)) {
+                let problem =
+                    "must be https:// and a domain name of the world outside, without a port, in a SecretStore";
+                return Err(Diagnosis::of_field(Cause::CustomCloudForbidden, field, problem).hint(
+                    "give a URL such as https://login.example.com, or use a ClusterSecretStore, or have the operator list the host with --azure-extra-host",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Itself, if the store may lead its identity there.
     fn allowed(self, kind: StoreKind, store: &AzureKvProvider, options: &Options) -> Result<Self, Diagnosis> {
         let (led, remedy) = match options.acts_as {
@@ -159,7 +184,7 @@ fn led_by_custom_cloud(kind: StoreKind, store: &AzureKvProvider) -> Option<(&'st
         )),
         (AzureAuthType::WorkloadIdentity, None) | (AzureAuthType::ManagedIdentity, _) => Some((
             "the controller's own identity",
-            "use serviceAccountRef or authSecretRef of this namespace, or a ClusterSecretStore, or have the operator list the host with --azure-extra-host",
+            "use serviceAccountRef or authSecretRef of this namespace, or a ClusterSecretStore, or have the operator list the host with --azure-extra-host as well",
         )),
     }
 }
@@ -240,6 +265,16 @@ fn host_of(vault_url: &str) -> Result<String, Diagnosis> {
         .and_then(Url::host_str)
         .map(ToOwned::to_owned)
         .ok_or_else(|| invalid("azurekv.vaultUrl", vault_url, "give a URL such as https://my-vault.vault.azure.net"))
+}
+
+/// Whether a domain is neither of this machine nor of the cluster: Services are reached by short names and below `svc` and
+/// `cluster.local`.
+fn is_outside(domain: &str) -> bool {
+    const INSIDE: [&str; 4] = ["localhost", "svc", "cluster.local", "internal"];
+    let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+    let mut labels = domain.split('.');
+    let is_within = |suffix: &str| domain.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.'));
+    labels.nth(1).is_some() && !INSIDE.into_iter().any(is_within)
 }
 
 fn is_https(text: &str) -> bool {
@@ -412,6 +447,45 @@ mod tests {
         let options = Options { extra_hosts: hosts.iter().map(ToString::to_string).collect(), ..Options::default() };
         let store = custom(store(AzureEnvironmentType::PublicCloud));
         assert_eq!(of(StoreKind::SecretStore, &store, &options).is_ok(), allowed);
+    }
+
+    #[rstest]
+    #[case::port("https://login.example.com:8443", false)]
+    #[case::address("https://10.0.0.1", false)]
+    #[case::address_of_six("https://[::1]", false)]
+    #[case::number("https://2130706433", false)]
+    #[case::machine("https://localhost", false)]
+    #[case::service("https://kubernetes.default.svc", false)]
+    #[case::service_in_full("https://kubernetes.default.svc.cluster.local.", false)]
+    #[case::usual_port("https://login.example.com:443", true)]
+    fn an_authority_of_a_secret_store_is_a_domain_outside_without_a_port(#[case] endpoint: &str, #[case] taken: bool) {
+        let account = ServiceAccountSelector { name: "a".to_owned(), ..Default::default() };
+        let mut store =
+            AzureKvProvider { service_account_ref: Some(account), ..custom(store(AzureEnvironmentType::PublicCloud)) };
+        store.custom_cloud_config.as_mut().unwrap().active_directory_endpoint = endpoint.to_owned();
+        let cloud = of(StoreKind::SecretStore, &store, &Options::default());
+        assert_eq!(cloud.is_ok(), taken, "{cloud:?}");
+        if let Err(refused) = cloud {
+            assert!(
+                refused.message.contains("activeDirectoryEndpoint must be https:// and a domain name"),
+                "{refused:?}"
+            );
+        }
+        assert!(of(StoreKind::ClusterSecretStore, &store, &Options::default()).is_ok());
+        let host = Url::parse(endpoint).unwrap().host_str().unwrap().to_owned();
+        let extra_hosts = vec![host];
+        assert!(of(StoreKind::SecretStore, &store, &Options { extra_hosts, ..Options::default() }).is_ok());
+    }
+
+    #[test]
+    fn a_vault_of_a_secret_store_is_not_a_service_of_the_cluster() {
+        let account = ServiceAccountSelector { name: "a".to_owned(), ..Default::default() };
+        let mut store =
+            AzureKvProvider { service_account_ref: Some(account), ..custom(store(AzureEnvironmentType::PublicCloud)) };
+        store.custom_cloud_config.as_mut().unwrap().key_vault_dns_suffix = None;
+        store.vault_url = "https://kubernetes.default.svc".to_owned();
+        let refused = of(StoreKind::SecretStore, &store, &Options::default()).unwrap_err();
+        assert!(refused.message.starts_with("azurekv.vaultUrl must be"), "{refused:?}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! From an [`Identity`] to an access token: one exchange.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{AccessToken, Secret, TokenCredential};
@@ -25,6 +26,7 @@ use super::options::Options;
 use super::transport::{Peer, Pinned};
 use super::{assertion, caller};
 use crate::provider::SecretValue;
+use crate::provider::shares::Shares;
 
 /// Where the machine's identity endpoint is, for every Azure machine:
 /// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>.
@@ -47,6 +49,11 @@ pub(super) struct Exchange {
     pub(super) clients: Arc<Clients>,
     pub(super) cluster: Arc<Cluster>,
     pub(super) options: Arc<Options>,
+    /// Where certificates are opened.
+    pub(super) workbench: Arc<Workbench>,
+    /// What is wrong with the client certificate in the version of its Secret that the identity names. It is not opened
+    /// again to find out the same.
+    pub(super) unusable: OnceLock<Diagnosis>,
 }
 
 impl Exchange {
@@ -95,19 +102,37 @@ impl Exchange {
                 self.assertion(token, &mut presented)?
             }
             Proof::ClientSecret(CredentialKey { namespace, name, key, .. }) => {
-                let secret = self.cluster.credential(namespace, name, key).await?;
-                let secret = std::str::from_utf8(secret.value.expose_secret()).unwrap_or_default().to_owned();
-                self.client_secret(&presented, secret)?
+                let value = self.cluster.credential(namespace, name, key).await?.value;
+                let secret = std::str::from_utf8(value.expose_secret()).map(without_line_end).unwrap_or_default();
+                if secret.is_empty() {
+                    return Err(Diagnosis::new(
+                        Cause::IdentityIncomplete,
+                        format!(
+                            "key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\", named by azurekv.authSecretRef.clientSecret, holds no text"
+                        ),
+                    )
+                    .hint("put the client secret's value there"));
+                }
+                self.client_secret(&presented, secret.to_owned())?
             }
             Proof::ClientCertificate(key) => {
-                let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?.value;
+                if let Some(known) = self.unusable.get() {
+                    return Err(known.clone());
+                }
+                let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?;
                 let what = format!("{key}, named by azurekv.authSecretRef.clientCertificate,");
-                let assertion = self.signed(content, what, &presented).await?;
-                self.assertion_credential(assertion, &presented)?
+                let assertion = self.signed(content.value, what, &key.namespace, &presented).await;
+                if let Err(unusable) = &assertion
+                    && unusable.cause == Cause::ClientCertificateUnusable
+                    && key.version == [content.uid, content.resource_version]
+                {
+                    self.unusable.get_or_init(|| unusable.clone());
+                }
+                self.assertion_credential(assertion?, &presented)?
             }
             Proof::EnvironmentSecret => {
                 let secret = self.options.environment.client_secret.as_ref().map(SecretString::expose_secret);
-                self.client_secret(&presented, secret.unwrap_or_default().to_owned())?
+                self.client_secret(&presented, without_line_end(secret.unwrap_or_default()).to_owned())?
             }
             Proof::CertificateFile(file) => {
                 let content = tokio::fs::read(file).await.map_err(|error| {
@@ -121,7 +146,7 @@ impl Exchange {
                     .hint("name a file with a certificate and its key, in PEM or PFX")
                 })?;
                 let what = "the file that AZURE_CLIENT_CERTIFICATE_PATH names".to_owned();
-                let assertion = self.signed(Arc::new(content.into()), what, &presented).await?;
+                let assertion = self.signed(Arc::new(content.into()), what, "", &presented).await?;
                 self.assertion_credential(assertion, &presented)?
             }
         };
@@ -145,11 +170,12 @@ impl Exchange {
         Ok(credential.map_err(|error| Diagnosis::from_sdk(&error))?)
     }
 
-    /// An assertion that the key of a client certificate signed.
+    /// An assertion that the key of a client certificate signed, which is of this namespace.
     async fn signed(
         &self,
         content: SecretValue,
         what: String,
+        namespace: &str,
         presented: &Presented,
     ) -> Result<SecretString, Diagnosis> {
         let Presented { client_id, tenant_id, .. } = presented.clone();
@@ -159,9 +185,7 @@ impl Exchange {
             let now = Timestamp::now();
             ClientCertificate::read(content.expose_secret(), now)?.assertion(&client_id, &audience, now, rand::random())
         };
-        // A PFX may ask for much computing.
-        let signed = tokio::task::spawn_blocking(sign).await;
-        let signed = signed.map_err(|_| Diagnosis::new(Cause::Aborted, "the signing was given up"))?;
+        let signed = self.workbench.work(namespace, sign).await?;
         signed.map_err(|unusable| {
             let message = format!("{what} {unusable}");
             Diagnosis::new(Cause::ClientCertificateUnusable, message).hint(unusable.hint())
@@ -194,6 +218,43 @@ impl Exchange {
         self.purpose.authority.as_str().trim_end_matches('/').clone_into(&mut cloud.authority_host);
         ClientOptions { cloud: Some(Arc::new(CloudConfiguration::from(cloud))), ..transport.into_client_options() }
     }
+}
+
+/// Where certificates are opened, of which a PFX may ask for much computing.
+pub(super) struct Workbench(Arc<Shares>);
+
+/// How many are opened at once; those of one namespace take half of it.
+const PLACES: usize = 4;
+
+/// How long somebody waits for a place.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Workbench {
+    pub(super) fn new() -> Self {
+        Self(Shares::new(PLACES))
+    }
+
+    /// Does the work where it holds up nothing but other work of this kind.
+    async fn work<T: Send + 'static>(
+        &self,
+        namespace: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Diagnosis> {
+        let place = self.0.take_within(&namespace.into(), 1, PATIENCE).await;
+        let place = place.ok_or_else(|| {
+            Diagnosis::new(Cause::Aborted, "too many certificates are opened at once; it is tried again")
+        })?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        done.await.map_err(|_| Diagnosis::new(Cause::Aborted, "the signing was given up"))
+    }
+}
+
+/// A text without the line's end that `echo` adds. No client secret ends so.
+fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
 }
 
 impl Purpose {

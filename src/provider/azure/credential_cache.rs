@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use azure_core::credentials::AccessToken;
@@ -12,7 +12,7 @@ use moka::future::Cache;
 
 use super::cluster::Cluster;
 use super::coalesce::Coalescer;
-use super::credential::{Exchange, Purpose};
+use super::credential::{Exchange, Purpose, Workbench};
 use super::diagnose::{Cause, Diagnosis};
 use super::http::Clients;
 use super::options::Options;
@@ -47,6 +47,7 @@ pub(super) struct CredentialCache {
     clients: Arc<Clients>,
     cluster: Arc<Cluster>,
     options: Arc<Options>,
+    workbench: Arc<Workbench>,
     metrics: Arc<dyn ProviderMetrics>,
     next_id: AtomicU64,
 }
@@ -59,7 +60,8 @@ impl CredentialCache {
         metrics: Arc<dyn ProviderMetrics>,
     ) -> Self {
         let credentials = Cache::builder().max_capacity(MOST_CREDENTIALS).time_to_idle(KEPT_UNUSED).build();
-        Self { credentials, clients, cluster, options, metrics, next_id: AtomicU64::new(0) }
+        let workbench = Arc::new(Workbench::new());
+        Self { credentials, clients, cluster, options, workbench, metrics, next_id: AtomicU64::new(0) }
     }
 
     /// The credential for `purpose`, the same one for all who ask.
@@ -69,6 +71,8 @@ impl CredentialCache {
             clients: Arc::clone(&self.clients),
             cluster: Arc::clone(&self.cluster),
             options: Arc::clone(&self.options),
+            workbench: Arc::clone(&self.workbench),
+            unusable: OnceLock::new(),
         };
         let make = async {
             Arc::new(SharedCredential {

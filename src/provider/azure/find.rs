@@ -33,7 +33,7 @@ pub(super) async fn find(
     let matching: Vec<usize> = (0..listed.len()).filter(|at| wanted.is(&listed[*at])).collect();
     matching.iter().try_for_each(|at| ObjectId::listed(listed[*at].name()).map(drop))?;
     let values = futures::stream::iter(matching).map(|at| read(vault, &listed[at], options, budget));
-    values.buffer_unordered(AT_ONCE).try_filter_map(async |found| Ok(found)).try_collect().await
+    values.buffered(AT_ONCE).try_filter_map(async |found| Ok(found)).try_collect().await
 }
 
 /// The value of a secret that was in the list; `None` if it was deleted or disabled since.
@@ -46,13 +46,20 @@ async fn read(
     let id = ObjectId::listed(secret.name())?;
     match vault.object(&id, options).await {
         Ok(read) => {
-            let value = read.value().map_err(|reason| reason.of(&id))?.clone();
+            let value = read.value().map_err(|reason| all_or_nothing(reason.of(&id)))?.clone();
             budget.charge(&id.name, &value)?;
             Ok(Some((id.name, value)))
         }
         Err(gone) if matches!(gone.cause.class(), Class::Absent | Class::Disabled) => Ok(None),
-        Err(failed) => Err(failed.into()),
+        Err(failed) => Err(all_or_nothing(failed).into()),
     }
+}
+
+/// Of a secret that cannot be read: as in ESO all others wait for it, rather than that one is missing without a word.
+fn all_or_nothing(reason: Diagnosis) -> Diagnosis {
+    let or = reason.hint.as_ref().map(|hint| format!("{hint}; or ")).unwrap_or_default();
+    let hint = format!("{or}have dataFrom.find leave it out, which takes all that matches or nothing");
+    reason.hint(hint)
 }
 
 /// What a search asks for; all of it must hold.

@@ -213,9 +213,7 @@ pub(super) fn check_own_identity(
         AzureAuthType::WorkloadIdentity => store.service_account_ref.is_none(),
         AzureAuthType::ManagedIdentity => true,
     };
-    // Of a custom cloud the operator allows the hosts.
-    let by_host = store.custom_cloud_config.is_some();
-    if view.kind == StoreKind::ClusterSecretStore || allowed == OwnIdentity::AllStores || by_host || !is_own {
+    if view.kind == StoreKind::ClusterSecretStore || allowed == OwnIdentity::AllStores || !is_own {
         return Ok(());
     }
     let problem = match store.auth_type {
@@ -256,7 +254,8 @@ impl Resolver<'_> {
             (AzureAuthType::WorkloadIdentity, Some(account)) => self.service_account(account).await,
             (AzureAuthType::ServicePrincipal, _) => self.service_principal().await,
             (AzureAuthType::ManagedIdentity, _) => {
-                Ok(Identity::Machine { client_id: given(self.store.identity_id.as_deref()).map(ToOwned::to_owned) })
+                let id = self.store.identity_id.as_deref().map(str::trim);
+                Ok(Identity::Machine { client_id: given(id).map(ToOwned::to_owned) })
             }
         }
     }
@@ -322,7 +321,7 @@ impl Resolver<'_> {
     /// one of them only). Of another account that of `authSecretRef`, else `tenantId`, else the pod's tenant
     /// (ESO's older way; the newer knows `tenantId` only).
     async fn tenant_id(&self, account: &ServiceAccount, namespace: &str, name: &str) -> Result<String, Diagnosis> {
-        let of_store = given(self.store.tenant_id.as_deref());
+        let of_store = given(self.store.tenant_id.as_deref().map(str::trim));
         if let Some(annotated) = annotation(account, ANNOTATION_TENANT_ID) {
             return Ok(of_store.unwrap_or(annotated).to_owned());
         }

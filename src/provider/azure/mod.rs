@@ -62,8 +62,8 @@ use self::validate::Checked;
 use self::vault::{VaultClient, VaultPool};
 use super::causes::CauseDescription;
 use super::{
-    Caller, ClusterReader, Fetched, Provider, ProviderError, ProviderMetrics, ReadBudget, ReadOptions, SecretMap, SecretValue,
-    SecretsClient, StoreView, Validation,
+    Caller, ClusterReader, Fetched, Provider, ProviderError, ProviderMetrics, ReadBudget, ReadOptions, SecretMap,
+    SecretValue, SecretsClient, StoreView, Validation,
 };
 use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::AzureKvProvider;
@@ -130,7 +130,7 @@ impl AzureKeyVault {
         };
         let identity = match self.options.acts_as {
             ActsAs::Store => resolver.identity().await?,
-            ActsAs::Caller => caller::identity(&self.options.environment, store.tenant_id.as_deref())?,
+            ActsAs::Caller => caller::identity(&self.options.environment, store.tenant_id.as_deref().map(str::trim))?,
         };
         let purpose = Purpose { identity, authority: cloud.authority.clone(), scope: cloud.scope() };
         let credential = self.credentials.get(purpose).await;

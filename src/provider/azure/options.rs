@@ -67,8 +67,10 @@ pub struct Options {
     pub request_timeout: Duration,
     /// PEM certificates to trust in addition to the system's roots (which `SSL_CERT_FILE` replaces).
     pub ca_bundle: Option<Vec<u8>>,
-    /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) that `customCloudConfig` of a namespaced
-    /// SecretStore may lead the pod's own or a managed identity to, and that of any store the caller's own.
+    /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) that `customCloudConfig` of a namespaced SecretStore
+    /// may lead tokens to which are good for more than its namespace: for `serviceAccountRef.audiences`, and, where
+    /// [`Self::own_identity`] lets it have them, those of the pod's own or a managed identity; and that of any store the
+    /// caller's own. They may have a port, and need not be domains of the world outside.
     pub extra_hosts: Vec<String>,
     /// Which stores may read as the controller's own pod or machine.
     pub own_identity: OwnIdentity,
@@ -110,7 +112,7 @@ impl Default for Options {
 
 /// The variables that workload identity's webhook injects into a pod:
 /// <https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html>, and those that
-/// Azure's tools know for a service principal besides. Empty ones count as absent.
+/// Azure's tools know for a service principal besides. Empty ones count as absent; a line's end is no part of a value.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `AZURE_CLIENT_ID`
@@ -137,7 +139,11 @@ impl Environment {
     /// Those that `lookup` finds.
     #[must_use]
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let lookup = |name| lookup(name).filter(|value| !value.is_empty());
+        let lookup = |name| {
+            let value = lookup(name)?;
+            let value = value.trim_end_matches(['\r', '\n']);
+            (!value.is_empty()).then(|| value.to_owned())
+        };
         Self {
             client_id: lookup("AZURE_CLIENT_ID"),
             tenant_id: lookup("AZURE_TENANT_ID"),

@@ -33,7 +33,8 @@ impl<'a> ServicePrincipal<'a> {
             Diagnosis::of_field(Cause::StoreInvalid, format!("azurekv.{field}"), problem)
                 .hint("set it, or choose another authType")
         };
-        let tenant_id = store.tenant_id.as_deref().filter(|id| !id.is_empty()).ok_or_else(|| missing("tenantId"))?;
+        let tenant_id =
+            store.tenant_id.as_deref().map(str::trim).filter(|id| !id.is_empty()).ok_or_else(|| missing("tenantId"))?;
         let secrets = store.auth_secret_ref.as_ref().ok_or_else(|| missing("authSecretRef"))?;
         let client_id = secrets.client_id.as_ref().ok_or_else(|| missing("authSecretRef.clientId"))?;
         let credential = match (&secrets.client_secret, &secrets.client_certificate) {

@@ -12,7 +12,8 @@ use super::vault::VaultClient;
 use super::{find, metadata, probe, property};
 use crate::api::v1::external_secret::{Find, MetadataPolicy, RemoteRef};
 use crate::provider::{
-    Changes, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions, SecretMap, SecretValue, SecretsClient, Validation, extract,
+    Changes, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions, SecretMap, SecretValue, SecretsClient,
+    Validation, extract,
 };
 
 /// A vault, as a store's identity.

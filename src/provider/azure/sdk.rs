@@ -70,14 +70,11 @@ struct TokenOfErrand;
 impl TokenCredential for TokenOfErrand {
     /// The scope is that of the store's cloud, whatever a vault asks for. The token is called old, so that the SDK's
     /// client asks again at each request.
-    async fn get_token(
-        &self,
-        _: &[&str],
-        options: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
+    async fn get_token(&self, _: &[&str], options: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
         let options = options.unwrap_or_default();
         let given = options.method_options.context.value::<Arc<Errand>>().map(|errand| errand.token.clone());
-        let token = given.ok_or_else(|| azure_core::Error::with_message(ErrorKind::Credential, "no token was given"))?;
+        let token =
+            given.ok_or_else(|| azure_core::Error::with_message(ErrorKind::Credential, "no token was given"))?;
         Ok(AccessToken { expires_on: OffsetDateTime::now_utc(), ..token })
     }
 }
@@ -109,11 +106,7 @@ pub(super) struct Sdk {
 
 impl Sdk {
     /// Clients whose requests leave for that vault alone.
-    pub(super) fn new(
-        endpoint: &VaultEndpoint,
-        cloud: &Cloud,
-        http: &Arc<dyn HttpClient>,
-    ) -> Result<Self, Diagnosis> {
+    pub(super) fn new(endpoint: &VaultEndpoint, cloud: &Cloud, http: &Arc<dyn HttpClient>) -> Result<Self, Diagnosis> {
         let url = endpoint.url()?;
         let pinned = || -> ClientOptions {
             let peer = Peer::Vault { resource: cloud.resource.clone() };
@@ -148,7 +141,8 @@ impl Sdk {
         let (version, method_options) = (id.version.clone(), options_of(errand));
         Ok(match id.kind {
             ObjectKind::Secret => {
-                let options = SecretClientGetSecretOptions { secret_version: version, method_options, ..Default::default() };
+                let options =
+                    SecretClientGetSecretOptions { secret_version: version, method_options, ..Default::default() };
                 parts(self.secrets.get_secret(&id.name, Some(options)).await?.deconstruct())
             }
             ObjectKind::Key => {
@@ -156,8 +150,7 @@ impl Sdk {
                 parts(self.keys.get_key(&id.name, Some(options)).await?.deconstruct())
             }
             ObjectKind::Certificate => {
-                let options =
-                    CertificateClientGetCertificateOptions { certificate_version: version, method_options };
+                let options = CertificateClientGetCertificateOptions { certificate_version: version, method_options };
                 parts(self.certificates.get_certificate(&id.name, Some(options)).await?.deconstruct())
             }
         })

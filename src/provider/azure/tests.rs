@@ -15,7 +15,8 @@ use secrecy::ExposeSecret;
 
 use self::azure::{Azure, FakeCluster, Reply, token};
 use super::super::{
-    Caller, Check, Class, Freshness, Priority, Provider, ProviderError, ReadBudget, ReadOptions, SecretsClient, StoreView, Verdict,
+    Caller, Check, Class, Freshness, Priority, Provider, ProviderError, ReadBudget, ReadOptions, SecretsClient,
+    StoreView, Verdict,
 };
 use super::http::Clients;
 use super::vault::VaultClient;
@@ -463,13 +464,49 @@ async fn a_client_secret_is_read_from_the_cluster_and_a_changed_one_takes_effect
     assert!(bodies[0].contains("client_secret=first") && bodies[1].contains("client_secret=second"));
 }
 
+#[rstest::rstest]
+#[case::line_end("\n")]
+#[case::line_end_of_windows("\r\n")]
+#[case::two("\n\n")]
+#[tokio::test]
+async fn credentials_with_a_line_end_from_echo_are_used_without_it(#[case] end: &str) {
+    let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
+    let key = |key: &str| {
+        Some(SecretKeySelector { name: Some("credential".to_owned()), key: Some(key.to_owned()), namespace: None })
+    };
+    cluster.set_secret("client-id", &format!("the-client{end}"));
+    cluster.set_secret("client-secret", &format!("the secret{end}"));
+    let store = AzureKvProvider {
+        auth_type: AzureAuthType::ServicePrincipal,
+        tenant_id: Some(format!("the-tenant{end}")),
+        service_account_ref: None,
+        auth_secret_ref: Some(AzureAuthSecretRef {
+            client_id: key("client-id"),
+            client_secret: key("client-secret"),
+            ..AzureAuthSecretRef::default()
+        }),
+        ..store()
+    };
+    let provider = provider(&azure, &cluster, options());
+    client(&provider, store.clone()).await.unwrap().get_secret(&reference("a"), SHARED).await.unwrap();
+    let exchange = &azure.to("login.microsoftonline.com")[0];
+    assert_eq!(exchange.path, "/the-tenant/oauth2/v2.0/token");
+    let fields: Vec<_> = exchange.body.split('&').collect();
+    assert!(fields.contains(&"client_id=the-client") && fields.contains(&"client_secret=the+secret"), "{fields:?}");
+
+    cluster.set_secret("client-secret", end);
+    let refused = client(&provider, store).await.unwrap().get_secret(&reference("b"), SHARED).await.unwrap_err();
+    assert_eq!((refused.class, refused.cause), (Class::Unauthenticated, "IdentityIncomplete"));
+    assert!(refused.message.contains("key \"client-secret\" of Secret \"credential\""), "{refused}");
+}
+
 #[tokio::test]
 async fn the_machines_identity_is_asked_at_its_endpoint() {
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     let provider = provider(&azure, &cluster, options());
     let store = AzureKvProvider {
         auth_type: AzureAuthType::ManagedIdentity,
-        identity_id: Some("the-identity".to_owned()),
+        identity_id: Some("the-identity\n".to_owned()),
         service_account_ref: None,
         ..store()
     };

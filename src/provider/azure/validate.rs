@@ -90,7 +90,7 @@ fn names(store: &AzureKvProvider) -> Result<(), Diagnosis> {
 
 /// The tenant goes into the path of the authority's URL.
 fn tenant(store: &AzureKvProvider) -> Result<(), Diagnosis> {
-    match store.tenant_id.as_deref().filter(|tenant| !tenant.is_empty() && !identity::is_id(tenant)) {
+    match store.tenant_id.as_deref().map(str::trim).filter(|tenant| !tenant.is_empty() && !identity::is_id(tenant)) {
         None => Ok(()),
         Some(tenant) => {
             let problem = format!("cannot be \"{}\"", text::stable(tenant));

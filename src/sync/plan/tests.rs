@@ -418,6 +418,7 @@ fn rendered() -> Rendered {
         annotations: [("made".to_owned(), "annotation".to_owned())].into(),
         finalizers: vec!["example.com/a".to_owned()],
         type_: Some("kubernetes.io/tls".to_owned()),
+        is_volatile: false,
     }
 }
 

@@ -223,6 +223,7 @@ impl Rendering<'_> {
     fn apply(&mut self, source: Source<'_>) -> Result<(), RenderError> {
         let failed = |error| RenderError::Template { field: source.field.to_owned(), error };
         let template = self.renderer.engine.parse(source.key, source.text).map_err(failed)?;
+        self.rendered.is_volatile |= template.is_volatile();
         let result = template.render_within(&self.dot, &mut self.allowance).map_err(failed)?;
         match (source.scope, source.target) {
             (TemplateScope::Values, _) => self.set(source, source.key, &result),

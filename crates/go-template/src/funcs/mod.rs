@@ -46,6 +46,7 @@ mod merging;
 mod paths;
 mod pbe;
 mod pem;
+pub mod pfx;
 mod pkcs12;
 mod random;
 mod regexes;

@@ -14,11 +14,11 @@ const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
 /// `encryptedData`, 1.2.840.113549.1.7.6
 const ENCRYPTED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 6];
 /// `keyBag`, 1.2.840.113549.1.12.10.1.1
-const KEY_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1, 1];
+pub(super) const KEY_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1, 1];
 /// `pkcs-8ShroudedKeyBag`
-const SHROUDED_KEY_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1, 2];
+pub(super) const SHROUDED_KEY_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1, 2];
 /// `certBag`
-const CERT_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1, 3];
+pub(super) const CERT_BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1, 3];
 /// `x509Certificate`, 1.2.840.113549.1.9.22.1
 const X509_CERTIFICATE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 22, 1];
 /// `friendlyName`, 1.2.840.113549.1.9.20
@@ -38,9 +38,9 @@ pub(super) struct Contents {
 }
 
 /// A part of a file.
-struct Bag {
-    kind: Vec<u8>,
-    content: Der,
+pub(super) struct Bag {
+    pub(super) kind: Vec<u8>,
+    pub(super) content: Der,
 }
 
 fn malformed(what: &str) -> FunctionError {
@@ -75,7 +75,7 @@ pub(super) fn read(file: &[u8], password: &[u8], call: &mut Call<'_>) -> Result<
 }
 
 /// The bags, and the password with which they are encrypted.
-fn read_bags(file: &[u8], password: Password, call: &mut Call<'_>) -> Result<(Vec<Bag>, Password)> {
+pub(super) fn read_bags(file: &[u8], password: Password, call: &mut Call<'_>) -> Result<(Vec<Bag>, Password)> {
     let mut file = Reader::new(der::only(file, der::SEQUENCE).ok_or_else(|| malformed("the file"))?);
     if file.small() != Some(3) {
         return Err(FunctionError::new("pkcs12: can only decode v3 PFX PDU's"));
@@ -136,6 +136,11 @@ fn verify(mut file: Reader<'_>, content: &[u8], password: Password, call: &mut C
     Err(FunctionError::new("pkcs12: decryption password incorrect"))
 }
 
+/// Whether an error says that the password is another one: by the check value, or by what came out of the decryption.
+pub(super) fn is_of_password(message: &str) -> bool {
+    message.ends_with(": decryption password incorrect") || message.ends_with("incorrect padding")
+}
+
 fn read_safe(mut item: Reader<'_>, password: &Password, call: &mut Call<'_>) -> Result<Der> {
     let broken = || malformed("a safe");
     let kind = item.expect(der::OBJECT_IDENTIFIER).ok_or_else(broken)?;
@@ -168,7 +173,7 @@ fn read_safe_bags(mut safe: Reader<'_>, bags: &mut Vec<Bag>) -> Option<()> {
     Some(())
 }
 
-fn read_certificate(bag: &[u8]) -> Result<Certificate> {
+pub(super) fn read_certificate(bag: &[u8]) -> Result<Certificate> {
     let broken = || malformed("a certificate's bag");
     let mut bag = Reader::new(der::only(bag, der::SEQUENCE).ok_or_else(broken)?);
     if bag.expect(der::OBJECT_IDENTIFIER).ok_or_else(broken)? != X509_CERTIFICATE {
@@ -179,11 +184,16 @@ fn read_certificate(bag: &[u8]) -> Result<Certificate> {
 }
 
 fn read_shrouded_key(bag: &[u8], password: &Password, call: &mut Call<'_>) -> Result<PrivateKey> {
+    PrivateKey::from_pkcs8(&decrypt_key(bag, password, call)?, call)
+}
+
+/// A key in PKCS#8.
+pub(super) fn decrypt_key(bag: &[u8], password: &Password, call: &mut Call<'_>) -> Result<Der> {
     let broken = || malformed("the key's bag");
     let mut info = Reader::new(der::only(bag, der::SEQUENCE).ok_or_else(broken)?);
     let algorithm = info.nested(der::SEQUENCE).ok_or_else(broken)?;
     let data = info.expect(der::OCTET_STRING).ok_or_else(broken)?;
-    PrivateKey::from_pkcs8(&pbe::decrypt(algorithm, data, password, call)?, call)
+    pbe::decrypt(algorithm, data, password, call)
 }
 
 /// Writes a key, its certificate, and others.

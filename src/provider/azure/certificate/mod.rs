@@ -17,10 +17,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::der_parser::parse_der;
 use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
 use self::key::Key;
+use crate::template::funcs::pfx::MOST_ITERATIONS;
 
 /// Far more than a certificate, its chain and a key need.
 const LARGEST: usize = 64 << 10;
@@ -47,6 +49,11 @@ pub(super) enum Unusable {
     /// A key that only a password opens.
     #[error("holds an encrypted private key, for which a store cannot give a password")]
     Encrypted,
+    /// Opening it costs too much.
+    #[error(
+        "holds a PFX that asks for more than {MOST_ITERATIONS} iterations of hashing in sum, or has more than 4 keys"
+    )]
+    TooCostly,
     /// A key that cannot sign for Entra ID.
     #[error("holds a private key that is neither RSA of at least 2048 bits nor of the curves P-256, P-384 or P-521")]
     KeyUnsupported,
@@ -68,6 +75,7 @@ impl Unusable {
             Self::NotACertificate | Self::NoCertificate | Self::NoPrivateKey => {
                 "put the certificate and its private key there, in PEM or as PFX without a password"
             }
+            Self::TooCostly => "make it anew with fewer: openssl pkcs12 -export -iter 2048",
             Self::Encrypted => "store the key without a password: openssl pkcs12 -in client.pfx -nodes",
             Self::KeyUnsupported | Self::NotSigned => "create a certificate with an RSA key of 2048 bits or more",
             Self::KeyOfAnother => "put the certificate there that was issued for this key",
@@ -117,13 +125,21 @@ fn parts(content: &[u8]) -> Result<Parts, Unusable> {
         return pem::read(text);
     }
     if content.first() == Some(&SEQUENCE) {
-        return pfx::read(content);
+        return pfx::read(without_line_end(content));
     }
     let text: Zeroizing<Vec<u8>> =
         Zeroizing::new(content.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
     match STANDARD.decode(text.as_slice()).map(Zeroizing::new) {
         Ok(decoded) if decoded.first() == Some(&SEQUENCE) => pfx::read(&decoded),
         _ => Err(Unusable::NotACertificate),
+    }
+}
+
+/// DER without a line's end behind it, which tools that print files add.
+fn without_line_end(content: &[u8]) -> &[u8] {
+    match parse_der(content) {
+        Ok((rest, _)) if rest.iter().all(u8::is_ascii_whitespace) => &content[..content.len() - rest.len()],
+        _ => content,
     }
 }
 

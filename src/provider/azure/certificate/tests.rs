@@ -72,6 +72,10 @@ fn read(content: impl AsRef<[u8]>) -> Result<ClientCertificate, Unusable> {
 }
 
 fn pfx(made: &Made, password: &str, algorithm: EncryptionAlgorithm) -> Vec<u8> {
+    pfx_with(made, password, algorithm, 10)
+}
+
+fn pfx_with(made: &Made, password: &str, algorithm: EncryptionAlgorithm, iterations: u32) -> Vec<u8> {
     let chain = PrivateKeyChain::new(
         "id",
         PrivateKey::from_der(&made.pkcs8).unwrap(),
@@ -79,7 +83,8 @@ fn pfx(made: &Made, password: &str, algorithm: EncryptionAlgorithm) -> Vec<u8> {
     );
     let mut store = KeyStore::new();
     store.add_entry("client", KeyStoreEntry::PrivateKeyChain(chain));
-    store.writer(password).encryption_algorithm(algorithm).encryption_iterations(10).mac_iterations(10).write().unwrap()
+    let writer = store.writer(password).encryption_algorithm(algorithm);
+    writer.encryption_iterations(iterations).mac_iterations(iterations).write().unwrap()
 }
 
 /// Header, claims and whether the signature is that of the certificate's key.
@@ -201,7 +206,30 @@ fn what_cannot_be_used_is_told_apart(#[case] content: impl AsRef<[u8]>, #[case] 
     assert_eq!(read(content).err(), Some(expected));
 }
 
+/// A PFX whose parts ask for 65,536 iterations, said to ask for eight million.
+fn costly() -> Vec<u8> {
+    let mut file = pfx_with(&p256(), "", EncryptionAlgorithm::PbeWithHmacSha256AndAes256, 65_536);
+    let (small, large) = ([0x02, 0x03, 0x01, 0x00, 0x00], [0x02, 0x03, 0x7f, 0xff, 0xff]);
+    let places: Vec<_> = file.windows(5).enumerate().filter(|(_, bytes)| *bytes == small).map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        file[at..at + 5].copy_from_slice(&large);
+    }
+    file
+}
+
 #[rstest]
+#[case::line_end(b"\n")]
+#[case::line_end_of_windows(b"\r\n")]
+fn a_line_end_behind_a_pfx_is_no_part_of_it(#[case] end: &[u8]) {
+    let made = p256();
+    let file = pfx(&made, "", EncryptionAlgorithm::PbeWithHmacSha256AndAes256);
+    assert!(read([&file, end].concat()).is_ok());
+    assert!(read([both(&made).as_bytes(), end].concat()).is_ok());
+}
+
+#[rstest]
+#[case::costly(costly(), Unusable::TooCostly)]
 #[case::password(pfx(&p256(), "secret", EncryptionAlgorithm::PbeWithHmacSha256AndAes256), Unusable::Encrypted)]
 #[case::password_and_triple_des(pfx(&p256(), "secret", EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc), Unusable::Encrypted)]
 #[case::certificate_alone(p256().der, Unusable::NoPrivateKey)]

@@ -23,8 +23,8 @@ use self::state::{Change, End, Limits, Next, Pass, Stall, State};
 use super::diagnose::{Cause, Diagnosis};
 use super::object::ObjectKind;
 use super::options::{Options, WINDOW};
-use crate::provider::metrics::{GateState, Probe};
 use crate::provider::ProviderMetrics;
+use crate::provider::metrics::{GateState, Probe};
 
 /// The gate to one vault.
 pub(super) struct Gate {

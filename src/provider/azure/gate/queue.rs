@@ -320,7 +320,8 @@ mod tests {
             push(&mut queue, "refresh", Rank::Refresh);
         }
         let order: Vec<_> = (0..32).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
-        let refused: Vec<_> = order.iter().enumerate().filter(|(_, who)| **who == "refused").map(|(at, _)| at).collect();
+        let refused: Vec<_> =
+            order.iter().enumerate().filter(|(_, who)| **who == "refused").map(|(at, _)| at).collect();
         assert_eq!(refused, [15, 31]);
     }
 

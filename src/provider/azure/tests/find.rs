@@ -134,6 +134,51 @@ async fn a_value_that_may_not_be_read_fails_the_search() {
 }
 
 #[tokio::test]
+async fn one_secret_without_a_value_is_named_and_hides_no_other() {
+    // As that of a certificate that is being issued.
+    let pending = |request: &Seen| match request.path.as_str() {
+        "/secrets" => {
+            let items: Vec<_> = (0..10).map(|number| item(&format!("s-{number}"), true, &json!({}))).collect();
+            Reply::json(&json!({ "value": items }))
+        }
+        "/secrets/s-3/" | "/secrets/s-7/" => Reply::json(&json!({"id": "x", "attributes": {"enabled": true}})),
+        _ => Reply::secret(request),
+    };
+    for _ in 0..5 {
+        let refused = search(&Find::default(), pending).await.1.unwrap_err();
+        assert!(refused.message.starts_with("secret \"s-3\": the answer holds no value"), "{refused}");
+        assert!(refused.to_string().contains("have dataFrom.find leave it out"), "{refused}");
+    }
+}
+
+/// A vault of so many secrets of so many bytes.
+fn vault_of(count: usize, bytes: usize) -> impl Fn(&Seen) -> Reply + Send + Sync + 'static {
+    move |request| match request.path.as_str() {
+        "/secrets" => {
+            let items: Vec<_> = (0..count).map(|number| item(&format!("s-{number}"), true, &json!({}))).collect();
+            Reply::json(&json!({ "value": items }))
+        }
+        _ => Reply::json(&json!({"value": "x".repeat(bytes), "id": "x", "attributes": {"enabled": true}})),
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_finds_more_than_may_be_read_stops_and_says_so() {
+    let (azure, found) = search(&Find::default(), vault_of(160, 900_000)).await;
+    let refused = found.unwrap_err();
+    assert_eq!((refused.class, refused.cause), (Class::OverBudget, "ReadBudgetExceeded"));
+    assert!(refused.to_string().contains("4 MiB"), "{refused}");
+    let asked = azure.to(HOST).len();
+    assert!(asked < 100, "{asked}: no more than those under way");
+}
+
+#[tokio::test]
+async fn a_search_for_as_much_as_may_be_read_finds_all() {
+    let (_, found) = search(&Find::default(), vault_of(150, 25_000)).await;
+    assert_eq!(found.unwrap().len(), 150);
+}
+
+#[tokio::test]
 async fn a_list_that_is_refused_says_which_permission_is_missing() {
     let refused = |_: &Seen| {
         Reply::status(403).with_json(&json!({"error": {

@@ -76,6 +76,28 @@ async fn what_either_way_of_eso_accepts_is_accepted(
 }
 
 #[rstest]
+#[case::annotations(Given { annotation: Some("one\n"), ..NOWHERE }, Given { annotation: Some("two\n"), ..NOWHERE })]
+#[case::secret(Given { secret: Some("one\n"), ..NOWHERE }, Given { secret: Some("two\r\n"), ..NOWHERE })]
+#[case::store(Given { annotation: Some("one"), ..NOWHERE }, Given { store: Some("two\n"), ..NOWHERE })]
+#[tokio::test]
+async fn ids_with_a_line_end_are_used_without_it(#[case] client: Given, #[case] tenant: Given) {
+    assert_eq!(exchange(client, tenant).await, Ok(("one".to_owned(), "two".to_owned())));
+}
+
+#[test]
+fn variables_with_a_line_end_are_used_without_it() {
+    let environment = Environment::from_lookup(|name| match name {
+        "AZURE_CLIENT_ID" => Some("the-client\n".to_owned()),
+        "AZURE_CLIENT_SECRET" => Some("the secret\r\n".to_owned()),
+        "AZURE_TENANT_ID" => Some("\n".to_owned()),
+        _ => None,
+    });
+    assert_eq!(environment.client_id.as_deref(), Some("the-client"));
+    assert_eq!(environment.client_secret.unwrap().expose_secret(), "the secret");
+    assert_eq!(environment.tenant_id, None);
+}
+
+#[rstest]
 #[case::client(NOWHERE, ANNOTATED, "azure.workload.identity/client-id")]
 #[case::tenant(ANNOTATED, NOWHERE, "azurekv.tenantId")]
 #[case::client_that_is_none(Given { annotation: Some("a/../b"), ..NOWHERE }, ANNOTATED, "client id")]

@@ -1,0 +1,84 @@
+//! PFX files, also called PKCS#12 (RFC 7292), outside of templates: with the reader of the template functions, which pays for
+//! what a file asks for before it is done.
+
+use zeroize::Zeroizing;
+
+use super::pbe::Password;
+use super::pkcs12::{self, CERT_BAG, KEY_BAG, SHROUDED_KEY_BAG};
+use crate::budget::{Allowance, Budget, Limits};
+use crate::functions::{Call, FunctionError, State};
+
+/// How often a file may have something hashed, in all its parts together. Tools ask for some thousands a part; this is about
+/// a second.
+pub const MOST_ITERATIONS: usize = 4_000_000;
+
+/// For so many iterations a step is paid.
+const ITERATIONS_PER_STEP: usize = 16;
+
+/// How many keys a file may have.
+const MOST_KEYS: usize = 4;
+
+/// What a file holds.
+#[derive(Default)]
+pub struct Contents {
+    /// The certificates in DER, in the order of the file.
+    pub certificates: Vec<Vec<u8>>,
+    /// The keys in PKCS#8.
+    pub keys: Vec<Zeroizing<Vec<u8>>>,
+}
+
+/// Why a file cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is none, or of a kind that is not supported.
+    #[error("it is no PFX file of a supported kind")]
+    Malformed,
+    /// It is encrypted with another password.
+    #[error("the password is not that of the file")]
+    WrongPassword,
+    /// It asks for more hashing than [`MOST_ITERATIONS`], or has too many keys.
+    #[error("it asks for more than {MOST_ITERATIONS} iterations, or has more than {MOST_KEYS} keys")]
+    TooCostly,
+}
+
+impl From<FunctionError> for Unreadable {
+    fn from(error: FunctionError) -> Self {
+        match error {
+            FunctionError::Exceeded(_) => Self::TooCostly,
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// Reads a file that has this password.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(file: &[u8], password: &str) -> Result<Contents, Unreadable> {
+    let limits = Limits { steps: MOST_ITERATIONS / ITERATIONS_PER_STEP + 10_000, ..Limits::default() };
+    let (mut budget, mut state) = (Budget::new(limits, &Allowance::new()), State::default());
+    let call = &mut Call::new(&mut budget, &mut state);
+    let wrong_password = |error: FunctionError| match error {
+        FunctionError::Failed(message) if pkcs12::is_of_password(&message) => Unreadable::WrongPassword,
+        other => other.into(),
+    };
+    let (bags, password) =
+        pkcs12::read_bags(file, Password::new(password.as_bytes())?, call).map_err(wrong_password)?;
+    let mut contents = Contents::default();
+    for bag in bags {
+        let key = match &*bag.kind {
+            CERT_BAG => {
+                contents.certificates.push(pkcs12::read_certificate(&bag.content)?.raw.to_vec());
+                continue;
+            }
+            KEY_BAG => Zeroizing::new(bag.content.to_vec()),
+            SHROUDED_KEY_BAG => pkcs12::decrypt_key(&bag.content, &password, call).map_err(wrong_password)?,
+            _ => continue,
+        };
+        if contents.keys.len() == MOST_KEYS {
+            return Err(Unreadable::TooCostly);
+        }
+        contents.keys.push(key);
+    }
+    Ok(contents)
+}
