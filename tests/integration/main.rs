@@ -34,6 +34,7 @@ mod identities;
 mod isolation;
 mod kill_points;
 mod kustomize;
+mod large_reads;
 mod launcher;
 mod leader_election;
 mod metrics;

@@ -35,6 +35,9 @@ pub enum Effect {
     SlowBody(u32),
     /// The answer is 200 with a body that never ends.
     EndlessBody,
+    /// The answer is that of a secret whose value has so many bytes, more than Key Vault would take. Means nothing for
+    /// Entra ID.
+    LargeValue(usize),
     /// The answer has an additional header of so many bytes.
     HugeHeader(usize),
     /// The answer is a redirect (307) to this URL.
@@ -270,6 +273,7 @@ impl Effect {
                 | Self::Refuse(_)
                 | Self::DropBefore
                 | Self::EndlessBody
+                | Self::LargeValue(_)
                 | Self::Redirect(_)
         )
     }

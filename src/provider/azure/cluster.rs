@@ -5,10 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::coalesce::Coalescer;
 use super::diagnose::{Cause, Diagnosis, text};
+use crate::provider::shares::Shares;
 use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, Freshness, ServiceAccount};
 
 /// Namespace, name and key.
@@ -17,16 +18,26 @@ type NameAndKey = [String; 3];
 /// How long a credential serves equal reads at most.
 const LONGEST_KEPT: Duration = Duration::from_secs(2);
 
+/// Far more than an id, a client secret, or a certificate with its chain and key needs.
+const LARGEST: usize = 64 << 10;
+
+/// How many Secrets with credentials are read at a time; those of one namespace are half of it. A Secret may have some MiB.
+const AT_ONCE: usize = 16;
+
+/// How long a read waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A [`ClusterReader`] whose errors are diagnoses.
 pub(super) struct Cluster {
     reader: Arc<dyn ClusterReader>,
     credentials: Coalescer<NameAndKey, CredentialValue>,
+    places: Arc<Shares>,
 }
 
 impl Cluster {
     /// Credentials are kept for `keep`, but not so long that a rotated one would not take effect at once.
     pub(super) fn new(reader: Arc<dyn ClusterReader>, keep: Duration) -> Self {
-        Self { reader, credentials: Coalescer::new(keep.min(LONGEST_KEPT)) }
+        Self { reader, credentials: Coalescer::new(keep.min(LONGEST_KEPT)), places: Shares::new(AT_ONCE) }
     }
 
     /// A service account that must be there.
@@ -58,11 +69,23 @@ impl Cluster {
         name: &str,
         key: &str,
     ) -> Result<CredentialValue, Diagnosis> {
-        let reader = Arc::clone(&self.reader);
+        let (reader, places) = (Arc::clone(&self.reader), Arc::clone(&self.places));
         let id = [namespace.to_owned(), name.to_owned(), key.to_owned()];
         let [namespace, name, key] = id.clone();
-        let read =
-            |_| async move { reader.secret_key(&namespace, &name, &key).await.map_err(|error| diagnosis(&error)) };
+        let read = |_| async move {
+            let place = places.take_within(&namespace.as_str().into(), 1, PATIENCE).await;
+            let _place = place.ok_or_else(|| {
+                Diagnosis::new(Cause::ClusterUnavailable, "too many credentials are read at once; it is tried again")
+            })?;
+            let read = reader.secret_key(&namespace, &name, &key).await.map_err(|error| diagnosis(&error))?;
+            let length = read.value.expose_secret().len();
+            if length > LARGEST {
+                let message = format!("key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\" has {length} bytes");
+                let hint = format!("put the credential alone there; it has at most {LARGEST} bytes");
+                return Err(Diagnosis::new(Cause::IdentityIncomplete, message).hint(hint));
+            }
+            Ok(read)
+        };
         self.credentials.read(id, Freshness::Shared, read).await.0
     }
 }

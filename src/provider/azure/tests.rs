@@ -494,6 +494,10 @@ async fn credentials_with_a_line_end_from_echo_are_used_without_it(#[case] end: 
     let fields: Vec<_> = exchange.body.split('&').collect();
     assert!(fields.contains(&"client_id=the-client") && fields.contains(&"client_secret=the+secret"), "{fields:?}");
 
+    cluster.set_secret("client-secret", &"x".repeat(100_000));
+    let Err(refused) = client(&provider, store.clone()).await else { panic!("it was taken") };
+    assert!(refused.message.contains("has 100000 bytes"), "{refused}");
+
     cluster.set_secret("client-secret", end);
     let refused = client(&provider, store).await.unwrap().get_secret(&reference("b"), SHARED).await.unwrap_err();
     assert_eq!((refused.class, refused.cause), (Class::Unauthenticated, "IdentityIncomplete"));

@@ -36,6 +36,15 @@ pub enum RenderError {
         /// Why.
         error: template::Error,
     },
+    /// What templates come from is too large.
+    #[error(
+        "spec.target.template.templateFrom: the ConfigMaps and Secrets that it names have more than {} MiB together; name fewer of them, or smaller ones",
+        .most >> 20
+    )]
+    TooLarge {
+        /// The bytes that they may have.
+        most: usize,
+    },
     /// A ConfigMap or Secret is not there.
     #[error(
         "{field}: {kind} {name:?} does not exist in the namespace of the ExternalSecret; create it, or correct the name"

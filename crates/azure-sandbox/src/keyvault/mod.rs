@@ -95,6 +95,10 @@ async fn treat(state: &State, vault: &VaultState, request: Request<Incoming>, co
             Err(KeyVaultError::failed(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
         }
         Some(Effect::EndlessBody) => return Ok(Response::new(endless_body())),
+        Some(Effect::LargeValue(bytes)) => {
+            let secret = serde_json::json!({"value": "x".repeat(bytes), "attributes": {"enabled": true}});
+            return Ok(Response::new(Body::from(secret.to_string())));
+        }
         Some(Effect::Redirect(location)) => {
             let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
             set_header(&mut response, "location", &location);
