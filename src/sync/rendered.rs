@@ -37,6 +37,7 @@ impl fmt::Debug for Rendered {
             .field("annotations", &self.annotations.keys())
             .field("finalizers", &self.finalizers)
             .field("type_", &self.type_)
+            .field("is_volatile", &self.is_volatile)
             .finish()
     }
 }

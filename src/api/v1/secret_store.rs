@@ -301,6 +301,7 @@ mod shared {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    #[allow(clippy::ref_option, reason = "as serde calls it")]
     pub(super) fn serialize<T: Serialize, S: Serializer>(
         shared: &Option<Arc<T>>,
         serializer: S,

@@ -9,9 +9,10 @@ use crate::api::v1::external_secret::ExternalSecretTemplate;
 use crate::controller::cluster_view::ClusterView;
 use crate::controller::context::ApiError;
 use crate::controller::index::{TemplateSource, TemplateSourceKind, template_sources_of};
+use crate::provider::read_budget::MOST_READ;
 use crate::sync::rendered::Rendered;
 use crate::sync::target::Owner;
-use crate::sync::template::{Renderer, Sources};
+use crate::sync::template::{RenderError, Renderer, Sources};
 use crate::sync::{SecretData, SecretValue};
 use crate::template::{Delimiters, Engine, MissingKeys, funcs, yaml};
 
@@ -80,30 +81,40 @@ pub async fn render(
     Ok(Rendering { rendered, versions })
 }
 
+/// The most bytes of the ConfigMaps and Secrets that the templates of one ExternalSecret come from: as much as it may read of
+/// values.
+const MOST_OF_SOURCES: usize = MOST_READ;
+
 /// Reads the objects with templates. One that is not there is left out; the renderer says which.
 async fn read(
     owner: Owner<'_>,
     cluster: &dyn ClusterView,
 ) -> Result<(Sources, BTreeMap<TemplateSource, ObjectVersion>), Error> {
-    let (mut sources, mut versions) = (Sources::default(), BTreeMap::new());
+    let (mut sources, mut versions, mut size) = (Sources::default(), BTreeMap::new(), 0);
     for source in template_sources_of(owner.spec, owner.namespace()) {
         let name = source.object.name.clone();
         let version = match source.kind {
             TemplateSourceKind::ConfigMap => {
                 let found = cluster.config_map(&source.object).await;
                 let Some(object) = found.map_err(|error| unreadable("ConfigMap", &name, error))? else { continue };
-                sources.config_maps.insert(name, object.data.unwrap_or_default());
+                let data = object.data.unwrap_or_default();
+                size += data.values().map(String::len).sum::<usize>();
+                sources.config_maps.insert(name, data);
                 ObjectVersion::of(&object.metadata)
             }
             TemplateSourceKind::Secret => {
                 let found = cluster.secret(&source.object).await;
                 let Some(object) = found.map_err(|error| unreadable("Secret", &name, error))? else { continue };
                 let data = object.data.unwrap_or_default();
+                size += data.values().map(|value| value.0.len()).sum::<usize>();
                 let data = data.into_iter().map(|(key, value)| (key, SecretValue::new(SecretSlice::from(value.0))));
                 sources.secrets.insert(name, data.collect());
                 ObjectVersion::of(&object.metadata)
             }
         };
+        if size > MOST_OF_SOURCES {
+            return Err(RenderError::TooLarge { most: MOST_OF_SOURCES }.into());
+        }
         versions.insert(source, version);
     }
     Ok((sources, versions))

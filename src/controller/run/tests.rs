@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::v1::ExternalSecret;
 use crate::controller::options::{FloodGate, GenericTargets, Reconciler};
-use crate::provider::{Caller, Provider, ProviderError, SecretsClient, StoreView};
+use crate::provider::{Caller, Provider, ProviderError, SecretsClient, StoreView, ValueMemory};
 use crate::runtime::metrics::ObjectOptions;
 use crate::template::Delimiters;
 
@@ -102,7 +102,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         api_health: ApiHealth::new(metrics.api_server().clone(), Duration::from_mins(5)),
         templates: Templates::new(options.template_delimiters.clone()),
         options,
-        providers: Providers { azurekv: Arc::new(Broken), fake: Arc::new(Broken) },
+        providers: Providers { azurekv: Arc::new(Broken), fake: Arc::new(Broken), memory: ValueMemory::default() },
         events: Recorder::start(client.clone()).0,
         client,
         metrics,

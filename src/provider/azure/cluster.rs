@@ -80,7 +80,8 @@ impl Cluster {
             let read = reader.secret_key(&namespace, &name, &key).await.map_err(|error| diagnosis(&error))?;
             let length = read.value.expose_secret().len();
             if length > LARGEST {
-                let message = format!("key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\" has {length} bytes");
+                let message =
+                    format!("key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\" has {length} bytes");
                 let hint = format!("put the credential alone there; it has at most {LARGEST} bytes");
                 return Err(Diagnosis::new(Cause::IdentityIncomplete, message).hint(hint));
             }

@@ -45,7 +45,7 @@ impl From<FunctionError> for Unreadable {
     fn from(error: FunctionError) -> Self {
         match error {
             FunctionError::Exceeded(_) => Self::TooCostly,
-            _ => Self::Malformed,
+            FunctionError::Failed(_) => Self::Malformed,
         }
     }
 }
@@ -68,7 +68,7 @@ pub fn read(file: &[u8], password: &str) -> Result<Contents, Unreadable> {
     for bag in bags {
         let key = match &*bag.kind {
             CERT_BAG => {
-                contents.certificates.push(pkcs12::read_certificate(&bag.content)?.raw.to_vec());
+                contents.certificates.push(pkcs12::read_certificate(&bag.content)?.raw);
                 continue;
             }
             KEY_BAG => Zeroizing::new(bag.content.to_vec()),
