@@ -25,6 +25,7 @@ key p521 EC -pkeyopt ec_paramgen_curve:P-521
 key ed25519 ED25519
 key x25519 X25519
 key small RSA -pkeyopt rsa_keygen_bits:1024
+for name in bare-root bare-intermediate bare-leaf; do key "$name" EC -pkeyopt ec_paramgen_curve:P-256; done
 
 CA=("basicConstraints=critical,CA:TRUE" subjectKeyIdentifier=hash authorityKeyIdentifier=keyid)
 issue root '/CN=Test Root' root "${CA[@]}"
@@ -34,6 +35,11 @@ issue leaf '/CN=leaf.example.com' intermediate subjectKeyIdentifier=hash authori
 issue p256 '/C=DE/C=FR/ST=Hessen/L=Köln/O=a\+b/O="q"/serialNumber=1/emailAddress=a@example.com/CN= sp#ce ' p256 subjectKeyIdentifier=none
 issue p521 '/CN=P-521' p521 "${CA[@]}"
 issue ed25519 '/CN=Ed25519' p521 subjectKeyIdentifier=hash authorityKeyIdentifier=keyid
+# Without key identifiers, only names tell who signed whom.
+BARE=(subjectKeyIdentifier=none authorityKeyIdentifier=none)
+issue bare-root '/CN=Bare Root' bare-root "${BARE[@]}"
+issue bare-intermediate '/CN=Bare Intermediate' bare-root "${BARE[@]}"
+issue bare-leaf '/CN=bare.example.com' bare-intermediate "${BARE[@]}" subjectAltName=DNS:bare.example.com
 issue small '/CN=small' small "${CA[@]}"
 
 openssl rsa -in leaf.key -traditional -out leaf-pkcs1.key

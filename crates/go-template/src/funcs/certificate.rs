@@ -20,6 +20,8 @@ pub(super) struct Certificate {
     pub(super) raw: Vec<u8>,
     /// The DER of the subject.
     pub(super) subject: Vec<u8>,
+    /// The DER of the issuer's subject.
+    issuer: Vec<u8>,
     public_key_algorithm: Vec<u8>,
     public_key: Vec<u8>,
     pub(super) subject_key_id: Option<Vec<u8>>,
@@ -48,17 +50,21 @@ impl Certificate {
         [dns, ips, emails, uris].concat()
     }
 
-    /// Whether it was signed with its own key, as far as the key identifiers tell.
+    /// Whether it was signed with its own key, as far as the key identifiers tell, or else the names.
     pub(super) fn is_root(&self) -> bool {
-        self.authority_key_id.is_none() || self.authority_key_id() == self.subject_key_id()
+        match &self.authority_key_id {
+            Some(_) => self.authority_key_id == self.subject_key_id,
+            None => self.issuer == self.subject,
+        }
     }
 
-    fn authority_key_id(&self) -> &[u8] {
-        self.authority_key_id.as_deref().unwrap_or_default()
-    }
-
-    fn subject_key_id(&self) -> &[u8] {
-        self.subject_key_id.as_deref().unwrap_or_default()
+    /// Whether `other` has signed it, as far as the key identifiers tell, or the names where one of the two has no
+    /// identifier.
+    fn is_signed_by(&self, other: &Self) -> bool {
+        match (&self.authority_key_id, &other.subject_key_id) {
+            (Some(authority), Some(subject)) => authority == subject,
+            _ => self.issuer == other.subject,
+        }
     }
 
     /// Whether it is of this key.
@@ -85,7 +91,8 @@ fn read(bytes: &[u8]) -> Option<Certificate> {
     if inner.expect(der::SEQUENCE)? != outer_algorithm {
         return None;
     }
-    inner.nested(der::SEQUENCE).and_then(|issuer| read_name(issuer.rest()))?;
+    let issuer = inner.element().filter(|issuer| issuer.tag == der::SEQUENCE)?;
+    read_name(issuer.content)?;
     let mut validity = inner.nested(der::SEQUENCE)?;
     let mut is_time =
         || validity.element().is_some_and(|time| matches!(time.tag, der::UTC_TIME | der::GENERALIZED_TIME));
@@ -102,6 +109,7 @@ fn read(bytes: &[u8]) -> Option<Certificate> {
     let mut certificate = Certificate {
         raw: bytes.to_vec(),
         subject: subject.full.to_vec(),
+        issuer: issuer.full.to_vec(),
         public_key_algorithm: public_key_algorithm.full.to_vec(),
         public_key: public_key.to_vec(),
         subject_key_id: None,
@@ -273,8 +281,23 @@ fn read_all(text: &[u8]) -> Result<Vec<Certificate>> {
     Ok(certificates)
 }
 
+/// The places of some certificates in this order: the first, those that signed it, each after what it signed, and then all
+/// others as they come.
+pub(super) fn order_from_first_on(certificates: &[Certificate]) -> Vec<usize> {
+    let mut rest: Vec<(usize, &Certificate)> = certificates.iter().enumerate().collect();
+    let mut order = Vec::with_capacity(rest.len());
+    let mut next = (!rest.is_empty()).then_some(0);
+    while let Some(place) = next {
+        let (at, child) = rest.remove(place);
+        order.push(at);
+        next = rest.iter().position(|(_, other)| child.is_signed_by(other));
+    }
+    order.extend(rest.into_iter().map(|(at, _)| at));
+    order
+}
+
 /// The certificates of PEM blocks in the order of the chain: the leaf first, the root last. Only the
-/// key identifiers tell who signed whom; no signature and no date is checked.
+/// key identifiers and names tell who signed whom; no signature and no date is checked.
 ///
 /// # Errors
 /// If they are not one chain.
@@ -282,7 +305,7 @@ pub(super) fn chain(text: &[u8]) -> Result<Vec<Certificate>> {
     let certificates = read_all(text)?;
     let parent = |at: usize, child: &Certificate| {
         let mut others = certificates.iter().enumerate().filter(|(other, _)| *other != at);
-        others.find(|(_, other)| child.authority_key_id() == other.subject_key_id()).map(|(other, _)| other)
+        others.find(|(_, other)| child.is_signed_by(other)).map(|(other, _)| other)
     };
     let parents: Vec<Option<usize>> = certificates.iter().enumerate().map(|(at, child)| parent(at, child)).collect();
     let mut leaves = (0..certificates.len()).filter(|at| !parents.contains(&Some(*at)));

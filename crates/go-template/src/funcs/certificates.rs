@@ -1,8 +1,9 @@
 //! Functions about certificates that exist.
 
 use super::certificate::{Certificate, chain};
+use super::mistaken::{self, Wanted};
 use super::{Result, Table, mismatch, pem, while_doing};
-use crate::functions::{Call, Function, FunctionError};
+use crate::functions::{Call, Function};
 use crate::value::{List, Type, Value};
 
 pub(super) const TABLE: Table = &[
@@ -38,7 +39,7 @@ fn cert_sans(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     pem::pay(text, call)?;
     let Some((block, _)) = pem::decode(pem::trim_junk(text)) else {
-        return Err(FunctionError::new("failed to decode PEM block"));
+        return Err(mistaken::or(text, Wanted::Pem, "failed to decode PEM block"));
     };
     let certificate =
         Certificate::from_der(&block.bytes).map_err(|error| while_doing("failed to parse certificate", error))?;

@@ -54,11 +54,6 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    /// What is not read yet.
-    pub(super) const fn rest(self) -> &'a [u8] {
-        self.0
-    }
-
     /// The next element.
     pub(super) fn element(&mut self) -> Option<Element<'a>> {
         let (&tag, rest) = self.0.split_first()?;

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::characters;
 use super::convert::argument;
 use super::json_reader::read;
+use super::mistaken::{self, Wanted};
 use super::{Result, Table, mismatch, written};
 use crate::budget::{Budget, Buffer};
 use crate::functions::{Call, Function, FunctionError};
@@ -54,6 +55,10 @@ fn from_json(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     match read(text, call.budget) {
         Ok(document) => Ok(document.value),
+        // Better on purpose: nobody could see why there is nothing.
+        Err(FunctionError::Failed(_)) if mistaken::has_byte_order_mark(text) => {
+            Err(mistaken::or(text, Wanted::Json, ""))
+        }
         Err(FunctionError::Failed(_)) => Ok(Value::Nil),
         Err(exceeded) => Err(exceeded),
     }
@@ -61,7 +66,12 @@ fn from_json(arguments: &[Value], call: &mut Call<'_>) -> Result {
 
 fn must_from_json(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    let document = read(text, call.budget)?;
+    let document = match read(text, call.budget) {
+        Err(FunctionError::Failed(_)) if mistaken::has_byte_order_mark(text) => {
+            return Err(mistaken::or(text, Wanted::Json, ""));
+        }
+        read => read?,
+    };
     if document.has_overflow {
         return Err(FunctionError::new("json: cannot unmarshal number into Go value of type float64"));
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::keys::{Curve, PrivateKey, PublicKey, RsaKey, RsaNumbers};
+use super::mistaken::{self, Wanted};
 use super::{Result, Table, mismatch, pem};
 use crate::functions::{Call, Function, FunctionError};
 use crate::value::{Type, Value};
@@ -55,7 +56,7 @@ fn parse(arguments: &[Value], call: &mut Call<'_>) -> Result<Jwk> {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     call.budget.bytes(text.len())?;
     serde_json::from_slice(text)
-        .map_err(|_| FunctionError::new("failed to unmarshal JSON into key hint: it is no JSON web key"))
+        .map_err(|_| mistaken::or(text, Wanted::Json, "failed to unmarshal JSON into key hint: it is no JSON web key"))
 }
 
 /// The bytes of a field that must be there.

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::der::{self, Der, Reader, context};
+use super::mistaken::{self, Wanted};
 use super::{Result, pem};
 use crate::functions::{Call, FunctionError, VolatileCall};
 
@@ -256,7 +257,9 @@ impl PrivateKey {
     /// Reads a PEM block by what its kind says.
     pub(super) fn from_pem(text: &[u8], call: &mut Call<'_>) -> Result<Self> {
         pem::pay(text, call)?;
-        let Some((block, _)) = pem::decode(text) else { return Err(FunctionError::new("no PEM data in input")) };
+        let Some((block, _)) = pem::decode(text) else {
+            return Err(mistaken::or(text, Wanted::Pem, "no PEM data in input"));
+        };
         let wrong = |form: &str| FunctionError::new(format!("parsing {form} private key from PEM: it is malformed"));
         match &*block.kind {
             b"PRIVATE KEY" => Self::from_pkcs8(&block.bytes, call),

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::certificate::{self, Certificate};
 use super::keys::PrivateKey;
+use super::mistaken::{self, Wanted};
 use super::pkcs12::{self, Contents};
 use super::{Result, Table, certificates, mismatch, pem, while_doing};
 use crate::functions::{Call, Function, FunctionError, VolatileCall};
@@ -48,13 +49,19 @@ fn key(file: Option<&Value>, password: Option<&Value>, call: &mut Call<'_>) -> R
     Ok(Value::String(text.into()))
 }
 
-/// The certificates as PEM: in the order of the chain if they are one, else as they are.
+/// The certificates as PEM. That of the key comes first, and then those that signed it; where none is of the key, they
+/// come in the order of the chain if they are one, else as they are.
 fn cert(file: Option<&Value>, password: Option<&Value>, call: &mut Call<'_>) -> Result {
     let contents = open(file, password, "pkcs12 certificate", call)?;
-    let all = [&contents.certificate].into_iter().chain(&contents.others);
-    let text: Vec<u8> = all.flat_map(Certificate::to_pem).collect();
+    let is_of_key = contents.key.public().is_some_and(|key| contents.certificate.is_of(&key));
+    let all = [vec![contents.certificate], contents.others].concat();
+    let text: Vec<u8> = all.iter().flat_map(Certificate::to_pem).collect();
     call.budget.bytes(text.len())?;
     certificates::pay_for_chain(&text, call)?;
+    if is_of_key {
+        let ordered = certificate::order_from_first_on(&all).into_iter().filter_map(|at| all.get(at));
+        return Ok(Value::String(ordered.flat_map(Certificate::to_pem).collect::<Vec<u8>>().into()));
+    }
     Ok(Value::String(match certificate::chain(&text) {
         Ok(ordered) => ordered.iter().flat_map(Certificate::to_pem).collect::<Vec<u8>>().into(),
         Err(_) => text.into(),
@@ -100,7 +107,7 @@ fn trust_store(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
 
 fn first_certificate<'t>(text: &'t [u8], call: &mut Call<'_>) -> Result<(Certificate, &'t [u8])> {
     pem::pay(text, call)?;
-    let (block, rest) = pem::decode(text).ok_or_else(no_certificate)?;
+    let (block, rest) = pem::decode(text).ok_or_else(|| no_certificate(text))?;
     Ok((Certificate::from_der(&block.bytes)?, rest))
 }
 
@@ -109,15 +116,17 @@ fn all_certificates(text: &[u8]) -> Result<Vec<Certificate>> {
     let mut certificates = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let (block, after) = pem::decode(rest).ok_or_else(no_certificate)?;
+        let (block, after) = pem::decode(rest).ok_or_else(|| no_certificate(rest))?;
         certificates.push(Certificate::from_der(&block.bytes)?);
         rest = after;
     }
     Ok(certificates)
 }
 
-fn no_certificate() -> FunctionError {
-    FunctionError::new(
+fn no_certificate(text: &[u8]) -> FunctionError {
+    mistaken::or(
+        text,
+        Wanted::Pem,
         "what is left of the certificates is no PEM block: remove text and empty lines after the last one",
     )
 }
@@ -130,7 +139,8 @@ fn with_key(
     call: &mut VolatileCall<'_>,
 ) -> Result {
     pem::pay(key, call)?;
-    let (block, _) = pem::decode(key).ok_or_else(|| FunctionError::new("the private key is no PEM block"))?;
+    let (block, _) =
+        pem::decode(key).ok_or_else(|| mistaken::or(key, Wanted::Pem, "the private key is no PEM block"))?;
     let key = PrivateKey::from_der(&block.bytes, call)?;
     let file = pkcs12::write(&Contents { key, certificate, others }, password, call)?;
     encoded(&file, call)

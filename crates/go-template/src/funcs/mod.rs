@@ -43,6 +43,7 @@ mod keystores;
 mod lists;
 mod math;
 mod merging;
+mod mistaken;
 mod paths;
 mod pbe;
 mod pem;

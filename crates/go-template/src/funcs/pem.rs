@@ -8,6 +8,9 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use memchr::memmem;
 use zeroize::Zeroizing;
 
+use super::certificate::{self, Certificate};
+use super::keys::PrivateKey;
+use super::mistaken::{self, Wanted};
 use super::{Result, Table, mismatch};
 use crate::functions::{Call, Function, FunctionError};
 use crate::value::{Type, Value};
@@ -34,7 +37,8 @@ pub(super) struct Block {
 
 /// The next block, and what follows.
 pub(super) fn decode(data: &[u8]) -> Option<(Block, &[u8])> {
-    let mut rest = data;
+    // A byte order mark before the first BEGIN would hide it, as it does in Go.
+    let mut rest = mistaken::without_byte_order_mark(data);
     loop {
         let end = memmem::find(rest, END)?;
         let after_end = rest.get(end + END.len()..)?;
@@ -158,22 +162,61 @@ pub(super) fn trim_junk(text: &[u8]) -> &[u8] {
     memmem::find(text, b"-----BEGIN").and_then(|start| text.get(start..)).unwrap_or(text)
 }
 
-/// The blocks of one kind, whatever the case of its letters.
+/// The blocks of one kind, whatever the case of its letters. Better on purpose: of certificates that come with one key,
+/// that of the key comes first, as servers want it.
 fn filter_pem(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(kind), Value::String(text)] = arguments else { return Err(mismatch()) };
     pay(text, call)?;
     let mut rest = trim_junk(text);
-    let mut output = Zeroizing::new(Vec::with_capacity(text.len()));
+    let (mut chosen, mut keys) = (Vec::new(), Vec::new());
     while let Some((block, after)) = decode(rest) {
         rest = after;
         if is_same_word(&block.kind, kind) {
-            output.extend_from_slice(&encode_block(&block.kind, &block.headers, &block.bytes));
+            chosen.push(block);
+        } else if block.kind.ends_with(b"PRIVATE KEY") {
+            keys.push(block);
         }
     }
-    if output.is_empty() && !rest.is_empty() {
-        return Err(FunctionError::new("error filtering pem: found junk"));
+    if chosen.is_empty() && !rest.is_empty() {
+        return Err(mistaken::or(text, Wanted::Pem, "error filtering pem: found junk"));
+    }
+    if let ([key], true) = (keys.as_slice(), is_same_word(b"CERTIFICATE", kind)) {
+        chosen = of_key_first(chosen, key, call)?;
+    }
+    let mut output = Zeroizing::new(Vec::with_capacity(text.len()));
+    for block in chosen {
+        output.extend_from_slice(&encode_block(&block.kind, &block.headers, &block.bytes));
     }
     Ok(Value::String(output.into()))
+}
+
+/// Certificates as they are, if the first is of the key or none is; else that of the key, those that signed it, and then
+/// the others.
+fn of_key_first(mut blocks: Vec<Block>, key: &Block, call: &mut Call<'_>) -> Result<Vec<Block>> {
+    if blocks.len() < 2 {
+        return Ok(blocks);
+    }
+    // Each certificate is compared with each other at most.
+    call.budget.steps(blocks.len() * blocks.len() / 8)?;
+    let key = match PrivateKey::from_der(&key.bytes, call) {
+        Ok(key) => key,
+        // It may have a password.
+        Err(FunctionError::Failed(_)) => return Ok(blocks),
+        Err(exceeded) => return Err(exceeded),
+    };
+    let certificates: Option<Vec<Certificate>> =
+        blocks.iter().map(|block| Certificate::from_der(&block.bytes).ok()).collect();
+    let (Some(public), Some(mut certificates)) = (key.public(), certificates) else { return Ok(blocks) };
+    match certificates.iter().position(|certificate| certificate.is_of(&public)) {
+        None | Some(0) => Ok(blocks),
+        Some(at) => {
+            certificates.get_mut(..=at).unwrap_or_default().rotate_right(1);
+            blocks.get_mut(..=at).unwrap_or_default().rotate_right(1);
+            let order = certificate::order_from_first_on(&certificates);
+            let mut blocks: Vec<Option<Block>> = blocks.into_iter().map(Some).collect();
+            Ok(order.into_iter().filter_map(|at| blocks.get_mut(at)?.take()).collect())
+        }
+    }
 }
 
 fn is_same_word(a: &[u8], b: &[u8]) -> bool {

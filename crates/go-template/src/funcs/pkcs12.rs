@@ -6,6 +6,7 @@ use super::Result;
 use super::certificate::{Certificate, name_text};
 use super::der::{self, Der, Reader, context, context_value};
 use super::keys::PrivateKey;
+use super::mistaken::{self, Wanted};
 use super::pbe::{self, Password};
 use crate::functions::{Call, FunctionError, VolatileCall};
 
@@ -30,7 +31,7 @@ const JAVA_TRUST_STORE: &[u8] = &[0x60, 0x86, 0x48, 1, 0x86, 0xf9, 0x66, 0xad, 0
 /// `anyExtendedKeyUsage`, 2.5.29.37.0
 const ANY_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
 
-/// What a file holds: one key, its certificate, and others in their order.
+/// What a file holds: one key, its certificate (the first one, where none is of the key), and others in their order.
 pub(super) struct Contents {
     pub(super) key: PrivateKey,
     pub(super) certificate: Certificate,
@@ -71,12 +72,19 @@ pub(super) fn read(file: &[u8], password: &[u8], call: &mut Call<'_>) -> Result<
         return Err(FunctionError::new("pkcs12: certificate missing"));
     }
     let key = key.ok_or_else(|| FunctionError::new("pkcs12: private key missing"))?;
+    // Better on purpose: Go takes the first one for it.
+    let public = key.public();
+    let is_of_key = |certificate: &Certificate| public.as_ref().is_some_and(|public| certificate.is_of(public));
+    if let Some(at) = certificates.iter().position(is_of_key) {
+        certificates.get_mut(..=at).unwrap_or_default().rotate_right(1);
+    }
     Ok(Contents { key, certificate: certificates.remove(0), others: certificates })
 }
 
 /// The bags, and the password with which they are encrypted.
 pub(super) fn read_bags(file: &[u8], password: Password, call: &mut Call<'_>) -> Result<(Vec<Bag>, Password)> {
-    let mut file = Reader::new(der::only(file, der::SEQUENCE).ok_or_else(|| malformed("the file"))?);
+    let not_a_file = || mistaken::or(file, Wanted::Pkcs12, "pkcs12: the file is malformed");
+    let mut file = Reader::new(der::only(file, der::SEQUENCE).ok_or_else(not_a_file)?);
     if file.small() != Some(3) {
         return Err(FunctionError::new("pkcs12: can only decode v3 PFX PDU's"));
     }

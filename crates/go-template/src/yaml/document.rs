@@ -1,6 +1,6 @@
 //! From text to a tree, as go-yaml decodes it: with aliases replaced and maps merged.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use base64::Engine as _;
@@ -19,6 +19,8 @@ const TAG_PREFIX: &str = "tag:yaml.org,2002:";
 
 /// A document.
 pub(super) struct Document {
+    /// The line on which its content begins.
+    pub(super) line: usize,
     pub(super) root: Node,
     /// How many nodes there are, with aliases replaced.
     pub(super) nodes: usize,
@@ -39,9 +41,32 @@ pub(super) enum Node {
 
 pub(super) type Entries = BTreeMap<Text, Node>;
 
+/// What a key means that a mapping has already.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum RepeatedKeys {
+    /// Its value takes the place of the one before, as in go-yaml.
+    #[default]
+    LastCounts,
+    /// It is a mistake.
+    Refused,
+}
+
+/// Why a text cannot be read, and the line on which that shows.
+pub(super) struct Failed {
+    pub(super) line: usize,
+    pub(super) error: Error,
+}
+
 /// Reads the first document; what follows is not looked at. No document is `null`.
 pub(super) fn read(text: &[u8]) -> Result<Document, Error> {
-    let text = characters(text)?;
+    let documents = read_documents(text, 1, RepeatedKeys::LastCounts).map_err(|failed| failed.error)?;
+    let nothing = Document { line: 1, root: Node::Null, nodes: 0 };
+    Ok(documents.into_iter().next().unwrap_or(nothing))
+}
+
+/// Reads at most so many documents.
+pub(super) fn read_documents(text: &[u8], most: usize, keys: RepeatedKeys) -> Result<Vec<Document>, Failed> {
+    let text = characters(text).map_err(|error| Failed { line: 1, error })?;
     // In YAML 1.1 this ends a line, and is read as a line feed.
     let replaced = Zeroizing::new(if text.contains('\u{85}') { text.replace('\u{85}', "\n") } else { String::new() });
     let text = if replaced.is_empty() { text } else { &replaced };
@@ -50,20 +75,22 @@ pub(super) fn read(text: &[u8]) -> Result<Document, Error> {
         bom_inside_document_as_content: true,
         block_scalar_eof_without_line_feed: true,
     };
-    let mut reader = Reader::default();
+    let mut documents = Vec::new();
+    let mut reader = Reader { keys, ..Reader::default() };
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, _) = event.map_err(|error| syntax(&error))?;
-        match event {
-            Event::Alias(anchor) => reader.alias(anchor)?,
-            Event::Scalar(text, style, anchor, tag) => reader.scalar(&text, style, anchor, tag.as_deref())?,
-            Event::SequenceStart(_, anchor, _) => reader.open(anchor, Container::List(Vec::new())),
-            Event::MappingStart(_, anchor, _) => reader.open(anchor, Container::Map(Entries::new(), None)),
-            Event::SequenceEnd | Event::MappingEnd => reader.close()?,
-            Event::DocumentEnd => break,
-            _ => {}
+        let (event, span) = event.map_err(|error| Failed { line: error.marker().line(), error: syntax(&error) })?;
+        let line = span.start.line();
+        if matches!(event, Event::DocumentEnd) {
+            let Reader { line, root, nodes, .. } = std::mem::replace(&mut reader, Reader { keys, ..Reader::default() });
+            documents.push(Document { line: line.unwrap_or(1), root: root.unwrap_or(Node::Null), nodes });
+            if documents.len() == most {
+                break;
+            }
+        } else {
+            reader.take(event, line).map_err(|error| Failed { line, error })?;
         }
     }
-    Ok(Document { root: reader.root.unwrap_or(Node::Null), nodes: reader.nodes })
+    Ok(documents)
 }
 
 /// The text, if it has only characters that YAML allows.
@@ -93,6 +120,9 @@ fn syntax(error: &ScanError) -> Error {
 /// The collections that are being read, and what was read.
 #[derive(Default)]
 struct Reader {
+    keys: RepeatedKeys,
+    /// Where the content begins.
+    line: Option<usize>,
     open: Vec<Open>,
     anchors: HashMap<usize, Anchored>,
     root: Option<Node>,
@@ -105,6 +135,8 @@ struct Open {
     /// How many nodes there were before.
     nodes_before: usize,
     container: Container,
+    /// The keys that stand in the mapping itself, if none may stand there twice.
+    keys: Option<BTreeSet<Text>>,
 }
 
 enum Container {
@@ -133,13 +165,27 @@ enum Origin {
 }
 
 impl Reader {
+    fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), Error> {
+        match event {
+            Event::Alias(anchor) => self.alias(anchor)?,
+            Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref())?,
+            Event::SequenceStart(_, anchor, _) => self.open(anchor, Container::List(Vec::new())),
+            Event::MappingStart(_, anchor, _) => self.open(anchor, Container::Map(Entries::new(), None)),
+            Event::SequenceEnd | Event::MappingEnd => self.close()?,
+            _ => return Ok(()),
+        }
+        self.line.get_or_insert(line);
+        Ok(())
+    }
+
     fn open(&mut self, anchor: usize, container: Container) {
-        self.open.push(Open { anchor, nodes_before: self.nodes, container });
+        let keys = (self.keys == RepeatedKeys::Refused).then(BTreeSet::new);
+        self.open.push(Open { anchor, nodes_before: self.nodes, container, keys });
         self.nodes += 1;
     }
 
     fn close(&mut self) -> Result<(), Error> {
-        let Some(Open { anchor, nodes_before, container }) = self.open.pop() else { return Ok(()) };
+        let Some(Open { anchor, nodes_before, container, .. }) = self.open.pop() else { return Ok(()) };
         let node = match container {
             Container::List(items) => Node::List(Rc::new(items)),
             Container::Map(entries, _) => Node::Map(Rc::new(entries)),
@@ -180,12 +226,21 @@ impl Reader {
 
     /// Puts a complete node where it belongs.
     fn add(&mut self, node: Node, origin: Origin) -> Result<(), Error> {
-        match self.open.last_mut().map(|open| &mut open.container) {
-            None => self.root = Some(node),
-            Some(Container::List(items)) => items.push(node),
-            Some(Container::Map(entries, next)) => match next.take() {
+        let Some(Open { container, keys, .. }) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        match container {
+            Container::List(items) => items.push(node),
+            Container::Map(entries, next) => match next.take() {
                 None if origin == Origin::MergeKey => *next = Some(Key::Merge),
-                None => *next = Some(Key::Entry(key(&node)?)),
+                None => {
+                    let key = key(&node)?;
+                    if keys.as_mut().is_some_and(|keys| !keys.insert(key.clone())) {
+                        return Err(Error::Repeated(String::from_utf8_lossy(&key).into_owned()));
+                    }
+                    *next = Some(Key::Entry(key));
+                }
                 Some(Key::Entry(key)) => drop(entries.insert(key, node)),
                 Some(Key::Merge) => merge(entries, &node, origin)?,
             },

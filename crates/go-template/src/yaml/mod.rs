@@ -43,6 +43,9 @@ pub enum Error {
     /// It is YAML that has no JSON: a key of this type.
     #[error("error converting YAML to JSON: unsupported map key of type: {0}")]
     Key(&'static str),
+    /// A mapping has this key twice, where that is refused.
+    #[error("the key {0:?} is given twice")]
+    Repeated(String),
     /// It has another type than what is asked for.
     #[error(
         "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type {wanted}"
@@ -78,6 +81,52 @@ pub fn read_map(text: &[u8], budget: &mut Budget) -> Result<Result<Map, Error>, 
 /// If `text` is not YAML, or has no JSON.
 pub fn read_json(text: &[u8]) -> Result<serde_json::Value, Error> {
     json::any(&document::read(text)?.root)
+}
+
+/// A document of a text that may have several.
+pub struct Document {
+    /// The line on which its content begins, from 1.
+    pub line: usize,
+    /// What it says. It is not wiped.
+    pub value: serde_json::Value,
+}
+
+/// Why a text with documents cannot be read. Of the text it holds keys alone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct DocumentsError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// Reads all documents of a text, as `kubectl` reads manifests, but for keys that are given twice, of which it would drop one
+/// without a word.
+///
+/// # Errors
+/// If `text` is not YAML, has no JSON, or a mapping has a key twice.
+pub fn read_documents(text: &[u8]) -> Result<Vec<Document>, DocumentsError> {
+    let documents = document::read_documents(text, usize::MAX, document::RepeatedKeys::Refused)
+        .map_err(|failed| DocumentsError { line: failed.line, problem: problem(failed.error) })?;
+    let read = |document: document::Document| match json::any(&document.root) {
+        Ok(value) => Ok(Document { line: document.line, value }),
+        Err(error) => Err(DocumentsError { line: document.line, problem: problem(error) }),
+    };
+    documents.into_iter().map(read).collect()
+}
+
+/// What is wrong, without the line.
+fn problem(error: Error) -> String {
+    match error {
+        Error::Syntax(problem) => match problem.split_once(": ") {
+            Some((line, problem)) if line.starts_with("line ") => problem.to_owned(),
+            _ => problem,
+        },
+        Error::Number(number) => format!("the number {number} is none that JSON has"),
+        Error::Key(kind) => format!("a key is of the type {kind}; put it in quotes"),
+        error => error.to_string(),
+    }
 }
 
 /// Reads a mapping to strings, as ESO reads a template of `KeysAndValues`: numbers and bools become
