@@ -73,6 +73,10 @@ pub enum Failure {
     NotOwned,
     /// A key that no Secret may have.
     InvalidKey,
+    /// The target has not what its type asks for.
+    Incomplete,
+    /// The values are more than a Secret holds.
+    TooLarge,
     /// The API server refused, or did not answer.
     ApiServer,
     /// Another writer was always faster.
@@ -111,7 +115,7 @@ const IMMUTABLE: &str = "could not update secret, target is immutable";
 
 impl Failure {
     /// All of them, in the order of a sync.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::InvalidSpec,
         Self::Rejected,
         Self::Unsupported,
@@ -125,6 +129,8 @@ impl Failure {
         Self::Data,
         Self::Template,
         Self::InvalidKey,
+        Self::Incomplete,
+        Self::TooLarge,
         Self::OwnedByExternalSecret,
         Self::OwnedByOther,
         Self::OfTheSystem,
@@ -199,6 +205,15 @@ impl Failure {
             }
             Self::NotOwned => (DELETE, "NotOwned", Backoff, "Delete the Secret yourself if it is to go."),
             Self::InvalidKey => (UPDATE, "InvalidKey", OnChange, "Change the key by `rewrite`, or in the template."),
+            Self::Incomplete => (
+                UPDATE,
+                "Incomplete",
+                Backoff,
+                "Give the Secret the keys that its type asks for, or correct `target.template.type`.",
+            ),
+            Self::TooLarge => {
+                (UPDATE, "TooLarge", Backoff, "Divide the values among several ExternalSecrets, or take fewer.")
+            }
             Self::ApiServer => {
                 (UPDATE, "ApiServer", Backoff, "See the API server's words: a right, a quota, an admission webhook.")
             }

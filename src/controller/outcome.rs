@@ -60,6 +60,8 @@ fn kind_of(error: &Error) -> Failure {
         Error::Refused(Refusal::OtherType { .. }) => Failure::OtherType,
         Error::Refused(Refusal::DeletionByPolicy { .. }) => Failure::DeletionByPolicy,
         Error::Refused(Refusal::NotOwned { .. }) => Failure::NotOwned,
+        Error::Refused(Refusal::Incomplete { .. }) => Failure::Incomplete,
+        Error::Refused(Refusal::TooLarge { .. }) => Failure::TooLarge,
         Error::Refused(Refusal::InvalidKey { .. }) => Failure::InvalidKey,
         Error::Refused(Refusal::NotText { .. }) => Failure::NotText,
         Error::Refused(Refusal::NoPlace { .. }) => Failure::NoPlace,

@@ -128,6 +128,16 @@ pub enum DataError {
         /// The key.
         key: String,
     },
+    /// A value to merge has a byte order mark before its JSON.
+    #[error(
+        "{field}: the value for the key {key:?} begins with a byte order mark (U+FEFF), which JSON must not have; store it without"
+    )]
+    MergeByteOrderMark {
+        /// The field.
+        field: String,
+        /// The key.
+        key: String,
+    },
     /// The merged object has no key to go to.
     #[error("{field}: it is needed with the strategy JSON; set it to the key for the merged object")]
     MergeInto {

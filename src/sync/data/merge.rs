@@ -41,6 +41,9 @@ fn merged(field: &str, merge: &RewriteMerge, set: &SecretData) -> Result<BTreeMa
         let object = match json::parse(value.expose_secret()) {
             Some(Json::Object(object)) => object,
             Some(Json::Null) => BTreeMap::new(),
+            _ if value.expose_secret().starts_with("\u{feff}".as_bytes()) => {
+                return Err(DataError::MergeByteOrderMark { field: field.to_owned(), key: key.clone() });
+            }
             _ => return Err(DataError::MergeNotAnObject { field: field.to_owned(), key: key.clone() }),
         };
         for (name, property) in object {

@@ -2,6 +2,7 @@
 
 mod object;
 mod refusal;
+mod secret_type;
 
 use std::borrow::Cow;
 
@@ -272,7 +273,9 @@ pub fn build(
         return Err(Refusal::InvalidKey { kind: "Secret".to_owned(), key: key.clone() });
     }
     let Some(existing) = existing else {
-        return Ok(Plan::Create(Box::new(TargetSecret(target::desired(owner, content, None)))));
+        let desired = TargetSecret(target::desired(owner, content, None));
+        may_be(owner, &desired.0)?;
+        return Ok(Plan::Create(Box::new(desired)));
     };
     may_own(owner, existing.into())?;
     let desired = TargetSecret(target::desired(owner, content, Some(existing)));
@@ -280,6 +283,7 @@ pub fn build(
         return Ok(Plan::Unchanged);
     }
     may_replace(owner, existing, &desired.0)?;
+    may_be(owner, &desired.0)?;
     Ok(Plan::Update(Box::new(desired)))
 }
 
@@ -305,6 +309,16 @@ fn may_own(owner: Owner<'_>, existing: Present<'_>) -> Result<(), Refusal> {
         }
         None | Some(_) => Ok(()),
     }
+}
+
+/// Whether the API server would take `desired`, whatever is there.
+fn may_be(owner: Owner<'_>, desired: &Secret) -> Result<(), Refusal> {
+    secret_type::check(desired).map_err(|problem| match problem {
+        secret_type::Problem::Type(needed) => {
+            Refusal::Incomplete { target: owner.target(), type_: desired.type_.clone().unwrap_or_default(), needed }
+        }
+        secret_type::Problem::Size(size) => Refusal::TooLarge { target: owner.target(), size },
+    })
 }
 
 /// Whether the API server would let `existing` become `desired`.

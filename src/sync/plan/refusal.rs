@@ -51,6 +51,28 @@ pub enum Refusal {
         /// The type that is wanted.
         wanted: String,
     },
+    /// It has not what the API server asks of a Secret of its type.
+    #[error(
+        "{target} would be of the type {type_:?}, which needs {needed}; correct spec.target.template, or the value that it is made of"
+    )]
+    Incomplete {
+        /// The target.
+        target: TargetName,
+        /// Its type.
+        type_: String,
+        /// What the type needs.
+        needed: &'static str,
+    },
+    /// Its values are larger than a Secret can be.
+    #[error(
+        "the values of {target} have {size} bytes together, and a Secret holds 1048576 at most; divide them among several ExternalSecrets"
+    )]
+    TooLarge {
+        /// The target.
+        target: TargetName,
+        /// How many bytes they have.
+        size: usize,
+    },
     /// A key cannot be a key of a Secret or ConfigMap.
     #[error(
         "{key:?} cannot be a key of a {kind}: keys have letters, digits, '-', '_' and '.', and at most 253 characters"

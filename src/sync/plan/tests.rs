@@ -151,12 +151,12 @@ fn a_secret_of_nobody_is_adopted_and_its_data_replaced() {
     let existing = Secret {
         metadata: ObjectMeta { resource_version: Some("1".into()), ..ObjectMeta::default() },
         data: Some([("mine".into(), k8s_openapi::ByteString(b"x".to_vec()))].into()),
-        type_: Some("kubernetes.io/tls".into()),
+        type_: Some("example.com/certificate".into()),
         ..Secret::default()
     };
     let secret = written(plan(&meta(), &hello(), Some(&existing)).unwrap());
     assert_eq!(secret["data"], json!({"greeting": "aGVsbG8="}));
-    assert_eq!(secret["type"], "kubernetes.io/tls", "a type cannot be changed");
+    assert_eq!(secret["type"], "example.com/certificate", "a type cannot be changed");
     assert_eq!(secret["metadata"]["ownerReferences"][0]["uid"], "es-uid");
 }
 
@@ -417,7 +417,7 @@ fn rendered() -> Rendered {
         labels: [("made".to_owned(), "label".to_owned())].into(),
         annotations: [("made".to_owned(), "annotation".to_owned())].into(),
         finalizers: vec!["example.com/a".to_owned()],
-        type_: Some("kubernetes.io/tls".to_owned()),
+        type_: Some("example.com/certificate".to_owned()),
         is_volatile: false,
     }
 }
@@ -426,7 +426,7 @@ fn rendered() -> Rendered {
 fn a_template_replaces_what_is_copied_from_the_external_secret() {
     let secret = written(planned(&meta(), &json!({}), &hello(), Some(&rendered()), None).unwrap());
     assert_eq!(secret["data"], json!({"made": "aGVsbG8="}));
-    assert_eq!(secret["type"], "kubernetes.io/tls");
+    assert_eq!(secret["type"], "example.com/certificate");
     assert_eq!(secret["metadata"]["finalizers"], json!(["example.com/a"]));
     let keys = |map: &Value| map.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&secret["metadata"]["labels"]), ["made", LABEL_OWNER, LABEL_MANAGED]);
@@ -436,7 +436,7 @@ fn a_template_replaces_what_is_copied_from_the_external_secret() {
 #[test]
 fn finalizers_are_added_once_and_never_to_what_is_being_deleted() {
     let mut existing = written_by_eso();
-    existing.type_ = Some("kubernetes.io/tls".into());
+    existing.type_ = Some("example.com/certificate".into());
     existing.metadata.finalizers = Some(vec!["example.com/b".into()]);
     let finalizers = |existing: &Secret| {
         let plan = planned(&meta(), &json!({}), &hello(), Some(&rendered()), Some(existing)).unwrap();
@@ -453,8 +453,22 @@ fn another_type_than_the_secret_has_is_refused_with_both_named() {
     let refusal = planned(&meta(), &json!({}), &hello(), Some(&rendered()), Some(&written_by_eso())).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "Secret \"example\" has the type \"Opaque\", which cannot be changed to \"kubernetes.io/tls\"; delete it, and it is made again, or correct spec.target.template.type"
+        "Secret \"example\" has the type \"Opaque\", which cannot be changed to \"example.com/certificate\"; delete it, and it is made again, or correct spec.target.template.type"
     );
+}
+
+#[test]
+fn what_a_type_asks_for_is_told_before_the_api_server_refuses_it() {
+    let tls = Rendered { type_: Some("kubernetes.io/tls".to_owned()), ..rendered() };
+    let mut existing = written_by_eso();
+    existing.type_ = tls.type_.clone();
+    for existing in [None, Some(&existing)] {
+        let refusal = planned(&meta(), &json!({}), &hello(), Some(&tls), existing).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "Secret \"example\" would be of the type \"kubernetes.io/tls\", which needs the keys \"tls.crt\" and \"tls.key\"; correct spec.target.template, or the value that it is made of"
+        );
+    }
 }
 
 #[test]
