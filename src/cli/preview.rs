@@ -25,7 +25,9 @@ use super::inputs::Inputs;
 /// Flags of the commands that show what would be done.
 #[derive(Args, Debug)]
 pub(super) struct PreviewArguments {
-    /// Take values from this file, a YAML mapping of `remoteRef.key` to value, instead of asking the stores
+    /// Take values from this file, a YAML mapping of `remoteRef.key` to value, instead of asking vaults. A value is the text that
+    /// stands there, in whichever version is asked for; a mapping is its JSON. `NAME.tags` and `NAME.attributes` are mappings
+    /// of tags and times, for `metadataPolicy: Fetch`
     #[arg(long, value_name = "FILE")]
     pub(super) values: Option<std::path::PathBuf>,
     /// Print the values themselves, not their length and a short hash, which is another one at each run

@@ -8,12 +8,38 @@ use serde_json::value::RawValue;
 
 use super::{SecretMap, gjson};
 
+/// Why a value has no members: what it is, after its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoObject {
+    /// It may be an object but for its beginning.
+    #[error("begins with a byte order mark (U+FEFF), which JSON must not have")]
+    ByteOrderMark,
+    /// Anything else.
+    #[error("is no JSON object, which dataFrom.extract needs")]
+    Other,
+}
+
+impl NoObject {
+    /// What to change.
+    pub(super) const fn hint(self) -> &'static str {
+        match self {
+            Self::ByteOrderMark => "store it without the mark, or name the value in spec.data",
+            Self::Other => "store a JSON object, or name the value in spec.data",
+        }
+    }
+}
+
 /// The members of the JSON object `value` as ESO gives them: a string without quotes and escapes, `null` as nothing,
-/// anything else as it stands. `None` if it is no object; `null` itself counts as an empty one, as in Go.
-pub(super) fn members(value: &[u8]) -> Option<SecretMap> {
-    let members: Option<BTreeMap<String, &RawValue>> = serde_json::from_slice(value).ok()?;
+/// anything else as it stands; `null` itself counts as an empty object, as in Go.
+///
+/// # Errors
+/// It is no object.
+pub(super) fn members(value: &[u8]) -> Result<SecretMap, NoObject> {
+    const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+    let members: Option<BTreeMap<String, &RawValue>> = serde_json::from_slice(value)
+        .map_err(|_| if value.starts_with(BYTE_ORDER_MARK) { NoObject::ByteOrderMark } else { NoObject::Other })?;
     let text = |raw: &RawValue| Arc::new(SecretSlice::from(text(raw.get())));
-    Some(members.unwrap_or_default().into_iter().map(|(name, raw)| (name, text(raw))).collect())
+    Ok(members.unwrap_or_default().into_iter().map(|(name, raw)| (name, text(raw))).collect())
 }
 
 fn text(raw: &str) -> Vec<u8> {
@@ -44,7 +70,13 @@ mod tests {
 
     fn shown(value: &str) -> Option<Vec<(String, String)>> {
         let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-        Some(members(value.as_bytes())?.into_iter().map(|(name, value)| (name, text(value.expose_secret()))).collect())
+        Some(
+            members(value.as_bytes())
+                .ok()?
+                .into_iter()
+                .map(|(name, value)| (name, text(value.expose_secret())))
+                .collect(),
+        )
     }
 
     #[rstest]
@@ -78,10 +110,15 @@ mod tests {
         assert_eq!(shown(value), None);
     }
 
+    #[test]
+    fn a_byte_order_mark_is_told() {
+        assert_eq!(members("\u{feff}{\"a\":1}".as_bytes()).unwrap_err(), NoObject::ByteOrderMark);
+    }
+
     proptest::proptest! {
         #[test]
         fn no_value_makes_it_panic(value in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            members(&value);
+            let _ = members(&value);
         }
     }
 }

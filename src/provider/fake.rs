@@ -129,13 +129,9 @@ impl SecretsClient for FakeClient {
 
     async fn get_secret_map(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
         let value = Zeroizing::new(self.referenced(reference)?);
-        let members = extract::members(&value).ok_or_else(|| {
-            error(
-                Class::PropertyMissing,
-                "NoObject",
-                format!("the value of key \"{}\" in the store is no JSON object", reference.key),
-                "dataFrom.extract needs one; name the value in spec.data",
-            )
+        let members = extract::members(&value).map_err(|problem| {
+            let message = format!("the value of key \"{}\" in the store {problem}", reference.key);
+            error(Class::PropertyMissing, "NoObject", message, problem.hint())
         })?;
         Ok(Fetched { value: members, mark: None })
     }

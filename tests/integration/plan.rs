@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use external_secrets::sandbox::{Application, SecretPermission};
+use external_secrets::sandbox::{Application, SecretPermission, SecretProperties};
 use serde_json::{Value, json};
 
 use crate::api_proxy::ApiProxy;
@@ -366,4 +366,28 @@ async fn what_comes_only_when_asked_for_is_planned_only_when_asked_for() {
     scene.until_ready("templated", "True", "SecretSynced", "secret synced").await;
     let run = Plan::of(&scene).with(&[&templated, &config_map("b {{ .value }}!")]).run(&["--show-values"]).await;
     run.says(2, &["~ data.value: \"a x\" -> \"b x!\""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_properties_and_tags_are_read_from_the_vault_and_from_a_file_alike() {
+    let scene = Scene::new("references").await;
+    let tags = Some([("env".to_owned(), "prod".to_owned())].into());
+    let properties = SecretProperties { tags, ..SecretProperties::default() };
+    let version = scene.vault.set_secret_with("one", r#"{"foo.json":"bar"}"#, properties.clone()).unwrap();
+    scene.vault.set_secret_with("one", "{}", properties).unwrap();
+    scene.store().await;
+    let mut manifest = scene.manifest("example", "1h", &[("pinned", "one"), ("tag", "one")]);
+    manifest["spec"]["data"][0]["remoteRef"] = json!({"key": "one", "version": version, "property": "foo.json"});
+    manifest["spec"]["data"][1]["remoteRef"] = json!({"key": "one", "metadataPolicy": "Fetch", "property": "env"});
+    let values = scene.world.cluster.directory().join(format!("values-of-{}.yaml", scene.name()));
+    std::fs::write(&values, "one: {foo.json: bar}\none.tags: {env: prod}\n").unwrap();
+    for from in [&[][..], &["--values", values.to_str().unwrap()]] {
+        let run = Plan::of(&scene).with(&[&manifest]).run(&[&["--show-values"], from].concat()).await;
+        run.says(2, &["would be created", "+ data.pinned: \"bar\"", "+ data.tag: \"prod\""]);
+    }
+
+    // What the API server would refuse is refused before.
+    manifest["spec"]["target"]["template"] = json!({"type": "kubernetes.io/tls", "data": {"tls.crt": "{{ .pinned }}"}});
+    let said = "would be of the type \"kubernetes.io/tls\", which needs the key \"tls.key\"";
+    Plan::of(&scene).with(&[&manifest]).run(&[]).await.says(1, &[said]);
 }

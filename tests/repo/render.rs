@@ -151,3 +151,110 @@ fn nonsense_is_told_in_one_sentence() {
         "external-secrets: standard input, line 2: ExternalSecret \"db\": spec.dataFrom[0].extrakt: there is no such field\n"
     );
 }
+
+/// What is printed with values from a file, or else what is said.
+fn render_with(values: &str, manifests: &str) -> Result<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("values.yaml");
+    std::fs::write(&file, values).unwrap();
+    let output = render(manifests, &["--show-values", "--values", file.to_str().unwrap()]);
+    let path = folder.path().display().to_string();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr).replace(&format!("{path}/"), ""))
+    }
+}
+
+/// An ExternalSecret with one entry of `data`, whose `remoteRef` this is.
+fn of(reference: &str) -> String {
+    format!(
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: a}}\nspec:\n  secretStoreRef: {{name: vault}}\n  \
+         data: [{{secretKey: out, remoteRef: {reference}}}]\n"
+    )
+}
+
+#[test]
+fn values_of_a_file_are_read_as_those_of_a_vault() {
+    let values = "db: {foo.json: bar, port: 5432}\npin: 0123\ndb.tags: {env: prod}\ndb.attributes: {expires: 2027-01-01T00:00:00Z}\n";
+    for (reference, expected) in [
+        ("{key: db, property: foo.json}", "out: YmFy"),
+        ("{key: secret/DB, version: 0123456789abcdef0123456789abcdef, property: port}", "out: NTQzMg=="),
+        ("{key: pin}", "out: MDEyMw=="),
+        ("{key: db, metadataPolicy: Fetch, property: env}", "out: cHJvZA=="),
+        ("{key: db, metadataPolicy: Fetch, property: attribute.expires}", "out: MjAyNy0wMS0wMVQwMDowMDowMFo="),
+    ] {
+        let printed = render_with(values, &of(reference)).unwrap();
+        assert!(printed.contains(expected), "{reference}: {printed}");
+    }
+}
+
+#[test]
+fn what_a_vault_would_refuse_is_refused_with_values_of_a_file_too() {
+    let extract = "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec:\n  \
+                   secretStoreRef: {name: vault}\n  dataFrom: [{extract: {key: cert/x}}]\n";
+    for (manifest, expected) in [
+        (&*of("{key: under_score}"), "remoteRef.key \"under_score\" names no object that Key Vault can have"),
+        (&*of("{key: secrets/x}"), "remoteRef.key \"secrets/x\" names the unknown kind \"secrets\""),
+        (&*of("{key: x, version: v1}"), "remoteRef.version \"v1\" is no version of Key Vault"),
+        (extract, "dataFrom.extract cannot take \"cert/x\" apart: it is no secret"),
+        (&*of("{key: gone}"), "values.yaml has no secret \"gone\": add \"gone\" to it, or correct remoteRef.key"),
+        (&*of("{key: x, property: p}"), "secret \"x\" in values.yaml has no property \"p\""),
+        (&*of("{key: x, metadataPolicy: Fetch}"), "values.yaml does not say the tags of secret \"x\""),
+    ] {
+        let said = render_with("x: '{}'\n", manifest).unwrap_err();
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_store_keeps_its_conditions_where_a_file_stands_for_its_vault() {
+    let store = STORE.replace("spec:\n", "spec:\n  conditions: [{namespaces: [team-b]}]\n");
+    let said = render_with("db: {user: u, password: p}\n", &format!("{MANIFEST}{store}")).unwrap_err();
+    assert!(said.contains("may not be used from namespace \"default\""), "{said}");
+    assert!(render_with("db: {user: u, password: p}\n", &format!("{MANIFEST}{STORE}")).is_ok());
+}
+
+#[test]
+fn a_secret_that_the_api_server_would_refuse_is_named() {
+    let typed = |type_: &str, key: &str| {
+        let template = format!("  target: {{template: {{type: {type_}, data: {{{key}: \"{{{{ .out }}}}\"}}}}}}\n");
+        of("{key: x}").replace("  data:", &format!("{template}  data:"))
+    };
+    let refused = |values: &str, manifest: &str| render_with(values, manifest).unwrap_err();
+    let said = refused("x: text", &typed("kubernetes.io/tls", "tls.crt"));
+    assert!(said.contains("would be of the type \"kubernetes.io/tls\", which needs the key \"tls.key\""), "{said}");
+    let said = refused("x: text", &typed("kubernetes.io/dockerconfigjson", ".dockerconfigjson"));
+    assert!(said.contains("which needs a JSON object in the key \".dockerconfigjson\""), "{said}");
+    let said = refused("x: text", &typed("kubernetes.io/ssh-auth", "key"));
+    assert!(said.contains("which needs a value in the key \"ssh-privatekey\""), "{said}");
+    assert!(render_with("x: {auths: {}}", &typed("kubernetes.io/dockerconfigjson", ".dockerconfigjson")).is_ok());
+}
+
+#[test]
+fn keys_of_manifests_are_read_as_kubectl_reads_them() {
+    let manifest = of("{key: x}")
+        .replace("  data:", "  target: {template: {data: {y: \"1\", no: \"2\", 0123: \"3\", 'on': \"4\"}}}\n  data:");
+    let printed = render_with("x: y", &manifest).unwrap();
+    for entry in ["MQ==", "Mg==", "Mw==", "NA=="] {
+        assert!(printed.contains(entry), "{printed}");
+    }
+    for key in ["true", "false", "83", "on"] {
+        assert!(
+            printed.contains(&format!("  {key}: ")) || printed.contains(&format!("\"{key}\": ")),
+            "{key}: {printed}"
+        );
+    }
+}
+
+#[test]
+fn a_file_of_values_that_is_none_is_told_with_its_line() {
+    for (values, expected) in [
+        ("a: x\nb: {c: 0123}\n", "--values=values.yaml, line 2: this is a number or a truth value"),
+        ("a: x\na: y\n", "--values=values.yaml, line 2: the key \"a\" is given twice; the other is in line 1"),
+        ("a_b: x\n", "--values=values.yaml, line 1: \"a_b\" names no object that Key Vault can have"),
+    ] {
+        let said = render_with(values, &of("{key: a}")).unwrap_err();
+        assert!(said.contains(expected) && said.lines().count() == 1, "{said}");
+    }
+}

@@ -21,7 +21,7 @@ pub(in crate::cli) struct Place(Box<Parts>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Parts {
     file: String,
-    line: u64,
+    line: usize,
     /// Of an item of a List.
     item: String,
     /// Its kind and name, where it has any.
@@ -29,7 +29,7 @@ struct Parts {
 }
 
 impl Place {
-    pub(super) fn new(file: &str, line: u64) -> Self {
+    pub(super) fn new(file: &str, line: usize) -> Self {
         Self(Box::new(Parts { file: file.to_owned(), line, item: String::new(), object: String::new() }))
     }
 
@@ -210,37 +210,76 @@ impl Document<'_> {
             "ExternalSecret" => Object::ExternalSecret(external_secret(self.value, place)?),
             "SecretStore" => Object::Store(StoreKind::SecretStore, store(self.value, place)?),
             "ClusterSecretStore" => Object::Store(StoreKind::ClusterSecretStore, store(self.value, place)?),
-            "ConfigMap" => Object::ConfigMap(core(self.value, "a ConfigMap", place)?),
+            "ConfigMap" => Object::ConfigMap(core(&self.value, "a ConfigMap", place)?),
             "Secret" => {
-                let mut secret: Secret = core(self.value, "a Secret", place)?;
+                let mut secret: Secret = core(&self.value, "a Secret", place)?;
                 // As the API server does when it stores one.
                 for (key, text) in secret.string_data.take().unwrap_or_default() {
                     secret.data.get_or_insert_default().insert(key, ByteString(text.into_bytes()));
                 }
                 Object::Secret(secret)
             }
-            "ServiceAccount" => Object::ServiceAccount(core(self.value, "a ServiceAccount", place)?),
-            _ => Object::Namespace(core(self.value, "a Namespace", place)?),
+            "ServiceAccount" => Object::ServiceAccount(core(&self.value, "a ServiceAccount", place)?),
+            _ => Object::Namespace(core(&self.value, "a Namespace", place)?),
         })
     }
 }
 
 /// An object of Kubernetes' own. What does not fit is not quoted: it may be a Secret.
-fn core<T: DeserializeOwned>(value: Value, kind: &str, place: &Place) -> Result<T, Error> {
-    serde_path_to_error::deserialize(value).map_err(|error| Error::Field {
-        place: place.clone(),
-        field: error.path().to_string(),
-        problem: format!("this does not fit the schema of {kind}"),
+fn core<T: DeserializeOwned>(value: &Value, kind: &str, place: &Place) -> Result<T, Error> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let quotes = without_quotes(value, &error.path().to_string());
+        Error::Field {
+            place: place.clone(),
+            field: error.path().to_string(),
+            problem: format!(
+                "this does not fit the schema of {kind}{}",
+                quotes.map(|quotes| format!(": {quotes}")).unwrap_or_default()
+            ),
+        }
     })
+}
+
+/// What is said of a number or a word at a path where something else is expected, most often a text.
+fn without_quotes(object: &Value, path: &str) -> Option<String> {
+    let found = match at(object, path)? {
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "a truth value",
+        _ => return None,
+    };
+    Some(format!("without quotes it is {found} in YAML; put it in quotes, if it is text"))
+}
+
+/// The value at a path such as `spec.data[0].secretKey`; keys may have dots.
+fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    if path.is_empty() {
+        return Some(value);
+    }
+    match value {
+        Value::Object(fields) => fields.iter().find_map(|(name, field)| {
+            let rest = path.strip_prefix(name.as_str())?;
+            match rest.strip_prefix('.') {
+                Some(rest) => at(field, rest),
+                None if rest.is_empty() || rest.starts_with('[') => at(field, rest),
+                None => None,
+            }
+        }),
+        Value::Array(items) => {
+            let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
+            at(items.get(index.parse::<usize>().ok()?)?, rest.strip_prefix('.').unwrap_or(rest))
+        }
+        _ => None,
+    }
 }
 
 fn external_secret(value: Value, place: &Place) -> Result<ExternalSecret, Error> {
     static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::external_secret_schema);
+    let written = value.clone();
     let object: ExternalSecret = ours(value, &SCHEMA, place)?;
     object.spec.get().map_err(|field| Error::Field {
         place: place.clone(),
         field: field.path.clone(),
-        problem: field.problem.clone(),
+        problem: without_quotes(&written, &field.path).unwrap_or_else(|| field.problem.clone()),
     })?;
     Ok(object)
 }
@@ -267,5 +306,5 @@ fn ours<T: DeserializeOwned>(mut value: Value, schema: &JSONSchemaProps, place: 
         return Err(Error::Unknown { place: place.clone(), field });
     }
     fill_defaults(&mut value, schema);
-    core(value, "this kind", place)
+    core(&value, "this kind", place)
 }

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
-use serde_json::Value;
-use serde_saphyr::Spanned;
 
 use super::document::{self, Document, Object, Place};
 use crate::api::v1::{ExternalSecret, SecretStore};
 use crate::controller::key::{ObjectKey, StoreKey};
+use crate::template::yaml;
 
 /// Why manifests cannot be read. Holds no part of their text, which may be a Secret.
 #[derive(Debug, thiserror::Error)]
@@ -25,10 +24,14 @@ pub(in crate::cli) enum Error {
         source: std::io::Error,
     },
     /// It is not YAML.
-    #[error("{place}: this is not valid YAML")]
+    #[error("{file}, line {line}: this is not valid YAML: {problem}")]
     Yaml {
+        /// The file.
+        file: String,
         /// Where it is wrong.
-        place: String,
+        line: usize,
+        /// What is wrong.
+        problem: String,
     },
     /// It is not what its kind says.
     #[error(transparent)]
@@ -72,9 +75,10 @@ impl Manifests {
         let mut manifests = Self::default();
         for path in paths {
             if path.as_os_str() == "-" {
-                let mut text = String::new();
-                std::io::stdin()
-                    .read_to_string(&mut text)
+                let mut bytes = Vec::new();
+                let read = std::io::stdin().read_to_end(&mut bytes);
+                let text = read
+                    .and_then(|_| super::text(bytes))
                     .map_err(|source| Error::File { path: "standard input".into(), source })?;
                 manifests.add(&text, "standard input", Named::Itself, namespace)?;
             } else {
@@ -113,18 +117,17 @@ impl Manifests {
             let mut manifests = paths.iter().filter(|path| is_manifest(path));
             return manifests.try_for_each(|path| self.add_path(path, Named::ByFolder, namespace));
         }
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let text = std::fs::read(path).and_then(super::text).map_err(failed)?;
         self.add(&text, &path.display().to_string(), named, namespace)
     }
 
     /// Adds the documents of a file.
     fn add(&mut self, text: &str, file: &str, named: Named, namespace: &str) -> Result<(), Error> {
-        let documents: Vec<Spanned<Value>> = serde_saphyr::from_multiple(text).map_err(|error| {
-            let line = error.location().map(|location| format!(", line {}", location.line()));
-            Error::Yaml { place: format!("{file}{}", line.unwrap_or_default()) }
-        })?;
-        for document in documents {
-            let place = Place::new(file, document.defined.line());
+        for document in documents(text, file)? {
+            if document.value.is_null() {
+                continue;
+            }
+            let place = Place::new(file, document.line);
             if named == Named::ByFolder && !document::looks_like_an_object(&document.value) {
                 continue;
             }
@@ -162,6 +165,34 @@ impl Manifests {
             }
         }
         Ok(())
+    }
+}
+
+/// The documents of a text, as `kubectl` reads them: JSON, or else YAML 1.1.
+fn documents(text: &str, file: &str) -> Result<Vec<yaml::Document>, Error> {
+    if let Some(documents) = json_documents(text) {
+        return Ok(documents);
+    }
+    yaml::read_documents(text.as_bytes()).map_err(|error| Error::Yaml {
+        file: file.to_owned(),
+        line: error.line,
+        problem: error.problem,
+    })
+}
+
+/// JSON values one after the other; `None` if it is anything else.
+fn json_documents(text: &str) -> Option<Vec<yaml::Document>> {
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
+    let mut values = serde_json::Deserializer::from_str(text).into_iter();
+    let mut documents = Vec::new();
+    loop {
+        let rest = text.get(values.byte_offset()..)?;
+        let begin = text.len() - rest.trim_start().len();
+        let Some(value) = values.next() else { return Some(documents) };
+        let line = 1 + text.get(..begin)?.matches('\n').count();
+        documents.push(yaml::Document { line, value: value.ok()? });
     }
 }
 
@@ -211,6 +242,42 @@ mod tests {
         assert!(error.starts_with(expected), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
         assert!(!error.contains('\n'), "{error}");
+    }
+
+    #[rstest]
+    #[case("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {y: a, no: b, 0123: c, 1.50: d, 'n': e, 0o17: f, 1_000: g, 2026-11-28: h, .5: j}",
+        &["0.5", "1.5", "1000", "15", "2026-11-28", "83", "false", "n", "true"])]
+    #[case("{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\",\n\t\"metadata\": {\"name\": \"c\"}, \"data\": {\"y\": \"\\ud83d\\ude00\"}}", &["y"])]
+    #[case("# first\n---\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: &d {a: b}\n---\n# last\n", &["a"])]
+    fn keys_are_read_as_kubectl_reads_them(#[case] text: &str, #[case] keys: &[&str]) {
+        let manifests = read(text).unwrap();
+        let config_map = manifests.config_map(&ObjectKey::new("team-a", "c")).unwrap();
+        assert_eq!(config_map.data.as_ref().unwrap().keys().collect::<Vec<_>>(), keys);
+    }
+
+    #[rstest]
+    #[case(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  a: x\n  a: y",
+        "x.yaml, line 6: this is not valid YAML: the key \"a\" is given twice"
+    )]
+    #[case(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {y: a, yes: b}",
+        "x.yaml, line 4: this is not valid YAML: the key \"true\" is given twice"
+    )]
+    #[case(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {~: a}",
+        "x.yaml, line 4: this is not valid YAML: a key is of the type nil; put it in quotes"
+    )]
+    #[case(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: c}\nstringData: {pin: 0123}",
+        "x.yaml, line 1: Secret \"c\": stringData.pin: this does not fit the schema of a Secret: without quotes it is a number in YAML; put it in quotes, if it is text"
+    )]
+    #[case(
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {target: {template: {data: {a: yes}}}}",
+        "x.yaml, line 1: ExternalSecret \"a\": spec.target.template.data.a: without quotes it is a truth value in YAML; put it in quotes, if it is text"
+    )]
+    fn what_is_no_text_for_want_of_quotes_is_told_so(#[case] text: &str, #[case] message: &str) {
+        assert_eq!(read(text).err().unwrap().to_string(), message);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(super) mod manifests;
 pub(super) mod values;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ use crate::controller::cluster_view::ClusterView;
 use crate::controller::context::ApiError;
 use crate::controller::key::{ObjectKey, StoreKey};
 use crate::controller::target_kinds::KindError;
-use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, SecretValue, ServiceAccount};
+use crate::provider::azure::given::{GivenObjects, GivenVault};
+use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, Providers, SecretValue, ServiceAccount};
 use cluster::Cluster;
 use manifests::Manifests;
 
@@ -30,8 +32,8 @@ use manifests::Manifests;
 pub(super) struct Inputs {
     /// What was given.
     pub(super) manifests: Manifests,
-    /// Stands for each store.
-    values: Option<Arc<SecretStore>>,
+    /// Stand for what each vault holds.
+    values: Option<Arc<GivenObjects>>,
     /// What there is besides.
     pub(super) cluster: Option<Cluster>,
 }
@@ -43,18 +45,43 @@ impl Inputs {
         values: Option<&Path>,
         cluster: Option<Cluster>,
     ) -> Result<Self, values::Error> {
-        Ok(Self { manifests, values: values.map(values::read).transpose()?, cluster })
+        Ok(Self { manifests, values: values.map(values::read).transpose()?.map(Arc::new), cluster })
     }
+
+    /// The providers, with the values in the place of every vault, if there are any.
+    pub(super) fn in_place_of_vaults(&self, providers: Providers) -> Providers {
+        match &self.values {
+            Some(values) => Providers { azurekv: Arc::new(GivenVault(Arc::clone(values))), ..providers },
+            None => providers,
+        }
+    }
+
+    async fn known_store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
+        match (self.manifests.stores.get(key), &self.cluster) {
+            (Some(store), _) => Ok(Some(Arc::clone(store))),
+            (None, Some(cluster)) => cluster.store(key).await,
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// The text of a file.
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let is_utf16 = error.as_bytes().starts_with(&[0xff, 0xfe]) || error.as_bytes().starts_with(&[0xfe, 0xff]);
+        let problem = if is_utf16 { "it is in UTF-16; save it as UTF-8" } else { "it is not UTF-8" };
+        io::Error::new(io::ErrorKind::InvalidData, problem)
+    })
 }
 
 #[async_trait]
 impl ClusterView for Inputs {
     async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
-        match (self.values.as_ref().or_else(|| self.manifests.stores.get(key)), &self.cluster) {
-            (Some(store), _) => Ok(Some(Arc::clone(store))),
-            (None, Some(cluster)) => cluster.store(key).await,
-            (None, None) => Ok(None),
+        if self.values.is_none() {
+            return self.known_store(key).await;
         }
+        // With values from a file it need not be there, nor be readable.
+        Ok(Some(values::store(self.known_store(key).await.ok().flatten().as_deref())))
     }
 
     async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {

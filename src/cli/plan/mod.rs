@@ -188,7 +188,11 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
     let acts_as = arguments.preview.azure_identity.into();
     let previewer = Previewer {
         inputs: &inputs,
-        providers: providers::of_person(&arguments.providers, acts_as, Arc::clone(&inputs) as _)?,
+        providers: inputs.in_place_of_vaults(providers::of_person(
+            &arguments.providers,
+            acts_as,
+            Arc::clone(&inputs) as _,
+        )?),
         templates: arguments.preview.templates(),
         flood_gate: arguments.flood_gate(),
         version: cluster.version(),

@@ -63,7 +63,11 @@ pub(super) async fn execute(arguments: &RenderArguments) -> Result<ExitCode, Err
     let acts_as = arguments.preview.azure_identity.into();
     let previewer = Previewer {
         inputs: &inputs,
-        providers: providers::of_person(&arguments.providers, acts_as, Arc::clone(&inputs) as _)?,
+        providers: inputs.in_place_of_vaults(providers::of_person(
+            &arguments.providers,
+            acts_as,
+            Arc::clone(&inputs) as _,
+        )?),
         templates: arguments.preview.templates(),
         flood_gate: FloodGate::Open,
         version: ServedVersion::V1,

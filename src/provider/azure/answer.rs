@@ -175,6 +175,11 @@ impl Object {
         self.kept.is_some()
     }
 
+    /// An object that no vault was asked for.
+    pub(super) fn given(value: Option<SecretValue>, tags: BTreeMap<String, String>, attributes: Attributes) -> Self {
+        Self { value, tags, attributes, mark: None, kept: None, _memory: None }
+    }
+
     /// The value: of a key its JSON Web Key, of a certificate its DER form.
     ///
     /// # Errors

@@ -63,13 +63,17 @@ fn all_or_nothing(reason: Diagnosis) -> Diagnosis {
 }
 
 /// What a search asks for; all of it must hold.
-struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     name: Option<Regex>,
     tags: Option<&'a BTreeMap<String, String>>,
 }
 
 impl<'a> Wanted<'a> {
-    fn of(find: &'a Find) -> Result<Self, Diagnosis> {
+    /// Of `dataFrom.find`.
+    ///
+    /// # Errors
+    /// The regular expression is none.
+    pub(super) fn of(find: &'a Find) -> Result<Self, Diagnosis> {
         // As in ESO, an empty expression is none.
         let regexp = find.name.as_ref().and_then(|name| name.regexp.as_deref()).filter(|regexp| !regexp.is_empty());
         let name = regexp.map(Regex::new).transpose().map_err(|error| {
@@ -82,8 +86,21 @@ impl<'a> Wanted<'a> {
     }
 
     fn is(&self, secret: &Listed) -> bool {
-        secret.is_enabled()
-            && self.tags.into_iter().flatten().all(|(name, value)| secret.tags.get(name) == Some(value))
-            && self.name.as_ref().is_none_or(|regex| regex.is_match(secret.name().as_bytes()))
+        secret.is_enabled() && self.tags(&secret.tags) && self.names(secret.name())
+    }
+
+    /// Whether a secret of this name is meant.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.name.as_ref().is_none_or(|regex| regex.is_match(name.as_bytes()))
+    }
+
+    /// Whether a secret with these tags is meant.
+    pub(super) fn tags(&self, tags: &BTreeMap<String, String>) -> bool {
+        self.tags.into_iter().flatten().all(|(name, value)| tags.get(name) == Some(value))
+    }
+
+    /// Whether tags decide.
+    pub(super) fn has_tags(&self) -> bool {
+        self.tags.is_some_and(|tags| !tags.is_empty())
     }
 }

@@ -26,6 +26,7 @@ mod find;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gate;
+pub mod given;
 mod http;
 mod identity;
 mod list;

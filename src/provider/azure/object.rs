@@ -24,7 +24,7 @@ pub(super) struct ObjectId {
 }
 
 /// The kinds of objects in a vault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum ObjectKind {
     /// A secret.
     Secret,

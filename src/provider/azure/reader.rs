@@ -33,7 +33,7 @@ impl SecretsClient for KeyVaultClient {
     ) -> Result<Fetched<SecretValue>, ProviderError> {
         let id = ObjectId::parse(reference)?;
         let read = self.vault.object(&id, options).await?;
-        Ok(Fetched { value: value(&read, reference, &id)?, mark: read.mark.clone() })
+        Ok(Fetched { value: value(&read, reference, id.kind, &id.to_string())?, mark: read.mark.clone() })
     }
 
     async fn get_secret_map(
@@ -41,18 +41,9 @@ impl SecretsClient for KeyVaultClient {
         reference: &RemoteRef,
         options: ReadOptions,
     ) -> Result<Fetched<SecretMap>, ProviderError> {
-        let id = ObjectId::parse(reference)?;
-        if id.kind != ObjectKind::Secret {
-            return Err(no_map(reference).into());
-        }
+        let id = secret_to_take_apart(reference)?;
         let read = self.vault.object(&id, options).await?;
-        let map = match policy(reference) {
-            MetadataPolicy::Fetch => {
-                metadata::map(&read, &id.name, &reference.key, property(reference), &id.to_string())?
-            }
-            MetadataPolicy::None => members(&value(&read, reference, &id)?, reference, &id)?,
-        };
-        Ok(Fetched { value: map, mark: read.mark.clone() })
+        Ok(Fetched { value: map(&read, reference, &id.name, &id.to_string())?, mark: read.mark.clone() })
     }
 
     async fn find(&self, wanted: &Find, options: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError> {
@@ -68,41 +59,60 @@ impl SecretsClient for KeyVaultClient {
     }
 }
 
-/// What a reference names in an object. A certificate has no properties: as in ESO they are ignored.
-fn value(read: &Object, reference: &RemoteRef, id: &ObjectId) -> Result<SecretValue, Diagnosis> {
-    match (policy(reference), property(reference), id.kind) {
-        (MetadataPolicy::Fetch, property, _) => metadata::value(read, property, &id.to_string()),
+/// What a reference names in an object, which `object` describes in messages. A certificate has no properties: as in ESO
+/// they are ignored.
+pub(super) fn value(
+    read: &Object,
+    reference: &RemoteRef,
+    kind: ObjectKind,
+    object: &str,
+) -> Result<SecretValue, Diagnosis> {
+    match (policy(reference), property(reference), kind) {
+        (MetadataPolicy::Fetch, property, _) => metadata::value(read, property, object),
         (MetadataPolicy::None, Some(path), ObjectKind::Secret | ObjectKind::Key) => {
-            property::lookup(read.value().map_err(|reason| reason.of(id))?, path, &id.to_string())
+            property::lookup(read.value().map_err(|reason| reason.of(object))?, path, object)
         }
-        (MetadataPolicy::None, _, _) => read.value().cloned().map_err(|reason| reason.of(id)),
+        (MetadataPolicy::None, _, _) => read.value().cloned().map_err(|reason| reason.of(object)),
     }
 }
 
-fn members(value: &SecretValue, reference: &RemoteRef, id: &ObjectId) -> Result<SecretMap, Diagnosis> {
-    extract::members(value.expose_secret()).ok_or_else(|| {
+/// What `dataFrom.extract` gives of the secret `name`, which `object` describes in messages.
+pub(super) fn map(read: &Object, reference: &RemoteRef, name: &str, object: &str) -> Result<SecretMap, Diagnosis> {
+    match policy(reference) {
+        MetadataPolicy::Fetch => metadata::map(read, name, &reference.key, property(reference), object),
+        MetadataPolicy::None => members(&value(read, reference, ObjectKind::Secret, object)?, reference, object),
+    }
+}
+
+fn members(value: &SecretValue, reference: &RemoteRef, object: &str) -> Result<SecretMap, Diagnosis> {
+    extract::members(value.expose_secret()).map_err(|problem| {
         let what = match property(reference) {
-            Some(path) => format!("property \"{}\" of {id}", text::stable(path)),
-            None => id.to_string(),
+            Some(path) => format!("property \"{}\" of {object}", text::stable(path)),
+            None => object.to_owned(),
         };
-        Diagnosis::new(Cause::PropertyMissing, format!("{what} is no JSON object, which dataFrom.extract needs"))
-            .hint("store a JSON object, or name the value in spec.data")
+        Diagnosis::new(Cause::PropertyMissing, format!("{what} {problem}")).hint(problem.hint())
     })
 }
 
-fn no_map(reference: &RemoteRef) -> Diagnosis {
-    Diagnosis::new(
-        Cause::ReferenceInvalid,
-        format!("dataFrom.extract cannot take \"{}\" apart: it is no secret", text::stable(&reference.key)),
-    )
-    .hint("name keys and certificates in spec.data")
+/// The secret that `dataFrom.extract` names.
+///
+/// # Errors
+/// No object can have that name, or it is no secret.
+pub(super) fn secret_to_take_apart(reference: &RemoteRef) -> Result<ObjectId, Diagnosis> {
+    let id = ObjectId::parse(reference)?;
+    if id.kind == ObjectKind::Secret {
+        return Ok(id);
+    }
+    let message = format!("dataFrom.extract cannot take \"{}\" apart: it is no secret", text::stable(&reference.key));
+    Err(Diagnosis::new(Cause::ReferenceInvalid, message).hint("name keys and certificates in spec.data"))
 }
 
-fn policy(reference: &RemoteRef) -> MetadataPolicy {
+/// Whether a reference asks for tags and times in place of the value.
+pub(super) fn policy(reference: &RemoteRef) -> MetadataPolicy {
     reference.metadata_policy.unwrap_or_default()
 }
 
 /// The property that a reference names; an empty one is none.
-fn property(reference: &RemoteRef) -> Option<&str> {
+pub(super) fn property(reference: &RemoteRef) -> Option<&str> {
     reference.property.as_deref().filter(|property| !property.is_empty())
 }

@@ -22,6 +22,7 @@ use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
 use self::key::Key;
+pub(super) use self::pem::first_certificate;
 use crate::template::funcs::pfx::MOST_ITERATIONS;
 
 /// Far more than a certificate, its chain and a key need.

@@ -29,6 +29,18 @@ pub(super) fn read(text: &str) -> Result<Parts, Unusable> {
     Ok(parts)
 }
 
+/// The first certificate of a text, in DER.
+pub(in crate::provider::azure) fn first_certificate(text: &str) -> Option<Vec<u8>> {
+    let mut rest = text;
+    while let Some((label, body, after)) = next(rest) {
+        if label == "CERTIFICATE" {
+            return decoded(body).ok().map(|der| der.to_vec());
+        }
+        rest = after;
+    }
+    None
+}
+
 /// The next block: its label, what is in it, and the text after it.
 fn next(text: &str) -> Option<(&str, &str, &str)> {
     let (_, begun) = text.split_once("-----BEGIN ")?;
