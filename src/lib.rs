@@ -7,6 +7,7 @@
 //! - [`sync`]: the pure decisions: is a refresh due, what should the target Secret be.
 //! - [`re2`]: Go's regular expressions, which ExternalSecrets and templates are written with.
 //! - [`template`]: Go's `text/template`, which ExternalSecrets are written in.
+//! - [`answers`]: reads answers of the Kubernetes API, whatever stands in them.
 //! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
 //! - [`validate`]: the static checks of the custom resources.
@@ -33,3 +34,4 @@ pub mod webhook;
 
 pub use go_regexp as re2;
 pub use go_template as template;
+pub use kube_answers as answers;

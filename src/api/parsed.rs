@@ -1,9 +1,7 @@
 //! Lenient parsing of a part of an object.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -92,67 +90,14 @@ fn unreadable(error: &serde_json::Error) -> String {
     }
 }
 
-/// Deserializes metadata without `managedFields`, which no reconcile looks at, and which is nested as deeply as the object:
-/// reading it would end the watch of all objects where one of them is nested too deeply.
-pub(super) fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let Metadata {
-        name,
-        namespace,
-        uid,
-        resource_version,
-        generation,
-        creation_timestamp,
-        deletion_timestamp,
-        deletion_grace_period_seconds,
-        labels,
-        annotations,
-        owner_references,
-        finalizers,
-    } = Metadata::deserialize(deserializer)?;
-    Ok(ObjectMeta {
-        name,
-        namespace,
-        uid,
-        resource_version,
-        generation,
-        creation_timestamp,
-        deletion_timestamp,
-        deletion_grace_period_seconds,
-        labels,
-        annotations,
-        owner_references,
-        finalizers,
-        ..ObjectMeta::default()
-    })
-}
+/// Deserializes metadata without `managedFields`, which no reconcile looks at.
+pub(super) use crate::answers::metadata::without_managed_fields as metadata;
 
-/// What of the metadata is read.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Metadata {
-    name: Option<String>,
-    namespace: Option<String>,
-    uid: Option<String>,
-    resource_version: Option<String>,
-    generation: Option<i64>,
-    creation_timestamp: Option<Time>,
-    deletion_timestamp: Option<Time>,
-    deletion_grace_period_seconds: Option<i64>,
-    labels: Option<BTreeMap<String, String>>,
-    annotations: Option<BTreeMap<String, String>>,
-    owner_references: Option<Vec<OwnerReference>>,
-    finalizers: Option<Vec<String>>,
-}
+/// Deserializes a part that can be made anew, such as a status: `None` where it is absent or does not fit.
+pub(super) use crate::answers::metadata::lenient as or_none;
 
-/// Deserializes a part that can be made anew, such as a status: `None` where it is absent or does
-/// not fit.
-pub(super) fn or_none<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    T: DeserializeOwned,
-    D: Deserializer<'de>,
-{
-    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
-}
+/// Deserializes a time, which is `None` where it cannot be counted with.
+pub(super) use crate::answers::metadata::time;
 
 #[cfg(test)]
 mod tests {
@@ -165,12 +110,33 @@ mod tests {
         let object: ExternalSecret = serde_json::from_value(json!({
             "metadata": { "name": "example" },
             "spec": { "refreshInterval": "bogus" },
-            "status": { "conditions": [{ "type": "Ready", "status": "True", "lastTransitionTime": "yesterday" }] },
+            "status": { "conditions": "none" },
         }))
         .unwrap();
         assert_eq!(object.metadata.name.as_deref(), Some("example"));
         assert_eq!(object.spec.get().unwrap_err().path, "spec.refreshInterval");
         assert_eq!(object.status, None);
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_counted_with_is_none_and_the_rest_of_the_status_is_read() {
+        for time in ["yesterday", "9999-12-31T23:59:59Z", "", "0000-00-00T00:00:00Z"] {
+            let object: ExternalSecret = serde_json::from_value(json!({
+                "status": {
+                    "refreshTime": time, "syncedResourceVersion": "1-abc",
+                    "conditions": [{ "type": "Ready", "status": "True", "lastTransitionTime": time, "message": "m" }],
+                },
+            }))
+            .unwrap();
+            let status = object.status.unwrap();
+            assert_eq!(
+                (status.refresh_time, status.synced_resource_version.as_deref()),
+                (None, Some("1-abc")),
+                "{time}"
+            );
+            assert_eq!(status.conditions[0].last_transition_time, None);
+            assert_eq!(status.conditions[0].message.as_deref(), Some("m"));
+        }
     }
 
     #[test]

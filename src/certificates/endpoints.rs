@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::Client;
 use kube::api::ListParams;
-use kube::{Api, Client};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+use crate::answers::Objects;
 
 /// How long an endpoint may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -48,13 +50,13 @@ pub(super) async fn check(
     name: &str,
     bundle: &[u8],
 ) -> Result<Result<(), NotServing>, kube::Error> {
-    let api: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+    let api: Objects<EndpointSlice> = Objects::namespaced(client.clone(), namespace, &());
     let slices = api.list(&ListParams::default().labels(&format!("kubernetes.io/service-name={service}"))).await?;
     let service = format!("{namespace}/{service}");
-    if slices.items.is_empty() {
+    if slices.is_empty() {
         return Ok(Err(NotServing::NoSlice(service)));
     }
-    let addresses: Vec<_> = slices.items.iter().flat_map(ready_addresses).collect();
+    let addresses: Vec<_> = slices.iter().flat_map(ready_addresses).collect();
     if addresses.is_empty() {
         return Ok(Err(NotServing::NoEndpoint(service)));
     }

@@ -18,13 +18,13 @@ use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
-use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::answers::{MetadataOf, Objects, Seen, reason};
 use crate::runtime::api_health::ApiHealth;
 use crate::runtime::health::Readiness;
 use inject::Target;
@@ -60,7 +60,7 @@ pub struct Settings {
 /// Why a pass did not come to its end.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("the API server could not {verb} {object}: {error}")]
+    #[error("the API server could not {verb} {object}: {}", reason(.error))]
     Api { verb: &'static str, object: String, error: Box<kube::Error> },
     #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
     Timeout,
@@ -137,16 +137,16 @@ impl Worker {
     /// Says when something that matters was changed.
     fn changes(&self, api_health: &ApiHealth) -> futures::stream::BoxStream<'static, ()> {
         let watching = |name: &str| api_health.watching(name, &self.client);
-        let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(watching("secrets"), &self.settings.secret.1);
+        let secrets: Api<Seen<MetadataOf<Secret>>> = Api::namespaced(watching("secrets"), &self.settings.secret.1);
         let name = |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let webhooks: Api<PartialObjectMeta<ValidatingWebhookConfiguration>> =
+        let webhooks: Api<Seen<MetadataOf<ValidatingWebhookConfiguration>>> =
             Api::all(watching("validatingwebhookconfigurations"));
         let mut streams = vec![
             watcher(secrets, name(&self.settings.secret.0)).default_backoff().map(drop).boxed(),
             watcher(webhooks, watcher::Config::default().labels(LABEL)).default_backoff().map(drop).boxed(),
         ];
         for crd in &self.settings.crds {
-            let crds: Api<PartialObjectMeta<CustomResourceDefinition>> =
+            let crds: Api<Seen<MetadataOf<CustomResourceDefinition>>> =
                 Api::all(watching(&format!("customresourcedefinition {crd}")));
             streams.push(watcher(crds, name(crd)).default_backoff().map(drop).boxed());
         }
@@ -174,7 +174,7 @@ impl Worker {
     async fn renew(&self) -> Result<Stored, Error> {
         let (name, namespace) = &self.settings.secret;
         let object = || format!("Secret {name:?} in namespace {namespace:?}");
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let api: Objects<Secret> = Objects::namespaced(self.client.clone(), namespace, &());
         let mut secret = called("get", object, api.get(name)).await?;
         let stored = stored(&mut secret);
         let announced = match &self.announced {
@@ -192,6 +192,7 @@ impl Worker {
         for (key, value) in KEYS.into_iter().zip(values) {
             data.insert(key.to_owned(), ByteString(value.clone()));
         }
+        secret.metadata.managed_fields = None;
         let written = called("update", object, api.replace(name, &PostParams::default(), &secret)).await;
         wipe(&mut secret);
         wipe(&mut written?);
@@ -204,14 +205,14 @@ impl Worker {
         let (service, namespace) = &self.settings.service;
         let target = Target { service, namespace, bundle };
         let resource = ApiResource::erase::<ValidatingWebhookConfiguration>(&());
-        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let api: Objects<DynamicObject> = Objects::all(self.client.clone(), &resource);
         let object = || "ValidatingWebhookConfigurations".to_owned();
         let configurations = called("list", object, api.list(&ListParams::default().labels(LABEL))).await?;
         for configuration in configurations {
             update(&api, configuration, |configuration| inject::into_webhooks(configuration, target)).await?;
         }
         let resource = ApiResource::erase::<CustomResourceDefinition>(&());
-        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let api: Objects<DynamicObject> = Objects::all(self.client.clone(), &resource);
         for name in &self.settings.crds {
             let definition = called("get", || format!("CRD {name}"), api.get(name)).await?;
             update(&api, definition, |definition| inject::into_conversion(definition, target)).await?;
@@ -237,13 +238,18 @@ fn wipe(secret: &mut Secret) {
 }
 
 /// Writes an object back, if `change` changes it.
-async fn update(api: &Api<DynamicObject>, mut object: DynamicObject, change: impl Fn(&mut Value)) -> Result<(), Error> {
+async fn update(
+    api: &Objects<DynamicObject>,
+    mut object: DynamicObject,
+    change: impl Fn(&mut Value),
+) -> Result<(), Error> {
     let before = object.data.clone();
     change(&mut object.data);
     if object.data == before {
         return Ok(());
     }
     let name = object.metadata.name.clone().unwrap_or_default();
+    object.metadata.managed_fields = None;
     called("update", || name.clone(), api.replace(&name, &PostParams::default(), &object)).await?;
     tracing::info!(object = name, "the authorities were injected");
     Ok(())

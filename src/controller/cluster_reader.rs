@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use kube::api::PostParams;
-use kube::core::PartialObjectMeta;
+use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Api, Client};
 use secrecy::SecretString;
+use serde::Deserialize;
 use zeroize::Zeroize;
 
+use crate::answers::{MetadataOf, Objects, reason};
 use crate::provider::{self, Asker, ClusterReadError, ClusterReader, CredentialValue};
 
 /// How long the API server may take to answer.
@@ -23,13 +23,13 @@ const TOKEN_SECONDS: i64 = 600;
 pub struct KubeReader {
     client: Client,
     asker: Asker,
-    service_accounts: Option<Store<PartialObjectMeta<ServiceAccount>>>,
+    service_accounts: Option<Store<MetadataOf<ServiceAccount>>>,
 }
 
 impl KubeReader {
     /// The controller's reader, on top of a watch of service accounts.
     #[must_use]
-    pub fn new(client: Client, service_accounts: Store<PartialObjectMeta<ServiceAccount>>) -> Self {
+    pub fn new(client: Client, service_accounts: Store<MetadataOf<ServiceAccount>>) -> Self {
         Self { client, asker: Asker::Controller, service_accounts: Some(service_accounts) }
     }
 
@@ -46,7 +46,7 @@ impl KubeReader {
         object: impl Fn() -> String,
         call: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, ClusterReadError> {
-        let unavailable = |reason: String| ClusterReadError::Unavailable { object: object(), reason };
+        let unavailable = |reason| ClusterReadError::Unavailable { object: object(), reason };
         match tokio::time::timeout(DEADLINE, call).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
@@ -55,7 +55,7 @@ impl KubeReader {
             Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
                 Err(ClusterReadError::Forbidden { asker: self.asker, verb, object: object() })
             }
-            Ok(Err(error)) => Err(unavailable(error.to_string())),
+            Ok(Err(error)) => Err(unavailable(reason(&error))),
             Err(_) => Err(unavailable(format!("no answer within {} s", DEADLINE.as_secs()))),
         }
     }
@@ -74,12 +74,9 @@ impl ClusterReader for KubeReader {
         }
         // The watch may be behind: only the API server knows that it is not there.
         let object = || format!("service account {name:?} in namespace {namespace:?}");
-        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
-        match self.bounded("get", object, api.get_metadata(name)).await {
-            Ok(account) => Ok(Some(view(&account))),
-            Err(ClusterReadError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let api: Objects<ServiceAccount> = Objects::namespaced(self.client.clone(), namespace, &());
+        let account = self.bounded("get", object, api.get_metadata_opt(name)).await?;
+        Ok(account.as_ref().map(view))
     }
 
     async fn service_account_token(
@@ -89,7 +86,7 @@ impl ClusterReader for KubeReader {
         audiences: &[String],
     ) -> Result<SecretString, ClusterReadError> {
         let object = || format!("service account {name:?} in namespace {namespace:?}");
-        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
+        let api: Objects<ServiceAccount> = Objects::namespaced(self.client.clone(), namespace, &());
         let request = TokenRequest {
             spec: TokenRequestSpec {
                 audiences: audiences.to_vec(),
@@ -98,8 +95,7 @@ impl ClusterReader for KubeReader {
             },
             ..TokenRequest::default()
         };
-        let params = PostParams::default();
-        let call = api.create_token_request(name, &params, &request);
+        let call = api.ask::<TokenAnswer>(name, "token", &request);
         let answer = self.bounded("create a token for", object, call).await?;
         match answer.status {
             Some(status) => Ok(status.token.into()),
@@ -109,7 +105,7 @@ impl ClusterReader for KubeReader {
 
     async fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError> {
         let object = || format!("Secret {name:?} in namespace {namespace:?}");
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let api: Objects<Secret> = Objects::namespaced(self.client.clone(), namespace, &());
         let mut secret = self.bounded("get", object, api.get(name)).await?;
         let mut found = None;
         for (name, value) in secret.data.iter_mut().flatten() {
@@ -128,7 +124,18 @@ impl ClusterReader for KubeReader {
     }
 }
 
-fn view(account: &PartialObjectMeta<ServiceAccount>) -> provider::ServiceAccount {
+/// What is read of the answer to a `TokenRequest`.
+#[derive(Deserialize)]
+struct TokenAnswer {
+    status: Option<Token>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    token: String,
+}
+
+fn view(account: &MetadataOf<ServiceAccount>) -> provider::ServiceAccount {
     provider::ServiceAccount {
         uid: account.metadata.uid.clone().unwrap_or_default(),
         annotations: account.metadata.annotations.clone().unwrap_or_default(),

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Client;
 use kube::api::ListParams;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Client};
 
 use super::context::{ApiError, Context, bounded};
 use super::key::{ObjectKey, StoreKey};
 use super::target_kinds::{self, KindError};
+use crate::answers::Objects;
 use crate::api::ServedVersion;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
@@ -62,11 +63,11 @@ pub struct ApiServer {
 impl ApiServer {
     /// Stores of the kind and namespace of `key`.
     #[must_use]
-    pub fn stores(&self, key: &StoreKey) -> Api<SecretStore> {
+    pub fn stores(&self, key: &StoreKey) -> Objects<SecretStore> {
         let dyntype = StoreType { kind: key.kind, version: self.version };
         match key.kind {
-            StoreKind::SecretStore => Api::namespaced_with(self.client.clone(), &key.object.namespace, &dyntype),
-            StoreKind::ClusterSecretStore => Api::all_with(self.client.clone(), &dyntype),
+            StoreKind::SecretStore => Objects::namespaced(self.client.clone(), &key.object.namespace, &dyntype),
+            StoreKind::ClusterSecretStore => Objects::all(self.client.clone(), &dyntype),
         }
     }
 }
@@ -78,18 +79,18 @@ impl ClusterView for ApiServer {
     }
 
     async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
-        let api: Api<Namespace> = Api::all(self.client.clone());
+        let api: Objects<Namespace> = Objects::all(self.client.clone(), &());
         let namespace = bounded(api.get_metadata_opt(name)).await?;
         Ok(namespace.map(|namespace| namespace.metadata.labels.unwrap_or_default()))
     }
 
     async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
-        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &key.namespace);
+        let api: Objects<ConfigMap> = Objects::namespaced(self.client.clone(), &key.namespace, &());
         bounded(api.get_opt(&key.name)).await
     }
 
     async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), &key.namespace);
+        let api: Objects<Secret> = Objects::namespaced(self.client.clone(), &key.namespace, &());
         bounded(api.get_opt(&key.name)).await
     }
 
@@ -99,15 +100,15 @@ impl ClusterView for ApiServer {
         key: &ObjectKey,
     ) -> Result<Option<DynamicObject>, KindError> {
         let resource = target_kinds::discover(&self.client, manifest).await?;
-        let api = Api::namespaced_with(self.client.clone(), &key.namespace, &resource);
+        let api: Objects<DynamicObject> = Objects::namespaced(self.client.clone(), &key.namespace, &resource);
         let found = bounded(api.get_opt(&key.name)).await;
         found.map_err(|error| KindError::Api { manifest: manifest.clone(), error })
     }
 
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let api: Objects<Secret> = Objects::namespaced(self.client.clone(), namespace, &());
         let found = bounded(api.list_metadata(&ListParams::default().labels(selector))).await?;
-        Ok(found.items.into_iter().map(|secret| secret.metadata).collect())
+        Ok(found.into_iter().map(|secret| secret.metadata).collect())
     }
 }
 
@@ -136,7 +137,7 @@ impl ClusterView for Context {
         manifest: &ManifestReference,
         key: &ObjectKey,
     ) -> Result<Option<DynamicObject>, KindError> {
-        let kind = self.target_kind(manifest).await?;
+        let kind = self.target_kind(manifest, &key.namespace).await?;
         let found = bounded(kind.api(&self.client, &key.namespace).get_opt(&key.name)).await;
         found.map_err(|error| KindError::Api { manifest: manifest.clone(), error })
     }

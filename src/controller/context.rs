@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::core::PartialObjectMeta;
+use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Api, Client};
 
 use super::cluster_view::ApiServer;
 use super::events::Recorder;
@@ -17,6 +16,7 @@ use super::external_secret::{Memo, Subject};
 use super::key::{ObjectKey, StoreKey};
 use super::options::Options;
 use super::state::State;
+use crate::answers::{MetadataOf, Objects, reason};
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
 use crate::provider::Providers;
@@ -53,9 +53,9 @@ pub struct Watched {
     /// ExternalSecrets.
     pub external_secrets: Store<ExternalSecret>,
     /// Target Secrets, without their content.
-    pub secrets: Store<PartialObjectMeta<Secret>>,
+    pub secrets: Store<MetadataOf<Secret>>,
     /// Namespaces, with their labels.
-    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    pub namespaces: Store<MetadataOf<Namespace>>,
     /// Stores of a namespace.
     pub secret_stores: Store<SecretStore>,
     /// Stores of the cluster.
@@ -65,8 +65,8 @@ pub struct Watched {
 /// A call of the API server that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// It refused, or could not be reached.
-    #[error(transparent)]
+    /// It refused, or could not be reached, or its answer could not be read.
+    #[error("{}", reason(.0))]
     Kube(#[from] kube::Error),
     /// It did not answer in time.
     #[error("the API server did not answer within {} s", API_DEADLINE.as_secs())]
@@ -80,6 +80,17 @@ impl ApiError {
         match self {
             Self::Kube(kube::Error::Api(status)) => Some(status.code),
             _ => None,
+        }
+    }
+
+    /// The API server's own words, without what differs from one answer to the next.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Kube(kube::Error::Api(status)) => status.message.clone(),
+            Self::Kube(error @ (kube::Error::SerdeError(_) | kube::Error::FromUtf8(_))) => reason(error),
+            Self::Kube(_) => "it cannot be reached".to_owned(),
+            Self::Timeout => self.to_string(),
         }
     }
 
@@ -128,19 +139,19 @@ impl Context {
 
     /// ExternalSecrets of a namespace, at the API server.
     #[must_use]
-    pub fn external_secrets(&self, namespace: &str) -> Api<ExternalSecret> {
-        Api::namespaced_with(self.client.clone(), namespace, &self.state.version)
+    pub fn external_secrets(&self, namespace: &str) -> Objects<ExternalSecret> {
+        Objects::namespaced(self.client.clone(), namespace, &self.state.version)
     }
 
     /// Secrets of a namespace, at the API server.
     #[must_use]
-    pub fn secrets(&self, namespace: &str) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), namespace)
+    pub fn secrets(&self, namespace: &str) -> Objects<Secret> {
+        Objects::namespaced(self.client.clone(), namespace, &())
     }
 
     /// Stores of the kind and namespace of `key`, at the API server.
     #[must_use]
-    pub fn stores(&self, key: &StoreKey) -> Api<SecretStore> {
+    pub fn stores(&self, key: &StoreKey) -> Objects<SecretStore> {
         self.api_server().stores(key)
     }
 

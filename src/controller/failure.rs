@@ -93,6 +93,8 @@ pub enum Failure {
     NotStored,
     /// The target's kind is not served.
     NotServed,
+    /// Too many kinds are written already.
+    TooManyKinds,
     /// A target that is no Secret could not be read.
     TargetUnreadable,
     /// The target, or a finalizer, could not be deleted.
@@ -115,7 +117,7 @@ const IMMUTABLE: &str = "could not update secret, target is immutable";
 
 impl Failure {
     /// All of them, in the order of a sync.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::InvalidSpec,
         Self::Rejected,
         Self::Unsupported,
@@ -146,6 +148,7 @@ impl Failure {
         Self::ClusterScoped,
         Self::NotStored,
         Self::NotServed,
+        Self::TooManyKinds,
         Self::TargetUnreadable,
         Self::NotText,
         Self::NoPlace,
@@ -232,6 +235,9 @@ impl Failure {
             }
             Self::NotStored => (TARGET, "NotStored", Backoff, "Name a kind whose objects are stored."),
             Self::NotServed => (GET, "NotServed", Backoff, "Install its CRD, or correct `target.manifest`."),
+            Self::TooManyKinds => {
+                (TARGET, "TooManyKinds", Backoff, "Write a Secret, or a kind that the namespace writes already.")
+            }
             Self::TargetUnreadable => (GET, "ApiServer", Backoff, "Give the controller the rights for the kind."),
             Self::NotText => (UPDATE, "NotText", Backoff, "Encode the value in a template, as by `b64enc`."),
             Self::Panicked => (

@@ -98,10 +98,13 @@ impl Index {
         self.lock().by_target.get(target).into_iter().flatten().cloned().collect()
     }
 
-    /// Whether any ExternalSecret writes objects of a kind.
+    /// Whether any ExternalSecret of a namespace writes objects of a kind.
     #[must_use]
-    pub fn is_written(&self, kind: &ManifestReference) -> bool {
-        self.lock().by_target_kind.contains_key(kind)
+    pub fn is_written_in(&self, kind: &ManifestReference, namespace: &str) -> bool {
+        let maps = self.lock();
+        let writers = maps.by_target_kind.get(kind);
+        let first = writers.and_then(|writers| writers.range(ObjectKey::new(namespace, "")..).next());
+        first.is_some_and(|writer| writer.namespace == namespace)
     }
 
     /// The ExternalSecrets that read a store.

@@ -69,7 +69,10 @@ fn kind_of(error: &Error) -> Failure {
         Error::Kind(KindError::ClusterScoped(_)) => Failure::ClusterScoped,
         Error::Kind(KindError::NotStored(_)) => Failure::NotStored,
         Error::Kind(KindError::NotServed(_)) => Failure::NotServed,
-        Error::Kind(KindError::Api { .. }) | Error::Object { verb: "read", .. } => Failure::TargetUnreadable,
+        Error::Kind(KindError::TooMany { .. }) => Failure::TooManyKinds,
+        Error::Kind(KindError::Api { .. } | KindError::NotListed { .. }) | Error::Object { verb: "read", .. } => {
+            Failure::TargetUnreadable
+        }
         Error::Finalizer(_) | Error::Object { verb: "delete", .. } => Failure::NotDeleted,
         Error::Object { .. } | Error::Api { .. } | Error::TemplateSource { .. } => Failure::ApiServer,
         Error::Contended { .. } => Failure::Contended,
@@ -105,8 +108,11 @@ fn of_object(report: Report, error: &Error) -> Report {
         Error::Template(_) | Error::TemplateSource { .. } | Error::Refused(_) => "could not apply template to manifest",
         _ => report.lead,
     };
-    let is_of_target =
-        !matches!(error, Error::GenericTargetsOff | Error::Kind(KindError::ClusterScoped(_) | KindError::NotStored(_)));
+    let is_of_target = !matches!(
+        error,
+        Error::GenericTargetsOff
+            | Error::Kind(KindError::ClusterScoped(_) | KindError::NotStored(_) | KindError::TooMany { .. })
+    );
     Report { lead, reason: if is_of_target { "ResourceSyncedError" } else { report.reason }, ..report }
 }
 
@@ -169,8 +175,8 @@ fn due_at(due: Due) -> Option<u64> {
 }
 
 /// Says what the provider does not have, where that has changed the Secret.
-pub fn missing(subject: Subject<'_>, notes: Vec<String>, context: &Context) {
-    for note in notes {
+pub fn missing(subject: Subject<'_>, note: Option<String>, context: &Context) {
+    if let Some(note) = note {
         notify(subject, context, Severity::Normal, "MissingProviderSecret", note);
     }
 }
@@ -252,8 +258,7 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
     let api = context.external_secrets(&subject.key.namespace);
     // With the UID, or it might land on another object of the name.
     let patch = Patch::Merge(json!({ "metadata": { "uid": subject.uid() }, "status": status }));
-    let result: Result<ExternalSecret, ApiError> =
-        bounded(api.patch_status(&subject.key.name, &PatchParams::default(), &patch)).await;
+    let result = bounded(api.patch_status(&subject.key.name, &PatchParams::default(), &patch)).await;
     match result {
         Ok(_) => {
             remember(subject, status, context);

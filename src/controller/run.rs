@@ -108,7 +108,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let reader = Arc::new(KubeReader::new(client.clone(), service_accounts));
     let waking = wake_after_outages(client.clone(), api_health.clone(), Arc::clone(&state));
     tokio::spawn(stop.clone().run_until_cancelled_owned(waking));
-    let (events, event_writer) = Recorder::start(client.clone());
+    let (events, event_writer) = Recorder::start(client.clone(), metrics.clone());
     let context = Arc::new(Context {
         client,
         api_health,

@@ -80,7 +80,7 @@ impl State {
 
     /// Ends the watches of the kinds of targets that no ExternalSecret uses any more.
     pub fn release_target_kinds(&self) {
-        self.target_kinds.keep(|manifest| self.index.is_written(manifest));
+        self.target_kinds.keep(|manifest, namespace| self.index.is_written_in(manifest, namespace));
     }
 
     /// Asks for a reconcile of all ExternalSecrets that use a store.

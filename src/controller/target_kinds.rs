@@ -1,31 +1,43 @@
 //! The kinds of targets that are no Secrets (`target.manifest`). The API server is asked about a kind when the first
 //! ExternalSecret uses it; from then on its objects are watched, until the last such ExternalSecret is gone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kube::api::ApiResource;
-use kube::core::{DynamicObject, PartialObjectMeta};
+use kube::api::{ApiResource, ListParams};
+use kube::core::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::context::{ApiError, Context, bounded};
-use super::external_secret::ObjectVersion;
+use super::external_secret::{ObjectVersion, refused};
 use super::key::ObjectKey;
 use super::state::State;
-use super::watch::{self, Change, strip_metadata};
+use super::watch::{self, Change, Watch, strip_metadata};
 use super::watches::target_changed;
+use crate::answers::{MetadataOf, Objects, Seen};
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::{LABEL_MANAGED, LABEL_MANAGED_VALUE};
 
 /// What must be possible with a kind.
 const VERBS: [&str; 6] = ["get", "list", "watch", "create", "update", "delete"];
+/// The most kinds that the ExternalSecrets of one namespace may write besides Secrets. Each is watched in the whole cluster.
+const MOST_OF_NAMESPACE: usize = 10;
+/// The most kinds that are watched.
+const MOST: usize = 100;
 
 /// The kinds in use.
 #[derive(Debug, Default)]
-pub struct TargetKinds(Mutex<HashMap<ManifestReference, Arc<TargetKind>>>);
+pub struct TargetKinds(Mutex<HashMap<ManifestReference, Used>>);
+
+/// A kind, and who uses it.
+#[derive(Debug)]
+struct Used {
+    kind: Arc<TargetKind>,
+    namespaces: BTreeSet<String>,
+}
 
 /// A kind of objects that are written.
 #[derive(Debug)]
@@ -35,7 +47,7 @@ pub struct TargetKind {
     /// What the API server calls it.
     pub resource: ApiResource,
     /// The versions of those objects that are managed.
-    watched: Store<PartialObjectMeta<DynamicObject>>,
+    watched: Store<MetadataOf<DynamicObject>>,
     /// Ends the watch.
     _watch: DropGuard,
 }
@@ -61,8 +73,31 @@ pub enum KindError {
         kind = .0.kind
     )]
     NotStored(ManifestReference),
+    /// It would be one kind too many.
+    #[error(
+        "spec.target.manifest: objects of the kind {kind} are not written: {whose} write {most} kinds besides Secrets already, which is the most; use one of those, or write a Secret",
+        kind = .manifest.kind
+    )]
+    TooMany {
+        /// The kind.
+        manifest: ManifestReference,
+        /// Whose kinds are counted.
+        whose: String,
+        /// How many there may be.
+        most: usize,
+    },
+    /// Its objects cannot be listed, and so not be watched.
+    #[error("the API server could not list objects of the kind {kind}: {reason}", kind = .manifest.kind)]
+    NotListed {
+        /// The kind.
+        manifest: ManifestReference,
+        /// Why not, and what to do.
+        reason: String,
+        /// Whether the API server is away or overloaded.
+        is_outage: bool,
+    },
     /// The API server cannot be asked.
-    #[error("the API server could not be asked about the kind {kind} in {api_version}: {error}", kind = .manifest.kind, api_version = .manifest.api_version)]
+    #[error("the API server could not be asked about the kind {kind} in {api_version}: {}", .error.reason(), kind = .manifest.kind, api_version = .manifest.api_version)]
     Api {
         /// The kind.
         manifest: ManifestReference,
@@ -72,7 +107,7 @@ pub enum KindError {
 }
 
 impl TargetKinds {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ManifestReference, Arc<TargetKind>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ManifestReference, Used>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -81,17 +116,49 @@ impl TargetKinds {
         self.lock().remove(manifest);
     }
 
-    /// Ends the watches of kinds that nobody uses.
-    pub fn keep(&self, is_used: impl Fn(&ManifestReference) -> bool) {
-        self.lock().retain(|manifest, _| is_used(manifest));
+    /// Ends the watches of kinds that no namespace uses any more.
+    pub fn keep(&self, is_used: impl Fn(&ManifestReference, &str) -> bool) {
+        self.lock().retain(|manifest, used| {
+            used.namespaces.retain(|namespace| is_used(manifest, namespace));
+            !used.namespaces.is_empty()
+        });
     }
+
+    /// The kind, if it is in use already, and from now on in this namespace, too.
+    fn used(&self, manifest: &ManifestReference, namespace: &str) -> Result<Option<Arc<TargetKind>>, KindError> {
+        let mut kinds = self.lock();
+        room(&kinds, manifest, namespace)?;
+        let Some(used) = kinds.get_mut(manifest) else { return Ok(None) };
+        used.namespaces.insert(namespace.to_owned());
+        Ok(Some(Arc::clone(&used.kind)))
+    }
+}
+
+/// Whether there is room for one more kind in a namespace, and in all.
+fn room(
+    kinds: &HashMap<ManifestReference, Used>,
+    manifest: &ManifestReference,
+    namespace: &str,
+) -> Result<(), KindError> {
+    let used = kinds.get(manifest);
+    if used.is_some_and(|used| used.namespaces.contains(namespace)) {
+        return Ok(());
+    }
+    let too_many = |whose: String, most| Err(KindError::TooMany { manifest: manifest.clone(), whose, most });
+    if kinds.values().filter(|used| used.namespaces.contains(namespace)).count() >= MOST_OF_NAMESPACE {
+        return too_many(format!("the ExternalSecrets of namespace {namespace:?}"), MOST_OF_NAMESPACE);
+    }
+    if used.is_none() && kinds.len() >= MOST {
+        return too_many("all ExternalSecrets together".to_owned(), MOST);
+    }
+    Ok(())
 }
 
 impl TargetKind {
     /// Objects of a namespace, at the API server.
     #[must_use]
-    pub fn api(&self, client: &Client, namespace: &str) -> Api<DynamicObject> {
-        Api::namespaced_with(client.clone(), namespace, &self.resource)
+    pub fn api(&self, client: &Client, namespace: &str) -> Objects<DynamicObject> {
+        Objects::namespaced(client.clone(), namespace, &self.resource)
     }
 
     /// The version of an object that the watch shows.
@@ -103,38 +170,64 @@ impl TargetKind {
 }
 
 impl Context {
-    /// A kind of objects that are written. The first call for a kind asks the API server and starts the watch.
+    /// A kind of objects that are written in a namespace. The first call for a kind asks the API server and starts the watch.
     ///
     /// # Errors
     /// [`KindError`]
-    pub async fn target_kind(&self, manifest: &ManifestReference) -> Result<Arc<TargetKind>, KindError> {
-        if let Some(kind) = self.state.target_kinds.lock().get(manifest) {
-            return Ok(Arc::clone(kind));
+    pub async fn target_kind(
+        &self,
+        manifest: &ManifestReference,
+        namespace: &str,
+    ) -> Result<Arc<TargetKind>, KindError> {
+        if let Some(kind) = self.state.target_kinds.used(manifest, namespace)? {
+            return Ok(kind);
         }
         let resource = discover(&self.client, manifest).await?;
+        self.try_to_list(manifest, &resource).await?;
         let mut kinds = self.state.target_kinds.lock();
-        let kind = kinds.entry(manifest.clone()).or_insert_with(|| Arc::new(self.watch_kind(manifest, resource)));
-        Ok(Arc::clone(kind))
+        // Others may have come meanwhile.
+        room(&kinds, manifest, namespace)?;
+        let used = kinds.entry(manifest.clone()).or_insert_with(|| Used {
+            kind: Arc::new(self.watch_kind(manifest, resource)),
+            namespaces: BTreeSet::new(),
+        });
+        used.namespaces.insert(namespace.to_owned());
+        Ok(Arc::clone(&used.kind))
+    }
+
+    /// A watch that can never begin would be tried for ever.
+    async fn try_to_list(&self, manifest: &ManifestReference, resource: &ApiResource) -> Result<(), KindError> {
+        let client = self.client.clone();
+        let api: Objects<DynamicObject> = match &self.options.namespace {
+            Some(namespace) => Objects::namespaced(client, namespace, resource),
+            None => Objects::all(client, resource),
+        };
+        let listed = bounded(api.list_metadata(&ListParams::default().labels(&managed()).limit(1))).await;
+        listed.map(drop).map_err(|error| KindError::NotListed {
+            manifest: manifest.clone(),
+            reason: refused::reason(&error, resource),
+            is_outage: error.is_outage(),
+        })
     }
 
     fn watch_kind(&self, manifest: &ManifestReference, resource: ApiResource) -> TargetKind {
         let client = self.api_health.listening(&resource.plural, &self.client);
-        let api: Api<PartialObjectMeta<DynamicObject>> = match &self.options.namespace {
+        let api: Api<Seen<MetadataOf<DynamicObject>>> = match &self.options.namespace {
             Some(namespace) => Api::namespaced_with(client, namespace, &resource),
             None => Api::all_with(client, &resource),
         };
-        let config = watcher::Config::default().labels(&format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}"));
-        let strip = |object: &mut PartialObjectMeta<DynamicObject>| {
+        let config = watcher::Config::default().labels(&managed());
+        let metrics = self.metrics.api_server().clone();
+        let watch = Watch { name: resource.plural.clone(), api, config, metrics };
+        let strip = |object: &mut MetadataOf<DynamicObject>| {
             strip_metadata(&mut object.metadata);
-            object.types = None;
             // What is needed of the object is read from itself.
             object.metadata.labels = None;
             object.metadata.annotations = None;
             object.metadata.owner_references = None;
         };
         let stop = CancellationToken::new();
-        let watched =
-            watch::objects_until(api, config, resource.clone(), strip, self.on_change(manifest), stop.clone());
+        let watched = watch::objects_until(watch, resource.clone(), strip, self.on_change(manifest), stop.clone());
         tracing::info!(kind = manifest.kind, api_version = manifest.api_version, "objects of this kind are watched");
         TargetKind { manifest: manifest.clone(), resource, watched, _watch: stop.drop_guard() }
     }
@@ -142,7 +235,7 @@ impl Context {
     fn on_change(
         &self,
         manifest: &ManifestReference,
-    ) -> impl FnMut(Change<'_, PartialObjectMeta<DynamicObject>>) + Send + 'static + use<> {
+    ) -> impl FnMut(Change<'_, MetadataOf<DynamicObject>>) + Send + 'static + use<> {
         let (state, manifest): (Arc<State>, _) = (Arc::clone(&self.state), manifest.clone());
         move |change| {
             let (object, version) = match change {
@@ -152,6 +245,11 @@ impl Context {
             target_changed(Some(&manifest), &object.metadata, version.as_ref(), &state);
         }
     }
+}
+
+/// What selects the objects that are written.
+fn managed() -> String {
+    format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}")
 }
 
 /// Asks the API server what it calls a kind.

@@ -1,6 +1,6 @@
-//! Watches: each keeps a store of stripped objects, and says what changed.
+//! Watches: each keeps a store of stripped objects, and says what changed. An object that cannot be read is passed over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -8,16 +8,23 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::runtime::reflector::{Store, store::Writer};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
+use kube::runtime::watcher;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use super::key::ObjectKey;
+use super::requeue::spread;
+use crate::answers::{Seen, reason};
+use crate::runtime::metrics::ApiServerMetrics;
 
-/// The longest pause between two tries to open a watch.
+/// The longest pause between two tries to open a watch, where the API server may be back at any moment.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// The same where it is there and refuses, or answers what cannot be read.
+const LONGEST_PAUSE_REFUSED: Duration = Duration::from_secs(30);
+/// Objects of one watch that cannot be read and are named in the log; further ones are only counted.
+const NAMED: usize = 100;
 
 /// What a watch saw.
 #[derive(Clone, Copy, Debug)]
@@ -50,100 +57,176 @@ impl<K> Watched for K where
 {
 }
 
-/// Starts a watch, of whole objects or of `PartialObjectMeta`. The store is updated before `on_change` hears of a change; the
+/// What is watched, and under which name metrics and logs speak of it.
+pub struct Watch<K> {
+    /// Its name.
+    pub name: String,
+    /// The objects.
+    pub api: Api<Seen<K>>,
+    /// Which of them.
+    pub config: watcher::Config,
+    /// Where objects that cannot be read are counted.
+    pub metrics: ApiServerMetrics,
+}
+
+/// Starts a watch, of whole objects or of their metadata. The store is updated before `on_change` hears of a change; the
 /// watch goes on until the process ends.
 pub fn objects<K: Watched>(
-    api: Api<K>,
-    config: watcher::Config,
+    watch: Watch<K>,
     dyntype: K::DynamicType,
     strip: fn(&mut K),
     on_change: impl FnMut(Change<'_, K>) + Send + 'static,
 ) -> Store<K> {
-    objects_until(api, config, dyntype, strip, on_change, CancellationToken::new())
+    objects_until(watch, dyntype, strip, on_change, CancellationToken::new())
 }
 
 /// The same until `stop`.
 pub fn objects_until<K: Watched>(
-    api: Api<K>,
-    config: watcher::Config,
+    watch: Watch<K>,
     dyntype: K::DynamicType,
     strip: fn(&mut K),
-    on_change: impl FnMut(Change<'_, K>) + Send + 'static,
+    mut on_change: impl FnMut(Change<'_, K>) + Send + 'static,
     stop: CancellationToken,
 ) -> Store<K> {
-    let writer = Writer::new(dyntype);
+    let mut writer = Writer::new(dyntype.clone());
     let store = writer.as_reader();
-    let stream = watcher(api, config).modify(strip);
-    tokio::spawn(stop.run_until_cancelled_owned(follow(stream, writer, on_change)));
+    let known = store.clone();
+    let following = follow(watch, move |event| {
+        let event = match event {
+            Event::Readable(event) => event.modify(strip),
+            // What can no longer be read is as good as gone, as it is in the next list.
+            Event::Unreadable(key) => {
+                let mut reference = ObjectRef::new_with(&key.name, dyntype.clone());
+                if !key.namespace.is_empty() {
+                    reference = reference.within(&key.namespace);
+                }
+                let Some(before) = known.get(&reference) else { return };
+                watcher::Event::Delete(Arc::unwrap_or_clone(before))
+            }
+        };
+        store_and_tell(event, &mut writer, &known, &mut on_change);
+    });
+    tokio::spawn(stop.run_until_cancelled_owned(following));
     store
 }
 
-/// Starts a watch that keeps nothing, when `wanted` is cancelled: for objects of which few are of interest. `api` is called
+fn store_and_tell<K: Watched>(
+    event: watcher::Event<K>,
+    writer: &mut Writer<K>,
+    known: &Store<K>,
+    on_change: &mut impl FnMut(Change<'_, K>),
+) {
+    match &event {
+        watcher::Event::Apply(object) => {
+            writer.apply_watcher_event(&event);
+            on_change(Change::Applied(object));
+        }
+        watcher::Event::Delete(object) => {
+            writer.apply_watcher_event(&event);
+            on_change(Change::Deleted(object));
+        }
+        // The listed objects become visible together, when the list is complete.
+        watcher::Event::Init | watcher::Event::InitApply(_) => writer.apply_watcher_event(&event),
+        watcher::Event::InitDone => {
+            let before = by_key(known);
+            writer.apply_watcher_event(&event);
+            announce(before, known, on_change);
+        }
+    }
+}
+
+/// Starts a watch that keeps nothing, when `wanted` is cancelled: for objects of which few are of interest. `watch` is called
 /// then.
 pub fn versions<K: Watched>(
-    api: impl FnOnce() -> Api<K> + Send + 'static,
+    watch: impl FnOnce() -> Watch<K> + Send + 'static,
     wanted: CancellationToken,
     mut on_change: impl FnMut(Change<'_, K>) + Send + 'static,
 ) {
     tokio::spawn(async move {
         wanted.cancelled().await;
-        let mut stream = std::pin::pin!(watcher(api(), watcher::Config::default()));
-        let mut failures: u32 = 0;
-        while let Some(event) = stream.next().await {
-            match event {
-                Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                    on_change(Change::Applied(&object));
-                }
-                Ok(watcher::Event::Delete(object)) => on_change(Change::Deleted(&object)),
-                Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
-                Err(error) => {
-                    failures += 1;
-                    report(&error, failures);
-                    tokio::time::sleep(pause(failures)).await;
-                    continue;
-                }
+        follow(watch(), |event| match event {
+            Event::Readable(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
+                on_change(Change::Applied(&object));
             }
-            failures = 0;
-        }
+            Event::Readable(watcher::Event::Delete(object)) => on_change(Change::Deleted(&object)),
+            Event::Readable(watcher::Event::Init | watcher::Event::InitDone) | Event::Unreadable(_) => {}
+        })
+        .await;
     });
 }
 
-async fn follow<K: Watched>(
-    stream: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send,
-    mut writer: Writer<K>,
-    mut on_change: impl FnMut(Change<'_, K>) + Send,
-) {
-    let store = writer.as_reader();
-    let mut stream = std::pin::pin!(stream);
+/// What a watch brings.
+enum Event<K> {
+    Readable(watcher::Event<K>),
+    /// An object that was there, or is new, and cannot be read.
+    Unreadable(ObjectKey),
+}
+
+/// Follows a watch for ever.
+async fn follow<K: Watched>(watch: Watch<K>, mut on_event: impl FnMut(Event<K>) + Send) {
+    let Watch { name, api, config, metrics } = watch;
+    let mut stream = std::pin::pin!(watcher(api, config));
+    let mut passed_over = PassedOver { watch: name.clone(), metrics, named: HashSet::new() };
     let mut failures: u32 = 0;
     while let Some(event) = stream.next().await {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                failures += 1;
-                report(&error, failures);
-                tokio::time::sleep(pause(failures)).await;
+                failures = failures.saturating_add(1);
+                report(&name, &error, failures);
+                tokio::time::sleep(pause(&error, failures)).await;
                 continue;
             }
         };
-        failures = 0;
-        match &event {
-            watcher::Event::Apply(object) => {
-                writer.apply_watcher_event(&event);
-                on_change(Change::Applied(object));
-            }
-            watcher::Event::Delete(object) => {
-                writer.apply_watcher_event(&event);
-                on_change(Change::Deleted(object));
-            }
-            // The listed objects become visible together, when the list is complete.
-            watcher::Event::Init | watcher::Event::InitApply(_) => writer.apply_watcher_event(&event),
-            watcher::Event::InitDone => {
-                let before = by_key(&store);
-                writer.apply_watcher_event(&event);
-                announce(before, &store, &mut on_change);
-            }
+        // A list begins before it is asked for.
+        if matches!(event, watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::InitDone) {
+            failures = 0;
         }
+        if let Some(event) = passed_over.sift(event) {
+            on_event(event);
+        }
+    }
+}
+
+/// Keeps what cannot be read out of a watch.
+struct PassedOver {
+    watch: String,
+    metrics: ApiServerMetrics,
+    /// Who is named in the log already.
+    named: HashSet<ObjectKey>,
+}
+
+impl PassedOver {
+    fn sift<K: Watched>(&mut self, event: watcher::Event<Seen<K>>) -> Option<Event<K>> {
+        use watcher::Event as Of;
+        let event = match event {
+            Of::Init => Of::Init,
+            Of::InitDone => Of::InitDone,
+            Of::InitApply(Seen::Object(object)) => Of::InitApply(object),
+            Of::Apply(Seen::Object(object)) => Of::Apply(object),
+            Of::Delete(Seen::Object(object)) => Of::Delete(object),
+            Of::InitApply(Seen::Unreadable(meta)) => {
+                self.note(&meta);
+                return None;
+            }
+            Of::Apply(Seen::Unreadable(meta)) => return Some(Event::Unreadable(self.note(&meta))),
+            Of::Delete(Seen::Unreadable(meta)) => {
+                let key = ObjectKey::of(&meta);
+                self.named.remove(&key);
+                return Some(Event::Unreadable(key));
+            }
+        };
+        Some(Event::Readable(event))
+    }
+
+    /// Counts an object, and names it once.
+    fn note(&mut self, meta: &ObjectMeta) -> ObjectKey {
+        self.metrics.passed_over(&self.watch);
+        let key = ObjectKey::of(meta);
+        if self.named.len() < NAMED && self.named.insert(key.clone()) {
+            tracing::warn!(watch = self.watch, object = %key, "an object cannot be read and is passed over; look at its metadata");
+        }
+        key
     }
 }
 
@@ -166,23 +249,99 @@ fn by_key<K: Watched>(store: &Store<K>) -> HashMap<ObjectKey, Arc<K>> {
     store.state().into_iter().map(|object| (ObjectKey::of(object.meta()), object)).collect()
 }
 
-/// How long to wait before the watch is opened again: 0.1 s, doubled up to [`LONGEST_PAUSE`].
-fn pause(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(8);
-    (Duration::from_millis(100) * (1 << doublings)).min(LONGEST_PAUSE)
+/// How long to wait before the watch is opened again: 0.1 s, doubled with each failure up to the longest pause, or what the API
+/// server asks for.
+fn pause(error: &watcher::Error, failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(12);
+    let longest = if is_outage(error) { LONGEST_PAUSE } else { LONGEST_PAUSE_REFUSED };
+    let asked_for = retry_after(error).min(LONGEST_PAUSE_REFUSED);
+    spread((Duration::from_millis(100) * (1 << doublings)).min(longest).max(asked_for))
+}
+
+fn client_error(error: &watcher::Error) -> Option<&kube::Error> {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => Some(error),
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => None,
+    }
+}
+
+/// What the API server says of a failure, where it says something.
+fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
+    match (error, client_error(error)) {
+        (watcher::Error::WatchError(status), _) | (_, Some(kube::Error::Api(status))) => Some(&**status),
+        _ => None,
+    }
+}
+
+/// Whether the API server, or the way to it, is gone or overloaded. A watch that is too old (410) is followed by a list at once.
+fn is_outage(error: &watcher::Error) -> bool {
+    match (status(error), client_error(error)) {
+        (Some(status), _) => matches!(status.code, 410 | 429 | 500..),
+        (None, Some(kube::Error::SerdeError(_) | kube::Error::FromUtf8(_))) => false,
+        (None, error) => error.is_some(),
+    }
+}
+
+fn retry_after(error: &watcher::Error) -> Duration {
+    let seconds = status(error).and_then(|status| status.details.as_ref()).map(|details| details.retry_after_seconds);
+    Duration::from_secs(seconds.unwrap_or_default().into())
 }
 
 /// Logs the first failure of a row, and then every tenth.
-fn report(error: &watcher::Error, failures: u32) {
+fn report(watch: &str, error: &watcher::Error, failures: u32) {
     if failures % 10 == 1 {
-        tracing::warn!(%error, failures, "a watch was interrupted and is opened again");
+        let error = client_error(error).map_or_else(|| error.to_string(), reason);
+        tracing::warn!(watch, error, failures, "a watch was interrupted and is opened again");
     }
 }
 
 /// Removes what no reconcile looks at, which is most of an object's size.
 pub fn strip_metadata(meta: &mut ObjectMeta) {
-    meta.managed_fields = None;
     meta.self_link = None;
     meta.generate_name = None;
     meta.creation_timestamp = None;
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn pauses(error: &watcher::Error) -> Vec<Duration> {
+        (1..=100).map(|failures| pause(error, failures)).collect()
+    }
+
+    #[test]
+    fn a_watch_that_fails_again_and_again_is_opened_ever_more_rarely() {
+        let of = |code| kube::Error::Api(Status::failure("no", "No").with_code(code).boxed());
+        for (error, longest) in [
+            (watcher::Error::InitialListFailed(of(503)), LONGEST_PAUSE),
+            (watcher::Error::InitialListFailed(of(429)), LONGEST_PAUSE),
+            (watcher::Error::WatchStartFailed(of(403)), LONGEST_PAUSE_REFUSED),
+            (watcher::Error::NoResourceVersion, LONGEST_PAUSE_REFUSED),
+        ] {
+            let pauses = pauses(&error);
+            assert!(pauses[0] < Duration::from_millis(200) && pauses[99] >= longest, "{error}");
+            let in_a_minute = pauses.iter().scan(Duration::ZERO, |at, pause| {
+                *at += *pause;
+                (*at < Duration::from_mins(1)).then_some(())
+            });
+            assert!(in_a_minute.count() < 26, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_watch_waits_as_long_as_the_api_server_asks_but_not_for_ever() {
+        let busy = |seconds| {
+            let mut status = Status::failure("busy", "TooManyRequests").with_code(429);
+            let details = serde_json::json!({ "retryAfterSeconds": seconds });
+            status.details = Some(serde_json::from_value(details).unwrap());
+            watcher::Error::InitialListFailed(kube::Error::Api(status.boxed()))
+        };
+        assert!(pause(&busy(7), 1) >= Duration::from_secs(7));
+        assert!(pause(&busy(u32::MAX), 1) <= LONGEST_PAUSE_REFUSED.mul_f64(1.2));
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::{Store, store::Writer};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
@@ -16,7 +16,8 @@ use super::observe::Controller;
 use super::options::Options;
 use super::secret_store;
 use super::state::State;
-use super::watch::{self, Change, strip_metadata};
+use super::watch::{self, Change, Watch, strip_metadata};
+use crate::answers::{MetadataOf, Seen};
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
@@ -35,12 +36,20 @@ pub(super) struct Watches<'a> {
 }
 
 impl Watches<'_> {
-    fn namespaced<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self, watch: &str) -> Api<K> {
-        let client = self.watching(watch);
-        match &self.options.namespace {
+    fn namespaced<K>(&self, name: &str, config: watcher::Config) -> Watch<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        let client = self.watching(name);
+        let api = match &self.options.namespace {
             Some(namespace) => Api::namespaced(client, namespace),
             None => Api::all(client),
-        }
+        };
+        self.watch(name, api, config)
+    }
+
+    fn watch<K>(&self, name: &str, api: Api<Seen<K>>, config: watcher::Config) -> Watch<K> {
+        Watch { name: name.to_owned(), api, config, metrics: self.metrics.api_server().clone() }
     }
 
     /// A client for the watch of this name.
@@ -51,7 +60,8 @@ impl Watches<'_> {
     pub(super) fn external_secrets(&self) -> Store<ExternalSecret> {
         let (state, metrics) = (Arc::clone(self.state), self.metrics.clone());
         let version = state.version;
-        let client = self.watching("externalsecrets");
+        let name = ExternalSecret::PLURAL;
+        let client = self.watching(name);
         let api = match &self.options.namespace {
             Some(namespace) => Api::namespaced_with(client, namespace, &version),
             None => Api::all_with(client, &version),
@@ -67,13 +77,8 @@ impl Watches<'_> {
                 metrics.external_secrets().deleted(&key.namespace, &key.name);
             }
         };
-        watch::objects(
-            api,
-            watcher::Config::default(),
-            version,
-            |object| strip_metadata(&mut object.metadata),
-            on_change,
-        )
+        let watch = self.watch(name, api, watcher::Config::default());
+        watch::objects(watch, version, |object| strip_metadata(&mut object.metadata), on_change)
     }
 
     pub(super) fn stores(&self, kind: StoreKind) -> Store<SecretStore> {
@@ -105,34 +110,28 @@ impl Watches<'_> {
                 metrics.stores().deleted(secret_store::subsystem(kind), &key.object.namespace, &key.object.name);
             }
         };
-        watch::objects(
-            api,
-            watcher::Config::default(),
-            dyntype,
-            |object| strip_metadata(&mut object.metadata),
-            on_change,
-        )
+        let watch = self.watch(kind.plural(), api, watcher::Config::default());
+        watch::objects(watch, dyntype, |object| strip_metadata(&mut object.metadata), on_change)
     }
 
-    pub(super) fn secrets(&self) -> Store<PartialObjectMeta<Secret>> {
+    pub(super) fn secrets(&self) -> Store<MetadataOf<Secret>> {
         let state = Arc::clone(self.state);
         let config = watcher::Config::default().labels(&format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}"));
-        let on_change = move |change: Change<'_, PartialObjectMeta<Secret>>| match change {
+        let on_change = move |change: Change<'_, MetadataOf<Secret>>| match change {
             Change::Applied(secret) => {
                 let version = ObjectVersion::of(&secret.metadata);
                 target_changed(None, &secret.metadata, Some(&version), &state);
             }
             Change::Deleted(secret) => target_changed(None, &secret.metadata, None, &state),
         };
-        let strip = |secret: &mut PartialObjectMeta<Secret>| {
+        let strip = |secret: &mut MetadataOf<Secret>| {
             strip_metadata(&mut secret.metadata);
-            secret.types = None;
             // What is needed of the content is read from the Secret itself.
             secret.metadata.labels = None;
             secret.metadata.annotations = None;
             secret.metadata.owner_references = None;
         };
-        watch::objects(self.namespaced("secrets"), config, (), strip, on_change)
+        watch::objects(self.namespaced("secrets", config), (), strip, on_change)
     }
 
     /// ConfigMaps and Secrets with templates. Nothing of them is kept, and they are watched only once an ExternalSecret
@@ -144,10 +143,10 @@ impl Watches<'_> {
 
     fn templates_in<K>(&self, kind: TemplateSourceKind)
     where
-        PartialObjectMeta<K>: watch::Watched + Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+        MetadataOf<K>: watch::Watched + Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
         let state = Arc::clone(self.state);
-        let on_change = move |change: Change<'_, PartialObjectMeta<K>>| {
+        let on_change = move |change: Change<'_, MetadataOf<K>>| {
             let (object, version) = match change {
                 Change::Applied(object) => (object, Some(ObjectVersion::of(object.meta()))),
                 Change::Deleted(object) => (object, None),
@@ -161,23 +160,24 @@ impl Watches<'_> {
         };
         // It is expected to show signs of life only once it begins.
         let (client, api_health) = (self.client.clone(), self.api_health.clone());
-        let namespace = self.options.namespace.clone();
-        let api = move || {
+        let (namespace, metrics) = (self.options.namespace.clone(), self.metrics.api_server().clone());
+        let watch = move || {
             let client = api_health.watching(name, &client);
-            match &namespace {
-                Some(namespace) => Api::<PartialObjectMeta<K>>::namespaced(client, namespace),
+            let api = match &namespace {
+                Some(namespace) => Api::namespaced(client, namespace),
                 None => Api::all(client),
-            }
+            };
+            Watch { name: name.to_owned(), api, config: watcher::Config::default(), metrics }
         };
-        watch::versions(api, self.state.templates_used.clone(), on_change);
+        watch::versions(watch, self.state.templates_used.clone(), on_change);
     }
 
-    pub(super) fn namespaces(&self) -> Store<PartialObjectMeta<Namespace>> {
+    pub(super) fn namespaces(&self) -> Store<MetadataOf<Namespace>> {
         if !self.options.run(Controller::Stores(StoreKind::ClusterSecretStore)) {
             // Only their conditions ask for namespaces, and the controller may lack the right to watch them.
             return nothing(());
         }
-        let strip = |namespace: &mut PartialObjectMeta<Namespace>| {
+        let strip = |namespace: &mut MetadataOf<Namespace>| {
             strip_metadata(&mut namespace.metadata);
             namespace.metadata.annotations = None;
         };
@@ -185,25 +185,25 @@ impl Watches<'_> {
         if let Some(namespace) = &self.options.namespace {
             config = config.fields(&format!("metadata.name={namespace}"));
         }
-        watch::objects(Api::all(self.watching("namespaces")), config, (), strip, |_| {})
+        let name = "namespaces";
+        watch::objects(self.watch(name, Api::all(self.watching(name)), config), (), strip, |_| {})
     }
 
-    pub(super) fn service_accounts(&self) -> Store<PartialObjectMeta<ServiceAccount>> {
+    pub(super) fn service_accounts(&self) -> Store<MetadataOf<ServiceAccount>> {
         let state = Arc::clone(self.state);
-        let strip = |account: &mut PartialObjectMeta<ServiceAccount>| {
+        let strip = |account: &mut MetadataOf<ServiceAccount>| {
             strip_metadata(&mut account.metadata);
-            account.types = None;
             account.metadata.labels = None;
             account.metadata.owner_references = None;
         };
         // A changed annotation is another identity: the stores that use the account are validated again.
-        let on_change = move |change: Change<'_, PartialObjectMeta<ServiceAccount>>| {
+        let on_change = move |change: Change<'_, MetadataOf<ServiceAccount>>| {
             let (Change::Applied(account) | Change::Deleted(account)) = change;
             for store in state.stores_with_service_account(&ObjectKey::of(&account.metadata)) {
                 state.wake_store(&store);
             }
         };
-        watch::objects(self.namespaced("serviceaccounts"), watcher::Config::default(), (), strip, on_change)
+        watch::objects(self.namespaced("serviceaccounts", watcher::Config::default()), (), strip, on_change)
     }
 }
 

@@ -14,6 +14,7 @@ const CALL: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 pub struct ApiServerMetrics {
     requests: IntCounterVec,
     time: HistogramVec,
+    unreadable: IntCounterVec,
 }
 
 impl ApiServerMetrics {
@@ -30,7 +31,17 @@ impl ApiServerMetrics {
                 &["method"],
                 CALL,
             )?,
+            unreadable: registrar.counters(
+                "external_secrets_unreadable_objects_total",
+                "Objects that a watch passed over since they cannot be read, by the name of the watch; the log names each once",
+                &["watch"],
+            )?,
         })
+    }
+
+    /// Counts an object that a watch passed over.
+    pub fn passed_over(&self, watch: &str) {
+        self.unreadable.with_label_values(&[watch]).inc();
     }
 
     /// Counts a request that was answered with a status, or not at all.

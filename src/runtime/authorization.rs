@@ -10,10 +10,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
 use k8s_openapi::api::authorization::v1::{NonResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
+use kube::Client;
 use kube::api::PostParams;
-use kube::{Api, Client};
 use moka::future::Cache;
 use sha3::{Digest, Sha3_256};
+
+use crate::answers::{Objects, reason};
 
 /// How long an answer counts. A right that was taken away ends as late.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -62,7 +64,7 @@ impl Gatekeeper {
             spec: TokenReviewSpec { token: Some(token.to_owned()), audiences: None },
             ..TokenReview::default()
         };
-        let reviewed = Api::all(self.client.clone()).create(&params, &review).await?;
+        let reviewed = Objects::all(self.client.clone(), &()).create(&params, &review).await?;
         let Some(UserInfo { username: Some(user), groups, uid, extra }) =
             reviewed.status.filter(|status| status.authenticated == Some(true)).and_then(|status| status.user)
         else {
@@ -82,7 +84,7 @@ impl Gatekeeper {
             },
             ..SubjectAccessReview::default()
         };
-        let reviewed = Api::all(self.client.clone()).create(&params, &review).await?;
+        let reviewed = Objects::all(self.client.clone(), &()).create(&params, &review).await?;
         let allowed = reviewed.status.is_some_and(|status| status.allowed && status.denied != Some(true));
         Ok(if allowed { Decision::Allowed } else { Decision::Forbidden })
     }
@@ -103,7 +105,7 @@ pub async fn required(State(gatekeeper): State<Gatekeeper>, request: Request, ne
                 .into_response()
         }
         Ok(Err(error)) => {
-            tracing::warn!(%error, "the API server could not be asked who reads the metrics");
+            tracing::warn!(error = reason(&error), "the API server could not be asked who reads the metrics");
             (StatusCode::INTERNAL_SERVER_ERROR, "the token could not be checked\n").into_response()
         }
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the token could not be checked in time\n").into_response(),

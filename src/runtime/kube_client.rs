@@ -11,6 +11,7 @@ use kube::{Client, Config};
 
 use super::api_health::{ApiHealth, CountingLayer};
 use super::leader_election::{GuardLayer, WriteGuard};
+use crate::answers::TextLayer;
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +65,8 @@ pub async fn of_person(kubeconfig: Option<&Path>, context: Option<&str>) -> Resu
         (None, None) => Config::infer().await?,
     };
     let config = prepared(config)?;
-    let client = Client::try_from(config.clone()).map_err(KubeClientError::Build)?;
-    Ok((client, config))
+    let builder = ClientBuilder::try_from(config.clone()).map_err(KubeClientError::Build)?;
+    Ok((builder.with_layer(&TextLayer).build(), config))
 }
 
 /// With bounded times, and the proxy of the environment.
@@ -87,7 +88,7 @@ impl Connection {
     /// [`KubeClientError::Build`]
     pub fn client(&self) -> Result<Client, KubeClientError> {
         let builder = ClientBuilder::try_from(self.config.clone()).map_err(KubeClientError::Build)?;
-        Ok(builder.with_layer(&self.counting).build())
+        Ok(builder.with_layer(&self.counting).with_layer(&TextLayer).build())
     }
 
     /// A client whose writes pass a guard.
@@ -97,7 +98,7 @@ impl Connection {
     pub fn guarded(&self, guard: WriteGuard) -> Result<Client, KubeClientError> {
         let builder = ClientBuilder::try_from(self.config.clone()).map_err(KubeClientError::Build)?;
         // The guard comes first: what it stops was never sent.
-        Ok(builder.with_layer(&self.counting).with_layer(&GuardLayer(guard)).build())
+        Ok(builder.with_layer(&self.counting).with_layer(&TextLayer).with_layer(&GuardLayer(guard)).build())
     }
 
     /// The namespace of the pod, or of the kubeconfig.

@@ -140,6 +140,15 @@ fn filter(level: Level) -> EnvFilter {
     EnvFilter::new(format!("warn,external_secrets={level}"))
 }
 
+/// Libraries that are never heard, whatever level is asked for: they log answers of the API server in full, and errors that quote
+/// them, and an answer may be a Secret. What they would say is said by those who call them.
+const SILENT: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
+
+/// Whether something may be logged at all. Spans are for traces: the lines of the log name their object themselves.
+fn is_heard(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() && !SILENT.contains(&metadata.target())
+}
+
 /// Writes a field of an event in text: control characters as escapes, since a name or a message of a manifest must neither begin
 /// a line nor move the cursor of who reads it. JSON escapes by itself.
 fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug) -> fmt::Result {
@@ -163,8 +172,7 @@ pub fn init(level: Level, format: Format) -> LogLevel {
     let named = named.and_then(|named| EnvFilter::builder().parse(named).ok());
     let at_start = named.unwrap_or_else(|| filter(level));
     let (filter, handle) = reload::Layer::new(at_start);
-    // Spans are for traces: the lines of the log name their object themselves.
-    let filter = filter.and(filter_fn(|metadata: &Metadata<'_>| metadata.is_event()));
+    let filter = filter.and(filter_fn(is_heard));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         Format::Json => lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed(),
@@ -210,6 +218,21 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_library_that_logs_answers_is_not_heard_at_any_level() {
+        let memory = Memory::default();
+        let writer = memory.clone();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+        let lines = lines.with_filter(EnvFilter::new("trace").and(filter_fn(is_heard)));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            tracing::warn!(target: "kube_client::client", "canary");
+            tracing::trace!(target: "kube_runtime::watcher", "canary");
+            tracing::warn!(target: "kube_client::client::auth", "heard");
+        });
+        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("heard") && !text.contains("canary"), "{text}");
     }
 
     #[test]

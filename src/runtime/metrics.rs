@@ -39,6 +39,7 @@ pub struct Metrics {
     gate_waits: HistogramVec,
     probes: IntCounterVec,
     leader: GaugeVec,
+    events_dropped: IntCounterVec,
 }
 
 impl Metrics {
@@ -111,6 +112,11 @@ impl Metrics {
                 "leader_election_master_status",
                 "Whether this process leads (1) or stands by (0), by the name of the lease",
                 &["name"],
+            )?,
+            events_dropped: registrar.counters(
+                "external_secrets_events_dropped_total",
+                "Events that were not written: of an object that said more than 25 at once and one every 5 minutes, or of the namespace of which most waited",
+                &["of"],
             )?,
             registrar,
         };
@@ -211,6 +217,11 @@ impl Metrics {
     /// Counts a request that found out, for all who waited, whether a failure was over; `of` says which kind of failure.
     pub fn probe(&self, provider: &str, of: &str) {
         self.probes.with_label_values(&[provider, of]).inc();
+    }
+
+    /// Counts events that were not written; `of` is `object` or `namespace`.
+    pub fn event_dropped(&self, of: &str, number: u64) {
+        self.events_dropped.with_label_values(&[of]).inc_by(number);
     }
 
     /// Says whether this process holds a lease.

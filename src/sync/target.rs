@@ -180,6 +180,8 @@ pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>
     let data = secret.data.iter().flatten().map(|(key, value)| (key.as_str(), value.0.as_slice()));
     let data_hash = hash::data_hash(data);
     secret.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), data_hash);
+    // The API server keeps those that are there where none are given, with their times, which are not read.
+    secret.metadata.managed_fields = None;
     secret
 }
 

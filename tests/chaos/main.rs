@@ -17,7 +17,6 @@ mod arena;
 mod chance;
 mod deployment;
 mod faults;
-mod leaks;
 mod ledger;
 mod memory;
 mod report;
@@ -33,8 +32,8 @@ use clap::Parser;
 
 use arena::Arena;
 use faults::Fault;
-use leaks::Leaks;
 use report::Report;
+use stage::leaks::{self, Leaks};
 
 /// How long the faults last, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use crate::Form;
 use crate::arena::{Arena, Work};
 use crate::chance::Chance;
 use crate::faults::Fault;
-use crate::leaks::Leaks;
 use crate::memory::Role;
+use crate::stage::leaks::Leaks;
 use crate::witness::within;
 
 /// How long all may take to be right again. Far more than it takes: a failure is told by what is not right, not by the time.

@@ -315,6 +315,53 @@ async fn a_kind_that_the_controller_has_no_right_to_is_named_with_the_remedy() {
     let ready = condition(&object, "Ready");
     assert_eq!((&ready["status"], &ready["reason"]), (&json!("False"), &json!("ResourceSyncedError")));
     let message = ready["message"].as_str().unwrap();
-    let beginning = "could not get target resource: the API server could not read AppConfig \"example\": appconfigs";
-    assert!(message.starts_with(beginning) && message.contains("cannot get resource \"appconfigs\""), "{message}");
+    let beginning =
+        "could not get target resource: the API server could not list objects of the kind AppConfig: appconfigs";
+    assert!(message.starts_with(beginning) && message.contains("cannot list resource \"appconfigs\""), "{message}");
+}
+
+/// Any kind that a tenant names is watched in the whole cluster.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_writes_ten_kinds_and_no_more_until_one_is_gone() {
+    let world = World::without_controller().await;
+    let (greedy, other) = (Scene::on(world, "greedy").await, Scene::on(world, "modest").await);
+    let kinds: Vec<_> = (0..=10).map(|number| (format!("Kind{number}"), format!("kind{number}s"))).collect();
+    for (kind, plural) in &kinds {
+        greedy.apply(definition(kind, plural)).await;
+        let is_established = |object: &Value| condition(object, "Established")["status"] == "True";
+        let name = format!("{plural}.config.example.com");
+        greedy.until("CustomResourceDefinition", &name, "established", is_established).await;
+    }
+    let _controller = world.start_controller("kinds", &["--unsafe-allow-generic-targets"]).await;
+    let of = |scene: &Scene, name: &str, kind: &str| {
+        let mut object = manifest(scene, "1h", "config.example.com/v1", kind, &[("greeting", "greeting")]);
+        object["metadata"]["name"] = name.into();
+        object["spec"]["target"]["name"] = name.into();
+        object
+    };
+    for scene in [&greedy, &other] {
+        scene.set_secret("greeting", "hello");
+        scene.store().await;
+    }
+    let synced = ("True", "ResourceSynced", "secret synced");
+    for (kind, plural) in &kinds[..10] {
+        greedy.apply(of(&greedy, plural, kind)).await;
+        greedy.until_ready(plural, synced.0, synced.1, synced.2).await;
+    }
+    let (kind, plural) = &kinds[10];
+    greedy.apply(of(&greedy, plural, kind)).await;
+    let refusal = format!(
+        "invalid generic target: spec.target.manifest: objects of the kind Kind10 are not written: the ExternalSecrets of namespace \
+         {:?} write 10 kinds besides Secrets already, which is the most; use one of those, or write a Secret",
+        greedy.name()
+    );
+    greedy.until_ready(plural, "False", "SecretSyncedError", &refusal).await;
+    // Another namespace has its own number.
+    other.apply(of(&other, plural, kind)).await;
+    other.until_ready(plural, synced.0, synced.1, synced.2).await;
+    // The failed one is tried again, and a person need not wait for that.
+    greedy.delete("ExternalSecret", &kinds[0].1).await;
+    greedy.until_gone("ExternalSecret", &kinds[0].1).await;
+    greedy.force_sync(plural).await;
+    greedy.until_ready(plural, synced.0, synced.1, synced.2).await;
 }

@@ -8,11 +8,12 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::{files, read};
 
 /// Each top-level module and what else it may use: a module, or only a part of one.
-const RULES: [(&str, &[&str]); 12] = [
-    ("api", &[]),
+const RULES: [(&str, &[&str]); 13] = [
+    ("answers", &[]),
+    ("api", &["answers"]),
     ("re2", &[]),
     ("template", &["re2"]),
-    ("runtime", &[]),
+    ("runtime", &["answers"]),
     ("sandbox", &[]),
     ("provider", &["api", "re2", "template::funcs::pfx", "runtime::metrics"]),
     ("sync", &["api", "re2", "template"]),
@@ -32,12 +33,13 @@ const RULES: [(&str, &[&str]); 12] = [
             "provider::fake",
         ],
     ),
-    ("controller", &["api", "template", "provider", "sync", "validate", "runtime"]),
+    ("controller", &["answers", "api", "template", "provider", "sync", "validate", "runtime"]),
     ("webhook", &["api", "validate", "runtime"]),
-    ("certificates", &["api", "validate", "runtime"]),
+    ("certificates", &["answers", "api", "validate", "runtime"]),
     (
         "cli",
         &[
+            "answers",
             "api",
             "re2",
             "template",

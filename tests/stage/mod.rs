@@ -8,5 +8,6 @@ pub mod cluster_access;
 pub mod controller_process;
 pub mod custom_resource;
 pub mod installation;
+pub mod leaks;
 pub mod scene;
 pub mod world;

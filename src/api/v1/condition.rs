@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::parsed;
+
 /// The condition type that `kubectl wait --for=condition=Ready` and Argo CD read.
 pub const READY: &str = "Ready";
 
@@ -24,7 +26,7 @@ pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// When `status` last changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "parsed::time")]
     pub last_transition_time: Option<Time>,
     /// The `metadata.generation` that the condition speaks of. ESO leaves it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

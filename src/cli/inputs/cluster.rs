@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Client;
 use kube::api::ListParams;
 use kube::core::DynamicObject;
-use kube::{Api, Client};
 
+use crate::answers::Objects;
 use crate::api::ServedVersion;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::{ExternalSecret, SecretStore};
@@ -61,12 +62,12 @@ impl Cluster {
         namespace: Option<&str>,
         selector: Option<&str>,
     ) -> Result<Vec<ExternalSecret>, ApiError> {
-        let api: Api<ExternalSecret> = match namespace {
-            Some(namespace) => Api::namespaced_with(self.server.client.clone(), namespace, &self.server.version),
-            None => Api::all_with(self.server.client.clone(), &self.server.version),
+        let api: Objects<ExternalSecret> = match namespace {
+            Some(namespace) => Objects::namespaced(self.server.client.clone(), namespace, &self.server.version),
+            None => Objects::all(self.server.client.clone(), &self.server.version),
         };
         let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
-        Ok(bounded(api.list(&params)).await?.items)
+        bounded(api.list(&params)).await
     }
 
     /// One ExternalSecret.
@@ -74,7 +75,8 @@ impl Cluster {
         if self.crds == Crds::Missing {
             return Ok(None);
         }
-        let api = Api::namespaced_with(self.server.client.clone(), &key.namespace, &self.server.version);
+        let api: Objects<ExternalSecret> =
+            Objects::namespaced(self.server.client.clone(), &key.namespace, &self.server.version);
         bounded(api.get_opt(&key.name)).await
     }
 }

@@ -106,17 +106,10 @@ async fn delete(
     let version = Preconditions { uid: deletion.uid.clone(), resource_version: deletion.resource_version.clone() };
     let params = DeleteParams { preconditions: Some(version), ..DeleteParams::default() };
     let result = match destination {
-        Destination::Secret => {
-            bounded(context.secrets(owner.namespace()).delete(&deletion.name, &params)).await.map(|deleted| {
-                if let Some(mut secret) = deleted.left() {
-                    target::wipe(&mut secret);
-                }
-            })
-        }
+        Destination::Secret => bounded(context.secrets(owner.namespace()).delete(&deletion.name, &params)).await,
         Destination::Object(kind) => {
             let api = kind.api(&context.client, owner.namespace());
-            let deleted = bounded(api.delete(&deletion.name, &params)).await;
-            deleted.map(|deleted| drop(deleted.map_left(TargetObject::new)))
+            bounded(api.delete(&deletion.name, &params)).await
         }
     };
     match (result, destination) {
@@ -145,9 +138,10 @@ pub(super) async fn delete_stale_objects(
     let previous = previous.filter(|previous| owner.manifest() != Some(*previous));
     let has_owner = owner.creation_policy() == CreationPolicy::Owner;
     for manifest in owner.manifest().into_iter().chain(previous).filter(|_| has_owner) {
-        let kind = match context.target_kind(manifest).await {
+        let kind = match context.target_kind(manifest, owner.namespace()).await {
             Ok(kind) => kind,
             Err(KindError::Api { error, .. }) => return Err(Error::Stale(error)),
+            Err(error @ (KindError::TooMany { .. } | KindError::NotListed { .. })) => return Err(error.into()),
             // There are no objects of it any more.
             Err(KindError::NotServed(_) | KindError::ClusterScoped(_) | KindError::NotStored(_)) => continue,
         };
@@ -155,7 +149,7 @@ pub(super) async fn delete_stale_objects(
         let params = ListParams::default().labels(&format!("{LABEL_OWNER}={label}"));
         let api = kind.api(&context.client, owner.namespace());
         let found = bounded(api.list_metadata(&params)).await.map_err(Error::Stale)?;
-        for deletion in plan::stale_objects(owner, manifest, found.items.iter().map(|object| &object.metadata)) {
+        for deletion in plan::stale_objects(owner, manifest, found.iter().map(|object| &object.metadata)) {
             delete(&deletion, owner, &Destination::Object(Arc::clone(&kind)), context).await?;
         }
     }
@@ -228,9 +222,11 @@ async fn delete_owned(owner: Owner<'_>, context: &Context) -> Result<(), Error> 
         None => Destination::Secret,
         // As in ESO, they are left where they are not written.
         Some(_) if context.options.generic_targets == GenericTargets::Refused => return Ok(()),
-        Some(manifest) => match context.target_kind(manifest).await {
+        Some(manifest) => match context.target_kind(manifest, owner.namespace()).await {
             Ok(kind) => Destination::Object(kind),
-            Err(error @ KindError::Api { .. }) => return Err(error.into()),
+            Err(error @ (KindError::Api { .. } | KindError::NotListed { .. } | KindError::TooMany { .. })) => {
+                return Err(error.into());
+            }
             // There can be no such object.
             Err(KindError::NotServed(_) | KindError::ClusterScoped(_) | KindError::NotStored(_)) => return Ok(()),
         },

@@ -37,15 +37,15 @@ pub enum Existing {
 }
 
 impl Destination {
-    /// What a spec asks for.
-    pub(super) async fn of(spec: &ExternalSecretSpec, context: &Context) -> Result<Self, Error> {
+    /// What a spec of this namespace asks for.
+    pub(super) async fn of(spec: &ExternalSecretSpec, namespace: &str, context: &Context) -> Result<Self, Error> {
         let Some(manifest) = spec.target.as_ref().and_then(|target| target.manifest.as_ref()) else {
             return Ok(Self::Secret);
         };
         if context.options.generic_targets == GenericTargets::Refused {
             return Err(Error::GenericTargetsOff);
         }
-        Ok(Self::Object(context.target_kind(manifest).await?))
+        Ok(Self::Object(context.target_kind(manifest, namespace).await?))
     }
 
     /// The version of the target that the watch shows.

@@ -154,7 +154,7 @@ pub enum Error {
 impl Error {
     /// An object that could not be read or written.
     pub(super) fn object(verb: &'static str, owner: Owner<'_>, kind: &TargetKind, error: &ApiError) -> Self {
-        let (reason, is_outage) = (refused::reason(error, kind), error.is_outage());
+        let (reason, is_outage) = (refused::reason(error, &kind.resource), error.is_outage());
         Self::Object { verb, target: owner.target(), reason, is_outage }
     }
 
@@ -168,7 +168,7 @@ impl Error {
             | Self::Api { error, .. }
             | Self::Kind(KindError::Api { error, .. })
             | Self::Finalizer(error) => error.is_outage(),
-            Self::Object { is_outage, .. } => *is_outage,
+            Self::Object { is_outage, .. } | Self::Kind(KindError::NotListed { is_outage, .. }) => *is_outage,
             _ => false,
         }
     }
@@ -191,11 +191,6 @@ fn place(store: &StoreKey) -> String {
     }
 }
 
-/// The API server's own words, without what differs from one answer to the next.
 fn api_reason(error: &ApiError) -> String {
-    match error {
-        ApiError::Kube(kube::Error::Api(status)) => status.message.clone(),
-        ApiError::Kube(_) => "it cannot be reached".to_owned(),
-        ApiError::Timeout => error.to_string(),
-    }
+    error.reason()
 }

@@ -11,6 +11,7 @@ use crate::api::LABEL_OWNER;
 use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretStatus};
 use crate::controller::cluster_view::ClusterView;
+use crate::controller::conditions::truncated;
 use crate::controller::context::Context;
 use crate::controller::key::ObjectKey;
 use crate::provider::{Class, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions};
@@ -19,6 +20,11 @@ use crate::sync::plan::{self, Deletion, TargetSecret};
 use crate::sync::refresh::TargetState;
 use crate::sync::target::Owner;
 use crate::sync::{SecretData, data, hash};
+
+/// Entries without a value that are named in one event.
+const MISSING_NAMED: usize = 5;
+/// How much of a key is said where several are.
+const LONGEST_OF_SEVERAL: usize = 130;
 
 /// What is known of the target.
 pub enum Target {
@@ -206,14 +212,29 @@ async fn within(
     Ok((data::Fetched { sets, values }, marks))
 }
 
-/// What is said of each entry of which the provider says for certain that nothing is there.
-pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Vec<String> {
-    const WORDS: &str = "secret does not exist at provider using";
+/// What is said of the entries of which the provider says for certain that nothing is there: the first of them, and how many more.
+pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Option<String> {
     let sets = fetched.sets.iter().enumerate().filter(|(_, set)| set.is_none());
-    let sets = sets.map(|(index, _)| format!("{WORDS} spec.dataFrom[{index}]"));
+    let sets = sets.map(|(index, _)| (format!("spec.dataFrom[{index}]"), None));
     let values = spec.data.iter().zip(&fetched.values).enumerate().filter(|(_, (_, value))| value.is_none());
-    let values = values.map(|(index, (entry, _))| format!("{WORDS} spec.data[{index}] (key={})", entry.remote_ref.key));
-    sets.chain(values).collect()
+    let values = values.map(|(index, (entry, _))| (format!("spec.data[{index}]"), Some(entry.remote_ref.key.as_str())));
+    let mut missing = sets.chain(values);
+    let named: Vec<_> = missing.by_ref().take(MISSING_NAMED).collect();
+    // One has the words of ESO, whatever its length; of several, each must leave room for the others.
+    let longest = if named.len() > 1 { LONGEST_OF_SEVERAL } else { usize::MAX };
+    let named: Vec<_> = named
+        .into_iter()
+        .map(|(field, key)| match key {
+            Some(key) => format!("{field} (key={})", truncated(key, longest)),
+            None => field,
+        })
+        .collect();
+    let more = match missing.count() {
+        _ if named.is_empty() => return None,
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("secret does not exist at provider using {}{more}", named.join(", ")))
 }
 
 /// Puts the mark of a read among the others.

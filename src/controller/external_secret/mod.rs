@@ -6,7 +6,7 @@ pub mod error;
 pub mod fetch;
 pub mod memo;
 pub mod planning;
-mod refused;
+pub(super) mod refused;
 pub mod store_access;
 pub mod subject;
 pub mod templates;
@@ -164,7 +164,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     check(spec)?;
     // 3. Is a refresh due? (client required where the target was changed by someone else)
     let owner = Owner { meta, spec, version: context.state.version };
-    let destination = Destination::of(spec, context).await?;
+    let destination = Destination::of(spec, &subject.key.namespace, context).await?;
     let target = fetch::target(subject, owner, &destination, context).await?;
     let last_write = context.recall(subject, |memo| memo.last_write.clone()).flatten();
     let target_state = target.state(owner.creation_policy(), last_write.as_ref());

@@ -1,25 +1,24 @@
 //! What is said of the API server's refusal to write an object that is not a Secret. Its words may quote the object, which holds
 //! values: a `CustomResourceDefinition`'s pattern, a rule in CEL or a webhook does.
 
+use kube::api::ApiResource;
 use kube::core::Status;
 
 use crate::controller::context::ApiError;
-use crate::controller::target_kinds::TargetKind;
 
 /// How many fields are named.
 const SHOWN: usize = 5;
 
 /// Why an object could not be read or written, without a value, and what to do where a right is missing.
-pub(super) fn reason(error: &ApiError, kind: &TargetKind) -> String {
+pub(in crate::controller) fn reason(error: &ApiError, kind: &ApiResource) -> String {
     match error {
         ApiError::Kube(kube::Error::Api(status)) => of_status(status, kind),
-        ApiError::Kube(_) => "it cannot be reached".to_owned(),
-        ApiError::Timeout => error.to_string(),
+        error => error.reason(),
     }
 }
 
-fn of_status(status: &Status, kind: &TargetKind) -> String {
-    let (plural, group) = (&kind.resource.plural, &kind.resource.group);
+fn of_status(status: &Status, kind: &ApiResource) -> String {
+    let (plural, group) = (&kind.plural, &kind.group);
     if status.code == 403 && is_of_rbac(status, plural) {
         return format!(
             "{}; let the controller get, list, watch, create, update and delete {plural} of the API group {group:?}, as the chart does for what is named in genericTargets.resources",

@@ -103,7 +103,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         templates: Templates::new(options.template_delimiters.clone()),
         options,
         providers: Providers { azurekv: Arc::new(Broken), fake: Arc::new(Broken), memory: ValueMemory::default() },
-        events: Recorder::start(client.clone()).0,
+        events: Recorder::start(client.clone(), metrics.clone()).0,
         client,
         metrics,
         watched: Watched {

@@ -14,12 +14,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Client;
 use kube::api::PostParams;
-use kube::{Api, Client};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::uptime;
+use crate::answers::{Objects, reason};
 pub use guard::{GuardLayer, Guarded, LeaseLost, WriteGuard};
 use lease::{Candidate, Decision};
 
@@ -155,14 +156,14 @@ enum Attempt {
 }
 
 struct Elector {
-    api: Api<Lease>,
+    api: Objects<Lease>,
     settings: Settings,
     candidate: Candidate,
 }
 
 impl Elector {
     fn new(client: Client, settings: Settings, candidate: Candidate) -> Self {
-        Self { api: Api::namespaced(client, &settings.namespace), settings, candidate }
+        Self { api: Objects::namespaced(client, &settings.namespace, &()), settings, candidate }
     }
 
     /// The Lease that is ours now, and the uptime when the attempt began.
@@ -254,6 +255,7 @@ impl Elector {
         let params = PostParams::default();
         let written = if let Some(mut lease) = lease {
             lease.spec = Some(spec);
+            lease.metadata.managed_fields = None;
             self.api.replace(name, &params, &lease).await
         } else {
             let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
@@ -271,11 +273,14 @@ impl Elector {
         let Some(mut lease) = known else { return };
         let before = lease.spec.take().unwrap_or_default();
         lease.spec = Some(Candidate::released(before, Timestamp::now()));
+        lease.metadata.managed_fields = None;
         let params = PostParams::default();
         let call = self.api.replace(&self.settings.name, &params, &lease);
         match tokio::time::timeout(self.settings.timing.retry_period, call).await {
             Ok(Ok(_)) => tracing::info!(lease = self.settings.name, "the lease was given back"),
-            Ok(Err(error)) => tracing::warn!(%error, "the lease could not be given back; it runs out by itself"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = reason(&error), "the lease could not be given back; it runs out by itself");
+            }
             Err(_) => tracing::warn!("the lease could not be given back in time; it runs out by itself"),
         }
     }
@@ -284,7 +289,7 @@ impl Elector {
 /// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
 enum ElectionError {
-    #[error(transparent)]
+    #[error("{}", reason(.0))]
     Kube(#[from] kube::Error),
     #[error("the API server did not answer in time")]
     Timeout,

@@ -158,6 +158,8 @@ pub(super) fn desired(
     metadata.labels.get_or_insert_default().insert(LABEL_MANAGED.to_owned(), LABEL_MANAGED_VALUE.to_owned());
     let hash = content_hash(&object.0);
     object.0.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), hash);
+    // The API server keeps those that are there where none are given, with their times, which are not read.
+    object.0.metadata.managed_fields = None;
     Ok(object)
 }
 

@@ -15,12 +15,55 @@ use tokio::sync::watch;
 pub enum ApiFault {
     /// It is refused with this status, and with so many seconds in `Retry-After`.
     Refuse(u16, Option<u32>),
+    /// The same of requests for lists alone.
+    RefuseLists(u16),
+    /// It takes effect, and its answer, unless it is a watch's, becomes one that cannot be read.
+    Alter(Alteration),
     /// Its connection ends, and it has no effect.
     Cut,
     /// It takes effect, and its connection ends instead of the answer.
     LoseAnswer,
     /// Its answer comes so much later.
     Delay(Duration),
+}
+
+/// What becomes of an answer. All of it stays in it, so that whoever repeats it shows a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alteration {
+    /// It ends in its middle.
+    CutShort,
+    /// Something stands before it.
+    NoJson,
+    /// What should be a map is a text, and a text a map.
+    OtherTypes,
+    /// It comes with the status 500.
+    AsError,
+    /// It is no UTF-8.
+    NoText,
+}
+
+impl Alteration {
+    /// The status and the body.
+    pub(super) fn apply(self, status: StatusCode, body: &[u8]) -> (StatusCode, Vec<u8>) {
+        let altered = match self {
+            Self::CutShort => body[..body.len() * 2 / 3].to_vec(),
+            Self::NoJson => [b"<html>".as_slice(), body].concat(),
+            Self::OtherTypes => serde_json::from_slice(body).map_or_else(|_| body.to_vec(), other_types),
+            Self::AsError => return (StatusCode::INTERNAL_SERVER_ERROR, body.to_vec()),
+            Self::NoText => [b"\xff\xfe".as_slice(), body].concat(),
+        };
+        (status, altered)
+    }
+}
+
+/// With a text in the place of the fields that hold values, and of the status.
+fn other_types(mut object: serde_json::Value) -> Vec<u8> {
+    for field in ["data", "spec", "status", "metadata"] {
+        if object[field].is_object() {
+            object[field] = object[field].to_string().into();
+        }
+    }
+    object.to_string().into_bytes()
 }
 
 /// How an open watch ends.
@@ -64,7 +107,8 @@ impl Faults {
         self.active.lock().unwrap().retain(|(other, ..)| *other != id);
     }
 
-    pub(super) fn treatment(&self) -> Treatment {
+    /// What is done to a request that needs this right.
+    pub(super) fn treatment(&self, right: Option<&str>) -> Treatment {
         let mut treatment = Treatment::default();
         for (_, fault, share) in self.active.lock().unwrap().iter() {
             if rand::random::<f64>() >= *share {
@@ -72,6 +116,8 @@ impl Faults {
             }
             match fault {
                 ApiFault::Delay(time) => treatment.delay += *time,
+                ApiFault::RefuseLists(_) if !right.is_some_and(|right| right.starts_with("list ")) => {}
+                ApiFault::RefuseLists(status) => treatment.instead = Some(ApiFault::Refuse(*status, None)),
                 other => treatment.instead = treatment.instead.or(Some(*other)),
             }
         }

@@ -22,7 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use faults::{ApiFault, ApiFaultId, Break};
+#[allow(unused_imports, reason = "each test binary uses a part of them")]
+pub use faults::{Alteration, ApiFault, ApiFaultId, Break};
 use faults::{Faults, refusal};
 pub use flow::Flow;
 use flow::Flows;
@@ -209,7 +210,7 @@ async fn forward(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
     }
     let reads = right.as_deref().is_some_and(|right| right.starts_with("watch ") || right.starts_with("list "));
     shared.flows.passed(reads).await;
-    let treatment = shared.faults.treatment();
+    let treatment = shared.faults.treatment(right.as_deref());
     if !treatment.delay.is_zero() {
         tokio::time::sleep(treatment.delay).await;
     }
@@ -252,7 +253,12 @@ async fn forward(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
             response = response.header(name, value);
         }
     }
-    let is_watch = right.is_some_and(|right| right.starts_with("watch "));
+    let is_watch = right.as_deref().is_some_and(|right| right.starts_with("watch "));
+    if let (Some(ApiFault::Alter(alteration)), false) = (treatment.instead, is_watch) {
+        let status = upstream.status();
+        let (status, body) = alteration.apply(status, &upstream.bytes().await.map_err(|_| Cut)?);
+        return Ok(response.status(status).body(Body::from(body)).unwrap());
+    }
     let body = shared.flows.flowing(upstream.bytes_stream(), reads);
     let body = if is_watch { Body::from_stream(shared.faults.breakable(body)) } else { Body::from_stream(body) };
     Ok(response.body(body).unwrap())

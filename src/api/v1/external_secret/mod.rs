@@ -157,7 +157,7 @@ pub struct SyncWindow {
 #[serde(rename_all = "camelCase")]
 pub struct ExternalSecretStatus {
     /// When the values were last read and written without an error.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "parsed::time")]
     #[schemars(extend("nullable" = true))]
     pub refresh_time: Option<Time>,
     /// The generation, and a hash of labels and annotations, that were last synced.

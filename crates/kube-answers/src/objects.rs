@@ -1,0 +1,166 @@
+//! Reads and writes of single objects.
+
+use std::marker::PhantomData;
+
+use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams};
+use kube::core::Request;
+use kube::{Client, Resource};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use crate::read;
+use crate::{MetadataOf, Unreadable};
+
+/// The objects of a kind at the API server, of a namespace or of all: as `kube::Api`, but its answers are read as this crate does,
+/// and neither kept in memory nor logged where they cannot be.
+pub struct Objects<K> {
+    client: Client,
+    requests: Request,
+    kind: PhantomData<fn() -> K>,
+}
+
+type Built = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+
+impl<K: Resource> Objects<K> {
+    /// Those of all namespaces, or of a kind that belongs to none.
+    #[must_use]
+    pub fn all(client: Client, dyntype: &K::DynamicType) -> Self {
+        Self { client, requests: Request::new(K::url_path(dyntype, None)), kind: PhantomData }
+    }
+
+    /// Those of a namespace.
+    #[must_use]
+    pub fn namespaced(client: Client, namespace: &str, dyntype: &K::DynamicType) -> Self {
+        Self { client, requests: Request::new(K::url_path(dyntype, Some(namespace))), kind: PhantomData }
+    }
+
+    async fn text(&self, request: Built) -> kube::Result<Zeroizing<String>> {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        Ok(Zeroizing::new(self.client.request_text(request).await?))
+    }
+
+    async fn metadata(&self, request: Built) -> kube::Result<MetadataOf<K>> {
+        let text = self.text(request).await?;
+        Ok(read::object(&text)?)
+    }
+
+    /// The metadata of an object, if there is one of that name.
+    pub async fn get_metadata_opt(&self, name: &str) -> kube::Result<Option<MetadataOf<K>>> {
+        found(self.metadata(self.requests.get_metadata(name, &GetParams::default())).await)
+    }
+
+    /// The metadata of the objects that are asked for. One that cannot be read is left out.
+    pub async fn list_metadata(&self, params: &ListParams) -> kube::Result<Vec<MetadataOf<K>>> {
+        let text = self.text(self.requests.list_metadata(params)).await?;
+        items(&text)
+    }
+
+    /// Changes metadata.
+    pub async fn patch_metadata<P: Serialize>(
+        &self,
+        name: &str,
+        params: &PatchParams,
+        patch: &Patch<P>,
+    ) -> kube::Result<MetadataOf<K>> {
+        self.metadata(self.requests.patch_metadata(name, params, patch)).await
+    }
+
+    /// Changes an object.
+    pub async fn patch<P: Serialize>(
+        &self,
+        name: &str,
+        params: &PatchParams,
+        patch: &Patch<P>,
+    ) -> kube::Result<MetadataOf<K>> {
+        self.metadata(self.requests.patch(name, params, patch)).await
+    }
+
+    /// Changes the status of an object.
+    pub async fn patch_status<P: Serialize>(
+        &self,
+        name: &str,
+        params: &PatchParams,
+        patch: &Patch<P>,
+    ) -> kube::Result<MetadataOf<K>> {
+        self.metadata(self.requests.patch_subresource("status", name, params, patch)).await
+    }
+
+    /// Deletes an object.
+    pub async fn delete(&self, name: &str, params: &DeleteParams) -> kube::Result<()> {
+        self.text(self.requests.delete(name, params)).await.map(drop)
+    }
+}
+
+impl<K: Resource + DeserializeOwned> Objects<K> {
+    async fn object(&self, request: Built) -> kube::Result<K> {
+        let text = self.text(request).await?;
+        Ok(read::object(&text)?)
+    }
+
+    /// An object. It is an error where it is not there.
+    pub async fn get(&self, name: &str) -> kube::Result<K> {
+        self.object(self.requests.get(name, &GetParams::default())).await
+    }
+
+    /// An object, if there is one of that name.
+    pub async fn get_opt(&self, name: &str) -> kube::Result<Option<K>> {
+        found(self.get(name).await)
+    }
+
+    /// The objects that are asked for. One that cannot be read is left out.
+    pub async fn list(&self, params: &ListParams) -> kube::Result<Vec<K>> {
+        let text = self.text(self.requests.list(params)).await?;
+        items(&text)
+    }
+}
+
+impl<K: Resource + DeserializeOwned + Serialize> Objects<K> {
+    /// Creates an object, and gives what was stored.
+    pub async fn create(&self, params: &PostParams, object: &K) -> kube::Result<K> {
+        self.object(self.requests.create(params, written(object)?)).await
+    }
+
+    /// Replaces an object, and gives what was stored. What is left out of its `managedFields` stays as it is.
+    pub async fn replace(&self, name: &str, params: &PostParams, object: &K) -> kube::Result<K> {
+        self.object(self.requests.replace(name, params, written(object)?)).await
+    }
+}
+
+impl<K: Resource> Objects<K> {
+    /// Asks something of an object that is answered in another shape, such as a token. `A` reads what it needs.
+    pub async fn ask<A: DeserializeOwned>(
+        &self,
+        name: &str,
+        subresource: &str,
+        question: &impl Serialize,
+    ) -> kube::Result<A> {
+        let request = self.requests.create_subresource(subresource, name, &PostParams::default(), written(question)?);
+        let text = self.text(request).await?;
+        Ok(serde_json::from_str(&text).map_err(Unreadable::from)?)
+    }
+}
+
+fn items<K: Resource + DeserializeOwned>(text: &str) -> kube::Result<Vec<K>> {
+    #[derive(Deserialize)]
+    struct List<'a> {
+        /// Go writes `null` for a list without items.
+        #[serde(borrow)]
+        items: Option<Vec<&'a RawValue>>,
+    }
+    let list: List<'_> = serde_json::from_str(text).map_err(Unreadable::from)?;
+    Ok(list.items.into_iter().flatten().filter_map(|item| read::object(item.get()).ok()).collect())
+}
+
+fn written(object: &impl Serialize) -> kube::Result<Vec<u8>> {
+    serde_json::to_vec(object).map_err(kube::Error::SerdeError)
+}
+
+fn found<T>(read: kube::Result<T>) -> kube::Result<Option<T>> {
+    match read {
+        Ok(object) => Ok(Some(object)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
+}

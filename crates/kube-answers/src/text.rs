@@ -1,0 +1,194 @@
+//! What all answers pass before they are read.
+//!
+//! The API server writes `managedFields` as they were given, and so bytes that are no UTF-8, at which the client would give up the whole
+//! list. And what stands before an API server answers errors in its own words, which the client would take for the API server's.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use serde::Deserialize;
+use tower::{BoxError, Layer, Service};
+
+/// The longest refusal that is read.
+const LONGEST_REFUSAL: usize = 1 << 20;
+
+/// Makes text of all answers, and takes errors only from a Kubernetes API.
+#[derive(Clone, Copy, Debug)]
+pub struct TextLayer;
+
+impl<S> Layer<S> for TextLayer {
+    type Service = Text<S>;
+
+    fn layer(&self, inner: S) -> Text<S> {
+        Text(inner)
+    }
+}
+
+/// A service whose answers are text.
+#[derive(Clone, Debug)]
+pub struct Text<S>(S);
+
+impl<S, A, B> Service<Request<A>> for Text<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let call = self.0.call(request);
+        Box::pin(async move {
+            let (parts, body) = call.await.map_err(Into::into)?.into_parts();
+            if !(parts.status.is_client_error() || parts.status.is_server_error()) {
+                let body = Whole { body: Box::pin(body), pending: Vec::new() };
+                return Ok(Response::from_parts(parts, body.boxed_unsync()));
+            }
+            let text = Limited::new(body, LONGEST_REFUSAL).collect().await.map(http_body_util::Collected::to_bytes);
+            let text = text.ok().filter(|text| is_status(text)).unwrap_or_else(|| refusal(parts.status.as_u16()));
+            let body = Full::new(text).map_err(|never| match never {});
+            Ok(Response::from_parts(parts, body.boxed_unsync()))
+        })
+    }
+}
+
+fn is_status(text: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: String,
+    }
+    serde_json::from_slice::<Kind>(text).is_ok_and(|answer| answer.kind == "Status")
+}
+
+/// What is said instead of an error that is in no words of the Kubernetes API.
+fn refusal(code: u16) -> Bytes {
+    let message = format!("it was answered with HTTP {code}, in other words than those of a Kubernetes API");
+    let status = serde_json::json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code, "message": message,
+    });
+    Bytes::from(status.to_string())
+}
+
+/// A body in which everything is UTF-8: what is not becomes U+FFFD, as Go's `encoding/json` writes it elsewhere.
+struct Whole<B> {
+    body: Pin<Box<B>>,
+    /// The beginning of a character whose end is in the next frame.
+    pending: Vec<u8>,
+}
+
+impl<B> Body for Whole<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = match self.body.as_mut().poll_frame(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Some(Err(error))) => Some(Err(error.into())),
+            Poll::Ready(Some(Ok(frame))) => Some(Ok(match frame.into_data() {
+                Ok(data) => Frame::data(text(&mut self.pending, data)),
+                Err(trailers) => trailers,
+            })),
+            Poll::Ready(None) if self.pending.is_empty() => None,
+            Poll::Ready(None) => {
+                self.pending.clear();
+                Some(Ok(Frame::data(Bytes::from_static("\u{fffd}".as_bytes()))))
+            }
+        };
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pending.is_empty() && self.body.is_end_stream()
+    }
+}
+
+/// The text of what is pending and what came, but for the beginning of a character at its end, which is pending then.
+fn text(pending: &mut Vec<u8>, data: Bytes) -> Bytes {
+    if pending.is_empty() && std::str::from_utf8(&data).is_ok() {
+        return data;
+    }
+    let bytes = [std::mem::take(pending).as_slice(), &data].concat();
+    let (mut text, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
+    while let Err(error) = std::str::from_utf8(rest) {
+        let (valid, after) = rest.split_at(error.valid_up_to());
+        text.extend_from_slice(valid);
+        let Some(invalid) = error.error_len() else {
+            pending.extend_from_slice(after);
+            return Bytes::from(text);
+        };
+        text.extend_from_slice("\u{fffd}".as_bytes());
+        rest = &after[invalid..];
+    }
+    text.extend_from_slice(rest);
+    Bytes::from(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    async fn answer(status: u16, body: &'static [u8]) -> Vec<u8> {
+        let answering = tower::service_fn(move |_: Request<()>| async move {
+            let response = Response::builder().status(status).body(Full::new(Bytes::from_static(body)));
+            Ok::<_, Infallible>(response.unwrap())
+        });
+        let answer = TextLayer.layer(answering).call(Request::new(())).await.unwrap();
+        answer.into_body().collect().await.unwrap().to_bytes().to_vec()
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_wherever_frames_end() {
+        let all = "a\u{e4}\u{20ac}\u{1f600}z".as_bytes();
+        let odd = [b"\"f:\xff\": \xe2\x82, ", all, b"\xf0\x9f".as_slice()].concat();
+        for (bytes, whole) in [(all.to_vec(), true), (odd, false)] {
+            for first in 0..bytes.len() {
+                let (one, two) = bytes.split_at(first);
+                let mut pending = Vec::new();
+                let mut out = text(&mut pending, Bytes::copy_from_slice(one)).to_vec();
+                out.extend(text(&mut pending, Bytes::copy_from_slice(two)));
+                if !pending.is_empty() {
+                    out.extend("\u{fffd}".bytes());
+                }
+                assert_eq!(String::from_utf8(out).unwrap(), String::from_utf8_lossy(&bytes), "{first}");
+                assert_eq!(whole, std::str::from_utf8(&bytes).is_ok());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_ends_within_a_character_is_text() {
+        assert_eq!(answer(200, b"a\xe2\x82").await, "a\u{fffd}".as_bytes());
+    }
+
+    #[tokio::test]
+    async fn an_error_that_is_not_the_api_servers_is_not_repeated() {
+        for body in
+            [&b"canary"[..], br#"{"message": "canary"}"#, br#"{"kind": "Secret", "message": "canary"}"#, b"\xff"]
+        {
+            let text = String::from_utf8(answer(502, body).await).unwrap();
+            assert!(text.contains("HTTP 502") && !text.contains("canary"), "{text}");
+        }
+        let own = br#"{"kind": "Status", "message": "secrets \"a\" is forbidden", "code": 403}"#;
+        assert_eq!(answer(403, own).await, own);
+    }
+}

@@ -1,0 +1,273 @@
+//! Objects that hold what the API server takes and most libraries cannot read: whoever may write one must not keep anybody else's
+//! from being seen, neither while the controller runs nor when it starts.
+
+use serde_json::{Value, json};
+
+use crate::api_proxy::{ApiFault, ApiProxy};
+use crate::cluster_access::Access;
+use crate::controller_process::Controller;
+use crate::scene::{SERVICE_ACCOUNT, Scene};
+use crate::world::World;
+
+/// A time that Go knows. The last one of `jiff` is a day earlier.
+const NEVER: &str = "9999-12-31T23:59:59Z";
+const ARGUMENTS: [&str; 2] = ["--unsafe-allow-generic-targets", "--store-requeue-interval=1h"];
+
+/// Objects that nobody but this test can read, in ways that its client cannot.
+struct Raw<'a> {
+    access: &'a Access,
+    path: String,
+}
+
+impl<'a> Raw<'a> {
+    fn of(access: &'a Access, kind: &str, name: &str) -> Self {
+        Self { access, path: format!("{}/{name}", access.api(kind).resource_url()) }
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Vec<u8>) -> kube::Result<String> {
+        let request = http::Request::builder().method(method).uri(path).header("content-type", "application/json");
+        self.access.client.request_text(request.body(body).unwrap()).await
+    }
+
+    async fn get(&self) -> Value {
+        serde_json::from_str(&self.send("GET", &self.path, Vec::new()).await.unwrap()).unwrap()
+    }
+
+    /// Replaces the object; gives what the API server stored.
+    async fn replace(&self, change: impl Fn(&mut Value)) -> String {
+        // The controller, or its tests, may write it at the same time.
+        loop {
+            let mut object = self.get().await;
+            change(&mut object);
+            match self.send("PUT", &self.path, object.to_string().into_bytes()).await {
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                answer => return answer.unwrap(),
+            }
+        }
+    }
+
+    /// Gives the object an entry of `managedFields` that cannot be read.
+    async fn spoil(&self) {
+        let spoil = |object: &mut Value| {
+            // Of a field that is not there, so that nobody takes it away.
+            let entry = json!({
+                "manager": "odd", "operation": "Update", "apiVersion": object["apiVersion"], "time": NEVER,
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": {"f:labels": {"f:odd": {}}}},
+            });
+            object["metadata"]["managedFields"] = json!([entry]);
+        };
+        let stored = self.replace(spoil).await;
+        assert!(stored.contains(NEVER), "{} is as the test needs it: {stored}", self.path);
+    }
+
+    /// Gives the object an entry of `managedFields` that is no text, and is nested deeply, where the API server takes that.
+    async fn spoil_further(&self) {
+        let mut object = self.get().await;
+        object["metadata"]["managedFields"] = json!([{
+            "manager": "odd", "operation": "Update", "apiVersion": object["apiVersion"], "time": NEVER,
+            "fieldsType": "FieldsV1", "fieldsV1": "${fields}",
+        }]);
+        let deep = format!("{}{{}}{}", r#"{"f:a":"#.repeat(2_000), "}".repeat(2_000));
+        for fields in [&br#"{"f:metadata":{"f:labels":{"f:\xff\xfe":{}}}}"#[..], br#"{"f:\ud800":{}}"#, deep.as_bytes()]
+        {
+            let text = object.to_string();
+            let (before, after) = text.split_once(r#""${fields}""#).unwrap();
+            let body = [before.as_bytes(), fields, after.as_bytes()].concat();
+            // What it refuses is no danger. What it took cannot be read here either.
+            let _ = self.send("PUT", &self.path, body).await;
+        }
+    }
+
+    /// Writes a status as somebody may who has the right to.
+    async fn set_status(&self, status: &Value) {
+        let path = format!("{}/status", self.path);
+        let mut object = self.get().await;
+        object["status"] = status.clone();
+        let stored = self.send("PUT", &path, object.to_string().into_bytes()).await.unwrap();
+        assert!(stored.contains(NEVER), "{stored}");
+    }
+}
+
+/// One tenant who writes odd objects, and another.
+struct Stage {
+    world: &'static World,
+    odd: Scene,
+    well: Scene,
+}
+
+impl Stage {
+    async fn build() -> Self {
+        let world = World::without_controller().await;
+        let (odd, well) = (Scene::on(world, "odd").await, Scene::on(world, "well").await);
+        for scene in [&odd, &well] {
+            scene.set_secret("greeting", "hello");
+            scene.store().await;
+        }
+        let stage = Self { world, odd, well };
+        stage.furnish().await;
+        stage
+    }
+
+    /// What the tenant has, of every kind that is watched.
+    async fn furnish(&self) {
+        let odd = &self.odd;
+        let labels = json!({"reconcile.external-secrets.io/managed": "true"});
+        odd.apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "merged", "labels": labels},
+            "stringData": {"other": "value"}}))
+            .await;
+        let mut merged = odd.manifest("merged", "1h", &[("greeting", "greeting")]);
+        merged["spec"]["target"]["creationPolicy"] = "Merge".into();
+        odd.apply(merged).await;
+
+        odd.apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "templates"},
+            "data": {"made": "{{ .greeting }} from a template"}}))
+            .await;
+        let mut templated = odd.manifest("templated", "1h", &[("greeting", "greeting")]);
+        let from = json!([{"configMap": {"name": "templates", "items": [{"key": "made", "templateAs": "Values"}]}}]);
+        templated["spec"]["target"]["template"] = json!({"templateFrom": from});
+        odd.apply(templated).await;
+
+        odd.apply(json!({"apiVersion": "config.example.com/v1", "kind": "AppConfig",
+            "metadata": {"name": "generic", "labels": labels}, "spec": {"mode": "safe"}}))
+            .await;
+        let mut generic = odd.manifest("generic", "1h", &[("greeting", "greeting")]);
+        generic["spec"]["target"]["creationPolicy"] = "Merge".into();
+        generic["spec"]["target"]["manifest"] = json!({"apiVersion": "config.example.com/v1", "kind": "AppConfig"});
+        odd.apply(generic).await;
+        odd.apply(odd.store_manifest("SecretStore", odd.name())).await;
+    }
+
+    /// Each object that the controller sees.
+    fn all(&self) -> Vec<Raw<'_>> {
+        let odd = &self.odd;
+        let of = |kind, name| Raw::of(odd, kind, name);
+        vec![
+            of("Secret", "merged"),
+            of("ConfigMap", "templates"),
+            of("ServiceAccount", SERVICE_ACCOUNT),
+            of("Namespace", odd.name()),
+            of("AppConfig", "generic"),
+            of("ExternalSecret", "merged"),
+            of("ExternalSecret", "templated"),
+            of("SecretStore", odd.name()),
+            of("ClusterSecretStore", odd.name()),
+        ]
+    }
+
+    async fn start(&self, log: &str) -> Controller {
+        self.world.start_controller(log, &ARGUMENTS).await
+    }
+
+    /// That a fresh ExternalSecret of the other tenant is synced, and a change of its vault is seen.
+    async fn others_go_on(&self, controller: &Controller, name: &str) {
+        controller.until_ready().await;
+        self.well.external_secret(name, "1h", &[("greeting", "greeting")]).await;
+        self.well.until_secret(name, json!({"greeting": "hello"})).await;
+        let log = controller.log();
+        assert!(!log.contains("a watch was interrupted"), "{log}");
+        assert!(!log.contains("could not be read"), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_hold_what_cannot_be_read_are_worked_on_as_all_others_are() {
+    let stage = Stage::build().await;
+    for object in stage.all() {
+        object.spoil().await;
+    }
+    let condition = json!({"type": "Ready", "status": "Perhaps", "lastTransitionTime": NEVER});
+    let odd = &stage.odd;
+    for name in ["merged", "templated"] {
+        let status = json!({"refreshTime": NEVER, "syncedResourceVersion": "1-x", "conditions": [condition]});
+        Raw::of(odd, "ExternalSecret", name).set_status(&status).await;
+    }
+    Raw::of(odd, "SecretStore", odd.name()).set_status(&json!({"conditions": [condition]})).await;
+    // The end of what can be read, and the beginning.
+    for (name, time) in [("last", "9999-12-30T21:59:59Z"), ("first", "0000-01-01T00:00:00Z")] {
+        odd.external_secret(name, "1h", &[("greeting", "greeting")]).await;
+        let status = json!({"refreshTime": time, "syncedResourceVersion": NEVER, "conditions": [condition]});
+        Raw::of(odd, "ExternalSecret", name).set_status(&status).await;
+    }
+
+    let controller = stage.start("odd").await;
+    stage.others_go_on(&controller, "at-the-start").await;
+    // The tenant's own are worked on, too.
+    let merged = Raw::of(odd, "Secret", "merged");
+    let is_merged = |secret: &Value| secret["data"]["greeting"] == "aGVsbG8=" && secret["data"]["other"] == "dmFsdWU=";
+    let merged = eventually(&merged, is_merged).await;
+    assert!(merged["metadata"]["managedFields"].to_string().contains(NEVER), "what others wrote stays: {merged:#}");
+    let made = json!({"made": "hello from a template"});
+    stage.odd.until_secret("templated", made).await;
+    eventually(&Raw::of(odd, "AppConfig", "generic"), |object| object["spec"]["data"]["greeting"] == "hello").await;
+    for name in ["merged", "templated", "last", "first"] {
+        let is_synced = |object: &Value| {
+            let ready = crate::cluster_access::condition(object, "Ready");
+            ready["status"] == "True"
+                && ready["lastTransitionTime"] != NEVER
+                && object["status"]["refreshTime"] != NEVER
+        };
+        eventually(&Raw::of(odd, "ExternalSecret", name), is_synced).await;
+    }
+
+    // And while it runs: as events of the watches.
+    for object in stage.all() {
+        object.spoil().await;
+        object.spoil_further().await;
+    }
+    stage.others_go_on(&controller, "while-it-runs").await;
+    controller.kill().await;
+    let again = stage.start("odd-again").await;
+    stage.others_go_on(&again, "after-a-restart").await;
+    let metrics = again.metrics().await;
+    assert!(!metrics.contains("external_secrets_unreadable_objects_total{"), "all of them can be read: {metrics}");
+}
+
+/// Waits until an object is as `wanted` says.
+async fn eventually(object: &Raw<'_>, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    let found = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
+        loop {
+            last = object.get().await;
+            if wanted(&last) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    assert!(found.await.is_ok(), "{} did not become as it should: {last:#}", object.path);
+    last
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_that_fail_are_asked_for_ever_more_rarely() {
+    let scene = Scene::with_own_controller("list-backoff").await;
+    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
+    let fault = proxy.fault(ApiFault::RefuseLists(503), 1.0);
+    let began = std::time::Instant::now();
+    let controller = scene.start_controller_through(&proxy, &[]).await;
+    let asked = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
+        while proxy.asked("list /secrets") < 6 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    assert!(asked.await.is_ok(), "it tries again");
+    // 0.1, 0.2, 0.4, 0.8 and 1.6 s lie between six tries.
+    assert!(began.elapsed() >= std::time::Duration::from_secs(3), "after {:?}", began.elapsed());
+    for (watch, times) in interruptions(&controller.log()) {
+        assert!(times <= 2, "the watch of {watch} says so {times} times: at its first failure and at the eleventh");
+    }
+    proxy.lift(fault);
+    controller.until_ready().await;
+}
+
+/// How often each watch has said that it was interrupted.
+fn interruptions(log: &str) -> std::collections::BTreeMap<String, usize> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let said =
+        lines.filter(|line| line["message"].as_str().is_some_and(|text| text.starts_with("a watch was interrupted")));
+    let mut times = std::collections::BTreeMap::new();
+    for line in said {
+        *times.entry(line["watch"].to_string()).or_default() += 1;
+    }
+    times
+}
