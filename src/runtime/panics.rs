@@ -60,7 +60,7 @@ fn place(location: &Location<'_>) -> String {
 /// # Errors
 /// [`Panicked`]
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
-    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| panicked(payload))
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
 }
 
 fn panicked(payload: Box<dyn Any + Send>) -> Panicked {

@@ -14,7 +14,7 @@ const KEPT: usize = 256;
 /// The lanes of all tenants, with tasks of type `T`.
 #[derive(Debug)]
 pub(super) struct Lanes<T> {
-    lanes: HashMap<Arc<str>, Lane<T>>,
+    of_tenant: HashMap<Arc<str>, Lane<T>>,
     ready: BTreeSet<Turn>,
     resting: BTreeSet<(Instant, Arc<str>)>,
     last: u64,
@@ -51,18 +51,24 @@ struct Turn {
 
 impl<T> Lanes<T> {
     pub(super) fn new() -> Self {
-        Self { lanes: HashMap::new(), ready: BTreeSet::new(), resting: BTreeSet::new(), last: 0, clock: Duration::ZERO }
+        Self {
+            of_tenant: HashMap::new(),
+            ready: BTreeSet::new(),
+            resting: BTreeSet::new(),
+            last: 0,
+            clock: Duration::ZERO,
+        }
     }
 
     /// A task of a tenant wants to be polled.
     pub(super) fn push(&mut self, tenant: &Arc<str>, task: T, now: Instant) {
-        if !self.lanes.contains_key(tenant) {
+        if !self.of_tenant.contains_key(tenant) {
             self.forget_idle(now);
             let account = Account::new(now);
             let lane = Lane { account, computed: self.clock, runnable: VecDeque::new(), stage: Stage::Idle };
-            self.lanes.insert(Arc::clone(tenant), lane);
+            self.of_tenant.insert(Arc::clone(tenant), lane);
         }
-        let Some(lane) = self.lanes.get_mut(tenant) else { return };
+        let Some(lane) = self.of_tenant.get_mut(tenant) else { return };
         lane.runnable.push_back(task);
         if lane.stage == Stage::Idle {
             lane.computed = lane.computed.max(self.clock);
@@ -75,7 +81,7 @@ impl<T> Lanes<T> {
         self.rested(now);
         let turn = self.ready.pop_first()?;
         self.clock = self.clock.max(turn.computed);
-        let lane = self.lanes.get_mut(&turn.tenant)?;
+        let lane = self.of_tenant.get_mut(&turn.tenant)?;
         lane.stage = Stage::Polled;
         let task = lane.runnable.pop_front()?;
         Some((turn.tenant, task))
@@ -83,7 +89,7 @@ impl<T> Lanes<T> {
 
     /// A task was polled, which took so much of a processor's time.
     pub(super) fn polled(&mut self, tenant: &Arc<str>, computed: Duration, now: Instant) {
-        let Some(lane) = self.lanes.get_mut(tenant) else { return };
+        let Some(lane) = self.of_tenant.get_mut(tenant) else { return };
         lane.account.charge(computed, now);
         lane.computed += computed;
         lane.stage = Stage::Idle;
@@ -104,7 +110,7 @@ impl<T> Lanes<T> {
     }
 
     fn wait(&mut self, tenant: &Arc<str>, now: Instant) {
-        let Some(lane) = self.lanes.get_mut(tenant) else { return };
+        let Some(lane) = self.of_tenant.get_mut(tenant) else { return };
         lane.stage = Stage::Waiting;
         if let Some(until) = lane.account.rests_until(now) {
             self.resting.insert((until, Arc::clone(tenant)));
@@ -125,8 +131,8 @@ impl<T> Lanes<T> {
 
     fn forget_idle(&mut self, now: Instant) {
         // Only where the table would grow, so that this is seldom.
-        if self.lanes.len() >= KEPT && self.lanes.len() == self.lanes.capacity() {
-            self.lanes.retain(|_, lane| lane.stage != Stage::Idle || !lane.account.level(now).is_zero());
+        if self.of_tenant.len() >= KEPT && self.of_tenant.len() == self.of_tenant.capacity() {
+            self.of_tenant.retain(|_, lane| lane.stage != Stage::Idle || !lane.account.level(now).is_zero());
         }
     }
 }
@@ -218,6 +224,6 @@ mod tests {
             lanes.polled(&name, Duration::from_millis(1), now);
             now += Duration::from_millis(10);
         }
-        assert!(lanes.lanes.len() < 2_000, "{}", lanes.lanes.len());
+        assert!(lanes.of_tenant.len() < 2_000, "{}", lanes.of_tenant.len());
     }
 }

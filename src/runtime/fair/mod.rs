@@ -8,8 +8,8 @@
 //!   least. Who has computed for more than a second ([`account`]) waits as long as it computes. Processor time counts, so
 //!   that a busy machine does no harm to those who did nothing.
 //! - There are as many places as processors, and two at least. Who computes for longer than [`SLICE`] without an await keeps its
-//!   thread, since nothing can interrupt it, but not its place: the thread gets the lowest priority the system has, and another
-//!   takes the place. Up to [`MOST_LONG`] tenants can compute for long at once; the system shares out the processors.
+//!   thread, since nothing can interrupt it, but not its place: the thread gets a lower priority, and another takes the place.
+//!   Up to [`MOST_LONG`] tenants can compute for long at once; the system shares out the processors.
 //!
 //! A future that panics ends with [`Panicked`], and nothing else does.
 
@@ -81,6 +81,7 @@ impl Executor {
             turn: Condvar::new(),
             watch: Notify::new(),
             places: processors.max(2),
+            priority: thread::priority(),
             runtime: Handle::current(),
         };
         let shared = Arc::new(shared);
@@ -109,6 +110,8 @@ struct Shared {
     watch: Notify,
     /// How many threads poll at once, besides those that compute for long.
     places: usize,
+    /// That of threads that do not compute for long.
+    priority: i32,
     runtime: Handle,
 }
 
@@ -126,8 +129,8 @@ struct State {
 /// What a thread does.
 struct Polling {
     thread: Thread,
-    /// Since when it polls, and what it had computed before.
-    now: Option<(Instant, Duration)>,
+    /// Since when it polls, what it had computed before, and for whom.
+    now: Option<(Instant, Duration, Arc<str>)>,
     /// Whether it has lost its place.
     is_long: bool,
 }
@@ -156,7 +159,7 @@ impl Shared {
         }
         if state.idle > 0 {
             self.turn.notify_one();
-        } else if state.in_place < self.places && Thread::has_usual_priority() {
+        } else if state.in_place < self.places && thread::priority() <= self.priority {
             // One of low priority would start others of low priority, so it leaves that to the watch.
             state.last += 1;
             let (number, shared) = (state.last, Arc::clone(self));
@@ -179,7 +182,7 @@ impl Shared {
             let now = Instant::now();
             if let Some((tenant, task)) = state.lanes.take(now) {
                 if let Some(polling) = state.threads.get_mut(&number) {
-                    polling.now = Some((now, before));
+                    polling.now = Some((now, before, Arc::clone(&tenant)));
                 }
                 self.call_for_help(&mut state, now);
                 drop(state);
@@ -222,14 +225,15 @@ impl Shared {
         let mut long = threads.values().filter(|polling| polling.is_long).count();
         let mut polls = false;
         for polling in threads.values_mut() {
-            let Some((since, before)) = polling.now else { continue };
+            let Some((since, before, tenant)) = &polling.now else { continue };
             polls = true;
-            if polling.is_long || long == MOST_LONG || now.saturating_duration_since(since) < SLICE {
+            if polling.is_long || long == MOST_LONG || now.saturating_duration_since(*since) < SLICE {
                 continue;
             }
             // Where the system does not say what it computed, it is taken to have had a processor all the time.
-            if polling.thread.computed().is_none_or(|computed| computed.saturating_sub(before) >= SLICE / 2) {
+            if polling.thread.computed().is_none_or(|computed| computed.saturating_sub(*before) >= SLICE / 2) {
                 polling.thread.yield_to_others();
+                tracing::debug!(namespace = %tenant, "computes for long; others get its place");
                 polling.is_long = true;
                 *in_place -= 1;
                 long += 1;
