@@ -13,7 +13,7 @@ use crate::api::v1::{ExternalSecret, ExternalSecretSpec, SecretStore, StoreKind}
 use crate::sync::data::{Fetched, assemble};
 use crate::sync::template::{Renderer, Sources};
 use crate::sync::{SecretData, SecretValue, windows};
-use crate::template::{Engine, Limits, MissingKeys, funcs, yaml};
+use crate::template::{Allowance, Engine, Limits, MissingKeys, funcs, yaml};
 use crate::validate::{self, AzureOptions, StoreView, sentences};
 
 /// Of `target.template`, with a part of the controller's steps, since a fuzzer's build is slow.
@@ -27,7 +27,9 @@ static REWRITE: LazyLock<Engine> = LazyLock::new(|| TARGET.clone().with_missing_
 /// # Panics
 /// Where a spec that is written is not read again as it was.
 pub fn spec(manifest: &[u8]) {
-    let manifest = serde_json::from_slice::<Value>(manifest).ok().or_else(|| yaml::read_json(manifest).ok());
+    let manifest = serde_json::from_slice::<Value>(manifest)
+        .ok()
+        .or_else(|| yaml::read_json(manifest, &mut Allowance::new()).ok());
     let Some(Value::Object(mut manifest)) = manifest else { return };
     manifest.entry("metadata").or_insert_with(|| json!({}));
     let manifest = Value::Object(manifest);
@@ -124,8 +126,10 @@ pub fn render(input: &[u8]) {
 
 /// As a Secret and as another object, whose edits are made.
 fn rendered(template: &ExternalSecretTemplate, values: &SecretData) {
-    let renderer =
-        Renderer { engine: &TARGET, read_keys_and_values: |text| yaml::read_strings(text).map_err(|e| e.to_string()) };
+    let renderer = Renderer {
+        engine: &TARGET,
+        read_keys_and_values: |text, allowance| yaml::read_strings(text, allowance).map_err(|e| e.to_string()),
+    };
     if let Err(error) = renderer.render(template, values, &Sources::default()) {
         drop(error.to_string());
     }

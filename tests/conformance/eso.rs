@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use external_secrets::template::{
-    Call, Engine, Function, FunctionError, Int, List, Map, Text, Type, Uint, Value, funcs, yaml,
+    Allowance, Call, Engine, Function, FunctionError, Int, List, Map, Text, Type, Uint, Value, funcs, yaml,
 };
 use serde_json::Value as Json;
 
@@ -190,14 +190,15 @@ fn helpers() -> [(&'static str, Function); 2] {
 
 fn keys_and_values(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { panic!("the types were checked") };
-    let strings = yaml::read_strings(text).map_err(|error| FunctionError::new(error.to_string()))?;
+    let strings =
+        yaml::read_strings(text, &mut Allowance::new()).map_err(|error| FunctionError::new(error.to_string()))?;
     let entry = |(key, value): (String, _)| (Text::from(key.as_str()), Value::String(Text::from(value)));
     Ok(Value::Map(Map::from_entries(&Type::String, strings.into_iter().map(entry).collect())))
 }
 
 fn yaml_json(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { panic!("the types were checked") };
-    let json = yaml::read_json(text).map_err(|error| FunctionError::new(error.to_string()))?;
+    let json = yaml::read_json(text, &mut Allowance::new()).map_err(|error| FunctionError::new(error.to_string()))?;
     Ok(Value::string(&format!("{}\n", go_json(&json))))
 }
 

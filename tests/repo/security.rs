@@ -1,7 +1,8 @@
-//! docs/security.md shows the attacks that `tests/integration/tenants` tries, and the rights of the chart, as they are.
+//! docs/security.md shows the attacks that `tests/integration/tenants` tries, the rights of the chart and the budgets, as they are.
 
 use std::fmt::Write as _;
 
+use external_secrets::template::{Allowance, Limits};
 use serde::Deserialize;
 
 use crate::{read, repository};
@@ -58,6 +59,63 @@ fn table_of_rights() -> String {
     table
 }
 
+/// The budgets with their numbers: of what, how much, and what goes into it.
+fn budgets() -> Vec<(&'static str, String, &'static str)> {
+    let one = Limits::default();
+    let mib = |bytes: usize| {
+        assert_eq!(bytes % (1 << 20), 0);
+        format!("{} MiB", bytes >> 20)
+    };
+    vec![
+        (
+            "steps of a template",
+            one.steps.to_string(),
+            "each action, argument and element; each 256 bytes that a function reads or makes; costly functions by their cost: \
+             bcrypt 8000, a key of RSA with 2048 bits 40000, with 4096 bits 150000, `derivePassword` 100000",
+        ),
+        (
+            "memory of a template",
+            mib(one.memory),
+            "the texts, lists and maps that it holds at one time, and what a function needs to make them",
+        ),
+        ("output of a template", mib(one.output), "a Secret holds 1 MiB"),
+        (
+            "nesting of a template",
+            one.depth.to_string(),
+            "templates, actions, parentheses, and values that are printed",
+        ),
+        (
+            "steps of all templates of an object",
+            Allowance::STEPS.to_string(),
+            "as of one, and one for each 8 bytes of YAML that they make",
+        ),
+        ("output of all templates of an object", mib(Allowance::OUTPUT), ""),
+        (
+            "time of the processor for all templates of an object",
+            format!("{} s", Allowance::CPU_TIME.as_secs()),
+            "looked at every 1000 steps; a call that has begun ends first, which takes a second or two at the most",
+        ),
+        (
+            "nodes of the YAML that templates of an object make",
+            Allowance::DOCUMENT_NODES.to_string(),
+            "with aliases replaced; `fromYaml` has as many a call",
+        ),
+        (
+            "memory of the YAML that templates of an object make",
+            mib(Allowance::DOCUMENT_BYTES),
+            "with aliases replaced",
+        ),
+    ]
+}
+
+fn table_of_budgets() -> String {
+    let mut table = String::from("| budget | number | what goes into it |\n|---|---|---|\n");
+    for (name, number, of) in budgets() {
+        writeln!(table, "| {name} | {number} | {of} |").unwrap();
+    }
+    table
+}
+
 /// The document with `content` between the marks of a section.
 fn with_section(document: &str, section: &str, content: &str) -> String {
     let (before, rest) = document.split_once(&format!("<!-- {section} -->\n")).unwrap();
@@ -66,10 +124,11 @@ fn with_section(document: &str, section: &str, content: &str) -> String {
 }
 
 #[test]
-fn the_security_model_shows_the_attacks_that_are_tried_and_the_rights_of_the_chart() {
+fn the_security_model_shows_the_attacks_that_are_tried_the_rights_of_the_chart_and_the_budgets() {
     let document = read(DOCUMENT);
     let fresh = with_section(&document, "attacks", &table_of_attacks());
     let fresh = with_section(&fresh, "rights", &table_of_rights());
+    let fresh = with_section(&fresh, "budgets", &table_of_budgets());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(repository(DOCUMENT), &fresh).unwrap();
         return;

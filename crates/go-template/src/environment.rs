@@ -1,7 +1,8 @@
-//! What rendering gets from outside: the time and randomness.
+//! What rendering gets from outside: the time, randomness, and how long the processor worked.
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::CryptoRng;
@@ -11,15 +12,26 @@ use rand::CryptoRng;
 pub struct Environment {
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     random: Arc<dyn Fn() -> Box<dyn CryptoRng> + Send + Sync>,
+    cpu_time: CpuClock,
 }
 
+/// Tells how long the processor worked for a thread.
+pub(super) type CpuClock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
 impl Environment {
-    /// With this clock, and a source of randomness that is made anew for each rendering.
+    /// With this clock, and a source of randomness that is made anew for each rendering. The time that
+    /// a rendering may take is counted by the operating system's clock of the thread.
     pub fn new(
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
         random: impl Fn() -> Box<dyn CryptoRng> + Send + Sync + 'static,
     ) -> Self {
-        Self { now: Arc::new(now), random: Arc::new(random) }
+        Self { now: Arc::new(now), random: Arc::new(random), cpu_time: Arc::new(thread_time) }
+    }
+
+    /// With another clock for the time that a rendering may take.
+    #[must_use]
+    pub fn with_cpu_time(self, cpu_time: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self { cpu_time: Arc::new(cpu_time), ..self }
     }
 
     /// With the clock and randomness of the operating system.
@@ -32,9 +44,18 @@ impl Environment {
         (self.now)()
     }
 
+    pub(super) fn cpu_time(&self) -> CpuClock {
+        Arc::clone(&self.cpu_time)
+    }
+
     pub(super) fn random(&self) -> Box<dyn CryptoRng> {
         (self.random)()
     }
+}
+
+/// How long the processor worked for this thread.
+fn thread_time() -> Duration {
+    Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 impl fmt::Debug for Environment {

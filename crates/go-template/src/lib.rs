@@ -1,7 +1,7 @@
 //! Go's `text/template`, as ESO runs it: engine v2, with `missingkey=error`.
 //!
 //! Follows the language of Go 1.26 over strings of any bytes. A template is data that someone else
-//! wrote: it gets no I/O, and its time, memory and nesting are bounded ([`Limits`]).
+//! wrote: it gets no I/O, and its time, memory and nesting are bounded ([`Limits`], [`Allowance`]).
 //!
 //! How it works: [`parser`] splits the text into tokens and reads them into the tree of [`ast`];
 //! [`exec`] walks the tree. [`value`] holds the values of Go that occur, [`format`] prints them as
@@ -30,6 +30,7 @@ pub mod funcs;
 mod functions;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod memory;
 mod parser;
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ pub use environment::Environment;
 pub use error::{Context, Details, Error};
 pub use functions::{Body, Call, Function, FunctionError, Functions, Native, Volatile, VolatileCall};
 pub use parser::Delimiters;
-pub use value::{Int, List, Map, Member, Object, SetError, Text, Type, Uint, Value};
+pub use value::{Counted, Int, List, Map, Member, Object, SetError, Text, Type, Uint, Value};
 
 use ast::{Definition, Node};
 

@@ -40,7 +40,9 @@ impl Templates {
     pub fn renderer(&self) -> Renderer<'_> {
         Renderer {
             engine: &self.target,
-            read_keys_and_values: |text| yaml::read_strings(text).map_err(|error| error.to_string()),
+            read_keys_and_values: |text, allowance| {
+                yaml::read_strings(text, allowance).map_err(|error| error.to_string())
+            },
         }
     }
 

@@ -37,8 +37,8 @@ pub struct Sources {
 }
 
 /// Reads YAML into strings by key, as `sigs.k8s.io/yaml` reads it into a `map[string]string`; an error
-/// holds no value.
-pub type ReadKeysAndValues = fn(&[u8]) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String>;
+/// holds no value. What reading costs comes out of the allowance.
+pub type ReadKeysAndValues = fn(&[u8], &mut Allowance) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String>;
 
 /// What renders templates.
 #[derive(Clone, Copy)]
@@ -236,7 +236,7 @@ impl Rendering<'_> {
                 self.edit_document(source, path.clone(), mode, &result)
             }
             (TemplateScope::KeysAndValues, _) => {
-                let entries = (self.renderer.read_keys_and_values)(&result)
+                let entries = (self.renderer.read_keys_and_values)(&result, &mut self.allowance)
                     .map_err(|reason| RenderError::NotKeysAndValues { field: source.field.to_owned(), reason })?;
                 entries.iter().try_for_each(|(key, value)| self.set(source, key, value))
             }
@@ -251,7 +251,7 @@ impl Rendering<'_> {
         mode: EditMode,
         document: &[u8],
     ) -> Result<(), RenderError> {
-        let value = yaml::read_json(document)
+        let value = yaml::read_json(document, &mut self.allowance)
             .map_err(|error| RenderError::NotYaml { field: source.field.to_owned(), reason: error.to_string() })?;
         self.rendered.edits.push(Edit::new(path, mode, value));
         Ok(())
@@ -284,7 +284,13 @@ impl Rendering<'_> {
             TemplateTarget::Spec => (FieldPath::of_keys(["spec", key]), text.into()),
             // As in ESO: numbers, lists and mappings come in as such, and what is no YAML as text.
             TemplateTarget::Place(path) => {
-                (path.clone(), yaml::read_json(text.as_bytes()).unwrap_or_else(|_| text.into()))
+                let value = match yaml::read_json(text.as_bytes(), &mut self.allowance) {
+                    Err(error @ yaml::Error::Exceeded(_)) => {
+                        return Err(RenderError::NotYaml { field: source.field.to_owned(), reason: error.to_string() });
+                    }
+                    other => other.unwrap_or_else(|_| text.into()),
+                };
+                (path.clone(), value)
             }
         };
         self.rendered.edits.push(Edit::new(path, EditMode::Replace, value));

@@ -26,7 +26,7 @@ fn sources() -> Sources {
 }
 
 /// Reads `key: value` lines, which is all of YAML that these tests need.
-fn read_lines(text: &[u8]) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String> {
+fn read_lines(text: &[u8], _: &mut Allowance) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String> {
     let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
     let entry = |line: &str| {
         let (key, value) = line.split_once(": ").ok_or("no mapping")?;
@@ -66,6 +66,60 @@ fn many_templates_may_not_take_together_what_few_may() {
     assert!(error.contains("this and the templates before it take more than 4000000 steps"), "{error}");
     let error = many("{{ repeat 1000000 \"a\" }}").unwrap_err().to_string();
     assert!(error.contains("data[key-04]") && error.contains("render more than 4194304 bytes"), "{error}");
+}
+
+/// The error of a template for a Secret, or another object, whose documents are read as the controller reads them.
+fn error_of(form: Form, template: Json) -> String {
+    let template: ExternalSecretTemplate = serde_json::from_value(template).unwrap();
+    let engine = Engine::new(funcs::all());
+    let read =
+        |text: &[u8], allowance: &mut Allowance| yaml::read_strings(text, allowance).map_err(|error| error.to_string());
+    let renderer = Renderer { engine: &engine, read_keys_and_values: read };
+    let result = renderer.render_for(form, &template, &two_values(), &sources());
+    result.map(drop).unwrap_err().to_string()
+}
+
+#[test]
+fn aliases_of_a_long_text_are_bounded_as_if_each_were_written_out() {
+    let secret = "a: &a {{ repeat 1000000 \"x\" }}\n{{ range $i := until 1500 }}k{{ $i }}: *a\n{{ end }}";
+    let object = "a: &a {{ repeat 1000000 \"x\" }}\nb: [{{ range $i := until 1500 }}*a,{{ end }}]";
+    for (form, target, literal) in [(Form::Secret, "Data", secret), (Form::Object, "spec", object)] {
+        let error = error_of(form, json!({"templateFrom": [{"target": target, "literal": literal}]}));
+        assert!(error.contains("the YAML takes more than 16777216 bytes of memory, aliases replaced"), "{error}");
+        assert!(error.starts_with("spec.target.template.templateFrom[0].literal"), "{error}");
+    }
+}
+
+#[test]
+fn documents_of_an_object_share_a_bound_of_nodes() {
+    let maps = |count: usize| format!("a: [{{{{ repeat {count} \"{{a}},\" }}}}]");
+    let from = |target: &str, count: usize| json!({"target": target, "literal": maps(count)});
+    let error = error_of(Form::Object, json!({"templateFrom": [from("spec.a", 480_000)]}));
+    assert!(
+        error.contains("the YAML takes more than 16777216 bytes") || error.contains("more than 100000 nodes"),
+        "{error}"
+    );
+    let numbers = |target: &str| json!({"target": target, "literal": "a: [{{ repeat 60000 \"1,\" }}]"});
+    let error = error_of(Form::Object, json!({"templateFrom": [numbers("spec.a"), numbers("spec.b")]}));
+    assert!(
+        error.contains("templateFrom[1].literal") && error.contains("the YAML has more than 100000 nodes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_value_for_a_place_is_no_way_past_the_bounds_of_yaml() {
+    let template = json!({"templateFrom": [{
+        "target": "spec.a",
+        "configMap": {"name": "templates", "items": [{"key": "many", "templateAs": "Values"}]},
+    }]});
+    let template: ExternalSecretTemplate = serde_json::from_value(template).unwrap();
+    let mut sources = sources();
+    sources.config_maps.get_mut("templates").unwrap().insert("many".into(), "[{{ repeat 150000 \"1,\" }}]".into());
+    let engine = Engine::new(funcs::all());
+    let renderer = Renderer { engine: &engine, read_keys_and_values: read_lines };
+    let error = renderer.render_object(&template, &two_values(), &sources).map(drop).unwrap_err().to_string();
+    assert!(error.contains("the YAML has more than 100000 nodes"), "{error}");
 }
 
 #[rstest]

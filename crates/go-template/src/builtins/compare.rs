@@ -13,8 +13,7 @@ pub(super) fn eq(arguments: &[Value], call: &mut Call<'_>) -> Result {
         return Err(missing());
     }
     for other in others {
-        pay(first, other, call)?;
-        if is_equal(first, other)? {
+        if is_equal(first, other, call)? {
             return Ok(Value::Bool(true));
         }
     }
@@ -22,46 +21,35 @@ pub(super) fn eq(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 pub(super) fn ne(arguments: &[Value], call: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments, call)?;
-    Ok(Value::Bool(!is_equal(a, b)?))
+    let (a, b) = pair(arguments)?;
+    Ok(Value::Bool(!is_equal(a, b, call)?))
 }
 
-pub(super) fn lt(arguments: &[Value], call: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments, call)?;
+pub(super) fn lt(arguments: &[Value], _: &mut Call<'_>) -> Result {
+    let (a, b) = pair(arguments)?;
     Ok(Value::Bool(order(a, b)? == Some(Ordering::Less)))
 }
 
-pub(super) fn le(arguments: &[Value], call: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments, call)?;
+pub(super) fn le(arguments: &[Value], _: &mut Call<'_>) -> Result {
+    let (a, b) = pair(arguments)?;
     Ok(Value::Bool(matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
 }
 
 /// Not less or equal, so that it holds for what has no order.
-pub(super) fn gt(arguments: &[Value], call: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments, call)?;
+pub(super) fn gt(arguments: &[Value], _: &mut Call<'_>) -> Result {
+    let (a, b) = pair(arguments)?;
     Ok(Value::Bool(!matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
 }
 
 /// Not less, so that it holds for what has no order.
-pub(super) fn ge(arguments: &[Value], call: &mut Call<'_>) -> Result {
-    let (a, b) = pair(arguments, call)?;
+pub(super) fn ge(arguments: &[Value], _: &mut Call<'_>) -> Result {
+    let (a, b) = pair(arguments)?;
     Ok(Value::Bool(order(a, b)? != Some(Ordering::Less)))
 }
 
-/// Pays for what is read of two strings to compare them.
-fn pay(a: &Value, b: &Value, call: &mut Call<'_>) -> std::result::Result<(), FunctionError> {
-    match (a, b) {
-        (Value::String(a), Value::String(b)) => Ok(call.budget.read(a.len().min(b.len()))?),
-        _ => Ok(()),
-    }
-}
-
-fn pair<'v>(arguments: &'v [Value], call: &mut Call<'_>) -> std::result::Result<(&'v Value, &'v Value), FunctionError> {
+fn pair(arguments: &[Value]) -> std::result::Result<(&Value, &Value), FunctionError> {
     match arguments {
-        [a, b] => {
-            pay(a, b, call)?;
-            Ok((a, b))
-        }
+        [a, b] => Ok((a, b)),
         _ => Err(missing()),
     }
 }
@@ -75,7 +63,7 @@ fn incompatible(a: &Value, b: &Value) -> FunctionError {
 }
 
 #[allow(clippy::float_cmp, reason = "floats are equal where Go finds them equal")]
-fn is_equal(a: &Value, b: &Value) -> std::result::Result<bool, FunctionError> {
+fn is_equal(a: &Value, b: &Value, call: &mut Call<'_>) -> std::result::Result<bool, FunctionError> {
     match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
         (Value::Float(a), Value::Float(b)) => Ok(a == b),
@@ -84,7 +72,7 @@ fn is_equal(a: &Value, b: &Value) -> std::result::Result<bool, FunctionError> {
         (Value::Int(..) | Value::Uint(..), Value::Int(..) | Value::Uint(..)) => Ok(integer(a) == integer(b)),
         (Value::Nil, Value::Nil) => Ok(true),
         (Value::Nil, _) | (_, Value::Nil) => Ok(false),
-        (Value::Object(a), Value::Object(b)) => Ok(is_same(&**a, &**b)),
+        (Value::Object(a), Value::Object(b)) => Ok(is_same(&***a, &***b, call.budget)?),
         _ if is_container(a) && is_container(b) => {
             let (a, b) = (a.type_name(), b.type_name());
             Err(FunctionError::new(format!("non-comparable types {a} and {b}")))

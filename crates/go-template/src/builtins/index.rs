@@ -5,7 +5,7 @@ use crate::functions::{Call, FunctionError};
 use crate::value::{Text, Type, Uint, Value};
 
 /// `index x 1 "a"`: `x[1]["a"]`.
-pub(super) fn index(arguments: &[Value], call: &mut Call<'_>) -> Result {
+pub(super) fn index(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [item, indexes @ ..] = arguments else { return Err(FunctionError::new("index of untyped nil")) };
     if matches!(item, Value::Nil) {
         return Err(FunctionError::new("index of untyped nil"));
@@ -19,7 +19,7 @@ pub(super) fn index(arguments: &[Value], call: &mut Call<'_>) -> Result {
                 Value::Uint(Uint::Uint8, (*byte).into())
             }
             Value::List(list) => list.get(position(index, list.len())?).ok_or_else(out_of_range)?,
-            Value::Map(map) => map.get(&key(index, call)?).unwrap_or_else(|| Value::zero(*map.element_type())),
+            Value::Map(map) => map.get(&key(index)?).unwrap_or_else(|| Value::zero(*map.element_type())),
             other => return Err(FunctionError::new(format!("can't index item of type {}", other.type_name()))),
         };
     }
@@ -27,7 +27,7 @@ pub(super) fn index(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// `slice x 1 2`: `x[1:2]`.
-pub(super) fn slice(arguments: &[Value], call: &mut Call<'_>) -> Result {
+pub(super) fn slice(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [item, indexes @ ..] = arguments else { return Err(FunctionError::new("slice of untyped nil")) };
     if matches!(item, Value::Nil) {
         return Err(FunctionError::new("slice of untyped nil"));
@@ -49,8 +49,8 @@ pub(super) fn slice(arguments: &[Value], call: &mut Call<'_>) -> Result {
         return Err(FunctionError::new("invalid slice index: the end is before the start"));
     }
     match item {
-        Value::String(text) => Ok(Value::String(part(text, start, end, call)?)),
-        Value::Bytes(text) => Ok(Value::Bytes(part(text, start, end, call)?)),
+        Value::String(text) => Ok(Value::String(part(text, start, end)?)),
+        Value::Bytes(text) => Ok(Value::Bytes(part(text, start, end)?)),
         Value::List(list) => list.slice(start, end).map(Value::List).ok_or_else(out_of_range),
         _ => Err(out_of_range()),
     }
@@ -67,9 +67,8 @@ pub(super) fn len(arguments: &[Value], _: &mut Call<'_>) -> Result {
     }
 }
 
-fn part(text: &Text, start: usize, end: usize, call: &mut Call<'_>) -> std::result::Result<Text, FunctionError> {
+fn part(text: &Text, start: usize, end: usize) -> std::result::Result<Text, FunctionError> {
     let part = text.get(start..end).ok_or_else(out_of_range)?;
-    call.budget.bytes(part.len())?;
     Ok(Text::from(part))
 }
 
@@ -91,12 +90,9 @@ fn out_of_range() -> FunctionError {
     FunctionError::new("index out of range")
 }
 
-fn key(index: &Value, call: &mut Call<'_>) -> std::result::Result<Text, FunctionError> {
+fn key(index: &Value) -> std::result::Result<Text, FunctionError> {
     match index {
-        Value::String(key) => {
-            call.budget.read(key.len())?;
-            Ok(key.clone())
-        }
+        Value::String(key) => Ok(key.clone()),
         Value::Nil => Err(FunctionError::new(format!("value is nil; should be of type {}", Type::String))),
         other => Err(FunctionError::new(format!("value has type {}; should be {}", other.type_name(), Type::String))),
     }

@@ -65,6 +65,9 @@ impl<'t> Executor<'t> {
     }
 
     fn native(&mut self, name: &str, function: &Function, values: &[Value], call: At<'t>) -> Result<Held> {
+        let given = values.iter().map(Value::text_len).fold(0, usize::saturating_add);
+        let paid = self.budget.begin(given);
+        self.bound(paid)?;
         let mut context = Call::new(&mut self.budget, &mut self.state);
         let result = match function.body {
             Body::Native(body) => body(values, &mut context),
@@ -73,7 +76,13 @@ impl<'t> Executor<'t> {
             Body::And | Body::Or | Body::Call => Ok(Value::Nil),
         };
         match result {
-            Ok(value) => Ok(Held::result(value)),
+            Ok(value) => {
+                if let Err(exceeded) = self.budget.settle() {
+                    self.at = Some(call);
+                    return Err(self.error(exceeded.to_string()));
+                }
+                Ok(Held::result(value))
+            }
             Err(error) => {
                 self.at = Some(call);
                 Err(self.error(format!("error calling {name}: {error}")))

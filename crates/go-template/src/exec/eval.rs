@@ -4,6 +4,7 @@ use super::scope::Held;
 use super::{At, Executor, Result};
 use crate::MissingKeys;
 use crate::ast::{Binding, BindingKind, Command, Operand, OperandKind, Pipeline};
+use crate::budget::BYTES_PER_STEP;
 use crate::format::quote;
 use crate::parser::number::Number;
 use crate::value::{Text, Value};
@@ -74,6 +75,7 @@ impl<'t> Executor<'t> {
     }
 
     fn assign(&mut self, variable: &[u8], value: Held) -> Result<()> {
+        self.steps(self.scope.cost(variable))?;
         match self.scope.get_mut(variable) {
             Some(held) => *held = value,
             None => return Err(self.undefined(variable)),
@@ -115,6 +117,7 @@ impl<'t> Executor<'t> {
         match &operand.kind {
             OperandKind::Field(fields) => self.fields(dot, dot.clone(), fields, At::Operand(operand), arguments),
             OperandKind::Variable { name, fields } => {
+                self.steps(self.scope.cost(name))?;
                 let Some(value) = self.scope.get(name).cloned() else { return Err(self.undefined(name)) };
                 if fields.is_empty() {
                     self.not_a_function(operand, arguments)?;
@@ -145,7 +148,7 @@ impl<'t> Executor<'t> {
             OperandKind::Dot => return Ok(dot.clone()),
             OperandKind::Number(number) => self.untyped_number(number)?,
             OperandKind::String(text) => {
-                let paid = self.budget.bytes(text.len());
+                let paid = self.budget.read(text.len());
                 self.bound(paid)?;
                 Value::String(Text::from(text.as_slice()))
             }
@@ -182,7 +185,7 @@ impl<'t> Executor<'t> {
         arguments: Arguments<'t, '_>,
     ) -> Result<Held> {
         for (i, field) in fields.iter().enumerate() {
-            self.steps(1)?;
+            self.steps(1 + field.len() / BYTES_PER_STEP)?;
             let given = if i + 1 == fields.len() { arguments } else { Arguments::NONE };
             value = match value.value.member(field) {
                 Some(member) => {

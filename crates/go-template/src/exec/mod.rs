@@ -8,11 +8,12 @@ use zeroize::Zeroizing;
 
 use super::Template;
 use super::ast::{Branches, Command, Definition, Invocation, Node, Operand, Pipeline, Range};
-use super::budget::{Allowance, Budget, Buffer, Exceeded};
+use super::budget::{Allowance, BYTES_PER_STEP, Budget, Buffer, Exceeded};
 use super::error::Error;
 use super::format;
 use super::format::quote;
 use super::functions::State;
+use super::memory;
 use super::value::Value;
 use scope::{Held, Scope};
 
@@ -27,7 +28,7 @@ pub(super) fn render(template: &Template<'_>, data: &Value, allowance: &mut Allo
         template,
         executing: template.name.as_bytes(),
         output: Buffer::default(),
-        budget: Budget::new(template.engine.limits, allowance),
+        budget: Budget::new(template.engine.limits, allowance, &template.engine.environment),
         state: State::default(),
         scope: Scope::new(Held::from(data.clone())),
         at: None,
@@ -87,7 +88,8 @@ impl<'t> Executor<'t> {
         self.steps(1)?;
         match node {
             Node::Text(text) => {
-                let written = self.output.push(text, &mut self.budget);
+                self.steps(text.len() / BYTES_PER_STEP)?;
+                let written = self.output.push(text, &self.budget);
                 self.bound(written)?;
                 self.check_output()?;
             }
@@ -213,11 +215,17 @@ impl<'t> Executor<'t> {
     }
 
     fn print(&mut self, value: &Value) -> Result<()> {
+        let before = self.output.len();
+        let paid = self.budget.begin(value.text_len());
+        self.bound(paid)?;
         let written = match value {
-            Value::Nil => self.output.push(NO_VALUE.as_bytes(), &mut self.budget),
+            Value::Nil => self.output.push(NO_VALUE.as_bytes(), &self.budget),
             value => format::print(std::slice::from_ref(value), &mut self.output, &mut self.budget),
         };
         self.bound(written)?;
+        memory::touch(self.output.len() - before);
+        let paid = self.budget.settle();
+        self.bound(paid)?;
         self.check_output()
     }
 

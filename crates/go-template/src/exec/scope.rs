@@ -1,5 +1,6 @@
 //! Variables.
 
+use crate::budget::BYTES_PER_STEP;
 use crate::value::{Type, Value};
 
 /// A value in a place: a variable, the dot, an element.
@@ -71,6 +72,11 @@ impl<'t> Scope<'t> {
     /// As [`Scope::get`], to change it.
     pub(super) fn get_mut(&mut self, name: &[u8]) -> Option<&mut Held> {
         self.0.iter_mut().rev().find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+
+    /// Steps to find a variable of this name at the most.
+    pub(super) const fn cost(&self, name: &[u8]) -> usize {
+        self.0.len().saturating_mul(16 + name.len()) / BYTES_PER_STEP
     }
 
     /// Sets the variable that is `from_top` from the last, which is 1.

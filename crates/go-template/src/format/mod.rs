@@ -54,7 +54,17 @@ pub(super) fn printf(
     budget: &mut Budget,
 ) -> Result<(), Exceeded> {
     let printer = Printer::new(output, budget);
-    Directives { format, at: 0, arguments, next: 0, is_reordered: false, index_is_valid: true, printer }.run()
+    Directives {
+        format,
+        at: 0,
+        arguments,
+        next: 0,
+        is_reordered: false,
+        index_is_valid: true,
+        has_no_more_indexes: false,
+        printer,
+    }
+    .run()
 }
 
 /// Goes through a format.
@@ -68,6 +78,8 @@ struct Directives<'a, 'b> {
     is_reordered: bool,
     /// The directive's index names an argument, and is where an index may be.
     index_is_valid: bool,
+    /// No `]` follows from here on. A format of nothing but `%[` would be gone through for each of them.
+    has_no_more_indexes: bool,
     printer: Printer<'b>,
 }
 
@@ -169,7 +181,9 @@ impl Directives<'_, '_> {
             return false;
         }
         self.is_reordered = true;
-        let Some(close) = rest.iter().position(|&byte| byte == b']').filter(|_| rest.len() >= 3) else {
+        let close = if self.has_no_more_indexes { None } else { rest.iter().position(|&byte| byte == b']') };
+        self.has_no_more_indexes |= close.is_none();
+        let Some(close) = close.filter(|_| rest.len() >= 3) else {
             self.index_is_valid = false;
             self.at += 1;
             return false;

@@ -276,7 +276,7 @@ impl<'b> Printer<'b> {
             return self.pad(&Zeroizing::new([b"`", text, b"`"].concat()));
         }
         // Every byte takes at most four.
-        self.budget.bytes(text.len())?;
+        self.budget.room(text.len().saturating_mul(4))?;
         let quoted = if self.flags.plus { quote::quoted_ascii(text) } else { quote::quoted(text) };
         self.pad(Zeroizing::new(quoted).as_bytes())
     }
@@ -288,7 +288,7 @@ impl<'b> Printer<'b> {
             'X' if self.flags.sharp => "0X",
             _ => "",
         };
-        self.budget.bytes(text.len())?;
+        self.budget.room(text.len().saturating_mul(5))?;
         let mut output = Zeroizing::new(String::with_capacity(text.len() * 5 + 2));
         for (i, byte) in text.iter().enumerate() {
             if self.flags.space && i > 0 {

@@ -40,7 +40,7 @@ fn encrypt_aes(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     if text.is_empty() {
         return Ok(Value::string(""));
     }
-    call.budget.bytes(2 * text.len())?;
+    call.budget.room(text.len().saturating_mul(4))?;
     let mut iv = [0; BLOCK];
     call.random().fill_bytes(&mut iv);
     let encryptor = cbc::Encryptor::<Aes256>::new_from_slices(&*aes_key(password), &iv);
@@ -55,7 +55,7 @@ fn decrypt_aes(arguments: &[Value], call: &mut Call<'_>) -> Result {
     if text.is_empty() {
         return Ok(Value::string(""));
     }
-    call.budget.bytes(2 * text.len())?;
+    call.budget.room(text.len().saturating_mul(4))?;
     let failed = || FunctionError::new("the text is not encrypted with this password by encryptAES");
     let encrypted = pem::standard_base64(text).ok_or_else(|| FunctionError::new("the text is no Base64"))?;
     let (iv, encrypted) = encrypted.split_at_checked(BLOCK).ok_or_else(failed)?;

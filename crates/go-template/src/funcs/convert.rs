@@ -5,7 +5,7 @@ use crate::budget::{Budget, Buffer, Exceeded};
 use crate::format;
 use crate::functions::{Call, Function};
 use crate::parser::number;
-use crate::value::{Int, List, Text, Type, Uint, Value};
+use crate::value::{Int, List, TEXT_OVERHEAD, Text, Type, Uint, Value, list_size};
 
 pub(super) const TABLE: Table = &[
     ("atoi", Function::fixed(&[Type::String], atoi)),
@@ -59,6 +59,7 @@ pub(super) fn strings(value: &Value, budget: &mut Budget) -> std::result::Result
         }
         Value::Bytes(bytes) => {
             budget.steps(bytes.len())?;
+            budget.room(bytes.len().saturating_mul(TEXT_OVERHEAD + 16))?;
             Ok(bytes.iter().map(|byte| Text::from(byte.to_string().as_str())).collect())
         }
         other => Ok(vec![string(other, budget)?]),
@@ -82,10 +83,12 @@ pub(super) fn elements(value: &Value, budget: &mut Budget) -> Result<Option<Vec<
     match value {
         Value::List(list) => {
             budget.steps(list.len())?;
+            budget.room(list_size(list.len()))?;
             Ok(Some(list.iter().collect()))
         }
         Value::Bytes(bytes) => {
             budget.steps(bytes.len())?;
+            budget.room(list_size(bytes.len()))?;
             Ok(Some(bytes.iter().map(|&byte| Value::Uint(Uint::Uint8, byte.into())).collect()))
         }
         _ => Ok(None),
@@ -153,7 +156,7 @@ fn parse_float(text: &str) -> Option<f64> {
 /// A text that may be a number; none is longer than some hundred digits.
 fn str_of(text: &Text) -> Option<&str> {
     const MAX_LEN: usize = 4096;
-    std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_LEN)
+    if text.len() > MAX_LEN { None } else { std::str::from_utf8(text).ok() }
 }
 
 /// A decimal number; 0 if the string is none, the nearest number if it is out of range.

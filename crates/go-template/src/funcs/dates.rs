@@ -90,9 +90,8 @@ fn date_modify(arguments: &[Value], call: &mut Call<'_>) -> Result {
     or_else(must_date_modify(arguments, call), || date.clone())
 }
 
-fn must_date_modify(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn must_date_modify(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::String(duration), date] = arguments else { return Err(mismatch()) };
-    call.budget.read(duration.len())?;
     let duration = parse_duration(duration).map_err(|error| FunctionError::new(error.to_string()))?;
     Ok(time(date)?.after(duration).value())
 }
@@ -106,7 +105,6 @@ fn must_to_date(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(layout), Value::String(text)] = arguments else { return Err(mismatch()) };
     // Each byte of a layout is held against all fields.
     call.budget.steps(layout.len() / 16)?;
-    call.budget.read(text.len())?;
     Time::parse(layout, text).map(Time::value).map_err(|error| FunctionError::new(error.to_string()))
 }
 
@@ -122,10 +120,9 @@ fn ago(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
 }
 
 /// Seconds, an `int64` or a string, as a duration; anything else is none.
-fn duration(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn duration(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let seconds = match argument(arguments)? {
         Value::String(text) => {
-            call.budget.read(text.len())?;
             std::str::from_utf8(text).ok().and_then(|text| super::convert::saturating(text, 10)).unwrap_or(0)
         }
         Value::Int(Int::Int64, seconds) => *seconds,
@@ -146,10 +143,7 @@ fn duration_round(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
         (HOUR / 3600, "s"),
     ];
     let duration = match argument(arguments)? {
-        Value::String(text) => {
-            call.budget.read(text.len())?;
-            parse_duration(text).unwrap_or(0)
-        }
+        Value::String(text) => parse_duration(text).unwrap_or(0),
         Value::Int(Int::Int64, nanoseconds) => *nanoseconds,
         other => other.downcast().map_or(0, |date| Time::new(call.now()).since(date)),
     };

@@ -115,7 +115,7 @@ impl Decimal {
 /// `digits` times a power of ten.
 fn shifted(digits: &[u8], zeros: i64, call: &mut Call<'_>) -> Result<Vec<u8>> {
     let zeros = usize::try_from(zeros).unwrap_or(usize::MAX);
-    call.budget.bytes(zeros.saturating_add(digits.len()))?;
+    call.budget.room(zeros.saturating_add(digits.len()))?;
     Ok([&vec![0; zeros], digits].concat())
 }
 

@@ -47,7 +47,7 @@ fn dict(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// Goes from map to map by keys: the value there, or the last but one argument.
-fn dig(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn dig(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [keys @ .., default, root] = arguments else { return Err(too_few()) };
     if keys.is_empty() {
         return Err(too_few());
@@ -59,9 +59,7 @@ fn dig(arguments: &[Value], call: &mut Call<'_>) -> Result {
         return Err(not_a("string", other));
     }
     for key in keys {
-        call.budget.steps(1)?;
         let Value::String(key) = key else { return Err(mismatch()) };
-        call.budget.read(key.len())?;
         match &found {
             Value::Map(map) if *map.element_type() == Type::Any => match map.get(key) {
                 Some(value) => found = value,
@@ -81,56 +79,51 @@ fn not_a(wanted: &str, found: &Value) -> FunctionError {
     FunctionError::new(format!("interface conversion: interface {{}} is {}, not {wanted}", found.type_name()))
 }
 
-fn get(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn get(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::Map(map), Value::String(key)] = arguments else { return Err(mismatch()) };
-    call.budget.read(key.len())?;
     Ok(map.get(key).unwrap_or_else(|| Value::string("")))
 }
 
-fn has_key(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn has_key(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::Map(map), Value::String(key)] = arguments else { return Err(mismatch()) };
-    call.budget.read(key.len())?;
     Ok(Value::Bool(map.get(key).is_some()))
 }
 
-fn keys(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn keys(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let mut keys = Vec::new();
     for map in arguments {
-        keys.extend(entries(map, call)?.into_iter().map(|(key, _)| key));
+        keys.extend(entries(map)?.into_iter().map(|(key, _)| key));
     }
     Ok(string_list(keys))
 }
 
-fn values(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn values(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [map] = arguments else { return Err(mismatch()) };
-    let values = entries(map, call)?.into_iter().map(|(_, value)| value).collect();
+    let values = entries(map)?.into_iter().map(|(_, value)| value).collect();
     Ok(Value::List(List::new(&Type::Any, values)))
 }
 
 /// The entries of a map as they are now.
-fn entries(map: &Value, call: &mut Call<'_>) -> Result<Vec<(Text, Value)>> {
+fn entries(map: &Value) -> Result<Vec<(Text, Value)>> {
     let Value::Map(map) = map else { return Err(mismatch()) };
-    call.budget.steps(map.len())?;
     Ok(map.snapshot())
 }
 
-fn omit(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn omit(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [map, omitted @ ..] = arguments else { return Err(mismatch()) };
-    let mut entries: BTreeMap<Text, Value> = entries(map, call)?.into_iter().collect();
+    let mut entries: BTreeMap<Text, Value> = entries(map)?.into_iter().collect();
     for key in omitted {
         let Value::String(key) = key else { return Err(mismatch()) };
-        call.budget.read(key.len())?;
         entries.remove(key);
     }
     Ok(any_map(entries))
 }
 
-fn pick(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn pick(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::Map(map), keys @ ..] = arguments else { return Err(mismatch()) };
     let mut picked = BTreeMap::new();
     for key in keys {
         let Value::String(key) = key else { return Err(mismatch()) };
-        call.budget.read(key.len())?;
         if let Some(value) = map.get(key) {
             picked.insert(key.clone(), value);
         }
@@ -148,14 +141,12 @@ fn pluck(arguments: &[Value], call: &mut Call<'_>) -> Result {
 
 fn set(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Map(map), Value::String(key), value] = arguments else { return Err(mismatch()) };
-    call.budget.read(key.len())?;
     map.set(key.clone(), value.clone(), call.budget)?;
     Ok(Value::Map(map.clone()))
 }
 
-fn unset(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn unset(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::Map(map), Value::String(key)] = arguments else { return Err(mismatch()) };
-    call.budget.read(key.len())?;
     map.remove(key);
     Ok(Value::Map(map.clone()))
 }

@@ -1,5 +1,7 @@
 //! Checksums, and hashes of passwords.
 
+use std::sync::{Mutex, PoisonError};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -15,18 +17,17 @@ const TEXT: Type = Type::String;
 const UINT32: Type = Type::Uint(Uint::Uint32);
 
 pub(super) const TABLE: Table = &[
-    ("adler32sum", Function::fixed(&[TEXT], |arguments, call| sum(arguments, call, |text| adler32(text).to_string()))),
+    ("adler32sum", Function::fixed(&[TEXT], |arguments, _| sum(arguments, |text| adler32(text).to_string()))),
     ("bcrypt", Function::volatile(&[TEXT], bcrypt)),
     ("derivePassword", Function::fixed(&[UINT32, TEXT, TEXT, TEXT, TEXT], derive_password)),
     ("htpasswd", Function::volatile(&[TEXT, TEXT, TEXT], htpasswd)),
-    ("sha1sum", Function::fixed(&[TEXT], |arguments, call| sum(arguments, call, hashed::<Sha1>))),
-    ("sha256sum", Function::fixed(&[TEXT], |arguments, call| sum(arguments, call, hashed::<Sha256>))),
-    ("sha512sum", Function::fixed(&[TEXT], |arguments, call| sum(arguments, call, hashed::<Sha512>))),
+    ("sha1sum", Function::fixed(&[TEXT], |arguments, _| sum(arguments, hashed::<Sha1>))),
+    ("sha256sum", Function::fixed(&[TEXT], |arguments, _| sum(arguments, hashed::<Sha256>))),
+    ("sha512sum", Function::fixed(&[TEXT], |arguments, _| sum(arguments, hashed::<Sha512>))),
 ];
 
-fn sum(arguments: &[Value], call: &mut Call<'_>, sum: fn(&[u8]) -> String) -> Result {
+fn sum(arguments: &[Value], sum: fn(&[u8]) -> String) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.steps(text.len() / 64)?;
     Ok(Value::string(&sum(text)))
 }
 
@@ -57,7 +58,8 @@ fn hash_password(password: &[u8], call: &mut VolatileCall<'_>) -> Result<String>
         // As sprig, which gives the error as the hash.
         return Ok("failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".to_owned());
     }
-    call.budget.steps(20_000)?;
+    // A hundred users of a file of passwords fit into a rendering.
+    call.budget.steps(8000)?;
     let mut salt = [0; 16];
     call.random().fill_bytes(&mut salt);
     let hash = bcrypt::hash_with_salt(password, COST, salt)
@@ -79,6 +81,9 @@ fn htpasswd(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     };
     Ok(Value::String([&**user, b":", hash.as_bytes()].concat().into()))
 }
+
+/// Held while a key is derived.
+static SCRYPT: Mutex<()> = Mutex::new(());
 
 /// A password of Master Password, version 1: from a counter, a kind, the master password, the user
 /// and the site.
@@ -105,7 +110,11 @@ fn derive_password(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let salt = [SEED, &len(user)?, user].concat();
     let mut key = Zeroizing::new([0; 64]);
     let parameters = scrypt::Params::new(15, 8, 2).map_err(|_| failed())?;
-    scrypt::scrypt(password, &salt, &parameters, &mut *key).map_err(|_| failed())?;
+    {
+        // It takes 32 MiB, which no two threads need at the same time.
+        let _one_at_a_time = SCRYPT.lock().unwrap_or_else(PoisonError::into_inner);
+        scrypt::scrypt(password, &salt, &parameters, &mut *key).map_err(|_| failed())?;
+    }
 
     let mut mac = Hmac::<Sha256>::new_from_slice(&*key).map_err(|_| failed())?;
     mac.update(&[SEED, &len(site)?, site, &counter].concat());

@@ -10,19 +10,18 @@ use crate::functions::{Call, Function};
 use crate::value::{Text, Type, Value};
 
 pub(super) const TABLE: Table = &[
-    ("b32dec", Function::fixed(&[Type::String], |arguments, call| decoded(arguments, call, base32_decode))),
+    ("b32dec", Function::fixed(&[Type::String], |arguments, _| decoded(arguments, base32_decode))),
     ("b32enc", Function::fixed(&[Type::String], base32_encode)),
-    ("b64dec", Function::fixed(&[Type::String], |arguments, call| decoded(arguments, call, base64_decode))),
+    ("b64dec", Function::fixed(&[Type::String], |arguments, _| decoded(arguments, base64_decode))),
     ("b64enc", Function::fixed(&[Type::String], base64_encode)),
-    ("hexdec", Function::fixed(&[Type::String], |arguments, call| decoded(arguments, call, hex_decode))),
+    ("hexdec", Function::fixed(&[Type::String], |arguments, _| decoded(arguments, hex_decode))),
 ];
 
 /// What is decoded, or the text of Go's error.
 type Decoded = std::result::Result<Zeroizing<Vec<u8>>, String>;
 
-fn decoded(arguments: &[Value], call: &mut Call<'_>, decode: impl Fn(&[u8]) -> Decoded) -> Result {
+fn decoded(arguments: &[Value], decode: impl Fn(&[u8]) -> Decoded) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.bytes(text.len())?;
     Ok(Value::String(match decode(text) {
         Ok(decoded) => decoded.into(),
         Err(error) => error.into_bytes().into(),
@@ -31,7 +30,7 @@ fn decoded(arguments: &[Value], call: &mut Call<'_>, decode: impl Fn(&[u8]) -> D
 
 fn base64_encode(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.bytes(text.len() / 3 * 4 + 4)?;
+    call.budget.room(text.len() / 3 * 4 + 4)?;
     Ok(Value::String(Text::from(STANDARD.encode(&**text).into_bytes())))
 }
 
@@ -106,7 +105,7 @@ fn push_bits(output: &mut Vec<u8>, digits: &[u8], width: u32, count: usize) {
 
 fn base32_encode(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.bytes(text.len() / 5 * 8 + 8)?;
+    call.budget.room(text.len() / 5 * 8 + 8)?;
     let mut output = Vec::with_capacity(text.len() / 5 * 8 + 8);
     for unit in text.chunks(5) {
         let bits = unit.iter().fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte)) << (8 * (5 - unit.len()));

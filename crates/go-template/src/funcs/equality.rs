@@ -19,7 +19,7 @@ pub(super) fn is_equal(a: &Value, b: &Value, budget: &mut Budget) -> Result<bool
             budget.read(a.len().min(b.len()))?;
             a == b
         }
-        (Value::Object(a), Value::Object(b)) => is_same(&**a, &**b),
+        (Value::Object(a), Value::Object(b)) => is_same(&***a, &***b, budget)?,
         (Value::List(a), Value::List(b)) => {
             if a.element_type() != b.element_type() || a.is_nil() != b.is_nil() || a.len() != b.len() {
                 return Ok(false);

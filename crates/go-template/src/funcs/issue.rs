@@ -54,6 +54,10 @@ impl Object for Pair {
         TYPE_NAME
     }
 
+    fn size(&self) -> usize {
+        self.cert.len() + self.key.len()
+    }
+
     fn text(&self) -> Text {
         Text::from([b"{", &*self.cert, b" ", &*self.key, b"}"].concat())
     }
@@ -115,7 +119,6 @@ fn generate_key(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
 /// The pair of a certificate and a key that are given in Base64, if they can be read.
 fn build_custom(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(cert), Value::String(key)] = arguments else { return Err(mismatch()) };
-    call.budget.bytes(cert.len() + key.len())?;
     let cert = pem::standard_base64(cert).ok_or_else(|| failed("unable to decode base64 certificate"))?;
     let key = pem::standard_base64(key).ok_or_else(|| failed("unable to decode base64 private key"))?;
     read_certificate(&cert, call)?;
@@ -211,6 +214,9 @@ fn names(list: &List) -> Result<Vec<Text>> {
 /// Makes the certificate.
 fn issue(request: &Request, key: &PrivateKey, issuer: &Issuer<'_>, call: &mut VolatileCall<'_>) -> Result {
     let cannot_sign = || failed("error creating certificate: x509: only RSA, ECDSA and Ed25519 keys supported");
+    // The names are copied from each part of the certificate into the one around it.
+    let names = request.dns.iter().map(|name| name.len()).sum::<usize>() + request.common_name.len();
+    call.budget.room(names.saturating_mul(24))?;
     let public = key.public().ok_or_else(cannot_sign)?;
     let subject = name(&request.common_name)?;
     let (signer, issuer_name, issuer_id) = match issuer {
@@ -241,7 +247,6 @@ fn issue(request: &Request, key: &PrivateKey, issuer: &Issuer<'_>, call: &mut Vo
     let signature = signer.sign(&certificate, call)?;
     let certificate = der::sequence(&[&certificate, &algorithm, &der::bit_string(&signature)]);
     let (cert, key) = (pem::encode("CERTIFICATE", &certificate), key.to_sprig_pem());
-    call.budget.bytes(cert.len() + key.len())?;
     Ok(Value::object(Pair { cert: cert.into(), key: key.into() }))
 }
 

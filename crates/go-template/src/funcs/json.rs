@@ -101,7 +101,7 @@ impl Writer<'_> {
             Value::Complex(..) => Err(FunctionError::new("json: unsupported type: complex128")),
             Value::String(text) => self.string(text),
             Value::Bytes(bytes) => {
-                self.budget.bytes(bytes.len() / 3 * 4 + 4)?;
+                self.budget.room(bytes.len() / 3 * 4 + 4)?;
                 let encoded = zeroize::Zeroizing::new(STANDARD.encode(&**bytes));
                 self.string(encoded.as_bytes())
             }

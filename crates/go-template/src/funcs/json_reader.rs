@@ -18,8 +18,7 @@ pub(super) struct Document {
 
 /// Reads a document. Numbers become floats.
 pub(super) fn read(text: &[u8], budget: &mut Budget) -> Result<Document> {
-    budget.read(text.len())?;
-    let mut reader = Reader { text, at: 0, has_overflow: false, budget };
+    let mut reader = Reader { text, at: 0, has_overflow: false, values: 0, budget };
     let value = reader.value()?;
     reader.skip_blanks();
     if reader.at < text.len() {
@@ -32,6 +31,8 @@ struct Reader<'t, 'b> {
     text: &'t [u8],
     at: usize,
     has_overflow: bool,
+    /// How many there are, some of them in lists that are not complete.
+    values: usize,
     budget: &'b mut Budget,
 }
 
@@ -56,6 +57,8 @@ impl Reader<'_, '_> {
 
     fn value(&mut self) -> Result {
         self.budget.steps(1)?;
+        self.values += 1;
+        self.budget.room(self.values * size_of::<Value>())?;
         self.skip_blanks();
         match self.peek() {
             Some(b'{') => self.nested(Self::object),

@@ -52,9 +52,8 @@ impl Drop for Jwk {
     }
 }
 
-fn parse(arguments: &[Value], call: &mut Call<'_>) -> Result<Jwk> {
+fn parse(arguments: &[Value]) -> Result<Jwk> {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.bytes(text.len())?;
     serde_json::from_slice(text)
         .map_err(|_| mistaken::or(text, Wanted::Json, "failed to unmarshal JSON into key hint: it is no JSON web key"))
 }
@@ -76,8 +75,8 @@ fn unknown_type() -> FunctionError {
 }
 
 /// The public key of a JWK that has no private part.
-fn public_pem(arguments: &[Value], call: &mut Call<'_>) -> Result {
-    let jwk = parse(arguments, call)?;
+fn public_pem(arguments: &[Value], _: &mut Call<'_>) -> Result {
+    let jwk = parse(arguments)?;
     if jwk.d.is_some() {
         return Err(FunctionError::new("x509: unsupported public key type: it is a private key"));
     }
@@ -101,7 +100,7 @@ fn public_pem(arguments: &[Value], call: &mut Call<'_>) -> Result {
 
 /// The private key of a JWK.
 fn private_pem(arguments: &[Value], call: &mut Call<'_>) -> Result {
-    let jwk = parse(arguments, call)?;
+    let jwk = parse(arguments)?;
     if jwk.d.is_none() && jwk.kty != "oct" {
         return Err(FunctionError::new("x509: unknown key type while marshaling PKCS#8: it is a public key"));
     }

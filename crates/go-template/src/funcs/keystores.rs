@@ -45,7 +45,6 @@ fn open(file: Option<&Value>, password: Option<&Value>, what: &str, call: &mut C
 fn key(file: Option<&Value>, password: Option<&Value>, call: &mut Call<'_>) -> Result {
     let contents = open(file, password, "pkcs12", call)?;
     let text = pem::encode("PRIVATE KEY", &contents.key.to_pkcs8());
-    call.budget.bytes(text.len())?;
     Ok(Value::String(text.into()))
 }
 
@@ -56,7 +55,6 @@ fn cert(file: Option<&Value>, password: Option<&Value>, call: &mut Call<'_>) -> 
     let is_of_key = contents.key.public().is_some_and(|key| contents.certificate.is_of(&key));
     let all = [vec![contents.certificate], contents.others].concat();
     let text: Vec<u8> = all.iter().flat_map(Certificate::to_pem).collect();
-    call.budget.bytes(text.len())?;
     certificates::pay_for_chain(&text, call)?;
     if is_of_key {
         let ordered = certificate::order_from_first_on(&all).into_iter().filter_map(|at| all.get(at));
@@ -102,7 +100,7 @@ fn trust_store(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let ([certificates], password) = texts(arguments)?;
     pem::pay(certificates, call)?;
     let file = pkcs12::write_trust_store(&all_certificates(certificates)?, password, call)?;
-    encoded(&file, call)
+    Ok(encoded(&file))
 }
 
 fn first_certificate<'t>(text: &'t [u8], call: &mut Call<'_>) -> Result<(Certificate, &'t [u8])> {
@@ -143,11 +141,10 @@ fn with_key(
         pem::decode(key).ok_or_else(|| mistaken::or(key, Wanted::Pem, "the private key is no PEM block"))?;
     let key = PrivateKey::from_der(&block.bytes, call)?;
     let file = pkcs12::write(&Contents { key, certificate, others }, password, call)?;
-    encoded(&file, call)
+    Ok(encoded(&file))
 }
 
-fn encoded(file: &[u8], call: &mut Call<'_>) -> Result {
+fn encoded(file: &[u8]) -> Value {
     let text = Zeroizing::new(STANDARD.encode(file));
-    call.budget.bytes(text.len())?;
-    Ok(Value::string(&text))
+    Value::string(&text)
 }

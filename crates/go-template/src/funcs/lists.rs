@@ -207,14 +207,11 @@ fn has(arguments: &[Value], call: &mut Call<'_>) -> Result {
 }
 
 /// The elements from one index to before another.
-fn slice(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn slice(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [value, indexes @ ..] = arguments else { return Err(mismatch()) };
     let len = match value {
         Value::List(list) => list.len(),
-        Value::Bytes(bytes) => {
-            call.budget.bytes(bytes.len())?;
-            bytes.len()
-        }
+        Value::Bytes(bytes) => bytes.len(),
         other => {
             let kind = kind_name(other);
             return Err(FunctionError::new(format!("list should be type of slice or array but {kind}")));

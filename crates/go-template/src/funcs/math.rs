@@ -2,9 +2,10 @@
 
 use super::convert::{float, int64, integer};
 use super::decimal::Decimal;
-use super::{Result, Table, mismatch};
+use super::{Result, Table, mismatch, written};
+use crate::budget::Buffer;
 use crate::functions::{Call, Function, FunctionError};
-use crate::value::{List, Text, Type, Value};
+use crate::value::{List, Type, Value};
 
 const ANY: Type = Type::Any;
 const MAX: Function = Function::variadic(&[ANY], ANY, |numbers, _| fold(numbers, i64::max));
@@ -131,8 +132,10 @@ fn numbers(start: i64, stop: i64, by: i64, call: &mut Call<'_>) -> Result<Vec<i6
         return Ok(Vec::new());
     }
     let count = start.abs_diff(stop).div_ceil(by.unsigned_abs());
-    call.budget.steps(usize::try_from(count).unwrap_or(usize::MAX))?;
-    let mut numbers = Vec::new();
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    call.budget.steps(count)?;
+    call.budget.room(count.saturating_mul(size_of::<i64>() + size_of::<Value>()))?;
+    let mut numbers = Vec::with_capacity(count);
     let mut number = start;
     for _ in 0..count {
         numbers.push(number);
@@ -161,8 +164,10 @@ fn seq(arguments: &[Value], call: &mut Call<'_>) -> Result {
         }
         _ => Vec::new(),
     };
-    let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-    let text = texts.join(" ");
-    call.budget.bytes(text.len())?;
-    Ok(Value::String(Text::from(text.as_str())))
+    let mut text = Buffer::default();
+    for (i, number) in numbers.iter().enumerate() {
+        text.push(if i > 0 { b" " } else { b"" }, call.budget)?;
+        text.push(number.to_string().as_bytes(), call.budget)?;
+    }
+    Ok(written(text))
 }

@@ -24,6 +24,8 @@ mod ciphers;
 mod convert;
 mod copying;
 #[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
 mod crypto_tests;
 mod dates;
 mod decimal;

@@ -28,7 +28,8 @@ pub(super) const TABLE: Table = &[
 
 fn path(arguments: &[Value], call: &mut Call<'_>, change: impl Fn(&[u8]) -> Vec<u8>) -> Result {
     let [Value::String(path)] = arguments else { return Err(mismatch()) };
-    call.budget.bytes(path.len() + 1)?;
+    // A part for every two bytes at the most.
+    call.budget.room(path.len().saturating_mul(size_of::<&[u8]>()))?;
     Ok(Value::String(change(path).into()))
 }
 

@@ -231,5 +231,5 @@ pub(super) fn pay(text: &[u8], call: &mut Call<'_>) -> Result<()> {
     // A text of nothing but marks takes a search for each of them.
     let marks = memmem::find_iter(text, END).count();
     call.budget.steps(text.len() / 64 + marks * (1 + text.len() / 1024))?;
-    Ok(call.budget.bytes(text.len())?)
+    Ok(call.budget.room(text.len().saturating_mul(2))?)
 }

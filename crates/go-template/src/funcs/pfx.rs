@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::pbe::Password;
 use super::pkcs12::{self, CERT_BAG, KEY_BAG, SHROUDED_KEY_BAG};
 use crate::budget::{Allowance, Budget, Limits};
+use crate::environment::Environment;
 use crate::functions::{Call, FunctionError, State};
 
 /// How often a file may have something hashed, in all its parts together. Tools ask for some thousands a part; this is about
@@ -56,7 +57,7 @@ impl From<FunctionError> for Unreadable {
 /// It cannot be read.
 pub fn read(file: &[u8], password: &str) -> Result<Contents, Unreadable> {
     let limits = Limits { steps: MOST_ITERATIONS / ITERATIONS_PER_STEP + 10_000, ..Limits::default() };
-    let (mut budget, mut state) = (Budget::new(limits, &Allowance::new()), State::default());
+    let (mut budget, mut state) = (Budget::new(limits, &Allowance::new(), &Environment::system()), State::default());
     let call = &mut Call::new(&mut budget, &mut state);
     let wrong_password = |error: FunctionError| match error {
         FunctionError::Failed(message) if pkcs12::is_of_password(&message) => Unreadable::WrongPassword,

@@ -263,7 +263,7 @@ fn encrypted_safe(bags: &[Der], password: &Password, call: &mut VolatileCall<'_>
 }
 
 fn file(safes: &[u8], password: &Password, call: &mut VolatileCall<'_>) -> Result<Der> {
-    call.budget.bytes(2 * safes.len())?;
+    call.budget.room(4 * safes.len())?;
     let mut salt = [0; pbe::SALT_LEN];
     call.random().fill_bytes(&mut salt);
     let oid = der::oid(pbe::SHA256);

@@ -34,7 +34,7 @@ fn of_characters(arguments: &[Value], from: &[u8], call: &mut VolatileCall<'_>) 
     let count = usize::try_from(*count).unwrap_or(0);
     // A step each, since randomness costs more than other characters.
     call.budget.steps(count)?;
-    call.budget.bytes(count)?;
+    call.budget.room(count)?;
     let random = call.random();
     // Filled in place, so that no part of a password is left behind.
     let mut text = vec![b' '; count];
@@ -49,7 +49,7 @@ fn bytes(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::Int(_, count)] = arguments else { return Err(mismatch()) };
     let count = usize::try_from(*count).map_err(|_| FunctionError::new("the number of bytes is negative"))?;
     call.budget.steps(count)?;
-    call.budget.bytes(count.saturating_mul(3))?;
+    call.budget.room(count.saturating_mul(3))?;
     let mut bytes = Zeroizing::new(vec![0; count]);
     call.random().fill_bytes(&mut bytes);
     Ok(Value::String(Text::from(STANDARD.encode(&*bytes).into_bytes())))
@@ -68,6 +68,7 @@ fn integer(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
 fn shuffle(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     call.budget.steps(text.len())?;
+    call.budget.room(text.len().saturating_mul(size_of::<char>() + 1))?;
     let mut shuffled: Zeroizing<Vec<char>> = Zeroizing::new(characters(text).collect());
     for i in (1..shuffled.len()).rev() {
         let other = call.random().random_range(0..=i);

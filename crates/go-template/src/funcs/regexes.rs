@@ -3,7 +3,7 @@
 use super::convert::string_list;
 use super::{Result, STRINGS, Table, mismatch, part};
 use crate::functions::{Call, Function, FunctionError};
-use crate::value::{Text, Type, Value};
+use crate::value::{TEXT_OVERHEAD, Text, Type, Value};
 use go_regexp::{ErrorKind, Exceeded, Regex};
 
 const TEXT: Type = Type::String;
@@ -65,8 +65,12 @@ const TOO_LARGE_STEPS: usize = 50_000;
 /// How much work of a search is a step.
 const WORK_PER_STEP: usize = 256;
 
-/// How many patterns are kept; a large one takes some megabytes.
+/// What a part of a text takes in a list, besides its bytes.
+const PART_SIZE: usize = TEXT_OVERHEAD + size_of::<Text>() + size_of::<Value>();
+
+/// How many patterns are kept, and how much they may weigh together: with letters of all scripts, that is about 8 MiB.
 const KEPT: usize = 8;
+const KEPT_WEIGHT: usize = 600;
 
 /// The compiled pattern, paid for if it was not yet compiled.
 fn compile(pattern: &Text, before_error: &str, call: &mut Call<'_>) -> Result<Regex> {
@@ -89,7 +93,8 @@ fn compile(pattern: &Text, before_error: &str, call: &mut Call<'_>) -> Result<Re
     };
     call.budget.steps(compiled.weight().saturating_mul(STEPS_PER_WEIGHT))?;
     let patterns = &mut call.state().patterns;
-    if patterns.len() >= KEPT {
+    let weight: usize = patterns.values().map(Regex::weight).sum();
+    if patterns.len() >= KEPT || weight.saturating_add(compiled.weight()) > KEPT_WEIGHT {
         patterns.clear();
     }
     patterns.insert(pattern.clone(), compiled.clone());
@@ -110,7 +115,11 @@ fn matches(
 ) -> Result<Vec<std::ops::Range<usize>>> {
     pay_search(regex, text.len(), call)?;
     let affordable = call.budget.steps_left().saturating_mul(WORK_PER_STEP);
-    let found = regex.clone().with_max_work(affordable).find_all(text, limit).map_err(exceeded)?;
+    // One more than can be paid for tells that there are too many.
+    let most = call.budget.steps_left().min(call.budget.room_left() / size_of::<std::ops::Range<usize>>()) + 1;
+    let limit = limit.map_or(most, |limit| limit.min(most));
+    let found = regex.clone().with_max_work(affordable).find_all(text, Some(limit)).map_err(exceeded)?;
+    call.budget.room(found.len().saturating_mul(size_of::<std::ops::Range<usize>>()))?;
     for range in &found {
         call.budget.steps(1)?;
         pay_search(regex, text.len() - range.start.min(text.len()), call)?;
@@ -141,14 +150,13 @@ fn find(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Result 
     let regex = compile(pattern, before_error, call)?;
     pay_search(&regex, text.len(), call)?;
     let found = regex.find(text).and_then(|range| text.get(range)).unwrap_or_default();
-    call.budget.bytes(found.len())?;
     Ok(part(found))
 }
 
 /// A `[]string` of parts of a text.
 fn parts(text: &Text, ranges: Vec<std::ops::Range<usize>>, call: &mut Call<'_>) -> Result<Vec<Text>> {
     call.budget.steps(ranges.len())?;
-    call.budget.bytes(text.len())?;
+    call.budget.room(text.len().saturating_add(ranges.len().saturating_mul(PART_SIZE)))?;
     Ok(ranges.into_iter().map(|range| Text::from(text.get(range).unwrap_or_default())).collect())
 }
 
@@ -187,14 +195,13 @@ fn replace_all(arguments: &[Value], before_error: &str, replace: Replace, call: 
     let regex = compile(pattern, before_error, call)?;
     let found = matches(&regex, text, None, call)?;
     // At the least; groups in the replacement make it longer.
-    call.budget.bytes(text.len().saturating_add(found.len().saturating_mul(replacement.len())))?;
+    call.budget.room(text.len().saturating_add(found.len().saturating_mul(replacement.len())))?;
     let replaced = replace(&regex, text, replacement).map_err(exceeded)?;
-    call.budget.bytes(replaced.len())?;
     Ok(Value::String(replaced.into()))
 }
 
 fn quote_meta(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.bytes(text.len().saturating_mul(2))?;
+    call.budget.room(text.len().saturating_mul(2))?;
     Ok(Value::String(go_regexp::quote_meta(text).into()))
 }

@@ -8,7 +8,7 @@ use super::{Result, STRINGS, Table, mismatch, written};
 use crate::budget::Buffer;
 use crate::functions::{Call, Function};
 use crate::parser::decode;
-use crate::value::{Map, Text, Type, Value};
+use crate::value::{Map, TEXT_OVERHEAD, Text, Type, Value, map_size};
 
 pub(super) const TABLE: Table = &[
     ("join", Function::fixed(&[Type::String, Type::Any], join)),
@@ -20,7 +20,6 @@ pub(super) const TABLE: Table = &[
 
 /// The parts of `text` between separators, at most `limit`; without a separator its characters.
 fn parts(text: &[u8], separator: &[u8], limit: usize, call: &mut Call<'_>) -> Result<Vec<Text>> {
-    call.budget.bytes(text.len())?;
     let mut parts = Vec::new();
     let mut rest = text;
     while parts.len() + 1 < limit {
@@ -42,21 +41,25 @@ fn parts(text: &[u8], separator: &[u8], limit: usize, call: &mut Call<'_>) -> Re
 }
 
 /// Parts as `_0`, `_1` and so on.
-fn numbered(parts: Vec<Text>) -> Value {
+fn numbered(parts: Vec<Text>, call: &mut Call<'_>) -> Result {
+    call.budget.room(map_size(parts.len()) + parts.len() * (TEXT_OVERHEAD + 16))?;
     let entry = |(i, part)| (Text::from(format!("_{i}").as_str()), Value::String(part));
-    Value::Map(Map::from_entries(&Type::String, parts.into_iter().enumerate().map(entry).collect::<BTreeMap<_, _>>()))
+    let entries: BTreeMap<_, _> = parts.into_iter().enumerate().map(entry).collect();
+    Ok(Value::Map(Map::from_entries(&Type::String, entries)))
 }
 
 fn split(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(separator), Value::String(text)] = arguments else { return Err(mismatch()) };
-    parts(text, separator, usize::MAX, call).map(numbered)
+    let parts = parts(text, separator, usize::MAX, call)?;
+    numbered(parts, call)
 }
 
 fn splitn(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(separator), Value::Int(_, limit), Value::String(text)] = arguments else {
         return Err(mismatch());
     };
-    parts(text, separator, usize::try_from(*limit).unwrap_or(usize::MAX), call).map(numbered)
+    let parts = parts(text, separator, usize::try_from(*limit).unwrap_or(usize::MAX), call)?;
+    numbered(parts, call)
 }
 
 fn split_list(arguments: &[Value], call: &mut Call<'_>) -> Result {

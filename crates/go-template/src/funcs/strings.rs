@@ -15,18 +15,13 @@ pub(super) const TABLE: Table = &[
     ("cat", Function::variadic(&[], Type::Any, cat)),
     (
         "contains",
-        Function::fixed(&[TEXT, TEXT], |arguments, call| {
-            test(arguments, |part, text| find(text, part).is_some(), call)
-        }),
+        Function::fixed(&[TEXT, TEXT], |arguments, _| test(arguments, |part, text| find(text, part).is_some())),
     ),
     (
         "hasPrefix",
-        Function::fixed(&[TEXT, TEXT], |arguments, call| test(arguments, |start, text| text.starts_with(start), call)),
+        Function::fixed(&[TEXT, TEXT], |arguments, _| test(arguments, |start, text| text.starts_with(start))),
     ),
-    (
-        "hasSuffix",
-        Function::fixed(&[TEXT, TEXT], |arguments, call| test(arguments, |end, text| text.ends_with(end), call)),
-    ),
+    ("hasSuffix", Function::fixed(&[TEXT, TEXT], |arguments, _| test(arguments, |end, text| text.ends_with(end)))),
     ("hello", Function::fixed(&[], |_, _| Ok(Value::string("Hello!")))),
     ("indent", Function::fixed(&[Type::INT, TEXT], |arguments, call| indent(arguments, b"", call))),
     ("initials", Function::fixed(&[TEXT], initials)),
@@ -42,17 +37,15 @@ pub(super) const TABLE: Table = &[
     ("trimAll", Function::fixed(&[TEXT, TEXT], trim_all)),
     (
         "trimPrefix",
-        Function::fixed(&[TEXT, TEXT], |arguments, call| {
+        Function::fixed(&[TEXT, TEXT], |arguments, _| {
             let (start, text) = two(arguments)?;
-            call.budget.bytes(text.len())?;
             Ok(part(text.strip_prefix(start).unwrap_or(text)))
         }),
     ),
     (
         "trimSuffix",
-        Function::fixed(&[TEXT, TEXT], |arguments, call| {
+        Function::fixed(&[TEXT, TEXT], |arguments, _| {
             let (end, text) = two(arguments)?;
-            call.budget.bytes(text.len())?;
             Ok(part(text.strip_suffix(end).unwrap_or(text)))
         }),
     ),
@@ -68,9 +61,8 @@ fn two(arguments: &[Value]) -> Result<(&[u8], &[u8])> {
 }
 
 /// Whether `holds` is true of the two strings.
-fn test(arguments: &[Value], holds: fn(&[u8], &[u8]) -> bool, call: &mut Call<'_>) -> Result {
+fn test(arguments: &[Value], holds: fn(&[u8], &[u8]) -> bool) -> Result {
     let (part, text) = two(arguments)?;
-    call.budget.read(text.len())?;
     Ok(Value::Bool(holds(part, text)))
 }
 
@@ -91,7 +83,7 @@ fn cat(arguments: &[Value], call: &mut Call<'_>) -> Result {
 fn quote(arguments: &[Value], call: &mut Call<'_>) -> Result {
     joined(arguments, call, |value, output, call| {
         let text = string(value, call.budget)?;
-        call.budget.bytes(text.len())?;
+        call.budget.room(text.len().saturating_mul(4))?;
         let quoted = zeroize::Zeroizing::new(quote::quoted(&text));
         Ok(output.push(quoted.as_bytes(), call.budget)?)
     })
@@ -150,7 +142,6 @@ fn bytes_as_characters(text: &[u8]) -> impl Iterator<Item = char> {
 /// The first byte of each word.
 fn initials(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.read(text.len())?;
     let mut output = Buffer::default();
     let mut is_start = true;
     for character in bytes_as_characters(text) {
@@ -167,7 +158,6 @@ fn initials(arguments: &[Value], call: &mut Call<'_>) -> Result {
 /// ASCII.
 fn nospace(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.read(text.len())?;
     if !bytes_as_characters(text).any(char::is_whitespace) {
         return Ok(Value::String(text.clone()));
     }
@@ -186,7 +176,7 @@ fn plural(arguments: &[Value], _: &mut Call<'_>) -> Result {
 fn repeat(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Int(_, times), Value::String(text)] = arguments else { return Err(mismatch()) };
     let times = count(*times)?;
-    call.budget.bytes(times.saturating_mul(text.len()))?;
+    call.budget.room(times.saturating_mul(text.len()))?;
     Ok(Value::String(text.repeat(if text.is_empty() { 0 } else { times }).into()))
 }
 
@@ -194,7 +184,6 @@ fn repeat(arguments: &[Value], call: &mut Call<'_>) -> Result {
 /// end.
 fn replace(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(old), Value::String(new), Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.read(text.len())?;
     let mut output = Buffer::default();
     let mut rest: &[u8] = text;
     if old.is_empty() {
@@ -217,7 +206,7 @@ fn replace(arguments: &[Value], call: &mut Call<'_>) -> Result {
 
 /// The bytes from `start` to before `end`. A negative start is the string's, as is an end that is
 /// negative or beyond the string's.
-fn substr(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn substr(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::Int(_, start), Value::Int(_, end), Value::String(text)] = arguments else { return Err(mismatch()) };
     let end_of_text = text.len();
     let (start, end) = match (usize::try_from(*start), usize::try_from(*end)) {
@@ -227,34 +216,31 @@ fn substr(arguments: &[Value], call: &mut Call<'_>) -> Result {
     };
     let found = start.ok().zip(end.ok()).and_then(|(start, end)| text.get(start..end));
     let found = found.ok_or_else(|| FunctionError::new("slice bounds out of range"))?;
-    call.budget.bytes(found.len())?;
     Ok(part(found))
 }
 
 /// The first `length` bytes; the last of them if it is negative.
-fn trunc(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn trunc(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::Int(_, length), Value::String(text)] = arguments else { return Err(mismatch()) };
     let len = usize::try_from(length.unsigned_abs()).unwrap_or(usize::MAX);
     let kept =
         if *length < 0 { text.len().checked_sub(len).and_then(|start| text.get(start..)) } else { text.get(..len) };
     let kept = kept.unwrap_or(text);
-    call.budget.bytes(kept.len())?;
     Ok(part(kept))
 }
 
-fn trim(arguments: &[Value], call: &mut Call<'_>) -> Result {
+fn trim(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.bytes(text.len())?;
     Ok(part(trimmed(text, char::is_whitespace)))
 }
 
 /// The string without the characters of another at its start and end.
 fn trim_all(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let (cut, text) = two(arguments)?;
-    call.budget.steps(text.len() / 16 * cut.len())?;
-    call.budget.bytes(text.len())?;
-    let cut: Vec<char> = characters(cut).collect();
-    Ok(part(trimmed(text, |character| cut.contains(&character))))
+    call.budget.room(cut.len().saturating_mul(size_of::<char>()))?;
+    let mut cut: Vec<char> = characters(cut).collect();
+    cut.sort_unstable();
+    Ok(part(trimmed(text, |character| cut.binary_search(&character).is_ok())))
 }
 
 /// `text` without the characters at its start and end for which `is_cut` holds.

@@ -186,7 +186,7 @@ fn a_random_number_is_within_its_bounds() {
 fn what_would_cost_too_much_is_refused_before_it_is_done() {
     let engine = Engine::new(super::all());
     // A tenth of what is allowed, since a debug build is slow.
-    let engine = engine.with_limits(Limits { bytes: 1 << 20, steps: 30_000, ..Limits::default() });
+    let engine = engine.with_limits(Limits { memory: 1 << 20, steps: 30_000, ..Limits::default() });
     let refused = [
         "{{ repeat 9223372036854775807 \"abc\" }}",
         "{{ repeat 100000000 \"a\" }}",

@@ -312,7 +312,7 @@ fn parse_ip_literal(host: &[u8]) -> Parsed<Part> {
 
 fn url_parse(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
-    call.budget.bytes(text.len().saturating_mul(3))?;
+    call.budget.room(text.len().saturating_mul(8))?;
     let url = Url::parse(text).map_err(|error| FunctionError::new(format!("unable to parse url: {error}")))?;
     let host_name = Zeroizing::new(url.host_name().to_vec());
     let parts = [
@@ -331,10 +331,10 @@ fn url_parse(arguments: &[Value], call: &mut Call<'_>) -> Result {
 
 fn url_join(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Map(parts)] = arguments else { return Err(mismatch()) };
-    let mut part = |name: &str| match parts.get(name.as_bytes()) {
+    let part = |name: &str| match parts.get(name.as_bytes()) {
         None => Ok(Part::default()),
         Some(Value::String(text)) => {
-            call.budget.bytes(text.len().saturating_mul(3))?;
+            call.budget.room(text.len().saturating_mul(8))?;
             Ok(Zeroizing::new(text.to_vec()))
         }
         Some(other) => {

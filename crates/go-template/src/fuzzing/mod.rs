@@ -7,7 +7,7 @@ mod key_files;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::{Engine, Limits, Map, Text, Type, Value, funcs, yaml as documents};
+use crate::{Allowance, Engine, Limits, Map, Text, Type, Value, funcs, yaml as documents};
 use expressions::Choices;
 
 pub use key_files::keys;
@@ -16,16 +16,15 @@ pub use key_files::keys;
 static SMALL: LazyLock<Engine> = LazyLock::new(|| {
     Engine::new(funcs::all()).with_limits(Limits {
         steps: 20_000,
-        bytes: 4 << 20,
+        memory: 4 << 20,
         output: 1 << 16,
         ..Limits::default()
     })
 });
 
 /// A part of what one rendering may take, so that one that takes all of it is seen in a second.
-static PART: LazyLock<Engine> = LazyLock::new(|| {
-    Engine::new(funcs::all()).with_limits(Limits { steps: 50_000, bytes: 16 << 20, ..Limits::default() })
-});
+static PART: LazyLock<Engine> =
+    LazyLock::new(|| Engine::new(funcs::all()).with_limits(Limits { steps: 50_000, ..Limits::default() }));
 
 /// Renders a template, the bytes before the first that is zero, where `v` is what comes after it.
 pub fn template(input: &[u8]) {
@@ -49,8 +48,8 @@ pub fn costs(input: &[u8]) {
 
 /// Reads YAML as each of those who read it, and writes it again.
 pub fn yaml(input: &[u8]) {
-    let _ = documents::read_json(input);
-    let _ = documents::read_strings(input);
+    let _ = documents::read_json(input, &mut Allowance::new());
+    let _ = documents::read_strings(input, &mut Allowance::new());
     render(&SMALL, b"{{ $m := .v | fromYaml }}{{ toYaml $m }}{{ toJson $m | len }}", &[("v", input)]);
 }
 

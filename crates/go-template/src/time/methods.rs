@@ -28,6 +28,10 @@ impl Object for Time {
         "time.Time"
     }
 
+    fn size(&self) -> usize {
+        size_of::<Self>()
+    }
+
     fn text(&self) -> Text {
         Text::from(self.print().as_str())
     }

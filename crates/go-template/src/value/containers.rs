@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::{Text, Type, Value};
 use crate::budget::{Budget, Exceeded};
+use crate::memory::{self, Share};
 
 /// A slice: some of the elements of an array.
 #[derive(Clone)]
@@ -20,14 +21,25 @@ pub struct List {
     len: usize,
 }
 
-struct Array(RefCell<Vec<Value>>);
+struct Array {
+    items: RefCell<Vec<Value>>,
+    _share: Share,
+}
 
 impl List {
     /// A list of `items` of one type.
     #[must_use]
     pub fn new(element: &'static Type, items: Vec<Value>) -> Self {
         let len = items.len();
-        Self { element, is_nil: false, array: Rc::new(Array(RefCell::new(items))), start: 0, len }
+        memory::touch(len * size_of::<Value>());
+        let share = Share::new(items.capacity() * size_of::<Value>() + LIST_OVERHEAD);
+        Self {
+            element,
+            is_nil: false,
+            array: Rc::new(Array { items: RefCell::new(items), _share: share }),
+            start: 0,
+            len,
+        }
     }
 
     /// A nil slice: an empty list that is written to JSON as `null`.
@@ -63,14 +75,14 @@ impl List {
     /// How far the list can be sliced: up to the end of its array.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.array.0.borrow().len() - self.start
+        self.array.items.borrow().len() - self.start
     }
 
     /// An element.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Value> {
         let index = Some(index).filter(|index| *index < self.len)?;
-        self.array.0.borrow().get(self.start + index).cloned()
+        self.array.items.borrow().get(self.start + index).map(looked_at)
     }
 
     /// The elements, each as it is when it is asked for.
@@ -81,7 +93,7 @@ impl List {
 
     /// Puts texts in the place of the first elements.
     pub(crate) fn overwrite(&self, texts: Vec<Text>) {
-        let mut array = self.array.0.borrow_mut();
+        let mut array = self.array.items.borrow_mut();
         let places = array.iter_mut().skip(self.start).take(self.len);
         places.zip(texts).for_each(|(place, text)| *place = Value::String(text));
     }
@@ -102,7 +114,41 @@ pub struct Map {
     entries: Rc<Entries>,
 }
 
-struct Entries(RefCell<BTreeMap<Text, Value>>);
+struct Entries {
+    tree: RefCell<BTreeMap<Text, Value>>,
+    share: RefCell<Share>,
+}
+
+/// What a list takes besides its elements.
+const LIST_OVERHEAD: usize = 80;
+
+/// What a map takes besides its entries.
+const MAP_OVERHEAD: usize = 64;
+
+/// What the tree of a map takes at least, if there is an entry, and what it takes an entry: its nodes
+/// have places for eleven, of which about half are filled.
+const MAP_NODE: usize = 11 * (size_of::<Text>() + size_of::<Value>()) + 32;
+const MAP_ENTRY: usize = 2 * (size_of::<Text>() + size_of::<Value>());
+
+/// The bytes of a map of so many entries, without what they refer to.
+pub(crate) fn map_size(entries: usize) -> usize {
+    let tree = if entries == 0 { 0 } else { MAP_NODE.max(entries * MAP_ENTRY) };
+    tree + MAP_OVERHEAD
+}
+
+/// The bytes of a list of so many elements, without what they refer to.
+pub(crate) const fn list_size(elements: usize) -> usize {
+    elements * size_of::<Value>() + LIST_OVERHEAD
+}
+
+/// An element that somebody looks at, who may go through its text.
+fn looked_at(value: &Value) -> Value {
+    memory::visit(1);
+    if let Value::String(text) | Value::Bytes(text) = value {
+        memory::touch(text.len());
+    }
+    value.clone()
+}
 
 /// Why a map cannot be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,7 +171,9 @@ impl Map {
     /// A map to values of one type.
     #[must_use]
     pub fn from_entries(element: &'static Type, entries: BTreeMap<Text, Value>) -> Self {
-        Self { element, entries: Rc::new(Entries(RefCell::new(entries))) }
+        memory::touch(map_size(entries.len()));
+        let share = RefCell::new(Share::new(map_size(entries.len())));
+        Self { element, entries: Rc::new(Entries { tree: RefCell::new(entries), share }) }
     }
 
     /// The type of the values.
@@ -137,7 +185,7 @@ impl Map {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.0.borrow().len()
+        self.entries.tree.borrow().len()
     }
 
     /// Whether there are none.
@@ -149,13 +197,18 @@ impl Map {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        self.entries.0.borrow().get(key).cloned()
+        self.entries.tree.borrow().get(key).map(looked_at)
     }
 
     /// All entries as they are now.
     #[must_use]
     pub fn snapshot(&self) -> Vec<(Text, Value)> {
-        self.entries.0.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        let entries = self.entries.tree.borrow();
+        let entry = |(key, value): (&Text, &Value)| {
+            memory::touch(key.len());
+            (key.clone(), looked_at(value))
+        };
+        entries.iter().map(entry).collect()
     }
 
     /// Sets the value of a key.
@@ -167,13 +220,20 @@ impl Map {
         if self.is_within(&value, budget)? {
             return Err(SetError::Cycle);
         }
-        self.entries.0.borrow_mut().insert(key, value);
+        self.entries.tree.borrow_mut().insert(key, value);
+        self.count();
         Ok(())
     }
 
     /// Removes a key.
     pub fn remove(&self, key: &[u8]) {
-        self.entries.0.borrow_mut().remove(key);
+        self.entries.tree.borrow_mut().remove(key);
+        self.count();
+    }
+
+    /// Counts what the map holds now.
+    fn count(&self) {
+        self.entries.share.borrow_mut().set(map_size(self.len()));
     }
 
     fn is_within(&self, value: &Value, budget: &mut Budget) -> Result<bool, Exceeded> {
@@ -184,10 +244,10 @@ impl Map {
                 Value::Map(map) if Rc::ptr_eq(&map.entries, &self.entries) => return Ok(true),
                 Value::Map(map) if seen.insert(Rc::as_ptr(&map.entries).cast::<()>()) => {
                     budget.steps(map.len())?;
-                    pending.extend(map.entries.0.borrow().values().filter(|value| value.has_items()).cloned());
+                    pending.extend(map.entries.tree.borrow().values().filter(|value| value.has_items()).cloned());
                 }
                 Value::List(list) if seen.insert(Rc::as_ptr(&list.array).cast::<()>()) => {
-                    let items = list.array.0.borrow();
+                    let items = list.array.items.borrow();
                     budget.steps(items.len())?;
                     pending.extend(items.iter().filter(|value| value.has_items()).cloned());
                 }
@@ -206,13 +266,13 @@ impl Value {
 
 impl Drop for Array {
     fn drop(&mut self) {
-        drop_items(std::mem::take(self.0.get_mut()));
+        drop_items(std::mem::take(self.items.get_mut()));
     }
 }
 
 impl Drop for Entries {
     fn drop(&mut self) {
-        drop_items(std::mem::take(self.0.get_mut()).into_values().collect());
+        drop_items(std::mem::take(self.tree.get_mut()).into_values().collect());
     }
 }
 
@@ -222,12 +282,12 @@ fn drop_items(mut pending: Vec<Value>) {
         match value {
             Value::List(list) => {
                 if let Some(mut array) = Rc::into_inner(list.array) {
-                    pending.append(array.0.get_mut());
+                    pending.append(array.items.get_mut());
                 }
             }
             Value::Map(map) => {
                 if let Some(mut entries) = Rc::into_inner(map.entries) {
-                    pending.extend(std::mem::take(entries.0.get_mut()).into_values());
+                    pending.extend(std::mem::take(entries.tree.get_mut()).into_values());
                 }
             }
             _ => {}

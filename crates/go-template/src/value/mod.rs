@@ -7,11 +7,13 @@ mod text;
 mod types;
 
 pub use containers::{List, Map, SetError};
-pub use object::{Member, Object};
+pub use object::{Counted, Member, Object};
 pub use text::Text;
 pub use types::{Int, Type, Uint};
 
+pub(super) use containers::{list_size, map_size};
 pub(super) use object::is_same;
+pub(super) use text::OVERHEAD as TEXT_OVERHEAD;
 
 use std::rc::Rc;
 
@@ -39,7 +41,7 @@ pub enum Value {
     /// A map with strings as keys.
     Map(Map),
     /// A struct, or a pointer to one.
-    Object(Rc<dyn Object>),
+    Object(Rc<Counted<dyn Object>>),
 }
 
 impl Value {
@@ -99,6 +101,15 @@ impl Value {
             Self::List(list) => !list.is_empty(),
             Self::Map(map) => !map.is_empty(),
             Self::Object(_) => true,
+        }
+    }
+
+    /// How many bytes of text it is itself, without those of elements.
+    pub(crate) fn text_len(&self) -> usize {
+        match self {
+            Self::String(text) | Self::Bytes(text) => text.len(),
+            Self::Object(object) => object.size(),
+            _ => 0,
         }
     }
 

@@ -1,16 +1,22 @@
 //! Structs, and pointers to them, with their fields and methods.
 
 use std::any::Any;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use super::{Text, Value};
+use crate::budget::{Budget, Exceeded};
 use crate::functions::Function;
+use crate::memory::Share;
 use crate::time;
 
 /// A value of a Go struct type, such as `time.Time`.
 pub trait Object: Any {
     /// The name of its type as Go prints it.
     fn type_name(&self) -> &'static str;
+
+    /// The bytes that it holds, those of its texts among them.
+    fn size(&self) -> usize;
 
     /// Go's name of the kind of its type.
     fn kind(&self) -> &'static str {
@@ -27,6 +33,20 @@ pub trait Object: Any {
     fn member(&self, name: &[u8]) -> Option<Member>;
 }
 
+/// A struct whose [size](Object::size) is counted until it is dropped.
+pub struct Counted<T: ?Sized> {
+    _share: Share,
+    object: T,
+}
+
+impl<T: ?Sized> Deref for Counted<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.object
+    }
+}
+
 /// A field or method of a value.
 pub enum Member {
     /// A field with its value.
@@ -38,14 +58,14 @@ pub enum Member {
 impl Value {
     /// A struct.
     pub fn object(object: impl Object) -> Self {
-        Self::Object(Rc::new(object))
+        Self::Object(Rc::new(Counted { _share: Share::new(object.size()), object }))
     }
 
     /// The struct of this type that the value is.
     #[must_use]
     pub fn downcast<T: Object>(&self) -> Option<&T> {
         match self {
-            Self::Object(object) => (&**object as &dyn Any).downcast_ref(),
+            Self::Object(object) => (&object.object as &dyn Any).downcast_ref(),
             _ => None,
         }
     }
@@ -61,6 +81,10 @@ impl Value {
 }
 
 /// Whether two structs are of one type and hold the same.
-pub(crate) fn is_same(a: &dyn Object, b: &dyn Object) -> bool {
-    a.type_name() == b.type_name() && a.text() == b.text()
+pub(crate) fn is_same(a: &dyn Object, b: &dyn Object, budget: &mut Budget) -> Result<bool, Exceeded> {
+    if a.type_name() != b.type_name() {
+        return Ok(false);
+    }
+    budget.read(a.size().saturating_add(b.size()))?;
+    Ok(a.text() == b.text())
 }

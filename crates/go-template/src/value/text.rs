@@ -8,15 +8,31 @@ use std::rc::Rc;
 
 use zeroize::Zeroizing;
 
+use crate::memory::{self, Share};
+
 /// A string of any bytes, as in Go. Shared when cloned, wiped when the last clone is dropped.
-#[derive(Clone, Default)]
-pub struct Text(Rc<Zeroizing<Vec<u8>>>);
+#[derive(Clone)]
+pub struct Text(Rc<Stored>);
+
+struct Stored {
+    bytes: Zeroizing<Vec<u8>>,
+    _share: Share,
+}
+
+/// What a text takes besides its bytes: counters, pointers, and what the allocator adds.
+pub(crate) const OVERHEAD: usize = 80;
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::from(Vec::new())
+    }
+}
 
 impl Deref for Text {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        &self.0.bytes
     }
 }
 
@@ -34,13 +50,15 @@ impl From<&[u8]> for Text {
 
 impl From<Vec<u8>> for Text {
     fn from(text: Vec<u8>) -> Self {
-        Self(Rc::new(Zeroizing::new(text)))
+        Self::from(Zeroizing::new(text))
     }
 }
 
 impl From<Zeroizing<Vec<u8>>> for Text {
     fn from(text: Zeroizing<Vec<u8>>) -> Self {
-        Self(Rc::new(text))
+        memory::touch(text.len());
+        let share = Share::new(text.capacity() + OVERHEAD);
+        Self(Rc::new(Stored { bytes: text, _share: share }))
     }
 }
 

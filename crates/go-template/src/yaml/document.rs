@@ -8,12 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag, options};
 use zeroize::Zeroizing;
 
-use super::Error;
 use super::scalar::{self, Plain, Timestamps};
-use crate::value::Text;
-
-/// More nodes than this, with aliases replaced, are refused.
-const MAX_NODES: usize = 1_000_000;
+use super::{Error, Room};
+use crate::budget::{Allowance, Exceeded};
+use crate::value::{TEXT_OVERHEAD, Text, Value, list_size, map_size};
 
 const TAG_PREFIX: &str = "tag:yaml.org,2002:";
 
@@ -22,8 +20,6 @@ pub(super) struct Document {
     /// The line on which its content begins.
     pub(super) line: usize,
     pub(super) root: Node,
-    /// How many nodes there are, with aliases replaced.
-    pub(super) nodes: usize,
 }
 
 /// A value. What an alias names is shared.
@@ -58,14 +54,21 @@ pub(super) struct Failed {
 }
 
 /// Reads the first document; what follows is not looked at. No document is `null`.
-pub(super) fn read(text: &[u8]) -> Result<Document, Error> {
-    let documents = read_documents(text, 1, RepeatedKeys::LastCounts).map_err(|failed| failed.error)?;
-    let nothing = Document { line: 1, root: Node::Null, nodes: 0 };
-    Ok(documents.into_iter().next().unwrap_or(nothing))
+///
+/// # Errors
+/// If it is no YAML, or takes more than the room that there is. What it takes is taken from the room.
+pub(super) fn read(text: &[u8], room: &mut Room) -> Result<Node, Error> {
+    let documents = read_documents(text, 1, RepeatedKeys::LastCounts, room).map_err(|failed| failed.error)?;
+    Ok(documents.into_iter().next().map_or(Node::Null, |document| document.root))
 }
 
-/// Reads at most so many documents.
-pub(super) fn read_documents(text: &[u8], most: usize, keys: RepeatedKeys) -> Result<Vec<Document>, Failed> {
+/// Reads at most so many documents, likewise.
+pub(super) fn read_documents(
+    text: &[u8],
+    most: usize,
+    keys: RepeatedKeys,
+    room: &mut Room,
+) -> Result<Vec<Document>, Failed> {
     let text = characters(text).map_err(|error| Failed { line: 1, error })?;
     // In YAML 1.1 this ends a line, and is read as a line feed.
     let replaced = Zeroizing::new(if text.contains('\u{85}') { text.replace('\u{85}', "\n") } else { String::new() });
@@ -76,13 +79,14 @@ pub(super) fn read_documents(text: &[u8], most: usize, keys: RepeatedKeys) -> Re
         block_scalar_eof_without_line_feed: true,
     };
     let mut documents = Vec::new();
-    let mut reader = Reader { keys, ..Reader::default() };
+    let mut reader = Reader::new(keys, *room);
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| Failed { line: error.marker().line(), error: syntax(&error) })?;
         let line = span.start.line();
         if matches!(event, Event::DocumentEnd) {
-            let Reader { line, root, nodes, .. } = std::mem::replace(&mut reader, Reader { keys, ..Reader::default() });
-            documents.push(Document { line: line.unwrap_or(1), root: root.unwrap_or(Node::Null), nodes });
+            *room = reader.room_left();
+            let Reader { line, root, .. } = std::mem::replace(&mut reader, Reader::new(keys, *room));
+            documents.push(Document { line: line.unwrap_or(1), root: root.unwrap_or(Node::Null) });
             if documents.len() == most {
                 break;
             }
@@ -117,8 +121,12 @@ fn syntax(error: &ScanError) -> Error {
     }
 }
 
+/// What a scalar takes: as an element or entry, and its text.
+const fn scalar_size(len: usize) -> usize {
+    size_of::<Value>() + TEXT_OVERHEAD + len
+}
+
 /// The collections that are being read, and what was read.
-#[derive(Default)]
 struct Reader {
     keys: RepeatedKeys,
     /// Where the content begins.
@@ -126,14 +134,20 @@ struct Reader {
     open: Vec<Open>,
     anchors: HashMap<usize, Anchored>,
     root: Option<Node>,
+    /// How many nodes there are, with aliases replaced.
     nodes: usize,
+    /// What they take, with aliases replaced, since whoever goes on with them copies the text of each.
+    bytes: usize,
+    /// How many nodes come of aliases.
     aliased: usize,
+    room: Room,
 }
 
 struct Open {
     anchor: usize,
     /// How many nodes there were before.
     nodes_before: usize,
+    bytes_before: usize,
     container: Container,
     /// The keys that stand in the mapping itself, if none may stand there twice.
     keys: Option<BTreeSet<Text>>,
@@ -154,6 +168,7 @@ enum Key {
 struct Anchored {
     node: Node,
     nodes: usize,
+    bytes: usize,
 }
 
 /// Where a node comes from.
@@ -165,12 +180,31 @@ enum Origin {
 }
 
 impl Reader {
+    fn new(keys: RepeatedKeys, room: Room) -> Self {
+        Self {
+            keys,
+            line: None,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            root: None,
+            nodes: 0,
+            bytes: 0,
+            aliased: 0,
+            room,
+        }
+    }
+
+    /// What is left of the room.
+    const fn room_left(&self) -> Room {
+        Room { nodes: self.room.nodes - self.nodes, bytes: self.room.bytes - self.bytes }
+    }
+
     fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), Error> {
         match event {
             Event::Alias(anchor) => self.alias(anchor)?,
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref())?,
-            Event::SequenceStart(_, anchor, _) => self.open(anchor, Container::List(Vec::new())),
-            Event::MappingStart(_, anchor, _) => self.open(anchor, Container::Map(Entries::new(), None)),
+            Event::SequenceStart(_, anchor, _) => self.open(anchor, Container::List(Vec::new()))?,
+            Event::MappingStart(_, anchor, _) => self.open(anchor, Container::Map(Entries::new(), None))?,
             Event::SequenceEnd | Event::MappingEnd => self.close()?,
             _ => return Ok(()),
         }
@@ -178,49 +212,66 @@ impl Reader {
         Ok(())
     }
 
-    fn open(&mut self, anchor: usize, container: Container) {
+    fn open(&mut self, anchor: usize, container: Container) -> Result<(), Error> {
+        let size = match container {
+            Container::List(_) => list_size(1),
+            Container::Map(..) => map_size(1),
+        };
         let keys = (self.keys == RepeatedKeys::Refused).then(BTreeSet::new);
-        self.open.push(Open { anchor, nodes_before: self.nodes, container, keys });
-        self.nodes += 1;
+        self.open.push(Open { anchor, nodes_before: self.nodes, bytes_before: self.bytes, container, keys });
+        self.count(1, size)
+    }
+
+    /// Counts nodes, if there is room for them.
+    fn count(&mut self, nodes: usize, bytes: usize) -> Result<(), Error> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.nodes > self.room.nodes {
+            return Err(Exceeded::Nodes(Allowance::DOCUMENT_NODES).into());
+        }
+        if self.bytes > self.room.bytes {
+            return Err(Exceeded::Document(Allowance::DOCUMENT_BYTES).into());
+        }
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), Error> {
-        let Some(Open { anchor, nodes_before, container, .. }) = self.open.pop() else { return Ok(()) };
+        let Some(Open { anchor, nodes_before, bytes_before, container, .. }) = self.open.pop() else { return Ok(()) };
         let node = match container {
             Container::List(items) => Node::List(Rc::new(items)),
             Container::Map(entries, _) => Node::Map(Rc::new(entries)),
         };
-        self.remember(anchor, &node, self.nodes - nodes_before);
+        self.remember(anchor, &node, (self.nodes - nodes_before, self.bytes - bytes_before));
         self.add(node, Origin::Content)
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, tag: Option<&Tag>) -> Result<(), Error> {
-        self.nodes += 1;
+        self.count(1, scalar_size(text.len()))?;
         let tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
         let is_plain = style == ScalarStyle::Plain && tag.is_none();
         let is_merge = text == "<<" && (is_plain || tag.as_deref() == Some("tag:yaml.org,2002:merge"));
         let node = if is_plain { plain(text) } else { tagged(text, tag.as_deref())? };
-        self.remember(anchor, &node, 1);
+        self.remember(anchor, &node, (1, scalar_size(text.len())));
         self.add(node, if is_merge { Origin::MergeKey } else { Origin::Content })
     }
 
     fn alias(&mut self, anchor: usize) -> Result<(), Error> {
         // What is not complete is not known yet.
-        let Some(Anchored { node, nodes }) = self.anchors.get(&anchor) else {
+        let Some(Anchored { node, nodes, bytes }) = self.anchors.get(&anchor) else {
             return Err(failed("the value of an anchor contains itself"));
         };
-        let node = node.clone();
-        self.nodes += nodes + 1;
-        self.aliased += nodes;
-        if self.nodes > MAX_NODES || has_too_many_aliases(self.nodes, self.aliased) {
+        let (node, nodes, bytes) = (node.clone(), *nodes, *bytes);
+        self.aliased = self.aliased.saturating_add(nodes);
+        if has_too_many_aliases(self.nodes.saturating_add(nodes + 1), self.aliased) {
             return Err(failed("document contains excessive aliasing"));
         }
+        self.count(nodes + 1, bytes)?;
         self.add(node, Origin::Alias)
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node, nodes: usize) {
+    fn remember(&mut self, anchor: usize, node: &Node, (nodes, bytes): (usize, usize)) {
         if anchor != 0 {
-            self.anchors.insert(anchor, Anchored { node: node.clone(), nodes });
+            self.anchors.insert(anchor, Anchored { node: node.clone(), nodes, bytes });
         }
     }
 

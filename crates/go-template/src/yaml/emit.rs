@@ -102,6 +102,10 @@ impl Emitter<'_> {
                 let entries = map.snapshot().into_iter().map(|(key, value)| Some((json_key(&key)?, value)));
                 let entries: Vec<(Zeroizing<String>, Value)> =
                     entries.collect::<Option<_>>().ok_or(Stop::Unwritable)?;
+                // Each key is compared with about as many as their number has digits.
+                let len: usize = entries.iter().map(|(key, _)| key.len()).sum();
+                let rounds = usize::try_from(entries.len().max(2).ilog2()).unwrap_or(usize::MAX);
+                self.budget.steps(len.saturating_mul(rounds) / 32)?;
                 self.map(&order::sort(entries, &|entry| &entry.0))
             }
         }

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::budget::{Budget, Exceeded};
+use super::budget::{Allowance, Budget, Exceeded};
 use super::value::{Map, Value};
 
 /// Why YAML cannot be read. Begins as the error of `sigs.k8s.io/yaml`, and holds no value.
@@ -56,6 +56,35 @@ pub enum Error {
         /// The Go type that is asked for.
         wanted: &'static str,
     },
+    /// It takes more than there is room for.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
+}
+
+/// What documents may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Nodes, with aliases replaced.
+    pub(crate) nodes: usize,
+    /// Bytes of memory as values, with aliases replaced.
+    pub(crate) bytes: usize,
+}
+
+impl Room {
+    /// The most nodes: an object that Kubernetes stores has far fewer.
+    pub(crate) const NODES: usize = 100_000;
+
+    /// For the files of the person who runs the program.
+    const OF_OWN_FILES: Self = Self { nodes: usize::MAX, bytes: usize::MAX };
+}
+
+/// How many bytes of YAML are read in the time of a step.
+const BYTES_A_STEP: usize = 8;
+
+/// Reads a document, and takes what that costs from the allowance.
+fn read(text: &[u8], allowance: &mut Allowance) -> Result<document::Node, Error> {
+    allowance.take_steps(text.len() / BYTES_A_STEP)?;
+    document::read(text, &mut allowance.documents)
 }
 
 /// Reads a mapping to anything, as `fromYaml` does: all numbers become floats. No document, or
@@ -64,23 +93,27 @@ pub enum Error {
 /// # Errors
 /// If `text` is not YAML, or no mapping.
 pub fn read_map(text: &[u8], budget: &mut Budget) -> Result<Result<Map, Error>, Exceeded> {
-    budget.bytes(text.len())?;
-    budget.steps(text.len() / 8)?;
-    let document = match document::read(text) {
-        Ok(document) => document,
+    budget.steps(text.len() / BYTES_A_STEP)?;
+    // The tree and the map that is made of it.
+    let before = Room { nodes: Room::NODES, bytes: budget.room_left() / 2 };
+    let mut room = before;
+    let tree = match document::read(text, &mut room) {
+        Ok(tree) => tree,
+        Err(Error::Exceeded(Exceeded::Document(_))) => return Err(budget.no_memory()),
+        Err(Error::Exceeded(exceeded)) => return Err(exceeded),
         Err(error) => return Ok(Err(error)),
     };
-    budget.steps(document.nodes)?;
-    Ok(json::map(&document.root))
+    budget.steps(before.nodes - room.nodes)?;
+    Ok(json::map(&tree))
 }
 
 /// Reads any document, as ESO reads what is put into a generic target: integers stay integers. What it
 /// gives is not wiped.
 ///
 /// # Errors
-/// If `text` is not YAML, or has no JSON.
-pub fn read_json(text: &[u8]) -> Result<serde_json::Value, Error> {
-    json::any(&document::read(text)?.root)
+/// If `text` is not YAML, or has no JSON, or if the allowance is used up.
+pub fn read_json(text: &[u8], allowance: &mut Allowance) -> Result<serde_json::Value, Error> {
+    json::any(&read(text, allowance)?)
 }
 
 /// A document of a text that may have several.
@@ -107,7 +140,8 @@ pub struct DocumentsError {
 /// # Errors
 /// If `text` is not YAML, has no JSON, or a mapping has a key twice.
 pub fn read_documents(text: &[u8]) -> Result<Vec<Document>, DocumentsError> {
-    let documents = document::read_documents(text, usize::MAX, document::RepeatedKeys::Refused)
+    let mut room = Room::OF_OWN_FILES;
+    let documents = document::read_documents(text, usize::MAX, document::RepeatedKeys::Refused, &mut room)
         .map_err(|failed| DocumentsError { line: failed.line, problem: problem(failed.error) })?;
     let read = |document: document::Document| match json::any(&document.root) {
         Ok(value) => Ok(Document { line: document.line, value }),
@@ -133,9 +167,9 @@ fn problem(error: Error) -> String {
 /// strings, `null` the empty string. No document, or `null`, is an empty map.
 ///
 /// # Errors
-/// If `text` is not YAML, or no mapping, or a value is a list or a mapping.
-pub fn read_strings(text: &[u8]) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, Error> {
-    json::strings(&document::read(text)?.root)
+/// If `text` is not YAML, or no mapping, or a value is a list or a mapping, or if the allowance is used up.
+pub fn read_strings(text: &[u8], allowance: &mut Allowance) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, Error> {
+    json::strings(&read(text, allowance)?)
 }
 
 /// Writes a value as `toYaml` does, with a line feed at the end; `None` where that function gives

@@ -2,8 +2,20 @@
 
 use proptest::prelude::*;
 
-use super::{Error, read_json, read_strings};
-use crate::{Engine, Limits, Text, Value, funcs};
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+use super::Error;
+use crate::{Allowance, Engine, Limits, Text, Value, funcs};
+
+fn read_json(text: &[u8]) -> Result<serde_json::Value, Error> {
+    super::read_json(text, &mut Allowance::new())
+}
+
+fn read_strings(text: &[u8]) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, Error> {
+    super::read_strings(text, &mut Allowance::new())
+}
 
 fn render(template: &str, data: &Value) -> Result<Vec<u8>, String> {
     let engine = Engine::new(funcs::all());

@@ -11,7 +11,7 @@ use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecretSpec;
 use crate::sync::object::{TargetObject, is_intact};
 use crate::sync::template::{RenderError, Renderer, Sources};
-use crate::template::{Engine, funcs, yaml};
+use crate::template::{Allowance, Engine, funcs, yaml};
 
 /// The hash of `{"greeting": "hello"}`, as ESO writes it for a generic target.
 const HELLO: &str = "2e37f258c161a2ba97b268157dff61c073607a841e9988bfc4c8de58";
@@ -48,8 +48,8 @@ fn with(mut target: Value, more: Value) -> Value {
     target
 }
 
-fn read_strings(text: &[u8]) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String> {
-    yaml::read_strings(text).map_err(|error| error.to_string())
+fn read_strings(text: &[u8], allowance: &mut Allowance) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String> {
+    yaml::read_strings(text, allowance).map_err(|error| error.to_string())
 }
 
 fn rendered(spec: &ExternalSecretSpec, values: &SecretData) -> Result<Option<Rendered>, RenderError> {

@@ -160,6 +160,10 @@ impl Object for Version {
         }
     }
 
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.prerelease.len() + self.metadata.len() + self.original.len()
+    }
+
     fn kind(&self) -> &'static str {
         match self.held {
             Held::Pointer => "ptr",
