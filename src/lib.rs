@@ -8,6 +8,7 @@
 //! - [`re2`]: Go's regular expressions, which ExternalSecrets and templates are written with.
 //! - [`template`]: Go's `text/template`, which ExternalSecrets are written in.
 //! - [`answers`]: reads answers of the Kubernetes API, whatever stands in them.
+//! - [`budget`]: what one ExternalSecret may compute.
 //! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
 //! - [`validate`]: the static checks of the custom resources.
@@ -21,6 +22,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod api;
+pub mod budget;
 pub mod certificates;
 pub mod cli;
 pub mod controller;

@@ -6,6 +6,7 @@ pub mod duration;
 pub mod field_path;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod limits;
 pub mod object_name;
 pub mod parsed;
 pub mod schedule;

@@ -62,6 +62,11 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The text is looked through without recursion, however deep it is; reading it into values has a limit.
         let text = Box::<RawValue>::deserialize(deserializer)?;
+        if values(text.get()) > MOST_VALUES {
+            let problem =
+                format!("has more than the {MOST_VALUES} values that it may have; make several objects of it");
+            return Ok(Self::Invalid(InvalidField { path: "spec".to_owned(), problem }));
+        }
         let value: Value = match serde_json::from_str(text.get()) {
             Ok(value) => value,
             Err(error) => {
@@ -79,6 +84,24 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Parsed<T> {
             }
         })
     }
+}
+
+/// How many values a spec may have. Each takes some 100 bytes while it is read, however few its text has.
+const MOST_VALUES: usize = 100_000;
+
+/// How many values a JSON text has at most, told by the characters before them.
+fn values(json: &str) -> usize {
+    let (mut values, mut in_string, mut is_escaped) = (1, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b':' | b'[' if !in_string => values += 1,
+            _ => {}
+        }
+    }
+    values
 }
 
 /// What is wrong with a text that the API server took for JSON.
@@ -151,6 +174,18 @@ mod tests {
         let error = deep.spec.get().unwrap_err().to_string();
         assert!(error.starts_with("spec: is nested too deeply"), "{error}");
         assert!(flat.spec.get().is_ok() && flat.metadata.labels.is_some());
+    }
+
+    #[test]
+    fn an_object_of_very_many_small_values_is_refused_before_they_take_memory() {
+        let object = |count: usize| {
+            let many = vec!["{}"; count].join(",");
+            let text = format!(r#"{{"spec": {{"provider": {{"other": [{many}], "text": "a,\",[[[:"}}}}}}"#);
+            serde_json::from_str::<SecretStore>(&text).unwrap()
+        };
+        assert!(object(90_000).spec.get().is_ok());
+        let error = object(500_000).spec.get().unwrap_err().to_string();
+        assert!(error.starts_with("spec: has more than the 100000 values"), "{error}");
     }
 
     #[test]

@@ -125,6 +125,20 @@ impl Fields {
     /// The first time from `from` on, itself included; `None` if there is none for years.
     #[must_use]
     pub fn first_from(&self, from: Timestamp) -> Option<Timestamp> {
+        let last_year = TimeZone::UTC.to_datetime(from).year().saturating_add(MAX_YEARS);
+        self.first(from, Date::new(last_year, 12, 31).unwrap_or(Date::MAX))
+    }
+
+    /// The first time from `from` to `to`, both included.
+    #[must_use]
+    pub fn first_within(&self, from: Timestamp, to: Timestamp) -> Option<Timestamp> {
+        let last = TimeZone::UTC.to_datetime(to).date();
+        self.first(from, last).filter(|first| *first <= to)
+    }
+
+    /// The first time from `from` to the end of `last`, looked for in `MAX_YEARS` at most. It looks at one day after the
+    /// other, but not at those of months that do not fit: at some hundred in all.
+    fn first(&self, from: Timestamp, last: Date) -> Option<Timestamp> {
         let from = TimeZone::UTC.to_datetime(from);
         let mut date = from.date();
         let first = self.time_from(from.time());
@@ -132,13 +146,23 @@ impl Fields {
             return timestamp(date, time);
         }
         let time = self.time_from(Time::midnight())?;
+        if self.fits_no_day() {
+            return None;
+        }
         let last_year = date.year().saturating_add(MAX_YEARS);
         loop {
-            date = date.tomorrow().ok().filter(|date| date.year() <= last_year)?;
+            let next = if has(self.months, date.month()) { date } else { date.last_of_month() };
+            date = next.tomorrow().ok().filter(|date| *date <= last && date.year() <= last_year)?;
             if self.fits(date) {
                 return timestamp(date, time);
             }
         }
+    }
+
+    /// Whether a field for days is empty, as `,` is, so that no day fits.
+    const fn fits_no_day(&self) -> bool {
+        let (days, weekdays) = (self.days != 0, self.weekdays != 0);
+        !(if self.any_day { days && weekdays } else { days || weekdays })
     }
 
     fn fits(&self, date: Date) -> bool {

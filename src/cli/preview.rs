@@ -1,9 +1,12 @@
 //! What the controller would do for one ExternalSecret, worked out by the controller's own steps and carried out by nobody.
 
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
 
 use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
+use crate::budget::Budget;
 use crate::controller::cluster_view::ClusterView as _;
 use crate::controller::external_secret::destination::Existing;
 use crate::controller::external_secret::planning::Planner;
@@ -99,11 +102,12 @@ impl Previewer<'_> {
         let spec = object.spec.get().map_err(Clone::clone)?;
         external_secret::check(spec)?;
         let owner = Owner { meta: &object.metadata, spec, version: self.version };
+        let budget = Arc::new(Budget::default());
         let access = Access { cluster: self.inputs, providers: &self.providers, flood_gate: self.flood_gate };
-        let clients = access.clients(spec, &ObjectKey::of(&object.metadata)).await?;
+        let clients = access.clients(spec, &ObjectKey::of(&object.metadata), &budget).await?;
         let options = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
         let read = fetch::values(spec, &clients, options).await?;
-        let values = data::assemble(spec, read.fetched, self.templates.rewrite())?;
+        let values = data::assemble(spec, read.fetched, self.templates.rewrite(), &budget)?;
         let mut planner = Planner::new(owner, &values, &self.templates, self.inputs);
         let plan = planner.plan(existing.as_ref(), None).await?;
         let stale = if plan.leaves_target() {

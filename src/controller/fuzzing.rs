@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::external_secret::fingerprint;
 use crate::api::v1::external_secret::ExternalSecretTemplate;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec, SecretStore, StoreKind};
+use crate::budget::Budget;
 use crate::sync::data::{Fetched, assemble};
+use crate::sync::object::Filling;
 use crate::sync::template::{Renderer, Sources};
 use crate::sync::{SecretData, SecretValue, windows};
 use crate::template::{Allowance, Engine, Limits, MissingKeys, funcs, yaml};
@@ -72,7 +74,7 @@ fn external_secret(spec: &ExternalSecretSpec) {
         sets: spec.data_from.iter().map(|_| Some(set())).collect(),
         values: spec.data.iter().map(|_| Some(value("aGVsbG8="))).collect(),
     };
-    match assemble(spec, fetched, &REWRITE) {
+    match assemble(spec, fetched, &REWRITE, &Budget::default()) {
         Ok(values) => {
             if let Some(template) = spec.target.as_ref().and_then(|target| target.template.as_ref()) {
                 rendered(template, &values);
@@ -136,8 +138,9 @@ fn rendered(template: &ExternalSecretTemplate, values: &SecretData) {
     match renderer.render_object(template, values, &Sources::default()) {
         Ok(result) => {
             let mut root = json!({"data": {"d": "x"}, "spec": {"a": [1, {"b": "c"}]}});
+            let mut filling = Filling::default();
             for edit in &result.edits {
-                let _ = edit.apply(&mut root);
+                let _ = edit.apply(&mut root, &mut filling);
             }
         }
         Err(error) => drop(error.to_string()),

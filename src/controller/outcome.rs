@@ -13,7 +13,7 @@ use serde_json::json;
 use super::conditions::{self, Statement};
 use super::context::{ApiError, Context, bounded};
 use super::events::{Notice, Severity, Source};
-use super::external_secret::{Error, Subject, Synced};
+use super::external_secret::{Error, SpecFault, Subject, Synced};
 use super::failure::{Failure, Report};
 use super::requeue::{Next, spread, until};
 use super::target_kinds::KindError;
@@ -41,8 +41,8 @@ const LONGEST_OUTAGE_RETRY: Duration = Duration::from_secs(30);
 fn kind_of(error: &Error) -> Failure {
     match error {
         Error::InvalidSpec(_) => Failure::InvalidSpec,
-        Error::Rejected(_) => Failure::Rejected,
-        Error::Unsupported(_) => Failure::Unsupported,
+        Error::Spec(SpecFault::Rejected(_)) => Failure::Rejected,
+        Error::Spec(SpecFault::Unsupported(_)) => Failure::Unsupported,
         Error::StoreNotNamed { .. } => Failure::StoreNotNamed,
         Error::StoreNotFound(_) => Failure::StoreNotFound,
         Error::StoreNotValidated(_) => Failure::StoreNotValidated,
@@ -64,7 +64,7 @@ fn kind_of(error: &Error) -> Failure {
         Error::Refused(Refusal::TooLarge { .. }) => Failure::TooLarge,
         Error::Refused(Refusal::InvalidKey { .. }) => Failure::InvalidKey,
         Error::Refused(Refusal::NotText { .. }) => Failure::NotText,
-        Error::Refused(Refusal::NoPlace { .. }) => Failure::NoPlace,
+        Error::Refused(Refusal::NoPlace { .. } | Refusal::TooMuchFilling { .. }) => Failure::NoPlace,
         Error::GenericTargetsOff => Failure::GenericTargetsOff,
         Error::Kind(KindError::ClusterScoped(_)) => Failure::ClusterScoped,
         Error::Kind(KindError::NotStored(_)) => Failure::NotStored,

@@ -104,32 +104,32 @@ pub fn objects_until<K: Watched>(
                 watcher::Event::Delete(Arc::unwrap_or_clone(before))
             }
         };
-        store_and_tell(event, &mut writer, &known, &mut on_change);
+        store_and_tell(&event, &mut writer, &known, &mut on_change);
     });
     tokio::spawn(stop.run_until_cancelled_owned(following));
     store
 }
 
 fn store_and_tell<K: Watched>(
-    event: watcher::Event<K>,
+    event: &watcher::Event<K>,
     writer: &mut Writer<K>,
     known: &Store<K>,
     on_change: &mut impl FnMut(Change<'_, K>),
 ) {
-    match &event {
+    match event {
         watcher::Event::Apply(object) => {
-            writer.apply_watcher_event(&event);
+            writer.apply_watcher_event(event);
             on_change(Change::Applied(object));
         }
         watcher::Event::Delete(object) => {
-            writer.apply_watcher_event(&event);
+            writer.apply_watcher_event(event);
             on_change(Change::Deleted(object));
         }
         // The listed objects become visible together, when the list is complete.
-        watcher::Event::Init | watcher::Event::InitApply(_) => writer.apply_watcher_event(&event),
+        watcher::Event::Init | watcher::Event::InitApply(_) => writer.apply_watcher_event(event),
         watcher::Event::InitDone => {
             let before = by_key(known);
-            writer.apply_watcher_event(&event);
+            writer.apply_watcher_event(event);
             announce(before, known, on_change);
         }
     }

@@ -4,42 +4,101 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::SecretSlice;
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{SecretMap, gjson};
+use crate::budget::{Budget, Exceeded};
 
 /// Why a value has no members: what it is, after its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NoObject {
+pub(super) enum ExtractError {
     /// It may be an object but for its beginning.
     #[error("begins with a byte order mark (U+FEFF), which JSON must not have")]
     ByteOrderMark,
-    /// Anything else.
+    /// It is no object.
     #[error("is no JSON object, which dataFrom.extract needs")]
-    Other,
+    NoObject,
+    /// The ExternalSecret takes apart more than one may.
+    #[error("cannot be taken apart")]
+    Exceeded(Exceeded),
 }
 
-impl NoObject {
+impl ExtractError {
     /// What to change.
-    pub(super) const fn hint(self) -> &'static str {
+    pub(super) fn hint(self) -> String {
         match self {
-            Self::ByteOrderMark => "store it without the mark, or name the value in spec.data",
-            Self::Other => "store a JSON object, or name the value in spec.data",
+            Self::ByteOrderMark => "store it without the mark, or name the value in spec.data".to_owned(),
+            Self::NoObject => "store a JSON object, or name the value in spec.data".to_owned(),
+            Self::Exceeded(exceeded) => exceeded.to_string(),
         }
     }
 }
 
 /// The members of the JSON object `value` as ESO gives them: a string without quotes and escapes, `null` as nothing,
-/// anything else as it stands; `null` itself counts as an empty object, as in Go.
+/// anything else as it stands. `null` itself counts as an empty object, as in Go.
 ///
 /// # Errors
-/// It is no object.
-pub(super) fn members(value: &[u8]) -> Result<SecretMap, NoObject> {
+/// If it is no object, or `budget` is used up.
+pub(super) fn members(value: &[u8], budget: &Budget) -> Result<SecretMap, ExtractError> {
     const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-    let members: Option<BTreeMap<String, &RawValue>> = serde_json::from_slice(value)
-        .map_err(|_| if value.starts_with(BYTE_ORDER_MARK) { NoObject::ByteOrderMark } else { NoObject::Other })?;
+    budget.values(value.len()).map_err(ExtractError::Exceeded)?;
+    let mut reader = Members { budget, exceeded: None };
+    let mut json = serde_json::Deserializer::from_slice(value);
+    let members = (&mut reader).deserialize(&mut json).and_then(|members| json.end().map(|()| members));
+    let members = members.map_err(|_| match reader.exceeded {
+        Some(exceeded) => ExtractError::Exceeded(exceeded),
+        None if value.starts_with(BYTE_ORDER_MARK) => ExtractError::ByteOrderMark,
+        None => ExtractError::NoObject,
+    })?;
     let text = |raw: &RawValue| Arc::new(SecretSlice::from(text(raw.get())));
-    Ok(members.unwrap_or_default().into_iter().map(|(name, raw)| (name, text(raw))).collect())
+    Ok(members.into_iter().map(|(name, raw)| (name, text(raw))).collect())
+}
+
+/// Reads an object, and pays for each member before it is kept.
+struct Members<'b> {
+    budget: &'b Budget,
+    exceeded: Option<Exceeded>,
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Members<'_> {
+    type Value = BTreeMap<String, &'de RawValue>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Members<'_> {
+    type Value = BTreeMap<String, &'de RawValue>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_some<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = BTreeMap::new();
+        while let Some((name, raw)) = map.next_entry::<String, &RawValue>()? {
+            if let Err(exceeded) = self.budget.nodes(1) {
+                self.exceeded = Some(exceeded);
+                return Err(serde::de::Error::custom(exceeded));
+            }
+            members.insert(name, raw);
+        }
+        Ok(members)
+    }
 }
 
 fn text(raw: &str) -> Vec<u8> {
@@ -71,7 +130,7 @@ mod tests {
     fn shown(value: &str) -> Option<Vec<(String, String)>> {
         let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
         Some(
-            members(value.as_bytes())
+            members(value.as_bytes(), &Budget::default())
                 .ok()?
                 .into_iter()
                 .map(|(name, value)| (name, text(value.expose_secret())))
@@ -112,13 +171,14 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_told() {
-        assert_eq!(members("\u{feff}{\"a\":1}".as_bytes()).unwrap_err(), NoObject::ByteOrderMark);
+        let refused = members("\u{feff}{\"a\":1}".as_bytes(), &Budget::default()).unwrap_err();
+        assert_eq!(refused, ExtractError::ByteOrderMark);
     }
 
     proptest::proptest! {
         #[test]
         fn no_value_makes_it_panic(value in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            let _ = members(&value);
+            let _ = members(&value, &Budget::default());
         }
     }
 }

@@ -7,13 +7,15 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use super::causes::{CauseDescription, StoreEffect};
-use super::gjson::{self, TooComplex};
+use super::extract::{self, ExtractError};
+use super::gjson::Bytes;
 use super::{
     Caller, Check, Class, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue,
-    SecretsClient, StoreView, Validation, Verdict, extract,
+    SecretsClient, StoreView, Validation, Verdict,
 };
 use crate::api::v1::external_secret::{ConversionStrategy, Find, RemoteRef};
 use crate::api::v1::secret_store::{FakeProvider, FakeProviderData};
+use crate::budget::Budget;
 use crate::re2::{Regex, is_letter, is_number};
 
 /// The fake provider. Keeps nothing: each client reads its store.
@@ -22,7 +24,7 @@ pub struct Fake;
 
 #[async_trait]
 impl Provider for Fake {
-    async fn client(&self, store: StoreView<'_>, _caller: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
+    async fn client(&self, store: StoreView<'_>, caller: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
         let config = store.spec.provider.fake.as_ref().map(Arc::clone).ok_or_else(|| {
             error(
                 Class::InvalidStore,
@@ -31,12 +33,12 @@ impl Provider for Fake {
                 "set spec.provider.fake",
             )
         })?;
-        Ok(Arc::new(FakeClient { config }))
+        Ok(Arc::new(FakeClient { config, budget: caller.budget() }))
     }
 }
 
 /// What the causes of failures of this provider mean.
-pub(super) const CAUSES: [CauseDescription; 9] = [
+pub(super) const CAUSES: [CauseDescription; 10] = [
     described(
         "EntryIncomplete",
         Class::InvalidStore,
@@ -64,6 +66,12 @@ pub(super) const CAUSES: [CauseDescription; 9] = [
         Class::InvalidReference,
         "Two keys become the same.",
         "Use `conversionStrategy: Unicode`.",
+    ),
+    described(
+        "TooMuch",
+        Class::InvalidReference,
+        "The ExternalSecret asks for more than one may compute.",
+        "Make several of it, or simpler expressions.",
     ),
     described("RegexpInvalid", Class::InvalidReference, "`find.name.regexp` is no regular expression.", "Correct it."),
 ];
@@ -100,6 +108,8 @@ pub fn check(config: &FakeProvider) -> Result<(), ProviderError> {
 /// The values of one store.
 struct FakeClient {
     config: Arc<FakeProvider>,
+    /// What the ExternalSecret that reads may compute.
+    budget: Arc<Budget>,
 }
 
 impl FakeClient {
@@ -115,8 +125,33 @@ impl FakeClient {
         let version = reference.version.as_deref().unwrap_or_default();
         let value = self.value(&reference.key, version).ok_or_else(|| no_such_key(&reference.key, version))?;
         match reference.property.as_deref() {
-            None | Some("") => Ok(value.as_bytes().to_vec()),
-            Some(path) => property(value, path, &reference.key),
+            None | Some("") => self.copied(value),
+            Some(path) => self.property(value, path, &reference.key),
+        }
+    }
+
+    /// Each caller's own copy.
+    fn copied(&self, value: &str) -> Result<Vec<u8>, ProviderError> {
+        self.budget.values(value.len()).map_err(too_much)?;
+        Ok(value.as_bytes().to_vec())
+    }
+
+    /// What `path` finds in `value`.
+    fn property(&self, value: &str, path: &str, key: &str) -> Result<Vec<u8>, ProviderError> {
+        match self.budget.lookup(value.as_bytes(), path.as_bytes()) {
+            Ok(Some(found)) => Ok(Bytes::into_vec(found)),
+            Ok(None) => Err(error(
+                Class::Absent,
+                "PropertyMissing",
+                format!("the value of key \"{key}\" in the store has no property \"{path}\""),
+                "correct remoteRef.property, or add the property to the value in spec.provider.fake.data",
+            )),
+            Err(cause) => Err(error(
+                Class::InvalidReference,
+                "PropertyTooComplex",
+                format!("property \"{path}\" of key \"{key}\" cannot be looked up"),
+                &cause.to_string(),
+            )),
         }
     }
 }
@@ -129,16 +164,20 @@ impl SecretsClient for FakeClient {
 
     async fn get_secret_map(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
         let value = Zeroizing::new(self.referenced(reference)?);
-        let members = extract::members(&value).map_err(|problem| {
+        let members = extract::members(&value, &self.budget).map_err(|problem| {
             let message = format!("the value of key \"{}\" in the store {problem}", reference.key);
-            error(Class::PropertyMissing, "NoObject", message, problem.hint())
+            let cause = match problem {
+                ExtractError::Exceeded(_) => "TooMuch",
+                ExtractError::ByteOrderMark | ExtractError::NoObject => "NoObject",
+            };
+            error(Class::PropertyMissing, cause, message, &problem.hint())
         })?;
         Ok(Fetched { value: members, mark: None })
     }
 
     /// As in ESO by name alone, and names are converted here already. Of a key in several versions the greatest
     /// version counts, as text.
-    async fn find(&self, find: &Find, _: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError> {
+    async fn find(&self, find: &Find, _: ReadOptions, reads: &ReadBudget) -> Result<SecretMap, ProviderError> {
         let name = find.name.as_ref().ok_or_else(|| {
             error(
                 Class::Unsupported,
@@ -152,7 +191,11 @@ impl SecretsClient for FakeClient {
             error(Class::InvalidReference, "RegexpInvalid", message, "correct it; the syntax is that of Go")
         })?;
         let mut found = BTreeMap::new();
-        for entry in self.config.data.iter().filter(|entry| name.is_match(entry.key.as_bytes())) {
+        for entry in &self.config.data {
+            let is_match = self.budget.search(|allowance| name.is_match(entry.key.as_bytes(), allowance));
+            if !is_match.map_err(too_much)? {
+                continue;
+            }
             let latest = found.entry(entry.key.as_str()).or_insert(entry);
             if latest.version <= entry.version {
                 *latest = entry;
@@ -161,8 +204,8 @@ impl SecretsClient for FakeClient {
         let mut map = SecretMap::new();
         for (key, entry) in found {
             let converted = converted(key, find.conversion_strategy.unwrap_or_default());
-            let value: SecretValue = Arc::new(entry.value.as_bytes().to_vec().into());
-            budget.charge(&converted, &value)?;
+            let value: SecretValue = Arc::new(self.copied(&entry.value)?.into());
+            reads.charge(&converted, &value)?;
             if map.insert(converted.clone(), value).is_some() {
                 return Err(error(
                     Class::InvalidReference,
@@ -210,23 +253,9 @@ fn converted(key: &str, strategy: ConversionStrategy) -> String {
     key.chars().map(convert).collect()
 }
 
-/// What `path` finds in `value`.
-fn property(value: &str, path: &str, key: &str) -> Result<Vec<u8>, ProviderError> {
-    match gjson::get(value.as_bytes(), path.as_bytes()) {
-        Ok(Some(found)) => Ok(found.text().into_owned().into_vec()),
-        Ok(None) => Err(error(
-            Class::Absent,
-            "PropertyMissing",
-            format!("the value of key \"{key}\" in the store has no property \"{path}\""),
-            "correct remoteRef.property, or add the property to the value in spec.provider.fake.data",
-        )),
-        Err(cause @ (TooComplex::Work | TooComplex::Depth)) => Err(error(
-            Class::InvalidReference,
-            "PropertyTooComplex",
-            format!("property \"{path}\" of key \"{key}\" cannot be looked up"),
-            &cause.to_string(),
-        )),
-    }
+/// The ExternalSecret asks for more than one may compute.
+fn too_much(exceeded: impl std::fmt::Display) -> ProviderError {
+    error(Class::InvalidReference, "TooMuch", "what is asked for is not computed".to_owned(), &exceeded.to_string())
 }
 
 fn no_such_key(key: &str, version: &str) -> ProviderError {
@@ -263,7 +292,9 @@ mod tests {
         let provider = SecretStoreProvider { fake: config.map(Arc::new), ..SecretStoreProvider::default() };
         let spec = SecretStoreSpec { provider, ..SecretStoreSpec::default() };
         let store = StoreView { kind: StoreKind::SecretStore, namespace: Some("team"), name: "values", spec: &spec };
-        Fake.client(store, Caller::ExternalSecretIn("team")).now_or_never().unwrap()
+        Fake.client(store, Caller::ExternalSecret { namespace: "team", budget: &Arc::default() })
+            .now_or_never()
+            .unwrap()
     }
 
     fn finds(find: &Find, data: Vec<FakeProviderData>) -> Result<Vec<(String, String)>, ProviderError> {
@@ -387,6 +418,47 @@ mod tests {
     fn a_property_that_takes_too_much_work_is_not_taken_for_absent() {
         let path = ["[@this,@this]"; 40].join("|");
         assert_eq!(get("json", None, Some(&path)).unwrap_err().class, Class::InvalidReference);
+    }
+
+    #[test]
+    fn lookups_of_one_external_secret_share_a_budget_that_is_named() {
+        // A megabyte that a path goes through over and over.
+        let large = format!("[{}0]", r#"{"a":1},"#.repeat(100_000));
+        let client =
+            client_of(Some(FakeProvider { data: vec![entry("k", None, &large)], validation_result: None })).unwrap();
+        let read = |path: &str| {
+            let reference = RemoteRef { key: "k".into(), property: Some(path.into()), ..RemoteRef::default() };
+            client.get_secret(&reference, SHARED).now_or_never().unwrap()
+        };
+        let errors = (0..2000).map(|number| read(&format!("#(b=={number})#")).err());
+        let (before, error) = errors.enumerate().find_map(|(number, error)| Some((number, error?))).unwrap();
+        assert!((50..500).contains(&before), "{before}");
+        let hint = error.hint.unwrap();
+        assert!(
+            hint.starts_with("the property paths of this ExternalSecret") && hint.contains("268435456 steps"),
+            "{hint}"
+        );
+        assert!(read("0.a").is_err(), "nothing is left");
+    }
+
+    #[test]
+    fn copies_of_a_large_value_are_bounded_for_one_external_secret() {
+        let large = "x".repeat(1 << 20);
+        let client =
+            client_of(Some(FakeProvider { data: vec![entry("k", None, &large)], validation_result: None })).unwrap();
+        let reference = RemoteRef { key: "k".into(), ..RemoteRef::default() };
+        let reads = (0..1000).map(|_| client.get_secret(&reference, SHARED).now_or_never().unwrap());
+        assert_eq!(reads.take_while(Result::is_ok).count(), 32);
+    }
+
+    #[test]
+    fn a_value_of_very_many_members_is_not_taken_apart() {
+        let many = format!("{{{}}}", (0..250_000).map(|n| format!(r#""{n}":0"#)).collect::<Vec<_>>().join(","));
+        let client =
+            client_of(Some(FakeProvider { data: vec![entry("k", None, &many)], validation_result: None })).unwrap();
+        let reference = RemoteRef { key: "k".into(), ..RemoteRef::default() };
+        let error = client.get_secret_map(&reference, SHARED).now_or_never().unwrap().unwrap_err();
+        assert!(error.to_string().contains("200000 JSON values"), "{error}");
     }
 
     #[rstest]

@@ -22,6 +22,7 @@ use secrecy::{SecretSlice, SecretString};
 
 use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::{SecretStoreSpec, StoreKind};
+use crate::budget::Budget;
 
 pub use error::{Class, ProviderError, Recovery};
 pub use metrics::ProviderMetrics;
@@ -51,11 +52,26 @@ pub struct StoreView<'a> {
 /// On whose behalf a store is used.
 #[derive(Clone, Copy, Debug)]
 pub enum Caller<'a> {
-    /// An ExternalSecret of this namespace, in which references without a namespace are resolved.
-    ExternalSecretIn(&'a str),
+    /// An ExternalSecret.
+    ExternalSecret {
+        /// Its namespace, in which references without a namespace are resolved.
+        namespace: &'a str,
+        /// What it may compute at this sync, with all of its stores.
+        budget: &'a Arc<Budget>,
+    },
     /// The store's own validation. References of a ClusterSecretStore without a namespace cannot be
     /// resolved then.
     StoreValidation,
+}
+
+impl Caller<'_> {
+    /// What may be computed on its behalf.
+    fn budget(self) -> Arc<Budget> {
+        match self {
+            Self::ExternalSecret { budget, .. } => Arc::clone(budget),
+            Self::StoreValidation => Arc::default(),
+        }
+    }
 }
 
 /// How old an answer may be.

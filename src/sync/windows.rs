@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use crate::api::Schedule;
 use crate::api::v1::external_secret::{SyncWindow, SyncWindowKind, SyncWindows};
+use crate::api::{Schedule, limits};
 
 /// How often it is looked for the end of windows that follow one another without a gap. Then it is
 /// looked again at the end that was found.
-const MAX_STEPS: usize = 100;
+const MAX_STEPS: usize = 20;
 
 /// Whether a periodic refresh may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub enum Permit {
 #[must_use]
 pub fn permit(windows: Option<&SyncWindows>, now: Timestamp) -> Permit {
     let Some(windows) = windows.filter(|windows| !windows.windows.is_empty()) else { return Permit::Now };
-    let all: Vec<Window> = windows.windows.iter().filter_map(Window::of).collect();
+    // An ExternalSecret with more is refused before this.
+    let all: Vec<Window> = windows.windows.iter().take(limits::WINDOWS).filter_map(Window::of).collect();
     match windows.kind {
         SyncWindowKind::Allow if all.iter().any(|window| window.end(now).is_some()) => Permit::Now,
         SyncWindowKind::Allow => {
@@ -78,8 +79,8 @@ impl Window {
             }
             Schedule::At(fields) => fields,
         };
-        let opened = fields.first_from(time.checked_sub(self.duration).ok()?)?;
-        (opened <= time).then(|| opened.checked_add(self.duration).map_or(End::Never, End::At))
+        let opened = fields.first_within(time.checked_sub(self.duration).ok()?, time)?;
+        Some(opened.checked_add(self.duration).map_or(End::Never, End::At))
     }
 
     /// When the window opens next.
@@ -169,5 +170,14 @@ mod tests {
         assert_eq!(permitted("allow", &windows[..1], "2026-01-01T01:30:00Z"), Permit::Never);
         assert_eq!(permitted("deny", &[("* * * * *", "-1h")], "2026-01-01T01:30:00Z"), Permit::Now);
         assert_ne!(permitted("deny", &[("* * * * *", "100000h")], "2026-01-01T01:30:00Z"), Permit::Now);
+    }
+
+    #[test]
+    fn a_schedule_without_a_day_never_comes_and_a_rare_one_does() {
+        let windows = [("0 0 , * *", "1h"), ("0 0 29 2 *", "24h")];
+        assert_eq!(permitted("allow", &windows[..1], "2026-01-01T00:00:00Z"), Permit::Never);
+        assert_eq!(permitted("allow", &windows, "2026-01-01T00:00:00Z"), not_before("2028-02-29T00:00:00Z"));
+        assert_eq!(permitted("deny", &windows, "2028-02-29T12:00:00Z"), not_before("2028-03-01T00:00:01Z"));
+        assert_eq!(permitted("deny", &windows, "2028-03-01T00:00:01Z"), Permit::Now);
     }
 }

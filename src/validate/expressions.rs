@@ -4,16 +4,69 @@ use std::sync::LazyLock;
 
 use super::Problem;
 use crate::api::object_name::{LONGEST, is_object_name};
-use crate::re2::Regex;
+use crate::budget::{PATTERN, PATTERNS};
+use crate::re2::{ErrorKind, Pattern};
 use crate::template::{Engine, funcs};
 
 /// Parses templates; none is ever rendered here.
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(funcs::all()));
 
-/// What is wrong with a regular expression in Go's syntax, if anything.
-pub(super) fn regular_expression(field: impl Into<String>, expression: &str) -> Option<Problem> {
-    let error = Regex::new(expression).err()?;
-    Some(Problem::new(field, format!("{expression:?} is no regular expression: {error}")))
+/// Checks the regular expressions of a manifest, which are bounded together. None is compiled: reading tells the size.
+#[derive(Default)]
+pub(super) struct Patterns {
+    states: usize,
+    problems: Vec<Problem>,
+}
+
+impl Patterns {
+    /// More problems nobody reads, and whoever has made so many has made thousands.
+    const MOST_PROBLEMS: usize = 10;
+
+    /// Checks one in Go's syntax; `None` if something is wrong with it, or too much with others.
+    pub(super) fn check(&mut self, field: impl FnOnce() -> String, expression: &str) -> Option<Pattern> {
+        if self.states > PATTERNS || self.problems.len() >= Self::MOST_PROBLEMS {
+            return None;
+        }
+        let problem = match Pattern::parse(expression) {
+            Ok(pattern) => {
+                self.states = self.states.saturating_add(PATTERN).saturating_add(pattern.size());
+                if self.states <= PATTERNS {
+                    return Some(pattern);
+                }
+                format!(
+                    "this and the regular expressions before it have more than the {PATTERNS} states that those of one manifest may have together; repeat less in them, or make several manifests of it"
+                )
+            }
+            Err(error) if error.kind() == ErrorKind::TooLarge => format!(
+                "{:?} is too large for a regular expression: one has {} states, and {} states times groups at most; repeat less in it, or leave out groups",
+                shortened(expression),
+                Pattern::MAX_SIZE,
+                Pattern::MAX_SIZE_TIMES_GROUPS
+            ),
+            Err(error) => format!("{:?} is no regular expression: {error}", shortened(expression)),
+        };
+        self.problems.push(Problem::new(field(), problem));
+        None
+    }
+
+    /// What is wrong with them.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+}
+
+/// As much of a text as a message can hold.
+fn shortened(text: &str) -> &str {
+    const LONGEST: usize = 200;
+    text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text)
+}
+
+/// What is wrong with the number of items of a list, if anything.
+pub(super) fn count(field: impl FnOnce() -> String, items: usize, most: usize) -> Option<Problem> {
+    (items > most).then(|| {
+        let problem = format!("has {items} items, more than the {most} that it may have; make several objects of it");
+        Problem::new(field(), problem)
+    })
 }
 
 /// What is wrong with the name of an object of the cluster, if anything; an empty one is none.

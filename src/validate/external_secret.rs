@@ -4,15 +4,16 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Problem;
-use super::expressions::{self, TemplateFault};
+use super::expressions::{self, Patterns, TemplateFault};
 use super::sync_windows;
 use crate::api::template_target::TemplateTargetError;
 use crate::api::v1::external_secret::{
     CreationPolicy, DeletionPolicy, ExternalSecretDataFrom, ExternalSecretSpec, ExternalSecretTemplate,
-    ManifestReference, RefreshPolicy, TemplateFrom,
+    ManifestReference, RefreshPolicy, RewriteRegexp, TemplateFrom,
 };
-use crate::api::{GROUP, TemplateTarget};
+use crate::api::{GROUP, TemplateTarget, limits};
 use crate::provider::azure::validate as azurekv;
+use crate::re2::UnknownGroup;
 
 /// The type of Secrets that hold a service account's token.
 const SERVICE_ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
@@ -24,6 +25,11 @@ const BOOTSTRAP_TOKEN: &str = "bootstrap.kubernetes.io/token";
 /// All that is wrong with a spec; empty if nothing is.
 #[must_use]
 pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
+    let long_lists = long_lists(spec);
+    if !long_lists.is_empty() {
+        // What else is wrong with thousands of entries is not looked for.
+        return long_lists;
+    }
     let mut problems = policies(spec);
     if spec.data.is_empty() && spec.data_from.is_empty() {
         problems.push(Problem::new("spec", "neither data nor dataFrom is given; name at least one value to read"));
@@ -39,7 +45,7 @@ pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
     problems.extend(names(spec));
     problems.extend(spec.data_from.iter().enumerate().flat_map(source));
     problems.extend(duplicate_keys(spec));
-    problems.extend(regular_expressions(spec));
+    problems.extend(malformed_expressions(spec));
     problems.extend(template_faults(spec).filter_map(|fault| match fault {
         TemplateFault::Malformed(problem) => Some(problem),
         TemplateFault::UnknownFunction(_) => None,
@@ -58,6 +64,7 @@ pub fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
     if spec.target.as_ref().is_some_and(|target| target.deletion_policy != DeletionPolicy::Retain) {
         warnings.extend(repeated_keys(spec, "is given twice; the last one counts"));
     }
+    warnings.extend(unknown_groups(spec));
     warnings.extend(spec.data_from.iter().enumerate().filter_map(path));
     warnings.extend(template_faults(spec).filter_map(|fault| match fault {
         TemplateFault::UnknownFunction(problem) => Some(problem),
@@ -129,9 +136,9 @@ fn unlikely_references(spec: &ExternalSecretSpec) -> Vec<Problem> {
 }
 
 fn policies(spec: &ExternalSecretSpec) -> Vec<Problem> {
-    let target = spec.target.clone().unwrap_or_default();
+    let policies = spec.target.as_ref().map(|target| (target.deletion_policy, target.creation_policy));
     let field = "spec.target.deletionPolicy";
-    match (target.deletion_policy, target.creation_policy) {
+    match policies.unwrap_or_default() {
         (DeletionPolicy::Delete, CreationPolicy::Merge | CreationPolicy::None | CreationPolicy::CreateOrMerge) => {
             vec![Problem::new(
                 field,
@@ -261,20 +268,101 @@ fn repeated_keys(spec: &ExternalSecretSpec, problem: &str) -> Vec<Problem> {
         .collect()
 }
 
-fn regular_expressions(spec: &ExternalSecretSpec) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for (index, entry) in spec.data_from.iter().enumerate() {
-        let field = format!("spec.dataFrom[{index}]");
-        let name = entry.find.as_ref().and_then(|find| find.name.as_ref()).and_then(|name| name.regexp.as_ref());
-        problems.extend(
-            name.and_then(|regexp| expressions::regular_expression(format!("{field}.find.name.regexp"), regexp)),
-        );
-        for (rewrite, step) in entry.rewrite.iter().enumerate() {
-            let source = step.regexp.as_ref().map(|regexp| &regexp.source);
-            problems.extend(source.and_then(|source| {
-                expressions::regular_expression(format!("{field}.rewrite[{rewrite}].regexp.source"), source)
-            }));
+/// Does `each` with each regular expression of a spec: with its field, its text, and what it is replaced by.
+fn regular_expressions(spec: &ExternalSecretSpec, mut each: impl FnMut(Expression<'_>)) {
+    for (entry, from) in spec.data_from.iter().enumerate() {
+        let name = from.find.as_ref().and_then(|find| find.name.as_ref()).and_then(|name| name.regexp.as_ref());
+        if let Some(source) = name {
+            each(Expression { entry, rewrite: None, source, target: "" });
         }
+        for (rewrite, step) in from.rewrite.iter().enumerate() {
+            if let Some(RewriteRegexp { source, target }) = &step.regexp {
+                each(Expression { entry, rewrite: Some(rewrite), source, target });
+            }
+        }
+    }
+}
+
+/// A regular expression and where it stands.
+#[derive(Clone, Copy)]
+struct Expression<'a> {
+    /// The entry of `dataFrom`.
+    entry: usize,
+    /// The rewrite, unless it is that of `find`.
+    rewrite: Option<usize>,
+    source: &'a str,
+    target: &'a str,
+}
+
+impl Expression<'_> {
+    fn field(self) -> String {
+        match self.rewrite {
+            Some(rewrite) => format!("spec.dataFrom[{}].rewrite[{rewrite}].regexp.source", self.entry),
+            None => format!("spec.dataFrom[{}].find.name.regexp", self.entry),
+        }
+    }
+}
+
+fn malformed_expressions(spec: &ExternalSecretSpec) -> Vec<Problem> {
+    let mut patterns = Patterns::default();
+    regular_expressions(spec, |expression| {
+        patterns.check(|| expression.field(), expression.source);
+    });
+    patterns.into_problems()
+}
+
+/// Replacements such as `$1_NAME`, in which `1_NAME` is the name of a group that is not there.
+fn unknown_groups(spec: &ExternalSecretSpec) -> Vec<Problem> {
+    let (mut patterns, mut problems) = (Patterns::default(), Vec::new());
+    regular_expressions(spec, |expression| {
+        let Some(pattern) = patterns.check(String::new, expression.source) else { return };
+        for UnknownGroup { name, meant } in pattern.unknown_groups(expression.target) {
+            let remedy = match meant {
+                Some(meant) => format!("write {meant}"),
+                None => "name one of its groups, such as ${1}".to_owned(),
+            };
+            let problem = format!("${name} stands for a group that the source has not, and so for nothing; {remedy}");
+            problems.push(Problem::new(expression.field().replace(".source", ".target"), problem));
+        }
+    });
+    problems
+}
+
+/// Lists that are longer than the CRD lets them be, which an older CRD may have let in.
+fn long_lists(spec: &ExternalSecretSpec) -> Vec<Problem> {
+    let count = |field: &str, items, most| expressions::count(|| field.to_owned(), items, most);
+    let mut problems: Vec<_> = [
+        count("spec.data", spec.data.len(), limits::DATA),
+        count("spec.dataFrom", spec.data_from.len(), limits::DATA_FROM),
+        count(
+            "spec.syncWindows.windows",
+            spec.sync_windows.as_ref().map_or(0, |windows| windows.windows.len()),
+            limits::WINDOWS,
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    for (index, entry) in spec.data_from.iter().enumerate() {
+        let field = format!("spec.dataFrom[{index}].rewrite");
+        problems.extend(count(&field, entry.rewrite.len(), limits::REWRITES));
+        let merges =
+            entry.rewrite.iter().enumerate().filter_map(|(step, rewrite)| Some((step, rewrite.merge.as_ref()?)));
+        problems.extend(merges.filter_map(|(step, merge)| {
+            count(&format!("{field}[{step}].merge.priority"), merge.priority.len(), limits::PRIORITIES)
+        }));
+    }
+    let Some(template) = spec.target.as_ref().and_then(|target| target.template.as_deref()) else { return problems };
+    let field = "spec.target.template";
+    problems.extend(count(&format!("{field}.templateFrom"), template.template_from.len(), limits::TEMPLATE_FROM));
+    let finalizers = template.metadata.as_ref().map_or(0, |metadata| metadata.finalizers.len());
+    problems.extend(count(&format!("{field}.metadata.finalizers"), finalizers, limits::FINALIZERS));
+    for (index, from) in template.template_from.iter().enumerate() {
+        let references = [("configMap", &from.config_map), ("secret", &from.secret)];
+        problems.extend(references.into_iter().filter_map(|(kind, reference)| {
+            let items = reference.as_ref()?.items.len();
+            count(&format!("{field}.templateFrom[{index}].{kind}.items"), items, limits::TEMPLATE_ITEMS)
+        }));
     }
     problems
 }
@@ -363,6 +451,71 @@ mod tests {
         }
     }
 
+    fn rewriting(sources: &[String]) -> ExternalSecretSpec {
+        let steps: Vec<_> = sources.iter().map(|source| json!({"regexp": {"source": source, "target": "a"}})).collect();
+        let entries: Vec<_> =
+            steps.chunks(100).map(|steps| json!({"extract": {"key": "a"}, "rewrite": steps})).collect();
+        spec(&json!({"dataFrom": entries}))
+    }
+
+    #[test]
+    fn regular_expressions_are_bounded_together_and_the_first_problems_are_told() {
+        let sane: Vec<_> = (0..400).map(|number| format!("^team-{number}-([a-z0-9-]+)\\.(?P<end>.*)$")).collect();
+        assert_eq!(check(&rewriting(&sane)), []);
+        let problems = check(&rewriting(&vec![r"\pL{400}".to_owned(); 1250]));
+        assert_eq!(problems.len(), 10, "{problems:?}");
+        assert!(
+            problems[0].to_string().contains("one has 100000 states, and 1048576 states times groups"),
+            "{problems:?}"
+        );
+        let problems = check(&rewriting(&vec![r"\pL{60}".to_owned(); 200]));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let problem = problems[0].to_string();
+        assert!(problem.starts_with("spec.dataFrom[0].rewrite[2].regexp.source: "), "{problem}");
+        assert!(problem.contains("200000 states"), "{problem}");
+    }
+
+    #[test]
+    fn lists_beyond_reason_are_refused_with_their_number() {
+        let entry = |number: usize| json!({"secretKey": format!("k{number}"), "remoteRef": {"key": "a"}});
+        let entries = |count: usize| json!((0..count).map(entry).collect::<Vec<_>>());
+        assert_eq!(check(&spec(&json!({"data": entries(1000)}))), []);
+        let window = json!({"schedule": "0 0 * * *", "duration": "1h"});
+        let from = |count: usize| json!({"configMap": {"name": "a", "items": vec![json!({"key": "a"}); count]}});
+        for (change, problem) in [
+            (json!({"data": entries(1001)}), "spec.data: has 1001 items, more than the 1000 that it may have"),
+            (json!({"dataFrom": vec![json!({"extract": {"key": "a"}}); 201]}), "spec.dataFrom: has 201 items"),
+            (
+                json!({"dataFrom": [{"extract": {"key": "a"}, "rewrite": vec![json!({"merge": {}}); 101]}]}),
+                "spec.dataFrom[0].rewrite: has 101 items",
+            ),
+            (
+                json!({"dataFrom": [{"extract": {"key": "a"}, "rewrite": [{"merge": {"priority": vec!["a"; 1001]}}]}]}),
+                "spec.dataFrom[0].rewrite[0].merge.priority: has 1001 items",
+            ),
+            (
+                json!({"syncWindows": {"kind": "deny", "windows": vec![window; 101]}}),
+                "spec.syncWindows.windows: has 101 items",
+            ),
+            (
+                json!({"target": {"template": {"templateFrom": vec![json!({"literal": "a: b"}); 201]}}}),
+                "spec.target.template.templateFrom: has 201 items",
+            ),
+            (
+                json!({"target": {"template": {"templateFrom": [from(201)]}}}),
+                "spec.target.template.templateFrom[0].configMap.items: has 201 items",
+            ),
+            (
+                json!({"target": {"template": {"metadata": {"finalizers": vec!["a/b"; 101]}}}}),
+                "spec.target.template.metadata.finalizers: has 101 items",
+            ),
+        ] {
+            let problems = check(&spec(&change));
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].to_string().starts_with(problem), "{problems:?}");
+        }
+    }
+
     #[test]
     fn names_that_would_lead_to_another_namespace_are_refused_with_their_field() {
         let from = |reference: Value| json!({"target": {"template": {"templateFrom": [reference]}}});
@@ -445,6 +598,10 @@ mod tests {
             (
                 json!({"data": [{"secretKey": "a", "remoteRef": {"key": "my secret"}}]}),
                 "spec.data[0].remoteRef: remoteRef.key \"my secret\" names no object",
+            ),
+            (
+                json!({"dataFrom": [{"extract": {"key": "a"}, "rewrite": [{"regexp": {"source": "(.*)", "target": "$1_NAME"}}]}]}),
+                "spec.dataFrom[0].rewrite[0].regexp.target: $1_NAME stands for a group that the source has not, and so for nothing; write ${1}_NAME",
             ),
             (
                 json!({"dataFrom": [{"extract": {"key": "a", "version": "latest"}}]}),

@@ -28,11 +28,16 @@ impl Problem {
     }
 }
 
-/// Problems as one line of text. Of many only the first are shown: a status or an answer cannot hold them all.
+/// Problems as one line of text. Of many only the first are shown, and of long ones the beginning: a status or an answer cannot
+/// hold all of them.
 #[must_use]
 pub fn sentences(problems: &[Problem]) -> String {
     const SHOWN: usize = 10;
+    const LONGEST: usize = 2000;
     let mut shown: Vec<_> = problems.iter().take(SHOWN).map(ToString::to_string).collect();
+    for sentence in &mut shown {
+        sentence.truncate(sentence.floor_char_boundary(LONGEST));
+    }
     if problems.len() > SHOWN {
         shown.push(format!("and {} more", problems.len() - SHOWN));
     }

@@ -1,19 +1,23 @@
 //! Checks of a SecretStore or ClusterSecretStore: those of ESO's webhook, and what of its provider can be told without a
 //! request.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{Problem, expressions};
-use crate::api::GoDuration;
+use super::Problem;
+use super::expressions::{self, Patterns};
 use crate::api::v1::StoreKind;
 use crate::api::v1::secret_store::{AzureAuthType, AzureKvProvider, ClusterSecretStoreCondition, SecretStoreSpec};
+use crate::api::{GoDuration, limits};
+use crate::budget::{PATTERN, PATTERNS};
 use crate::provider::azure::Options;
 use crate::provider::azure::validate as azurekv;
 use crate::provider::registry::{self, Served};
 use crate::provider::{ProviderError, StoreView, fake};
-use crate::re2::Regex;
+use crate::re2::{Allowance, Pattern, Regex};
 
 /// No store is validated more often, or one of a nanosecond would be validated without a pause.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -31,12 +35,43 @@ pub fn check(view: &StoreView<'_>, azure: &Options) -> Vec<Problem> {
 /// What is wrong with a store whatever its provider is.
 #[must_use]
 pub fn general(spec: &SecretStoreSpec) -> Vec<Problem> {
+    let long_lists = long_lists(spec);
+    if !long_lists.is_empty() {
+        return long_lists;
+    }
     let mut problems: Vec<_> = interval(spec).err().into_iter().collect();
+    let mut patterns = Patterns::default();
     for (index, condition) in spec.conditions.iter().enumerate() {
         for (regex, expression) in condition.namespace_regexes.iter().enumerate() {
-            let field = format!("spec.conditions[{index}].namespaceRegexes[{regex}]");
-            problems.extend(expressions::regular_expression(field, expression));
+            patterns.check(|| format!("spec.conditions[{index}].namespaceRegexes[{regex}]"), expression);
         }
+    }
+    problems.extend(patterns.into_problems());
+    problems
+}
+
+/// Lists that are longer than the CRD lets them be, which an older CRD may have let in.
+fn long_lists(spec: &SecretStoreSpec) -> Vec<Problem> {
+    let count = |field: &str, items, most| expressions::count(|| field.to_owned(), items, most);
+    let provider = &spec.provider;
+    let audiences = provider.azurekv.as_ref().and_then(|store| store.service_account_ref.as_ref());
+    let mut problems: Vec<_> = [
+        count("spec.conditions", spec.conditions.len(), limits::CONDITIONS),
+        count("spec.provider.fake.data", provider.fake.as_ref().map_or(0, |store| store.data.len()), limits::FAKE_DATA),
+        count(
+            "spec.provider.azurekv.serviceAccountRef.audiences",
+            audiences.map_or(0, |account| account.audiences.len()),
+            limits::AUDIENCES,
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    for (index, condition) in spec.conditions.iter().enumerate() {
+        let field = format!("spec.conditions[{index}]");
+        problems.extend(count(&format!("{field}.namespaces"), condition.namespaces.len(), limits::NAMESPACES));
+        let regexes = condition.namespace_regexes.len();
+        problems.extend(count(&format!("{field}.namespaceRegexes"), regexes, limits::NAMESPACE_REGEXES));
     }
     problems
 }
@@ -44,8 +79,40 @@ pub fn general(spec: &SecretStoreSpec) -> Vec<Problem> {
 /// Whether one of a condition's regular expressions matches the name of a namespace. One that is none matches nothing.
 #[must_use]
 pub fn names_namespace(condition: &ClusterSecretStoreCondition, namespace: &str) -> bool {
-    let mut expressions = condition.namespace_regexes.iter().filter_map(|expression| Regex::new(expression).ok());
-    expressions.any(|regex| regex.is_match(namespace.as_bytes()))
+    let mut states = 0;
+    condition.namespace_regexes.iter().any(|expression| {
+        let Some(Compiled { regex, size }) = compiled(expression) else { return false };
+        states += size + PATTERN;
+        let mut allowance = Allowance::new(Allowance::ONE_CALL);
+        states <= PATTERNS && regex.is_match(namespace.as_bytes(), &mut allowance) == Ok(true)
+    })
+}
+
+/// A compiled regular expression of a condition.
+#[derive(Clone)]
+struct Compiled {
+    regex: Regex,
+    size: usize,
+}
+
+/// Compiles an expression of a condition, which is asked for every ExternalSecret that uses the store. Those that were used
+/// last are kept.
+fn compiled(expression: &str) -> Option<Compiled> {
+    static KEPT: LazyLock<Mutex<HashMap<String, Compiled>>> = LazyLock::new(Mutex::default);
+    let kept = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(compiled) = kept().get(expression) {
+        return Some(compiled.clone());
+    }
+    let pattern = Pattern::parse(expression).ok()?;
+    let size = pattern.size();
+    let compiled = Compiled { regex: pattern.compile().ok()?, size };
+    let mut kept = kept();
+    let states: usize = kept.values().map(|kept| kept.size + PATTERN).sum();
+    if states.saturating_add(size) > PATTERNS {
+        kept.clear();
+    }
+    kept.insert(expression.to_owned(), compiled.clone());
+    Some(compiled)
 }
 
 /// `spec.refreshInterval`: whole seconds, or a Go duration, but never less than a second. Zero or nothing means the controller's own interval.
@@ -225,6 +292,29 @@ mod tests {
             assert_eq!(found.len(), 1, "{value}: {found:?}");
             assert!(found[0].starts_with(field), "{value}: {found:?}");
         }
+    }
+
+    #[test]
+    fn regular_expressions_of_namespaces_are_bounded_together() {
+        let store = |regexes: Vec<String>| json!({"provider": {"fake": {"data": []}}, "conditions": [{"namespaceRegexes": regexes}]});
+        let sane: Vec<_> = (0..100).map(|number| format!("^team-{number}-.*$")).collect();
+        assert_eq!(problems(StoreKind::ClusterSecretStore, store(sane)), Vec::<String>::new());
+        let found = problems(StoreKind::ClusterSecretStore, store(vec![r"\pL{60}".to_owned(); 100]));
+        assert!(found.len() == 1 && found[0].contains("200000 states"), "{found:?}");
+        let found = problems(StoreKind::ClusterSecretStore, store(vec!["a".to_owned(); 201]));
+        assert!(found.len() == 1 && found[0].contains("has 201 items, more than the 200"), "{found:?}");
+    }
+
+    #[test]
+    fn a_namespace_is_matched_by_any_expression_and_by_none_beyond_the_bound() {
+        let condition =
+            |regexes: Vec<String>| ClusterSecretStoreCondition { namespace_regexes: regexes, ..Default::default() };
+        let matches = |regexes: Vec<String>| names_namespace(&condition(regexes), "team-a");
+        assert!(matches(vec!["(".to_owned(), "^b$".to_owned(), "^team-.$".to_owned()]));
+        assert!(!matches(vec!["^team$".to_owned()]));
+        let mut costly = vec![r"\pL{60}\pN".to_owned(); 3];
+        costly.push("team-a".to_owned());
+        assert!(!matches(costly));
     }
 
     #[test]

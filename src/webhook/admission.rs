@@ -1,10 +1,10 @@
 //! Whether an object may be stored.
 
-use kube::core::DynamicObject;
-use kube::core::Status;
-use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use kube::core::admission::{AdmissionResponse, AdmissionReview, Operation};
+use kube::core::{DynamicObject, Status, TypeMeta};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::value::RawValue;
 
 use crate::api::Parsed;
 use crate::api::v1::secret_store::SecretStoreSpec;
@@ -37,31 +37,96 @@ struct Findings {
     warnings: Vec<Problem>,
 }
 
+/// What the API server asks. Objects stay text until a part of them is needed: as values they would take many times the memory.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: String,
+    kind: String,
+    #[serde(borrow)]
+    request: Option<Request<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    uid: String,
+    operation: Operation,
+    namespace: Option<String>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    old_object: Option<&'a RawValue>,
+}
+
+/// What is looked at of an object.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Object<'a> {
+    metadata: Metadata,
+    #[serde(borrow)]
+    spec: Option<&'a RawValue>,
+}
+
+impl<'a> Object<'a> {
+    fn read(text: &'a RawValue) -> Result<Self, String> {
+        serde_json::from_str(text.get()).map_err(|error| error.to_string())
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata {
+    name: String,
+    deletion_timestamp: Option<IgnoredAny>,
+}
+
 impl Checks {
-    /// The answer to a request.
-    pub(super) fn review(&self, kind: Kind, request: &AdmissionRequest<DynamicObject>) -> AdmissionResponse {
-        let response = AdmissionResponse::from(request);
-        let Some(object) = request.object.as_ref().filter(|_| request.operation != Operation::Delete) else {
-            return response;
-        };
-        // Whatever is wrong with it, it must be possible to delete it, and so to remove its finalizers.
-        if object.metadata.deletion_timestamp.is_some() {
-            return response;
-        }
-        let Findings { problems, mut warnings } = self.check(kind, object, request.namespace.as_deref());
-        // What was stored by an older version, or without a webhook, can still be labelled and annotated.
-        let before = request.old_object.as_ref().filter(|_| request.operation == Operation::Update);
-        let is_as_before = before.is_some_and(|before| before.data.get("spec") == object.data.get("spec"));
-        if problems.is_empty() || is_as_before {
-            warnings.splice(0..0, problems);
-            return with_warnings(response, &warnings);
-        }
-        denied(with_warnings(response, &warnings), &validate::sentences(&problems))
+    /// The answer to a review.
+    ///
+    /// # Errors
+    /// What is wrong with a body that is no review.
+    pub(super) fn review(&self, kind: Kind, body: &[u8]) -> Result<AdmissionReview<DynamicObject>, String> {
+        let review: Review<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let request = review.request.ok_or_else(|| "the AdmissionReview has no request".to_owned())?;
+        let mut response = AdmissionResponse::invalid("");
+        response.types = TypeMeta { api_version: review.api_version, kind: review.kind };
+        response.uid.clone_from(&request.uid);
+        (response.allowed, response.result) = (true, Status::default());
+        Ok(self.answer(kind, &request, response)?.into_review())
     }
 
-    fn check(&self, kind: Kind, object: &DynamicObject, namespace: Option<&str>) -> Findings {
-        let spec = object.data.get("spec").cloned().unwrap_or(Value::Object(serde_json::Map::new()));
-        let name = object.metadata.name.as_deref().unwrap_or_default();
+    fn answer(
+        &self,
+        kind: Kind,
+        request: &Request<'_>,
+        response: AdmissionResponse,
+    ) -> Result<AdmissionResponse, String> {
+        let Some(object) = request.object.filter(|_| request.operation != Operation::Delete) else {
+            return Ok(response);
+        };
+        let object = Object::read(object)?;
+        // Whatever is wrong with it, it must be possible to delete it, and so to remove its finalizers.
+        if object.metadata.deletion_timestamp.is_some() {
+            return Ok(response);
+        }
+        let Findings { problems, mut warnings } = self.check(kind, &object, request.namespace.as_deref());
+        // What was stored by an older version, or without a webhook, can still be labelled and annotated. The API server
+        // writes both with their fields in one order.
+        let before = request.old_object.filter(|_| request.operation == Operation::Update);
+        let before = before.map(Object::read).transpose()?;
+        let is_as_before =
+            before.is_some_and(|before| before.spec.map(RawValue::get) == object.spec.map(RawValue::get));
+        if problems.is_empty() || is_as_before {
+            warnings.splice(0..0, problems);
+            return Ok(with_warnings(response, &warnings));
+        }
+        Ok(denied(with_warnings(response, &warnings), &validate::sentences(&problems)))
+    }
+
+    fn check(&self, kind: Kind, object: &Object<'_>, namespace: Option<&str>) -> Findings {
+        let spec = object.spec.map_or("{}", RawValue::get);
+        let name = object.metadata.name.as_str();
         match kind {
             Kind::ExternalSecret => parsed(spec, |spec: &ExternalSecretSpec| {
                 let mut warnings = validate::external_secret::warnings(spec);
@@ -81,10 +146,10 @@ impl Checks {
 }
 
 /// What `check` finds in a spec, or the one field of it that does not fit.
-fn parsed<T: DeserializeOwned>(spec: Value, check: impl FnOnce(&T) -> Findings) -> Findings {
+fn parsed<T: DeserializeOwned>(spec: &str, check: impl FnOnce(&T) -> Findings) -> Findings {
     let unfit =
         |field: String, problem: String| Findings { problems: vec![Problem { field, problem }], warnings: vec![] };
-    match serde_json::from_value::<Parsed<T>>(spec) {
+    match serde_json::from_str::<Parsed<T>>(spec) {
         Ok(Parsed::Valid(spec)) => check(&spec),
         Ok(Parsed::Invalid(field)) => unfit(field.path, field.problem),
         Err(error) => unfit("spec".to_owned(), error.to_string()),
@@ -114,8 +179,7 @@ fn denied(mut response: AdmissionResponse, why: &str) -> AdmissionResponse {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::admission::AdmissionReview;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -142,8 +206,10 @@ mod tests {
                 "oldObject": old_spec.map(object),
             },
         });
-        let review: AdmissionReview<DynamicObject> = serde_json::from_value(review).unwrap();
-        Checks::default().review(Kind::Store(StoreKind::SecretStore), &review.try_into().unwrap())
+        let answer = Checks::default().review(Kind::Store(StoreKind::SecretStore), review.to_string().as_bytes());
+        let response = answer.unwrap().response.unwrap();
+        assert_eq!(response.uid, "1");
+        response
     }
 
     #[test]

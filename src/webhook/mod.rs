@@ -10,7 +10,6 @@ mod conversion;
 pub mod fuzzing;
 mod server;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -79,6 +78,3 @@ impl CertificateWatch {
         certificate.lifetime().map_or(self.lookahead, |lifetime| self.lookahead.min(lifetime / LAST_PART))
     }
 }
-
-/// Shared by the requests.
-type Shared = Arc<Checks>;

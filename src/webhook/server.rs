@@ -1,37 +1,43 @@
 //! The HTTP side of the webhook: its paths, and bounds on size and time.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
-use kube::core::DynamicObject;
-use kube::core::admission::AdmissionReview;
-use kube::core::conversion::ConversionReview;
+use futures::StreamExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::admission::{Checks, Kind};
-use super::{Shared, conversion};
+use super::conversion;
 use crate::api::v1::StoreKind;
 use crate::runtime::webhook_metrics::WebhookMetrics;
 
-/// An object as it was and as it is to be; the API server takes none above 3 MiB.
-const LARGEST_REVIEW: usize = 8 << 20;
+/// An object as it was and as it is to be, of which the API server stores none above 1.5 MiB, and what is said around them.
+const LARGEST_REVIEW: usize = (3 << 20) + (256 << 10);
+/// All bodies of reviews that are read or answered at the same time.
+const ALL_REVIEWS: usize = 32 << 20;
 /// A conversion may be of a page of a list.
 const LARGEST_CONVERSION: usize = 64 << 20;
+/// All bodies of conversions that are read or answered at the same time. Their answers take as much once more.
+const ALL_CONVERSIONS: usize = 96 << 20;
 /// The API server waits for 5 s by the chart, and for 30 s at most.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The paths of the webhook. Those with `v1beta1` are called by configurations of ESO before 0.17.
 pub fn router(checks: Checks, metrics: WebhookMetrics) -> Router {
-    router_within(checks, metrics, DEADLINE)
+    router_within(Webhook::new(checks), metrics, DEADLINE)
 }
 
-fn router_within(checks: Checks, metrics: WebhookMetrics, deadline: Duration) -> Router {
+fn router_within(webhook: Webhook, metrics: WebhookMetrics, deadline: Duration) -> Router {
     let kinds = [
         ("externalsecret", Kind::ExternalSecret),
         ("secretstore", Kind::Store(StoreKind::SecretStore)),
@@ -42,15 +48,14 @@ fn router_within(checks: Checks, metrics: WebhookMetrics, deadline: Duration) ->
         for (name, kind) in kinds {
             let path = format!("/validate-external-secrets-io-{version}-{name}");
             router =
-                router.route(&path, post(move |State(checks): State<Shared>, body: Bytes| admit(checks, kind, body)));
+                router.route(&path, post(move |State(webhook): State<Shared>, body: Body| admit(webhook, kind, body)));
         }
     }
     router
-        .layer(DefaultBodyLimit::max(LARGEST_REVIEW))
-        .route("/convert", post(convert).layer(DefaultBodyLimit::max(LARGEST_CONVERSION)))
+        .route("/convert", post(convert))
         // Not for other paths, which would make as many series as a client likes.
         .route_layer(middleware::from_fn_with_state((metrics, deadline), bounded))
-        .with_state(Arc::new(checks))
+        .with_state(Arc::new(webhook))
 }
 
 /// Counts a request, and gives it up at its deadline.
@@ -69,38 +74,160 @@ async fn bounded(
     response
 }
 
-async fn admit(checks: Shared, kind: Kind, body: Bytes) -> Response {
-    answer(move || {
-        let review: AdmissionReview<DynamicObject> =
-            serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-        let request = review.try_into().map_err(|_| "the AdmissionReview has no request".to_owned())?;
-        Ok(Json(checks.review(kind, &request).into_review()).into_response())
-    })
-    .await
+async fn admit(webhook: Shared, kind: Kind, body: Body) -> Response {
+    let body = match webhook.reviews.read(body).await {
+        Ok(body) => body,
+        Err(refused) => return refused.into_response(),
+    };
+    let checks = Arc::clone(&webhook.checks);
+    webhook.answer(move |_| Ok(Json(checks.review(kind, &body.bytes)?).into_response())).await
 }
 
-async fn convert(body: Bytes) -> Response {
-    answer(move || {
-        let review: ConversionReview = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-        let request = kube::core::conversion::ConversionRequest::from_review(review)
-            .map_err(|_| "the ConversionReview has no request".to_owned())?;
-        Ok(Json(conversion::review(request).into_review()).into_response())
-    })
-    .await
+async fn convert(State(webhook): State<Shared>, body: Body) -> Response {
+    let body = match webhook.conversions.read(body).await {
+        Ok(body) => body,
+        Err(refused) => return refused.into_response(),
+    };
+    let json = [(CONTENT_TYPE, "application/json")];
+    let convert = move |stop: &CancellationToken| {
+        let answer = conversion::review(&body.bytes, stop)?;
+        // It takes the room that the body had, until it is sent.
+        let answer = Bytes::from_owner(Taken { bytes: answer, room: body.room });
+        Ok((json, answer).into_response())
+    };
+    webhook.answer(convert).await
 }
 
-/// Answers apart from what serves connections and probes: a large object takes its time.
-async fn answer(work: impl FnOnce() -> Result<Response, String> + Send + 'static) -> Response {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(problem)) => (StatusCode::BAD_REQUEST, format!("the body is no review: {problem}\n")).into_response(),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the review failed\n").into_response(),
+/// What the requests share.
+type Shared = Arc<Webhook>;
+
+struct Webhook {
+    checks: Arc<Checks>,
+    reviews: Room,
+    conversions: Room,
+    /// Who computes now, also for requests that were given up.
+    places: Arc<Semaphore>,
+}
+
+impl Webhook {
+    fn new(checks: Checks) -> Self {
+        let places = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self {
+            checks: Arc::new(checks),
+            reviews: Room::new(LARGEST_REVIEW, ALL_REVIEWS),
+            conversions: Room::new(LARGEST_CONVERSION, ALL_CONVERSIONS),
+            places: Arc::new(Semaphore::new(places)),
+        }
+    }
+
+    /// Answers apart from what serves connections and probes: a large object takes its time. What is given up while it
+    /// waits is not begun, and what is given up later is told so.
+    async fn answer(
+        &self,
+        work: impl FnOnce(&CancellationToken) -> Result<Response, String> + Send + 'static,
+    ) -> Response {
+        let stop = CancellationToken::new();
+        let _given_up = stop.clone().drop_guard();
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+            return (StatusCode::SERVICE_UNAVAILABLE, "the webhook ends\n").into_response();
+        };
+        let answered = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work(&stop)
+        });
+        match answered.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(problem)) => {
+                (StatusCode::BAD_REQUEST, format!("the body is no review: {problem}\n")).into_response()
+            }
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the review failed\n").into_response(),
+        }
+    }
+}
+
+/// Room for the bodies of requests of one kind.
+struct Room {
+    /// Bytes that one may have.
+    largest: usize,
+    /// Bytes that more may have, all together.
+    left: Arc<Semaphore>,
+}
+
+/// A body, which takes its room until it is dropped.
+struct Taken {
+    bytes: Vec<u8>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Taken {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Room {
+    fn new(largest: usize, all: usize) -> Self {
+        Self { largest, left: Arc::new(Semaphore::new(all)) }
+    }
+
+    /// Reads a body, and takes room for each part as it comes: what is only announced takes none from others.
+    async fn read(&self, body: Body) -> Result<Taken, Refused> {
+        let announced = body.size_hint().exact().unwrap_or_default();
+        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+        self.admit(announced)?;
+        let mut taken = Taken { bytes: Vec::with_capacity(announced.min(1 << 20)), room: None };
+        let mut parts = body.into_data_stream();
+        while let Some(part) = parts.next().await {
+            let part = part.map_err(|_| Refused::Broken)?;
+            self.admit(taken.bytes.len() + part.len())?;
+            let more = self.take(part.len())?;
+            match &mut taken.room {
+                Some(room) => room.merge(more),
+                room @ None => *room = Some(more),
+            }
+            taken.bytes.extend_from_slice(&part);
+        }
+        Ok(taken)
+    }
+
+    const fn admit(&self, bytes: usize) -> Result<(), Refused> {
+        if bytes > self.largest { Err(Refused::TooLarge(self.largest)) } else { Ok(()) }
+    }
+
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refused> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        Arc::clone(&self.left).try_acquire_many_owned(bytes).map_err(|_| Refused::TooMuch)
+    }
+}
+
+/// Why a body is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    /// It has more bytes than one may have.
+    TooLarge(usize),
+    /// All together have more than they may.
+    TooMuch,
+    /// It ends early.
+    Broken,
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::TooLarge(largest) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {largest} bytes\n")).into_response()
+            }
+            Self::TooMuch => {
+                let again = [(RETRY_AFTER, "1")];
+                (StatusCode::TOO_MANY_REQUESTS, again, "too much is asked at once; try again\n").into_response()
+            }
+            Self::Broken => (StatusCode::BAD_REQUEST, "the body ends early\n").into_response(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
     use axum::http::Request;
     use tower::ServiceExt;
 
@@ -115,7 +242,7 @@ mod tests {
 
     async fn answer_within(deadline: Duration, path: &str, body: Body) -> StatusCode {
         let metrics = WebhookMetrics::new(&Metrics::new(ObjectOptions::default()).unwrap()).unwrap();
-        let router = router_within(Checks::default(), metrics, deadline);
+        let router = router_within(Webhook::new(Checks::default()), metrics, deadline);
         let request = Request::post(path).header("content-type", "application/json").body(body).unwrap();
         router.oneshot(request).await.unwrap().status()
     }
@@ -135,5 +262,67 @@ mod tests {
     async fn a_body_that_does_not_come_is_given_up() {
         let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
         assert_eq!(answer_within(Duration::from_millis(50), PATH, never).await, StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_at_once_is_bounded_in_bytes_and_refused_beyond() {
+        let room = Room::new(100, 150);
+        let first = room.read(Body::from(vec![b' '; 100])).await.ok().unwrap();
+        let refused = room.read(Body::from(vec![b' '; 100])).await.err().unwrap().into_response();
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(refused.headers()[RETRY_AFTER], "1");
+        let too_large = room.read(Body::from(vec![b' '; 101])).await.err().unwrap();
+        assert_eq!(too_large, Refused::TooLarge(100));
+        drop(first);
+        assert!(room.read(Body::from(vec![b' '; 100])).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_only_announced_takes_no_room_from_others() {
+        let room = Room::new(100, 150);
+        let slow = |first: &'static [u8]| {
+            let parts = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(first))]);
+            Body::from_stream(parts.chain(futures::stream::pending()))
+        };
+        let waiting = (0..10).map(|_| Box::pin(room.read(slow(b"{"))));
+        let mut waiting: Vec<_> = waiting.collect();
+        for read in &mut waiting {
+            assert!(futures::poll!(read).is_pending());
+        }
+        assert!(room.read(Body::from(vec![b' '; 100])).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn work_that_is_given_up_is_told_so_and_holds_its_place_until_it_ends() {
+        let webhook = Webhook { places: Arc::new(Semaphore::new(1)), ..Webhook::new(Checks::default()) };
+        let (begun, was_begun) = std::sync::mpsc::channel();
+        let (told, was_told) = tokio::sync::oneshot::channel();
+        let answer = webhook.answer(move |stop| {
+            begun.send(()).unwrap();
+            while !stop.is_cancelled() {
+                std::thread::yield_now();
+            }
+            told.send(()).unwrap();
+            Err("given up".to_owned())
+        });
+        let mut answer = Box::pin(answer);
+        assert!(futures::poll!(&mut answer).is_pending());
+        was_begun.recv().unwrap();
+        assert_eq!(webhook.places.available_permits(), 0);
+        drop(answer);
+        was_told.await.unwrap();
+        drop(webhook.places.acquire().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_answer_takes_the_room_of_its_request_until_it_is_sent() {
+        let webhook = Arc::new(Webhook { conversions: Room::new(1000, 1000), ..Webhook::new(Checks::default()) });
+        let review =
+            r#"{"apiVersion":"v1","request":{"uid":"1","desiredAPIVersion":"v1","objects":[{"apiVersion":"v1"}]}}"#;
+        let response = convert(State(Arc::clone(&webhook)), Body::from(review)).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(webhook.conversions.left.available_permits(), 1000 - review.len());
+        drop(response);
+        assert_eq!(webhook.conversions.left.available_permits(), 1000);
     }
 }

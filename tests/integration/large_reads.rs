@@ -57,6 +57,5 @@ async fn who_finds_far_too_much_is_told_so_and_takes_neither_time_nor_memory_fro
         greedy.until("ExternalSecret", &format!("all-{number}"), "told", is_told).await;
     }
     let more = peak_of(controller.id()).saturating_sub(before);
-    eprintln!("the longest wait of others: {longest:?}; {before} KiB before, {more} KiB more at most");
     assert!(more < MOST_MORE_KIB, "{more} KiB more than the {before} KiB before");
 }

@@ -113,7 +113,7 @@ pub(crate) async fn client(
         ..Default::default()
     };
     let view = StoreView { kind: StoreKind::SecretStore, namespace: Some(NAMESPACE), name: "store", spec: &spec };
-    provider.client(view, Caller::ExternalSecretIn(NAMESPACE)).await
+    provider.client(view, Caller::ExternalSecret { namespace: NAMESPACE, budget: &Arc::default() }).await
 }
 
 /// Names a secret, or `key/x` and the like.

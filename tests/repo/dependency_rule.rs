@@ -8,20 +8,22 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::{files, read};
 
 /// Each top-level module and what else it may use: a module, or only a part of one.
-const RULES: [(&str, &[&str]); 13] = [
+const RULES: [(&str, &[&str]); 14] = [
     ("answers", &[]),
     ("api", &["answers"]),
     ("re2", &[]),
     ("template", &["re2"]),
     ("runtime", &["answers"]),
     ("sandbox", &[]),
-    ("provider", &["api", "re2", "template::funcs::pfx", "runtime::metrics"]),
-    ("sync", &["api", "re2", "template"]),
+    ("budget", &["re2"]),
+    ("provider", &["api", "re2", "budget", "template::funcs::pfx", "runtime::metrics"]),
+    ("sync", &["api", "re2", "template", "budget"]),
     (
         "validate",
         &[
             "api",
             "re2",
+            "budget",
             "template::Engine",
             "template::funcs",
             "provider::StoreView",
@@ -33,7 +35,7 @@ const RULES: [(&str, &[&str]); 13] = [
             "provider::fake",
         ],
     ),
-    ("controller", &["answers", "api", "template", "provider", "sync", "validate", "runtime"]),
+    ("controller", &["answers", "api", "template", "budget", "provider", "sync", "validate", "runtime"]),
     ("webhook", &["api", "validate", "runtime"]),
     ("certificates", &["answers", "api", "validate", "runtime"]),
     (
@@ -43,6 +45,7 @@ const RULES: [(&str, &[&str]); 13] = [
             "api",
             "re2",
             "template",
+            "budget",
             "runtime",
             "sandbox",
             "provider",
@@ -317,20 +320,20 @@ fn parts_of_modules_roots_and_unknown_modules_are_told_apart() {
         (
             "src/provider/mod.rs",
             "use crate::runtime::health;",
-            "provider may use only api, re2, template::funcs::pfx, runtime::metrics, not runtime::health",
+            "provider may use only api, re2, budget, template::funcs::pfx, runtime::metrics, not runtime::health",
         ),
         (
             "src/provider/mod.rs",
             "use crate::runtime;",
-            "provider may use only api, re2, template::funcs::pfx, runtime::metrics, not runtime",
+            "provider may use only api, re2, budget, template::funcs::pfx, runtime::metrics, not runtime",
         ),
         ("src/sync.rs", "use super::*;", "names the crate's root: name the module that is meant"),
         ("src/sync.rs", "use crate as root;", "names the crate's root: name the module that is meant"),
-        ("src/sync.rs", "use crate::cli;", "sync may use only api, re2, template, not cli"),
+        ("src/sync.rs", "use crate::cli;", "sync may use only api, re2, template, budget, not cli"),
         (
             "src/controller/mod.rs",
             "use crate::sandbox::Vault;",
-            "controller may use only api, template, provider, sync, validate, runtime, not sandbox::Vault",
+            "controller may use only api, template, budget, provider, sync, validate, runtime, not sandbox::Vault",
         ),
         ("src/extra.rs", "use crate::api;", "the module extra has no rule: add it to the table and to ARCHITECTURE.md"),
         ("src/main.rs", "fn main() { external_secrets::sync::run() }", "main may use cli only, not sync::run"),

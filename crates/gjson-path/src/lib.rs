@@ -4,7 +4,8 @@
 //! 2.9.0 uses, and its leniency: a document is never checked as a whole, so a path finds what it can
 //! in broken JSON, with the same result as in Go. It differs on purpose in this:
 //!
-//! - The work, the nesting and the output of one [`get`] are bounded ([`TooComplex`]).
+//! - The work, the nesting and the output of one lookup are bounded ([`TooComplex`]), and so is the work of several
+//!   ([`Allowance`]).
 //! - A wildcard always gets its exact answer, where Go gives up on some patterns with many stars.
 //! - `@pretty` with `sortKeys` puts `NaN` before the numbers where equal keys are ordered by value;
 //!   in Go it has no order.
@@ -37,7 +38,7 @@ mod strings;
 mod valid;
 mod value;
 
-pub use budget::TooComplex;
+pub use budget::{Allowance, TooComplex};
 pub use bytes::Bytes;
 pub use value::{Kind, Value};
 
@@ -50,7 +51,20 @@ use budget::Budget;
 /// [`TooComplex`] when the path would take more work, nesting or memory than one lookup may have;
 /// nothing is known then about whether the value exists.
 pub fn get<'j>(json: &'j [u8], path: &[u8]) -> Result<Option<Value<'j>>, TooComplex> {
-    eval::get(json, path, &mut Budget::new())
+    get_within(json, path, &mut Allowance::new(Allowance::ONE_LOOKUP))
+}
+
+/// The same for one of several lookups, which takes from their allowance.
+///
+/// # Errors
+///
+/// [`TooComplex`]
+pub fn get_within<'j>(json: &'j [u8], path: &[u8], allowance: &mut Allowance) -> Result<Option<Value<'j>>, TooComplex> {
+    let mut budget = Budget::within(allowance);
+    let given = budget.work();
+    let found = eval::get(json, path, &mut budget);
+    allowance.take(given, &budget);
+    found
 }
 
 #[cfg(test)]

@@ -68,10 +68,10 @@ pub enum ErrorKind {
     TooLarge,
 }
 
-/// One call would take too much.
+/// A search would take too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
-    /// Time.
+    /// Time: more than the [`Allowance`](crate::Allowance) has left.
     #[error("the regular expression takes too long on a text of this length")]
     Work,
     /// Memory.

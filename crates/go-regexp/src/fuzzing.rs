@@ -1,6 +1,6 @@
 //! What the fuzz target `regexp` and the property test below run. Whatever the bytes are, nothing of it may panic.
 
-use crate::{Regex, quote_meta};
+use crate::{Allowance, Regex, quote_meta};
 
 /// A pattern, a text and a replacement, with a zero byte between them: every way of matching, and whether they agree.
 pub fn pattern(input: &[u8]) {
@@ -12,18 +12,22 @@ pub fn pattern(input: &[u8]) {
         Ok(regex) => {
             single(&regex, text);
             all(&regex, text);
-            let _ = regex.replace_all(text, replacement);
-            let _ = regex.replace_all_literal(text, replacement);
+            let _ = regex.replace_all(text, replacement, &mut allowance());
+            let _ = regex.replace_all_literal(text, replacement, &mut allowance());
         }
         Err(error) => drop(error.to_string()),
     }
     quoted(text);
 }
 
+fn allowance() -> Allowance {
+    Allowance::new(Allowance::ONE_CALL)
+}
+
 fn single(regex: &Regex, text: &[u8]) {
-    let found = regex.find(text);
-    assert_eq!(regex.is_match(text), found.is_some());
-    let Some(groups) = regex.captures(text) else { return };
+    let Ok(found) = regex.find(text, &mut allowance()) else { return };
+    assert_eq!(regex.is_match(text, &mut allowance()), Ok(found.is_some()));
+    let Ok(Some(groups)) = regex.captures(text, &mut allowance()) else { return };
     assert_eq!(groups.len(), regex.group_names().len());
     assert_eq!(groups[0], found);
     for group in groups.into_iter().flatten() {
@@ -32,21 +36,21 @@ fn single(regex: &Regex, text: &[u8]) {
 }
 
 fn all(regex: &Regex, text: &[u8]) {
-    let Ok(found) = regex.find_all(text, None) else { return };
+    let Ok(found) = regex.find_all(text, None, &mut allowance()) else { return };
     let mut end = 0;
     for range in &found {
         assert!(end <= range.start && range.end <= text.len());
         end = range.end;
     }
-    if let Ok(captures) = regex.captures_all(text, None) {
+    if let Ok(captures) = regex.captures_all(text, None, &mut allowance()) {
         let whole: Vec<_> = captures.into_iter().filter_map(|groups| groups[0].clone()).collect();
         assert_eq!(found, whole);
     }
-    if let Ok(parts) = regex.split(text, None) {
+    if let Ok(parts) = regex.split(text, None, &mut allowance()) {
         assert!(parts.len() <= found.len() + 1);
         assert!(parts.into_iter().all(|part| text.get(part).is_some()));
     }
-    if let Ok(same) = regex.replace_all(text, b"${0}") {
+    if let Ok(same) = regex.replace_all(text, b"${0}", &mut allowance()) {
         assert_eq!(&*same, text);
     }
 }
@@ -55,7 +59,7 @@ fn all(regex: &Regex, text: &[u8]) {
 fn quoted(text: &[u8]) {
     let quoted = quote_meta(text);
     if let (true, Ok(quoted)) = (quoted.len() < 1000, std::str::from_utf8(&quoted)) {
-        assert!(Regex::new(quoted).is_ok_and(|regex| regex.is_match(text)));
+        assert!(Regex::new(quoted).is_ok_and(|regex| regex.is_match(text, &mut allowance()) == Ok(true)));
     }
 }
 

@@ -8,13 +8,14 @@
 //! As in Go, a byte that is not UTF-8 matches as if it were U+FFFD.
 //!
 //! It differs from Go on purpose in its bounds: on the size of a pattern ([`ErrorKind::TooLarge`],
-//! [`ErrorKind::TooDeep`]; Go's are far larger) and on the work and output of one call ([`Exceeded`]).
+//! [`ErrorKind::TooDeep`]; Go's are far larger), on the work of searches ([`Allowance`]) and on the output of one.
 //! It also knows the short names of scripts (`\p{Grek}`), which Go does not.
 //!
 //! [`regexp/syntax`]: https://pkg.go.dev/regexp/syntax@go1.26.0
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod allowance;
 mod characters;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -30,15 +31,84 @@ use std::ops::Range;
 use regex::RegexBuilder;
 use zeroize::Zeroizing;
 
+pub use allowance::Allowance;
 pub use characters::{is_digit, is_letter, is_number};
 pub use error::{Error, ErrorKind, Exceeded};
+pub use replace::UnknownGroup;
 
 use matches::Matches;
 use replace::Template;
 use text::Text;
+use translate::Translation;
 
-/// Bytes that a compiled pattern may take.
-const MAX_COMPILED: usize = 8 << 20;
+/// Bytes that a compiled pattern may take: what the sizes that are let pass never need.
+const MAX_COMPILED: usize = 16 << 20;
+
+/// How many states are a unit of a pattern's weight.
+const STATES_PER_WEIGHT: usize = 64;
+
+/// A pattern that was read and is not compiled. Reading takes time in proportion to the text, and tells its
+/// [size](Pattern::size), before compiling takes time and memory in proportion to that.
+#[derive(Clone)]
+pub struct Pattern {
+    translation: Translation,
+    /// Whether the pattern is the empty text.
+    is_empty: bool,
+}
+
+impl Pattern {
+    /// How many states one may have.
+    pub const MAX_SIZE: usize = translate::MAX_SIZE;
+    /// What its states times its groups may be, the whole match being one. A search for groups may keep a place for each of
+    /// them in each state, twice, which is about 32 bytes.
+    pub const MAX_SIZE_TIMES_GROUPS: usize = 1 << 20;
+
+    /// Reads `pattern`.
+    ///
+    /// # Errors
+    /// Where Go refuses it, in Go's words, or where it exceeds our bounds.
+    pub fn parse(pattern: &str) -> Result<Self, Error> {
+        let translation = translate::translate(pattern)?;
+        if translation.size.saturating_mul(translation.names.len()) > Self::MAX_SIZE_TIMES_GROUPS {
+            return Err(Error::new(ErrorKind::TooLarge, pattern));
+        }
+        Ok(Self { translation, is_empty: pattern.is_empty() })
+    }
+
+    /// About how many states it has: 40 bytes and some 0.3 µs each to compile.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.translation.size
+    }
+
+    /// The groups that a [replacement](Regex::replace_all) names and the pattern has not.
+    #[must_use]
+    pub fn unknown_groups(&self, replacement: &str) -> Vec<UnknownGroup> {
+        Template::parse(replacement.as_bytes()).unknown(&self.translation.names)
+    }
+
+    /// Compiles it.
+    ///
+    /// # Errors
+    /// If it turns out to be larger than its size says.
+    pub fn compile(self) -> Result<Regex, Error> {
+        let Translation { pattern, names, size, longest } = self.translation;
+        let compiled = RegexBuilder::new(&pattern)
+            .size_limit(MAX_COMPILED)
+            .nest_limit(translate::MAX_COMPILED_NESTING)
+            .build()
+            .map_err(|_| Error::new(ErrorKind::TooLarge, &pattern))?;
+        let weight_with_groups = 1 + size.saturating_mul(names.len()) / STATES_PER_WEIGHT;
+        let weight = 1 + size / STATES_PER_WEIGHT;
+        Ok(Regex { compiled, names, weight, weight_with_groups, longest, is_empty: self.is_empty })
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pattern").finish_non_exhaustive()
+    }
+}
 
 /// A compiled pattern. Cheap to clone. `Debug` does not print the pattern, which a template may make of
 /// a secret.
@@ -49,8 +119,10 @@ pub struct Regex {
     names: Vec<Option<String>>,
     /// About how many steps one byte of a text takes at the worst.
     weight: usize,
-    /// What the searches of one call may take.
-    max_work: usize,
+    /// The same where groups are wanted.
+    weight_with_groups: usize,
+    /// How many bytes a match has at most, where there is a bound.
+    longest: Option<usize>,
     /// Whether the pattern is the empty text, which splits an empty text otherwise than others do.
     is_empty: bool,
 }
@@ -60,37 +132,18 @@ pub struct Regex {
 pub type Groups = Vec<Option<Range<usize>>>;
 
 impl Regex {
-    /// Compiles `pattern`.
+    /// Reads and compiles `pattern`.
     ///
     /// # Errors
     /// Where Go refuses it, in Go's words, or where it exceeds our bounds.
     pub fn new(pattern: &str) -> Result<Self, Error> {
-        let translation = translate::translate(pattern)?;
-        let compiled = RegexBuilder::new(&translation.pattern)
-            .size_limit(MAX_COMPILED)
-            .nest_limit(translate::MAX_COMPILED_NESTING)
-            .build()
-            .map_err(|_| Error::new(ErrorKind::TooLarge, pattern))?;
-        Ok(Self {
-            compiled,
-            names: translation.names,
-            weight: 1 + translation.size / 64,
-            max_work: matches::MAX_WORK,
-            is_empty: pattern.is_empty(),
-        })
+        Pattern::parse(pattern)?.compile()
     }
 
     /// About how many steps one byte of a text takes at the worst, in 64 states of the pattern.
     #[must_use]
     pub const fn weight(&self) -> usize {
         self.weight
-    }
-
-    /// With a smaller bound on what the searches of one call may take: for each search the bytes that
-    /// it may have to read, times the [weight](Regex::weight).
-    #[must_use]
-    pub fn with_max_work(self, max_work: usize) -> Self {
-        Self { max_work: self.max_work.min(max_work), ..self }
     }
 
     /// The names of the groups, the whole match (which has none) first: Go's `SubexpNames`.
@@ -100,39 +153,48 @@ impl Regex {
     }
 
     /// Whether `text` has a match.
-    #[must_use]
-    pub fn is_match(&self, text: &[u8]) -> bool {
-        self.compiled.is_match(Text::new(text).as_str())
+    ///
+    /// # Errors
+    /// If it would take more than `allowance` has left, as in all that follows.
+    pub fn is_match(&self, text: &[u8], allowance: &mut Allowance) -> Result<bool, Exceeded> {
+        allowance.pay(text.len(), self.weight)?;
+        Ok(self.compiled.is_match(Text::new(text).as_str()))
     }
 
     /// The first match.
-    #[must_use]
-    pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {
+    ///
+    /// # Errors
+    /// [`Exceeded::Work`]
+    pub fn find(&self, text: &[u8], allowance: &mut Allowance) -> Result<Option<Range<usize>>, Exceeded> {
         let text = Text::new(text);
-        let found = self.compiled.find(text.as_str())?;
-        Some(text.original(found.range()))
+        let found = Matches::new(self, &text).next(allowance)?;
+        Ok(found.map(|found| text.original(found)))
     }
 
     /// The first match with its groups.
-    #[must_use]
-    pub fn captures(&self, text: &[u8]) -> Option<Groups> {
-        let text = Text::new(text);
-        let mut locations = self.compiled.capture_locations();
-        self.compiled.captures_read(&mut locations, text.as_str())?;
-        Some(self.groups(&text, &locations))
+    ///
+    /// # Errors
+    /// [`Exceeded::Work`]
+    pub fn captures(&self, text: &[u8], allowance: &mut Allowance) -> Result<Option<Groups>, Exceeded> {
+        Ok(self.captures_all(text, Some(1), allowance)?.pop())
     }
 
     /// The matches that do not overlap, at most `limit`. An empty match right after a match does not
     /// count.
     ///
     /// # Errors
-    /// If finding them would take too long.
-    pub fn find_all(&self, text: &[u8], limit: Option<usize>) -> Result<Vec<Range<usize>>, Exceeded> {
+    /// [`Exceeded::Work`]
+    pub fn find_all(
+        &self,
+        text: &[u8],
+        limit: Option<usize>,
+        allowance: &mut Allowance,
+    ) -> Result<Vec<Range<usize>>, Exceeded> {
         let text = Text::new(text);
         let mut matches = Matches::new(self, &text);
         let mut found = Vec::new();
         while limit.is_none_or(|limit| found.len() < limit) {
-            let Some(range) = matches.next()? else { break };
+            let Some(range) = matches.next(allowance)? else { break };
             found.push(text.original(range));
         }
         Ok(found)
@@ -141,12 +203,17 @@ impl Regex {
     /// Like [`Regex::find_all`], with the groups of each match.
     ///
     /// # Errors
-    /// If finding them would take too long.
-    pub fn captures_all(&self, text: &[u8], limit: Option<usize>) -> Result<Vec<Groups>, Exceeded> {
+    /// [`Exceeded::Work`]
+    pub fn captures_all(
+        &self,
+        text: &[u8],
+        limit: Option<usize>,
+        allowance: &mut Allowance,
+    ) -> Result<Vec<Groups>, Exceeded> {
         let text = Text::new(text);
         let mut matches = Matches::with_groups(self, &text);
         let mut found = Vec::new();
-        while limit.is_none_or(|limit| found.len() < limit) && matches.next()?.is_some() {
+        while limit.is_none_or(|limit| found.len() < limit) && matches.next(allowance)?.is_some() {
             found.push(self.groups(&text, matches.locations()));
         }
         Ok(found)
@@ -156,8 +223,13 @@ impl Regex {
     /// `Split`, where `None` stands for a negative number.
     ///
     /// # Errors
-    /// If finding the matches would take too long.
-    pub fn split(&self, text: &[u8], limit: Option<usize>) -> Result<Vec<Range<usize>>, Exceeded> {
+    /// [`Exceeded::Work`]
+    pub fn split(
+        &self,
+        text: &[u8],
+        limit: Option<usize>,
+        allowance: &mut Allowance,
+    ) -> Result<Vec<Range<usize>>, Exceeded> {
         if limit == Some(0) {
             return Ok(Vec::new());
         }
@@ -167,7 +239,7 @@ impl Regex {
             return Ok(parts);
         }
         let (mut begin, mut end) = (0, 0);
-        for found in self.find_all(text, limit)? {
+        for found in self.find_all(text, limit, allowance)? {
             if limit.is_some_and(|limit| parts.len() + 1 == limit) {
                 break;
             }
@@ -190,17 +262,33 @@ impl Regex {
     /// `${a[0]}`, stays as it is.
     ///
     /// # Errors
-    /// If finding the matches would take too long, or the result would be too large.
-    pub fn replace_all(&self, text: &[u8], template: &[u8]) -> Result<Zeroizing<Vec<u8>>, Exceeded> {
-        replace::replace_all(self, text, &Template::parse(template))
+    /// [`Exceeded`]
+    pub fn replace_all(
+        &self,
+        text: &[u8],
+        template: &[u8],
+        allowance: &mut Allowance,
+    ) -> Result<Zeroizing<Vec<u8>>, Exceeded> {
+        replace::replace_all(self, text, &Template::parse(template), allowance)
     }
 
     /// `text` with each match replaced by `replacement` as it is.
     ///
     /// # Errors
-    /// If finding the matches would take too long, or the result would be too large.
-    pub fn replace_all_literal(&self, text: &[u8], replacement: &[u8]) -> Result<Zeroizing<Vec<u8>>, Exceeded> {
-        replace::replace_all(self, text, &Template::literal(replacement))
+    /// [`Exceeded`]
+    pub fn replace_all_literal(
+        &self,
+        text: &[u8],
+        replacement: &[u8],
+        allowance: &mut Allowance,
+    ) -> Result<Zeroizing<Vec<u8>>, Exceeded> {
+        replace::replace_all(self, text, &Template::literal(replacement), allowance)
+    }
+
+    /// The groups that a [replacement](Regex::replace_all) names and the pattern has not.
+    #[must_use]
+    pub fn unknown_groups(&self, replacement: &str) -> Vec<UnknownGroup> {
+        Template::parse(replacement.as_bytes()).unknown(&self.names)
     }
 
     fn groups(&self, text: &Text<'_>, locations: &regex::CaptureLocations) -> Groups {

@@ -5,12 +5,10 @@ use std::ops::Range;
 use regex::CaptureLocations;
 
 use super::text::Text;
-use super::{Exceeded, Regex};
+use super::{Allowance, Exceeded, Regex};
 
-/// What the searches of one call may take: bytes that may have to be read, times the pattern's
-/// weight. Each search may read to the end of the text, so all matches of a long text can take
-/// quadratic time.
-pub(super) const MAX_WORK: usize = 1 << 32;
+/// The weight with groups up to which states are certainly few enough for the engine of the crate that is fast.
+const LIGHT: usize = 16;
 
 /// Finds one match after the other.
 pub(super) struct Matches<'r, 't> {
@@ -21,12 +19,11 @@ pub(super) struct Matches<'r, 't> {
     at: usize,
     /// Where the last match ended.
     last_end: Option<usize>,
-    work: usize,
 }
 
 impl<'r, 't> Matches<'r, 't> {
     pub(super) fn new(regex: &'r Regex, text: &'t Text<'_>) -> Self {
-        Self { regex, text: text.as_str(), locations: None, at: 0, last_end: None, work: 0 }
+        Self { regex, text: text.as_str(), locations: None, at: 0, last_end: None }
     }
 
     /// With the groups of each match.
@@ -35,31 +32,47 @@ impl<'r, 't> Matches<'r, 't> {
     }
 
     /// The next match, of [`Text::as_str`].
-    pub(super) fn next(&mut self) -> Result<Option<Range<usize>>, Exceeded> {
+    pub(super) fn next(&mut self, allowance: &mut Allowance) -> Result<Option<Range<usize>>, Exceeded> {
         while self.at <= self.text.len() {
-            let rest = self.text.len() - self.at + 1;
-            self.work = self.work.saturating_add(rest.saturating_mul(self.regex.weight));
-            if self.work > self.regex.max_work {
-                return Err(Exceeded::Work);
-            }
-            let compiled = &self.regex.compiled;
-            let found = match &mut self.locations {
-                Some(locations) => compiled.captures_read_at(locations, self.text, self.at),
-                None => compiled.find_at(self.text, self.at),
-            };
-            let Some(found) = found else {
+            let Some(found) = self.search(allowance)? else {
                 self.at = self.text.len() + 1;
                 return Ok(None);
             };
-            let repeated = found.is_empty() && self.last_end == Some(found.start());
-            self.last_end = Some(found.end());
+            let repeated = found.is_empty() && self.last_end == Some(found.start);
+            self.last_end = Some(found.end);
             let next = self.text.get(self.at..).and_then(|rest| rest.chars().next());
-            self.at = if found.end() == self.at { self.at + next.map_or(1, char::len_utf8) } else { found.end() };
+            self.at = if found.end == self.at { self.at + next.map_or(1, char::len_utf8) } else { found.end };
             if !repeated {
-                return Ok(Some(found.range()));
+                return Ok(Some(found));
             }
         }
         Ok(None)
+    }
+
+    /// Searches from where the last match ended, paid for before it is done.
+    fn search(&mut self, allowance: &mut Allowance) -> Result<Option<Range<usize>>, Exceeded> {
+        let Self { regex, text, at, .. } = *self;
+        // It may read the rest of the text. What a match of bounded length shows not to have been read is given back.
+        let rest = text.len() - at;
+        allowance.pay(rest, regex.weight)?;
+        let found = regex.compiled.find_at(text, at).map(|found| found.range());
+        if let (Some(longest), Some(found)) = (regex.longest, &found) {
+            let read = (found.start - at).saturating_add(longest).min(rest);
+            allowance.give_back(rest - read, regex.weight);
+        }
+        if let (Some(locations), Some(found)) = (&mut self.locations, &found) {
+            // Groups are found by going through the match once more, with a place for each group in each state. Patterns
+            // of many states may have to be gone through like this as far as the search itself reads.
+            let rest = text.len() - found.start;
+            let read = if regex.weight_with_groups > LIGHT {
+                regex.longest.map_or(rest, |most| most.min(rest))
+            } else {
+                found.len()
+            };
+            allowance.pay(read, regex.weight_with_groups)?;
+            regex.compiled.captures_read_at(locations, text, found.start);
+        }
+        Ok(found)
     }
 
     /// The groups of the last match.

@@ -7,7 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::matches::Matches;
 use super::text::Text;
-use super::{Exceeded, Regex, is_digit, is_letter};
+use super::{Allowance, Exceeded, Regex, is_digit, is_letter};
 
 /// Bytes of a result.
 const MAX_OUTPUT: usize = 16 << 20;
@@ -52,6 +52,19 @@ impl<'t> Template<'t> {
         Self { parts }
     }
 
+    /// The groups that it names and `names` has not.
+    pub(super) fn unknown(&self, names: &[Option<String>]) -> Vec<UnknownGroup> {
+        let unknown = |part: &Part<'t>| {
+            let name = match part {
+                Part::Number(number) if *number >= names.len() => number.to_string(),
+                Part::Name(name) if !names.iter().flatten().any(|known| known == name) => (*name).to_owned(),
+                _ => return None,
+            };
+            Some(UnknownGroup { meant: meant(&name, names), name })
+        };
+        self.parts.iter().filter_map(unknown).collect()
+    }
+
     fn has_references(&self) -> bool {
         self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
     }
@@ -74,17 +87,36 @@ fn number(name: &str) -> Option<usize> {
     if plain && name.len() <= 9 { name.parse().ok() } else { None }
 }
 
+/// A group that a replacement names and its pattern has not. What stands for it is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownGroup {
+    /// Its name, such as `1_NAME` of `$1_NAME`.
+    pub name: String,
+    /// What was meant, if the name begins with that of a group: `${1}_NAME`.
+    pub meant: Option<String>,
+}
+
+fn meant(name: &str, names: &[Option<String>]) -> Option<String> {
+    let is_group = |begin: &str| {
+        number(begin).is_some_and(|number| number < names.len()) || names.iter().flatten().any(|known| known == begin)
+    };
+    let splits = name.char_indices().rev().map(|(at, _)| name.split_at(at));
+    let (group, rest) = splits.into_iter().find(|(begin, _)| is_group(begin))?;
+    Some(format!("${{{group}}}{rest}"))
+}
+
 pub(super) fn replace_all(
     regex: &Regex,
     original: &[u8],
     template: &Template<'_>,
+    allowance: &mut Allowance,
 ) -> Result<Zeroizing<Vec<u8>>, Exceeded> {
     let text = Text::new(original);
     let has_references = template.has_references();
     let mut matches = if has_references { Matches::with_groups(regex, &text) } else { Matches::new(regex, &text) };
     let mut output = Output::new(original.len());
     let mut copied = 0;
-    while let Some(found) = matches.next()? {
+    while let Some(found) = matches.next(allowance)? {
         let found = text.original(found);
         output.push(bytes(original, copied..found.start))?;
         copied = found.end;

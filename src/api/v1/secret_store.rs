@@ -10,10 +10,11 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource;
 use kube::core::DynamicResourceScope;
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
-use crate::api::{GROUP, Parsed, ServedVersion, parsed, schema};
+use crate::api::{GROUP, Parsed, ServedVersion, limits, parsed, schema};
 
 /// The two kinds of stores; they share a spec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -119,6 +120,7 @@ pub struct SecretStoreSpec {
     pub refresh_interval: Option<IntOrString>,
     /// The namespaces that may use a ClusterSecretStore; all if none is given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::CONDITIONS))]
     pub conditions: Vec<ClusterSecretStoreCondition>,
 }
 
@@ -132,10 +134,11 @@ pub struct ClusterSecretStoreCondition {
     pub namespace_selector: Option<LabelSelector>,
     /// By name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(inner(regex(pattern = schema::NAMESPACE_NAME), length(min = 1, max = 63)))]
+    #[schemars(length(max = limits::NAMESPACES), inner(regex(pattern = schema::NAMESPACE_NAME), length(min = 1, max = 63)))]
     pub namespaces: Vec<String>,
     /// By regular expression.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::NAMESPACE_REGEXES))]
     pub namespace_regexes: Vec<String>,
 }
 
@@ -162,9 +165,11 @@ pub struct SecretStoreProvider {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "shared")]
     #[schemars(with = "Option<FakeProvider>")]
     pub fake: Option<Arc<FakeProvider>>,
-    /// Providers that ESO serves and this controller does not, by name; not interpreted.
-    #[serde(flatten)]
-    pub others: BTreeMap<String, serde_json::Value>,
+    /// The names of providers that ESO serves and this controller does not. What is said of them is not kept.
+    #[serde(flatten, skip_serializing)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[allow(clippy::zero_sized_map_values, reason = "serde flattens maps alone")]
+    pub others: BTreeMap<String, IgnoredAny>,
 }
 
 /// Azure Key Vault.
@@ -275,6 +280,7 @@ pub struct ServiceAccountSelector {
     pub namespace: Option<String>,
     /// Audiences to ask for in addition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::AUDIENCES))]
     pub audiences: Vec<String>,
 }
 
@@ -321,6 +327,7 @@ mod shared {
 #[serde(rename_all = "camelCase")]
 pub struct FakeProvider {
     /// The values.
+    #[schemars(length(max = limits::FAKE_DATA))]
     pub data: Vec<FakeProviderData>,
     /// What validation answers: 0 ready, 1 unknown, 2 error.
     #[serde(default, skip_serializing_if = "Option::is_none")]

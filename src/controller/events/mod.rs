@@ -141,9 +141,10 @@ impl Recorder {
     }
 
     /// Takes an event. Never waits.
-    pub fn publish(&self, mut notice: Notice) {
+    pub fn publish(&self, notice: Notice) {
         let shared = &self.0.0;
-        notice.note = truncated(&on_one_line(&notice.note), LONGEST_NOTE).to_owned();
+        let note = truncated(&on_one_line(&notice.note), LONGEST_NOTE).to_owned();
+        let notice = Notice { note, ..notice };
         let mut state = shared.lock();
         if !state.allowances.take(shared.speaker(&notice), Instant::now()) {
             state.dropped.of_object += 1;

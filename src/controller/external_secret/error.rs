@@ -11,7 +11,17 @@ use crate::sync::data::DataError;
 use crate::sync::plan::Refusal;
 use crate::sync::target::{Owner, TargetName};
 use crate::sync::template::RenderError;
-use crate::validate::{Problem, sentences};
+
+/// Why a spec cannot be worked on, whatever the cluster and the provider hold. With the sentences that say so, since it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecFault {
+    /// Its fields contradict each other, cannot be read or ask for too much.
+    #[error("{0}")]
+    Rejected(Box<str>),
+    /// It asks for what is not supported yet.
+    #[error("{0}")]
+    Unsupported(Box<str>),
+}
 
 /// Why an ExternalSecret could not be synced.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +29,9 @@ pub enum Error {
     /// The object does not fit the schema; another version of the CRD let it in.
     #[error(transparent)]
     InvalidSpec(#[from] InvalidField),
-    /// Its fields contradict each other.
-    #[error("{}", sentences(.0))]
-    Rejected(Vec<Problem>),
-    /// It asks for what is not supported yet.
-    #[error("{}", sentences(.0))]
-    Unsupported(Vec<Problem>),
+    /// Something is wrong with the spec.
+    #[error(transparent)]
+    Spec(#[from] SpecFault),
     /// No store is named.
     #[error("{field}: no store is named; set its name")]
     StoreNotNamed {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::error::SpecFault;
 use super::unchanged::MadeFrom;
 use crate::api::v1::external_secret::{ExternalSecretStatus, ManifestReference};
 use crate::controller::index::TemplateSource;
@@ -17,6 +18,8 @@ pub struct Memo {
     /// Of the parts of the object that matter; a watch event that leaves it equal is no reason to
     /// reconcile.
     pub fingerprint: u64,
+    /// What was found wrong with the spec of a generation.
+    pub checked: Option<(Option<i64>, Result<(), SpecFault>)>,
     /// The version of the target whose content is known to be what was last written.
     pub verified: Option<ObjectVersion>,
     /// The kind of the target that was last written, if that is not a Secret.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::context::Context;
 use destination::{Destination, Existing};
-pub use error::Error;
+pub use error::{Error, SpecFault};
 pub use memo::{Memo, ObjectVersion};
 use planning::Planner;
 pub use subject::Subject;
@@ -29,6 +29,7 @@ use super::outcome;
 use super::requeue::{Next, until};
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
+use crate::budget::Budget;
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::panics::Panicked;
 use crate::sync::plan::{Plan, Statement};
@@ -161,7 +162,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
         return Ok(Outcome::Deleted);
     }
     let spec = spec.map_err(Clone::clone)?;
-    check(spec)?;
+    checked(spec, subject, context)?;
     // 3. Is a refresh due? (client required where the target was changed by someone else)
     let owner = Owner { meta, spec, version: context.state.version };
     let destination = Destination::of(spec, &subject.key.namespace, context).await?;
@@ -176,7 +177,8 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
         later => return Ok(Outcome::Unchanged(later)),
     };
     // 4. Read the values. (client required)
-    let clients = match context.access().clients(spec, subject.key).await {
+    let budget = Arc::new(Budget::default());
+    let clients = match context.access().clients(spec, subject.key, &budget).await {
         Err(Error::StoreNotFound(_) | Error::StoreNotValidated(_)) if !is_out_of_patience(subject, context) => {
             return Ok(Outcome::Waiting);
         }
@@ -189,7 +191,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     let fetch::Read { fetched, marks, budget: _held } =
         fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
     let missing = fetch::missing(spec, &fetched);
-    let values = data::assemble(spec, fetched, context.templates.rewrite())?;
+    let values = data::assemble(spec, fetched, context.templates.rewrite(), &budget)?;
     let made_from = MadeFrom::new(spec, &values, marks, subject.now, &context.templates);
     // As after a template.
     tokio::task::yield_now().await;
@@ -233,14 +235,26 @@ fn templates_state(subject: Subject<'_>, context: &Context) -> TemplatesState {
 /// Whether a spec can be worked on at all.
 ///
 /// # Errors
-/// [`Error::Rejected`] and [`Error::Unsupported`], with all that is wrong.
-pub fn check(spec: &ExternalSecretSpec) -> Result<(), Error> {
+/// [`SpecFault`], with all that is wrong.
+pub fn check(spec: &ExternalSecretSpec) -> Result<(), SpecFault> {
     let problems = validate::external_secret::check(spec);
     if !problems.is_empty() {
-        return Err(Error::Rejected(problems));
+        return Err(SpecFault::Rejected(validate::sentences(&problems).into()));
     }
     let unsupported = validate::unsupported::check(spec);
-    if unsupported.is_empty() { Ok(()) } else { Err(Error::Unsupported(unsupported)) }
+    if unsupported.is_empty() { Ok(()) } else { Err(SpecFault::Unsupported(validate::sentences(&unsupported).into())) }
+}
+
+/// The same, once for each generation of an object.
+fn checked(spec: &ExternalSecretSpec, subject: Subject<'_>, context: &Context) -> Result<(), SpecFault> {
+    let generation = subject.object.metadata.generation;
+    let known = context.recall(subject, |memo| memo.checked.clone()).flatten();
+    if let Some((_, found)) = known.filter(|(known, _)| *known == generation) {
+        return found;
+    }
+    let found = check(spec);
+    context.remember(subject, |memo| memo.checked = Some((generation, found.clone())));
+    found
 }
 
 /// A change of the ExternalSecret is a person asking, who wants what the vault says now.

@@ -10,6 +10,7 @@ use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::SourceRef;
 use crate::api::v1::secret_store::ClusterSecretStoreCondition;
 use crate::api::v1::{ConditionStatus, ExternalSecretSpec, SecretStore, SecretStoreSpec, StoreKind};
+use crate::budget::Budget;
 use crate::controller::cluster_view::ClusterView;
 use crate::controller::conditions;
 use crate::controller::context::ApiError;
@@ -118,15 +119,20 @@ pub struct Access<'a> {
 }
 
 impl Access<'_> {
-    /// The clients that an ExternalSecret needs.
+    /// The clients that an ExternalSecret needs. What they compute is taken from `budget`.
     ///
     /// # Errors
     /// The first store, in the order of the manifest, that cannot be used.
-    pub async fn clients(self, spec: &ExternalSecretSpec, key: &ObjectKey) -> Result<Clients, Error> {
+    pub async fn clients(
+        self,
+        spec: &ExternalSecretSpec,
+        key: &ObjectKey,
+        budget: &Arc<Budget>,
+    ) -> Result<Clients, Error> {
         let (data_stores, data_from_stores) = stores(spec, key)?;
         let mut known = HashMap::new();
-        let data = self.sources(data_stores, &mut known, key).await?;
-        let data_from = self.sources(data_from_stores, &mut known, key).await?;
+        let data = self.sources(data_stores, &mut known, key, budget).await?;
+        let data_from = self.sources(data_from_stores, &mut known, key, budget).await?;
         let (memory, namespace) = (self.providers.memory.clone(), key.namespace.clone());
         Ok(Clients { data, data_from, memory, namespace })
     }
@@ -136,12 +142,13 @@ impl Access<'_> {
         stores: Vec<StoreKey>,
         known: &mut HashMap<StoreKey, Arc<dyn SecretsClient>>,
         key: &ObjectKey,
+        budget: &Arc<Budget>,
     ) -> Result<Vec<Source>, Error> {
         let mut sources = Vec::with_capacity(stores.len());
         for store in stores {
             let client = match known.get(&store) {
                 Some(client) => Arc::clone(client),
-                None => self.client(&store, key).await?,
+                None => self.client(&store, key, budget).await?,
             };
             known.insert(store.clone(), Arc::clone(&client));
             sources.push(Source { store, client });
@@ -149,7 +156,12 @@ impl Access<'_> {
         Ok(sources)
     }
 
-    async fn client(self, store: &StoreKey, key: &ObjectKey) -> Result<Arc<dyn SecretsClient>, Error> {
+    async fn client(
+        self,
+        store: &StoreKey,
+        key: &ObjectKey,
+        budget: &Arc<Budget>,
+    ) -> Result<Arc<dyn SecretsClient>, Error> {
         let object = self.usable(store).await?;
         let invalid = |error: ProviderError| Error::Store { store: store.clone(), error: Box::new(error) };
         let spec = object.spec.get().map_err(|field| {
@@ -166,7 +178,8 @@ impl Access<'_> {
             return Err(Error::NamespaceExcluded { store: store.clone(), namespace: key.namespace.clone() });
         }
         let provider = self.providers.of(spec).map_err(invalid)?;
-        provider.client(view(store, spec), Caller::ExternalSecretIn(&key.namespace)).await.map_err(invalid)
+        let caller = Caller::ExternalSecret { namespace: &key.namespace, budget };
+        provider.client(view(store, spec), caller).await.map_err(invalid)
     }
 
     /// The store, if it is there and the flood gate lets it pass.

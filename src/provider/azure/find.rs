@@ -10,6 +10,7 @@ use super::list::Listed;
 use super::object::ObjectId;
 use super::vault::VaultClient;
 use crate::api::v1::external_secret::Find;
+use crate::budget::Budget;
 use crate::provider::{Class, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue};
 use crate::re2::Regex;
 
@@ -20,19 +21,25 @@ const AT_ONCE: usize = 32;
 /// nothing: Key Vault has no folders.
 ///
 /// # Errors
-/// The search cannot be right, the list or a value could not be read, or all of it is more than `budget` allows.
+/// The search cannot be right, the list or a value could not be read, or all of it is more than `reads` or `budget` allow.
 pub(super) async fn find(
     vault: &Arc<VaultClient>,
     find: &Find,
     options: ReadOptions,
-    budget: &ReadBudget,
+    reads: &ReadBudget,
+    budget: &Budget,
 ) -> Result<SecretMap, ProviderError> {
     let wanted = Wanted::of(find)?;
     let list = vault.list(options).await?;
     let listed = &list.secrets;
-    let matching: Vec<usize> = (0..listed.len()).filter(|at| wanted.is(&listed[*at])).collect();
-    matching.iter().try_for_each(|at| ObjectId::listed(listed[*at].name()).map(drop))?;
-    let values = futures::stream::iter(matching).map(|at| read(vault, &listed[at], options, budget));
+    let mut matching = Vec::new();
+    for (at, secret) in listed.iter().enumerate() {
+        if wanted.is(secret, budget)? {
+            ObjectId::listed(secret.name())?;
+            matching.push(at);
+        }
+    }
+    let values = futures::stream::iter(matching).map(|at| read(vault, &listed[at], options, reads));
     values.buffered(AT_ONCE).try_filter_map(async |found| Ok(found)).try_collect().await
 }
 
@@ -85,13 +92,20 @@ impl<'a> Wanted<'a> {
         Ok(Self { name, tags: find.tags.as_ref() })
     }
 
-    fn is(&self, secret: &Listed) -> bool {
-        secret.is_enabled() && self.tags(&secret.tags) && self.names(secret.name())
+    fn is(&self, secret: &Listed, budget: &Budget) -> Result<bool, Diagnosis> {
+        Ok(secret.is_enabled() && self.tags(&secret.tags) && self.names(secret.name(), budget)?)
     }
 
     /// Whether a secret of this name is meant.
-    pub(super) fn names(&self, name: &str) -> bool {
-        self.name.as_ref().is_none_or(|regex| regex.is_match(name.as_bytes()))
+    ///
+    /// # Errors
+    /// `budget` is used up.
+    pub(super) fn names(&self, name: &str, budget: &Budget) -> Result<bool, Diagnosis> {
+        let Some(regex) = &self.name else { return Ok(true) };
+        budget.search(|allowance| regex.is_match(name.as_bytes(), allowance)).map_err(|error| {
+            Diagnosis::new(Cause::ReferenceInvalid, "dataFrom.find cannot search the names of all secrets of the vault")
+                .hint(error.to_string())
+        })
     }
 
     /// Whether a secret with these tags is meant.

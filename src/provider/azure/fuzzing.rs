@@ -11,6 +11,7 @@ use super::diagnose::{entra, vault};
 use super::list::Page;
 use super::metadata;
 use super::object::{ObjectId, ObjectKind};
+use crate::budget::Budget;
 
 /// Two bytes for the status, then the body.
 pub fn answer(input: &[u8]) {
@@ -35,8 +36,8 @@ pub fn answers(status: u16, body: &[u8]) {
         let id = ObjectId { kind, name: "x".to_owned(), version: None };
         if let Ok(object) = Object::parse(&id, &Headers::new(), Bytes::copy_from_slice(body)) {
             let _ = object.value();
-            let _ = metadata::value(&object, None, "x");
-            let _ = metadata::map(&object, "x", "x", None, "x");
+            let _ = metadata::value(&object, None, "x", &Budget::default());
+            let _ = metadata::map(&object, "x", "x", None, "x", &Budget::default());
         }
     }
 }

@@ -17,6 +17,7 @@ use super::find::Wanted;
 use super::object::{ObjectId, ObjectKind};
 use super::reader;
 use crate::api::v1::external_secret::{Find, MetadataPolicy, RemoteRef};
+use crate::budget::Budget;
 use crate::provider::{
     Caller, Check, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue, SecretsClient,
     StoreView, Validation, Verdict,
@@ -72,6 +73,12 @@ pub struct GivenObjects {
 }
 
 impl GivenObjects {
+    /// Reads the objects for one ExternalSecret, which may compute so much.
+    #[must_use]
+    pub fn client(self: Arc<Self>, budget: Arc<Budget>) -> Arc<dyn SecretsClient> {
+        Arc::new(GivenClient { objects: self, budget })
+    }
+
     /// None yet. `source` is what messages call them.
     #[must_use]
     pub fn new(source: impl Into<String>) -> Self {
@@ -178,11 +185,11 @@ impl GivenObjects {
     }
 
     /// The values of the secrets that a search finds.
-    fn found(&self, find: &Find) -> Result<SecretMap, Diagnosis> {
+    fn found(&self, find: &Find, budget: &Budget) -> Result<SecretMap, Diagnosis> {
         let wanted = Wanted::of(find)?;
         let mut found = SecretMap::new();
         for ((kind, _), given) in &self.objects {
-            if *kind != ObjectKind::Secret || !wanted.names(&given.name) {
+            if *kind != ObjectKind::Secret || !wanted.names(&given.name, budget)? {
                 continue;
             }
             let id = ObjectId { kind: *kind, name: given.name.clone(), version: None };
@@ -226,23 +233,32 @@ fn certificate_bytes(value: &[u8]) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok().filter(|der| der.first() == Some(&SEQUENCE))
 }
 
+/// Reads given objects for an ExternalSecret.
+struct GivenClient {
+    objects: Arc<GivenObjects>,
+    /// What the ExternalSecret may compute.
+    budget: Arc<Budget>,
+}
+
 #[async_trait]
-impl SecretsClient for GivenObjects {
+impl SecretsClient for GivenClient {
     async fn get_secret(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretValue>, ProviderError> {
         let id = ObjectId::parse(reference)?;
-        let read = self.read(reference, &id)?;
-        Ok(Fetched { value: reader::value(&read, reference, id.kind, &self.described(&id))?, mark: None })
+        let read = self.objects.read(reference, &id)?;
+        let object = self.objects.described(&id);
+        Ok(Fetched { value: reader::value(&read, reference, id.kind, &object, &self.budget)?, mark: None })
     }
 
     async fn get_secret_map(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
         let id = reader::secret_to_take_apart(reference)?;
-        let read = self.read(reference, &id)?;
-        Ok(Fetched { value: reader::map(&read, reference, &id.name, &self.described(&id))?, mark: None })
+        let read = self.objects.read(reference, &id)?;
+        let object = self.objects.described(&id);
+        Ok(Fetched { value: reader::map(&read, reference, &id.name, &object, &self.budget)?, mark: None })
     }
 
-    async fn find(&self, find: &Find, _: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError> {
-        let found = self.found(find)?;
-        found.iter().try_for_each(|(name, value)| budget.charge(name, value))?;
+    async fn find(&self, find: &Find, _: ReadOptions, reads: &ReadBudget) -> Result<SecretMap, ProviderError> {
+        let found = self.objects.found(find, &self.budget)?;
+        found.iter().try_for_each(|(name, value)| reads.charge(name, value))?;
         Ok(found)
     }
 
@@ -261,8 +277,8 @@ pub struct GivenVault(pub Arc<GivenObjects>);
 
 #[async_trait]
 impl Provider for GivenVault {
-    async fn client(&self, _: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
-        Ok(Arc::clone(&self.0) as _)
+    async fn client(&self, _: StoreView<'_>, caller: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
+        Ok(Arc::clone(&self.0).client(caller.budget()))
     }
 }
 
@@ -293,12 +309,16 @@ mod tests {
         objects
     }
 
+    fn client() -> GivenClient {
+        GivenClient { objects: Arc::new(objects()), budget: Arc::default() }
+    }
+
     fn text(value: &SecretValue) -> String {
         String::from_utf8_lossy(value.expose_secret()).into_owned()
     }
 
     fn get(reference: &RemoteRef) -> Result<String, ProviderError> {
-        objects().get_secret(reference, SHARED).now_or_never().unwrap().map(|fetched| text(&fetched.value))
+        client().get_secret(reference, SHARED).now_or_never().unwrap().map(|fetched| text(&fetched.value))
     }
 
     fn reference(key: &str) -> RemoteRef {
@@ -337,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_certificate_is_its_bytes() {
-        let value = objects().get_secret(&reference("cert/web"), SHARED).now_or_never().unwrap().unwrap().value;
+        let value = client().get_secret(&reference("cert/web"), SHARED).now_or_never().unwrap().unwrap().value;
         assert_eq!(value.expose_secret(), [0x30, 0x82, 0x01]);
         let refused = objects().set_value("cert/x", b"words").unwrap_err();
         assert_eq!(refused, Error::Certificate { key: "cert/x".to_owned() });
@@ -345,7 +365,7 @@ mod tests {
 
     #[test]
     fn extract_takes_secrets_apart_and_nothing_else() {
-        let extract = |key| objects().get_secret_map(&reference(key), SHARED).now_or_never().unwrap();
+        let extract = |key| client().get_secret_map(&reference(key), SHARED).now_or_never().unwrap();
         let members: Vec<_> = extract("db").unwrap().value.into_keys().collect();
         assert_eq!(members, ["foo.json", "user"]);
         let refused = extract("cert/web").unwrap_err();
@@ -375,7 +395,7 @@ mod tests {
             let tags = tags.map(|(name, value)| [(name.to_owned(), value.to_owned())].into());
             let name = Some(FindName { regexp: Some(regexp.to_owned()) });
             let find = Find { name, tags, ..Find::default() };
-            let found = objects().find(&find, SHARED, &ReadBudget::alone()).now_or_never().unwrap();
+            let found = client().find(&find, SHARED, &ReadBudget::alone()).now_or_never().unwrap();
             found.map(|map| map.into_keys().collect::<Vec<_>>()).map_err(|error| error.message)
         };
         assert_eq!(find(".", None).unwrap(), ["Other", "db"]);

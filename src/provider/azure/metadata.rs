@@ -9,6 +9,7 @@ use secrecy::SecretSlice;
 use super::answer::{Attributes, Object, go_json};
 use super::diagnose::{Cause, Diagnosis, text};
 use super::property;
+use crate::budget::Budget;
 use crate::provider::{SecretMap, SecretValue};
 
 /// What a reference with `metadataPolicy: Fetch` names: all tags and times as a JSON object, one of them, or with
@@ -16,7 +17,12 @@ use crate::provider::{SecretMap, SecretValue};
 ///
 /// # Errors
 /// There is no such tag, time or path.
-pub(super) fn value(read: &Object, property: Option<&str>, object: &str) -> Result<SecretValue, Diagnosis> {
+pub(super) fn value(
+    read: &Object,
+    property: Option<&str>,
+    object: &str,
+    budget: &Budget,
+) -> Result<SecretValue, Diagnosis> {
     let all = all(read);
     let Some(property) = property else { return Ok(Arc::new(SecretSlice::from(go_json(&all)?))) };
     if let Some(found) = all.get(property) {
@@ -26,7 +32,7 @@ pub(super) fn value(read: &Object, property: Option<&str>, object: &str) -> Resu
     match in_tag {
         Some((_, "", tag)) => Ok(secret(tag)),
         Some((name, path, tag)) => {
-            property::lookup(&secret(tag), path, &format!("tag \"{}\" of {object}", text::stable(name)))
+            property::lookup(&secret(tag), path, &format!("tag \"{}\" of {object}", text::stable(name)), budget)
         }
         None => Err(Diagnosis::new(
             Cause::PropertyMissing,
@@ -48,9 +54,10 @@ pub(super) fn map(
     key: &str,
     property: Option<&str>,
     object: &str,
+    budget: &Budget,
 ) -> Result<SecretMap, Diagnosis> {
     if let Some(property) = property {
-        return Ok([(format!("{key}_{property}"), value(read, Some(property), object)?)].into());
+        return Ok([(format!("{key}_{property}"), value(read, Some(property), object, budget)?)].into());
     }
     let mut map = SecretMap::new();
     for (tag, text) in &read.tags {
@@ -130,7 +137,7 @@ mod tests {
             r#""env":"prod \u0026 \u003ctest\u003e","member":"{\"m\":null}","#,
             r#""mixed":"{\"a\":1,\"b.c\":\"x\"}","null":"null"}"#
         );
-        assert_eq!(shown(&value(&tagged(), None, "x").unwrap()), expected);
+        assert_eq!(shown(&value(&tagged(), None, "x", &Budget::default()).unwrap()), expected);
     }
 
     #[rstest]
@@ -143,7 +150,7 @@ mod tests {
     #[case("attribute.expires", "2023-11-14T22:13:20Z")]
     #[case("attribute.created", "1970-01-01T00:00:00Z")]
     fn a_property_names_a_tag_a_time_or_a_path_in_a_tag(#[case] property: &str, #[case] expected: &str) {
-        assert_eq!(shown(&value(&tagged(), Some(property), "x").unwrap()), expected);
+        assert_eq!(shown(&value(&tagged(), Some(property), "x", &Budget::default()).unwrap()), expected);
     }
 
     #[rstest]
@@ -153,13 +160,13 @@ mod tests {
     #[case(".env", "secret \"s\" has no tag or attribute \".env\"")]
     #[case("db.pass", "tag \"db\" of secret \"s\" has no property \"pass\"")]
     fn a_missing_tag_or_path_is_named(#[case] property: &str, #[case] message: &str) {
-        let missing = value(&tagged(), Some(property), "secret \"s\"").unwrap_err();
+        let missing = value(&tagged(), Some(property), "secret \"s\"", &Budget::default()).unwrap_err();
         assert_eq!((missing.cause.class(), missing.message.as_str()), (Class::PropertyMissing, message));
     }
 
     #[test]
     fn a_map_has_a_key_for_each_tag_each_text_in_a_tag_and_each_time() {
-        let map = map(&tagged(), "s", "secret/s", None, "x").unwrap();
+        let map = map(&tagged(), "s", "secret/s", None, "x", &Budget::default()).unwrap();
         let shown: Vec<_> = map.iter().map(|(key, value)| (key.as_str(), shown(value))).collect();
         let expected = [
             ("s_attribute.created", "1970-01-01T00:00:00Z"),
@@ -178,7 +185,7 @@ mod tests {
     #[case("env", "secret/s_env", "prod & <test>")]
     #[case("db.user", "secret/s_db.user", "root")]
     fn a_map_with_a_property_has_one_key(#[case] property: &str, #[case] key: &str, #[case] expected: &str) {
-        let map = map(&tagged(), "s", "secret/s", Some(property), "x").unwrap();
+        let map = map(&tagged(), "s", "secret/s", Some(property), "x", &Budget::default()).unwrap();
         assert_eq!(map.len(), 1);
         assert_eq!(shown(&map[key]), expected);
     }

@@ -143,7 +143,7 @@ impl AzureKeyVault {
 fn requester(view: &StoreView<'_>, caller: Caller<'_>) -> Requester {
     let own = view.namespace.unwrap_or_default();
     let namespace = match caller {
-        Caller::ExternalSecretIn(namespace) => namespace,
+        Caller::ExternalSecret { namespace, .. } => namespace,
         Caller::StoreValidation => own,
     };
     Requester { namespace: namespace.into(), store: format!("{own}/{}", view.name).into() }
@@ -160,8 +160,9 @@ impl Provider for AzureKeyVault {
             validate::check(&view, store, &self.options)?;
             return Ok(Arc::new(ReferentStore));
         }
+        let budget = caller.budget();
         match self.reader(view, store, caller).await {
-            Ok(vault) => Ok(Arc::new(KeyVaultClient { vault, probe: self.options.probe })),
+            Ok(vault) => Ok(Arc::new(KeyVaultClient { vault, probe: self.options.probe, budget })),
             // It says nothing about the store that the Kubernetes API does not answer.
             Err(outage) if matches!(caller, Caller::StoreValidation) && outage.cause.is_outage() => {
                 Ok(Arc::new(UnresolvedStore(outage)))

@@ -5,20 +5,22 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretSlice};
 
 use super::diagnose::{Cause, Diagnosis, text};
-use crate::provider::{SecretValue, gjson};
+use crate::budget::Budget;
+use crate::provider::SecretValue;
+use crate::provider::gjson::Bytes;
 
 /// The property of `value` that `path` names. As in ESO a path that finds nothing is tried once more with its dots
 /// taken for parts of a name.
 ///
 /// # Errors
 /// The value has no such property, or is no JSON. `object` says whose value it is.
-pub(super) fn lookup(value: &SecretValue, path: &str, object: &str) -> Result<SecretValue, Diagnosis> {
+pub(super) fn lookup(value: &SecretValue, path: &str, object: &str, budget: &Budget) -> Result<SecretValue, Diagnosis> {
     let failed = |problem: &str, hint: String| {
         Diagnosis::new(Cause::PropertyMissing, format!("{object} {problem} \"{}\"", text::stable(path))).hint(hint)
     };
-    let find = |path: &str| match gjson::get(value.expose_secret(), path.as_bytes()) {
-        Ok(found) => Ok(found.map(|found| found.text().into_owned().into_vec())),
-        Err(too_complex) => Err(failed("cannot be searched for property", too_complex.to_string())),
+    let find = |path: &str| match budget.lookup(value.expose_secret(), path.as_bytes()) {
+        Ok(found) => Ok(found.map(Bytes::into_vec)),
+        Err(error) => Err(failed("cannot be searched for property", error.to_string())),
     };
     let found = match find(path)? {
         None if path.contains('.') => find(&path.replace('.', "\\."))?,
@@ -54,7 +56,7 @@ mod tests {
         #[case] path: &str,
         #[case] expected: &str,
     ) {
-        assert_eq!(lookup(&value(json), path, "x").unwrap().expose_secret(), expected.as_bytes());
+        assert_eq!(lookup(&value(json), path, "x", &Budget::default()).unwrap().expose_secret(), expected.as_bytes());
     }
 
     #[rstest]
@@ -62,20 +64,20 @@ mod tests {
     #[case(r#"{"a":1}"#, "b")]
     #[case(r#"{"a":1}"#, "a.b")]
     fn a_missing_property_is_told_without_the_value(#[case] json: &str, #[case] path: &str) {
-        let missing = lookup(&value(json), path, "secret \"s\"").unwrap_err();
+        let missing = lookup(&value(json), path, "secret \"s\"", &Budget::default()).unwrap_err();
         assert_eq!(missing.message, format!("secret \"s\" has no property \"{path}\""));
     }
 
     #[test]
     fn a_path_may_use_the_whole_syntax_of_gjson() {
         let json = r#"{"users":[{"name":"a","admin":false},{"name":"b","admin":true}]}"#;
-        let found = lookup(&value(json), "users.#(admin==true).name", "x").unwrap();
+        let found = lookup(&value(json), "users.#(admin==true).name", "x", &Budget::default()).unwrap();
         assert_eq!(found.expose_secret(), b"b");
     }
 
     #[test]
     fn bytes_that_are_no_text_have_no_properties() {
         let value = Arc::new(SecretSlice::from(vec![0xff, 0xfe]));
-        assert_eq!(lookup(&value, "a", "x").unwrap_err().cause, Cause::PropertyMissing);
+        assert_eq!(lookup(&value, "a", "x", &Budget::default()).unwrap_err().cause, Cause::PropertyMissing);
     }
 }

@@ -11,9 +11,11 @@ use super::object::{ObjectId, ObjectKind};
 use super::vault::VaultClient;
 use super::{find, metadata, probe, property};
 use crate::api::v1::external_secret::{Find, MetadataPolicy, RemoteRef};
+use crate::budget::Budget;
+use crate::provider::extract;
 use crate::provider::{
     Changes, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions, SecretMap, SecretValue, SecretsClient,
-    Validation, extract,
+    Validation,
 };
 
 /// A vault, as a store's identity.
@@ -22,6 +24,8 @@ pub(super) struct KeyVaultClient {
     pub(super) vault: Arc<VaultClient>,
     /// Whether validating the store reads a secret.
     pub(super) probe: bool,
+    /// What the ExternalSecret that reads may compute.
+    pub(super) budget: Arc<Budget>,
 }
 
 #[async_trait]
@@ -33,7 +37,7 @@ impl SecretsClient for KeyVaultClient {
     ) -> Result<Fetched<SecretValue>, ProviderError> {
         let id = ObjectId::parse(reference)?;
         let read = self.vault.object(&id, options).await?;
-        Ok(Fetched { value: value(&read, reference, id.kind, &id.to_string())?, mark: read.mark.clone() })
+        Ok(Fetched { value: value(&read, reference, id.kind, &id.to_string(), &self.budget)?, mark: read.mark.clone() })
     }
 
     async fn get_secret_map(
@@ -43,11 +47,12 @@ impl SecretsClient for KeyVaultClient {
     ) -> Result<Fetched<SecretMap>, ProviderError> {
         let id = secret_to_take_apart(reference)?;
         let read = self.vault.object(&id, options).await?;
-        Ok(Fetched { value: map(&read, reference, &id.name, &id.to_string())?, mark: read.mark.clone() })
+        let map = map(&read, reference, &id.name, &id.to_string(), &self.budget)?;
+        Ok(Fetched { value: map, mark: read.mark.clone() })
     }
 
-    async fn find(&self, wanted: &Find, options: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError> {
-        find::find(&self.vault, wanted, options, budget).await
+    async fn find(&self, wanted: &Find, options: ReadOptions, reads: &ReadBudget) -> Result<SecretMap, ProviderError> {
+        find::find(&self.vault, wanted, options, reads, &self.budget).await
     }
 
     async fn changes(&self, since: &[ReadMark]) -> Changes {
@@ -66,32 +71,38 @@ pub(super) fn value(
     reference: &RemoteRef,
     kind: ObjectKind,
     object: &str,
+    budget: &Budget,
 ) -> Result<SecretValue, Diagnosis> {
     match (policy(reference), property(reference), kind) {
-        (MetadataPolicy::Fetch, property, _) => metadata::value(read, property, object),
+        (MetadataPolicy::Fetch, property, _) => metadata::value(read, property, object, budget),
         (MetadataPolicy::None, Some(path), ObjectKind::Secret | ObjectKind::Key) => {
-            property::lookup(read.value().map_err(|reason| reason.of(object))?, path, object)
+            property::lookup(read.value().map_err(|reason| reason.of(object))?, path, object, budget)
         }
         (MetadataPolicy::None, _, _) => read.value().cloned().map_err(|reason| reason.of(object)),
     }
 }
 
 /// What `dataFrom.extract` gives of the secret `name`, which `object` describes in messages.
-pub(super) fn map(read: &Object, reference: &RemoteRef, name: &str, object: &str) -> Result<SecretMap, Diagnosis> {
+pub(super) fn map(
+    read: &Object,
+    reference: &RemoteRef,
+    name: &str,
+    object: &str,
+    budget: &Budget,
+) -> Result<SecretMap, Diagnosis> {
     match policy(reference) {
-        MetadataPolicy::Fetch => metadata::map(read, name, &reference.key, property(reference), object),
-        MetadataPolicy::None => members(&value(read, reference, ObjectKind::Secret, object)?, reference, object),
+        MetadataPolicy::Fetch => metadata::map(read, name, &reference.key, property(reference), object, budget),
+        MetadataPolicy::None => {
+            let value = value(read, reference, ObjectKind::Secret, object, budget)?;
+            extract::members(value.expose_secret(), budget).map_err(|problem| {
+                let what = match property(reference) {
+                    Some(path) => format!("property \"{}\" of {object}", text::stable(path)),
+                    None => object.to_owned(),
+                };
+                Diagnosis::new(Cause::PropertyMissing, format!("{what} {problem}")).hint(problem.hint())
+            })
+        }
     }
-}
-
-fn members(value: &SecretValue, reference: &RemoteRef, object: &str) -> Result<SecretMap, Diagnosis> {
-    extract::members(value.expose_secret()).map_err(|problem| {
-        let what = match property(reference) {
-            Some(path) => format!("property \"{}\" of {object}", text::stable(path)),
-            None => object.to_owned(),
-        };
-        Diagnosis::new(Cause::PropertyMissing, format!("{what} {problem}")).hint(problem.hint())
-    })
 }
 
 /// The secret that `dataFrom.extract` names.

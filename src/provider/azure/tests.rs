@@ -70,14 +70,23 @@ async fn client_of(
 }
 
 async fn client(provider: &AzureKeyVault, store: AzureKvProvider) -> Result<Arc<dyn SecretsClient>, ProviderError> {
-    client_of(provider, StoreKind::SecretStore, store, Caller::ExternalSecretIn(NAMESPACE)).await
+    client_of(
+        provider,
+        StoreKind::SecretStore,
+        store,
+        Caller::ExternalSecret { namespace: NAMESPACE, budget: &Arc::default() },
+    )
+    .await
 }
 
 /// What is behind the client of a store.
 async fn vault_of(provider: &AzureKeyVault, store: AzureKvProvider) -> Arc<VaultClient> {
     let spec = SecretStoreSpec::default();
     let view = StoreView { kind: StoreKind::SecretStore, namespace: Some(NAMESPACE), name: "store", spec: &spec };
-    provider.reader(view, &store, Caller::ExternalSecretIn(NAMESPACE)).await.unwrap()
+    provider
+        .reader(view, &store, Caller::ExternalSecret { namespace: NAMESPACE, budget: &Arc::default() })
+        .await
+        .unwrap()
 }
 
 fn reference(key: &str) -> RemoteRef {
@@ -393,9 +402,14 @@ async fn a_cluster_store_without_a_namespace_is_resolved_in_that_of_the_external
     assert!(matches!(validated.authenticated, Check::Unknown(_)));
     assert!(azure.all().is_empty());
 
-    let client = client_of(&provider, kind, store(), Caller::ExternalSecretIn(NAMESPACE)).await.unwrap();
+    let client =
+        client_of(&provider, kind, store(), Caller::ExternalSecret { namespace: NAMESPACE, budget: &Arc::default() })
+            .await
+            .unwrap();
     client.get_secret(&reference("a"), SHARED).await.unwrap();
-    let elsewhere = client_of(&provider, kind, store(), Caller::ExternalSecretIn("team-b")).await;
+    let elsewhere =
+        client_of(&provider, kind, store(), Caller::ExternalSecret { namespace: "team-b", budget: &Arc::default() })
+            .await;
     let Err(elsewhere) = elsewhere else { panic!("there is no account") };
     assert!(elsewhere.message.contains("namespace \"team-b\""), "{elsewhere}");
 }

@@ -1,7 +1,7 @@
 //! Why data cannot be put together.
 
 use crate::api::v1::external_secret::DecodingStrategy;
-use crate::{re2, template};
+use crate::{budget, re2, template};
 
 /// Why data cannot be put together: which field says what cannot be done, and what to change. Names
 /// keys, never a value.
@@ -71,7 +71,30 @@ pub enum DataError {
         /// What is wrong.
         error: re2::Error,
     },
-    /// A regular expression costs too much.
+    /// The ExternalSecret computes more than one may.
+    #[error("{field}: {error}")]
+    Budget {
+        /// The field at which it is too much.
+        field: String,
+        /// Which budget.
+        error: budget::Exceeded,
+    },
+    /// A rewrite takes all of a name away, since the replacement names a group that the expression has not.
+    #[error(
+        "{field}: it makes the key {key:?} empty, since ${name} is a group of that whole name, which the source has not; {}",
+        match meant { Some(meant) => format!("write {meant}"), None => "name one of its groups, such as ${1}".to_owned() }
+    )]
+    EmptyKey {
+        /// The field.
+        field: String,
+        /// The key before.
+        key: String,
+        /// The name of the group.
+        name: String,
+        /// What was meant, if that can be told.
+        meant: Option<String>,
+    },
+    /// A regular expression makes too much of a key.
     #[error("{field}: {error}, for the key {key:?}; make it simpler")]
     RegexpExceeded {
         /// The field.
@@ -144,6 +167,13 @@ pub enum DataError {
         /// The field.
         field: String,
     },
+}
+
+impl DataError {
+    /// What `field` asks for is too much.
+    pub(super) fn budget(field: &str, error: budget::Exceeded) -> Self {
+        Self::Budget { field: field.to_owned(), error }
+    }
 }
 
 /// The first of some names, as many as a message can hold.

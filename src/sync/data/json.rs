@@ -2,8 +2,11 @@
 //! names counts, and what is not UTF-8 in a string becomes U+FFFD. Values are wiped.
 
 use std::collections::BTreeMap;
+use std::str::Utf8Chunk;
 
 use zeroize::Zeroizing;
+
+use crate::budget::{Budget, Exceeded};
 
 /// How deep values may be nested (in Go: 10,000).
 const MAX_DEPTH: usize = 256;
@@ -19,21 +22,35 @@ pub(super) enum Json {
 }
 
 /// The value that `text` is; `None` where it is not valid, or too deeply nested.
-pub(super) fn parse(text: &[u8]) -> Option<Json> {
-    let mut parser = Parser { text, at: 0, depth: 0 };
-    let value = parser.value()?;
+///
+/// # Errors
+/// If `budget` is used up by it.
+pub(super) fn parse(text: &[u8], budget: &Budget) -> Result<Option<Json>, Exceeded> {
+    budget.values(text.len())?;
+    let mut parser = Parser { text, at: 0, depth: 0, budget, exceeded: None };
+    let value = parser.value();
+    if let Some(exceeded) = parser.exceeded {
+        return Err(exceeded);
+    }
     parser.skip_space();
-    (parser.at == text.len()).then_some(value)
+    Ok(value.filter(|_| parser.at == text.len()))
 }
 
 struct Parser<'t> {
     text: &'t [u8],
     at: usize,
     depth: usize,
+    budget: &'t Budget,
+    /// Why it has ended, unless that is the text.
+    exceeded: Option<Exceeded>,
 }
 
 impl Parser<'_> {
     fn value(&mut self) -> Option<Json> {
+        if let Err(exceeded) = self.budget.nodes(1) {
+            self.exceeded = Some(exceeded);
+            return None;
+        }
         self.skip_space();
         match self.peek()? {
             b'{' => self.nested(Self::object),
@@ -125,7 +142,9 @@ impl Parser<'_> {
         let raw = rest.get(..string_len(rest)?)?;
         self.at += raw.len() + 1;
         // As long as it can become, so that it does not grow and leave copies behind.
-        let mut text = Zeroizing::new(String::with_capacity(raw.len() * char::REPLACEMENT_CHARACTER.len_utf8()));
+        let longest =
+            |chunk: Utf8Chunk<'_>| chunk.valid().len() + chunk.invalid().len() * char::REPLACEMENT_CHARACTER.len_utf8();
+        let mut text = Zeroizing::new(String::with_capacity(raw.utf8_chunks().map(longest).sum()));
         for chunk in raw.utf8_chunks() {
             unescape(chunk.valid(), &mut text)?;
             text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));

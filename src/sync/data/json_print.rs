@@ -37,7 +37,12 @@ fn max_len(value: &Json) -> usize {
 }
 
 fn max_string_len(text: &str) -> usize {
-    2 + 6 * text.len()
+    let len = |character| match character {
+        '"' | '\\' => 2,
+        '<' | '>' | '&' | '\0'..='\u{1F}' | '\u{2028}' | '\u{2029}' => 6,
+        other => other.len_utf8(),
+    };
+    2 + text.chars().map(len).sum::<usize>()
 }
 
 fn write(out: &mut String, value: &Json, escape: Escape) {

@@ -1,6 +1,6 @@
 //! `rewrite.merge`: one set of properties from values that are JSON objects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
@@ -10,9 +10,15 @@ use super::json::{self, Json};
 use super::json_print::{self, Escape};
 use super::{DataError, SecretData, SecretValue};
 use crate::api::v1::external_secret::{MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, RewriteMerge};
+use crate::budget::Budget;
 
-pub(super) fn apply(field: &str, merge: &RewriteMerge, mut set: SecretData) -> Result<SecretData, DataError> {
-    let properties = merged(field, merge, &set)?;
+pub(super) fn apply(
+    field: &str,
+    merge: &RewriteMerge,
+    mut set: SecretData,
+    budget: &Budget,
+) -> Result<SecretData, DataError> {
+    let properties = merged(field, merge, &set, budget)?;
     match merge.strategy {
         MergeStrategy::Extract => Ok(properties.into_iter().map(|(name, value)| (name, value_of(&value))).collect()),
         MergeStrategy::Json => {
@@ -27,8 +33,14 @@ pub(super) fn apply(field: &str, merge: &RewriteMerge, mut set: SecretData) -> R
 }
 
 /// The properties of all values, those of the keys of `priority` last and so winning.
-fn merged(field: &str, merge: &RewriteMerge, set: &SecretData) -> Result<BTreeMap<String, Json>, DataError> {
-    let others = set.keys().filter(|key| !merge.priority.contains(key));
+fn merged(
+    field: &str,
+    merge: &RewriteMerge,
+    set: &SecretData,
+    budget: &Budget,
+) -> Result<BTreeMap<String, Json>, DataError> {
+    let first: HashSet<_> = merge.priority.iter().collect();
+    let others = set.keys().filter(|key| !first.contains(key));
     let mut properties = BTreeMap::new();
     let mut conflicts = BTreeSet::new();
     for key in others.chain(&merge.priority) {
@@ -38,7 +50,8 @@ fn merged(field: &str, merge: &RewriteMerge, set: &SecretData) -> Result<BTreeMa
             }
             return Err(DataError::MergePriority { field: format!("{field}.priority"), key: key.clone() });
         };
-        let object = match json::parse(value.expose_secret()) {
+        let parsed = json::parse(value.expose_secret(), budget).map_err(|error| DataError::budget(field, error))?;
+        let object = match parsed {
             Some(Json::Object(object)) => object,
             Some(Json::Null) => BTreeMap::new(),
             _ if value.expose_secret().starts_with("\u{feff}".as_bytes()) => {

@@ -13,10 +13,13 @@ mod keys;
 mod merge;
 mod rewrite;
 
+use secrecy::ExposeSecret as _;
+
 use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::{
     ConversionStrategy, DecodingStrategy, ExternalSecretDataFrom, Find, NullBytePolicy, RemoteRef,
 };
+use crate::budget::Budget;
 use crate::template::Engine;
 
 use super::{SecretData, SecretValue};
@@ -38,13 +41,18 @@ pub struct Fetched {
 /// Puts together the data that `spec` asks for.
 ///
 /// `engine` has the functions of ESO's templates, with the default delimiters, and takes a missing
-/// key for no value: `rewrite.transform` is rendered with it.
+/// key for no value: `rewrite.transform` is rendered with it. What else is computed is taken from `budget`.
 ///
 /// # Errors
-/// [`DataError`] where a value cannot be decoded, keys collide or are not valid, or a rewrite fails.
-pub fn assemble(spec: &ExternalSecretSpec, fetched: Fetched, engine: &Engine) -> Result<SecretData, DataError> {
+/// [`DataError`] where a value cannot be decoded, keys collide or are not valid, a rewrite fails, or all of it is too much.
+pub fn assemble(
+    spec: &ExternalSecretSpec,
+    fetched: Fetched,
+    engine: &Engine,
+    budget: &Budget,
+) -> Result<SecretData, DataError> {
     let mut data = SecretData::new();
-    let mut transformer = Transformer::new(engine);
+    let mut transformer = Transformer::new(engine, budget);
     for (index, (entry, set)) in spec.data_from.iter().zip(fetched.sets).enumerate() {
         if let Some(set) = set {
             data.extend(transformed(&format!("spec.dataFrom[{index}]"), entry, set, &mut transformer)?);
@@ -54,7 +62,7 @@ pub fn assemble(spec: &ExternalSecretSpec, fetched: Fetched, engine: &Engine) ->
         let Some(value) = value else { continue };
         let field = format!("spec.data[{index}].remoteRef");
         let strategies = Strategies::of_reference(&entry.remote_ref);
-        let value = strategies.apply(&field, &entry.secret_key, value)?;
+        let value = strategies.apply(&field, &entry.secret_key, value, budget)?;
         data.insert(entry.secret_key.clone(), value);
     }
     Ok(data)
@@ -85,7 +93,7 @@ fn transformed(
     }
     set.into_iter()
         .map(|(key, value)| {
-            let value = strategies.apply(&source, &key, value)?;
+            let value = strategies.apply(&source, &key, value, transformer.budget())?;
             Ok((key, value))
         })
         .collect()
@@ -117,7 +125,10 @@ impl Strategies {
     }
 
     /// Decodes the value of `key`, and checks what came out.
-    fn apply(self, field: &str, key: &str, value: SecretValue) -> Result<SecretValue, DataError> {
+    fn apply(self, field: &str, key: &str, value: SecretValue, budget: &Budget) -> Result<SecretValue, DataError> {
+        if self.decoding != DecodingStrategy::None || self.null_bytes == NullBytePolicy::Fail {
+            budget.values(value.expose_secret().len()).map_err(|error| DataError::budget(field, error))?;
+        }
         let value = decode(self.decoding, value).map_err(|Undecodable| DataError::Undecodable {
             field: format!("{field}.decodingStrategy"),
             key: key.to_owned(),

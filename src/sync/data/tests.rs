@@ -5,6 +5,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::budget;
 use crate::template::{Function, FunctionError, MissingKeys, Text, Type};
 
 fn engine() -> Engine {
@@ -33,7 +34,7 @@ fn from(entry: Value, entries: &[(&str, &str)]) -> Result<Vec<(String, String)>,
     }
     let spec = serde_json::from_value(json!({"dataFrom": [entry]})).unwrap();
     let fetched = Fetched { sets: vec![Some(set(entries))], values: Vec::new() };
-    assemble(&spec, fetched, &engine()).map(|data| shown(&data))
+    assemble(&spec, fetched, &engine(), &Budget::default()).map(|data| shown(&data))
 }
 
 fn shown(data: &SecretData) -> Vec<(String, String)> {
@@ -59,7 +60,7 @@ fn later_sets_and_then_single_values_take_the_place_of_earlier_ones() {
         sets: vec![Some(set(&[("a", "1"), ("b", "1"), ("c", "1")])), None, Some(set(&[("b", "2"), ("c", "2")]))],
         values: vec![Some(value(b"3")), None],
     };
-    let data = assemble(&spec, fetched, &engine()).unwrap();
+    let data = assemble(&spec, fetched, &engine(), &Budget::default()).unwrap();
     assert_eq!(shown(&data), pairs(&[("a", "1"), ("b", "2"), ("c", "3")]));
 }
 
@@ -246,4 +247,106 @@ fn json_is_taken_as_strictly_as_in_go(#[case] text: &str, #[case] valid: bool) {
 fn deeply_nested_json_is_refused_without_harm() {
     let text = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(merge(&json!({}), &[("k", &text)]).is_err());
+}
+
+const GIVEN: &str = "spec.dataFrom[0].rewrite[0]";
+
+fn keys(count: usize, key: impl Fn(usize) -> String) -> Vec<(String, &'static str)> {
+    (0..count).map(|number| (key(number), "v")).collect()
+}
+
+/// What one entry of `dataFrom` makes of many keys.
+fn from_many(rewrite: &Value, keys: &[(String, &str)]) -> Result<Vec<(String, String)>, DataError> {
+    let keys: Vec<(&str, &str)> = keys.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+    from(json!({"rewrite": rewrite}), &keys)
+}
+
+#[test]
+fn a_thousand_names_are_rewritten_again_and_again_within_the_budget() {
+    let step = |source: &str, target: &str| json!({"regexp": {"source": source, "target": target}});
+    let mut steps = vec![step("^prod-(.*)$", "$1"), step("[^a-zA-Z0-9]+", "_"), step("(?i)SECRET", "s")];
+    steps.extend((0..20).map(|_| step("^(?P<name>.*)$", "${name}")));
+    let data = from_many(&json!(steps), &keys(1000, |number| format!("prod-team-a-database-secret-{number}"))).unwrap();
+    assert_eq!(data.len(), 1000);
+    assert_eq!(data[0].0, "team_a_database_s_0");
+}
+
+#[test]
+fn a_hundred_entries_with_rewrites_and_decoding_are_within_the_budget() {
+    let entry = json!({
+        "extract": {"key": "k", "decodingStrategy": "Auto"},
+        "rewrite": [{"merge": {"conflictPolicy": "Ignore"}}, {"regexp": {"source": "(.*)", "target": "x_$1"}}],
+    });
+    let spec = serde_json::from_value(json!({"dataFrom": vec![entry; 100]})).unwrap();
+    let object =
+        format!("{{{}}}", (0..200).map(|n| format!(r#""k{n}":"{}""#, "v".repeat(100))).collect::<Vec<_>>().join(","));
+    let sets = (0..100).map(|_| Some(set(&[("k", &object)]))).collect();
+    let fetched = Fetched { sets, values: Vec::new() };
+    assert_eq!(assemble(&spec, fetched, &engine(), &Budget::default()).unwrap().len(), 200);
+}
+
+#[test]
+fn regular_expressions_are_bounded_for_all_keys_and_rewrites_together() {
+    // It weighs a thousand states, and is fast here.
+    let step = json!({"regexp": {"source": "q[0-9a-f]{1000}z|.", "target": "a"}});
+    let long = |number| format!("{number:a>250}");
+    assert!(from_many(&json!([step]), &keys(5, long)).is_ok());
+    for (count, steps) in [(100, 1), (5, 10)] {
+        let error = from_many(&json!(vec![&step; steps]), &keys(count, long)).unwrap_err();
+        assert!(matches!(error, DataError::Budget { error: budget::Exceeded::Matching, .. }), "{error}");
+        assert!(error.to_string().contains("16777216 steps"), "{error}");
+    }
+}
+
+#[test]
+fn keys_that_grow_with_each_rewrite_are_bounded_together() {
+    let double = json!({"regexp": {"source": "^.*$", "target": "$0$0"}});
+    let error = from_many(&json!(vec![double; 40]), &keys(1, |_| "a".to_owned())).unwrap_err();
+    assert!(matches!(error, DataError::Budget { .. } | DataError::RegexpExceeded { .. }), "{error}");
+    assert!(error.to_string().len() < 1000);
+}
+
+#[test]
+fn a_pattern_of_thousands_of_groups_is_refused_by_its_size() {
+    let source = "(.*)".to_owned() + &"(a)?".repeat(4000);
+    let error = from_many(&json!([{"regexp": {"source": source, "target": "$2"}}]), &keys(1, |_| "a".repeat(1000)));
+    let error = error.unwrap_err();
+    assert!(error.to_string().starts_with(&format!("{GIVEN}.regexp.source: expression too large")), "{error}");
+}
+
+#[test]
+fn what_is_taken_apart_is_bounded_in_values_and_bytes() {
+    let spec = |entry: Value| serde_json::from_value(json!({"dataFrom": [entry]})).unwrap();
+    let many = format!(r#"{{"a":[{}0]}}"#, "[],".repeat(300_000));
+    let merge = json!({"extract": {"key": "k"}, "rewrite": [{"merge": {}}]});
+    let fetched = Fetched { sets: vec![Some(set(&[("k", &many)]))], values: Vec::new() };
+    let error = assemble(&spec(merge), fetched, &engine(), &Budget::default()).unwrap_err();
+    assert!(matches!(error, DataError::Budget { error: budget::Exceeded::Nodes, .. }), "{error}");
+    assert!(error.to_string().contains("200000 JSON values"), "{error}");
+
+    let shared = value(&vec![b'A'; 1 << 20]);
+    let entry =
+        |number| json!({"secretKey": format!("k{number}"), "remoteRef": {"key": "k", "decodingStrategy": "Base64"}});
+    let spec = serde_json::from_value(json!({"data": (0..100).map(entry).collect::<Vec<_>>()})).unwrap();
+    let fetched = Fetched { sets: Vec::new(), values: vec![Some(shared); 100] };
+    let error = assemble(&spec, fetched, &engine(), &Budget::default()).unwrap_err();
+    assert!(matches!(error, DataError::Budget { error: budget::Exceeded::Values, .. }), "{error}");
+    assert!(error.to_string().starts_with("spec.data[32].remoteRef: "), "{error}");
+}
+
+#[test]
+fn a_replacement_that_takes_the_name_away_by_mistake_is_told_with_what_was_meant() {
+    let step = |source: &str, target: &str| json!({"rewrite": [{"regexp": {"source": source, "target": target}}]});
+    let error = from(step("(.*)", "$1_MONITOR"), &[("a", "1")]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "{GIVEN}.regexp.target: it makes the key \"a\" empty, since $1_MONITOR is a group of that whole name, which the source has not; write ${{1}}_MONITOR"
+        )
+    );
+    let error = from(step("(.*)", "$2"), &[("a", "1")]).unwrap_err().to_string();
+    assert!(error.ends_with("name one of its groups, such as ${1}"), "{error}");
+    // To drop keys on purpose, and what is not there as part of a name, are as in ESO.
+    assert_eq!(from(step("^b.*$", ""), &[("a", "1"), ("b", "2")]).unwrap(), pairs(&[("a", "1")]));
+    assert_eq!(from(step("^(.*)$", "x-$2"), &[("a", "1")]).unwrap(), pairs(&[("x-", "1")]));
 }

@@ -38,6 +38,35 @@ pub struct Obstacle {
     pub wanted: &'static str,
 }
 
+/// What keeps an edit from being made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EditError {
+    /// Something is in the way.
+    Obstacle(Obstacle),
+    /// Indexes beyond the ends of lists fill up more than [`Filling::MOST`] places.
+    Filling {
+        /// The place at which it is too much.
+        path: String,
+    },
+}
+
+/// How many places of lists may still be filled up, before indexes beyond their ends, by all edits of an object.
+#[derive(Debug)]
+pub struct Filling {
+    left: usize,
+}
+
+impl Filling {
+    /// All of them.
+    pub const MOST: usize = 20_000;
+}
+
+impl Default for Filling {
+    fn default() -> Self {
+        Self { left: Self::MOST }
+    }
+}
+
 impl Edit {
     /// An edit.
     #[must_use]
@@ -51,12 +80,13 @@ impl Edit {
         &self.value
     }
 
-    /// Writes the value into an object; mappings and lists on the way are made where there are none.
+    /// Writes the value into an object; mappings and lists on the way are made where there are none. What lists are filled
+    /// up with is taken from `filling`.
     ///
     /// # Errors
-    /// [`Obstacle`]
-    pub fn apply(&self, root: &mut Value) -> Result<(), Obstacle> {
-        let place = place(root, &self.path)?;
+    /// [`EditError`]
+    pub fn apply(&self, root: &mut Value, filling: &mut Filling) -> Result<(), EditError> {
+        let place = place(root, &self.path, filling)?;
         match (self.mode, place, &self.value) {
             (EditMode::Merge, Value::Object(existing), Value::Object(added)) => {
                 for (key, value) in added {
@@ -87,11 +117,11 @@ fn set(place: &mut Value, value: Value) {
 }
 
 /// The place that a path names, made where it is not there.
-fn place<'v>(root: &'v mut Value, path: &FieldPath) -> Result<&'v mut Value, Obstacle> {
+fn place<'v>(root: &'v mut Value, path: &FieldPath, filling: &mut Filling) -> Result<&'v mut Value, EditError> {
     let mut node = root;
     for step in path.steps() {
         let found = type_name(node);
-        let obstacle = |wanted| Obstacle { path: path.to_string(), found, wanted };
+        let obstacle = |wanted| EditError::Obstacle(Obstacle { path: path.to_string(), found, wanted });
         node = match step {
             Step::Key(key) => {
                 if node.is_null() {
@@ -105,6 +135,8 @@ fn place<'v>(root: &'v mut Value, path: &FieldPath) -> Result<&'v mut Value, Obs
                 }
                 let items = node.as_array_mut().ok_or_else(|| obstacle("list"))?;
                 if items.len() <= *index {
+                    let left = filling.left.checked_sub(index + 1 - items.len());
+                    filling.left = left.ok_or_else(|| EditError::Filling { path: path.to_string() })?;
                     items.resize(index + 1, Value::Null);
                 }
                 &mut items[*index]
@@ -147,7 +179,7 @@ mod tests {
         #[case] expected: Value,
     ) {
         let mut object = json!({"spec": {"other": 1}});
-        Edit::new(path.parse().unwrap(), mode, value).apply(&mut object).unwrap();
+        Edit::new(path.parse().unwrap(), mode, value).apply(&mut object, &mut Filling::default()).unwrap();
         assert_eq!(object, expected);
     }
 
@@ -155,7 +187,7 @@ mod tests {
     fn what_else_is_in_an_element_of_a_list_stays() {
         let mut object = json!({"spec": {"rules": [{"from": [{"source": {"a": 1}, "b": 2}]}]}});
         let path = "spec.rules[0].from[0].source.notRemoteIpBlocks".parse().unwrap();
-        Edit::new(path, EditMode::Merge, json!(["10.0.0.0/8"])).apply(&mut object).unwrap();
+        Edit::new(path, EditMode::Merge, json!(["10.0.0.0/8"])).apply(&mut object, &mut Filling::default()).unwrap();
         let source = json!({"a": 1, "notRemoteIpBlocks": ["10.0.0.0/8"]});
         assert_eq!(object, json!({"spec": {"rules": [{"from": [{"source": source, "b": 2}]}]}}));
     }
@@ -171,6 +203,17 @@ mod tests {
     ) {
         let mut object = json!({"spec": {"text": "s3cret"}});
         let edit = Edit::new(path.parse().unwrap(), EditMode::Replace, json!(1));
-        assert_eq!(edit.apply(&mut object), Err(Obstacle { path: path.to_owned(), found, wanted }));
+        let obstacle = Obstacle { path: path.to_owned(), found, wanted };
+        assert_eq!(edit.apply(&mut object, &mut Filling::default()), Err(EditError::Obstacle(obstacle)));
+    }
+
+    #[test]
+    fn what_indexes_fill_up_is_bounded_for_all_edits_of_an_object_together() {
+        let (mut object, mut filling) = (json!({}), Filling::default());
+        let paths = (0..128).map(|number| format!("spec.k{number}{}", "[10000]".repeat(62)));
+        let error = paths.map(|path| Edit::new(path.parse().unwrap(), EditMode::Replace, json!(1)));
+        let error = error.map(|edit| edit.apply(&mut object, &mut filling)).find_map(Result::err);
+        assert!(matches!(error, Some(EditError::Filling { .. })), "{error:?}");
+        assert!(object.to_string().len() < 5 * Filling::MOST);
     }
 }

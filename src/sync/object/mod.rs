@@ -20,7 +20,7 @@ use super::{hash, managed_fields};
 use crate::api::v1::external_secret::{CreationPolicy, ManifestReference};
 use crate::api::{ANNOTATION_DATA_HASH, FieldPath, LABEL_MANAGED, LABEL_MANAGED_VALUE};
 
-pub use edit::{Edit, EditMode, Obstacle};
+pub use edit::{Edit, EditError, EditMode, Filling, Obstacle};
 
 /// The field manager of ESO, which writes generic targets without naming itself.
 const ESO_FIELD_MANAGER: &str = "external-secrets";
@@ -124,6 +124,17 @@ pub(super) enum Fault {
     NotText { key: String },
     /// A template writes to a place that is not there and cannot be made.
     Obstacle(Obstacle),
+    /// Templates write so far behind the ends of lists that too much is filled up.
+    Filling { path: String },
+}
+
+impl From<EditError> for Fault {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Obstacle(obstacle) => Self::Obstacle(obstacle),
+            EditError::Filling { path } => Self::Filling { path },
+        }
+    }
 }
 
 /// The object that `owner` asks for, starting from the one that is there.
@@ -149,9 +160,10 @@ pub(super) fn desired(
     } else {
         clear(data, owned::top_level(metadata, &manager).iter().map(String::as_str).chain([home]));
     }
-    write_values(data, home, content)?;
+    let mut filling = Filling::default();
+    write_values(data, home, content, &mut filling)?;
     if let Content::Rendered(rendered) = content {
-        rendered.edits.iter().try_for_each(|edit| edit.apply(data)).map_err(Fault::Obstacle)?;
+        rendered.edits.iter().try_for_each(|edit| edit.apply(data, &mut filling))?;
     }
     target::set_metadata(metadata, owner, content, &ours);
     target::own(metadata, owner);
@@ -178,7 +190,7 @@ fn clear<'a>(data: &mut Value, fields: impl Iterator<Item = &'a str>) {
 }
 
 /// Writes the values that go into the object as they are.
-fn write_values(data: &mut Value, home: &str, content: Content<'_>) -> Result<(), Fault> {
+fn write_values(data: &mut Value, home: &str, content: Content<'_>, filling: &mut Filling) -> Result<(), Fault> {
     let values = content.data();
     let into = if home == "data" { vec![home] } else { vec![home, "data"] };
     // As in ESO, the field is there also where nothing comes into it.
@@ -187,11 +199,11 @@ fn write_values(data: &mut Value, home: &str, content: Content<'_>) -> Result<()
         _ => &into[..],
     };
     let path = FieldPath::of_keys(place.iter().copied());
-    Edit::new(path, EditMode::Merge, Value::Object(Map::new())).apply(data).map_err(Fault::Obstacle)?;
+    Edit::new(path, EditMode::Merge, Value::Object(Map::new())).apply(data, filling)?;
     for (key, value) in values {
         let text = std::str::from_utf8(value.expose_secret()).map_err(|_| Fault::NotText { key: key.clone() })?;
         let path = FieldPath::of_keys(into.iter().copied().chain([key.as_str()]));
-        Edit::new(path, EditMode::Replace, text.into()).apply(data).map_err(Fault::Obstacle)?;
+        Edit::new(path, EditMode::Replace, text.into()).apply(data, filling)?;
     }
     Ok(())
 }

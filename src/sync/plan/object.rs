@@ -47,6 +47,7 @@ fn refusal(owner: Owner<'_>, fault: Fault) -> Refusal {
     match fault {
         Fault::NotText { key } => Refusal::NotText { target, key },
         Fault::Obstacle(object::Obstacle { path, found, wanted }) => Refusal::NoPlace { target, path, found, wanted },
+        Fault::Filling { path } => Refusal::TooMuchFilling { target, path },
     }
 }
 

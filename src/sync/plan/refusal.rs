@@ -1,5 +1,6 @@
 //! Why a target may not be written or deleted.
 
+use crate::sync::object::Filling;
 use crate::sync::target::TargetName;
 
 /// Why a target may not be written or deleted. Only a change of a manifest or of the target can mend it.
@@ -108,6 +109,17 @@ pub enum Refusal {
         target: TargetName,
         /// The key.
         key: String,
+    },
+    /// Templates write so far behind the ends of lists that too much is filled up.
+    #[error(
+        "the path {path:?} of the template fills lists of {target} up with more than the {MOST} places that all paths together may; use lower indexes in templateFrom.target",
+        MOST = Filling::MOST
+    )]
+    TooMuchFilling {
+        /// The target.
+        target: TargetName,
+        /// The path at which it is too much.
+        path: String,
     },
     /// A template writes into something that is no mapping or list.
     #[error(

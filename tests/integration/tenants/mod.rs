@@ -298,7 +298,11 @@ async fn create(access: &Access, object: &Value) -> Option<String> {
     let request = kube::core::Request::new(api.resource_url());
     let request = request.create(&PostParams::default(), text_of(object).into_bytes()).unwrap();
     match access.client.request_text(request).await {
-        Ok(_) => None,
+        Ok(stored) => {
+            let odd = "9999-12-31T23:59:59Z";
+            assert!(stored.contains(odd) || !object.to_string().contains(odd), "the attack is none: {stored}");
+            None
+        }
         Err(kube::Error::Api(status)) => Some(format!("{} {}", status.code, status.message)),
         Err(error) => panic!("{}: {error}", object["kind"]),
     }

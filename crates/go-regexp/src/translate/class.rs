@@ -1,16 +1,11 @@
 //! Classes of characters.
 
-use std::fmt::Write as _;
-
 use super::escape::CodePoint;
-use super::{ANY_SIZE, Error, ErrorKind, Item, Translator, write_char};
+use super::{ANY_SIZE, Error, ErrorKind, Flags, Item, LONGEST_CHARACTER, Translator, WIDE_SIZE, unicode, write_char};
 
 /// A class that no character is in.
 pub(super) const NOTHING: &str = r"[^\x{0}-\x{10FFFF}]";
-const EVERYTHING: &str = r"[\x{0}-\x{10FFFF}]";
-/// About how many states a class of Unicode takes.
-const UNICODE_SIZE: usize = 200;
-
+pub(super) const EVERYTHING: &str = r"[\x{0}-\x{10FFFF}]";
 /// Each POSIX class, which is ASCII only.
 const POSIX: [(&str, &str); 14] = [
     ("alnum", "0-9A-Za-z"),
@@ -28,15 +23,6 @@ const POSIX: [(&str, &str); 14] = [
     ("word", r"0-9A-Za-z\x{5F}"),
     ("xdigit", "0-9A-Fa-f"),
 ];
-
-/// The general categories, by their short names and by the long ones that Go knows.
-const CATEGORIES: &str = "\
-    c cc cf cn co cs l lc ll lm lo lt lu m mc me mn n nd nl no p pc pd pe pf pi po ps s sc sk sm so z zl zp \
-    zs casedletter closepunctuation combiningmark connectorpunctuation control currencysymbol dashpunctuation \
-    decimalnumber enclosingmark finalpunctuation format initialpunctuation letter letternumber lineseparator \
-    lowercaseletter mark mathsymbol modifierletter modifiersymbol nonspacingmark number openpunctuation other \
-    otherletter othernumber otherpunctuation othersymbol paragraphseparator privateuse punctuation separator \
-    spaceseparator spacingmark surrogate symbol titlecaseletter unassigned uppercaseletter cntrl digit punct";
 
 impl<'p> Translator<'p> {
     /// Reads `[...]`.
@@ -67,6 +53,11 @@ impl<'p> Translator<'p> {
         }
         class.text.push(']');
         class.text = self.folded(class.text);
+        if self.flags.has(Flags::FOLD_CASE) {
+            class.size = class.size.saturating_mul(2);
+        }
+        // However much is in it, it is one character.
+        class.longest = Some(LONGEST_CHARACTER);
         Ok(class)
     }
 
@@ -92,7 +83,8 @@ impl<'p> Translator<'p> {
             text.push('-');
             write_char(&mut text, to);
         }
-        Ok(Item::leaf(text, 1))
+        let size = if to.is_ascii() { 1 } else { 2 * WIDE_SIZE };
+        Ok(Item::leaf(text, size))
     }
 
     fn class_character(&mut self, class: &'p str) -> Result<CodePoint, Error> {
@@ -157,36 +149,9 @@ impl<'p> Translator<'p> {
             }
             None => name,
         };
-        match unicode_class(name, negated) {
-            Some(text) => Ok(Item::leaf(text, UNICODE_SIZE)),
+        match unicode::class(name, negated) {
+            Some(class) => Ok(Item::leaf(class.text, class.size)),
             None => Err(Error::new(ErrorKind::InvalidRange, self.since(start))),
         }
     }
-}
-
-/// The class of a category or script, in the syntax of the crate `regex`.
-fn unicode_class(name: &str, negated: bool) -> Option<String> {
-    let separators = [' ', '_', '-'];
-    let canonical: String = name.chars().filter(|c| !separators.contains(c)).map(|c| c.to_ascii_lowercase()).collect();
-    if canonical.is_empty() || !canonical.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return None;
-    }
-    let text = match canonical.as_str() {
-        "any" => EVERYTHING.to_owned(),
-        "cs" | "surrogate" => NOTHING.to_owned(),
-        "ascii" => r"[\x{0}-\x{7F}]".to_owned(),
-        "assigned" => r"[\P{gc=cn}]".to_owned(),
-        category if CATEGORIES.split(' ').any(|known| known == category) => format!(r"[\p{{gc={category}}}]"),
-        // The crate would ignore it.
-        script if script.starts_with("is") => return None,
-        script => {
-            let text = format!(r"[\p{{sc={script}}}]");
-            regex::Regex::new(&text).ok()?;
-            text
-        }
-    };
-    let mut class = String::new();
-    // Writing to a String cannot fail.
-    let _ = if negated { write!(class, "[^{text}]") } else { write!(class, "{text}") };
-    Some(class)
 }

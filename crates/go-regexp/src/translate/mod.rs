@@ -5,6 +5,7 @@ mod class;
 mod escape;
 mod flags;
 mod repeat;
+mod unicode;
 
 use std::fmt::Write as _;
 
@@ -17,15 +18,18 @@ const MAX_NESTING: usize = 100;
 /// How deep the written pattern may be nested: a group, what repeats it, and what sets its flags.
 pub(super) const MAX_COMPILED_NESTING: u32 = 500;
 /// About how many states a pattern may have.
-const MAX_SIZE: usize = 100_000;
+pub(super) const MAX_SIZE: usize = 100_000;
 
 /// A pattern for the crate `regex`.
+#[derive(Clone)]
 pub(super) struct Translation {
     pub(super) pattern: String,
     /// The names of the groups, the whole match first.
     pub(super) names: Vec<Option<String>>,
     /// About how many states it has.
     pub(super) size: usize,
+    /// How many bytes a match has at most, where there is a bound.
+    pub(super) longest: Option<usize>,
 }
 
 pub(super) fn translate(pattern: &str) -> Result<Translation, Error> {
@@ -35,7 +39,7 @@ pub(super) fn translate(pattern: &str) -> Result<Translation, Error> {
     if !translator.rest.is_empty() {
         return Err(Error::new(ErrorKind::UnexpectedParenthesis, pattern));
     }
-    Ok(Translation { pattern: whole.text, names: translator.names, size: whole.size })
+    Ok(Translation { pattern: whole.text, names: translator.names, size: whole.size, longest: whole.longest })
 }
 
 struct Translator<'p> {
@@ -57,6 +61,8 @@ struct Item {
     text: String,
     /// About how many states it has.
     size: usize,
+    /// How many bytes it matches at most; `None` where there is no bound.
+    longest: Option<usize>,
     /// How often its innermost part is repeated, by all `{n}` together.
     repeats: usize,
     /// How many repetitions and groups are nested in it.
@@ -68,13 +74,14 @@ struct Item {
 impl Item {
     /// A part that holds no other.
     fn leaf(text: impl Into<String>, size: usize) -> Self {
-        Self { text: text.into(), size, repeats: 1, height: 0, is_repeat: false }
+        Self { text: text.into(), size, longest: Some(LONGEST_CHARACTER), repeats: 1, height: 0, is_repeat: false }
     }
 
     /// Puts `next` behind it.
     fn append(&mut self, next: &Self) {
         self.text.push_str(&next.text);
         self.size = self.size.saturating_add(next.size);
+        self.longest = self.longest.zip(next.longest).map(|(before, next)| before.saturating_add(next));
         self.repeats = self.repeats.max(next.repeats);
         self.height = self.height.max(next.height);
     }
@@ -160,7 +167,8 @@ impl<'p> Translator<'p> {
     fn literal(&self, character: char) -> Item {
         let mut text = String::new();
         write_char(&mut text, character);
-        Item::leaf(self.folded(text), 1)
+        let is_simple = character.is_ascii() && !self.flags.has(Flags::FOLD_CASE);
+        Item::leaf(self.folded(text), if is_simple { 1 } else { WIDE_SIZE })
     }
 
     /// `text` so that it matches in upper and lower case, if the flags say so.
@@ -179,7 +187,11 @@ impl<'p> Translator<'p> {
 }
 
 /// About how many states any character takes, which is one to four bytes.
-const ANY_SIZE: usize = 10;
+const ANY_SIZE: usize = 25;
+/// About how many states a character beyond ASCII takes, or one in upper and lower case.
+const WIDE_SIZE: usize = 6;
+/// Bytes of a character.
+const LONGEST_CHARACTER: usize = 4;
 
 /// Writes a character, in a class or outside of one.
 fn write_char(out: &mut String, character: char) {

@@ -73,7 +73,10 @@ impl<'p> Translator<'p> {
         }
         let (open, close) = if item.is_repeat { ("(?:", ")") } else { ("", "") };
         let copies = counted.map_or(1, |count| count.max.unwrap_or(count.min + 1).max(1));
+        // Without an operator that counts, `?` alone has a bound.
+        let most = counted.map_or_else(|| operator.starts_with('?').then_some(1), |count| count.max);
         items.push(Item {
+            longest: item.longest.zip(most).map(|(longest, most)| longest.saturating_mul(most)),
             text: format!("{open}{}{close}{operator}{}", item.text, if lazy { "?" } else { "" }),
             size: item.size.saturating_mul(copies).saturating_add(2),
             repeats,

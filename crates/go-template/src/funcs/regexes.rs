@@ -4,7 +4,9 @@ use super::convert::string_list;
 use super::{Result, STRINGS, Table, mismatch, part};
 use crate::functions::{Call, Function, FunctionError};
 use crate::value::{TEXT_OVERHEAD, Text, Type, Value};
-use go_regexp::{ErrorKind, Exceeded, Regex};
+use std::ops::Range;
+
+use go_regexp::{Allowance, ErrorKind, Exceeded, Pattern, Regex};
 
 const TEXT: Type = Type::String;
 
@@ -56,14 +58,11 @@ const PANIC: &str = "regexp: Compile: ";
 /// Steps that the smallest pattern takes to compile.
 const COMPILE_STEPS: usize = 1000;
 
-/// Steps that a unit of a pattern's weight takes to compile.
-const STEPS_PER_WEIGHT: usize = 32;
-
-/// Steps of a pattern that turns out too large.
-const TOO_LARGE_STEPS: usize = 50_000;
+/// How many states of a pattern can be compiled in the time of a step.
+const STATES_PER_STEP: usize = 2;
 
 /// How much work of a search is a step.
-const WORK_PER_STEP: usize = 256;
+const WORK_PER_STEP: usize = 8;
 
 /// What a part of a text takes in a list, besides its bytes.
 const PART_SIZE: usize = TEXT_OVERHEAD + size_of::<Text>() + size_of::<Value>();
@@ -81,17 +80,11 @@ fn compile(pattern: &Text, before_error: &str, call: &mut Call<'_>) -> Result<Re
     let Ok(text) = std::str::from_utf8(pattern) else {
         return Err(FunctionError::new(format!("{before_error}error parsing regexp: invalid UTF-8")));
     };
-    let compiled = match Regex::new(text) {
-        Ok(compiled) => compiled,
-        Err(error) => {
-            if error.kind() == ErrorKind::TooLarge {
-                call.budget.steps(TOO_LARGE_STEPS)?;
-            }
-            // Not the fragment that the error has, too.
-            return Err(FunctionError::new(format!("{before_error}error parsing regexp: {}", error.kind())));
-        }
-    };
-    call.budget.steps(compiled.weight().saturating_mul(STEPS_PER_WEIGHT))?;
+    // Not the fragment that the error has, too.
+    let refused = |kind: ErrorKind| FunctionError::new(format!("{before_error}error parsing regexp: {kind}"));
+    let pattern_read = Pattern::parse(text).map_err(|error| refused(error.kind()))?;
+    call.budget.steps(pattern_read.size() / STATES_PER_STEP)?;
+    let compiled = pattern_read.compile().map_err(|error| refused(error.kind()))?;
     let patterns = &mut call.state().patterns;
     let weight: usize = patterns.values().map(Regex::weight).sum();
     if patterns.len() >= KEPT || weight.saturating_add(compiled.weight()) > KEPT_WEIGHT {
@@ -101,30 +94,16 @@ fn compile(pattern: &Text, before_error: &str, call: &mut Call<'_>) -> Result<Re
     Ok(compiled)
 }
 
-/// Pays for a search through the rest of a text.
-fn pay_search(regex: &Regex, len: usize, call: &mut Call<'_>) -> Result<()> {
-    Ok(call.budget.steps(len.saturating_mul(regex.weight()) / WORK_PER_STEP)?)
-}
-
-/// All matches, paid for. Each search may have read the rest of the text.
-fn matches(
-    regex: &Regex,
-    text: &Text,
-    limit: Option<usize>,
+/// Searches, and pays for it.
+fn search<T>(
     call: &mut Call<'_>,
-) -> Result<Vec<std::ops::Range<usize>>> {
-    pay_search(regex, text.len(), call)?;
+    search: impl FnOnce(&mut Allowance) -> std::result::Result<T, Exceeded>,
+) -> Result<T> {
     let affordable = call.budget.steps_left().saturating_mul(WORK_PER_STEP);
-    // One more than can be paid for tells that there are too many.
-    let most = call.budget.steps_left().min(call.budget.room_left() / size_of::<std::ops::Range<usize>>()) + 1;
-    let limit = limit.map_or(most, |limit| limit.min(most));
-    let found = regex.clone().with_max_work(affordable).find_all(text, Some(limit)).map_err(exceeded)?;
-    call.budget.room(found.len().saturating_mul(size_of::<std::ops::Range<usize>>()))?;
-    for range in &found {
-        call.budget.steps(1)?;
-        pay_search(regex, text.len() - range.start.min(text.len()), call)?;
-    }
-    Ok(found)
+    let mut allowance = Allowance::new(affordable);
+    let found = search(&mut allowance);
+    call.budget.steps((affordable - allowance.left()) / WORK_PER_STEP)?;
+    found.map_err(exceeded)
 }
 
 /// A bound of the regular expression, in words like those of the budget.
@@ -140,21 +119,20 @@ fn limit(number: i64) -> Option<usize> {
 fn is_match(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(pattern), Value::String(text)] = arguments else { return Err(mismatch()) };
     let regex = compile(pattern, ERROR, call)?;
-    pay_search(&regex, text.len(), call)?;
-    Ok(Value::Bool(regex.is_match(text)))
+    Ok(Value::Bool(search(call, |allowance| regex.is_match(text, allowance))?))
 }
 
 /// The first match, empty if there is none.
 fn find(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Result {
     let [Value::String(pattern), Value::String(text)] = arguments else { return Err(mismatch()) };
     let regex = compile(pattern, before_error, call)?;
-    pay_search(&regex, text.len(), call)?;
-    let found = regex.find(text).and_then(|range| text.get(range)).unwrap_or_default();
+    let found = search(call, |allowance| regex.find(text, allowance))?;
+    let found = found.and_then(|range| text.get(range)).unwrap_or_default();
     Ok(part(found))
 }
 
 /// A `[]string` of parts of a text.
-fn parts(text: &Text, ranges: Vec<std::ops::Range<usize>>, call: &mut Call<'_>) -> Result<Vec<Text>> {
+fn parts(text: &Text, ranges: Vec<Range<usize>>, call: &mut Call<'_>) -> Result<Vec<Text>> {
     call.budget.steps(ranges.len())?;
     call.budget.room(text.len().saturating_add(ranges.len().saturating_mul(PART_SIZE)))?;
     Ok(ranges.into_iter().map(|range| Text::from(text.get(range).unwrap_or_default())).collect())
@@ -166,7 +144,8 @@ fn find_all(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Res
         return Err(mismatch());
     };
     let regex = compile(pattern, before_error, call)?;
-    let found = matches(&regex, text, limit(*count), call)?;
+    let found = search(call, |allowance| regex.find_all(text, limit(*count), allowance))?;
+    call.budget.steps(found.len())?;
     // Without matches Go's list is nil.
     Ok(if found.is_empty() { Value::zero(STRINGS) } else { string_list(parts(text, found, call)?) })
 }
@@ -180,12 +159,11 @@ fn split(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Result
     if *count == 0 {
         return Ok(Value::zero(STRINGS));
     }
-    matches(&regex, text, limit(*count), call)?;
-    let ranges = regex.split(text, limit(*count)).map_err(exceeded)?;
+    let ranges = search(call, |allowance| regex.split(text, limit(*count), allowance))?;
     Ok(string_list(parts(text, ranges, call)?))
 }
 
-type Replace = fn(&Regex, &[u8], &[u8]) -> std::result::Result<zeroize::Zeroizing<Vec<u8>>, Exceeded>;
+type Replace = fn(&Regex, &[u8], &[u8], &mut Allowance) -> std::result::Result<zeroize::Zeroizing<Vec<u8>>, Exceeded>;
 
 /// The text with each match replaced.
 fn replace_all(arguments: &[Value], before_error: &str, replace: Replace, call: &mut Call<'_>) -> Result {
@@ -193,10 +171,9 @@ fn replace_all(arguments: &[Value], before_error: &str, replace: Replace, call: 
         return Err(mismatch());
     };
     let regex = compile(pattern, before_error, call)?;
-    let found = matches(&regex, text, None, call)?;
-    // At the least; groups in the replacement make it longer.
-    call.budget.room(text.len().saturating_add(found.len().saturating_mul(replacement.len())))?;
-    let replaced = replace(&regex, text, replacement).map_err(exceeded)?;
+    // At the least, and before it is made.
+    call.budget.room(text.len())?;
+    let replaced = search(call, |allowance| replace(&regex, text, replacement, allowance))?;
     Ok(Value::String(replaced.into()))
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Condition;
 use super::secret_store::StoreKind;
-use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, parsed, schema};
+use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, limits, parsed, schema};
 
 pub use source::*;
 pub use target::*;
@@ -93,9 +93,11 @@ pub struct ExternalSecretSpec {
     pub sync_windows: Option<SyncWindows>,
     /// Single values, each under a key of the Secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::DATA))]
     pub data: Vec<ExternalSecretData>,
     /// Sets of values, merged in order before `data`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::DATA_FROM))]
     pub data_from: Vec<ExternalSecretDataFrom>,
 }
 
@@ -128,7 +130,7 @@ pub struct SyncWindows {
     /// Whether the windows allow refreshes or hold them back.
     pub kind: SyncWindowKind,
     /// The windows.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = limits::WINDOWS))]
     pub windows: Vec<SyncWindow>,
 }
 

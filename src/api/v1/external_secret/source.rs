@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SecretStoreRef;
-use crate::api::schema;
+use crate::api::{limits, schema};
 
 /// One value and the key of the Secret that receives it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -139,6 +139,7 @@ pub struct ExternalSecretDataFrom {
     pub find: Option<Find>,
     /// Changes of the keys, one after the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::REWRITES))]
     pub rewrite: Vec<Rewrite>,
     /// Another source than the store of the ExternalSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,6 +218,7 @@ pub struct RewriteMerge {
     pub into: String,
     /// Keys in order of precedence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::PRIORITIES))]
     pub priority: Vec<String>,
     /// Whether a missing key of `priority` is an error.
     #[serde(default)]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::source::DecodingStrategy;
-use crate::api::schema;
+use crate::api::{limits, schema};
 
 /// The Secret, or other object, to write.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -94,6 +94,7 @@ pub struct ExternalSecretTemplate {
     pub data: Option<BTreeMap<String, String>>,
     /// Templates from ConfigMaps, Secrets and literals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::TEMPLATE_FROM))]
     pub template_from: Vec<TemplateFrom>,
 }
 
@@ -127,6 +128,7 @@ pub struct ExternalSecretTemplateMetadata {
     pub labels: Option<BTreeMap<String, String>>,
     /// Finalizers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::FINALIZERS))]
     pub finalizers: Vec<String>,
 }
 
@@ -164,6 +166,7 @@ pub struct TemplateRef {
     #[schemars(schema_with = "schema::object_name")]
     pub name: String,
     /// The keys to use.
+    #[schemars(length(max = limits::TEMPLATE_ITEMS))]
     pub items: Vec<TemplateRefItem>,
 }
 

@@ -1,0 +1,31 @@
+//! How many items the lists of a manifest may have. The CRDs say so by `maxItems`, and the controllers check it again, since an
+//! older CRD may have let in what is stored.
+//!
+//! A Secret holds 1 MiB; manifests of people have some 100 entries at most.
+
+/// `spec.data`.
+pub const DATA: usize = 1000;
+/// `spec.dataFrom`.
+pub const DATA_FROM: usize = 200;
+/// `spec.dataFrom[].rewrite`.
+pub const REWRITES: usize = 100;
+/// `spec.dataFrom[].rewrite[].merge.priority`.
+pub const PRIORITIES: usize = 1000;
+/// `spec.target.template.templateFrom`.
+pub const TEMPLATE_FROM: usize = 200;
+/// `spec.target.template.templateFrom[].configMap.items`, and those of `secret`.
+pub const TEMPLATE_ITEMS: usize = 200;
+/// `spec.target.template.metadata.finalizers`.
+pub const FINALIZERS: usize = 100;
+/// `spec.syncWindows.windows`.
+pub const WINDOWS: usize = 100;
+/// `spec.conditions` of a store.
+pub const CONDITIONS: usize = 200;
+/// `spec.conditions[].namespaces`.
+pub const NAMESPACES: usize = 5000;
+/// `spec.conditions[].namespaceRegexes`.
+pub const NAMESPACE_REGEXES: usize = 200;
+/// `spec.provider.fake.data`.
+pub const FAKE_DATA: usize = 5000;
+/// `spec.provider.azurekv.serviceAccountRef.audiences`.
+pub const AUDIENCES: usize = 100;

@@ -1,0 +1,158 @@
+//! What one ExternalSecret may compute at a sync, besides its templates, which have an allowance of their own.
+//!
+//! What is read is charged where it is called: whoever searches, looks up, decodes or takes apart does it through the budget,
+//! or pays before. So what a user can make costly in a manifest, a vault or both is bounded whatever the number of entries.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use gjson_path::{Bytes, TooComplex, Value};
+
+use crate::re2;
+
+/// Work of all regular expressions: bytes of names that searches may have to read, times the size of the pattern divided
+/// by 64. A thousand names of 100 bytes, each searched 100 times. It takes 30 ms, or up to 3 s with patterns made for it.
+pub const MATCHING: usize = 1 << 24;
+/// Work of all property paths: bytes that are read, and eight times those that are written. It takes half a second.
+pub const LOOKUPS: usize = 1 << 28;
+/// Bytes of values that are decoded, taken apart or merged, and of keys that are rewritten. A Secret holds 1 MiB.
+pub const VALUES: usize = 32 << 20;
+/// Members of JSON objects and elements of lists that values are taken apart into. Each takes some 100 bytes of memory.
+pub const NODES: usize = 200_000;
+
+/// States of all regular expressions of a manifest together, with [`PATTERN`] more for each. They are compiled in 0.1 s.
+pub const PATTERNS: usize = 200_000;
+/// What the smallest regular expression costs, in states.
+pub const PATTERN: usize = 100;
+
+/// What is left of it. For one sync of one ExternalSecret; its reads, which are concurrent, share it.
+#[derive(Debug)]
+pub struct Budget(Mutex<Left>);
+
+#[derive(Debug)]
+struct Left {
+    matching: re2::Allowance,
+    lookups: gjson_path::Allowance,
+    values: usize,
+    nodes: usize,
+}
+
+/// What an ExternalSecret computes is more than one may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Exceeded {
+    /// [`MATCHING`]
+    #[error(
+        "the regular expressions of this ExternalSecret take more work than the {MATCHING} steps that all of them may take together; use simpler expressions, find fewer secrets, or make several ExternalSecrets of it"
+    )]
+    Matching,
+    /// [`LOOKUPS`]
+    #[error(
+        "the property paths of this ExternalSecret take more work than the {LOOKUPS} steps that all of them may take together; use simpler paths on smaller values, or make several ExternalSecrets of it"
+    )]
+    Lookups,
+    /// [`VALUES`]
+    #[error(
+        "this ExternalSecret decodes, takes apart or rewrites more than the {VALUES} bytes that it may in all; name fewer or smaller values, or make several ExternalSecrets of it"
+    )]
+    Values,
+    /// [`NODES`]
+    #[error(
+        "the values of this ExternalSecret are taken apart into more than the {NODES} JSON values that they may in all; name fewer or smaller values, or make several ExternalSecrets of it"
+    )]
+    Nodes,
+}
+
+/// Why there is no answer to a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SearchError {
+    /// It is too much for the ExternalSecret.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
+    /// It is too much whatever else the ExternalSecret does.
+    #[error(transparent)]
+    Search(re2::Exceeded),
+}
+
+/// Why there is no answer to a lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// It is too much for the ExternalSecret.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
+    /// It is too much whatever else the ExternalSecret does.
+    #[error(transparent)]
+    Lookup(TooComplex),
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Mutex::new(Left {
+            matching: re2::Allowance::new(MATCHING),
+            lookups: gjson_path::Allowance::new(LOOKUPS),
+            values: VALUES,
+            nodes: NODES,
+        }))
+    }
+}
+
+impl Budget {
+    /// Does what a regular expression is for.
+    ///
+    /// # Errors
+    /// [`SearchError`]
+    pub fn search<T>(
+        &self,
+        search: impl FnOnce(&mut re2::Allowance) -> Result<T, re2::Exceeded>,
+    ) -> Result<T, SearchError> {
+        search(&mut self.left().matching).map_err(|exceeded| match exceeded {
+            re2::Exceeded::Work => Exceeded::Matching.into(),
+            other @ re2::Exceeded::Output(_) => SearchError::Search(other),
+        })
+    }
+
+    /// The value in `json` that the GJSON path `path` names, as text; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`LookupError`]
+    pub fn lookup(&self, json: &[u8], path: &[u8]) -> Result<Option<Bytes<'static>>, LookupError> {
+        let found = gjson_path::get_within(json, path, &mut self.left().lookups);
+        let found = found.map_err(|too_complex| match too_complex {
+            TooComplex::AllWork => Exceeded::Lookups.into(),
+            other => LookupError::Lookup(other),
+        })?;
+        found.as_ref().map(|found| self.text(found)).transpose().map_err(LookupError::from)
+    }
+
+    /// A copy of what a lookup found.
+    fn text(&self, found: &Value<'_>) -> Result<Bytes<'static>, Exceeded> {
+        let text = found.text();
+        self.values(text.len())?;
+        Ok(text.into_owned())
+    }
+
+    /// Pays for bytes of a value, or of a key, that are gone through or made.
+    ///
+    /// # Errors
+    /// [`Exceeded::Values`]
+    pub fn values(&self, bytes: usize) -> Result<(), Exceeded> {
+        pay(&mut self.left().values, bytes).ok_or(Exceeded::Values)
+    }
+
+    /// Pays for JSON values that are kept one by one.
+    ///
+    /// # Errors
+    /// [`Exceeded::Nodes`]
+    pub fn nodes(&self, nodes: usize) -> Result<(), Exceeded> {
+        pay(&mut self.left().nodes, nodes).ok_or(Exceeded::Nodes)
+    }
+
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What cannot be paid uses up what is left.
+fn pay(left: &mut usize, amount: usize) -> Option<()> {
+    let rest = left.checked_sub(amount);
+    *left = rest.unwrap_or_default();
+    rest.map(drop)
+}
