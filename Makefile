@@ -110,6 +110,10 @@ fuzz: has-nightly fuzz-seeds $(CARGO_FUZZ) ## Search for inputs that make it pan
 	$(FUZZ_RUN) -- -max_total_time=$(or $(FOR),60) -timeout=60 -rss_limit_mb=1024 -max_len=4096 -len_control=20 \
 	  $(FUZZ_DICTIONARY:%=-dict=%) $(ARGS)
 
+.PHONY: fuzz-one
+fuzz-one: has-nightly $(CARGO_FUZZ) ## Run one input of a target, and print the template that its bytes stand for (TARGET=costs, INPUT=file)
+	FUZZ_SHOW=1 $(FUZZ_RUN) $(INPUT)
+
 .PHONY: fuzz-list
 fuzz-list: ## The fuzz targets
 	@grep -H -m 1 '^//!' $(FUZZ_TARGETS) | sed 's|.*/\([a-z_]*\)\.rs://! |\1: |' | sort

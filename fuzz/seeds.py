@@ -18,6 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 # A whole document of the cases is too long for inputs that are to be short.
 LONGEST = 4096
+# What is found is kept where it is short.
+LONGEST_KEPT = 256
 
 
 def cases(path):
@@ -309,7 +311,8 @@ def short(inputs):
 
 def keep(target, folder):
     made = next(targets[target] for targets in SEEDS.values() if target in targets)
-    new = short(path.read_bytes() for path in pathlib.Path(folder).iterdir()) - short(made())
+    contents = {path.read_bytes() for path in pathlib.Path(folder).iterdir()}
+    new = {content for content in contents if len(content) <= LONGEST_KEPT} - short(made())
     (ROOT / "fuzz" / "found").mkdir(exist_ok=True)
     lines = sorted(base64.b64encode(content).decode() for content in new)
     (ROOT / "fuzz" / "found" / target).write_text("".join(line + "\n" for line in lines), encoding="ascii")
