@@ -321,7 +321,8 @@ fn unknown_groups(spec: &ExternalSecretSpec) -> Vec<Problem> {
                 Some(meant) => format!("write {meant}"),
                 None => "name one of its groups, such as ${1}".to_owned(),
             };
-            let problem = format!("${name} stands for a group that the source has not, and so for nothing; {remedy}");
+            let problem =
+                format!("${name} stands for a group that the source does not have, and so for nothing; {remedy}");
             problems.push(Problem::new(expression.field().replace(".source", ".target"), problem));
         }
     });
@@ -601,7 +602,7 @@ mod tests {
             ),
             (
                 json!({"dataFrom": [{"extract": {"key": "a"}, "rewrite": [{"regexp": {"source": "(.*)", "target": "$1_NAME"}}]}]}),
-                "spec.dataFrom[0].rewrite[0].regexp.target: $1_NAME stands for a group that the source has not, and so for nothing; write ${1}_NAME",
+                "spec.dataFrom[0].rewrite[0].regexp.target: $1_NAME stands for a group that the source does not have, and so for nothing; write ${1}_NAME",
             ),
             (
                 json!({"dataFrom": [{"extract": {"key": "a", "version": "latest"}}]}),

@@ -24,3 +24,8 @@ pub use objects::Objects;
 pub use read::{Unreadable, reason};
 pub use seen::Seen;
 pub use text::{Text, TextLayer};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -81,7 +81,7 @@ pub enum DataError {
     },
     /// A rewrite takes all of a name away, since the replacement names a group that the expression has not.
     #[error(
-        "{field}: it makes the key {key:?} empty, since ${name} is a group of that whole name, which the source has not; {}",
+        "{field}: it makes the key {key:?} empty, since ${name} is a group of that whole name, which the source does not have; {}",
         match meant { Some(meant) => format!("write {meant}"), None => "name one of its groups, such as ${1}".to_owned() }
     )]
     EmptyKey {

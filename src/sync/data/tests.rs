@@ -341,7 +341,7 @@ fn a_replacement_that_takes_the_name_away_by_mistake_is_told_with_what_was_meant
     assert_eq!(
         error,
         format!(
-            "{GIVEN}.regexp.target: it makes the key \"a\" empty, since $1_MONITOR is a group of that whole name, which the source has not; write ${{1}}_MONITOR"
+            "{GIVEN}.regexp.target: it makes the key \"a\" empty, since $1_MONITOR is a group of that whole name, which the source does not have; write ${{1}}_MONITOR"
         )
     );
     let error = from(step("(.*)", "$2"), &[("a", "1")]).unwrap_err().to_string();
