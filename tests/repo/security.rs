@@ -70,7 +70,7 @@ fn budgets() -> Vec<(&'static str, String, &'static str)> {
         (
             "steps of a template",
             one.steps.to_string(),
-            "each action, argument and element; each 256 bytes that a function reads or makes; costly functions by their cost: \
+            "each action, argument and element; each 128 bytes that a function reads or makes; costly functions by their cost: \
              bcrypt 8000, a key of RSA with 2048 bits 40000, with 4096 bits 150000, `derivePassword` 100000",
         ),
         (

@@ -19,7 +19,7 @@ use super::yaml;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Steps: nodes and operands that are evaluated, elements that functions look at, and one for each
-    /// 256 bytes that a function reads or makes.
+    /// 128 bytes that a function reads or makes.
     pub steps: usize,
     /// Bytes that the values of the template, and what functions need to make them, hold at one time.
     pub memory: usize,
@@ -130,7 +130,7 @@ pub enum Exceeded {
 }
 
 /// How many bytes are read or made in the time of a step, by functions that look at each of them.
-pub(crate) const BYTES_PER_STEP: usize = 256;
+pub(crate) const BYTES_PER_STEP: usize = 128;
 
 /// After so many steps it is looked at how long the processor worked.
 const STEPS_PER_LOOK: usize = 1000;

@@ -90,7 +90,8 @@ impl Decimal {
         let shift = a.exponent - b.exponent + DIVISION_DIGITS;
         let dividend = shifted(&a.digits, shift.max(0), call)?;
         let divisor = shifted(&b.digits, (-shift).max(0), call)?;
-        call.budget.steps(dividend.len() * divisor.len() / DIGITS_PER_STEP)?;
+        // Each digit takes some subtractions, which cost something however short the divisor is.
+        call.budget.steps(dividend.len() * (16 + divisor.len()) / DIGITS_PER_STEP)?;
         let mut quotient = vec![0; dividend.len()];
         let mut rest: Vec<u8> = Vec::new();
         for (&digit, place) in dividend.iter().zip(quotient.iter_mut()).rev() {

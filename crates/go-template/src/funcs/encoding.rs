@@ -34,7 +34,6 @@ fn base64_encode(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(Value::String(Text::from(STANDARD.encode(&**text).into_bytes())))
 }
 
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// Line feeds and carriage returns count for nothing.
@@ -55,7 +54,7 @@ fn base64_decode(text: &[u8]) -> Decoded {
                 // The end, between two units or within one.
                 return if i == 0 { Ok(output) } else { Err(corrupt(text.len() - i)) };
             };
-            if let Some(digit) = digit_of(BASE64, byte) {
+            if let Some(digit) = base64_digit(byte) {
                 set(&mut *digits, i, digit);
                 continue;
             }
@@ -79,8 +78,23 @@ fn base64_decode(text: &[u8]) -> Decoded {
     }
 }
 
-fn digit_of(alphabet: &[u8], byte: u8) -> Option<u8> {
-    alphabet.iter().position(|&digit| digit == byte).and_then(|digit| u8::try_from(digit).ok())
+const fn base64_digit(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    })
+}
+
+const fn base32_digit(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'2'..=b'7' => byte - b'2' + 26,
+        _ => return None,
+    })
 }
 
 fn set(digits: &mut [u8], i: usize, digit: u8) {
@@ -130,7 +144,7 @@ fn base32_decode(text: &[u8]) -> Decoded {
         for i in 0..UNITS {
             let Some(&byte) = text.get(at) else { return Err(corrupt(text.len() - i)) };
             at += 1;
-            if let Some(digit) = digit_of(BASE32, byte) {
+            if let Some(digit) = base32_digit(byte) {
                 set(&mut *digits, i, digit);
                 continue;
             }

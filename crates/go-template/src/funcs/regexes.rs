@@ -116,6 +116,12 @@ fn limit(number: i64) -> Option<usize> {
     usize::try_from(number).ok()
 }
 
+/// A number of results, or one more than there is room for, with which the call fails.
+fn affordable(limit: Option<usize>, call: &Call<'_>) -> usize {
+    let most = call.budget.steps_left().min(call.budget.room_left() / PART_SIZE) + 1;
+    limit.map_or(most, |limit| limit.min(most))
+}
+
 fn is_match(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(pattern), Value::String(text)] = arguments else { return Err(mismatch()) };
     let regex = compile(pattern, ERROR, call)?;
@@ -144,7 +150,8 @@ fn find_all(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Res
         return Err(mismatch());
     };
     let regex = compile(pattern, before_error, call)?;
-    let found = search(call, |allowance| regex.find_all(text, limit(*count), allowance))?;
+    let limit = affordable(limit(*count), call);
+    let found = search(call, |allowance| regex.find_all(text, Some(limit), allowance))?;
     call.budget.steps(found.len())?;
     // Without matches Go's list is nil.
     Ok(if found.is_empty() { Value::zero(STRINGS) } else { string_list(parts(text, found, call)?) })
@@ -159,7 +166,8 @@ fn split(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Result
     if *count == 0 {
         return Ok(Value::zero(STRINGS));
     }
-    let ranges = search(call, |allowance| regex.split(text, limit(*count), allowance))?;
+    let limit = affordable(limit(*count), call);
+    let ranges = search(call, |allowance| regex.split(text, Some(limit), allowance))?;
     Ok(string_list(parts(text, ranges, call)?))
 }
 
