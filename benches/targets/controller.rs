@@ -27,6 +27,16 @@ impl CommandLine {
     }
 }
 
+impl CommandLine {
+    /// The same with another value of a flag.
+    pub(crate) fn with_flag(&self, flag: &str, value: &str) -> Self {
+        let mut arguments = self.arguments.clone();
+        arguments.retain(|argument| !argument.starts_with(&format!("{flag}=")));
+        arguments.push(format!("{flag}={value}"));
+        Self { program: self.program.clone(), arguments }
+    }
+}
+
 /// A running controller.
 pub(crate) struct Controller {
     process: Process,
@@ -63,6 +73,12 @@ impl Controller {
         let kibibytes =
             line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|number| number.trim().parse().ok());
         kibibytes.map(|kibibytes: u64| kibibytes * 1024).ok_or_else(|| Error::Measure("it has ended".to_owned()))
+    }
+
+    /// Kills it (SIGKILL).
+    pub(crate) async fn kill(&self) -> Result<(), Error> {
+        self.process.kill().await?;
+        Ok(())
     }
 
     /// The end of its log.

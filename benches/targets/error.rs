@@ -26,6 +26,10 @@ pub(crate) enum Error {
     TooLong { what: &'static str, seconds: u64, log: String },
     #[error("the vault: {0}")]
     Vault(String),
+    #[error("{0}")]
+    Flood(#[from] crate::floods::PlaceError),
+    #[error("the controller's process: {0}")]
+    Process(#[from] external_secrets::sandbox::supervisor::SupervisorError),
     #[error("the controller cannot be measured: {0}")]
     Measure(String),
 }

@@ -7,6 +7,8 @@
 
 mod controller;
 mod error;
+#[path = "../../tests/neighbours/mod.rs"]
+mod floods;
 mod floor;
 mod observer;
 mod report;

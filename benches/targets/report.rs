@@ -41,6 +41,11 @@ impl Figure {
         Self { what: what.into(), measured: count.to_string(), beside }
     }
 
+    /// Several figures in one.
+    pub(crate) fn text(what: impl Into<String>, measured: String, beside: Beside) -> Self {
+        Self { what: what.into(), measured, beside }
+    }
+
     pub(crate) fn ratio(what: impl Into<String>, part: Duration, whole: Duration, beside: Beside) -> Self {
         Self { what: what.into(), measured: format!("{:.2}", part.as_secs_f64() / whole.as_secs_f64()), beside }
     }

@@ -48,6 +48,25 @@ fn table_of_attacks() -> String {
     table
 }
 
+#[derive(Deserialize)]
+struct Flood {
+    name: String,
+    attack: String,
+    refused: String,
+}
+
+fn floods() -> Vec<Flood> {
+    serde_saphyr::from_str(&read("tests/neighbours/floods.yaml")).unwrap()
+}
+
+fn table_of_floods() -> String {
+    let mut table = String::from("| attack | why the neighbours do not notice |\n|---|---|\n");
+    for Flood { attack, refused, .. } in floods() {
+        writeln!(table, "| {attack} | {refused} |").unwrap();
+    }
+    table
+}
+
 fn table_of_rights() -> String {
     let rules: Vec<Rule> = serde_saphyr::from_str(&read("helm/external-secrets/files/rules.yaml")).unwrap();
     let mut table = String::from("| group | resources | verbs |\n|---|---|---|\n");
@@ -127,6 +146,7 @@ fn with_section(document: &str, section: &str, content: &str) -> String {
 fn the_security_model_shows_the_attacks_that_are_tried_the_rights_of_the_chart_and_the_budgets() {
     let document = read(DOCUMENT);
     let fresh = with_section(&document, "attacks", &table_of_attacks());
+    let fresh = with_section(&fresh, "floods", &table_of_floods());
     let fresh = with_section(&fresh, "rights", &table_of_rights());
     let fresh = with_section(&fresh, "budgets", &table_of_budgets());
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -145,6 +165,9 @@ fn each_attack_has_a_name_of_its_own_and_words_for_the_table() {
     names.dedup();
     assert_eq!(names.len(), all.len());
     for Attack { name, what: attack, refused, .. } in &all {
+        assert!(!attack.contains(['|', '\n']) && !refused.contains(['|', '\n']), "{name}");
+    }
+    for Flood { name, attack, refused } in floods() {
         assert!(!attack.contains(['|', '\n']) && !refused.contains(['|', '\n']), "{name}");
     }
 }

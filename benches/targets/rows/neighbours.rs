@@ -1,0 +1,173 @@
+//! A neighbour of a tenant who tries to stop, flood or slow all others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use external_secrets::sandbox::SecretPermission;
+use futures::FutureExt;
+use k8s_openapi::api::core::v1::Event;
+use kube::Api;
+use kube::api::ListParams;
+
+use super::Row;
+use crate::controller::{CommandLine, Controller};
+use crate::error::Error;
+use crate::floods::{self, Flood, Ground};
+use crate::observer::Observer;
+use crate::report::{Beside, Figure};
+use crate::stage::{Stage, Wanted};
+
+/// How many fresh ExternalSecrets are measured, one after the other.
+const FRESH: usize = 5;
+/// How long the flood may take hold before the neighbour is looked at.
+const HEAD_START: Duration = Duration::from_secs(3);
+/// What takes longer is not measured.
+const LIMIT: Duration = Duration::from_secs(40);
+/// How often the probe is asked.
+const PROBE_PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![Row {
+        name: "neighbours",
+        about: "a fresh ExternalSecret beside each flood of tests/neighbours/floods.yaml: the slowest of 5, the first after a \
+                restart of the controller, the slowest answer of the probe, peak memory, and the most Events of one object in a minute",
+        measure: |command| neighbours(command).boxed_local(),
+    }]
+}
+
+async fn neighbours(command: &CommandLine) -> Result<Vec<Figure>, Error> {
+    let mut figures = Vec::new();
+    let only = std::env::var("FLOOD").ok();
+    for flood in floods::all()? {
+        if only.as_ref().is_some_and(|only| !flood.name.contains(only.as_str())) {
+            continue;
+        }
+        let measured = match beside(&flood, command).await {
+            Ok(measured) => measured.to_string(),
+            Err(error) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+        };
+        let beside = Beside { target: "1 s; 1 s; 1 s; 100 MiB; 30", ..Beside::default() };
+        figures.push(Figure::text(flood.name.as_str(), measured, beside));
+    }
+    Ok(figures)
+}
+
+/// What a neighbour noticed.
+struct Measured {
+    fresh: Duration,
+    after_restart: Duration,
+    probe: Duration,
+    memory: u64,
+    events: u64,
+}
+
+impl std::fmt::Display for Measured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = |time: Duration| time.as_secs_f64();
+        let (fresh, restart, probe) = (seconds(self.fresh), seconds(self.after_restart), seconds(self.probe));
+        let mebibytes = self.memory >> 20;
+        write!(f, "{fresh:.2} s; {restart:.2} s; {probe:.2} s; {mebibytes} MiB; {}", self.events)
+    }
+}
+
+/// Measures the neighbour beside one flood, in a cluster that has no other.
+async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error> {
+    let stage = Stage::set(&[SecretPermission::Get]).await?;
+    let wanted = Wanted::each_its_own(FRESH + 2, "1h");
+    stage.fill_vault(&wanted, "value")?;
+    let port = free_port()?;
+    let command = command.with_flag("--live-addr", &format!("127.0.0.1:{port}"));
+    let observer = Observer::of_secrets(&stage);
+    let controller = Controller::start(&command, &stage).await?;
+    let probe = Probe::start(port);
+    // The store is validated, and a first sync is done.
+    stage.create(&wanted[..1]).await?;
+    observer.all(1, "value", &controller, LIMIT).await?;
+
+    let ground = Ground {
+        client: &stage.client,
+        sandbox: &stage.sandbox,
+        issuer: stage.cluster.issuer_url(),
+        neighbours_vault: stage.vault.url(),
+    };
+    let began = Instant::now();
+    for refusal in flood.place(&ground).await? {
+        let shown: String = refusal.chars().take(200).collect();
+        eprintln!("bench: {}: refused: {shown}", flood.name);
+    }
+    tokio::time::sleep(HEAD_START).await;
+    let mut fresh = Duration::ZERO;
+    for number in 1..=FRESH {
+        let created = Instant::now();
+        stage.create(&wanted[number..=number]).await?;
+        fresh = fresh.max(observer.all(number + 1, "value", &controller, LIMIT).await? - created);
+    }
+    let events = busiest_object(&stage, flood, began.elapsed()).await?;
+    let (memory, slowest) = (controller.peak_memory()?, probe.slowest());
+    drop(probe);
+    controller.kill().await?;
+    let again = Controller::start(&command, &stage).await?;
+    stage.create(&wanted[FRESH + 1..]).await?;
+    let after_restart = observer.all(FRESH + 2, "value", &again, LIMIT).await? - again.started;
+    let memory = memory.max(again.peak_memory()?);
+    again.kill().await?;
+    Ok(Measured { fresh, after_restart, probe: slowest, memory, events })
+}
+
+/// How many Events of one object of the tenant there are at most, for each minute that has passed.
+async fn busiest_object(stage: &Stage, flood: &Flood, passed: Duration) -> Result<u64, Error> {
+    let api: Api<Event> = Api::namespaced(stage.client.clone(), &flood.name);
+    let mut counts = BTreeMap::new();
+    for event in api.list(&ListParams::default()).await?.items {
+        let object = (event.involved_object.kind, event.involved_object.name);
+        *counts.entry(object).or_insert(0_u64) += u64::try_from(event.count.unwrap_or(1)).unwrap_or_default();
+    }
+    let minutes = passed.as_secs() / 60 + 1;
+    Ok(counts.values().copied().max().unwrap_or_default() / minutes)
+}
+
+fn free_port() -> Result<u16, Error> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Asks the probe of liveness again and again.
+struct Probe {
+    slowest: Arc<AtomicU64>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Probe {
+    fn start(port: u16) -> Self {
+        let slowest = Arc::new(AtomicU64::new(0));
+        let longest = Arc::clone(&slowest);
+        let task = tokio::spawn(async move {
+            let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap_or_default();
+            let url = format!("http://127.0.0.1:{port}/healthz");
+            let mut answers = false;
+            loop {
+                let asked = Instant::now();
+                let answered = client.get(&url).timeout(LIMIT).send().await.is_ok();
+                // Until it listens for the first time there is nothing to measure.
+                answers |= answered;
+                if answers {
+                    let took = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    longest.fetch_max(took, Ordering::Relaxed);
+                }
+                tokio::time::sleep(PROBE_PAUSE).await;
+            }
+        });
+        Self { slowest, task }
+    }
+
+    fn slowest(&self) -> Duration {
+        Duration::from_millis(self.slowest.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,172 @@
+//! One tenant cannot stop, flood or slow the others: a neighbour of a tenant who tries all that can be written.
+//!
+//! `make bench ARGS="--row neighbours"` measures how little the neighbour notices. What is asked for here holds on a busy machine and
+//! for a program that is not optimized, too, and fails by far where a tenant holds up another.
+
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, stream};
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+use crate::controller_process::Controller;
+use crate::neighbours::{self, Flood, Ground, walk};
+use crate::scene::Scene;
+use crate::world::World;
+
+/// How long a fresh ExternalSecret of a neighbour may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a probe may take; the kubelet's own bound is a second.
+const PROBE: Duration = Duration::from_secs(5);
+/// Of an object, in a minute.
+const MOST_EVENTS: u64 = 30;
+/// Of the resident memory, in MiB, of a program that is not optimized: the measure of `make bench` and what its larger code takes.
+const MOST_MEMORY: u64 = 250;
+/// Objects that are created at once.
+const CREATORS: usize = 8;
+
+/// A controller, a neighbour who wants nothing but a secret now and then, and a tenant.
+struct Stage {
+    victim: Scene,
+    began: Instant,
+    _alone: tokio::sync::MutexGuard<'static, ()>,
+}
+
+/// Held by the test that runs.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+impl Stage {
+    async fn build() -> Self {
+        let alone = ALONE.lock().await;
+        let victim = Scene::on(World::without_controller().await, "victim").await;
+        victim.apply(victim.store_manifest("SecretStore", "own")).await;
+        victim.set_secret("secret", "hello");
+        Self { victim, began: Instant::now(), _alone: alone }
+    }
+
+    async fn start(&self, log: &str) -> Controller {
+        let world = self.victim.world;
+        world.start_controller(log, &["--unsafe-allow-generic-targets", "--loglevel=info"]).await
+    }
+
+    /// That the neighbour's fresh ExternalSecrets get their Secrets, and the probes answer.
+    async fn goes_on(&self, controller: &Controller, when: &str) {
+        for number in 0..3 {
+            let name = format!("{when}-{number}");
+            let began = Instant::now();
+            self.victim.apply(self.victim.manifest_for("SecretStore", "own", &name, "1h", &[("k", "secret")])).await;
+            self.victim.until_secret(&name, json!({"k": "hello"})).await;
+            let took = began.elapsed();
+            assert!(took < PATIENCE, "{when}: a fresh ExternalSecret took {took:?}");
+            let asked = Instant::now();
+            controller.until_ready().await;
+            let took = asked.elapsed();
+            assert!(took < PROBE, "{when}: the probe took {took:?}");
+        }
+    }
+
+    /// That no object has more Events than people can read.
+    async fn few_events(&self) {
+        let minutes = self.began.elapsed().as_secs() / 60 + 1;
+        let mut counts = std::collections::BTreeMap::new();
+        let api: kube::Api<k8s_openapi::api::core::v1::Event> = kube::Api::all(self.victim.client.clone());
+        for event in api.list(&ListParams::default()).await.unwrap().items {
+            let object = (event.involved_object.namespace, event.involved_object.kind, event.involved_object.name);
+            *counts.entry(object).or_insert(0) += u64::try_from(event.count.unwrap_or(1)).unwrap();
+        }
+        let most = counts.iter().max_by_key(|(_, count)| **count).unwrap();
+        assert!(*most.1 <= MOST_EVENTS * minutes, "{most:?} in {minutes} minutes");
+    }
+
+    /// Creates objects of a tenant; returns how many the API server took.
+    async fn create(&self, namespace: &str, objects: Vec<Value>) -> usize {
+        let client = &self.victim.client;
+        let create = |object| async move { neighbours::create(client, namespace, object).await.unwrap() };
+        let refusals = stream::iter(objects).map(create).buffer_unordered(CREATORS);
+        refusals.filter(|refusal| std::future::ready(refusal.is_none())).count().await
+    }
+
+    /// A tenant with a store and nothing else.
+    async fn tenant(&self, name: &str) {
+        let world = self.victim.world;
+        let ground = Ground {
+            client: &self.victim.client,
+            sandbox: &world.sandbox,
+            issuer: world.cluster.issuer_url(),
+            neighbours_vault: self.victim.vault.url(),
+        };
+        Flood::of_nothing(name).place(&ground).await.unwrap();
+        let store = json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "own"},
+            "spec": {"provider": {"fake": {"data": [{"key": "own", "value": "own value"}, {"key": "a", "value": "{}"}]}}},
+        });
+        self.create(name, vec![store]).await;
+    }
+}
+
+/// The most memory that a process has held, in MiB.
+fn peak_memory(controller: &Controller) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", controller.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+/// Looks at the neighbour while all is in place, and after a restart in the middle of it.
+async fn the_neighbour_goes_on(stage: &Stage, controller: Controller) {
+    stage.goes_on(&controller, "during").await;
+    stage.few_events().await;
+    let first = peak_memory(&controller);
+    controller.kill().await;
+    let again = stage.start("again").await;
+    again.until_ready().await;
+    stage.goes_on(&again, "after").await;
+    let most = first.max(peak_memory(&again));
+    assert!(most <= MOST_MEMORY, "the controller held {most} MiB");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn floods_of_one_tenant_do_not_hold_up_another() {
+    let stage = Stage::build().await;
+    let controller = stage.start("flooded").await;
+    stage.goes_on(&controller, "before").await;
+    let world = stage.victim.world;
+    let ground = Ground {
+        client: &stage.victim.client,
+        sandbox: &world.sandbox,
+        issuer: world.cluster.issuer_url(),
+        neighbours_vault: stage.victim.vault.url(),
+    };
+    for flood in neighbours::all().unwrap() {
+        flood.place(&ground).await.unwrap();
+    }
+    the_neighbour_goes_on(&stage, controller).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn odd_and_large_values_in_any_field_do_not_hold_up_another_tenant() {
+    let stage = Stage::build().await;
+    let controller = stage.start("walked").await;
+    stage.goes_on(&controller, "before").await;
+    stage.tenant("walker").await;
+    let base = json!({
+        "refreshInterval": "1h", "secretStoreRef": {"name": "own"},
+        "data": [{"secretKey": "value", "remoteRef": {"key": "own"}}],
+    });
+    let external_secrets = stage.create("walker", walk::fields("ExternalSecret", &base)).await;
+    let stores =
+        stage.create("walker", walk::fields("SecretStore", &json!({"provider": {"fake": {"data": []}}}))).await;
+    assert!(external_secrets > 200 && stores > 100, "{external_secrets} and {stores} objects were taken");
+    the_neighbour_goes_on(&stage, controller).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_function_of_templates_holds_up_another_tenant() {
+    let stage = Stage::build().await;
+    let controller = stage.start("computed").await;
+    stage.goes_on(&controller, "before").await;
+    stage.tenant("walker").await;
+    let objects = walk::functions();
+    let count = objects.len();
+    assert_eq!(stage.create("walker", objects).await, count);
+    the_neighbour_goes_on(&stage, controller).await;
+}

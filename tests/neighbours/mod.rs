@@ -1,0 +1,155 @@
+//! What one tenant puts in place to stop, flood or slow all others: the rows of `floods.yaml`, as objects of one namespace.
+//!
+//! The integration tests put all of them in place at once and look at a neighbour; `make bench ARGS="--row neighbours"` measures
+//! the neighbour beside each of them alone.
+
+#![allow(dead_code, reason = "each binary uses a part of it")]
+
+mod expansion;
+pub(crate) mod walk;
+
+use std::collections::BTreeMap;
+
+use external_secrets::sandbox::{Sandbox, SandboxError, SecretPermission};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use kube::{Api, Client};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The service account of a tenant, whose token the stores of `floods.yaml` use.
+const ACCOUNT: &str = "reader";
+
+/// One row.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Flood {
+    /// The namespace.
+    pub(crate) name: String,
+    /// In words, for docs/security.md.
+    pub(crate) attack: String,
+    /// Why the neighbours do not notice, in words.
+    pub(crate) refused: String,
+    /// The secrets of the tenant's own vault.
+    #[serde(default)]
+    vault: Filling,
+    /// What the tenant creates; see [`expansion`].
+    objects: Vec<Value>,
+}
+
+/// `count` secrets `secret-N` of `size` bytes each.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Filling {
+    count: usize,
+    size: usize,
+}
+
+/// Why a flood could not be put in place.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlaceError {
+    #[error("the API server: {0}")]
+    Kube(#[from] kube::Error),
+    #[error("the emulated Azure: {0}")]
+    Sandbox(#[from] SandboxError),
+    #[error("the vault: {0}")]
+    Vault(String),
+    #[error("floods.yaml: {0}")]
+    Rows(String),
+    #[error("a manifest: {0}")]
+    Manifest(#[from] serde_json::Error),
+}
+
+/// All rows.
+pub(crate) fn all() -> Result<Vec<Flood>, PlaceError> {
+    serde_saphyr::from_str(include_str!("floods.yaml")).map_err(|error| PlaceError::Rows(error.to_string()))
+}
+
+/// Where tenants live.
+pub(crate) struct Ground<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) sandbox: &'a Sandbox,
+    /// The issuer of the cluster's tokens.
+    pub(crate) issuer: &'a str,
+    /// The vault that the neighbours read.
+    pub(crate) neighbours_vault: String,
+}
+
+impl Flood {
+    /// A tenant who does nothing.
+    pub(crate) fn of_nothing(name: &str) -> Self {
+        let text = String::new;
+        Self { name: name.to_owned(), attack: text(), refused: text(), vault: Filling::default(), objects: Vec::new() }
+    }
+
+    /// Creates the namespace with all objects of the row. Those that the API server refuses are returned, with its words.
+    pub(crate) async fn place(&self, ground: &Ground<'_>) -> Result<Vec<String>, PlaceError> {
+        let names = self.settle(ground).await?;
+        let mut refused = Vec::new();
+        for object in expansion::expanded(&self.objects, &names) {
+            refused.extend(create(ground.client, &self.name, object).await?);
+        }
+        Ok(refused)
+    }
+
+    /// Makes the namespace, its service account, its identity and its vault; returns the names that manifests may use.
+    async fn settle(&self, ground: &Ground<'_>) -> Result<BTreeMap<&'static str, String>, PlaceError> {
+        let Ground { client, sandbox, issuer, neighbours_vault } = ground;
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}});
+        create(client, &self.name, namespace).await?;
+        let client_id = client_id(&self.name);
+        let tenant = sandbox.default_tenant();
+        let subject = format!("system:serviceaccount:{}:{ACCOUNT}", self.name);
+        let identity = tenant.application(&client_id).federate(issuer, &subject);
+        let account = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": ACCOUNT, "annotations": {
+                "azure.workload.identity/client-id": client_id,
+                "azure.workload.identity/tenant-id": tenant.id(),
+            }},
+        });
+        create(client, &self.name, account).await?;
+        let permissions = [SecretPermission::Get, SecretPermission::List];
+        let vault = sandbox.vault(&self.name)?.allow(&identity, permissions);
+        for number in 0..self.vault.count {
+            let set = vault.set_secret(&format!("secret-{number}"), &"v".repeat(self.vault.size));
+            set.map_err(|error| PlaceError::Vault(error.to_string()))?;
+        }
+        Ok(BTreeMap::from([
+            ("ns", self.name.clone()),
+            ("account", ACCOUNT.to_owned()),
+            ("vault", vault.url()),
+            ("tenant", tenant.id().to_owned()),
+            ("neighbours-vault", neighbours_vault.clone()),
+        ]))
+    }
+}
+
+/// An id of an application that is the tenant's alone.
+fn client_id(name: &str) -> String {
+    let number = name.bytes().fold(7_u64, |number, byte| number.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    format!("00000000-0000-4000-9000-{:012}", number % 1_000_000_000_000)
+}
+
+/// Creates an object; returns what the API server said if it refused it.
+pub(crate) async fn create(client: &Client, namespace: &str, object: Value) -> Result<Option<String>, PlaceError> {
+    let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+    let api: Api<DynamicObject> = match kind.as_str() {
+        "Namespace" => Api::all_with(client.clone(), &resource),
+        _ => Api::namespaced_with(client.clone(), namespace, &resource),
+    };
+    // As text, since this client's own types do not take all that the API server takes.
+    let request = kube::core::Request::new(api.resource_url());
+    let request = request.create(&PostParams::default(), serde_json::to_vec(&object)?);
+    let request = request.map_err(|error| PlaceError::Vault(error.to_string()))?;
+    match client.request_text(request).await {
+        Ok(_) => Ok(None),
+        Err(kube::Error::Api(status)) => {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            Ok(Some(format!("{kind} {name}: {} {}", status.code, status.message)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
