@@ -99,7 +99,9 @@ async fn a_vault_with_a_low_limit_is_seldom_asked_in_vain_and_all_come_through()
     let world = World::new().await;
     let names = secrets(&world, 60);
     world.vault.set_limit(Some(Limit::per_ten_seconds(40)));
-    let provider = world.provider(Options { concurrency: 8, ..world.options() });
+    // As patient as the controller: the vault serves again a moment after its window of 10 s.
+    let patience = Options::default().patience;
+    let provider = world.provider(Options { concurrency: 8, patience, ..world.options() });
     let client = world.client(&provider).await;
     let values = futures::future::join_all(names.iter().map(|name| read(client.as_ref(), name))).await;
     assert!(values.iter().all(Result::is_ok), "{values:?}");
