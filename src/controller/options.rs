@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::observe::Controller;
 use crate::api::v1::StoreKind;
+use crate::controller::core::observe::Controller;
 use crate::template::Delimiters;
 
 /// Settings of the controllers.

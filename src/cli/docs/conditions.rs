@@ -1,8 +1,8 @@
 //! `docs/conditions.md`
 
 use super::{code, head, table};
-use crate::controller::failure::Failure;
-use crate::controller::store_finding::{CHECKS, NOT_KNOWN, PASSED, StoreState};
+use crate::controller::external_secret::failure::Failure;
+use crate::controller::secret_store::finding::{CHECKS, NOT_KNOWN, PASSED, StoreState};
 use crate::provider::causes::{self, CauseDescription, StoreEffect};
 use crate::provider::error::Retry;
 use crate::sync::plan::SUCCESSES;

@@ -15,10 +15,10 @@ use crate::api::ServedVersion;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::{ExternalSecret, SecretStore};
 use crate::controller::cluster_reader::KubeReader;
-use crate::controller::cluster_view::{ApiServer, ClusterView};
-use crate::controller::context::{ApiError, bounded};
-use crate::controller::key::{ObjectKey, StoreKey};
-use crate::controller::target_kinds::KindError;
+use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::external_secret::cluster_view::{ApiServer, ClusterView};
+use crate::controller::external_secret::context::{ApiError, bounded};
+use crate::controller::external_secret::target_kinds::KindError;
 
 /// A cluster that is only looked at. Nothing here writes.
 pub(in crate::cli) struct Cluster {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::api::crd::{self, fill_defaults, unknown_field};
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
 use crate::api::{GROUP, ServedVersion};
-use crate::controller::key::ObjectKey;
+use crate::controller::core::key::ObjectKey;
 
 /// Where a document is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,10 +19,10 @@ use secrecy::{SecretSlice, SecretString};
 
 use crate::api::v1::SecretStore;
 use crate::api::v1::external_secret::ManifestReference;
-use crate::controller::cluster_view::ClusterView;
-use crate::controller::context::ApiError;
-use crate::controller::key::{ObjectKey, StoreKey};
-use crate::controller::target_kinds::KindError;
+use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::external_secret::cluster_view::ClusterView;
+use crate::controller::external_secret::context::ApiError;
+use crate::controller::external_secret::target_kinds::KindError;
 use crate::provider::azure::given::{GivenObjects, GivenVault};
 use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, Providers, SecretValue, ServiceAccount};
 use cluster::Cluster;

@@ -80,7 +80,7 @@ fn change(change: &Change) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::key::ObjectKey;
+    use crate::controller::core::key::ObjectKey;
 
     #[test]
     fn a_program_finds_what_a_person_reads() {

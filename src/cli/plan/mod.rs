@@ -16,11 +16,11 @@ use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 use crate::api::v1::ExternalSecret;
-use crate::controller::context::ApiError;
-use crate::controller::discovery::{self, Discovered};
-use crate::controller::external_secret::store_access::ControllerClass;
-use crate::controller::key::ObjectKey;
+use crate::controller::core::discovery::{self, Discovered};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::external_secret::context::ApiError;
 use crate::controller::options::{FloodGate, Reconciler};
+use crate::controller::store_access::ControllerClass;
 use crate::runtime::kube_client::{self, KubeClientError};
 
 use super::inputs::cluster::Cluster;

@@ -202,7 +202,7 @@ fn nothing(entry: &Entry) -> String {
 mod tests {
     use super::*;
     use crate::cli::plan::entry::{Condition, Deletion};
-    use crate::controller::key::ObjectKey;
+    use crate::controller::core::key::ObjectKey;
 
     fn entry(name: &str, action: Action) -> Entry {
         Entry {

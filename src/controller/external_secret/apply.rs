@@ -7,13 +7,13 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Precon
 use serde_json::json;
 
 use super::destination::Destination;
-use super::{Error, ObjectVersion, Subject, fetch};
+use super::{Error, ObjectVersion, Subject, values as fetch};
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ManifestReference};
 use crate::api::{FINALIZER_EXTERNAL_SECRET, LABEL_OWNER};
-use crate::controller::context::{ApiError, Context, bounded};
+use crate::controller::external_secret::context::{ApiError, Context, bounded};
+use crate::controller::external_secret::target_kinds::{KindError, TargetKind};
 use crate::controller::options::GenericTargets;
-use crate::controller::target_kinds::{KindError, TargetKind};
 use crate::sync::object::{LastWrite, TargetObject, is_written_by};
 use crate::sync::plan::{self, Deletion, Plan};
 use crate::sync::target::{Owner, is_external_secret};

@@ -7,13 +7,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 
-use super::{Error, ObjectVersion, fetch};
+use super::{Error, ObjectVersion, values as fetch};
 use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::CreationPolicy;
-use crate::controller::context::{Context, bounded};
-use crate::controller::key::ObjectKey;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::external_secret::context::{Context, bounded};
+use crate::controller::external_secret::target_kinds::TargetKind;
 use crate::controller::options::GenericTargets;
-use crate::controller::target_kinds::TargetKind;
 use crate::sync::object::{LastWrite, TargetObject};
 use crate::sync::plan::{self, Present, TargetSecret};
 use crate::sync::refresh::TargetState;

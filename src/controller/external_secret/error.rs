@@ -2,9 +2,9 @@
 
 use super::refused;
 use crate::api::parsed::InvalidField;
-use crate::controller::context::ApiError;
-use crate::controller::key::StoreKey;
-use crate::controller::target_kinds::{KindError, TargetKind};
+use crate::controller::core::key::StoreKey;
+use crate::controller::external_secret::context::ApiError;
+use crate::controller::external_secret::target_kinds::{KindError, TargetKind};
 use crate::provider::{ProviderError, Recovery};
 use crate::runtime::panics::Panicked;
 use crate::sync::data::DataError;

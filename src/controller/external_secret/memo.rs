@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::error::SpecFault;
 use super::unchanged::MadeFrom;
 use crate::api::v1::external_secret::{ExternalSecretStatus, ManifestReference};
-use crate::controller::index::TemplateSource;
+use crate::controller::external_secret::index::TemplateSource;
 use crate::sync::object::LastWrite;
 
 /// What is remembered of an ExternalSecret between reconciles.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::ExternalSecretStatus;
-use crate::controller::key::ObjectKey;
+use crate::controller::core::key::ObjectKey;
 use crate::runtime::metrics::Object;
 
 /// An ExternalSecret on its way through a reconcile.

@@ -6,9 +6,9 @@ use secrecy::SecretSlice;
 
 use super::{Error, ObjectVersion};
 use crate::api::v1::external_secret::ExternalSecretTemplate;
-use crate::controller::cluster_view::ClusterView;
-use crate::controller::context::ApiError;
-use crate::controller::index::{TemplateSource, TemplateSourceKind, template_sources_of};
+use crate::controller::external_secret::cluster_view::ClusterView;
+use crate::controller::external_secret::context::ApiError;
+use crate::controller::external_secret::index::{TemplateSource, TemplateSourceKind, template_sources_of};
 use crate::provider::read_budget::MOST_READ;
 use crate::sync::rendered::Rendered;
 use crate::sync::target::Owner;

@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
 use super::Subject;
-use super::store_access::Clients;
 use super::templates::Templates;
 use crate::api::v1::ExternalSecretSpec;
-use crate::controller::context::Context;
-use crate::controller::key::ObjectKey;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::external_secret::context::Context;
+use crate::controller::store_access::Clients;
 use crate::provider::{Changes, ReadMark};
 use crate::sync::{SecretData, hash};
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use kube::Client;
 
-use super::context::{ApiError, bounded};
 use crate::api::{GROUP, ServedVersion};
+use crate::controller::external_secret::context::{ApiError, bounded};
 
 /// What the cluster serves of the kinds that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

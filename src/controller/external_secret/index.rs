@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Mutex;
 
-use super::key::{ObjectKey, StoreKey};
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{ExternalSecretSpec, ManifestReference, SecretStoreRef};
+use crate::controller::core::key::{ObjectKey, StoreKey};
 use crate::sync::target::target_name;
 
 /// ExternalSecrets by the target that they write, by the stores that they read, and by the objects that

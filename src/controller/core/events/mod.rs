@@ -24,9 +24,9 @@ use tokio::sync::Notify;
 use self::allowance::Allowances;
 use self::queue::Queue;
 use self::repeats::{Earlier, Repeats};
-use super::conditions::{on_one_line, truncated};
-use super::context::{ApiError, bounded};
 use crate::answers::Objects;
+use crate::controller::core::conditions::{on_one_line, truncated};
+use crate::controller::external_secret::context::{ApiError, bounded};
 use crate::runtime::metrics::Metrics;
 
 /// Events written at once.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use crate::controller::key::ObjectKey;
+use crate::controller::core::key::ObjectKey;
 
 /// Objects that are due, and since when.
 #[derive(Debug, Default)]

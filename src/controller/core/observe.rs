@@ -6,11 +6,11 @@ use std::time::Instant;
 use futures::future::BoxFuture;
 use tracing::Instrument as _;
 
-use super::context::Context;
 use super::key::{ObjectKey, StoreKey};
 use super::requeue::Next;
-use super::{external_secret, secret_store};
 use crate::api::v1::{ExternalSecret, StoreKind};
+use crate::controller::external_secret::context::Context;
+use crate::controller::{external_secret, secret_store};
 use crate::runtime::metrics::ReconcileResult;
 use crate::runtime::panics::{Caught, Panicked};
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::AbortHandle;
 
-use super::key::ObjectKey;
-use super::state::State;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::external_secret::state::State;
 use crate::provider::Recovery;
 
 /// Who waits for a provider to recover.

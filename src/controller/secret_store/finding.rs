@@ -1,7 +1,7 @@
 //! From the validation of a store to what is said of it. `docs/conditions.md` is made from the table.
 
-use super::conditions::Statement;
 use crate::api::v1::ConditionStatus;
+use crate::controller::core::conditions::Statement;
 use crate::provider::error::Retry;
 use crate::provider::{Check, Class, ProviderError, Validation, Verdict};
 use crate::runtime::panics::Panicked;

@@ -11,15 +11,15 @@ use kube::runtime::watcher;
 use kube::{Api, Client};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::context::{ApiError, Context, bounded};
-use super::external_secret::{ObjectVersion, refused};
-use super::key::ObjectKey;
-use super::state::State;
-use super::watch::{self, Change, Watch, strip_metadata};
-use super::watches::target_changed;
 use crate::answers::{MetadataOf, Objects, Seen};
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::{LABEL_MANAGED, LABEL_MANAGED_VALUE};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::core::watch::{self, Change, Watch, strip_metadata};
+use crate::controller::external_secret::context::{ApiError, Context, bounded};
+use crate::controller::external_secret::state::State;
+use crate::controller::external_secret::watches::target_changed;
+use crate::controller::external_secret::{ObjectVersion, refused};
 
 /// What must be possible with a kind.
 const VERBS: [&str; 6] = ["get", "list", "watch", "create", "update", "delete"];

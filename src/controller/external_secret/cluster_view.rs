@@ -12,14 +12,14 @@ use kube::api::ListParams;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 
-use super::context::{ApiError, Context, bounded};
-use super::key::{ObjectKey, StoreKey};
-use super::target_kinds::{self, KindError};
 use crate::answers::Objects;
 use crate::api::ServedVersion;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{SecretStore, StoreKind};
+use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::external_secret::context::{ApiError, Context, bounded};
+use crate::controller::external_secret::target_kinds::{self, KindError};
 
 /// What a sync reads of the cluster. `None` stands for what is certainly not there.
 #[async_trait]

@@ -22,9 +22,9 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio_util::time::DelayQueue;
 use tokio_util::time::delay_queue::Key;
 
-use super::key::ObjectKey;
-use super::requeue::Next;
-use super::watch::Watched;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::core::requeue::Next;
+use crate::controller::core::watch::Watched;
 use crate::runtime::panics::Panicked;
 use turns::Turns;
 
@@ -100,7 +100,7 @@ impl Waiting {
 
 /// Works on what is asked for and on what wants to come back, on `places` objects at once. `pass` is told since when the object is
 /// due. When the requests are closed this ends, after what is in progress.
-pub(super) async fn run<K, P>(
+pub(in crate::controller) async fn run<K, P>(
     store: Store<K>,
     dyntype: K::DynamicType,
     requests: &Requests,

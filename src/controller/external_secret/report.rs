@@ -1,5 +1,5 @@
 //! From what happened to what is said of it: the only place that writes status, events and metrics of
-//! an ExternalSecret. The table from an error to them is in [`super::failure`].
+//! an ExternalSecret. The table from an error to them is in [`crate::controller::external_secret::failure`].
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use kube::Resource;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::conditions::{self, Statement};
-use super::context::{ApiError, Context, bounded};
-use super::events::{Notice, Severity, Source};
-use super::external_secret::{Error, SpecFault, Subject, Synced};
-use super::failure::{Failure, Report};
-use super::requeue::{Next, spread, until};
-use super::target_kinds::KindError;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
 use crate::api::v1::{ConditionStatus, ExternalSecret};
+use crate::controller::core::conditions::{self, Statement};
+use crate::controller::core::events::{Notice, Severity, Source};
+use crate::controller::core::requeue::{Next, spread, until};
+use crate::controller::external_secret::context::{ApiError, Context, bounded};
+use crate::controller::external_secret::failure::{Failure, Report};
+use crate::controller::external_secret::target_kinds::KindError;
+use crate::controller::external_secret::{Error, SpecFault, Subject, Synced};
 use crate::provider::Class;
 use crate::provider::error::Retry;
 use crate::sync::plan::Refusal;

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use kube::core::SelectorExt;
 
-use super::Error;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::SourceRef;
 use crate::api::v1::secret_store::ClusterSecretStoreCondition;
 use crate::api::v1::{ConditionStatus, ExternalSecretSpec, SecretStore, SecretStoreSpec, StoreKind};
 use crate::budget::Budget;
-use crate::controller::cluster_view::ClusterView;
-use crate::controller::conditions;
-use crate::controller::context::ApiError;
-use crate::controller::index::{store_key, stores_of};
-use crate::controller::key::{ObjectKey, StoreKey};
+use crate::controller::core::conditions;
+use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::external_secret::Error;
+use crate::controller::external_secret::cluster_view::ClusterView;
+use crate::controller::external_secret::context::ApiError;
+use crate::controller::external_secret::index::{store_key, stores_of};
 use crate::controller::options::{FloodGate, Reconciler};
 use crate::provider::{self, Caller, ProviderError, Providers, ReadBudget, SecretsClient, StoreView, ValueMemory};
 use crate::validate::secret_store;

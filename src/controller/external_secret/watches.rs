@@ -9,30 +9,30 @@ use kube::runtime::reflector::{Store, store::Writer};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 
-use super::external_secret::{self, ObjectVersion};
-use super::index::{TargetKey, TemplateSource, TemplateSourceKind, template_sources_of};
-use super::key::{ObjectKey, StoreKey};
-use super::observe::Controller;
-use super::options::Options;
-use super::secret_store;
-use super::state::State;
-use super::watch::{self, Change, Watch, strip_metadata};
 use crate::answers::{MetadataOf, Seen};
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
 use crate::api::{LABEL_MANAGED, LABEL_MANAGED_VALUE};
+use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::core::observe::Controller;
+use crate::controller::core::watch::{self, Change, Watch, strip_metadata};
+use crate::controller::external_secret::index::{TargetKey, TemplateSource, TemplateSourceKind, template_sources_of};
+use crate::controller::external_secret::state::State;
+use crate::controller::external_secret::{self, ObjectVersion};
+use crate::controller::options::Options;
+use crate::controller::secret_store;
 use crate::runtime::api_health::ApiHealth;
 use crate::runtime::metrics::Metrics;
 
 /// Starts the watches; each tells the state what changed.
-pub(super) struct Watches<'a> {
-    pub(super) client: &'a Client,
+pub(in crate::controller) struct Watches<'a> {
+    pub(in crate::controller) client: &'a Client,
     /// Told of each watch.
-    pub(super) api_health: &'a ApiHealth,
-    pub(super) options: &'a Options,
-    pub(super) state: &'a Arc<State>,
-    pub(super) metrics: &'a Metrics,
+    pub(in crate::controller) api_health: &'a ApiHealth,
+    pub(in crate::controller) options: &'a Options,
+    pub(in crate::controller) state: &'a Arc<State>,
+    pub(in crate::controller) metrics: &'a Metrics,
 }
 
 impl Watches<'_> {
@@ -57,7 +57,7 @@ impl Watches<'_> {
         self.api_health.watching(watch, self.client)
     }
 
-    pub(super) fn external_secrets(&self) -> Store<ExternalSecret> {
+    pub(in crate::controller) fn external_secrets(&self) -> Store<ExternalSecret> {
         let (state, metrics) = (Arc::clone(self.state), self.metrics.clone());
         let version = state.version;
         let name = ExternalSecret::PLURAL;
@@ -81,7 +81,7 @@ impl Watches<'_> {
         watch::objects(watch, version, |object| strip_metadata(&mut object.metadata), on_change)
     }
 
-    pub(super) fn stores(&self, kind: StoreKind) -> Store<SecretStore> {
+    pub(in crate::controller) fn stores(&self, kind: StoreKind) -> Store<SecretStore> {
         let (state, metrics) = (Arc::clone(self.state), self.metrics.clone());
         let dyntype = StoreType { kind, version: state.version };
         if !self.options.run(Controller::Stores(kind)) {
@@ -114,7 +114,7 @@ impl Watches<'_> {
         watch::objects(watch, dyntype, |object| strip_metadata(&mut object.metadata), on_change)
     }
 
-    pub(super) fn secrets(&self) -> Store<MetadataOf<Secret>> {
+    pub(in crate::controller) fn secrets(&self) -> Store<MetadataOf<Secret>> {
         let state = Arc::clone(self.state);
         let config = watcher::Config::default().labels(&format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}"));
         let on_change = move |change: Change<'_, MetadataOf<Secret>>| match change {
@@ -136,7 +136,7 @@ impl Watches<'_> {
 
     /// ConfigMaps and Secrets with templates. Nothing of them is kept, and they are watched only once an ExternalSecret
     /// uses one.
-    pub(super) fn template_sources(&self) {
+    pub(in crate::controller) fn template_sources(&self) {
         self.templates_in::<ConfigMap>(TemplateSourceKind::ConfigMap);
         self.templates_in::<Secret>(TemplateSourceKind::Secret);
     }
@@ -172,7 +172,7 @@ impl Watches<'_> {
         watch::versions(watch, self.state.templates_used.clone(), on_change);
     }
 
-    pub(super) fn namespaces(&self) -> Store<MetadataOf<Namespace>> {
+    pub(in crate::controller) fn namespaces(&self) -> Store<MetadataOf<Namespace>> {
         if !self.options.run(Controller::Stores(StoreKind::ClusterSecretStore)) {
             // Only their conditions ask for namespaces, and the controller may lack the right to watch them.
             return nothing(());
@@ -189,7 +189,7 @@ impl Watches<'_> {
         watch::objects(self.watch(name, Api::all(self.watching(name)), config), (), strip, |_| {})
     }
 
-    pub(super) fn service_accounts(&self) -> Store<MetadataOf<ServiceAccount>> {
+    pub(in crate::controller) fn service_accounts(&self) -> Store<MetadataOf<ServiceAccount>> {
         let state = Arc::clone(self.state);
         let strip = |account: &mut MetadataOf<ServiceAccount>| {
             strip_metadata(&mut account.metadata);
@@ -252,7 +252,7 @@ fn store_applied(object: &SecretStore, key: &StoreKey, state: &State) {
 }
 
 /// Wakes those who write an object, unless it is at the very version that they wrote or verified; `None` is one that is gone.
-pub(super) fn target_changed(
+pub(in crate::controller) fn target_changed(
     manifest: Option<&ManifestReference>,
     meta: &ObjectMeta,
     version: Option<&ObjectVersion>,

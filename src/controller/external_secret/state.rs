@@ -4,17 +4,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::external_secret::Memo;
-use super::index::Index;
-use super::key::{ObjectKey, StoreKey};
-use super::memos::Memos;
-use super::observe::Controller;
-use super::recoveries::Recoveries;
-use super::secret_store::StoreMemo;
-use super::target_kinds::TargetKinds;
-use super::work_queue::Requests;
 use crate::api::ServedVersion;
 use crate::api::v1::StoreKind;
+use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::core::memos::Memos;
+use crate::controller::core::observe::Controller;
+use crate::controller::core::recoveries::Recoveries;
+use crate::controller::core::work_queue::Requests;
+use crate::controller::external_secret::Memo;
+use crate::controller::external_secret::index::Index;
+use crate::controller::external_secret::target_kinds::TargetKinds;
+use crate::controller::secret_store::StoreMemo;
 
 /// What the controllers remember between reconciles. The watches feed it, so it exists before them.
 #[derive(Debug)]

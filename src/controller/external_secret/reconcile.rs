@@ -1,0 +1,400 @@
+//! One pass over one ExternalSecret, in steps.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::destination::{Destination, Existing};
+use super::planning::Planner;
+use super::unchanged::MadeFrom;
+use super::values as fetch;
+use super::{Error, ObjectVersion, SpecFault, Subject, apply, report, unchanged};
+use crate::controller::external_secret::context::Context;
+
+use crate::api::v1::external_secret::ExternalSecretStatus;
+use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
+use crate::budget::Budget;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::core::observe::Pass;
+use crate::controller::core::requeue::{Next, until};
+use crate::controller::store_access;
+use crate::provider::{Freshness, Priority, ReadOptions};
+use crate::runtime::panics::Panicked;
+use crate::sync::plan::{Plan, Statement};
+use crate::sync::refresh::{self, Due, Reason, TemplatesState};
+use crate::sync::target::Owner;
+use crate::sync::{SecretData, data};
+use crate::validate;
+
+/// The name under which metrics speak of this controller, as controller-runtime names it.
+pub const CONTROLLER: &str = "externalsecret";
+
+/// How long a store may take to be validated, or to appear, before an ExternalSecret that uses it
+/// says that it waits. What is applied together is thus not reported as broken.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks while it waits; a store that becomes Ready wakes it sooner.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How often a write is tried again that lost to another writer.
+const CONFLICTS: usize = 4;
+
+/// How a reconcile ended that did not fail.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It belongs to another controller.
+    NotOurs,
+    /// It is being deleted, and nothing is left to do.
+    Deleted,
+    /// A store that it uses was just made.
+    Waiting,
+    /// Nothing is due before this.
+    Unchanged(Due),
+    /// It was deleted, or made anew, while it was worked on. Nothing was written since.
+    Replaced,
+    /// The Secret is as the provider says.
+    Synced(Synced),
+}
+
+/// What a sync has come to.
+#[derive(Clone, Debug)]
+pub struct Synced {
+    /// What is said of it.
+    pub statement: Statement,
+    /// Whether the target is there, with the values.
+    pub leaves_target: bool,
+}
+
+impl Synced {
+    /// By a plan for `owner` that was carried out.
+    fn by(plan: &Plan, owner: Owner<'_>) -> Self {
+        Self { statement: plan.statement(owner), leaves_target: plan.leaves_target() }
+    }
+}
+
+/// Brings the target Secret of one ExternalSecret into line, and says so in its status. What fails is reported on the object,
+/// and tried again.
+pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Pass {
+    let key = ObjectKey::of(&object.metadata);
+    let Some((object, status)) = newest(&key, &context) else { return Pass::succeeded(Next::OnChange) };
+    let subject =
+        Subject { key: &key, object: &object, status: status.as_ref(), now: context.now(), began: Instant::now() };
+    let result = sync_once(subject, &context).await;
+    concluded(subject, &context, &result).await
+}
+
+/// Says of an ExternalSecret that the pass over it panicked.
+pub async fn panicked(key: &ObjectKey, panicked: Panicked, context: &Context) -> Pass {
+    let Some((object, status)) = newest(key, context) else { return Pass::succeeded(Next::OnChange) };
+    let subject = Subject { key, object: &object, status: status.as_ref(), now: context.now(), began: Instant::now() };
+    concluded(subject, context, &Err(Error::Panicked(panicked))).await
+}
+
+/// Says what has come of a pass.
+async fn concluded(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Pass {
+    if !context.shows(subject) {
+        forget_if_gone(subject.key, context);
+        // One of the same name was asked for when it appeared.
+        return Pass::succeeded(Next::OnChange);
+    }
+    let next = report(subject, context, result).await;
+    let took = subject.began.elapsed();
+    let label = match result {
+        Ok(Outcome::NotOurs | Outcome::Deleted | Outcome::Replaced) => return Pass::succeeded(next),
+        Ok(Outcome::Waiting | Outcome::Unchanged(_)) => "unchanged",
+        Ok(Outcome::Synced(_)) => "success",
+        Err(_) => "error",
+    };
+    context.metrics.external_secrets().synced(subject.measured(), took);
+    context.metrics.sync_took(label, took);
+    forget_if_gone(subject.key, context);
+    if result.is_err() { Pass::failed(next) } else { Pass::succeeded(next) }
+}
+
+/// What was deleted while it was worked on is forgotten once more: the watch does not say so again.
+fn forget_if_gone(key: &ObjectKey, context: &Context) {
+    if context.watched_external_secret(key).is_none() {
+        context.state.memos().forget(key);
+        context.metrics.external_secrets().deleted(&key.namespace, &key.name);
+    }
+}
+
+/// The object as it is watched, and its newest status, which the watch may not show yet; `None` where the object is gone.
+///
+/// The order matters: what was written last is forgotten after the watch shows it. Looked at the other way round, both
+/// could be missed, and the sync done twice.
+fn newest(key: &ObjectKey, context: &Context) -> Option<(Arc<ExternalSecret>, Option<ExternalSecretStatus>)> {
+    let ahead = context.state.memos().named(key).and_then(|memo| memo.ahead.clone());
+    let object = context.watched_external_secret(key)?;
+    // From here on what is remembered is of this very object.
+    context.state.memos().now(key, object.metadata.uid.as_deref());
+    let status = match ahead {
+        // No two objects have the same resourceVersion.
+        Some((base, status)) if Some(&base) == object.metadata.resource_version.as_ref() => Some(status),
+        _ => object.status.clone(),
+    };
+    Some((object, status))
+}
+
+/// One pass, in steps. Writes the Secret but never the status.
+async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, Error> {
+    let meta = &subject.object.metadata;
+    // 1. Is it ours? One whose spec cannot be read is, or nobody would say so. (no client)
+    let spec = subject.object.spec.get();
+    if let Ok(spec) = spec
+        && store_access::is_of_another_class(spec, subject.key, context.class(), context).await?
+    {
+        return Ok(Outcome::NotOurs);
+    }
+    // 2. An object that is being deleted. (client required for ESO's finalizer alone)
+    if meta.deletion_timestamp.is_some() {
+        apply::finalize(subject, context).await?;
+        return Ok(Outcome::Deleted);
+    }
+    let spec = spec.map_err(Clone::clone)?;
+    checked(spec, subject, context)?;
+    // 3. Is a refresh due? (client required where the target was changed by someone else)
+    let owner = Owner { meta, spec, version: context.state.version };
+    let destination = Destination::of(spec, &subject.key.namespace, context).await?;
+    let target = fetch::target(subject, owner, &destination, context).await?;
+    let last_write = context.recall(subject, |memo| memo.last_write.clone()).flatten();
+    let target_state = target.state(owner.creation_policy(), last_write.as_ref());
+    let templates = templates_state(subject, context);
+    let inputs =
+        refresh::Inputs { meta, spec, status: subject.status, target: target_state, templates, now: subject.now };
+    let reason = match refresh::due(inputs) {
+        Due::Now(reason) => reason,
+        later => return Ok(Outcome::Unchanged(later)),
+    };
+    // 4. Read the values. (client required)
+    let budget = Arc::new(Budget::default());
+    let clients = match context.access().clients(spec, subject.key, &budget).await {
+        Err(Error::StoreNotFound(_) | Error::StoreNotValidated(_)) if !is_out_of_patience(subject, context) => {
+            return Ok(Outcome::Waiting);
+        }
+        clients => clients?,
+    };
+    let may_be_left_alone = reason == Reason::Interval && matches!(target, fetch::Target::Verified);
+    if may_be_left_alone && unchanged::at_provider(subject, &clients, context).await {
+        return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
+    }
+    let fetch::Read { fetched, marks, budget: _held } =
+        fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
+    let missing = fetch::missing(spec, &fetched);
+    let values = data::assemble(spec, fetched, context.templates.rewrite(), &budget)?;
+    let made_from = MadeFrom::new(spec, &values, marks, subject.now, &context.templates);
+    // As after a template.
+    tokio::task::yield_now().await;
+    if may_be_left_alone && has_same_values(&made_from, subject, context) {
+        context.remember(subject, |memo| memo.made_from = made_from);
+        return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
+    }
+    // 5. Work out and write the target. (client required)
+    let existing = target.existing(&destination, owner, &values, context).await?;
+    let Some(synced) = write(owner, &values, &destination, existing, subject, context).await? else {
+        return Ok(Outcome::Replaced);
+    };
+    if synced.leaves_target {
+        let previous = context.recall(subject, |memo| memo.written_kind.clone()).flatten();
+        if reason == Reason::Changed {
+            apply::delete_stale_objects(owner, previous.as_ref(), context).await?;
+        }
+        context.remember(subject, |memo| memo.written_kind = owner.manifest().cloned());
+    }
+    if synced.statement.event.is_some() {
+        report::missing(subject, missing, context);
+    }
+    let made_from = if synced.leaves_target { made_from } else { MadeFrom::default() };
+    unchanged::remember(made_from, subject, context);
+    Ok(Outcome::Synced(synced))
+}
+
+/// Whether values are certainly those from which the target was made.
+fn has_same_values(made_from: &MadeFrom, subject: Subject<'_>, context: &Context) -> bool {
+    context.recall(subject, |memo| memo.made_from.has_same_values(made_from)).unwrap_or_default()
+}
+
+/// Whether an object that the templates come from was seen to change since the last rendering.
+fn templates_state(subject: Subject<'_>, context: &Context) -> TemplatesState {
+    match context.recall(subject, |memo| memo.template_events != memo.template_events_seen) {
+        Some(true) => TemplatesState::Changed,
+        Some(false) | None => TemplatesState::Same,
+    }
+}
+
+/// Whether a spec can be worked on at all.
+///
+/// # Errors
+/// [`SpecFault`], with all that is wrong.
+pub fn check(spec: &ExternalSecretSpec) -> Result<(), SpecFault> {
+    let problems = validate::external_secret::check(spec);
+    if !problems.is_empty() {
+        return Err(SpecFault::Rejected(validate::sentences(&problems).into()));
+    }
+    let unsupported = validate::unsupported::check(spec);
+    if unsupported.is_empty() { Ok(()) } else { Err(SpecFault::Unsupported(validate::sentences(&unsupported).into())) }
+}
+
+/// The same, once for each generation of an object.
+fn checked(spec: &ExternalSecretSpec, subject: Subject<'_>, context: &Context) -> Result<(), SpecFault> {
+    let generation = subject.object.metadata.generation;
+    let known = context.recall(subject, |memo| memo.checked.clone()).flatten();
+    if let Some((_, found)) = known.filter(|(known, _)| *known == generation) {
+        return found;
+    }
+    let found = check(spec);
+    context.remember(subject, |memo| memo.checked = Some((generation, found.clone())));
+    found
+}
+
+/// A change of the ExternalSecret is a person asking, who wants what the vault says now.
+fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> ReadOptions {
+    match reason {
+        // Changed before the watch showed the status of the first sync.
+        Reason::First if was_synced(subject, context) => read_options(Reason::Changed, subject, context),
+        Reason::Changed => {
+            ReadOptions { freshness: Freshness::Since(asked_at(subject, context)), priority: Priority::First }
+        }
+        Reason::First | Reason::TargetChanged | Reason::TemplatesChanged => {
+            ReadOptions { freshness: Freshness::Shared, priority: Priority::First }
+        }
+        Reason::Interval | Reason::ClockWentBack => {
+            ReadOptions { freshness: Freshness::Shared, priority: Priority::Refresh }
+        }
+    }
+}
+
+/// Whether this process has synced the object already.
+fn was_synced(subject: Subject<'_>, context: &Context) -> bool {
+    context.recall(subject, |memo| memo.verified.is_some()).unwrap_or_default()
+}
+
+/// When the change of the ExternalSecret was first tried. Its read may fail while it waits for its turn; the answer that
+/// comes later is as good then as it would have been at once.
+fn asked_at(subject: Subject<'_>, context: &Context) -> Instant {
+    let fingerprint = fingerprint(subject.object);
+    let asked = context.remember(subject, |memo| match &memo.asked {
+        Some((change, at)) if *change == fingerprint => *at,
+        _ => memo.asked.insert((fingerprint, Instant::now())).1,
+    });
+    asked.unwrap_or_else(Instant::now)
+}
+
+/// Plans and writes; where another writer was faster, reads the target again and plans anew. `None` where the object is not there
+/// any more, or another of its name is: what was read for it is not to be written.
+async fn write(
+    owner: Owner<'_>,
+    values: &SecretData,
+    destination: &Destination,
+    mut existing: Option<Existing>,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Result<Option<Synced>, Error> {
+    if !context.shows(subject) {
+        return Ok(None);
+    }
+    apply::add_finalizer(owner, subject, context).await?;
+    let remembered = context.recall(subject, |memo| (memo.template_events, memo.last_write.clone()));
+    let (seen, last_write) = remembered.unwrap_or_default();
+    let mut planner = Planner::new(owner, values, &context.templates, context);
+    for _ in 0..CONFLICTS {
+        let plan = planner.plan(existing.as_ref(), last_write.as_ref()).await;
+        remember_rendering(&planner, seen, subject, context);
+        let plan = plan?;
+        let mut synced = Synced::by(&plan, owner);
+        let before = existing.as_ref().map(|existing| ObjectVersion::of(existing.metadata()));
+        // Rendering may have taken long.
+        if !context.shows(subject) {
+            return Ok(None);
+        }
+        let (version, written) = match apply::execute(&plan, owner, destination, context).await? {
+            apply::Written::Conflict => {
+                existing = destination.read(owner, context).await?;
+                continue;
+            }
+            apply::Written::Nothing => (before, None),
+            apply::Written::Target(version) => (Some(version), None),
+            apply::Written::Object(version, written) => {
+                // The API server has made of it what is there already.
+                if before.as_ref() == Some(&version) {
+                    synced = Synced::by(&Plan::Unchanged, owner);
+                }
+                (Some(version), Some(written))
+            }
+        };
+        if let Some(version) = version {
+            context.remember(subject, |memo| {
+                memo.verified = Some(version);
+                memo.last_write = written.or(memo.last_write.take());
+            });
+        }
+        if synced.leaves_target {
+            apply::delete_stale(owner, subject, context).await?;
+        }
+        return Ok(Some(synced));
+    }
+    Err(Error::Contended { target: owner.target() })
+}
+
+/// Remembers what the target was rendered from, and that the events until then were taken into account.
+fn remember_rendering(planner: &Planner<'_>, seen: u64, subject: Subject<'_>, context: &Context) {
+    let Some(versions) = planner.rendered_from() else { return };
+    context.remember(subject, |memo| {
+        memo.rendered_from.clone_from(versions);
+        memo.template_events_seen = seen;
+        memo.is_volatile = planner.is_volatile();
+    });
+}
+
+/// Writes status, event and metrics, and says when to come back.
+async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Next {
+    match result.as_ref().err().and_then(Error::recovery) {
+        Some(recovery) => context.state.recoveries.wait(subject.key, recovery, &context.state),
+        None => context.state.recoveries.end(subject.key),
+    }
+    match result {
+        Ok(Outcome::NotOurs | Outcome::Deleted | Outcome::Replaced) => Next::OnChange,
+        Ok(Outcome::Waiting) => wait_for_store(subject, context),
+        Ok(Outcome::Unchanged(due)) => {
+            report::unchanged(subject, *due, context);
+            until(*due, subject.now)
+        }
+        Ok(Outcome::Synced(synced)) => {
+            context.remember(subject, |memo| {
+                memo.failures = 0;
+                memo.awaits_api_server = false;
+                memo.waiting_since = None;
+                memo.asked = None;
+            });
+            report::succeeded(subject, synced, context).await
+        }
+        Err(error) => {
+            let failures = context.remember(subject, |memo| {
+                memo.failures = memo.failures.saturating_add(1);
+                memo.awaits_api_server = error.is_outage_of_api_server();
+                memo.failures
+            });
+            report::failed(subject, error, failures.unwrap_or(1), context).await
+        }
+    }
+}
+
+fn wait_for_store(subject: Subject<'_>, context: &Context) -> Next {
+    context.remember(subject, |memo| *memo.waiting_since.get_or_insert(subject.now));
+    Next::After(LOOK_AGAIN)
+}
+
+/// Whether an ExternalSecret has waited for its store for so long that it should say so.
+#[must_use]
+pub fn is_out_of_patience(subject: Subject<'_>, context: &Context) -> bool {
+    let waiting_since = context.recall(subject, |memo| memo.waiting_since).flatten();
+    waiting_since.is_some_and(|since| context.now().duration_since(since).unsigned_abs() >= PATIENCE)
+}
+
+/// What of an ExternalSecret decides whether a change matters. Its status does not.
+#[must_use]
+pub fn fingerprint(object: &ExternalSecret) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let meta = &object.metadata;
+    let mut hasher = DefaultHasher::new();
+    (&meta.uid, meta.generation, &meta.labels, &meta.annotations, &meta.finalizers).hash(&mut hasher);
+    meta.deletion_timestamp.is_some().hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,5 @@
+//! From the store that an object names to a client for it.
+
+pub mod clients;
+
+pub use clients::*;
