@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use crate::api::GoDuration;
-use crate::controller::options::{FloodGate, GenericTargets, Options, Reconciler};
+use crate::controller::options::{FloodGate, GenericTargets, Options, Switch};
 use crate::controller::run::{RunError, Setup, run};
 use crate::runtime::health::{Endpoints, HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
@@ -199,7 +199,7 @@ impl ControllerArguments {
     }
 
     fn options(&self) -> Options {
-        let reconciler = |enabled| if enabled { Reconciler::Enabled } else { Reconciler::Disabled };
+        let switch = |is_on| if is_on { Switch::On } else { Switch::Off };
         Options {
             namespace: Some(self.namespace.clone()).filter(|namespace| !namespace.is_empty()),
             controller_class: self.controller_class.clone(),
@@ -212,8 +212,8 @@ impl ControllerArguments {
             } else {
                 GenericTargets::Refused
             },
-            secret_stores: reconciler(self.enable_secret_store_reconciler),
-            cluster_secret_stores: reconciler(self.enable_cluster_store_reconciler),
+            secret_stores: switch(self.enable_secret_store_reconciler),
+            cluster_secret_stores: switch(self.enable_cluster_store_reconciler),
         }
     }
 }

@@ -8,13 +8,18 @@ use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
 use crate::budget::Budget;
 use crate::controller::core::key::ObjectKey;
+use crate::controller::external_secret::clients::Clients;
 use crate::controller::external_secret::cluster_view::ClusterView as _;
 use crate::controller::external_secret::destination::Existing;
+use crate::controller::external_secret::destination::secret;
+use crate::controller::external_secret::error::Error;
 use crate::controller::external_secret::planning::Planner;
+use crate::controller::external_secret::spec::check;
+use crate::controller::external_secret::target::stale;
 use crate::controller::external_secret::templates::Templates;
-use crate::controller::external_secret::{self, Error, values as fetch};
+use crate::controller::external_secret::values;
 use crate::controller::options::FloodGate;
-use crate::controller::store_access::Access;
+use crate::controller::store_access::clients::Access;
 use crate::provider::azure::ActsAs;
 use crate::provider::{Freshness, Priority, Providers, ReadOptions};
 use crate::sync::data;
@@ -100,21 +105,18 @@ impl Previewer<'_> {
     /// What it would say in the condition `Ready`.
     pub(super) async fn preview(&self, object: &ExternalSecret, existing: Option<Existing>) -> Result<Preview, Error> {
         let spec = object.spec.get().map_err(Clone::clone)?;
-        external_secret::check(spec)?;
+        check(spec)?;
         let owner = Owner { meta: &object.metadata, spec, version: self.version };
         let budget = Arc::new(Budget::default());
-        let access = Access { cluster: self.inputs, providers: &self.providers, flood_gate: self.flood_gate };
-        let clients = access.clients(spec, &ObjectKey::of(&object.metadata), &budget).await?;
+        let access = Access { stores: self.inputs, providers: &self.providers, flood_gate: self.flood_gate };
+        let clients = Clients::of(spec, &ObjectKey::of(&object.metadata), access, &budget).await?;
         let options = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
-        let read = fetch::values(spec, &clients, options).await?;
+        let read = values::read(spec, &clients, options).await?;
         let values = data::assemble(spec, read.fetched, self.templates.rewrite(), &budget)?;
         let mut planner = Planner::new(owner, &values, &self.templates, self.inputs);
         let plan = planner.plan(existing.as_ref(), None).await?;
-        let stale = if plan.leaves_target() {
-            fetch::stale(owner, object.status.as_ref(), self.inputs).await?
-        } else {
-            Vec::new()
-        };
+        let stale =
+            if plan.leaves_target() { stale(owner, object.status.as_ref(), self.inputs).await? } else { Vec::new() };
         Ok(Preview { plan, existing, stale })
     }
 
@@ -126,7 +128,7 @@ impl Previewer<'_> {
         let spec = object.spec.get().map_err(Clone::clone)?;
         let owner = Owner { meta: &object.metadata, spec, version: self.version };
         let Some(manifest) = owner.manifest() else {
-            let secret = fetch::secret(owner, self.inputs).await?;
+            let secret = secret(owner, self.inputs).await?;
             return Ok(secret.map(|secret| Existing::Secret(Box::new(secret))));
         };
         let key = ObjectKey::new(owner.namespace(), owner.target_name());

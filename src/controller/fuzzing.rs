@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api::v1::external_secret::ExternalSecretTemplate;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec, SecretStore, StoreKind};
 use crate::budget::Budget;
-use crate::controller::external_secret::fingerprint;
+use crate::controller::external_secret::memo::fingerprint;
 use crate::sync::data::{Fetched, assemble};
 use crate::sync::object::Filling;
 use crate::sync::template::{Renderer, Sources};

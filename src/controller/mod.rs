@@ -5,6 +5,8 @@ pub mod core;
 pub mod external_secret;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod kinds;
+pub mod namespaces;
 pub mod options;
 pub mod run;
 pub mod secret_store;

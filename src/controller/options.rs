@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::api::v1::StoreKind;
-use crate::controller::core::observe::Controller;
 use crate::template::Delimiters;
 
 /// Settings of the controllers.
@@ -24,21 +22,9 @@ pub struct Options {
     /// Whether objects that are no Secrets are written.
     pub generic_targets: GenericTargets,
     /// Whether SecretStores are validated here, and ExternalSecrets that use them synced.
-    pub secret_stores: Reconciler,
+    pub secret_stores: Switch,
     /// Whether ClusterSecretStores are validated here, and ExternalSecrets that use them synced.
-    pub cluster_secret_stores: Reconciler,
-}
-
-impl Options {
-    /// Whether a controller works.
-    #[must_use]
-    pub fn run(&self, controller: Controller) -> bool {
-        match controller {
-            Controller::ExternalSecrets => true,
-            Controller::Stores(StoreKind::SecretStore) => self.secret_stores == Reconciler::Enabled,
-            Controller::Stores(StoreKind::ClusterSecretStore) => self.cluster_secret_stores == Reconciler::Enabled,
-        }
-    }
+    pub cluster_secret_stores: Switch,
 }
 
 /// Whether an ExternalSecret waits for its store to be Ready.
@@ -64,9 +50,9 @@ pub enum GenericTargets {
 
 /// Whether a kind of object is worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reconciler {
+pub enum Switch {
     /// It is.
-    Enabled,
+    On,
     /// It is left alone.
-    Disabled,
+    Off,
 }

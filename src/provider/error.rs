@@ -27,6 +27,20 @@ pub struct ProviderError {
     pub recovery: Option<Recovery>,
 }
 
+impl ProviderError {
+    /// A failure of this class and cause, for which there is nothing more to say than what happened.
+    #[must_use]
+    pub fn new(class: Class, cause: &'static str, message: impl Into<String>) -> Self {
+        Self { class, cause, message: message.into(), hint: None, retry_after: None, recovery: None }
+    }
+
+    /// The same, and what to change.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
 /// Tells when a failed read is worthwhile again. While it is held, the provider goes on trying; so it is kept until the
 /// next read of the same value has begun.
 ///

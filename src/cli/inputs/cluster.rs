@@ -15,10 +15,12 @@ use crate::api::ServedVersion;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::{ExternalSecret, SecretStore};
 use crate::controller::cluster_reader::KubeReader;
-use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::{ApiServer, ClusterView};
-use crate::controller::external_secret::context::{ApiError, bounded};
-use crate::controller::external_secret::target_kinds::KindError;
+use crate::controller::external_secret::kind_discovery::KindError;
+use crate::controller::store_access::clients::StoreLookup;
+use crate::controller::store_access::key::StoreKey;
 
 /// A cluster that is only looked at. Nothing here writes.
 pub(in crate::cli) struct Cluster {
@@ -82,7 +84,7 @@ impl Cluster {
 }
 
 #[async_trait]
-impl ClusterView for Cluster {
+impl StoreLookup for Cluster {
     async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
         if self.crds == Crds::Missing {
             return Ok(None);
@@ -99,7 +101,10 @@ impl ClusterView for Cluster {
     async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
         self.server.namespace_labels(name).await
     }
+}
 
+#[async_trait]
+impl ClusterView for Cluster {
     async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
         self.server.config_map(key).await
     }

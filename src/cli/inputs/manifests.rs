@@ -9,7 +9,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 
 use super::document::{self, Document, Object, Place};
 use crate::api::v1::{ExternalSecret, SecretStore};
-use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::key::StoreKey;
 use crate::template::yaml;
 
 /// Why manifests cannot be read. Holds no part of their text, which may be a Secret.

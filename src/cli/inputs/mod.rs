@@ -19,10 +19,12 @@ use secrecy::{SecretSlice, SecretString};
 
 use crate::api::v1::SecretStore;
 use crate::api::v1::external_secret::ManifestReference;
-use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::core::api_call::ApiError;
+use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::ClusterView;
-use crate::controller::external_secret::context::ApiError;
-use crate::controller::external_secret::target_kinds::KindError;
+use crate::controller::external_secret::kind_discovery::KindError;
+use crate::controller::store_access::clients::StoreLookup;
+use crate::controller::store_access::key::StoreKey;
 use crate::provider::azure::given::{GivenObjects, GivenVault};
 use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, Providers, SecretValue, ServiceAccount};
 use cluster::Cluster;
@@ -75,7 +77,7 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
 }
 
 #[async_trait]
-impl ClusterView for Inputs {
+impl StoreLookup for Inputs {
     async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
         if self.values.is_none() {
             return self.known_store(key).await;
@@ -99,7 +101,10 @@ impl ClusterView for Inputs {
         labels.insert("kubernetes.io/metadata.name".to_owned(), name.to_owned());
         Ok(Some(labels))
     }
+}
 
+#[async_trait]
+impl ClusterView for Inputs {
     async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
         match (self.manifests.config_map(key), &self.cluster) {
             (Some(object), _) => Ok(Some(object.clone())),

@@ -10,9 +10,11 @@ use crate::cli::preview::{Preview, Previewer};
 use crate::cli::redaction::Redactor;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::destination::Existing;
+use crate::controller::external_secret::error::Error;
+use crate::controller::external_secret::index::stores_of;
 use crate::controller::external_secret::report::report_for;
-use crate::controller::external_secret::{self, Error};
-use crate::controller::store_access::{self, ControllerClass};
+use crate::controller::external_secret::spec::check;
+use crate::controller::store_access::clients::{ControllerClass, is_of_another_class};
 use crate::sync::object::TargetObject;
 use crate::sync::plan::{self, Plan, TargetSecret};
 use crate::sync::refresh::{self, Due, Inputs, Reason, TemplatesState};
@@ -137,13 +139,13 @@ impl Examiner<'_> {
         let object = &subject.object;
         let spec = object.spec.get().map_err(Clone::clone)?;
         let key = ObjectKey::of(&object.metadata);
-        if store_access::is_of_another_class(spec, &key, self.class, self.previewer.inputs).await? {
+        if is_of_another_class(&stores_of(spec, &key.namespace), self.class, self.previewer.inputs).await? {
             return Ok(Finding::NotOurs("a store that it uses is of another controller class"));
         }
         if object.metadata.deletion_timestamp.is_some() {
             return Ok(Finding::NotOurs("it is being deleted, and what it owns goes with it"));
         }
-        external_secret::check(spec)?;
+        check(spec)?;
         let owner = Owner { meta: &object.metadata, spec, version: self.previewer.version };
         let policy = owner.creation_policy();
         let existing = if policy == CreationPolicy::None { None } else { self.previewer.existing(object).await? };

@@ -16,11 +16,11 @@ use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 use crate::api::v1::ExternalSecret;
+use crate::controller::core::api_call::ApiError;
 use crate::controller::core::discovery::{self, Discovered};
 use crate::controller::core::key::ObjectKey;
-use crate::controller::external_secret::context::ApiError;
-use crate::controller::options::{FloodGate, Reconciler};
-use crate::controller::store_access::ControllerClass;
+use crate::controller::options::{FloodGate, Switch};
+use crate::controller::store_access::clients::ControllerClass;
 use crate::runtime::kube_client::{self, KubeClientError};
 
 use super::inputs::cluster::Cluster;
@@ -199,8 +199,8 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
     };
     let class = ControllerClass {
         name: &arguments.controller_class,
-        secret_stores: Reconciler::Enabled,
-        cluster_secret_stores: Reconciler::Enabled,
+        secret_stores: Switch::On,
+        cluster_secret_stores: Switch::On,
     };
     let redactor = Redactor::new(Values::of_flag(arguments.preview.show_values));
     let examiner = Examiner { previewer, class, redactor, now: Timestamp::now() };

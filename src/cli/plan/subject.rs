@@ -10,9 +10,9 @@ use super::{Error, Which};
 use crate::api::v1::ExternalSecret;
 use crate::cli::inputs::Inputs;
 use crate::cli::inputs::cluster::{Cluster, Crds};
+use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::ClusterView as _;
-use crate::controller::external_secret::context::ApiError;
 use crate::controller::external_secret::index::{TemplateSourceKind, template_sources_of};
 use crate::sync::managed_fields;
 

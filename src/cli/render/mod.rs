@@ -10,8 +10,9 @@ use clap::Args;
 
 use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
-use crate::controller::external_secret;
+use crate::controller::external_secret::error::Error as SyncError;
 use crate::controller::options::FloodGate;
+use crate::controller::store_access::error::Error as StoreError;
 
 use super::inputs::manifests::{self, Manifests};
 use super::inputs::{Inputs, values};
@@ -92,23 +93,20 @@ pub(super) async fn execute(arguments: &RenderArguments) -> Result<ExitCode, Err
     Ok(code)
 }
 
-async fn render(
-    previewer: &Previewer<'_>,
-    object: &ExternalSecret,
-) -> Result<super::preview::Preview, external_secret::Error> {
+async fn render(previewer: &Previewer<'_>, object: &ExternalSecret) -> Result<super::preview::Preview, SyncError> {
     let existing = previewer.existing(object).await?;
     previewer.preview(object, existing).await
 }
 
 #[allow(clippy::print_stderr, reason = "said to whoever runs the command")]
-fn failed(object: &ExternalSecret, error: &external_secret::Error) {
-    use external_secret::Error::{NamespaceExcluded, StoreNotFound};
+fn failed(object: &ExternalSecret, error: &SyncError) {
+    use StoreError::{NamespaceExcluded, NotFound};
     let name = object.metadata.name.as_deref().unwrap_or_default();
     match error {
-        StoreNotFound(store) => eprintln!(
+        SyncError::Store(NotFound(store)) => eprintln!(
             "external-secrets: ExternalSecret {name:?}: {store} is in none of the manifests; give it as well, or the values by --values"
         ),
-        NamespaceExcluded { .. } => eprintln!(
+        SyncError::Store(NamespaceExcluded { .. }) => eprintln!(
             "external-secrets: ExternalSecret {name:?}: {error}; where its labels decide, give the Namespace as well"
         ),
         _ => eprintln!("external-secrets: ExternalSecret {name:?}: {error}"),

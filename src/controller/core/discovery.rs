@@ -1,11 +1,16 @@
 //! The version in which a cluster serves our resources.
 
 use std::fmt;
+use std::time::Duration;
 
 use kube::Client;
 
+use super::api_call::{ApiError, bounded};
 use crate::api::{GROUP, ServedVersion};
-use crate::controller::external_secret::context::{ApiError, bounded};
+use crate::runtime::health::Readiness;
+
+/// How often discovery is asked again while the CRDs are not there.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// What the cluster serves of the kinds that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,4 +62,29 @@ pub async fn discover(client: &Client, plurals: &[&'static str]) -> Result<Disco
         }
     }
     Ok(Discovered::Lacking(least))
+}
+
+/// The version in which the cluster serves all of these kinds; waits for those of which the CRDs are not there.
+pub async fn served_version(client: &Client, plurals: &[&'static str], readiness: &Readiness) -> ServedVersion {
+    let mut said = None;
+    loop {
+        match discover(client, plurals).await {
+            Ok(Discovered::Served(version)) => {
+                if said.is_some() {
+                    readiness.set_not_ready(
+                        "the CRDs are there since a moment: the watches have not delivered their first list yet",
+                    );
+                }
+                return version;
+            }
+            Ok(Discovered::Lacking(missing)) if said.as_ref() != Some(&missing) => {
+                tracing::error!("{missing}");
+                readiness.set_not_ready(missing.to_string());
+                said = Some(missing);
+            }
+            Ok(Discovered::Lacking(_)) => {}
+            Err(error) => tracing::warn!(%error, "the API server cannot be asked which resources it serves"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }

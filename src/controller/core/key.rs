@@ -1,10 +1,9 @@
-//! Names of objects.
+//! Names of objects, and their versions.
 
 use std::fmt;
+use std::hash::Hash;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
-use crate::api::v1::StoreKind;
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,29 +34,42 @@ impl fmt::Display for ObjectKey {
     }
 }
 
-/// Kind, namespace and name of a store.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StoreKey {
-    /// Which of the two kinds.
-    pub kind: StoreKind,
-    /// Its namespace, empty for a ClusterSecretStore, and name.
-    pub object: ObjectKey,
+/// What names a piece of work in a queue. Of most kinds that is an object ([`ObjectKey`]). An object of the cluster that works in
+/// many namespaces is a piece of work per namespace, each of which bears the cost of its own.
+pub trait WorkKey: Clone + Eq + Hash + fmt::Debug + fmt::Display + Send + Sync + 'static {
+    /// The namespace that the work is done for: turns go by it, and so does the processor time. Empty for that of the cluster.
+    fn namespace(&self) -> &str;
+
+    /// The name of the object.
+    fn name(&self) -> &str;
 }
 
-impl StoreKey {
-    /// The store that a reference in `namespace` names.
-    #[must_use]
-    pub fn referenced(kind: StoreKind, namespace: &str, name: &str) -> Self {
-        let namespace = match kind {
-            StoreKind::SecretStore => namespace,
-            StoreKind::ClusterSecretStore => "",
-        };
-        Self { kind, object: ObjectKey::new(namespace, name) }
+impl WorkKey for ObjectKey {
+    fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    fn name(&self) -> &str {
+        &self.name
     }
 }
 
-impl fmt::Display for StoreKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.kind, self.object.name)
+/// A version of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectVersion {
+    /// The UID; an object that was deleted and made again has another.
+    pub uid: String,
+    /// The resourceVersion.
+    pub resource_version: String,
+}
+
+impl ObjectVersion {
+    /// The version of the object with this metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone().unwrap_or_default(),
+        }
     }
 }

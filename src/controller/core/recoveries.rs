@@ -1,46 +1,49 @@
-//! Failed reads that are worthwhile again at a time that only the provider knows.
+//! Failures that are worthwhile to try again at a time that only a provider knows.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::task::AbortHandle;
 
-use crate::controller::core::key::ObjectKey;
-use crate::controller::external_secret::state::State;
 use crate::provider::Recovery;
 
-/// Who waits for a provider to recover.
-#[derive(Debug, Default)]
-pub struct Recoveries(Mutex<HashMap<ObjectKey, Waiting>>);
+/// What waits for a provider to recover.
+#[derive(Debug)]
+pub struct Recoveries<K>(Mutex<HashMap<K, Waiting>>);
 
-/// An ExternalSecret that waits. The provider goes on trying as long as the recovery is held, so it is, until the next
-/// read has failed or succeeded.
+/// One that waits. The provider goes on trying as long as the recovery is held, so it is, until the next try has failed or
+/// succeeded.
 #[derive(Debug)]
 struct Waiting {
     _recovery: Recovery,
     task: AbortHandle,
 }
 
-impl Recoveries {
-    /// Asks for a reconcile of an ExternalSecret when its provider has recovered, in place of what it waited for before.
-    pub fn wait(&self, key: &ObjectKey, recovery: &Recovery, state: &Arc<State>) {
-        let (told, woken, state) = (recovery.clone(), key.clone(), Arc::downgrade(state));
+impl<K> Default for Recoveries<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash> Recoveries<K> {
+    /// Calls `wake` when the provider has recovered, in place of what was waited for before.
+    pub fn wait(&self, key: &K, recovery: &Recovery, wake: impl FnOnce() + Send + 'static) {
+        let recovering = recovery.clone();
         let task = tokio::spawn(async move {
-            told.recovered().await;
-            if let Some(state) = state.upgrade() {
-                state.wake_external_secret(&woken);
-            }
+            recovering.recovered().await;
+            wake();
         });
         let waiting = Waiting { _recovery: recovery.clone(), task: task.abort_handle() };
         self.waiting().insert(key.clone(), waiting);
     }
 
-    /// An ExternalSecret waits no more.
-    pub fn end(&self, key: &ObjectKey) {
+    /// Nothing is waited for any more.
+    pub fn end(&self, key: &K) {
         self.waiting().remove(key);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<ObjectKey, Waiting>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<K, Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,9 +14,9 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use super::key::ObjectKey;
+use super::requeue::spread;
 use crate::answers::{Seen, reason};
-use crate::controller::core::key::ObjectKey;
-use crate::controller::core::requeue::spread;
 use crate::runtime::metrics::ApiServerMetrics;
 
 /// The longest pause between two tries to open a watch, where the API server may be back at any moment.

@@ -18,13 +18,11 @@ use std::time::{Duration, Instant};
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use kube::runtime::reflector::{ObjectRef, Store};
 use tokio_util::time::DelayQueue;
 use tokio_util::time::delay_queue::Key;
 
-use crate::controller::core::key::ObjectKey;
-use crate::controller::core::requeue::Next;
-use crate::controller::core::watch::Watched;
+use super::key::WorkKey;
+use super::requeue::Next;
 use crate::runtime::panics::Panicked;
 use turns::Turns;
 
@@ -36,56 +34,70 @@ const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
 const SHARE: usize = 7;
 
 /// Where objects are asked for, and wait for their turn.
-#[derive(Debug, Default)]
-pub struct Requests(Mutex<Waiting>);
+#[derive(Debug)]
+pub struct Requests<K>(Mutex<Waiting<K>>);
 
-#[derive(Debug, Default)]
-struct Waiting {
-    queue: WorkQueue,
+#[derive(Debug)]
+struct Waiting<K> {
+    queue: WorkQueue<K>,
     /// Of whom works on them.
     worker: Option<Waker>,
     is_closed: bool,
 }
 
-impl Requests {
-    /// An object is due now.
-    pub fn ask(&self, key: &ObjectKey) {
-        let mut waiting = self.lock();
-        waiting.queue.ask(key);
-        waiting.wake();
-    }
-
+/// A queue, whatever it holds.
+pub trait Queue: Send + Sync {
     /// No object is worked on any more, but for those that are already.
-    pub fn close(&self) {
+    fn close(&self);
+
+    /// How many objects wait for their turn.
+    fn waiting(&self) -> usize;
+}
+
+impl<K: WorkKey> Default for Requests<K> {
+    fn default() -> Self {
+        Self(Mutex::new(Waiting { queue: WorkQueue::default(), worker: None, is_closed: false }))
+    }
+}
+
+impl<K: WorkKey> Queue for Requests<K> {
+    fn close(&self) {
         let mut waiting = self.lock();
         waiting.is_closed = true;
         waiting.wake();
     }
 
-    /// How many objects wait for their turn.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
+    fn waiting(&self) -> usize {
         self.lock().queue.due.len()
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+impl<K: WorkKey> Requests<K> {
+    /// An object is due now.
+    pub fn ask(&self, key: &K) {
+        let mut waiting = self.lock();
+        waiting.queue.ask(key);
+        waiting.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting<K>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The object whose turn it is, and since when it is due; `None` when the queue is closed. Waits while nobody has a turn.
-    async fn next(&self, places: usize) -> Option<(ObjectKey, Instant)> {
+    async fn next(&self, places: usize) -> Option<(K, Instant)> {
         poll_fn(|context| self.lock().poll_next(places, context)).await
     }
 }
 
-impl Waiting {
+impl<K: WorkKey> Waiting<K> {
     fn wake(&mut self) {
         if let Some(worker) = self.worker.take() {
             worker.wake();
         }
     }
 
-    fn poll_next(&mut self, places: usize, context: &mut Context<'_>) -> Poll<Option<(ObjectKey, Instant)>> {
+    fn poll_next(&mut self, places: usize, context: &mut Context<'_>) -> Poll<Option<(K, Instant)>> {
         if self.is_closed {
             return Poll::Ready(None);
         }
@@ -99,15 +111,11 @@ impl Waiting {
 }
 
 /// Works on what is asked for and on what wants to come back, on `places` objects at once. `pass` is told since when the object is
-/// due. When the requests are closed this ends, after what is in progress.
-pub(in crate::controller) async fn run<K, P>(
-    store: Store<K>,
-    dyntype: K::DynamicType,
-    requests: &Requests,
-    places: u16,
-    pass: impl Fn(std::sync::Arc<K>, Instant) -> P,
-) where
-    K: Watched,
+/// due; it gives none of an object that was deleted before its turn came. When the requests are closed this ends, after what is in
+/// progress.
+pub(super) async fn run<K, P>(requests: &Requests<K>, places: u16, pass: impl Fn(&K, Instant) -> Option<P>)
+where
+    K: WorkKey,
     P: Future<Output = Result<Next, Panicked>>,
 {
     let mut running = FuturesUnordered::new();
@@ -115,9 +123,8 @@ pub(in crate::controller) async fn run<K, P>(
         tokio::select! {
             turn = requests.next(usize::from(places)) => {
                 let Some((key, due)) = turn else { break };
-                match store.get(&reference(&key, &dyntype)) {
-                    Some(object) => running.push(pass(object, due).map(move |next| (key, next))),
-                    // It was deleted before its turn came.
+                match pass(&key, due) {
+                    Some(pass) => running.push(pass.map(move |next| (key, next))),
                     None => requests.lock().queue.end(&key, Next::OnChange),
                 }
             }
@@ -130,17 +137,12 @@ pub(in crate::controller) async fn run<K, P>(
     while running.next().await.is_some() {}
 }
 
-fn reference<K: Watched>(key: &ObjectKey, dyntype: &K::DynamicType) -> ObjectRef<K> {
-    let reference = ObjectRef::new_with(&key.name, dyntype.clone());
-    if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
-}
-
 /// What is due, and what will be.
-#[derive(Debug, Default)]
-struct WorkQueue {
-    entries: HashMap<ObjectKey, Entry>,
-    due: Turns,
-    later: DelayQueue<ObjectKey>,
+#[derive(Debug)]
+struct WorkQueue<K> {
+    entries: HashMap<K, Entry>,
+    due: Turns<K>,
+    later: DelayQueue<K>,
     /// How many objects are worked on, in all and of each namespace.
     running: usize,
     running_of: HashMap<String, usize>,
@@ -159,9 +161,21 @@ enum Entry {
     RunningAskedAgain(Instant),
 }
 
-impl WorkQueue {
+impl<K> Default for WorkQueue<K> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            due: Turns::default(),
+            later: DelayQueue::new(),
+            running: 0,
+            running_of: HashMap::new(),
+        }
+    }
+}
+
+impl<K: WorkKey> WorkQueue<K> {
     /// An object is due now.
-    fn ask(&mut self, key: &ObjectKey) {
+    fn ask(&mut self, key: &K) {
         match self.entries.get_mut(key) {
             Some(Entry::Due | Entry::RunningAskedAgain(_)) => {}
             Some(entry @ Entry::Running) => *entry = Entry::RunningAskedAgain(Instant::now()),
@@ -174,7 +188,7 @@ impl WorkQueue {
     }
 
     /// The object whose turn it is, and since when it is due; `None` while nobody may have one of the `places`.
-    fn begin(&mut self, places: usize) -> Option<(ObjectKey, Instant)> {
+    fn begin(&mut self, places: usize) -> Option<(K, Instant)> {
         let free = places.checked_sub(self.running)?.checked_sub(1)?;
         let held = &self.running_of;
         let turn = self.due.take(|namespace| {
@@ -182,18 +196,18 @@ impl WorkQueue {
             held == 0 || held < SHARE * free
         })?;
         self.running += 1;
-        *self.running_of.entry(turn.0.namespace.clone()).or_default() += 1;
+        *self.running_of.entry(turn.0.namespace().to_owned()).or_default() += 1;
         self.entries.insert(turn.0.clone(), Entry::Running);
         Some(turn)
     }
 
     /// A pass over an object has ended.
-    fn end(&mut self, key: &ObjectKey, next: Next) {
+    fn end(&mut self, key: &K, next: Next) {
         self.running = self.running.saturating_sub(1);
-        if let Some(held) = self.running_of.get_mut(&key.namespace) {
+        if let Some(held) = self.running_of.get_mut(key.namespace()) {
             *held -= 1;
             if *held == 0 {
-                self.running_of.remove(&key.namespace);
+                self.running_of.remove(key.namespace());
             }
         }
         match (self.entries.remove(key), next) {
@@ -214,7 +228,7 @@ impl WorkQueue {
         }
     }
 
-    fn push(&mut self, key: ObjectKey, due: Instant) {
+    fn push(&mut self, key: K, due: Instant) {
         self.entries.insert(key.clone(), Entry::Due);
         self.due.push(key, due);
     }

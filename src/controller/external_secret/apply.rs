@@ -6,13 +6,19 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::json;
 
+use super::context::Context;
 use super::destination::Destination;
-use super::{Error, ObjectVersion, Subject, values as fetch};
+use super::error::Error;
+use super::kind_discovery::KindError;
+use super::subject::Subject;
+use super::target::stale;
+use super::target_kinds::TargetKind;
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ManifestReference};
 use crate::api::{FINALIZER_EXTERNAL_SECRET, LABEL_OWNER};
-use crate::controller::external_secret::context::{ApiError, Context, bounded};
-use crate::controller::external_secret::target_kinds::{KindError, TargetKind};
+use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::finalizer;
+use crate::controller::core::key::ObjectVersion;
 use crate::controller::options::GenericTargets;
 use crate::sync::object::{LastWrite, TargetObject, is_written_by};
 use crate::sync::plan::{self, Deletion, Plan};
@@ -89,7 +95,7 @@ async fn write_object(
         Err(error) => {
             if error.code() == Some(404) {
                 // The kind is gone; the next try asks whether it is there again.
-                context.state.target_kinds.forget(&kind.manifest);
+                context.target_kinds.forget(&kind.manifest);
             }
             Err(Error::object(verb, owner, kind, &error))
         }
@@ -123,7 +129,7 @@ async fn delete(
 
 /// Deletes the Secrets of earlier target names.
 pub(super) async fn delete_stale(owner: Owner<'_>, subject: Subject<'_>, context: &Context) -> Result<(), Error> {
-    for deletion in fetch::stale(owner, subject.status, context).await? {
+    for deletion in stale(owner, subject.status, context).await? {
         delete(&deletion, owner, &Destination::Secret, context).await?;
     }
     Ok(())
@@ -138,7 +144,7 @@ pub(super) async fn delete_stale_objects(
     let previous = previous.filter(|previous| owner.manifest() != Some(*previous));
     let has_owner = owner.creation_policy() == CreationPolicy::Owner;
     for manifest in owner.manifest().into_iter().chain(previous).filter(|_| has_owner) {
-        let kind = match context.target_kind(manifest, owner.namespace()).await {
+        let kind = match context.target_kinds.get(manifest, owner.namespace()).await {
             Ok(kind) => kind,
             Err(KindError::Api { error, .. }) => return Err(Error::Stale(error)),
             Err(error @ (KindError::TooMany { .. } | KindError::NotListed { .. })) => return Err(error.into()),
@@ -153,7 +159,7 @@ pub(super) async fn delete_stale_objects(
             delete(&deletion, owner, &Destination::Object(Arc::clone(&kind)), context).await?;
         }
     }
-    context.state.release_target_kinds();
+    context.target_kinds.release(&context.state.index);
     Ok(())
 }
 
@@ -166,13 +172,12 @@ fn needs_finalizer(owner: Owner<'_>) -> bool {
 
 /// Adds the finalizer where it is needed, before anything is written that it must clean up.
 pub(super) async fn add_finalizer(owner: Owner<'_>, subject: Subject<'_>, context: &Context) -> Result<(), Error> {
-    let finalizers = owner.meta.finalizers.as_deref().unwrap_or_default();
-    if !needs_finalizer(owner) || finalizers.iter().any(|finalizer| finalizer == FINALIZER_EXTERNAL_SECRET) {
+    if !needs_finalizer(owner) || finalizer::is_on(owner.meta, FINALIZER_EXTERNAL_SECRET) {
         return Ok(());
     }
     // Applied, so that a finalizer of someone else that was added meanwhile stays.
     let patch = json!({
-        "apiVersion": context.state.version.api_version(),
+        "apiVersion": context.version.api_version(),
         "kind": ExternalSecret::KIND,
         // With the UID, or one that was deleted meanwhile would be made anew.
         "metadata": {
@@ -192,27 +197,17 @@ pub(super) async fn add_finalizer(owner: Owner<'_>, subject: Subject<'_>, contex
 /// Without one there is nothing to do: the garbage collector deletes what the object owns.
 pub(super) async fn finalize(subject: Subject<'_>, context: &Context) -> Result<(), Error> {
     let meta = &subject.object.metadata;
-    let finalizers = meta.finalizers.as_deref().unwrap_or_default();
-    if !finalizers.iter().any(|finalizer| finalizer == FINALIZER_EXTERNAL_SECRET) {
+    if !finalizer::is_on(meta, FINALIZER_EXTERNAL_SECRET) {
         return Ok(());
     }
     if let Ok(spec) = subject.object.spec.get() {
         let policy = spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default();
         if policy == DeletionPolicy::Delete {
-            delete_owned(Owner { meta, spec, version: context.state.version }, context).await?;
+            delete_owned(Owner { meta, spec, version: context.version }, context).await?;
         }
     }
-    let remaining: Vec<_> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER_EXTERNAL_SECRET).collect();
-    // With the resourceVersion, so that a finalizer that was added meanwhile is not lost.
-    let patch = json!({ "metadata": {
-        "uid": meta.uid, "finalizers": remaining, "resourceVersion": meta.resource_version,
-    } });
     let api = context.external_secrets(&subject.key.namespace);
-    match bounded(api.patch_metadata(&subject.key.name, &PatchParams::default(), &Patch::Merge(patch))).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some(404) => Ok(()),
-        Err(error) => Err(Error::Finalizer(error)),
-    }
+    finalizer::remove(&api, meta, FINALIZER_EXTERNAL_SECRET).await.map_err(Error::Finalizer)
 }
 
 /// Deletes the target if, and only if, this very ExternalSecret controls it, or wrote it without an owner.
@@ -222,7 +217,7 @@ async fn delete_owned(owner: Owner<'_>, context: &Context) -> Result<(), Error> 
         None => Destination::Secret,
         // As in ESO, they are left where they are not written.
         Some(_) if context.options.generic_targets == GenericTargets::Refused => return Ok(()),
-        Some(manifest) => match context.target_kind(manifest, owner.namespace()).await {
+        Some(manifest) => match context.target_kinds.get(manifest, owner.namespace()).await {
             Ok(kind) => Destination::Object(kind),
             Err(error @ (KindError::Api { .. } | KindError::NotListed { .. } | KindError::TooMany { .. })) => {
                 return Err(error.into());

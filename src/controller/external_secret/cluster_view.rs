@@ -10,26 +10,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::api::ListParams;
 use kube::core::DynamicObject;
-use kube::runtime::reflector::ObjectRef;
 
+use super::kind_discovery::{self, KindError};
 use crate::answers::Objects;
 use crate::api::ServedVersion;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{SecretStore, StoreKind};
-use crate::controller::core::key::{ObjectKey, StoreKey};
-use crate::controller::external_secret::context::{ApiError, Context, bounded};
-use crate::controller::external_secret::target_kinds::{self, KindError};
+use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::clients::StoreLookup;
+use crate::controller::store_access::key::StoreKey;
 
 /// What a sync reads of the cluster. `None` stands for what is certainly not there.
 #[async_trait]
-pub trait ClusterView: Send + Sync {
-    /// A store, with its status.
-    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError>;
-
-    /// The labels of a namespace.
-    async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError>;
-
+pub trait ClusterView: StoreLookup {
     /// A ConfigMap.
     async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError>;
 
@@ -52,7 +47,7 @@ pub trait ClusterView: Send + Sync {
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError>;
 }
 
-/// The API server, asked anew each time.
+/// The API server, asked again each time.
 pub struct ApiServer {
     /// Asks it.
     pub client: Client,
@@ -60,22 +55,15 @@ pub struct ApiServer {
     pub version: ServedVersion,
 }
 
-impl ApiServer {
-    /// Stores of the kind and namespace of `key`.
-    #[must_use]
-    pub fn stores(&self, key: &StoreKey) -> Objects<SecretStore> {
+#[async_trait]
+impl StoreLookup for ApiServer {
+    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
         let dyntype = StoreType { kind: key.kind, version: self.version };
-        match key.kind {
+        let stores: Objects<SecretStore> = match key.kind {
             StoreKind::SecretStore => Objects::namespaced(self.client.clone(), &key.object.namespace, &dyntype),
             StoreKind::ClusterSecretStore => Objects::all(self.client.clone(), &dyntype),
-        }
-    }
-}
-
-#[async_trait]
-impl ClusterView for ApiServer {
-    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
-        Ok(bounded(self.stores(key).get_opt(&key.object.name)).await?.map(Arc::new))
+        };
+        Ok(bounded(stores.get_opt(&key.object.name)).await?.map(Arc::new))
     }
 
     async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
@@ -83,7 +71,10 @@ impl ClusterView for ApiServer {
         let namespace = bounded(api.get_metadata_opt(name)).await?;
         Ok(namespace.map(|namespace| namespace.metadata.labels.unwrap_or_default()))
     }
+}
 
+#[async_trait]
+impl ClusterView for ApiServer {
     async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
         let api: Objects<ConfigMap> = Objects::namespaced(self.client.clone(), &key.namespace, &());
         bounded(api.get_opt(&key.name)).await
@@ -99,7 +90,7 @@ impl ClusterView for ApiServer {
         manifest: &ManifestReference,
         key: &ObjectKey,
     ) -> Result<Option<DynamicObject>, KindError> {
-        let resource = target_kinds::discover(&self.client, manifest).await?;
+        let resource = kind_discovery::discover(&self.client, manifest).await?;
         let api: Objects<DynamicObject> = Objects::namespaced(self.client.clone(), &key.namespace, &resource);
         let found = bounded(api.get_opt(&key.name)).await;
         found.map_err(|error| KindError::Api { manifest: manifest.clone(), error })
@@ -109,40 +100,5 @@ impl ClusterView for ApiServer {
         let api: Objects<Secret> = Objects::namespaced(self.client.clone(), namespace, &());
         let found = bounded(api.list_metadata(&ListParams::default().labels(selector))).await?;
         Ok(found.into_iter().map(|secret| secret.metadata).collect())
-    }
-}
-
-/// Stores and namespaces are watched; the API server is asked for the rest.
-#[async_trait]
-impl ClusterView for Context {
-    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
-        Ok(self.watched_store(key))
-    }
-
-    async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
-        let namespace = self.watched.namespaces.get(&ObjectRef::new(name));
-        Ok(namespace.map(|namespace| namespace.metadata.labels.clone().unwrap_or_default()))
-    }
-
-    async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
-        self.api_server().config_map(key).await
-    }
-
-    async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
-        self.api_server().secret(key).await
-    }
-
-    async fn target_object(
-        &self,
-        manifest: &ManifestReference,
-        key: &ObjectKey,
-    ) -> Result<Option<DynamicObject>, KindError> {
-        let kind = self.target_kind(manifest, &key.namespace).await?;
-        let found = bounded(kind.api(&self.client, &key.namespace).get_opt(&key.name)).await;
-        found.map_err(|error| KindError::Api { manifest: manifest.clone(), error })
-    }
-
-    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
-        self.api_server().secrets_labelled(namespace, selector).await
     }
 }

@@ -1,39 +1,46 @@
-//! What the reconcilers share.
+//! What the controller of ExternalSecrets works with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
+use kube::core::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 
-use crate::answers::{MetadataOf, Objects, reason};
-use crate::api::v1::secret_store::StoreType;
-use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+use super::cluster_view::{ApiServer, ClusterView};
+use super::kind_discovery::KindError;
+use super::memo::Memo;
+use super::state::State;
+use super::subject::Subject;
+use super::target_kinds::TargetKinds;
+use super::templates::Templates;
+use crate::answers::{MetadataOf, Objects};
+use crate::api::ServedVersion;
+use crate::api::v1::external_secret::ManifestReference;
+use crate::api::v1::{ExternalSecret, SecretStore};
+use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::events::Recorder;
-use crate::controller::core::key::{ObjectKey, StoreKey};
-use crate::controller::external_secret::cluster_view::ApiServer;
-use crate::controller::external_secret::state::State;
-use crate::controller::external_secret::templates::Templates;
-use crate::controller::external_secret::{Memo, Subject};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::namespaces::Namespaces;
 use crate::controller::options::Options;
-use crate::controller::store_access::{Access, ControllerClass};
+use crate::controller::store_access::clients::{Access, ControllerClass, StoreLookup};
+use crate::controller::store_access::key::StoreKey;
+use crate::controller::store_access::roles::Stores;
 use crate::provider::Providers;
-use crate::runtime::api_health::ApiHealth;
 use crate::runtime::metrics::Metrics;
 
-/// How long the API server may take to answer.
-const API_DEADLINE: Duration = Duration::from_secs(30);
-
-/// What the reconcilers share.
+/// What the controller of ExternalSecrets works with.
 pub struct Context {
     /// The API server.
     pub client: Client,
-    /// What is known of the connection to it.
-    pub api_health: ApiHealth,
+    /// The version of our resources that the cluster serves.
+    pub version: ServedVersion,
     /// The operator's settings.
-    pub options: Options,
+    pub options: Arc<Options>,
     /// Where values come from.
     pub providers: Providers,
     /// What renders templates.
@@ -44,6 +51,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// What is watched.
     pub watched: Watched,
+    /// The kinds of objects besides Secrets that are written.
+    pub target_kinds: Arc<TargetKinds>,
     /// What is remembered.
     pub state: Arc<State>,
 }
@@ -55,80 +64,22 @@ pub struct Watched {
     /// Target Secrets, without their content.
     pub secrets: Store<MetadataOf<Secret>>,
     /// Namespaces, with their labels.
-    pub namespaces: Store<MetadataOf<Namespace>>,
-    /// Stores of a namespace.
-    pub secret_stores: Store<SecretStore>,
-    /// Stores of the cluster.
-    pub cluster_secret_stores: Store<SecretStore>,
-}
-
-/// A call of the API server that did not succeed.
-#[derive(Debug, thiserror::Error)]
-pub enum ApiError {
-    /// It refused, or could not be reached, or its answer could not be read.
-    #[error("{}", reason(.0))]
-    Kube(#[from] kube::Error),
-    /// It did not answer in time.
-    #[error("the API server did not answer within {} s", API_DEADLINE.as_secs())]
-    Timeout,
-}
-
-impl ApiError {
-    /// The HTTP status, where the API server answered.
-    #[must_use]
-    pub fn code(&self) -> Option<u16> {
-        match self {
-            Self::Kube(kube::Error::Api(status)) => Some(status.code),
-            _ => None,
-        }
-    }
-
-    /// The API server's own words, without what differs from one answer to the next.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        match self {
-            Self::Kube(kube::Error::Api(status)) => status.message.clone(),
-            Self::Kube(error @ (kube::Error::SerdeError(_) | kube::Error::FromUtf8(_))) => reason(error),
-            Self::Kube(_) => "it cannot be reached".to_owned(),
-            Self::Timeout => self.to_string(),
-        }
-    }
-
-    /// Whether the API server is away or overloaded, rather than unwilling. It may then be said of all that was sent.
-    #[must_use]
-    pub fn is_outage(&self) -> bool {
-        match self {
-            Self::Kube(kube::Error::Api(status)) => matches!(status.code, 429 | 502 | 503 | 504),
-            // What was sent did not arrive, or the answer did not come.
-            Self::Kube(kube::Error::Service(_) | kube::Error::HyperError(_)) | Self::Timeout => true,
-            Self::Kube(_) => false,
-        }
-    }
-}
-
-/// Waits for the API server, but not for ever.
-///
-/// # Errors
-/// [`ApiError`]
-pub async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
-    match tokio::time::timeout(API_DEADLINE, call).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(ApiError::Timeout),
-    }
+    pub namespaces: Namespaces,
+    /// Stores.
+    pub stores: Arc<dyn Stores>,
 }
 
 impl Context {
     /// Which stores are worked on.
     #[must_use]
     pub fn class(&self) -> ControllerClass<'_> {
-        let Options { controller_class: name, secret_stores, cluster_secret_stores, .. } = &self.options;
-        ControllerClass { name, secret_stores: *secret_stores, cluster_secret_stores: *cluster_secret_stores }
+        ControllerClass::of(&self.options)
     }
 
     /// What clients for stores are made from.
     #[must_use]
     pub fn access(&self) -> Access<'_> {
-        Access { cluster: self, providers: &self.providers, flood_gate: self.options.flood_gate }
+        Access { stores: self, providers: &self.providers, flood_gate: self.options.flood_gate }
     }
 
     /// The time now.
@@ -140,7 +91,7 @@ impl Context {
     /// ExternalSecrets of a namespace, at the API server.
     #[must_use]
     pub fn external_secrets(&self, namespace: &str) -> Objects<ExternalSecret> {
-        Objects::namespaced(self.client.clone(), namespace, &self.state.version)
+        Objects::namespaced(self.client.clone(), namespace, &self.version)
     }
 
     /// Secrets of a namespace, at the API server.
@@ -149,29 +100,22 @@ impl Context {
         Objects::namespaced(self.client.clone(), namespace, &())
     }
 
-    /// Stores of the kind and namespace of `key`, at the API server.
-    #[must_use]
-    pub fn stores(&self, key: &StoreKey) -> Objects<SecretStore> {
-        self.api_server().stores(key)
-    }
-
     /// The API server, past the watches.
-    #[must_use]
-    pub fn api_server(&self) -> ApiServer {
-        ApiServer { client: self.client.clone(), version: self.state.version }
+    fn api_server(&self) -> ApiServer {
+        ApiServer { client: self.client.clone(), version: self.version }
     }
 
     /// An ExternalSecret, as it is watched.
     #[must_use]
-    pub fn watched_external_secret(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
-        let reference = ObjectRef::new_with(&key.name, self.state.version).within(&key.namespace);
+    pub fn watched(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
+        let reference = ObjectRef::new_with(&key.name, self.version).within(&key.namespace);
         self.watched.external_secrets.get(&reference)
     }
 
-    /// Whether an ExternalSecret is there as far as the watch has seen: neither deleted nor made anew.
+    /// Whether an ExternalSecret is there as far as the watch has seen: neither deleted nor made again.
     #[must_use]
     pub fn shows(&self, subject: Subject<'_>) -> bool {
-        self.watched_external_secret(subject.key).is_some_and(|shown| shown.metadata.uid.as_deref() == subject.uid())
+        self.watched(subject.key).is_some_and(|shown| shown.metadata.uid.as_deref() == subject.uid())
     }
 
     /// Looks at what is remembered of an ExternalSecret.
@@ -183,15 +127,41 @@ impl Context {
     pub fn remember<T>(&self, subject: Subject<'_>, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
         self.state.memos().get_mut(subject.key, subject.uid()).map(change)
     }
+}
 
-    /// A store, as it is watched.
-    #[must_use]
-    pub fn watched_store(&self, key: &StoreKey) -> Option<Arc<SecretStore>> {
-        let dyntype = StoreType { kind: key.kind, version: self.state.version };
-        let reference = ObjectRef::new_with(&key.object.name, dyntype);
-        match key.kind {
-            StoreKind::SecretStore => self.watched.secret_stores.get(&reference.within(&key.object.namespace)),
-            StoreKind::ClusterSecretStore => self.watched.cluster_secret_stores.get(&reference),
-        }
+/// Stores and namespaces are watched; the API server is asked for the rest.
+#[async_trait]
+impl StoreLookup for Context {
+    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
+        Ok(self.watched.stores.watched(key))
+    }
+
+    async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+        Ok(self.watched.namespaces.labels(name))
+    }
+}
+
+#[async_trait]
+impl ClusterView for Context {
+    async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
+        self.api_server().config_map(key).await
+    }
+
+    async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
+        self.api_server().secret(key).await
+    }
+
+    async fn target_object(
+        &self,
+        manifest: &ManifestReference,
+        key: &ObjectKey,
+    ) -> Result<Option<DynamicObject>, KindError> {
+        let kind = self.target_kinds.get(manifest, &key.namespace).await?;
+        let found = bounded(kind.api(&self.client, &key.namespace).get_opt(&key.name)).await;
+        found.map_err(|error| KindError::Api { manifest: manifest.clone(), error })
+    }
+
+    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
+        self.api_server().secrets_labelled(namespace, selector).await
     }
 }

@@ -7,12 +7,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 
-use super::{Error, ObjectVersion, values as fetch};
+use super::cluster_view::ClusterView;
+use super::context::Context;
+use super::error::Error;
+use super::target_kinds::TargetKind;
 use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::CreationPolicy;
-use crate::controller::core::key::ObjectKey;
-use crate::controller::external_secret::context::{Context, bounded};
-use crate::controller::external_secret::target_kinds::TargetKind;
+use crate::controller::core::api_call::bounded;
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::options::GenericTargets;
 use crate::sync::object::{LastWrite, TargetObject};
 use crate::sync::plan::{self, Present, TargetSecret};
@@ -45,7 +47,7 @@ impl Destination {
         if context.options.generic_targets == GenericTargets::Refused {
             return Err(Error::GenericTargetsOff);
         }
-        Ok(Self::Object(context.target_kind(manifest, namespace).await?))
+        Ok(Self::Object(context.target_kinds.get(manifest, namespace).await?))
     }
 
     /// The version of the target that the watch shows.
@@ -68,7 +70,7 @@ impl Destination {
     pub(super) async fn read(&self, owner: Owner<'_>, context: &Context) -> Result<Option<Existing>, Error> {
         match self {
             Self::Secret => {
-                let found = fetch::secret(owner, context).await?;
+                let found = secret(owner, context).await?;
                 Ok(found.map(|secret| Existing::Secret(Box::new(secret))))
             }
             Self::Object(kind) => {
@@ -134,5 +136,16 @@ impl Existing {
             Self::Secret(secret) => plan::is_intact(secret.object()),
             Self::Object(object) => crate::sync::object::is_intact(object.object(), last),
         }
+    }
+}
+
+/// Reads the target Secret in full.
+///
+/// # Errors
+/// [`Error::Api`]
+pub async fn secret(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<Option<TargetSecret>, Error> {
+    match cluster.target_secret(&ObjectKey::new(owner.namespace(), owner.target_name())).await {
+        Ok(secret) => Ok(secret.map(TargetSecret::new)),
+        Err(error) => Err(Error::Api { verb: "read", target: owner.target(), error }),
     }
 }

@@ -1,10 +1,12 @@
 //! Why an ExternalSecret could not be synced.
 
+use super::kind_discovery::KindError;
 use super::refused;
+use super::target_kinds::TargetKind;
 use crate::api::parsed::InvalidField;
-use crate::controller::core::key::StoreKey;
-use crate::controller::external_secret::context::ApiError;
-use crate::controller::external_secret::target_kinds::{KindError, TargetKind};
+use crate::controller::core::api_call::ApiError;
+use crate::controller::store_access::error::Error as StoreError;
+use crate::controller::store_access::key::StoreKey;
 use crate::provider::{ProviderError, Recovery};
 use crate::runtime::panics::Panicked;
 use crate::sync::data::DataError;
@@ -38,38 +40,9 @@ pub enum Error {
         /// The field that should name it.
         field: String,
     },
-    /// The store is not there.
-    #[error("{0} does not exist{place}; create it, or correct spec.secretStoreRef", place = place(.0))]
-    StoreNotFound(StoreKey),
-    /// The store was never validated.
-    #[error("{0} was not validated yet; see its conditions and the controller's log")]
-    StoreNotValidated(StoreKey),
-    /// The store is not Ready.
-    #[error("{store} is not ready: {message}")]
-    StoreNotReady {
-        /// The store.
-        store: StoreKey,
-        /// Its condition's words.
-        message: String,
-    },
-    /// The store's conditions leave the namespace out.
-    #[error(
-        "{store} may not be used from namespace {namespace:?}: none of its spec.conditions matches; ask its owner to add the namespace"
-    )]
-    NamespaceExcluded {
-        /// The store.
-        store: StoreKey,
-        /// The namespace.
-        namespace: String,
-    },
-    /// The store cannot be used at all.
-    #[error("{store}: {error}")]
-    Store {
-        /// The store.
-        store: StoreKey,
-        /// Why.
-        error: Box<ProviderError>,
-    },
+    /// A store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A value could not be read.
     #[error("{entry}: {error}")]
     Provider {
@@ -90,16 +63,6 @@ pub enum Error {
     #[error("the API server could not read {kind} {name:?}, from which spec.target.template takes templates: {}", api_reason(.error))]
     TemplateSource {
         /// `ConfigMap` or `Secret`.
-        kind: &'static str,
-        /// Its name.
-        name: String,
-        /// Why not.
-        error: ApiError,
-    },
-    /// An object that it depends on could not be read.
-    #[error("the API server could not read {kind} {name:?}: {}", api_reason(.error))]
-    Unreadable {
-        /// The object's kind.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -170,7 +133,7 @@ impl Error {
     pub fn is_outage_of_api_server(&self) -> bool {
         match self {
             Self::TemplateSource { error, .. }
-            | Self::Unreadable { error, .. }
+            | Self::Store(StoreError::Unreadable { error, .. })
             | Self::Stale(error)
             | Self::Api { error, .. }
             | Self::Kind(KindError::Api { error, .. })
@@ -184,17 +147,9 @@ impl Error {
     #[must_use]
     pub fn recovery(&self) -> Option<&Recovery> {
         match self {
-            Self::Store { error, .. } | Self::Provider { error, .. } => error.recovery.as_ref(),
+            Self::Store(StoreError::Client { error, .. }) | Self::Provider { error, .. } => error.recovery.as_ref(),
             _ => None,
         }
-    }
-}
-
-fn place(store: &StoreKey) -> String {
-    if store.object.namespace.is_empty() {
-        String::new()
-    } else {
-        format!(" in namespace {:?}", store.object.namespace)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The only table from a failure of an ExternalSecret to what is said of it. `docs/conditions.md` is made from it.
 
-use crate::controller::external_secret::Error;
+use super::error::Error;
 use crate::provider::error::Retry;
 
 /// What is said of a failure.

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{ExternalSecretSpec, ManifestReference, SecretStoreRef};
-use crate::controller::core::key::{ObjectKey, StoreKey};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::key::StoreKey;
 use crate::sync::target::target_name;
 
 /// ExternalSecrets by the target that they write, by the stores that they read, and by the objects that

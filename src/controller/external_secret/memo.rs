@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::error::SpecFault;
-use super::unchanged::MadeFrom;
+use super::index::TemplateSource;
+use super::made_from::MadeFrom;
+use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{ExternalSecretStatus, ManifestReference};
-use crate::controller::external_secret::index::TemplateSource;
+use crate::controller::core::key::ObjectVersion;
+use crate::controller::core::status::Ahead;
 use crate::sync::object::LastWrite;
 
 /// What is remembered of an ExternalSecret between reconciles.
@@ -26,8 +28,8 @@ pub struct Memo {
     pub written_kind: Option<ManifestReference>,
     /// What was last written to a target that is not a Secret, and what became of it.
     pub last_write: Option<LastWrite>,
-    /// The status that was written on top of a resourceVersion that the watch still shows.
-    pub ahead: Option<(String, ExternalSecretStatus)>,
+    /// The status that was written last, until the watch shows it.
+    pub ahead: Ahead<ExternalSecretStatus>,
     /// From what the target was made, at the version that is verified.
     pub made_from: MadeFrom,
     /// Whether the templates that the target was last rendered from give something else each time.
@@ -51,22 +53,13 @@ pub struct Memo {
     pub waiting_since: Option<Timestamp>,
 }
 
-/// A version of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectVersion {
-    /// The UID; an object that was deleted and made anew has another.
-    pub uid: String,
-    /// The resourceVersion.
-    pub resource_version: String,
-}
-
-impl ObjectVersion {
-    /// The version of the object with this metadata.
-    #[must_use]
-    pub fn of(meta: &ObjectMeta) -> Self {
-        Self {
-            uid: meta.uid.clone().unwrap_or_default(),
-            resource_version: meta.resource_version.clone().unwrap_or_default(),
-        }
-    }
+/// What of an ExternalSecret decides whether a change matters. Its status does not.
+#[must_use]
+pub fn fingerprint(object: &ExternalSecret) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let meta = &object.metadata;
+    let mut hasher = DefaultHasher::new();
+    (&meta.uid, meta.generation, &meta.labels, &meta.annotations, &meta.finalizers).hash(&mut hasher);
+    meta.deletion_timestamp.is_some().hash(&mut hasher);
+    hasher.finish()
 }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use super::cluster_view::ClusterView;
 use super::destination::Existing;
+use super::error::Error;
+use super::index::TemplateSource;
 use super::templates::{self, Rendering, Templates};
-use super::{Error, ObjectVersion};
-use crate::controller::external_secret::cluster_view::ClusterView;
-use crate::controller::external_secret::index::TemplateSource;
+use crate::controller::core::key::ObjectVersion;
 use crate::sync::SecretData;
 use crate::sync::object::LastWrite;
 use crate::sync::plan::{self, Plan};

@@ -3,30 +3,37 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::destination::{Destination, Existing};
-use super::planning::Planner;
-use super::unchanged::MadeFrom;
-use super::values as fetch;
-use super::{Error, ObjectVersion, SpecFault, Subject, apply, report, unchanged};
-use crate::controller::external_secret::context::Context;
+use async_trait::async_trait;
 
+use super::clients::Clients;
+use super::context::Context;
+use super::destination::{Destination, Existing};
+use super::error::{Error, SpecFault};
+use super::index::stores_of;
+use super::made_from::MadeFrom;
+use super::memo::fingerprint;
+use super::outcome::{Outcome, Synced};
+use super::planning::Planner;
+use super::spec::check;
+use super::subject::Subject;
+use super::target::{self, Target};
+use super::{KIND, apply, report, unchanged, values};
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::budget::Budget;
-use crate::controller::core::key::ObjectKey;
-use crate::controller::core::observe::Pass;
-use crate::controller::core::requeue::{Next, until};
-use crate::controller::store_access;
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
+use crate::controller::core::kind::Kind;
+use crate::controller::core::reconcile::{Pass, Reconcile};
+use crate::controller::core::requeue::Next;
+use crate::controller::core::work_queue::Requests;
+use crate::controller::store_access::clients::is_of_another_class;
+use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::panics::Panicked;
-use crate::sync::plan::{Plan, Statement};
+use crate::sync::plan::Plan;
 use crate::sync::refresh::{self, Due, Reason, TemplatesState};
 use crate::sync::target::Owner;
 use crate::sync::{SecretData, data};
-use crate::validate;
-
-/// The name under which metrics speak of this controller, as controller-runtime names it.
-pub const CONTROLLER: &str = "externalsecret";
 
 /// How long a store may take to be validated, or to appear, before an ExternalSecret that uses it
 /// says that it waits. What is applied together is thus not reported as broken.
@@ -36,55 +43,39 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How often a write is tried again that lost to another writer.
 const CONFLICTS: usize = 4;
 
-/// How a reconcile ended that did not fail.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It belongs to another controller.
-    NotOurs,
-    /// It is being deleted, and nothing is left to do.
-    Deleted,
-    /// A store that it uses was just made.
-    Waiting,
-    /// Nothing is due before this.
-    Unchanged(Due),
-    /// It was deleted, or made anew, while it was worked on. Nothing was written since.
-    Replaced,
-    /// The Secret is as the provider says.
-    Synced(Synced),
-}
+#[async_trait]
+impl Reconcile for Context {
+    type Key = ObjectKey;
 
-/// What a sync has come to.
-#[derive(Clone, Debug)]
-pub struct Synced {
-    /// What is said of it.
-    pub statement: Statement,
-    /// Whether the target is there, with the values.
-    pub leaves_target: bool,
-}
-
-impl Synced {
-    /// By a plan for `owner` that was carried out.
-    fn by(plan: &Plan, owner: Owner<'_>) -> Self {
-        Self { statement: plan.statement(owner), leaves_target: plan.leaves_target() }
+    fn kind(&self) -> Kind {
+        KIND
     }
-}
 
-/// Brings the target Secret of one ExternalSecret into line, and says so in its status. What fails is reported on the object,
-/// and tried again.
-pub async fn reconcile(object: Arc<ExternalSecret>, context: Arc<Context>) -> Pass {
-    let key = ObjectKey::of(&object.metadata);
-    let Some((object, status)) = newest(&key, &context) else { return Pass::succeeded(Next::OnChange) };
-    let subject =
-        Subject { key: &key, object: &object, status: status.as_ref(), now: context.now(), began: Instant::now() };
-    let result = sync_once(subject, &context).await;
-    concluded(subject, &context, &result).await
-}
+    fn requests(&self) -> &Arc<Requests<ObjectKey>> {
+        &self.state.requests
+    }
 
-/// Says of an ExternalSecret that the pass over it panicked.
-pub async fn panicked(key: &ObjectKey, panicked: Panicked, context: &Context) -> Pass {
-    let Some((object, status)) = newest(key, context) else { return Pass::succeeded(Next::OnChange) };
-    let subject = Subject { key, object: &object, status: status.as_ref(), now: context.now(), began: Instant::now() };
-    concluded(subject, context, &Err(Error::Panicked(panicked))).await
+    fn is_there(&self, key: &ObjectKey) -> bool {
+        self.watched(key).is_some()
+    }
+
+    /// Brings the target Secret of one ExternalSecret into line, and says so in its status. What fails is reported on the
+    /// object, and tried again.
+    async fn reconcile(&self, key: &ObjectKey) -> Pass {
+        let Some((object, status)) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
+        let subject = Subject::new(key, &object, status.as_ref());
+        let result = sync_once(subject, self).await;
+        concluded(subject, self, &result).await
+    }
+
+    async fn panicked(&self, key: &ObjectKey, panicked: Panicked) -> Pass {
+        let Some((object, status)) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
+        concluded(Subject::new(key, &object, status.as_ref()), self, &Err(Error::Panicked(panicked))).await
+    }
+
+    fn api_server_is_back(&self) {
+        self.state.wake_who_await_api_server();
+    }
 }
 
 /// Says what has come of a pass.
@@ -94,7 +85,7 @@ async fn concluded(subject: Subject<'_>, context: &Context, result: &Result<Outc
         // One of the same name was asked for when it appeared.
         return Pass::succeeded(Next::OnChange);
     }
-    let next = report(subject, context, result).await;
+    let next = reported(subject, context, result).await;
     let took = subject.began.elapsed();
     let label = match result {
         Ok(Outcome::NotOurs | Outcome::Deleted | Outcome::Replaced) => return Pass::succeeded(next),
@@ -110,7 +101,7 @@ async fn concluded(subject: Subject<'_>, context: &Context, result: &Result<Outc
 
 /// What was deleted while it was worked on is forgotten once more: the watch does not say so again.
 fn forget_if_gone(key: &ObjectKey, context: &Context) {
-    if context.watched_external_secret(key).is_none() {
+    if context.watched(key).is_none() {
         context.state.memos().forget(key);
         context.metrics.external_secrets().deleted(&key.namespace, &key.name);
     }
@@ -121,15 +112,11 @@ fn forget_if_gone(key: &ObjectKey, context: &Context) {
 /// The order matters: what was written last is forgotten after the watch shows it. Looked at the other way round, both
 /// could be missed, and the sync done twice.
 fn newest(key: &ObjectKey, context: &Context) -> Option<(Arc<ExternalSecret>, Option<ExternalSecretStatus>)> {
-    let ahead = context.state.memos().named(key).and_then(|memo| memo.ahead.clone());
-    let object = context.watched_external_secret(key)?;
+    let ahead = context.state.memos().named(key).map(|memo| memo.ahead.clone()).unwrap_or_default();
+    let object = context.watched(key)?;
     // From here on what is remembered is of this very object.
     context.state.memos().now(key, object.metadata.uid.as_deref());
-    let status = match ahead {
-        // No two objects have the same resourceVersion.
-        Some((base, status)) if Some(&base) == object.metadata.resource_version.as_ref() => Some(status),
-        _ => object.status.clone(),
-    };
+    let status = ahead.on(object.metadata.resource_version.as_deref()).or(object.status.as_ref()).cloned();
     Some((object, status))
 }
 
@@ -139,7 +126,7 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     // 1. Is it ours? One whose spec cannot be read is, or nobody would say so. (no client)
     let spec = subject.object.spec.get();
     if let Ok(spec) = spec
-        && store_access::is_of_another_class(spec, subject.key, context.class(), context).await?
+        && is_of_another_class(&stores_of(spec, &subject.key.namespace), context.class(), context).await?
     {
         return Ok(Outcome::NotOurs);
     }
@@ -151,9 +138,9 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     let spec = spec.map_err(Clone::clone)?;
     checked(spec, subject, context)?;
     // 3. Is a refresh due? (client required where the target was changed by someone else)
-    let owner = Owner { meta, spec, version: context.state.version };
+    let owner = Owner { meta, spec, version: context.version };
     let destination = Destination::of(spec, &subject.key.namespace, context).await?;
-    let target = fetch::target(subject, owner, &destination, context).await?;
+    let target = target::look_at(subject, owner, &destination, context).await?;
     let last_write = context.recall(subject, |memo| memo.last_write.clone()).flatten();
     let target_state = target.state(owner.creation_policy(), last_write.as_ref());
     let templates = templates_state(subject, context);
@@ -165,19 +152,21 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     };
     // 4. Read the values. (client required)
     let budget = Arc::new(Budget::default());
-    let clients = match context.access().clients(spec, subject.key, &budget).await {
-        Err(Error::StoreNotFound(_) | Error::StoreNotValidated(_)) if !is_out_of_patience(subject, context) => {
+    let clients = match Clients::of(spec, subject.key, context.access(), &budget).await {
+        Err(Error::Store(StoreError::NotFound(_) | StoreError::NotValidated(_)))
+            if !is_out_of_patience(subject, context) =>
+        {
             return Ok(Outcome::Waiting);
         }
         clients => clients?,
     };
-    let may_be_left_alone = reason == Reason::Interval && matches!(target, fetch::Target::Verified);
+    let may_be_left_alone = reason == Reason::Interval && matches!(target, Target::Verified);
     if may_be_left_alone && unchanged::at_provider(subject, &clients, context).await {
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
-    let fetch::Read { fetched, marks, budget: _held } =
-        fetch::values(spec, &clients, read_options(reason, subject, context)).await?;
-    let missing = fetch::missing(spec, &fetched);
+    let values::Read { fetched, marks, budget: _held } =
+        values::read(spec, &clients, read_options(reason, subject, context)).await?;
+    let missing = values::missing(spec, &fetched);
     let values = data::assemble(spec, fetched, context.templates.rewrite(), &budget)?;
     let made_from = MadeFrom::new(spec, &values, marks, subject.now, &context.templates);
     // As after a template.
@@ -217,19 +206,6 @@ fn templates_state(subject: Subject<'_>, context: &Context) -> TemplatesState {
         Some(true) => TemplatesState::Changed,
         Some(false) | None => TemplatesState::Same,
     }
-}
-
-/// Whether a spec can be worked on at all.
-///
-/// # Errors
-/// [`SpecFault`], with all that is wrong.
-pub fn check(spec: &ExternalSecretSpec) -> Result<(), SpecFault> {
-    let problems = validate::external_secret::check(spec);
-    if !problems.is_empty() {
-        return Err(SpecFault::Rejected(validate::sentences(&problems).into()));
-    }
-    let unsupported = validate::unsupported::check(spec);
-    if unsupported.is_empty() { Ok(()) } else { Err(SpecFault::Unsupported(validate::sentences(&unsupported).into())) }
 }
 
 /// The same, once for each generation of an object.
@@ -344,17 +320,14 @@ fn remember_rendering(planner: &Planner<'_>, seen: u64, subject: Subject<'_>, co
 }
 
 /// Writes status, event and metrics, and says when to come back.
-async fn report(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Next {
-    match result.as_ref().err().and_then(Error::recovery) {
-        Some(recovery) => context.state.recoveries.wait(subject.key, recovery, &context.state),
-        None => context.state.recoveries.end(subject.key),
-    }
+async fn reported(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Next {
+    context.state.wake_after(result.as_ref().err().and_then(Error::recovery), subject.key);
     match result {
         Ok(Outcome::NotOurs | Outcome::Deleted | Outcome::Replaced) => Next::OnChange,
         Ok(Outcome::Waiting) => wait_for_store(subject, context),
         Ok(Outcome::Unchanged(due)) => {
             report::unchanged(subject, *due, context);
-            until(*due, subject.now)
+            report::until(*due, subject.now)
         }
         Ok(Outcome::Synced(synced)) => {
             context.remember(subject, |memo| {
@@ -382,19 +355,7 @@ fn wait_for_store(subject: Subject<'_>, context: &Context) -> Next {
 }
 
 /// Whether an ExternalSecret has waited for its store for so long that it should say so.
-#[must_use]
-pub fn is_out_of_patience(subject: Subject<'_>, context: &Context) -> bool {
+fn is_out_of_patience(subject: Subject<'_>, context: &Context) -> bool {
     let waiting_since = context.recall(subject, |memo| memo.waiting_since).flatten();
     waiting_since.is_some_and(|since| context.now().duration_since(since).unsigned_abs() >= PATIENCE)
-}
-
-/// What of an ExternalSecret decides whether a change matters. Its status does not.
-#[must_use]
-pub fn fingerprint(object: &ExternalSecret) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let meta = &object.metadata;
-    let mut hasher = DefaultHasher::new();
-    (&meta.uid, meta.generation, &meta.labels, &meta.annotations, &meta.finalizers).hash(&mut hasher);
-    meta.deletion_timestamp.is_some().hash(&mut hasher);
-    hasher.finish()
 }

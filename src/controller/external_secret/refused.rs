@@ -4,7 +4,7 @@
 use kube::api::ApiResource;
 use kube::core::Status;
 
-use crate::controller::external_secret::context::ApiError;
+use crate::controller::core::api_call::ApiError;
 
 /// How many fields are named.
 const SHOWN: usize = 5;

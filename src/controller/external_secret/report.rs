@@ -1,5 +1,5 @@
 //! From what happened to what is said of it: the only place that writes status, events and metrics of
-//! an ExternalSecret. The table from an error to them is in [`crate::controller::external_secret::failure`].
+//! an ExternalSecret. The table from an error to them is in [`super::failure`].
 
 use std::time::Duration;
 
@@ -7,19 +7,23 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
 
+use super::KIND;
+use super::context::Context;
+use super::error::{Error, SpecFault};
+use super::failure::{Failure, Report};
+use super::kind_discovery::KindError;
+use super::outcome::Synced;
+use super::subject::Subject;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
 use crate::api::v1::{ConditionStatus, ExternalSecret};
+use crate::controller::core::api_call::ApiError;
 use crate::controller::core::conditions::{self, Statement};
-use crate::controller::core::events::{Notice, Severity, Source};
-use crate::controller::core::requeue::{Next, spread, until};
-use crate::controller::external_secret::context::{ApiError, Context, bounded};
-use crate::controller::external_secret::failure::{Failure, Report};
-use crate::controller::external_secret::target_kinds::KindError;
-use crate::controller::external_secret::{Error, SpecFault, Subject, Synced};
+use crate::controller::core::events::{Notice, Severity};
+use crate::controller::core::requeue::{Next, spread};
+use crate::controller::core::status;
+use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::Class;
 use crate::provider::error::Retry;
 use crate::sync::plan::Refusal;
@@ -44,12 +48,12 @@ fn kind_of(error: &Error) -> Failure {
         Error::Spec(SpecFault::Rejected(_)) => Failure::Rejected,
         Error::Spec(SpecFault::Unsupported(_)) => Failure::Unsupported,
         Error::StoreNotNamed { .. } => Failure::StoreNotNamed,
-        Error::StoreNotFound(_) => Failure::StoreNotFound,
-        Error::StoreNotValidated(_) => Failure::StoreNotValidated,
-        Error::StoreNotReady { .. } => Failure::StoreNotReady,
-        Error::NamespaceExcluded { .. } => Failure::NamespaceExcluded,
-        Error::Store { .. } | Error::Provider { .. } => Failure::Provider,
-        Error::Unreadable { .. } => Failure::Unreadable,
+        Error::Store(StoreError::NotFound(_)) => Failure::StoreNotFound,
+        Error::Store(StoreError::NotValidated(_)) => Failure::StoreNotValidated,
+        Error::Store(StoreError::NotReady { .. }) => Failure::StoreNotReady,
+        Error::Store(StoreError::NamespaceExcluded { .. }) => Failure::NamespaceExcluded,
+        Error::Store(StoreError::Client { .. }) | Error::Provider { .. } => Failure::Provider,
+        Error::Store(StoreError::Unreadable { .. }) => Failure::Unreadable,
         Error::Data(_) => Failure::Data,
         Error::Template(_) => Failure::Template,
         Error::Stale(_) => Failure::Stale,
@@ -86,7 +90,7 @@ pub fn report_of(error: &Error) -> Report {
     let report = kind_of(error).report();
     match error {
         // The provider knows better.
-        Error::Store { error, .. } | Error::Provider { error, .. } => {
+        Error::Store(StoreError::Client { error, .. }) | Error::Provider { error, .. } => {
             Report { cause: error.cause, retry: error.class.retry(), ..report }
         }
         _ => report,
@@ -223,10 +227,10 @@ fn is_generic(object: &ExternalSecret) -> bool {
 /// An identity that gets no token is the store's affair: it is validated again, and if it is no longer
 /// Ready one probe stands for all who wait for it.
 fn question_store(error: &Error, context: &Context) {
-    if let Error::Provider { store, error, .. } | Error::Store { store, error } = error
+    if let Error::Provider { store, error, .. } | Error::Store(StoreError::Client { store, error }) = error
         && error.class == Class::Unauthenticated
     {
-        context.state.wake_store(store);
+        context.watched.stores.question(store);
     }
 }
 
@@ -234,7 +238,7 @@ fn backoff(error: &Error, failures: u32) -> Duration {
     if error.is_outage_of_api_server() {
         return refresh::backoff(failures).min(LONGEST_OUTAGE_RETRY);
     }
-    let (Error::Provider { error, .. } | Error::Store { error, .. }) = error else {
+    let (Error::Provider { error, .. } | Error::Store(StoreError::Client { error, .. })) = error else {
         return refresh::backoff(failures);
     };
     let least = match (&error.recovery, error.class) {
@@ -246,8 +250,8 @@ fn backoff(error: &Error, failures: u32) -> Duration {
 }
 
 fn notify(subject: Subject<'_>, context: &Context, severity: Severity, reason: &'static str, note: String) {
-    let object: ObjectReference = subject.object.object_ref(&context.state.version);
-    context.events.publish(Notice { source: Source::ExternalSecrets, severity, reason, note, object });
+    let object: ObjectReference = subject.object.object_ref(&context.version);
+    context.events.publish(Notice { component: KIND.component, severity, reason, note, object });
 }
 
 /// Writes the status if it differs from the last, and remembers it until the watch shows it.
@@ -256,16 +260,13 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
         return Ok(());
     }
     let api = context.external_secrets(&subject.key.namespace);
-    // With the UID, or it might land on another object of the name.
-    let patch = Patch::Merge(json!({ "metadata": { "uid": subject.uid() }, "status": status }));
-    let result = bounded(api.patch_status(&subject.key.name, &PatchParams::default(), &patch)).await;
-    match result {
-        Ok(_) => {
+    match status::write(&api, &subject.key.name, subject.uid(), status).await {
+        Ok(status::Written::Stored) => {
             remember(subject, status, context);
             Ok(())
         }
-        // It was deleted meanwhile. One that was made anew is looked at when it is tried again.
-        Err(error) if error.code() == Some(404) => Ok(()),
+        // One that was made again is looked at when it is tried again.
+        Ok(status::Written::Gone) => Ok(()),
         Err(error) => {
             tracing::debug!(external_secret = %subject.key, %error, "the status could not be written");
             Err(error)
@@ -277,9 +278,19 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
 fn remember(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Context) {
     let base = &subject.object.metadata.resource_version;
     context.remember(subject, |memo| {
-        let shown = context.watched_external_secret(subject.key);
+        let shown = context.watched(subject.key);
         if shown.is_some_and(|shown| shown.metadata.resource_version == *base) {
-            memo.ahead = Some((base.clone().unwrap_or_default(), status.clone()));
+            memo.ahead.wrote(base.as_deref(), status);
         }
     });
+}
+
+/// Comes back when a refresh is due.
+#[must_use]
+pub fn until(due: Due, now: Timestamp) -> Next {
+    match due {
+        Due::Now(_) => Next::After(Duration::ZERO),
+        Due::At(time) => Next::After(time.duration_since(now).unsigned_abs()),
+        Due::OnChange => Next::OnChange,
+    }
 }

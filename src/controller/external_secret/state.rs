@@ -1,93 +1,40 @@
-//! What the controllers remember between reconciles, and how they ask for one.
+//! What the controller of ExternalSecrets remembers between reconciles, and whom a change wakes.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::ServedVersion;
-use crate::api::v1::StoreKind;
-use crate::controller::core::key::{ObjectKey, StoreKey};
+use super::index::{Index, TargetKey, TemplateSource, template_sources_of};
+use super::memo::{Memo, fingerprint};
+use crate::api::v1::ExternalSecret;
+use crate::api::v1::external_secret::ManifestReference;
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::core::memos::Memos;
-use crate::controller::core::observe::Controller;
 use crate::controller::core::recoveries::Recoveries;
 use crate::controller::core::work_queue::Requests;
-use crate::controller::external_secret::Memo;
-use crate::controller::external_secret::index::Index;
-use crate::controller::external_secret::target_kinds::TargetKinds;
-use crate::controller::secret_store::StoreMemo;
+use crate::controller::store_access::key::StoreKey;
+use crate::controller::store_access::roles::StoreReaders;
+use crate::provider::Recovery;
 
-/// What the controllers remember between reconciles. The watches feed it, so it exists before them.
-#[derive(Debug)]
+/// What the controller of ExternalSecrets remembers between reconciles. The watches feed it, so it exists before them.
+#[derive(Debug, Default)]
 pub struct State {
-    /// The version of our resources that the cluster serves.
-    pub version: ServedVersion,
     /// Who uses what.
     pub index: Index,
-    /// Who waits for a provider to recover.
-    pub recoveries: Recoveries,
+    /// Where reconciles are asked for.
+    pub requests: Arc<Requests<ObjectKey>>,
     /// Cancelled when the first ExternalSecret appears that takes templates from an object.
     pub templates_used: CancellationToken,
-    /// The kinds of objects besides Secrets that are written.
-    pub target_kinds: TargetKinds,
-    queues: Queues,
+    /// Who waits for a provider to recover.
+    recoveries: Recoveries<ObjectKey>,
     memos: Mutex<Memos<ObjectKey, Memo>>,
-    store_memos: Mutex<Memos<StoreKey, StoreMemo>>,
-}
-
-/// Where to ask for a reconcile.
-#[derive(Debug, Default)]
-struct Queues {
-    external_secrets: Requests,
-    secret_stores: Requests,
-    cluster_secret_stores: Requests,
 }
 
 impl State {
-    /// Nothing remembered yet.
-    #[must_use]
-    pub fn new(version: ServedVersion) -> Self {
-        Self {
-            version,
-            queues: Queues::default(),
-            index: Index::default(),
-            recoveries: Recoveries::default(),
-            templates_used: CancellationToken::new(),
-            target_kinds: TargetKinds::default(),
-            memos: Mutex::default(),
-            store_memos: Mutex::default(),
-        }
-    }
-
-    /// Where a controller is asked for reconciles.
-    #[must_use]
-    pub const fn requests(&self, controller: Controller) -> &Requests {
-        match controller {
-            Controller::ExternalSecrets => &self.queues.external_secrets,
-            Controller::Stores(StoreKind::SecretStore) => &self.queues.secret_stores,
-            Controller::Stores(StoreKind::ClusterSecretStore) => &self.queues.cluster_secret_stores,
-        }
-    }
-
     /// Asks for a reconcile of an ExternalSecret.
-    pub fn wake_external_secret(&self, key: &ObjectKey) {
-        self.requests(Controller::ExternalSecrets).ask(key);
-    }
-
-    /// Asks for a validation of a store.
-    pub fn wake_store(&self, key: &StoreKey) {
-        self.requests(Controller::Stores(key.kind)).ask(&key.object);
-    }
-
-    /// Ends the watches of the kinds of targets that no ExternalSecret uses any more.
-    pub fn release_target_kinds(&self) {
-        self.target_kinds.keep(|manifest, namespace| self.index.is_written_in(manifest, namespace));
-    }
-
-    /// Asks for a reconcile of all ExternalSecrets that use a store.
-    pub fn wake_readers_of(&self, store: &StoreKey) {
-        for key in self.index.readers_of(store) {
-            self.wake_external_secret(&key);
-        }
+    pub fn wake(&self, key: &ObjectKey) {
+        self.requests.ask(key);
     }
 
     /// Asks for a reconcile of all ExternalSecrets that failed while the API server was away.
@@ -97,22 +44,77 @@ impl State {
             memos.iter().filter(|(_, memo)| memo.awaits_api_server).map(|(key, _)| key.clone()).collect()
         };
         for key in &waiting {
-            self.wake_external_secret(key);
+            self.wake(key);
         }
     }
 
-    /// The stores that exchange the token of a service account.
-    #[must_use]
-    pub fn stores_with_service_account(&self, account: &ObjectKey) -> Vec<StoreKey> {
-        let memos = self.store_memos();
-        let using = memos.iter().filter(|(_, memo)| memo.service_account.as_ref() == Some(account));
-        using.map(|(key, _)| key.clone()).collect()
+    /// Asks for a reconcile when a provider has recovered; not at all where there is no such provider any more.
+    pub fn wake_after(self: &Arc<Self>, recovery: Option<&Recovery>, key: &ObjectKey) {
+        let Some(recovery) = recovery else { return self.recoveries.end(key) };
+        let (state, woken) = (Arc::downgrade(self), key.clone());
+        self.recoveries.wait(key, recovery, move || {
+            if let Some(state) = state.upgrade() {
+                state.wake(&woken);
+            }
+        });
     }
 
-    /// Ends all queues, so that the controllers finish what they have begun and stop.
-    pub fn close_queues(&self) {
-        for controller in Controller::ALL {
-            self.requests(controller).close();
+    /// The watch shows an ExternalSecret: asks for a reconcile where anything has changed that matters.
+    pub fn applied(&self, object: &ExternalSecret) {
+        let key = ObjectKey::of(&object.metadata);
+        let fingerprint = fingerprint(object);
+        let changed = {
+            let mut memos = self.memos();
+            let memo = memos.now(&key, object.metadata.uid.as_deref());
+            memo.ahead.shown(object.metadata.resource_version.as_deref());
+            std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint
+        };
+        if changed {
+            self.index.insert(object);
+            if object.spec.get().is_ok_and(|spec| !template_sources_of(spec, &key.namespace).is_empty()) {
+                self.templates_used.cancel();
+            }
+            self.wake(&key);
+        }
+    }
+
+    /// An ExternalSecret is gone.
+    pub fn deleted(&self, key: &ObjectKey) {
+        self.index.remove(key);
+        self.memos().forget(key);
+        self.recoveries.end(key);
+    }
+
+    /// Wakes those who write an object, unless it is at the very version that they wrote or verified; `None` is one that is gone.
+    pub fn target_changed(
+        &self,
+        manifest: Option<&ManifestReference>,
+        meta: &ObjectMeta,
+        version: Option<&ObjectVersion>,
+    ) {
+        let target = TargetKey { manifest: manifest.cloned(), object: ObjectKey::of(meta) };
+        for writer in self.index.writers_of(&target) {
+            let verified = self.memos().named(&writer).and_then(|memo| memo.verified.clone());
+            if version.is_none() || verified.as_ref() != version {
+                self.wake(&writer);
+            }
+        }
+    }
+
+    /// Wakes those whose templates come from an object, unless they were rendered from this very version.
+    pub fn template_source_changed(&self, source: &TemplateSource, version: Option<&ObjectVersion>) {
+        for user in self.index.users_of(source) {
+            let changed = {
+                let mut memos = self.memos();
+                // Of one that is gone, nothing is to be rendered.
+                let Some(memo) = memos.named_mut(&user) else { continue };
+                let changed = memo.rendered_from.get(source) != version;
+                memo.template_events += u64::from(changed);
+                changed
+            };
+            if changed {
+                self.wake(&user);
+            }
         }
     }
 
@@ -120,9 +122,16 @@ impl State {
     pub fn memos(&self) -> MutexGuard<'_, Memos<ObjectKey, Memo>> {
         self.memos.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// What is remembered of stores. Never held across an await.
-    pub fn store_memos(&self) -> MutexGuard<'_, Memos<StoreKey, StoreMemo>> {
-        self.store_memos.lock().unwrap_or_else(PoisonError::into_inner)
+impl StoreReaders for State {
+    fn read(&self, store: &StoreKey) -> bool {
+        self.index.is_read(store)
+    }
+
+    fn wake(&self, store: &StoreKey) {
+        for key in self.index.readers_of(store) {
+            self.requests.ask(&key);
+        }
     }
 }

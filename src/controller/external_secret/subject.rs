@@ -25,6 +25,12 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// An ExternalSecret whose reconcile begins now.
+    #[must_use]
+    pub fn new(key: &'a ObjectKey, object: &'a ExternalSecret, status: Option<&'a ExternalSecretStatus>) -> Self {
+        Self { key, object, status, now: Timestamp::now(), began: Instant::now() }
+    }
+
     /// The UID of the object: another of its name has another.
     #[must_use]
     pub fn uid(self) -> Option<&'a str> {

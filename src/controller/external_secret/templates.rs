@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretSlice;
 
-use super::{Error, ObjectVersion};
+use super::cluster_view::ClusterView;
+use super::error::Error;
+use super::index::{TemplateSource, TemplateSourceKind, template_sources_of};
 use crate::api::v1::external_secret::ExternalSecretTemplate;
-use crate::controller::external_secret::cluster_view::ClusterView;
-use crate::controller::external_secret::context::ApiError;
-use crate::controller::external_secret::index::{TemplateSource, TemplateSourceKind, template_sources_of};
+use crate::controller::core::api_call::ApiError;
+use crate::controller::core::key::ObjectVersion;
 use crate::provider::read_budget::MOST_READ;
 use crate::sync::rendered::Rendered;
 use crate::sync::target::Owner;

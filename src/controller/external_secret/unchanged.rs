@@ -1,82 +1,16 @@
 //! When a periodic refresh may leave a target alone without reading it: nobody else has changed it, and the values are those from
 //! which it was made.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use super::clients::Clients;
+use super::context::Context;
+use super::made_from::MadeFrom;
+use super::subject::Subject;
+use crate::provider::Changes;
 
-use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret as _;
-
-use super::Subject;
-use super::templates::Templates;
-use crate::api::v1::ExternalSecretSpec;
-use crate::controller::core::key::ObjectKey;
-use crate::controller::external_secret::context::Context;
-use crate::controller::store_access::Clients;
-use crate::provider::{Changes, ReadMark};
-use crate::sync::{SecretData, hash};
-
-/// One of so many refreshes reads, whatever a list of the vault says: the right to list says nothing of the right to read.
-const ONE_READS_IN: u32 = 10;
-
-/// The same, by time.
-const LONGEST_UNREAD: SignedDuration = SignedDuration::from_hours(24);
-
-/// From what a target was made, as far as a later refresh can tell whether it is still the same.
-#[derive(Debug, Default)]
-pub struct MadeFrom {
-    /// Of the reads; `None` where it cannot be told whether they have changed, or whether that matters.
-    marks: Option<Vec<ReadMark>>,
-    /// The hash of the values; `None` where they are not written as they are. It is the one that the target's annotation shows.
-    values: Option<Box<str>>,
-    /// When they were read.
-    read: Timestamp,
-}
-
-impl MadeFrom {
-    /// Of values that were read for `spec`.
-    pub(super) fn new(
-        spec: &ExternalSecretSpec,
-        values: &SecretData,
-        marks: Option<Vec<ReadMark>>,
-        read: Timestamp,
-        templates: &Templates,
-    ) -> Self {
-        // A template may give something else each time.
-        let has_template = spec.target.as_ref().is_some_and(|target| target.template.is_some());
-        let data = values.iter().map(|(key, value)| (key.as_str(), value.expose_secret()));
-        let values = (!has_template).then(|| hash::data_hash(data).into());
-        Self { marks: marks.filter(|_| !has_volatile_rewrite(spec, templates)), values, read }
-    }
-
-    /// Whether the values are certainly the same.
-    pub(super) fn has_same_values(&self, other: &Self) -> bool {
-        self.values.is_some() && self.values == other.values
-    }
-
-    /// Whether it is time to read them, whatever is known of changes.
-    fn is_to_be_read(&self, now: Timestamp, key: &ObjectKey, refreshes: u32) -> bool {
-        // Not all at the same time.
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let of_key = u32::try_from(hasher.finish() % u64::from(ONE_READS_IN)).unwrap_or_default();
-        refreshes % ONE_READS_IN == of_key || now.duration_since(self.read) >= LONGEST_UNREAD
-    }
-}
-
-/// Whether a rewrite of keys asks for the time or for randomness.
-fn has_volatile_rewrite(spec: &ExternalSecretSpec, templates: &Templates) -> bool {
-    let transforms =
-        spec.data_from.iter().flat_map(|entry| &entry.rewrite).filter_map(|rewrite| rewrite.transform.as_ref());
-    let mut templates_of =
-        transforms.map(|transform| templates.rewrite().parse("transform", transform.template.as_bytes()));
-    templates_of.any(|template| template.is_ok_and(|template| template.is_volatile()))
-}
-
-/// Remembers from what a target was made. What gives something else each time is made anew at each refresh.
+/// Remembers from what a target was made.
 pub(super) fn remember(made_from: MadeFrom, subject: Subject<'_>, context: &Context) {
     context.remember(subject, |memo| {
-        let marks = made_from.marks.filter(|_| !memo.is_volatile);
-        memo.made_from = MadeFrom { marks, ..made_from };
+        memo.made_from = if memo.is_volatile { made_from.volatile() } else { made_from };
     });
 }
 
@@ -84,32 +18,10 @@ pub(super) fn remember(made_from: MadeFrom, subject: Subject<'_>, context: &Cont
 pub(super) async fn at_provider(subject: Subject<'_>, clients: &Clients, context: &Context) -> bool {
     let marks = context.remember(subject, |memo| {
         memo.refreshes = memo.refreshes.wrapping_add(1);
-        let is_to_be_read = memo.made_from.is_to_be_read(subject.now, subject.key, memo.refreshes);
-        memo.made_from.marks.clone().filter(|_| !is_to_be_read)
+        memo.made_from.marks(subject.now, subject.key, memo.refreshes).map(<[_]>::to_vec)
     });
     let marks = marks.flatten();
     let mut sources = clients.data().iter().chain(clients.data_from());
     let (Some(marks), Some(first)) = (marks, sources.next()) else { return false };
     sources.all(|source| source.store == first.store) && first.client.changes(&marks).await == Changes::None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_of_ten_refreshes_reads_and_one_a_day_and_not_all_objects_at_once() {
-        let read = Timestamp::UNIX_EPOCH;
-        let made_from = MadeFrom { read, ..MadeFrom::default() };
-        let mut turns = std::collections::BTreeSet::new();
-        for name in 0..50 {
-            let key = ObjectKey::new("team", &name.to_string());
-            let reads: Vec<_> = (0..30).filter(|refresh| made_from.is_to_be_read(read, &key, *refresh)).collect();
-            assert_eq!(reads.len(), 3, "{reads:?}");
-            assert_eq!((reads[1], reads[2]), (reads[0] + 10, reads[0] + 20));
-            turns.insert(reads[0]);
-            assert!((0..10).all(|refresh| made_from.is_to_be_read(read + LONGEST_UNREAD, &key, refresh)));
-        }
-        assert!(turns.len() > 5, "{turns:?}");
-    }
 }

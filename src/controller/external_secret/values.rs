@@ -1,141 +1,20 @@
-//! What a sync reads: the target Secret, and the values.
+//! Reading the values that a spec names.
 
 use futures::future::join;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::destination::{Destination, Existing};
-use super::unchanged::MadeFrom;
-use super::{Error, ObjectVersion, Subject};
-use crate::api::LABEL_OWNER;
+use super::clients::{Clients, Source};
+use super::error::Error;
 use crate::api::v1::ExternalSecretSpec;
-use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretStatus};
+use crate::api::v1::external_secret::DeletionPolicy;
 use crate::controller::core::conditions::truncated;
-use crate::controller::core::key::ObjectKey;
-use crate::controller::external_secret::cluster_view::ClusterView;
-use crate::controller::external_secret::context::Context;
-use crate::controller::store_access::{Clients, Source};
 use crate::provider::{Class, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions};
-use crate::sync::object::LastWrite;
-use crate::sync::plan::{self, Deletion, TargetSecret};
-use crate::sync::refresh::TargetState;
-use crate::sync::target::Owner;
-use crate::sync::{SecretData, data, hash};
+use crate::sync::data;
 
 /// Entries without a value that are named in one event.
 const MISSING_NAMED: usize = 5;
 /// How much of a key is said where several are.
 const LONGEST_OF_SEVERAL: usize = 130;
-
-/// What is known of the target.
-pub enum Target {
-    /// It is at the version that was last verified; its content was not read.
-    Verified,
-    /// It was never synced and the watch does not know it, so it is taken to be absent; creating it
-    /// shows whether that is true, and saves a read.
-    Assumed,
-    /// It is not there.
-    Absent,
-    /// It is there, at a version that was not verified before.
-    Read(Existing),
-}
-
-impl Target {
-    /// Whether it is as it was last written, as far as its policy asks for that.
-    #[must_use]
-    pub fn state(&self, policy: CreationPolicy, last: Option<&LastWrite>) -> TargetState {
-        match self {
-            Self::Verified => TargetState::Intact,
-            Self::Read(existing) => existing.state(policy, last),
-            Self::Assumed | Self::Absent => plan::target_state(policy, None),
-        }
-    }
-
-    /// The target with its content, read now where that was not needed before.
-    pub(super) async fn existing(
-        self,
-        destination: &Destination,
-        owner: Owner<'_>,
-        values: &SecretData,
-        context: &Context,
-    ) -> Result<Option<Existing>, Error> {
-        // Where nothing is created, nothing shows whether one is there after all.
-        let is_to_go = values.is_empty() && owner.deletion_policy() == DeletionPolicy::Delete;
-        match self {
-            Self::Verified => destination.read(owner, context).await,
-            Self::Assumed if is_to_go => destination.read(owner, context).await,
-            Self::Assumed | Self::Absent => Ok(None),
-            Self::Read(existing) => Ok(Some(existing)),
-        }
-    }
-}
-
-/// Looks at the target. It is read in full only when its version is not the last that was verified. One that is not
-/// written is not looked at.
-pub(super) async fn target(
-    subject: Subject<'_>,
-    owner: Owner<'_>,
-    destination: &Destination,
-    context: &Context,
-) -> Result<Target, Error> {
-    let policy = owner.creation_policy();
-    if policy == CreationPolicy::None {
-        return Ok(Target::Assumed);
-    }
-    let watched = destination.watched(&ObjectKey::new(&subject.key.namespace, owner.target_name()), context);
-    let remembered = context.recall(subject, |memo| (memo.verified.clone(), memo.last_write.clone()));
-    let (verified, last) = remembered.unwrap_or_default();
-    if watched.is_some() && watched == verified {
-        return Ok(Target::Verified);
-    }
-    let was_synced = subject.status.is_some_and(|status| status.synced_resource_version.is_some());
-    // One that is merged into need not be watched yet.
-    let merges = matches!(policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
-    let is_new = watched.is_none() && verified.is_none() && !was_synced;
-    if is_new && !merges && destination.is_watched_from_the_start() {
-        return Ok(Target::Assumed);
-    }
-    let Some(existing) = destination.read(owner, context).await? else { return Ok(Target::Absent) };
-    if existing.is_intact(last.as_ref()) {
-        let version = ObjectVersion::of(existing.metadata());
-        context.remember(subject, |memo| {
-            memo.verified = Some(version);
-            // Somebody else made it what it is now, so the next refresh compares all of it.
-            memo.made_from = MadeFrom::default();
-        });
-    }
-    Ok(Target::Read(existing))
-}
-
-/// Reads the target Secret in full.
-///
-/// # Errors
-/// [`Error::Api`]
-pub async fn secret(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<Option<TargetSecret>, Error> {
-    match cluster.target_secret(&ObjectKey::new(owner.namespace(), owner.target_name())).await {
-        Ok(secret) => Ok(secret.map(TargetSecret::new)),
-        Err(error) => Err(Error::Api { verb: "read", target: owner.target(), error }),
-    }
-}
-
-/// The Secrets of earlier target names, which go once the target is there. They are looked for only when the name is
-/// another than that of the last sync, or the target is no Secret any more.
-///
-/// # Errors
-/// [`Error::Stale`]
-pub async fn stale(
-    owner: Owner<'_>,
-    status: Option<&ExternalSecretStatus>,
-    cluster: &dyn ClusterView,
-) -> Result<Vec<Deletion>, Error> {
-    let bound = status.and_then(|status| status.binding.as_ref());
-    let is_another = |name: &str| owner.manifest().is_some() || name != owner.target_name();
-    if owner.creation_policy() != CreationPolicy::Owner || !bound.is_some_and(|bound| is_another(&bound.name)) {
-        return Ok(Vec::new());
-    }
-    let selector = format!("{LABEL_OWNER}={}", hash::owner_label(owner.namespace(), owner.name()));
-    let found = cluster.secrets_labelled(owner.namespace(), &selector).await.map_err(Error::Stale)?;
-    Ok(plan::stale(owner, &found))
-}
 
 /// How many entries of `data`, and of `dataFrom`, are read at the same time: as many as one vault is asked for at once.
 const AT_ONCE: usize = 32;
@@ -155,7 +34,7 @@ pub struct Read {
 ///
 /// # Errors
 /// [`Error::Provider`]
-pub async fn values(spec: &ExternalSecretSpec, clients: &Clients, options: ReadOptions) -> Result<Read, Error> {
+pub async fn read(spec: &ExternalSecretSpec, clients: &Clients, options: ReadOptions) -> Result<Read, Error> {
     let budget = clients.budget();
     match within(&budget, spec, clients, options).await {
         Ok((fetched, marks)) => Ok(Read { fetched, marks, budget }),

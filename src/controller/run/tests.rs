@@ -1,17 +1,29 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
+use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::v1::ExternalSecret;
-use crate::controller::options::{FloodGate, GenericTargets, Reconciler};
-use crate::provider::{Caller, Provider, ProviderError, SecretsClient, StoreView, ValueMemory};
+use crate::api::ServedVersion;
+use crate::api::v1::StoreKind;
+use crate::api::v1::secret_store::StoreType;
+use crate::controller::core::controllers::Controller;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::core::watch;
+use crate::controller::external_secret::context::{Context, Watched};
+use crate::controller::external_secret::target_kinds::TargetKinds;
+use crate::controller::external_secret::templates::Templates;
+use crate::controller::namespaces::Namespaces;
+use crate::controller::options::{FloodGate, GenericTargets, Switch};
+use crate::controller::secret_store::watched::WatchedStores;
+use crate::provider::{Caller, Provider, ProviderError, Providers, SecretsClient, StoreView, ValueMemory};
 use crate::runtime::metrics::ObjectOptions;
 use crate::template::Delimiters;
 
@@ -90,18 +102,30 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         flood_gate: FloodGate::Open,
         template_delimiters: Delimiters::new("{{", "}}"),
         generic_targets: GenericTargets::Refused,
-        secret_stores: Reconciler::Enabled,
-        cluster_secret_stores: Reconciler::Enabled,
+        secret_stores: Switch::On,
+        cluster_secret_stores: Switch::On,
     };
     let store = json!({
         "apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "store", "namespace": "n", "uid": "s"},
         "spec": {"provider": {"fake": {"data": [{"key": "a", "value": "1"}]}}},
     });
     let of_kind = |kind, stores| store_of(StoreType { kind, version }, stores);
-    Arc::new(Context {
+    let watching = Watching {
+        client: client.clone(),
         api_health: ApiHealth::new(metrics.api_server().clone(), Duration::from_mins(5)),
+        namespace: None,
+        metrics: metrics.api_server().clone(),
+    };
+    let stores = WatchedStores {
+        version,
+        secret_stores: of_kind(StoreKind::SecretStore, vec![store]),
+        cluster_secret_stores: of_kind(StoreKind::ClusterSecretStore, Vec::new()),
+        state: Arc::default(),
+    };
+    Arc::new(Context {
+        version,
         templates: Templates::new(options.template_delimiters.clone()),
-        options,
+        options: Arc::new(options),
         providers: Providers { azurekv: Arc::new(Broken), fake: Arc::new(Broken), memory: ValueMemory::default() },
         events: Recorder::start(client.clone(), metrics.clone()).0,
         client,
@@ -109,11 +133,11 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         watched: Watched {
             external_secrets: store_of(version, external_secrets),
             secrets: store_of((), Vec::new()),
-            namespaces: store_of((), Vec::new()),
-            secret_stores: of_kind(StoreKind::SecretStore, vec![store]),
-            cluster_secret_stores: of_kind(StoreKind::ClusterSecretStore, Vec::new()),
+            namespaces: Namespaces::unwatched(),
+            stores: Arc::new(stores),
         },
-        state: Arc::new(State::new(version)),
+        target_kinds: Arc::new(TargetKinds::new(watching, |_, _, _| {})),
+        state: Arc::default(),
     })
 }
 
@@ -121,13 +145,10 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
 async fn a_panic_in_a_pass_is_a_condition_of_its_object_and_the_controller_goes_on() {
     let patches = Patches::default();
     let context = context(patches.client(), vec![object("panics", "1h"), object("invalid", "no duration")]);
-    let passes = Passes { executor: Executor::start(), context: Arc::clone(&context) };
-    let store: Store<ExternalSecret> = context.watched.external_secrets.clone();
-    let controller =
-        tokio::spawn(passes.drive(Controller::ExternalSecrets, store, ServedVersion::V1, |object, context| {
-            external_secret::reconcile(object, context).boxed()
-        }));
-    context.state.wake_external_secret(&ObjectKey::new("n", "panics"));
+    let controller: Arc<dyn Controller> = Arc::clone(&context) as _;
+    let queue = controller.queue();
+    let working = tokio::spawn(controller.work(Passes::start(4, context.metrics.clone())));
+    context.state.wake(&ObjectKey::new("n", "panics"));
     let patch = patches.status_of("panics").await;
     let ready = &patch["status"]["conditions"][0];
     assert_eq!((&ready["type"], &ready["status"]), (&json!("Ready"), &json!("False")));
@@ -136,22 +157,8 @@ async fn a_panic_in_a_pass_is_a_condition_of_its_object_and_the_controller_goes_
     assert!(!message.contains("hunter2"), "{message}");
     assert_eq!(patch["metadata"]["uid"], "uid-of-panics", "it is for this very object");
 
-    context.state.wake_external_secret(&ObjectKey::new("n", "invalid"));
+    context.state.wake(&ObjectKey::new("n", "invalid"));
     patches.status_of("invalid").await;
-    context.state.close_queues();
-    assert_eq!(controller.await.unwrap(), "externalsecret", "it ends when its queue does");
-}
-
-#[tokio::test]
-async fn a_controller_that_ends_by_itself_ends_the_process_with_an_error() {
-    let stop = CancellationToken::new();
-    let mut controllers = JoinSet::new();
-    controllers.spawn(async { "externalsecret" });
-    let ended = until_ended(&mut controllers, &stop).await.unwrap_err();
-    assert!(ended.to_string().starts_with("the controller externalsecret ended by itself"), "{ended}");
-    controllers.spawn(async { panic!("a bug") });
-    assert!(until_ended(&mut controllers, &stop).await.is_err());
-    controllers.spawn(std::future::pending());
-    stop.cancel();
-    assert!(until_ended(&mut controllers, &stop).await.is_ok(), "one that is stopped has not failed");
+    queue.close();
+    working.await.expect("it ends when its queue does");
 }

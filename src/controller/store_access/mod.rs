@@ -1,5 +1,6 @@
-//! From the store that an object names to a client for it.
+//! What the controllers of other kinds need of stores: their names, clients for them, and to hear of them.
 
 pub mod clients;
-
-pub use clients::*;
+pub mod error;
+pub mod key;
+pub mod roles;

@@ -5,6 +5,7 @@
 //! repeated is counted in the event that is there ([`repeats`]); all as client-go does it, which ESO publishes with.
 
 mod allowance;
+mod notice;
 mod queue;
 mod repeats;
 
@@ -22,11 +23,12 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use self::allowance::Allowances;
+pub use self::notice::{Notice, Severity};
 use self::queue::Queue;
 use self::repeats::{Earlier, Repeats};
+use super::api_call::{ApiError, bounded};
+use super::conditions::{on_one_line, truncated};
 use crate::answers::Objects;
-use crate::controller::core::conditions::{on_one_line, truncated};
-use crate::controller::external_secret::context::{ApiError, bounded};
 use crate::runtime::metrics::Metrics;
 
 /// Events written at once.
@@ -35,51 +37,6 @@ const CONCURRENCY: usize = 8;
 const LONGEST_NOTE: usize = 1_024;
 /// How often it is said how many events were dropped.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
-
-/// Who an event is from, as `kubectl describe` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// `external-secrets`: the ExternalSecret controller.
-    ExternalSecrets,
-    /// `secret-store`
-    SecretStore,
-    /// `cluster-secret-store`
-    ClusterSecretStore,
-}
-
-impl Source {
-    const fn component(self) -> &'static str {
-        match self {
-            Self::ExternalSecrets => "external-secrets",
-            Self::SecretStore => "secret-store",
-            Self::ClusterSecretStore => "cluster-secret-store",
-        }
-    }
-}
-
-/// Whether an event needs attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Severity {
-    /// It does not.
-    Normal,
-    /// It does.
-    Warning,
-}
-
-/// What happened to an object.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    /// Who says so.
-    pub source: Source,
-    /// Whether it needs attention.
-    pub severity: Severity,
-    /// One word for machines.
-    pub reason: &'static str,
-    /// A sentence for people.
-    pub note: String,
-    /// The object.
-    pub object: ObjectReference,
-}
 
 /// Takes events and writes them in the background. Both `source.component` and
 /// `reportingComponent` are set, as ESO's events have them.
@@ -169,7 +126,7 @@ impl Shared {
     /// Who says something of what, as a number.
     fn speaker(&self, notice: &Notice) -> u64 {
         let ObjectReference { kind, namespace, name, uid, .. } = &notice.object;
-        self.hasher.hash_one((notice.source, kind, namespace, name, uid))
+        self.hasher.hash_one((notice.component, kind, namespace, name, uid))
     }
 
     /// The next event that is to be written; `None` when there will be none any more.
@@ -249,7 +206,7 @@ async fn write(shared: &Shared, client: &Client, notice: &Notice) -> Result<(), 
 fn event(notice: &Notice, note: &str, namespace: String) -> Event {
     let now = Timestamp::now();
     let object = notice.object.name.as_deref().unwrap_or_default();
-    let component = notice.source.component().to_owned();
+    let component = notice.component.to_owned();
     Event {
         metadata: ObjectMeta {
             // The form of client-go's recorder; a name has at most 253 characters.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::Notice;
+use super::notice::Notice;
 
 /// The most that wait. What is dropped says no more than the status does.
 const MOST_BYTES: usize = 8 << 20;
@@ -82,12 +82,12 @@ impl Queue {
 mod tests {
     use k8s_openapi::api::core::v1::ObjectReference;
 
-    use super::super::{Severity, Source};
+    use super::super::notice::Severity;
     use super::*;
 
     fn notice(namespace: &str, note: &str) -> Notice {
         Notice {
-            source: Source::ExternalSecrets,
+            component: "external-secrets",
             severity: Severity::Normal,
             reason: "Updated",
             note: note.to_owned(),

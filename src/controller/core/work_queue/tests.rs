@@ -1,28 +1,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::ResourceExt;
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::watcher::Event;
-
 use super::*;
+use crate::controller::core::key::ObjectKey;
 
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 fn key(name: &str) -> ObjectKey {
     ObjectKey::new("n", name)
-}
-
-fn store() -> Store<ConfigMap> {
-    let mut writer = Writer::default();
-    for name in NAMES {
-        let mut object = ConfigMap::default();
-        object.metadata.name = Some(name.to_owned());
-        object.metadata.namespace = Some("n".to_owned());
-        writer.apply_watcher_event(&Event::Apply(object));
-    }
-    writer.as_reader()
 }
 
 /// Asks for all, and lets passes go by until the requests are closed after `passes`; gives the names in turn.
@@ -32,16 +17,16 @@ async fn turns(places: u16, passes: usize, next: impl Fn(&str) -> Next) -> Vec<S
         requests.ask(&key(name));
     }
     let turns = RefCell::new(Vec::new());
-    run(store(), (), &requests, places, |object, _| {
-        let (turns, next, requests) = (&turns, &next, &requests);
-        async move {
-            turns.borrow_mut().push(object.name_any());
+    run(&requests, places, |key, _| {
+        let (turns, next, requests, name) = (&turns, &next, &requests, key.name.clone());
+        Some(async move {
+            turns.borrow_mut().push(name.clone());
             if turns.borrow().len() >= passes {
                 requests.close();
             }
             tokio::task::yield_now().await;
-            Ok(next(&object.name_any()))
-        }
+            Ok(next(&name))
+        })
     })
     .await;
     turns.into_inner()
@@ -68,7 +53,7 @@ async fn an_object_comes_back_after_its_pause() {
 }
 
 /// The names of objects in the order of their turns, where none comes back.
-fn drained(queue: &mut WorkQueue) -> Vec<String> {
+fn drained(queue: &mut WorkQueue<ObjectKey>) -> Vec<String> {
     let mut names = Vec::new();
     while let Some((key, _)) = queue.begin(1) {
         names.push(key.to_string());
@@ -77,7 +62,7 @@ fn drained(queue: &mut WorkQueue) -> Vec<String> {
     names
 }
 
-fn begin(queue: &mut WorkQueue) -> Option<ObjectKey> {
+fn begin(queue: &mut WorkQueue<ObjectKey>) -> Option<ObjectKey> {
     queue.begin(64).map(|(key, _)| key)
 }
 

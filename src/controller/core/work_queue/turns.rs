@@ -3,43 +3,49 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use crate::controller::core::key::ObjectKey;
+use crate::controller::core::key::WorkKey;
 
 /// Objects that are due, and since when.
-#[derive(Debug, Default)]
-pub(super) struct Turns {
-    of: HashMap<String, VecDeque<(String, Instant)>>,
+#[derive(Debug)]
+pub(super) struct Turns<K> {
+    of: HashMap<String, VecDeque<(K, Instant)>>,
     /// The namespaces with objects that are due; who has had a turn stands at the end.
     line: VecDeque<String>,
     len: usize,
 }
 
-impl Turns {
+impl<K> Default for Turns<K> {
+    fn default() -> Self {
+        Self { of: HashMap::new(), line: VecDeque::new(), len: 0 }
+    }
+}
+
+impl<K: WorkKey> Turns<K> {
     /// An object is due.
-    pub(super) fn push(&mut self, key: ObjectKey, due: Instant) {
+    pub(super) fn push(&mut self, key: K, due: Instant) {
         self.len += 1;
-        let ObjectKey { namespace, name } = key;
-        if let Some(objects) = self.of.get_mut(&namespace) {
-            objects.push_back((name, due));
+        if let Some(objects) = self.of.get_mut(key.namespace()) {
+            objects.push_back((key, due));
         } else {
+            let namespace = key.namespace().to_owned();
             self.line.push_back(namespace.clone());
-            self.of.insert(namespace, VecDeque::from([(name, due)]));
+            self.of.insert(namespace, VecDeque::from([(key, due)]));
         }
     }
 
     /// The object whose turn it is, of the first namespace that may have one.
-    pub(super) fn take(&mut self, may: impl Fn(&str) -> bool) -> Option<(ObjectKey, Instant)> {
+    pub(super) fn take(&mut self, may: impl Fn(&str) -> bool) -> Option<(K, Instant)> {
         let place = self.line.iter().position(|namespace| may(namespace))?;
         let namespace = self.line.remove(place)?;
         let objects = self.of.get_mut(&namespace)?;
-        let (name, due) = objects.pop_front()?;
+        let turn = objects.pop_front()?;
         self.len -= 1;
         if objects.is_empty() {
             self.of.remove(&namespace);
         } else {
-            self.line.push_back(namespace.clone());
+            self.line.push_back(namespace);
         }
-        Some((ObjectKey { namespace, name }, due))
+        Some(turn)
     }
 
     /// How many objects are due.

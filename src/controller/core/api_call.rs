@@ -1,0 +1,63 @@
+//! A call of the API server: with a deadline, and with errors that say what to do about them.
+
+use std::time::Duration;
+
+use crate::answers::reason;
+
+/// How long the API server may take to answer.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A call of the API server that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// It refused, or could not be reached, or its answer could not be read.
+    #[error("{}", reason(.0))]
+    Kube(#[from] kube::Error),
+    /// It did not answer in time.
+    #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
+    Timeout,
+}
+
+impl ApiError {
+    /// The HTTP status, where the API server answered.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Kube(kube::Error::Api(status)) => Some(status.code),
+            _ => None,
+        }
+    }
+
+    /// The API server's own words, without what differs from one answer to the next.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Kube(kube::Error::Api(status)) => status.message.clone(),
+            Self::Kube(error @ (kube::Error::SerdeError(_) | kube::Error::FromUtf8(_))) => reason(error),
+            Self::Kube(_) => "it cannot be reached".to_owned(),
+            Self::Timeout => self.to_string(),
+        }
+    }
+
+    /// Whether the API server is away or overloaded, rather than unwilling. It may then be said of all that was sent.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Kube(kube::Error::Api(status)) => matches!(status.code, 429 | 502 | 503 | 504),
+            // What was sent did not arrive, or the answer did not come.
+            Self::Kube(kube::Error::Service(_) | kube::Error::HyperError(_)) | Self::Timeout => true,
+            Self::Kube(_) => false,
+        }
+    }
+}
+
+/// Waits for the API server, but not for ever.
+///
+/// # Errors
+/// [`ApiError`]
+pub async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(ApiError::Timeout),
+    }
+}

@@ -1,0 +1,33 @@
+//! Adding and removing a finalizer.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::api_call::{ApiError, bounded};
+use crate::answers::Objects;
+
+/// Whether an object has a finalizer.
+#[must_use]
+pub fn is_on(meta: &ObjectMeta, finalizer: &str) -> bool {
+    meta.finalizers.iter().flatten().any(|present| present == finalizer)
+}
+
+/// Removes a finalizer from an object. With the UID and the resourceVersion of `meta`, so that one that was added meanwhile is not
+/// lost. An object that is gone is no failure.
+///
+/// # Errors
+/// [`ApiError`]
+pub async fn remove<K: Resource>(api: &Objects<K>, meta: &ObjectMeta, finalizer: &str) -> Result<(), ApiError> {
+    let remaining: Vec<_> = meta.finalizers.iter().flatten().filter(|present| *present != finalizer).collect();
+    let patch = Patch::Merge(json!({
+        "metadata": { "uid": meta.uid, "finalizers": remaining, "resourceVersion": meta.resource_version },
+    }));
+    let name = meta.name.as_deref().unwrap_or_default();
+    match bounded(api.patch_metadata(name, &PatchParams::default(), &patch)).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.code() == Some(404) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

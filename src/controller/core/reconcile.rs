@@ -1,0 +1,93 @@
+//! One pass over one piece of work, and what is said of every pass: metrics, a span, and a line of the log.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use tracing::Instrument as _;
+
+use super::key::WorkKey;
+use super::kind::Kind;
+use super::requeue::Next;
+use super::work_queue::Requests;
+use crate::runtime::metrics::{Metrics, ReconcileResult};
+use crate::runtime::panics::{Caught, Panicked};
+
+/// What a kind does, as far as the core needs to know to run it.
+#[async_trait]
+pub trait Reconcile: Send + Sync + 'static {
+    /// What names a piece of its work.
+    type Key: WorkKey;
+
+    /// What it works on.
+    fn kind(&self) -> Kind;
+
+    /// Where its work is asked for.
+    fn requests(&self) -> &Arc<Requests<Self::Key>>;
+
+    /// Whether there is anything to do: an object may be deleted before its turn comes.
+    fn is_there(&self, key: &Self::Key) -> bool;
+
+    /// Does one piece of work. What fails is reported on the object.
+    async fn reconcile(&self, key: &Self::Key) -> Pass;
+
+    /// Reports on the object that a pass over it panicked.
+    async fn panicked(&self, key: &Self::Key, panicked: Panicked) -> Pass;
+
+    /// Asks for what failed while the API server was away: it answers again.
+    fn api_server_is_back(&self) {}
+}
+
+/// How a reconcile ended.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// When to come back.
+    pub next: Next,
+    /// How metrics count it.
+    pub result: ReconcileResult,
+}
+
+impl Pass {
+    /// One that did not fail.
+    #[must_use]
+    pub const fn succeeded(next: Next) -> Self {
+        let result = match next {
+            Next::OnChange => ReconcileResult::Success,
+            Next::After(_) => ReconcileResult::RequeueAfter,
+        };
+        Self { next, result }
+    }
+
+    /// One that failed.
+    #[must_use]
+    pub const fn failed(next: Next) -> Self {
+        Self { next, result: ReconcileResult::Error }
+    }
+}
+
+/// Runs one pass over what has been due since a time, and says how it went. One that panics fails, and is tried again.
+pub(super) async fn observed<R: Reconcile>(reconciler: Arc<R>, key: R::Key, due: Instant, metrics: Metrics) -> Next {
+    let Kind { name, controller, .. } = reconciler.kind();
+    let working = metrics.controllers().begin(controller, Some(due.elapsed()));
+    let span = tracing::info_span!(
+        "reconcile",
+        controller,
+        "k8s.namespace.name" = key.namespace(),
+        "k8s.object.name" = key.name(),
+        result = tracing::field::Empty,
+    );
+    let pass = async {
+        match Caught::new(reconciler.reconcile(&key).boxed()).await {
+            Ok(pass) => pass,
+            Err(panicked) => reconciler.panicked(&key, panicked).await,
+        }
+    };
+    let pass = pass.instrument(span.clone()).await;
+    span.record("result", pass.result.label());
+    let duration = working.ended(pass.result);
+    tracing::debug!(
+        kind = name, object = %key, result = pass.result.label(), ?duration, next = ?pass.next, "reconciled"
+    );
+    pass.next
+}

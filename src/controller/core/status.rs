@@ -1,0 +1,68 @@
+//! Writing a status, and the one that was written until the watch shows it.
+
+use kube::Resource;
+use kube::api::{Patch, PatchParams};
+use serde::Serialize;
+use serde_json::json;
+
+use super::api_call::{ApiError, bounded};
+use crate::answers::Objects;
+
+/// What became of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is stored.
+    Stored,
+    /// The object is gone, or another has its name.
+    Gone,
+}
+
+/// Writes the status of the object that has this name and UID. Without the UID it might land on another object of the name.
+///
+/// # Errors
+/// [`ApiError`]
+pub async fn write<K: Resource>(
+    api: &Objects<K>,
+    name: &str,
+    uid: Option<&str>,
+    status: &impl Serialize,
+) -> Result<Written, ApiError> {
+    let patch = Patch::Merge(json!({ "metadata": { "uid": uid }, "status": status }));
+    match bounded(api.patch_status(name, &PatchParams::default(), &patch)).await {
+        Ok(_) => Ok(Written::Stored),
+        Err(error) if error.code() == Some(404) => Ok(Written::Gone),
+        Err(error) => Err(error),
+    }
+}
+
+/// The status that was written on top of a resourceVersion, as long as the watch shows that version: a pass that began from the
+/// status that is watched would do what is done already.
+#[derive(Clone, Debug)]
+pub struct Ahead<S>(Option<(String, S)>);
+
+impl<S> Default for Ahead<S> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<S: Clone> Ahead<S> {
+    /// A status was written to an object that the watch shows at `base`.
+    pub fn wrote(&mut self, base: Option<&str>, status: &S) {
+        self.0 = Some((base.unwrap_or_default().to_owned(), status.clone()));
+    }
+
+    /// The watch shows a version.
+    pub fn shown(&mut self, resource_version: Option<&str>) {
+        if self.0.as_ref().is_some_and(|(base, _)| Some(base.as_str()) != resource_version) {
+            self.0 = None;
+        }
+    }
+
+    /// The status that was written to an object at this version, if any was.
+    #[must_use]
+    pub fn on(&self, resource_version: Option<&str>) -> Option<&S> {
+        // No two objects have the same resourceVersion.
+        self.0.as_ref().filter(|(base, _)| Some(base.as_str()) == resource_version).map(|(_, status)| status)
+    }
+}

@@ -1,0 +1,113 @@
+//! The clients that one ExternalSecret reads with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::error::Error;
+use super::index::store_key;
+use crate::api::v1::ExternalSecretSpec;
+use crate::api::v1::external_secret::SourceRef;
+use crate::budget::Budget;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::clients::Access;
+use crate::controller::store_access::key::StoreKey;
+use crate::provider::{Caller, ReadBudget, SecretsClient, ValueMemory};
+
+/// The clients for the stores of one ExternalSecret: one for each entry of `data` and of `dataFrom`.
+pub struct Clients {
+    data: Vec<Source>,
+    data_from: Vec<Source>,
+    memory: ValueMemory,
+    namespace: String,
+}
+
+/// A store, and a client for it.
+#[derive(Clone)]
+pub struct Source {
+    /// The store.
+    pub store: StoreKey,
+    /// Reads it.
+    pub client: Arc<dyn SecretsClient>,
+}
+
+impl Clients {
+    /// The clients that an ExternalSecret needs. What they compute is taken from `budget`.
+    ///
+    /// # Errors
+    /// The first store, in the order of the manifest, that cannot be used.
+    pub async fn of(
+        spec: &ExternalSecretSpec,
+        key: &ObjectKey,
+        access: Access<'_>,
+        budget: &Arc<Budget>,
+    ) -> Result<Self, Error> {
+        let (data_stores, data_from_stores) = stores(spec, key)?;
+        let caller = Caller::ExternalSecret { namespace: &key.namespace, budget };
+        let mut known = HashMap::new();
+        let data = sources(data_stores, &mut known, &key.namespace, access, caller).await?;
+        let data_from = sources(data_from_stores, &mut known, &key.namespace, access, caller).await?;
+        let (memory, namespace) = (access.providers.memory.clone(), key.namespace.clone());
+        Ok(Self { data, data_from, memory, namespace })
+    }
+
+    /// The sources of the entries of `data`.
+    #[must_use]
+    pub fn data(&self) -> &[Source] {
+        &self.data
+    }
+
+    /// The sources of the entries of `dataFrom`.
+    #[must_use]
+    pub fn data_from(&self) -> &[Source] {
+        &self.data_from
+    }
+
+    /// What may be read by them in one pass.
+    #[must_use]
+    pub fn budget(&self) -> ReadBudget {
+        ReadBudget::new(&self.memory, &self.namespace)
+    }
+}
+
+async fn sources(
+    stores: Vec<StoreKey>,
+    known: &mut HashMap<StoreKey, Arc<dyn SecretsClient>>,
+    namespace: &str,
+    access: Access<'_>,
+    caller: Caller<'_>,
+) -> Result<Vec<Source>, Error> {
+    let mut sources = Vec::with_capacity(stores.len());
+    for store in stores {
+        let client = match known.get(&store) {
+            Some(client) => Arc::clone(client),
+            None => access.client(&store, namespace, caller).await?,
+        };
+        known.insert(store.clone(), Arc::clone(&client));
+        sources.push(Source { store, client });
+    }
+    Ok(sources)
+}
+
+/// The stores of the entries of `data`, and those of `dataFrom`.
+fn stores(spec: &ExternalSecretSpec, key: &ObjectKey) -> Result<(Vec<StoreKey>, Vec<StoreKey>), Error> {
+    let data = spec.data.iter().enumerate();
+    let data = data.map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.data[{index}]"), key));
+    let data_from = spec.data_from.iter().enumerate();
+    let data_from = data_from
+        .map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.dataFrom[{index}]"), key));
+    Ok((data.collect::<Result<_, _>>()?, data_from.collect::<Result<_, _>>()?))
+}
+
+/// The store of an entry: that of its `sourceRef`, else that of the ExternalSecret.
+fn named(
+    spec: &ExternalSecretSpec,
+    source: Option<&SourceRef>,
+    entry: &str,
+    key: &ObjectKey,
+) -> Result<StoreKey, Error> {
+    let own = source.and_then(|source| source.store_ref.as_ref());
+    let field = if own.is_some() { format!("{entry}.sourceRef.storeRef") } else { "spec.secretStoreRef".to_owned() };
+    own.or(spec.secret_store_ref.as_ref())
+        .and_then(|reference| store_key(reference, &key.namespace))
+        .ok_or(Error::StoreNotNamed { field })
+}

@@ -1,0 +1,116 @@
+//! What a sync knows of the target, and how it is read.
+
+use super::cluster_view::ClusterView;
+use super::context::Context;
+use super::destination::{Destination, Existing};
+use super::error::Error;
+use super::made_from::MadeFrom;
+use super::subject::Subject;
+use crate::api::LABEL_OWNER;
+use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretStatus};
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
+use crate::sync::object::LastWrite;
+use crate::sync::plan::{self, Deletion};
+use crate::sync::refresh::TargetState;
+use crate::sync::target::Owner;
+use crate::sync::{SecretData, hash};
+
+/// What is known of the target.
+pub enum Target {
+    /// It is at the version that was last verified; its content was not read.
+    Verified,
+    /// It was never synced and the watch does not know it, so it is taken to be absent; creating it
+    /// shows whether that is true, and saves a read.
+    Assumed,
+    /// It is not there.
+    Absent,
+    /// It is there, at a version that was not verified before.
+    Read(Existing),
+}
+
+impl Target {
+    /// Whether it is as it was last written, as far as its policy asks for that.
+    #[must_use]
+    pub fn state(&self, policy: CreationPolicy, last: Option<&LastWrite>) -> TargetState {
+        match self {
+            Self::Verified => TargetState::Intact,
+            Self::Read(existing) => existing.state(policy, last),
+            Self::Assumed | Self::Absent => plan::target_state(policy, None),
+        }
+    }
+
+    /// The target with its content, read now where that was not needed before.
+    pub(super) async fn existing(
+        self,
+        destination: &Destination,
+        owner: Owner<'_>,
+        values: &SecretData,
+        context: &Context,
+    ) -> Result<Option<Existing>, Error> {
+        // Where nothing is created, nothing shows whether one is there after all.
+        let is_to_go = values.is_empty() && owner.deletion_policy() == DeletionPolicy::Delete;
+        match self {
+            Self::Verified => destination.read(owner, context).await,
+            Self::Assumed if is_to_go => destination.read(owner, context).await,
+            Self::Assumed | Self::Absent => Ok(None),
+            Self::Read(existing) => Ok(Some(existing)),
+        }
+    }
+}
+
+/// Looks at the target. It is read in full only when its version is not the last that was verified. One that is not
+/// written is not looked at.
+pub(super) async fn look_at(
+    subject: Subject<'_>,
+    owner: Owner<'_>,
+    destination: &Destination,
+    context: &Context,
+) -> Result<Target, Error> {
+    let policy = owner.creation_policy();
+    if policy == CreationPolicy::None {
+        return Ok(Target::Assumed);
+    }
+    let watched = destination.watched(&ObjectKey::new(&subject.key.namespace, owner.target_name()), context);
+    let remembered = context.recall(subject, |memo| (memo.verified.clone(), memo.last_write.clone()));
+    let (verified, last) = remembered.unwrap_or_default();
+    if watched.is_some() && watched == verified {
+        return Ok(Target::Verified);
+    }
+    let was_synced = subject.status.is_some_and(|status| status.synced_resource_version.is_some());
+    // One that is merged into need not be watched yet.
+    let merges = matches!(policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
+    let is_new = watched.is_none() && verified.is_none() && !was_synced;
+    if is_new && !merges && destination.is_watched_from_the_start() {
+        return Ok(Target::Assumed);
+    }
+    let Some(existing) = destination.read(owner, context).await? else { return Ok(Target::Absent) };
+    if existing.is_intact(last.as_ref()) {
+        let version = ObjectVersion::of(existing.metadata());
+        context.remember(subject, |memo| {
+            memo.verified = Some(version);
+            // Somebody else made it what it is now, so the next refresh compares all of it.
+            memo.made_from = MadeFrom::default();
+        });
+    }
+    Ok(Target::Read(existing))
+}
+
+/// The Secrets of earlier target names, which go once the target is there. They are looked for only when the name is
+/// another than that of the last sync, or the target is no Secret any more.
+///
+/// # Errors
+/// [`Error::Stale`]
+pub async fn stale(
+    owner: Owner<'_>,
+    status: Option<&ExternalSecretStatus>,
+    cluster: &dyn ClusterView,
+) -> Result<Vec<Deletion>, Error> {
+    let bound = status.and_then(|status| status.binding.as_ref());
+    let is_another = |name: &str| owner.manifest().is_some() || name != owner.target_name();
+    if owner.creation_policy() != CreationPolicy::Owner || !bound.is_some_and(|bound| is_another(&bound.name)) {
+        return Ok(Vec::new());
+    }
+    let selector = format!("{LABEL_OWNER}={}", hash::owner_label(owner.namespace(), owner.name()));
+    let found = cluster.secrets_labelled(owner.namespace(), &selector).await.map_err(Error::Stale)?;
+    Ok(plan::stale(owner, &found))
+}

@@ -1,0 +1,141 @@
+//! The kinds that are worked on. Nothing else names all of them: `CONTRIBUTING.md` has the steps to add one.
+
+use std::sync::Arc;
+
+use kube::Client;
+
+use super::cluster_reader::KubeReader;
+use super::core::controllers::Controller;
+use super::core::events::Recorder;
+use super::core::kind::Kind;
+use super::core::watching::Watching;
+use super::external_secret::target_kinds::TargetKinds;
+use super::external_secret::templates::Templates;
+use super::namespaces::Namespaces;
+use super::options::{Options, Switch};
+use super::secret_store::reconcile::StoreController;
+use super::secret_store::watched::WatchedStores;
+use super::store_access::roles::StoreReaders;
+use super::{external_secret, secret_store};
+use crate::api::ServedVersion;
+use crate::api::v1::StoreKind;
+use crate::provider::azure::SetupError;
+use crate::provider::{ClusterReader, Providers};
+use crate::runtime::metrics::Metrics;
+
+/// Makes the providers, once the cluster can be read.
+pub type MakeProviders = Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Result<Providers, SetupError> + Send>;
+
+/// All kinds, and whether each is worked on.
+fn all(options: &Options) -> [(Kind, Switch); 3] {
+    [
+        (external_secret::KIND, Switch::On),
+        (secret_store::kind(StoreKind::SecretStore), options.secret_stores),
+        (secret_store::kind(StoreKind::ClusterSecretStore), options.cluster_secret_stores),
+    ]
+}
+
+/// The kinds that are worked on.
+pub(super) fn worked_on(options: &Options) -> Vec<Kind> {
+    let all = all(options).into_iter();
+    all.filter(|(_, switch)| *switch == Switch::On).map(|(kind, _)| kind).collect()
+}
+
+/// What controllers are made from.
+pub(super) struct Parts {
+    /// The API server.
+    pub(super) client: Client,
+    /// What watches are opened with.
+    pub(super) watching: Watching,
+    /// The version of our resources that the cluster serves.
+    pub(super) version: ServedVersion,
+    /// The operator's settings.
+    pub(super) options: Arc<Options>,
+    /// Makes the providers.
+    pub(super) providers: MakeProviders,
+    /// Where events go.
+    pub(super) events: Recorder,
+    /// Where metrics go.
+    pub(super) metrics: Metrics,
+}
+
+/// Starts the watches, and gives the controllers when all watches have delivered their first list.
+///
+/// What is remembered is made first, since the watches feed it; then the watches; then the controllers, which look at both.
+///
+/// # Errors
+/// [`SetupError`], where the providers cannot be made.
+pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>, SetupError> {
+    let Parts { client, watching, version, options, providers, events, metrics } = parts;
+    let state = Arc::new(external_secret::state::State::default());
+    let store_state = Arc::new(secret_store::state::State::default());
+    let readers: Vec<Arc<dyn StoreReaders>> = vec![Arc::clone(&state) as _];
+    let target_kinds = {
+        let state = Arc::clone(&state);
+        TargetKinds::new(watching.clone(), move |kind, meta, version| state.target_changed(Some(kind), meta, version))
+    };
+    let target_kinds = Arc::new(target_kinds);
+
+    let service_accounts = secret_store::watches::service_accounts(&watching, &store_state);
+    let secrets = external_secret::watches::secrets(&watching, &state);
+    // Only the conditions of ClusterSecretStores ask for namespaces.
+    let namespaces = match options.cluster_secret_stores {
+        Switch::On => Namespaces::watch(&watching, |_| {}),
+        Switch::Off => Namespaces::unwatched(),
+    };
+    let stores = |kind, switch| match switch {
+        Switch::On => {
+            secret_store::watches::stores(kind, &watching, version, &store_state, readers.clone(), metrics.clone())
+        }
+        Switch::Off => secret_store::watches::unwatched(kind, version),
+    };
+    let stores = Arc::new(WatchedStores {
+        version,
+        secret_stores: stores(StoreKind::SecretStore, options.secret_stores),
+        cluster_secret_stores: stores(StoreKind::ClusterSecretStore, options.cluster_secret_stores),
+        state: Arc::clone(&store_state),
+    });
+    external_secret::watches::template_sources(&watching, &state);
+    // What an ExternalSecret depends on must be known before the first of them is looked at. And of two tasks that wait
+    // for one of these at once only one is woken, so nothing else may wait yet.
+    let _ = secrets.wait_until_ready().await;
+    namespaces.wait_until_ready().await;
+    stores.wait_until_ready().await;
+    let external_secrets =
+        external_secret::watches::external_secrets(&watching, version, &state, &target_kinds, metrics.clone(), |_| {});
+    let _ = external_secrets.wait_until_ready().await;
+
+    let providers = providers(Arc::new(KubeReader::new(client.clone(), service_accounts)))?;
+    let store_context = Arc::new(secret_store::context::Context {
+        client: client.clone(),
+        version,
+        options: Arc::clone(&options),
+        providers: providers.clone(),
+        events: events.clone(),
+        metrics: metrics.clone(),
+        watched: Arc::clone(&stores),
+        readers,
+        state: store_state,
+    });
+    let external_secrets = external_secret::context::Context {
+        client,
+        version,
+        templates: Templates::new(options.template_delimiters.clone()),
+        options: Arc::clone(&options),
+        providers,
+        events,
+        metrics,
+        watched: external_secret::context::Watched { external_secrets, secrets, namespaces, stores },
+        target_kinds,
+        state,
+    };
+    let store_controller = |of| Arc::new(StoreController { of, context: Arc::clone(&store_context) });
+    let mut controllers: Vec<Arc<dyn Controller>> = vec![
+        Arc::new(external_secrets),
+        store_controller(StoreKind::SecretStore),
+        store_controller(StoreKind::ClusterSecretStore),
+    ];
+    let worked_on = worked_on(&options);
+    controllers.retain(|controller| worked_on.contains(&controller.works_on()));
+    Ok(controllers)
+}

@@ -1,0 +1,55 @@
+//! The namespaces, with their labels, as they are watched.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
+
+use super::core::watch::{self, Change, strip_metadata};
+use super::core::watching::{Watching, nothing};
+use crate::answers::MetadataOf;
+
+/// The name of the watch.
+const NAME: &str = "namespaces";
+
+/// The namespaces, with their labels, as they are watched. Cheap to clone.
+#[derive(Clone)]
+pub struct Namespaces(Store<MetadataOf<Namespace>>);
+
+impl Namespaces {
+    /// Watches them; `on_change` hears of each change.
+    #[must_use]
+    pub fn watch(
+        watching: &Watching,
+        on_change: impl FnMut(Change<'_, MetadataOf<Namespace>>) + Send + 'static,
+    ) -> Self {
+        let strip = |namespace: &mut MetadataOf<Namespace>| {
+            strip_metadata(&mut namespace.metadata);
+            namespace.metadata.annotations = None;
+        };
+        let mut config = watcher::Config::default();
+        if let Some(namespace) = &watching.namespace {
+            config = config.fields(&format!("metadata.name={namespace}"));
+        }
+        Self(watch::objects(watching.of_cluster(NAME, &(), config), (), strip, on_change))
+    }
+
+    /// None, where nobody asks for them: the controller may lack the right to watch them.
+    #[must_use]
+    pub fn unwatched() -> Self {
+        Self(nothing(()))
+    }
+
+    /// Waits for the first list.
+    pub async fn wait_until_ready(&self) {
+        let _ = self.0.wait_until_ready().await;
+    }
+
+    /// The labels of a namespace; `None` where there is no such namespace.
+    #[must_use]
+    pub fn labels(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        let namespace = self.0.get(&ObjectRef::new(name));
+        namespace.map(|namespace| namespace.metadata.labels.clone().unwrap_or_default())
+    }
+}

@@ -1,0 +1,80 @@
+//! What the controllers of stores remember between validations, and how they are asked for one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::fingerprint::{fingerprint, service_account};
+use crate::api::v1::{SecretStore, StoreKind};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::core::memos::Memos;
+use crate::controller::core::work_queue::Requests;
+use crate::controller::store_access::key::StoreKey;
+
+/// What the controllers of stores remember between validations. The watches feed it, so it exists before them.
+#[derive(Debug, Default)]
+pub struct State {
+    secret_stores: Arc<Requests<ObjectKey>>,
+    cluster_secret_stores: Arc<Requests<ObjectKey>>,
+    memos: Mutex<Memos<StoreKey, StoreMemo>>,
+}
+
+/// What is remembered of a store between validations.
+#[derive(Debug, Default)]
+pub struct StoreMemo {
+    /// Of the parts of the object that matter.
+    pub fingerprint: u64,
+    /// Validations in a row that did not find the store valid.
+    pub failures: u32,
+    /// When the event `Valid` was last published.
+    pub valid_event: Option<Timestamp>,
+    /// The service account whose token the store exchanges, where it names one.
+    pub service_account: Option<ObjectKey>,
+}
+
+impl State {
+    /// Where validations of stores of a kind are asked for.
+    #[must_use]
+    pub const fn requests(&self, kind: StoreKind) -> &Arc<Requests<ObjectKey>> {
+        match kind {
+            StoreKind::SecretStore => &self.secret_stores,
+            StoreKind::ClusterSecretStore => &self.cluster_secret_stores,
+        }
+    }
+
+    /// Asks for a validation of a store.
+    pub fn wake(&self, key: &StoreKey) {
+        self.requests(key.kind).ask(&key.object);
+    }
+
+    /// Asks for a validation of the stores that exchange the token of a service account.
+    pub fn service_account_changed(&self, account: &ObjectKey) {
+        let using: Vec<_> = {
+            let memos = self.memos();
+            let using = memos.iter().filter(|(_, memo)| memo.service_account.as_ref() == Some(account));
+            using.map(|(key, _)| key.clone()).collect()
+        };
+        for store in &using {
+            self.wake(store);
+        }
+    }
+
+    /// The watch shows a store: asks for a validation where anything has changed that matters.
+    pub fn applied(&self, object: &SecretStore, key: &StoreKey) {
+        let fingerprint = fingerprint(object);
+        let changed = {
+            let mut memos = self.memos();
+            let memo = memos.now(key, object.metadata.uid.as_deref());
+            memo.service_account = service_account(object, key);
+            std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint
+        };
+        if changed {
+            self.wake(key);
+        }
+    }
+
+    /// What is remembered of stores. Never held across an await.
+    pub fn memos(&self) -> MutexGuard<'_, Memos<StoreKey, StoreMemo>> {
+        self.memos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

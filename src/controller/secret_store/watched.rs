@@ -1,0 +1,47 @@
+//! The stores, as they are watched.
+
+use std::sync::Arc;
+
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use super::state::State;
+use crate::api::ServedVersion;
+use crate::api::v1::secret_store::StoreType;
+use crate::api::v1::{SecretStore, StoreKind};
+use crate::controller::store_access::key::StoreKey;
+use crate::controller::store_access::roles::Stores;
+
+/// The stores, as they are watched.
+pub struct WatchedStores {
+    /// The version of our resources that the cluster serves.
+    pub version: ServedVersion,
+    /// Stores of a namespace.
+    pub secret_stores: Store<SecretStore>,
+    /// Stores of the cluster.
+    pub cluster_secret_stores: Store<SecretStore>,
+    /// Where validations are asked for.
+    pub state: Arc<State>,
+}
+
+impl WatchedStores {
+    /// Waits for the first lists.
+    pub async fn wait_until_ready(&self) {
+        let _ = self.secret_stores.wait_until_ready().await;
+        let _ = self.cluster_secret_stores.wait_until_ready().await;
+    }
+}
+
+impl Stores for WatchedStores {
+    fn watched(&self, key: &StoreKey) -> Option<Arc<SecretStore>> {
+        let dyntype = StoreType { kind: key.kind, version: self.version };
+        let reference = ObjectRef::new_with(&key.object.name, dyntype);
+        match key.kind {
+            StoreKind::SecretStore => self.secret_stores.get(&reference.within(&key.object.namespace)),
+            StoreKind::ClusterSecretStore => self.cluster_secret_stores.get(&reference),
+        }
+    }
+
+    fn question(&self, key: &StoreKey) {
+        self.state.wake(key);
+    }
+}

@@ -1,0 +1,33 @@
+//! Names of stores.
+
+use std::fmt;
+
+use crate::api::v1::StoreKind;
+use crate::controller::core::key::ObjectKey;
+
+/// Kind, namespace and name of a store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreKey {
+    /// Which of the two kinds.
+    pub kind: StoreKind,
+    /// Its namespace, empty for a ClusterSecretStore, and name.
+    pub object: ObjectKey,
+}
+
+impl StoreKey {
+    /// The store that a reference in `namespace` names.
+    #[must_use]
+    pub fn referenced(kind: StoreKind, namespace: &str, name: &str) -> Self {
+        let namespace = match kind {
+            StoreKind::SecretStore => namespace,
+            StoreKind::ClusterSecretStore => "",
+        };
+        Self { kind, object: ObjectKey::new(namespace, name) }
+    }
+}
+
+impl fmt::Display for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.kind, self.object.name)
+    }
+}
