@@ -8,6 +8,7 @@
 mod markdown;
 
 mod admission;
+mod arrows;
 mod chart;
 mod crds;
 mod dependency_rule;
@@ -19,6 +20,7 @@ mod links;
 mod machine;
 mod manifest;
 mod monitoring;
+mod paths;
 mod pipeline;
 mod promql;
 mod render;
