@@ -12,6 +12,8 @@ ENV RUSTUP_TOOLCHAIN=1.95.0 \
 WORKDIR /source
 COPY Cargo.toml Cargo.lock LICENSE ./
 COPY crates crates
+# A member of the workspace, which cargo reads and does not build.
+COPY tests/stage tests/stage
 COPY src src
 ARG SOURCE_DATE_EPOCH=0
 # The target is named so that the flags are not those of what runs at build time. The last steps show that the program runs

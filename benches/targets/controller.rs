@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use external_secrets::sandbox::supervisor::{Process, Program};
+use test_stage::process::peak_memory;
 
 use crate::error::Error;
 use crate::stage::Stage;
@@ -68,11 +69,7 @@ impl Controller {
 
     /// The most memory that it has held, in bytes (resident set).
     pub(crate) fn peak_memory(&self) -> Result<u64, Error> {
-        let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kibibytes =
-            line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|number| number.trim().parse().ok());
-        kibibytes.map(|kibibytes: u64| kibibytes * 1024).ok_or_else(|| Error::Measure("it has ended".to_owned()))
+        peak_memory(self.process.pid()).map_err(|error| self.unmeasurable(&error))
     }
 
     /// Kills it (SIGKILL).
@@ -88,6 +85,10 @@ impl Controller {
 
     fn proc(&self, file: &str) -> Result<String, Error> {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.process.pid()))
-            .map_err(|error| Error::Measure(format!("{error}; its log ends with\n{}", self.log())))
+            .map_err(|error| self.unmeasurable(&error))
+    }
+
+    fn unmeasurable(&self, error: &std::io::Error) -> Error {
+        Error::Measure(format!("{error}; its log ends with\n{}", self.log()))
     }
 }

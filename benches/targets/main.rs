@@ -7,8 +7,6 @@
 
 mod controller;
 mod error;
-#[path = "../../tests/neighbours/mod.rs"]
-mod floods;
 mod floor;
 mod observer;
 mod report;

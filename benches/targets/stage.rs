@@ -12,6 +12,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
+use test_stage::cluster_access::is_established;
 
 use crate::error::Error;
 
@@ -119,7 +120,7 @@ impl Stage {
             let name = definition.metadata.name.clone().unwrap_or_default();
             api.patch(&name, &PatchParams::apply("bench").force(), &Patch::Apply(&definition)).await?;
             let limit = Instant::now() + Duration::from_secs(20);
-            while !is_established(&api.get(&name).await?) {
+            while !is_established(&json!(api.get(&name).await?)) {
                 if Instant::now() > limit {
                     return Err(Error::TooLong { what: "a definition", seconds: 20, log: name });
                 }
@@ -171,12 +172,4 @@ fn manifest(wanted: &Wanted) -> Value {
             "data": data,
         },
     })
-}
-
-fn is_established(definition: &DynamicObject) -> bool {
-    let conditions = definition.data["status"]["conditions"].as_array();
-    conditions
-        .into_iter()
-        .flatten()
-        .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
 }

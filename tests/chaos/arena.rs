@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
+use test_stage::installation::Installation;
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
 use crate::chance::Chance;
 use crate::deployment::{Ends, Replica};
 use crate::ledger::{self, COUNT, Ledger};
 use crate::memory::{Memory, Role};
-use crate::stage::installation::Installation;
-use crate::stage::scene::Scene;
-use crate::stage::world::World;
 use crate::witness::{KEY, PROBE, Witness, version_of};
 
 /// How many objects are created at once.

@@ -3,12 +3,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use test_stage::api_proxy::ApiProxy;
+use test_stage::controller_process::Controller;
+use test_stage::world::World;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::stage::api_proxy::ApiProxy;
-use crate::stage::controller_process::Controller;
-use crate::stage::world::World;
 
 /// When a controller may end by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

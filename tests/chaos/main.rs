@@ -20,8 +20,6 @@ mod faults;
 mod ledger;
 mod memory;
 mod report;
-#[path = "../stage/mod.rs"]
-mod stage;
 mod trial;
 mod witness;
 
@@ -29,11 +27,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use test_stage::leaks::Leaks;
 
 use arena::Arena;
 use faults::Fault;
 use report::Report;
-use stage::leaks::{self, Leaks};
 
 /// How long the faults last, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +103,6 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    leaks::check();
     let seed = arguments.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     println!("chaos: seed {seed}: --seed={seed} gives its random moments again");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

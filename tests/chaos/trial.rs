@@ -4,13 +4,13 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use test_stage::leaks::Leaks;
 
 use crate::Form;
 use crate::arena::{Arena, Work};
 use crate::chance::Chance;
 use crate::faults::Fault;
 use crate::memory::Role;
-use crate::stage::leaks::Leaks;
 use crate::witness::within;
 
 /// How long all may take to be right again. Far more than it takes: a failure is told by what is not right, not by the time.

@@ -9,10 +9,10 @@ use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::Value;
+use test_stage::cluster_access::{condition, decoded};
 use tokio::sync::watch;
 
 use crate::ledger::{self, COUNT, Ledger};
-use crate::stage::cluster_access::{condition, decoded};
 
 /// The ExternalSecret that is changed after each fault, to see whether the controller's watches live.
 pub const PROBE: &str = "probe";

@@ -3,8 +3,7 @@
 use kube::api::{Patch, PatchParams};
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::scene::Scene;
+use test_stage::scene::Scene;
 
 /// A document of `tests/fixtures/admission.yaml`.
 #[derive(Deserialize)]

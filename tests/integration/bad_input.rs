@@ -2,9 +2,8 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-
-use crate::cluster_access::condition;
-use crate::scene::Scene;
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
 /// An ExternalSecret with `refreshInterval: bogus` stops ESO 2.9.0 for the whole cluster.
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,7 @@
 //! How much is asked of Entra ID and of the vault.
 
 use serde_json::json;
-
-use crate::scene::Scene;
+use test_stage::scene::Scene;
 
 const MANY: usize = 200;
 

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use external_secrets::sandbox::cluster::{Cluster, ClusterConfig, find_assets};
 use serde_json::{Value, json};
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
-use crate::cluster_access::condition;
 use crate::helm::{Tools, repository};
-use crate::scene::Scene;
 
 const CHART: &str = "helm/external-secrets";
 const RELEASE: &str = "external-secrets-operator";

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use test_stage::api_proxy::ApiProxy;
+use test_stage::cluster_access::{DEADLINE, condition};
+use test_stage::controller_process::Controller;
+use test_stage::scene::{SERVICE_ACCOUNT, Scene};
+use test_stage::world::World;
 
-use crate::api_proxy::ApiProxy;
-use crate::cluster_access::{DEADLINE, condition};
-use crate::controller_process::Controller;
 use crate::helm::{Tools, repository};
 use crate::node;
-use crate::scene::{SERVICE_ACCOUNT, Scene};
-use crate::world::World;
 
 /// What gives rights, and to whom.
 const ACCESS_KINDS: [&str; 5] = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use external_secrets::sandbox::{Config, SecretPermission};
 use serde_json::json;
+use test_stage::markdown::{Block, blocks, pages};
+use test_stage::world::World;
 
 use crate::helm::{Tools, repository};
-use crate::markdown::{Block, blocks, pages};
 use crate::node::Node;
-use crate::world::World;
 
 /// How long a command may take; longer than the time that the commands themselves wait.
 const DEADLINE: Duration = Duration::from_secs(150);

@@ -3,9 +3,8 @@
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use serde_json::{Value, json};
-
-use crate::scene::Scene;
-use crate::world::World;
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
 /// An ExternalSecret of which 999 entries, nearly all that one may have, are missing, and whose Secret is another at each refresh.
 fn flood(scene: &Scene) -> Value {

@@ -33,9 +33,8 @@ use external_secrets::sandbox::{
 };
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
-
-use crate::cluster_access::condition;
-use crate::scene::Scene;
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
 /// How many cases are looked at at once.
 const AT_ONCE: usize = 16;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use external_secrets::sandbox::{Fault, SecretPermission};
 use serde_json::{Value, json};
-
-use crate::cluster_access::condition;
-use crate::scene::{SERVICE_ACCOUNT, Scene};
+use test_stage::cluster_access::condition;
+use test_stage::scene::{SERVICE_ACCOUNT, Scene};
 
 /// Syncs `example` from the secret `greeting`, so that there is something to lose.
 async fn synced(name: &str) -> (Scene, Value) {

@@ -1,12 +1,13 @@
 //! Targets that are no Secrets: ConfigMaps and custom resources.
 
 use serde_json::{Value, json};
+use test_stage::cluster_access::{Access, condition};
+use test_stage::custom_resource::definition;
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
-use crate::cluster_access::{Access, condition};
-use crate::custom_resource::definition;
 use crate::deployed::{deploy, nothing_was_forbidden};
-use crate::scene::Scene;
-use crate::world::World;
+use crate::synced::Synced;
 
 /// An ExternalSecret whose target is of another kind.
 fn manifest(scene: &Scene, interval: &str, api_version: &str, kind: &str, data: &[(&str, &str)]) -> Value {

@@ -1,10 +1,9 @@
 //! What the probe of readiness says of a broken connection to the API server, and how it mends.
 
 use serde_json::json;
-
-use crate::api_proxy::{ApiProxy, Flow};
-use crate::controller_process::Controller;
-use crate::scene::Scene;
+use test_stage::api_proxy::{ApiProxy, Flow};
+use test_stage::controller_process::Controller;
+use test_stage::scene::Scene;
 
 /// An API server sends bookmarks about every minute; a test cannot wait that long. Watches are thus opened anew all the time.
 const SHORT: &str = "--watch-silence=1s";

@@ -2,9 +2,8 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-
-use crate::cluster_access::condition;
-use crate::scene::{SERVICE_ACCOUNT, Scene};
+use test_stage::cluster_access::condition;
+use test_stage::scene::{SERVICE_ACCOUNT, Scene};
 
 /// A mistake, and how it is made and mended.
 #[derive(Clone, Copy, Debug)]

@@ -7,10 +7,9 @@ use external_secrets::sandbox::Fault;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::{Value, json};
-
-use crate::controller_process::Controller;
-use crate::scene::Scene;
-use crate::world::World;
+use test_stage::controller_process::Controller;
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
 /// How long an ExternalSecret of another namespace may take, in a build without optimization on a machine that does other things.
 const SOON: Duration = Duration::from_secs(10);

@@ -1,9 +1,10 @@
 //! The controller is killed after each of its writes, and started again.
 
 use serde_json::json;
+use test_stage::api_proxy::ApiProxy;
+use test_stage::scene::Scene;
 
-use crate::api_proxy::ApiProxy;
-use crate::scene::Scene;
+use crate::synced::Synced;
 
 /// More writes than any of these needs; a test that gets here never came to an end.
 const TOO_MANY: usize = 20;

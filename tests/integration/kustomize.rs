@@ -2,13 +2,13 @@
 
 use external_secrets::sandbox::Config;
 use serde_json::{Value, json};
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
-use crate::cluster_access::condition;
 use crate::helm::{Tools, repository};
 use crate::node::Node;
-use crate::scene::Scene;
 use crate::three_processes::{CHART, RELEASE, wait_until_available, walk_through};
-use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_kustomize_moves_to_another_namespace_works_there() {

@@ -4,15 +4,12 @@ use std::time::{Duration, Instant};
 
 use external_secrets::sandbox::{Effect, Fault, SecretPermission};
 use serde_json::json;
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
-use crate::cluster_access::condition;
-use crate::scene::Scene;
-
-/// The most memory that a process had, in KiB.
+/// The most memory that a process has held, in KiB.
 fn peak_of(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+    test_stage::process::peak_memory(process).unwrap() / 1024
 }
 
 #[tokio::test(flavor = "multi_thread")]

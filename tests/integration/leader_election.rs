@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-
-use crate::api_proxy::ApiProxy;
-use crate::scene::Scene;
+use test_stage::api_proxy::ApiProxy;
+use test_stage::scene::Scene;
 
 /// Times that a test can wait for.
 const SHORT: [&str; 3] = [

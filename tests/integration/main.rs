@@ -12,14 +12,9 @@
     reason = "a test says with a panic that it failed, and a test binary exports nothing"
 )]
 
-#[path = "../markdown/mod.rs"]
-mod markdown;
-
 mod admission;
 mod helm;
 mod node;
-#[path = "../stage/mod.rs"]
-mod stage;
 
 mod bad_input;
 mod call_counts;
@@ -50,6 +45,7 @@ mod refreshing;
 mod restarts;
 mod scoped;
 mod stores;
+mod synced;
 mod tenants;
 mod three_processes;
 mod throttled;
@@ -59,5 +55,3 @@ mod upgrade;
 mod wake_up;
 mod walkthrough;
 mod webhook;
-
-use stage::{api_proxy, cluster_access, controller_process, custom_resource, installation, leaks, scene, world};

@@ -1,9 +1,10 @@
 //! What the metrics say of what happened.
 
 use serde_json::json;
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
-use crate::cluster_access::condition;
-use crate::scene::Scene;
+use crate::synced::Synced;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_tell_what_was_synced_and_what_was_not() {

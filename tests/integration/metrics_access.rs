@@ -1,8 +1,7 @@
 //! Who may read the metrics, and change the level of the log.
 
 use reqwest::Method;
-
-use crate::scene::Scene;
+use test_stage::scene::Scene;
 
 /// What the endpoint of the metrics answers to who shows a token, over TLS.
 async fn ask(address: &str, method: Method, path: &str, token: Option<&str>, body: &'static str) -> (u16, String) {

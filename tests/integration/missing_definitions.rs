@@ -3,10 +3,9 @@
 use external_secrets::api::crd;
 use external_secrets::sandbox::Config;
 use serde_json::json;
-
-use crate::cluster_access::Access;
-use crate::scene::Scene;
-use crate::world::World;
+use test_stage::cluster_access::Access;
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
 const LACKS_ALL: &str = "the API server does not serve externalsecrets.external-secrets.io, secretstores.external-secrets.io, \
      clustersecretstores.external-secrets.io in version v1: apply the files in crds/, or what `external-secrets crds` prints";

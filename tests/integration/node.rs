@@ -17,14 +17,14 @@ use kube::api::{
 };
 use kube::{Api, Client};
 use serde_json::{Value, json};
+use test_stage::api_proxy::ApiProxy;
+use test_stage::cluster_access::{Access, DEADLINE};
+use test_stage::installation::{free_port, mount, own_address};
+use test_stage::world::World;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::api_proxy::ApiProxy;
-use crate::cluster_access::{Access, DEADLINE};
 use crate::deployed::in_namespace;
-use crate::installation::{free_port, mount, own_address};
-use crate::world::World;
 
 /// How often the Deployments are looked at.
 const PAUSE: Duration = Duration::from_millis(200);

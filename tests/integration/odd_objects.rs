@@ -2,12 +2,11 @@
 //! from being seen, neither while the controller runs nor when it starts.
 
 use serde_json::{Value, json};
-
-use crate::api_proxy::{ApiFault, ApiProxy};
-use crate::cluster_access::Access;
-use crate::controller_process::Controller;
-use crate::scene::{SERVICE_ACCOUNT, Scene};
-use crate::world::World;
+use test_stage::api_proxy::{ApiFault, ApiProxy};
+use test_stage::cluster_access::Access;
+use test_stage::controller_process::Controller;
+use test_stage::scene::{SERVICE_ACCOUNT, Scene};
+use test_stage::world::World;
 
 /// A time that Go knows. The last one of `jiff` is a day earlier.
 const NEVER: &str = "9999-12-31T23:59:59Z";
@@ -201,7 +200,7 @@ async fn objects_that_hold_what_cannot_be_read_are_worked_on_as_all_others_are()
     eventually(&Raw::of(odd, "AppConfig", "generic"), |object| object["spec"]["data"]["greeting"] == "hello").await;
     for name in ["merged", "templated", "last", "first"] {
         let is_synced = |object: &Value| {
-            let ready = crate::cluster_access::condition(object, "Ready");
+            let ready = test_stage::cluster_access::condition(object, "Ready");
             ready["status"] == "True"
                 && ready["lastTransitionTime"] != NEVER
                 && object["status"]["refreshTime"] != NEVER
@@ -225,7 +224,7 @@ async fn objects_that_hold_what_cannot_be_read_are_worked_on_as_all_others_are()
 /// Waits until an object is as `wanted` says.
 async fn eventually(object: &Raw<'_>, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;
-    let found = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
+    let found = tokio::time::timeout(test_stage::cluster_access::DEADLINE, async {
         loop {
             last = object.get().await;
             if wanted(&last) {
@@ -245,7 +244,7 @@ async fn lists_that_fail_are_asked_for_ever_more_rarely() {
     let fault = proxy.fault(ApiFault::RefuseLists(503), 1.0);
     let began = std::time::Instant::now();
     let controller = scene.start_controller_through(&proxy, &[]).await;
-    let asked = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
+    let asked = tokio::time::timeout(test_stage::cluster_access::DEADLINE, async {
         while proxy.asked("list /secrets") < 6 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }

@@ -1,8 +1,9 @@
 //! Whose Secret it is.
 
 use serde_json::{Value, json};
+use test_stage::scene::Scene;
 
-use crate::scene::Scene;
+use crate::synced::Synced;
 
 /// The hash of `{"greeting": "hello"}`, as ESO writes it.
 const HELLO: &str = "89b6a5958372a4b88b1ae0a0e5879350753e980c643a9445bc59081f";

@@ -6,9 +6,8 @@ use std::process::{Command, Stdio};
 
 use external_secrets::sandbox::{Application, SecretPermission, SecretProperties};
 use serde_json::{Value, json};
-
-use crate::api_proxy::ApiProxy;
-use crate::scene::Scene;
+use test_stage::api_proxy::ApiProxy;
+use test_stage::scene::Scene;
 
 /// How a run ended, and what it printed.
 struct Run {
@@ -260,7 +259,7 @@ async fn a_plan_needs_only_the_rights_of_its_caller_and_says_which_are_missing()
 
     let account =
         format!("you may not create a token for service account \"azure-key-vault\" in namespace \"{}\"", scene.name());
-    let deadline = tokio::time::Instant::now() + crate::cluster_access::DEADLINE;
+    let deadline = tokio::time::Instant::now() + test_stage::cluster_access::DEADLINE;
     // The API server learns of a new binding after a moment.
     let mut run = plan().await;
     while !run.text.contains(&account) && tokio::time::Instant::now() < deadline {

@@ -3,9 +3,10 @@
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use rstest::rstest;
 use serde_json::{Value, json};
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
-use crate::cluster_access::condition;
-use crate::scene::Scene;
+use crate::synced::Synced;
 
 const MANAGED: &str = "reconcile.external-secrets.io/managed";
 const DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use external_secrets::sandbox::Fault;
 use serde_json::json;
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
-use crate::cluster_access::condition;
-use crate::scene::Scene;
+use crate::synced::Synced;
 
 /// How long a read of the vault takes; what is made anew, is so meanwhile.
 const SLOW: Duration = Duration::from_millis(1500);

@@ -7,10 +7,9 @@ use std::time::Duration;
 use external_secrets::sandbox::{Fault, SecretPermission};
 use external_secrets::sync::hash::data_hash;
 use serde_json::{Value, json};
-
-use crate::api_proxy::ApiProxy;
-use crate::cluster_access::condition;
-use crate::scene::Scene;
+use test_stage::api_proxy::ApiProxy;
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interval_of_zero_reads_once_but_follows_force_sync_and_the_spec() {

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-
-use crate::scene::Scene;
-use crate::world::World;
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_controller_goes_on_after_the_api_server_was_restarted() {

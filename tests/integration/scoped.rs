@@ -1,11 +1,11 @@
 //! Modes in which the controller works on less, each with the smaller rights that the chart gives for it.
 
 use serde_json::{Value, json};
+use test_stage::cluster_access::{Access, condition};
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
-use crate::cluster_access::{Access, condition};
 use crate::deployed::{Deployment, nothing_was_forbidden};
-use crate::scene::Scene;
-use crate::world::World;
 
 async fn scene(name: &str) -> Scene {
     let scene = Scene::with_own_controller_on(World::of_controllers(), name).await;

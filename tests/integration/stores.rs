@@ -2,9 +2,8 @@
 
 use external_secrets::sandbox::Network;
 use serde_json::json;
-
-use crate::cluster_access::condition;
-use crate::scene::Scene;
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_external_secret_waits_for_its_store_and_is_woken_when_it_becomes_ready() {

@@ -6,12 +6,12 @@ use base64::Engine;
 use external_secrets::api::crd;
 use external_secrets::sandbox::Config;
 use serde_json::{Value, json};
+use test_stage::cluster_access::{Access, condition};
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
-use crate::cluster_access::{Access, condition};
 use crate::helm::Tools;
 use crate::node::Node;
-use crate::scene::Scene;
-use crate::world::World;
 
 pub const CHART: &str = "helm/external-secrets";
 pub const RELEASE: &str = "external-secrets-operator";

@@ -2,9 +2,8 @@
 
 use external_secrets::sandbox::{Limit, SecretPermission};
 use serde_json::{Value, json};
-
-use crate::cluster_access::condition;
-use crate::scene::Scene;
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
 /// More than the vault serves before one read of them takes too long.
 const SECRETS: u64 = 120;

@@ -12,10 +12,9 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use serde_json::json;
-
-use crate::cluster_access::DEADLINE;
-use crate::controller_process::Controller;
-use crate::scene::Scene;
+use test_stage::cluster_access::DEADLINE;
+use test_stage::controller_process::Controller;
+use test_stage::scene::Scene;
 
 /// A collector that keeps what it gets.
 struct Collector {

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use rstest::rstest;
 use serde_json::json;
+use test_stage::api_proxy::{Alteration, ApiFault, ApiProxy};
+use test_stage::cluster_access::condition;
+use test_stage::leaks::Leaks;
+use test_stage::scene::Scene;
 
-use crate::api_proxy::{Alteration, ApiFault, ApiProxy};
-use crate::cluster_access::condition;
-use crate::leaks::Leaks;
-use crate::scene::Scene;
+use crate::synced::Synced;
 
 const CANARY: &str = "canary5f0c91d2";
 

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use external_secrets::sandbox::{Fault, SecretPermission};
 use serde_json::json;
-
-use crate::api_proxy::{ApiFault, ApiProxy};
-use crate::scene::Scene;
+use test_stage::api_proxy::{ApiFault, ApiProxy};
+use test_stage::scene::Scene;
 
 const MANY: usize = 40;
 /// Less than an ExternalSecret waits by itself that failed as often as these do: a minute where the provider tells when it

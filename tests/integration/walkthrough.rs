@@ -2,9 +2,8 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-
-use crate::cluster_access::condition;
-use crate::scene::Scene;
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
 
 #[rstest]
 #[case("external-secrets.io/v1beta1")]

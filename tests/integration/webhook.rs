@@ -8,11 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use external_secrets::sandbox::cluster::Cluster;
 use serde_json::{Value, json};
-
-use crate::cluster_access::DEADLINE;
-use crate::controller_process::Controller;
-use crate::installation::{DNS_NAME, Installation, NAMESPACE, SECRET, ask, free_port};
-use crate::world::World;
+use test_stage::cluster_access::DEADLINE;
+use test_stage::controller_process::Controller;
+use test_stage::installation::{DNS_NAME, Installation, NAMESPACE, SECRET, ask, free_port};
+use test_stage::world::World;
 
 fn external_secret(change: Value) -> Value {
     let mut object = json!({

@@ -6,13 +6,14 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use kube::api::ListParams;
 use serde_json::{Value, json};
+use test_stage::cluster_access::busiest_object;
+use test_stage::controller_process::Controller;
+use test_stage::neighbours::{self, Flood, Ground};
+use test_stage::scene::Scene;
+use test_stage::world::World;
 
-use crate::controller_process::Controller;
-use crate::neighbours::{self, Flood, Ground, walk};
-use crate::scene::Scene;
-use crate::world::World;
+use crate::walk;
 
 /// How long a fresh ExternalSecret of a neighbour may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -68,14 +69,9 @@ impl Stage {
     /// That no object has more Events than people can read.
     async fn few_events(&self) {
         let minutes = self.began.elapsed().as_secs() / 60 + 1;
-        let mut counts = std::collections::BTreeMap::new();
-        let api: kube::Api<k8s_openapi::api::core::v1::Event> = kube::Api::all(self.victim.client.clone());
-        for event in api.list(&ListParams::default()).await.unwrap().items {
-            let object = (event.involved_object.namespace, event.involved_object.kind, event.involved_object.name);
-            *counts.entry(object).or_insert(0) += u64::try_from(event.count.unwrap_or(1)).unwrap();
-        }
-        let most = counts.iter().max_by_key(|(_, count)| **count).unwrap();
-        assert!(*most.1 <= MOST_EVENTS * minutes, "{most:?} in {minutes} minutes");
+        let events = kube::Api::all(self.victim.client.clone());
+        let (object, most) = busiest_object(&events).await.unwrap().expect("an Event");
+        assert!(most <= MOST_EVENTS * minutes, "{object} has {most} Events in {minutes} minutes");
     }
 
     /// Creates objects of a tenant; returns how many the API server took.
@@ -106,9 +102,7 @@ impl Stage {
 
 /// The most memory that a process has held, in MiB.
 fn peak_memory(controller: &Controller) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", controller.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    test_stage::process::peak_memory(controller.id()).unwrap() >> 20
 }
 
 /// Looks at the neighbour while all is in place, and after a restart in the middle of it.

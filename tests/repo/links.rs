@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-use crate::markdown::{Block, blocks, pages};
+use test_stage::markdown::{Block, blocks, pages};
+
 use crate::{read, repository};
 
 /// The text of a page without its fenced blocks.

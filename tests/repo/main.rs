@@ -4,9 +4,6 @@
 // What a test cannot go on without fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../markdown/mod.rs"]
-mod markdown;
-
 mod admission;
 mod arrows;
 mod chart;

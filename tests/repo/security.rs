@@ -56,7 +56,7 @@ struct Flood {
 }
 
 fn floods() -> Vec<Flood> {
-    serde_saphyr::from_str(&read("tests/neighbours/floods.yaml")).unwrap()
+    serde_saphyr::from_str(&read("tests/stage/src/neighbours/floods.yaml")).unwrap()
 }
 
 fn table_of_floods() -> String {

@@ -1,20 +1,18 @@
 //! A neighbour of a tenant who tries to stop, flood or slow all others.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use external_secrets::sandbox::SecretPermission;
 use futures::FutureExt;
-use k8s_openapi::api::core::v1::Event;
 use kube::Api;
-use kube::api::ListParams;
+use test_stage::cluster_access::busiest_object;
+use test_stage::neighbours::{self, Flood, Ground};
 
 use super::Row;
 use crate::controller::{CommandLine, Controller};
 use crate::error::Error;
-use crate::floods::{self, Flood, Ground};
 use crate::observer::Observer;
 use crate::report::{Beside, Figure};
 use crate::stage::{Stage, Wanted};
@@ -31,16 +29,16 @@ const PROBE_PAUSE: Duration = Duration::from_millis(50);
 pub(super) fn rows() -> Vec<Row> {
     vec![Row {
         name: "neighbours",
-        about: "a fresh ExternalSecret beside each flood of tests/neighbours/floods.yaml: the slowest of 5, the first after a \
+        about: "a fresh ExternalSecret beside each flood of tests/stage/src/neighbours/floods.yaml: the slowest of 5, the first after a \
                 restart of the controller, the slowest answer of the probe, peak memory, and the most Events of one object in a minute",
-        measure: |command| neighbours(command).boxed_local(),
+        measure: |command| measured(command).boxed_local(),
     }]
 }
 
-async fn neighbours(command: &CommandLine) -> Result<Vec<Figure>, Error> {
+async fn measured(command: &CommandLine) -> Result<Vec<Figure>, Error> {
     let mut figures = Vec::new();
     let only = std::env::var("FLOOD").ok();
-    for flood in floods::all()? {
+    for flood in neighbours::all()? {
         if only.as_ref().is_some_and(|only| !flood.name.contains(only.as_str())) {
             continue;
         }
@@ -104,7 +102,7 @@ async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error>
         stage.create(&wanted[number..=number]).await?;
         fresh = fresh.max(observer.all(number + 1, "value", &controller, LIMIT).await? - created);
     }
-    let events = busiest_object(&stage, flood, began.elapsed()).await?;
+    let events = most_events(&stage, flood, began.elapsed()).await?;
     let (memory, slowest) = (controller.peak_memory()?, probe.slowest());
     drop(probe);
     controller.kill().await?;
@@ -117,15 +115,10 @@ async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error>
 }
 
 /// How many Events of one object of the tenant there are at most, for each minute that has passed.
-async fn busiest_object(stage: &Stage, flood: &Flood, passed: Duration) -> Result<u64, Error> {
-    let api: Api<Event> = Api::namespaced(stage.client.clone(), &flood.name);
-    let mut counts = BTreeMap::new();
-    for event in api.list(&ListParams::default()).await?.items {
-        let object = (event.involved_object.kind, event.involved_object.name);
-        *counts.entry(object).or_insert(0_u64) += u64::try_from(event.count.unwrap_or(1)).unwrap_or_default();
-    }
+async fn most_events(stage: &Stage, flood: &Flood, passed: Duration) -> Result<u64, Error> {
+    let busiest = busiest_object(&Api::namespaced(stage.client.clone(), &flood.name)).await?;
     let minutes = passed.as_secs() / 60 + 1;
-    Ok(counts.values().copied().max().unwrap_or_default() / minutes)
+    Ok(busiest.map_or(0, |(_, count)| count) / minutes)
 }
 
 fn free_port() -> Result<u16, Error> {

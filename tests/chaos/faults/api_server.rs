@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use external_secrets::sandbox::cluster::{Cluster, ClusterError};
 use futures::FutureExt;
+use test_stage::api_proxy::{ApiFault, Break};
 
 use super::Fault;
 use crate::arena::Arena;
 use crate::chance::Chance;
 use crate::ledger;
-use crate::stage::api_proxy::{ApiFault, Break};
 
 /// How long the launcher waits for the API server.
 const START_DEADLINE: Duration = Duration::from_mins(1);

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
+use test_stage::api_proxy::ApiFault;
+use test_stage::cluster_access::DEADLINE;
 
 use super::Fault;
 use crate::arena::{Arena, LEASE};
 use crate::chance::Chance;
 use crate::deployment::Replica;
-use crate::stage::api_proxy::ApiFault;
-use crate::stage::cluster_access::DEADLINE;
 
 /// How often leadership moves at least.
 const LEAST_BLOWS: u32 = 2;

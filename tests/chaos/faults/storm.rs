@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use external_secrets::sandbox::{Effect, Fault as AzureFault};
 use futures::FutureExt;
+use test_stage::api_proxy::{ApiFault, Break};
 
 use super::{Fault, Play, api_server, azure, processes};
 use crate::arena::Arena;
 use crate::chance::Chance;
-use crate::stage::api_proxy::{ApiFault, Break};
 
 /// On the way to the API server.
 const WAY: [Play; 6] = [

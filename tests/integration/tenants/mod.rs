@@ -12,15 +12,16 @@ use external_secrets::sandbox::{Application, Effect, Fault, SecretPermission, Va
 use external_secrets::validate::{self, StoreView};
 use kube::api::{ListParams, PostParams};
 use serde_json::{Value, json};
+use test_stage::cluster_access::{Access, DEADLINE, condition};
+use test_stage::controller_process::Controller;
+use test_stage::scene::{SERVICE_ACCOUNT, Scene};
+use test_stage::world::World;
 
 use self::attack::{Attack, Seen, VaultFault};
 use self::hostile::HostileHost;
-use crate::cluster_access::{Access, DEADLINE, condition};
-use crate::controller_process::Controller;
 use crate::deployed::Deployment;
 use crate::helm::Tools;
-use crate::scene::{SERVICE_ACCOUNT, Scene};
-use crate::world::World;
+use crate::synced::Synced;
 
 /// Stands in what nobody but the victim, or the platform, may see.
 const CANARY: &str = "canary-7d3a";
@@ -197,7 +198,7 @@ struct Items {
 /// With the data of a Secret as text.
 fn readable(mut object: Value) -> Value {
     if object["type"].is_string() && object["data"].is_object() {
-        object["data"] = crate::cluster_access::decoded(&object);
+        object["data"] = test_stage::cluster_access::decoded(&object);
     }
     object
 }

@@ -1,8 +1,10 @@
 //! Objects of the cluster as JSON: apply, read, and wait for what they become.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Event;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
 use kube::runtime::watcher;
 use kube::{Api, Client};
@@ -15,7 +17,9 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 /// A client of the cluster, for one namespace.
 #[derive(Clone)]
 pub struct Access {
+    /// With the administrator's rights.
     pub client: Client,
+    /// Where objects are that are in a namespace.
     pub namespace: String,
     /// The version in which our kinds are read.
     pub version: &'static str,
@@ -43,6 +47,7 @@ impl Access {
         self.api_in_version(api_version, kind)
     }
 
+    /// The API of a kind in a version, such as `apps/v1`.
     pub fn api_in_version(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -58,6 +63,10 @@ impl Access {
         self.try_apply(object).await.unwrap()
     }
 
+    /// The same, with the API server's refusal.
+    ///
+    /// # Errors
+    /// What the API server answers.
     pub async fn try_apply(&self, mut object: Value) -> kube::Result<Value> {
         let kind = object["kind"].as_str().expect("an object has a kind").to_owned();
         let api_version = object["apiVersion"].as_str().expect("an object has an apiVersion").to_owned();
@@ -75,10 +84,12 @@ impl Access {
         json(&self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap())
     }
 
+    /// An object, if it is there.
     pub async fn get(&self, kind: &str, name: &str) -> Option<Value> {
         self.api(kind).get_opt(name).await.unwrap().as_ref().map(json)
     }
 
+    /// Deletes an object.
     pub async fn delete(&self, kind: &str, name: &str) {
         self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
     }
@@ -185,6 +196,20 @@ impl Access {
     }
 }
 
+/// The object with the most Events among those of an API, as `namespace/kind/name`, and how many it has. An Event that was repeated counts as often as it
+/// was.
+///
+/// # Errors
+/// The Events cannot be listed.
+pub async fn busiest_object(events: &Api<Event>) -> kube::Result<Option<(String, u64)>> {
+    let mut counts = BTreeMap::new();
+    for Event { involved_object: object, count, .. } in events.list(&ListParams::default()).await?.items {
+        let object = [object.namespace, object.kind, object.name].map(Option::unwrap_or_default).join("/");
+        *counts.entry(object).or_insert(0) += u64::try_from(count.unwrap_or(1)).unwrap_or_default();
+    }
+    Ok(counts.into_iter().max_by_key(|(_, count)| *count))
+}
+
 /// A condition of an object, or null.
 pub fn condition(object: &Value, type_: &str) -> Value {
     let conditions = object["status"]["conditions"].as_array();
@@ -201,6 +226,11 @@ pub fn decoded(secret: &Value) -> Value {
     })
     .collect::<serde_json::Map<_, _>>()
     .into()
+}
+
+/// Whether the API server serves what a CustomResourceDefinition defines.
+pub fn is_established(definition: &Value) -> bool {
+    condition(definition, "Established")["status"] == "True"
 }
 
 fn json(object: &DynamicObject) -> Value {

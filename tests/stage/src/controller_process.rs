@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use external_secrets::sandbox::cluster::Cluster;
-use external_secrets::sandbox::supervisor::{Exit, Process, Program, Signal};
+use test_cluster::Cluster;
+use test_cluster::supervisor::{Exit, Process, Program, Signal};
 
 /// A running controller; killed when dropped, and when its cluster ends.
 pub struct Controller {
@@ -15,7 +15,7 @@ pub struct Controller {
 impl Controller {
     /// Starts the program with these arguments and this environment.
     pub async fn start(cluster: &Cluster, arguments: &[&str], environment: Vec<(String, String)>, log: &Path) -> Self {
-        let mut program = Program::new(env!("CARGO_BIN_EXE_external-secrets"), log)
+        let mut program = Program::new(crate::program(), log)
             .arguments(["--metrics-addr=127.0.0.1:0", "--live-addr=127.0.0.1:0", "--loglevel=debug"])
             .arguments(arguments.iter().copied());
         for (name, value) in environment {
@@ -31,9 +31,11 @@ impl Controller {
         environment: Vec<(String, String)>,
         log: &Path,
     ) -> Self {
-        let mut program = Program::new(env!("CARGO_BIN_EXE_external-secrets"), log)
-            .arguments(arguments.iter().copied())
-            .arguments(["--metrics-addr=127.0.0.1:0", "--healthz-addr=127.0.0.1:0", "--loglevel=debug"]);
+        let mut program = Program::new(crate::program(), log).arguments(arguments.iter().copied()).arguments([
+            "--metrics-addr=127.0.0.1:0",
+            "--healthz-addr=127.0.0.1:0",
+            "--loglevel=debug",
+        ]);
         for (name, value) in environment {
             program = program.environment(name, value);
         }
@@ -57,7 +59,7 @@ impl Controller {
 
     /// Waits until its metrics have a line that begins like this, and returns the rest of it.
     pub async fn until_measured(&self, start: &str) -> String {
-        let found = tokio::time::timeout(super::cluster_access::DEADLINE, async {
+        let found = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
             loop {
                 let metrics = self.metrics().await;
                 if let Some(rest) = metrics.lines().find_map(|line| line.strip_prefix(start)) {
@@ -86,7 +88,7 @@ impl Controller {
     pub async fn until_readyz_of(&self, flag: &str, status: u16, words: &str) {
         self.until_logged(&format!("\"flag\":\"{flag}\"")).await;
         let mut last = (0, String::new());
-        let answered = tokio::time::timeout(super::cluster_access::DEADLINE, async {
+        let answered = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
             loop {
                 last = self.get(flag, "/readyz").await;
                 if last.0 == status && last.1.contains(words) {
@@ -130,7 +132,7 @@ impl Controller {
 
     /// Waits until it has logged something.
     pub async fn until_logged(&self, text: &str) {
-        let found = tokio::time::timeout(super::cluster_access::DEADLINE, async {
+        let found = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
             while !self.log().contains(text) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

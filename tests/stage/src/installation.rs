@@ -7,9 +7,9 @@ use std::time::Duration;
 use base64::Engine;
 use serde_json::{Value, json};
 
-use super::cluster_access::{Access, DEADLINE};
-use super::controller_process::Controller;
-use super::world::World;
+use crate::cluster_access::{Access, DEADLINE};
+use crate::controller_process::Controller;
+use crate::world::World;
 
 /// The Service of the webhook.
 pub const SERVICE: &str = "webhook";
@@ -22,9 +22,13 @@ pub const SECRET: &str = "webhook-certificates";
 
 /// The webhook and the cert-controller in a cluster.
 pub struct Installation {
+    /// Where it is.
     pub world: &'static World,
+    /// The objects of its namespace.
     pub access: Access,
+    /// The webhook's port.
     pub port: u16,
+    /// The cert-controller's process.
     pub certificates: Controller,
     webhook: Mutex<Option<Arc<Controller>>>,
     folder: PathBuf,

@@ -1,24 +1,23 @@
 //! The blocks of code in the Markdown files, for the tests that run them and for those that check them.
 
-use std::path::Path;
-
 /// A block of code that is fenced.
 #[derive(Debug)]
-pub(crate) struct Block {
+pub struct Block {
     /// The file, relative to the repository's root.
-    pub(crate) page: String,
+    pub page: String,
     /// The number of its first line.
-    pub(crate) line: usize,
+    pub line: usize,
     /// What follows the fence, such as `sh`.
-    pub(crate) language: String,
-    pub(crate) text: String,
+    pub language: String,
+    /// What stands between the fences.
+    pub text: String,
     /// The HTML comment before it.
-    pub(crate) comment: Option<String>,
+    pub comment: Option<String>,
 }
 
 /// All Markdown files of the repository, relative to its root, sorted.
-pub(crate) fn pages() -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+pub fn pages() -> Vec<String> {
+    let root = crate::repository();
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -37,8 +36,8 @@ pub(crate) fn pages() -> Vec<String> {
 }
 
 /// The fenced blocks of a page.
-pub(crate) fn blocks(page: &str) -> Vec<Block> {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+pub fn blocks(page: &str) -> Vec<Block> {
+    let text = std::fs::read_to_string(crate::repository().join(page)).unwrap();
     let mut found: Vec<Block> = Vec::new();
     let mut open = false;
     let mut comment = None;
@@ -65,17 +64,17 @@ pub(crate) fn blocks(page: &str) -> Vec<Block> {
 
 impl Block {
     /// Whether it holds commands: `sh` nothing else, `console` with what they show.
-    pub(crate) fn is_shell(&self) -> bool {
+    pub fn is_shell(&self) -> bool {
         ["sh", "console", "bash", "shell"].contains(&self.language.as_str())
     }
 
     /// Why it cannot be run in a test, if it says so: `<!-- not run: it needs a container engine -->`.
-    pub(crate) fn not_run(&self) -> Option<&str> {
+    pub fn not_run(&self) -> Option<&str> {
         self.comment.as_deref()?.strip_prefix("not run: ")
     }
 
     /// The commands of a `console` block, each with the lines that it shows.
-    pub(crate) fn commands(&self) -> Vec<(String, Vec<String>)> {
+    pub fn commands(&self) -> Vec<(String, Vec<String>)> {
         let mut commands: Vec<(String, Vec<String>)> = Vec::new();
         let mut continued = false;
         for line in self.text.lines() {

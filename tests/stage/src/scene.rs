@@ -5,21 +5,24 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use external_secrets::sandbox::{Application, SecretPermission, Vault};
+use azure_sandbox::{Application, SecretPermission, Vault};
 use serde_json::{Value, json};
 
-use super::api_proxy::ApiProxy;
-use super::cluster_access::{Access, condition};
-use super::controller_process::Controller;
-use super::world::World;
+use crate::api_proxy::ApiProxy;
+use crate::cluster_access::{Access, condition};
+use crate::controller_process::Controller;
+use crate::world::World;
 
 /// The service account whose token is exchanged, in the namespace of the test.
 pub const SERVICE_ACCOUNT: &str = "azure-key-vault";
 
 /// What one test works on.
 pub struct Scene {
+    /// Where it is.
     pub world: &'static World,
+    /// The vault that the store reads.
     pub vault: Vault,
+    /// The identity that may read the vault.
     pub application: Application,
     access: Access,
     name: String,
@@ -93,7 +96,7 @@ impl Scene {
         &self.name
     }
 
-    /// Writes a secret into the vault; gives the version.
+    /// Writes a secret into the vault; returns the version.
     pub fn set_secret(&self, name: &str, value: &str) -> String {
         self.vault.set_secret(name, value).unwrap()
     }
@@ -192,18 +195,6 @@ impl Scene {
         self.merge("ExternalSecret", name, json!({"metadata": {"annotations": {"force-sync": number}}})).await;
     }
 
-    /// Waits until the last change of an ExternalSecret was synced.
-    pub async fn until_synced(&self, name: &str) {
-        let object = self.get("ExternalSecret", name).await.unwrap();
-        let meta: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta =
-            serde_json::from_value(object["metadata"].clone()).unwrap();
-        let wanted = external_secrets::sync::hash::synced_resource_version(&meta);
-        self.until("ExternalSecret", name, "synced", |object| {
-            object["status"]["syncedResourceVersion"] == wanted && condition(object, "Ready")["status"] == "True"
-        })
-        .await;
-    }
-
     /// Waits for two refreshes, so that one of them began after now.
     pub async fn until_refreshed_twice(&self, name: &str) {
         for _ in 0..2 {
@@ -211,11 +202,6 @@ impl Scene {
             let before = before["status"]["refreshTime"].clone();
             self.until("ExternalSecret", name, "refreshed", |object| object["status"]["refreshTime"] != before).await;
         }
-    }
-
-    /// The hash of `namespace/name`, as ESO writes it into the label of a Secret.
-    pub fn owner_hash(&self, external_secret: &str) -> String {
-        external_secrets::sync::hash::owner_label(&self.name, external_secret)
     }
 
     /// What `kubectl` prints.

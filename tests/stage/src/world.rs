@@ -1,22 +1,24 @@
 //! What tests share: a cluster, a sandbox and a controller.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
-use external_secrets::api::crd;
-use external_secrets::sandbox::cluster::{Cluster, ClusterConfig, find_assets};
-use external_secrets::sandbox::{Clock, ClockOffset, Config, IssuerKeys, Sandbox};
+use azure_sandbox::{Clock, ClockOffset, Config, IssuerKeys, Sandbox};
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
+use test_cluster::{Cluster, ClusterConfig, find_assets};
 
-use super::cluster_access::Access;
-use super::controller_process::Controller;
-use super::custom_resource;
+use crate::cluster_access::{Access, is_established};
+use crate::controller_process::Controller;
+use crate::custom_resource;
 
 /// A cluster whose issuer the sandbox's Entra ID trusts, with our CRDs and a controller.
 pub struct World {
+    /// The cluster.
     pub cluster: Cluster,
+    /// The emulated Azure.
     pub sandbox: Sandbox,
     /// Moves the sandbox's clock away from that of the controllers and of the cluster.
     pub clock: ClockOffset,
@@ -82,7 +84,7 @@ impl World {
     }
 
     async fn bare(config: Config) -> Self {
-        let program = PathBuf::from(env!("CARGO_BIN_EXE_external-secrets"));
+        let program = crate::program();
         let cluster = Cluster::start(ClusterConfig { program, assets: find_assets().await.unwrap() }).await.unwrap();
         let (time, clock) = Clock::adjustable();
         let sandbox = Sandbox::start(Config { clock: time, ..config }).await.unwrap();
@@ -153,14 +155,9 @@ impl World {
     }
 }
 
-fn our_crds() -> Vec<Value> {
-    crd::all().into_iter().map(|definition| serde_json::to_value(definition).unwrap()).collect()
-}
-
-fn is_established(definition: &Value) -> bool {
-    let conditions = definition["status"]["conditions"].as_array();
-    conditions
-        .into_iter()
-        .flatten()
-        .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
+/// The CRDs that the program prints.
+pub fn our_crds() -> Vec<Value> {
+    let output = Command::new(crate::program()).arg("crds").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_saphyr::from_multiple(std::str::from_utf8(&output.stdout).unwrap()).unwrap()
 }

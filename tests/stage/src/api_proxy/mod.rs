@@ -22,7 +22,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-#[allow(unused_imports, reason = "each test binary uses a part of them")]
 pub use faults::{Alteration, ApiFault, ApiFaultId, Break};
 use faults::{Faults, refusal};
 pub use flow::Flow;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 /// The objects, in their order.
-pub(crate) fn expanded(objects: &[Value], names: &BTreeMap<&'static str, String>) -> Vec<Value> {
+pub(super) fn expanded(objects: &[Value], names: &BTreeMap<&'static str, String>) -> Vec<Value> {
     let mut all = Vec::new();
     for object in objects {
         let mut object = object.as_object().cloned().unwrap_or_default();

@@ -3,14 +3,11 @@
 //! The integration tests put all of them in place at once and look at a neighbour; `make bench ARGS="--row neighbours"` measures
 //! the neighbour beside each of them alone.
 
-#![allow(dead_code, reason = "each binary uses a part of it")]
-
 mod expansion;
-pub(crate) mod walk;
 
 use std::collections::BTreeMap;
 
-use external_secrets::sandbox::{Sandbox, SandboxError, SecretPermission};
+use azure_sandbox::{Sandbox, SandboxError, SecretPermission};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use kube::{Api, Client};
 use serde::Deserialize;
@@ -22,13 +19,13 @@ const ACCOUNT: &str = "reader";
 /// One row.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Flood {
+pub struct Flood {
     /// The namespace.
-    pub(crate) name: String,
+    pub name: String,
     /// In words, for docs/security.md.
-    pub(crate) attack: String,
+    pub attack: String,
     /// Why the neighbours do not notice, in words.
-    pub(crate) refused: String,
+    pub refused: String,
     /// The secrets of the tenant's own vault.
     #[serde(default)]
     vault: Filling,
@@ -46,43 +43,53 @@ struct Filling {
 
 /// Why a flood could not be put in place.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PlaceError {
+pub enum PlaceError {
+    /// The API server could not be asked.
     #[error("the API server: {0}")]
     Kube(#[from] kube::Error),
+    /// The tenant has no vault.
     #[error("the emulated Azure: {0}")]
     Sandbox(#[from] SandboxError),
+    /// The vault does not take a secret.
     #[error("the vault: {0}")]
     Vault(String),
+    /// The rows cannot be read.
     #[error("floods.yaml: {0}")]
     Rows(String),
+    /// An object cannot be written as JSON.
     #[error("a manifest: {0}")]
     Manifest(#[from] serde_json::Error),
 }
 
 /// All rows.
-pub(crate) fn all() -> Result<Vec<Flood>, PlaceError> {
+///
+/// # Errors
+/// `floods.yaml` cannot be read.
+pub fn all() -> Result<Vec<Flood>, PlaceError> {
     serde_saphyr::from_str(include_str!("floods.yaml")).map_err(|error| PlaceError::Rows(error.to_string()))
 }
 
 /// Where tenants live.
-pub(crate) struct Ground<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) sandbox: &'a Sandbox,
+pub struct Ground<'a> {
+    /// With the administrator's rights.
+    pub client: &'a Client,
+    /// The emulated Azure.
+    pub sandbox: &'a Sandbox,
     /// The issuer of the cluster's tokens.
-    pub(crate) issuer: &'a str,
+    pub issuer: &'a str,
     /// The vault that the neighbours read.
-    pub(crate) neighbours_vault: String,
+    pub neighbours_vault: String,
 }
 
 impl Flood {
     /// A tenant who does nothing.
-    pub(crate) fn of_nothing(name: &str) -> Self {
+    pub fn of_nothing(name: &str) -> Self {
         let text = String::new;
         Self { name: name.to_owned(), attack: text(), refused: text(), vault: Filling::default(), objects: Vec::new() }
     }
 
     /// Creates the namespace with all objects of the row. Those that the API server refuses are returned, with its words.
-    pub(crate) async fn place(&self, ground: &Ground<'_>) -> Result<Vec<String>, PlaceError> {
+    pub async fn place(&self, ground: &Ground<'_>) -> Result<Vec<String>, PlaceError> {
         let names = self.settle(ground).await?;
         let mut refused = Vec::new();
         for object in expansion::expanded(&self.objects, &names) {
@@ -131,7 +138,7 @@ fn client_id(name: &str) -> String {
 }
 
 /// Creates an object; returns what the API server said if it refused it.
-pub(crate) async fn create(client: &Client, namespace: &str, object: Value) -> Result<Option<String>, PlaceError> {
+pub async fn create(client: &Client, namespace: &str, object: Value) -> Result<Option<String>, PlaceError> {
     let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
