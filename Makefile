@@ -12,11 +12,15 @@ SHELLCHECK_VERSION := 0.11.0.1
 SHELLCHECK := $(CACHE)/tools/shellcheck-$(SHELLCHECK_VERSION)/bin/shellcheck
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
-CONFORMANCE := tests/conformance
+# The crates that follow a Go library; in `tests/conformance` of each are a table of cases and the Go programs that say what is right.
+FOLLOWING := gjson-path go-regexp go-template
+CONFORMANCE = crates/$(1)/tests/conformance
 # Only a whole golden file takes the place of the one before.
 GOLDEN := $(CACHE)/golden.jsonl
-SCRIPTS := tests/conformance/eso/testdata.sh tests/cache.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
-  tests/chart/run tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
+# What a crate's Go program $(2) prints with the flags $(3) for the table $(4) becomes the golden file $(5).
+made = cd $(call CONFORMANCE,$(1)) && TZ=UTC $(CURDIR)/tests/go run $(2) $(3) <$(4) >$(GOLDEN) && mv $(GOLDEN) $(5)
+SCRIPTS := crates/go-template/tests/conformance/eso/testdata.sh tests/cache.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
+  tests/chart/run tests/workflow/build tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
   .ci/run .ci/fresh .ci/machine.sh .ci/advisories
 
 # Without make's variables, since cargo would take make's two jobs for all that it may use.
@@ -79,7 +83,7 @@ test-repo: has-rust ## Generated files are fresh, the dependency rule holds, the
 
 .PHONY: test-conformance
 test-conformance: has-rust ## The languages inside manifests, against recorded answers
-	cargo test $(FEATURES) --test conformance
+	cargo test $(ALL) --test conformance
 
 .PHONY: test-chart
 test-chart: ## The Helm charts: lint, rendering with many values, unit tests
@@ -146,7 +150,7 @@ has-nightly: has-rust
 # Another seed each time; a case that differs is shown with it.
 .PHONY: fuzz-differential
 fuzz-differential: has-rust ## Compare made-up templates, calls, YAML, patterns and paths with Go, some minutes (COUNT=100000 of each, SEED=1, TEST=made_up)
-	FUZZ_COUNT=$(or $(COUNT),100000) FUZZ_SEED=$(or $(SEED),$$(date +%s)) cargo test $(FEATURES) --test conformance -- $(or $(TEST),made_up)
+	FUZZ_COUNT=$(or $(COUNT),100000) FUZZ_SEED=$(or $(SEED),$$(date +%s)) cargo test $(ALL) --test conformance -- $(or $(TEST),made_up)
 
 ##@ Check
 
@@ -189,30 +193,28 @@ crates: has-cargo
 .PHONY: test-setup
 test-setup: has-python3 go-tools
 	tests/fidelity/python >/dev/null
-	cd $(CONFORMANCE) && ../go list -deps ./... >/dev/null
+	for crate in $(FOLLOWING); do (cd $(call CONFORMANCE,$$crate) && $(CURDIR)/tests/go list -deps ./... >/dev/null) || exit 1; done
 
 .PHONY: build
 build: has-rust ## The program as it goes into production, without the sandbox
 	cargo build --release
 
 .PHONY: generate
-generate: has-rust ## Write crds/ anew from the types, the chart's copy, and the pages and tables of docs/ that the program makes
+generate: has-rust ## Regenerate crds/ from the types, the chart's copy, and the pages and tables of docs/ that the program makes
 	cargo run $(FEATURES) --quiet -- crds --folder crds
 	for page in metrics conditions flags; do cargo run $(FEATURES) --quiet -- docs $$page >docs/$$page.md || exit 1; done
 	rm -f helm/external-secrets/files/crds/*.yaml
 	cp crds/*.yaml helm/external-secrets/files/crds/
-	UPDATE_DOCS=1 cargo test $(FEATURES) --test repo -- values security
+	UPDATE_DOCS=1 cargo test $(FEATURES) --test repo -- values security readme
 
 .PHONY: goldens
-goldens: ## Write the golden files of the conformance tests anew, with Go
+goldens: ## Regenerate the golden files of the conformance tests, with Go
 	@mkdir -p $(CACHE)
-	cd $(CONFORMANCE) && ../go run ./eso <eso/cases.json >$(GOLDEN) && mv $(GOLDEN) eso/golden.jsonl
-	cd $(CONFORMANCE) && ../go run ./gjson <gjson/cases.json >$(GOLDEN) && mv $(GOLDEN) gjson/golden.jsonl
-	cd $(CONFORMANCE) && ../go run ./re2 <re2/cases.json >$(GOLDEN) && mv $(GOLDEN) re2/golden.jsonl
-	cd $(CONFORMANCE) && ../go run ./template <template/cases.json >$(GOLDEN) && mv $(GOLDEN) template/golden.jsonl
-	cd $(CONFORMANCE) && for table in functions/*.json; do \
-	  TZ=UTC ../go run ./template -sprig <$$table >$(GOLDEN) && mv $(GOLDEN) $${table%.json}.golden.jsonl || exit 1; \
-	done
+	$(call made,gjson-path,.,,cases.json,golden.jsonl)
+	$(call made,go-regexp,.,,cases.json,golden.jsonl)
+	$(call made,go-template,./eso,,eso/cases.json,eso/golden.jsonl)
+	$(call made,go-template,./template,,template/cases.json,template/golden.jsonl)
+	$(call made,go-template,./template,-sprig,functions/text.json,functions/text.golden.jsonl)
 
 .PHONY: cluster
 cluster: ## Build the test cluster's programs, once: kube-apiserver, etcd and so on
@@ -222,10 +224,11 @@ cluster: ## Build the test cluster's programs, once: kube-apiserver, etcd and so
 bench: cluster build ## Measure the release build (ARGS="--row idle", "--controller 'program and arguments'")
 	cargo bench $(FEATURES) --profile measuring --bench targets -- $(or $(ARGS),--output docs/benchmarks.md)
 
-# Both use the same Go toolchain, which may have to be fetched first.
+# All use the same Go toolchain, which may have to be fetched first.
 .PHONY: go-tools
 go-tools: cluster
 	@tests/chart/build >/dev/null
+	@tests/workflow/build >/dev/null
 
 .PHONY: image
 image: ## Build the container image

@@ -22,8 +22,13 @@ LONGEST = 4096
 LONGEST_KEPT = 256
 
 
-def cases(path):
-    return json.loads((TESTS / "conformance" / path).read_text(encoding="utf-8"))
+def conformance(crate):
+    """The folder of a crate's cases."""
+    return ROOT / "crates" / crate / "tests" / "conformance"
+
+
+def cases(crate, path="cases.json"):
+    return json.loads((conformance(crate) / path).read_text(encoding="utf-8"))
 
 
 def values(data):
@@ -40,7 +45,7 @@ def values(data):
 
 def templates():
     for path in ["template/cases.json", "functions/text.json", "eso/cases.json"]:
-        for case in cases(path):
+        for case in cases("go-template", path):
             value = next(values(case.get("data")), "")
             for text in (text if isinstance(text, str) else text["template"] for text in case["templates"]):
                 # The data of the cases has other keys; here there is `v` alone.
@@ -176,14 +181,14 @@ REFUSALS = [
 
 
 def gjson():
-    for case in cases("gjson/cases.json"):
+    for case in cases("gjson-path"):
         document = case.get("document", "").encode() or base64.b64decode(case.get("document_base64", ""))
         for path in case["paths"]:
             yield path.encode() + b"\0" + document
 
 
 def regexp():
-    for case in cases("re2/cases.json"):
+    for case in cases("go-regexp"):
         texts, replacements = case["texts"], case.get("replacements", ["$1"])
         for at, pattern in enumerate(case["patterns"]):
             parts = [pattern, texts[at % len(texts)], replacements[at % len(replacements)]]
@@ -193,20 +198,20 @@ def regexp():
 def render():
     for at, (template, value) in enumerate(templates()):
         yield bytes([at % 8]) + "\0".join(["k: " + template, template, "spec.a[1].b", value]).encode()
-    for case in cases("eso/cases.json"):
+    for case in cases("go-template", "eso/cases.json"):
         for text in (text for text in case.get("documents", []) if isinstance(text, str)):
             yield b"\4" + text.encode()
 
 
 def yaml():
-    for case in cases("eso/cases.json"):
+    for case in cases("go-template", "eso/cases.json"):
         yield from (text.encode() for text in case.get("documents", []) if isinstance(text, str))
         yield from lines(values(case.get("data")))
     yield from (text.encode() for text in manifests())
 
 
 def files():
-    for path in sorted((TESTS / "conformance" / "eso" / "testdata").iterdir()):
+    for path in sorted((conformance("go-template") / "eso" / "testdata").iterdir()):
         if path.suffix in {".pem", ".crt", ".key", ".pub", ".pfx"}:
             yield path.read_bytes()
 

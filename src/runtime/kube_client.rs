@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
 use kube::client::ClientBuilder;
 use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
@@ -23,7 +25,7 @@ pub enum KubeClientError {
     #[error("the kubeconfig cannot be used: {0}")]
     Kubeconfig(#[from] KubeconfigError),
     /// The proxy's address cannot be used.
-    #[error("{variable}={value:?} is no proxy URL; write it as http://host:port")]
+    #[error("{variable}={value:?} is not a proxy URL; write it as http://host:port")]
     Proxy {
         /// The environment variable.
         variable: &'static str,
@@ -56,7 +58,7 @@ pub async fn from_environment(api_health: ApiHealth) -> Result<Connection, KubeC
 /// home folder) and of a context (a given one, else the current), else of the pod.
 ///
 /// # Errors
-/// [`KubeClientError`], a sentence for whoever runs the program.
+/// [`KubeClientError`], a sentence for the person who runs the program.
 pub async fn of_person(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(Client, Config), KubeClientError> {
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let config = match (kubeconfig, context) {
@@ -76,7 +78,7 @@ fn prepared(mut config: Config) -> Result<Config, KubeClientError> {
     // The controllers' own backoff decides; kube would try up to 15 times and wait up to 1000 s.
     config.default_retry = false;
     if config.proxy_url.is_none() {
-        config.proxy_url = proxy_for(config.cluster_url.host().unwrap_or_default())?;
+        config.proxy_url = proxy_for(&config.cluster_url)?;
     }
     Ok(config)
 }
@@ -108,50 +110,25 @@ impl Connection {
     }
 }
 
-/// The proxy for the API server. kube matches `NO_PROXY` against the wrong host or not at all, so it
-/// is done here.
-fn proxy_for(host: &str) -> Result<Option<http::Uri>, KubeClientError> {
+/// The proxy for the API server. kube matches `NO_PROXY` against the wrong host or not at all, so it is done here.
+fn proxy_for(cluster: &Uri) -> Result<Option<Uri>, KubeClientError> {
     let read = |names: [&'static str; 2]| {
         names.into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()).map(|v| (name, v)))
     };
     let no_proxy = read(["NO_PROXY", "no_proxy"]).map(|(_, value)| value).unwrap_or_default();
     let Some((variable, value)) = read(["HTTPS_PROXY", "https_proxy"]) else { return Ok(None) };
-    if is_excluded(host, &no_proxy) {
+    if is_excluded(cluster, &no_proxy) {
         return Ok(None);
     }
     let with_scheme = if value.contains("://") { value.clone() } else { format!("http://{value}") };
     with_scheme.parse().map(Some).map_err(|_| KubeClientError::Proxy { variable, value })
 }
 
-/// Whether `NO_PROXY` names `host`: as itself, as a parent domain, as a network, or with `*`.
-fn is_excluded(host: &str, no_proxy: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    no_proxy.split(',').map(|entry| entry.trim().to_ascii_lowercase()).filter(|entry| !entry.is_empty()).any(|entry| {
-        if entry == "*" || entry == host {
-            return true;
-        }
-        if let (Some((network, bits)), Ok(address)) = (entry.split_once('/'), host.parse()) {
-            return network
-                .parse()
-                .is_ok_and(|network| bits.parse().is_ok_and(|bits| contains(network, bits, address)));
-        }
-        host.ends_with(&format!(".{}", entry.trim_start_matches('.')))
-    })
-}
-
-fn contains(network: std::net::IpAddr, bits: u32, address: std::net::IpAddr) -> bool {
-    use std::net::IpAddr::{V4, V6};
-    match (network, address) {
-        (V4(network), V4(address)) if bits <= 32 => {
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            network.to_bits() & mask == address.to_bits() & mask
-        }
-        (V6(network), V6(address)) if bits <= 128 => {
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-            network.to_bits() & mask == address.to_bits() & mask
-        }
-        _ => false,
-    }
+/// Whether `NO_PROXY` names the host of a URL: as itself, as a parent domain, as a network, or with `*`.
+fn is_excluded(url: &Uri, no_proxy: &str) -> bool {
+    // For hyper, `*` stands for names alone; the API server's address within a cluster is a number.
+    let all = no_proxy.split(',').any(|entry| entry.trim() == "*");
+    all || Matcher::builder().all("http://any-proxy").no(no_proxy).build().intercept(url).is_none()
 }
 
 #[cfg(test)]
@@ -169,11 +146,15 @@ mod tests {
             ("api.example.com", ".example.com", true),
             ("api.example.com", "example.com", true),
             ("notexample.com", "example.com", false),
+            ("API.Example.com", "example.COM", true),
             ("API.Example.com", "*", true),
+            ("10.0.0.1", "localhost, *", true),
+            ("[2001:db8::1]", "2001:db8::/32", true),
             ("api.example.com", "", false),
             ("10.0.0.1", "10.0.0.0/bogus,10.0.0.0/99", false),
         ] {
-            assert_eq!(is_excluded(host, no_proxy), excluded, "{host} in {no_proxy:?}");
+            let url = format!("https://{host}:6443").parse().unwrap();
+            assert_eq!(is_excluded(&url, no_proxy), excluded, "{host} in {no_proxy:?}");
         }
     }
 }

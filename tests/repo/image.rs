@@ -68,6 +68,7 @@ fn what_the_dockerfile_copies_is_all_that_cargo_needs() {
         let target = folder.path().join(target);
         for source in sources {
             let to = if words.len() == 2 { target.clone() } else { target.join(source) };
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::os::unix::fs::symlink(repository(source), to).unwrap();
         }
     }

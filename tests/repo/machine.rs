@@ -86,7 +86,7 @@ fn every_script_is_checked_by_shellcheck() {
     let makefile = read("Makefile").replace("\\\n", " ");
     let checked = makefile.lines().find_map(|line| line.strip_prefix("SCRIPTS := ")).unwrap();
     let checked: Vec<_> = checked.split_whitespace().collect();
-    for folder in [".ci", "tests", "fuzz"] {
+    for folder in [".ci", "tests", "crates", "fuzz"] {
         let mut folders = vec![repository(folder)];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).unwrap() {

@@ -20,12 +20,14 @@ mod monitoring;
 mod paths;
 mod pipeline;
 mod promql;
+mod readme;
 mod render;
 mod schema;
 mod security;
 mod toolchain;
 mod unsupported;
 mod values;
+mod workflow;
 
 use std::path::{Path, PathBuf};
 
@@ -64,4 +66,11 @@ fn files(folder: &str, extensions: &[&str]) -> Vec<String> {
     }
     found.sort();
     found
+}
+
+/// The document with `content` between the marks of a section.
+fn with_section(document: &str, section: &str, content: &str) -> String {
+    let (before, rest) = document.split_once(&format!("<!-- {section} -->\n")).unwrap();
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    format!("{before}<!-- {section} -->\n{content}<!-- end -->{after}")
 }

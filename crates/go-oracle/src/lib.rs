@@ -1,4 +1,10 @@
-//! Runs the Go programs.
+#![doc = include_str!("../README.md")]
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::print_stderr,
+    reason = "only tests call it, which fail by a panic and show what was printed"
+)]
 
 use std::fs::File;
 use std::io::Write as _;
@@ -10,55 +16,75 @@ const MADE_UP: &str = "2000";
 /// Which, unless `FUZZ_SEED` says otherwise: `make test` has the same each time.
 const SEED: &str = "1";
 
-/// The folder of the Go module.
-pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
+/// Finds Go and runs it; says where to get it from if it cannot.
+const GO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/go");
+
+/// The Go module of a crate: `tests/conformance`.
+#[derive(Clone, Copy, Debug)]
+pub struct Module {
+    of: &'static str,
 }
 
-/// What the program in the folder `package` prints. Its input is a file of the module.
-pub(crate) fn run(package: &str, arguments: &[&str], input: Option<&str>) -> String {
-    let input = match input {
-        Some(file) => Stdio::from(File::open(folder().join(file)).expect("the input file")),
-        None => Stdio::null(),
-    };
-    finish(package, start(package, arguments, input))
-}
+impl Module {
+    /// Of the crate in this folder: `env!("CARGO_MANIFEST_DIR")`.
+    #[must_use]
+    pub const fn of(manifest_folder: &'static str) -> Self {
+        Self { of: manifest_folder }
+    }
 
-/// Cases that the program in the folder `package` makes up, each a line with its result.
-pub(crate) fn made_up(package: &str, flags: &[&str]) -> String {
-    let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
-    let (count, seed) = (setting("FUZZ_COUNT", MADE_UP), setting("FUZZ_SEED", SEED));
-    let printed = run(package, &[flags, &["-random", &count, "-seed", &seed]].concat(), None);
-    assert_eq!(printed.lines().count().to_string(), count);
-    // Shown where a case differs.
-    eprintln!("made up with FUZZ_COUNT={count} FUZZ_SEED={seed}");
-    printed
-}
+    /// The module's folder.
+    #[must_use]
+    pub fn folder(self) -> PathBuf {
+        Path::new(self.of).join("tests/conformance")
+    }
 
-/// As [`run`], with this input.
-pub(crate) fn run_on(package: &str, arguments: &[&str], input: Vec<u8>) -> String {
-    let mut program = start(package, arguments, Stdio::piped());
-    let mut stdin = program.stdin.take().expect("a pipe");
-    // The program writes while it reads.
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = finish(package, program);
-    writer.join().expect("no panic").expect("the program reads its input");
-    output
-}
+    /// What the program in the folder `package` prints. Its input is a file of the module.
+    #[must_use]
+    pub fn run(self, package: &str, arguments: &[&str], input: Option<&str>) -> String {
+        let input = match input {
+            Some(file) => Stdio::from(File::open(self.folder().join(file)).expect("the input file")),
+            None => Stdio::null(),
+        };
+        finish(package, self.start(package, arguments, input))
+    }
 
-/// `tests/go` finds Go, and says where to get it from where there is none.
-fn start(package: &str, arguments: &[&str], input: Stdio) -> Child {
-    Command::new(folder().join("../go"))
-        .arg("run")
-        .arg(format!("./{package}"))
-        .args(arguments)
-        .current_dir(folder())
-        .env("TZ", "UTC")
-        .stdin(input)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tests/go can be started")
+    /// Cases that the program in the folder `package` makes up, each a line with its result.
+    #[must_use]
+    pub fn made_up(self, package: &str, flags: &[&str]) -> String {
+        let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+        let (count, seed) = (setting("FUZZ_COUNT", MADE_UP), setting("FUZZ_SEED", SEED));
+        let printed = self.run(package, &[flags, &["-random", &count, "-seed", &seed]].concat(), None);
+        assert_eq!(printed.lines().count().to_string(), count);
+        // Shown where a case differs.
+        eprintln!("made up with FUZZ_COUNT={count} FUZZ_SEED={seed}");
+        printed
+    }
+
+    /// As [`Module::run`], with this input.
+    #[must_use]
+    pub fn run_on(self, package: &str, arguments: &[&str], input: Vec<u8>) -> String {
+        let mut program = self.start(package, arguments, Stdio::piped());
+        let mut stdin = program.stdin.take().expect("a pipe");
+        // The program writes while it reads.
+        let writer = std::thread::spawn(move || stdin.write_all(&input));
+        let output = finish(package, program);
+        writer.join().expect("no panic").expect("the program reads its input");
+        output
+    }
+
+    fn start(self, package: &str, arguments: &[&str], input: Stdio) -> Child {
+        Command::new(GO)
+            .arg("run")
+            .arg(format!("./{package}"))
+            .args(arguments)
+            .current_dir(self.folder())
+            .env("TZ", "UTC")
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("tests/go can be started")
+    }
 }
 
 fn finish(package: &str, program: Child) -> String {

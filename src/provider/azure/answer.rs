@@ -17,7 +17,7 @@ use super::transport::wipe;
 use crate::provider::shares::{Share, Shares};
 use crate::provider::{ReadMark, SecretValue};
 
-/// All that one GET tells of an object. Whoever reads its value, a property of it, a tag or an attribute is served by
+/// Everything that one GET says of an object. A caller that reads its value, a property of it, a tag or an attribute is served by
 /// the same request.
 pub(super) struct Object {
     value: Option<SecretValue>,
@@ -192,22 +192,10 @@ impl Object {
     }
 }
 
-/// JSON as Go's `encoding/json` writes it, which escapes what HTML could take for markup. Between strings none of these
-/// characters can stand.
+/// JSON as ESO has it: as Go writes it.
 pub(super) fn go_json(value: &impl Serialize) -> Result<Vec<u8>, Diagnosis> {
-    let json = serde_json::to_string(value).map_err(|_| not_understood())?;
-    let mut escaped = String::with_capacity(json.len());
-    for character in json.chars() {
-        match character {
-            '<' => escaped.push_str("\\u003c"),
-            '>' => escaped.push_str("\\u003e"),
-            '&' => escaped.push_str("\\u0026"),
-            '\u{2028}' => escaped.push_str("\\u2028"),
-            '\u{2029}' => escaped.push_str("\\u2029"),
-            other => escaped.push(other),
-        }
-    }
-    Ok(escaped.into_bytes())
+    let mut json = go_json::to_vec(value).map_err(|_| not_understood())?;
+    Ok(std::mem::take(&mut *json))
 }
 
 /// `https://vault/secrets/name/version` as it stands in a list, which names no version.
@@ -218,7 +206,7 @@ fn without_version(url: &str) -> &str {
     }
 }
 
-/// When an answer was made, in seconds since 1970 by the clock of who made it, else by ours.
+/// When an answer was made, in seconds since 1970 by the sender's clock, else by ours.
 pub(super) fn answered_at(headers: &Headers) -> i64 {
     let date = headers
         .get_optional_str(&HeaderName::from_static("date"))

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use go_json::Escape;
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::decode::secret;
 use super::json::{self, Json};
-use super::json_print::{self, Escape};
 use super::{DataError, SecretData, SecretValue};
 use crate::api::v1::external_secret::{MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, RewriteMerge};
 use crate::budget::Budget;
@@ -25,7 +25,7 @@ pub(super) fn apply(
             if merge.into.is_empty() {
                 return Err(DataError::MergeInto { field: format!("{field}.into") });
             }
-            let object = json_print::print(&Json::Object(properties), Escape::Needed);
+            let object = json::print(&Json::Object(properties), Escape::Needed);
             set.insert(merge.into.clone(), secret(&object));
             Ok(set)
         }
@@ -79,6 +79,6 @@ fn value_of(property: &Json) -> SecretValue {
         Json::Null => secret(b""),
         Json::String(text) => secret(text.as_bytes()),
         Json::Number(number) => secret(Zeroizing::new(number.to_string()).as_bytes()),
-        Json::Bool(_) | Json::Array(_) | Json::Object(_) => secret(&json_print::print(property, Escape::Html)),
+        Json::Bool(_) | Json::Array(_) | Json::Object(_) => secret(&json::print(property, Escape::Html)),
     }
 }

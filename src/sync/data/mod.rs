@@ -8,7 +8,6 @@
 mod decode;
 mod error;
 mod json;
-mod json_print;
 mod keys;
 mod merge;
 mod rewrite;
@@ -99,7 +98,7 @@ fn transformed(
         .collect()
 }
 
-/// What is done to values, and to names that are no keys.
+/// What is done to values, and to names that are not keys.
 #[derive(Clone, Copy, Default)]
 struct Strategies {
     conversion: ConversionStrategy,

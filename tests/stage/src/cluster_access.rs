@@ -116,7 +116,7 @@ impl Access {
         let found = tokio::time::timeout(DEADLINE, async {
             let mut objects = watcher::watch_object(self.api(kind), name).boxed();
             loop {
-                // An error is a break of the watch, which the stream mends by itself.
+                // An error is a break of the watch, which the stream recovers from by itself.
                 let Ok(object) = objects.try_next().await else { continue };
                 last = object.flatten().as_ref().map(json);
                 if let Some(found) = wanted(last.as_ref()) {
@@ -228,7 +228,7 @@ pub fn decoded(secret: &Value) -> Value {
     .into()
 }
 
-/// Whether the API server serves what a CustomResourceDefinition defines.
+/// Whether the API server serves what a `CustomResourceDefinition` defines.
 pub fn is_established(definition: &Value) -> bool {
     condition(definition, "Established")["status"] == "True"
 }

@@ -115,7 +115,7 @@ impl Scene {
         self.merge("ServiceAccount", SERVICE_ACCOUNT, json!({"metadata": {"annotations": annotations}})).await;
     }
 
-    /// Deletes the service account and makes it anew, as another identity of the same name.
+    /// Deletes the service account and recreates it, as another identity of the same name.
     pub async fn remake_service_account(&self) {
         self.delete("ServiceAccount", SERVICE_ACCOUNT).await;
         self.until_gone("ServiceAccount", SERVICE_ACCOUNT).await;

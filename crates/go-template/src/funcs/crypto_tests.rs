@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use crate::{Engine, Limits, Map, Text, Type, Value, funcs};
 
-const FILE: &[u8] = include_bytes!("../../../../tests/conformance/eso/testdata/leaf-pass.pfx");
-const CERTIFICATE: &[u8] = include_bytes!("../../../../tests/conformance/eso/testdata/leaf.crt");
-const KEY: &[u8] = include_bytes!("../../../../tests/conformance/eso/testdata/p256-sec1.key");
+const FILE: &[u8] = include_bytes!("../../tests/conformance/eso/testdata/leaf-pass.pfx");
+const CERTIFICATE: &[u8] = include_bytes!("../../tests/conformance/eso/testdata/leaf.crt");
+const KEY: &[u8] = include_bytes!("../../tests/conformance/eso/testdata/p256-sec1.key");
 
 fn render(template: &str) -> Result<String, String> {
     let engine = Engine::new(funcs::all());

@@ -3,15 +3,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use go_json::{Escape, Sink, Style, Writer};
 
-use super::characters;
 use super::convert::argument;
 use super::json_reader::read;
 use super::mistaken::{self, Wanted};
 use super::{Result, Table, mismatch, written};
 use crate::budget::{Budget, Buffer};
 use crate::functions::{Call, Function, FunctionError};
-use crate::parser::decode;
 use crate::value::{Type, Value};
 
 pub(super) const TABLE: Table = &[
@@ -33,22 +32,14 @@ fn or_empty(result: Result) -> Result {
     }
 }
 
-/// How JSON is written.
-#[derive(Clone, Copy)]
-struct Style {
-    indent: &'static [u8],
-    /// Characters that have a meaning in HTML are escaped.
-    escapes_html: bool,
-}
-
-const COMPACT: Style = Style { indent: b"", escapes_html: true };
-const PRETTY: Style = Style { indent: b"  ", escapes_html: true };
-const RAW: Style = Style { indent: b"", escapes_html: false };
+const COMPACT: Style = Style { indent: b"", escape: Escape::Html };
+const PRETTY: Style = Style { indent: b"  ", escape: Escape::Html };
+const RAW: Style = Style { indent: b"", escape: Escape::Needed };
 
 fn to_json(arguments: &[Value], style: Style, call: &mut Call<'_>) -> Result {
-    let mut writer = Writer { output: Buffer::default(), style, level: 0, budget: call.budget };
-    writer.value(argument(arguments)?)?;
-    Ok(written(writer.output))
+    let mut writer = Writer::new(Output { buffer: Buffer::default(), budget: call.budget }, style);
+    write(&mut writer, argument(arguments)?)?;
+    Ok(written(writer.into_sink().buffer))
 }
 
 fn from_json(arguments: &[Value], call: &mut Call<'_>) -> Result {
@@ -78,132 +69,70 @@ fn must_from_json(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(document.value)
 }
 
-struct Writer<'b> {
-    output: Buffer,
-    style: Style,
-    level: usize,
+/// A text that is paid for.
+struct Output<'b> {
+    buffer: Buffer,
     budget: &'b mut Budget,
 }
 
-impl Writer<'_> {
+impl Sink for Output<'_> {
+    type Error = FunctionError;
+
     fn push(&mut self, text: &[u8]) -> Result<()> {
-        Ok(self.output.push(text, self.budget)?)
+        Ok(self.buffer.push(text, self.budget)?)
     }
+}
 
-    fn value(&mut self, value: &Value) -> Result<()> {
-        self.budget.steps(1)?;
-        match value {
-            Value::Nil => self.push(b"null"),
-            Value::Bool(boolean) => self.push(boolean.to_string().as_bytes()),
-            Value::Int(_, number) => self.push(number.to_string().as_bytes()),
-            Value::Uint(_, number) => self.push(number.to_string().as_bytes()),
-            Value::Float(number) => self.float(*number),
-            Value::Complex(..) => Err(FunctionError::new("json: unsupported type: complex128")),
-            Value::String(text) => self.string(text),
-            Value::Bytes(bytes) => {
-                self.budget.room(bytes.len() / 3 * 4 + 4)?;
-                let encoded = zeroize::Zeroizing::new(STANDARD.encode(&**bytes));
-                self.string(encoded.as_bytes())
-            }
-            Value::List(list) if list.is_nil() => self.push(b"null"),
-            Value::List(list) => self.container([b'[', b']'], list.iter(), |writer, item| writer.value(&item)),
-            Value::Map(map) => self.container([b'{', b'}'], map.snapshot().iter(), |writer, (key, value)| {
-                writer.string(key)?;
-                writer.push(if writer.style.indent.is_empty() { b":" } else { b": " })?;
-                writer.value(value)
-            }),
-            Value::Object(object) => self.value(&object.plain()),
-        }
-    }
-
-    fn container<T>(
-        &mut self,
-        [open, close]: [u8; 2],
-        items: impl ExactSizeIterator<Item = T>,
-        write: impl Fn(&mut Self, T) -> Result<()>,
-    ) -> Result<()> {
-        self.budget.descend()?;
-        let written = self.items([open, close], items, write);
-        // Also after an error, which may be swallowed.
-        self.budget.ascend();
-        written
-    }
-
-    fn items<T>(
-        &mut self,
-        [open, close]: [u8; 2],
-        items: impl ExactSizeIterator<Item = T>,
-        write: impl Fn(&mut Self, T) -> Result<()>,
-    ) -> Result<()> {
-        self.push(&[open])?;
-        let is_empty = items.len() == 0;
-        self.level += 1;
-        for (i, item) in items.enumerate() {
-            self.push(if i > 0 { b"," } else { b"" })?;
-            self.line()?;
-            write(self, item)?;
-        }
-        self.level -= 1;
-        if !is_empty {
-            self.line()?;
-        }
-        self.push(&[close])
-    }
-
-    /// A new line, where lines are indented.
-    fn line(&mut self) -> Result<()> {
-        if self.style.indent.is_empty() {
-            return Ok(());
-        }
-        self.push(b"\n")?;
-        (0..self.level).try_for_each(|_| self.push(self.style.indent))
-    }
-
-    /// As JavaScript writes numbers.
-    fn float(&mut self, number: f64) -> Result<()> {
-        if !number.is_finite() {
+fn write(writer: &mut Writer<Output<'_>>, value: &Value) -> Result<()> {
+    writer.sink().budget.steps(1)?;
+    match value {
+        Value::Nil => writer.literal("null"),
+        Value::Bool(boolean) => writer.literal(&boolean.to_string()),
+        Value::Int(_, number) => writer.literal(&number.to_string()),
+        Value::Uint(_, number) => writer.literal(&number.to_string()),
+        Value::Float(number) if number.is_finite() => writer.number(*number),
+        Value::Float(number) => {
             let shown = if number.is_nan() {
                 "NaN"
-            } else if number > 0.0 {
+            } else if *number > 0.0 {
                 "+Inf"
             } else {
                 "-Inf"
             };
-            return Err(FunctionError::new(format!("json: unsupported value: {shown}")));
+            Err(FunctionError::new(format!("json: unsupported value: {shown}")))
         }
-        let magnitude = number.abs();
-        if magnitude == 0.0 || (1e-6..1e21).contains(&magnitude) {
-            return self.push(number.to_string().as_bytes());
+        Value::Complex(..) => Err(FunctionError::new("json: unsupported type: complex128")),
+        Value::String(text) => writer.string(text),
+        Value::Bytes(bytes) => {
+            writer.sink().budget.room(bytes.len() / 3 * 4 + 4)?;
+            let encoded = zeroize::Zeroizing::new(STANDARD.encode(&**bytes));
+            writer.string(encoded.as_bytes())
         }
-        let text = format!("{number:e}");
-        let sign = if text.contains("e-") { "" } else { "+" };
-        self.push(text.replace('e', &format!("e{sign}")).as_bytes())
+        Value::List(list) if list.is_nil() => writer.literal("null"),
+        Value::List(list) => container(writer, [b'[', b']'], list.iter(), |writer, item| {
+            writer.item()?;
+            write(writer, &item)
+        }),
+        Value::Map(map) => container(writer, [b'{', b'}'], map.snapshot().iter(), |writer, (key, value)| {
+            writer.name(key)?;
+            write(writer, value)
+        }),
+        Value::Object(object) => write(writer, &object.plain()),
     }
+}
 
-    fn string(&mut self, text: &[u8]) -> Result<()> {
-        self.push(b"\"")?;
-        let mut rest = text;
-        while let Some((character, len)) = decode(rest) {
-            let is_invalid = character == char::REPLACEMENT_CHARACTER && len == 1;
-            rest = rest.get(len..).unwrap_or_default();
-            match character {
-                '"' => self.push(b"\\\"")?,
-                '\\' => self.push(b"\\\\")?,
-                '\n' => self.push(b"\\n")?,
-                '\r' => self.push(b"\\r")?,
-                '\t' => self.push(b"\\t")?,
-                '\u{8}' => self.push(b"\\b")?,
-                '\u{c}' => self.push(b"\\f")?,
-                '<' | '>' | '&' if self.style.escapes_html => self.escape(character)?,
-                '\0'..' ' | '\u{2028}' | '\u{2029}' => self.escape(character)?,
-                _ if is_invalid => self.push(b"\\ufffd")?,
-                _ => characters::push(&mut self.output, character, self.budget)?,
-            }
-        }
-        self.push(b"\"")
-    }
-
-    fn escape(&mut self, character: char) -> Result<()> {
-        self.push(format!("\\u{:04x}", u32::from(character)).as_bytes())
-    }
+fn container<T>(
+    writer: &mut Writer<Output<'_>>,
+    [open, close]: [u8; 2],
+    mut items: impl Iterator<Item = T>,
+    item: impl Fn(&mut Writer<Output<'_>>, T) -> Result<()>,
+) -> Result<()> {
+    writer.sink().budget.descend()?;
+    let written = writer
+        .open(open)
+        .and_then(|()| items.try_for_each(|value| item(writer, value)))
+        .and_then(|()| writer.close(close));
+    // Also after an error, which may be swallowed.
+    writer.sink().budget.ascend();
+    written
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use external_secrets::template::{
+use go_template::{
     Allowance, Call, Engine, Function, FunctionError, Int, List, Map, Text, Type, Uint, Value, funcs, yaml,
 };
 use serde_json::Value as Json;
 
-use super::go;
+use super::GO;
 
 const CASES: &str = "eso/cases.json";
 const GOLDEN: &str = include_str!("eso/golden.jsonl");
@@ -58,13 +58,13 @@ fn every_case_gives_what_go_gives() {
 
 #[test]
 fn the_golden_file_is_what_go_gives_today() {
-    let printed = go::run("eso", &[], Some(CASES));
+    let printed = GO.run("eso", &[], Some(CASES));
     assert!(printed == GOLDEN, "make the golden file again: make goldens");
 }
 
 #[test]
 fn made_up_yaml_is_read_and_written_as_go_does() {
-    let printed = go::made_up("eso", &[]);
+    let printed = GO.made_up("eso", &[]);
     let case = |line: &str| {
         let go: Json = serde_json::from_str(line).expect("JSON");
         Case {
@@ -175,7 +175,7 @@ fn tagged(tag: &str, inner: &str) -> Value {
 
 /// A file of the test data.
 pub(crate) fn file(name: &str) -> Vec<u8> {
-    std::fs::read(go::folder().join("eso/testdata").join(name)).expect("the file")
+    std::fs::read(GO.folder().join("eso/testdata").join(name)).expect("the file")
 }
 
 type Result = std::result::Result<Value, FunctionError>;

@@ -5,13 +5,13 @@ use std::convert::Infallible;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use external_secrets::template::{Engine, Environment, Map, Text, Type, Value, funcs};
+use go_template::{Engine, Environment, Map, Text, Type, Value, funcs};
 use jiff::Timestamp;
 use rand::{CryptoRng, TryCryptoRng, TryRng};
 use serde_json::{Value as Json, json};
 
+use super::GO;
 use super::eso::file;
-use super::go;
 
 /// What a template gets.
 type Data<'a> = [(&'a str, Vec<u8>)];
@@ -39,7 +39,7 @@ fn go(checks: &[(&str, &Data<'_>)]) -> Vec<String> {
         json!({"template": template, "data": data}).to_string()
     };
     let input = checks.iter().map(check).collect::<Vec<_>>().join("\n");
-    let printed = go::run_on("eso", &["-check"], input.into_bytes());
+    let printed = GO.run_on("eso", &["-check"], input.into_bytes());
     let output = |line: &str| {
         let result: Json = serde_json::from_str(line).expect("JSON");
         result["output"].as_str().map_or_else(|| panic!("{}", result["error"]), ToOwned::to_owned)

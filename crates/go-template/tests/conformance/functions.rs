@@ -1,8 +1,8 @@
 //! The functions of sprig, as ESO offers them.
 
-use external_secrets::template::funcs;
+use go_template::funcs;
 
-use super::{go, template};
+use super::{GO, template};
 
 const CASES: &str = "functions/text.json";
 const GOLDEN: &str = include_str!("functions/text.golden.jsonl");
@@ -16,19 +16,19 @@ fn every_function_gives_what_sprig_gives() {
 
 #[test]
 fn the_golden_file_is_what_sprig_gives_today() {
-    let printed = go::run("template", &["-sprig"], Some(CASES));
+    let printed = GO.run("template", &["-sprig"], Some(CASES));
     assert!(printed == GOLDEN, "make the golden file again: make goldens");
 }
 
 #[test]
 fn made_up_calls_give_what_sprig_gives() {
-    let printed = go::made_up("template", &["-sprig"]);
+    let printed = GO.made_up("template", &["-sprig"]);
     template::compare(template::made_up(&printed), &funcs::all().collect::<Vec<_>>(), place);
 }
 
 #[test]
 fn made_up_templates_with_calls_render_as_go_renders_them() {
-    let printed = go::made_up("template", &["-mixed"]);
+    let printed = GO.made_up("template", &["-mixed"]);
     let functions: Vec<_> = template::functions().into_iter().chain(funcs::all()).collect();
     template::compare(template::made_up(&printed), &functions, place);
 }

@@ -1,15 +1,13 @@
-//! Holds our parts that follow a Go library against what that library does.
+//! Holds templates, their functions and YAML against what Go and its libraries make of them.
 //!
-//! Each part has a table of cases and a golden file, which the Go program beside them printed. Where
-//! Go is installed, the golden files are also checked to be what the program prints today, and made
-//! up cases are compared.
+//! Each part has a table of cases and a golden file, which the Go program beside it printed. Where Go is installed, the golden files are
+//! also checked to be what the programs print today, and made-up cases are compared.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
 mod eso;
 mod eso_made;
 mod functions;
-mod gjson;
-mod go;
-mod re2;
 mod template;
+
+const GO: go_oracle::Module = go_oracle::Module::of(env!("CARGO_MANIFEST_DIR"));

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use external_secrets::template::{
+use go_template::{
     Call, Delimiters, Engine, Error, Function, FunctionError, Int, List, Map, SetError, Text, Type, Uint, Value,
 };
 use serde_json::Value as Json;
 
-use super::go;
+use super::GO;
 
 const CASES: &str = "template/cases.json";
 const GOLDEN: &str = include_str!("template/golden.jsonl");
@@ -57,13 +57,13 @@ pub(crate) fn read(table: &str, golden: &str) -> Vec<Case> {
 
 #[test]
 fn the_golden_file_is_what_go_renders_today() {
-    let printed = go::run("template", &[], Some(CASES));
+    let printed = GO.run("template", &[], Some(CASES));
     assert!(printed == GOLDEN, "make the golden file again: make goldens");
 }
 
 #[test]
 fn made_up_templates_render_as_go_renders_them() {
-    let printed = go::made_up("template", &[]);
+    let printed = GO.made_up("template", &[]);
     compare(made_up(&printed), &functions(), loosened);
 }
 

@@ -38,7 +38,7 @@ pub enum Alteration {
     OtherTypes,
     /// It comes with the status 500.
     AsError,
-    /// It is no UTF-8.
+    /// It is not UTF-8.
     NoText,
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the keys, certificates and PKCS#12 files of testdata anew. They are for tests only: whoever
+# Makes the keys, certificates and PKCS#12 files of testdata again. They are for tests only: whoever
 # reads this repository has the private keys. The golden file depends on them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/testdata"
