@@ -8,6 +8,7 @@
 //! - [`re2`]: Go's regular expressions, which ExternalSecrets and templates are written with.
 //! - [`template`]: Go's `text/template`, which ExternalSecrets are written in.
 //! - [`answers`]: reads answers of the Kubernetes API, whatever stands in them.
+//! - [`secret`]: values of secrets in memory.
 //! - [`budget`]: what one ExternalSecret may compute.
 //! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
@@ -30,6 +31,7 @@ pub mod provider;
 pub mod runtime;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod secret;
 pub mod sync;
 pub mod validate;
 pub mod webhook;

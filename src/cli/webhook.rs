@@ -9,6 +9,7 @@ use clap::{ArgAction, Args};
 use super::metrics::{self, MetricsArguments};
 use super::providers::{Tenants, own_identity};
 use crate::api::GoDuration;
+use crate::provider::azure::Options as AzureOptions;
 use crate::runtime::api_health::ApiHealth;
 use crate::runtime::health::{self, Endpoints, HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
@@ -16,7 +17,6 @@ use crate::runtime::metrics::{Metrics, ObjectOptions};
 use crate::runtime::shutdown;
 use crate::runtime::tls::{self, CertificateFiles, Resolver, TlsError, TlsOptions};
 use crate::runtime::webhook_metrics::WebhookMetrics;
-use crate::validate::AzureOptions;
 use crate::webhook::{CertificateWatch, Checks, router, watch_certificate};
 
 /// Why the webhook could not run.
@@ -48,35 +48,35 @@ pub(super) enum Error {
 /// Flags of the webhook: those of ESO 2.9.0, with its meaning.
 #[derive(Args, Debug)]
 pub(super) struct WebhookArguments {
-    /// The port to serve on
+    /// Port to serve on
     #[arg(long, default_value_t = 10250)]
     port: u16,
-    /// The name that the API server calls the webhook by: the certificate must be valid for it
+    /// Name by which the API server calls the webhook; the certificate must be valid for it
     #[arg(long, default_value = "localhost")]
     dns_name: String,
-    /// The folder with tls.crt, tls.key and ca.crt; read again when they change
+    /// Folder with tls.crt, tls.key and ca.crt; reloaded when they change
     #[arg(long, default_value = "/tmp/k8s-webhook-server/serving-certs")]
     cert_dir: PathBuf,
-    /// How often it is said that the certificate will not be valid for long
+    /// How often to log a warning that the certificate expires soon
     #[arg(long, default_value = "5m0s")]
     check_interval: GoDuration,
-    /// For how long the certificate should be valid
+    /// Warn if the certificate expires within this time
     #[arg(long, default_value = "2160h0m0s")]
     lookahead_interval: GoDuration,
-    /// The address of the probes /healthz and /readyz; "0" switches them off
+    /// Address of the probes /healthz and /readyz; "0" turns them off
     #[arg(long, default_value = ":8081")]
     healthz_addr: String,
-    /// The ciphers of TLS 1.2 to offer, by Go's names, separated by commas; all good ones if empty
+    /// TLS 1.2 cipher suites to offer, by their Go names, separated by commas; if empty, all secure ones
     #[arg(long, default_value = "")]
     tls_ciphers: String,
-    /// The oldest version of TLS to offer: 1.2 or 1.3
+    /// Minimum TLS version: 1.2 or 1.3
     #[arg(long, default_value = "1.2")]
     tls_min_version: String,
-    /// As the controller's flag of this name: a host that customCloudConfig of a namespaced SecretStore may lead tokens
-    /// to that are good for more than its namespace
+    /// Same as the controller's flag: a host to which customCloudConfig of a namespaced SecretStore may send tokens
+    /// that are valid for more than its namespace
     #[arg(long = "azure-extra-host", value_name = "HOST")]
     extra_host: Vec<String>,
-    /// As the controller's flag of this name: let SecretStores, too, read as the controller's own pod or machine
+    /// Same as the controller's flag: also let SecretStores use the identity of the controller's own pod or machine
     #[arg(long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
     own_identity_in_secret_stores: Option<bool>,
     #[command(flatten)]

@@ -11,12 +11,14 @@ use crate::api::v1::external_secret::ExternalSecretTemplate;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec, SecretStore, StoreKind};
 use crate::budget::Budget;
 use crate::controller::external_secret::memo::fingerprint;
+use crate::provider::StoreView;
+use crate::provider::azure::Options as AzureOptions;
 use crate::sync::data::{Fetched, assemble};
 use crate::sync::object::Filling;
 use crate::sync::template::{Renderer, Sources};
 use crate::sync::{SecretData, SecretValue, windows};
 use crate::template::{Allowance, Engine, Limits, MissingKeys, funcs, yaml};
-use crate::validate::{self, AzureOptions, StoreView, sentences};
+use crate::validate::{self, sentences};
 
 /// Of `target.template`, with a part of the controller's steps, since a fuzzer's build is slow.
 static TARGET: LazyLock<Engine> =

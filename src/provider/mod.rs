@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use secrecy::{SecretSlice, SecretString};
+use secrecy::SecretString;
 
 use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::{SecretStoreSpec, StoreKind};
@@ -29,12 +29,8 @@ pub use metrics::ProviderMetrics;
 pub use read_budget::{ReadBudget, ValueMemory};
 pub use registry::Providers;
 
-/// A secret's value. Shared between the callers of one read, wiped when the last of them drops it;
-/// `Debug` prints nothing of it.
-pub type SecretValue = Arc<SecretSlice<u8>>;
-
-/// Values by key: the properties of one value, or all values that match.
-pub type SecretMap = BTreeMap<String, SecretValue>;
+/// In a [`SecretMap`]: the properties of one value, or all values that match.
+pub use crate::secret::{SecretMap, SecretValue};
 
 /// A store as a provider sees it.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +83,7 @@ pub enum Freshness {
     Since(Instant),
 }
 
-/// Who goes first where a provider lets only so many requests pass.
+/// Which callers go first when a provider limits requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
     /// There is no target yet, or a person asked: somebody waits for it.
@@ -159,7 +155,7 @@ pub trait SecretsClient: Send + Sync {
         options: ReadOptions,
     ) -> Result<Fetched<SecretMap>, ProviderError>;
 
-    /// All values that match (`dataFrom.find`), by their names at the provider. None is no error. They are charged to
+    /// All values that match (`dataFrom.find`), by their names at the provider. None is not an error. They are charged to
     /// `budget` as they come; no more are read once it is used up.
     async fn find(&self, find: &Find, options: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError>;
 
@@ -229,7 +225,7 @@ pub trait ClusterReader: Send + Sync {
 /// What of a service account matters to a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccount {
-    /// Its UID: an account that was deleted and made anew is another identity.
+    /// Its UID: an account that was deleted and recreated is another identity.
     pub uid: String,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
@@ -282,10 +278,10 @@ pub enum ClusterReadError {
         /// For example `Secret "credentials" in namespace "team-a"`.
         object: String,
     },
-    /// Whoever asks may not read it.
+    /// The caller may not read it.
     #[error("{asker} may not {verb} {object}; {}", .asker.remedy())]
     Forbidden {
-        /// Who asks.
+        /// The caller.
         asker: Asker,
         /// What was tried, for example `get` or `create a token for`.
         verb: &'static str,

@@ -14,13 +14,7 @@ pub mod target;
 pub mod template;
 pub mod windows;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+pub use crate::secret::SecretValue;
 
-use secrecy::SecretSlice;
-
-/// A value. Shared with who else uses it, wiped when the last of them drops it.
-pub type SecretValue = Arc<SecretSlice<u8>>;
-
-/// The values of a target Secret by key. `Debug` prints the keys alone.
-pub type SecretData = BTreeMap<String, SecretValue>;
+/// The values of a target Secret by key.
+pub type SecretData = crate::secret::SecretMap;

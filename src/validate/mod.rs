@@ -7,11 +7,6 @@ pub mod secret_store;
 mod sync_windows;
 pub mod unsupported;
 
-/// A store as it is checked.
-pub use crate::provider::StoreView;
-/// What the operator set for vaults, which decides what stores may say.
-pub use crate::provider::azure::Options as AzureOptions;
-
 /// What is wrong with a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]

@@ -9,11 +9,13 @@ use serde_json::value::RawValue;
 use crate::api::Parsed;
 use crate::api::v1::secret_store::SecretStoreSpec;
 use crate::api::v1::{ExternalSecretSpec, StoreKind};
-use crate::validate::{self, AzureOptions, Problem, StoreView};
+use crate::provider::StoreView;
+use crate::provider::azure::Options as AzureOptions;
+use crate::validate::{self, Problem};
 
 /// The API server cuts longer warnings.
 const LONGEST_WARNING: usize = 250;
-/// More nobody reads.
+/// Nobody reads more.
 const MOST_WARNINGS: usize = 10;
 
 /// The checks, with what of the operator's settings they depend on.
@@ -85,7 +87,7 @@ impl Checks {
     /// The answer to a review.
     ///
     /// # Errors
-    /// What is wrong with a body that is no review.
+    /// What is wrong with a body that is not a review.
     pub(super) fn review(&self, kind: Kind, body: &[u8]) -> Result<AdmissionReview<DynamicObject>, String> {
         let review: Review<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         let request = review.request.ok_or_else(|| "the AdmissionReview has no request".to_owned())?;

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use external_secrets::api::v1::StoreKind;
+use external_secrets::provider::StoreView;
+use external_secrets::provider::azure::Options;
 use external_secrets::sandbox::{Application, Effect, Fault, SecretPermission, Vault};
-use external_secrets::validate::{self, StoreView};
+use external_secrets::validate;
 use kube::api::{ListParams, PostParams};
 use serde_json::{Value, json};
 use test_stage::cluster_access::{Access, DEADLINE, condition};
@@ -395,7 +397,7 @@ fn problems(object: &Value, namespace: &str) -> String {
     } else {
         let spec = serde_json::from_value(object["spec"].clone()).unwrap();
         let view = StoreView { kind: StoreKind::SecretStore, namespace: Some(namespace), name: "attack", spec: &spec };
-        validate::secret_store::check(&view, &validate::AzureOptions::default())
+        validate::secret_store::check(&view, &Options::default())
     };
     validate::sentences(&found)
 }
