@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use external_secrets::template::{Allowance, Limits};
 use serde::Deserialize;
 
-use crate::{read, repository};
+use crate::{read, repository, with_section};
 
 const DOCUMENT: &str = "docs/security.md";
 
@@ -133,13 +133,6 @@ fn table_of_budgets() -> String {
         writeln!(table, "| {name} | {number} | {of} |").unwrap();
     }
     table
-}
-
-/// The document with `content` between the marks of a section.
-fn with_section(document: &str, section: &str, content: &str) -> String {
-    let (before, rest) = document.split_once(&format!("<!-- {section} -->\n")).unwrap();
-    let (_, after) = rest.split_once("<!-- end -->").unwrap();
-    format!("{before}<!-- {section} -->\n{content}<!-- end -->{after}")
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub(super) enum Error {
 /// The walkthrough on a cluster and an emulated Azure of its own.
 #[derive(Args, Debug)]
 pub(super) struct DemoArguments {
-    /// Stay up at the end, to play on, until Ctrl-C
+    /// Keep everything running at the end, until Ctrl-C
     #[arg(long)]
     keep: bool,
 }

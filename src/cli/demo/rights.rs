@@ -16,7 +16,7 @@ const RULES: &str = include_str!("../../../helm/external-secrets/files/rules.yam
 const NAMESPACE: &str = "external-secrets";
 const ACCOUNT: &str = "external-secrets";
 
-/// Makes the account and gives a kubeconfig with which one is it.
+/// Creates the account and returns a kubeconfig for it.
 pub(super) async fn kubeconfig(cluster: &Cluster) -> Result<PathBuf, Error> {
     let manifest = cluster.directory().join("rights.json");
     let rules = serde_saphyr::from_str(RULES).map_err(|error| Error::Rights(error.to_string()))?;

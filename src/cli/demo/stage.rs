@@ -65,7 +65,7 @@ impl<'a> Stage<'a> {
             Step::Refused { command, shows } => self.run(command, shows, Expected::Failure).await,
             Step::Until { command, shows } => self.run_until(command, shows).await,
             Step::Azure(change) => {
-                show(&format!("# in Azure, as by: {}", change.command()))?;
+                show(&format!("# in Azure: {}", change.command()))?;
                 let version = self.world.apply(*change)?;
                 self.first_version = self.first_version.take().or(version);
                 Ok(())

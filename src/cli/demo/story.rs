@@ -51,7 +51,7 @@ pub(super) const STORY: &[Chapter] = &[
         ],
     },
     Chapter {
-        title: "A vault with a secret, a service account whose token Entra ID trusts, and the store that joins them",
+        title: "A vault with a secret, a service account whose token Entra ID trusts, and a store that connects them",
         steps: &[
             Azure(Change::SetSecret("Hello, Qmonus Value Stream!")),
             Run {
@@ -95,7 +95,7 @@ pub(super) const STORY: &[Chapter] = &[
         ],
     },
     Chapter {
-        title: "The secret is rotated: what follows the current version gets it at the next refresh",
+        title: "The secret is rotated: an ExternalSecret without a version gets the new value at its next refresh",
         steps: &[
             Run { command: "kubectl apply -f examples/rotation/", shows: &["following created"] },
             Run {
@@ -114,7 +114,7 @@ pub(super) const STORY: &[Chapter] = &[
         ],
     },
     Chapter {
-        title: "With the interval \"0\" it was fetched once; who wants the new one now asks for it",
+        title: "With the interval \"0\" it was fetched once; an annotation asks for the new value",
         steps: &[
             Run {
                 command: "kubectl get secret qvs-kubernetes-secret -o jsonpath='{.data.greeting}' | base64 --decode",
@@ -131,7 +131,7 @@ pub(super) const STORY: &[Chapter] = &[
         ],
     },
     Chapter {
-        title: "A pinned version stays what it is",
+        title: "A pinned version does not change",
         steps: &[
             Run {
                 command: "kubectl patch externalsecret following --type=json -p '[{\"op\": \"add\", \"path\": \"/spec/data/0/remoteRef/version\", \"value\": \"{first-version}\"}]'",
@@ -157,7 +157,7 @@ pub(super) const STORY: &[Chapter] = &[
         ],
     },
     Chapter {
-        title: "Somebody breaks the federation in Entra ID: the store says what is wrong and what to do, the Secrets stay",
+        title: "Somebody breaks the federation in Entra ID: the store says what is wrong and what to do, and the Secrets stay",
         steps: &[
             Azure(Change::BreakFederation),
             RestartController,
@@ -181,7 +181,7 @@ pub(super) const STORY: &[Chapter] = &[
         ],
     },
     Chapter {
-        title: "It is mended, and all goes on by itself",
+        title: "It is fixed, and everything recovers by itself",
         steps: &[
             Azure(Change::MendFederation),
             Run {

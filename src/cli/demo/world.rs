@@ -19,7 +19,7 @@ const SUBJECT: &str = "system:serviceaccount:qmonus-system:azure-key-vault";
 const VAULT: &str = "my-key-container";
 const SECRET: &str = "qvs-secret-manager";
 
-/// Whom the application trusts while the federation is broken.
+/// The subject that the application trusts while the federation is broken.
 const OTHER_SUBJECT: &str = "system:serviceaccount:qmonus-system:somebody-else";
 
 /// How long the controller may take to end in good order.
@@ -154,7 +154,7 @@ impl Change {
     }
 }
 
-/// Tells whoever waits what goes on; not part of what is shown.
+/// Reports progress; not part of what is shown.
 #[allow(clippy::print_stderr, reason = "progress for the person at the terminal")]
 fn progress(what: &str) {
     eprintln!("demo: {what}");
