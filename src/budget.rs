@@ -1,6 +1,6 @@
 //! What one ExternalSecret may compute at a sync, besides its templates, which have an allowance of their own.
 //!
-//! What is read is charged where it is called: whoever searches, looks up, decodes or takes apart does it through the budget,
+//! What is read is charged where it is called: code that searches, looks up, decodes or parses does it through the budget,
 //! or pays before. So what a user can make costly in a manifest, a vault or both is bounded whatever the number of entries.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -34,7 +34,7 @@ build() {
   say "compiling up to $((total)) packages"
   "$go_tools/go" build -v "${flags[@]}" -o "$target/" "${packages[@]}" 2>&1 | progress "$((total))"
   rm "$target/packages"
-  # Go names a program after the last part of its package that is no version, such as `server` for .../server/v3.
+  # Go names a program after the last part of its package that is not a version, such as `server` for .../server/v3.
   for program in "$@"; do
     package=$(package_of "$program")
     package=${package%/v[0-9]*}

@@ -22,13 +22,13 @@ pub enum Step {
     Index(usize),
 }
 
-/// Why a text is no path.
+/// Why a text is not a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldPathError {
     /// It is empty, or has two dots in a row, or one at an end.
     #[error("{0:?} has an empty part; write keys separated by single dots, such as spec.config")]
     Empty(String),
-    /// An index is no number, or its bracket does not end.
+    /// An index is not a number, or its bracket does not end.
     #[error("{0:?} has a malformed index; write a list's index as [0], after a key")]
     Index(String),
     /// An index is too high.

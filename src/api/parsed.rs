@@ -109,14 +109,14 @@ fn unreadable(error: &serde_json::Error) -> String {
     if error.to_string().starts_with("recursion limit") {
         "is nested too deeply; nothing that is needed here has more than some levels".to_owned()
     } else {
-        "is no JSON that can be read".to_owned()
+        "is not JSON that can be read".to_owned()
     }
 }
 
 /// Deserializes metadata without `managedFields`, which no reconcile looks at.
 pub(super) use crate::answers::metadata::without_managed_fields as metadata;
 
-/// Deserializes a part that can be made anew, such as a status: `None` where it is absent or does not fit.
+/// Deserializes a part that can be recreated, such as a status: `None` where it is absent or does not fit.
 pub(super) use crate::answers::metadata::lenient as or_none;
 
 /// Deserializes a time, which is `None` where it cannot be counted with.

@@ -33,10 +33,10 @@ pub struct Fields {
     any_day: bool,
 }
 
-/// A text is no schedule.
+/// A text is not a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "it is no schedule; write five cron fields, such as \"0 22 * * 1-5\", or a descriptor, such as @daily or @every 1h"
+    "it is not a schedule; write five cron fields, such as \"0 22 * * 1-5\", or a descriptor, such as @daily or @every 1h"
 )]
 pub struct InvalidSchedule;
 

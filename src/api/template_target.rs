@@ -2,8 +2,8 @@
 
 use super::field_path::{FieldPath, FieldPathError};
 
-/// Fields of an object that no template may write: what they say is not the template's to say, and the status is of whoever
-/// works on the object.
+/// Fields of an object that no template may write: the first three are the ExternalSecret's to choose, and the status belongs to
+/// the object's controller.
 const CLOSED: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 
 /// Where in the target what a template makes goes.
@@ -27,7 +27,7 @@ pub enum TemplateTargetError {
     /// A Secret has no such part.
     #[error("{0:?} is not allowed for a Secret; use Data, Annotations or Labels")]
     Secret(String),
-    /// It is no path.
+    /// It is not a path.
     #[error(transparent)]
     Path(#[from] FieldPathError),
     /// The field is not the template's to write.

@@ -1,8 +1,9 @@
 //! The cert-controller: certificates for the webhook, and the API server's trust in them.
 //!
-//! Each pass looks at everything and does what is due: it renews what the Secret holds ([`rotate`]), writes the bundle into the
-//! webhook configurations with ESO's label and into the CRDs that convert by webhook ([`inject`]), and sees whether the webhook
-//! serves ([`endpoints`]). A change of one of them starts a pass at once, and time does from time to time.
+//! Each pass looks at everything and does what is due: it renews what the Secret holds ([`rotate`]), writes the bundle
+//! into the webhook configurations with ESO's label and into the CRDs that convert by webhook ([`inject`]), and sees
+//! whether the webhook serves ([`endpoints`]). A change of one of them starts a pass at once; otherwise one runs every
+//! `interval`.
 
 mod endpoints;
 mod inject;

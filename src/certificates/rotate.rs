@@ -47,7 +47,7 @@ pub struct Stored {
     pub key: Zeroizing<Vec<u8>>,
 }
 
-/// Who has the bundle as it is stored.
+/// Which processes have the bundle as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announced {
     /// All who connect, for long enough.

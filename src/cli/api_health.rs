@@ -15,7 +15,7 @@ const DEFAULT: Duration = Duration::from_mins(2);
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Kubernetes API")]
 pub(super) struct ApiHealthArguments {
-    /// A watch that is silent for this long is opened anew; after twice as long the process is not ready. An API server
+    /// Restart a watch that has been silent for this long; after twice as long the process is not ready. An API server
     /// sends bookmarks about every minute
     #[arg(long, default_value = "2m0s")]
     watch_silence: GoDuration,

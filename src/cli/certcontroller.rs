@@ -37,7 +37,7 @@ pub(super) enum Error {
     /// Signals cannot be listened to.
     #[error("signals cannot be listened to: {0}")]
     Signals(#[from] std::io::Error),
-    /// Another replica may lead; this process must start anew.
+    /// Another replica may lead; this process must be restarted.
     #[error(transparent)]
     LeaseLost(#[from] LeaseLost),
     /// Certificates that would outlive their authority.
@@ -48,44 +48,44 @@ pub(super) enum Error {
 /// Flags of the cert-controller: those of ESO 2.9.0, with its meaning, and a few of our own.
 #[derive(Args, Debug)]
 pub(super) struct CertControllerArguments {
-    /// The name of the webhook's Service
+    /// Name of the webhook's Service
     #[arg(long, default_value = "external-secrets-webhook")]
     service_name: String,
-    /// The namespace of the webhook's Service
+    /// Namespace of the webhook's Service
     #[arg(long, default_value = "default")]
     service_namespace: String,
-    /// The name of the Secret with the certificates, which must be there
+    /// Name of the Secret for the certificates, which must exist
     #[arg(long, default_value = "external-secrets-webhook")]
     secret_name: String,
-    /// The namespace of that Secret
+    /// Namespace of that Secret
     #[arg(long, default_value = "default")]
     secret_namespace: String,
-    /// The CRDs that may convert by webhook; can be given several times
+    /// CRDs that may use conversion by webhook; can be repeated
     #[arg(
         long,
         value_delimiter = ',',
         default_value = "externalsecrets.external-secrets.io,clustersecretstores.external-secrets.io,secretstores.external-secrets.io"
     )]
     crd_names: Vec<String>,
-    /// How often everything is looked at without a reason
+    /// How often everything is checked even if nothing has changed
     #[arg(long, default_value = "5m0s")]
     crd_requeue_interval: GoDuration,
-    /// How long the authority is valid
+    /// Validity of the certificate authority
     #[arg(long, default_value = "87600h0m0s")]
     ca_validity: GoDuration,
-    /// How long a serving certificate is valid
+    /// Validity of a serving certificate
     #[arg(long, default_value = "8760h0m0s")]
     certificate_validity: GoDuration,
-    /// How long before its end a certificate is replaced; a third of its validity at most
+    /// How long before it expires a certificate is replaced; at most a third of its validity
     #[arg(long, default_value = "2160h0m0s")]
     lookahead_interval: GoDuration,
-    /// How long the API servers are given to know a new authority before it is used
+    /// How long a new certificate authority is published to the API servers before it is used
     #[arg(long, default_value = "2m0s")]
     settle_interval: GoDuration,
-    /// The address of the probes /healthz and /readyz; "0" switches them off
+    /// Address of the probes /healthz and /readyz; "0" turns them off
     #[arg(long, default_value = ":8081")]
     healthz_addr: String,
-    /// Let one of several replicas work, and the others stand by
+    /// Elect a leader among the replicas; the others stand by
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_leader_election: bool,
     /// Accepted without effect, for compatibility with ESO: nothing is kept in memory
@@ -129,7 +129,7 @@ pub(super) async fn execute(arguments: CertControllerArguments) -> Result<(), Er
     let election = leader_election::Settings { namespace, name: LEASE.to_owned(), timing: Timing::default() };
     let Some(leadership) = leader_election::acquire(client, election, &stop).await else { return Ok(()) };
     metrics.leads(LEASE, true);
-    readiness.set_not_ready("leading since a moment: the certificates were not looked at yet");
+    readiness.set_not_ready("just became leader; the certificates have not been checked yet");
     let client = connection.guarded(leadership.guard())?;
     certificates::run((client, api_health), settings, readiness, shutdown::first_of(stop, leadership.ended())).await;
     Ok(leadership.finish().await?)

@@ -21,8 +21,8 @@ use super::logging::LoggingArguments;
 use super::metrics::{self, MetricsArguments};
 use super::providers::{self, Tenants};
 
-/// How many ExternalSecrets are worked on at once, unless `--concurrent` says otherwise. They wait for
-/// the network most of the time.
+/// Number of ExternalSecrets reconciled at the same time, unless `--concurrent` says otherwise. They wait for the
+/// network most of the time.
 const DEFAULT_CONCURRENCY: u16 = 64;
 
 /// Why the controllers could not run.
@@ -52,7 +52,7 @@ pub(super) enum Error {
     /// The times of leader election contradict each other.
     #[error(transparent)]
     Timing(#[from] TimingError),
-    /// Another replica may lead; this process must start anew.
+    /// Another replica may lead; this process must be restarted.
     #[error(transparent)]
     LeaseLost(#[from] LeaseLost),
 }
@@ -61,44 +61,44 @@ pub(super) enum Error {
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of ESO that is true or false")]
 #[derive(Args, Debug)]
 pub(super) struct ControllerArguments {
-    /// The address of the probes /healthz and /readyz; "0" switches them off
+    /// Address of the probes /healthz and /readyz; "0" turns them off
     #[arg(long, default_value = ":8082")]
     live_addr: String,
-    /// Stores whose spec.controller has another value are left alone
+    /// Class of this controller; stores with another spec.controller are ignored
     #[arg(long, default_value = "default")]
     controller_class: String,
-    /// How many ExternalSecrets are worked on at once
+    /// Number of ExternalSecrets reconciled at the same time
     #[arg(long, default_value_t = DEFAULT_CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..))]
     concurrent: u16,
-    /// Work in this namespace only
+    /// Only reconcile this namespace
     #[arg(long, default_value = "")]
     namespace: String,
-    /// How often a store is validated that does not say so itself
+    /// Validation interval for stores that set no refreshInterval
     #[arg(long, default_value = "5m0s")]
     store_requeue_interval: GoDuration,
-    /// Let ExternalSecrets wait for their store to be Ready
+    /// Hold ExternalSecrets back until their store is Ready
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_flood_gate: bool,
-    /// What begins an action in templates
+    /// Left delimiter of template actions
     #[arg(long, default_value = "{{")]
     template_left_delimiter: String,
-    /// What ends an action in templates
+    /// Right delimiter of template actions
     #[arg(long, default_value = "}}")]
     template_right_delimiter: String,
-    /// Work on ClusterSecretStores; else they are not even watched, and ExternalSecrets that use one are left alone
+    /// Reconcile ClusterSecretStores; if false, they are not watched, and ExternalSecrets that use one are ignored
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_cluster_store_reconciler: bool,
-    /// Work on SecretStores; else they are not even watched, and ExternalSecrets that use one are left alone
+    /// Reconcile SecretStores; if false, they are not watched, and ExternalSecrets that use one are ignored
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_secret_store_reconciler: bool,
-    /// Write ConfigMaps and custom resources, too (target.manifest). They are no Secrets: who may read them is said by
-    /// other rules, and they are seldom encrypted
+    /// Also write ConfigMaps and custom resources (target.manifest). They are not Secrets: other RBAC rules grant
+    /// access to them, and they are seldom encrypted at rest
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     unsafe_allow_generic_targets: bool,
-    /// Show the labels app.kubernetes.io/... of ExternalSecrets and stores as labels of their metrics
+    /// Add the app.kubernetes.io/... labels of ExternalSecrets and stores to their metrics
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_extended_metric_labels: bool,
-    /// How many ExternalSecrets, and how many stores of each kind, have metrics of their own; the totals count all
+    /// Limit of ExternalSecrets, and of stores of each kind, that have metrics of their own; totals include all objects
     #[arg(long, value_name = "NUMBER", default_value_t = ObjectOptions::default().most)]
     metrics_max_objects: usize,
     #[command(flatten)]
@@ -120,7 +120,7 @@ pub(super) struct ControllerArguments {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Accepted without effect, for compatibility with ESO")]
 struct AcceptedArguments {
-    /// The client is not limited; the API server's priority and fairness is
+    /// No client-side rate limit; the API server's Priority and Fairness applies
     #[arg(long)]
     client_qps: Option<f32>,
     /// See --client-qps
@@ -144,7 +144,7 @@ struct AcceptedArguments {
     /// Secrets are watched without their content
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_managed_secrets_caching: Option<bool>,
-    /// The API server is always asked where the watch shows another version
+    /// The API server is always asked if the watch shows another version
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_secret_api_read_on_cache_mismatch: Option<bool>,
     /// Generators are not supported yet
@@ -183,7 +183,7 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     let lease = election.name.clone();
     metrics.leads(&lease, false);
     let Some(leadership) = leader_election::acquire(client, election, &stop).await else { return Ok(()) };
-    readiness.set_not_ready("leading since a moment: the watches have not delivered their first list yet");
+    readiness.set_not_ready("just became leader; still waiting for the initial list of every watch");
     metrics.leads(&lease, true);
     let client = connection.guarded(leadership.guard())?;
     let stop = shutdown::first_of(stop, leadership.ended());

@@ -29,7 +29,7 @@ pub(super) enum Error {
 /// Prints the CRDs as YAML documents, for `kubectl apply -f -`.
 #[derive(Args, Debug)]
 pub(super) struct CrdsArguments {
-    /// Write one file a CRD into this folder instead of printing them
+    /// Write one file per CRD into this folder instead of printing them
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }

@@ -10,19 +10,19 @@ use crate::runtime::leader_election::{Settings, Timing, TimingError};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Leader election")]
 pub(super) struct LeaderElectionArguments {
-    /// Let one of several replicas work, and the others stand by
+    /// Elect a leader among the replicas; the others stand by
     #[arg(long = "enable-leader-election", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enabled: bool,
-    /// The name of the Lease, in the namespace of the pod; unique to a deployment
+    /// Name of the Lease, in the pod's namespace; must be unique to the deployment
     #[arg(long = "leader-election-id", default_value = "external-secrets-controller")]
     id: String,
-    /// How long others wait for a leader that does not renew its lease
+    /// How long the other replicas wait before they take over a lease that is not renewed
     #[arg(long = "leader-election-lease-duration", default_value = "15s")]
     lease_duration: GoDuration,
-    /// How long a leader works on that cannot renew its lease; shorter than the lease duration
+    /// How long a leader keeps working without renewing its lease; must be shorter than the lease duration
     #[arg(long = "leader-election-renew-deadline", default_value = "10s")]
     renew_deadline: GoDuration,
-    /// How often it is tried to renew the lease, or to get it
+    /// Interval between attempts to acquire or renew the lease
     #[arg(long = "leader-election-retry-period", default_value = "2s")]
     retry_period: GoDuration,
 }

@@ -8,10 +8,10 @@ use crate::runtime::logging::{self, LogLevel};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Logging")]
 pub(super) struct LoggingArguments {
-    /// What is logged; SIGUSR1 changes it to debug while the process runs, SIGUSR2 back
+    /// Log level; SIGUSR1 changes it to debug while the process runs, SIGUSR2 back
     #[arg(long, value_enum, default_value_t)]
     loglevel: logging::Level,
-    /// How the log looks
+    /// Log format
     #[arg(long, value_enum, default_value_t)]
     log_format: logging::Format,
     /// Accepted without effect, for compatibility with ESO: times in the log are RFC 3339

@@ -30,26 +30,26 @@ pub(super) enum Error {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Metrics")]
 pub(super) struct MetricsArguments {
-    /// The address of the metrics endpoint; "0" switches it off
+    /// Address of the metrics endpoint; "0" turns it off
     #[arg(long = "metrics-addr", default_value = ":8080")]
     address: String,
-    /// Serve the metrics over TLS
+    /// Serve metrics over TLS
     #[arg(long = "metrics-secure", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     secure: bool,
-    /// Serve the metrics only to who may get the nonResourceURL /metrics; needs --metrics-secure. With it, who may get
-    /// or put /loglevel can read or change the level of the log there
+    /// Serve metrics only to callers authorized to GET the nonResourceURL /metrics; needs --metrics-secure. Also lets
+    /// callers authorized to GET or PUT /loglevel read or change the log level there
     #[arg(long = "metrics-auth", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     auth: bool,
-    /// The folder of the certificate for --metrics-secure; without it one is made that nobody vouches for
+    /// Folder with the certificate for --metrics-secure; if not given, a self-signed one is generated
     #[arg(id = "metrics_cert_dir", long = "metrics-cert-dir", default_value = "")]
     cert_dir: String,
-    /// The certificate's file in that folder
+    /// File name of the certificate in that folder
     #[arg(long = "metrics-cert-name", default_value = "tls.crt")]
     cert_name: String,
-    /// The key's file in that folder
+    /// File name of the key in that folder
     #[arg(long = "metrics-key-name", default_value = "tls.key")]
     key_name: String,
-    /// Offer HTTP/2 where TLS is served
+    /// Offer HTTP/2 on endpoints that serve TLS
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_http2: bool,
 }

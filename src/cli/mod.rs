@@ -40,20 +40,20 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Check objects before they are stored, and convert them between versions
+    /// Validate objects before they are stored, and convert them between versions
     Webhook(Box<webhook::WebhookArguments>),
-    /// Print the Secrets that ExternalSecrets give, without a cluster
+    /// Print the Secrets that ExternalSecrets produce, without a cluster
     Render(Box<render::RenderArguments>),
     /// Show what the controller would create, change or delete in a cluster, and change nothing
     Plan(Box<plan::PlanArguments>),
-    /// Make certificates for the webhook, and have the API server trust them
+    /// Issue certificates for the webhook, and make the API server trust them
     #[command(name = "certcontroller")]
     CertController(Box<certcontroller::CertControllerArguments>),
     /// Print the CRDs as YAML
     Crds(crds::CrdsArguments),
-    /// Print a page of the documentation that is made from the program
+    /// Print a page of the documentation that is generated from the program
     Docs(docs::DocsArguments),
-    /// An emulator of Entra ID and Key Vault, and a cluster to try it on
+    /// Emulate Entra ID and Key Vault, and run a cluster to try them on
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
 }
@@ -99,7 +99,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stderr, reason = "the last words of the program to whoever started it")]
+#[allow(clippy::print_stderr, reason = "the program's last message to the person who started it")]
 fn fail(error: &dyn std::error::Error) -> ExitCode {
     eprintln!("external-secrets: {error}");
     ExitCode::FAILURE

@@ -33,23 +33,23 @@ use super::inputs::Inputs;
 /// Flags of the commands that show what would be done.
 #[derive(Args, Debug)]
 pub(super) struct PreviewArguments {
-    /// Take values from this file, a YAML mapping of `remoteRef.key` to value, instead of asking vaults. A value is the text that
-    /// stands there, in whichever version is asked for; a mapping is its JSON. `NAME.tags` and `NAME.attributes` are mappings
-    /// of tags and times, for `metadataPolicy: Fetch`
+    /// Read values from this file, a YAML mapping of `remoteRef.key` to value, instead of from vaults. A scalar is its
+    /// literal text, whichever version is asked for; a mapping is its JSON. `NAME.tags` and `NAME.attributes` are
+    /// mappings of tags and times, for `metadataPolicy: Fetch`
     #[arg(long, value_name = "FILE")]
     pub(super) values: Option<std::path::PathBuf>,
-    /// Print the values themselves, not their length and a short hash, which is another one at each run
+    /// Print the values themselves instead of their length and a short hash, which differs from run to run
     #[arg(long)]
     pub(super) show_values: bool,
-    /// Whose identity reads vaults: that of each store, or yours: a service principal of the environment
+    /// Identity that reads vaults: that of each store, or yours: a service principal from the environment
     /// (`AZURE_TENANT_ID` and `AZURE_CLIENT_ID` with `AZURE_CLIENT_SECRET`, `AZURE_CLIENT_CERTIFICATE_PATH` or
     /// `AZURE_FEDERATED_TOKEN_FILE`), else whoever is logged in with az or azd
     #[arg(long, value_enum, default_value_t = AzureIdentity::Store)]
     pub(super) azure_identity: AzureIdentity,
-    /// What begins an action in templates
+    /// Left delimiter of template actions
     #[arg(long, default_value = "{{")]
     template_left_delimiter: String,
-    /// What ends an action in templates
+    /// Right delimiter of template actions
     #[arg(long, default_value = "}}")]
     template_right_delimiter: String,
 }

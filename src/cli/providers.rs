@@ -37,41 +37,41 @@ pub(super) enum Error {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Azure Key Vault")]
 pub(super) struct ProviderArguments {
-    /// How many requests may be under way to one vault
+    /// Limit of concurrent requests per vault
     #[arg(long = "azure-vault-concurrency", default_value_t = Options::default().concurrency)]
     vault_concurrency: usize,
-    /// How many requests for secrets may be sent to one vault in 10 s; Key Vault allows 4000, to all who use the vault
+    /// Limit of requests for secrets per vault in 10 s; Key Vault allows 4000, shared by all users of the vault
     #[arg(long = "azure-vault-requests", default_value_t = Budgets::default().secrets)]
     vault_requests: u32,
-    /// How many requests for keys may be sent to one vault in 10 s
+    /// Limit of requests for keys per vault in 10 s
     #[arg(long = "azure-vault-key-requests", default_value_t = Budgets::default().keys)]
     vault_key_requests: u32,
-    /// How many requests for certificates may be sent to one vault in 10 s
+    /// Limit of requests for certificates per vault in 10 s
     #[arg(long = "azure-vault-certificate-requests", default_value_t = Budgets::default().certificates)]
     vault_certificate_requests: u32,
-    /// How long an answer serves equal reads that start after it
+    /// How long a response also answers identical reads that start after it
     #[arg(long = "azure-coalesce", default_value = "2s")]
     coalesce: GoDuration,
-    /// Learn from lists of a vault which of its secrets have changed, where that costs fewer requests; it needs the
-    /// permission to list, and does without where it is refused
+    /// Detect changed secrets by listing the vault where that costs fewer requests; needs the permission to list, and
+    /// falls back to single reads without it
     #[arg(long = "azure-change-detection", default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
     change_detection: bool,
-    /// How long a request may take, with its answer
+    /// Timeout of a request, including its response
     #[arg(long = "azure-request-timeout", default_value = "30s")]
     request_timeout: GoDuration,
-    /// PEM certificates to trust in addition to the system's
+    /// File of PEM certificates to trust in addition to the system's
     #[arg(long = "azure-ca-bundle", value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
-    /// A host, or a suffix such as .vault.example.com, that customCloudConfig of a namespaced SecretStore may lead
-    /// tokens for serviceAccountRef.audiences to, and, with --azure-own-identity-in-secret-stores, the pod's own identity
-    /// (that of any store, where it is your own); can be given several times
+    /// Host, or suffix such as .vault.example.com, to which customCloudConfig of a namespaced SecretStore may send tokens
+    /// for serviceAccountRef.audiences and, with --azure-own-identity-in-secret-stores, the pod's own identity; `plan` and
+    /// `render` also need it to send your own identity to a host that is not Azure's; can be repeated
     #[arg(long = "azure-extra-host", value_name = "HOST")]
     extra_host: Vec<String>,
-    /// Let SecretStores, too, read as the controller's own pod or machine; by default only where --namespace is given, since
-    /// otherwise every namespace could read what the controller may
+    /// Also let SecretStores use the identity of the controller's own pod or machine; by default only with --namespace,
+    /// since otherwise every namespace could read what the controller may read
     #[arg(long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
     own_identity_in_secret_stores: Option<bool>,
-    /// Validate stores by getting a token alone, without a read from the vault
+    /// Validate stores only by acquiring a token, without a read from the vault
     #[arg(long = "azure-skip-probe")]
     skip_probe: bool,
 }
@@ -79,7 +79,7 @@ pub(super) struct ProviderArguments {
 /// Whose namespaces a process reads stores of, as far as it changes what these may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tenants {
-    /// Those of one namespace, or of whoever runs the process.
+    /// Those of one namespace, or of the person who runs the process.
     One,
     /// Those of all namespaces.
     Many,

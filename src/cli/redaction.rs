@@ -46,7 +46,7 @@ pub(super) struct Redactor {
 pub(super) enum Shown {
     /// It, as text.
     Text(String),
-    /// It, in base64, since it is no text.
+    /// It, in base64, since it is not text.
     Base64(String),
     /// Not it.
     Redacted {
@@ -122,7 +122,7 @@ pub(super) enum Metadata {
 
 impl Metadata {
     /// Whether a label or annotation certainly holds nothing of a value: it is this controller's own, or stands just so in
-    /// the manifest. The hash of the data is not: whoever knows the other values could try this one.
+    /// the manifest. The hash of the data is not: anybody who knows the other values could guess this one.
     fn is_public(self, key: &str, value: &str, owner: Owner<'_>) -> bool {
         let template = owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
         let template = template.and_then(|template| template.metadata.as_ref());

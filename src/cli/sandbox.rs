@@ -39,28 +39,28 @@ pub(super) struct SandboxArguments {
 enum SandboxCommand {
     /// Run a Kubernetes API (etcd, kube-apiserver, kube-controller-manager) until Ctrl-C
     Cluster(ClusterArguments),
-    /// Run an emulator of Entra ID and Key Vault until Ctrl-C; it is set up over HTTP or by a document
+    /// Run an emulator of Entra ID and Key Vault until Ctrl-C; configure it over HTTP or with a document
     Azure(AzureArguments),
-    /// Show the walkthrough on a cluster and an emulated Azure of its own
+    /// Run the walkthrough on a cluster and an emulated Azure of its own
     Demo(demo::DemoArguments),
-    /// Run programs as standard input says, and end them when it closes
+    /// Run programs as instructed on standard input, and stop them when it closes
     #[command(hide = true)]
     Supervise,
 }
 
 #[derive(Args, Debug)]
 struct ClusterArguments {
-    /// The folder with etcd, kube-apiserver, kube-controller-manager and kubectl; built if it is not given
+    /// Folder with etcd, kube-apiserver, kube-controller-manager and kubectl; if not given, they are built
     #[arg(long)]
     assets: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 struct AzureArguments {
-    /// The port of the proxy on 127.0.0.1; 0 takes a free one
+    /// Port of the proxy on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// A YAML or JSON file with issuers, tenants, applications and vaults to begin with
+    /// YAML or JSON file with the initial issuers, tenants, applications and vaults
     #[arg(long, value_name = "FILE")]
     document: Option<PathBuf>,
 }

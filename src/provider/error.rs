@@ -44,18 +44,18 @@ impl ProviderError {
 /// Tells when a failed read is worthwhile again. While it is held, the provider goes on trying; so it is kept until the
 /// next read of the same value has begun.
 ///
-/// Two of them are always equal: they are no part of what went wrong.
+/// Two of them are always equal: they are not part of what went wrong.
 #[derive(Clone)]
 pub struct Recovery(Arc<dyn Recover>);
 
-/// Something that may mend itself.
+/// Something that may recover by itself.
 pub trait Recover: Send + Sync {
     /// Waits until it has, or until that can no longer be told.
     fn recovered(&self) -> BoxFuture<'static, ()>;
 }
 
 impl Recovery {
-    /// Tells when `source` has mended itself.
+    /// Tells when `source` has recovered.
     pub fn new(source: impl Recover + 'static) -> Self {
         Self(Arc::new(source))
     }
@@ -92,7 +92,7 @@ pub enum Class {
     Denied,
     /// The identity got no token; a person must change something.
     Unauthenticated,
-    /// The provider could not be reached or failed; it may mend itself.
+    /// The provider could not be reached or failed; it may recover by itself.
     Unreachable,
     /// The provider asked to slow down.
     Throttled,
@@ -112,7 +112,7 @@ pub enum Class {
 /// Whether trying again without a change of any manifest can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// It may mend itself, or be mended at the provider: try again with backoff.
+    /// It may recover by itself, or be fixed at the provider: try again with backoff.
     Backoff,
     /// Only a change of the manifest can help: wait for it.
     OnChange,

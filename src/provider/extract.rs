@@ -16,8 +16,8 @@ pub(super) enum ExtractError {
     /// It may be an object but for its beginning.
     #[error("begins with a byte order mark (U+FEFF), which JSON must not have")]
     ByteOrderMark,
-    /// It is no object.
-    #[error("is no JSON object, which dataFrom.extract needs")]
+    /// It is not an object.
+    #[error("is not JSON object, which dataFrom.extract needs")]
     NoObject,
     /// The ExternalSecret takes apart more than one may.
     #[error("cannot be taken apart")]
@@ -39,7 +39,7 @@ impl ExtractError {
 /// anything else as it stands. `null` itself counts as an empty object, as in Go.
 ///
 /// # Errors
-/// If it is no object, or `budget` is used up.
+/// If it is not an object, or `budget` is used up.
 pub(super) fn members(value: &[u8], budget: &Budget) -> Result<SecretMap, ExtractError> {
     const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
     budget.values(value.len()).map_err(ExtractError::Exceeded)?;
@@ -109,7 +109,7 @@ fn text(raw: &str) -> Vec<u8> {
     }
 }
 
-/// What a JSON string says. One with half of a surrogate pair is no text for serde; Go puts U+FFFD in its place.
+/// What a JSON string says. One with half of a surrogate pair is not text for serde; Go puts U+FFFD in its place.
 fn string(raw: &str) -> Vec<u8> {
     match serde_json::from_str::<String>(raw) {
         Ok(text) => text.into_bytes(),

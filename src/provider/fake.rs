@@ -53,7 +53,7 @@ pub(super) const CAUSES: [CauseDescription; 10] = [
     ),
     described("SecretNotFound", Class::Absent, "The store has no such key.", "Correct `remoteRef`, or add the entry."),
     described("PropertyMissing", Class::Absent, "The value has no such property.", "Correct `remoteRef.property`."),
-    described("NoObject", Class::PropertyMissing, "The value is no JSON object.", "Name the value in `data`."),
+    described("NoObject", Class::PropertyMissing, "The value is not JSON object.", "Name the value in `data`."),
     described(
         "PropertyTooComplex",
         Class::InvalidReference,
@@ -73,7 +73,12 @@ pub(super) const CAUSES: [CauseDescription; 10] = [
         "The ExternalSecret asks for more than one may compute.",
         "Make several of it, or simpler expressions.",
     ),
-    described("RegexpInvalid", Class::InvalidReference, "`find.name.regexp` is no regular expression.", "Correct it."),
+    described(
+        "RegexpInvalid",
+        Class::InvalidReference,
+        "`find.name.regexp` is not a regular expression.",
+        "Correct it.",
+    ),
 ];
 
 const fn described(label: &'static str, class: Class, meaning: &'static str, remedy: &'static str) -> CauseDescription {
@@ -187,7 +192,7 @@ impl SecretsClient for FakeClient {
             )
         })?;
         let name = Regex::new(name.regexp.as_deref().unwrap_or_default()).map_err(|cause| {
-            let message = format!("dataFrom.find.name.regexp is no regular expression: {cause}");
+            let message = format!("dataFrom.find.name.regexp is not a regular expression: {cause}");
             error(Class::InvalidReference, "RegexpInvalid", message, "correct it; the syntax is that of Go")
         })?;
         let mut found = BTreeMap::new();

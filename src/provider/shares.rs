@@ -1,8 +1,8 @@
 //! Memory that namespaces share, so that none of them can take it from the others.
 //!
 //! A namespace may hold as much as stays free after it. So one alone gets half, two a third each, and however many take
-//! all they can, as much as each of them has is left for who comes next. Nobody waits in line with something in hand:
-//! what is not free now is refused, and whoever is refused puts back what it has before it tries again.
+//! all they can, as much as each of them has is left for the next one. Nobody waits in line with something in hand:
+//! what is not free now is refused, and a refused caller puts back what it has before it tries again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,7 +54,7 @@ impl Shares {
         share.try_grow(amount).then_some(share)
     }
 
-    /// So much, as soon as the namespace may have it, within `patience`. Whoever waits should hold nothing of these.
+    /// So much, as soon as the namespace may have it, within `patience`. A waiting caller should hold nothing of these.
     pub async fn take_within(
         self: &Arc<Self>,
         namespace: &Arc<str>,

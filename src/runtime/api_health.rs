@@ -1,4 +1,4 @@
-//! Watches over the connection to the Kubernetes API: counts requests, opens a watch anew that has gone silent, and says
+//! Watches over the connection to the Kubernetes API: counts requests, reopens a watch that has gone silent, and says
 //! when no sign of life comes any more.
 //!
 //! A watch of which nothing is heard looks just like one of objects that do not change. The difference is that an API server
@@ -71,7 +71,7 @@ fn nanoseconds(time: Duration) -> u64 {
 }
 
 impl ApiHealth {
-    /// A watch that is silent for `silence` is opened anew; one of which nothing is heard for as long again is said to be
+    /// A watch that is silent for `silence` is reopened; one of which nothing is heard for as long again is said to be
     /// wedged.
     #[must_use]
     pub fn new(metrics: ApiServerMetrics, silence: Duration) -> Self {
@@ -93,7 +93,7 @@ impl ApiHealth {
         self.listening_to(Watch { name, pulse, of: Arc::clone(&self.0) }, client)
     }
 
-    /// A client for a watch without which the process works on. It, too, is opened anew when it has gone silent.
+    /// A client for a watch without which the process works on. It, too, is reopened when it has gone silent.
     #[must_use]
     pub fn listening(&self, name: &str, client: &Client) -> Client {
         let watch = Watch { name: Arc::from(name), pulse: Arc::new(Pulse::now()), of: Arc::clone(&self.0) };

@@ -27,7 +27,7 @@ use super::tls;
 pub enum HealthError {
     /// The address is not one.
     #[error(
-        "--{flag}={address:?} is no address; write it as \":8080\" or \"127.0.0.1:8080\", or \"0\" to switch it off"
+        "--{flag}={address:?} is not an address; write it as \":8080\" or \"127.0.0.1:8080\", or \"0\" to switch it off"
     )]
     Address {
         /// The flag.
@@ -230,11 +230,11 @@ impl Endpoints {
 pub struct Operated {
     /// The metrics.
     pub metrics: Metrics,
-    /// Served at `/loglevel` to who shows a token that may, and to nobody where no token is asked for.
+    /// Served at `/loglevel` to callers whose token allows it, and to nobody if no token is required.
     pub log: LogLevel,
 }
 
-/// Who may read the metrics, and how they travel.
+/// Who may read the metrics, and whether they are encrypted.
 #[derive(Default)]
 pub enum Protection {
     /// Anybody, in plain text.

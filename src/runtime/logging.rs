@@ -67,7 +67,7 @@ impl fmt::Display for Level {
 #[derive(Debug, thiserror::Error)]
 pub enum LevelError {
     /// It is none.
-    #[error("{0:?} is no level; send debug, info, warn or error")]
+    #[error("{0:?} is not a level; send debug, info, warn or error")]
     Unknown(String),
     /// The log is not the one that was started.
     #[error("the level cannot be changed: {0}")]
@@ -150,7 +150,7 @@ fn is_heard(metadata: &Metadata<'_>) -> bool {
 }
 
 /// Writes a field of an event in text: control characters as escapes, since a name or a message of a manifest must neither begin
-/// a line nor move the cursor of who reads it. JSON escapes by itself.
+/// a line nor move the reader's cursor. JSON escapes by itself.
 fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug) -> fmt::Result {
     if field.name() != "message" {
         write!(writer, "{field}=")?;

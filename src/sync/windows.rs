@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use crate::api::v1::external_secret::{SyncWindow, SyncWindowKind, SyncWindows};
 use crate::api::{Schedule, limits};
 
-/// How often it is looked for the end of windows that follow one another without a gap. Then it is
-/// looked again at the end that was found.
+/// The most adjoining windows that one call follows; the caller asks again at the end found so far.
 const MAX_STEPS: usize = 20;
 
 /// Whether a periodic refresh may be made.

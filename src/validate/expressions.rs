@@ -19,7 +19,7 @@ pub(super) struct Patterns {
 }
 
 impl Patterns {
-    /// More problems nobody reads, and whoever has made so many has made thousands.
+    /// Nobody reads more, and an object with so many has thousands.
     const MOST_PROBLEMS: usize = 10;
 
     /// Checks one in Go's syntax; `None` if something is wrong with it, or too much with others.
@@ -43,7 +43,7 @@ impl Patterns {
                 Pattern::MAX_SIZE,
                 Pattern::MAX_SIZE_TIMES_GROUPS
             ),
-            Err(error) => format!("{:?} is no regular expression: {error}", shortened(expression)),
+            Err(error) => format!("{:?} is not a regular expression: {error}", shortened(expression)),
         };
         self.problems.push(Problem::new(field(), problem));
         None
@@ -73,7 +73,7 @@ pub(super) fn count(field: impl FnOnce() -> String, items: usize, most: usize) -
 pub(super) fn object_name(field: impl Into<String>, name: &str) -> Option<Problem> {
     let problem = || {
         let shown: String = name.chars().take(LONGEST).collect();
-        format!("{shown:?} is no name of an object: write lower case letters, digits, '-' and '.'")
+        format!("{shown:?} is not a name of an object: write lower case letters, digits, '-' and '.'")
     };
     (!name.is_empty() && !is_object_name(name)).then(|| Problem::new(field, problem()))
 }

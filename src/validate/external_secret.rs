@@ -175,7 +175,7 @@ fn privileged_template(template: &ExternalSecretTemplate) -> Option<Problem> {
     }
 }
 
-/// Kinds that the controller may write for its own work, which is no permission to write what a manifest says.
+/// Kinds that the controller may write for its own work, which does not permit a manifest to name them.
 const OWN_KINDS: [(&str, &str); 3] = [("", "Event"), ("events.k8s.io", "Event"), ("coordination.k8s.io", "Lease")];
 
 /// What can be said of the kind of a generic target without asking the cluster.
@@ -187,11 +187,12 @@ fn kind_of_target(manifest: &ManifestReference) -> Option<Problem> {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || more.contains(&b))
     };
     if !is_plain(version, b"") || (api_version.contains('/') && !is_plain(group, b".-")) || group.contains("..") {
-        let problem = format!("{api_version:?} is no version of an API; write group/version, or v1 for the core group");
+        let problem =
+            format!("{api_version:?} is not a version of an API; write group/version, or v1 for the core group");
         return Some(Problem::new("spec.target.manifest.apiVersion", problem));
     }
     let problem = if kind.is_empty() || !kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        format!("{kind:?} is no kind; name one such as ConfigMap")
+        format!("{kind:?} is not a kind; name one such as ConfigMap")
     } else if (group, kind.as_str()) == ("", "Secret") {
         "a Secret is written without a manifest; leave spec.target.manifest out".to_owned()
     } else if OWN_KINDS.contains(&(group, kind)) || group == GROUP || group.ends_with(&format!(".{GROUP}")) {
@@ -558,13 +559,13 @@ mod tests {
                 "spec.target.manifest.kind: SecretStore of external-secrets.io/v1",
             ),
             ("generators.external-secrets.io/v1alpha1", "Fake", "spec.target.manifest.kind: Fake of"),
-            ("v1", "", "spec.target.manifest.kind: \"\" is no kind"),
-            ("v1", "Config\nMap", "spec.target.manifest.kind: \"Config\\nMap\" is no kind"),
-            ("../v1", "X", "spec.target.manifest.apiVersion: \"../v1\" is no version"),
-            ("v1?watch=true", "X", "spec.target.manifest.apiVersion: \"v1?watch=true\" is no version"),
-            ("a/b/c", "X", "spec.target.manifest.apiVersion: \"a/b/c\" is no version"),
-            ("/v1", "X", "spec.target.manifest.apiVersion: \"/v1\" is no version"),
-            ("x/", "X", "spec.target.manifest.apiVersion: \"x/\" is no version"),
+            ("v1", "", "spec.target.manifest.kind: \"\" is not a kind"),
+            ("v1", "Config\nMap", "spec.target.manifest.kind: \"Config\\nMap\" is not a kind"),
+            ("../v1", "X", "spec.target.manifest.apiVersion: \"../v1\" is not a version"),
+            ("v1?watch=true", "X", "spec.target.manifest.apiVersion: \"v1?watch=true\" is not a version"),
+            ("a/b/c", "X", "spec.target.manifest.apiVersion: \"a/b/c\" is not a version"),
+            ("/v1", "X", "spec.target.manifest.apiVersion: \"/v1\" is not a version"),
+            ("x/", "X", "spec.target.manifest.apiVersion: \"x/\" is not a version"),
         ];
         for (api_version, kind, problem) in cases {
             let problems = check(&spec(&manifest(api_version, kind)));

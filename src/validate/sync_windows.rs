@@ -1,4 +1,4 @@
-//! Checks of `syncWindows`. ESO takes a window that never opens, so it is no error.
+//! Checks of `syncWindows`. ESO takes a window that never opens, so it is not an error.
 
 use super::Problem;
 use crate::api::Schedule;
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("0 25 * * *", "8h", "spec.syncWindows.windows[0].schedule: it is no schedule")]
+    #[case("0 25 * * *", "8h", "spec.syncWindows.windows[0].schedule: it is not a schedule")]
     #[case("@every 6h", "1h", "spec.syncWindows.windows[0].schedule: with @every a window never opens")]
     #[case("@daily", "0s", "spec.syncWindows.windows[0].duration: the window never stays open")]
     fn a_window_that_never_opens_is_warned_of(#[case] schedule: &str, #[case] duration: &str, #[case] begin: &str) {

@@ -21,7 +21,7 @@ const LONGEST_SHOWN: usize = 253;
 enum Inconvertible {
     /// The versions differ in shape, or are not known.
     #[error(
-        "{kind} {name:?} cannot be converted from {from} to {to}: only {GROUP}/v1 and {GROUP}/v1beta1 have the same shape; apply it anew in v1"
+        "{kind} {name:?} cannot be converted from {from} to {to}: only {GROUP}/v1 and {GROUP}/v1beta1 have the same shape; apply it again in v1"
     )]
     Versions {
         /// The object's kind.
@@ -34,7 +34,7 @@ enum Inconvertible {
         to: String,
     },
     /// It is none.
-    #[error("what is to be converted is no object")]
+    #[error("what is to be converted is not an object")]
     NoObject,
 }
 
@@ -60,7 +60,7 @@ struct Request<'a> {
 /// nobody waits for it any more.
 ///
 /// # Errors
-/// What is wrong with a body that is no review.
+/// What is wrong with a body that is not a review.
 pub(super) fn review(body: &[u8], stop: &CancellationToken) -> Result<Vec<u8>, String> {
     let review: Review<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let request = review.request.ok_or_else(|| "the ConversionReview has no request".to_owned())?;
@@ -248,7 +248,7 @@ mod tests {
         let error = failure(object("v1alpha1"), &format!("{GROUP}/v1"));
         assert!(error.contains("SecretStore \"vault\"") && error.contains("external-secrets.io/v1alpha1"), "{error}");
         assert!(!failure(object("v1"), "other.io/v1").is_empty());
-        assert_eq!(failure(json!("text"), "other.io/v1"), "what is to be converted is no object");
+        assert_eq!(failure(json!("text"), "other.io/v1"), "what is to be converted is not an object");
     }
 
     #[test]

@@ -21,8 +21,8 @@ use crate::runtime::tls::{Certificate, CertificateFiles};
 pub use admission::Checks;
 pub use server::router;
 
-/// Watches over the serving certificate until `stop`: ready is who serves one that is valid for `dns_name` now, and one that
-/// will not be at the end of `lookahead` is spoken of every `check_interval`. A new one is served without a restart.
+/// Watches the serving certificate until `stop`: the process is ready while it is valid for `dns_name`, and logs a
+/// warning every `check_interval` if it expires within `lookahead`. A new certificate is served without a restart.
 pub async fn watch_certificate(watch: CertificateWatch, readiness: Readiness, stop: CancellationToken) {
     let mut next_word = tokio::time::Instant::now();
     loop {

@@ -105,7 +105,7 @@ struct Webhook {
     checks: Arc<Checks>,
     reviews: Room,
     conversions: Room,
-    /// Who computes now, also for requests that were given up.
+    /// What is computing now, also for requests whose callers have gone.
     places: Arc<Semaphore>,
 }
 
@@ -138,7 +138,7 @@ impl Webhook {
         match answered.await {
             Ok(Ok(response)) => response,
             Ok(Err(problem)) => {
-                (StatusCode::BAD_REQUEST, format!("the body is no review: {problem}\n")).into_response()
+                (StatusCode::BAD_REQUEST, format!("the body is not a review: {problem}\n")).into_response()
             }
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the review failed\n").into_response(),
         }

@@ -145,7 +145,7 @@ impl Seen {
             return;
         }
         if before.as_ref().is_some_and(|before| before.uid != uid) {
-            self.violations.push(format!("Secret {name} was deleted and made anew"));
+            self.violations.push(format!("Secret {name} was deleted and recreated"));
         }
         let Some(index) = ledger::index(&name) else {
             if name == PROBE {

@@ -227,7 +227,7 @@ impl Desk {
         for definition in external_secrets::api::crd::all() {
             let definition = serde_json::to_value(definition).unwrap();
             let name = definition["metadata"]["name"].as_str().unwrap();
-            // What the schema's texts say in braces is no template.
+            // What the schema's texts say in braces is not a template.
             let text = serde_json::to_string(&definition).unwrap().replace("{{", "{{`{{`}}");
             std::fs::write(folder.join(format!("templates/{name}.yaml")), text).unwrap();
         }

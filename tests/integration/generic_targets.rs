@@ -1,4 +1,4 @@
-//! Targets that are no Secrets: ConfigMaps and custom resources.
+//! Targets that are not Secrets: ConfigMaps and custom resources.
 
 use serde_json::{Value, json};
 use test_stage::cluster_access::{Access, condition};
@@ -74,7 +74,7 @@ async fn a_config_map_is_made_refreshed_repaired_and_deleted() {
     let before = scene.until("ConfigMap", "example", "labelled again", is_marked).await;
     scene.delete("ConfigMap", "example").await;
     let is_new = |object: &Value| object["metadata"]["uid"] != before["metadata"]["uid"];
-    scene.until("ConfigMap", "example", "made anew", is_new).await;
+    scene.until("ConfigMap", "example", "recreated", is_new).await;
     until_data(&scene, json!({"greeting": "hello again"})).await;
 
     scene.delete("ExternalSecret", "example").await;
@@ -98,7 +98,7 @@ async fn a_custom_resource_is_written_in_its_places_and_repaired() {
     assert!(is_phase_kept(&repaired), "the status is its controller's: {repaired:#}");
     scene.delete("AppConfig", "example").await;
     let is_new = |object: &Value| object["metadata"]["uid"] != repaired["metadata"]["uid"];
-    scene.until("AppConfig", "example", "made anew", is_new).await;
+    scene.until("AppConfig", "example", "recreated", is_new).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

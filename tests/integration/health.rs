@@ -1,11 +1,11 @@
-//! What the probe of readiness says of a broken connection to the API server, and how it mends.
+//! What the probe of readiness says of a broken connection to the API server, and how it recovers.
 
 use serde_json::json;
 use test_stage::api_proxy::{ApiProxy, Flow};
 use test_stage::controller_process::Controller;
 use test_stage::scene::Scene;
 
-/// An API server sends bookmarks about every minute; a test cannot wait that long. Watches are thus opened anew all the time.
+/// An API server sends bookmarks about every minute; a test cannot wait that long. Watches are thus reopened all the time.
 const SHORT: &str = "--watch-silence=1s";
 
 async fn started(name: &str) -> (Scene, ApiProxy, Controller) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 use test_stage::scene::{SERVICE_ACCOUNT, Scene};
 
-/// A mistake, and how it is made and mended.
+/// A mistake, and how it is made and fixed.
 #[derive(Clone, Copy, Debug)]
 enum Mistake {
     SubjectOfAnotherNamespace,

@@ -51,7 +51,7 @@ async fn a_leader_that_was_stopped_beyond_its_lease_writes_nothing_when_it_goes_
     let before = proxy.writes();
     first.resume();
     let (exit, _) = first.ended(Duration::from_secs(30)).await;
-    assert_eq!(exit.code, Some(1), "it must be started anew: {}", first.log());
+    assert_eq!(exit.code, Some(1), "it must be restarted: {}", first.log());
     assert!(first.log().contains("another replica may lead"), "{}", first.log());
     assert_eq!(proxy.writes(), before, "it wrote although the other leads: {}", first.log());
     scene.until_secret("example", json!({"greeting": "third"})).await;

@@ -19,7 +19,7 @@ async fn status(address: &str, token: Option<&str>) -> u16 {
     ask(address, Method::GET, "/metrics", token, "").await.0
 }
 
-/// Lets a service account of the scene do something with a path that is no resource; gives a token of it.
+/// Lets a service account of the scene do something with a path that is not a resource; gives a token of it.
 fn allowed(scene: &Scene, account: &str, verbs: &str, path: &str) -> String {
     scene.kubectl(&["create", "serviceaccount", account]);
     let role = format!("{account}-{}", scene.name());

@@ -59,7 +59,7 @@ impl<'a> Raw<'a> {
         assert!(stored.contains(NEVER), "{} is as the test needs it: {stored}", self.path);
     }
 
-    /// Gives the object an entry of `managedFields` that is no text, and is nested deeply, where the API server takes that.
+    /// Gives the object an entry of `managedFields` that is not text, and is nested deeply, where the API server takes that.
     async fn spoil_further(&self) {
         let mut object = self.get().await;
         object["metadata"]["managedFields"] = json!([{
@@ -72,7 +72,7 @@ impl<'a> Raw<'a> {
             let text = object.to_string();
             let (before, after) = text.split_once(r#""${fields}""#).unwrap();
             let body = [before.as_bytes(), fields, after.as_bytes()].concat();
-            // What it refuses is no danger. What it took cannot be read here either.
+            // What it refuses is not a danger. What it took cannot be read here either.
             let _ = self.send("PUT", &self.path, body).await;
         }
     }

@@ -312,7 +312,7 @@ async fn the_vault_is_read_as_the_caller_where_that_is_asked_for() {
 
     put_program(&folder.join("az"), "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
     let logged_out = plan().environment("PATH", &path).run(&["--azure-identity=caller"]).await;
-    let said = "no token is got as you (az: ERROR: Please run 'az login' to setup account.; azd: azd not found on PATH): log in with az login";
+    let said = "could not get a token with your own identity (az: ERROR: Please run 'az login' to setup account.; azd: azd not found on PATH): log in with az login";
     logged_out.says(1, &[said]);
 }
 

@@ -1,4 +1,4 @@
-//! An object that is deleted and made anew under its name while the first one is worked on.
+//! An object that is deleted and recreated under its name while the first one is worked on.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use test_stage::scene::Scene;
 
 use crate::synced::Synced;
 
-/// How long a read of the vault takes; what is made anew, is so meanwhile.
+/// How long a read of the vault takes; what is recreated is recreated meanwhile.
 const SLOW: Duration = Duration::from_millis(1500);
 
 /// Waits until the vault was asked since its counters were reset.

@@ -111,7 +111,7 @@ async fn until_moved(scene: &Scene, secret: &str, times: usize) {
         values.insert(object["metadata"]["annotations"]["at"].to_string());
         values.len() >= times
     };
-    scene.until("Secret", secret, "made anew", moved).await;
+    scene.until("Secret", secret, "recreated", moved).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +176,7 @@ async fn a_changed_or_deleted_secret_is_put_right() {
     let before = scene.get("Secret", "example").await.unwrap();
     scene.delete("Secret", "example").await;
     scene
-        .until("Secret", "example", "made anew", |secret| secret["metadata"]["uid"] != before["metadata"]["uid"])
+        .until("Secret", "example", "recreated", |secret| secret["metadata"]["uid"] != before["metadata"]["uid"])
         .await;
     scene.until_secret("example", json!({"greeting": "hello"})).await;
 }

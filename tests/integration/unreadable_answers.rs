@@ -16,10 +16,10 @@ const CANARY: &str = "canary5f0c91d2";
 
 const ALTERATIONS: [(Alteration, &str); 5] = [
     (Alteration::CutShort, "its answer could not be read: it ends too soon"),
-    (Alteration::NoJson, "its answer could not be read: it is no JSON that can be read"),
+    (Alteration::NoJson, "its answer could not be read: it is not JSON that can be read"),
     (Alteration::OtherTypes, "its answer could not be read: a field is not what it should be"),
     (Alteration::AsError, "it was answered with HTTP 500, in other words than those of a Kubernetes API"),
-    (Alteration::NoText, "its answer could not be read: it is no JSON that can be read"),
+    (Alteration::NoText, "its answer could not be read: it is not JSON that can be read"),
 ];
 
 #[rstest]

@@ -20,7 +20,7 @@ const VAULT: &str = "PROVIDER_TEST_VAULT";
 /// Says to that process what it is to try.
 const TRIED: &str = "PROVIDER_TEST_TRIED";
 
-/// Runs a test of this module anew in a process with this environment.
+/// Runs a test of this module again in a process with this environment.
 async fn run(test: &str, tried: &str, vault_url: &str, environment: Vec<(String, String)>) {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child

@@ -120,7 +120,7 @@ fn each_alert_has_its_part_of_the_runbook_and_each_part_its_alert() {
     let alerts = alerts();
     for (name, rule) in &alerts {
         let part = parts.get(name.as_str()).unwrap_or_else(|| panic!("{RUNBOOK} has no part ## {name}"));
-        for word in ["**Meaning.**", "**Impact.**", "**Check.**", "**Mend.**"] {
+        for word in ["**Meaning.**", "**Impact.**", "**Check.**", "**Mitigation.**"] {
             assert!(part.contains(word), "{RUNBOOK}, {name}: no {word}");
         }
         let link = rule["annotations"]["runbook_url"].as_str().unwrap_or_default();

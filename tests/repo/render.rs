@@ -196,8 +196,8 @@ fn what_a_vault_would_refuse_is_refused_with_values_of_a_file_too() {
     for (manifest, expected) in [
         (&*of("{key: under_score}"), "remoteRef.key \"under_score\" names no object that Key Vault can have"),
         (&*of("{key: secrets/x}"), "remoteRef.key \"secrets/x\" names the unknown kind \"secrets\""),
-        (&*of("{key: x, version: v1}"), "remoteRef.version \"v1\" is no version of Key Vault"),
-        (extract, "dataFrom.extract cannot take \"cert/x\" apart: it is no secret"),
+        (&*of("{key: x, version: v1}"), "remoteRef.version \"v1\" is not a version of Key Vault"),
+        (extract, "dataFrom.extract cannot take \"cert/x\" apart: it is not a secret"),
         (&*of("{key: gone}"), "values.yaml has no secret \"gone\": add \"gone\" to it, or correct remoteRef.key"),
         (&*of("{key: x, property: p}"), "secret \"x\" in values.yaml has no property \"p\""),
         (&*of("{key: x, metadataPolicy: Fetch}"), "values.yaml does not say the tags of secret \"x\""),

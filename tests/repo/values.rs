@@ -106,7 +106,7 @@ fn entries(text: &str) -> Vec<Entry> {
             continue;
         };
         path.retain(|(depth, _)| *depth < indent);
-        // The parts of a list's entry are no values.
+        // The parts of a list's entry are not values.
         path.push((indent, key.to_owned()));
         let description = described(&std::mem::take(&mut comment));
         entries.push(Entry { path: path.iter().map(|(_, key)| key.clone()).collect(), description });

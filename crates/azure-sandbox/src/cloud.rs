@@ -102,7 +102,7 @@ impl Clouds {
         std::iter::once(&self.public).chain(&self.others)
     }
 
-    /// What answers under a host name; `None` for a host that is no part of Azure.
+    /// What answers under a host name; `None` for a host that is not part of Azure.
     pub(crate) fn site(&self, host: &str) -> Option<Site> {
         let host = host.to_ascii_lowercase();
         if let Some(cloud) = self.all().find(|cloud| cloud.is_login_host(&host)) {

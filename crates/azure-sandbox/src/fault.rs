@@ -46,7 +46,7 @@ pub enum Effect {
     NextLink(String),
     /// TLS shows a certificate for another name.
     ///
-    /// This and the two below end the connections that are open, so that a client must connect anew and
+    /// This and the two below end the connections that are open, so that a client must reconnect and
     /// meets the fault; a request that is on its way just then sees its connection end instead.
     WrongCertificate,
     /// The name of the host cannot be resolved: the proxy answers 502, as the module
@@ -127,7 +127,7 @@ impl Fault {
         self
     }
 
-    /// Whether it can be seen only by a client that connects anew.
+    /// Whether it can be seen only by a client that reconnects.
     pub(crate) const fn is_of_connections(&self) -> bool {
         matches!(self.effect, Effect::WrongCertificate | Effect::HostNotFound | Effect::ConnectionRefused)
     }

@@ -26,7 +26,7 @@
 //! A person or a script controls a running sandbox by HTTP: see [`control`].
 //!
 //! # What a client sees of names that do not exist
-//! A `CONNECT` to a vault that was not made here, or to a host that is no part of Azure, is answered `502`
+//! A `CONNECT` to a vault that was not made here, or to a host that is not part of Azure, is answered `502`
 //! with `Proxy-Status: sandbox; error=dns_error` (RFC 9209). A client behind a proxy resolves no names
 //! itself and reports that the tunnel failed. A test that needs the client's own resolver to fail puts the
 //! host into the client's `NO_PROXY`.
@@ -164,7 +164,7 @@ pub enum SandboxError {
     ClientCertificate(String),
     /// The host belongs to no cloud.
     #[error(
-        "{host} is no vault's host in any cloud of this sandbox; give a vault's name, or add the cloud to the sandbox's configuration"
+        "{host} is not a vault's host in any cloud of this sandbox; give a vault's name, or add the cloud to the sandbox's configuration"
     )]
     NoVaultHost {
         /// The host.

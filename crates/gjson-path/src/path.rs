@@ -180,7 +180,7 @@ pub(super) fn split_pipe(path: &[u8]) -> Option<(&[u8], &[u8])> {
     (*path.get(pipe)? == b'|').then(|| (path.get(..pipe).unwrap_or_default(), tail(path, pipe + 1)))
 }
 
-/// The position after the query that opens at `open`. What is there if it is no query is skipped,
+/// The position after the query that opens at `open`. What is there if it is not a query is skipped,
 /// as in Go, also a pipe.
 fn query_end(path: &[u8], open: usize) -> Option<usize> {
     let (opening, closing) = match path.get(open)? {

@@ -3,7 +3,7 @@
 use super::bytes::{Bytes, Output};
 use super::scan;
 
-/// What a string says, given its `raw` text with the quotes. A missing last quote is no error.
+/// What a string says, given its `raw` text with the quotes. A missing last quote is not an error.
 pub(super) fn content(raw: &[u8]) -> Bytes<'_> {
     let end = scan::string_end(raw, 1).map_or(raw.len(), |after_quote| after_quote - 1);
     decode(raw.get(1..end).unwrap_or_default())

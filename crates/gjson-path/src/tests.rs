@@ -1,4 +1,4 @@
-//! What must hold for any document and path. What paths mean is in `tests/conformance/gjson`.
+//! What must hold for any document and path. What paths mean is in `tests/conformance`.
 
 use proptest::prelude::*;
 

@@ -19,7 +19,7 @@ pub struct Environment {
 pub(super) type CpuClock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 impl Environment {
-    /// With this clock, and a source of randomness that is made anew for each rendering. The time that
+    /// With this clock, and a source of randomness that is recreated for each rendering. The time that
     /// a rendering may take is counted by the operating system's clock of the thread.
     pub fn new(
         now: impl Fn() -> Timestamp + Send + Sync + 'static,

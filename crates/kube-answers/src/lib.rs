@@ -1,7 +1,7 @@
 //! Reads answers of the Kubernetes API so that nothing an object holds makes a list, a watch or a write fail.
 //!
 //! Whoever may write an object decides what stands in its `managedFields` and in the parts of it that nobody here looks at: a time
-//! at the end of the year 9999, which Go reads and `jiff` does not, bytes that are no UTF-8, a thousand levels of nesting. Read into
+//! at the end of the year 9999, which Go reads and `jiff` does not, bytes that are not UTF-8, a thousand levels of nesting. Read into
 //! the types of `k8s-openapi`, one such object makes the list of all objects fail. So what is needed is read here, and nothing else:
 //!
 //! - [`metadata`]: an object's metadata, and [`MetadataOf`] an object of which nothing else is read.

@@ -17,7 +17,7 @@ use crate::metadata::with_managed_fields;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("its answer could not be read: {}", match .0 {
     Category::Eof => "it ends too soon",
-    Category::Syntax => "it is no JSON that can be read",
+    Category::Syntax => "it is not JSON that can be read",
     Category::Io | Category::Data => "a field is not what it should be",
 })]
 pub struct Unreadable(Category);

@@ -1,6 +1,6 @@
 //! What all answers pass before they are read.
 //!
-//! The API server writes `managedFields` as they were given, and so bytes that are no UTF-8, at which the client would give up the whole
+//! The API server writes `managedFields` as they were given, and so bytes that are not UTF-8, at which the client would give up the whole
 //! list. And what stands before an API server answers errors in its own words, which the client would take for the API server's.
 
 use std::future::Future;

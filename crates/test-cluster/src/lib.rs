@@ -192,7 +192,7 @@ impl Cluster {
         }
     }
 
-    /// Starts the controller manager anew.
+    /// Restarts the controller manager.
     ///
     /// Its garbage collector looks for new kinds of objects every 30 s, and at its start: after new custom
     /// resource definitions this spares that wait.

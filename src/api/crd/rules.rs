@@ -18,7 +18,7 @@
 //!   would also refuse the removal of finalizers from one that is stored.
 //!
 //! No rule looks at the `refreshInterval` of an ExternalSecret, which ESO's validation does not check
-//! either: where it is no duration, the controller says so in a condition.
+//! either: where it is not a duration, the controller says so in a condition.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,

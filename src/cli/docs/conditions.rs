@@ -10,14 +10,14 @@ use crate::sync::plan::SUCCESSES;
 const EXTERNAL_SECRETS: &str = "\
 ## ExternalSecret: Ready is True
 
-The target is as the provider says. Events are written when something changed; of a target that is no Secret they name its kind and name.
+The target is as the provider says. Events are written when something changed; of a target that is not a Secret they name its kind and name.
 
 ";
 
 const FAILURES: &str = "\
 ## ExternalSecret: Ready is False
 
-The reason is `SecretSyncedError` (`ResourceSyncedError` of a target that is no Secret), the event `UpdateFailed` (Warning). The message begins as below; then it says which entry failed, why, and what to
+The reason is `SecretSyncedError` (`ResourceSyncedError` of a target that is not a Secret), the event `UpdateFailed` (Warning). The message begins as below; then it says which entry failed, why, and what to
 change. The target stays as it was. `cause` is the word in the log and the label of `external_secrets_sync_failures_total`. Retried with backoff from 1 s
 to 5 min (to 30 s where the API server does not answer, and as soon as it does), or, where only a change of the manifest can help, at that change.
 

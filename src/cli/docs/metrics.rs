@@ -5,8 +5,8 @@ use crate::runtime::metrics::{Description, ExtendedLabels, Metrics, ObjectOption
 use crate::runtime::webhook_metrics::WebhookMetrics;
 
 const INTRODUCTION: &str = "\
-Served at `/metrics` on `--metrics-addr` by all three processes; each shows what it counts. Over TLS with `--metrics-secure`, and only to who
-may `get` the nonResourceURL `/metrics` with `--metrics-auth`.
+Served at `/metrics` on `--metrics-addr` by all three processes; each shows what it counts. Over TLS with `--metrics-secure`; with `--metrics-auth` only
+to callers that may `get` the nonResourceURL `/metrics`.
 
 A histogram NAME has the series `NAME_bucket`, `NAME_sum` and `NAME_count`. With `--enable-extended-metric-labels` metrics with the labels `name` and
 `namespace` also have those of the object's labels `app.kubernetes.io/name`, `instance`, `version`, `component`, `part-of` and `managed-by`, with `_` for

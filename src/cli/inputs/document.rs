@@ -63,8 +63,8 @@ impl fmt::Display for Place {
 /// What is wrong with a document. Quotes what may be no secret only.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
-    /// It is no object.
-    #[error("{0}: this is no object of Kubernetes: it has no apiVersion and no kind")]
+    /// It is not an object.
+    #[error("{0}: this is not an object of Kubernetes: it has no apiVersion and no kind")]
     NoObject(Place),
     /// A field that every object must have is missing.
     #[error("{place}: {field}: it is missing")]

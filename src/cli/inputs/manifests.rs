@@ -47,10 +47,10 @@ pub(in crate::cli) enum Error {
     },
 }
 
-/// Whether whoever names a file means it to be a manifest.
+/// Whether a named file is meant to be a manifest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Named {
-    /// It was named itself: what is no manifest in it is an error.
+    /// It was named itself: what is not a manifest in it is an error.
     Itself,
     /// It lies in a folder that was named, where there may be other files, too.
     ByFolder,
@@ -211,7 +211,7 @@ mod tests {
 
     #[rstest]
     #[case("a: [", "x.yaml, line ")]
-    #[case("hello", "x.yaml, line 1: this is no object of Kubernetes: it has no apiVersion and no kind")]
+    #[case("hello", "x.yaml, line 1: this is not an object of Kubernetes: it has no apiVersion and no kind")]
     #[case("kind: Secret", "x.yaml, line 1: Secret \"\": apiVersion: it is missing")]
     #[case("\n---\n# words\napiVersion: v1\n", "x.yaml, line 4: kind: it is missing")]
     #[case(

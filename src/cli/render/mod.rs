@@ -20,7 +20,7 @@ use super::preview::{PreviewArguments, Previewer};
 use super::providers;
 use super::redaction::{Redactor, Values};
 
-/// The namespace of manifests that name none.
+/// Namespace of manifests that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// Why nothing can be rendered.
@@ -42,13 +42,13 @@ pub(super) enum Error {
 #[derive(Args, Debug)]
 pub(super) struct RenderArguments {
     /// Files or folders with the ExternalSecrets and what they refer to: stores, service accounts, ConfigMaps, Secrets;
-    /// - is the input
+    /// - is standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Only the ExternalSecret of this name
+    /// Only render the ExternalSecret with this name
     #[arg(long)]
     name: Option<String>,
-    /// The namespace of manifests that name none
+    /// Namespace of manifests that name none
     #[arg(short, long, default_value = DEFAULT_NAMESPACE)]
     namespace: String,
     #[command(flatten)]
@@ -98,7 +98,7 @@ async fn render(previewer: &Previewer<'_>, object: &ExternalSecret) -> Result<su
     previewer.preview(object, existing).await
 }
 
-#[allow(clippy::print_stderr, reason = "said to whoever runs the command")]
+#[allow(clippy::print_stderr, reason = "a message for the person who runs the command")]
 fn failed(object: &ExternalSecret, error: &SyncError) {
     use StoreError::{NamespaceExcluded, NotFound};
     let name = object.metadata.name.as_deref().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The identity of whoever runs the program: a service principal that the environment names, else who is logged in with
+//! The identity of the person who runs the program: a service principal from the environment, else the account logged in with
 //! one of Azure's tools.
 
 use std::ffi::OsStr;
@@ -19,7 +19,7 @@ use super::diagnose::{Cause, Diagnosis, text};
 use super::identity::{Identity, Proof, application};
 use super::options::Environment;
 
-/// How long a tool may take; it asks Entra ID, and is started anew.
+/// How long a tool may take; it asks Entra ID, and is restarted.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Who the caller is, to a vault whose store names a tenant or does not.
@@ -40,7 +40,7 @@ pub(super) fn identity(environment: &Environment, tenant_of_store: Option<&str>)
     }
 }
 
-/// A token of who is logged in with a tool, the first of them that gives one.
+/// A token of the account that is logged in with a tool, the first tool that provides one.
 ///
 /// # Errors
 /// None gives one. What each said is told.
@@ -52,9 +52,11 @@ pub(super) async fn token(tenant_id: Option<&str>, scope: &str) -> Result<Access
             Err(why) => said.push(format!("{}: {why}", tool.name())),
         }
     }
-    Err(Diagnosis::new(Cause::CallerUnknown, format!("no token is got as you ({})", said.join("; "))).hint(
-        "log in with az login or azd auth login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
-    ))
+    Err(Diagnosis::new(
+        Cause::CallerUnknown,
+        format!("could not get a token with your own identity ({})", said.join("; ")),
+    )
+    .hint("log in with az login or azd auth login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"))
 }
 
 /// A tool that keeps a login.
@@ -95,7 +97,7 @@ impl Tool {
                 text::stable(&innermost(&error))
             } else {
                 // The error may quote what was printed, which is a token.
-                "what it printed is no token".to_owned()
+                "what it printed is not a token".to_owned()
             }
         })
     }

@@ -1,6 +1,6 @@
 //! The Azure clouds: which authority gives tokens, and which hosts may get them.
 //!
-//! A token goes to no host but those of a known cloud. `customCloudConfig` is written by whoever writes the store, so
+//! A token goes to no host but those of a known cloud. `customCloudConfig` is chosen by the author of the store, so
 //! in a namespaced SecretStore it counts only with an identity of that namespace, or for hosts that the operator lists. That
 //! a host is listed does not let a SecretStore read as the controller's own pod: that is another question (`identity`).
 
@@ -118,8 +118,8 @@ impl Cloud {
         Ok(Self { authority: authority(&custom.active_directory_endpoint, ENDPOINT)?, resource, vaults, audiences })
     }
 
-    /// Checks that a SecretStore leads to hosts of the world outside: what the answers of others tell apart would let
-    /// whoever writes one look around from where the controller runs.
+    /// Checks that a SecretStore leads to public hosts: otherwise the conditions would let its author look around in the
+    /// controller's network.
     fn check_hosts(&self, vault_url: &str, options: &Options) -> Result<(), Diagnosis> {
         let vault = Url::parse(vault_url).ok().filter(Url::has_host);
         let hosts = [
@@ -142,7 +142,7 @@ impl Cloud {
     /// Itself, if the store may lead its identity there.
     fn allowed(self, kind: StoreKind, store: &AzureKvProvider, options: &Options) -> Result<Self, Diagnosis> {
         let (led, remedy) = match options.acts_as {
-            // Whoever wrote the store, of either kind, is not the caller.
+            // The author of the store, of either kind, is not the caller.
             ActsAs::Caller => (
                 "your own identity",
                 "read as the store, with --azure-identity=store, or list the host by --azure-extra-host",
@@ -169,14 +169,14 @@ impl Cloud {
     }
 }
 
-/// What a store's `customCloudConfig` may lead only to hosts that the operator lists, and the remedy; `None` where all
-/// that it leads is of whoever may write the store.
+/// What a store's `customCloudConfig` may send only to hosts that the operator lists, and the remedy; `None` if everything
+/// that it sends belongs to anybody who may write the store.
 fn led_by_custom_cloud(kind: StoreKind, store: &AzureKvProvider) -> Option<(&'static str, &'static str)> {
     match (store.auth_type, store.service_account_ref.as_ref()) {
         _ if kind == StoreKind::ClusterSecretStore => None,
         (AzureAuthType::ServicePrincipal, _) => None,
         (AzureAuthType::WorkloadIdentity, Some(account)) if account.audiences.iter().all(String::is_empty) => None,
-        // Such a token may be good for more than an exchange, even for the Kubernetes API, and whoever writes a store
+        // Such a token may be valid for more than an exchange, even for the Kubernetes API, and the author of a store
         // need not have the right to make one.
         (AzureAuthType::WorkloadIdentity, Some(_)) => Some((
             "a token for the audiences of serviceAccountRef.audiences",

@@ -184,7 +184,7 @@ async fn run<K, V>(
         false => Duration::ZERO,
     };
     if keep.is_zero() {
-        // First out of the map, so that whoever sees the answer and reads again reads anew.
+        // First out of the map, so that a caller that sees the answer and reads again gets a new read.
         drop(entry);
         stage.send_replace(Stage::Done(outcome));
     } else {
@@ -222,7 +222,7 @@ impl<V: Send + Sync + 'static> Recover for EndOf<V> {
 }
 
 /// Whether an answer serves later reads: values, and what the vault says for certain about an object. Not a refusal,
-/// since whoever waits for a right reads again as soon as it is given.
+/// since somebody who waits for a permission reads again as soon as it is granted.
 fn is_kept<V>(outcome: &Outcome<V>) -> bool {
     match outcome {
         Ok(_) => true,

@@ -35,7 +35,7 @@ const MACHINE_ENDPOINT: &str = "http://169.254.169.254/";
 /// What tokens are asked for: equal exchanges give equal tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Purpose {
-    /// Who asks.
+    /// The caller.
     pub(super) identity: Identity,
     /// Whom.
     pub(super) authority: Url,
@@ -43,7 +43,7 @@ pub(super) struct Purpose {
     pub(super) scope: String,
 }
 
-/// Exchanges what proves an identity for an access token. The proof is read anew at each exchange.
+/// Exchanges what proves an identity for an access token. The proof is read again at each exchange.
 pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     pub(super) clients: Arc<Clients>,

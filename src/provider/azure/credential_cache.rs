@@ -19,7 +19,7 @@ use super::options::Options;
 use crate::provider::metrics::{CallStatus, Probe};
 use crate::provider::{Freshness, ProviderMetrics};
 
-/// A token is exchanged anew this long before its end, or in the middle of its life if that is later.
+/// A token is exchanged again this long before its end, or in the middle of its life if that is later.
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 
 /// A token with less time left may end before the vault sees it.
@@ -29,7 +29,7 @@ const LEAST_LEFT: Duration = Duration::from_secs(30);
 /// exchange an interval and identity, however many ask.
 const REMEMBERED: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
-/// Exchanges that gave a token are at least so far apart, however short its life is: whoever writes a store may choose an
+/// Exchanges that gave a token are at least so far apart, however short its life is: the author of a store may choose an
 /// authority whose tokens are over at once, and each exchange costs the API server a token as well.
 const LEAST_BETWEEN: Duration = Duration::from_secs(2);
 
@@ -103,7 +103,7 @@ impl SharedCredential {
     /// A token that is good for some time yet.
     ///
     /// # Errors
-    /// No token could be got, now or some seconds ago.
+    /// No token could be acquired, now or some seconds ago.
     pub(super) async fn token(&self) -> Result<AccessToken, Diagnosis> {
         match self.inner.answer() {
             Answer::Token(token) => Ok(token),
@@ -174,9 +174,9 @@ impl Inner {
     fn tell(&self, before: Option<&Diagnosis>, now: Option<&Diagnosis>) {
         let identity = &self.exchange.purpose.identity;
         match (before, now) {
-            (Some(_), None) => tracing::info!(%identity, "a token is got again"),
+            (Some(_), None) => tracing::info!(%identity, "token acquired again"),
             (before, Some(reason)) if before != Some(reason) => {
-                tracing::warn!(%identity, cause = reason.cause.label(), %reason, "no token is got");
+                tracing::warn!(%identity, cause = reason.cause.label(), %reason, "cannot acquire a token");
             }
             _ => {}
         }
@@ -355,7 +355,7 @@ mod tests {
         state.obtained(now, token("a", HOUR));
         state.give_up(now + HOUR);
         state.failed(now, refusal(None)).unwrap_err();
-        assert_eq!(shown(&state.answer(now + Duration::from_secs(1))), "exchange", "a success begins anew");
+        assert_eq!(shown(&state.answer(now + Duration::from_secs(1))), "exchange", "a success starts over");
     }
 
     #[test]

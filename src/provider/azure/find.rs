@@ -85,7 +85,7 @@ impl<'a> Wanted<'a> {
         let regexp = find.name.as_ref().and_then(|name| name.regexp.as_deref()).filter(|regexp| !regexp.is_empty());
         let name = regexp.map(Regex::new).transpose().map_err(|error| {
             let message =
-                format!("dataFrom.find.name.regexp is no regular expression: {}", text::stable(&error.to_string()));
+                format!("dataFrom.find.name.regexp is not a regular expression: {}", text::stable(&error.to_string()));
             Diagnosis::new(Cause::ReferenceInvalid, message)
                 .hint("correct it; the syntax is that of Go (https://github.com/google/re2/wiki/Syntax)")
         })?;

@@ -38,7 +38,7 @@ pub enum Error {
         other: String,
     },
     /// The value of a certificate is none.
-    #[error("{key:?} is no certificate: give it in PEM, or its DER in base64")]
+    #[error("{key:?} is not a certificate: give it in PEM, or its DER in base64")]
     Certificate {
         /// The key.
         key: String,
@@ -341,7 +341,7 @@ mod tests {
     #[rstest]
     #[case("under_score", None, Class::InvalidReference, "names no object that Key Vault can have")]
     #[case("secrets/x", None, Class::InvalidReference, "names the unknown kind \"secrets\"")]
-    #[case("db", Some("v1"), Class::InvalidReference, "is no version of Key Vault")]
+    #[case("db", Some("v1"), Class::InvalidReference, "is not a version of Key Vault")]
     #[case("nothing", None, Class::Absent, "values.yaml has no secret \"nothing\"")]
     #[case("cert/nothing", None, Class::Absent, "values.yaml has no certificate \"nothing\"")]
     fn what_a_vault_would_refuse_is_refused(
@@ -369,9 +369,9 @@ mod tests {
         let members: Vec<_> = extract("db").unwrap().value.into_keys().collect();
         assert_eq!(members, ["foo.json", "user"]);
         let refused = extract("cert/web").unwrap_err();
-        assert_eq!(refused.message, "dataFrom.extract cannot take \"cert/web\" apart: it is no secret");
+        assert_eq!(refused.message, "dataFrom.extract cannot take \"cert/web\" apart: it is not a secret");
         let text = extract("other").unwrap_err();
-        assert!(text.message.starts_with("secret \"other\" in values.yaml is no JSON object"), "{text}");
+        assert!(text.message.starts_with("secret \"other\" in values.yaml is not JSON object"), "{text}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum SetupError {
     /// The CA bundle is not PEM, or has no certificate.
     #[error("the CA bundle holds no PEM certificate that can be read; give the file of the CA's certificates")]
     CaBundle(#[source] Option<reqwest::Error>),
-    /// No roots, or a proxy's address that is no URL.
+    /// No roots, or a proxy's address that is not a URL.
     #[error(
         "no HTTPS client could be made; check that the system's CA certificates (or SSL_CERT_FILE) can be read and that HTTPS_PROXY is a URL"
     )]

@@ -25,7 +25,7 @@ const ANNOTATION_CLIENT_ID: &str = "azure.workload.identity/client-id";
 const ANNOTATION_TENANT_ID: &str = "azure.workload.identity/tenant-id";
 
 /// Who reads, and what proves it. Two equal identities get the same tokens: whatever can make a token another one,
-/// such as a service account that was made anew or a Secret that was changed, is part of it. It holds no secret.
+/// such as a service account that was recreated or a Secret that was changed, is part of it. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Identity {
     /// An application, or a user-assigned identity, of a tenant.
@@ -42,7 +42,7 @@ pub(super) enum Identity {
         /// The client id of a user-assigned one.
         client_id: Option<String>,
     },
-    /// Who is logged in with one of Azure's tools.
+    /// The account that is logged in with one of Azure's tools.
     LoggedIn {
         /// The tenant to ask for a token of; that of the login if not given.
         tenant_id: Option<String>,
@@ -71,7 +71,7 @@ pub(super) enum Proof {
         namespace: String,
         /// Its name.
         name: String,
-        /// Its UID: an account made anew is another one.
+        /// Its UID: an account recreated is another one.
         uid: String,
         /// The audiences to ask for.
         audiences: Vec<String>,

@@ -70,7 +70,7 @@ impl Page {
     /// The answer is not one of Key Vault.
     pub(super) fn parse(body: &[u8], next: Option<NextPage>) -> Result<Self, Diagnosis> {
         let result: ListResult = serde_json::from_slice(body).map_err(|_| not_understood())?;
-        // As in ESO, what has no id is no secret.
+        // As in ESO, what has no id is not a secret.
         let secrets = result.value.unwrap_or_default().into_iter().filter_map(Item::listed).collect();
         Ok(Self { secrets, next, size: body.len() })
     }

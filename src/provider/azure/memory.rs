@@ -1,4 +1,4 @@
-//! Memory for what vaults answer, which namespaces share. Vaults may be of whoever writes a store.
+//! Memory for what vaults answer, which namespaces share. Anybody who writes a store may own the vault.
 
 use std::sync::Arc;
 

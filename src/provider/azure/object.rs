@@ -128,7 +128,7 @@ fn check_version(version: &str) -> Result<(), Diagnosis> {
     }
     Err(Diagnosis::new(
         Cause::ReferenceInvalid,
-        format!("remoteRef.version \"{}\" is no version of Key Vault", text::stable(version)),
+        format!("remoteRef.version \"{}\" is not a version of Key Vault", text::stable(version)),
     )
     .hint(format!("a version has {VERSION_LENGTH} hexadecimal digits; leave it out for the current one")))
 }

@@ -38,14 +38,14 @@ pub enum ActsAs {
     /// That of each store.
     #[default]
     Store,
-    /// That of whoever runs the program: a service principal of the environment, else who is logged in with a tool.
+    /// That of the person who runs the program: a service principal from the environment, else the account that is logged in with a tool.
     Caller,
 }
 
 /// Which stores may read as the controller's own pod or machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OwnIdentity {
-    /// Those that are written by who administers the cluster.
+    /// Those that the cluster's administrators write.
     #[default]
     ClusterSecretStores,
     /// SecretStores, too: for a controller that serves one tenant, and as in ESO.
@@ -112,7 +112,7 @@ impl Default for Options {
 
 /// The variables that workload identity's webhook injects into a pod:
 /// <https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html>, and those that
-/// Azure's tools know for a service principal besides. Empty ones count as absent; a line's end is no part of a value.
+/// Azure's tools know for a service principal besides. Empty ones count as absent; a line's end is not part of a value.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `AZURE_CLIENT_ID`

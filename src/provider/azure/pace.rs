@@ -1,7 +1,7 @@
 //! How long the reader of many values waits at a vault that serves less than is asked of it.
 //!
 //! Who is told that a read takes long gives up, and comes back. One who reads more than the vault serves until then would begin
-//! anew each time and never have all. So it goes on for as long as the vault serves it, and is told once it gets nothing.
+//! from the start each time and never have all. So it goes on for as long as the vault serves it, and is told once it gets nothing.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

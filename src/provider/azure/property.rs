@@ -13,7 +13,7 @@ use crate::provider::gjson::Bytes;
 /// taken for parts of a name.
 ///
 /// # Errors
-/// The value has no such property, or is no JSON. `object` says whose value it is.
+/// The value has no such property, or is not JSON. `object` says whose value it is.
 pub(super) fn lookup(value: &SecretValue, path: &str, object: &str, budget: &Budget) -> Result<SecretValue, Diagnosis> {
     let failed = |problem: &str, hint: String| {
         Diagnosis::new(Cause::PropertyMissing, format!("{object} {problem} \"{}\"", text::stable(path))).hint(hint)

@@ -108,13 +108,14 @@ pub(super) fn map(
 /// The secret that `dataFrom.extract` names.
 ///
 /// # Errors
-/// No object can have that name, or it is no secret.
+/// No object can have that name, or it is not a secret.
 pub(super) fn secret_to_take_apart(reference: &RemoteRef) -> Result<ObjectId, Diagnosis> {
     let id = ObjectId::parse(reference)?;
     if id.kind == ObjectKind::Secret {
         return Ok(id);
     }
-    let message = format!("dataFrom.extract cannot take \"{}\" apart: it is no secret", text::stable(&reference.key));
+    let message =
+        format!("dataFrom.extract cannot take \"{}\" apart: it is not a secret", text::stable(&reference.key));
     Err(Diagnosis::new(Cause::ReferenceInvalid, message).hint("name keys and certificates in spec.data"))
 }
 

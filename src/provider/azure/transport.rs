@@ -139,7 +139,7 @@ impl Pinned {
     fn too_large(&self, more_than: std::fmt::Arguments<'_>) -> Diagnosis {
         let message = format!("{} sent an answer of more than {more_than}", self.host());
         Diagnosis::new(Cause::AnswerTooLarge, message)
-            .hint("this is no answer of Key Vault: check what its name resolves to")
+            .hint("this is not an answer of Key Vault: check what its name resolves to")
     }
 
     /// The challenge with which a vault answers a request that has no token. The SDK sends its first request

@@ -81,7 +81,7 @@ fn names(store: &AzureKvProvider) -> Result<(), Diagnosis> {
     match identity::named_objects(store).into_iter().find(|(_, name)| !is_object_name(name)) {
         None => Ok(()),
         Some((field, name)) => {
-            let problem = format!("\"{}\" is no name of an object", text::stable(name));
+            let problem = format!("\"{}\" is not a name of an object", text::stable(name));
             Err(Diagnosis::of_field(Cause::StoreInvalid, field, problem)
                 .hint("write lower case letters, digits, '-' and '.'"))
         }

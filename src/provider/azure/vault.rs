@@ -153,7 +153,7 @@ struct Turn {
     priority: Priority,
     /// What is read, for messages.
     what: String,
-    /// Who waits for it hears of it here.
+    /// Waiting callers learn of it here.
     progress: Progress,
 }
 
@@ -278,9 +278,9 @@ impl VaultClient {
     }
 
     /// Sends through the gate: again while the vault is paused, and once more after a failure that passes at once, since
-    /// a single one of them would show in the conditions of whoever waits.
+    /// a single one of them would show in the conditions of all that wait.
     ///
-    /// The token is got before: whoever waits for one, from whatever authority, takes no place of others. The request is
+    /// The token is acquired before: a caller that waits for one, from whatever authority, takes no place of others. The request is
     /// sent with that token, so that all that fails while it holds a place is the vault's or of the way to it.
     async fn through_gate<T, F>(&self, turn: &Turn, request: impl Fn(AccessToken) -> F) -> Result<T, Diagnosis>
     where

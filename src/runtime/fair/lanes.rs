@@ -1,6 +1,6 @@
 //! Whose turn it is: each tenant has a lane, in which its tasks stand in line. Of the lanes that may go on, that of the tenant goes
-//! first that has computed least; of a lane one task is polled at a time. Who comes back after having had nothing to do is taken to
-//! have computed as much as whoever has the turn by then, so that nobody saves turns up.
+//! first that has computed least; of a lane one task is polled at a time. A lane that comes back after having had nothing to do is taken to
+//! have computed as much as the lane whose turn it is, so that nobody saves up turns.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) struct Lanes<T> {
     ready: BTreeSet<Turn>,
     resting: BTreeSet<(Instant, Arc<str>)>,
     last: u64,
-    /// What whoever had the last turn had computed.
+    /// What the lane of the last turn had computed.
     clock: Duration,
 }
 

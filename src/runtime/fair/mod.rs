@@ -5,9 +5,9 @@
 //! libraries that it calls do.
 //!
 //! - [`Lanes`](lanes::Lanes): a tenant computes one thing at a time, and of several tenants that one goes on which has computed
-//!   least. Who has computed for more than a second ([`account`]) waits as long as it computes. Processor time counts, so
+//!   least. A namespace that has computed for more than a second ([`account`]) waits as long as it computes. Processor time counts, so
 //!   that a busy machine does no harm to those who did nothing.
-//! - There are as many places as processors, and two at least. Who computes for longer than [`SLICE`] without an await keeps its
+//! - There are as many places as processors, and two at least. A task that computes for longer than [`SLICE`] without an await keeps its
 //!   thread, since nothing can interrupt it, but not its place: the thread gets a lower priority, and another takes the place.
 //!   Up to [`MOST_LONG`] tenants can compute for long at once; the system shares out the processors.
 //!

@@ -47,8 +47,8 @@ impl WriteGuard {
         Duration::from_nanos(self.until.load(Ordering::Acquire)).saturating_sub(uptime())
     }
 
-    /// Holds until later, if it still holds `now`: one that did not for a moment does not ever again, since another may have
-    /// led in between.
+    /// Extends the guard, unless it has already lapsed: once lapsed it never holds again, because another replica may
+    /// have led meanwhile.
     pub(super) fn extend(&self, until: Duration, now: Duration) -> Result<(), LeaseLost> {
         let now = nanoseconds(now);
         let later = |current| (now < current).then(|| nanoseconds(until).max(current));

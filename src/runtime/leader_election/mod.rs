@@ -24,12 +24,12 @@ use crate::answers::{Objects, reason};
 pub use guard::{GuardLayer, Guarded, LeaseLost, WriteGuard};
 use lease::{Candidate, Decision};
 
-/// How often what, in the terms of controller-runtime, with its defaults.
+/// Timings, named as in controller-runtime and with its defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How long others wait for a leader that does not renew.
+    /// How long the others wait before they take over a lease that is not renewed.
     pub lease_duration: Duration,
-    /// How long a leader goes on writing that cannot renew.
+    /// How long a leader keeps writing without a renewal.
     pub renew_deadline: Duration,
     /// How often it is tried to renew, or to lead.
     pub retry_period: Duration,
@@ -86,7 +86,7 @@ pub struct Settings {
     pub namespace: String,
     /// The name of the Lease.
     pub name: String,
-    /// How often what.
+    /// The timings.
     pub timing: Timing,
 }
 

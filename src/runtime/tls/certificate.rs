@@ -43,7 +43,7 @@ pub enum CertificateError {
     #[error("certificate and key cannot be used together: {0}")]
     Pair(rustls::Error),
     /// The name is none.
-    #[error("{0:?} is no DNS name")]
+    #[error("{0:?} is not a DNS name")]
     Name(String),
     /// The authority did not sign it, it is for other names, or it is not valid at that time.
     #[error("the certificate is not valid for {name} at {at}: {reason}")]

@@ -24,13 +24,13 @@ const NOT_SERVED: [&str; 4] = [
 /// A TLS that cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A name that is no cipher.
+    /// A name that is not a cipher.
     #[error(
-        "--tls-ciphers: {0:?} is no cipher; take names from https://pkg.go.dev/crypto/tls#pkg-constants, separated by commas"
+        "--tls-ciphers: {0:?} is not a cipher; take names from https://pkg.go.dev/crypto/tls#pkg-constants, separated by commas"
     )]
     UnknownCipher(String),
     /// A version that is none.
-    #[error("--tls-min-version={0:?} is no version of TLS; write 1.2 or 1.3")]
+    #[error("--tls-min-version={0:?} is not a version of TLS; write 1.2 or 1.3")]
     UnknownVersion(String),
     /// TLS refuses the settings.
     #[error("TLS cannot be set up: {0}")]

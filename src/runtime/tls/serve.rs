@@ -82,7 +82,7 @@ async fn connection(
     let handshake = tokio::time::timeout(limits.head, TlsAcceptor::from(tls).accept(stream));
     let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
-        // Probes of ports and clients that trust another authority are no news.
+        // Probes of ports and clients that trust another authority are not news.
         Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => return tracing::debug!("a TLS handshake took too long"),
     };

@@ -43,7 +43,7 @@ pub enum DataError {
         /// The key.
         key: String,
     },
-    /// A name is no key.
+    /// A name is not a key.
     #[error(
         "{field}: {key:?} cannot be a key: keys have letters, digits, '-', '_' and '.', and at most 253 characters; change it by rewrite"
     )]

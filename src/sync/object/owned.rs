@@ -25,7 +25,7 @@ pub(super) fn top_level(meta: &ObjectMeta, manager: &str) -> Vec<String> {
 }
 
 /// Takes away the texts, numbers and bools that `manager` wrote, and the mappings that are empty then and that it made. Lists
-/// stay: who writes one element of a list is its owner as a whole, and the other elements may be someone else's.
+/// stay: the writer of one element of a list owns the whole list, and the other elements may be someone else's.
 pub(super) fn remove(content: &mut Value, meta: &ObjectMeta, manager: &str) {
     for tree in trees(meta, manager) {
         let fields =

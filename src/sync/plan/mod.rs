@@ -27,9 +27,9 @@ pub enum Plan {
     Create(Box<TargetSecret>),
     /// It is there and differs: replace it, at the version that was read.
     Update(Box<TargetSecret>),
-    /// It is no Secret and not there: create it.
+    /// It is not a Secret and not there: create it.
     CreateObject(Box<TargetObject>),
-    /// It is no Secret, is there and differs: replace it, at the version that was read.
+    /// It is not a Secret, is there and differs: replace it, at the version that was read.
     UpdateObject(Box<TargetObject>),
     /// Its values are gone, and it goes with them (`deletionPolicy: Delete`).
     Delete(Deletion),
@@ -215,9 +215,9 @@ impl<'a> From<&'a DynamicObject> for Present<'a> {
     }
 }
 
-/// The plan, where it does not depend on what the Secret would hold; no template needs to be rendered
-/// then. `values` is all that was read; that it is empty means that it is certain that nothing is
-/// there, since whatever else keeps a value from being read is an error before this.
+/// The plan, if it does not depend on what the Secret would hold; then no template needs to be rendered. `values` is
+/// everything that was read; empty means the provider confirmed that nothing exists, as every other failure returned an
+/// error earlier.
 ///
 /// # Errors
 /// [`Refusal`], where the object that is there may not be deleted.
@@ -287,13 +287,13 @@ pub fn build(
     Ok(Plan::Update(Box::new(desired)))
 }
 
-/// Types of Secrets that the cluster itself fills or trusts. Whoever may write to one, or change the annotation that names its
+/// Types of Secrets that the cluster itself fills or trusts. Anybody who may write to one, or change the annotation that names its
 /// service account, would get rights of the cluster.
 const SYSTEM_TYPES: [&str; 2] = ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"];
 
 /// Whether `owner` may write to `existing`. Like ESO it goes by the name, not by the UID: an
-/// ExternalSecret that was made anew takes its target over. Without `creationPolicy: Owner` a
-/// controller of another kind is no obstacle.
+/// ExternalSecret that was recreated takes its target over. Without `creationPolicy: Owner` a
+/// controller of another kind is not an obstacle.
 fn may_own(owner: Owner<'_>, existing: Present<'_>) -> Result<(), Refusal> {
     if let Some(type_) = existing.type_.filter(|type_| SYSTEM_TYPES.contains(type_)) {
         return Err(Refusal::OfTheSystem { target: owner.target(), type_: type_.to_owned() });

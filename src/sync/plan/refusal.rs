@@ -3,7 +3,7 @@
 use crate::sync::object::Filling;
 use crate::sync::target::TargetName;
 
-/// Why a target may not be written or deleted. Only a change of a manifest or of the target can mend it.
+/// Why a target may not be written or deleted. Only a change of a manifest or of the target can fix it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Another ExternalSecret owns it.
@@ -121,7 +121,7 @@ pub enum Refusal {
         /// The path at which it is too much.
         path: String,
     },
-    /// A template writes into something that is no mapping or list.
+    /// A template writes into something that is not a mapping or list.
     #[error(
         "the path {path:?} of the template leads through a {found} of {target}, where it needs a {wanted}; correct templateFrom.target"
     )]

@@ -99,7 +99,7 @@ pub enum RenderError {
         /// The label, annotation or key.
         key: String,
     },
-    /// What a template makes for a place in an object is no YAML.
+    /// What a template makes for a place in an object is not YAML.
     #[error("{field}: the template must make YAML: {reason}")]
     NotYaml {
         /// The field.

@@ -282,7 +282,7 @@ impl Rendering<'_> {
             }
             TemplateTarget::Data => (FieldPath::of_keys(["data", key]), text.into()),
             TemplateTarget::Spec => (FieldPath::of_keys(["spec", key]), text.into()),
-            // As in ESO: numbers, lists and mappings come in as such, and what is no YAML as text.
+            // As in ESO: numbers, lists and mappings come in as such, and what is not YAML as text.
             TemplateTarget::Place(path) => {
                 let value = match yaml::read_json(text.as_bytes(), &mut self.allowance) {
                     Err(error @ yaml::Error::Exceeded(_)) => {

@@ -46,7 +46,7 @@ pub(super) fn faults() -> Vec<Fault> {
         },
         Fault {
             name: "watches-expired",
-            about: "All watches end with 410 Gone every moment, so that all is listed anew",
+            about: "All watches end with 410 Gone every moment, so that all is listed again",
             lasts: 15.0..20.0,
             short: None,
             play: |arena, lasts, chance| break_watches(arena, lasts, chance, Break::Expire).boxed(),

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use crate::arena::Arena;
 use crate::chance::Chance;
 
-/// Lets something go wrong for some time, and mends it.
+/// Lets something go wrong for some time, and fixes it.
 pub type Play = for<'a> fn(&'a Arena, Duration, Chance) -> BoxFuture<'a, ()>;
 
 /// Something that goes wrong.

@@ -203,7 +203,7 @@ impl Document {
     /// Reads a document in JSON or YAML from a file.
     ///
     /// # Errors
-    /// [`SandboxError::Read`] where the file cannot be read or is no document.
+    /// [`SandboxError::Read`] where the file cannot be read or is not a document.
     pub fn read(path: &Path) -> Result<Self, SandboxError> {
         let unreadable = |reason| SandboxError::Read { path: path.to_owned(), reason };
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;

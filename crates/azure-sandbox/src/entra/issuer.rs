@@ -44,7 +44,7 @@ impl IssuerKeys {
     /// From a JSON web key set, such as kube-apiserver's `/openid/v1/jwks`.
     ///
     /// # Errors
-    /// [`SandboxError::IssuerKey`] where the text is no key set, or a key of it is neither RSA nor
+    /// [`SandboxError::IssuerKey`] where the text is not a key set, or a key of it is neither RSA nor
     /// P-256.
     pub fn from_jwks(json: &str) -> Result<Self, SandboxError> {
         let invalid = |reason: String| SandboxError::IssuerKey(reason);

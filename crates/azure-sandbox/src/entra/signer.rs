@@ -32,7 +32,7 @@ pub(crate) struct AccessClaims {
 /// Why a token is not one of Entra ID's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenFlaw {
-    /// It is no JWT.
+    /// It is not a JWT.
     Malformed,
     /// It names a key that Entra ID does not have.
     UnknownKey,

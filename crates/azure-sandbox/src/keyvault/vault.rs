@@ -278,7 +278,7 @@ impl Vault {
     /// version's id.
     ///
     /// # Errors
-    /// As [`Vault::create_key`]; also where it is no JSON web key.
+    /// As [`Vault::create_key`]; also where it is not JSON web key.
     pub fn import_key(&self, name: &str, jwk: &serde_json::Value) -> Result<String, KeyVaultError> {
         self.add_key(name, NewKey::of_jwk(jwk, ObjectProperties::default())?)
     }

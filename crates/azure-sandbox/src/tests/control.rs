@@ -224,7 +224,7 @@ async fn what_the_control_api_does_not_understand_it_says() {
     let api = Api::new().await;
     for (method, path, body, words) in [
         (Method::PUT, "/vaults/team-a-kv", r#"{"polices":[]}"#, "unknown field `polices`"),
-        (Method::PUT, "/vaults/kv.example.com", "", "is no vault's host"),
+        (Method::PUT, "/vaults/kv.example.com", "", "is not a vault's host"),
         (Method::POST, "/vaults/v/faults", r#"{"fault":"latency"}"#, "needs the field milliseconds"),
         (Method::POST, "/vaults/v/faults", r#"{"fault":"fire"}"#, "unknown variant"),
         (Method::PUT, "/vaults/v/secrets/a_b", r#"{"value":"x"}"#, "invalid name: a_b"),

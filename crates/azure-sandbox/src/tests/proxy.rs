@@ -76,5 +76,5 @@ async fn a_dropped_sandbox_stops_answering() {
 async fn a_host_of_no_cloud_is_no_vault() {
     let world = World::new().await;
     let error = world.sandbox.vault("kv.vault.azure.example").err().unwrap().to_string();
-    assert!(error.starts_with("kv.vault.azure.example is no vault's host"), "{error}");
+    assert!(error.starts_with("kv.vault.azure.example is not a vault's host"), "{error}");
 }

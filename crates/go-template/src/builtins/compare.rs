@@ -81,7 +81,7 @@ fn is_equal(a: &Value, b: &Value, call: &mut Call<'_>) -> std::result::Result<bo
     }
 }
 
-/// How `a` compares with `b`; `None` for floats of which one is no number.
+/// How `a` compares with `b`; `None` for floats of which one is not a number.
 fn order(a: &Value, b: &Value) -> std::result::Result<Option<Ordering>, FunctionError> {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => Ok(a.partial_cmp(b)),

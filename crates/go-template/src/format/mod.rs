@@ -19,7 +19,7 @@ pub(super) fn float(number: f64) -> String {
 /// The largest width or precision.
 const MAX_WIDTH: i64 = 1_000_000;
 
-/// `arguments` one after the other, with a blank between two that are no strings.
+/// `arguments` one after the other, with a blank between two that are not strings.
 pub(super) fn print(arguments: &[Value], output: &mut Buffer, budget: &mut Budget) -> Result<(), Exceeded> {
     let mut printer = Printer::new(output, budget);
     let mut previous_is_string = true;

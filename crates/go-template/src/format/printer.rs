@@ -344,7 +344,7 @@ fn byte_value(byte: u8) -> Value {
     Value::Uint(crate::value::Uint::Uint8, byte.into())
 }
 
-/// The lengths of the characters of `text`; each byte that is no UTF-8 counts as one.
+/// The lengths of the characters of `text`; each byte that is not UTF-8 counts as one.
 fn characters(text: &[u8]) -> impl Iterator<Item = usize> {
     text.utf8_chunks()
         .flat_map(|chunk| chunk.valid().chars().map(char::len_utf8).chain(chunk.invalid().iter().map(|_| 1)))

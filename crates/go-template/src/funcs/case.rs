@@ -124,7 +124,7 @@ fn camelcase(arguments: &[Value], call: &mut Call<'_>) -> Result {
 /// What a word consists of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The end of the string, or nothing but bytes that are no UTF-8.
+    /// The end of the string, or nothing but bytes that are not UTF-8.
     Invalid,
     Number,
     Upper,

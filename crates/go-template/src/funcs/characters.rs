@@ -88,7 +88,7 @@ fn with_iota(character: char) -> char {
     char::from_u32(capital).unwrap_or(character)
 }
 
-/// The characters of `text`; U+FFFD for each byte that is no UTF-8.
+/// The characters of `text`; U+FFFD for each byte that is not UTF-8.
 pub(super) fn characters(text: &[u8]) -> impl Iterator<Item = char> {
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -57,7 +57,7 @@ fn decrypt_aes(arguments: &[Value], call: &mut Call<'_>) -> Result {
     }
     call.budget.room(text.len().saturating_mul(4))?;
     let failed = || FunctionError::new("the text is not encrypted with this password by encryptAES");
-    let encrypted = pem::standard_base64(text).ok_or_else(|| FunctionError::new("the text is no Base64"))?;
+    let encrypted = pem::standard_base64(text).ok_or_else(|| FunctionError::new("the text is not Base64"))?;
     let (iv, encrypted) = encrypted.split_at_checked(BLOCK).ok_or_else(failed)?;
     let decryptor = cbc::Decryptor::<Aes256>::new_from_slices(&*aes_key(password), iv).map_err(|_| failed())?;
     let decrypted = decryptor.decrypt_padded_vec::<NoPadding>(encrypted).map(Zeroizing::new).map_err(|_| failed())?;

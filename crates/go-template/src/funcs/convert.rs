@@ -165,7 +165,7 @@ fn atoi(arguments: &[Value], _: &mut Call<'_>) -> Result {
     Ok(Value::int(str_of(text).and_then(|text| saturating(text, 10)).unwrap_or(0)))
 }
 
-/// Digits with a sign; the nearest number if they are out of range, `None` if they are no digits.
+/// Digits with a sign; the nearest number if they are out of range, `None` if they are not digits.
 pub(super) fn saturating(text: &str, base: u32) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {

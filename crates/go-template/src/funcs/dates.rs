@@ -84,7 +84,7 @@ fn or_else(result: Result, otherwise: impl FnOnce() -> Value) -> Result {
     }
 }
 
-/// The time that is a duration later; the same time if it is no duration.
+/// The time that is a duration later; the same time if it is not a duration.
 fn date_modify(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [_, date] = arguments else { return Err(mismatch()) };
     or_else(must_date_modify(arguments, call), || date.clone())

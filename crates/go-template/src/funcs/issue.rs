@@ -192,7 +192,7 @@ fn addresses(list: &List) -> Result<Vec<IpAddr>> {
     let address = |value: Value| match value {
         Value::String(text) => {
             let address = str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
-            address.ok_or_else(|| failed("error parsing ip: it is no IP address"))
+            address.ok_or_else(|| failed("error parsing ip: it is not an IP address"))
         }
         other => Err(FunctionError::new(format!("error parsing ip: {} is not a string", other.type_name()))),
     };

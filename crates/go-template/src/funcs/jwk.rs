@@ -55,13 +55,13 @@ impl Drop for Jwk {
 fn parse(arguments: &[Value]) -> Result<Jwk> {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     serde_json::from_slice(text)
-        .map_err(|_| mistaken::or(text, Wanted::Json, "failed to unmarshal JSON into key hint: it is no JSON web key"))
+        .map_err(|_| mistaken::or(text, Wanted::Json, "failed to unmarshal JSON into key hint: it is not JSON web key"))
 }
 
 /// The bytes of a field that must be there.
 fn field(value: Option<&str>, name: &str) -> Result<Zeroizing<Vec<u8>>> {
     let value = value.ok_or_else(|| FunctionError::new(format!("required field {name} is missing")))?;
-    let bytes = BASE64.decode(value).map_err(|_| FunctionError::new(format!("field {name} is no Base64")))?;
+    let bytes = BASE64.decode(value).map_err(|_| FunctionError::new(format!("field {name} is not Base64")))?;
     Ok(Zeroizing::new(bytes))
 }
 

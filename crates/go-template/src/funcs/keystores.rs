@@ -125,7 +125,7 @@ fn no_certificate(text: &[u8]) -> FunctionError {
     mistaken::or(
         text,
         Wanted::Pem,
-        "what is left of the certificates is no PEM block: remove text and empty lines after the last one",
+        "what is left of the certificates is not PEM block: remove text and empty lines after the last one",
     )
 }
 
@@ -138,7 +138,7 @@ fn with_key(
 ) -> Result {
     pem::pay(key, call)?;
     let (block, _) =
-        pem::decode(key).ok_or_else(|| mistaken::or(key, Wanted::Pem, "the private key is no PEM block"))?;
+        pem::decode(key).ok_or_else(|| mistaken::or(key, Wanted::Pem, "the private key is not PEM block"))?;
     let key = PrivateKey::from_der(&block.bytes, call)?;
     let file = pkcs12::write(&Contents { key, certificate, others }, password, call)?;
     Ok(encoded(&file))

@@ -55,7 +55,7 @@ fn fold_floats(numbers: &[Value], operation: impl Fn(f64, f64) -> f64) -> Result
     numbers.iter().map(float).reduce(operation).map(Value::Float).ok_or_else(mismatch)
 }
 
-/// Go's `math.Max`: what is no number wins, except against infinity; 0 is larger than -0.
+/// Go's `math.Max`: what is not a number wins, except against infinity; 0 is larger than -0.
 fn larger(a: f64, b: f64) -> f64 {
     match () {
         () if a == f64::INFINITY || b == f64::INFINITY => f64::INFINITY,

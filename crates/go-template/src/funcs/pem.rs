@@ -59,9 +59,9 @@ pub(super) fn decode(data: &[u8]) -> Option<(Block, &[u8])> {
 /// What reading from behind a BEGIN gives.
 enum Read<'a> {
     Block(Block, &'a [u8]),
-    /// It is no block, but one may follow.
+    /// It is not a block, but one may follow.
     Other,
-    /// It is no block, and none follows.
+    /// It is not a block, and none follows.
     Nothing,
 }
 

@@ -32,7 +32,7 @@ pub struct Contents {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// It is none, or of a kind that is not supported.
-    #[error("it is no PFX file of a supported kind")]
+    #[error("it is not a PFX file of a supported kind")]
     Malformed,
     /// It is encrypted with another password.
     #[error("the password is not that of the file")]

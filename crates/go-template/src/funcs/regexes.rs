@@ -30,7 +30,7 @@ pub(super) const TABLE: Table = &[
     (
         "regexMatch",
         Function::fixed(&[TEXT, TEXT], |arguments, call| match is_match(arguments, call) {
-            // What is no regular expression matches nothing.
+            // What is not a regular expression matches nothing.
             Err(FunctionError::Failed(_)) => Ok(Value::Bool(false)),
             other => other,
         }),

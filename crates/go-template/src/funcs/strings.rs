@@ -259,7 +259,7 @@ fn trimmed(text: &[u8], is_cut: impl Fn(char) -> bool) -> &[u8] {
     text
 }
 
-/// The last character and its length; U+FFFD for a byte that is no UTF-8.
+/// The last character and its length; U+FFFD for a byte that is not UTF-8.
 fn last_character(text: &[u8]) -> Option<(char, usize)> {
     text.last()?;
     let valid = (1..=4.min(text.len())).find_map(|len| {

@@ -14,7 +14,7 @@ use crate::value::{Map, Text, Type, Value};
 pub(super) const TABLE: Table =
     &[("urlJoin", Function::fixed(&[Type::DICT], url_join)), ("urlParse", Function::fixed(&[Type::String], url_parse))];
 
-/// Why a string is no URL.
+/// Why a string is not a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum ParseUrlError {
     #[error("net/url: invalid control character in URL")]

@@ -14,7 +14,7 @@ pub(crate) struct Number {
     pub(crate) complex: Option<(f64, f64)>,
 }
 
-/// Why a literal is no number, as a sentence without its beginning.
+/// Why a literal is not a number, as a sentence without its beginning.
 pub(super) type Error = String;
 
 const SYNTAX: &str = "invalid syntax";

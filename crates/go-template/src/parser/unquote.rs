@@ -30,7 +30,7 @@ pub(super) fn string(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
             Some(value)
         }
         [b'"', inner @ .., b'"'] => {
-            // What an escape stands for is never longer than the escape, except for bytes that are no UTF-8.
+            // What an escape stands for is never longer than the escape, except for bytes that are not UTF-8.
             let mut value = Zeroizing::new(Vec::with_capacity(3 * inner.len()));
             let mut rest = inner;
             while !rest.is_empty() {

@@ -3,7 +3,7 @@
 /// In a second.
 pub(crate) const NANOSECONDS: i64 = 1_000_000_000;
 
-/// Why a string is no duration.
+/// Why a string is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseDurationError {
     #[error("time: invalid duration")]

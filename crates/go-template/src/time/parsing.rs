@@ -4,7 +4,7 @@ use super::calendar::Date;
 use super::layout::{Field, OffsetStyle, Precision, next_chunk};
 use super::{MONTHS, SECONDS_PER_DAY, Time, WEEKDAYS, Zone};
 
-/// Why a string is no time of a layout.
+/// Why a string is not a time of a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseTimeError {
     #[error("cannot parse the time as its layout says")]

@@ -56,7 +56,7 @@ pub(super) struct Failed {
 /// Reads the first document; what follows is not looked at. No document is `null`.
 ///
 /// # Errors
-/// If it is no YAML, or takes more than the room that there is. What it takes is taken from the room.
+/// If it is not YAML, or takes more than the room that there is. What it takes is taken from the room.
 pub(super) fn read(text: &[u8], room: &mut Room) -> Result<Node, Error> {
     let documents = read_documents(text, 1, RepeatedKeys::LastCounts, room).map_err(|failed| failed.error)?;
     Ok(documents.into_iter().next().map_or(Node::Null, |document| document.root))

@@ -42,7 +42,7 @@ fn value(node: &Node) -> Value {
 }
 
 /// A document as JSON.
-#[allow(clippy::cast_precision_loss, reason = "Go makes a float of what is no int64")]
+#[allow(clippy::cast_precision_loss, reason = "Go makes a float of what is not an int64")]
 pub(super) fn any(node: &Node) -> Result<serde_json::Value, Error> {
     Ok(match node {
         Node::Null => serde_json::Value::Null,

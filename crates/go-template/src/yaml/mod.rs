@@ -34,7 +34,7 @@ use super::value::{Map, Value};
 /// Why YAML cannot be read. Begins as the error of `sigs.k8s.io/yaml`, and holds no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It is no YAML.
+    /// It is not YAML.
     #[error("error converting YAML to JSON: yaml: {0}")]
     Syntax(String),
     /// It is YAML that has no JSON: a number that is not finite.

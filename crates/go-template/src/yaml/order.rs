@@ -6,7 +6,7 @@ use go_regexp::{is_digit, is_letter};
 
 /// Sorts by key: letters after all else, numbers within a key by their value.
 ///
-/// This is no total order for all keys, which the standard library's sorting does not allow; Go's
+/// This is not a total order for all keys, which the standard library's sorting does not allow; Go's
 /// takes it as it comes.
 pub(super) fn sort<T>(mut items: Vec<T>, key: &impl Fn(&T) -> &str) -> Vec<T> {
     if items.len() < 2 {

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::parser::number::parse_float;
 
-/// A scalar that is no text.
+/// A scalar that is not text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Plain {
     Null,
@@ -49,7 +49,7 @@ pub(super) fn resolve_as(text: &str, timestamps: Timestamps) -> Option<Plain> {
         return Some(word);
     }
     match text.bytes().next()? {
-        // Other than of the rest, of these go-yaml lets Go itself read the underscores.
+        // Unlike the others, go-yaml hands these to Go's parser, underscores included.
         b'.' => parse_float(text).map(Plain::Float),
         b'0'..=b'9' | b'+' | b'-' => {
             if timestamps == Timestamps::Known && is_timestamp(text) {

@@ -38,7 +38,7 @@ pub struct RemoteRef {
     /// The version; the current one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// How names that are no valid keys are converted.
+    /// How names that are not valid keys are converted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversion_strategy: Option<ConversionStrategy>,
     /// How the value is decoded.
@@ -59,7 +59,7 @@ pub enum MetadataPolicy {
     Fetch,
 }
 
-/// How names that are no valid keys are converted.
+/// How names that are not valid keys are converted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConversionStrategy {
     /// Every invalid character becomes `_`.
@@ -159,7 +159,7 @@ pub struct Find {
     /// Tags that must be equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
-    /// How names that are no valid keys are converted.
+    /// How names that are not valid keys are converted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversion_strategy: Option<ConversionStrategy>,
     /// How values are decoded.

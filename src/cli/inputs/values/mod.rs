@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path) -> Result<GivenObjects, Error> {
 fn objects(text: &str, source: &str) -> Result<GivenObjects, Problem> {
     let root = texts::read(text)?;
     let Node::Map(entries) = root else {
-        return Err(Problem::new(1, "this is no YAML mapping of keys to values"));
+        return Err(Problem::new(1, "this is not YAML mapping of keys to values"));
     };
     let mut objects = GivenObjects::new(source);
     for (key, node) in &entries {
@@ -91,13 +91,13 @@ fn bytes(key: &str, scalar: &Scalar) -> Result<Zeroizing<Vec<u8>>, Problem> {
 /// A mapping of names to texts.
 fn texts_of(key: &str, node: &Node) -> Result<BTreeMap<String, String>, Problem> {
     let Node::Map(entries) = node else {
-        return Err(Problem { line: node.line(), text: format!("{key:?} is no mapping of names to texts") });
+        return Err(Problem { line: node.line(), text: format!("{key:?} is not a mapping of names to texts") });
     };
     let text = |(name, node): &(Scalar, Node)| match node {
         Node::Scalar(scalar) if !scalar.is_null() && scalar.form != Form::Binary => {
             Ok((name.text.to_string(), scalar.text.to_string()))
         }
-        _ => Err(Problem { line: name.line, text: format!("{key:?}: {:?} is no text", *name.text) }),
+        _ => Err(Problem { line: name.line, text: format!("{key:?}: {:?} is not text", *name.text) }),
     };
     entries.iter().map(text).collect()
 }
@@ -213,8 +213,8 @@ mod tests {
     #[case("a:", "line 1: \"a\" has no value; put the text in quotes, if that is its value")]
     #[case("a: ~", "line 1: \"a\" has no value; put the text in quotes, if that is its value")]
     #[case("b: 1\na: null", "line 2: \"a\" has no value; put the text in quotes, if that is its value")]
-    #[case("- a", "line 1: this is no YAML mapping of keys to values")]
-    #[case("", "line 1: this is no YAML mapping of keys to values")]
+    #[case("- a", "line 1: this is not YAML mapping of keys to values")]
+    #[case("", "line 1: this is not YAML mapping of keys to values")]
     #[case("a: x\nb: y\na: z", "line 3: the key \"a\" is given twice; the other is in line 1")]
     #[case("a: {b: 1, b: 2}", "line 1: the key \"b\" is given twice; the other is in line 1")]
     #[case("a: x\nA: y", "line 2: \"A\" is the same object as \"a\", to Key Vault")]
@@ -227,7 +227,7 @@ mod tests {
     #[case("a: !!binary '*'", "line 1: \"a\" is marked as !!binary, and is not in base64")]
     #[case("a: {b: !!binary aGk=}", "line 1: JSON has no bytes; write the value as text")]
     #[case("a: {<<: {b: x}}", "line 1: merge keys are not read; write the entries out")]
-    #[case("a: x\na.tags: [b]", "line 2: \"a.tags\" is no mapping of names to texts")]
+    #[case("a: x\na.tags: [b]", "line 2: \"a.tags\" is not a mapping of names to texts")]
     #[case("a: x\na.attributes: {expires: soon}", "line 2: the time \"soon\" is not as in 2026-11-28T18:00:00Z")]
     #[case(
         "a: x\na.attributes: {end: 2026-11-28T18:00:00Z}",

@@ -210,7 +210,7 @@ impl Reader {
 
 /// A key, if it stands for the first time in a mapping whose keys have these lines.
 fn key(node: Node, line: usize, lines: &mut HashMap<String, usize>) -> Result<Scalar, Problem> {
-    let Node::Scalar(key) = node else { return Err(Problem::new(line, "a key is no text")) };
+    let Node::Scalar(key) = node else { return Err(Problem::new(line, "a key is not text")) };
     if &*key.text == "<<" && key.form == Form::Plain {
         return Err(Problem::new(line, "merge keys are not read; write the entries out"));
     }

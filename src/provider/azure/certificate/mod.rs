@@ -35,7 +35,7 @@ pub(super) struct ClientCertificate {
     key: Key,
 }
 
-/// Why what a Secret holds is no client certificate that can be used. Begins with a verb: the caller says of what.
+/// Why what a Secret holds is not a client certificate that can be used. Begins with a verb: the caller says of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unusable {
     /// Neither of the two formats, or a broken one.
@@ -76,7 +76,7 @@ impl Unusable {
             Self::NotACertificate | Self::NoCertificate | Self::NoPrivateKey => {
                 "put the certificate and its private key there, in PEM or as PFX without a password"
             }
-            Self::TooCostly => "make it anew with fewer: openssl pkcs12 -export -iter 2048",
+            Self::TooCostly => "create it again with fewer: openssl pkcs12 -export -iter 2048",
             Self::Encrypted => "store the key without a password: openssl pkcs12 -in client.pfx -nodes",
             Self::KeyUnsupported | Self::NotSigned => "create a certificate with an RSA key of 2048 bits or more",
             Self::KeyOfAnother => "put the certificate there that was issued for this key",

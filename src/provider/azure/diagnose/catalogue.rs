@@ -56,7 +56,7 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
             ("The name or version in a reference cannot be right.", "Correct `remoteRef` as the message says.")
         }
         Cause::PropertyMissing => (
-            "The value has no such property, or is no JSON.",
+            "The value has no such property, or is not JSON.",
             "Correct `remoteRef.property`, or the value in the vault.",
         ),
         Cause::ServiceAccountMissing => {
@@ -71,7 +71,7 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
             "Give the pod the label `azure.workload.identity/use: \"true\"`, or name a service account in the store.",
         ),
         Cause::CallerUnknown => (
-            "Neither the environment nor a tool gives a token to whoever runs the program.",
+            "Neither the environment nor a tool provides a token for the person who runs the program.",
             "Log in, as by `az login`.",
         ),
         Cause::TokenFileUnreadable => {

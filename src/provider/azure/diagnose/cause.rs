@@ -44,7 +44,7 @@ listed! {
         IdentityIncomplete,
         /// The pod has none of the variables that make up its own identity.
         PodIdentityMissing,
-        /// Neither the environment nor a tool gives a token to whoever runs the program.
+        /// Neither the environment nor a tool provides a token for the person who runs the program.
         CallerUnknown,
         /// A file that proves an identity cannot be read.
         TokenFileUnreadable,

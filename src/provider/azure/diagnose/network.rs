@@ -59,7 +59,7 @@ fn tls_failure(host: &str, error: &rustls::Error) -> Diagnosis {
             Diagnosis::new(Cause::TlsWrongName, format!("the certificate of {host} is for another name{}", names(why)))
                 .hint("use the vault's normal URL (https://NAME.vault.azure.net), also with a private endpoint")
         }
-        // A CA that was made anew under its old name has another key.
+        // A CA that was recreated under its old name has another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             Diagnosis::new(Cause::TlsUnknownIssuer, format!("the certificate of {host} is from an unknown issuer"))
                 .hint("if a proxy opens TLS, give its CA by --azure-ca-bundle, or by SSL_CERT_FILE")

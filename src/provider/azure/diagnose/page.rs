@@ -80,7 +80,7 @@ fn the_page_has_every_failure_of_the_network_with_its_remedy() {
     for error in cases {
         let diagnosis = network::failure(HOST, &*error);
         let said = diagnosis.message.split(": ").next().unwrap_or_default();
-        let hint = diagnosis.hint.expect("a failure that somebody can mend");
+        let hint = diagnosis.hint.expect("a failure that somebody can fix");
         assert!(PAGE.lines().any(|line| line.contains(said) && line.contains(&hint)), "{said}: {hint}");
     }
 }

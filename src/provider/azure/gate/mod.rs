@@ -1,9 +1,9 @@
 //! All requests to a vault pass its gate: a bound on those under way, a budget for each kind of object, and a pause of
 //! the whole vault when it asks to slow down or does not answer.
 //!
-//! Who waits stands in a queue in which namespaces, and their stores, take turns. While the vault is paused one request at a time finds out
-//! whether it is back; then the others follow, as fast as the vault is known to serve. Who waits for long is told why,
-//! and keeps its place.
+//! Waiting requests queue; namespaces, and the stores of each, take turns. While the vault is paused, one request at a
+//! time finds out whether it is back; then the others follow, as fast as the vault is known to serve. A caller that
+//! waits too long gets the reason as an error; its request keeps its place.
 
 mod budget;
 mod queue;
@@ -129,7 +129,7 @@ impl Gate {
                         self.metrics.probe(Probe::Vault);
                     }
                     let leave = Leave { gate: Arc::clone(self), pass: Some(pass) };
-                    // Whoever has just gone away gives it back here, so that it does not by another round of this.
+                    // A waiter that has just gone away gives it back here, so that this does not take another round.
                     if let Err(mut leave) = waiter.send(leave)
                         && let Some(pass) = leave.pass.take()
                     {

@@ -2,7 +2,7 @@
 //!
 //! Namespaces take turns, and in each its stores, so that one with thousands of ExternalSecrets does not starve one with
 //! three, and a hundred stores of one namespace get no more than one. First syncs go before periodic refreshes, but every
-//! few of them one refresh goes, so that these do not wait for ever. Who is refused again and again goes last.
+//! few of them one refresh goes, so that these do not wait for ever. Callers that are refused again and again go last.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -83,10 +83,10 @@ struct Lanes<T> {
     others_in_a_row: u32,
 }
 
-/// Who waits with one rank: namespaces take turns, and in each its stores.
+/// The waiters of one rank: namespaces take turns, and in each its stores.
 type Lane<T> = Rounds<Rounds<Places<T>>>;
 
-/// Who waits on behalf of one store, in the order of their tickets.
+/// The waiters of one store, in the order of their tickets.
 type Places<T> = VecDeque<(u64, T)>;
 
 /// Members that take turns. None of them is empty.
@@ -336,7 +336,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever comes and goes, all who stay get their turn, and none of those who left.
+        /// Every waiter that stays is served exactly once, no waiter that left is.
         #[test]
         fn all_who_stay_get_their_turn_once(
             steps in prop::collection::vec((0usize..3, 0usize..4, 0usize..3, 0u8..4), 1..200)

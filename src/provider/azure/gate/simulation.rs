@@ -1,7 +1,7 @@
 //! The gate against a vault with a limit, as the sandbox has it, by a clock that is only told: what is refused, and how
 //! long it takes.
 
-#![allow(clippy::print_stdout, reason = "the figures are for whoever tunes the gate: run with --nocapture")]
+#![allow(clippy::print_stdout, reason = "the figures are for tuning the gate: run with --nocapture")]
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

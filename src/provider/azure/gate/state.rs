@@ -588,7 +588,7 @@ mod tests {
             }
         }
 
-        /// Whoever comes back at the time it was told gets leave, or is told a later time; and leave comes once the
+        /// A caller that comes back at the given time may send, or is given a later time; and leave comes once the
         /// longest pause is over and all that was sent before has left the window, whichever is later.
         #[test]
         fn waiting_always_comes_to_an_end(answers in prop::collection::vec(0u8..4, 1..60)) {

@@ -86,7 +86,7 @@ async fn a_name_that_is_no_regular_expression_is_an_error_and_costs_nothing() {
     let (azure, found) = search(&named("a(", &[]), two_pages).await;
     let refused = found.unwrap_err();
     assert_eq!(refused.class, Class::InvalidReference);
-    assert!(refused.message.contains("find.name.regexp is no regular expression: missing closing )"), "{refused}");
+    assert!(refused.message.contains("find.name.regexp is not a regular expression: missing closing )"), "{refused}");
     assert!(azure.to(HOST).is_empty());
 }
 

@@ -59,7 +59,7 @@ async fn what_a_reference_names_is_read(
 ) {
     let (_, client) = reader(options()).await;
     let value = client.get_secret(&of(key, property, policy), SHARED).await.unwrap().value;
-    // The certificate of these tests is 30 82 01 in base64: its second byte is no text.
+    // The certificate of these tests is 30 82 01 in base64: its second byte is not text.
     let shown: String = value.expose_secret().iter().map(|byte| char::from(byte & 0x7f)).collect();
     assert_eq!(shown, expected);
 }
@@ -135,7 +135,7 @@ async fn extract_gives_members_or_tags(#[case] reference: RemoteRef, #[case] exp
 #[case::no_object(
     of("x", Some("user"), None),
     Class::PropertyMissing,
-    "property \"user\" of secret \"x\" is no JSON object"
+    "property \"user\" of secret \"x\" is not JSON object"
 )]
 #[case::no_tag(of("x", Some("gone"), FETCH), Class::PropertyMissing, "no tag or attribute \"gone\"")]
 #[tokio::test]

@@ -14,7 +14,7 @@ pub(super) const TABLE: Table = &[
     ("semverCompare", Function::fixed(&[Type::String, Type::String], semver_compare)),
 ];
 
-/// Why a string is no version or constraint.
+/// Why a string is not a version or constraint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Error {
     #[error("invalid semantic version")]

@@ -83,7 +83,7 @@ impl Version {
         text
     }
 
-    /// The version that `change` makes of it, which is no prerelease.
+    /// The version that `change` makes of it, which is not a prerelease.
     fn next(&self, change: impl Fn(&mut Self)) -> Value {
         let mut next = self.clone();
         change(&mut next);
