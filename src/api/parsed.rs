@@ -1,23 +1,25 @@
 //! Lenient parsing of a part of an object.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A `spec` that was parsed, or the reason why it could not be.
+/// A `spec`, or the reason why it cannot be read.
 ///
 /// A watch delivers whatever the API server stores, which a CRD of another version may have let
 /// through. Were the error returned from the deserializer, one such object would end the watch of
 /// all others; so it is kept here, and reported on that object alone.
-#[derive(Clone)]
-pub enum Parsed<T> {
-    /// The value, boxed so that stores of many objects stay small.
-    Valid(Box<T>),
-    /// It does not fit the schema.
-    Invalid(InvalidField),
+///
+/// What is kept is the text, of which a spec takes a fourth of the memory that its values take. [`Parsed::get`] parses it once and
+/// keeps the values; a clone shares the text and parses for itself. So a pass works on a clone, and the values go with it.
+pub struct Parsed<T> {
+    /// `None` of a value that was never a text, or cannot be one.
+    text: Option<Arc<str>>,
+    value: OnceLock<Result<Box<T>, InvalidField>>,
 }
 
 /// Where a value does not fit the schema, and why. Never holds the value of a secret: specs have none.
@@ -30,60 +32,72 @@ pub struct InvalidField {
     pub problem: String,
 }
 
-impl<T> Parsed<T> {
+impl<T: DeserializeOwned> Parsed<T> {
     /// The value, or why there is none.
+    ///
+    /// # Errors
+    /// [`InvalidField`]
     pub fn get(&self) -> Result<&T, &InvalidField> {
-        match self {
-            Self::Valid(value) => Ok(value),
-            Self::Invalid(error) => Err(error),
-        }
+        let parsed = self.value.get_or_init(|| parse(self.text.as_deref().unwrap_or("null")));
+        parsed.as_ref().map(Box::as_ref)
+    }
+}
+
+impl<T> Parsed<T> {
+    fn of(value: Result<Box<T>, InvalidField>) -> Self {
+        Self { text: None, value: OnceLock::from(value) }
+    }
+}
+
+impl<T: Clone> Clone for Parsed<T> {
+    fn clone(&self) -> Self {
+        let value = if self.text.is_some() { OnceLock::new() } else { self.value.clone() };
+        Self { text: self.text.clone(), value }
     }
 }
 
 impl<T: Default> Default for Parsed<T> {
     fn default() -> Self {
-        Self::Valid(Box::default())
+        Self::of(Ok(Box::default()))
     }
 }
 
 impl<T> From<T> for Parsed<T> {
     fn from(value: T) -> Self {
-        Self::Valid(Box::new(value))
+        Self::of(Ok(Box::new(value)))
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Parsed<T> {
+impl<T: fmt::Debug + DeserializeOwned> fmt::Debug for Parsed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.get().fmt(f)
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Parsed<T> {
+impl<'de, T> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The text is looked through without recursion, however deep it is; reading it into values has a limit.
         let text = Box::<RawValue>::deserialize(deserializer)?;
         if values(text.get()) > MOST_VALUES {
             let problem =
                 format!("has more than the {MOST_VALUES} values that it may have; make several objects of it");
-            return Ok(Self::Invalid(InvalidField { path: "spec".to_owned(), problem }));
+            return Ok(Self::of(Err(InvalidField { path: "spec".to_owned(), problem })));
         }
-        let value: Value = match serde_json::from_str(text.get()) {
-            Ok(value) => value,
-            Err(error) => {
-                return Ok(Self::Invalid(InvalidField { path: "spec".to_owned(), problem: unreadable(&error) }));
-            }
-        };
-        Ok(match serde_path_to_error::deserialize::<_, T>(value) {
-            Ok(value) => Self::Valid(Box::new(value)),
-            Err(error) => {
-                let path = match error.path().to_string().as_str() {
-                    "." => "spec".to_owned(),
-                    path => format!("spec.{path}"),
-                };
-                Self::Invalid(InvalidField { path, problem: error.into_inner().to_string() })
-            }
-        })
+        let text: Box<str> = text.into();
+        Ok(Self { text: Some(text.into()), value: OnceLock::new() })
     }
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<Box<T>, InvalidField> {
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| InvalidField { path: "spec".to_owned(), problem: unreadable(&error) })?;
+    serde_path_to_error::deserialize::<_, T>(value).map(Box::new).map_err(|error| {
+        let path = match error.path().to_string().as_str() {
+            "." => "spec".to_owned(),
+            path => format!("spec.{path}"),
+        };
+        InvalidField { path, problem: error.into_inner().to_string() }
+    })
 }
 
 /// How many values a spec may have. Each takes some 100 bytes while it is read, however few its text has.

@@ -152,8 +152,10 @@ fn parsed<T: DeserializeOwned>(spec: &str, check: impl FnOnce(&T) -> Findings) -
     let unfit =
         |field: String, problem: String| Findings { problems: vec![Problem { field, problem }], warnings: vec![] };
     match serde_json::from_str::<Parsed<T>>(spec) {
-        Ok(Parsed::Valid(spec)) => check(&spec),
-        Ok(Parsed::Invalid(field)) => unfit(field.path, field.problem),
+        Ok(spec) => match spec.get() {
+            Ok(spec) => check(spec),
+            Err(field) => unfit(field.path.clone(), field.problem.clone()),
+        },
         Err(error) => unfit("spec".to_owned(), error.to_string()),
     }
 }

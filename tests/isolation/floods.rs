@@ -131,7 +131,8 @@ async fn floods_of_one_tenant_do_not_hold_up_another() {
         neighbours_vault: stage.victim.vault.url(),
     };
     for flood in neighbours::all().unwrap() {
-        flood.place(&ground).await.unwrap();
+        let refused = flood.place(&ground).await.unwrap();
+        assert!(refused.is_empty(), "{} does not reach the controller: {refused:?}", flood.name);
     }
     the_neighbour_goes_on(&stage, controller).await;
 }

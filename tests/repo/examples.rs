@@ -1,5 +1,6 @@
 use external_secrets::api::Parsed;
 use external_secrets::api::v1::{ExternalSecret, SecretStore};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::manifest::{documents, problems};
@@ -44,8 +45,8 @@ fn check(manifest: &Value) -> Result<(), String> {
         return Err(problems.join("\n"));
     }
     match kind {
-        "ExternalSecret" => is_valid(read_as::<ExternalSecret>(manifest)?.spec),
-        _ => is_valid(read_as::<SecretStore>(manifest)?.spec),
+        "ExternalSecret" => is_valid(&read_as::<ExternalSecret>(manifest)?.spec),
+        _ => is_valid(&read_as::<SecretStore>(manifest)?.spec),
     }
 }
 
@@ -53,9 +54,6 @@ fn read_as<T: serde::de::DeserializeOwned>(manifest: &Value) -> Result<T, String
     serde_json::from_value(manifest.clone()).map_err(|error| error.to_string())
 }
 
-fn is_valid<T>(spec: Parsed<T>) -> Result<(), String> {
-    match spec {
-        Parsed::Valid(_) => Ok(()),
-        Parsed::Invalid(problem) => Err(problem.to_string()),
-    }
+fn is_valid<T: DeserializeOwned>(spec: &Parsed<T>) -> Result<(), String> {
+    spec.get().map(|_| ()).map_err(ToString::to_string)
 }

@@ -18,7 +18,9 @@ use crate::report::{Beside, Figure};
 use crate::stage::{Stage, Wanted};
 
 /// How many fresh ExternalSecrets are measured, one after the other.
-const FRESH: usize = 5;
+const FRESH: usize = 10;
+/// How long after the one before.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long the flood may take hold before the neighbour is looked at.
 const HEAD_START: Duration = Duration::from_secs(3);
 /// What takes longer is not measured.
@@ -29,7 +31,7 @@ const PROBE_PAUSE: Duration = Duration::from_millis(50);
 pub(super) fn rows() -> Vec<Row> {
     vec![Row {
         name: "neighbours",
-        about: "a fresh ExternalSecret beside each flood of tests/stage/src/neighbours/floods.yaml: the slowest of 5, the first after a \
+        about: "a fresh ExternalSecret beside each flood of tests/stage/src/neighbours/floods.yaml: the slowest of 10 within 10 s, the first after a \
                 restart of the controller, the slowest answer of the probe, peak memory, and the most Events of one object in a minute",
         measure: |command| measured(command).boxed_local(),
     }]
@@ -98,9 +100,14 @@ async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error>
     tokio::time::sleep(HEAD_START).await;
     let mut fresh = Duration::ZERO;
     for number in 1..=FRESH {
+        tokio::time::sleep(PAUSE).await;
         let created = Instant::now();
         stage.create(&wanted[number..=number]).await?;
         fresh = fresh.max(observer.all(number + 1, "value", &controller, LIMIT).await? - created);
+    }
+    for (outcome, count) in neighbours::outcomes(&stage.client, &flood.name).await? {
+        let shown: String = outcome.chars().take(200).collect();
+        eprintln!("bench: {}: {count} x {shown}", flood.name);
     }
     let events = most_events(&stage, flood, began.elapsed()).await?;
     let (memory, slowest) = (controller.peak_memory()?, probe.slowest());

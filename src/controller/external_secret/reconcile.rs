@@ -111,13 +111,14 @@ fn forget_if_gone(key: &ObjectKey, context: &Context) {
 ///
 /// The order matters: what was written last is forgotten after the watch shows it. Looked at the other way round, both
 /// could be missed, and the sync done twice.
-fn newest(key: &ObjectKey, context: &Context) -> Option<(Arc<ExternalSecret>, Option<ExternalSecretStatus>)> {
+fn newest(key: &ObjectKey, context: &Context) -> Option<(ExternalSecret, Option<ExternalSecretStatus>)> {
     let ahead = context.state.memos().named(key).map(|memo| memo.ahead.clone()).unwrap_or_default();
     let object = context.watched(key)?;
     // From here on what is remembered is of this very object.
     context.state.memos().now(key, object.metadata.uid.as_deref());
     let status = ahead.on(object.metadata.resource_version.as_deref()).or(object.status.as_ref()).cloned();
-    Some((object, status))
+    // What is parsed of the clone goes when the pass ends.
+    Some((ExternalSecret::clone(&object), status))
 }
 
 /// One pass, in steps. Writes the Secret but never the status.

@@ -70,6 +70,8 @@ impl State {
             std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint
         };
         if changed {
+            // What is parsed goes with the clone.
+            let object = &object.clone();
             self.index.insert(object);
             if object.spec.get().is_ok_and(|spec| !template_sources_of(spec, &key.namespace).is_empty()) {
                 self.templates_used.cancel();

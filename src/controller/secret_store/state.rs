@@ -65,7 +65,7 @@ impl State {
         let changed = {
             let mut memos = self.memos();
             let memo = memos.now(key, object.metadata.uid.as_deref());
-            memo.service_account = service_account(object, key);
+            memo.service_account = service_account(&object.clone(), key);
             std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint
         };
         if changed {

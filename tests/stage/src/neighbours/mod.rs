@@ -8,8 +8,8 @@ mod expansion;
 use std::collections::BTreeMap;
 
 use azure_sandbox::{Sandbox, SandboxError, SecretPermission};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
-use kube::{Api, Client};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams};
+use kube::{Api, Client, Resource as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -129,6 +129,20 @@ impl Flood {
             ("neighbours-vault", neighbours_vault.clone()),
         ]))
     }
+}
+
+/// What became of the ExternalSecrets of a namespace: reason and message of their first condition, and of how many.
+pub async fn outcomes(client: &Client, namespace: &str) -> Result<BTreeMap<String, usize>, PlaceError> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("external-secrets.io", "v1", "ExternalSecret"));
+    let request = kube::core::Request::new(DynamicObject::url_path(&resource, Some(namespace)));
+    let request = request.list(&ListParams::default()).map_err(|error| PlaceError::Vault(error.to_string()))?;
+    let list: Value = serde_json::from_str(&client.request_text(request).await?)?;
+    let mut outcomes = BTreeMap::new();
+    for object in list["items"].as_array().into_iter().flatten() {
+        let text = |field: &str| object["status"]["conditions"][0][field].as_str().unwrap_or("none yet").to_owned();
+        *outcomes.entry(format!("{}: {}", text("reason"), text("message"))).or_insert(0) += 1;
+    }
+    Ok(outcomes)
 }
 
 /// An id of an application that is the tenant's alone.
