@@ -37,6 +37,11 @@ pub(super) fn rows() -> Vec<Row> {
             about: "400 ExternalSecrets that read five secrets each",
             measure: |command| keys_400(command).boxed_local(),
         },
+        Row {
+            name: "entries-2000",
+            about: "2,000 ExternalSecrets of 20 KB: 370 entries each, all of one secret",
+            measure: |command| entries_2000(command).boxed_local(),
+        },
     ]
 }
 
@@ -119,4 +124,16 @@ async fn keys_400(command: &CommandLine) -> Result<Vec<Figure>, Error> {
         .collect();
     let synced = sync(command, &wanted).await?;
     Ok(vec![Figure::seconds("time", synced.time, Beside { tuned: "7.9 s", target: "<= 2.5 s", ..Beside::default() })])
+}
+
+async fn entries_2000(command: &CommandLine) -> Result<Vec<Figure>, Error> {
+    let wanted: Vec<_> = (0..2000)
+        .map(|n| Wanted { name: format!("e{n}"), secrets: vec!["s0".to_owned(); 370], interval: "1h" })
+        .collect();
+    let synced = sync(command, &wanted).await?;
+    Ok(vec![
+        Figure::seconds("time", synced.time, Beside::default()),
+        Figure::seconds("CPU time", synced.cpu, Beside::default()),
+        Figure::memory("peak memory", synced.memory, Beside { target: "<= 100 MiB", ..Beside::default() }),
+    ])
 }
