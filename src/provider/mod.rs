@@ -14,7 +14,8 @@ pub mod shares;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -111,14 +112,28 @@ pub struct Fetched<T> {
 }
 
 /// When a value was read and how new it was, kept by the caller between refreshes. Holds nothing secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReadMark {
-    /// The object at the provider, in the provider's own spelling.
-    pub object: Box<str>,
+    /// The object at the provider.
+    pub object: ObjectMark,
     /// When the object was last changed, in seconds since 1970 by the provider's clock.
     pub updated: i64,
     /// When it was read, likewise.
     pub read: i64,
+}
+
+/// An object at a provider, told from all others by a hash of its URL under a key of this process. A mark is kept for each entry
+/// of each ExternalSecret, and a URL takes ten times as much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectMark(u64);
+
+impl ObjectMark {
+    /// Of an object by its URL, in the provider's own spelling.
+    #[must_use]
+    pub fn of(url: &str) -> Self {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self(KEY.hash_one(url))
+    }
 }
 
 /// Whether a read is needed.

@@ -1,7 +1,7 @@
 //! Keys, certificates, tags, times and searches.
 
 use external_secrets::api::v1::external_secret::{Find, FindName, MetadataPolicy, RemoteRef};
-use external_secrets::provider::{Class, ProviderError, ReadBudget, SecretsClient};
+use external_secrets::provider::{Class, ObjectMark, ProviderError, ReadBudget, SecretsClient};
 use external_secrets::sandbox::{
     CertificatePermission, CertificatePolicy, Effect, Fault, KeyKind, KeyPermission, ObjectProperties,
     SecretPermission, SecretProperties,
@@ -123,7 +123,8 @@ async fn a_mark_is_of_the_secret_and_changes_when_it_does() {
     world.vault.set_secret("a", "1").unwrap();
     let client = world.client(&world.provider(world.options())).await;
     let mark = client.get_secret(&reference("a"), SHARED).await.unwrap().mark.unwrap();
-    assert_eq!(*mark.object, *format!("{}/secrets/a", world.vault.url().trim_end_matches('/')));
+    let url = format!("{}/secrets/a", world.vault.url().trim_end_matches('/'));
+    assert_eq!(mark.object, ObjectMark::of(&url));
     assert!(mark.updated <= mark.read && mark.read - mark.updated < 60, "{mark:?}");
 }
 

@@ -26,6 +26,10 @@ const LONGEST_PAUSE_REFUSED: Duration = Duration::from_secs(30);
 /// Objects of one watch that cannot be read and are named in the log; further ones are only counted.
 const NAMED: usize = 100;
 
+/// Objects on a page of a list. A page is held as text beside what is read from it, and an object may have a megabyte; 500, which kube
+/// asks for, took as much memory as all that is kept.
+const PAGE: u32 = 100;
+
 /// What a watch saw.
 #[derive(Clone, Copy, Debug)]
 pub enum Change<'a, K> {
@@ -165,7 +169,7 @@ enum Event<K> {
 /// Follows a watch for ever.
 async fn follow<K: Watched>(watch: Watch<K>, mut on_event: impl FnMut(Event<K>) + Send) {
     let Watch { name, api, config, metrics } = watch;
-    let mut stream = std::pin::pin!(watcher(api, config));
+    let mut stream = std::pin::pin!(watcher(api, config.page_size(PAGE)));
     let mut passed_over = PassedOver { watch: name.clone(), metrics, named: HashSet::new() };
     let mut failures: u32 = 0;
     while let Some(event) = stream.next().await {

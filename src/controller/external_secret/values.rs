@@ -88,6 +88,12 @@ async fn within(
     let mut marks = Some(Vec::new());
     let sets = sets?.into_iter().map(|set| unmarked(set, &mut marks)).collect();
     let values = values?.into_iter().map(|value| unmarked(value, &mut marks)).collect();
+    // Many entries may be parts of one object.
+    if let Some(marks) = &mut marks {
+        marks.sort_unstable();
+        marks.dedup();
+        marks.shrink_to_fit();
+    }
     Ok((data::Fetched { sets, values }, marks))
 }
 

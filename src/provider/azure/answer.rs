@@ -15,7 +15,7 @@ use super::diagnose::{Cause, Diagnosis};
 use super::object::{ObjectId, ObjectKind};
 use super::transport::wipe;
 use crate::provider::shares::{Share, Shares};
-use crate::provider::{ReadMark, SecretValue};
+use crate::provider::{ObjectMark, ReadMark, SecretValue};
 
 /// Everything that one GET says of an object. A caller that reads its value, a property of it, a tag or an attribute is served by
 /// the same request.
@@ -36,9 +36,6 @@ pub(super) struct Object {
 /// What an object costs besides its texts.
 const OVERHEAD: usize = 400;
 const OVERHEAD_OF_TAG: usize = 64;
-
-/// The longest URL of a secret that is remembered between refreshes; Key Vault's have some 250 bytes at most.
-const LONGEST_URL: usize = 512;
 
 /// The times of an object, in seconds since 1970, and whether it may be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -129,8 +126,8 @@ impl Object {
         let bundle = parsed.map_err(|_| not_understood())?;
         let attributes = bundle.attributes.unwrap_or_default();
         let mark = match (id.kind, &id.version, &bundle.id, attributes.updated) {
-            (ObjectKind::Secret, None, Some(url), Some(updated)) if url.len() <= LONGEST_URL => {
-                Some(ReadMark { object: without_version(url).into(), updated, read: answered_at(headers) })
+            (ObjectKind::Secret, None, Some(url), Some(updated)) => {
+                Some(ReadMark { object: ObjectMark::of(without_version(url)), updated, read: answered_at(headers) })
             }
             _ => None,
         };
@@ -284,7 +281,7 @@ mod tests {
         };
         let mark = parse(&id(ObjectKind::Secret), &answer("secrets")).unwrap().mark;
         let expected = ReadMark {
-            object: "https://v.vault.azure.net/secrets/Name".into(),
+            object: ObjectMark::of("https://v.vault.azure.net/secrets/Name"),
             updated: 1_700_000_000,
             read: 1_700_000_000,
         };

@@ -13,7 +13,7 @@ use super::diagnose::{Cause, Diagnosis};
 use super::list::{List, Listed};
 use super::vault::VaultClient;
 use crate::provider::shares::Share;
-use crate::provider::{Changes, Class, Freshness, ReadMark};
+use crate::provider::{Changes, Class, Freshness, ObjectMark, ReadMark};
 
 /// How long the first of several asks waits for the others.
 const GATHER: Duration = Duration::from_millis(150);
@@ -31,7 +31,7 @@ const UNCERTAIN_SECONDS: i64 = 2;
 /// What a list told.
 struct Index {
     /// When each enabled secret was last changed, by its URL.
-    updated: HashMap<Box<str>, i64>,
+    updated: HashMap<ObjectMark, i64>,
     /// How many pages it had.
     pages: usize,
     /// Where it is accounted for.
@@ -46,7 +46,7 @@ pub(super) struct ChangeDetector {
 
 struct Inner {
     /// What was asked for within [`WINDOW`], and when last.
-    asked: HashMap<Box<str>, Instant>,
+    asked: HashMap<ObjectMark, Instant>,
     /// How many pages a list has, as far as is known.
     pages: usize,
     off_until: Option<Instant>,
@@ -95,7 +95,7 @@ impl ChangeDetector {
         if inner.off_until.is_some_and(|until| now < until) {
             return false;
         }
-        inner.asked.extend(marks.iter().map(|mark| (mark.object.clone(), now)));
+        inner.asked.extend(marks.iter().map(|mark| (mark.object, now)));
         true
     }
 
@@ -123,12 +123,12 @@ impl ChangeDetector {
 }
 
 /// When those that are enabled were changed; one that is not counts as changed.
-fn enabled(secrets: Vec<Listed>) -> HashMap<Box<str>, i64> {
+fn enabled(secrets: Vec<Listed>) -> HashMap<ObjectMark, i64> {
     let enabled = secrets.into_iter().filter(|secret| secret.enabled == Some(true));
-    enabled.filter_map(|secret| Some((secret.id, secret.updated?))).collect()
+    enabled.filter_map(|secret| Some((ObjectMark::of(&secret.id), secret.updated?))).collect()
 }
 
-fn is_unchanged(mark: &ReadMark, updated: &HashMap<Box<str>, i64>) -> bool {
+fn is_unchanged(mark: &ReadMark, updated: &HashMap<ObjectMark, i64>) -> bool {
     updated.get(&mark.object) == Some(&mark.updated) && mark.updated < mark.read - UNCERTAIN_SECONDS
 }
 
@@ -150,8 +150,8 @@ mod tests {
         #[case] listed: Option<i64>,
         #[case] expected: bool,
     ) {
-        let object: Box<str> = "https://v.vault.azure.net/secrets/a".into();
-        let listed = listed.map(|updated| (object.clone(), updated)).into_iter().collect();
+        let object = ObjectMark::of("https://v.vault.azure.net/secrets/a");
+        let listed = listed.map(|updated| (object, updated)).into_iter().collect();
         assert_eq!(is_unchanged(&ReadMark { object, updated, read }, &listed), expected);
     }
 }

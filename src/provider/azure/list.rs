@@ -40,7 +40,7 @@ const OVERHEAD_OF_TAG: usize = 64;
 /// What a list tells of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
-    /// Its URL, as in [`ReadMark::object`](crate::provider::ReadMark::object).
+    /// Its URL, as in [`ObjectMark`](crate::provider::ObjectMark).
     pub(super) id: Box<str>,
     /// Its tags.
     pub(super) tags: BTreeMap<String, String>,

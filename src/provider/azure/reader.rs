@@ -37,7 +37,7 @@ impl SecretsClient for KeyVaultClient {
     ) -> Result<Fetched<SecretValue>, ProviderError> {
         let id = ObjectId::parse(reference)?;
         let read = self.vault.object(&id, options).await?;
-        Ok(Fetched { value: value(&read, reference, id.kind, &id.to_string(), &self.budget)?, mark: read.mark.clone() })
+        Ok(Fetched { value: value(&read, reference, id.kind, &id.to_string(), &self.budget)?, mark: read.mark })
     }
 
     async fn get_secret_map(
@@ -48,7 +48,7 @@ impl SecretsClient for KeyVaultClient {
         let id = secret_to_take_apart(reference)?;
         let read = self.vault.object(&id, options).await?;
         let map = map(&read, reference, &id.name, &id.to_string(), &self.budget)?;
-        Ok(Fetched { value: map, mark: read.mark.clone() })
+        Ok(Fetched { value: map, mark: read.mark })
     }
 
     async fn find(&self, wanted: &Find, options: ReadOptions, reads: &ReadBudget) -> Result<SecretMap, ProviderError> {

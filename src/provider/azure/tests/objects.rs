@@ -100,7 +100,7 @@ async fn versions_are_of_each_kind() {
 async fn the_current_version_of_a_secret_is_marked_with_the_vaults_times() {
     let (_, client) = reader(options()).await;
     let expected = crate::provider::ReadMark {
-        object: "https://my-vault.vault.azure.net/secrets/x".into(),
+        object: crate::provider::ObjectMark::of("https://my-vault.vault.azure.net/secrets/x"),
         updated: 1_600_000_000,
         read: 1_700_000_000,
     };
