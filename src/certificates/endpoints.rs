@@ -38,6 +38,15 @@ pub(super) enum NotServing {
     },
 }
 
+/// Which of the endpoints are known to show a certificate that is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Every one.
+    ByAll,
+    /// Some could not be asked.
+    BySome,
+}
+
 /// Looks at the endpoints of a Service, as ESO does, and at the certificates that they show, as the API server will.
 ///
 /// An endpoint that cannot be reached from here says nothing: a network policy may let only the API server in.
@@ -49,7 +58,7 @@ pub(super) async fn check(
     (service, namespace): (&str, &str),
     name: &str,
     bundle: &[u8],
-) -> Result<Result<(), NotServing>, kube::Error> {
+) -> Result<Result<Shown, NotServing>, kube::Error> {
     let api: Objects<EndpointSlice> = Objects::namespaced(client.clone(), namespace, &());
     let slices = api.list(&ListParams::default().labels(&format!("kubernetes.io/service-name={service}"))).await?;
     let service = format!("{namespace}/{service}");
@@ -60,13 +69,32 @@ pub(super) async fn check(
     if addresses.is_empty() {
         return Ok(Err(NotServing::NoEndpoint(service)));
     }
+    let mut shown = if addresses.len() > MOST { Shown::BySome } else { Shown::ByAll };
     for (host, port) in addresses.into_iter().take(MOST) {
-        let Some(port) = port else { continue };
-        if let Err(reason) = shows_trusted_certificate(&host, port, name, bundle).await {
-            return Ok(Err(NotServing::Untrusted { address: format!("{host}:{port}"), reason }));
+        let answer = match port {
+            Some(port) => shows_trusted_certificate(&host, port, name, bundle).await,
+            None => Answer::None,
+        };
+        match answer {
+            Answer::Trusted => {}
+            Answer::None => shown = Shown::BySome,
+            Answer::Untrusted(reason) => {
+                let address = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+                return Ok(Err(NotServing::Untrusted { address, reason }));
+            }
         }
     }
-    Ok(Ok(()))
+    Ok(Ok(shown))
+}
+
+/// What an endpoint answers.
+enum Answer {
+    /// With a certificate that is trusted.
+    Trusted,
+    /// With one that is not, for this reason.
+    Untrusted(String),
+    /// Nothing, as far as can be seen from here.
+    None,
 }
 
 /// The addresses of a slice that are ready, with its first port.
@@ -79,28 +107,33 @@ fn ready_addresses(slice: &EndpointSlice) -> Vec<(String, Option<u16>)> {
     ready.flat_map(|endpoint| endpoint.addresses.iter().map(move |address| (address.clone(), port))).collect()
 }
 
-/// The reason, where TLS says that the certificate is not to be trusted.
-async fn shows_trusted_certificate(host: &str, port: u16, name: &str, bundle: &[u8]) -> Result<(), String> {
-    let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_slice_iter(bundle).flatten() {
-        let _ = roots.add(root);
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let server = ServerName::try_from(name.to_owned()).map_err(|error| error.to_string())?;
+async fn shows_trusted_certificate(host: &str, port: u16, name: &str, bundle: &[u8]) -> Answer {
+    let (config, server) = match (trusting(bundle), ServerName::try_from(name.to_owned())) {
+        (Ok(config), Ok(server)) => (config, server),
+        (Err(error), _) => return Answer::Untrusted(error.to_string()),
+        (_, Err(error)) => return Answer::Untrusted(error.to_string()),
+    };
     let handshake = async {
         let stream = TcpStream::connect((host, port)).await?;
         TlsConnector::from(Arc::new(config)).connect(server, stream).await
     };
     match tokio::time::timeout(PATIENCE, handshake).await {
+        Ok(Ok(_)) => Answer::Trusted,
         Ok(Err(error)) => match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
-            Some(reason) => Err(reason.to_string()),
-            None => Ok(()),
+            Some(reason) => Answer::Untrusted(reason.to_string()),
+            None => Answer::None,
         },
-        Ok(Ok(_)) | Err(_) => Ok(()),
+        Err(_) => Answer::None,
     }
+}
+
+/// A client that trusts the authorities of a bundle alone.
+fn trusting(bundle: &[u8]) -> Result<ClientConfig, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(bundle).flatten() {
+        let _ = roots.add(root);
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

@@ -28,6 +28,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::answers::{MetadataOf, Objects, Seen, reason};
 use crate::runtime::api_health::ApiHealth;
 use crate::runtime::health::Readiness;
+use endpoints::Shown;
 use inject::Target;
 pub use issue::IssueError;
 pub use rotate::{Announced, Lifetimes, Stored, Wanted};
@@ -121,18 +122,34 @@ struct Worker {
     announced: Option<(Vec<u8>, Instant)>,
     /// Whether more than one authority is in the bundle, so that something may be due soon.
     rotating: bool,
+    leaving: Option<Leaving>,
 }
+
+/// Authorities that were injected and have gone from the Secret, because somebody emptied or replaced it. A webhook serves what they
+/// vouch for until the kubelet has brought it the new certificate, so they stay trusted until every endpoint shows that one.
+struct Leaving {
+    /// The newest last.
+    authorities: Vec<issue::Known>,
+    since: Instant,
+}
+
+/// How many of them stay at most, should somebody empty the Secret again and again.
+const MOST_LEAVING: usize = 8;
+
+/// How long they stay where not every endpoint can be asked. The kubelet takes some 90 s at most.
+const LONGEST_LEAVING: Duration = Duration::from_mins(5);
 
 impl Worker {
     fn new(client: Client, settings: Settings) -> Self {
         let (service, namespace) = &settings.service;
         let wanted = Wanted { name: format!("{service}.{namespace}.svc"), lifetimes: settings.lifetimes };
-        Self { client, settings, wanted, announced: None, rotating: false }
+        Self { client, settings, wanted, announced: None, rotating: false, leaving: None }
     }
 
-    /// Whether a new authority waits to be used.
+    /// Whether a new authority waits to be used, or an old one to be dropped.
     fn is_waiting(&self) -> bool {
-        self.rotating && self.announced.as_ref().is_some_and(|(_, since)| since.elapsed() < self.settings.settle)
+        let settles = || self.announced.as_ref().is_some_and(|(_, since)| since.elapsed() < self.settings.settle);
+        self.leaving.is_some() || (self.rotating && settles())
     }
 
     /// Says when something that matters was changed.
@@ -156,12 +173,49 @@ impl Worker {
 
     /// One look at everything.
     async fn pass(&mut self) -> Result<Result<(), endpoints::NotServing>, Error> {
-        let stored = self.renew().await?;
-        self.inject(&stored.ca_certificate).await?;
-        self.note_announced(&stored.ca_certificate);
+        let stored = self.renew().await?.ca_certificate;
+        self.note_leaving(&stored);
+        let bundle = [stored.clone(), self.leaving()?].concat();
+        self.inject(&bundle).await?;
+        self.note_announced(&stored);
+        if let Some(leaving) = &self.leaving {
+            let shown = self.shown(&stored).await?;
+            if shown == Ok(Shown::ByAll) || leaving.since.elapsed() > LONGEST_LEAVING {
+                self.leaving = None;
+                self.inject(&stored).await?;
+                tracing::info!("authorities that have gone from the Secret are no longer trusted");
+                return Ok(shown.map(drop));
+            }
+        }
+        Ok(self.shown(&bundle).await?.map(drop))
+    }
+
+    /// Whether the endpoints show certificates that the authorities of a bundle vouch for.
+    async fn shown(&self, bundle: &[u8]) -> Result<Result<Shown, endpoints::NotServing>, Error> {
         let (service, namespace) = &self.settings.service;
-        let check = endpoints::check(&self.client, (service, namespace), &self.wanted.name, &stored.ca_certificate);
+        let check = endpoints::check(&self.client, (service, namespace), &self.wanted.name, bundle);
         called("list", || format!("EndpointSlices in namespace {namespace:?}"), check).await
+    }
+
+    /// Notes which authorities have gone from the Secret since they were injected.
+    fn note_leaving(&mut self, stored: &[u8]) {
+        let Some((announced, _)) = self.announced.as_ref().filter(|(announced, _)| announced != stored) else { return };
+        let (stored, now) = (issue::Known::all_in(stored), Timestamp::now());
+        let before = self.leaving.take().map(|leaving| leaving.authorities).unwrap_or_default();
+        let all = before.into_iter().chain(issue::Known::all_in(announced));
+        let mut authorities: Vec<_> = all.filter(|one| one.end() > now && !stored.contains(one)).collect();
+        authorities.drain(..authorities.len().saturating_sub(MOST_LEAVING));
+        if !authorities.is_empty() {
+            tracing::warn!(
+                "authorities have gone from the Secret; they stay trusted until every endpoint shows a new certificate"
+            );
+            self.leaving = Some(Leaving { authorities, since: Instant::now() });
+        }
+    }
+
+    /// The authorities that are not in the Secret and still trusted, in PEM.
+    fn leaving(&self) -> Result<Vec<u8>, IssueError> {
+        self.leaving.as_ref().map_or(Ok(Vec::new()), |leaving| rotate::bundle(leaving.authorities.iter()))
     }
 
     fn note_announced(&mut self, bundle: &[u8]) {

@@ -122,7 +122,8 @@ impl Wanted {
     }
 }
 
-fn bundle<'a>(authorities: impl Iterator<Item = &'a Known>) -> Result<Vec<u8>, IssueError> {
+/// Authorities, in PEM.
+pub(super) fn bundle<'a>(authorities: impl Iterator<Item = &'a Known>) -> Result<Vec<u8>, IssueError> {
     Ok(authorities.map(Known::to_pem).collect::<Result<Vec<_>, _>>()?.concat())
 }
 

@@ -40,7 +40,7 @@ pub(super) struct MetricsArguments {
     /// callers authorized to GET or PUT /loglevel read or change the log level there
     #[arg(long = "metrics-auth", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     auth: bool,
-    /// Folder with the certificate for --metrics-secure; if not given, a self-signed one is generated
+    /// Folder with the certificate for --metrics-secure; as long as it has none, a self-signed one is served
     #[arg(id = "metrics_cert_dir", long = "metrics-cert-dir", default_value = "")]
     cert_dir: String,
     /// File name of the certificate in that folder
@@ -85,7 +85,13 @@ impl MetricsArguments {
             Arc::new(tls::self_signed("localhost")?)
         } else {
             let files = CertificateFiles::named(Path::new(&self.cert_dir), &self.cert_name, &self.key_name, None);
-            let resolver = Arc::new(Resolver::default());
+            let resolver = Arc::new(if files.exist() {
+                Resolver::default()
+            } else {
+                let (certificate, key) = (files.certificate.display(), files.key.display());
+                tracing::warn!(%certificate, %key, "no certificate for the metrics yet; until there is, a self-signed one is served");
+                tls::self_signed("localhost")?
+            });
             tokio::spawn(Arc::clone(&resolver).follow(files, stop.clone()));
             resolver
         };

@@ -17,7 +17,10 @@ use crate::runtime::metrics::{Metrics, ObjectOptions};
 use crate::runtime::shutdown;
 use crate::runtime::tls::{self, CertificateFiles, Resolver, TlsError, TlsOptions};
 use crate::runtime::webhook_metrics::WebhookMetrics;
-use crate::webhook::{CertificateWatch, Checks, router, watch_certificate};
+use crate::webhook::{CertificateWatch, Checks, closing, router, watch_certificate};
+
+/// How long requests are served after SIGTERM: about as long as kube-proxy and the API server take to learn of it.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Why the webhook could not run.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +99,11 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
     }
     let options = TlsOptions::new(&arguments.tls_ciphers, &arguments.tls_min_version, arguments.metrics.http2())?;
     let stop = shutdown::on_signal()?;
-    log.follow_signals(&stop)?;
+    // Until then it serves what the API server goes on to send it.
+    let end = shutdown::after(&stop, DRAIN);
+    log.follow_signals(&end)?;
     let metrics = Metrics::new(ObjectOptions::default())?;
-    let router = router(arguments.checks(), WebhookMetrics::new(&metrics)?);
+    let router = closing(router(arguments.checks(), WebhookMetrics::new(&metrics)?), stop.clone());
     let client = if arguments.metrics.need_client() {
         let api_health = ApiHealth::new(metrics.api_server().clone(), Duration::MAX);
         Some(kube_client::from_environment(api_health).await?.client()?)
@@ -106,10 +111,10 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
         None
     };
     let endpoints = Endpoints::start()?;
-    arguments.metrics.serve(&endpoints, Operated { metrics, log }, client, stop.clone())?;
+    arguments.metrics.serve(&endpoints, Operated { metrics, log }, client, end.clone())?;
     let readiness = Readiness::default();
     readiness.set_not_ready("the serving certificate was not read yet");
-    endpoints.serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone())?;
+    endpoints.serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), end.clone())?;
 
     let files = CertificateFiles::in_folder(&arguments.cert_dir);
     let resolver = Arc::new(Resolver::default());
@@ -117,15 +122,19 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
     let Some(listener) = health::listen("port", &format!(":{}", arguments.port))? else {
         return Err(Error::NoPort);
     };
-    tokio::spawn(resolver.follow(files.clone(), stop.clone()));
+    tokio::spawn(resolver.follow(files.clone(), end.clone()));
     let watch = CertificateWatch {
         files,
         dns_name: arguments.dns_name,
         check_interval: arguments.check_interval.positive().unwrap_or(Duration::from_mins(5)),
         lookahead: arguments.lookahead_interval.positive().unwrap_or_default(),
     };
-    tokio::spawn(watch_certificate(watch, readiness, stop.clone()));
-    tls::serve(listener, config, router, tls::Limits::default(), stop).await;
+    tokio::spawn(watch_certificate(watch, readiness.clone(), end.clone()));
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        readiness.end();
+    });
+    tls::serve(listener, config, router, tls::Limits::default(), end).await;
     Ok(())
 }
 

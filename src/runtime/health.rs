@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -63,13 +63,15 @@ pub trait Check: Send + Sync {
 #[derive(Clone)]
 pub struct Readiness {
     state: Arc<RwLock<Result<(), Cow<'static, str>>>>,
+    /// Set once it is never to be ready again.
+    ends: Arc<OnceLock<&'static str>>,
     check: Option<Arc<dyn Check>>,
 }
 
 impl Default for Readiness {
     fn default() -> Self {
         let state = Err("the watches have not delivered their first list yet".into());
-        Self { state: Arc::new(RwLock::new(state)), check: None }
+        Self { state: Arc::new(RwLock::new(state)), ends: Arc::default(), check: None }
     }
 }
 
@@ -90,11 +92,19 @@ impl Readiness {
         self.set(Err(reason.into()));
     }
 
+    /// Says that the process ends: it is not ready any more, whatever it says later.
+    pub fn end(&self) {
+        let _ = self.ends.set("the process is stopping; no new requests should be sent to it");
+    }
+
     fn set(&self, state: Result<(), Cow<'static, str>>) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     fn answer(&self) -> (StatusCode, String) {
+        if let Some(reason) = self.ends.get() {
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"));
+        }
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner).clone();
         let state = state.map_err(Cow::into_owned);
         match state.and_then(|()| self.check.as_ref().map_or(Ok(()), |check| check.check())) {

@@ -1,5 +1,7 @@
 //! Stopping on SIGTERM and SIGINT.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -36,4 +38,17 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
         cancelled.cancel();
     });
     Ok(token)
+}
+
+/// A token that is cancelled some time after another.
+#[must_use]
+pub fn after(token: &CancellationToken, delay: Duration) -> CancellationToken {
+    let later = CancellationToken::new();
+    let (token, cancelled) = (token.clone(), later.clone());
+    tokio::spawn(async move {
+        token.cancelled().await;
+        tokio::time::sleep(delay).await;
+        cancelled.cancel();
+    });
+    later
 }

@@ -19,7 +19,7 @@ use crate::runtime::health::Readiness;
 use crate::runtime::tls::{Certificate, CertificateFiles};
 
 pub use admission::Checks;
-pub use server::router;
+pub use server::{closing, router};
 
 /// Watches the serving certificate until `stop`: the process is ready while it is valid for `dns_name`, and logs a
 /// warning every `check_interval` if it expires within `lookahead`. A new certificate is served without a restart.

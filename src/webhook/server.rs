@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode, Version};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
@@ -56,6 +56,22 @@ fn router_within(webhook: Webhook, metrics: WebhookMetrics, deadline: Duration) 
         // Not for other paths, which would make as many series as a client likes.
         .route_layer(middleware::from_fn_with_state((metrics, deadline), bounded))
         .with_state(Arc::new(webhook))
+}
+
+/// Asks clients to close their connections once `stopping` is cancelled. Requests still come by then, since the API server learns later
+/// that they should go elsewhere; each is answered, and the next one takes another connection.
+pub fn closing(router: Router, stopping: CancellationToken) -> Router {
+    router.layer(middleware::from_fn_with_state(stopping, close))
+}
+
+async fn close(State(stopping): State<CancellationToken>, request: Request, next: Next) -> Response {
+    // A connection of HTTP/2 is closed by a frame of its own.
+    let has_header = request.version() < Version::HTTP_2;
+    let mut response = next.run(request).await;
+    if has_header && stopping.is_cancelled() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Counts a request, and gives it up at its deadline.

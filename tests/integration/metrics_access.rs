@@ -45,6 +45,24 @@ async fn metrics_are_only_for_who_shows_a_token_that_may_get_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn secure_metrics_are_served_where_the_folder_of_the_chart_has_no_certificate_yet() {
+    let scene = Scene::with_own_controller("metrics-files").await;
+    let folder = scene.world.cluster.directory().join("metrics-files");
+    let given = format!("--metrics-cert-dir={}", folder.display());
+    let arguments = ["--metrics-secure=true", &given, "--metrics-cert-name=tls.crt", "--metrics-key-name=tls.key"];
+    let controller = scene.start_controller_with(&arguments).await;
+    controller.until_logged("all watches have delivered their first list").await;
+    let address = controller.address("metrics-addr");
+    assert_eq!(status(&address, None).await, 200);
+    let made = rcgen::generate_simple_self_signed(vec!["metrics".to_owned()]).unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("tls.crt"), made.cert.pem()).unwrap();
+    controller.until_logged("serving with a new certificate").await;
+    assert_eq!(status(&address, None).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_may_put_the_level_of_the_log_changes_it_while_the_process_runs() {
     let scene = Scene::with_own_controller("loglevel").await;
     let arguments = ["--metrics-secure=true", "--metrics-auth=true", "--loglevel=info"];

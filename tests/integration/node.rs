@@ -19,7 +19,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use test_stage::api_proxy::ApiProxy;
 use test_stage::cluster_access::{Access, DEADLINE};
-use test_stage::installation::{free_port, mount, own_address};
+use test_stage::installation::{Keys, free_port, mount, own_address};
 use test_stage::world::World;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -178,12 +178,16 @@ impl Shared {
         let mut mounted = Vec::new();
         for mount in container["volumeMounts"].as_array().into_iter().flatten() {
             let volumes = template["spec"]["volumes"].as_array().into_iter().flatten();
-            let mut named = volumes.filter(|volume| volume["name"] == mount["name"]);
-            let Some(secret) = named.find_map(|volume| volume["secret"]["secretName"].as_str()) else { continue };
+            let Some(volume) = volumes.into_iter().find(|volume| volume["name"] == mount["name"]) else { continue };
+            let secrets = secrets_of(volume);
+            if secrets.is_empty() {
+                continue;
+            }
             let target = folder.join(text(&mount["name"]));
             std::fs::create_dir_all(&target).unwrap();
-            let access = self.within(&namespace);
-            pod.mounts.push(tokio::spawn(self::mount(access, secret.to_owned(), target.clone())));
+            for (secret, keys) in secrets {
+                pod.mounts.push(tokio::spawn(self::mount(self.within(&namespace), secret, keys, target.clone())));
+            }
             mounted.push((text(&mount["mountPath"]), target.display().to_string()));
         }
         let log = self.world.log_of(&format!("{namespace}-{name}"));
@@ -196,8 +200,10 @@ impl Shared {
         let account = text(&template["spec"]["serviceAccountName"]);
         let mut environment = self.world.sandbox.environment();
         environment.extend(self.workload_identity(&namespace, &account, &template, &folder).await?);
-        let kubeconfig = self.kubeconfig(&namespace, &account, &text(&container["name"])).await?;
-        environment.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
+        if template["spec"]["automountServiceAccountToken"] != false {
+            let kubeconfig = self.kubeconfig(&namespace, &account, &text(&container["name"])).await?;
+            environment.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
+        }
         environment.extend(variables(container, &namespace));
         for (name, value) in environment {
             program = program.environment(name, value);
@@ -439,4 +445,16 @@ fn key_of(deployment: &Value) -> String {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The Secrets of a volume, and which of their keys it has.
+fn secrets_of(volume: &Value) -> Vec<(String, Keys)> {
+    let keys = |secret: &Value| match secret["items"].as_array() {
+        Some(items) => Keys::Items(items.iter().map(|item| text(&item["key"])).collect()),
+        None => Keys::All,
+    };
+    let sources = volume["projected"]["sources"].as_array().into_iter().flatten();
+    let projected = sources.map(|source| (&source["secret"], "name"));
+    let all = std::iter::once((&volume["secret"], "secretName")).chain(projected);
+    all.filter_map(|(secret, name)| Some((secret[name].as_str()?.to_owned(), keys(secret)))).collect()
 }

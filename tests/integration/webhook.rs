@@ -144,6 +144,49 @@ async fn what_can_never_work_is_refused_at_its_creation_and_what_is_unwise_is_wa
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_is_told_to_stop_answers_all_that_is_sent_to_it_and_is_not_ready_meanwhile() {
+    let installation = Installation::new(&[]).await;
+    let bundle = installation.injected().await;
+    let webhook = installation.webhook();
+    webhook.terminate();
+    webhook.until_readyz_of("healthz-addr", 503, "the process is stopping").await;
+    // Whoever does not know yet goes on sending; connections are not kept.
+    for _ in 0..20 {
+        let answer = installation.respond(&bundle).await;
+        let answer = answer.unwrap_or_else(|error| panic!("refused: {error:?}\n{}", webhook.log()));
+        assert_eq!((answer.status().as_u16(), answer.headers()["connection"].to_str().unwrap()), (400, "close"));
+    }
+    let (exit, _) = webhook.ended(DEADLINE).await;
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_secret_that_is_emptied_or_replaced_refuses_no_write() {
+    let installation = Installation::new(&[]).await;
+    let first = installation.access.get("Secret", SECRET).await.unwrap()["data"].clone();
+    // The kubelet looks at mounted Secrets once a minute.
+    installation.hold_mount();
+    installation.access.merge("Secret", SECRET, json!({"data": null})).await;
+    let is_new = |secret: &Value| secret["data"]["ca.key"].is_string() && secret["data"]["ca.key"] != first["ca.key"];
+    installation.access.until("Secret", SECRET, "renewed", is_new).await;
+    let until = Instant::now() + Duration::from_secs(4);
+    let mut requests = 0;
+    while Instant::now() < until {
+        let stored = store("SecretStore", json!({"refreshInterval": format!("{}s", 300 + requests)}));
+        let applied = installation.access.try_apply(stored).await;
+        assert!(applied.is_ok(), "{applied:?} after {requests} requests\n{}", installation.certificates.log());
+        requests += 1;
+    }
+    installation.mount();
+    installation.certificates.until_logged("authorities that have gone from the Secret are no longer trusted").await;
+    let now = installation.access.get("Secret", SECRET).await.unwrap()["data"].clone();
+    assert_ne!(now["ca.key"], first["ca.key"]);
+    let injected = base64::engine::general_purpose::STANDARD.encode(installation.injected().await);
+    assert_eq!(injected, now["ca.crt"].as_str().unwrap(), "the old authority is not trusted for ever");
+    installation.until_answered().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn certificates_and_their_authority_change_under_load_and_no_request_fails() {
     let installation = Arc::new(Installation::new(&["--ca-validity=60s", "--certificate-validity=30s"]).await);
     let first = installation.access.get("Secret", SECRET).await.unwrap()["data"].clone();

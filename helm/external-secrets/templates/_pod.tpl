@@ -41,6 +41,11 @@ labels:
   {{- toYaml $labels | nindent 2 }}
 {{- end }}
 
+{{/* Whether a component calls the API server. The webhook does only to check who reads its metrics. */}}
+{{- define "external-secrets.callsApiServer" -}}
+{{- or (ne .name "external-secrets-webhook") .values.metrics.listen.auth.enabled (hasKey .values.extraArgs "metrics-auth") }}
+{{- end }}
+
 {{/* The fields of a pod's spec that stand before its containers. */}}
 {{- define "external-secrets.pod" -}}
 {{- with include "external-secrets.ownOrGlobal" (list . "imagePullSecrets") }}
@@ -48,7 +53,7 @@ imagePullSecrets:
   {{- . | nindent 2 }}
 {{- end }}
 serviceAccountName: {{ include (printf "%s.serviceAccountName" .name) .root }}
-automountServiceAccountToken: {{ .values.serviceAccount.automount }}
+automountServiceAccountToken: {{ and .values.serviceAccount.automount (eq (include "external-secrets.callsApiServer" .) "true") }}
 {{- if semverCompare ">= 1.33-0" .root.Capabilities.KubeVersion.Version }}
 {{- if kindIs "bool" .values.hostUsers }}
 hostUsers: {{ .values.hostUsers }}
@@ -128,6 +133,8 @@ securityContext:
 {{- $flavour := ternary (printf "-%s" .values.image.flavour) "" (not (empty .values.image.flavour)) }}
 image: {{ printf "%s:%s%s" $repository $tag $flavour | quote }}
 imagePullPolicy: {{ .values.image.pullPolicy }}
+# What a start failed of is shown by `kubectl describe pod`.
+terminationMessagePolicy: FallbackToLogsOnError
 {{- $names := list }}
 {{- range .values.extraEnv }}
 {{- $names = append $names .name }}

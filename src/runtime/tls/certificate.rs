@@ -93,6 +93,12 @@ impl CertificateFiles {
         }
     }
 
+    /// Whether certificate and key are there.
+    #[must_use]
+    pub fn exist(&self) -> bool {
+        self.certificate.exists() && self.key.exists()
+    }
+
     /// Reads the files.
     ///
     /// # Errors

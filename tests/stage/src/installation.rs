@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::cluster_access::{Access, DEADLINE};
 use crate::controller_process::Controller;
@@ -32,6 +33,7 @@ pub struct Installation {
     pub certificates: Controller,
     webhook: Mutex<Option<Arc<Controller>>>,
     folder: PathBuf,
+    mount: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Installation {
@@ -50,7 +52,6 @@ impl Installation {
         }
         let folder = world.cluster.directory().join("certificates");
         std::fs::create_dir(&folder).unwrap();
-        tokio::spawn(mount(access.clone(), SECRET.to_owned(), folder.clone()));
         let environment = vec![("KUBECONFIG".to_owned(), world.cluster.kubeconfig().display().to_string())];
         let mut arguments = vec![
             "certcontroller",
@@ -64,11 +65,26 @@ impl Installation {
         arguments.extend(lifetimes);
         let log = world.log_of("cert-controller");
         let certificates = Controller::start_subcommand(&world.cluster, &arguments, environment, &log).await;
-        let installation = Self { world, access, port, certificates, webhook: Mutex::default(), folder };
+        let (webhook, mount) = (Mutex::default(), Mutex::default());
+        let installation = Self { world, access, port, certificates, webhook, folder, mount };
+        installation.mount();
         installation.start_webhook().await;
         installation.certificates.until_logged("the webhook serves with the injected certificates").await;
         installation.until_answered().await;
         installation
+    }
+
+    /// Brings the Secret to the webhook, now and whenever it changes.
+    pub fn mount(&self) {
+        let mounting = mount(self.access.clone(), SECRET.to_owned(), Keys::All, self.folder.clone());
+        *self.mount.lock().unwrap() = Some(tokio::spawn(mounting));
+    }
+
+    /// Leaves the webhook with what it has of the Secret.
+    pub fn hold_mount(&self) {
+        if let Some(mount) = self.mount.lock().unwrap().take() {
+            mount.abort();
+        }
     }
 
     /// Starts the webhook, in the place of one that was killed.
@@ -115,17 +131,26 @@ impl Installation {
     pub async fn answer(&self, bundle: &[u8]) -> Result<u16, reqwest::Error> {
         ask(self.port, bundle).await
     }
+
+    /// The same, whole.
+    pub async fn respond(&self, bundle: &[u8]) -> Result<reqwest::Response, reqwest::Error> {
+        request(self.port, bundle).await
+    }
 }
 
 /// What a webhook at a port of this machine answers on a new connection that trusts only `bundle`.
 pub async fn ask(port: u16, bundle: &[u8]) -> Result<u16, reqwest::Error> {
+    Ok(request(port, bundle).await?.status().as_u16())
+}
+
+async fn request(port: u16, bundle: &[u8]) -> Result<reqwest::Response, reqwest::Error> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only(reqwest::Certificate::from_pem_bundle(bundle)?)
         .resolve(DNS_NAME, ([127, 0, 0, 1], port).into())
         .build()?;
     let url = format!("https://{DNS_NAME}:{port}/validate-external-secrets-io-v1-externalsecret");
-    Ok(client.post(url).body("no review").send().await?.status().as_u16())
+    client.post(url).body("no review").send().await
 }
 
 /// A port that nobody has; it is not kept, but nobody else asks for a certain one.
@@ -174,15 +199,27 @@ fn objects(port: u16) -> Vec<Value> {
     ]
 }
 
+/// Which keys of a Secret are mounted.
+pub enum Keys {
+    /// All.
+    All,
+    /// Those that `items` of a volume name.
+    Items(Vec<String>),
+}
+
 /// Keeps a folder equal to a Secret, as the kubelet does for a Pod.
-pub async fn mount(access: Access, secret: String, folder: PathBuf) {
+pub async fn mount(access: Access, secret: String, keys: Keys, folder: PathBuf) {
+    let is_mounted = |key: &String| match &keys {
+        Keys::All => true,
+        Keys::Items(items) => items.contains(key),
+    };
     let mut written = Value::Null;
     loop {
         // While the API server is away, all stays as it is.
         let found = access.api("Secret").get_opt(&secret).await.ok().flatten();
         let data = found.map(|secret| secret.data["data"].clone()).unwrap_or_default();
         if !data.is_null() && data != written {
-            for (key, value) in data.as_object().into_iter().flatten() {
+            for (key, value) in data.as_object().into_iter().flatten().filter(|(key, _)| is_mounted(key)) {
                 let value = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();
                 std::fs::write(folder.join(key), value).unwrap();
             }
