@@ -11,6 +11,7 @@ pub mod object_name;
 pub mod parsed;
 pub mod schedule;
 mod schema;
+pub mod selection;
 pub mod template_target;
 pub mod v1;
 
@@ -18,10 +19,20 @@ pub use duration::GoDuration;
 pub use field_path::FieldPath;
 pub use parsed::Parsed;
 pub use schedule::Schedule;
+pub use selection::Selection;
 pub use template_target::TemplateTarget;
 
 /// The API group of every resource here.
 pub const GROUP: &str = "external-secrets.io";
+
+/// The field manager of ESO's controllers, and of this one where ESO's writes are to be known for our own.
+pub const FIELD_MANAGER: &str = "external-secrets";
+
+/// Whether an `apiVersion` is one of [`GROUP`].
+#[must_use]
+pub fn is_ours(api_version: &str) -> bool {
+    api_version.split_once('/').is_some_and(|(group, _)| group == GROUP)
+}
 
 /// Label on every target Secret; the controller watches only Secrets that carry it.
 pub const LABEL_MANAGED: &str = "reconcile.external-secrets.io/managed";
@@ -38,6 +49,14 @@ pub const ANNOTATION_DATA_HASH: &str = "reconcile.external-secrets.io/data-hash"
 pub const FINALIZER_EXTERNAL_SECRET: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
 /// The finalizer that ESO puts on stores which PushSecrets use.
 pub const FINALIZER_STORE: &str = "secretstore.externalsecrets.io/finalizer";
+
+/// The finalizer that ESO puts on ClusterExternalSecrets. Here the garbage collector does what it is for; it is removed from
+/// objects that are being deleted.
+pub const FINALIZER_CLUSTER_EXTERNAL_SECRET: &str = "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup";
+/// What the finalizers begin with that ESO puts on Namespaces; the name of the ClusterExternalSecret follows.
+pub const FINALIZER_NAMESPACE_PREFIX: &str = "externalsecrets.external-secrets.io/ces-";
+/// The annotation that asks for a refresh; a ClusterExternalSecret hands it on to its ExternalSecrets.
+pub const ANNOTATION_FORCE_SYNC: &str = "external-secrets.io/force-sync";
 
 /// The version under which the resources are served. Both have the same schema; `v1` is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -44,6 +44,12 @@ impl<T: DeserializeOwned> Parsed<T> {
 }
 
 impl<T> Parsed<T> {
+    /// The text as it stands, with fields that `T` does not know; `None` where it was never one, or is too long.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
     fn of(value: Result<Box<T>, InvalidField>) -> Self {
         Self { text: None, value: OnceLock::from(value) }
     }

@@ -73,6 +73,10 @@ pub(super) fn external_secret_conditions(generator: &mut SchemaGenerator) -> Sch
     json_schema!({ "type": "array", "items": items })
 }
 
+pub(super) fn label_selectors(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": label_selector(generator) })
+}
+
 /// `LabelSelector`, with what Kubernetes' own schema leaves to comments: which lists are atomic.
 pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

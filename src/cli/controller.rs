@@ -91,6 +91,9 @@ pub(super) struct ControllerArguments {
     /// Reconcile SecretStores; if false, they are not watched, and ExternalSecrets that use one are ignored
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_secret_store_reconciler: bool,
+    /// Reconcile ClusterExternalSecrets; if false, or with --namespace, they are not watched
+    #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_cluster_external_secret_reconciler: bool,
     /// Also write ConfigMaps and custom resources (target.manifest). They are not Secrets: other RBAC rules grant
     /// access to them, and they are seldom encrypted at rest
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
@@ -126,9 +129,6 @@ struct AcceptedArguments {
     /// See --client-qps
     #[arg(long)]
     client_burst: Option<i32>,
-    /// Not supported yet
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    enable_cluster_external_secret_reconciler: Option<bool>,
     /// Not supported yet
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_cluster_push_secret_reconciler: Option<bool>,
@@ -214,6 +214,10 @@ impl ControllerArguments {
             },
             secret_stores: switch(self.enable_secret_store_reconciler),
             cluster_secret_stores: switch(self.enable_cluster_store_reconciler),
+            // They are about all namespaces.
+            cluster_external_secrets: switch(
+                self.enable_cluster_external_secret_reconciler && self.namespace.is_empty(),
+            ),
         }
     }
 }
@@ -224,7 +228,6 @@ impl AcceptedArguments {
         let flags = [
             (self.client_qps.is_some(), "--client-qps"),
             (self.client_burst.is_some(), "--client-burst"),
-            (self.enable_cluster_external_secret_reconciler.is_some(), "--enable-cluster-external-secret-reconciler"),
             (self.enable_cluster_push_secret_reconciler.is_some(), "--enable-cluster-push-secret-reconciler"),
             (self.enable_push_secret_reconciler.is_some(), "--enable-push-secret-reconciler"),
             (self.enable_secrets_caching.is_some(), "--enable-secrets-caching"),

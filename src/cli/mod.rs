@@ -13,6 +13,7 @@ mod inputs;
 mod leader_election;
 mod logging;
 mod metrics;
+mod migrate;
 mod plan;
 mod preview;
 mod providers;
@@ -46,6 +47,8 @@ enum Command {
     Render(Box<render::RenderArguments>),
     /// Show what the controller would create, change or delete in a cluster, and change nothing
     Plan(Box<plan::PlanArguments>),
+    /// One-time steps after a migration from the External Secrets Operator
+    Migrate(migrate::MigrateArguments),
     /// Issue certificates for the webhook, and make the API server trust them
     #[command(name = "certcontroller")]
     CertController(Box<certcontroller::CertControllerArguments>),
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
             Some(Command::Webhook(arguments)) => webhook::execute(*arguments).await?,
             Some(Command::Render(arguments)) => return Ok(render::execute(&arguments).await?),
             Some(Command::Plan(arguments)) => return Ok(plan::execute(&arguments).await?),
+            Some(Command::Migrate(arguments)) => return Ok(migrate::execute(&arguments).await?),
             Some(Command::CertController(arguments)) => certcontroller::execute(*arguments).await?,
             Some(Command::Crds(arguments)) => crds::execute(&arguments)?,
             Some(Command::Docs(arguments)) => docs::execute(&arguments)?,

@@ -8,7 +8,7 @@ use super::cluster_reader::KubeReader;
 use super::core::controllers::Controller;
 use super::core::events::Recorder;
 use super::core::kind::Kind;
-use super::core::watching::Watching;
+use super::core::watching::{Watching, nothing};
 use super::external_secret::target_kinds::TargetKinds;
 use super::external_secret::templates::Templates;
 use super::namespaces::Namespaces;
@@ -16,7 +16,7 @@ use super::options::{Options, Switch};
 use super::secret_store::reconcile::StoreController;
 use super::secret_store::watched::WatchedStores;
 use super::store_access::roles::StoreReaders;
-use super::{external_secret, secret_store};
+use super::{cluster_external_secret, external_secret, secret_store};
 use crate::api::ServedVersion;
 use crate::api::v1::StoreKind;
 use crate::provider::azure::SetupError;
@@ -27,9 +27,10 @@ use crate::runtime::metrics::Metrics;
 pub type MakeProviders = Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Result<Providers, SetupError> + Send>;
 
 /// All kinds, and whether each is worked on.
-fn all(options: &Options) -> [(Kind, Switch); 3] {
+fn all(options: &Options) -> [(Kind, Switch); 4] {
     [
         (external_secret::KIND, Switch::On),
+        (cluster_external_secret::KIND, options.cluster_external_secrets),
         (secret_store::kind(StoreKind::SecretStore), options.secret_stores),
         (secret_store::kind(StoreKind::ClusterSecretStore), options.cluster_secret_stores),
     ]
@@ -69,6 +70,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
     let Parts { client, watching, version, options, providers, events, metrics } = parts;
     let state = Arc::new(external_secret::state::State::default());
     let store_state = Arc::new(secret_store::state::State::default());
+    let parents = Arc::new(cluster_external_secret::state::State::default());
     let readers: Vec<Arc<dyn StoreReaders>> = vec![Arc::clone(&state) as _];
     let target_kinds = {
         let state = Arc::clone(&state);
@@ -78,10 +80,16 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
 
     let service_accounts = secret_store::watches::service_accounts(&watching, &store_state);
     let secrets = external_secret::watches::secrets(&watching, &state);
-    // Only the conditions of ClusterSecretStores ask for namespaces.
-    let namespaces = match options.cluster_secret_stores {
-        Switch::On => Namespaces::watch(&watching, |_| {}),
-        Switch::Off => Namespaces::unwatched(),
+    // Only the conditions of ClusterSecretStores, and ClusterExternalSecrets, ask for namespaces.
+    let namespaces = match (options.cluster_secret_stores, options.cluster_external_secrets) {
+        (Switch::Off, Switch::Off) => Namespaces::unwatched(),
+        _ => Namespaces::watch(&watching, cluster_external_secret::watches::on_namespace(&parents)),
+    };
+    let cluster_external_secrets = match options.cluster_external_secrets {
+        Switch::On => {
+            cluster_external_secret::watches::cluster_external_secrets(&watching, version, &parents, metrics.clone())
+        }
+        Switch::Off => nothing(version),
     };
     let stores = |kind, switch| match switch {
         Switch::On => {
@@ -101,8 +109,15 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
     let _ = secrets.wait_until_ready().await;
     namespaces.wait_until_ready().await;
     stores.wait_until_ready().await;
-    let external_secrets =
-        external_secret::watches::external_secrets(&watching, version, &state, &target_kinds, metrics.clone(), |_| {});
+    let _ = cluster_external_secrets.wait_until_ready().await;
+    let external_secrets = external_secret::watches::external_secrets(
+        &watching,
+        version,
+        &state,
+        &target_kinds,
+        metrics.clone(),
+        cluster_external_secret::watches::on_external_secret(&parents),
+    );
     let _ = external_secrets.wait_until_ready().await;
 
     let providers = providers(Arc::new(KubeReader::new(client.clone(), service_accounts)))?;
@@ -117,6 +132,16 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         readers,
         state: store_state,
     });
+    let cluster_external_secrets = cluster_external_secret::context::Context {
+        client: client.clone(),
+        version,
+        events: events.clone(),
+        metrics: metrics.clone(),
+        objects: cluster_external_secrets,
+        external_secrets: external_secrets.clone(),
+        namespaces: namespaces.clone(),
+        state: parents,
+    };
     let external_secrets = external_secret::context::Context {
         client,
         version,
@@ -132,6 +157,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
     let store_controller = |of| Arc::new(StoreController { of, context: Arc::clone(&store_context) });
     let mut controllers: Vec<Arc<dyn Controller>> = vec![
         Arc::new(external_secrets),
+        Arc::new(cluster_external_secrets),
         store_controller(StoreKind::SecretStore),
         store_controller(StoreKind::ClusterSecretStore),
     ];

@@ -1,5 +1,6 @@
 //! The controllers: they watch the custom resources, and carry out what [`crate::sync`] decides.
 
+pub mod cluster_external_secret;
 pub mod cluster_reader;
 pub mod core;
 pub mod external_secret;

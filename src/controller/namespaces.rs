@@ -1,6 +1,7 @@
 //! The namespaces, with their labels, as they are watched.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -46,10 +47,21 @@ impl Namespaces {
         let _ = self.0.wait_until_ready().await;
     }
 
+    /// A namespace, if it is there.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Arc<MetadataOf<Namespace>>> {
+        self.0.get(&ObjectRef::new(name))
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<MetadataOf<Namespace>>> {
+        self.0.state()
+    }
+
     /// The labels of a namespace; `None` where there is no such namespace.
     #[must_use]
     pub fn labels(&self, name: &str) -> Option<BTreeMap<String, String>> {
-        let namespace = self.0.get(&ObjectRef::new(name));
-        namespace.map(|namespace| namespace.metadata.labels.clone().unwrap_or_default())
+        self.get(name).map(|namespace| namespace.metadata.labels.clone().unwrap_or_default())
     }
 }

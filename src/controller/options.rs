@@ -25,6 +25,8 @@ pub struct Options {
     pub secret_stores: Switch,
     /// Whether ClusterSecretStores are validated here, and ExternalSecrets that use them synced.
     pub cluster_secret_stores: Switch,
+    /// Whether the ExternalSecrets of ClusterExternalSecrets are made; never where the controller works in one namespace alone.
+    pub cluster_external_secrets: Switch,
 }
 
 /// Whether an ExternalSecret waits for its store to be Ready.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use prometheus::{Encoder, GaugeVec, HistogramVec, IntCounterVec, TextEncoder};
 
 pub use super::api_server_metrics::ApiServerMetrics;
+pub use super::cluster_external_secret_metrics::{ClusterExternalSecretMetrics, Namespaces};
 pub use super::controller_metrics::{ControllerMetrics, ReconcileResult, Working};
 pub use super::external_secret_metrics::ExternalSecretMetrics;
 pub use super::object_metrics::{ExtendedLabels, Object, ObjectOptions};
@@ -24,6 +25,7 @@ const WAIT: &[f64] = &[0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
 pub struct Metrics {
     registrar: Registrar,
     external_secrets: ExternalSecretMetrics,
+    cluster_external_secrets: ClusterExternalSecretMetrics,
     stores: StoreMetrics,
     controllers: ControllerMetrics,
     api_server: ApiServerMetrics,
@@ -51,6 +53,7 @@ impl Metrics {
         let registrar = Registrar::default();
         let metrics = Self {
             external_secrets: ExternalSecretMetrics::register(&registrar, objects)?,
+            cluster_external_secrets: ClusterExternalSecretMetrics::register(&registrar, objects)?,
             stores: StoreMetrics::register(&registrar, objects)?,
             controllers: ControllerMetrics::register(&registrar)?,
             api_server: ApiServerMetrics::register(&registrar)?,
@@ -146,6 +149,12 @@ impl Metrics {
     #[must_use]
     pub const fn external_secrets(&self) -> &ExternalSecretMetrics {
         &self.external_secrets
+    }
+
+    /// The metrics of single ClusterExternalSecrets.
+    #[must_use]
+    pub const fn cluster_external_secrets(&self) -> &ClusterExternalSecretMetrics {
+        &self.cluster_external_secrets
     }
 
     /// The metrics of single stores.

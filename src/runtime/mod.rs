@@ -4,6 +4,7 @@ pub mod api_health;
 pub mod api_server_metrics;
 pub mod authorization;
 pub mod clock;
+pub mod cluster_external_secret_metrics;
 pub mod controller_metrics;
 pub mod external_secret_metrics;
 pub mod fair;

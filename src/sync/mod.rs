@@ -3,10 +3,12 @@
 //! [`refresh`] says whether values must be read again, [`data`] makes of what was read the data of the
 //! target Secret, and [`plan`] says what the Secret must become. The controller carries a [`plan::Plan`] out; `plan` and `render` print it.
 
+pub mod cluster_external_secret;
 pub mod data;
 pub mod hash;
 pub mod managed_fields;
 pub mod object;
+pub mod one_line;
 pub mod plan;
 pub mod refresh;
 pub mod rendered;

@@ -9,6 +9,7 @@ use super::hash;
 use super::windows::{self, Permit};
 use crate::api::v1::external_secret::{
     DEFAULT_REFRESH_INTERVAL, ExternalSecretSpec, ExternalSecretStatus, RefreshPolicy,
+    controlling_cluster_external_secret,
 };
 
 /// The most by which a refresh is put off, as a part of the interval, so that ExternalSecrets that
@@ -117,7 +118,7 @@ fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
     if last > inputs.now {
         return Due::Now(Reason::ClockWentBack);
     }
-    match last.checked_add(interval + jitter(inputs.meta, last, interval)) {
+    match last.checked_add(interval + put_off(inputs.meta, last, interval)) {
         Ok(next) if next > inputs.now => Due::At(next),
         Ok(_) => match windows::permit(inputs.spec.sync_windows.as_ref(), inputs.now) {
             Permit::Now => Due::Now(Reason::Interval),
@@ -131,13 +132,36 @@ fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
 
 /// By how much a refresh is put off. It depends on the object and on its last refresh alone, so that
 /// asking twice gives the same time.
+fn put_off(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
+    match controlling_cluster_external_secret(meta) {
+        Some(parent) => until_next_of_grid(parent, last, interval),
+        None => jitter(meta, last, interval),
+    }
+}
+
 fn jitter(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
     let seed = meta.uid.as_deref().unwrap_or_default().bytes().chain(last.as_second().to_le_bytes());
+    interval.mul_f64(fraction(seed) * JITTER)
+}
+
+/// The ExternalSecrets of one ClusterExternalSecret read the same values. Their refreshes fall on the points of a grid, so that one
+/// read answers many of them: whatever was refreshed between two points is refreshed together the next time. The grid is as wide
+/// as refreshes are put off at most, so that there are 20 such groups in an interval at most; where it begins depends on the
+/// ClusterExternalSecret, so that those of another one have other times.
+fn until_next_of_grid(parent: &str, last: Timestamp, interval: Duration) -> Duration {
+    let width = interval.mul_f64(JITTER);
+    let nanoseconds = |duration: Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
+    let (phase, width) = (nanoseconds(width.mul_f64(fraction(parent.bytes()))), nanoseconds(width).max(1));
+    let since_point = (last.as_nanosecond() - phase).rem_euclid(width);
+    Duration::from_nanos(u64::try_from(width - since_point).unwrap_or_default())
+}
+
+/// A number from 0 to 1 that is always the same for the same bytes.
+fn fraction(seed: impl Iterator<Item = u8>) -> f64 {
     // FNV-1a: cheap, and spread well enough for this.
     let hash =
         seed.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let fraction = f64::from(u32::try_from(hash >> 32).unwrap_or_default()) / f64::from(u32::MAX);
-    interval.mul_f64(fraction * JITTER)
+    f64::from(u32::try_from(hash >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
 /// How long to wait after the `failures`-th failure in a row, before jitter: 1 s, 2 s, 4 s ... 5 min.
@@ -255,6 +279,57 @@ mod tests {
         }
         times.sort();
         assert!(times[150].duration_since(times[50]).as_secs_f64() > 1.0, "they are spread");
+    }
+
+    fn child(parent: &str, uid: &str) -> ObjectMeta {
+        let owner = serde_json::json!([{"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret", "name": parent,
+            "uid": "u", "controller": true}]);
+        ObjectMeta { uid: Some(uid.into()), owner_references: serde_json::from_value(owner).unwrap(), ..meta() }
+    }
+
+    /// When an object that was last refreshed so many seconds ago is refreshed again.
+    fn next_of(meta: &ObjectMeta, interval: &str, last: i64) -> Timestamp {
+        let spec = spec(RefreshPolicy::Periodic, interval);
+        let (target, templates) = (TargetState::Intact, TemplatesState::Same);
+        match periodic(Inputs { meta, spec: &spec, status: None, target, templates, now: at(last) }, at(last)) {
+            Due::At(next) => next,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_external_secrets_of_a_cluster_external_secret_are_refreshed_together_and_never_early() {
+        let mut times = std::collections::BTreeSet::new();
+        for n in 0..400 {
+            let last = n % 60;
+            let next = next_of(&child("db", &n.to_string()), "1h", last);
+            assert!(next >= at(last + 3600) && next <= at(last + 3780), "{next}");
+            times.insert(next);
+        }
+        assert!(times.len() <= 2, "{times:?}");
+        assert!(!times.contains(&next_of(&child("other", "1"), "1h", 0)), "another one has other times");
+    }
+
+    #[test]
+    fn those_that_were_refreshed_together_stay_together() {
+        let group: Vec<_> = (0..3).map(|n| child("db", &n.to_string())).collect();
+        let mut last = 0;
+        for _ in 0..50 {
+            let next = next_of(&group[0], "1h", last);
+            // The refreshes of a group take some seconds.
+            let seconds = next.as_second() - at(0).as_second() + 1;
+            let again: Vec<_> =
+                (0..3).map(|n| next_of(&group[n], "1h", seconds + i64::try_from(n).unwrap() * 5)).collect();
+            assert!(again.iter().all(|next| *next == again[0]), "{again:?}");
+            last = seconds;
+        }
+    }
+
+    #[test]
+    fn however_they_began_there_are_at_most_21_groups_of_them() {
+        let times: std::collections::BTreeSet<_> =
+            (0..3600).map(|last| next_of(&child("db", "1"), "1h", last)).collect();
+        assert!(times.len() <= 21, "{}", times.len());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Static checks of the resources: what can be said without the cluster and without a provider. The
 //! controllers apply them to every object, since a cluster may have no webhook.
 
+pub mod cluster_external_secret;
 mod expressions;
 pub mod external_secret;
 pub mod secret_store;

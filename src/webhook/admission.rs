@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::api::Parsed;
 use crate::api::v1::secret_store::SecretStoreSpec;
-use crate::api::v1::{ExternalSecretSpec, StoreKind};
+use crate::api::v1::{ClusterExternalSecretSpec, ExternalSecretSpec, StoreKind};
 use crate::provider::StoreView;
 use crate::provider::azure::Options as AzureOptions;
 use crate::validate::{self, Problem};
@@ -29,6 +29,7 @@ pub struct Checks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     ExternalSecret,
+    ClusterExternalSecret,
     Store(StoreKind),
 }
 
@@ -135,6 +136,14 @@ impl Checks {
                 warnings.extend(validate::unsupported::check(spec));
                 Findings { problems: validate::external_secret::check(spec), warnings }
             }),
+            // ESO has no webhook for them and stores any, so nothing is refused.
+            Kind::ClusterExternalSecret => {
+                let Findings { problems, warnings } = parsed(spec, |spec: &ClusterExternalSecretSpec| Findings {
+                    problems: validate::cluster_external_secret::check(spec),
+                    warnings: validate::cluster_external_secret::warnings(spec),
+                });
+                Findings { problems: Vec::new(), warnings: problems.into_iter().chain(warnings).collect() }
+            }
             Kind::Store(kind) => parsed(spec, |spec: &SecretStoreSpec| {
                 let namespace = namespace.filter(|_| kind == StoreKind::SecretStore);
                 let view = StoreView { kind, namespace, name, spec };
@@ -238,6 +247,21 @@ mod tests {
         assert!(review("DELETE", &bad, Some(&bad), &json!({})).allowed);
         let mending = store("https://other.example.com");
         assert!(review("UPDATE", &mending, Some(&bad), &json!({"deletionTimestamp": "2026-01-01T00:00:00Z"})).allowed);
+    }
+
+    #[test]
+    fn a_cluster_external_secret_is_warned_of_and_never_denied() {
+        let warnings = |spec: &str| {
+            let object = Object { spec: Some(serde_json::from_str(spec).unwrap()), ..Object::default() };
+            let Findings { problems, warnings } = Checks::default().check(Kind::ClusterExternalSecret, &object, None);
+            assert_eq!(problems, vec![], "{spec}");
+            warnings.into_iter().map(|warning| warning.field).collect::<Vec<_>>()
+        };
+        assert_eq!(warnings(r#"{"externalSecretSpec": {}}"#)[0], "spec.externalSecretSpec");
+        assert_eq!(warnings(r#"{"namespaceSelectors": 7}"#), ["spec.namespaceSelectors"]);
+        let good = r#"{"externalSecretSpec": {"secretStoreRef": {"name": "vault"}, "data": [{"secretKey": "a", "remoteRef": {"key": "a"}}]},
+            "namespaceSelectors": [{}]}"#;
+        assert_eq!(warnings(good), Vec::<String>::new());
     }
 
     #[test]

@@ -12,11 +12,12 @@ use super::{Checks, router};
 use crate::runtime::metrics::{Metrics, ObjectOptions};
 use crate::runtime::webhook_metrics::WebhookMetrics;
 
-const PATHS: [&str; 4] = [
+const PATHS: [&str; 5] = [
     "/validate-external-secrets-io-v1-externalsecret",
     "/validate-external-secrets-io-v1-secretstore",
     "/validate-external-secrets-io-v1-clustersecretstore",
     "/convert",
+    "/validate-external-secrets-io-v1-clusterexternalsecret",
 ];
 
 /// One thread serves; what a body needs is computed on another.

@@ -40,6 +40,7 @@ pub fn router(checks: Checks, metrics: WebhookMetrics) -> Router {
 fn router_within(webhook: Webhook, metrics: WebhookMetrics, deadline: Duration) -> Router {
     let kinds = [
         ("externalsecret", Kind::ExternalSecret),
+        ("clusterexternalsecret", Kind::ClusterExternalSecret),
         ("secretstore", Kind::Store(StoreKind::SecretStore)),
         ("clustersecretstore", Kind::Store(StoreKind::ClusterSecretStore)),
     ];

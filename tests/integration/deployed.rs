@@ -166,8 +166,9 @@ async fn only_named_service_accounts_give_tokens_where_the_values_name_some() {
 }
 
 /// Rights that no request needs, and why the controller has them.
-const NEVER_ASKED: [&str; 1] = [
+const NEVER_ASKED: [&str; 2] = [
     // Checked by an admission plugin where an owner reference blocks the owner's deletion.
+    "update external-secrets.io/clusterexternalsecrets/finalizers",
     "update external-secrets.io/externalsecrets/finalizers",
 ];
 
@@ -189,9 +190,35 @@ fn rights_of_the_chart() -> BTreeSet<String> {
     rights
 }
 
+/// Has an ExternalSecret made, changed and deleted for a ClusterExternalSecret, with ESO's finalizer.
+async fn make_for_many(scene: &Scene) {
+    let name = format!("{}-many", scene.name());
+    let store = json!({"name": scene.name(), "kind": "ClusterSecretStore"});
+    let data = json!([{"secretKey": "greeting", "remoteRef": {"key": "greeting"}}]);
+    scene
+        .apply(json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret",
+            "metadata": {"name": name, "finalizers": ["externalsecrets.external-secrets.io/clusterexternalsecret-cleanup"]},
+            "spec": {"namespaces": [scene.name()], "externalSecretSpec": {"secretStoreRef": store, "data": data}},
+        }))
+        .await;
+    scene.until("ExternalSecret", &name, "made", |_| true).await;
+    scene
+        .merge("ClusterExternalSecret", &name, json!({"spec": {"externalSecretSpec": {"refreshInterval": "2h"}}}))
+        .await;
+    scene.until("ExternalSecret", &name, "changed", |object| object["spec"]["refreshInterval"] == "2h").await;
+    scene.merge("ClusterExternalSecret", &name, json!({"spec": {"namespaces": []}})).await;
+    scene.until_gone("ExternalSecret", &name).await;
+    let is_said = |object: &Value| condition(object, "Ready")["status"] == "True";
+    scene.until("ClusterExternalSecret", &name, "said", is_said).await;
+    scene.delete("ClusterExternalSecret", &name).await;
+    scene.until_gone("ClusterExternalSecret", &name).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_right_of_the_chart_is_unused() {
-    let scene = Scene::with_own_controller_on(World::of_controllers(), "deployed-rights").await;
+    // Alone, since another controller would do its work for ClusterExternalSecrets.
+    let scene = Scene::with_own_controller_on(World::without_controller().await, "deployed-rights").await;
     scene.set_secret("greeting", "hello");
     let deployment = Deployment::apply(&scene, &[]);
     let proxy = ApiProxy::start(&deployment.kubeconfig, scene.world.cluster.directory()).await;
@@ -229,6 +256,7 @@ async fn no_right_of_the_chart_is_unused() {
     scene.until_gone("Secret", "example").await;
     scene.delete("ExternalSecret", "example").await;
     scene.until_gone("ExternalSecret", "example").await;
+    make_for_many(&scene).await;
     for kind in ["SecretStore", "ClusterSecretStore"] {
         scene.delete(kind, scene.name()).await;
         scene.until_gone(kind, scene.name()).await;

@@ -19,6 +19,7 @@ mod node;
 mod bad_input;
 mod call_counts;
 mod chart;
+mod cluster_external_secrets;
 mod deployed;
 mod documentation;
 mod events;

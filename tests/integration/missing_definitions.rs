@@ -7,8 +7,8 @@ use test_stage::cluster_access::Access;
 use test_stage::scene::Scene;
 use test_stage::world::World;
 
-const LACKS_ALL: &str = "the API server does not serve externalsecrets.external-secrets.io, secretstores.external-secrets.io, \
-     clustersecretstores.external-secrets.io in version v1: apply the files in crds/, or what `external-secrets crds` prints";
+const LACKS_ALL: &str = "the API server does not serve externalsecrets.external-secrets.io, \
+     clusterexternalsecrets.external-secrets.io, secretstores.external-secrets.io, clustersecretstores.external-secrets.io in version v1: apply the files in crds/, or what `external-secrets crds` prints";
 const LACKS_ONE: &str = "the API server does not serve clustersecretstores.external-secrets.io in version v1: apply the files in \
      crds/, or what `external-secrets crds` prints";
 

@@ -390,3 +390,57 @@ async fn versions_properties_and_tags_are_read_from_the_vault_and_from_a_file_al
     let said = "would be of the type \"kubernetes.io/tls\", which needs the key \"tls.key\"";
     Plan::of(&scene).with(&[&manifest]).run(&[]).await.says(1, &[said]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn for_a_cluster_external_secret_it_tells_each_namespace_that_changes_and_why_others_do_not() {
+    let scene = Scene::new("plan-ces").await;
+    scene.set_secret("greeting", "hello");
+    scene.store().await;
+    let place = |team: &str| format!("{}-{team}", scene.name());
+    for team in ["free", "taken"] {
+        let metadata = json!({"name": place(team), "labels": {"scene": scene.name()}});
+        scene.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})).await;
+    }
+    let spec = scene.manifest("unused", "1h", &[("greeting", "greeting")])["spec"].clone();
+    let mut template = spec.clone();
+    template["target"] = json!({});
+    let parent = json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret", "metadata": {"name": scene.name()},
+        "spec": {"namespaceSelectors": [{"matchLabels": {"scene": scene.name()}}], "externalSecretSpec": template},
+    });
+    let own = test_stage::cluster_access::Access { namespace: place("taken"), ..(*scene).clone() };
+    let mut taken = scene.manifest(scene.name(), "1h", &[("own", "greeting")]);
+    taken["spec"]["target"] = json!({});
+    own.apply(taken).await;
+    let Run { code, text, errors } = Plan::of(&scene).with(&[&parent]).run(&[]).await;
+    assert_eq!((code, errors.as_str()), (1, ""), "{text}");
+    let (name, free) = (scene.name(), place("free"));
+    for line in [
+        format!("+ ExternalSecret {free}/{name} would be created by ClusterExternalSecret {name}"),
+        format!("! ClusterExternalSecret {name}: {}: external secret already exists in namespace", place("taken")),
+        format!("+ Secret {free}/{name} would be created by ExternalSecret {free}/{name}"),
+        "Plan: 2 to create, 0 to change, 0 to delete; 0 unchanged, 1 refused.".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line:?} is not in\n{text}");
+    }
+    // What is there already, and is not selected any more.
+    scene.apply(parent.clone()).await;
+    let made = test_stage::cluster_access::Access { namespace: free.clone(), ..(*scene).clone() };
+    made.until_secret(name, json!({"greeting": "hello"})).await;
+    scene.merge("Namespace", &place("taken"), json!({"metadata": {"labels": {"scene": null}}})).await;
+    let Run { code, text, .. } = Plan::of(&scene).with(&[&parent]).run(&[]).await;
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains(&format!("  ClusterExternalSecret {name}: 1 of its namespaces is as it should be")),
+        "{text}"
+    );
+    let mut changed = parent.clone();
+    changed["spec"]["namespaceSelectors"] = json!([]);
+    let Run { code, text, .. } = Plan::of(&scene).with(&[&changed]).run(&[]).await;
+    assert_eq!(code, 2, "{text}");
+    let line = format!(
+        "- ExternalSecret {free}/{name} would be deleted by ClusterExternalSecret {name}: its namespace is not selected any more"
+    );
+    assert!(text.contains(&line), "{text}");
+    scene.delete("ClusterExternalSecret", name).await;
+}

@@ -67,6 +67,7 @@ fn names_short_names_category_and_label_are_those_of_eso() {
         ("secretstores.external-secrets.io", "SecretStore", "ss", "Namespaced"),
         ("clustersecretstores.external-secrets.io", "ClusterSecretStore", "css", "Cluster"),
         ("externalsecrets.external-secrets.io", "ExternalSecret", "es", "Namespaced"),
+        ("clusterexternalsecrets.external-secrets.io", "ClusterExternalSecret", "ces", "Cluster"),
     ];
     assert_eq!(names, expected.map(|(a, b, c, d)| (a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned())));
 }

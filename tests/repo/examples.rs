@@ -1,5 +1,5 @@
 use external_secrets::api::Parsed;
-use external_secrets::api::v1::{ExternalSecret, SecretStore};
+use external_secrets::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -46,6 +46,7 @@ fn check(manifest: &Value) -> Result<(), String> {
     }
     match kind {
         "ExternalSecret" => is_valid(&read_as::<ExternalSecret>(manifest)?.spec),
+        "ClusterExternalSecret" => is_valid(&read_as::<ClusterExternalSecret>(manifest)?.spec),
         _ => is_valid(&read_as::<SecretStore>(manifest)?.spec),
     }
 }

@@ -26,8 +26,10 @@ namespace: {{ include "external-secrets.scope" . }}
 {{- end }}
 {{- range .Files.Get "files/rules.yaml" | fromYamlArray }}
 {{- $wanted := list }}
+{{- $makes := and (has "create" .verbs) (has "externalsecrets" .resources) }}
 {{- range .resources }}
-{{- if not (or (has . $off) (and (hasSuffix "/finalizers" .) (not $.Values.openshiftFinalizers))) }}
+{{- /* ExternalSecrets are made for ClusterExternalSecrets alone. */}}
+{{- if not (or (has . $off) (and $makes (has "clusterexternalsecrets" $off)) (and (hasSuffix "/finalizers" .) (not $.Values.openshiftFinalizers))) }}
 {{- $wanted = append $wanted . }}
 {{- end }}
 {{- end }}
@@ -59,7 +61,7 @@ namespace: {{ include "external-secrets.scope" . }}
 {{- range $kind, $enabled := dict
   "secretstores" .Values.processSecretStore
   "clustersecretstores" (and .Values.processClusterStore (not .Values.scopedRBAC))
-  "clusterexternalsecrets" (and .Values.processClusterExternalSecret (not .Values.scopedRBAC))
+  "clusterexternalsecrets" (and .Values.processClusterExternalSecret (not (or .Values.scopedRBAC .Values.scopedNamespace)))
   "pushsecrets" .Values.processPushSecret
   "clusterpushsecrets" (and .Values.processClusterPushSecret (not .Values.scopedRBAC))
 }}

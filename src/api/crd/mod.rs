@@ -17,7 +17,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::api::ObjectMeta;
 
 use super::v1::{
-    ExternalSecret, ExternalSecretSpec, ExternalSecretStatus, SecretStoreSpec, SecretStoreStatus, StoreKind,
+    ClusterExternalSecret, ClusterExternalSecretSpec, ClusterExternalSecretStatus, ExternalSecret, ExternalSecretSpec,
+    ExternalSecretStatus, SecretStoreSpec, SecretStoreStatus, StoreKind,
 };
 use super::{GROUP, ServedVersion};
 
@@ -46,10 +47,21 @@ const STORE_COLUMNS: [Column; 4] = [
 const EXTERNAL_SECRET_SELECTABLE: [&str; 4] =
     [".spec.secretStoreRef.name", ".spec.secretStoreRef.kind", ".spec.target.name", ".spec.refreshInterval"];
 
+const CLUSTER_EXTERNAL_SECRET_COLUMNS: [Column; 3] = [
+    ("Store", ".spec.externalSecretSpec.secretStoreRef.name", "string"),
+    ("Refresh Interval", ".spec.refreshTime", "string"),
+    ("Ready", r#".status.conditions[?(@.type=="Ready")].status"#, "string"),
+];
+
 /// Every `CustomResourceDefinition` of this controller.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![store(StoreKind::SecretStore), store(StoreKind::ClusterSecretStore), external_secret()]
+    vec![
+        store(StoreKind::SecretStore),
+        store(StoreKind::ClusterSecretStore),
+        external_secret(),
+        cluster_external_secret(),
+    ]
 }
 
 /// The schema of a whole ExternalSecret, for example to walk over its [`fields`].
@@ -76,6 +88,30 @@ pub fn external_secret() -> CustomResourceDefinition {
         selectable: &EXTERNAL_SECRET_SELECTABLE,
     };
     definition(&kind, &external_secret_schema())
+}
+
+/// The schema of a whole ClusterExternalSecret. It has no rules: ESO accepts any, and has no webhook for them.
+#[must_use]
+pub fn cluster_external_secret_schema() -> JSONSchemaProps {
+    root(
+        "An ExternalSecret for each of the namespaces that it selects.",
+        structural::schema_of::<ClusterExternalSecretSpec>(),
+        structural::schema_of::<ClusterExternalSecretStatus>(),
+    )
+}
+
+/// The `CustomResourceDefinition` of `ClusterExternalSecret`.
+#[must_use]
+pub fn cluster_external_secret() -> CustomResourceDefinition {
+    let kind = Kind {
+        name: ClusterExternalSecret::KIND,
+        plural: ClusterExternalSecret::PLURAL,
+        short_name: "ces",
+        scope: "Cluster",
+        columns: &CLUSTER_EXTERNAL_SECRET_COLUMNS,
+        selectable: &[],
+    };
+    definition(&kind, &cluster_external_secret_schema())
 }
 
 /// The `CustomResourceDefinition` of `SecretStore` or of `ClusterSecretStore`.

@@ -5,6 +5,7 @@ use crate::controller::external_secret::failure::Failure;
 use crate::controller::secret_store::finding::{CHECKS, NOT_KNOWN, PASSED, StoreState};
 use crate::provider::causes::{self, CauseDescription, StoreEffect};
 use crate::provider::error::Retry;
+use crate::sync::cluster_external_secret::status::Statement;
 use crate::sync::plan::SUCCESSES;
 
 const EXTERNAL_SECRETS: &str = "\
@@ -33,6 +34,15 @@ The reason is also that of the event (`Valid` is Normal, the others are Warnings
 const CHECKED: &str = "\
 Three more conditions say how far a validation came. Where one is False, its reason is a cause of the lists below; Unknown means that it could not be
 found out, and the message says why (reason `NotKnown`).
+
+";
+
+const CLUSTER_EXTERNAL_SECRETS: &str = "\
+## ClusterExternalSecret
+
+`Ready` is the last condition, and says whether each selected namespace has its ExternalSecret; `ExternalSecretsReady` says whether these are Ready themselves.
+Where a message is given it begins as below; then it counts and names namespaces, or names the field that is wrong. When `Ready` changes there is an event with its reason. The namespaces that
+failed are in `status.failedNamespaces`, whose reasons begin with the words of ESO.
 
 ";
 
@@ -67,6 +77,13 @@ pub(super) fn page() -> String {
     page.push_str(CHECKED);
     let checks = CHECKS.iter().map(|check| [code(check.type_), code(PASSED), check.passed.to_owned(), code(NOT_KNOWN)]);
     page.push_str(&table(["type", "reason where True", "message where True", "reason where Unknown"], checks));
+    page.push_str(CLUSTER_EXTERNAL_SECRETS);
+    let statements = Statement::ALL.iter().map(|statement| {
+        let said = statement.said();
+        let lead = said.lead.unwrap_or_default().to_owned();
+        [code(said.type_), code(said.reason), format!("{:?}", said.status), lead, said.remedy.to_owned()]
+    });
+    page.push_str(&table(["type", "reason", "status", "message begins with", "what to do"], statements));
     page.push_str(CAUSES);
     for (provider, causes) in causes::of_providers() {
         page.extend([format!("### {}\n\n", if provider == "any" { "Any provider" } else { provider })]);

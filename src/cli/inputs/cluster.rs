@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::api::ListParams;
@@ -12,8 +12,8 @@ use kube::core::DynamicObject;
 
 use crate::answers::Objects;
 use crate::api::ServedVersion;
-use crate::api::v1::external_secret::ManifestReference;
-use crate::api::v1::{ExternalSecret, SecretStore};
+use crate::api::v1::external_secret::{Child, ManifestReference};
+use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
 use crate::controller::cluster_reader::KubeReader;
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::key::ObjectKey;
@@ -69,7 +69,11 @@ impl Cluster {
             None => Objects::all(self.server.client.clone(), &self.server.version),
         };
         let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
-        bounded(api.list(&params)).await
+        let mut objects = bounded(api.list(&params)).await?;
+        for object in &mut objects {
+            object.child = Child::of(&object.metadata).map(Box::new);
+        }
+        Ok(objects)
     }
 
     /// One ExternalSecret.
@@ -100,6 +104,33 @@ impl StoreLookup for Cluster {
 
     async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
         self.server.namespace_labels(name).await
+    }
+}
+
+impl Cluster {
+    /// All ClusterExternalSecrets; none where there is no such kind.
+    pub(in crate::cli) async fn cluster_external_secrets(&self) -> Result<Vec<ClusterExternalSecret>, ApiError> {
+        let api: Objects<ClusterExternalSecret> = Objects::all(self.server.client.clone(), &self.server.version);
+        match bounded(api.list(&ListParams::default())).await {
+            Err(error) if error.code() == Some(404) => Ok(Vec::new()),
+            objects => objects,
+        }
+    }
+
+    /// One ClusterExternalSecret.
+    pub(in crate::cli) async fn cluster_external_secret(
+        &self,
+        name: &str,
+    ) -> Result<Option<ClusterExternalSecret>, ApiError> {
+        let api: Objects<ClusterExternalSecret> = Objects::all(self.server.client.clone(), &self.server.version);
+        bounded(api.get_opt(name)).await
+    }
+
+    /// The metadata of all namespaces.
+    pub(in crate::cli) async fn namespaces(&self) -> Result<Vec<ObjectMeta>, ApiError> {
+        let api: Objects<Namespace> = Objects::all(self.server.client.clone(), &());
+        let namespaces = bounded(api.list_metadata(&ListParams::default())).await?;
+        Ok(namespaces.into_iter().map(|namespace| namespace.metadata).collect())
     }
 }
 

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::api::crd::{self, fill_defaults, unknown_field};
-use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore, StoreKind};
 use crate::api::{GROUP, ServedVersion};
 use crate::controller::core::key::ObjectKey;
 
@@ -105,6 +105,7 @@ pub(in crate::cli) enum Error {
 /// An object that counts.
 pub(super) enum Object {
     ExternalSecret(ExternalSecret),
+    ClusterExternalSecret(ClusterExternalSecret),
     Store(StoreKind, SecretStore),
     ConfigMap(ConfigMap),
     Secret(Secret),
@@ -116,6 +117,7 @@ impl Object {
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::ExternalSecret(_) => ExternalSecret::KIND,
+            Self::ClusterExternalSecret(_) => ClusterExternalSecret::KIND,
             Self::Store(kind, _) => kind.name(),
             Self::ConfigMap(_) => "ConfigMap",
             Self::Secret(_) => "Secret",
@@ -127,6 +129,7 @@ impl Object {
     pub(super) fn key(&self) -> ObjectKey {
         ObjectKey::of(match self {
             Self::ExternalSecret(object) => &object.metadata,
+            Self::ClusterExternalSecret(object) => &object.metadata,
             Self::Store(_, object) => &object.metadata,
             Self::ConfigMap(object) => &object.metadata,
             Self::Secret(object) => &object.metadata,
@@ -179,7 +182,9 @@ impl Document<'_> {
         let kind = self.value["kind"].as_str().unwrap_or_default().to_owned();
         let api_version = self.value["apiVersion"].as_str().ok_or_else(|| missing("apiVersion"))?.to_owned();
         let (group, _) = api_version.split_once('/').unwrap_or_default();
-        let is_ours = ["ExternalSecret", "SecretStore", "ClusterSecretStore"].contains(&&*kind) && group == GROUP;
+        let is_ours = ["ExternalSecret", "ClusterExternalSecret", "SecretStore", "ClusterSecretStore"]
+            .contains(&&*kind)
+            && group == GROUP;
         let is_core = ["ConfigMap", "Secret", "ServiceAccount", "Namespace"].contains(&&*kind) && api_version == "v1";
         if !is_ours && !is_core {
             return Ok(None);
@@ -187,7 +192,7 @@ impl Document<'_> {
         if self.value["metadata"]["name"].as_str().is_none_or(str::is_empty) {
             return Err(missing("metadata.name"));
         }
-        let of_cluster = ["ClusterSecretStore", "Namespace"].contains(&&*kind);
+        let of_cluster = ["ClusterExternalSecret", "ClusterSecretStore", "Namespace"].contains(&&*kind);
         if let Some(meta) = self.value["metadata"].as_object_mut() {
             if of_cluster {
                 meta.remove("namespace");
@@ -208,6 +213,7 @@ impl Document<'_> {
     fn typed(self, kind: &str, place: &Place) -> Result<Object, Error> {
         Ok(match kind {
             "ExternalSecret" => Object::ExternalSecret(external_secret(self.value, place)?),
+            "ClusterExternalSecret" => Object::ClusterExternalSecret(cluster_external_secret(self.value, place)?),
             "SecretStore" => Object::Store(StoreKind::SecretStore, store(self.value, place)?),
             "ClusterSecretStore" => Object::Store(StoreKind::ClusterSecretStore, store(self.value, place)?),
             "ConfigMap" => Object::ConfigMap(core(&self.value, "a ConfigMap", place)?),
@@ -280,6 +286,17 @@ fn external_secret(value: Value, place: &Place) -> Result<ExternalSecret, Error>
         place: place.clone(),
         field: field.path.clone(),
         problem: without_quotes(&written, &field.path).unwrap_or_else(|| field.problem.clone()),
+    })?;
+    Ok(object)
+}
+
+fn cluster_external_secret(value: Value, place: &Place) -> Result<ClusterExternalSecret, Error> {
+    static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::cluster_external_secret_schema);
+    let object: ClusterExternalSecret = ours(value, &SCHEMA, place)?;
+    object.spec.get().map_err(|field| Error::Field {
+        place: place.clone(),
+        field: field.path.clone(),
+        problem: field.problem.clone(),
     })?;
     Ok(object)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 
 use super::document::{self, Document, Object, Place};
-use crate::api::v1::{ExternalSecret, SecretStore};
+use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 use crate::template::yaml;
@@ -60,11 +60,12 @@ enum Named {
 #[derive(Default)]
 pub(in crate::cli) struct Manifests {
     pub(in crate::cli) external_secrets: Vec<ExternalSecret>,
+    pub(in crate::cli) cluster_external_secrets: Vec<ClusterExternalSecret>,
     pub(super) stores: HashMap<StoreKey, Arc<SecretStore>>,
     config_maps: HashMap<ObjectKey, ConfigMap>,
     secrets: HashMap<ObjectKey, Secret>,
     pub(super) service_accounts: HashMap<ObjectKey, ServiceAccount>,
-    pub(super) namespaces: HashMap<String, Namespace>,
+    pub(in crate::cli) namespaces: HashMap<String, Namespace>,
     /// Where each object is, by kind and key.
     places: HashMap<(&'static str, ObjectKey), String>,
 }
@@ -149,6 +150,7 @@ impl Manifests {
         let key = object.key();
         match object {
             Object::ExternalSecret(object) => self.external_secrets.push(object),
+            Object::ClusterExternalSecret(object) => self.cluster_external_secrets.push(object),
             Object::Store(kind, store) => {
                 self.stores.insert(StoreKey { kind, object: key }, Arc::new(store));
             }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::diff::{self, Change};
+use super::parents::Parent;
 use super::subject::Subject;
 use crate::api::v1::external_secret::CreationPolicy;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
@@ -235,15 +236,19 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        let count = |action| entries.iter().filter(|entry| entry.action == action).count();
+    pub(super) fn of(entries: &[Entry], parents: &[Parent]) -> Self {
+        let children = || parents.iter().flat_map(|parent| &parent.children).map(|child| child.action);
+        let actions = || entries.iter().map(|entry| entry.action).chain(children());
+        let count = |action| actions().filter(|found| *found == action).count();
         let is_unchanged = |entry: &&Entry| entry.action == Action::None && entry.deletions.is_empty();
+        let deletions: usize = entries.iter().map(|entry| entry.deletions.len()).sum();
+        let unchanged: usize = parents.iter().map(|parent| parent.unchanged).sum();
         Self {
             create: count(Action::Create),
             update: count(Action::Update),
-            delete: entries.iter().map(|entry| entry.deletions.len()).sum(),
-            unchanged: entries.iter().filter(is_unchanged).count(),
-            refused: count(Action::Refuse),
+            delete: deletions + children().filter(|action| *action == Action::Delete).count(),
+            unchanged: entries.iter().filter(is_unchanged).count() + unchanged,
+            refused: count(Action::Refuse) + parents.iter().filter(|parent| parent.fault.is_some()).count(),
         }
     }
 

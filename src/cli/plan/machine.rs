@@ -4,18 +4,41 @@ use serde_json::{Map, Value, json};
 
 use super::diff::Change;
 use super::entry::{Action, Entry, Summary, in_words};
+use super::parents::Parent;
 use crate::cli::redaction::Shown;
 use crate::sync::refresh::Due;
 
 /// The plan as one value.
-pub(super) fn document(entries: &[Entry]) -> Value {
-    let Summary { create, update, delete, unchanged, refused } = Summary::of(entries);
+pub(super) fn document(entries: &[Entry], parents: &[Parent]) -> Value {
+    let Summary { create, update, delete, unchanged, refused } = Summary::of(entries, parents);
     json!({
+        "clusterExternalSecrets": parents.iter().map(parent).collect::<Vec<_>>(),
         "externalSecrets": entries.iter().map(entry).collect::<Vec<_>>(),
         "summary": {
             "create": create, "update": update, "delete": delete, "unchanged": unchanged, "refused": refused,
         },
     })
+}
+
+fn parent(parent: &Parent) -> Value {
+    let children = parent.children.iter().map(|child| {
+        let mut printed = json!({
+            "namespace": child.external_secret.namespace,
+            "name": child.external_secret.name,
+            "action": action(child.action),
+        });
+        if let Some(why) = &child.why {
+            printed["reason"] = why.as_str().into();
+        }
+        printed
+    });
+    let mut printed = json!({
+        "name": parent.name, "externalSecrets": children.collect::<Vec<_>>(), "unchanged": parent.unchanged,
+    });
+    if let Some(fault) = &parent.fault {
+        printed["fault"] = fault.as_str().into();
+    }
+    printed
 }
 
 fn entry(entry: &Entry) -> Value {
@@ -101,7 +124,7 @@ mod tests {
             changes,
             deletions: Vec::new(),
         };
-        let document = document(&[entry]);
+        let document = document(&[entry], &[]);
         let found = &document["externalSecrets"][0];
         assert_eq!(found["action"], "create");
         let expected = json!([{"field": "data", "key": "a", "change": "added", "after": {"bytes": 3, "hash": "00"}}]);

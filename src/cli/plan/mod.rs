@@ -3,6 +3,7 @@
 mod diff;
 mod entry;
 mod machine;
+mod parents;
 mod subject;
 mod text;
 
@@ -30,6 +31,8 @@ use super::preview::{PreviewArguments, Previewer};
 use super::redaction::{Redactor, Values};
 use super::{go_bool, providers};
 use entry::{Entry, Examiner, Summary};
+use parents::Parent;
+use subject::Subject;
 use text::Paint;
 
 /// How many ExternalSecrets are worked on at once.
@@ -184,7 +187,15 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
         is_given: !arguments.paths.is_empty(),
         is_forced: arguments.force_sync,
     };
-    let subjects = subject::subjects(&which, &inputs, cluster).await?;
+    let mut subjects = subject::subjects(&which, &inputs, cluster).await?;
+    let (parents, made) = parents::parents(&which, &inputs, cluster).await?;
+    let is_new = |made: &Subject| {
+        let key = ObjectKey::of(&made.object.metadata);
+        !subjects.iter().any(|subject| ObjectKey::of(&subject.object.metadata) == key)
+    };
+    let made: Vec<_> = made.into_iter().filter(is_new).collect();
+    // What is changed for a ClusterExternalSecret is looked at as it would be.
+    subjects.extend(made);
     let acts_as = arguments.preview.azure_identity.into();
     let previewer = Previewer {
         inputs: &inputs,
@@ -206,8 +217,8 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
     let examiner = Examiner { previewer, class, redactor, now: Timestamp::now() };
     let entries = stream::iter(&subjects).map(|subject| examiner.examine(subject)).buffered(CONCURRENCY);
     let entries: Vec<Entry> = entries.collect().await;
-    arguments.print(&entries)?;
-    let summary = Summary::of(&entries);
+    arguments.print(&entries, &parents)?;
+    let summary = Summary::of(&entries, &parents);
     Ok(match summary.refused {
         0 if summary.has_changes() => ExitCode::from(CHANGES),
         0 => ExitCode::SUCCESS,
@@ -226,11 +237,11 @@ impl PlanArguments {
         }
     }
 
-    fn print(&self, entries: &[Entry]) -> Result<(), Error> {
+    fn print(&self, entries: &[Entry], parents: &[Parent]) -> Result<(), Error> {
         let text = match self.output {
-            Format::Text => text::print(entries, self.color.paint()),
-            Format::Json => format!("{:#}\n", machine::document(entries)),
-            Format::Yaml => serde_saphyr::to_string(&machine::document(entries))?,
+            Format::Text => text::print(entries, parents, self.color.paint()),
+            Format::Json => format!("{:#}\n", machine::document(entries, parents)),
+            Format::Yaml => serde_saphyr::to_string(&machine::document(entries, parents))?,
         };
         std::io::stdout().write_all(text.as_bytes())?;
         Ok(())

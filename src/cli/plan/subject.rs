@@ -66,11 +66,13 @@ async fn present(which: &Which<'_>, cluster: &Cluster) -> Result<Vec<ExternalSec
 /// Those of the manifests, as they would be once they were applied.
 async fn given(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<ExternalSecret>, Error> {
     let all = &inputs.manifests.external_secrets;
-    let is_named = |name: &String| all.iter().any(|object| object.metadata.name.as_ref() == Some(name));
+    let parents = &inputs.manifests.cluster_external_secrets;
+    let names = || all.iter().map(|object| &object.metadata).chain(parents.iter().map(|object| &object.metadata));
+    let is_named = |name: &String| names().any(|meta| meta.name.as_ref() == Some(name));
     if let Some(name) = which.names.iter().find(|name| !is_named(name)) {
         return Err(Error::NotGiven(format!(" of the name {name:?}")));
     }
-    if all.is_empty() {
+    if all.is_empty() && parents.is_empty() {
         return Err(Error::NotGiven(String::new()));
     }
     let is_wanted = |object: &&ExternalSecret| {
@@ -90,14 +92,21 @@ fn applied(given: &ExternalSecret, live: Option<ExternalSecret>) -> ExternalSecr
     let Some(live) = live else { return ExternalSecret { status: None, ..given.clone() } };
     let spec = |object: &ExternalSecret| object.spec.get().ok().and_then(|spec| serde_json::to_value(spec).ok());
     let same_spec = spec(given).is_some() && spec(given) == spec(&live);
-    let before = applied_before(&live.metadata);
-    let mut meta = live.metadata;
-    meta.labels = merged(meta.labels, &before.labels, given.metadata.labels.as_ref());
-    meta.annotations = merged(meta.annotations, &before.annotations, given.metadata.annotations.as_ref());
+    let mut meta = merged_metadata(&given.metadata, live.metadata);
     if !same_spec {
         meta.generation = meta.generation.map(|generation| generation + 1);
     }
-    ExternalSecret { metadata: meta, spec: given.spec.clone(), status: live.status }
+    ExternalSecret { metadata: meta, spec: given.spec.clone(), status: live.status, child: None }
+}
+
+/// The metadata of an object once a manifest was applied over it.
+pub(super) fn merged_metadata(given: &ObjectMeta, live: ObjectMeta) -> ObjectMeta {
+    let before = applied_before(&live);
+    ObjectMeta {
+        labels: merged(live.labels.clone(), &before.labels, given.labels.as_ref()),
+        annotations: merged(live.annotations.clone(), &before.annotations, given.annotations.as_ref()),
+        ..live
+    }
 }
 
 /// The keys of labels and annotations that an earlier manifest gave.

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::diff::Change;
 use super::entry::{Action, Entry, Summary, in_words};
+use super::parents::Parent;
 use crate::cli::redaction::Shown;
 use crate::sync::refresh::Due;
 
@@ -59,12 +60,15 @@ impl Mark {
 }
 
 /// The plan, as text.
-pub(super) fn print(entries: &[Entry], paint: Paint) -> String {
+pub(super) fn print(entries: &[Entry], parents: &[Parent], paint: Paint) -> String {
     let mut page = Page { text: String::new(), paint };
+    for parent in parents {
+        page.parent(parent);
+    }
     for entry in entries {
         page.entry(entry);
     }
-    let Summary { create, update, delete, unchanged, refused } = Summary::of(entries);
+    let Summary { create, update, delete, unchanged, refused } = Summary::of(entries, parents);
     if !page.text.is_empty() {
         page.text.push('\n');
     }
@@ -81,6 +85,31 @@ struct Page {
 }
 
 impl Page {
+    fn parent(&mut self, parent: &Parent) {
+        let owner = format!("ClusterExternalSecret {}", parent.name);
+        if let Some(fault) = &parent.fault {
+            self.line(0, Mark::Refused, &format!("{owner}: {fault}"));
+        }
+        match parent.unchanged {
+            0 => {}
+            1 => self.line(0, Mark::Same, &format!("{owner}: 1 of its namespaces is as it should be")),
+            number => self.line(0, Mark::Same, &format!("{owner}: {number} of its namespaces are as they should be")),
+        }
+        for child in &parent.children {
+            let object = format!("ExternalSecret {}", child.external_secret);
+            let why = child.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            match child.action {
+                Action::Create => self.line(0, Mark::Added, &format!("{object} would be created by {owner}{why}")),
+                Action::Update => self.line(0, Mark::Changed, &format!("{object} would be changed by {owner}{why}")),
+                Action::Delete => self.line(0, Mark::Removed, &format!("{object} would be deleted by {owner}{why}")),
+                Action::Refuse => {
+                    self.line(0, Mark::Refused, &format!("{owner}: {}{why}", child.external_secret.namespace));
+                }
+                Action::None => {}
+            }
+        }
+    }
+
     fn entry(&mut self, entry: &Entry) {
         let owner = format!("ExternalSecret {}", entry.external_secret);
         let secret = format!("{} {}", entry.kind, place(entry, &entry.target));
@@ -272,18 +301,18 @@ mod tests {
             "Plan: 1 to create, 1 to change, 1 to delete; 1 unchanged, 1 refused.",
             "",
         ];
-        assert_eq!(print(&entries(), Paint::Plain), expected.join("\n"));
+        assert_eq!(print(&entries(), &[], Paint::Plain), expected.join("\n"));
     }
 
     #[test]
     fn colours_are_all_that_differs() {
-        let coloured = print(&entries(), Paint::Coloured);
+        let coloured = print(&entries(), &[], Paint::Coloured);
         assert!(coloured.starts_with("\x1b[32m+ Secret team-a/new "), "{coloured}");
         assert!(coloured.contains("    \x1b[31m- labels.team: \"a\"\x1b[0m\n"), "{coloured}");
         let plain = ["\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1;31m", "\x1b[0m"]
             .into_iter()
             .fold(coloured, |text, sequence| text.replace(sequence, ""));
-        assert_eq!(plain, print(&entries(), Paint::Plain));
+        assert_eq!(plain, print(&entries(), &[], Paint::Plain));
     }
 
     #[test]
@@ -294,7 +323,7 @@ mod tests {
             before: Some(text("a\nb\nc\nd\ne\nf")),
             after: Some(text("a\nb\nc\nD\nD2\ne\nf")),
         };
-        let page = print(&[Entry { changes: vec![change], ..entry("x", Action::Update) }], Paint::Plain);
+        let page = print(&[Entry { changes: vec![change], ..entry("x", Action::Update) }], &[], Paint::Plain);
         let lines: Vec<_> = page.lines().skip(1).take(7).map(str::trim_start).collect();
         assert_eq!(lines, ["~ data.conf", "b", "c", "- d", "+ D", "+ D2", "e"]);
     }

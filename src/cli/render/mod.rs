@@ -1,5 +1,6 @@
 //! `external-secrets render`
 
+mod children;
 mod print;
 
 use std::path::PathBuf;
@@ -41,11 +42,11 @@ pub(super) enum Error {
 /// Prints the Secrets that ExternalSecrets give, without a cluster.
 #[derive(Args, Debug)]
 pub(super) struct RenderArguments {
-    /// Files or folders with the ExternalSecrets and what they refer to: stores, service accounts, ConfigMaps, Secrets;
-    /// - is standard input
+    /// Files or folders with the ExternalSecrets and what they refer to: stores, service accounts, ConfigMaps, Secrets; for
+    /// ClusterExternalSecrets also the Namespaces; - is standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Only render the ExternalSecret with this name
+    /// Only render the ExternalSecret or ClusterExternalSecret with this name
     #[arg(long)]
     name: Option<String>,
     /// Namespace of manifests that name none
@@ -74,13 +75,19 @@ pub(super) async fn execute(arguments: &RenderArguments) -> Result<ExitCode, Err
         version: ServedVersion::V1,
     };
     let is_wanted = |object: &&ExternalSecret| arguments.name.is_none() || object.metadata.name == arguments.name;
-    let wanted: Vec<_> = inputs.manifests.external_secrets.iter().filter(is_wanted).collect();
+    let made = children::of(&inputs.manifests, arguments.name.as_deref());
+    let wanted: Vec<_> =
+        inputs.manifests.external_secrets.iter().filter(is_wanted).chain(&made.external_secrets).collect();
+    let mut code = if made.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    made.problems.iter().for_each(|problem| report_problem(problem));
+    if wanted.is_empty() && !made.problems.is_empty() {
+        return Ok(code);
+    }
     if wanted.is_empty() {
         let named = arguments.name.as_ref().map(|name| format!(" of the name {name:?}")).unwrap_or_default();
         return Err(Error::Nothing(named));
     }
     let redactor = Redactor::new(Values::of_flag(arguments.preview.show_values));
-    let mut code = ExitCode::SUCCESS;
     for object in wanted {
         match render(&previewer, object).await {
             Ok(preview) => print::secret(&preview, object, &redactor)?,
@@ -96,6 +103,11 @@ pub(super) async fn execute(arguments: &RenderArguments) -> Result<ExitCode, Err
 async fn render(previewer: &Previewer<'_>, object: &ExternalSecret) -> Result<super::preview::Preview, SyncError> {
     let existing = previewer.existing(object).await?;
     previewer.preview(object, existing).await
+}
+
+#[allow(clippy::print_stderr, reason = "a message for the person who runs the command")]
+fn report_problem(problem: &str) {
+    eprintln!("external-secrets: {problem}");
 }
 
 #[allow(clippy::print_stderr, reason = "a message for the person who runs the command")]

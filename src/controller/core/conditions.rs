@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::v1::{Condition, ConditionStatus};
+use crate::sync::one_line::{on_one_line, shortened};
 
 /// The longest message that is written; a status is no log.
 const LONGEST_MESSAGE: usize = 2048;
@@ -40,7 +41,7 @@ pub fn set(conditions: &mut Vec<Condition>, statement: Statement, generation: Op
         type_: statement.type_.to_owned(),
         status: statement.status,
         reason: Some(statement.reason),
-        message: Some(shortened(on_one_line(&statement.message))),
+        message: Some(shortened(on_one_line(&statement.message), LONGEST_MESSAGE)),
         last_transition_time: Some(since),
         observed_generation: generation,
     };
@@ -54,34 +55,4 @@ pub fn set(conditions: &mut Vec<Condition>, statement: Statement, generation: Op
 #[must_use]
 pub fn seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
-fn shortened(message: String) -> String {
-    if message.len() <= LONGEST_MESSAGE { message } else { format!("{}...", truncated(&message, LONGEST_MESSAGE - 3)) }
-}
-
-/// A text without control characters, which a manifest could use to write lines of its own into a terminal or a log.
-#[must_use]
-pub fn on_one_line(text: &str) -> String {
-    // Those that change the direction of what follows, or begin a line, are no control characters by name.
-    let is_unsafe = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
-}
-
-/// The beginning of a text, of at most `length` bytes.
-#[must_use]
-pub fn truncated(text: &str, length: usize) -> &str {
-    &text[..text.floor_char_boundary(length)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_of_a_manifest_begins_no_line_and_colours_nothing() {
-        assert_eq!(on_one_line("a\nb\r\u{1b}[31mc\u{202e}d\u{2028}e ü"), "a b  [31mc d e ü");
-    }
 }

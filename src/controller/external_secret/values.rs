@@ -7,9 +7,9 @@ use super::clients::{Clients, Source};
 use super::error::Error;
 use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::DeletionPolicy;
-use crate::controller::core::conditions::truncated;
 use crate::provider::{Class, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions};
 use crate::sync::data;
+use crate::sync::one_line::truncated;
 
 /// Entries without a value that are named in one event.
 const MISSING_NAMED: usize = 5;

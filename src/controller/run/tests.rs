@@ -104,6 +104,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         generic_targets: GenericTargets::Refused,
         secret_stores: Switch::On,
         cluster_secret_stores: Switch::On,
+        cluster_external_secrets: Switch::Off,
     };
     let store = json!({
         "apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "store", "namespace": "n", "uid": "s"},

@@ -35,6 +35,9 @@ pub struct Attack {
     pub vault: Option<VaultFault>,
     /// What the attacker applies, one after the other.
     pub manifests: Vec<Value>,
+    /// What an administrator makes after that.
+    #[serde(default)]
+    pub later: Vec<Value>,
     /// What must come of the last of them.
     pub seen: Seen,
 }
@@ -56,6 +59,14 @@ pub enum Seen {
     Denied { denied: String, checked: Option<String> },
     /// The condition Ready of the last manifest.
     Ready { ready: String, says: Vec<String> },
+    /// What a ClusterExternalSecret for the attacker and the victim says of the attacker's namespace: with these words that it
+    /// has failed, or nothing where the ExternalSecret is to be gone, or else that its ExternalSecret is as it should be.
+    Parent {
+        parent: String,
+        failed: Option<String>,
+        #[serde(default)]
+        gone: bool,
+    },
     /// What the cert-controller may not do, as arguments of `kubectl auth can-i`.
     MayNot {
         #[serde(rename = "mayNot")]

@@ -220,7 +220,7 @@ fn manifest(row: &Value) -> Value {
     fields.remove("until");
     let name = fields.remove("name").unwrap_or_else(|| "attack".into());
     let kind = fields["kind"].as_str().unwrap().to_owned();
-    let is_ours = kind.ends_with("SecretStore") || kind == "ExternalSecret";
+    let is_ours = kind.ends_with("SecretStore") || kind.ends_with("ExternalSecret");
     fields.entry("apiVersion").or_insert_with(|| if is_ours { "external-secrets.io/v1" } else { "v1" }.into());
     fields.entry("metadata").or_insert_with(|| json!({}))["name"] = name;
     let azurekv = fields.remove("azurekv");
@@ -242,6 +242,9 @@ fn manifest(row: &Value) -> Value {
     }
     object
 }
+
+/// The kind that makes ExternalSecrets.
+const PARENT: &str = "ClusterExternalSecret";
 
 /// Fills in names.
 fn filled(value: &Value, names: &BTreeMap<&'static str, String>) -> Value {
@@ -311,10 +314,16 @@ async fn create(access: &Access, object: &Value) -> Option<String> {
     }
 }
 
-/// Changes the own namespace, which exists already.
+/// Changes what exists already: the own namespace, or what a ClusterExternalSecret made.
 async fn create_or_change(access: &Access, object: &Value) -> Option<String> {
-    if object["kind"] != "Namespace" {
-        return create(access, object).await;
+    let kind = object["kind"].as_str().unwrap();
+    if kind != "Namespace" {
+        let refused = create(access, object).await;
+        if !refused.as_ref().is_some_and(|refused| refused.starts_with("409")) {
+            return refused;
+        }
+        access.merge(kind, object["metadata"]["name"].as_str().unwrap(), object.clone()).await;
+        return None;
     }
     let refused = access.try_apply(object.clone()).await.err()?;
     Some(refused.to_string())
@@ -352,6 +361,12 @@ async fn try_attack(stage: &Stage, row: &Attack) {
         if let Some(secret) = given["until"].as_str() {
             tenant.until("Secret", secret, "there", |_| true).await;
         }
+        if given["kind"] == PARENT {
+            let given = prepared(given);
+            let name = given["metadata"]["name"].as_str().unwrap();
+            let said = |object: &Value| object["status"]["provisionedNamespaces"] == given["spec"]["namespaces"];
+            tenant.until(PARENT, name, "provisioned", said).await;
+        }
     }
     if let Some(fault) = row.vault {
         misbehave(stage, &tenant, fault);
@@ -363,6 +378,9 @@ async fn try_attack(stage: &Stage, row: &Attack) {
     for object in &objects {
         assert_eq!(refused, None, "{}: only the last manifest may be refused", row.name);
         refused = create_or_change(&access, object).await;
+    }
+    for later in &row.later {
+        tenant.apply(prepared(later)).await;
     }
     let seen = |text: &String| filled(&Value::from(text.clone()), &names).as_str().unwrap().to_owned();
     match &row.seen {
@@ -378,6 +396,30 @@ async fn try_attack(stage: &Stage, row: &Attack) {
             let account = format!("system:serviceaccount:{}:external-secrets-cert-controller", stage.platform.name());
             for action in may_not {
                 may_not_do(stage, &account, &seen(action));
+            }
+        }
+        Seen::Parent { parent, failed, gone } => {
+            assert_eq!(refused, None, "{}", row.name);
+            let last = objects.last().unwrap();
+            let name = last["metadata"]["name"].as_str().unwrap();
+            let own = (failed.is_none() && !gone).then(|| tenant.name());
+            let mut provisioned: Vec<_> = own.into_iter().chain([stage.victim.name()]).collect();
+            provisioned.sort_unstable();
+            let failed: Vec<_> =
+                failed.iter().map(|reason| json!({"namespace": tenant.name(), "reason": reason})).collect();
+            let is_said = |object: &Value| {
+                let status = &object["status"];
+                status["provisionedNamespaces"] == json!(provisioned)
+                    && status["failedNamespaces"].as_array().cloned().unwrap_or_default() == failed
+            };
+            tenant.until(PARENT, &seen(parent), &row.name, is_said).await;
+            match (gone, own) {
+                (true, _) => tenant.until_gone("ExternalSecret", name).await,
+                (false, Some(_)) => {
+                    let is_put_right = |child: &Value| child["spec"]["secretStoreRef"]["name"] == "for-the-victim";
+                    tenant.until("ExternalSecret", name, "put right", is_put_right).await;
+                }
+                (false, None) => {}
             }
         }
         Seen::Ready { ready, says } => {

@@ -26,11 +26,12 @@ pub struct Access {
 }
 
 /// Kinds of the cluster, not of a namespace.
-const CLUSTER_KINDS: [&str; 6] = [
+const CLUSTER_KINDS: [&str; 7] = [
     "Namespace",
     "ClusterRole",
     "ClusterRoleBinding",
     "ClusterSecretStore",
+    "ClusterExternalSecret",
     "CustomResourceDefinition",
     "ValidatingWebhookConfiguration",
 ];
@@ -39,7 +40,7 @@ impl Access {
     /// The API of a kind.
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         let api_version = match kind {
-            "ExternalSecret" | "SecretStore" | "ClusterSecretStore" => self.version,
+            "ExternalSecret" | "SecretStore" | "ClusterSecretStore" | "ClusterExternalSecret" => self.version,
             "CustomResourceDefinition" => "apiextensions.k8s.io/v1",
             "AppConfig" => "config.example.com/v1",
             _ => "v1",

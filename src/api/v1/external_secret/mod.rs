@@ -1,5 +1,6 @@
 //! `ExternalSecret`: which values to read, and the Secret to keep equal to them.
 
+mod child;
 mod source;
 mod target;
 
@@ -15,22 +16,22 @@ use super::Condition;
 use super::secret_store::StoreKind;
 use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, limits, parsed, schema};
 
+pub use child::{Child, controlling_cluster_external_secret};
 pub use source::*;
 pub use target::*;
 
 /// An ExternalSecret as it is watched. Its version is a parameter of the client
 /// ([`ServedVersion`]), since clusters serve `v1`, `v1beta1` or both, in one shape.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct ExternalSecret {
     /// Standard metadata.
-    #[serde(default, deserialize_with = "parsed::metadata")]
     pub metadata: ObjectMeta,
     /// What is wanted.
-    #[serde(default)]
     pub spec: Parsed<ExternalSecretSpec>,
     /// What was seen; none where it does not fit, since it is this controller's to write again.
-    #[serde(default, deserialize_with = "parsed::or_none")]
     pub status: Option<ExternalSecretStatus>,
+    /// What else is known of one that a ClusterExternalSecret controls.
+    pub child: Option<Box<Child>>,
 }
 
 impl ExternalSecret {

@@ -27,9 +27,9 @@ pub use self::notice::{Notice, Severity};
 use self::queue::Queue;
 use self::repeats::{Earlier, Repeats};
 use super::api_call::{ApiError, bounded};
-use super::conditions::{on_one_line, truncated};
 use crate::answers::Objects;
 use crate::runtime::metrics::Metrics;
+use crate::sync::one_line::{on_one_line, truncated};
 
 /// Events written at once.
 const CONCURRENCY: usize = 8;

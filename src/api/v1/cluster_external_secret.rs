@@ -1,0 +1,139 @@
+//! `ClusterExternalSecret`: an ExternalSecret for each of many namespaces.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use kube::Resource;
+use kube::core::DynamicResourceScope;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Condition, ExternalSecretSpec};
+use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, parsed, schema};
+
+/// A ClusterExternalSecret as it is watched.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ClusterExternalSecret {
+    /// Standard metadata, without a namespace.
+    #[serde(default, deserialize_with = "parsed::metadata")]
+    pub metadata: ObjectMeta,
+    /// What is wanted.
+    #[serde(default)]
+    pub spec: Parsed<ClusterExternalSecretSpec>,
+    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    #[serde(default, deserialize_with = "parsed::or_none")]
+    pub status: Option<ClusterExternalSecretStatus>,
+}
+
+impl ClusterExternalSecret {
+    /// `ClusterExternalSecret`
+    pub const KIND: &'static str = "ClusterExternalSecret";
+    /// `clusterexternalsecrets`
+    pub const PLURAL: &'static str = "clusterexternalsecrets";
+}
+
+impl Resource for ClusterExternalSecret {
+    type DynamicType = ServedVersion;
+    type Scope = DynamicResourceScope;
+
+    fn kind(_: &ServedVersion) -> Cow<'_, str> {
+        Self::KIND.into()
+    }
+    fn group(_: &ServedVersion) -> Cow<'_, str> {
+        GROUP.into()
+    }
+    fn version(version: &ServedVersion) -> Cow<'_, str> {
+        version.name().into()
+    }
+    fn api_version(version: &ServedVersion) -> Cow<'_, str> {
+        version.api_version().into()
+    }
+    fn plural(_: &ServedVersion) -> Cow<'_, str> {
+        Self::PLURAL.into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+/// `spec.refreshTime` where it is not given.
+pub const DEFAULT_REFRESH_TIME: GoDuration = GoDuration::from_secs(3600);
+
+/// What a ClusterExternalSecret asks for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterExternalSecretSpec {
+    /// The spec of each ExternalSecret.
+    // Kept as it stands: the API server may know fields that this program does not.
+    #[schemars(with = "ExternalSecretSpec")]
+    pub external_secret_spec: Value,
+    /// The name of each ExternalSecret; that of the ClusterExternalSecret if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::object_name")]
+    pub external_secret_name: Option<String>,
+    /// Labels and annotations of each ExternalSecret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_secret_metadata: Option<ExternalSecretMetadata>,
+    /// Selects namespaces by label, in addition to `namespaceSelectors`, which replaces it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::label_selector")]
+    pub namespace_selector: Option<LabelSelector>,
+    /// Select namespaces by label: those that any of them matches. An empty one matches all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::label_selectors")]
+    pub namespace_selectors: Vec<LabelSelector>,
+    /// Names of namespaces, in addition to those that are selected; replaced by `namespaceSelectors` on the label
+    /// `kubernetes.io/metadata.name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(inner(regex(pattern = schema::NAMESPACE_NAME), length(min = 1, max = 63)))]
+    pub namespaces: Vec<String>,
+    /// How often all namespaces are compared again, as a safety net; changes are noticed at once. A duration such as `1h`,
+    /// which is what counts if it is not given.
+    // Text, since a duration that is none must not keep the rest from being worked on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_time: Option<String>,
+}
+
+/// Labels and annotations of each ExternalSecret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExternalSecretMetadata {
+    /// Annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What is known of the ExternalSecrets of a ClusterExternalSecret.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterExternalSecretStatus {
+    /// The name that the ExternalSecrets have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_secret_name: Option<String>,
+    /// The namespaces without an ExternalSecret as it should be, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_namespaces: Vec<FailedNamespace>,
+    /// The namespaces with an ExternalSecret as it should be, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provisioned_namespaces: Vec<String>,
+    /// `Ready` is the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+}
+
+/// A namespace without an ExternalSecret as it should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailedNamespace {
+    /// The namespace.
+    pub namespace: String,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

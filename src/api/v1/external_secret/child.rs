@@ -1,0 +1,168 @@
+//! What is kept of an ExternalSecret that a ClusterExternalSecret controls, to tell whether it is still as it was made.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::ExternalSecret;
+use crate::api::v1::ClusterExternalSecret;
+use crate::api::{FIELD_MANAGER, Parsed, is_ours, parsed};
+
+/// What is kept of an ExternalSecret that a ClusterExternalSecret controls besides what is kept of all.
+#[derive(Clone, Debug, Default)]
+pub struct Child {
+    /// The keys of the labels that a controller of ClusterExternalSecrets wrote last, ESO's or this one.
+    pub labels: BTreeSet<String>,
+    /// The same of the annotations.
+    pub annotations: BTreeSet<String>,
+}
+
+impl Child {
+    /// What is kept of an ExternalSecret whose metadata was read with `managedFields`; `None` where no ClusterExternalSecret
+    /// controls it.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Option<Self> {
+        controlling_cluster_external_secret(meta)?;
+        let mut child = Self::default();
+        for entry in meta.managed_fields.iter().flatten() {
+            let is_ours =
+                entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Update");
+            let Some(fields) = entry.fields_v1.as_ref().filter(|_| is_ours).map(|fields| &fields.0["f:metadata"])
+            else {
+                continue;
+            };
+            child.labels.extend(keys(fields["f:labels"].as_object()));
+            child.annotations.extend(keys(fields["f:annotations"].as_object()));
+        }
+        Some(child)
+    }
+}
+
+/// The keys of a map in `managedFields`.
+fn keys(fields: Option<&Map<String, Value>>) -> impl Iterator<Item = String> {
+    fields.into_iter().flatten().filter_map(|(key, _)| key.strip_prefix("f:").map(str::to_owned))
+}
+
+/// The name of the ClusterExternalSecret that controls an object of this metadata, as the object says. Its group and kind count, not
+/// its version: clusters came from v1beta1 to v1.
+#[must_use]
+pub fn controlling_cluster_external_secret(meta: &ObjectMeta) -> Option<&str> {
+    let mut controllers = meta.owner_references.iter().flatten().filter(|owner| owner.controller == Some(true));
+    let controller = controllers.next()?;
+    let is_one = controller.kind == ClusterExternalSecret::KIND && is_ours(&controller.api_version);
+    is_one.then_some(controller.name.as_str())
+}
+
+impl<'de> Deserialize<'de> for ExternalSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Object {
+            #[serde(default, deserialize_with = "text")]
+            metadata: Option<Box<RawValue>>,
+            #[serde(default)]
+            spec: Parsed<super::ExternalSecretSpec>,
+            #[serde(default, deserialize_with = "parsed::or_none")]
+            status: Option<super::ExternalSecretStatus>,
+        }
+        let Object { metadata: text, spec, status } = Object::deserialize(deserializer)?;
+        let metadata = match &text {
+            Some(text) => parsed::metadata(&mut serde_json::Deserializer::from_str(text.get())),
+            None => Ok(ObjectMeta::default()),
+        };
+        let metadata = metadata.map_err(D::Error::custom)?;
+        let is_child = controlling_cluster_external_secret(&metadata).is_some();
+        let written = text.filter(|_| is_child).map(|text| written_keys(&text));
+        let child = written.map(|[labels, annotations]| Box::new(Child { labels, annotations }));
+        Ok(Self { metadata, spec, status, child })
+    }
+}
+
+/// The text of a part, which may be `null`.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// The keys of labels and annotations that [`FIELD_MANAGER`] wrote, as `managedFields` says; none where it cannot be read.
+fn written_keys(metadata: &RawValue) -> [BTreeSet<String>; 2] {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Metadata {
+        managed_fields: Vec<Box<RawValue>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Entry {
+        manager: String,
+        operation: String,
+        fields_v1: Fields,
+    }
+    #[derive(Deserialize)]
+    struct Fields {
+        #[serde(rename = "f:metadata", default)]
+        metadata: OfMetadata,
+    }
+    #[derive(Default, Deserialize)]
+    struct OfMetadata {
+        #[serde(rename = "f:labels", default)]
+        labels: Map<String, Value>,
+        #[serde(rename = "f:annotations", default)]
+        annotations: Map<String, Value>,
+    }
+    let Metadata { managed_fields } = serde_json::from_str(metadata.get()).unwrap_or_default();
+    let mut found = [BTreeSet::new(), BTreeSet::new()];
+    for entry in managed_fields {
+        let Ok(Entry { manager, operation, fields_v1 }) = serde_json::from_str(entry.get()) else { continue };
+        if manager == FIELD_MANAGER && operation == "Update" {
+            found[0].extend(keys(Some(&fields_v1.metadata.labels)));
+            found[1].extend(keys(Some(&fields_v1.metadata.annotations)));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(owner: &Value) -> ExternalSecret {
+        let managed = |manager: &str, key: &str| {
+            json!({"manager": manager, "operation": "Update", "time": "9999-12-31T23:59:59Z",
+                "fieldsV1": {"f:metadata": {"f:labels": {".": {}, format!("f:{key}"): {}}}}})
+        };
+        serde_json::from_value(json!({
+            "metadata": {"name": "db", "ownerReferences": [owner],
+                "managedFields": [7, managed("external-secrets", "ours"), managed("kubectl", "theirs")]},
+            "spec": {"refreshInterval": "1h", "later": {"field": 1}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn of_a_child_the_keys_are_kept_that_were_written() {
+        for version in ["external-secrets.io/v1", "external-secrets.io/v1beta1"] {
+            let owner = json!({"apiVersion": version, "kind": "ClusterExternalSecret", "name": "db", "uid": "u", "controller": true});
+            let object = object(&owner);
+            assert_eq!(controlling_cluster_external_secret(&object.metadata), Some("db"));
+            let spec: Value = serde_json::from_str(object.spec.text().unwrap()).unwrap();
+            assert_eq!(spec["later"]["field"], 1, "a field that this program does not know");
+            assert_eq!(object.child.unwrap().labels, BTreeSet::from(["ours".to_owned()]));
+        }
+    }
+
+    #[test]
+    fn nothing_more_is_kept_of_what_no_cluster_external_secret_controls() {
+        for owner in [
+            json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret", "name": "db", "uid": "u"}),
+            json!({"apiVersion": "example.com/v1", "kind": "ClusterExternalSecret", "name": "db", "uid": "u", "controller": true}),
+            json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "db", "uid": "u", "controller": true}),
+        ] {
+            assert!(object(&owner).child.is_none(), "{owner}");
+        }
+    }
+}

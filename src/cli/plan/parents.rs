@@ -1,0 +1,206 @@
+//! What the controller would do for ClusterExternalSecrets: which ExternalSecrets it would make, change and delete, and where not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::entry::Action;
+use super::subject::{Subject, merged_metadata};
+use super::{Error, Which};
+use crate::api::v1::external_secret::controlling_cluster_external_secret;
+use crate::api::v1::{ClusterExternalSecret, ExternalSecret};
+use crate::api::{Selection, ServedVersion};
+use crate::cli::inputs::Inputs;
+use crate::cli::inputs::cluster::Cluster;
+use crate::controller::cluster_external_secret::spec;
+use crate::controller::core::key::ObjectKey;
+use crate::sync::cluster_external_secret::step::Outcome;
+use crate::sync::cluster_external_secret::{Decision, Place, Situation, Step, Wanted, decide};
+
+/// What would be done for one ClusterExternalSecret.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parent {
+    /// Its name.
+    pub(super) name: String,
+    /// Why nothing would be made or changed for it.
+    pub(super) fault: Option<String>,
+    /// What would be done.
+    pub(super) children: Vec<Child>,
+    /// How many of its namespaces are as they should be.
+    pub(super) unchanged: usize,
+}
+
+/// What would be done with one ExternalSecret.
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    /// The ExternalSecret.
+    pub(super) external_secret: ObjectKey,
+    /// What would be done with it.
+    pub(super) action: Action,
+    /// Why, where that is not clear.
+    pub(super) why: Option<String>,
+}
+
+/// The ClusterExternalSecrets that are looked at, and the ExternalSecrets that they would make or change: those of manifests, or
+/// with all namespaces those of the cluster.
+pub(super) async fn parents(
+    which: &Which<'_>,
+    inputs: &Inputs,
+    cluster: &Cluster,
+) -> Result<(Vec<Parent>, Vec<Subject>), Error> {
+    let mut objects = objects(which, inputs, cluster).await?;
+    if objects.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    objects.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
+    let world = World {
+        namespaces: namespaces(inputs, cluster).await?,
+        external_secrets: cluster.external_secrets(None, None).await.map_err(Error::Cluster)?,
+        version: cluster.version(),
+    };
+    let mut subjects = Vec::new();
+    let parents = objects.iter().map(|object| world.parent(object, &mut subjects)).collect();
+    Ok((parents, subjects))
+}
+
+async fn objects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<ClusterExternalSecret>, Error> {
+    let is_named = |object: &ClusterExternalSecret| {
+        which.names.is_empty() || object.metadata.name.as_ref().is_some_and(|name| which.names.contains(name))
+    };
+    if !which.is_given {
+        let is_wanted = which.namespace.is_none() && which.names.is_empty() && which.selector.is_none();
+        return if is_wanted {
+            cluster.cluster_external_secrets().await.map_err(Error::Cluster)
+        } else {
+            Ok(Vec::new())
+        };
+    }
+    let mut objects = Vec::new();
+    for given in inputs.manifests.cluster_external_secrets.iter().filter(|object| is_named(object)) {
+        let name = given.metadata.name.as_deref().unwrap_or_default();
+        let mut object = given.clone();
+        if let Some(live) = cluster.cluster_external_secret(name).await.map_err(Error::Cluster)? {
+            object.metadata = merged_metadata(&given.metadata, live.metadata);
+        }
+        objects.push(object);
+    }
+    Ok(objects)
+}
+
+/// What is known of the cluster.
+struct World {
+    /// The labels of each namespace; none where it is being deleted.
+    namespaces: BTreeMap<String, Option<BTreeMap<String, String>>>,
+    external_secrets: Vec<ExternalSecret>,
+    version: ServedVersion,
+}
+
+/// The namespaces of the cluster, as they would be once the manifests were applied.
+async fn namespaces(
+    inputs: &Inputs,
+    cluster: &Cluster,
+) -> Result<BTreeMap<String, Option<BTreeMap<String, String>>>, Error> {
+    let present = cluster.namespaces().await.map_err(Error::Cluster)?;
+    let mut namespaces: BTreeMap<_, _> = present
+        .into_iter()
+        .map(|meta| {
+            let is_there = meta.deletion_timestamp.is_none();
+            (meta.name.unwrap_or_default(), is_there.then(|| meta.labels.unwrap_or_default()))
+        })
+        .collect();
+    for (name, given) in &inputs.manifests.namespaces {
+        let labels = namespaces.entry(name.clone()).or_insert_with(|| Some(BTreeMap::new()));
+        if let Some(labels) = labels {
+            labels.extend(given.metadata.labels.clone().unwrap_or_default());
+            // The API server sees to it.
+            labels.insert("kubernetes.io/metadata.name".to_owned(), name.clone());
+        }
+    }
+    Ok(namespaces)
+}
+
+impl World {
+    fn parent(&self, object: &ClusterExternalSecret, subjects: &mut Vec<Subject>) -> Parent {
+        let name = object.metadata.name.clone().unwrap_or_default();
+        let wanted = match object.spec.get() {
+            Ok(spec) => spec,
+            Err(field) => return Parent { name, fault: Some(field.to_string()), ..Parent::default() },
+        };
+        let fault = spec::fault(wanted).map(|fault| fault.to_string());
+        let mut parent = Parent { name, fault, ..Parent::default() };
+        let Ok(selection) = Selection::of(wanted) else { return parent };
+        let wanted = Wanted::of(&object.metadata, wanted, self.version);
+        for namespace in self.concerned(&parent.name, &selection) {
+            let place = self.place(&namespace, &selection);
+            if place != Place::Selected || parent.fault.is_none() {
+                self.look(&namespace, place, &wanted, &mut parent, subjects);
+            }
+        }
+        parent
+    }
+
+    /// The namespaces that are selected, and those where there is an ExternalSecret of it.
+    fn concerned(&self, parent: &str, selection: &Selection) -> BTreeSet<String> {
+        let selected = self
+            .namespaces
+            .iter()
+            .filter(|(name, labels)| labels.as_ref().is_some_and(|labels| selection.selects(name, labels)));
+        let children = self.external_secrets.iter().filter(|object| is_of(object, parent));
+        let of_children = children.filter_map(|object| object.metadata.namespace.clone());
+        selected.map(|(name, _)| name.clone()).chain(of_children).collect()
+    }
+
+    fn place(&self, namespace: &str, selection: &Selection) -> Place {
+        match self.namespaces.get(namespace).and_then(Option::as_ref) {
+            None => Place::Gone,
+            Some(labels) if selection.selects(namespace, labels) => Place::Selected,
+            Some(_) => Place::NotSelected,
+        }
+    }
+
+    /// What would be done in one namespace.
+    fn look(&self, namespace: &str, place: Place, wanted: &Wanted, parent: &mut Parent, subjects: &mut Vec<Subject>) {
+        let there = || self.external_secrets.iter().filter(|o| o.metadata.namespace.as_deref() == Some(namespace));
+        let children: Vec<_> = there().filter(|object| is_of(object, &parent.name)).collect();
+        let named = there().find(|object| object.metadata.name.as_deref() == Some(wanted.name()));
+        let Decision { step, outcome } =
+            decide(Situation { namespace, place, wanted, named, children: &children, last: None });
+        let key = ObjectKey::new(namespace, wanted.name());
+        let mut add = |name: &str, action, why: Option<&str>| {
+            let external_secret = ObjectKey::new(namespace, name);
+            parent.children.push(Child { external_secret, action, why: why.map(str::to_owned) });
+        };
+        match (&step, outcome) {
+            (_, Outcome::Failed(reason)) => add(&key.name, Action::Refuse, Some(&reason)),
+            (Step::Create(object), _) => {
+                add(&key.name, Action::Create, None);
+                subjects.extend(subject(object));
+            }
+            (Step::Update(object), _) => {
+                add(&key.name, Action::Update, None);
+                subjects.extend(subject(object));
+            }
+            (Step::Delete(..) | Step::Release(_), Outcome::Provisioned) if named.is_none() => {
+                add(&key.name, Action::Create, Some("it takes over the target of the one of the former name"));
+            }
+            (_, Outcome::Provisioned) => parent.unchanged += 1,
+            _ => {}
+        }
+        for child in children {
+            let name = child.metadata.name.as_deref().unwrap_or_default();
+            match place {
+                Place::NotSelected => add(name, Action::Delete, Some("its namespace is not selected any more")),
+                Place::Selected if name != wanted.name() => add(name, Action::Delete, Some("it has a former name")),
+                Place::Selected | Place::Gone => {}
+            }
+        }
+    }
+}
+
+fn is_of(object: &ExternalSecret, parent: &str) -> bool {
+    controlling_cluster_external_secret(&object.metadata) == Some(parent)
+}
+
+/// An ExternalSecret as it would be, to see what would become of its target.
+fn subject(object: &kube::core::DynamicObject) -> Option<Subject> {
+    let object: ExternalSecret = serde_json::from_value(serde_json::to_value(object).ok()?).ok()?;
+    Some(Subject { object, has_new_templates: false })
+}

@@ -1,0 +1,283 @@
+//! The work in one namespace: what is there is compared with what is wanted, and the next write is done.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::{DeleteParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::DynamicObject;
+
+use super::compiled::Request;
+use super::context::Context;
+use super::state::NamespaceMemo;
+use crate::api::FIELD_MANAGER;
+use crate::api::v1::{ClusterExternalSecret, ExternalSecret};
+use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::core::reconcile::Pass;
+use crate::controller::core::requeue::{Next, spread};
+use crate::runtime::panics::Panicked;
+use crate::sync::cluster_external_secret::step::{NOT_DELETED, NOT_WRITTEN, Outcome, Propagation, TAKEN};
+use crate::sync::cluster_external_secret::{Decision, LastWrite, Place, Situation, Step, decide};
+use crate::sync::plan::Deletion;
+use crate::sync::refresh::backoff;
+
+/// How long to wait before a write that lost to another writer is decided anew: until the watch shows what the other wrote.
+const AFTER_CONFLICT: Duration = Duration::from_secs(1);
+/// After so many of them in a row they are told.
+const CONFLICTS: u32 = 2;
+/// What is told then.
+const CHANGING: &str = "could not create or update ExternalSecret: another writer changes it at the same time";
+
+/// What has come of a write.
+enum Written {
+    /// Nothing was to be written.
+    Nothing,
+    /// An ExternalSecret is as it was to be.
+    Stored(Box<DynamicObject>),
+    /// One is deleted, or is going to be.
+    Deleted,
+    /// The namespace is being deleted, or gone.
+    NoNamespace,
+    /// Another writer was faster.
+    Conflict,
+    /// The name is taken by an object that the watch does not show.
+    Taken,
+}
+
+pub(super) async fn reconcile(name: &str, namespace: &str, context: &Context) -> Pass {
+    let Some(object) = context.watched(name) else { return Pass::succeeded(Next::OnChange) };
+    if object.metadata.deletion_timestamp.is_some() {
+        // The garbage collector deletes what it owns.
+        return Pass::succeeded(Next::OnChange);
+    }
+    let compiled = context.state.compiled(&object, context.version);
+    let Some(request) = &compiled.request else { return Pass::succeeded(Next::OnChange) };
+    let place = place(namespace, request, context);
+    if place == Place::Selected && compiled.fault.is_some() {
+        context.state.conclude(&object, namespace, None, |_| {});
+        return Pass::succeeded(Next::OnChange);
+    }
+    let now = Instant::now();
+    let memo = context.state.recall(&object, |memo| memo.namespaces.get(namespace).cloned());
+    let memo = memo.flatten().unwrap_or_default();
+    let seen = Seen::of(name, namespace, request, &memo, now, context);
+    let children: Vec<_> = seen.children.iter().map(Cow::as_ref).collect();
+    let Decision { step, outcome } = decide(Situation {
+        namespace,
+        place,
+        wanted: &request.wanted,
+        named: seen.named.as_deref(),
+        children: &children,
+        last: memo.last_write.as_ref(),
+    });
+    let result = carry_out(&step, namespace, context).await;
+    match result {
+        Ok(written) => concluded(&object, namespace, request, Done { written, step, outcome, seen, now }, context),
+        Err(error) => failed(&object, namespace, &step, &error, context),
+    }
+}
+
+/// Says of a namespace that the pass over it panicked.
+pub(super) fn panicked(name: &str, namespace: &str, panicked: &Panicked, context: &Context) -> Pass {
+    let Some(object) = context.watched(name) else { return Pass::succeeded(Next::OnChange) };
+    failure(&object, namespace, format!("{NOT_WRITTEN}: {panicked}"), false, context)
+}
+
+/// What is known of a namespace.
+fn place(namespace: &str, request: &Request, context: &Context) -> Place {
+    let Some(found) = context.namespaces.get(namespace) else { return Place::Gone };
+    let none = BTreeMap::new();
+    match &found.metadata {
+        meta if meta.deletion_timestamp.is_some() => Place::Gone,
+        meta if request.selection.selects(namespace, meta.labels.as_ref().unwrap_or(&none)) => Place::Selected,
+        _ => Place::NotSelected,
+    }
+}
+
+/// The ExternalSecrets that matter in a namespace.
+struct Seen<'a> {
+    /// The version of the one that has the name, as the watch shows it.
+    shown: Option<String>,
+    named: Option<Cow<'a, ExternalSecret>>,
+    children: Vec<Cow<'a, ExternalSecret>>,
+}
+
+impl Seen<'_> {
+    fn of(
+        name: &str,
+        namespace: &str,
+        request: &Request,
+        memo: &NamespaceMemo,
+        now: Instant,
+        context: &Context,
+    ) -> Seen<'static> {
+        let key = ObjectKey::new(namespace, request.wanted.name());
+        let shown = context.watched_external_secret(&key);
+        let version = shown.as_ref().and_then(|shown| shown.metadata.resource_version.clone());
+        let current = |object: Arc<ExternalSecret>| -> Cow<'static, ExternalSecret> {
+            let mut object = Arc::unwrap_or_clone(object);
+            if memo.is_deleted(&object, now) && object.metadata.deletion_timestamp.is_none() {
+                object.metadata.deletion_timestamp = Some(Time(context.now()));
+            }
+            Cow::Owned(object)
+        };
+        let keys: Vec<_> = context.state.children(|children| children.in_namespace(name, namespace).cloned().collect());
+        let children = keys.iter().filter_map(|key| context.watched_external_secret(key)).map(current);
+        Seen { children: children.collect(), named: memo.newest(&key.name, shown, now).map(current), shown: version }
+    }
+}
+
+/// Does the write that was decided. It counts only while things are as they were then.
+async fn carry_out(step: &Step, namespace: &str, context: &Context) -> Result<Written, ApiError> {
+    let api = context.external_secrets_of(namespace);
+    let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
+    let stored = |object: DynamicObject| Written::Stored(Box::new(object));
+    match step {
+        Step::None => Ok(Written::Nothing),
+        Step::Create(object) => match bounded(api.create(&params, object)).await {
+            Ok(object) => Ok(stored(object)),
+            Err(error) if error.code() == Some(409) => Ok(Written::Taken),
+            Err(error) if error.code() == Some(404) || is_terminating(&error) => Ok(Written::NoNamespace),
+            Err(error) => Err(error),
+        },
+        Step::Update(object) | Step::Release(object) => {
+            let name = object.metadata.name.as_deref().unwrap_or_default();
+            match bounded(api.replace(name, &params, object)).await {
+                Ok(object) => Ok(stored(object)),
+                Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(Written::Conflict),
+                Err(error) => Err(error),
+            }
+        }
+        Step::Delete(Deletion { name, uid, resource_version }, propagation) => {
+            let version = Preconditions { uid: uid.clone(), resource_version: resource_version.clone() };
+            let policy = match propagation {
+                Propagation::Background => PropagationPolicy::Background,
+                Propagation::Orphan => PropagationPolicy::Orphan,
+            };
+            let params = DeleteParams {
+                preconditions: Some(version),
+                propagation_policy: Some(policy),
+                ..DeleteParams::default()
+            };
+            match bounded(api.delete(name, &params)).await {
+                Ok(()) => Ok(Written::Deleted),
+                Err(error) if error.code() == Some(404) => Ok(Written::Deleted),
+                Err(error) if error.code() == Some(409) => Ok(Written::Conflict),
+                Err(error) => Err(error),
+            }
+        }
+    }
+}
+
+/// Whether the API server makes nothing since the namespace is being deleted.
+fn is_terminating(error: &ApiError) -> bool {
+    let ApiError::Kube(kube::Error::Api(status)) = error else { return false };
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    status.code == 403 && causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+/// A pass that did what was decided.
+struct Done<'a> {
+    written: Written,
+    step: Step,
+    outcome: Outcome,
+    seen: Seen<'a>,
+    now: Instant,
+}
+
+fn concluded(
+    object: &ClusterExternalSecret,
+    namespace: &str,
+    request: &Request,
+    done: Done<'_>,
+    context: &Context,
+) -> Pass {
+    let Done { written, step, outcome, seen, now } = done;
+    let has_children = !seen.children.is_empty();
+    match written {
+        Written::NoNamespace => {
+            context.state.leave(object, namespace);
+            return Pass::succeeded(Next::OnChange);
+        }
+        Written::Taken => return conflict(object, namespace, TAKEN, context),
+        Written::Conflict => return conflict(object, namespace, CHANGING, context),
+        Written::Nothing if outcome == Outcome::Absent && !has_children => {
+            context.state.leave(object, namespace);
+            return Pass::succeeded(Next::OnChange);
+        }
+        Written::Nothing | Written::Stored(_) | Written::Deleted => {}
+    }
+    log(&step, namespace, object);
+    let remember = |memo: &mut NamespaceMemo| {
+        (memo.failures, memo.awaits_api_server) = (0, false);
+        match (&written, &step) {
+            (Written::Stored(stored), Step::Create(_) | Step::Update(_)) => {
+                memo.last_write = Some(LastWrite::new(&request.wanted, stored));
+                if let Some(stored) = read_back(stored) {
+                    memo.wrote(seen.shown.as_deref(), stored, now);
+                }
+            }
+            (Written::Deleted, Step::Delete(deletion, _)) => memo.deleted(deletion.uid.as_deref(), now),
+            _ => {}
+        }
+    };
+    context.state.conclude(object, namespace, Some(outcome), remember);
+    let look_again = context
+        .state
+        .recall(object, |memo| memo.namespaces.get(namespace).and_then(|memo| memo.look_again(Instant::now())));
+    Pass::succeeded(look_again.flatten().map_or(Next::OnChange, Next::After))
+}
+
+/// The answer to a write as the watch would show it.
+fn read_back(stored: &DynamicObject) -> Option<ExternalSecret> {
+    serde_json::from_value(serde_json::to_value(stored).ok()?).ok()
+}
+
+fn log(step: &Step, namespace: &str, object: &ClusterExternalSecret) {
+    let done = match step {
+        Step::None => return,
+        Step::Create(_) => "made",
+        Step::Update(_) => "changed",
+        Step::Delete(..) => "deleted",
+        Step::Release(_) => "released",
+    };
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    tracing::debug!(cluster_external_secret = name, namespace, done, "an ExternalSecret was written");
+}
+
+/// Another writer was faster; the watch will show what it wrote.
+fn conflict(object: &ClusterExternalSecret, namespace: &str, reason: &str, context: &Context) -> Pass {
+    let failures = context.state.recall(object, |memo| memo.namespaces.get(namespace).map(|memo| memo.failures));
+    if failures.flatten().unwrap_or_default() >= CONFLICTS {
+        return failure(object, namespace, reason.to_owned(), false, context);
+    }
+    context.state.conclude(object, namespace, None, |memo| memo.failures = memo.failures.saturating_add(1));
+    Pass::succeeded(Next::After(spread(AFTER_CONFLICT)))
+}
+
+fn failed(object: &ClusterExternalSecret, namespace: &str, step: &Step, error: &ApiError, context: &Context) -> Pass {
+    let lead = if matches!(step, Step::Delete(..)) { NOT_DELETED } else { NOT_WRITTEN };
+    failure(object, namespace, format!("{lead}: {}", error.reason()), error.is_outage(), context)
+}
+
+/// Says that a namespace has failed, and when to try again.
+fn failure(
+    object: &ClusterExternalSecret,
+    namespace: &str,
+    reason: String,
+    is_outage: bool,
+    context: &Context,
+) -> Pass {
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    tracing::debug!(cluster_external_secret = name, namespace, reason, "a namespace has failed");
+    let mut failures = 1;
+    context.state.conclude(object, namespace, Some(Outcome::Failed(reason)), |memo| {
+        memo.failures = memo.failures.saturating_add(1);
+        memo.awaits_api_server = is_outage;
+        failures = memo.failures;
+    });
+    Pass::failed(Next::After(spread(backoff(failures))))
+}

@@ -1,0 +1,337 @@
+//! What is remembered of ClusterExternalSecrets, and what changes mean for them. The watches feed it, so it exists before them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::children::Children;
+use super::collecting::Collecting;
+use super::compiled::{Compiled, fingerprint};
+use super::work::Work;
+use crate::api::ServedVersion;
+use crate::api::v1::{ClusterExternalSecret, ClusterExternalSecretStatus, ExternalSecret};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::core::memos::Memos;
+use crate::controller::core::status::Ahead;
+use crate::controller::core::work_queue::Requests;
+use crate::sync::cluster_external_secret::LastWrite;
+use crate::sync::cluster_external_secret::step::Outcome;
+
+/// How long the watch may take to show a write of ours.
+const WATCH_LAG: Duration = Duration::from_secs(30);
+
+/// How long a status waits for namespaces that have not been looked at.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// What is remembered of ClusterExternalSecrets.
+#[derive(Debug, Default)]
+pub struct State {
+    requests: Arc<Requests<Work>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    memos: Memos<String, Memo>,
+    pub(super) children: Children,
+}
+
+/// What is remembered of one.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    /// Of the object that the watch shows.
+    shown: u64,
+    compiled: Option<Arc<Compiled>>,
+    /// The change for which all namespaces were last looked at, and when that is due again.
+    pub(super) round: Option<u64>,
+    pub(super) round_due: Option<Instant>,
+    /// Namespaces that were not looked at since.
+    pub(super) pending: BTreeSet<String>,
+    pub(super) outcomes: BTreeMap<String, Outcome>,
+    pub(super) namespaces: HashMap<String, NamespaceMemo>,
+    pub(super) collecting: Collecting,
+    /// The status that was written, until the watch shows it.
+    pub(super) status: Ahead<ClusterExternalSecretStatus>,
+    /// Whether it was said that namespaces have ESO's finalizer.
+    pub(super) has_warned: bool,
+}
+
+/// What is remembered of the work in one namespace.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NamespaceMemo {
+    pub(super) failures: u32,
+    pub(super) awaits_api_server: bool,
+    pub(super) last_write: Option<LastWrite>,
+    /// What was written, until the watch shows it.
+    wrote: Option<Wrote>,
+    /// The UID of what was deleted.
+    deleted: Option<(String, Instant)>,
+}
+
+/// A write that the watch does not show yet.
+#[derive(Clone, Debug)]
+struct Wrote {
+    /// The resourceVersion that the watch showed then; none where it showed nothing.
+    base: Option<String>,
+    object: Arc<ExternalSecret>,
+    at: Instant,
+}
+
+impl Memo {
+    /// When the status is to be written; `None` where nothing has changed. While namespaces have not been looked at, it waits for
+    /// them for some seconds.
+    pub(super) fn status_due(&self) -> Option<Instant> {
+        let patience = if self.pending.is_empty() { Duration::ZERO } else { PATIENCE };
+        self.collecting.due().map(|due| due + patience)
+    }
+}
+
+impl NamespaceMemo {
+    /// An ExternalSecret was written over one that the watch showed in this version.
+    pub(super) fn wrote(&mut self, base: Option<&str>, object: ExternalSecret, now: Instant) {
+        self.wrote = Some(Wrote { base: base.map(str::to_owned), object: Arc::new(object), at: now });
+    }
+
+    /// One of this UID was deleted.
+    pub(super) fn deleted(&mut self, uid: Option<&str>, now: Instant) {
+        self.deleted = uid.map(|uid| (uid.to_owned(), now));
+    }
+
+    /// The ExternalSecret of a name as it is after our own write, where the watch does not show that yet.
+    pub(super) fn newest(
+        &self,
+        name: &str,
+        shown: Option<Arc<ExternalSecret>>,
+        now: Instant,
+    ) -> Option<Arc<ExternalSecret>> {
+        let version = shown.as_ref().and_then(|shown| shown.metadata.resource_version.as_deref());
+        let wrote = self.wrote.as_ref().filter(|wrote| {
+            wrote.object.metadata.name.as_deref() == Some(name)
+                && wrote.base.as_deref() == version
+                && now.duration_since(wrote.at) < WATCH_LAG
+        });
+        wrote.map(|wrote| Arc::clone(&wrote.object)).or(shown)
+    }
+
+    /// Whether an ExternalSecret was deleted, although the watch may show it still.
+    pub(super) fn is_deleted(&self, object: &ExternalSecret, now: Instant) -> bool {
+        self.deleted.as_ref().is_some_and(|(uid, at)| {
+            object.metadata.uid.as_deref() == Some(uid.as_str()) && now.duration_since(*at) < WATCH_LAG
+        })
+    }
+
+    /// When to look again, since the watch may have missed what was written.
+    pub(super) fn look_again(&self, now: Instant) -> Option<Duration> {
+        let at = self.wrote.as_ref().map(|wrote| wrote.at).into_iter().chain(self.deleted.as_ref().map(|(_, at)| *at));
+        let end = at.max()? + WATCH_LAG;
+        (end > now).then(|| end - now)
+    }
+}
+
+impl State {
+    /// Where its work is asked for.
+    #[must_use]
+    pub const fn requests(&self) -> &Arc<Requests<Work>> {
+        &self.requests
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask_all(&self, work: impl IntoIterator<Item = Work>) {
+        for work in work {
+            self.requests.ask(&work);
+        }
+    }
+
+    /// A ClusterExternalSecret is there, new or changed.
+    pub(super) fn applied(&self, object: &ClusterExternalSecret) {
+        let name = object.metadata.name.clone().unwrap_or_default();
+        let fingerprint = fingerprint(object);
+        let is_changed = {
+            let mut known = self.lock();
+            let memo = known.memos.now(&name, object.metadata.uid.as_deref());
+            memo.status.shown(object.metadata.resource_version.as_deref());
+            std::mem::replace(&mut memo.shown, fingerprint) != fingerprint
+        };
+        if is_changed {
+            self.requests.ask(&Work::whole(&name));
+        }
+    }
+
+    /// A ClusterExternalSecret is gone.
+    pub(super) fn deleted(&self, name: &str) {
+        self.lock().memos.forget(&name.to_owned());
+    }
+
+    /// A namespace is there, new or changed, or is gone.
+    pub(super) fn namespace_changed(&self, namespace: &str, labels: Option<&BTreeMap<String, String>>) {
+        let none = BTreeMap::new();
+        let labels = labels.unwrap_or(&none);
+        let concerned: Vec<_> = {
+            let known = self.lock();
+            let concerns = |name: &str, memo: &Memo| {
+                let request = memo.compiled.as_ref().and_then(|compiled| compiled.request.as_ref());
+                request.is_some_and(|request| request.selection.selects(namespace, labels))
+                    || memo.outcomes.contains_key(namespace)
+                    || memo.pending.contains(namespace)
+                    || known.children.in_namespace(name, namespace).next().is_some()
+            };
+            let all = known.memos.iter().filter(|(name, memo)| concerns(name, memo));
+            all.map(|(name, _)| Work::namespace(name, namespace)).collect()
+        };
+        self.ask_all(concerned);
+    }
+
+    /// An ExternalSecret is there, new or changed.
+    pub(super) fn external_secret_applied(&self, object: &ExternalSecret) {
+        let key = ObjectKey::of(&object.metadata);
+        let mut asked = Vec::new();
+        {
+            let mut known = self.lock();
+            let wanting = known.wanting(&key.name);
+            let change = known.children.applied(object, !wanting.is_empty());
+            asked.extend(change.parents.iter().map(|parent| Work::namespace(parent, &key.namespace)));
+            if change.is_substantial {
+                asked.extend(wanting.iter().map(|name| Work::namespace(name, &key.namespace)));
+            }
+            if let Some(parent) = change.readiness_of {
+                // One of a former name may wait for it.
+                if known.children.in_namespace(&parent, &key.namespace).count() > 1 {
+                    asked.push(Work::namespace(&parent, &key.namespace));
+                }
+                asked.extend(known.note(&parent));
+            }
+        }
+        self.ask_all(asked);
+    }
+
+    /// An ExternalSecret is gone.
+    pub(super) fn external_secret_deleted(&self, key: &ObjectKey) {
+        let asked: Vec<_> = {
+            let mut known = self.lock();
+            let parent = known.children.deleted(key);
+            let status = parent.as_ref().and_then(|parent| known.note(parent));
+            let concerned = known.wanting(&key.name).into_iter().chain(parent);
+            concerned.map(|name| Work::namespace(&name, &key.namespace)).chain(status).collect()
+        };
+        self.ask_all(asked);
+    }
+
+    /// Asks for what failed while the API server was away.
+    pub(super) fn wake_who_await_api_server(&self) {
+        let asked: Vec<_> = {
+            let known = self.lock();
+            let all = known.memos.iter().flat_map(|(name, memo)| {
+                let waiting = memo.namespaces.iter().filter(|(_, memo)| memo.awaits_api_server);
+                waiting.map(|(namespace, _)| Work::namespace(name, namespace))
+            });
+            all.collect()
+        };
+        self.ask_all(asked);
+    }
+
+    /// What an object asks for, worked out once for each change.
+    pub(super) fn compiled(&self, object: &ClusterExternalSecret, version: ServedVersion) -> Arc<Compiled> {
+        let fingerprint = fingerprint(object);
+        let present = self.recall(object, |memo| memo.compiled.clone()).flatten();
+        if let Some(compiled) = present.filter(|compiled| compiled.fingerprint == fingerprint) {
+            return compiled;
+        }
+        let compiled = Arc::new(Compiled::of(object, version));
+        self.remember(object, |memo| memo.compiled = Some(Arc::clone(&compiled)));
+        compiled
+    }
+
+    /// Looks at what is remembered of an object.
+    pub(super) fn recall<T>(&self, object: &ClusterExternalSecret, look: impl FnOnce(&Memo) -> T) -> Option<T> {
+        let meta = &object.metadata;
+        let known = self.lock();
+        known.memos.get(&meta.name.clone().unwrap_or_default(), meta.uid.as_deref()).map(look)
+    }
+
+    /// Changes what is remembered of an object, unless another of its name has taken its place.
+    pub(super) fn remember<T>(&self, object: &ClusterExternalSecret, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
+        let meta = &object.metadata;
+        let mut known = self.lock();
+        known.memos.get_mut(&meta.name.clone().unwrap_or_default(), meta.uid.as_deref()).map(change)
+    }
+
+    /// Looks at the ExternalSecrets of ClusterExternalSecrets.
+    pub(super) fn children<T>(&self, look: impl FnOnce(&Children) -> T) -> T {
+        look(&self.lock().children)
+    }
+
+    /// Notes what has come of the work in a namespace.
+    pub(super) fn conclude(
+        &self,
+        object: &ClusterExternalSecret,
+        namespace: &str,
+        outcome: Option<Outcome>,
+        change: impl FnOnce(&mut NamespaceMemo),
+    ) {
+        let is_to_be_said = self.remember(object, |memo| {
+            let was_last = memo.pending.remove(namespace) && memo.pending.is_empty();
+            let is_news = match outcome {
+                None => false,
+                Some(Outcome::Absent) => memo.outcomes.remove(namespace).is_some(),
+                Some(outcome) => memo.outcomes.insert(namespace.to_owned(), outcome.clone()) != Some(outcome),
+            };
+            change(memo.namespaces.entry(namespace.to_owned()).or_default());
+            let is_first = (was_last || is_news) && memo.collecting.note(Instant::now());
+            // The status may wait for the last of them.
+            is_first || was_last
+        });
+        if is_to_be_said == Some(true) {
+            self.requests.ask(&Work::whole(object.metadata.name.as_deref().unwrap_or_default()));
+        }
+    }
+
+    /// Forgets a namespace with which there is nothing to do any more.
+    pub(super) fn leave(&self, object: &ClusterExternalSecret, namespace: &str) {
+        self.conclude(object, namespace, Some(Outcome::Absent), |_| {});
+        self.remember(object, |memo| memo.namespaces.remove(namespace));
+    }
+
+    /// Begins to look at all namespaces again: those that are selected, and those of which something is known.
+    pub(super) fn begin_round(&self, object: &ClusterExternalSecret, compiled: &Compiled, selected: Vec<String>) {
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        let children: Vec<_> =
+            self.children(|children| children.of(name).map(|(key, _)| key.namespace.clone()).collect());
+        let now = Instant::now();
+        let pending = self.remember(object, |memo| {
+            if memo.round.is_none() {
+                // What another process found out holds until it is looked at again.
+                let status = object.status.clone().unwrap_or_default();
+                memo.outcomes = crate::sync::cluster_external_secret::status::outcomes(&status);
+            }
+            memo.round = Some(compiled.fingerprint);
+            memo.round_due = compiled.refresh.map(|refresh| now + refresh);
+            memo.pending = match compiled.request {
+                Some(_) => memo.outcomes.keys().cloned().chain(selected).chain(children).collect(),
+                None => BTreeSet::new(),
+            };
+            memo.collecting.note(now);
+            memo.pending.clone()
+        });
+        self.ask_all(pending.into_iter().flatten().map(|namespace| Work::namespace(name, &namespace)));
+    }
+}
+
+impl Known {
+    /// The ClusterExternalSecrets whose ExternalSecrets have this name.
+    fn wanting(&self, child: &str) -> Vec<String> {
+        let wants = |memo: &Memo| {
+            let request = memo.compiled.as_ref().and_then(|compiled| compiled.request.as_ref());
+            request.is_some_and(|request| request.wanted.name() == child)
+        };
+        self.memos.iter().filter(|(_, memo)| wants(memo)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What a status says has changed; gives the work where it is the first change since it was written.
+    fn note(&mut self, name: &str) -> Option<Work> {
+        let memo = self.memos.named_mut(&name.to_owned())?;
+        memo.collecting.note(Instant::now()).then(|| Work::whole(name))
+    }
+}

@@ -1,0 +1,100 @@
+//! The work of a whole ClusterExternalSecret: which namespaces it is about, and what is said of them together.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use kube::Resource as _;
+
+use super::compiled::Compiled;
+use super::context::Context;
+use super::report;
+use super::state::Memo;
+use crate::api::v1::ClusterExternalSecret;
+use crate::api::{FINALIZER_CLUSTER_EXTERNAL_SECRET, FINALIZER_NAMESPACE_PREFIX};
+use crate::controller::core::events::{Notice, Severity};
+use crate::controller::core::finalizer;
+use crate::controller::core::reconcile::Pass;
+use crate::controller::core::requeue::{Next, spread};
+
+pub(super) async fn reconcile(name: &str, context: &Context) -> Pass {
+    let Some(object) = context.watched(name) else { return Pass::succeeded(Next::OnChange) };
+    if object.metadata.deletion_timestamp.is_some() {
+        return release(&object, context).await;
+    }
+    let began = Instant::now();
+    let compiled = context.state.compiled(&object, context.version);
+    if is_round_due(&object, &compiled, began, context) {
+        let selected = selected(&compiled, context);
+        context.state.begin_round(&object, &compiled, selected);
+        warn_of_finalizers(&object, context);
+    }
+    let due = context.state.recall(&object, Memo::status_due).flatten();
+    if due.is_some_and(|due| due <= began) {
+        report::write(&object, &compiled, began, context).await;
+    }
+    let next = context.state.recall(&object, |memo| memo.status_due().into_iter().chain(memo.round_due).min());
+    let now = Instant::now();
+    Pass::succeeded(next.flatten().map_or(Next::OnChange, |next| Next::After(next.saturating_duration_since(now))))
+}
+
+/// Whether all namespaces are to be looked at: it has changed, or that was long ago.
+fn is_round_due(object: &ClusterExternalSecret, compiled: &Compiled, now: Instant, context: &Context) -> bool {
+    let last = context.state.recall(object, |memo| (memo.round, memo.round_due));
+    last.is_some_and(|(round, due)| round != Some(compiled.fingerprint) || due.is_some_and(|due| due <= now))
+}
+
+/// The namespaces that it is about.
+fn selected(compiled: &Compiled, context: &Context) -> Vec<String> {
+    let Some(request) = &compiled.request else { return Vec::new() };
+    let none = BTreeMap::new();
+    let all = context.namespaces.all().into_iter();
+    let names = all.filter_map(|namespace| {
+        let meta = &namespace.metadata;
+        let name = meta.name.as_deref()?;
+        request.selection.selects(name, meta.labels.as_ref().unwrap_or(&none)).then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+/// Says once of each object that namespaces have the finalizer that ESO put there for it: they can never be deleted.
+fn warn_of_finalizers(object: &ClusterExternalSecret, context: &Context) {
+    let has_warned = context.state.recall(object, |memo| memo.has_warned);
+    if has_warned != Some(false) {
+        return;
+    }
+    let wanted = format!("{FINALIZER_NAMESPACE_PREFIX}{}", object.metadata.name.as_deref().unwrap_or_default());
+    let all = context.namespaces.all();
+    let held = all.iter().filter(|namespace| finalizer::is_on(&namespace.metadata, &wanted));
+    let mut names: Vec<_> = held.filter_map(|namespace| namespace.metadata.name.as_deref()).collect();
+    names.sort_unstable();
+    let Some(first) = names.first() else { return };
+    context.state.remember(object, |memo| memo.has_warned = true);
+    let note = format!(
+        "{} namespaces, {first:?} among them, have the finalizer {wanted} of the External Secrets Operator and cannot be deleted: \
+         remove it with `external-secrets migrate finalizers`",
+        names.len()
+    );
+    tracing::warn!(cluster_external_secret = object.metadata.name, note);
+    context.events.publish(Notice {
+        component: super::KIND.component,
+        severity: Severity::Warning,
+        reason: "NamespacesHeld",
+        note,
+        object: object.object_ref(&context.version),
+    });
+}
+
+/// Removes ESO's finalizer from one that is being deleted: the garbage collector deletes what it owns, or leaves it where it is to be
+/// left.
+async fn release(object: &ClusterExternalSecret, context: &Context) -> Pass {
+    if !finalizer::is_on(&object.metadata, FINALIZER_CLUSTER_EXTERNAL_SECRET) {
+        return Pass::succeeded(Next::OnChange);
+    }
+    match finalizer::remove(&context.api(), &object.metadata, FINALIZER_CLUSTER_EXTERNAL_SECRET).await {
+        Ok(()) => Pass::succeeded(Next::OnChange),
+        Err(error) => {
+            tracing::warn!(cluster_external_secret = object.metadata.name, %error, "the finalizer could not be removed");
+            Pass::failed(Next::After(spread(Duration::from_secs(1))))
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What the controller works on.
+
+use std::fmt;
+
+use crate::controller::core::key::WorkKey;
+
+/// A piece of work.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// Which namespaces a ClusterExternalSecret is about, and its status.
+    Whole {
+        /// Its name.
+        name: String,
+    },
+    /// Its ExternalSecret in one namespace.
+    Namespace {
+        /// Its name.
+        name: String,
+        /// The namespace.
+        namespace: String,
+    },
+}
+
+impl Work {
+    /// That of a whole ClusterExternalSecret.
+    #[must_use]
+    pub fn whole(name: &str) -> Self {
+        Self::Whole { name: name.to_owned() }
+    }
+
+    /// That of one namespace.
+    #[must_use]
+    pub fn namespace(name: &str, namespace: &str) -> Self {
+        Self::Namespace { name: name.to_owned(), namespace: namespace.to_owned() }
+    }
+}
+
+impl WorkKey for Work {
+    fn namespace(&self) -> &str {
+        match self {
+            Self::Whole { .. } => "",
+            Self::Namespace { namespace, .. } => namespace,
+        }
+    }
+
+    fn name(&self) -> &str {
+        let (Self::Whole { name } | Self::Namespace { name, .. }) = self;
+        name
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole { name } => f.write_str(name),
+            Self::Namespace { name, namespace } => write!(f, "{name} in {namespace}"),
+        }
+    }
+}

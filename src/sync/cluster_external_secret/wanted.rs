@@ -1,0 +1,217 @@
+//! What the ExternalSecret of each namespace must be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::core::{DynamicObject, TypeMeta};
+use serde_json::{Value, json};
+
+use crate::api::crd::{self, fill_defaults};
+use crate::api::v1::external_secret::Child;
+use crate::api::v1::{ClusterExternalSecret, ClusterExternalSecretSpec, ExternalSecret};
+use crate::api::{ANNOTATION_FORCE_SYNC, FINALIZER_EXTERNAL_SECRET, ServedVersion, is_ours};
+use crate::sync::hash;
+
+/// What the ExternalSecret of each namespace must be.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    name: String,
+    spec: Value,
+    /// The spec with the defaults of our CRD.
+    full_spec: Value,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    owner: OwnerReference,
+    version: ServedVersion,
+}
+
+/// What was written last, and what the API server made of it: the CRD of another version may fill in other defaults, or leave out
+/// what it does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastWrite {
+    wanted: String,
+    stored: String,
+}
+
+impl LastWrite {
+    /// Of what was asked for, and of the API server's answer.
+    #[must_use]
+    pub fn new(wanted: &Wanted, stored: &DynamicObject) -> Self {
+        Self { wanted: hash::fingerprint(&wanted.spec), stored: hash::fingerprint(&stored.data["spec"]) }
+    }
+
+    fn is_repeated_by(&self, wanted: &Wanted, existing: &Value) -> bool {
+        self.wanted == hash::fingerprint(&wanted.spec) && self.stored == hash::fingerprint(existing)
+    }
+}
+
+impl Wanted {
+    /// What `spec` of the ClusterExternalSecret of this metadata asks for.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta, spec: &ClusterExternalSecretSpec, version: ServedVersion) -> Self {
+        let metadata = spec.external_secret_metadata.clone().unwrap_or_default();
+        let mut annotations = metadata.annotations;
+        let asked = meta.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION_FORCE_SYNC));
+        match asked {
+            Some(value) => annotations.insert(ANNOTATION_FORCE_SYNC.to_owned(), value.clone()),
+            None => annotations.remove(ANNOTATION_FORCE_SYNC),
+        };
+        let name = meta.name.clone().unwrap_or_default();
+        Self {
+            name: child_name(meta, spec).to_owned(),
+            full_spec: with_defaults(spec.external_secret_spec.clone()),
+            spec: spec.external_secret_spec.clone(),
+            labels: metadata.labels,
+            annotations,
+            owner: OwnerReference {
+                api_version: version.api_version().to_owned(),
+                kind: ClusterExternalSecret::KIND.to_owned(),
+                name,
+                uid: meta.uid.clone().unwrap_or_default(),
+                controller: Some(true),
+                block_owner_deletion: Some(true),
+            },
+            version,
+        }
+    }
+
+    /// The name of the ExternalSecret.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of the ClusterExternalSecret.
+    #[must_use]
+    pub fn owner_name(&self) -> &str {
+        &self.owner.name
+    }
+
+    /// Whether an ExternalSecret is as it should be. Labels and annotations that others put there do not count.
+    #[must_use]
+    pub fn is_met_by(&self, existing: &ExternalSecret, last: Option<&LastWrite>) -> bool {
+        let Some(child) = &existing.child else { return false };
+        let meta = &existing.metadata;
+        let has = |wanted: &BTreeMap<String, String>,
+                   written: &BTreeSet<String>,
+                   present: Option<&BTreeMap<String, String>>| {
+            let is_there = |(key, value)| present.and_then(|present| present.get(key)) == Some(value);
+            let is_left =
+                |key: &String| !wanted.contains_key(key) && present.is_some_and(|present| present.contains_key(key));
+            wanted.iter().all(is_there) && !written.iter().any(is_left)
+        };
+        has(&self.labels, &child.labels, meta.labels.as_ref())
+            && has(&self.annotations, &child.annotations, meta.annotations.as_ref())
+            && meta.owner_references.iter().flatten().any(|owner| self.is_owner(owner))
+            && self.has_spec(existing, last)
+    }
+
+    fn is_owner(&self, owner: &OwnerReference) -> bool {
+        is_ours(&owner.api_version)
+            && (owner.kind.as_str(), owner.name.as_str(), owner.uid.as_str())
+                == (ClusterExternalSecret::KIND, self.owner.name.as_str(), self.owner.uid.as_str())
+            && owner.controller == Some(true)
+            && owner.block_owner_deletion == Some(true)
+    }
+
+    fn has_spec(&self, existing: &ExternalSecret, last: Option<&LastWrite>) -> bool {
+        let Some(spec) = spec_of(existing) else { return false };
+        spec == self.spec
+            || last.is_some_and(|last| last.is_repeated_by(self, &spec))
+            || with_defaults(spec) == self.full_spec
+    }
+
+    /// The ExternalSecret of a namespace that has none.
+    #[must_use]
+    pub fn created(&self, namespace: &str) -> DynamicObject {
+        let metadata = ObjectMeta {
+            name: Some(self.name.clone()),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(self.labels.clone()).filter(|labels| !labels.is_empty()),
+            annotations: Some(self.annotations.clone()).filter(|annotations| !annotations.is_empty()),
+            owner_references: Some(vec![self.owner.clone()]),
+            ..ObjectMeta::default()
+        };
+        self.object(metadata, &self.spec)
+    }
+
+    /// What an ExternalSecret that is controlled by the ClusterExternalSecret must become. What others wrote to its metadata stays;
+    /// keys of labels and annotations that were written for the ClusterExternalSecret before and are not wanted any more go.
+    #[must_use]
+    pub fn updated(&self, existing: &ExternalSecret) -> DynamicObject {
+        let none = BTreeSet::new();
+        let written = |of: fn(&Child) -> &BTreeSet<String>| existing.child.as_deref().map_or(&none, of);
+        let merged = |wanted: &BTreeMap<String, String>,
+                      written: &BTreeSet<String>,
+                      present: Option<&BTreeMap<String, String>>| {
+            let mut keys = present.cloned().unwrap_or_default();
+            keys.retain(|key, _| !written.contains(key));
+            keys.extend(wanted.clone());
+            Some(keys).filter(|keys| !keys.is_empty())
+        };
+        let meta = &existing.metadata;
+        let others = meta.owner_references.iter().flatten().filter(|owner| owner.controller != Some(true)).cloned();
+        let metadata = ObjectMeta {
+            labels: merged(&self.labels, written(|child| &child.labels), meta.labels.as_ref()),
+            annotations: merged(&self.annotations, written(|child| &child.annotations), meta.annotations.as_ref()),
+            owner_references: Some(std::iter::once(self.owner.clone()).chain(others).collect()),
+            ..meta.clone()
+        };
+        self.object(metadata, &self.spec)
+    }
+
+    /// An ExternalSecret without ESO's finalizer, for which its target would be deleted; `None` where it has none.
+    #[must_use]
+    pub fn released(&self, existing: &ExternalSecret) -> Option<DynamicObject> {
+        let finalizers = existing.metadata.finalizers.as_deref().unwrap_or_default();
+        let is_held = finalizers.iter().any(|finalizer| finalizer == FINALIZER_EXTERNAL_SECRET);
+        let (true, Some(spec)) = (is_held, spec_of(existing)) else { return None };
+        let remaining = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER_EXTERNAL_SECRET);
+        let metadata = ObjectMeta { finalizers: Some(remaining.cloned().collect()), ..existing.metadata.clone() };
+        Some(self.object(metadata, &spec))
+    }
+
+    fn object(&self, metadata: ObjectMeta, spec: &Value) -> DynamicObject {
+        let types =
+            TypeMeta { api_version: self.version.api_version().to_owned(), kind: ExternalSecret::KIND.to_owned() };
+        DynamicObject { types: Some(types), metadata, data: json!({ "spec": spec }) }
+    }
+
+    /// Whether an ExternalSecret of this name would write the same target.
+    #[must_use]
+    pub fn has_target_of(&self, other: &ExternalSecret) -> bool {
+        let name = other.metadata.name.as_deref().unwrap_or_default();
+        // One whose target is not known might have the same.
+        spec_of(other).is_none_or(|spec| target(&spec, name) == target(&self.spec, &self.name))
+    }
+}
+
+/// The name of the ExternalSecrets of a ClusterExternalSecret: its own if the spec gives none.
+#[must_use]
+pub(super) fn child_name<'a>(meta: &'a ObjectMeta, spec: &'a ClusterExternalSecretSpec) -> &'a str {
+    let given = spec.external_secret_name.as_deref().filter(|name| !name.is_empty());
+    given.or(meta.name.as_deref()).unwrap_or_default()
+}
+
+/// The spec of an ExternalSecret, with fields that this program does not know.
+fn spec_of(object: &ExternalSecret) -> Option<Value> {
+    serde_json::from_str(object.spec.text()?).ok()
+}
+
+/// Kind and name of the target of a spec.
+fn target<'a>(spec: &'a Value, name: &'a str) -> (&'a Value, &'a str) {
+    let given = spec["target"]["name"].as_str().filter(|name| !name.is_empty());
+    (&spec["target"]["manifest"], given.unwrap_or(name))
+}
+
+/// A spec of an ExternalSecret as the API server stores it with our CRD.
+fn with_defaults(mut spec: Value) -> Value {
+    static SCHEMA: LazyLock<Option<JSONSchemaProps>> =
+        LazyLock::new(|| crd::external_secret_schema().properties.and_then(|mut fields| fields.remove("spec")));
+    if let Some(schema) = &*SCHEMA {
+        fill_defaults(&mut spec, schema);
+    }
+    spec
+}
