@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::stage::{NAMESPACE, Stage};
+use crate::stage::{NAMESPACE, Stage, namespace, template};
 
 const WORKERS: usize = 32;
 
@@ -27,6 +27,33 @@ pub(crate) async fn measure(stage: &Stage, count: usize) -> Result<Duration, Err
                 let path = format!("/apis/external-secrets.io/v1/namespaces/default/externalsecrets/{name}/status");
                 api.send(Method::PATCH, &path, &status()).await?;
                 api.send(Method::POST, "/api/v1/namespaces/default/events", &event(&name)).await
+            }
+        })
+        .await?;
+    Ok(started.elapsed())
+}
+
+/// The same with an ExternalSecret for each of the namespaces of [`Stage::create_namespaces`], which is written as well.
+pub(crate) async fn measure_in_namespaces(stage: &Stage, count: usize) -> Result<Duration, Error> {
+    let api = Plain::of(stage)?;
+    let started = Instant::now();
+    stream::iter((0..count).map(Ok))
+        .try_for_each_concurrent(WORKERS, |n| {
+            let api = &api;
+            async move {
+                let place = namespace(n);
+                let group = format!("/apis/external-secrets.io/v1/namespaces/{place}/externalsecrets");
+                let within = |mut object: Value| {
+                    object["metadata"]["namespace"] = place.as_str().into();
+                    object
+                };
+                api.send(Method::POST, &group, &within(external_secret("e0"))).await?;
+                let secrets = format!("/api/v1/namespaces/{place}/secrets");
+                api.send(Method::POST, &secrets, &within(secret("e0"))).await?;
+                api.send(Method::PATCH, &format!("{group}/e0/status"), &status()).await?;
+                let mut event = within(event("e0"));
+                event["involvedObject"]["namespace"] = place.as_str().into();
+                api.send(Method::POST, &format!("/api/v1/namespaces/{place}/events"), &event).await
             }
         })
         .await?;
@@ -59,6 +86,15 @@ impl Plain {
         answer.bytes().await?;
         if status.is_success() { Ok(()) } else { Err(Error::Status(status)) }
     }
+}
+
+fn external_secret(name: &str) -> Value {
+    json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+        "metadata": {"name": name, "ownerReferences": [{"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret",
+            "name": name, "uid": "00000000-0000-0000-0000-000000000000", "controller": true, "blockOwnerDeletion": true}]},
+        "spec": template("s0", "1h0m0s"),
+    })
 }
 
 fn secret(name: &str) -> Value {

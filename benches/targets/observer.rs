@@ -1,11 +1,12 @@
 //! Watches objects, and waits until they are as a row wants them. It sees what any client would see.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use external_secrets::api::ServedVersion;
-use external_secrets::api::v1::ExternalSecret;
+use external_secrets::api::v1::{ClusterExternalSecret, ExternalSecret};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -18,7 +19,7 @@ use crate::controller::Controller;
 use crate::error::Error;
 use crate::stage::{NAMESPACE, Stage};
 
-/// The last known state of objects, by name.
+/// The last known state of objects, by namespace and name.
 pub(crate) struct Observer {
     seen: Arc<Seen>,
     task: JoinHandle<()>,
@@ -28,17 +29,28 @@ pub(crate) struct Observer {
 struct Seen {
     states: Mutex<HashMap<String, String>>,
     changed: Notify,
+    events: AtomicU64,
 }
 
 impl Observer {
-    /// Watches ExternalSecrets: the status of their condition Ready.
+    /// Watches the ExternalSecrets of all namespaces: the status of their condition Ready.
     pub(crate) fn of_external_secrets(stage: &Stage) -> Self {
-        let api = Api::namespaced_with(stage.client.clone(), NAMESPACE, &ServedVersion::V1);
+        let api = Api::all_with(stage.client.clone(), &ServedVersion::V1);
         Self::start(api, |object: &ExternalSecret| {
             let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
             let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
             ready.map(|condition| format!("{:?}", condition.status)).unwrap_or_default()
         })
+    }
+
+    /// Watches ClusterExternalSecrets, to count what is written to them.
+    pub(crate) fn of_cluster_external_secrets(stage: &Stage) -> Self {
+        Self::start(Api::all_with(stage.client.clone(), &ServedVersion::V1), |_: &ClusterExternalSecret| String::new())
+    }
+
+    /// How many changes were seen, creations included.
+    pub(crate) fn events(&self) -> u64 {
+        self.seen.events.load(Ordering::Relaxed)
     }
 
     /// Watches Secrets: the value of their key `k0`.
@@ -61,7 +73,8 @@ impl Observer {
                 while let Some(event) = events.next().await {
                     // An API server that is away comes back; the watcher goes on.
                     if let Ok(Event::Apply(object) | Event::InitApply(object)) = event {
-                        seen.set(object.name_any(), state_of(&object));
+                        let namespace = object.namespace().unwrap_or_default();
+                        seen.set(format!("{namespace}/{}", object.name_any()), state_of(&object));
                     }
                 }
             }
@@ -103,6 +116,7 @@ impl Drop for Observer {
 
 impl Seen {
     fn set(&self, name: String, state: String) {
+        self.events.fetch_add(1, Ordering::Relaxed);
         self.states.lock().unwrap_or_else(PoisonError::into_inner).insert(name, state);
         self.changed.notify_waiters();
     }

@@ -107,6 +107,47 @@ impl Stage {
         Ok(())
     }
 
+    /// Writes one secret.
+    pub(crate) fn set_secret(&self, name: &str, value: &str) -> Result<(), Error> {
+        self.vault.set_secret(name, value).map(drop).map_err(|error| Error::Vault(error.to_string()))
+    }
+
+    /// Creates the namespaces of `count` teams, with a label that selects them.
+    pub(crate) async fn create_namespaces(&self, count: usize) -> Result<(), Error> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let manifests = (0..count).map(|n| {
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace(n), "labels": {"team": "yes"}}})
+        });
+        stream::iter(manifests.collect::<Vec<_>>())
+            .map(Ok)
+            .try_for_each_concurrent(CREATORS, |manifest| async {
+                let object = serde_json::from_value(manifest).map_err(kube::Error::SerdeError)?;
+                api.create(&PostParams::default(), &object).await.map(drop)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Creates a ClusterExternalSecret for these namespaces, which reads one secret.
+    pub(crate) async fn create_cluster_external_secret(&self, secret: &str, interval: Duration) -> Result<(), Error> {
+        let mut spec = template(secret, &format!("{}s", interval.as_secs()));
+        spec["secretStoreRef"] = json!({"name": "vault", "kind": "ClusterSecretStore"});
+        let manifest = json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret", "metadata": {"name": "e0"},
+            "spec": {"namespaceSelectors": [{"matchLabels": {"team": "yes"}}], "externalSecretSpec": spec},
+        });
+        self.create_in_cluster("ClusterExternalSecret", manifest).await
+    }
+
+    async fn create_in_cluster(&self, kind: &str, manifest: Value) -> Result<(), Error> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("external-secrets.io", "v1", kind));
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let object = serde_json::from_value(manifest).map_err(kube::Error::SerdeError)?;
+        api.create(&PostParams::default(), &object).await?;
+        Ok(())
+    }
+
     fn api(&self, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         Api::namespaced_with(self.client.clone(), NAMESPACE, &resource)
@@ -146,6 +187,11 @@ impl Stage {
                 "serviceAccountRef": {"name": ACCOUNT},
             }}},
         });
+        let mut of_cluster = store.clone();
+        of_cluster["kind"] = "ClusterSecretStore".into();
+        of_cluster["metadata"] = json!({"name": "vault"});
+        of_cluster["spec"]["provider"]["azurekv"]["serviceAccountRef"]["namespace"] = NAMESPACE.into();
+        self.create_in_cluster("ClusterSecretStore", of_cluster).await?;
         for (group, kind, manifest) in [("", "ServiceAccount", account), ("external-secrets.io", "SecretStore", store)]
         {
             let object = serde_json::from_value(manifest).map_err(kube::Error::SerdeError)?;
@@ -153,6 +199,21 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// The namespace of a team.
+pub(crate) fn namespace(n: usize) -> String {
+    format!("team-{n}")
+}
+
+/// The spec of an ExternalSecret that reads one secret.
+pub(crate) fn template(secret: &str, interval: &str) -> Value {
+    json!({
+        "refreshInterval": interval,
+        "secretStoreRef": {"name": "vault", "kind": "SecretStore"},
+        "target": {"creationPolicy": "Owner"},
+        "data": [{"secretKey": "k0", "remoteRef": {"key": secret}}],
+    })
 }
 
 fn manifest(wanted: &Wanted) -> Value {

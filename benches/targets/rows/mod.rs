@@ -1,6 +1,7 @@
 //! What is measured.
 
 mod first_sync;
+mod many_namespaces;
 mod neighbours;
 mod outages;
 mod size;
@@ -25,7 +26,14 @@ type Measure = for<'a> fn(&'a CommandLine) -> LocalBoxFuture<'a, Result<Vec<Figu
 
 /// All rows, in the order of the table.
 pub(crate) fn all() -> Vec<Row> {
-    let rows =
-        [first_sync::rows(), steady::rows(), throttling::rows(), outages::rows(), neighbours::rows(), size::rows()];
+    let rows = [
+        first_sync::rows(),
+        steady::rows(),
+        many_namespaces::rows(),
+        throttling::rows(),
+        outages::rows(),
+        neighbours::rows(),
+        size::rows(),
+    ];
     rows.into_iter().flatten().collect()
 }
