@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use test_stage::api_proxy::ApiProxy;
+use test_stage::cluster_access::Access;
 use test_stage::scene::Scene;
 
 /// Times that a test can wait for.
@@ -82,4 +83,24 @@ async fn a_leader_that_is_asked_to_stop_gives_its_lease_back() {
     assert_eq!(exit.code, Some(0), "{}", first.log());
     scene.set_secret("greeting", "second");
     scene.until_secret("example", json!({"greeting": "second"})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_with_times_at_the_end_of_the_calendar_is_taken_over() {
+    let scene = scene("leader-odd").await;
+    let of_the_controller = Access { namespace: "default".to_owned(), ..(*scene).clone() };
+    let last = "9999-12-31T23:59:59.999999Z";
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": scene.name()},
+        "spec": {
+            "holderIdentity": "gone", "leaseDurationSeconds": 1, "leaseTransitions": i32::MAX,
+            "acquireTime": last, "renewTime": last,
+        },
+    });
+    assert_eq!(of_the_controller.apply(lease).await["spec"]["renewTime"], last);
+    let controller = scene.start_replica("first", scene.kubeconfig(), SHORT).await;
+    scene.until_secret("example", json!({"greeting": "first"})).await;
+    controller.terminate();
+    assert_eq!(controller.ended(Duration::from_secs(10)).await.0.code, Some(0), "{}", controller.log());
 }

@@ -7,10 +7,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::Timing;
+use super::lease_object::{Lease, LeaseSpec, micro_time};
 
 /// One that wants to lead, or does.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ impl Candidate {
             self.seen = None;
             return Decision::Write(self.spec(None, wall));
         };
-        let spec = lease.spec.clone().unwrap_or_default();
+        let spec = lease.spec.clone();
         let since = match &self.seen {
             Some(seen) if seen.uid == lease.metadata.uid && seen.spec == spec => seen.since,
             _ => now,
@@ -76,8 +75,8 @@ impl Candidate {
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: Some(whole_seconds(self.timing.lease_duration)),
-            acquire_time: acquired.or(Some(MicroTime(wall))),
-            renew_time: Some(MicroTime(wall)),
+            acquire_time: acquired.or_else(|| Some(micro_time(wall))),
+            renew_time: Some(micro_time(wall)),
             lease_transitions: transitions.map_or(Some(0), |count| Some(count.saturating_add(i32::from(!is_held)))),
             ..before.cloned().unwrap_or_default()
         }
@@ -88,7 +87,7 @@ impl Candidate {
         LeaseSpec {
             holder_identity: Some(String::new()),
             lease_duration_seconds: Some(1),
-            renew_time: Some(MicroTime(wall)),
+            renew_time: Some(micro_time(wall)),
             ..before
         }
     }
@@ -119,7 +118,7 @@ mod tests {
     }
 
     fn lease(spec: LeaseSpec) -> Lease {
-        Lease { metadata: ObjectMeta { uid: Some("1".to_owned()), ..ObjectMeta::default() }, spec: Some(spec) }
+        Lease { metadata: ObjectMeta { uid: Some("1".to_owned()), ..ObjectMeta::default() }, spec }
     }
 
     fn written(decision: Decision) -> LeaseSpec {
@@ -134,7 +133,7 @@ mod tests {
         let spec = written(candidate("a").decide(None, at(0), wall(0)));
         assert_eq!(spec.holder_identity.as_deref(), Some("a"));
         assert_eq!((spec.lease_duration_seconds, spec.lease_transitions), (Some(15), Some(0)));
-        assert_eq!(spec.acquire_time, Some(MicroTime(wall(0))));
+        assert_eq!(spec.acquire_time, Some(micro_time(wall(0))));
     }
 
     #[test]
@@ -147,7 +146,7 @@ mod tests {
         let taken = written(b.decide(Some(&held), at(1016), wall(9999)));
         assert_eq!(taken.holder_identity.as_deref(), Some("b"));
         assert_eq!(taken.lease_transitions, Some(1));
-        assert_eq!(taken.acquire_time, Some(MicroTime(wall(9999))));
+        assert_eq!(taken.acquire_time, Some(micro_time(wall(9999))));
     }
 
     #[test]
@@ -157,8 +156,8 @@ mod tests {
         let first = lease(written(a.decide(None, at(0), wall(0))));
         b.decide(Some(&first), at(1), wall(1));
         let renewed = lease(written(a.decide(Some(&first), at(14), wall(14))));
-        assert_eq!(renewed.spec.as_ref().unwrap().lease_transitions, Some(0));
-        assert_eq!(renewed.spec.as_ref().unwrap().acquire_time, Some(MicroTime(wall(0))), "it holds it since then");
+        assert_eq!(renewed.spec.lease_transitions, Some(0));
+        assert_eq!(renewed.spec.acquire_time, Some(micro_time(wall(0))), "it holds it since then");
         assert_eq!(b.decide(Some(&renewed), at(17), wall(17)), Decision::HeldBy("a".to_owned()));
         assert_eq!(b.decide(Some(&renewed), at(31), wall(31)), Decision::HeldBy("a".to_owned()));
         written(b.decide(Some(&renewed), at(33), wall(33)));
@@ -172,6 +171,19 @@ mod tests {
         b.decide(Some(&held), at(0), wall(0));
         assert_eq!(b.decide(Some(&held), at(59), wall(59)), Decision::HeldBy("a".to_owned()));
         written(b.decide(Some(&held), at(61), wall(61)));
+    }
+
+    #[test]
+    fn a_holder_who_wrote_odd_times_is_waited_for_and_then_replaced() {
+        let odd = r#"{"metadata": {"uid": "1"}, "spec": {"holderIdentity": "a", "leaseDurationSeconds": "long",
+            "acquireTime": "9999-12-31T23:59:59.999999Z", "renewTime": "9999-12-31T23:59:59.999999Z", "leaseTransitions": 2147483647}}"#;
+        let odd: Lease = serde_json::from_str(odd).unwrap();
+        let mut b = candidate("b");
+        assert_eq!(b.decide(Some(&odd), at(0), wall(0)), Decision::HeldBy("a".to_owned()));
+        assert_eq!(b.decide(Some(&odd), at(15), wall(15)), Decision::HeldBy("a".to_owned()));
+        let taken = written(b.decide(Some(&odd), at(16), wall(16)));
+        assert_eq!(taken.acquire_time, Some(micro_time(wall(16))));
+        assert_eq!((taken.lease_duration_seconds, taken.lease_transitions), (Some(15), Some(i32::MAX)));
     }
 
     #[test]

@@ -8,11 +8,11 @@
 
 mod guard;
 mod lease;
+mod lease_object;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::api::PostParams;
@@ -23,6 +23,7 @@ use super::clock::uptime;
 use crate::answers::{Objects, reason};
 pub use guard::{GuardLayer, Guarded, LeaseLost, WriteGuard};
 use lease::{Candidate, Decision};
+use lease_object::Lease;
 
 /// Timings, named as in controller-runtime and with its defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +111,13 @@ pub async fn acquire(client: Client, settings: Settings, stop: &CancellationToke
     tracing::info!(lease = elector.settings.name, identity = elector.candidate.identity(), "leading");
     let guard = WriteGuard::until(since + elector.settings.timing.renew_deadline);
     let (ended, finish) = (CancellationToken::new(), CancellationToken::new());
-    let renewal = tokio::spawn(elector.lead(lease, guard.clone(), ended.clone(), finish.clone()));
+    let leading = elector.lead(lease, guard.clone(), ended.clone(), finish.clone());
+    // Also where it panics.
+    let lost = ended.clone().drop_guard();
+    let renewal = tokio::spawn(async move {
+        let _lost = lost;
+        leading.await
+    });
     Some(Leadership { guard, ended, renewal, finish })
 }
 
@@ -254,12 +261,13 @@ impl Elector {
         };
         let params = PostParams::default();
         let written = if let Some(mut lease) = lease {
-            lease.spec = Some(spec);
+            lease.spec = spec;
+            // The API server keeps those that are there.
             lease.metadata.managed_fields = None;
             self.api.replace(name, &params, &lease).await
         } else {
             let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
-            self.api.create(&params, &Lease { metadata, spec: Some(spec) }).await
+            self.api.create(&params, &Lease { metadata, spec }).await
         };
         match written {
             Ok(lease) => Ok(Attempt::Held(Box::new(lease))),
@@ -271,8 +279,7 @@ impl Elector {
 
     async fn release(&mut self, known: Option<Box<Lease>>) {
         let Some(mut lease) = known else { return };
-        let before = lease.spec.take().unwrap_or_default();
-        lease.spec = Some(Candidate::released(before, Timestamp::now()));
+        lease.spec = Candidate::released(std::mem::take(&mut lease.spec), Timestamp::now());
         lease.metadata.managed_fields = None;
         let params = PostParams::default();
         let call = self.api.replace(&self.settings.name, &params, &lease);
