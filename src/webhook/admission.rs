@@ -265,6 +265,34 @@ mod tests {
     }
 
     #[test]
+    fn nothing_in_the_metadata_of_an_object_makes_a_review_fail() {
+        let good = store("https://team.vault.azure.net");
+        let deep = format!("{}1{}", r#"{"a":"#.repeat(5000), "}".repeat(5000));
+        for metadata in [
+            r#"{"managedFields": [{"manager": "m", "operation": "Update", "time": "9999-12-31T23:59:59.999999999Z"}]}"#,
+            r#"{"managedFields": [{"fieldsV1": {"f:\ud800": 1e999}}, null, 7]}"#,
+            &format!(r#"{{"managedFields": [{{"fieldsV1": {deep}}}]}}"#),
+            r#"{"creationTimestamp": "9999-12-31T23:59:59Z", "generation": 1e400, "labels": 7, "annotations": {"a": []}}"#,
+            r#"{"ownerReferences": "none", "finalizers": {}, "uid": 7, "resourceVersion": null}"#,
+        ] {
+            let object = |spec: &Value| {
+                let name = format!(r#"{{"name": "vault", {}"#, &metadata[1..]);
+                format!(r#"{{"apiVersion": "external-secrets.io/v1", "metadata": {name}, "spec": {spec}}}"#)
+            };
+            for (spec, allowed) in [(&good, true), (&store("https://team.example.com"), false)] {
+                let review = format!(
+                    r#"{{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {{
+                        "uid": "1", "operation": "UPDATE", "userInfo": {deep}, "object": {}, "oldObject": {}}}}}"#,
+                    object(spec),
+                    object(&good),
+                );
+                let answer = Checks::default().review(Kind::Store(StoreKind::SecretStore), review.as_bytes());
+                assert_eq!(answer.unwrap().response.unwrap().allowed, allowed, "{metadata}");
+            }
+        }
+    }
+
+    #[test]
     fn a_warning_is_one_line_of_bounded_length() {
         let text = header_text(&format!("a\r\nb{}", "ü".repeat(400)));
         assert!(text.starts_with("a  b") && text.len() <= LONGEST_WARNING);

@@ -204,6 +204,7 @@ impl Room {
             }
             taken.bytes.extend_from_slice(&part);
         }
+        make_text(&mut taken.bytes);
         Ok(taken)
     }
 
@@ -214,6 +215,18 @@ impl Room {
     fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refused> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         Arc::clone(&self.left).try_acquire_many_owned(bytes).map_err(|_| Refused::TooMuch)
+    }
+}
+
+/// Replaces what is no UTF-8. The API server may pass on such bytes in `managedFields`, where they were given to it; they are no
+/// reason to refuse an object.
+fn make_text(bytes: &mut [u8]) {
+    let mut at = 0;
+    while let Err(error) = std::str::from_utf8(&bytes[at..]) {
+        let begin = at + error.valid_up_to();
+        let end = error.error_len().map_or(bytes.len(), |length| begin + length);
+        bytes[begin..end].fill(b'?');
+        at = end;
     }
 }
 
@@ -273,6 +286,31 @@ mod tests {
         assert_eq!(answer(PATH, Body::from(large.clone())).await, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(answer("/convert", Body::from(large)).await, StatusCode::BAD_REQUEST);
         assert_eq!(answer("/other", Body::empty()).await, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_text_are_replaced_wherever_they_stand() {
+        let room = Room::new(100, 100);
+        for (body, text) in [
+            (b"a\xffb\xe2\x82".as_slice(), "a?b??"),
+            (b"\xf0\x9f\x98\x80\x80", "\u{1F600}?"),
+            (b"\xff\xfe", "??"),
+            (b"", ""),
+        ] {
+            let read = room.read(Body::from(body)).await.ok().unwrap();
+            assert_eq!(read.bytes, text.as_bytes());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_is_reviewed_and_converted_whatever_bytes_stand_in_its_managed_fields() {
+        let object = b"{\"apiVersion\":\"external-secrets.io/v1\",\"metadata\":{\"name\":\"a\",\"managedFields\":[{\"fieldsV1\":{\"f:\xff\":{}}}]},\"spec\":{\"provider\":{\"fake\":{\"data\":[]}}}}";
+        let review = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","operation":"CREATE","object":"#;
+        assert_eq!(answer(PATH, Body::from([review, object.as_slice(), b"}}"].concat())).await, StatusCode::OK);
+        let conversion =
+            br#"{"apiVersion":"v1","request":{"uid":"1","desiredAPIVersion":"external-secrets.io/v1beta1","objects":["#;
+        let body = [conversion, object.as_slice(), b"]}}"].concat();
+        assert_eq!(answer("/convert", Body::from(body)).await, StatusCode::OK);
     }
 
     #[tokio::test]
