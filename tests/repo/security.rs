@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use external_secrets::template::{Allowance, Limits};
+use external_secrets::template::{Allowance, Engine, Limits};
 use serde::Deserialize;
 
 use crate::{read, repository, with_section};
@@ -104,9 +104,14 @@ fn budgets() -> Vec<(&'static str, String, &'static str)> {
             "templates, actions, parentheses, and values that are printed",
         ),
         (
+            "parts of a template",
+            Engine::MAX_PARTS.to_string(),
+            "texts, actions, and the operands in them, whether they are rendered or not",
+        ),
+        (
             "steps of all templates of an object",
             Allowance::STEPS.to_string(),
-            "as of one, and one for each 8 bytes of YAML that they make",
+            "as of one, and one for each 8 bytes of YAML that they make; before that one for each part and for each 64 bytes of the template",
         ),
         ("output of all templates of an object", mib(Allowance::OUTPUT), ""),
         (

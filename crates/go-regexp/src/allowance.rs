@@ -7,16 +7,31 @@ use super::Exceeded;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Allowance {
     left: usize,
+    output: usize,
 }
 
 impl Allowance {
     /// For one search, or all matches of one text, where nobody else bounds them.
     pub const ONE_CALL: usize = 1 << 24;
 
+    /// Bytes that one replacement may make, where nobody bounds them further.
+    pub const OUTPUT: usize = 16 << 20;
+
     /// Of so many units.
     #[must_use]
     pub const fn new(units: usize) -> Self {
-        Self { left: units }
+        Self { left: units, output: Self::OUTPUT }
+    }
+
+    /// The same, with which one replacement makes no more than so many bytes.
+    #[must_use]
+    pub const fn with_output(self, bytes: usize) -> Self {
+        Self { output: bytes, ..self }
+    }
+
+    /// How many bytes one replacement may make.
+    pub(super) const fn output(&self) -> usize {
+        self.output
     }
 
     /// How many units are left.

@@ -9,9 +9,6 @@ use super::matches::Matches;
 use super::text::Text;
 use super::{Allowance, Exceeded, Regex, is_digit, is_letter};
 
-/// Bytes of a result.
-const MAX_OUTPUT: usize = 16 << 20;
-
 /// What takes the place of a match.
 pub(super) struct Template<'t> {
     parts: Vec<Part<'t>>,
@@ -114,7 +111,7 @@ pub(super) fn replace_all(
     let text = Text::new(original);
     let has_references = template.has_references();
     let mut matches = if has_references { Matches::with_groups(regex, &text) } else { Matches::new(regex, &text) };
-    let mut output = Output::new(original.len());
+    let mut output = Output::new(original.len(), allowance.output());
     let mut copied = 0;
     while let Some(found) = matches.next(allowance)? {
         let found = text.original(found);
@@ -151,20 +148,21 @@ fn bytes(text: &[u8], range: Range<usize>) -> &[u8] {
 /// A result being written. Leaves no copy behind when it grows.
 struct Output {
     bytes: Zeroizing<Vec<u8>>,
+    most: usize,
 }
 
 impl Output {
-    fn new(capacity: usize) -> Self {
-        Self { bytes: Zeroizing::new(Vec::with_capacity(capacity)) }
+    fn new(capacity: usize, most: usize) -> Self {
+        Self { bytes: Zeroizing::new(Vec::with_capacity(capacity.min(most))), most }
     }
 
     fn push(&mut self, more: &[u8]) -> Result<(), Exceeded> {
         let needed = self.bytes.len() + more.len();
-        if needed > MAX_OUTPUT {
-            return Err(Exceeded::Output(MAX_OUTPUT));
+        if needed > self.most {
+            return Err(Exceeded::Output(self.most));
         }
         if needed > self.bytes.capacity() {
-            let mut larger = Vec::with_capacity(needed.max(2 * self.bytes.capacity()));
+            let mut larger = Vec::with_capacity(needed.max((2 * self.bytes.capacity()).min(self.most)));
             larger.extend_from_slice(&self.bytes);
             self.bytes.zeroize();
             *self.bytes = larger;

@@ -50,6 +50,10 @@ pub use parser::Delimiters;
 pub use value::{Counted, Int, List, Map, Member, Object, SetError, Text, Type, Uint, Value};
 
 use ast::{Definition, Node};
+use parser::Parsed;
+
+/// How many bytes of a template are parsed in the time of a step.
+const BYTES_PARSED_PER_STEP: usize = 64;
 
 /// What templates have in common.
 #[derive(Clone)]
@@ -72,6 +76,9 @@ pub enum MissingKeys {
 }
 
 impl Engine {
+    /// How many texts, actions and operands a template may have. Each takes some hundred bytes of memory.
+    pub const MAX_PARTS: usize = parser::MAX_PARTS;
+
     /// An engine with these functions besides Go's own; one of the same name replaces Go's.
     /// It has the clock and randomness of the system, unless [`Engine::with_environment`] sets others.
     #[must_use]
@@ -115,8 +122,20 @@ impl Engine {
     /// Where the template is malformed, or uses a function or variable that does not exist.
     pub fn parse(&self, name: &str, text: &[u8]) -> Result<Template<'_>, Error> {
         let is_function = |name: &[u8]| self.functions.get(name).is_some();
-        let definitions = parser::parse(name, text, &self.delimiters, &is_function)?;
-        Ok(Template { engine: self, name: name.to_owned(), text: Zeroizing::new(text.to_vec()), definitions })
+        let Parsed { definitions, parts } = parser::parse(name, text, &self.delimiters, &is_function)?;
+        Ok(Template { engine: self, name: name.to_owned(), text: Zeroizing::new(text.to_vec()), definitions, parts })
+    }
+
+    /// Parses a template as one of several, which share an allowance: a step for each 64 bytes of its text and for each of its parts.
+    ///
+    /// # Errors
+    /// As [`Engine::parse`], and where nothing is left of the allowance.
+    pub fn parse_within(&self, name: &str, text: &[u8], allowance: &mut Allowance) -> Result<Template<'_>, Error> {
+        let exceeded = |exceeded: Exceeded| Error::at(name, text, 0, exceeded.to_string());
+        allowance.take_steps(text.len() / BYTES_PARSED_PER_STEP).map_err(exceeded)?;
+        let template = self.parse(name, text)?;
+        allowance.take_steps(template.parts).map_err(exceeded)?;
+        Ok(template)
     }
 }
 
@@ -133,6 +152,7 @@ pub struct Template<'e> {
     /// Kept to tell where an error is; it may come from a Secret.
     text: Zeroizing<Vec<u8>>,
     definitions: BTreeMap<Vec<u8>, Definition>,
+    parts: usize,
 }
 
 impl Template<'_> {

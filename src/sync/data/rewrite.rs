@@ -78,7 +78,7 @@ fn by_template(
     let field = format!("{field}.transform.template");
     let template = transformer
         .engine
-        .parse("transform", transform.template.as_bytes())
+        .parse_within("transform", transform.template.as_bytes(), &mut transformer.allowance)
         .map_err(|error| DataError::Template { field: field.clone(), error })?;
     let mut renamed = SecretData::new();
     for (key, value) in set {

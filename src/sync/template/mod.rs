@@ -222,7 +222,8 @@ impl Rendering<'_> {
 
     fn apply(&mut self, source: Source<'_>) -> Result<(), RenderError> {
         let failed = |error| RenderError::Template { field: source.field.to_owned(), error };
-        let template = self.renderer.engine.parse(source.key, source.text).map_err(failed)?;
+        let engine = self.renderer.engine;
+        let template = engine.parse_within(source.key, source.text, &mut self.allowance).map_err(failed)?;
         self.rendered.is_volatile |= template.is_volatile();
         let result = template.render_within(&self.dot, &mut self.allowance).map_err(failed)?;
         match (source.scope, source.target) {

@@ -333,6 +333,50 @@ fn a_format_of_nothing_but_brackets_is_read_once() {
     assert!(template.render(&Value::Nil).is_ok());
 }
 
+#[test]
+fn a_replacement_makes_no_more_than_there_is_room_for() {
+    let engine = Engine::new(super::all());
+    let template = "{{ regexReplaceAll \"a\" (repeat 10 \"a\") (repeat 1000000 \"b\") | len }}";
+    let error = engine.parse("t", template.as_bytes()).unwrap().render(&Value::Nil).map(drop).unwrap_err();
+    assert!(error.to_string().contains("the template holds more than 16777216 bytes in memory"), "{error}");
+}
+
+#[test]
+fn a_template_has_a_bound_on_its_parts_however_short_they_are() {
+    let engine = Engine::new(super::all());
+    for part in ["{{1}}", "{{if 1}}{{end}}", "a{{$}}", "{{print 1 1 1 1}}", "{{(1)}}", "{{define \"a\"}}{{end}}{{.}}"] {
+        let text = part.repeat((1 << 20) / part.len());
+        let error = engine.parse("t", text.as_bytes()).map(drop).unwrap_err();
+        assert!(error.to_string().contains("more than 20000 texts, actions and operands"), "{part}: {error}");
+        let text = part.repeat(Engine::MAX_PARTS / 10);
+        assert!(engine.parse("t", text.as_bytes()).is_ok(), "{part}");
+    }
+}
+
+#[test]
+fn templates_of_an_object_pay_for_being_parsed() {
+    let engine = Engine::new(super::all());
+    let (comment, never) = (format!("{{{{/* {} */}}}}", "a".repeat(900_000)), "{{1}}".repeat(9_000));
+    for text in [comment, format!("{{{{if false}}}}{never}{{{{end}}}}"), "a".repeat(900_000)] {
+        let mut allowance = Allowance::new();
+        let parsed = (0..1000).take_while(|_| engine.parse_within("t", text.as_bytes(), &mut allowance).is_ok());
+        assert!((10..500).contains(&parsed.count()));
+        let error = engine.parse_within("t", text.as_bytes(), &mut allowance).map(drop).unwrap_err();
+        assert!(error.to_string().contains("take more than 4000000 steps"), "{error}");
+    }
+}
+
+#[test]
+fn a_use_of_a_variable_is_parsed_in_no_time_however_many_there_are() {
+    let engine = Engine::new(super::all());
+    let declared = (0..990).map(|number| format!("{{{{$v{number} := 1}}}}")).collect::<Vec<_>>().concat();
+    let uses = "{{$v0}}".repeat(5_000);
+    let inner = "{{range $v0 := list 1}}{{$v0}}{{end}}{{$v0}}";
+    assert!(engine.parse("t", format!("{declared}{uses}{inner}").as_bytes()).is_ok());
+    let error = engine.parse("t", b"{{range $x := list 1}}{{$x}}{{end}}{{$x}}").map(drop).unwrap_err();
+    assert!(error.to_string().contains("undefined variable \"$x\""), "{error}");
+}
+
 /// An engine for which a second passes whenever somebody looks at the clock.
 fn hurried() -> Engine {
     let seconds = std::sync::atomic::AtomicU64::new(0);

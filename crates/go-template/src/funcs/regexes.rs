@@ -64,8 +64,8 @@ const STATES_PER_STEP: usize = 2;
 /// How much work of a search is a step.
 const WORK_PER_STEP: usize = 8;
 
-/// What a part of a text takes in a list, besides its bytes.
-const PART_SIZE: usize = TEXT_OVERHEAD + size_of::<Text>() + size_of::<Value>();
+/// What a part of a text takes in a list, besides its bytes, and while it is looked for: where it is, in two lists of which one grows.
+const PART_SIZE: usize = TEXT_OVERHEAD + size_of::<Text>() + size_of::<Value>() + 3 * size_of::<Range<usize>>();
 
 /// How many patterns are kept, and how much they may weigh together: with letters of all scripts, that is about 8 MiB.
 const KEPT: usize = 8;
@@ -100,15 +100,14 @@ fn search<T>(
     search: impl FnOnce(&mut Allowance) -> std::result::Result<T, Exceeded>,
 ) -> Result<T> {
     let affordable = call.budget.steps_left().saturating_mul(WORK_PER_STEP);
-    let mut allowance = Allowance::new(affordable);
+    // What it makes is moved once while it grows.
+    let mut allowance = Allowance::new(affordable).with_output(call.budget.room_left() / 2);
     let found = search(&mut allowance);
     call.budget.steps((affordable - allowance.left()) / WORK_PER_STEP)?;
-    found.map_err(exceeded)
-}
-
-/// A bound of the regular expression, in words like those of the budget.
-fn exceeded(exceeded: Exceeded) -> FunctionError {
-    FunctionError::new(format!("more than a template may take: {exceeded}"))
+    found.map_err(|exceeded| match exceeded {
+        Exceeded::Work => FunctionError::new(format!("more than a template may take: {exceeded}")),
+        Exceeded::Output(_) => call.budget.no_memory().into(),
+    })
 }
 
 /// A number of results; `None` for all of them.

@@ -10,7 +10,7 @@ mod pipeline;
 mod token;
 mod unquote;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub use lexer::Delimiters;
 pub(super) use lexer::decode;
@@ -26,14 +26,25 @@ type Result<T> = std::result::Result<T, Error>;
 /// How deep actions and parentheses may be nested.
 const MAX_DEPTH: usize = 100;
 
-/// Parses `text`, and gives its definitions by name; the template itself has its own `name`.
-/// `is_function` tells which functions exist.
+/// How many parts a template may have: texts, actions, and the operands in them. Each takes some hundred bytes of memory, where its
+/// text may have two.
+pub(super) const MAX_PARTS: usize = 20_000;
+
+/// What a text is parsed into.
+pub(super) struct Parsed {
+    /// The definitions by name; the template itself has its own name.
+    pub(super) definitions: BTreeMap<Vec<u8>, Definition>,
+    /// How many parts it has.
+    pub(super) parts: usize,
+}
+
+/// Parses `text`. `is_function` tells which functions exist.
 pub(super) fn parse(
     name: &str,
     text: &[u8],
     delimiters: &Delimiters,
     is_function: &dyn Fn(&[u8]) -> bool,
-) -> Result<BTreeMap<Vec<u8>, Definition>> {
+) -> Result<Parsed> {
     let mut parser = Parser {
         name,
         text,
@@ -42,12 +53,13 @@ pub(super) fn parse(
         pushed_back: Vec::new(),
         last_position: 0,
         depth: 0,
+        parts: 0,
         scope: Scope::new(),
         definitions: BTreeMap::new(),
     };
     let body = parser.template()?;
     parser.define(Definition { name: name.as_bytes().to_vec(), body })?;
-    Ok(parser.definitions)
+    Ok(Parsed { definitions: parser.definitions, parts: parser.parts })
 }
 
 struct Parser<'t> {
@@ -60,14 +72,14 @@ struct Parser<'t> {
     /// Where the lexer's last token began, for errors.
     last_position: usize,
     depth: usize,
+    parts: usize,
     scope: Scope,
     definitions: BTreeMap<Vec<u8>, Definition>,
 }
 
 /// What is known within one definition.
 struct Scope {
-    /// The variables that exist, with their `$`.
-    variables: Vec<Vec<u8>>,
+    variables: Variables,
     /// How many `range` are open.
     ranges: usize,
     /// Where the innermost action began, while it is being read.
@@ -76,7 +88,45 @@ struct Scope {
 
 impl Scope {
     fn new() -> Self {
-        Self { variables: vec![b"$".to_vec()], ranges: 0, action: None }
+        let mut variables = Variables::default();
+        variables.declare(b"$");
+        Self { variables, ranges: 0, action: None }
+    }
+}
+
+/// The variables that exist, with their `$`.
+#[derive(Default)]
+struct Variables {
+    /// In the order in which they were declared.
+    names: Vec<Vec<u8>>,
+    /// How often each was.
+    declared: HashMap<Vec<u8>, usize>,
+}
+
+impl Variables {
+    const fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    fn declare(&mut self, name: &[u8]) {
+        self.names.push(name.to_vec());
+        *self.declared.entry(name.to_vec()).or_default() += 1;
+    }
+
+    fn exists(&self, name: &[u8]) -> bool {
+        self.declared.contains_key(name)
+    }
+
+    /// Forgets all but the first so many.
+    fn truncate(&mut self, len: usize) {
+        for name in self.names.drain(len..) {
+            if let Some(count) = self.declared.get_mut(&name) {
+                *count -= 1;
+                if *count == 0 {
+                    self.declared.remove(&name);
+                }
+            }
+        }
     }
 }
 
@@ -134,8 +184,21 @@ impl<'t> Parser<'t> {
         })
     }
 
+    /// Counts a part.
+    fn part(&mut self) -> Result<()> {
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
+            let problem = format!(
+                "it has more than {MAX_PARTS} texts, actions and operands: make loops of what repeats, or several templates"
+            );
+            return Err(self.error(problem));
+        }
+        Ok(())
+    }
+
     /// Text or an action.
     fn item(&mut self) -> Result<Item> {
+        self.part()?;
         let token = self.next_after_space();
         match token.kind {
             Kind::Text => Ok(Item::Node(Node::Text(token.text.to_vec().into()))),

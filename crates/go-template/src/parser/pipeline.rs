@@ -6,7 +6,7 @@ use super::{Parser, Result, unquote};
 use crate::ast::{Binding, BindingKind, Command, Operand, OperandKind, Pipeline};
 use crate::format::quote;
 
-/// How many variables may exist at a time: each use of one looks through them.
+/// How many variables may exist at a time: while it is rendered, each use of one looks through them.
 const MAX_VARIABLES: usize = 1000;
 
 impl<'t> Parser<'t> {
@@ -35,6 +35,7 @@ impl<'t> Parser<'t> {
                 return Err(self.error(format!("non executable command in pipeline stage {}", i + 1)));
             }
         }
+        commands.shrink_to_fit();
         Ok(Pipeline { position, binding, commands })
     }
 
@@ -84,7 +85,7 @@ impl<'t> Parser<'t> {
         if self.scope.variables.len() == MAX_VARIABLES {
             return Err(self.error(format!("more than {MAX_VARIABLES} variables are declared")));
         }
-        self.scope.variables.push(variable.to_vec());
+        self.scope.variables.declare(variable);
         Ok(())
     }
 
@@ -108,7 +109,11 @@ impl<'t> Parser<'t> {
         }
         let mut operands = operands.into_iter();
         match operands.next() {
-            Some(operand) => Ok(Command { position, operand, arguments: operands.collect() }),
+            Some(operand) => {
+                let mut arguments: Vec<_> = operands.collect();
+                arguments.shrink_to_fit();
+                Ok(Command { position, operand, arguments })
+            }
             None => Err(self.error("empty command".to_owned())),
         }
     }
@@ -116,6 +121,7 @@ impl<'t> Parser<'t> {
     /// A term and the fields after it; `None` if no term follows.
     fn operand(&mut self) -> Result<Option<Operand>> {
         let Some(term) = self.term()? else { return Ok(None) };
+        self.part()?;
         let position = self.peek().position;
         let mut chained = Vec::new();
         while self.peek().kind == Kind::Field {
@@ -184,7 +190,7 @@ impl<'t> Parser<'t> {
     }
 
     fn variable(&self, token: &Token<'t>) -> Result<OperandKind> {
-        if !self.scope.variables.iter().any(|name| name == token.text) {
+        if !self.scope.variables.exists(token.text) {
             return Err(self.error(format!("undefined variable {}", quote::quoted(token.text))));
         }
         Ok(OperandKind::Variable { name: token.text.to_vec(), fields: Vec::new() })
