@@ -4,14 +4,22 @@
 //! or pays before. So what a user can make costly in a manifest, a vault or both is bounded whatever the number of entries.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use gjson_path::{Bytes, TooComplex, Value};
 
 use crate::re2;
 
 /// Work of all regular expressions: bytes of names that searches may have to read, times the size of the pattern divided
-/// by 64. A thousand names of 100 bytes, each searched 100 times. It takes 30 ms, or up to 3 s with patterns made for it.
+/// by 64. A thousand names of 100 bytes, each searched 100 times. It takes 30 ms; with patterns made for it, [`MATCHING_TIME`].
 pub const MATCHING: usize = 1 << 24;
+/// How long the processor may work for all searches: most patterns never take it, since a unit of their work is fast. One that has begun
+/// ends first.
+pub const MATCHING_TIME: Duration = Duration::from_secs(1);
+/// Of [`MATCHING`], what one text may take.
+const ONE_SEARCH: usize = MATCHING / 4;
+/// Bytes of a key that rewriting makes; Kubernetes takes 253 in the end.
+const LONGEST_KEY: usize = 1 << 20;
 /// Work of all property paths: bytes that are read, and eight times those that are written. It takes half a second.
 pub const LOOKUPS: usize = 1 << 28;
 /// Bytes of values that are decoded, taken apart or merged, and of keys that are rewritten. A Secret holds 1 MiB.
@@ -31,6 +39,7 @@ pub struct Budget(Mutex<Left>);
 #[derive(Debug)]
 struct Left {
     matching: re2::Allowance,
+    matching_time: Duration,
     lookups: gjson_path::Allowance,
     values: usize,
     nodes: usize,
@@ -44,6 +53,12 @@ pub enum Exceeded {
         "the regular expressions of this ExternalSecret take more work than the {MATCHING} steps that all of them may take together; use simpler expressions, find fewer secrets, or make several ExternalSecrets of it"
     )]
     Matching,
+    /// [`MATCHING_TIME`]
+    #[error(
+        "the regular expressions of this ExternalSecret take more than {} s of CPU time; use simpler expressions, find fewer secrets, or make several ExternalSecrets of it",
+        MATCHING_TIME.as_secs()
+    )]
+    MatchingTime,
     /// [`LOOKUPS`]
     #[error(
         "the property paths of this ExternalSecret take more work than the {LOOKUPS} steps that all of them may take together; use simpler paths on smaller values, or make several ExternalSecrets of it"
@@ -87,6 +102,7 @@ impl Default for Budget {
     fn default() -> Self {
         Self(Mutex::new(Left {
             matching: re2::Allowance::new(MATCHING),
+            matching_time: MATCHING_TIME,
             lookups: gjson_path::Allowance::new(LOOKUPS),
             values: VALUES,
             nodes: NODES,
@@ -95,7 +111,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Does what a regular expression is for.
+    /// Does what a regular expression is for, on one text.
     ///
     /// # Errors
     /// [`SearchError`]
@@ -103,9 +119,20 @@ impl Budget {
         &self,
         search: impl FnOnce(&mut re2::Allowance) -> Result<T, re2::Exceeded>,
     ) -> Result<T, SearchError> {
-        search(&mut self.left().matching).map_err(|exceeded| match exceeded {
-            re2::Exceeded::Work => Exceeded::Matching.into(),
-            other @ re2::Exceeded::Output(_) => SearchError::Search(other),
+        let mut left = self.left();
+        if left.matching_time.is_zero() {
+            return Err(Exceeded::MatchingTime.into());
+        }
+        let affordable = left.matching.left();
+        let mut allowance = re2::Allowance::new(affordable.min(ONE_SEARCH)).with_output(LONGEST_KEY);
+        let before = processor_time();
+        let found = search(&mut allowance);
+        left.matching_time = left.matching_time.saturating_sub(processor_time().saturating_sub(before));
+        let taken = affordable.min(ONE_SEARCH) - allowance.left();
+        left.matching = re2::Allowance::new(affordable - taken);
+        found.map_err(|exceeded| match exceeded {
+            re2::Exceeded::Work if affordable <= ONE_SEARCH => Exceeded::Matching.into(),
+            other => SearchError::Search(other),
         })
     }
 
@@ -150,9 +177,32 @@ impl Budget {
     }
 }
 
+/// How long the processor worked for this thread.
+fn processor_time() -> Duration {
+    Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
 /// What cannot be paid uses up what is left.
 fn pay(left: &mut usize, amount: usize) -> Option<()> {
     let rest = left.checked_sub(amount);
     *left = rest.unwrap_or_default();
     rest.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_has_begun_ends_and_none_begins_when_the_time_is_over() {
+        let budget = Budget::default();
+        budget.left().matching_time = Duration::from_millis(1);
+        let computing = |_: &mut re2::Allowance| {
+            let end = processor_time() + Duration::from_millis(2);
+            while processor_time() < end {}
+            Ok(())
+        };
+        assert_eq!(budget.search(computing), Ok(()));
+        assert_eq!(budget.search(|_| Ok(())), Err(Exceeded::MatchingTime.into()));
+    }
 }

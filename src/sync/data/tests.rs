@@ -298,6 +298,37 @@ fn regular_expressions_are_bounded_for_all_keys_and_rewrites_together() {
     }
 }
 
+/// How long the processor worked for this thread.
+fn processor_time() -> std::time::Duration {
+    rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().unwrap()
+}
+
+#[test]
+fn patterns_that_no_automaton_can_run_are_bounded_in_time_of_the_processor() {
+    // All of its states are gone through for each character, which takes a hundred times what others of their size take.
+    let step = json!({"regexp": {"source": ".*[0-7][0-9a-f]{1000}z|.", "target": "a"}});
+    let hexadecimal = |number: usize| {
+        let odd = |at: usize| (number * 977 + at).wrapping_mul(0x9E37_79B9) >> 16;
+        (0..400).map(|at| char::from(b"0123456789abcdef"[odd(at) % 16])).collect::<String>()
+    };
+    let before = processor_time();
+    let error = from_many(&json!([step]), &keys(1000, hexadecimal)).unwrap_err();
+    let took = processor_time().saturating_sub(before);
+    // It depends on the machine, and on how the program was built, which comes first.
+    let budgets = [budget::Exceeded::MatchingTime, budget::Exceeded::Matching];
+    assert!(matches!(error, DataError::Budget { error, .. } if budgets.contains(&error)), "{error}");
+    // One search that has begun ends, which takes seconds where nothing is optimized.
+    assert!(took < 5 * budget::MATCHING_TIME, "{took:?}");
+}
+
+#[test]
+fn one_text_may_take_a_part_of_what_all_may() {
+    let step = json!({"regexp": {"source": "q[0-9a-f]{1000}z|.", "target": "a"}});
+    let error = from_many(&json!([step]), &keys(1, |_| "a".repeat(4000))).unwrap_err();
+    assert!(matches!(error, DataError::RegexpExceeded { .. }), "{error}");
+    assert!(error.to_string().contains("takes too long on a text of this length"), "{error}");
+}
+
 #[test]
 fn keys_that_grow_with_each_rewrite_are_bounded_together() {
     let double = json!({"regexp": {"source": "^.*$", "target": "$0$0"}});
