@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,7 @@ use crate::provider::azure::SetupError;
 use crate::runtime::api_health::ApiHealth;
 use crate::runtime::health::Readiness;
 use crate::runtime::metrics::Metrics;
+use crate::runtime::vital::{self, Vital};
 
 /// What the controllers are given by the program.
 pub struct Setup {
@@ -45,6 +47,9 @@ pub enum RunError {
     /// A bug of ours. The process must start again.
     #[error(transparent)]
     Ended(#[from] Ended),
+    /// The same, of what they depend on.
+    #[error(transparent)]
+    Failed(#[from] vital::Failed),
 }
 
 /// Runs all controllers until `stop`; then what is in progress is finished, for some seconds at most.
@@ -52,6 +57,14 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`]
 pub async fn run(setup: Setup) -> Result<(), RunError> {
+    let vital = Vital::default();
+    tokio::select! {
+        ended = run_with(setup, &vital) => ended,
+        failed = vital.failed() => Err(failed.into()),
+    }
+}
+
+async fn run_with(setup: Setup, vital: &Vital) -> Result<(), RunError> {
     let Setup { client, api_health, options, providers, metrics, readiness, stop } = setup;
     let plurals: Vec<_> = kinds::worked_on(&options).into_iter().map(|kind| kind.plural).collect();
     let version = served_version(&client, &plurals, &readiness);
@@ -59,12 +72,13 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     tracing::info!(version = version.api_version(), "the custom resources are served");
 
     let at_once = options.concurrency;
-    let (events, event_writer) = Recorder::start(client.clone(), metrics.clone());
+    let (events, event_writer) = Recorder::start(client.clone(), metrics.clone(), vital);
     let watching = Watching {
         client: client.clone(),
         api_health: api_health.clone(),
         namespace: options.namespace.clone(),
         metrics: metrics.api_server().clone(),
+        vital: vital.clone(),
     };
     let parts = Parts {
         client: client.clone(),
@@ -78,7 +92,8 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let Some(controllers) = stop.run_until_cancelled(kinds::controllers(parts)).await else { return Ok(()) };
     let controllers = controllers?;
     let waking = outages::wake_after(client, api_health, controllers.iter().map(Arc::downgrade).collect());
-    tokio::spawn(stop.clone().run_until_cancelled_owned(waking));
+    let waking = stop.clone().run_until_cancelled_owned(waking);
+    vital.spawn("probe after outages", waking.map(drop));
 
     let mut running = Running::start(controllers, &Passes::start(at_once, metrics));
     readiness.set_ready();

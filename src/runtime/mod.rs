@@ -22,4 +22,5 @@ pub mod tls;
 #[cfg(feature = "otlp")]
 pub mod traces;
 pub mod vault_metrics;
+pub mod vital;
 pub mod webhook_metrics;

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::watcher;
@@ -18,6 +18,7 @@ use super::key::ObjectKey;
 use super::requeue::spread;
 use crate::answers::{Seen, reason};
 use crate::runtime::metrics::ApiServerMetrics;
+use crate::runtime::vital::Vital;
 
 /// The longest pause between two tries to open a watch, where the API server may be back at any moment.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -71,6 +72,8 @@ pub struct Watch<K> {
     pub config: watcher::Config,
     /// Where objects that cannot be read are counted.
     pub metrics: ApiServerMetrics,
+    /// What ends the process where the watch fails.
+    pub vital: Vital,
 }
 
 /// Starts a watch, of whole objects or of their metadata. The store is updated before `on_change` hears of a change; the
@@ -95,6 +98,7 @@ pub fn objects_until<K: Watched>(
     let mut writer = Writer::new(dyntype.clone());
     let store = writer.as_reader();
     let known = store.clone();
+    let (vital, name) = (watch.vital.clone(), task_of(&watch.name));
     let following = follow(watch, move |event| {
         let event = match event {
             Event::Readable(event) => event.modify(strip),
@@ -110,8 +114,13 @@ pub fn objects_until<K: Watched>(
         };
         store_and_tell(&event, &mut writer, &known, &mut on_change);
     });
-    tokio::spawn(stop.run_until_cancelled_owned(following));
+    vital.spawn(name, stop.run_until_cancelled_owned(following).map(drop));
     store
+}
+
+/// What the task of a watch is called.
+fn task_of(watch: &str) -> String {
+    format!("watch of {watch}")
 }
 
 fn store_and_tell<K: Watched>(
@@ -148,14 +157,16 @@ pub fn versions<K: Watched>(
 ) {
     tokio::spawn(async move {
         wanted.cancelled().await;
-        follow(watch(), |event| match event {
+        let watch = watch();
+        let (vital, name) = (watch.vital.clone(), task_of(&watch.name));
+        let following = follow(watch, move |event| match event {
             Event::Readable(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
                 on_change(Change::Applied(&object));
             }
             Event::Readable(watcher::Event::Delete(object)) => on_change(Change::Deleted(&object)),
             Event::Readable(watcher::Event::Init | watcher::Event::InitDone) | Event::Unreadable(_) => {}
-        })
-        .await;
+        });
+        vital.spawn(name, following);
     });
 }
 
@@ -168,7 +179,7 @@ enum Event<K> {
 
 /// Follows a watch for ever.
 async fn follow<K: Watched>(watch: Watch<K>, mut on_event: impl FnMut(Event<K>) + Send) {
-    let Watch { name, api, config, metrics } = watch;
+    let Watch { name, api, config, metrics, vital: _ } = watch;
     let mut stream = std::pin::pin!(watcher(api, config.page_size(PAGE)));
     let mut passed_over = PassedOver { watch: name.clone(), metrics, named: HashSet::new() };
     let mut failures: u32 = 0;

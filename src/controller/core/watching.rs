@@ -11,6 +11,7 @@ use super::watch::Watch;
 use crate::answers::Seen;
 use crate::runtime::api_health::ApiHealth;
 use crate::runtime::metrics::ApiServerMetrics;
+use crate::runtime::vital::Vital;
 
 /// What watches are opened with. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct Watching {
     pub namespace: Option<String>,
     /// Where objects that cannot be read are counted.
     pub metrics: ApiServerMetrics,
+    /// What ends the process where a watch fails.
+    pub vital: Vital,
 }
 
 impl Watching {
@@ -61,7 +64,7 @@ impl Watching {
     }
 
     fn watch<K>(&self, name: &str, api: Api<Seen<K>>, config: watcher::Config) -> Watch<K> {
-        Watch { name: name.to_owned(), api, config, metrics: self.metrics.clone() }
+        Watch { name: name.to_owned(), api, config, metrics: self.metrics.clone(), vital: self.vital.clone() }
     }
 
     /// A client for the watch of this name, without which the process is not ready.

@@ -128,8 +128,8 @@ impl TargetKinds {
             None => Api::all_with(client, &resource),
         };
         let config = watcher::Config::default().labels(&managed());
-        let metrics = self.watching.metrics.clone();
-        let watch = Watch { name: resource.plural.clone(), api, config, metrics };
+        let (metrics, vital) = (self.watching.metrics.clone(), self.watching.vital.clone());
+        let watch = Watch { name: resource.plural.clone(), api, config, metrics, vital };
         let strip = |object: &mut MetadataOf<DynamicObject>| {
             strip_metadata(&mut object.metadata);
             // What is needed of the object is read from itself.

@@ -116,6 +116,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         api_health: ApiHealth::new(metrics.api_server().clone(), Duration::from_mins(5)),
         namespace: None,
         metrics: metrics.api_server().clone(),
+        vital: Vital::default(),
     };
     let stores = WatchedStores {
         version,
@@ -128,7 +129,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         templates: Templates::new(options.template_delimiters.clone()),
         options: Arc::new(options),
         providers: Providers { azurekv: Arc::new(Broken), fake: Arc::new(Broken), memory: ValueMemory::default() },
-        events: Recorder::start(client.clone(), metrics.clone()).0,
+        events: Recorder::start(client.clone(), metrics.clone(), &Vital::default()).0,
         client,
         metrics,
         watched: Watched {

@@ -29,6 +29,7 @@ use self::repeats::{Earlier, Repeats};
 use super::api_call::{ApiError, bounded};
 use crate::answers::Objects;
 use crate::runtime::metrics::Metrics;
+use crate::runtime::vital::Vital;
 use crate::sync::one_line::{on_one_line, truncated};
 
 /// Events written at once.
@@ -81,7 +82,7 @@ struct Dropped {
 impl Recorder {
     /// Starts the writer. It ends when all recorders are dropped and their events are written.
     #[must_use]
-    pub fn start(client: Client, metrics: Metrics) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(client: Client, metrics: Metrics, vital: &Vital) -> (Self, tokio::task::JoinHandle<()>) {
         let shared =
             Arc::new(Shared { state: Mutex::default(), arrived: Notify::new(), hasher: RandomState::new(), metrics });
         let writing = {
@@ -94,7 +95,7 @@ impl Recorder {
                 shared.say_what_was_dropped();
             }
         };
-        (Self(Arc::new(Entrance(shared))), tokio::spawn(writing))
+        (Self(Arc::new(Entrance(shared))), vital.spawn("writer of events", writing))
     }
 
     /// Takes an event. Never waits.

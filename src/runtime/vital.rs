@@ -1,0 +1,67 @@
+//! Tasks without which the process does not do its work: a watch, or the writer of events. A panic of one would end it alone, and the
+//! process would seem to be well for ever; so it ends the process, which then starts again.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::panics::Caught;
+
+/// A bug of ours: the process must start again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {0} failed, which is a bug; please report it with the log")]
+pub struct Failed(String);
+
+/// The tasks that must not fail. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Vital(Arc<watch::Sender<Option<Failed>>>);
+
+impl Default for Vital {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+}
+
+impl Vital {
+    /// Starts a task, which may end when it has nothing more to do.
+    pub fn spawn(&self, name: impl Into<String>, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let (failed, name) = (Arc::clone(&self.0), name.into());
+        let caught = Caught::new(Box::pin(task));
+        tokio::spawn(async move {
+            if caught.await.is_err() {
+                failed.send_if_modified(|first| first.is_none() && first.replace(Failed(name)).is_none());
+            }
+        })
+    }
+
+    /// Waits until one has failed, the first of them.
+    pub async fn failed(&self) -> Failed {
+        let mut failed = self.0.subscribe();
+        loop {
+            if let Some(failed) = failed.borrow_and_update().clone() {
+                return failed;
+            }
+            // The sender is this.
+            let _ = failed.changed().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_told_by_its_name_and_one_that_ends_is_not() {
+        let vital = Vital::default();
+        vital.spawn("one that ends", async {}).await.unwrap();
+        let mut waiting = Box::pin(vital.failed());
+        assert!(futures::poll!(&mut waiting).is_pending());
+        vital.spawn("watch of secrets", async { panic!("hunter2") }).await.unwrap();
+        vital.spawn("second", async { panic!("hunter2") }).await.unwrap();
+        let failed = waiting.await;
+        assert_eq!(failed.to_string(), "the watch of secrets failed, which is a bug; please report it with the log");
+        assert_eq!(vital.failed().await, failed);
+    }
+}
