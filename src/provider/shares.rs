@@ -114,6 +114,12 @@ impl Share {
         self.amount -= over;
     }
 
+    /// On whose behalf it is held.
+    #[must_use]
+    pub const fn namespace(&self) -> &Arc<str> {
+        &self.namespace
+    }
+
     /// How much it is.
     #[must_use]
     pub const fn amount(&self) -> usize {

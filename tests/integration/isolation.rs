@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use external_secrets::sandbox::Fault;
+use kube::api::{DynamicObject, ListParams};
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::{Value, json};
+use test_stage::cluster_access::{DEADLINE, condition};
 use test_stage::controller_process::Controller;
 use test_stage::scene::Scene;
 use test_stage::world::World;
@@ -105,5 +107,46 @@ async fn a_tenant_whose_vault_does_not_answer_leaves_places_to_the_others() {
     }
     // All that one namespace can have.
     controller.until_measured("controller_runtime_active_workers{controller=\"externalsecret\"} 7").await;
+    others_go_on(&victim, "after", &controller).await;
+}
+
+/// How many files and connections a process has open.
+fn open_files(controller: &Controller) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", controller.id())).unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_with_hundreds_of_vaults_that_do_not_answer_leaves_connections_to_the_others() {
+    /// All that one namespace can have, and what else the controller opens.
+    const MOST_MORE: usize = 256 + 64;
+    let (world, attacker, victim) = tenants("open").await;
+    let controller = world.start_controller("open", &["--concurrent=512"]).await;
+    others_go_on(&victim, "before", &controller).await;
+    let before = open_files(&controller);
+    for number in 0..400 {
+        let name = format!("hangs-{number}");
+        let vault = world.sandbox.vault(&name).unwrap();
+        vault.fault(Fault::latency(Duration::from_mins(10)));
+        let mut store = attacker.store_manifest("SecretStore", &name);
+        store["spec"]["provider"]["azurekv"]["vaultUrl"] = vault.url().into();
+        attacker.apply(store).await;
+        attacker.apply(attacker.manifest_for("SecretStore", &name, &name, "1h", &[("value", "secret")])).await;
+    }
+    let is_told = async {
+        loop {
+            let all = attacker.api("ExternalSecret").list(&ListParams::default()).await.unwrap();
+            let is_crowded = |object: &DynamicObject| {
+                let message = condition(&object.data, "Ready")["message"].to_string();
+                message.contains("too many requests to vaults and authorities are in flight")
+            };
+            if all.items.iter().any(is_crowded) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, is_told).await.expect("who has too many is told so");
+    let open = open_files(&controller);
+    assert!(open <= before + MOST_MORE, "{open} files, {before} before");
     others_go_on(&victim, "after", &controller).await;
 }

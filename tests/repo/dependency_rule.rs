@@ -16,7 +16,7 @@ const RULES: [(&str, &[&str]); 15] = [
     ("runtime", &["answers"]),
     ("sandbox", &[]),
     ("budget", &["re2"]),
-    ("provider", &["api", "re2", "budget", "secret", "template::funcs::pfx"]),
+    ("provider", &["api", "re2", "budget", "secret", "template::funcs::pfx", "runtime::fair"]),
     ("sync", &["api", "re2", "template", "budget", "secret"]),
     (
         "validate",
@@ -185,12 +185,12 @@ fn parts_of_modules_roots_and_unknown_modules_are_told_apart() {
         (
             "src/provider/mod.rs",
             "use crate::template::funcs::json;",
-            "provider may use only api, re2, budget, secret, template::funcs::pfx, not template::funcs::json",
+            "provider may use only api, re2, budget, secret, template::funcs::pfx, runtime::fair, not template::funcs::json",
         ),
         (
             "src/provider/mod.rs",
             "use crate::template;",
-            "provider may use only api, re2, budget, secret, template::funcs::pfx, not template",
+            "provider may use only api, re2, budget, secret, template::funcs::pfx, runtime::fair, not template",
         ),
         ("src/sync.rs", "use super::*;", "names the crate's root: name the module that is meant"),
         ("src/sync.rs", "use crate as root;", "names the crate's root: name the module that is meant"),

@@ -26,6 +26,17 @@ pub(super) struct Cloud {
     pub(super) vaults: Vaults,
     /// The audiences to ask for in a service account's token.
     pub(super) audiences: Vec<&'static str>,
+    /// Who chose these hosts.
+    pub(super) hosts_of: HostsOf,
+}
+
+/// Who chose the hosts of a cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum HostsOf {
+    /// The operator, or Azure.
+    Operator,
+    /// Whoever wrote a SecretStore, who may have any number of them.
+    Tenant,
 }
 
 /// Which hosts are vaults of a cloud.
@@ -53,9 +64,9 @@ impl Cloud {
     pub(super) fn of_store(kind: StoreKind, store: &AzureKvProvider, options: &Options) -> Result<Self, Diagnosis> {
         let environment = store.environment_type;
         if let Some(custom) = &store.custom_cloud_config {
-            let cloud = Self::custom(environment, custom, &store.vault_url)?;
+            let mut cloud = Self::custom(environment, custom, &store.vault_url)?;
             if kind == StoreKind::SecretStore {
-                cloud.check_hosts(&store.vault_url, options)?;
+                cloud.hosts_of = cloud.check_hosts(&store.vault_url, options)?;
             }
             return cloud.allowed(kind, store, options);
         }
@@ -82,6 +93,7 @@ impl Cloud {
             resource: format!("https://{}", known.suffix),
             vaults: Vaults::Suffix(known.suffix.to_owned()),
             audiences: known.audiences(),
+            hosts_of: HostsOf::Operator,
         })
     }
 
@@ -115,19 +127,24 @@ impl Cloud {
             return Err(invalid("azurekv.customCloudConfig.keyVaultEndpoint", &resource, "give an https URL"));
         }
         let audiences = base.map_or_else(|| vec![PUBLIC_AUDIENCE], |known| known.audiences());
-        Ok(Self { authority: authority(&custom.active_directory_endpoint, ENDPOINT)?, resource, vaults, audiences })
+        let authority = authority(&custom.active_directory_endpoint, ENDPOINT)?;
+        Ok(Self { authority, resource, vaults, audiences, hosts_of: HostsOf::Operator })
     }
 
     /// Checks that a SecretStore leads to public hosts: otherwise the conditions would let its author look around in the
-    /// controller's network.
-    fn check_hosts(&self, vault_url: &str, options: &Options) -> Result<(), Diagnosis> {
+    /// controller's network. Returns who chose them.
+    fn check_hosts(&self, vault_url: &str, options: &Options) -> Result<HostsOf, Diagnosis> {
         let vault = Url::parse(vault_url).ok().filter(Url::has_host);
         let hosts = [
             ("azurekv.customCloudConfig.activeDirectoryEndpoint", Some(&self.authority)),
             ("azurekv.vaultUrl", vault.as_ref()),
         ];
+        let mut hosts_of = HostsOf::Operator;
         for (field, url) in hosts.into_iter().filter_map(|(field, url)| Some((field, url?))) {
             let is_listed = url.host_str().is_some_and(|host| is_listed(host, &options.extra_hosts));
+            if !is_listed {
+                hosts_of = HostsOf::Tenant;
+            }
             if !is_listed && (url.port().is_some() || !url.domain().is_some_and(is_outside)) {
                 let problem =
                     "must be https:// and a domain name of the world outside, without a port, in a SecretStore";
@@ -136,7 +153,7 @@ impl Cloud {
                 ));
             }
         }
-        Ok(())
+        Ok(hosts_of)
     }
 
     /// Itself, if the store may lead its identity there.

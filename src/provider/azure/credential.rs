@@ -16,8 +16,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::certificate::ClientCertificate;
+use super::certificate::{ClientCertificate, LARGEST, Unusable};
+use super::cloud::HostsOf;
 use super::cluster::Cluster;
+use super::connections::Connections;
 use super::diagnose::entra::{self, Presented};
 use super::diagnose::{Cause, Diagnosis, text};
 use super::http::Clients;
@@ -26,7 +28,8 @@ use super::options::Options;
 use super::transport::{Peer, Pinned};
 use super::{assertion, caller};
 use crate::provider::SecretValue;
-use crate::provider::shares::Shares;
+use crate::provider::shares::{Share, Shares};
+use crate::runtime::fair::Executor;
 
 /// Where the machine's identity endpoint is, for every Azure machine:
 /// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>.
@@ -39,6 +42,8 @@ pub(super) struct Purpose {
     pub(super) identity: Identity,
     /// Whom.
     pub(super) authority: Url,
+    /// Who chose the authority.
+    pub(super) hosts_of: HostsOf,
     /// What for.
     pub(super) scope: String,
 }
@@ -49,6 +54,7 @@ pub(super) struct Exchange {
     pub(super) clients: Arc<Clients>,
     pub(super) cluster: Arc<Cluster>,
     pub(super) options: Arc<Options>,
+    pub(super) connections: Arc<Connections>,
     /// Where certificates are opened.
     pub(super) workbench: Arc<Workbench>,
     /// What is wrong with the client certificate in the version of its Secret that the identity names. It is not opened
@@ -119,9 +125,10 @@ impl Exchange {
                 if let Some(known) = self.unusable.get() {
                     return Err(known.clone());
                 }
+                let place = self.workbench.place(&key.namespace).await?;
                 let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?;
                 let what = format!("{key}, named by azurekv.authSecretRef.clientCertificate,");
-                let assertion = self.signed(content.value, what, &key.namespace, &presented).await;
+                let assertion = self.signed(place, content.value, what, &presented).await;
                 if let Err(unusable) = &assertion
                     && unusable.cause == Cause::ClientCertificateUnusable
                     && key.version == [content.uid, content.resource_version]
@@ -146,10 +153,12 @@ impl Exchange {
                     .hint("name a file with a certificate and its key, in PEM or PFX")
                 })?;
                 let what = "the file that AZURE_CLIENT_CERTIFICATE_PATH names".to_owned();
-                let assertion = self.signed(Arc::new(content.into()), what, "", &presented).await?;
+                let place = self.workbench.place("").await?;
+                let assertion = self.signed(place, Arc::new(content.into()), what, &presented).await?;
                 self.assertion_credential(assertion, &presented)?
             }
         };
+        let _connection = self.connections.take(proof.namespace()).await?;
         let result = credential.get_token(&[self.purpose.scope.as_str()], None).await;
         result.map_err(|error| with_hint(Diagnosis::from_sdk(&error), &presented))
     }
@@ -170,26 +179,29 @@ impl Exchange {
         Ok(credential.map_err(|error| Diagnosis::from_sdk(&error))?)
     }
 
-    /// An assertion that the key of a client certificate signed, which is of this namespace.
+    /// An assertion that the key of a client certificate signed.
     async fn signed(
         &self,
+        place: Share,
         content: SecretValue,
         what: String,
-        namespace: &str,
         presented: &Presented,
     ) -> Result<SecretString, Diagnosis> {
         let Presented { client_id, tenant_id, .. } = presented.clone();
         let authority = self.purpose.authority.as_str().trim_end_matches('/');
         let audience = format!("{authority}/{tenant_id}/oauth2/v2.0/token");
+        let unusable =
+            |why: Unusable| Diagnosis::new(Cause::ClientCertificateUnusable, format!("{what} {why}")).hint(why.hint());
+        // It does not wait for its turn with that in hand.
+        if content.expose_secret().len() > LARGEST {
+            return Err(unusable(Unusable::NotACertificate));
+        }
         let sign = move || {
             let now = Timestamp::now();
             ClientCertificate::read(content.expose_secret(), now)?.assertion(&client_id, &audience, now, rand::random())
         };
-        let signed = self.workbench.work(namespace, sign).await?;
-        signed.map_err(|unusable| {
-            let message = format!("{what} {unusable}");
-            Diagnosis::new(Cause::ClientCertificateUnusable, message).hint(unusable.hint())
-        })
+        let signed = self.workbench.work(place, sign).await?;
+        signed.map_err(unusable)
     }
 
     fn client_secret(&self, presented: &Presented, secret: String) -> Result<Arc<dyn TokenCredential>, Diagnosis> {
@@ -213,38 +225,49 @@ impl Exchange {
     }
 
     fn authority_options(&self) -> ClientOptions {
-        let transport = Pinned::to(&self.purpose.authority, Peer::Authority, Arc::clone(&self.clients.azure));
+        let client = self.clients.to(self.purpose.hosts_of, &self.options);
+        let transport = Pinned::to(&self.purpose.authority, Peer::Authority, Arc::clone(client));
         let mut cloud = CustomConfiguration::default();
         self.purpose.authority.as_str().trim_end_matches('/').clone_into(&mut cloud.authority_host);
         ClientOptions { cloud: Some(Arc::new(CloudConfiguration::from(cloud))), ..transport.into_client_options() }
     }
 }
 
-/// Where certificates are opened, of which a PFX may ask for much computing.
-pub(super) struct Workbench(Arc<Shares>);
+/// Where certificates are opened and sign. A PFX may ask for much computing, and so may a long key; it is done in the lane of the
+/// namespace, as all that a tenant has computed, and not by the threads that serve the network.
+pub(super) struct Workbench {
+    places: Arc<Shares>,
+    lanes: OnceLock<Executor>,
+}
 
-/// How many are opened at once; those of one namespace take half of it.
-const PLACES: usize = 4;
+/// How many certificates are held at once, each of at most 64 KiB; those of one namespace are half of them.
+const PLACES: usize = 64;
 
 /// How long somebody waits for a place.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Workbench {
     pub(super) fn new() -> Self {
-        Self(Shares::new(PLACES))
+        Self { places: Shares::new(PLACES), lanes: OnceLock::new() }
     }
 
-    /// Does the work where it holds up nothing but other work of this kind.
+    /// A place for a certificate, which should be read after that.
+    async fn place(&self, namespace: &str) -> Result<Share, Diagnosis> {
+        let place = self.places.take_within(&namespace.into(), 1, PATIENCE).await;
+        place.ok_or_else(|| {
+            Diagnosis::new(Cause::Aborted, "too many certificates are opened at once; it is tried again")
+        })
+    }
+
+    /// Does the work where it holds up nothing but what else the namespace computes.
     async fn work<T: Send + 'static>(
         &self,
-        namespace: &str,
+        place: Share,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Diagnosis> {
-        let place = self.0.take_within(&namespace.into(), 1, PATIENCE).await;
-        let place = place.ok_or_else(|| {
-            Diagnosis::new(Cause::Aborted, "too many certificates are opened at once; it is tried again")
-        })?;
-        let done = tokio::task::spawn_blocking(move || {
+        let lanes = self.lanes.get_or_init(Executor::start);
+        let namespace = Arc::clone(place.namespace());
+        let done = lanes.spawn(&namespace, async move {
             let _place = place;
             work()
         });

@@ -12,6 +12,7 @@ use moka::future::Cache;
 
 use super::cluster::Cluster;
 use super::coalesce::Coalescer;
+use super::connections::Connections;
 use super::credential::{Exchange, Purpose, Workbench};
 use super::diagnose::{Cause, Diagnosis};
 use super::http::Clients;
@@ -45,6 +46,7 @@ const KEPT_UNUSED: Duration = Duration::from_hours(2);
 pub(super) struct CredentialCache {
     credentials: Cache<Purpose, Arc<SharedCredential>>,
     clients: Arc<Clients>,
+    connections: Arc<Connections>,
     cluster: Arc<Cluster>,
     options: Arc<Options>,
     workbench: Arc<Workbench>,
@@ -55,13 +57,14 @@ pub(super) struct CredentialCache {
 impl CredentialCache {
     pub(super) fn new(
         clients: Arc<Clients>,
+        connections: Arc<Connections>,
         cluster: Arc<Cluster>,
         options: Arc<Options>,
         metrics: Arc<dyn ProviderMetrics>,
     ) -> Self {
         let credentials = Cache::builder().max_capacity(MOST_CREDENTIALS).time_to_idle(KEPT_UNUSED).build();
         let workbench = Arc::new(Workbench::new());
-        Self { credentials, clients, cluster, options, workbench, metrics, next_id: AtomicU64::new(0) }
+        Self { credentials, clients, connections, cluster, options, workbench, metrics, next_id: AtomicU64::new(0) }
     }
 
     /// The credential for `purpose`, the same one for all who ask.
@@ -69,6 +72,7 @@ impl CredentialCache {
         let exchange = Exchange {
             purpose: purpose.clone(),
             clients: Arc::clone(&self.clients),
+            connections: Arc::clone(&self.connections),
             cluster: Arc::clone(&self.cluster),
             options: Arc::clone(&self.options),
             workbench: Arc::clone(&self.workbench),

@@ -1,12 +1,14 @@
 //! The HTTP clients that all vaults and authorities share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use azure_core::http::HttpClient;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Proxy, tls};
 
+use super::cloud::HostsOf;
+use super::lookups::FewLookups;
 use super::options::Options;
 
 /// For DNS, TCP and TLS together, and a proxy where there is one.
@@ -39,30 +41,20 @@ pub enum SetupError {
     },
 }
 
-/// The two ways out.
+/// The ways out.
 pub(super) struct Clients {
     /// To vaults and authorities, by the proxy of the environment.
     pub(super) azure: Arc<dyn HttpClient>,
+    /// The same for hosts of which a tenant may name any number: no connection is kept, and few names are looked up at a time. Made
+    /// when there is one.
+    pub(super) passing: OnceLock<Arc<dyn HttpClient>>,
     /// To the machine's identity endpoint, never by that proxy.
     pub(super) machine: Arc<dyn HttpClient>,
 }
 
 impl Clients {
     pub(super) fn new(options: &Options) -> Result<Self, SetupError> {
-        // reqwest's rustls reads the system's roots, or those that SSL_CERT_FILE names in their place, and
-        // HTTPS_PROXY and NO_PROXY.
-        let mut azure = builder(options).https_only(true).tls_version_min(tls::Version::TLS_1_2);
-        if let Some(bundle) = &options.ca_bundle {
-            let certificates =
-                Certificate::from_pem_bundle(bundle).map_err(|error| SetupError::CaBundle(Some(error)))?;
-            if certificates.is_empty() {
-                return Err(SetupError::CaBundle(None));
-            }
-            azure = azure.tls_certs_merge(certificates);
-        }
-        if let Some(address) = &options.https_proxy {
-            azure = azure.no_proxy().proxy(proxy(address, |address| Proxy::https(address))?);
-        }
+        let azure = azure(options)?;
         // Plain HTTP: it trusts no CA, and so need not read the system's.
         let mut machine = builder(options).no_proxy().tls_certs_only([]);
         if let Some(address) = &options.machine_identity_proxy {
@@ -70,9 +62,49 @@ impl Clients {
         }
         Ok(Self {
             azure: Arc::new(azure.build().map_err(SetupError::Client)?),
+            passing: OnceLock::new(),
             machine: Arc::new(machine.build().map_err(SetupError::Client)?),
         })
     }
+
+    /// To the hosts of a cloud.
+    pub(super) fn to(&self, hosts_of: HostsOf, options: &Options) -> &Arc<dyn HttpClient> {
+        match hosts_of {
+            HostsOf::Operator => &self.azure,
+            HostsOf::Tenant => self.passing.get_or_init(|| {
+                let client = azure(options).and_then(|azure| {
+                    let azure = azure.pool_max_idle_per_host(0).dns_resolver(FewLookups::of_system());
+                    azure.build().map_err(SetupError::Client)
+                });
+                match client {
+                    Ok(client) => Arc::new(client),
+                    // It could be made at the start.
+                    Err(error) => {
+                        tracing::warn!(%error, "connections to hosts of tenants are kept");
+                        Arc::clone(&self.azure)
+                    }
+                }
+            }),
+        }
+    }
+}
+
+/// What reaches vaults and authorities.
+fn azure(options: &Options) -> Result<reqwest::ClientBuilder, SetupError> {
+    // reqwest's rustls reads the system's roots, or those that SSL_CERT_FILE names in their place, and
+    // HTTPS_PROXY and NO_PROXY.
+    let mut azure = builder(options).https_only(true).tls_version_min(tls::Version::TLS_1_2);
+    if let Some(bundle) = &options.ca_bundle {
+        let certificates = Certificate::from_pem_bundle(bundle).map_err(|error| SetupError::CaBundle(Some(error)))?;
+        if certificates.is_empty() {
+            return Err(SetupError::CaBundle(None));
+        }
+        azure = azure.tls_certs_merge(certificates);
+    }
+    if let Some(address) = &options.https_proxy {
+        azure = azure.no_proxy().proxy(proxy(address, |address| Proxy::https(address))?);
+    }
+    Ok(azure)
 }
 
 fn proxy(address: &str, scheme: fn(&str) -> reqwest::Result<Proxy>) -> Result<Proxy, SetupError> {

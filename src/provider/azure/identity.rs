@@ -86,6 +86,17 @@ pub(super) enum Proof {
     CertificateFile(PathBuf),
 }
 
+impl Proof {
+    /// The namespace that it is of; empty where it is the process's own.
+    pub(super) fn namespace(&self) -> &str {
+        match self {
+            Self::ServiceAccount { namespace, .. } => namespace,
+            Self::ClientSecret(key) | Self::ClientCertificate(key) => &key.namespace,
+            Self::TokenFile(_) | Self::EnvironmentSecret | Self::CertificateFile(_) => "",
+        }
+    }
+}
+
 /// A key of a Secret that holds a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct CredentialKey {

@@ -18,6 +18,7 @@ mod changes;
 mod cloud;
 mod cluster;
 mod coalesce;
+mod connections;
 mod credential;
 mod credential_cache;
 mod diagnose;
@@ -30,6 +31,7 @@ pub mod given;
 mod http;
 mod identity;
 mod list;
+mod lookups;
 mod memory;
 mod metadata;
 mod object;
@@ -52,6 +54,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::cluster::Cluster;
+use self::connections::Connections;
 use self::credential::Purpose;
 use self::credential_cache::CredentialCache;
 use self::diagnose::{Cause, Diagnosis};
@@ -109,8 +112,11 @@ impl AzureKeyVault {
     ) -> Self {
         let options = Arc::new(options);
         let cluster = Arc::new(Cluster::new(cluster, options.coalesce));
-        let vaults = VaultPool::new(Arc::clone(&clients.azure), Arc::clone(&options), Arc::clone(&metrics));
-        let credentials = CredentialCache::new(Arc::new(clients), Arc::clone(&cluster), Arc::clone(&options), metrics);
+        let (clients, connections) = (Arc::new(clients), Arc::new(Connections::new()));
+        let vaults =
+            VaultPool::new(Arc::clone(&clients), Arc::clone(&connections), Arc::clone(&options), Arc::clone(&metrics));
+        let credentials =
+            CredentialCache::new(clients, connections, Arc::clone(&cluster), Arc::clone(&options), metrics);
         Self { options, cluster, credentials, vaults }
     }
 
@@ -133,7 +139,8 @@ impl AzureKeyVault {
             ActsAs::Store => resolver.identity().await?,
             ActsAs::Caller => caller::identity(&self.options.environment, store.tenant_id.as_deref().map(str::trim))?,
         };
-        let purpose = Purpose { identity, authority: cloud.authority.clone(), scope: cloud.scope() };
+        let purpose =
+            Purpose { identity, authority: cloud.authority.clone(), hosts_of: cloud.hosts_of, scope: cloud.scope() };
         let credential = self.credentials.get(purpose).await;
         self.vaults.get(endpoint, credential, &cloud, requester(&view, caller)).await
     }

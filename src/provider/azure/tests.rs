@@ -41,7 +41,8 @@ fn options() -> Options {
 }
 
 fn provider(azure: &Arc<Azure>, cluster: &Arc<FakeCluster>, options: Options) -> AzureKeyVault {
-    let clients = Clients { azure: Arc::clone(azure) as _, machine: Arc::clone(azure) as _ };
+    let passing = std::sync::OnceLock::from(Arc::clone(azure) as Arc<dyn azure_core::http::HttpClient>);
+    let clients = Clients { azure: Arc::clone(azure) as _, passing, machine: Arc::clone(azure) as _ };
     AzureKeyVault::with_clients(options, clients, Arc::clone(cluster) as _, Arc::new(()))
 }
 

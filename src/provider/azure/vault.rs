@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use azure_core::credentials::AccessToken;
-use azure_core::http::HttpClient;
 use futures::future::{BoxFuture, FutureExt as _};
 use moka::future::Cache;
 use tracing::instrument::{Instrument as _, Instrumented};
@@ -16,10 +15,12 @@ use super::answer::Object;
 use super::changes::ChangeDetector;
 use super::cloud::Cloud;
 use super::coalesce::{Coalescer, Progress};
+use super::connections::{self, Connections};
 use super::credential_cache::SharedCredential;
 use super::diagnose::{Cause, Diagnosis};
 use super::endpoint::VaultEndpoint;
 use super::gate::{Gate, Rank, Requester, Verdict};
+use super::http::Clients;
 use super::list::{List, Listed, NextPage, Page};
 use super::memory::Memory;
 use super::object::{ObjectId, ObjectKind};
@@ -45,6 +46,10 @@ const LARGEST_LIST: usize = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 const TRIES_WHILE_CROWDED: u32 = 20;
 const CROWDED_PAUSE: Duration = Duration::from_millis(250);
 
+/// A request that finds no connection tries again after pauses of about this length, and says so after so many.
+const CONNECTION_PAUSE: Duration = Duration::from_millis(50);
+const TRIES_WITHOUT_CONNECTION: u32 = 100;
+
 /// A vault as one identity sees it.
 type VaultKey = (u64, VaultEndpoint);
 /// An object of it.
@@ -58,13 +63,19 @@ pub(super) struct VaultPool {
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
     lists: Arc<Coalescer<VaultKey, Arc<List>>>,
     memory: Arc<Memory>,
-    http: Arc<dyn HttpClient>,
+    http: Arc<Clients>,
+    connections: Arc<Connections>,
     options: Arc<Options>,
     metrics: Arc<dyn ProviderMetrics>,
 }
 
 impl VaultPool {
-    pub(super) fn new(http: Arc<dyn HttpClient>, options: Arc<Options>, metrics: Arc<dyn ProviderMetrics>) -> Self {
+    pub(super) fn new(
+        http: Arc<Clients>,
+        connections: Arc<Connections>,
+        options: Arc<Options>,
+        metrics: Arc<dyn ProviderMetrics>,
+    ) -> Self {
         Self {
             clients: Cache::builder().max_capacity(MOST_VAULTS).time_to_idle(KEPT_UNUSED).build(),
             gates: Mutex::default(),
@@ -72,6 +83,7 @@ impl VaultPool {
             lists: Arc::new(Coalescer::new(options.coalesce)),
             memory: Arc::new(Memory::new()),
             http,
+            connections,
             options,
             metrics,
         }
@@ -92,7 +104,7 @@ impl VaultPool {
         let client = VaultClient {
             key: key.clone(),
             requester: requester.clone(),
-            sdk: Arc::new(Sdk::new(&key.1, cloud, &self.http)?),
+            sdk: Arc::new(Sdk::new(&key.1, cloud, self.http.to(cloud.hosts_of, &self.options))?),
             gate: self.gate(key.1.host()),
             rights: Arc::new(Rights::new()),
             changes: self.options.change_detection.then(|| Arc::new(ChangeDetector::new())),
@@ -101,6 +113,7 @@ impl VaultPool {
             reads: Arc::clone(&self.reads),
             lists: Arc::clone(&self.lists),
             memory: Arc::clone(&self.memory),
+            connections: Arc::clone(&self.connections),
             metrics: Arc::clone(&self.metrics),
         };
         let client = self.clients.get_with(key, async { Arc::new(client) }).await;
@@ -174,6 +187,7 @@ pub(super) struct VaultClient {
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
     lists: Arc<Coalescer<VaultKey, Arc<List>>>,
     memory: Arc<Memory>,
+    connections: Arc<Connections>,
     metrics: Arc<dyn ProviderMetrics>,
 }
 
@@ -289,7 +303,7 @@ impl VaultClient {
         let began = Instant::now();
         let rank = if self.rights.is_refused_often() { Rank::OftenRefused } else { turn.priority.into() };
         let ticket = self.gate.ticket(turn.kind, rank, &self.requester);
-        let (mut other_token, mut once_more, mut crowded) = (false, false, 0);
+        let (mut other_token, mut once_more, mut crowded, mut without_connection) = (false, false, 0, 0);
         loop {
             self.until_authenticated(turn).await?;
             let stalled = |reason: Diagnosis| turn.progress.stalled(reason.of(&turn.what));
@@ -299,8 +313,19 @@ impl VaultClient {
                 leave.unsent();
                 continue;
             };
+            let Some(connection) = self.connections.try_take(&self.requester.namespace) else {
+                // It holds no place at the vault while it waits.
+                leave.unsent();
+                without_connection += 1;
+                if without_connection == TRIES_WITHOUT_CONNECTION {
+                    turn.progress.stalled(connections::crowded().of(&turn.what));
+                }
+                tokio::time::sleep(CONNECTION_PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
+                continue;
+            };
             turn.progress.sent();
             let result = request(token).await;
+            drop(connection);
             let verdict = leave.report(&result);
             match result.as_ref().map_err(|diagnosis| diagnosis.cause) {
                 Err(_) if verdict == Verdict::Paused => turn.progress.to_be_sent_again(),

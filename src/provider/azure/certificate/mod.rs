@@ -26,7 +26,7 @@ pub(super) use self::pem::first_certificate;
 use crate::template::funcs::pfx::MOST_ITERATIONS;
 
 /// Far more than a certificate, its chain and a key need.
-const LARGEST: usize = 64 << 10;
+pub(super) const LARGEST: usize = 64 << 10;
 
 /// A certificate and the key that belongs to it.
 pub(super) struct ClientCertificate {

@@ -156,6 +156,7 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
         Cause::Redirected => ("A redirect, which is not followed with a token.", "Check `vaultUrl`."),
         Cause::AnswerTooLarge => ("The answer is larger than any of Key Vault.", PROXY),
         Cause::AnswersCrowded => ("All answers that are read now hold as much memory as they may.", PASSES),
+        Cause::ConnectionsCrowded => ("Too many requests to vaults and authorities are in flight.", PASSES),
         Cause::UnexpectedAnswer => ("The answer is not what it should be.", PROXY),
         Cause::ForeignHost => ("A paging link leads to another host; it was not followed.", PROXY),
         Cause::Aborted => ("The read was given up inside the program.", PASSES),

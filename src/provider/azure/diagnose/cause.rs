@@ -130,6 +130,8 @@ listed! {
         AnswerTooLarge,
         /// All answers that are read now hold as much memory as they may.
         AnswersCrowded,
+        /// Too many requests to vaults and authorities are in flight.
+        ConnectionsCrowded,
         /// The answer is not what it should be.
         UnexpectedAnswer,
         /// A request for another host than the one that it was meant for; not sent.
@@ -202,7 +204,9 @@ impl Cause {
             Self::ForbiddenByRbac | Self::AccessDenied | Self::Forbidden => Class::Denied,
             Self::Disabled => Class::Disabled,
             Self::SecretNotFound | Self::KeyNotFound | Self::CertificateNotFound => Class::Absent,
-            Self::EntraThrottled | Self::VaultThrottled | Self::AnswersCrowded => Class::Throttled,
+            Self::EntraThrottled | Self::VaultThrottled | Self::AnswersCrowded | Self::ConnectionsCrowded => {
+                Class::Throttled
+            }
             Self::ClusterUnavailable
             | Self::EntraUnavailable
             | Self::ForbiddenByFirewall
@@ -287,6 +291,7 @@ impl Cause {
             Self::Redirected => "Redirected",
             Self::AnswerTooLarge => "AnswerTooLarge",
             Self::AnswersCrowded => "AnswersCrowded",
+            Self::ConnectionsCrowded => "ConnectionsCrowded",
             Self::UnexpectedAnswer => "UnexpectedAnswer",
             Self::ForeignHost => "ForeignHost",
             Self::Aborted => "Aborted",
@@ -309,6 +314,7 @@ impl Cause {
             | Self::Timeout
             | Self::ProxyFailed
             | Self::AnswersCrowded
+            | Self::ConnectionsCrowded
             | Self::UnexpectedAnswer
             | Self::Aborted => true,
             Self::StoreInvalid
