@@ -49,6 +49,8 @@ pub enum VaultFault {
     NextLink,
     Redirect,
     Endless,
+    Large,
+    Hangs,
 }
 
 /// What must be seen.

@@ -7,6 +7,8 @@ mod hostile;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use external_secrets::api::v1::StoreKind;
 use external_secrets::provider::StoreView;
 use external_secrets::provider::azure::Options;
@@ -27,6 +29,12 @@ use crate::synced::Synced;
 
 /// Stands in what nobody but the victim, or the platform, may see.
 const CANARY: &str = "canary-7d3a";
+/// A tenant of Entra ID where no request is answered.
+const HANGING_TENANT: &str = "00000000-0000-4000-8000-00000000000e";
+/// For how long it is not.
+const HANGING: std::time::Duration = std::time::Duration::from_mins(10);
+/// A client certificate that asks for six million rounds of hashing: `openssl pkcs12 -export -iter 3000000`.
+const COSTLY_PFX: &[u8] = include_bytes!("costly.pfx");
 /// What the controller's own pod would prove itself with.
 const OWN_AUDIENCE: &str = "api://AzureADTokenExchange";
 
@@ -66,6 +74,7 @@ impl Stage {
         let token_file = world.cluster.directory().join("own-token");
         std::fs::write(&token_file, tools.kubectl(&token).unwrap().trim()).unwrap();
 
+        world.sandbox.tenant(HANGING_TENANT).fault(Fault::latency(HANGING));
         let victim = Scene::on(world, "victim").await;
         let hostile_vault = world.sandbox.vault("hostile-vault").unwrap();
         let mut stage = Self {
@@ -135,6 +144,8 @@ impl Stage {
             ("victimHash", self.victim.owner_hash("victim")),
             ("victimUid", uid(self.victim.get("ExternalSecret", "victim").await)),
             ("hostile", self.hostile.address()),
+            ("hangingTenant", HANGING_TENANT.to_owned()),
+            ("costlyPfx", STANDARD.encode(COSTLY_PFX)),
             ("long", "x".repeat(300_000)),
         ])
     }
@@ -342,6 +353,14 @@ fn misbehave(stage: &Stage, tenant: &Scene, fault: VaultFault) {
         }
         VaultFault::Redirect => Effect::Redirect(format!("{elsewhere}/secrets/own")),
         VaultFault::Endless => Effect::EndlessBody,
+        VaultFault::Large => {
+            for number in 0..300 {
+                tenant.set_secret(&format!("s-{number}"), "value");
+            }
+            tenant.vault.fault(Fault::new(Effect::LargeValue(900_000)).on("GetSecret"));
+            return;
+        }
+        VaultFault::Hangs => Effect::Latency(HANGING),
     };
     tenant.vault.fault(Fault::new(effect));
 }
