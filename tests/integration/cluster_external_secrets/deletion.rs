@@ -54,3 +54,21 @@ async fn one_that_is_made_again_takes_over_what_the_former_left() {
     setting.of("a").until("ExternalSecret", setting.name(), "of the second", is_of_the_second).await;
     setting.of("a").until_secret(setting.name(), json!({"greeting": "hello"})).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalizer_on_one_external_secret_holds_that_one_alone() {
+    let setting = Setting::new("ces-held").await;
+    setting.namespaces(&["a", "b"]).await;
+    setting.apply(setting.manifest()).await;
+    setting.until_provisioned(&["a", "b"]).await;
+    let held = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+    setting.of("a").merge("ExternalSecret", setting.name(), held).await;
+    setting.scene.delete(OWNER, setting.name()).await;
+    setting.scene.until_gone(OWNER, setting.name()).await;
+    setting.of("b").until_gone("ExternalSecret", setting.name()).await;
+    setting.of("b").until_gone("Secret", setting.name()).await;
+    let is_going = |child: &serde_json::Value| child["metadata"]["deletionTimestamp"].is_string();
+    setting.of("a").until("ExternalSecret", setting.name(), "held", is_going).await;
+    setting.of("a").merge("ExternalSecret", setting.name(), json!({"metadata": {"finalizers": null}})).await;
+    setting.of("a").until_gone("ExternalSecret", setting.name()).await;
+}
