@@ -27,6 +27,7 @@ mod translate;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use regex::RegexBuilder;
 use zeroize::Zeroizing;
@@ -100,6 +101,7 @@ impl Pattern {
             .map_err(|_| Error::new(ErrorKind::TooLarge, &pattern))?;
         let weight_with_groups = 1 + size.saturating_mul(names.len()) / STATES_PER_WEIGHT;
         let weight = 1 + size / STATES_PER_WEIGHT;
+        let (compiled, names) = (Arc::new(compiled), names.into());
         Ok(Regex { compiled, names, weight, weight_with_groups, longest, is_empty: self.is_empty })
     }
 }
@@ -110,13 +112,13 @@ impl fmt::Debug for Pattern {
     }
 }
 
-/// A compiled pattern. Cheap to clone. `Debug` does not print the pattern, which a template may make of
-/// a secret.
+/// A compiled pattern. Cheap to clone: clones share what searches keep, such as the automaton that grows with them. `Debug` does not
+/// print the pattern, which a template may make of a secret.
 #[derive(Clone)]
 pub struct Regex {
-    compiled: regex::Regex,
+    compiled: Arc<regex::Regex>,
     /// The names of the groups; the first group is the whole match.
-    names: Vec<Option<String>>,
+    names: Arc<[Option<String>]>,
     /// About how many steps one byte of a text takes at the worst.
     weight: usize,
     /// The same where groups are wanted.
