@@ -104,6 +104,25 @@ fn the_table_in_the_architecture_is_the_one_that_is_enforced() {
     }
 }
 
+#[test]
+fn the_picture_in_the_architecture_shows_only_arrows_that_are_allowed() {
+    let text = read("ARCHITECTURE.md");
+    let picture = text.split("```mermaid").nth(1).unwrap().split("```").next().unwrap();
+    let arrows = picture.lines().filter_map(|line| line.trim().split_once(" --> "));
+    let name = |end: &str| end.split('[').next().unwrap().to_owned();
+    let mut count = 0;
+    for (from, to) in arrows.map(|(from, to)| (name(from), name(to))) {
+        // Between crates, the compiler knows.
+        let Some((_, allowed)) = RULES.iter().find(|(module, allowed)| *module == from && !allowed.is_empty()) else {
+            continue;
+        };
+        let is_crate = !RULES.iter().any(|(module, _)| *module == to);
+        assert!(is_crate || allowed.iter().any(|part| part.split("::").next() == Some(&to)), "{from} may not use {to}");
+        count += 1;
+    }
+    assert!(count > 10, "the first picture is that of the rooms");
+}
+
 /// The lines of a file that break the rule, each with what is wrong.
 fn violations(file: &str, text: &str) -> Vec<(usize, String)> {
     let module = module_of(file);

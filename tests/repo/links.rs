@@ -57,6 +57,17 @@ fn from_root(page: &str, target: &str) -> PathBuf {
 }
 
 #[test]
+fn every_path_that_the_architecture_names_is_there() {
+    let text = read("ARCHITECTURE.md");
+    let named = text.split('`').filter(|word| {
+        ["src/", "crates/", "tests/", "helm/", "docs/"].iter().any(|start| word.starts_with(start))
+            && !word.contains([' ', '\n'])
+    });
+    let missing: Vec<_> = named.filter(|path| !repository(path).exists()).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
+}
+
+#[test]
 fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
     let pages = pages();
     assert!(pages.len() > 10, "{pages:?}");
