@@ -24,7 +24,7 @@
 
 pub mod api;
 pub mod budget;
-pub mod certificates;
+mod certificates;
 pub mod cli;
 pub mod controller;
 pub mod provider;
@@ -34,6 +34,9 @@ pub mod sandbox;
 pub mod secret;
 pub mod sync;
 pub mod validate;
+#[cfg(not(fuzzing))]
+mod webhook;
+#[cfg(fuzzing)]
 pub mod webhook;
 
 pub use go_regexp as re2;

@@ -1,4 +1,4 @@
-//! Whether the webhook serves: its endpoints are ready, and show a certificate that the API server trusts.
+//! Whether the webhook serves: its endpoints are ready, and present a certificate that the API server trusts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::answers::Objects;
 
 /// How long an endpoint may take.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// More are not asked.
+/// No more than these are asked.
 const MOST: usize = 5;
 
 /// Why the webhook does not serve.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotServing {
-    /// Nothing is known of the Service.
+    /// The Service has no known endpoints.
     #[error("the Service {0} has no EndpointSlice yet")]
     NoSlice(String),
     /// No Pod is ready.
@@ -30,12 +30,7 @@ pub(super) enum NotServing {
     NoEndpoint(String),
     /// The API server would not trust it.
     #[error("the webhook at {address} shows a certificate that the injected bundle does not vouch for: {reason}")]
-    Untrusted {
-        /// Where.
-        address: String,
-        /// Why not.
-        reason: String,
-    },
+    Untrusted { address: String, reason: String },
 }
 
 /// Which of the endpoints are known to show a certificate that is trusted.
@@ -47,9 +42,9 @@ pub(super) enum Shown {
     BySome,
 }
 
-/// Looks at the endpoints of a Service, as ESO does, and at the certificates that they show, as the API server will.
+/// Checks the endpoints of a Service, as ESO does, and the certificates that they present, as the API server will.
 ///
-/// An endpoint that cannot be reached from here says nothing: a network policy may let only the API server in.
+/// An endpoint that cannot be reached from here proves nothing: a network policy may admit only the API server.
 ///
 /// # Errors
 /// The API server's, where it cannot be asked.

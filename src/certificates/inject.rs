@@ -1,21 +1,19 @@
-//! Writes the bundle, and the Service's name, where the API server looks for them.
+//! Writes the CA bundle and the Service's name to where the API server looks for them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// What the API server is told.
+/// What is injected.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
-    /// The Service's name.
     pub(super) service: &'a str,
-    /// The Service's namespace.
     pub(super) namespace: &'a str,
     /// The authorities to trust, in PEM.
     pub(super) bundle: &'a [u8],
 }
 
-/// Into all our webhooks of a `ValidatingWebhookConfiguration`. Others in it are left alone, as in ESO.
+/// Into all our webhooks of a `ValidatingWebhookConfiguration`. Others in it are not touched, as in ESO.
 pub(super) fn into_webhooks(configuration: &mut Value, target: Target<'_>) {
     let webhooks = configuration.get_mut("webhooks").and_then(Value::as_array_mut);
     for webhook in webhooks.into_iter().flatten() {
@@ -34,7 +32,7 @@ pub(super) fn into_conversion(definition: &mut Value, target: Target<'_>) {
     }
 }
 
-/// A webhook that is reached by a URL instead of a Service gets the bundle alone.
+/// A webhook with a URL instead of a Service gets only the bundle.
 fn into_client(client: &mut Value, target: Target<'_>) {
     if client["url"].is_string() {
         client["caBundle"] = STANDARD.encode(target.bundle).into();

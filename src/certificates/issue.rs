@@ -1,7 +1,7 @@
 //! A certificate authority of our own, and the serving certificates that it issues.
 //!
 //! Names, kinds and encodings are those of ESO's cert-controller (RSA 2048, keys as PKCS#1, the authority's subject), so that
-//! each goes on with what the other made.
+//! each can take over what the other created.
 
 use std::time::SystemTime;
 
@@ -19,14 +19,13 @@ use zeroize::Zeroizing;
 
 /// The subject of the authority, and a DNS name of it, as ESO has it.
 const AUTHORITY: &str = "external-secrets";
-/// Clocks differ: what is issued now is valid since then.
+/// How far certificates are backdated, since clocks differ.
 const BACKDATED: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 const CERTIFICATE_SIGN: KeyUsagePurpose = KeyUsagePurpose::KeyCertSign;
 
 /// Why a certificate cannot be made or read.
 #[derive(Debug, thiserror::Error)]
-pub enum IssueError {
-    /// It cannot be made.
+pub(crate) enum IssueError {
     #[error("a certificate cannot be made: {0}")]
     Make(#[from] rcgen::Error),
     /// It cannot be read or written.
@@ -35,7 +34,7 @@ pub enum IssueError {
     /// It cannot be written in PEM.
     #[error("a key cannot be written in PEM: {0}")]
     Pem(#[from] x509_cert::der::pem::Error),
-    /// The time is beyond all certificates.
+    /// The time is out of the range of certificates.
     #[error("the time {0} cannot be written into a certificate")]
     Time(Timestamp),
 }
@@ -112,7 +111,7 @@ fn key_pem(key: &KeyPair) -> Result<Zeroizing<Vec<u8>>, IssueError> {
 pub(super) struct Known(Certificate);
 
 impl Known {
-    /// All in a bundle (PEM) that can be read; others are as good as absent.
+    /// All certificates of a bundle (PEM) that can be parsed; others count as absent.
     pub(super) fn all_in(bundle: &[u8]) -> Vec<Self> {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject;
@@ -131,7 +130,7 @@ impl Known {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether a key (PEM) is the one that it certifies.
+    /// Whether it certifies a key (PEM).
     pub(super) fn certifies(&self, key: &[u8]) -> bool {
         let certified = self.0.tbs_certificate().subject_public_key_info().to_der();
         match (signing_key(key), certified) {

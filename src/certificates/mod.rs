@@ -30,8 +30,8 @@ use crate::runtime::api_health::ApiHealth;
 use crate::runtime::health::Readiness;
 use endpoints::Shown;
 use inject::Target;
-pub use issue::IssueError;
-pub use rotate::{Announced, Lifetimes, Stored, Wanted};
+pub(crate) use issue::IssueError;
+pub(crate) use rotate::{Announced, Lifetimes, Stored, Wanted};
 
 /// The label by which ESO's cert-controller finds webhook configurations.
 const LABEL: &str = "external-secrets.io/component=webhook";
@@ -39,27 +39,27 @@ const LABEL: &str = "external-secrets.io/component=webhook";
 const KEYS: [&str; 4] = ["ca.crt", "ca.key", "tls.crt", "tls.key"];
 /// How long the API server may take for one call.
 const DEADLINE: Duration = Duration::from_secs(15);
-/// Until the next pass while something is not as it should be, or waits.
+/// Until the next pass while something is wrong, or pending.
 const SOON: Duration = Duration::from_secs(1);
 
-/// What the cert-controller is to do.
+/// The configuration of the cert-controller.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The webhook's Service: name and namespace.
-    pub service: (String, String),
+    pub(crate) service: (String, String),
     /// The Secret with the certificates: name and namespace.
-    pub secret: (String, String),
+    pub(crate) secret: (String, String),
     /// The names of the CRDs that may convert by webhook.
-    pub crds: Vec<String>,
-    /// How often everything is looked at without a reason.
-    pub interval: Duration,
+    pub(crate) crds: Vec<String>,
+    /// How often everything is checked even if nothing has changed.
+    pub(crate) interval: Duration,
     /// How long certificates live.
-    pub lifetimes: Lifetimes,
+    pub(crate) lifetimes: Lifetimes,
     /// How long after the bundle was written everywhere the API servers are given to know it, before a new authority is used.
-    pub settle: Duration,
+    pub(crate) settle: Duration,
 }
 
-/// Why a pass did not come to its end.
+/// Why a pass failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("the API server could not {verb} {object}: {}", reason(.error))]
@@ -72,8 +72,8 @@ enum Error {
     Conflict { object: String },
 }
 
-/// Works until `stop`. `readiness` says whether the webhook can be called.
-pub async fn run(
+/// Runs until `stop`. `readiness` reports whether the webhook can be called.
+pub(crate) async fn run(
     (client, api_health): (Client, ApiHealth),
     settings: Settings,
     readiness: Readiness,
@@ -108,7 +108,7 @@ pub async fn run(
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
-            // What changes together is looked at together.
+            // Changes that arrive together are handled together.
             _ = changes.next() => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
@@ -152,7 +152,7 @@ impl Worker {
         self.leaving.is_some() || (self.rotating && settles())
     }
 
-    /// Says when something that matters was changed.
+    /// Resolves when something relevant has changed.
     fn changes(&self, api_health: &ApiHealth) -> futures::stream::BoxStream<'static, ()> {
         let watching = |name: &str| api_health.watching(name, &self.client);
         let secrets: Api<Seen<MetadataOf<Secret>>> = Api::namespaced(watching("secrets"), &self.settings.secret.1);
@@ -171,7 +171,7 @@ impl Worker {
         futures::stream::select_all(streams).boxed()
     }
 
-    /// One look at everything.
+    /// One pass over everything.
     async fn pass(&mut self) -> Result<Result<(), endpoints::NotServing>, Error> {
         let stored = self.renew().await?.ca_certificate;
         self.note_leaving(&stored);
@@ -238,7 +238,7 @@ impl Worker {
             }
             _ => Announced::NotYet,
         };
-        // Keys of 2048 bits take their time.
+        // Generating keys of 2048 bits takes time.
         let (wanted, before) = (self.wanted.clone(), stored.clone());
         let next = tokio::task::spawn_blocking(move || wanted.next(&before, announced, Timestamp::now()));
         let Some(next) = next.await.unwrap_or(Ok(None))? else { return Ok(stored) };
@@ -276,7 +276,7 @@ impl Worker {
     }
 }
 
-/// Takes the certificates out of a Secret.
+/// Reads the certificates from a Secret.
 fn stored(secret: &mut Secret) -> Stored {
     let mut value = |key: &str| {
         let value = secret.data.as_mut().and_then(|data| data.get_mut(key));
@@ -310,7 +310,7 @@ async fn update(
     Ok(())
 }
 
-/// Waits for the API server, but not for ever, and says of which object an error speaks.
+/// Waits for the API server, with a timeout, and adds the object to an error.
 async fn called<T>(
     verb: &'static str,
     object: impl Fn() -> String,

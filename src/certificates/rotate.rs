@@ -1,8 +1,8 @@
-//! Which certificates are needed next. No client, no clock of its own.
+//! Decides which certificates are needed next. No client, no clock of its own.
 //!
 //! A new authority is announced before it is used: first it joins the old one in the bundle that clients trust, while the old
 //! serving certificate stays; only when all clients have the bundle is a certificate of the new authority served. The old
-//! authority leaves the bundle when it ends. So at each moment whatever is served is trusted.
+//! authority leaves the bundle when it expires. So whatever is served is trusted at any time.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::runtime::tls::{Certificate, verify};
 
 /// How long certificates live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
+pub(crate) struct Lifetimes {
     /// The authority's.
-    pub authority: Duration,
+    pub(crate) authority: Duration,
     /// The serving certificate's; not longer than the authority's.
-    pub serving: Duration,
+    pub(crate) serving: Duration,
     /// How long before its end each is replaced; a third of its life at most.
-    pub lookahead: Duration,
+    pub(crate) lookahead: Duration,
 }
 
 impl Default for Lifetimes {
@@ -36,41 +36,43 @@ impl Default for Lifetimes {
 
 /// What the Secret holds, under ESO's keys: `ca.crt`, `ca.key`, `tls.crt`, `tls.key`.
 #[derive(Clone, Default)]
-pub struct Stored {
-    /// The authority's certificate, and before the end of older ones theirs.
-    pub ca_certificate: Vec<u8>,
-    /// The authority's key.
-    pub ca_key: Zeroizing<Vec<u8>>,
-    /// The serving certificate.
-    pub certificate: Vec<u8>,
-    /// Its key.
-    pub key: Zeroizing<Vec<u8>>,
+pub(crate) struct Stored {
+    /// The authority's certificate, and those of older authorities until they expire.
+    pub(crate) ca_certificate: Vec<u8>,
+    pub(crate) ca_key: Zeroizing<Vec<u8>>,
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) key: Zeroizing<Vec<u8>>,
 }
 
 /// Which processes have the bundle as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Announced {
-    /// All who connect, for long enough.
+pub(crate) enum Announced {
+    /// All clients, for long enough.
     Everywhere,
-    /// That is not certain.
+    /// That is uncertain.
     NotYet,
 }
 
 /// What is wanted.
 #[derive(Clone, Debug)]
-pub struct Wanted {
-    /// The name that the webhook is called by.
-    pub name: String,
+pub(crate) struct Wanted {
+    /// The name by which the webhook is called.
+    pub(crate) name: String,
     /// How long certificates live.
-    pub lifetimes: Lifetimes,
+    pub(crate) lifetimes: Lifetimes,
 }
 
 impl Wanted {
-    /// What is to be stored next, or `None` where all is well.
+    /// What to store next, or `None` if nothing is due.
     ///
     /// # Errors
     /// [`IssueError`]
-    pub fn next(&self, stored: &Stored, announced: Announced, now: Timestamp) -> Result<Option<Stored>, IssueError> {
+    pub(crate) fn next(
+        &self,
+        stored: &Stored,
+        announced: Announced,
+        now: Timestamp,
+    ) -> Result<Option<Stored>, IssueError> {
         let known = Known::all_in(&stored.ca_certificate);
         let current = known.first().filter(|current| {
             current.end() > self.later(now, self.lookahead(self.lifetimes.authority))
@@ -96,7 +98,7 @@ impl Wanted {
         pair.is_ok() && verify(authority, &stored.certificate, &self.name, at).is_ok()
     }
 
-    /// A new authority before those that still live. What is served stays, if they vouch for it.
+    /// A new authority in front of those that are still valid. The serving certificate is kept, if one of them issued it.
     fn new_authority(&self, stored: &Stored, known: &[Known], now: Timestamp) -> Result<Stored, IssueError> {
         let end = self.later(now, self.lifetimes.authority);
         let Issued { certificate, key } = issue::authority(now, end)?;
@@ -111,7 +113,7 @@ impl Wanted {
         Ok(Stored { certificate, key, ..stored.clone() })
     }
 
-    /// Before its end a certificate of this lifetime is replaced so early.
+    /// How long before it expires a certificate of this lifetime is replaced.
     fn lookahead(&self, lifetime: Duration) -> Duration {
         self.lifetimes.lookahead.min(lifetime / 3)
     }

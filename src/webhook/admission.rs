@@ -20,9 +20,9 @@ const MOST_WARNINGS: usize = 10;
 
 /// The checks, with what of the operator's settings they depend on.
 #[derive(Clone, Debug, Default)]
-pub struct Checks {
+pub(crate) struct Checks {
     /// What the operator set for vaults.
-    pub azure: AzureOptions,
+    pub(crate) azure: AzureOptions,
 }
 
 /// The kinds that are checked.
@@ -114,7 +114,7 @@ impl Checks {
             return Ok(response);
         }
         let Findings { problems, mut warnings } = self.check(kind, &object, request.namespace.as_deref());
-        // What was stored by an older version, or without a webhook, can still be labelled and annotated. The API server
+        // What was stored by an older version, or without a webhook, can still be labeled and annotated. The API server
         // writes both with their fields in one order.
         let before = request.old_object.filter(|_| request.operation == Operation::Update);
         let before = before.map(Object::read).transpose()?;

@@ -24,16 +24,13 @@ enum Inconvertible {
         "{kind} {name:?} cannot be converted from {from} to {to}: only {GROUP}/v1 and {GROUP}/v1beta1 have the same shape; apply it again in v1"
     )]
     Versions {
-        /// The object's kind.
         kind: String,
-        /// The object's name.
         name: String,
         /// The version that it has.
         from: String,
         /// The version that is wanted.
         to: String,
     },
-    /// It is none.
     #[error("what is to be converted is not an object")]
     NoObject,
 }

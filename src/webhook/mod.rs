@@ -7,6 +7,7 @@
 mod admission;
 mod conversion;
 #[cfg(any(test, fuzzing))]
+#[allow(unreachable_pub, reason = "the fuzz targets call it")]
 pub mod fuzzing;
 mod server;
 
@@ -18,12 +19,12 @@ use tokio_util::sync::CancellationToken;
 use crate::runtime::health::Readiness;
 use crate::runtime::tls::{Certificate, CertificateFiles};
 
-pub use admission::Checks;
-pub use server::{closing, router};
+pub(crate) use admission::Checks;
+pub(crate) use server::{closing, router};
 
 /// Watches the serving certificate until `stop`: the process is ready while it is valid for `dns_name`, and logs a
 /// warning every `check_interval` if it expires within `lookahead`. A new certificate is served without a restart.
-pub async fn watch_certificate(watch: CertificateWatch, readiness: Readiness, stop: CancellationToken) {
+pub(crate) async fn watch_certificate(watch: CertificateWatch, readiness: Readiness, stop: CancellationToken) {
     let mut next_word = tokio::time::Instant::now();
     loop {
         let now = Timestamp::now();
@@ -59,15 +60,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Which certificate is watched, and how.
 #[derive(Clone, Debug)]
-pub struct CertificateWatch {
-    /// Where it is.
-    pub files: CertificateFiles,
+pub(crate) struct CertificateWatch {
+    pub(crate) files: CertificateFiles,
     /// The name that the API server calls the webhook by.
-    pub dns_name: String,
+    pub(crate) dns_name: String,
     /// How often it is said that it will not be valid for long.
-    pub check_interval: Duration,
+    pub(crate) check_interval: Duration,
     /// For how long it should be valid; of one that lives shortly, a quarter of its life at most.
-    pub lookahead: Duration,
+    pub(crate) lookahead: Duration,
 }
 
 /// With this part of its life left a certificate should have been renewed; cert-manager does so with a third left.

@@ -33,7 +33,7 @@ const ALL_CONVERSIONS: usize = 96 << 20;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The paths of the webhook. Those with `v1beta1` are called by configurations of ESO before 0.17.
-pub fn router(checks: Checks, metrics: WebhookMetrics) -> Router {
+pub(crate) fn router(checks: Checks, metrics: WebhookMetrics) -> Router {
     router_within(Webhook::new(checks), metrics, DEADLINE)
 }
 
@@ -61,7 +61,7 @@ fn router_within(webhook: Webhook, metrics: WebhookMetrics, deadline: Duration) 
 
 /// Asks clients to close their connections once `stopping` is cancelled. Requests still come by then, since the API server learns later
 /// that they should go elsewhere; each is answered, and the next one takes another connection.
-pub fn closing(router: Router, stopping: CancellationToken) -> Router {
+pub(crate) fn closing(router: Router, stopping: CancellationToken) -> Router {
     router.layer(middleware::from_fn_with_state(stopping, close))
 }
 
