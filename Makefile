@@ -172,7 +172,7 @@ lint-scripts: $(SHELLCHECK)
 	$(SHELLCHECK) --external-sources --source-path=SCRIPTDIR $(SCRIPTS)
 
 .PHONY: deny
-deny: $(CARGO_DENY) ## Check the dependencies' licences and sources, and that none is there twice
+deny: $(CARGO_DENY) ## Check the dependencies' licenses and sources, and that none is there twice
 	$(CARGO_DENY) $(ALL) check bans licenses sources
 
 .PHONY: advisories
@@ -184,7 +184,7 @@ advisories: $(CARGO_DENY) ## Check the dependencies against the known vulnerabil
 .PHONY: setup
 setup: has-rust test-setup crates $(CARGO_DENY) $(SHELLCHECK) ## Get all that building and testing needs; after it they need no network
 
-# Of all platforms, whose licences are checked, too.
+# Of all platforms, whose licenses are checked, too.
 .PHONY: crates
 crates: has-cargo
 	cargo fetch --locked

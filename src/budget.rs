@@ -1,7 +1,7 @@
-//! What one ExternalSecret may compute at a sync, besides its templates, which have an allowance of their own.
+//! What one ExternalSecret may compute per sync, apart from its templates, which have an allowance of their own.
 //!
-//! What is read is charged where it is called: code that searches, looks up, decodes or parses does it through the budget,
-//! or pays before. So what a user can make costly in a manifest, a vault or both is bounded whatever the number of entries.
+//! Cost is charged where the work is called: code that searches, looks up, decodes or parses does it through the budget,
+//! or pays first. So what a user can make expensive in a manifest, a vault or both is bounded whatever the number of entries.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::re2;
 /// Work of all regular expressions: bytes of names that searches may have to read, times the size of the pattern divided
 /// by 64. A thousand names of 100 bytes, each searched 100 times. It takes 30 ms; with patterns made for it, [`MATCHING_TIME`].
 pub const MATCHING: usize = 1 << 24;
-/// How long the processor may work for all searches: most patterns never take it, since a unit of their work is fast. One that has begun
+/// The CPU time of all searches: most patterns never take it, since a unit of their work is fast. One that has begun
 /// ends first.
 pub const MATCHING_TIME: Duration = Duration::from_secs(1);
 /// Of [`MATCHING`], what one text may take.
@@ -22,9 +22,9 @@ const ONE_SEARCH: usize = MATCHING / 4;
 const LONGEST_KEY: usize = 1 << 20;
 /// Work of all property paths: bytes that are read, and eight times those that are written. It takes half a second.
 pub const LOOKUPS: usize = 1 << 28;
-/// Bytes of values that are decoded, taken apart or merged, and of keys that are rewritten. A Secret holds 1 MiB.
+/// Bytes of values that are decoded, parsed or merged, and of keys that are rewritten. A Secret holds 1 MiB.
 pub const VALUES: usize = 32 << 20;
-/// Members of JSON objects and elements of lists that values are taken apart into. Each takes some 100 bytes of memory.
+/// Members of JSON objects and elements of lists that values are parsed into. Each takes some 100 bytes of memory.
 pub const NODES: usize = 200_000;
 
 /// States of all regular expressions of a manifest together, with [`PATTERN`] more for each. They are compiled in 0.1 s.
@@ -32,7 +32,7 @@ pub const PATTERNS: usize = 200_000;
 /// What the smallest regular expression costs, in states.
 pub const PATTERN: usize = 100;
 
-/// What is left of it. For one sync of one ExternalSecret; its reads, which are concurrent, share it.
+/// What is left of the budget of one sync of one ExternalSecret. Its concurrent reads share it.
 #[derive(Debug)]
 pub struct Budget(Mutex<Left>);
 
@@ -45,7 +45,7 @@ struct Left {
     nodes: usize,
 }
 
-/// What an ExternalSecret computes is more than one may.
+/// An ExternalSecret exceeds a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
     /// [`MATCHING`]
@@ -76,24 +76,24 @@ pub enum Exceeded {
     Nodes,
 }
 
-/// Why there is no answer to a search.
+/// Why a search failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SearchError {
-    /// It is too much for the ExternalSecret.
+    /// It exceeds the ExternalSecret's budget.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
-    /// It is too much whatever else the ExternalSecret does.
+    /// It exceeds the limit of a single one.
     #[error(transparent)]
     Search(re2::Exceeded),
 }
 
-/// Why there is no answer to a lookup.
+/// Why a lookup failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
-    /// It is too much for the ExternalSecret.
+    /// It exceeds the ExternalSecret's budget.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
-    /// It is too much whatever else the ExternalSecret does.
+    /// It exceeds the limit of a single one.
     #[error(transparent)]
     Lookup(TooComplex),
 }
@@ -111,7 +111,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Does what a regular expression is for, on one text.
+    /// Runs a search with a regular expression, on one text.
     ///
     /// # Errors
     /// [`SearchError`]
@@ -156,7 +156,7 @@ impl Budget {
         Ok(text.into_owned())
     }
 
-    /// Pays for bytes of a value, or of a key, that are gone through or made.
+    /// Pays for bytes of a value or key that are read or produced.
     ///
     /// # Errors
     /// [`Exceeded::Values`]
@@ -164,7 +164,7 @@ impl Budget {
         pay(&mut self.left().values, bytes).ok_or(Exceeded::Values)
     }
 
-    /// Pays for JSON values that are kept one by one.
+    /// Pays for JSON values that are kept individually.
     ///
     /// # Errors
     /// [`Exceeded::Nodes`]
@@ -177,12 +177,12 @@ impl Budget {
     }
 }
 
-/// How long the processor worked for this thread.
+/// The CPU time of this thread.
 fn processor_time() -> Duration {
     Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// What cannot be paid uses up what is left.
+/// A cost that exceeds what is left uses it up.
 fn pay(left: &mut usize, amount: usize) -> Option<()> {
     let rest = left.checked_sub(amount);
     *left = rest.unwrap_or_default();

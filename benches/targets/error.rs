@@ -27,7 +27,7 @@ pub(crate) enum Error {
     #[error("the vault: {0}")]
     Vault(String),
     #[error("{0}")]
-    Flood(#[from] test_stage::neighbours::PlaceError),
+    Flood(#[from] test_stage::neighbors::PlaceError),
     #[error("the controller's process: {0}")]
     Process(#[from] external_secrets::sandbox::supervisor::SupervisorError),
     #[error("the controller cannot be measured: {0}")]

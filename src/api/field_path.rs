@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// An index may be this high, as in ESO: what is before it is filled up.
+/// An index may be this high, as in ESO: the elements before it are created.
 const HIGHEST_INDEX: usize = 10_000;
-/// No object nests deeper, and what an index fills up is bounded by it.
+/// No object nests deeper, and it bounds what an index creates.
 const MOST_STEPS: usize = 64;
 
 /// A path into an object: keys separated by dots, with indexes of lists in brackets, such as

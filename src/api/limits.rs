@@ -1,7 +1,7 @@
 //! How many items the lists of a manifest may have. The CRDs say so by `maxItems`, and the controllers check it again, since an
-//! older CRD may have let in what is stored.
+//! older CRD may have admitted what is stored.
 //!
-//! A Secret holds 1 MiB; manifests of people have some 100 entries at most.
+//! A Secret holds 1 MiB; manifests written by people have some 100 entries at most.
 
 /// `spec.data`.
 pub const DATA: usize = 1000;

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 /// A `spec`, or the reason why it cannot be read.
 ///
-/// A watch delivers whatever the API server stores, which a CRD of another version may have let
-/// through. Were the error returned from the deserializer, one such object would end the watch of
+/// A watch delivers whatever the API server stores, which a CRD of another version may have
+/// admitted. If the error were returned from the deserializer, one such object would end the watch of
 /// all others; so it is kept here, and reported on that object alone.
 ///
 /// What is kept is the text, of which a spec takes a fourth of the memory that its values take. [`Parsed::get`] parses it once and
@@ -133,13 +133,13 @@ fn unreadable(error: &serde_json::Error) -> String {
     }
 }
 
-/// Deserializes metadata without `managedFields`, which no reconcile looks at.
+/// Deserializes metadata without `managedFields`, which no reconcile reads.
 pub(super) use crate::answers::metadata::without_managed_fields as metadata;
 
 /// Deserializes a part that can be recreated, such as a status: `None` where it is absent or does not fit.
 pub(super) use crate::answers::metadata::lenient as or_none;
 
-/// Deserializes a time, which is `None` where it cannot be counted with.
+/// Deserializes a time, which is `None` if it is out of range.
 pub(super) use crate::answers::metadata::time;
 
 #[cfg(test)]

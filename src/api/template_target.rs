@@ -1,4 +1,4 @@
-//! Where in the target what a template makes goes: `templateFrom[].target`.
+//! Where in the target the result of a template goes: `templateFrom[].target`.
 
 use super::field_path::{FieldPath, FieldPathError};
 
@@ -6,7 +6,7 @@ use super::field_path::{FieldPath, FieldPathError};
 /// the object's controller.
 const CLOSED: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 
-/// Where in the target what a template makes goes.
+/// Where in the target the result of a template goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateTarget {
     /// Keys of `data`.
@@ -15,7 +15,7 @@ pub enum TemplateTarget {
     Labels,
     /// The annotations.
     Annotations,
-    /// Keys of `spec`, or with a template of keys and values the whole of it. Not of a Secret.
+    /// Keys of `spec`, or all of it for a template of keys and values. Not for a Secret.
     Spec,
     /// A place in an object that is not a Secret.
     Place(FieldPath),
@@ -30,7 +30,7 @@ pub enum TemplateTargetError {
     /// It is not a path.
     #[error(transparent)]
     Path(#[from] FieldPathError),
-    /// The field is not the template's to write.
+    /// Templates may not write the field.
     #[error(
         "{0:?} is not allowed: templates write no apiVersion, kind, metadata or status; use Data, Labels, Annotations or a path such as spec.config"
     )]

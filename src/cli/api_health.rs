@@ -8,7 +8,7 @@ use crate::api::GoDuration;
 use crate::runtime::api_health::ApiHealth;
 use crate::runtime::metrics::Metrics;
 
-/// Twice what an API server waits at most between two bookmarks.
+/// Twice the longest interval between two bookmarks of an API server.
 const DEFAULT: Duration = Duration::from_mins(2);
 
 /// Flags of the connection to the Kubernetes API.
@@ -22,7 +22,7 @@ pub(super) struct ApiHealthArguments {
 }
 
 impl ApiHealthArguments {
-    /// What is known of the connection.
+    /// The state of the connection.
     pub(super) fn watched(&self, metrics: &Metrics) -> ApiHealth {
         ApiHealth::new(metrics.api_server().clone(), self.watch_silence.positive().unwrap_or(DEFAULT))
     }

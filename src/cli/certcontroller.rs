@@ -22,7 +22,6 @@ const LEASE: &str = "crd-certs-controller";
 /// Why the cert-controller could not run.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// No Kubernetes client.
     #[error(transparent)]
     Client(#[from] KubeClientError),
     /// An endpoint cannot be served.
@@ -122,7 +121,7 @@ pub(super) async fn execute(arguments: CertControllerArguments) -> Result<(), Er
         certificates::run((client, api_health), settings, readiness, stop).await;
         return Ok(());
     }
-    // A replica that stands by is as it should be.
+    // A replica that stands by is healthy.
     readiness.set_ready();
     metrics.leads(LEASE, false);
     let namespace = connection.namespace().to_owned();

@@ -28,7 +28,6 @@ const DEFAULT_CONCURRENCY: u16 = 64;
 /// Why the controllers could not run.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// No Kubernetes client.
     #[error(transparent)]
     Client(#[from] KubeClientError),
     /// An endpoint cannot be served.
@@ -118,8 +117,8 @@ pub(super) struct ControllerArguments {
     accepted: AcceptedArguments,
 }
 
-/// Flags of ESO that have nothing to act on here. They are accepted, so that its chart's arguments
-/// work unchanged; one that is given is named in the log.
+/// Flags of ESO without effect here. They are accepted so that its chart's arguments
+/// work unchanged; the log names those that are given.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Accepted without effect, for compatibility with ESO")]
 struct AcceptedArguments {
@@ -178,7 +177,7 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     let Some(election) = arguments.leader_election.settings(connection.namespace())? else {
         return Ok(run(Setup { client, api_health, options, providers, metrics, readiness, stop }).await?);
     };
-    // A replica that stands by is as it should be.
+    // A replica that stands by is healthy.
     readiness.set_ready();
     let lease = election.name.clone();
     metrics.leads(&lease, false);

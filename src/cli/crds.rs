@@ -13,17 +13,11 @@ pub(super) enum Error {
     /// They cannot be written as YAML.
     #[error("the CRDs cannot be written as YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser_error::Error),
-    /// The output is closed.
     #[error("the CRDs cannot be printed: {0}")]
     Output(#[source] std::io::Error),
     /// A file cannot be written.
     #[error("{path} cannot be written: {source}", path = path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
 }
 
 /// Prints the CRDs as YAML documents, for `kubectl apply -f -`.

@@ -22,12 +22,7 @@ const AZURE: &str = "Azure/KeyVault";
 pub(super) enum Error {
     /// The CA bundle cannot be read.
     #[error("--azure-ca-bundle={path}: {source}", path = path.display())]
-    CaBundle {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    CaBundle { path: PathBuf, source: std::io::Error },
     /// No client for Azure can be made.
     #[error(transparent)]
     Setup(#[from] SetupError),

@@ -50,7 +50,6 @@ pub(super) enum Shown {
     Base64(String),
     /// Not it.
     Redacted {
-        /// Its length.
         bytes: usize,
         /// Equal for equal values of one run.
         hash: String,

@@ -37,7 +37,6 @@ pub(super) enum Error {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// No Kubernetes client.
     #[error(transparent)]
     Client(#[from] KubeClientError),
     /// Signals cannot be listened to.

@@ -1,40 +1,40 @@
-//! What causes of failures mean, for the documentation.
+//! What the causes of failures mean, for the documentation.
 
 use super::Class;
 
 /// What a cause means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CauseDescription {
-    /// The word for it in metrics, logs and the conditions of stores.
+    /// Its name in metrics, logs and the conditions of stores.
     pub label: &'static str,
     /// What the controller does about it.
     pub class: Class,
-    /// What it does to a store that meets it.
+    /// How it affects a store.
     pub store: StoreEffect,
-    /// What has happened.
+    /// What happened.
     pub meaning: &'static str,
-    /// What a person can do.
+    /// The remedy.
     pub remedy: &'static str,
 }
 
-/// What a cause does to a store.
+/// How a cause affects a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreEffect {
-    /// It stays usable: the cause passes by itself.
+    /// It stays usable: the cause is temporary.
     StaysUsable,
-    /// It stays usable: the cause is of one object, not of the store.
+    /// It stays usable: the cause concerns one object, not the store.
     None,
-    /// It is not Ready until a person has changed something.
+    /// It is not Ready until somebody changes something.
     NotReady,
 }
 
-/// Those of a provider by its name in a store.
+/// The causes of a provider, by its name in a store.
 #[must_use]
 pub fn of_providers() -> Vec<(&'static str, Vec<CauseDescription>)> {
     vec![("azurekv", super::azure::causes()), ("fake", super::fake::CAUSES.to_vec()), ("any", ANY.to_vec())]
 }
 
-/// Causes that no provider has by itself.
+/// Causes that do not belong to a provider.
 const ANY: [CauseDescription; 7] = [
     CauseDescription {
         label: super::registry::NOT_SERVED,

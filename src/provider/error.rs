@@ -1,4 +1,4 @@
-//! What can go wrong at any provider.
+//! What can fail at any provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-/// What went wrong, for a person and for the controller.
+/// What went wrong, for people and for the controller.
 ///
-/// The text stays equal between two failures of one cause: no request ids, times or counters, so
-/// that a status is not rewritten at every retry. It never holds a secret's value.
+/// The text is the same for two failures of one cause: no request IDs, times or counters, so
+/// that a status is not rewritten at every retry. It never contains a secret's value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}{}{}", if hint.is_some() { ": " } else { "" }, hint.as_deref().unwrap_or_default())]
 pub struct ProviderError {
@@ -23,12 +23,12 @@ pub struct ProviderError {
     pub hint: Option<String>,
     /// How long the provider asked to wait, already capped.
     pub retry_after: Option<Duration>,
-    /// Where the provider goes on trying by itself: tells when it is worthwhile to read again.
+    /// If the provider keeps trying by itself: reports when reading again is worthwhile.
     pub recovery: Option<Recovery>,
 }
 
 impl ProviderError {
-    /// A failure of this class and cause, for which there is nothing more to say than what happened.
+    /// A failure of this class and cause, without a hint.
     #[must_use]
     pub fn new(class: Class, cause: &'static str, message: impl Into<String>) -> Self {
         Self { class, cause, message: message.into(), hint: None, retry_after: None, recovery: None }
@@ -41,7 +41,7 @@ impl ProviderError {
     }
 }
 
-/// Tells when a failed read is worthwhile again. While it is held, the provider goes on trying; so it is kept until the
+/// Reports when a failed read is worthwhile again. While it is held, the provider keeps trying; so it is kept until the
 /// next read of the same value has begun.
 ///
 /// Two of them are always equal: they are not part of what went wrong.
@@ -50,12 +50,12 @@ pub struct Recovery(Arc<dyn Recover>);
 
 /// Something that may recover by itself.
 pub trait Recover: Send + Sync {
-    /// Waits until it has, or until that can no longer be told.
+    /// Waits until it has, or until that is no longer known.
     fn recovered(&self) -> BoxFuture<'static, ()>;
 }
 
 impl Recovery {
-    /// Tells when `source` has recovered.
+    /// Reports when `source` has recovered.
     pub fn new(source: impl Recover + 'static) -> Self {
         Self(Arc::new(source))
     }
@@ -80,24 +80,24 @@ impl fmt::Debug for Recovery {
     }
 }
 
-/// The kinds of failures that the controller tells apart.
+/// The kinds of failures that the controller distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// The provider said for certain that the value is not there. Only this may delete, and only by
     /// `deletionPolicy`.
     Absent,
-    /// It is there, and switched off.
+    /// It exists, and is disabled.
     Disabled,
     /// The identity may not read it.
     Denied,
-    /// The identity got no token; a person must change something.
+    /// The identity could not get a token; somebody must change something.
     Unauthenticated,
     /// The provider could not be reached or failed; it may recover by itself.
     Unreachable,
     /// The provider asked to slow down.
     Throttled,
-    /// The value was read, and has not what the reference names in it: no such property, or it is
-    /// no JSON. A later version of the value may have it.
+    /// The value was read, but lacks what the reference names in it: no such property, or it is
+    /// not JSON. A later version of the value may have it.
     PropertyMissing,
     /// The reference cannot be right, whatever the provider holds: a bad name or version.
     InvalidReference,

@@ -13,13 +13,13 @@ use crate::budget::{Budget, Exceeded};
 /// Why a value has no members: what it is, after its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ExtractError {
-    /// It may be an object but for its beginning.
+    /// It may be an object, but for its first bytes.
     #[error("begins with a byte order mark (U+FEFF), which JSON must not have")]
     ByteOrderMark,
     /// It is not an object.
     #[error("is not JSON object, which dataFrom.extract needs")]
     NoObject,
-    /// The ExternalSecret takes apart more than one may.
+    /// The ExternalSecret parses more than one may.
     #[error("cannot be taken apart")]
     Exceeded(Exceeded),
 }
@@ -36,7 +36,7 @@ impl ExtractError {
 }
 
 /// The members of the JSON object `value` as ESO gives them: a string without quotes and escapes, `null` as nothing,
-/// anything else as it stands. `null` itself counts as an empty object, as in Go.
+/// anything else literally. `null` itself counts as an empty object, as in Go.
 ///
 /// # Errors
 /// If it is not an object, or `budget` is used up.
@@ -55,7 +55,7 @@ pub(super) fn members(value: &[u8], budget: &Budget) -> Result<SecretMap, Extrac
     Ok(members.into_iter().map(|(name, raw)| (name, text(raw))).collect())
 }
 
-/// Reads an object, and pays for each member before it is kept.
+/// Reads an object, and charges each member before it is kept.
 struct Members<'b> {
     budget: &'b Budget,
     exceeded: Option<Exceeded>,
@@ -109,7 +109,7 @@ fn text(raw: &str) -> Vec<u8> {
     }
 }
 
-/// What a JSON string says. One with half of a surrogate pair is not text for serde; Go puts U+FFFD in its place.
+/// The text of a JSON string. serde rejects half of a surrogate pair; Go replaces it with U+FFFD.
 fn string(raw: &str) -> Vec<u8> {
     match serde_json::from_str::<String>(raw) {
         Ok(text) => text.into_bytes(),

@@ -1,4 +1,4 @@
-//! Values written in the store itself, to try manifests without a vault (ESO's `provider.fake`).
+//! Values in the store itself, to try manifests without a vault (ESO's `provider.fake`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,7 +89,7 @@ const fn described(label: &'static str, class: Class, meaning: &'static str, rem
     CauseDescription { label, class, store, meaning, remedy }
 }
 
-/// What ESO's webhook refuses in a store: an entry without a key or without a value.
+/// What ESO's webhook rejects in a store: an entry without a key or without a value.
 ///
 /// # Errors
 /// Names the first such entry.
@@ -113,12 +113,12 @@ pub fn check(config: &FakeProvider) -> Result<(), ProviderError> {
 /// The values of one store.
 struct FakeClient {
     config: Arc<FakeProvider>,
-    /// What the ExternalSecret that reads may compute.
+    /// What the reading ExternalSecret may compute.
     budget: Arc<Budget>,
 }
 
 impl FakeClient {
-    /// The value of a key in exactly this version; of entries that are given twice the last counts.
+    /// The value of a key in exactly this version; of duplicate entries the last counts.
     fn value(&self, key: &str, version: &str) -> Option<&str> {
         let is_wanted =
             |entry: &&FakeProviderData| entry.key == key && entry.version.as_deref().unwrap_or_default() == version;
@@ -427,7 +427,7 @@ mod tests {
 
     #[test]
     fn lookups_of_one_external_secret_share_a_budget_that_is_named() {
-        // A megabyte that a path goes through over and over.
+        // A megabyte that a path scans over and over.
         let large = format!("[{}0]", r#"{"a":1},"#.repeat(100_000));
         let client =
             client_of(Some(FakeProvider { data: vec![entry("k", None, &large)], validation_result: None })).unwrap();

@@ -1,14 +1,14 @@
 //! What providers count. The controller joins this trait to its metrics registry, so that a provider
-//! knows nothing of how they are served.
+//! need not know how they are served.
 
 use std::time::Duration;
 
 /// Receives what a provider counts. Each method has an empty default, so that `()` counts nothing.
 pub trait ProviderMetrics: Send + Sync {
-    /// One request to the provider was answered, or failed, after so long.
+    /// One request to the provider was answered, or failed, after this long.
     fn api_call(&self, _call: ApiCall, _status: CallStatus, _took: Duration) {}
 
-    /// One exchange of a credential for an access token ended.
+    /// One exchange of a credential for an access token has ended.
     fn token_exchange(&self, _status: CallStatus) {}
 
     /// A read was answered without a request of its own.
@@ -23,7 +23,7 @@ pub trait ProviderMetrics: Send + Sync {
     /// The state of the gate to the vault of this host; `None` when it is no longer used.
     fn gate(&self, _host: &str, _state: Option<GateState>) {}
 
-    /// One request finds out, for all who wait, whether a failure is over.
+    /// One request finds out, for all that wait, whether a failure is over.
     fn probe(&self, _of: Probe) {}
 }
 
@@ -60,9 +60,9 @@ impl ApiCall {
 pub struct GateState {
     /// Requests that wait for their turn.
     pub waiting: usize,
-    /// Whether the vault is not asked for now.
+    /// Whether the vault is paused.
     pub paused: bool,
-    /// How many requests for secrets may be sent in 10 s: what was seen to pass since the vault last refused some, else
+    /// How many requests for secrets may be sent in 10 s: what passed since the vault last refused some, else
     /// what the operator allows.
     pub budget: u32,
 }
@@ -74,7 +74,7 @@ pub enum Probe {
     Vault,
     /// Whether an identity gets a token again.
     Identity,
-    /// Whether an identity was given a right.
+    /// Whether an identity was granted a permission.
     Rights,
 }
 
@@ -93,7 +93,7 @@ impl Probe {
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallStatus {
-    /// It was answered as asked.
+    /// It was answered.
     Success,
     /// It was refused, or there was no answer.
     Error,
@@ -119,12 +119,12 @@ impl CallStatus {
     }
 }
 
-/// How a read came to its answer without a request of its own.
+/// How a read was answered without a request of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SharedRead {
-    /// An equal read was under way.
+    /// An identical read was in progress.
     InFlight,
-    /// An equal read had just ended.
+    /// An identical read had just ended.
     Cached,
 }
 

@@ -1,5 +1,5 @@
 //! How values are read. [`Provider`] makes a [`SecretsClient`] for a store; the controllers know
-//! nothing else of a provider.
+//! nothing else about a provider.
 
 pub mod azure;
 pub mod causes;
@@ -74,20 +74,20 @@ impl Caller<'_> {
 /// How old an answer may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// An answer that another caller got within the last seconds will do.
+    /// An answer that another caller got within the last seconds is acceptable.
     Shared,
-    /// A person asked for it (`force-sync`), or a validation: an answer to a request that left before
-    /// this read began will not do. Equal reads that start later may still share the answer.
+    /// A person asked for it (`force-sync`), or a validation: an answer to a request sent before
+    /// this read began is not acceptable. Identical reads that start later may still share the answer.
     Forced,
-    /// The same, for a read that began earlier and failed: an answer to a request that left at this time or later will
-    /// do.
+    /// The same, for a read that began earlier and failed: an answer to a request sent at this time or later is
+    /// acceptable.
     Since(Instant),
 }
 
 /// Which callers go first when a provider limits requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// There is no target yet, or a person asked: somebody waits for it.
+    /// Somebody waits for it: there is no target yet, or a refresh was requested.
     First,
     /// A periodic refresh.
     Refresh,
@@ -98,7 +98,7 @@ pub enum Priority {
 pub struct ReadOptions {
     /// How old the answer may be.
     pub freshness: Freshness,
-    /// Who goes first.
+    /// The priority.
     pub priority: Priority,
 }
 
@@ -107,7 +107,7 @@ pub struct ReadOptions {
 pub struct Fetched<T> {
     /// The value or values.
     pub value: T,
-    /// With it a later refresh can ask whether a read is needed; `None` where that can never be told.
+    /// With it a later refresh can ask whether a read is needed; `None` if that can never be known.
     pub mark: Option<ReadMark>,
 }
 
@@ -141,7 +141,7 @@ impl ObjectMark {
 pub enum Changes {
     /// Nothing has changed since: the values would be the same.
     None,
-    /// Something has, or it cannot be told.
+    /// Something has, or it is unknown.
     Possible,
 }
 
@@ -170,17 +170,17 @@ pub trait SecretsClient: Send + Sync {
         options: ReadOptions,
     ) -> Result<Fetched<SecretMap>, ProviderError>;
 
-    /// All values that match (`dataFrom.find`), by their names at the provider. None is not an error. They are charged to
+    /// All values that match (`dataFrom.find`), by their names at the provider. No match is not an error. They are charged to
     /// `budget` as they come; no more are read once it is used up.
     async fn find(&self, find: &Find, options: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError>;
 
-    /// Whether any of what was read earlier may have changed. Never fails: where it cannot be told cheaply, it may.
+    /// Whether any of what was read earlier may have changed. Never fails: if finding out is not cheap, it may.
     async fn changes(&self, since: &[ReadMark]) -> Changes {
         let _ = since;
         Changes::Possible
     }
 
-    /// Whether the store can be used, found out by really trying.
+    /// Whether the store can be used, found out by trying.
     async fn validate(&self) -> Validation;
 }
 
@@ -193,7 +193,7 @@ pub struct Validation {
     pub authenticated: Check,
     /// The vault answered.
     pub reachable: Check,
-    /// The vault let the identity read.
+    /// The vault allowed the identity to read.
     pub authorized: Check,
 }
 
@@ -202,7 +202,7 @@ pub struct Validation {
 pub enum Verdict {
     /// It can.
     Valid,
-    /// A person must change something first.
+    /// Somebody must change something first.
     Invalid(ProviderError),
     /// An outage hides the answer; the store stays usable.
     Unknown(ProviderError),
@@ -211,11 +211,11 @@ pub enum Verdict {
 /// One of a store's extra conditions.
 #[derive(Clone, Debug)]
 pub enum Check {
-    /// It holds.
+    /// It is met.
     Passed,
-    /// It does not, for this reason.
+    /// It is not, for this reason.
     Failed(ProviderError),
-    /// It could not be found out, and why, as a sentence.
+    /// Unknown, and why, as a sentence.
     Unknown(String),
 }
 
@@ -237,7 +237,7 @@ pub trait ClusterReader: Send + Sync {
     async fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError>;
 }
 
-/// What of a service account matters to a provider.
+/// What a provider needs of a service account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccount {
     /// Its UID: an account that was deleted and recreated is another identity.
@@ -257,7 +257,7 @@ pub struct CredentialValue {
     pub resource_version: String,
 }
 
-/// Who reads the cluster.
+/// On whose behalf the cluster is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
     /// The controller, with the rights of its service account.
@@ -286,6 +286,7 @@ impl fmt::Display for Asker {
 
 /// Why something could not be read from the cluster. Messages name the object.
 #[derive(Clone, Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum ClusterReadError {
     /// The object, or the key in it, is not there.
     #[error("{object} does not exist")]
@@ -300,13 +301,11 @@ pub enum ClusterReadError {
         asker: Asker,
         /// What was tried, for example `get` or `create a token for`.
         verb: &'static str,
-        /// The object.
         object: String,
     },
     /// The API server did not answer, or not as expected.
     #[error("the API server could not be asked for {object}: {reason}")]
     Unavailable {
-        /// The object.
         object: String,
         /// What happened.
         reason: String,

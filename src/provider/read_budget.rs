@@ -1,4 +1,4 @@
-//! What one ExternalSecret may read in sum, and all of them together.
+//! What one ExternalSecret may read in total, and all of them together.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,27 +13,27 @@ use super::{Class, ProviderError, SecretMap, SecretValue};
 /// properties that are left out.
 pub const MOST_READ: usize = 4 << 20;
 
-/// What the ExternalSecrets that are worked on at once may hold together. Each of the bytes may be there twice, as it was
+/// What the ExternalSecrets that are reconciled at once may hold together. Each byte may be in memory twice, as it was
 /// read and as it was decoded.
 const HELD_IN_ALL: usize = 16 << 20;
 
-/// So much each may hold besides: what most of them read never waits for others.
+/// What each may hold in addition: most of them never wait for others.
 const FREE: usize = 64 << 10;
 
 /// What a value costs besides its bytes and those of its name.
 const OVERHEAD: usize = 64;
 
-/// By how much a share grows at least, so that it does not grow at each value.
+/// The least by which a share grows, so that it does not grow with each value.
 const STEP: usize = 64 << 10;
 
 /// How long an ExternalSecret waits until others need less.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The causes of its errors, as they stand in metrics and in the documentation.
+/// The causes of its errors, as in metrics and documentation.
 pub(super) const OVER_BUDGET: &str = "ReadBudgetExceeded";
 pub(super) const CROWDED: &str = "ReadsCrowded";
 
-/// The memory for values of all ExternalSecrets that are worked on.
+/// The memory for the values of all ExternalSecrets that are being reconciled.
 #[derive(Clone, Debug)]
 pub struct ValueMemory(Arc<Shares>);
 
@@ -43,7 +43,7 @@ impl Default for ValueMemory {
     }
 }
 
-/// What one ExternalSecret has read and may read yet. Its memory is taken for as long as it is kept.
+/// What one ExternalSecret has read and may still read. It holds its memory until it is dropped.
 #[derive(Debug)]
 pub struct ReadBudget {
     memory: ValueMemory,
@@ -93,7 +93,7 @@ impl ReadBudget {
         values.iter().try_for_each(|(name, value)| self.charge(name, value))
     }
 
-    /// Charges so many bytes.
+    /// Charges a number of bytes.
     ///
     /// # Errors
     /// It is more than may be read.
@@ -117,7 +117,7 @@ impl ReadBudget {
         self.crowded.load(Ordering::Relaxed)
     }
 
-    /// A new budget, all of whose memory is there. What was read for this one must be dropped before.
+    /// A new budget whose memory is reserved in full. Drop first what was read for this one.
     ///
     /// # Errors
     /// Others hold too much for some seconds.

@@ -1,21 +1,21 @@
-//! The providers that are served.
+//! The supported providers.
 
 use std::sync::Arc;
 
 use super::{Class, Provider, ProviderError, ValueMemory};
 use crate::api::v1::secret_store::{AzureKvProvider, FakeProvider, SecretStoreSpec};
 
-/// The cause of the error that says that a store names a provider which is not served.
+/// The cause of the error that says that a store names a provider that is not supported.
 pub const NOT_SERVED: &str = "ProviderNotServed";
 
-/// The providers that are served, each once for all stores.
+/// The supported providers, each once for all stores.
 #[derive(Clone)]
 pub struct Providers {
     /// Azure Key Vault.
     pub azurekv: Arc<dyn Provider>,
-    /// Values written in the store itself.
+    /// Values in the store itself.
     pub fake: Arc<dyn Provider>,
-    /// Where all that they read is accounted for.
+    /// The memory that everything they read is charged to.
     pub memory: ValueMemory,
 }
 
@@ -23,7 +23,7 @@ impl Providers {
     /// The provider of a store.
     ///
     /// # Errors
-    /// Where the store names none, several, or one that is not served.
+    /// Where the store names none, several, or an unsupported one.
     pub fn of(&self, spec: &SecretStoreSpec) -> Result<&dyn Provider, ProviderError> {
         Ok(match served(spec)? {
             Served::AzureKv(_) => self.azurekv.as_ref(),
@@ -37,14 +37,14 @@ impl Providers {
 pub enum Served<'a> {
     /// Azure Key Vault.
     AzureKv(&'a AzureKvProvider),
-    /// Values written in the store itself.
+    /// Values in the store itself.
     Fake(&'a FakeProvider),
 }
 
 /// The provider that a store names.
 ///
 /// # Errors
-/// Where the store names none, several, or one that is not served.
+/// Where the store names none, several, or an unsupported one.
 pub fn served(spec: &SecretStoreSpec) -> Result<Served<'_>, ProviderError> {
     let provider = &spec.provider;
     match (&provider.azurekv, &provider.fake, provider.others.keys().next()) {

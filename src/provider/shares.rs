@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often somebody who waits looks again.
+/// How often a waiting caller checks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// So many bytes, or places, for all namespaces together.
+/// A number of bytes, or slots, for all namespaces together.
 #[derive(Debug)]
 pub struct Shares {
     capacity: usize,
@@ -26,7 +26,7 @@ struct Inner {
     held: HashMap<Arc<str>, usize>,
 }
 
-/// What a namespace holds; it is put back when this is dropped.
+/// What a namespace holds; dropping it returns it.
 #[derive(Debug)]
 pub struct Share {
     of: Arc<Shares>,
@@ -47,14 +47,14 @@ impl Shares {
         Share { of: Arc::clone(self), namespace: Arc::clone(namespace), amount: 0 }
     }
 
-    /// So much, if the namespace may have it now.
+    /// This much, if the namespace may have it now.
     #[must_use]
     pub fn try_take(self: &Arc<Self>, namespace: &Arc<str>, amount: usize) -> Option<Share> {
         let mut share = self.none(namespace);
         share.try_grow(amount).then_some(share)
     }
 
-    /// So much, as soon as the namespace may have it, within `patience`. A waiting caller should hold nothing of these.
+    /// This much, as soon as the namespace may have it, within `patience`. A waiting caller should hold nothing of these.
     pub async fn take_within(
         self: &Arc<Self>,
         namespace: &Arc<str>,
@@ -79,7 +79,7 @@ impl Shares {
 }
 
 impl Share {
-    /// Takes so much more, if the namespace may have it now.
+    /// Takes this much more, if the namespace may have it now.
     #[must_use]
     pub fn try_grow(&mut self, amount: usize) -> bool {
         let mut inner = self.of.inner();
@@ -100,7 +100,7 @@ impl Share {
         self.of.none(&self.namespace)
     }
 
-    /// Puts back what is more than `amount`.
+    /// Returns what exceeds `amount`.
     pub fn shrink_to(&mut self, amount: usize) {
         let over = self.amount.saturating_sub(amount);
         let mut inner = self.of.inner();

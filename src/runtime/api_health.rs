@@ -1,8 +1,8 @@
 //! Watches over the connection to the Kubernetes API: counts requests, reopens a watch that has gone silent, and says
-//! when no sign of life comes any more.
+//! when nothing is heard at all.
 //!
-//! A watch of which nothing is heard looks just like one of objects that do not change. The difference is that an API server
-//! sends a bookmark about every minute. Those never reach who follows the watch, so they are noticed here, where the bytes of
+//! A silent watch looks just like one whose objects do not change. The difference is that an API server
+//! sends a bookmark about every minute. Those never reach the consumer of the watch, so they are noticed here, where the bytes of
 //! answers pass.
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ impl Outage {
     }
 }
 
-/// When something was last heard.
+/// When anything was last heard.
 #[derive(Debug)]
 struct Pulse(AtomicU64);
 
@@ -71,7 +71,7 @@ fn nanoseconds(time: Duration) -> u64 {
 }
 
 impl ApiHealth {
-    /// A watch that is silent for `silence` is reopened; one of which nothing is heard for as long again is said to be
+    /// A watch that is silent for `silence` is reopened; one that stays silent for as long again is reported as
     /// wedged.
     #[must_use]
     pub fn new(metrics: ApiServerMetrics, silence: Duration) -> Self {
@@ -85,7 +85,7 @@ impl ApiHealth {
         self.0.outage.0.subscribe()
     }
 
-    /// A client for one watch, which goes on until the process ends: without it the process is not ready.
+    /// A client for one watch, which lasts until the process ends: without it the process is not ready.
     #[must_use]
     pub fn watching(&self, name: &str, client: &Client) -> Client {
         let (name, pulse) = (Arc::<str>::from(name), Arc::new(Pulse::now()));
@@ -93,7 +93,7 @@ impl ApiHealth {
         self.listening_to(Watch { name, pulse, of: Arc::clone(&self.0) }, client)
     }
 
-    /// A client for a watch without which the process works on. It, too, is reopened when it has gone silent.
+    /// A client for a watch that the process can do without. It, too, is reopened when it has gone silent.
     #[must_use]
     pub fn listening(&self, name: &str, client: &Client) -> Client {
         let watch = Watch { name: Arc::from(name), pulse: Arc::new(Pulse::now()), of: Arc::clone(&self.0) };
@@ -156,7 +156,7 @@ impl Watch {
     }
 }
 
-/// The body of an answer that is listened to. It ends with an error when it has been silent for too long.
+/// The body of a response that is listened to. It ends with an error when it has been silent for too long.
 struct Listened<B> {
     body: Pin<Box<B>>,
     watch: Watch,
@@ -263,7 +263,7 @@ where
             let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
             if let Some(status) = status {
                 tracing::Span::current().record("http.response.status_code", status);
-                // A gateway between here and the API server answers, too.
+                // A gateway in front of the API server answers, too.
                 if status < 500 {
                     api_health.0.last_answer.beat();
                     api_health.0.outage.is(false);

@@ -1,4 +1,4 @@
-//! What is counted of requests to the Kubernetes API: how many, as client-go counts them, and how long they take.
+//! Metrics of requests to the Kubernetes API: their number, as client-go counts them, and their duration.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl ApiServerMetrics {
         })
     }
 
-    /// Counts an object that a watch passed over.
+    /// Counts an object that a watch skipped.
     pub fn passed_over(&self, watch: &str) {
         self.unreadable.with_label_values(&[watch]).inc();
     }

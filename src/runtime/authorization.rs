@@ -1,4 +1,4 @@
-//! Who may read an endpoint: the API server says who the bearer of a token is (`TokenReview`) and whether that one may
+//! Authorizes the readers of an endpoint: the API server says who the bearer of a token is (`TokenReview`) and whether they may
 //! (`SubjectAccessReview`), as controller-runtime's metrics filter does it.
 
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use sha3::{Digest, Sha3_256};
 
 use crate::answers::{Objects, reason};
 
-/// How long an answer counts. A right that was taken away ends as late.
+/// How long an answer is cached. A revoked right ends that late.
 const REMEMBERED: Duration = Duration::from_secs(30);
-/// Tokens that are remembered at once.
+/// The most tokens that are cached.
 const TOKENS: u64 = 1_000;
 /// How long the API server may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -36,9 +36,9 @@ pub struct Gatekeeper {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decision {
     Allowed,
-    /// It is nobody's token.
+    /// The token is not valid.
     Unauthenticated,
-    /// Its bearer may not.
+    /// Its bearer is not allowed.
     Forbidden,
 }
 
@@ -90,7 +90,7 @@ impl Gatekeeper {
     }
 }
 
-/// Lets a request pass whose bearer may send it.
+/// Admits a request whose bearer may send it.
 pub async fn required(State(gatekeeper): State<Gatekeeper>, request: Request, next: Next) -> Response {
     let Some(token) = bearer(request.headers()) else {
         return (StatusCode::UNAUTHORIZED, "show a bearer token\n").into_response();
@@ -105,7 +105,7 @@ pub async fn required(State(gatekeeper): State<Gatekeeper>, request: Request, ne
                 .into_response()
         }
         Ok(Err(error)) => {
-            tracing::warn!(error = reason(&error), "the API server could not be asked who reads the metrics");
+            tracing::warn!(error = reason(&error), "the API server could not authorize a reader of the metrics");
             (StatusCode::INTERNAL_SERVER_ERROR, "the token could not be checked\n").into_response()
         }
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the token could not be checked in time\n").into_response(),

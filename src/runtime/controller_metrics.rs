@@ -1,4 +1,4 @@
-//! What controller-runtime and its queues count, under their names.
+//! The metrics of controller-runtime and its queues, under their names.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,7 +25,7 @@ const IN_QUEUE: &[f64] = &[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 5.0, 10.0, 3
 pub enum ReconcileResult {
     /// Nothing more to do.
     Success,
-    /// It failed and will be tried again.
+    /// It failed and will be retried.
     Error,
     /// It is due again at a known time.
     RequeueAfter,
@@ -46,7 +46,7 @@ impl ReconcileResult {
     }
 }
 
-/// Says how many objects wait in the queue of a controller.
+/// Returns how many objects wait in a controller's queue.
 type Depths = Box<dyn Fn(&'static str) -> usize + Send + Sync>;
 
 /// The metrics of the controllers. Cheap to clone.
@@ -64,7 +64,7 @@ pub struct ControllerMetrics {
     queues: Queues,
 }
 
-/// A reconcile that is under way.
+/// A reconcile in progress.
 #[must_use]
 pub struct Working<'a> {
     metrics: &'a ControllerMetrics,
@@ -135,14 +135,14 @@ impl ControllerMetrics {
             self.active.with_label_values(&[controller]).set(0);
             self.errors.with_label_values(&[controller]).inc_by(0);
             for result in ReconcileResult::ALL {
-                // As in controller-runtime, so that a rate exists from the first on.
+                // As in controller-runtime, so that a rate exists from the first one on.
                 self.reconciles.with_label_values(&[controller, result.label()]).inc_by(0);
             }
         }
         let _ = self.queues.0.depths.set((controllers.to_vec(), Box::new(depths)));
     }
 
-    /// A reconcile begins of an object that waited in the queue for so long.
+    /// A reconcile begins, of an object that waited in the queue for this long.
     pub fn begin(&self, controller: &'static str, waited: Option<Duration>) -> Working<'_> {
         self.active.with_label_values(&[controller]).inc();
         self.adds.with_label_values(&[controller, controller]).inc();
@@ -153,7 +153,7 @@ impl ControllerMetrics {
 }
 
 impl Working<'_> {
-    /// It has ended; gives how long it took.
+    /// It has ended; returns how long it took.
     #[must_use]
     pub fn ended(self, result: ReconcileResult) -> Duration {
         let (metrics, controller, took) = (self.metrics, self.controller, self.began.elapsed());
@@ -175,11 +175,11 @@ impl Drop for Working<'_> {
     }
 }
 
-/// What is told of the queues at the time when somebody asks.
+/// What is reported of the queues at the time of a scrape.
 #[derive(Clone)]
 struct Queues(Arc<QueuesInner>);
 
-/// The reconciles under way: of which controller, and since when.
+/// The reconciles in progress: of which controller, and since when.
 #[derive(Default)]
 struct Running {
     last: u64,
@@ -198,7 +198,7 @@ impl fmt::Debug for Queues {
     }
 }
 
-/// Names, and what they say.
+/// Names and help texts.
 const SHOWN: [(&str, &str); 3] = [
     ("workqueue_depth", "Objects that wait in a queue for their turn"),
     ("workqueue_unfinished_work_seconds", "How long all reconciles that are under way have taken so far, together"),

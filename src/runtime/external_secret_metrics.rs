@@ -18,7 +18,7 @@ struct Row {
 }
 
 impl Row {
-    /// For how long it has waited for a sync that was due.
+    /// How long it has waited for a sync that was due.
     fn staleness(&self, now: u64) -> u64 {
         if self.due == 0 { 0 } else { now.saturating_sub(self.due) }
     }
@@ -52,12 +52,12 @@ impl ExternalSecretMetrics {
         });
     }
 
-    /// Notes when an ExternalSecret was synced, and when it is due again.
+    /// Records when an ExternalSecret was synced, and when it is due again.
     pub fn succeeded(&self, object: Object<'_>, at: u64, due: Option<u64>) {
         self.up_to_date(object, Some(true), at, due);
     }
 
-    /// Notes what stands in the status of one that needs nothing now: another process may have synced it.
+    /// Records the status of one that needs nothing now: another process may have synced it.
     pub fn up_to_date(&self, object: Object<'_>, ready: Option<bool>, last_success: u64, due: Option<u64>) {
         self.0.change(object, |row| {
             row.ready = ready;
@@ -231,7 +231,7 @@ mod tests {
         let now = jiff::Timestamp::now().as_second().unsigned_abs();
         metrics.succeeded(named("example"), now, Some(now + 3_600));
         shows(&text(&registrar), r#"external_secrets_staleness_seconds{name="example",namespace="team-a"} 0"#);
-        // A change was tried before the next refresh was due.
+        // A change was synced before the next refresh was due.
         metrics.failed(named("example"), now - 7_200);
         let failing = text(&registrar);
         let value = failing.lines().find_map(|line| line.strip_prefix("external_secrets_staleness_seconds_max "));

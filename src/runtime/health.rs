@@ -1,4 +1,4 @@
-//! The HTTP endpoints for Kubernetes' probes and for Prometheus. A thread of their own serves them, so that they answer whatever the
+//! The HTTP endpoints for Kubernetes' probes and for Prometheus. A dedicated thread serves them, so that they answer whatever the
 //! rest of the process computes.
 
 use std::borrow::Cow;
@@ -24,42 +24,31 @@ use super::tls;
 
 /// Why an endpoint cannot be served.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum HealthError {
     /// The address is not one.
     #[error(
-        "--{flag}={address:?} is not an address; write it as \":8080\" or \"127.0.0.1:8080\", or \"0\" to switch it off"
+        "--{flag}={address:?} is not an address; write it as \":8080\" or \"127.0.0.1:8080\", or \"0\" to turn it off"
     )]
-    Address {
-        /// The flag.
-        flag: &'static str,
-        /// Its value.
-        address: String,
-    },
-    /// There is no thread for them.
+    Address { flag: &'static str, address: String },
+    /// Their thread cannot be started.
     #[error("the endpoints cannot be served: {0}")]
     Thread(std::io::Error),
     /// The address cannot be listened on.
     #[error("--{flag}={address}: cannot listen: {source}")]
-    Listen {
-        /// The flag.
-        flag: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    Listen { flag: &'static str, address: SocketAddr, source: std::io::Error },
 }
 
-/// Something without which the process cannot do its work.
+/// Something that the process needs to do its work.
 pub trait Check: Send + Sync {
-    /// Says what is wrong, in a sentence.
+    /// Checks it; the error is a sentence.
     ///
     /// # Errors
     /// The sentence.
     fn check(&self) -> Result<(), String>;
 }
 
-/// Whether the process does its work, or why not yet.
+/// Whether the process is ready, or why not yet.
 #[derive(Clone)]
 pub struct Readiness {
     state: Arc<RwLock<Result<(), Cow<'static, str>>>>,
@@ -82,12 +71,12 @@ impl Readiness {
         Self { check: Some(Arc::new(check)), ..Self::default() }
     }
 
-    /// Says that the process does its work, or stands by for the replica that does.
+    /// Reports that the process is ready, or stands by for the leader.
     pub fn set_ready(&self) {
         self.set(Ok(()));
     }
 
-    /// Says that it does not do its work, and why.
+    /// Reports that it is not ready, and why.
     pub fn set_not_ready(&self, reason: impl Into<Cow<'static, str>>) {
         self.set(Err(reason.into()));
     }
@@ -114,12 +103,12 @@ impl Readiness {
     }
 }
 
-/// How often the process shows that it goes on.
+/// How often the process gives a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// For how long it may show nothing before it is taken for wedged.
+/// How long it may give none before it counts as stuck.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
-/// When the runtime of the process went on last.
+/// When the process's runtime last ran.
 #[derive(Clone)]
 struct Heartbeat(Arc<RwLock<Instant>>);
 
@@ -164,7 +153,7 @@ impl Endpoints {
         Ok(Self(handle))
     }
 
-    /// Serves `/healthz` and `/readyz` on the address of a flag until `stop`. `/healthz` speaks for the calling runtime.
+    /// Serves `/healthz` and `/readyz` on the address of a flag until `stop`. `/healthz` reports on the calling runtime.
     ///
     /// # Errors
     /// When the address cannot be used.
@@ -224,7 +213,7 @@ impl Endpoints {
         self.0.spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
             if let Err(error) = served {
-                tracing::error!(%error, flag, "an HTTP endpoint ended");
+                tracing::error!(%error, flag, "an HTTP endpoint has stopped");
             }
         });
         Ok(())
@@ -250,11 +239,11 @@ pub enum Protection {
     /// Anybody, in plain text.
     #[default]
     None,
-    /// Over TLS; with a gatekeeper, only who shows a token of somebody that may.
+    /// Over TLS; with a gatekeeper, only to bearers of a token that allows it.
     Tls(Arc<ServerConfig>, Option<Gatekeeper>),
 }
 
-/// Shows the level of the log, and changes it.
+/// Shows and changes the log level.
 fn log_level(log: LogLevel) -> Router {
     let shown = log.clone();
     let show = move || async move { format!("{}\n", shown.current()) };
@@ -267,7 +256,7 @@ fn log_level(log: LogLevel) -> Router {
     Router::new().route("/loglevel", get(show).put(change)).layer(DefaultBodyLimit::max(64))
 }
 
-/// Listens on the address of a flag; `None` where it is switched off. The calling runtime serves it.
+/// Listens on the address of a flag; `None` if it is turned off. The calling runtime serves it.
 ///
 /// # Errors
 /// When the address cannot be used.

@@ -1,5 +1,5 @@
-//! The Kubernetes client: from `KUBECONFIG` or from within the cluster, with bounded times and with
-//! proxies as the environment names them.
+//! The Kubernetes client: from `KUBECONFIG` or from within the cluster, with timeouts and
+//! the proxies of the environment.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +15,9 @@ use super::api_health::{ApiHealth, CountingLayer};
 use super::leader_election::{GuardLayer, WriteGuard};
 use crate::answers::TextLayer;
 
-/// Why there is no client.
+/// Why the client cannot be created.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum KubeClientError {
     /// Neither a kubeconfig nor a service account.
     #[error("no Kubernetes configuration: set KUBECONFIG, or run in a pod with a service account: {0}")]
@@ -26,25 +27,20 @@ pub enum KubeClientError {
     Kubeconfig(#[from] KubeconfigError),
     /// The proxy's address cannot be used.
     #[error("{variable}={value:?} is not a proxy URL; write it as http://host:port")]
-    Proxy {
-        /// The environment variable.
-        variable: &'static str,
-        /// Its value.
-        value: String,
-    },
+    Proxy { variable: &'static str, value: String },
     /// TLS could not be set up.
     #[error("the Kubernetes client cannot be built: {0}")]
     Build(#[source] kube::Error),
 }
 
-/// The way to a cluster.
+/// How to reach a cluster.
 #[derive(Clone, Debug)]
 pub struct Connection {
     config: Config,
     counting: CountingLayer,
 }
 
-/// The way to the cluster of `KUBECONFIG`, else of the pod. What is sent there is counted.
+/// How to reach the cluster of `KUBECONFIG`, else of the pod. Requests to it are counted.
 ///
 /// # Errors
 /// [`KubeClientError`], a sentence for the operator.

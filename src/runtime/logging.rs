@@ -109,7 +109,7 @@ impl LogLevel {
         }
         self.0.filter.reload(filter(level))?;
         let before = std::mem::replace(&mut *current, level);
-        tracing::warn!(from = %before, to = %level, "the level of the log was changed");
+        tracing::warn!(from = %before, to = %level, "the log level was changed");
         Ok(())
     }
 
@@ -130,7 +130,7 @@ impl LogLevel {
 async fn follow(mut signal: Signal, level: Level, log: LogLevel, stop: CancellationToken) {
     while stop.run_until_cancelled(signal.recv()).await.flatten().is_some() {
         if let Err(error) = log.set(level) {
-            tracing::error!(%error, "the level of the log stays as it is");
+            tracing::error!(%error, "the log level cannot be changed by signals");
         }
     }
 }
@@ -140,11 +140,11 @@ fn filter(level: Level) -> EnvFilter {
     EnvFilter::new(format!("warn,external_secrets={level}"))
 }
 
-/// Libraries that are never heard, whatever level is asked for: they log answers of the API server in full, and errors that quote
-/// them, and an answer may be a Secret. What they would say is said by those who call them.
+/// Libraries that never log, whatever the level: they log responses of the API server in full, and errors that quote
+/// them, and a response may be a Secret. Their callers log what matters.
 const SILENT: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
 
-/// Whether something may be logged at all. Spans are for traces: the lines of the log name their object themselves.
+/// Whether something may be logged at all. Spans are for traces: log lines name their object themselves.
 fn is_heard(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && !SILENT.contains(&metadata.target())
 }
@@ -165,8 +165,8 @@ fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &d
     Ok(())
 }
 
-/// Starts logging, and traces where they are asked for. `RUST_LOG` overrides the level at the start. A second call changes
-/// nothing.
+/// Starts logging, and traces if they are configured. `RUST_LOG` overrides the initial level. A second call has no
+/// effect.
 pub fn init(level: Level, format: Format) -> LogLevel {
     let named = std::env::var("RUST_LOG").ok().filter(|named| !named.is_empty());
     let named = named.and_then(|named| EnvFilter::builder().parse(named).ok());
@@ -190,11 +190,11 @@ pub fn init(level: Level, format: Format) -> LogLevel {
     #[cfg(feature = "otlp")]
     let subscriber = subscriber.with(traces);
     if subscriber.try_init().is_err() {
-        tracing::debug!("logging was started before");
+        tracing::debug!("logging was already started");
     }
     #[cfg(feature = "otlp")]
     if let Some(error) = no_traces {
-        tracing::error!(%error, "the program works without traces");
+        tracing::error!(%error, "traces are not available");
     }
     LogLevel(Arc::new(Inner { filter: handle, initial: level, current: Mutex::new(level) }))
 }

@@ -1,4 +1,4 @@
-//! Metrics under ESO's names and labels, so that its dashboards and alerts go on working.
+//! Metrics under ESO's names and labels, so that its dashboards and alerts keep working.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ pub use super::registrar::{Description, Kind, Registrar};
 pub use super::store_metrics::{StoreMetrics, StoreSubsystem};
 pub use super::vault_metrics::VaultMetrics;
 
-/// Upper bounds in seconds of what a request to a provider takes.
+/// Upper bounds in seconds of the duration of a request to a provider.
 const CALL: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-/// Upper bounds in seconds of what a sync takes, waiting for its turn at the vault included.
+/// Upper bounds in seconds of the duration of a sync, including the wait for its turn at the vault.
 const SYNC: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 /// Upper bounds in seconds of the wait for a turn at a vault.
 const WAIT: &[f64] = &[0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
@@ -181,7 +181,7 @@ impl Metrics {
         &self.vaults
     }
 
-    /// Notes how long a sync took; `result` is `success`, `error` or `unchanged`.
+    /// Records how long a sync took; `result` is `success`, `error` or `unchanged`.
     pub fn sync_took(&self, result: &str, took: Duration) {
         self.syncs.with_label_values(&[result]).observe(took.as_secs_f64());
     }
@@ -208,22 +208,22 @@ impl Metrics {
         self.token_exchanges.with_label_values(&[status]).inc();
     }
 
-    /// Counts a read that another caller's read answered; `how` says whether it was under way or done.
+    /// Counts a read that another caller's read answered; `how` says whether that was in progress or complete.
     pub fn coalesced_read(&self, provider: &str, how: &str) {
         self.cache_hits.with_label_values(&[provider, how]).inc();
     }
 
-    /// Counts a call that a provider refused to slow us down.
+    /// Counts a call that a provider throttled.
     pub fn throttled(&self, provider: &str) {
         self.throttled.with_label_values(&[provider]).inc();
     }
 
-    /// Notes how long a request waited for its turn at the provider.
+    /// Records how long a request waited for its turn at the provider.
     pub fn gate_wait(&self, provider: &str, waited: Duration) {
         self.gate_waits.with_label_values(&[provider]).observe(waited.as_secs_f64());
     }
 
-    /// Counts a request that found out, for all who waited, whether a failure was over; `of` says which kind of failure.
+    /// Counts a request that found out, for all that waited, whether a failure was over; `of` is the kind of failure.
     pub fn probe(&self, provider: &str, of: &str) {
         self.probes.with_label_values(&[provider, of]).inc();
     }
@@ -233,7 +233,7 @@ impl Metrics {
         self.events_dropped.with_label_values(&[of]).inc_by(number);
     }
 
-    /// Says whether this process holds a lease.
+    /// Records whether this process holds a lease.
     pub fn leads(&self, lease: &str, leads: bool) {
         self.leader.with_label_values(&[lease]).set(f64::from(u8::from(leads)));
     }

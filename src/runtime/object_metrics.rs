@@ -1,5 +1,5 @@
 //! The metrics of single objects. The prometheus crate takes about 5 KB for the metrics of each, most of it
-//! descriptions that are all the same; this takes a small row, and makes metrics of it when somebody asks.
+//! identical descriptions; this takes a small row, and makes metrics of it when they are scraped.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,12 +11,12 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricT
 
 use super::registrar::{Description, Kind, Registrar};
 
-/// The labels of metrics that have one value an object.
+/// The labels of metrics that have one value per object.
 pub(super) const OBJECT: &[&str] = &["name", "namespace"];
 /// The labels of metrics of conditions.
 pub(super) const CONDITION: &[&str] = &["name", "namespace", "condition", "status"];
 
-/// The labels of objects that `--enable-extended-metric-labels` shows, and the names of metrics' labels for them.
+/// The labels of objects that `--enable-extended-metric-labels` shows, and their names as metric labels.
 const EXTENDED: [(&str, &str); 6] = [
     ("app.kubernetes.io/name", "app_kubernetes_io_name"),
     ("app.kubernetes.io/instance", "app_kubernetes_io_instance"),
@@ -26,10 +26,10 @@ const EXTENDED: [(&str, &str); 6] = [
     ("app.kubernetes.io/managed-by", "app_kubernetes_io_managed_by"),
 ];
 
-/// An object of which something is counted.
+/// An object that has metrics.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
-    /// Its namespace; empty for one of the cluster.
+    /// Its namespace; empty if it is cluster-scoped.
     pub namespace: &'a str,
     /// Its name.
     pub name: &'a str,
@@ -78,7 +78,7 @@ pub(super) struct Total<R> {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
     pub(super) label: Option<(&'static str, &'static [&'static str])>,
-    /// Takes one more object into account: the value so far, the object, the time, and which of the label's values.
+    /// Adds one more object: the value so far, the object, the time, and which of the label's values.
     pub(super) fold: fn(f64, &R, u64, usize) -> f64,
 }
 
@@ -162,7 +162,7 @@ impl<R: Default + Send + 'static> ObjectTable<R> {
         Ok(table)
     }
 
-    /// Changes the row of an object, which it makes where there is none.
+    /// Changes the row of an object, and creates it if necessary.
     pub(super) fn change(&self, object: Object<'_>, change: impl FnOnce(&mut R)) {
         let mut rows = self.lock();
         let rows = &mut *rows;

@@ -1,4 +1,4 @@
-//! Panics, which are bugs of ours: they are told without what they say, since that may quote a value, and end what panicked alone.
+//! Panics, which are bugs of ours: they are logged without their message, which may quote a value, and end only what panicked.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -35,12 +35,12 @@ impl fmt::Display for Panicked {
 
 impl std::error::Error for Panicked {}
 
-/// From now on a panic of any thread is told by its place alone, in the log, or on standard error where there is none.
+/// From now on, only the place of a panic is reported, in the log, or on standard error if there is no log.
 pub fn install() {
     panic::set_hook(Box::new(|info| {
         let at = info.location().map(place).unwrap_or_default();
         if tracing::dispatcher::has_been_set() {
-            tracing::error!(at, "a panic, which is a bug; what it says is not shown, since that may hold values");
+            tracing::error!(at, "a panic, which is a bug; its message is not shown, since it may contain values");
         } else {
             let _ = writeln!(std::io::stderr(), "external-secrets: a panic at {at}, which is a bug; please report it");
         }
@@ -64,12 +64,12 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 }
 
 fn panicked(payload: Box<dyn Any + Send>) -> Panicked {
-    // Its destructor may panic as well, and nothing of it is worth that.
+    // Its destructor may panic as well; it is leaked instead.
     std::mem::forget(payload);
     Panicked { at: LAST.take() }
 }
 
-/// A future whose panic is an error, and its end.
+/// A future whose panic ends it with an error.
 #[derive(Debug)]
 pub struct Caught<F>(CatchUnwind<AssertUnwindSafe<F>>);
 

@@ -1,4 +1,4 @@
-//! Registers metrics, and keeps what it registered: the registry itself tells nothing of metrics that have no value yet.
+//! Registers metrics, and keeps what it registered: the registry itself does not list metrics that have no value yet.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ pub struct Description {
     pub name: String,
     /// Its type.
     pub kind: Kind,
-    /// What it says.
+    /// Its help text.
     pub help: String,
     /// The names of its labels.
     pub labels: Vec<&'static str>,
@@ -104,7 +104,7 @@ impl Registrar {
         Ok(collector)
     }
 
-    /// What makes metrics when somebody asks, and what these are.
+    /// What produces metrics at a scrape, and their descriptions.
     pub(super) fn collector(
         &self,
         collector: impl Collector + 'static,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled as soon as one of two is.
+/// A token that is canceled as soon as one of two is.
 #[must_use]
 pub fn first_of(one: CancellationToken, other: CancellationToken) -> CancellationToken {
     let either = CancellationToken::new();
@@ -20,7 +20,7 @@ pub fn first_of(one: CancellationToken, other: CancellationToken) -> Cancellatio
     either
 }
 
-/// A token that is cancelled by the first SIGTERM or SIGINT.
+/// A token that is canceled by the first SIGTERM or SIGINT.
 ///
 /// # Errors
 /// When the signals cannot be listened to.
@@ -34,7 +34,7 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: work in progress is finished first");
+        tracing::info!("stopping after the work in progress");
         cancelled.cancel();
     });
     Ok(token)

@@ -1,4 +1,4 @@
-//! Traces by OTLP over HTTP, to the collector that the environment names. What a span says is in the code that makes it: names
+//! Traces by OTLP over HTTP, to the collector that the environment names. Spans hold only what the code that makes them says: names
 //! of objects and hosts, durations, and causes of failures; never a value.
 
 use std::sync::OnceLock;
@@ -64,7 +64,7 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("external_secrets::")
 }
 
-/// As the specification of OpenTelemetry's environment has it, but that nothing is sent to a collector that nobody named.
+/// As in OpenTelemetry's specification of the environment, except that nothing is sent unless a collector is configured.
 fn is_asked_for(value: impl Fn(&str) -> Option<String>) -> bool {
     let named = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
         .into_iter()
@@ -73,14 +73,14 @@ fn is_asked_for(value: impl Fn(&str) -> Option<String>) -> bool {
     named && !disabled && value("OTEL_TRACES_EXPORTER").is_none_or(|exporter| exporter == "otlp")
 }
 
-/// Sends what was not sent yet; waits some seconds at most.
+/// Flushes spans; waits some seconds at most.
 pub fn finish() {
     if let Some(provider) = PROVIDER.get() {
         let _ = provider.shutdown_with_timeout(Duration::from_secs(2));
     }
 }
 
-/// The exporter works on a thread of its own; its requests are sent from the program's runtime.
+/// The exporter runs on its own thread; its requests are sent from the program's runtime.
 #[derive(Debug)]
 struct Client {
     http: reqwest::Client,

@@ -29,7 +29,7 @@ pub fn data_hash<'a>(data: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Str
             if index > 0 {
                 hasher.update(b" ");
             }
-            // One byte at a time goes into the hash, so that no copy of the value is made.
+            // Hashed byte by byte, so that the value is not copied.
             let digits = [b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10];
             let leading_zeros = usize::from(*byte < 10) + usize::from(*byte < 100);
             hasher.update(&digits[leading_zeros..]);
@@ -49,7 +49,7 @@ pub fn content_hash(content: &Value) -> String {
     hex(&hasher.finalize())
 }
 
-/// Goes into the hash piece by piece, so that no copy of the values is made.
+/// Hashed piece by piece, so that the values are not copied.
 fn print_value(hasher: &mut Sha3_224, value: &Value) {
     match value {
         Value::Null => hasher.update(b"<nil>"),
@@ -85,7 +85,7 @@ fn print_value(hasher: &mut Sha3_224, value: &Value) {
     }
 }
 
-/// A fingerprint of content, which unlike [`content_hash`] differs for all that differs.
+/// A fingerprint of content, which unlike [`content_hash`] differs for any difference.
 #[must_use]
 pub fn fingerprint(content: &impl Serialize) -> String {
     struct Sink(Sha3_224);
@@ -99,7 +99,7 @@ pub fn fingerprint(content: &impl Serialize) -> String {
         }
     }
     let mut sink = Sink(Sha3_224::new());
-    // What is JSON already can be written as JSON, and the sink takes all.
+    // JSON values can always be written as JSON, and the sink accepts everything.
     let _ = serde_json::to_writer(&mut sink, content);
     hex(&sink.0.finalize())
 }

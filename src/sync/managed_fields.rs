@@ -1,4 +1,4 @@
-//! What of a Secret a field manager wrote, as `metadata.managedFields` says.
+//! What a field manager wrote of a Secret, according to `metadata.managedFields`.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub struct ManagedFields {
     pub data: BTreeSet<String>,
 }
 
-/// Reads what `manager` wrote, with whatever operation.
+/// Reads what `manager` wrote, with any operation.
 #[must_use]
 pub fn of(meta: &ObjectMeta, manager: &str) -> ManagedFields {
     let mut found = ManagedFields::default();

@@ -1,7 +1,7 @@
 //! The pure part of a sync: no async, no client, and no clock of its own.
 //!
-//! [`refresh`] says whether values must be read again, [`data`] makes of what was read the data of the
-//! target Secret, and [`plan`] says what the Secret must become. The controller carries a [`plan::Plan`] out; `plan` and `render` print it.
+//! [`refresh`] says whether values must be read again, [`data`] turns what was read into the data of the
+//! target Secret, and [`plan`] says what the Secret must become. The controller executes a [`plan::Plan`]; `plan` and `render` print it.
 
 pub mod cluster_external_secret;
 pub mod data;

@@ -12,18 +12,18 @@ use crate::api::v1::external_secret::{
     controlling_cluster_external_secret,
 };
 
-/// The most by which a refresh is put off, as a part of the interval, so that ExternalSecrets that
+/// The most by which a refresh is delayed, as a fraction of the interval, so that ExternalSecrets that
 /// were applied together drift apart.
 const JITTER: f64 = 0.05;
 
-/// No ExternalSecret is refreshed more often: times have whole seconds, and one whose interval is over at once would be worked on
+/// No ExternalSecret is refreshed more often: times have whole seconds, and a shorter interval would be reconciled
 /// without a pause.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whether a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Now, and why.
+    /// Now, for this reason.
     Now(Reason),
     /// At this time, and not before.
     At(Timestamp),
@@ -38,17 +38,17 @@ pub enum Reason {
     First,
     /// Its spec, labels or annotations changed since the last sync; `force-sync` is one of these.
     Changed,
-    /// The interval is over.
+    /// The interval has elapsed.
     Interval,
     /// The last refresh is in the future: the clock was turned back.
     ClockWentBack,
-    /// The target Secret was changed or deleted by someone else.
+    /// Someone else changed or deleted the target Secret.
     TargetChanged,
-    /// An object that its templates come from changed.
+    /// A ConfigMap or Secret with its templates changed.
     TemplatesChanged,
 }
 
-/// What [`due`] looks at.
+/// The inputs of [`due`].
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// Of the ExternalSecret.
@@ -59,13 +59,13 @@ pub struct Inputs<'a> {
     pub status: Option<&'a ExternalSecretStatus>,
     /// Whether the target Secret is as it was last written.
     pub target: TargetState,
-    /// Whether the objects that its templates come from are as they were last rendered.
+    /// Whether the ConfigMaps and Secrets with its templates are as they were last rendered.
     pub templates: TemplatesState,
     /// The time now.
     pub now: Timestamp,
 }
 
-/// Whether the objects that templates come from are as they were last rendered.
+/// Whether the ConfigMaps and Secrets with templates are as they were last rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplatesState {
     /// They are.
@@ -83,8 +83,8 @@ pub enum TargetState {
     Changed,
 }
 
-/// Decides whether values must be read again, as ESO does (`shouldRefresh`, `isSecretValid`) but for
-/// two points: a change also counts where the interval is zero, and periodic refreshes are spread. Only
+/// Decides whether values must be read again, as ESO does (`shouldRefresh`, `isSecretValid`) except for
+/// two points: a change also counts if the interval is zero, and periodic refreshes are spread. Only
 /// these are held back by `syncWindows`.
 #[must_use]
 pub fn due(inputs: Inputs<'_>) -> Due {
@@ -125,13 +125,13 @@ fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
             Permit::NotBefore(time) => Due::At(time),
             Permit::Never => Due::OnChange,
         },
-        // Later than time can say.
+        // Beyond the range of time.
         Err(_) => Due::OnChange,
     }
 }
 
-/// By how much a refresh is put off. It depends on the object and on its last refresh alone, so that
-/// asking twice gives the same time.
+/// By how much a refresh is delayed. It depends only on the object and its last refresh, so that
+/// asking twice returns the same time.
 fn put_off(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
     match controlling_cluster_external_secret(meta) {
         Some(parent) => until_next_of_grid(parent, last, interval),

@@ -1,4 +1,4 @@
-//! What `target.template` makes.
+//! What `target.template` produces.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::fmt;
 use super::SecretData;
 use super::object::Edit;
 
-/// What the target's template makes of the values. `Debug` prints keys alone, since labels and
-/// annotations may be made of values, too.
+/// What the target's template makes of the values. `Debug` prints only keys, since labels and
+/// annotations may contain values, too.
 #[derive(Clone, Default)]
 pub struct Rendered {
     /// The data: what templates make, and the values too where `mergePolicy` is Merge or the template
@@ -23,7 +23,7 @@ pub struct Rendered {
     pub finalizers: Vec<String>,
     /// The type; `None` leaves it as it is, which is `Opaque` for a new Secret.
     pub type_: Option<String>,
-    /// Whether another rendering of the same values may give something else: a template asks for the time or for
+    /// Whether rendering the same values again may give another result: a template uses the time or
     /// randomness.
     pub is_volatile: bool,
 }

@@ -14,12 +14,12 @@ use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, ManifestReference};
 use crate::api::{ANNOTATION_DATA_HASH, GROUP, LABEL_MANAGED, LABEL_MANAGED_VALUE, LABEL_OWNER, ServedVersion};
 
-/// Annotations of an ExternalSecret that say something about it and nothing about the Secret. ESO
+/// Annotations of an ExternalSecret that concern it and not the Secret. ESO
 /// copies them all; those that it copied stay until the Secret is written for another reason.
 const NOT_COPIED: [&str; 3] =
     ["kubectl.kubernetes.io/last-applied-configuration", "force-sync", "external-secrets.io/force-sync"];
 
-/// An ExternalSecret with what a target depends on besides its spec.
+/// An ExternalSecret, with everything that a target depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
     /// Its metadata.
@@ -49,7 +49,7 @@ impl<'a> Owner<'a> {
         target_name(self.meta, self.spec)
     }
 
-    /// What kind of object its target is, where it is not a Secret.
+    /// The kind of its target, if it is not a Secret.
     #[must_use]
     pub fn manifest(&self) -> Option<&'a ManifestReference> {
         self.spec.target.as_ref().and_then(|target| target.manifest.as_ref())
@@ -93,7 +93,7 @@ impl<'a> Owner<'a> {
     }
 }
 
-/// The kind and the name of a target, as people are told them.
+/// The kind and name of a target, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetName {
     /// The kind.
@@ -136,7 +136,7 @@ fn is_controller(reference: &OwnerReference, owner: Owner<'_>) -> bool {
     reference.controller == Some(true) && is_external_secret(reference) && reference.name == owner.name()
 }
 
-/// What a target is to hold.
+/// What a target should contain.
 #[derive(Clone, Copy)]
 pub enum Content<'a> {
     /// The values that were read.
@@ -156,13 +156,13 @@ impl<'a> Content<'a> {
     }
 }
 
-/// The Secret that `owner` asks for, starting from the one that is there. What others wrote to its
+/// The Secret that `owner` asks for, starting from the existing one. What others wrote to its
 /// metadata stays, and with a creationPolicy that merges also what they wrote to its data; what we
-/// wrote earlier and no longer want goes.
+/// wrote earlier and no longer want is removed.
 #[must_use]
 pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>) -> Secret {
     let mut secret = existing.cloned().unwrap_or_else(|| Secret { metadata: new_metadata(owner), ..Secret::default() });
-    // As in ESO, one that was made is not filled again: that is what `immutable` is for.
+    // As in ESO, an existing one is not filled again: that is what `immutable` means.
     if existing.is_none() || !owner.makes_immutable() {
         let ours = managed_fields::of(&secret.metadata, &hash::field_manager(owner.name()));
         set_data(&mut secret, owner, content, &ours);
@@ -180,12 +180,12 @@ pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>
     let data = secret.data.iter().flatten().map(|(key, value)| (key.as_str(), value.0.as_slice()));
     let data_hash = hash::data_hash(data);
     secret.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), data_hash);
-    // The API server keeps those that are there where none are given, with their times, which are not read.
+    // If none are given, the API server keeps the existing ones, with their times, which are not read.
     secret.metadata.managed_fields = None;
     secret
 }
 
-/// The metadata of a target that is not there yet.
+/// The metadata of a target that does not exist yet.
 pub(super) fn new_metadata(owner: Owner<'_>) -> ObjectMeta {
     ObjectMeta {
         name: Some(owner.target_name().to_owned()),
@@ -220,7 +220,7 @@ pub(super) fn set_metadata(meta: &mut ObjectMeta, owner: Owner<'_>, content: Con
         Content::Rendered(rendered) => {
             labels.extend(rendered.labels.clone());
             annotations.extend(rendered.annotations.clone());
-            // The API server takes no new ones on an object that is being deleted.
+            // The API server accepts no new ones on an object that is being deleted.
             if meta.deletion_timestamp.is_none() {
                 add_finalizers(meta, &rendered.finalizers);
             }
@@ -247,8 +247,8 @@ fn bytes(value: &secrecy::SecretSlice<u8>) -> ByteString {
     ByteString(value.expose_secret().to_vec())
 }
 
-/// With `creationPolicy: Owner`, puts a reference to `owner` among the owners, in the place of an earlier
-/// one, and the label by which a Secret of an earlier name is found. Otherwise takes both away.
+/// With `creationPolicy: Owner`, adds a reference to `owner` to the owners, replacing an earlier
+/// one, and the label by which a Secret of an earlier name is found. Otherwise removes both.
 pub(super) fn own(meta: &mut ObjectMeta, owner: Owner<'_>) {
     let labels = meta.labels.get_or_insert_default();
     if owner.creation_policy() != CreationPolicy::Owner {
@@ -290,7 +290,7 @@ pub(super) fn has_metadata_as(before: &ObjectMeta, after: &ObjectMeta) -> bool {
         && before.finalizers == after.finalizers
 }
 
-/// Overwrites the values of a Secret before its memory is given back.
+/// Wipes the values of a Secret before its memory is freed.
 pub fn wipe(secret: &mut Secret) {
     for value in secret.data.iter_mut().flat_map(BTreeMap::values_mut) {
         zeroize::Zeroize::zeroize(&mut value.0);

@@ -8,24 +8,24 @@ use crate::api::{Schedule, limits};
 /// The most adjoining windows that one call follows; the caller asks again at the end found so far.
 const MAX_STEPS: usize = 20;
 
-/// Whether a periodic refresh may be made.
+/// Whether a periodic refresh is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
     /// It may.
     Now,
     /// Not before this.
     NotBefore(Timestamp),
-    /// Not at any time that is known.
+    /// Not at any known time.
     Never,
 }
 
-/// Whether windows let a periodic refresh pass at `now`. A window is open from each time of its schedule,
+/// Whether the windows allow a periodic refresh at `now`. A window is open from each time of its schedule,
 /// for its duration, the end included; windows may overlap. One whose schedule cannot be read is never
 /// open, as in ESO; so is one with `@every`, unless it stays open for as long as it takes to come again.
 #[must_use]
 pub fn permit(windows: Option<&SyncWindows>, now: Timestamp) -> Permit {
     let Some(windows) = windows.filter(|windows| !windows.windows.is_empty()) else { return Permit::Now };
-    // An ExternalSecret with more is refused before this.
+    // An ExternalSecret with more is rejected earlier.
     let all: Vec<Window> = windows.windows.iter().take(limits::WINDOWS).filter_map(Window::of).collect();
     match windows.kind {
         SyncWindowKind::Allow if all.iter().any(|window| window.end(now).is_some()) => Permit::Now,

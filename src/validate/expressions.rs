@@ -11,7 +11,7 @@ use crate::template::{Engine, funcs};
 /// Parses templates; none is ever rendered here.
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(funcs::all()));
 
-/// Checks the regular expressions of a manifest, which are bounded together. None is compiled: reading tells the size.
+/// Checks the regular expressions of a manifest, which share a bound. None is compiled: parsing shows the size.
 #[derive(Default)]
 pub(super) struct Patterns {
     states: usize,
@@ -22,7 +22,7 @@ impl Patterns {
     /// Nobody reads more, and an object with so many has thousands.
     const MOST_PROBLEMS: usize = 10;
 
-    /// Checks one in Go's syntax; `None` if something is wrong with it, or too much with others.
+    /// Checks one in Go's syntax; `None` if something is wrong with it, or it exceeds the shared bound.
     pub(super) fn check(&mut self, field: impl FnOnce() -> String, expression: &str) -> Option<Pattern> {
         if self.states > PATTERNS || self.problems.len() >= Self::MOST_PROBLEMS {
             return None;
@@ -55,7 +55,7 @@ impl Patterns {
     }
 }
 
-/// As much of a text as a message can hold.
+/// A text, truncated to what a message can hold.
 fn shortened(text: &str) -> &str {
     const LONGEST: usize = 200;
     text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text)
@@ -82,7 +82,7 @@ pub(super) fn object_name(field: impl Into<String>, name: &str) -> Option<Proble
 pub(super) enum TemplateFault {
     /// It can never be rendered.
     Malformed(Problem),
-    /// It uses a function that is not known here. ESO may know it.
+    /// It uses a function that is unknown here. ESO may know it.
     UnknownFunction(Problem),
 }
 

@@ -22,12 +22,12 @@ const SERVICE_ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
 /// The type of Secrets that let machines join the cluster.
 const BOOTSTRAP_TOKEN: &str = "bootstrap.kubernetes.io/token";
 
-/// All that is wrong with a spec; empty if nothing is.
+/// Everything that is wrong with a spec; empty if nothing is.
 #[must_use]
 pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let long_lists = long_lists(spec);
     if !long_lists.is_empty() {
-        // What else is wrong with thousands of entries is not looked for.
+        // Thousands of entries are not checked further.
         return long_lists;
     }
     let mut problems = policies(spec);
@@ -53,7 +53,7 @@ pub fn check(spec: &ExternalSecretSpec) -> Vec<Problem> {
     problems
 }
 
-/// What is legal in a spec, but hardly what is meant.
+/// What is legal in a spec, but probably a mistake.
 #[must_use]
 pub fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let mut warnings: Vec<_> = interval(spec).into_iter().collect();
@@ -95,7 +95,7 @@ fn interval(spec: &ExternalSecretSpec) -> Option<Problem> {
     Some(Problem::new("spec.refreshInterval", problem))
 }
 
-/// Entries that have no store to be read from.
+/// Entries without a store to read from.
 fn missing_store(spec: &ExternalSecretSpec) -> Option<Problem> {
     let is_named =
         spec.secret_store_ref.as_ref().is_some_and(|store| store.name.as_ref().is_some_and(|name| !name.is_empty()));
@@ -121,7 +121,7 @@ fn names(spec: &ExternalSecretSpec) -> Vec<Problem> {
     named.into_iter().filter_map(|(field, name)| expressions::object_name(field, name)).collect()
 }
 
-/// References that no vault can follow. Other providers may have such names.
+/// References that no vault can have. Other providers may have such names.
 fn unlikely_references(spec: &ExternalSecretSpec) -> Vec<Problem> {
     const ONLY: &str = "; it can be right for a store of the fake provider only";
     let of_data = spec.data.iter().enumerate();
@@ -153,7 +153,7 @@ fn policies(spec: &ExternalSecretSpec) -> Vec<Problem> {
     }
 }
 
-/// Refuses Secrets through which somebody who may write ExternalSecrets would get more rights.
+/// Rejects Secrets that would give more rights to users who may write ExternalSecrets.
 fn privileged_template(template: &ExternalSecretTemplate) -> Option<Problem> {
     let field = "spec.target.template.type";
     match template.type_.as_deref() {

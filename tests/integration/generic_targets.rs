@@ -71,7 +71,7 @@ async fn a_config_map_is_made_refreshed_repaired_and_deleted() {
     let unmarked = json!({"metadata": {"labels": {"reconcile.external-secrets.io/managed": null}}});
     scene.merge("ConfigMap", "example", unmarked).await;
     let is_marked = |object: &Value| object["metadata"]["labels"]["reconcile.external-secrets.io/managed"] == "true";
-    let before = scene.until("ConfigMap", "example", "labelled again", is_marked).await;
+    let before = scene.until("ConfigMap", "example", "labeled again", is_marked).await;
     scene.delete("ConfigMap", "example").await;
     let is_new = |object: &Value| object["metadata"]["uid"] != before["metadata"]["uid"];
     scene.until("ConfigMap", "example", "recreated", is_new).await;

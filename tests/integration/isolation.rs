@@ -79,7 +79,7 @@ async fn templates_that_compute_without_end_hold_up_nobody_else_not_even_on_one_
     let (world, attacker, victim) = tenants("compute").await;
     let controller = world.start_controller("compute", &[]).await;
     attack(&attacker, 12).await;
-    controller.until_logged("computes for long; others get its place").await;
+    controller.until_logged("computes for long; others get its slot").await;
     for name in ["first", "second"] {
         others_go_on(&victim, name, &controller).await;
     }
@@ -91,7 +91,7 @@ async fn templates_that_compute_without_end_hold_up_nobody_else_not_even_on_one_
     controller.until_logged("all watches have delivered their first list").await;
     give_one_processor(&controller);
     others_go_on(&victim, "restarted", &controller).await;
-    controller.until_logged("computes for long; others get its place").await;
+    controller.until_logged("computes for long; others get its slot").await;
     others_go_on(&victim, "later", &controller).await;
 }
 

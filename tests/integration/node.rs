@@ -212,7 +212,7 @@ impl Shared {
         Ok(pod)
     }
 
-    /// What the webhook of workload identity adds to a labelled Pod.
+    /// What the webhook of workload identity adds to a labeled Pod.
     async fn workload_identity(
         &self,
         namespace: &str,

@@ -71,7 +71,7 @@ async fn labels_and_annotations_of_a_template_go_with_it_and_those_of_others_sta
     let scene = scene("template-labels").await;
     let metadata = json!({"labels": {"made": "{{ .one }}", "more": "m"}, "annotations": {"made": "{{ .one }}"}});
     scene.apply(example(&scene, &json!({"template": {"metadata": metadata}}), &["one"])).await;
-    scene.until("Secret", "example", "labelled", |secret| secret["metadata"]["labels"]["made"] == "1").await;
+    scene.until("Secret", "example", "labeled", |secret| secret["metadata"]["labels"]["made"] == "1").await;
     scene
         .merge("Secret", "example", json!({"metadata": {"labels": {"theirs": "l"}, "annotations": {"theirs": "a"}}}))
         .await;
@@ -89,7 +89,7 @@ async fn labels_and_annotations_of_a_template_go_with_it_and_those_of_others_sta
 #[tokio::test(flavor = "multi_thread")]
 async fn a_template_that_comes_and_goes_leaves_the_secret_as_it_was() {
     let scene = scene("template-gone").await;
-    let labelled = |target: &Value| {
+    let labeled = |target: &Value| {
         let mut manifest = example(&scene, target, &["one"]);
         manifest["metadata"]["labels"] = json!({"team": "a", "both": "of-the-manifest"});
         manifest["metadata"]["annotations"] = json!({"note": "n"});
@@ -122,12 +122,12 @@ async fn a_template_that_comes_and_goes_leaves_the_secret_as_it_was() {
         json!({"labels": {}, "annotations": {}, "data": {"one": "MQ=="}}),
     ];
     for (template, rendered) in templates.into_iter().zip(rendered) {
-        scene.apply(labelled(&json!({}))).await;
+        scene.apply(labeled(&json!({}))).await;
         scene.until("Secret", "example", "as without a template", |secret| part(secret) == plain).await;
-        scene.apply(labelled(&json!({"template": template}))).await;
+        scene.apply(labeled(&json!({"template": template}))).await;
         scene.until("Secret", "example", &format!("{rendered}"), |secret| part(secret) == rendered).await;
     }
-    scene.apply(labelled(&json!({}))).await;
+    scene.apply(labeled(&json!({}))).await;
     scene.until("Secret", "example", "as without a template", |secret| part(secret) == plain).await;
 }
 

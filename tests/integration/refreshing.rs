@@ -168,7 +168,7 @@ async fn a_changed_or_deleted_secret_is_put_right() {
         .merge("Secret", "example", json!({"metadata": {"labels": {"reconcile.external-secrets.io/managed": null}}}))
         .await;
     scene
-        .until("Secret", "example", "labelled again", |secret| {
+        .until("Secret", "example", "labeled again", |secret| {
             secret["metadata"]["labels"]["reconcile.external-secrets.io/managed"] == "true"
         })
         .await;

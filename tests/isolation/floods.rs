@@ -1,6 +1,6 @@
-//! One tenant cannot stop, flood or slow the others: a neighbour of a tenant who tries all that can be written.
+//! One tenant cannot stop, flood or slow the others: a neighbor of a tenant who tries all that can be written.
 //!
-//! `make bench ARGS="--row neighbours"` measures how little the neighbour notices. What is asked for here holds on a busy machine and
+//! `make bench ARGS="--row neighbors"` measures how little the neighbor notices. What is asked for here holds on a busy machine and
 //! for a program that is not optimized, too, and fails by far where a tenant holds up another.
 
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use test_stage::cluster_access::busiest_object;
 use test_stage::controller_process::Controller;
-use test_stage::neighbours::{self, Flood, Ground};
+use test_stage::neighbors::{self, Flood, Ground};
 use test_stage::scene::Scene;
 use test_stage::world::World;
 
 use crate::walk;
 
-/// How long a fresh ExternalSecret of a neighbour may take.
+/// How long a fresh ExternalSecret of a neighbor may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a probe may take; the kubelet's own bound is a second.
 const PROBE: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ const MOST_MEMORY: u64 = 250;
 /// Objects that are created at once.
 const CREATORS: usize = 8;
 
-/// A controller, a neighbour who wants nothing but a secret now and then, and a tenant.
+/// A controller, a neighbor who wants nothing but a secret now and then, and a tenant.
 struct Stage {
     victim: Scene,
     began: Instant,
@@ -50,7 +50,7 @@ impl Stage {
         world.start_controller(log, &["--unsafe-allow-generic-targets", "--loglevel=info"]).await
     }
 
-    /// That the neighbour's fresh ExternalSecrets get their Secrets, and the probes answer.
+    /// That the neighbor's fresh ExternalSecrets get their Secrets, and the probes answer.
     async fn goes_on(&self, controller: &Controller, when: &str) {
         for number in 0..3 {
             let name = format!("{when}-{number}");
@@ -77,7 +77,7 @@ impl Stage {
     /// Creates objects of a tenant; returns how many the API server took.
     async fn create(&self, namespace: &str, objects: Vec<Value>) -> usize {
         let client = &self.victim.client;
-        let create = |object| async move { neighbours::create(client, namespace, object).await.unwrap() };
+        let create = |object| async move { neighbors::create(client, namespace, object).await.unwrap() };
         let refusals = stream::iter(objects).map(create).buffer_unordered(CREATORS);
         refusals.filter(|refusal| std::future::ready(refusal.is_none())).count().await
     }
@@ -89,7 +89,7 @@ impl Stage {
             client: &self.victim.client,
             sandbox: &world.sandbox,
             issuer: world.cluster.issuer_url(),
-            neighbours_vault: self.victim.vault.url(),
+            neighbors_vault: self.victim.vault.url(),
         };
         Flood::of_nothing(name).place(&ground).await.unwrap();
         let store = json!({
@@ -105,8 +105,8 @@ fn peak_memory(controller: &Controller) -> u64 {
     test_stage::process::peak_memory(controller.id()).unwrap() >> 20
 }
 
-/// Looks at the neighbour while all is in place, and after a restart in the middle of it.
-async fn the_neighbour_goes_on(stage: &Stage, controller: Controller) {
+/// Looks at the neighbor while all is in place, and after a restart in the middle of it.
+async fn the_neighbor_goes_on(stage: &Stage, controller: Controller) {
     stage.goes_on(&controller, "during").await;
     stage.few_events().await;
     let first = peak_memory(&controller);
@@ -128,13 +128,13 @@ async fn floods_of_one_tenant_do_not_hold_up_another() {
         client: &stage.victim.client,
         sandbox: &world.sandbox,
         issuer: world.cluster.issuer_url(),
-        neighbours_vault: stage.victim.vault.url(),
+        neighbors_vault: stage.victim.vault.url(),
     };
-    for flood in neighbours::all().unwrap() {
+    for flood in neighbors::all().unwrap() {
         let refused = flood.place(&ground).await.unwrap();
         assert!(refused.is_empty(), "{} does not reach the controller: {refused:?}", flood.name);
     }
-    the_neighbour_goes_on(&stage, controller).await;
+    the_neighbor_goes_on(&stage, controller).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,7 +151,7 @@ async fn odd_and_large_values_in_any_field_do_not_hold_up_another_tenant() {
     let stores =
         stage.create("walker", walk::fields("SecretStore", &json!({"provider": {"fake": {"data": []}}}))).await;
     assert!(external_secrets > 200 && stores > 100, "{external_secrets} and {stores} objects were taken");
-    the_neighbour_goes_on(&stage, controller).await;
+    the_neighbor_goes_on(&stage, controller).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,5 +163,5 @@ async fn no_function_of_templates_holds_up_another_tenant() {
     let objects = walk::functions();
     let count = objects.len();
     assert_eq!(stage.create("walker", objects).await, count);
-    the_neighbour_goes_on(&stage, controller).await;
+    the_neighbor_goes_on(&stage, controller).await;
 }

@@ -1,6 +1,6 @@
 //! All that a tenant can write, with large and odd values: each field of our kinds, and each function of templates.
 //!
-//! The rows of `tests/stage/src/neighbours/floods.yaml` are what somebody has thought of. This is the rest: it follows the schemas and the table of functions, so
+//! The rows of `tests/stage/src/neighbors/floods.yaml` are what somebody has thought of. This is the rest: it follows the schemas and the table of functions, so
 //! a new field or function is walked as soon as it is there.
 
 use external_secrets::api::crd;

@@ -56,11 +56,11 @@ struct Flood {
 }
 
 fn floods() -> Vec<Flood> {
-    serde_saphyr::from_str(&read("tests/stage/src/neighbours/floods.yaml")).unwrap()
+    serde_saphyr::from_str(&read("tests/stage/src/neighbors/floods.yaml")).unwrap()
 }
 
 fn table_of_floods() -> String {
-    let mut table = String::from("| attack | why the neighbours do not notice |\n|---|---|\n");
+    let mut table = String::from("| attack | why the neighbors do not notice |\n|---|---|\n");
     for Flood { attack, refused, .. } in floods() {
         writeln!(table, "| {attack} | {refused} |").unwrap();
     }

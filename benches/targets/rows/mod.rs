@@ -2,7 +2,7 @@
 
 mod first_sync;
 mod many_namespaces;
-mod neighbours;
+mod neighbors;
 mod outages;
 mod size;
 mod steady;
@@ -32,7 +32,7 @@ pub(crate) fn all() -> Vec<Row> {
         many_namespaces::rows(),
         throttling::rows(),
         outages::rows(),
-        neighbours::rows(),
+        neighbors::rows(),
         size::rows(),
     ];
     rows.into_iter().flatten().collect()

@@ -29,7 +29,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A connection that ends when `closing` is cancelled.
+    /// A connection that ends when `closing` is canceled.
     pub(crate) fn new(closing: CancellationToken) -> Self {
         Self { closing }
     }

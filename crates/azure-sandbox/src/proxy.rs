@@ -26,7 +26,7 @@ use super::keyvault::vault::VaultState;
 use super::message::{Connection, Dropped, empty, set_header};
 use super::state::State;
 
-/// Serves the proxy's port until `stop` is cancelled; `control` answers what is for the port itself.
+/// Serves the proxy's port until `stop` is canceled; `control` answers what is for the port itself.
 pub(crate) async fn serve(listener: TcpListener, state: Arc<State>, control: Router, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {

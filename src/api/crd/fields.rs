@@ -15,18 +15,18 @@ pub struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// Whether nothing is below it: it holds a value itself.
+    /// Whether it is a leaf: it holds a value itself.
     #[must_use]
     pub fn is_leaf(&self) -> bool {
         children(self.schema).next().is_none()
     }
 
-    /// The values that it may have, where the schema lists them.
+    /// The values that it may have, if the schema lists them.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.schema.enum_.iter().flatten().filter_map(|value| value.0.as_str())
     }
 
-    /// The value that the API server fills in where none is given.
+    /// The default that the API server fills in.
     #[must_use]
     pub fn default(&self) -> Option<&serde_json::Value> {
         self.schema.default.as_ref().map(|default| &default.0)

@@ -1,11 +1,11 @@
-//! What the API server does with a manifest before it stores it, as far as a schema says it.
+//! What the API server does with a manifest before it stores it, according to a schema.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use serde_json::Value;
 
-/// Fills in what is not given and has a default.
+/// Fills in defaults.
 pub fn fill_defaults(value: &mut Value, schema: &JSONSchemaProps) {
     match value {
         Value::Object(fields) => {
@@ -69,7 +69,7 @@ fn unknown_below(value: &Value, schema: &JSONSchemaProps, path: &str) -> Option<
     }
 }
 
-/// Whether the schema says anything of the fields of an object.
+/// Whether the schema says anything about the fields of an object.
 fn has_fields(schema: &JSONSchemaProps) -> bool {
     schema.properties.is_some() || schema.additional_properties.is_some()
 }

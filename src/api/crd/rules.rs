@@ -1,12 +1,12 @@
-//! What the API server itself refuses, as CEL rules: a part of what ESO's webhook refuses, and
+//! What the API server itself rejects, as CEL rules: a part of what ESO's webhook rejects, and
 //! nothing else, so that every manifest that ESO accepts is accepted here.
 //!
-//! Each rule stands as deep in the schema as it can: since Kubernetes 1.30 the API server does not
+//! Each rule is placed as deep in the schema as possible: since Kubernetes 1.30 the API server does not
 //! apply a rule to a part that an update leaves as it is, so an object that was stored before the
 //! rule existed can still be changed elsewhere, and its status written. That holds only for a rule
-//! that answers: an expression must not fail, as `duration('x')` does.
+//! that evaluates: an expression must not fail, as `duration('x')` does.
 //!
-//! ESO's webhook refuses more, which stays with the webhook:
+//! ESO's webhook rejects more, which is left to the webhook:
 //! - References of a namespaced SecretStore to other namespaces: a rule sees no namespace.
 //! - Regular expressions of namespaces that do not compile, and a `secretKey` that occurs twice:
 //!   without a bound on texts and lists such rules cost more than the API server allows, and a bound
@@ -24,11 +24,11 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
 };
 
-/// A rule and the part of the schema that it judges.
+/// A rule and the part of the schema that it checks.
 pub(super) struct Rule {
     /// The names of fields from the root down; `[]` stands for the items of a list.
     at: &'static [&'static str],
-    /// The CEL expression; true where the part is right.
+    /// The CEL expression; true if the part is valid.
     expression: &'static str,
     /// What is wrong and what to change. The API server puts the path of the field before it.
     message: &'static str,

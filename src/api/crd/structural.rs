@@ -156,9 +156,9 @@ mod tests {
 
     use super::*;
 
-    /// A colour.
+    /// A color.
     #[derive(Default, Serialize, Deserialize, JsonSchema)]
-    enum Colour {
+    enum Color {
         /// Like the sky.
         #[default]
         Blue,
@@ -175,9 +175,9 @@ mod tests {
 
     #[derive(Default, Serialize, Deserialize, JsonSchema)]
     struct Outer {
-        optional_enum: Option<Colour>,
+        optional_enum: Option<Color>,
         #[serde(default)]
-        defaulted_enum: Colour,
+        defaulted_enum: Color,
         optional_struct: Option<Inner>,
         map: BTreeMap<String, String>,
     }
@@ -203,14 +203,14 @@ mod tests {
 
     #[test]
     fn an_enum_lists_its_values_and_describes_each() {
-        let colour = json!({
-            "description": "A colour.\n- Blue: Like the sky.\n- Green: Like grass.",
+        let color = json!({
+            "description": "A color.\n- Blue: Like the sky.\n- Green: Like grass.",
             "type": "string",
             "enum": ["Blue", "Green"],
         });
         let schema = schema::<Outer>();
-        assert_eq!(schema["properties"]["optional_enum"], colour);
-        let mut defaulted = colour;
+        assert_eq!(schema["properties"]["optional_enum"], color);
+        let mut defaulted = color;
         defaulted["default"] = json!("Blue");
         assert_eq!(schema["properties"]["defaulted_enum"], defaulted);
     }

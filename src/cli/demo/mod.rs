@@ -1,7 +1,7 @@
-//! `external-secrets sandbox demo`: the walkthrough, played on a cluster and an Azure of its own.
+//! `external-secrets sandbox demo`: the walkthrough, run on a cluster and an emulated Azure of its own.
 //!
-//! [`story`] says what is shown, as data; [`stage`] shows it; [`world`] is what it is shown on. Every line
-//! of output that follows a command comes from that command. The first that is not as the story says ends
+//! [`story`] is the script, as data; [`stage`] runs it; [`world`] is what it runs on. Every line
+//! of output that follows a command comes from that command. The first that differs from the script ends
 //! the demo.
 
 mod rights;
@@ -21,7 +21,7 @@ use crate::sandbox::supervisor::SupervisorError;
 use stage::Stage;
 use world::World;
 
-/// Why the demo ended before its end.
+/// Why the demo failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     /// The cluster cannot be started.
@@ -36,7 +36,7 @@ pub(super) enum Error {
     /// The controller's account cannot be made.
     #[error("the controller's account in the cluster cannot be made: {0}")]
     Rights(String),
-    /// The controller cannot be ended.
+    /// The controller cannot be stopped.
     #[error(transparent)]
     Supervisor(#[from] SupervisorError),
     /// Signals, the shell or the terminal cannot be used.
@@ -47,11 +47,9 @@ pub(super) enum Error {
     Step {
         /// What a person would have typed.
         command: String,
-        /// What is wrong with what came out.
+        /// What is wrong with the output.
         problem: String,
-        /// The controller's log.
         log: PathBuf,
-        /// Its last lines.
         tail: String,
     },
     /// The controller ended by itself.
@@ -59,9 +57,7 @@ pub(super) enum Error {
     ControllerEnded {
         /// How.
         exit: String,
-        /// Its log.
         log: PathBuf,
-        /// Its last lines.
         tail: String,
     },
     /// Ctrl-C.

@@ -48,7 +48,7 @@ impl<'a> Stage<'a> {
         show("\n# That is all. What followed each $ came from a real kube-apiserver; the vault had checked the token.")
     }
 
-    /// How to play on.
+    /// How to continue by hand.
     pub(super) fn invite(&self) -> Result<(), Error> {
         let cluster = self.world.cluster();
         let folder = cluster.kubectl().parent().unwrap_or(Path::new("."));
@@ -156,7 +156,7 @@ enum Expected {
 }
 
 impl Outcome {
-    /// What is not as it should be.
+    /// What is wrong.
     fn problem(&self, shows: &[&str], expected: Expected) -> Option<String> {
         match (self.success, expected) {
             (false, Expected::Success) => return Some("the command failed".to_owned()),
@@ -181,7 +181,7 @@ fn show(text: &str) -> Result<(), Error> {
     Ok(output.flush()?)
 }
 
-/// Shows what came out of a command, and ends its last line where it did not itself.
+/// Shows the output of a command, with a line break at its end.
 fn show_output(output: &str) -> Result<(), Error> {
     let output = output.trim_end();
     if output.is_empty() { Ok(()) } else { show(output) }

@@ -7,13 +7,13 @@ pub(super) struct Chapter {
     pub(super) steps: &'static [Step],
 }
 
-/// Something that is done, and what must be seen then. `{first-version}` in a command stands for the
+/// A step, and what must be seen then. `{first-version}` in a command stands for the
 /// version of the secret that was written first.
 #[derive(Debug)]
 pub(super) enum Step {
     /// A command that succeeds and shows all of these.
     Run { command: &'static str, shows: &'static [&'static str] },
-    /// A command that shows all of these, at once or after a while: the cluster works on it.
+    /// A command that eventually shows all of these.
     Until { command: &'static str, shows: &'static [&'static str] },
     /// A command that fails and shows all of these.
     Refused { command: &'static str, shows: &'static [&'static str] },
@@ -21,7 +21,7 @@ pub(super) enum Step {
     Azure(Change),
     /// The controller is started as a process of its own.
     StartController,
-    /// The controller is ended in good order and started again.
+    /// The controller is stopped gracefully and started again.
     RestartController,
 }
 

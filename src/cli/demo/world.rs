@@ -22,7 +22,7 @@ const SECRET: &str = "qvs-secret-manager";
 /// The subject that the application trusts while the federation is broken.
 const OTHER_SUBJECT: &str = "system:serviceaccount:qmonus-system:somebody-else";
 
-/// How long the controller may take to end in good order.
+/// How long the controller may take to stop gracefully.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How many lines of the controller's log an error shows.
@@ -35,7 +35,6 @@ pub(super) struct World {
     application: Application,
     vault: Vault,
     program: PathBuf,
-    /// The controller's kubeconfig.
     kubeconfig: PathBuf,
     controller: Mutex<Option<Process>>,
 }
@@ -50,7 +49,7 @@ impl World {
             "starting etcd, kube-apiserver and kube-controller-manager, and an emulator of Entra ID and Key Vault",
         );
         let cluster = Cluster::start(ClusterConfig { program: program.clone(), assets }).await?;
-        // In the cluster's folder, so that it goes with it.
+        // In the cluster's folder, so that it is removed with it.
         let folder = Some(cluster.directory().join("azure"));
         let sandbox = Sandbox::start(Config { tenant: TENANT.to_owned(), folder, ..Config::default() }).await?;
         sandbox.set_issuer(cluster.issuer_url(), IssuerKeys::from_pem(cluster.issuer_public_key_pem())?);
@@ -100,7 +99,7 @@ impl World {
         self.controller.lock().await.as_ref().map(|controller| controller.log_tail(TAIL_LINES)).unwrap_or_default()
     }
 
-    /// Fails where the controller is expected to run but does not.
+    /// Fails if the controller is expected to run but does not.
     pub(super) async fn check_controller(&self) -> Result<(), Error> {
         let controller = self.controller.lock().await;
         match controller.as_ref().and_then(|controller| controller.exit().map(|exit| (controller, exit))) {
@@ -113,7 +112,7 @@ impl World {
         }
     }
 
-    /// Changes something in Azure. Gives the new version where a secret was written.
+    /// Changes something in Azure. Returns the new version if a secret was written.
     pub(super) fn apply(&self, change: Change) -> Result<Option<String>, Error> {
         let issuer = self.cluster.issuer_url();
         match change {

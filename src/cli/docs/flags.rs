@@ -11,7 +11,7 @@ is true. Of two the last counts.
 
 ";
 
-/// What of the environment matters.
+/// The environment variables that matter.
 const ENVIRONMENT: [(&str, &str); 13] = [
     ("KUBECONFIG", "The cluster, outside of a pod"),
     ("HTTPS_PROXY", "The proxy to Azure and to the Kubernetes API"),

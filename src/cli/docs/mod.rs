@@ -14,7 +14,6 @@ pub(super) enum Error {
     /// The metrics cannot be set up.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// The output is closed.
     #[error("the page cannot be printed: {0}")]
     Output(#[source] std::io::Error),
 }

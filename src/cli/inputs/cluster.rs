@@ -1,4 +1,4 @@
-//! A cluster that is only looked at.
+//! A cluster that is only read.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use crate::controller::external_secret::kind_discovery::KindError;
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 
-/// A cluster that is only looked at. Nothing here writes.
+/// A cluster that is only read. Nothing here writes.
 pub(in crate::cli) struct Cluster {
     server: ApiServer,
     /// Whether it serves our resources.
@@ -36,7 +36,6 @@ pub(in crate::cli) struct Cluster {
 /// Whether a cluster serves our resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Crds {
-    /// It does.
     Installed,
     /// It does not: there is no store and no ExternalSecret.
     Missing,

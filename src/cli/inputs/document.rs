@@ -60,7 +60,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is wrong with a document. Quotes what may be no secret only.
+/// What is wrong with a document. Quotes only what cannot be a secret.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
     /// It is not an object.
@@ -68,41 +68,24 @@ pub(in crate::cli) enum Error {
     NoObject(Place),
     /// A field that every object must have is missing.
     #[error("{place}: {field}: it is missing")]
-    Missing {
-        /// Where.
-        place: Place,
-        /// The field.
-        field: &'static str,
-    },
-    /// The version is none of ours.
+    Missing { place: Place, field: &'static str },
+    /// The version is not one of ours.
     #[error("{place}: apiVersion: {version:?} is not served; write {}", ServedVersion::V1.api_version())]
-    Version {
-        /// Where.
-        place: Place,
-        /// The version.
-        version: String,
-    },
-    /// A field that there is not.
+    Version { place: Place, version: String },
+    /// An unknown field.
     #[error("{place}: {field}: there is no such field")]
-    Unknown {
-        /// Where.
-        place: Place,
-        /// The field.
-        field: String,
-    },
+    Unknown { place: Place, field: String },
     /// A field of one of our kinds does not fit.
     #[error("{place}: {field}: {problem}")]
     Field {
-        /// Where.
         place: Place,
-        /// The field.
         field: String,
         /// What is wrong with it.
         problem: String,
     },
 }
 
-/// An object that counts.
+/// An object that is used.
 pub(super) enum Object {
     ExternalSecret(ExternalSecret),
     ClusterExternalSecret(ClusterExternalSecret),

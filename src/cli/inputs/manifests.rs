@@ -18,33 +18,16 @@ use crate::template::yaml;
 pub(in crate::cli) enum Error {
     /// A file or folder cannot be read.
     #[error("{path} cannot be read: {source}", path = path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     /// It is not YAML.
     #[error("{file}, line {line}: this is not valid YAML: {problem}")]
-    Yaml {
-        /// The file.
-        file: String,
-        /// Where it is wrong.
-        line: usize,
-        /// What is wrong.
-        problem: String,
-    },
+    Yaml { file: String, line: usize, problem: String },
     /// It is not what its kind says.
     #[error(transparent)]
     Document(#[from] document::Error),
     /// An object is there twice.
     #[error("{place}: this object is given twice; the other is in {other}")]
-    Twice {
-        /// The second.
-        place: Place,
-        /// Where the first is.
-        other: String,
-    },
+    Twice { place: Place, other: String },
 }
 
 /// Whether a named file is meant to be a manifest.

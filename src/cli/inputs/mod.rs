@@ -32,7 +32,6 @@ use manifests::Manifests;
 
 /// What `render` and `plan` work on.
 pub(super) struct Inputs {
-    /// What was given.
     pub(super) manifests: Manifests,
     /// Stand for what each vault holds.
     values: Option<Arc<GivenObjects>>,

@@ -27,7 +27,6 @@ pub(in crate::cli) enum Error {
     /// It cannot be written as YAML.
     #[error("the Secret cannot be written as YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser_error::Error),
-    /// The output is closed.
     #[error("the Secret cannot be printed: {0}")]
     Output(#[from] std::io::Error),
 }

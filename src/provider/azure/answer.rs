@@ -1,4 +1,4 @@
-//! What a vault answers for an object, taken out of the answer's JSON.
+//! A vault's answer for an object, parsed from JSON.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ pub(super) struct Object {
     pub(super) attributes: Attributes,
     /// With it a later refresh can ask whether the object has changed; for the current version of a secret only.
     pub(super) mark: Option<ReadMark>,
-    /// Where it is accounted for as long as it serves equal reads; `None` where it does not.
+    /// The memory it is charged to while it serves identical reads; `None` if it does not.
     kept: Option<Share>,
-    /// Where it is accounted for if it is large.
+    /// The memory it is charged to if it is large.
     _memory: Option<Share>,
 }
 
-/// What an object costs besides its texts.
+/// What an object costs in addition to its texts.
 const OVERHEAD: usize = 400;
 const OVERHEAD_OF_TAG: usize = 64;
 
@@ -115,10 +115,10 @@ impl JsonWebKey {
 }
 
 impl Object {
-    /// Takes it out of an answer for `id`, and wipes the answer.
+    /// Parses an answer for `id`, and wipes the answer.
     ///
     /// # Errors
-    /// The answer is not one of Key Vault.
+    /// The answer is not Key Vault's.
     pub(super) fn parse(id: &ObjectId, headers: &Headers, body: Bytes) -> Result<Self, Diagnosis> {
         let parsed = serde_json::from_slice::<Bundle>(&body);
         wipe(body);
@@ -134,7 +134,7 @@ impl Object {
         let value = match id.kind {
             ObjectKind::Secret => bundle.value.map(String::into_bytes),
             ObjectKind::Key => bundle.key.map(JsonWebKey::json).transpose()?,
-            // An empty one is of a certificate that is not issued yet.
+            // It is empty if the certificate is not issued yet.
             ObjectKind::Certificate => {
                 let decode = |text: String| STANDARD.decode(text).map_err(|_| not_understood());
                 bundle.cer.filter(|text| !text.is_empty()).map(decode).transpose()?
@@ -162,25 +162,25 @@ impl Object {
         Self { _memory: Some(memory), ..self }
     }
 
-    /// The same, which may serve equal reads for some time if `kept` has room.
+    /// The same, which may serve identical reads for some time if `kept` has room.
     pub(super) fn kept_in(self, kept: &Arc<Shares>, namespace: &Arc<str>) -> Self {
         Self { kept: kept.try_take(namespace, self.size()), ..self }
     }
 
-    /// Whether it may serve equal reads for some time.
+    /// Whether it may serve identical reads for some time.
     pub(super) const fn may_be_kept(&self) -> bool {
         self.kept.is_some()
     }
 
-    /// An object that no vault was asked for.
+    /// An object that does not come from a vault.
     pub(super) fn given(value: Option<SecretValue>, tags: BTreeMap<String, String>, attributes: Attributes) -> Self {
         Self { value, tags, attributes, mark: None, kept: None, _memory: None }
     }
 
-    /// The value: of a key its JSON Web Key, of a certificate its DER form.
+    /// The value; a key as JSON Web Key, a certificate as DER.
     ///
     /// # Errors
-    /// The answer held none.
+    /// The answer contained none.
     pub(super) fn value(&self) -> Result<&SecretValue, Diagnosis> {
         self.value.as_ref().ok_or_else(|| {
             Diagnosis::new(Cause::UnexpectedAnswer, "the answer holds no value")

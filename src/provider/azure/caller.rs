@@ -19,10 +19,10 @@ use super::diagnose::{Cause, Diagnosis, text};
 use super::identity::{Identity, Proof, application};
 use super::options::Environment;
 
-/// How long a tool may take; it asks Entra ID, and is restarted.
+/// How long a tool may take: it is a process that asks Entra ID.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Who the caller is, to a vault whose store names a tenant or does not.
+/// The caller's identity for a vault, with the store's tenant if it names one.
 ///
 /// # Errors
 /// An id in the environment that cannot be one.
@@ -43,7 +43,7 @@ pub(super) fn identity(environment: &Environment, tenant_of_store: Option<&str>)
 /// A token of the account that is logged in with a tool, the first tool that provides one.
 ///
 /// # Errors
-/// None gives one. What each said is told.
+/// None provides one. The error has the reply of each.
 pub(super) async fn token(tenant_id: Option<&str>, scope: &str) -> Result<AccessToken, Diagnosis> {
     let mut said = Vec::new();
     for tool in [Tool::Az, Tool::Azd] {
@@ -59,7 +59,7 @@ pub(super) async fn token(tenant_id: Option<&str>, scope: &str) -> Result<Access
     .hint("log in with az login or azd auth login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"))
 }
 
-/// A tool that keeps a login.
+/// A tool that stores a login.
 #[derive(Clone, Copy)]
 enum Tool {
     Az,
@@ -103,13 +103,13 @@ impl Tool {
     }
 }
 
-/// What a tool said itself, without what the SDK adds.
+/// The tool's own message, without what the SDK adds.
 fn innermost(error: &azure_core::Error) -> String {
     use std::error::Error as _;
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// Runs a tool, and notes whether it refused: what it says then, on its standard error, may be told.
+/// Runs a tool, and records whether it refused: then its standard error may be shown.
 #[derive(Debug)]
 struct Watched {
     inner: Arc<dyn Executor>,

@@ -1,8 +1,8 @@
-//! The Azure clouds: which authority gives tokens, and which hosts may get them.
+//! The Azure clouds: which authority issues tokens, and which hosts may receive them.
 //!
-//! A token goes to no host but those of a known cloud. `customCloudConfig` is chosen by the author of the store, so
-//! in a namespaced SecretStore it counts only with an identity of that namespace, or for hosts that the operator lists. That
-//! a host is listed does not let a SecretStore read as the controller's own pod: that is another question (`identity`).
+//! Tokens are sent only to hosts of a known cloud. `customCloudConfig` is chosen by the author of the store, so
+//! in a namespaced SecretStore it counts only with an identity of that namespace, or for hosts that the operator lists. Listing
+//! a host does not let a SecretStore use the controller's own identity: that is a separate decision (`identity`).
 
 use url::Url;
 
@@ -15,12 +15,12 @@ use crate::api::v1::secret_store::{
 /// The audience that Entra ID expects in a token to exchange.
 const PUBLIC_AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// A cloud, as far as Key Vault goes.
+/// A cloud, as far as Key Vault is concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cloud {
-    /// The authority that gives tokens, `https` and without a path.
+    /// The authority that issues tokens: `https`, without a path.
     pub(super) authority: Url,
-    /// The resource that tokens are asked for, without a slash at the end.
+    /// The resource that tokens are requested for, without a trailing slash.
     pub(super) resource: String,
     /// Which hosts are vaults.
     pub(super) vaults: Vaults,
@@ -42,7 +42,7 @@ pub(super) enum HostsOf {
 /// Which hosts are vaults of a cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Vaults {
-    /// All that end so; without a dot at the start.
+    /// All with this suffix, which has no leading dot.
     Suffix(String),
     /// Only this one.
     Host(String),
@@ -55,7 +55,7 @@ struct Known {
 }
 
 impl Cloud {
-    /// The scope that tokens are asked for.
+    /// The scope that tokens are requested for.
     pub(super) fn scope(&self) -> String {
         format!("{}/.default", self.resource)
     }
@@ -79,7 +79,7 @@ impl Cloud {
             .hint("set customCloudConfig.activeDirectoryEndpoint and customCloudConfig.keyVaultDNSSuffix")
         })?;
         let authority = match &options.environment.authority_host {
-            // The variable is the operator's, and only for the identity that came with it; a store that names a
+            // The variable is the operator's, and applies only to the identity that came with it; a store that names a
             // sovereign cloud is more exact.
             Some(host)
                 if uses_identity_of_process(store, options) && environment == AzureEnvironmentType::PublicCloud =>
@@ -156,7 +156,7 @@ impl Cloud {
         Ok(hosts_of)
     }
 
-    /// Itself, if the store may lead its identity there.
+    /// Itself, if the store may send its identity's tokens there.
     fn allowed(self, kind: StoreKind, store: &AzureKvProvider, options: &Options) -> Result<Self, Diagnosis> {
         let (led, remedy) = match options.acts_as {
             // The author of the store, of either kind, is not the caller.

@@ -1,7 +1,7 @@
-//! One read for many callers: equal reads that are under way at the same time are one, and an answer serves equal reads
+//! One read for many callers: identical reads in progress at the same time are one, and an answer serves identical reads
 //! for a short time after it.
 //!
-//! A read that waits for long says so, which its callers get as an error. It goes on as long as one of them holds the
+//! A read that waits for long reports it, and its callers get that as an error. It continues as long as one of them holds the
 //! [`Recovery`] that comes with the error, so it keeps its place in the vault's queue, and its answer is there when they
 //! come back.
 
@@ -20,15 +20,15 @@ use crate::provider::error::Recover;
 use crate::provider::metrics::SharedRead;
 use crate::provider::{Class, Freshness, Recovery};
 
-/// How long the answer of a read that took long is kept at least, for those who were told so and come back for it.
+/// The least time for which the answer of a slow read is kept, for callers that got an error and come back.
 const KEPT_AFTER_STALL: Duration = Duration::from_secs(5);
 
 type Outcome<V> = Result<V, Diagnosis>;
 
-/// Joins equal reads.
+/// Joins identical reads.
 ///
-/// A read runs as a task of its own, so that a caller that goes away does not end it for the others. Its answer is
-/// dropped by another when its time is over, without waiting for another read.
+/// A read runs as a task of its own, so that a caller that goes away does not end it for the others. Another task
+/// drops its answer when its time is over, without waiting for another read.
 pub(super) struct Coalescer<K, V> {
     flights: Flights<K, V>,
     keep: Duration,
@@ -38,25 +38,25 @@ pub(super) struct Coalescer<K, V> {
 
 type Flights<K, V> = Arc<Mutex<HashMap<K, Flight<V>>>>;
 
-/// A read that is under way, or whose answer is kept.
+/// A read in progress, or whose answer is kept.
 struct Flight<V> {
     id: u64,
     sent: Sent,
     stage: watch::Sender<Stage<V>>,
 }
 
-/// How far a read has come.
+/// The progress of a read.
 #[derive(Debug)]
 enum Stage<V> {
-    /// It is under way.
+    /// It is in progress.
     UnderWay,
-    /// It is under way, and takes long, for this reason.
+    /// It is in progress and takes long, for this reason.
     Stalled(Diagnosis),
     /// It has ended.
     Done(Outcome<V>),
 }
 
-/// What a read tells those who wait for it.
+/// What a read reports to its callers.
 #[derive(Clone)]
 pub(super) struct Progress {
     sent: Sent,
@@ -64,12 +64,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// The request leaves now. Until then its answer is as fresh as that of a read that starts now.
+    /// The request is sent now. Until then its answer is as fresh as that of a read that starts now.
     pub(super) fn sent(&self) {
         *lock(&self.sent.0) = Some(Instant::now());
     }
 
-    /// The request was in vain; another one will leave.
+    /// The request failed; another one will be sent.
     pub(super) fn to_be_sent_again(&self) {
         *lock(&self.sent.0) = None;
     }
@@ -80,7 +80,7 @@ impl Progress {
     }
 }
 
-/// When the request of a read left.
+/// When the request of a read was sent.
 #[derive(Clone, Debug, Default)]
 struct Sent(Arc<Mutex<Option<Instant>>>);
 
@@ -105,15 +105,15 @@ where
         Self { flights: Arc::default(), keep, may_be_kept: |_| true, next_id: AtomicU64::new(0) }
     }
 
-    /// The same, which keeps no other answers than these.
+    /// The same, but keeps only these answers.
     pub(super) fn that_keeps(self, may_be_kept: fn(&V) -> bool) -> Self {
         Self { may_be_kept, ..self }
     }
 
     /// The answer for `key`: of a read that can be shared, or of a new one that `start` makes. Also says whether it was
-    /// shared, and how. Of a read that takes long, the reason, with a [`Recovery`].
+    /// shared, and how. For a read that takes long, the reason, with a [`Recovery`].
     ///
-    /// With [`Freshness::Forced`] only a read whose request has not left yet is shared.
+    /// With [`Freshness::Forced`], only a read whose request has not been sent yet is shared.
     pub(super) async fn read<F, R>(&self, key: K, freshness: Freshness, start: F) -> (Outcome<V>, Option<SharedRead>)
     where
         F: FnOnce(Progress) -> R,
@@ -150,12 +150,12 @@ where
         (receiver, None)
     }
 
-    /// Whether a read of `key` is under way, or its answer kept.
+    /// Whether a read of `key` is in progress, or its answer kept.
     pub(super) fn is_shared(&self, key: &K) -> bool {
         lock(&self.flights).contains_key(key)
     }
 
-    /// How many reads are under way or kept.
+    /// How many reads are in progress or kept.
     #[cfg(test)]
     fn len(&self) -> usize {
         lock(&self.flights).len()
@@ -214,14 +214,14 @@ impl<V: Send + Sync + 'static> Recover for EndOf<V> {
     fn recovered(&self) -> BoxFuture<'static, ()> {
         let mut stage = self.0.clone();
         async move {
-            // An error says that the read was given up, which is an end too.
+            // An error means that the read was abandoned, which is an end, too.
             let _ = stage.wait_for(|stage| matches!(stage, Stage::Done(_))).await;
         }
         .boxed()
     }
 }
 
-/// Whether an answer serves later reads: values, and what the vault says for certain about an object. Not a refusal,
+/// Whether an answer serves later reads: values, and what the vault states about an object. Not a refusal,
 /// since somebody who waits for a permission reads again as soon as it is granted.
 fn is_kept<V>(outcome: &Outcome<V>) -> bool {
     match outcome {
@@ -238,12 +238,12 @@ struct Entry<K: Eq + Hash, V> {
 }
 
 impl<K: Eq + Hash, V> Entry<K, V> {
-    /// Waits until nobody waits for the read any more; then it is out of the map.
+    /// Waits until the read has no callers left; then it is out of the map.
     async fn nobody_waits(&self, stage: &watch::Sender<Stage<V>>) {
         loop {
             stage.closed().await;
             let mut flights = lock(&self.flights);
-            // Somebody may have come just now.
+            // A caller may have arrived just now.
             if stage.receiver_count() == 0 {
                 self.remove_from(&mut flights);
                 return;

@@ -35,16 +35,16 @@ use crate::runtime::fair::Executor;
 /// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>.
 const MACHINE_ENDPOINT: &str = "http://169.254.169.254/";
 
-/// What tokens are asked for: equal exchanges give equal tokens.
+/// What a token is requested for: identical exchanges yield equivalent tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Purpose {
     /// The caller.
     pub(super) identity: Identity,
-    /// Whom.
+    /// The authority that is asked.
     pub(super) authority: Url,
     /// Who chose the authority.
     pub(super) hosts_of: HostsOf,
-    /// What for.
+    /// The scope.
     pub(super) scope: String,
 }
 
@@ -57,8 +57,8 @@ pub(super) struct Exchange {
     pub(super) connections: Arc<Connections>,
     /// Where certificates are opened.
     pub(super) workbench: Arc<Workbench>,
-    /// What is wrong with the client certificate in the version of its Secret that the identity names. It is not opened
-    /// again to find out the same.
+    /// What is wrong with the client certificate in the Secret's version that the identity names. It is not opened
+    /// again to find the same.
     pub(super) unusable: OnceLock<Diagnosis>,
 }
 
@@ -66,7 +66,7 @@ impl Exchange {
     /// One exchange.
     ///
     /// # Errors
-    /// The proof could not be read, or the authority gave no token.
+    /// The proof could not be read, or the authority issued no token.
     pub(super) async fn token(&self) -> Result<AccessToken, Diagnosis> {
         let token = match &self.purpose.identity {
             Identity::Application { client_id, tenant_id, proof } => {
@@ -243,7 +243,7 @@ pub(super) struct Workbench {
 /// How many certificates are held at once, each of at most 64 KiB; those of one namespace are half of them.
 const PLACES: usize = 64;
 
-/// How long somebody waits for a place.
+/// How long a caller waits for a slot.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Workbench {
@@ -275,7 +275,7 @@ impl Workbench {
     }
 }
 
-/// A text without the line's end that `echo` adds. No client secret ends so.
+/// A text without the line break that `echo` adds. No client secret ends with one.
 fn without_line_end(text: &str) -> &str {
     text.trim_end_matches(['\r', '\n'])
 }
@@ -296,7 +296,7 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// Adds what to change, now that it is known what was presented.
+/// Adds the remedy, now that it is known what was presented.
 fn with_hint(diagnosis: Diagnosis, presented: &Presented) -> Diagnosis {
     match diagnosis.cause {
         Cause::EntraRefused(code) => match entra::hint(code, presented) {

@@ -20,22 +20,22 @@ use super::options::Options;
 use crate::provider::metrics::{CallStatus, Probe};
 use crate::provider::{Freshness, ProviderMetrics};
 
-/// A token is exchanged again this long before its end, or in the middle of its life if that is later.
+/// A token is renewed this long before it expires, or halfway through its lifetime if that is later.
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 
-/// A token with less time left may end before the vault sees it.
+/// A token with less time left may expire before the vault sees it.
 const LEAST_LEFT: Duration = Duration::from_secs(30);
 
 /// How long failures in a row are remembered: an outage of Entra ID, or a wrong federation, costs one
-/// exchange an interval and identity, however many ask.
+/// exchange per interval and identity, however many ask.
 const REMEMBERED: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
-/// Exchanges that gave a token are at least so far apart, however short its life is: the author of a store may choose an
-/// authority whose tokens are over at once, and each exchange costs the API server a token as well.
+/// Successful exchanges are at least this far apart, however short-lived the token is: the author of a store may choose an
+/// authority whose tokens expire at once, and each exchange costs the API server a token as well.
 const LEAST_BETWEEN: Duration = Duration::from_secs(2);
 
-/// A token that a vault refuses is given up, but not more often than this: an identity that a vault never accepts
-/// must not cost an exchange at each try.
+/// A token that a vault refuses is discarded, but not more often than this: an identity that a vault never accepts
+/// must not cost an exchange at each attempt.
 const LEAST_AGE_TO_GIVE_UP: Duration = Duration::from_mins(1);
 
 /// Bounds on the identities that are kept.
@@ -67,7 +67,7 @@ impl CredentialCache {
         Self { credentials, clients, connections, cluster, options, workbench, metrics, next_id: AtomicU64::new(0) }
     }
 
-    /// The credential for `purpose`, the same one for all who ask.
+    /// The credential for `purpose`, shared by all callers.
     pub(super) async fn get(&self, purpose: Purpose) -> Arc<SharedCredential> {
         let exchange = Exchange {
             purpose: purpose.clone(),
@@ -91,7 +91,7 @@ impl CredentialCache {
 
 /// A credential that many clients share.
 pub(super) struct SharedCredential {
-    /// Another one for each credential, also for one that takes the place of an evicted one.
+    /// Unique to each credential, also to one that replaces an evicted one.
     pub(super) id: u64,
     inner: Arc<Inner>,
     exchanges: Coalescer<(), AccessToken>,
@@ -104,7 +104,7 @@ struct Inner {
 }
 
 impl SharedCredential {
-    /// A token that is good for some time yet.
+    /// A token that is valid for some time yet.
     ///
     /// # Errors
     /// No token could be acquired, now or some seconds ago.
@@ -119,7 +119,7 @@ impl SharedCredential {
         }
     }
 
-    /// The token that is held, if it is good yet. Never waits.
+    /// The cached token, if it is still valid. Never waits.
     pub(super) fn held_token(&self) -> Option<AccessToken> {
         self.inner.state().usable(Instant::now()).map(|held| held.token.clone())
     }
@@ -130,13 +130,13 @@ impl SharedCredential {
         tokio::time::sleep_until(time.into()).await;
     }
 
-    /// Gives the token up after a vault refused it, so that the next one is exchanged. Returns whether there will
+    /// Discards the token after a vault refused it, so that the next one is exchanged. Returns whether there will
     /// be another.
     pub(super) fn give_up_token(&self) -> bool {
         self.inner.state().give_up(Instant::now())
     }
 
-    /// Gives the token up, however new it is.
+    /// Discards the token, however new it is.
     #[cfg(test)]
     pub(super) fn forget_token(&self) {
         *self.inner.state() = State::default();
@@ -152,7 +152,7 @@ impl Inner {
 
     /// A token, from an exchange unless one has just ended.
     async fn renew(&self) -> Result<AccessToken, Diagnosis> {
-        // An exchange may have ended between the look at the state and the start of this one.
+        // An exchange may have ended between reading the state and the start of this one.
         match self.answer() {
             Answer::Token(token) => return Ok(token),
             Answer::Failed(diagnosis) => return Err(diagnosis),
@@ -206,7 +206,7 @@ impl fmt::Debug for SharedCredential {
 struct State {
     token: Option<Held>,
     failure: Option<Failure>,
-    /// When an exchange last gave a token.
+    /// When an exchange last succeeded.
     exchanged: Option<Instant>,
 }
 
@@ -230,7 +230,7 @@ enum Answer {
 }
 
 impl State {
-    /// The token, as long as it is good.
+    /// The token, while it is valid.
     fn usable(&self, now: Instant) -> Option<&Held> {
         self.token.as_ref().filter(|held| now < held.usable_until)
     }
@@ -241,7 +241,7 @@ impl State {
         failed_until.into_iter().chain(self.not_before()).max().unwrap_or(now + REMEMBERED[0])
     }
 
-    /// When the next exchange may begin after one that gave a token.
+    /// When the next exchange may begin after a successful one.
     fn not_before(&self) -> Option<Instant> {
         self.exchanged.map(|exchanged| exchanged + LEAST_BETWEEN)
     }
@@ -277,11 +277,11 @@ impl State {
         token
     }
 
-    /// The old token still serves, if it can.
+    /// The old token is still used, if it is valid.
     fn failed(&mut self, now: Instant, diagnosis: Diagnosis) -> Result<AccessToken, Diagnosis> {
         let in_a_row = self.failure.as_ref().map_or(0, |failure| failure.in_a_row + 1);
         let own = REMEMBERED[in_a_row.min(REMEMBERED.len() - 1)];
-        // It may ask for no wait at all, or for one that is over, again and again.
+        // It may ask repeatedly for no wait, or for one that is over.
         let until = now + diagnosis.retry_after.map_or(own, |asked| asked.max(own));
         self.failure = Some(Failure { diagnosis: diagnosis.clone(), until, in_a_row });
         match &self.token {

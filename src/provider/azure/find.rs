@@ -14,14 +14,14 @@ use crate::budget::Budget;
 use crate::provider::{Class, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue};
 use crate::re2::Regex;
 
-/// How many values one search reads at the same time; what the vault sees of it, its gate decides.
+/// How many values one search reads at the same time; the gate decides how many reach the vault.
 const AT_ONCE: usize = 32;
 
 /// The current values of all secrets that match, by name. As in ESO, disabled ones are left out, and `path` means
 /// nothing: Key Vault has no folders.
 ///
 /// # Errors
-/// The search cannot be right, the list or a value could not be read, or all of it is more than `reads` or `budget` allow.
+/// The search is invalid, the list or a value could not be read, or it exceeds `reads` or `budget`.
 pub(super) async fn find(
     vault: &Arc<VaultClient>,
     find: &Find,
@@ -43,7 +43,7 @@ pub(super) async fn find(
     values.buffered(AT_ONCE).try_filter_map(async |found| Ok(found)).try_collect().await
 }
 
-/// The value of a secret that was in the list; `None` if it was deleted or disabled since.
+/// The value of a listed secret; `None` if it was deleted or disabled since.
 async fn read(
     vault: &Arc<VaultClient>,
     secret: &Listed,
@@ -62,14 +62,14 @@ async fn read(
     }
 }
 
-/// Of a secret that cannot be read: as in ESO all others wait for it, rather than that one is missing without a word.
+/// For a secret that cannot be read: as in ESO, all fail with it, rather than one silently missing.
 fn all_or_nothing(reason: Diagnosis) -> Diagnosis {
     let or = reason.hint.as_ref().map(|hint| format!("{hint}; or ")).unwrap_or_default();
     let hint = format!("{or}have dataFrom.find leave it out, which takes all that matches or nothing");
     reason.hint(hint)
 }
 
-/// What a search asks for; all of it must hold.
+/// The criteria of a search, all of which must match.
 pub(super) struct Wanted<'a> {
     name: Option<Regex>,
     tags: Option<&'a BTreeMap<String, String>>,
@@ -79,9 +79,9 @@ impl<'a> Wanted<'a> {
     /// Of `dataFrom.find`.
     ///
     /// # Errors
-    /// The regular expression is none.
+    /// The regular expression is invalid.
     pub(super) fn of(find: &'a Find) -> Result<Self, Diagnosis> {
-        // As in ESO, an empty expression is none.
+        // As in ESO, an empty expression counts as absent.
         let regexp = find.name.as_ref().and_then(|name| name.regexp.as_deref()).filter(|regexp| !regexp.is_empty());
         let name = regexp.map(Regex::new).transpose().map_err(|error| {
             let message =
@@ -96,7 +96,7 @@ impl<'a> Wanted<'a> {
         Ok(secret.is_enabled() && self.tags(&secret.tags) && self.names(secret.name(), budget)?)
     }
 
-    /// Whether a secret of this name is meant.
+    /// Whether a secret with this name matches.
     ///
     /// # Errors
     /// `budget` is used up.
@@ -108,12 +108,12 @@ impl<'a> Wanted<'a> {
         })
     }
 
-    /// Whether a secret with these tags is meant.
+    /// Whether a secret with these tags matches.
     pub(super) fn tags(&self, tags: &BTreeMap<String, String>) -> bool {
         self.tags.into_iter().flatten().all(|(name, value)| tags.get(name) == Some(value))
     }
 
-    /// Whether tags decide.
+    /// Whether tags are a criterion.
     pub(super) fn has_tags(&self) -> bool {
         self.tags.is_some_and(|tags| !tags.is_empty())
     }

@@ -25,24 +25,21 @@ use crate::provider::{
 
 /// Why an object cannot be given. Holds no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum Error {
     /// No object of a vault can have that name.
     #[error("{0}")]
     Name(String),
-    /// The object is given already, perhaps in another spelling, which is the same to a vault.
+    /// The object is already given, perhaps in another spelling, which is the same to a vault.
     #[error("{key:?} is the same object as {other:?}, to Key Vault")]
     Twice {
-        /// The key.
         key: String,
-        /// How it was called before.
+        /// Its earlier spelling.
         other: String,
     },
-    /// The value of a certificate is none.
+    /// The value is not a certificate.
     #[error("{key:?} is not a certificate: give it in PEM, or its DER in base64")]
-    Certificate {
-        /// The key.
-        key: String,
-    },
+    Certificate { key: String },
     /// There is no such time of an object.
     #[error("an object has no time {0:?}: it has expires, created, updated and notBefore")]
     Time(String),
@@ -58,22 +55,22 @@ struct Given {
     key: String,
     name: String,
     value: Option<SecretValue>,
-    /// `None` where nothing is said of them.
+    /// `None` if they are not given.
     tags: Option<BTreeMap<String, String>>,
     attributes: Attributes,
 }
 
-/// Objects in the place of all vaults.
+/// Objects that stand in for all vaults.
 #[derive(Default)]
 pub struct GivenObjects {
     /// Where they come from, for messages.
     source: String,
-    /// By their names in small letters, since a vault does not tell them apart.
+    /// By their lower-case names, since a vault ignores case.
     objects: BTreeMap<(ObjectKind, String), Given>,
 }
 
 impl GivenObjects {
-    /// Reads the objects for one ExternalSecret, which may compute so much.
+    /// Reads the objects for one ExternalSecret, within its budget.
     #[must_use]
     pub fn client(self: Arc<Self>, budget: Arc<Budget>) -> Arc<dyn SecretsClient> {
         Arc::new(GivenClient { objects: self, budget })
@@ -272,7 +269,7 @@ impl SecretsClient for GivenClient {
     }
 }
 
-/// Serves objects in the place of every vault.
+/// Serves objects instead of every vault.
 pub struct GivenVault(pub Arc<GivenObjects>);
 
 #[async_trait]

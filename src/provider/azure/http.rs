@@ -22,6 +22,7 @@ const IDLE_CONNECTIONS: usize = 8;
 
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum SetupError {
     /// The CA bundle is not PEM, or has no certificate.
     #[error("the CA bundle holds no PEM certificate that can be read; give the file of the CA's certificates")]
@@ -34,7 +35,6 @@ pub enum SetupError {
     /// The address of a proxy.
     #[error("the proxy \"{address}\" is not a URL; give one such as http://proxy.example:3128")]
     Proxy {
-        /// The address.
         address: String,
         /// What is wrong with it.
         source: reqwest::Error,

@@ -1,6 +1,6 @@
-//! Who a store reads its vault as: from `authType` and the references of a store to an [`Identity`].
+//! The identity with which a store reads its vault, from `authType` and the store's references.
 //!
-//! Which client id and tenant count when several are given follows ESO, whose two ways (`useAzureSDK` or not)
+//! Which client ID and tenant win when several are given follows ESO, whose two ways (`useAzureSDK` or not)
 //! differ. What either accepts is accepted with the same result; `useAzureSDK` itself has no effect.
 
 use std::fmt;
@@ -24,8 +24,8 @@ const ANNOTATION_CLIENT_ID: &str = "azure.workload.identity/client-id";
 /// On a service account: its tenant.
 const ANNOTATION_TENANT_ID: &str = "azure.workload.identity/tenant-id";
 
-/// Who reads, and what proves it. Two equal identities get the same tokens: whatever can make a token another one,
-/// such as a service account that was recreated or a Secret that was changed, is part of it. It holds no secret.
+/// An identity and its proof. Equal identities get the same tokens: everything that would change the token,
+/// such as a service account that was recreated or a Secret that was changed, is part of it. It contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Identity {
     /// An application, or a user-assigned identity, of a tenant.
@@ -34,7 +34,7 @@ pub(super) enum Identity {
         client_id: String,
         /// The tenant's id or domain.
         tenant_id: String,
-        /// What it proves itself with.
+        /// Its proof.
         proof: Proof,
     },
     /// The machine's own identity.
@@ -60,7 +60,7 @@ impl fmt::Display for Identity {
     }
 }
 
-/// What an application proves itself with.
+/// The proof of an application.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Proof {
     /// The token in a file of this pod.
@@ -71,7 +71,7 @@ pub(super) enum Proof {
         namespace: String,
         /// Its name.
         name: String,
-        /// Its UID: an account recreated is another one.
+        /// Its UID: a recreated account is another one.
         uid: String,
         /// The audiences to ask for.
         audiences: Vec<String>,
@@ -171,7 +171,7 @@ pub(super) fn named_objects(store: &AzureKvProvider) -> Vec<(String, &str)> {
     parts.filter_map(|(field, text)| Some((field, given(text)?))).collect()
 }
 
-/// Those whose namespace ESO's webhook checks whatever the `authType` is.
+/// Those whose namespace ESO's webhook checks for any `authType`.
 fn references_of_eso(store: &AzureKvProvider) -> Vec<Reference<'_>> {
     let secrets = store.auth_secret_ref.as_ref();
     let client_id = secrets.and_then(|secrets| secrets.client_id.as_ref());
@@ -189,12 +189,12 @@ fn references_of_eso(store: &AzureKvProvider) -> Vec<Reference<'_>> {
 }
 
 /// Whether a store's references are resolved in the namespace of each ExternalSecret ("referent"), so that the store
-/// by itself has no identity.
+/// alone has no identity.
 pub(super) fn is_referent(kind: StoreKind, store: &AzureKvProvider) -> bool {
     kind == StoreKind::ClusterSecretStore && references(store).iter().any(|reference| reference.namespace.is_none())
 }
 
-/// Checks that a SecretStore names no other namespace than its own.
+/// Checks that a SecretStore names only its own namespace.
 pub(super) fn check_namespaces(view: &StoreView<'_>, store: &AzureKvProvider) -> Result<(), Diagnosis> {
     let Some(own) = view.namespace.filter(|_| view.kind == StoreKind::SecretStore) else { return Ok(()) };
     let all = references(store).into_iter().chain(references_of_eso(store));
@@ -212,8 +212,8 @@ pub(super) fn check_namespaces(view: &StoreView<'_>, store: &AzureKvProvider) ->
     }
 }
 
-/// Checks that a SecretStore does not read as the controller's own pod or machine, where the operator did not allow that:
-/// what these may read is not the namespace's.
+/// Checks that a SecretStore does not use the identity of the controller's own pod or machine unless the operator allows it:
+/// the namespace has no claim to what these may read.
 pub(super) fn check_own_identity(
     view: &StoreView<'_>,
     store: &AzureKvProvider,
@@ -237,11 +237,11 @@ pub(super) fn check_own_identity(
     ))
 }
 
-/// Finds out the identity of a store.
+/// Determines the identity of a store.
 pub(super) struct Resolver<'a> {
     /// The store.
     pub(super) view: StoreView<'a>,
-    /// Its part on Key Vault.
+    /// Its Key Vault section.
     pub(super) store: &'a AzureKvProvider,
     /// On whose behalf.
     pub(super) caller: Caller<'a>,
@@ -257,7 +257,7 @@ impl Resolver<'_> {
     /// The identity.
     ///
     /// # Errors
-    /// A field of the store, an annotation or an object of the cluster that is missing or cannot be right.
+    /// A field of the store, an annotation or an object of the cluster that is missing or invalid.
     pub(super) async fn identity(&self) -> Result<Identity, Diagnosis> {
         check_namespaces(&self.view, self.store)?;
         match (self.store.auth_type, &self.store.service_account_ref) {
@@ -413,7 +413,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Whether a text can be a client id or a tenant: a UUID, or a domain.
+/// Whether a text can be a client ID or a tenant: a UUID, or a domain.
 pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
@@ -438,7 +438,7 @@ fn annotation<'a>(account: &'a ServiceAccount, name: &str) -> Option<&'a str> {
     given(account.annotations.get(name).map(|value| value.trim()))
 }
 
-/// An empty text is as good as none.
+/// An empty text counts as absent.
 fn given(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

@@ -9,7 +9,7 @@ use super::answer::{Attributes, not_understood};
 use super::diagnose::Diagnosis;
 use crate::provider::shares::Share;
 
-/// Where the next page is. The transport sends no request to another host than the vault's, whatever stands here.
+/// The URL of the next page. Whatever it is, the transport sends requests only to the vault's host.
 pub(super) type NextPage = PagerContinuation;
 
 /// A page.
@@ -25,19 +25,19 @@ pub(super) struct Page {
 
 /// All secrets of a vault.
 pub(super) struct List {
-    /// They.
+    /// The secrets.
     pub(super) secrets: Vec<Listed>,
     /// How many pages they were on.
     pub(super) pages: usize,
-    /// Where they are accounted for.
+    /// The memory they are charged to.
     pub(super) memory: Share,
 }
 
-/// What a secret in a list costs besides its texts.
+/// What a listed secret costs in addition to its texts.
 const OVERHEAD: usize = 80;
 const OVERHEAD_OF_TAG: usize = 64;
 
-/// What a list tells of a secret.
+/// What a list says about a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     /// Its URL, as in [`ObjectMark`](crate::provider::ObjectMark).
@@ -64,13 +64,13 @@ struct Item {
 }
 
 impl Page {
-    /// Takes it out of an answer.
+    /// Parses an answer.
     ///
     /// # Errors
-    /// The answer is not one of Key Vault.
+    /// The answer is not Key Vault's.
     pub(super) fn parse(body: &[u8], next: Option<NextPage>) -> Result<Self, Diagnosis> {
         let result: ListResult = serde_json::from_slice(body).map_err(|_| not_understood())?;
-        // As in ESO, what has no id is not a secret.
+        // As in ESO, an entry without an ID is not a secret.
         let secrets = result.value.unwrap_or_default().into_iter().filter_map(Item::listed).collect();
         Ok(Self { secrets, next, size: body.len() })
     }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use crate::provider::shares::Shares;
 
-/// For answers that are larger than [`FREE_ANSWER`], until somebody has taken out what they need.
+/// For answers larger than [`FREE_ANSWER`], until they are parsed.
 const ANSWERS: usize = 16 << 20;
 
-/// For answers that serve equal reads for some seconds.
+/// For answers that serve identical reads for some seconds.
 const KEPT: usize = 8 << 20;
 
 /// For lists of secrets; half of it is for some 90,000 secrets.
 const LISTS: usize = 24 << 20;
 
-/// So much of an answer is read in any case: no more than a few of a gate's requests are under way at a time.
+/// This much of an answer is always read: only a few of a gate's requests are in progress at a time.
 pub(super) const FREE_ANSWER: usize = 16 << 10;
 
 /// The memory for the answers of all vaults.

@@ -42,9 +42,9 @@ pub(super) fn value(
     }
 }
 
-/// What `dataFrom.extract` gives with `metadataPolicy: Fetch` for the secret `name`: with a property the one key
+/// What `dataFrom.extract` returns with `metadataPolicy: Fetch` for the secret `name`: with a property the one key
 /// `<key>_<property>`, where `key` is the reference's; without one a key for each tag and time. A tag that is a
-/// JSON object of texts is taken apart.
+/// JSON object of texts becomes its members.
 ///
 /// # Errors
 /// There is no such tag, time or path.

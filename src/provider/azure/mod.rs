@@ -81,8 +81,7 @@ pub fn causes() -> Vec<CauseDescription> {
 pub use http::SetupError;
 pub use options::{ActsAs, Budgets, Environment, Options, OwnIdentity};
 
-/// Reads Azure Key Vault. Made once for a process: tokens, connections and what is known of vaults are shared by
-/// all stores.
+/// Reads Azure Key Vault. Created once per process: all stores share tokens, connections and what is known of vaults.
 pub struct AzureKeyVault {
     options: Arc<Options>,
     cluster: Arc<Cluster>,
@@ -170,7 +169,7 @@ impl Provider for AzureKeyVault {
         let budget = caller.budget();
         match self.reader(view, store, caller).await {
             Ok(vault) => Ok(Arc::new(KeyVaultClient { vault, probe: self.options.probe, budget })),
-            // It says nothing about the store that the Kubernetes API does not answer.
+            // A Kubernetes API that does not answer says nothing about the store.
             Err(outage) if matches!(caller, Caller::StoreValidation) && outage.cause.is_outage() => {
                 Ok(Arc::new(UnresolvedStore(outage)))
             }
@@ -179,7 +178,7 @@ impl Provider for AzureKeyVault {
     }
 }
 
-/// A store whose identity could not be found out for now.
+/// A store whose identity is temporarily unknown.
 struct UnresolvedStore(Diagnosis);
 
 #[async_trait]

@@ -5,7 +5,7 @@ use std::fmt;
 use super::diagnose::{Cause, Diagnosis, text};
 use crate::api::v1::external_secret::RemoteRef;
 
-/// The secret that validating a store reads. It need not be there: that the vault says so proves as much.
+/// The secret that the validation of a store reads. It need not exist: a "not found" proves access as well.
 const PROBE: &str = "external-secrets-probe";
 /// The longest name of an object.
 const LONGEST_NAME: usize = 127;

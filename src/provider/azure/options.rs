@@ -1,4 +1,4 @@
-//! What an operator sets for all vaults.
+//! The operator's settings for all vaults.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub enum ActsAs {
     Caller,
 }
 
-/// Which stores may read as the controller's own pod or machine.
+/// Which stores may use the identity of the controller's own pod or machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OwnIdentity {
     /// Those that the cluster's administrators write.
@@ -52,14 +52,14 @@ pub enum OwnIdentity {
     AllStores,
 }
 
-/// What an operator sets, by flags and environment, for all vaults.
+/// The operator's settings for all vaults, from flags and environment.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many requests may be under way to one vault.
+    /// The limit of concurrent requests to one vault.
     pub concurrency: usize,
     /// How many requests may be sent to one vault within 10 s. The default is 80% of Key Vault's limit.
     pub budgets: Budgets,
-    /// How long the answer of a read serves equal reads that start after it; zero: only those under way share.
+    /// How long an answer serves identical reads that start after it; zero: only reads in progress share.
     pub coalesce: Duration,
     /// How long reads wait for a vault that asked to slow down, or that is failing, before they fail too.
     pub patience: Duration,
@@ -68,15 +68,15 @@ pub struct Options {
     /// PEM certificates to trust in addition to the system's roots (which `SSL_CERT_FILE` replaces).
     pub ca_bundle: Option<Vec<u8>>,
     /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) that `customCloudConfig` of a namespaced SecretStore
-    /// may lead tokens to which are good for more than its namespace: for `serviceAccountRef.audiences`, and, where
+    /// may send tokens to that are valid for more than its namespace: for `serviceAccountRef.audiences`, and, where
     /// [`Self::own_identity`] lets it have them, those of the pod's own or a managed identity; and that of any store the
-    /// caller's own. They may have a port, and need not be domains of the world outside.
+    /// caller's own. They may have a port, and need not be public domains.
     pub extra_hosts: Vec<String>,
-    /// Which stores may read as the controller's own pod or machine.
+    /// Which stores may use the identity of the controller's own pod or machine.
     pub own_identity: OwnIdentity,
-    /// Whether a list of the vault may tell what has changed, where that costs no more than reading.
+    /// Whether a list of the vault may show what has changed, if that costs no more than reading.
     pub change_detection: bool,
-    /// Whether validating a store reads a secret from the vault; otherwise it only gets a token.
+    /// Whether the validation of a store reads a secret from the vault; otherwise it only acquires a token.
     pub probe: bool,
     /// A proxy for vaults and authorities, in place of the one that `HTTPS_PROXY` and `NO_PROXY` name.
     pub https_proxy: Option<String>,
@@ -112,7 +112,7 @@ impl Default for Options {
 
 /// The variables that workload identity's webhook injects into a pod:
 /// <https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html>, and those that
-/// Azure's tools know for a service principal besides. Empty ones count as absent; a line's end is not part of a value.
+/// Azure's tools know for a service principal besides. Empty ones count as absent; a trailing line break is not part of a value.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `AZURE_CLIENT_ID`

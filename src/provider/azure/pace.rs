@@ -1,7 +1,7 @@
-//! How long the reader of many values waits at a vault that serves less than is asked of it.
+//! How long the reader of many values waits for a vault that serves fewer requests than it gets.
 //!
-//! Who is told that a read takes long gives up, and comes back. One who reads more than the vault serves until then would begin
-//! from the start each time and never have all. So it goes on for as long as the vault serves it, and is told once it gets nothing.
+//! A caller that learns that a read takes long gives up, and comes back. One that reads more than the vault serves until then would begin
+//! from the start each time and never finish. So it continues for as long as the vault serves it, and gets the error once nothing arrives.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::provider::{Class, Recovery};
 use super::diagnose::Diagnosis;
 use super::options::WINDOW;
 
-/// How long one reader may take, whatever it gets.
+/// How long one reader may take in any case.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// What the reads of one reader have come to.
+/// The progress of one reader.
 #[derive(Debug)]
 pub(super) struct Pace {
     began: Instant,
@@ -54,7 +54,7 @@ impl Pace {
         false
     }
 
-    /// Until when it waits; `None` where nothing has come at all.
+    /// Until when it waits; `None` if nothing has arrived at all.
     fn deadline(&self) -> Option<Instant> {
         let last = *self.lock();
         last.map(|last| (last + self.patience).min(self.began + LONGEST))

@@ -9,7 +9,7 @@ pub(super) struct ServicePrincipal<'a> {
     pub(super) tenant_id: &'a str,
     /// Where the client id is.
     pub(super) client_id: &'a SecretKeySelector,
-    /// What it proves itself with.
+    /// Its proof.
     pub(super) credential: Credential<'a>,
 }
 

@@ -46,7 +46,7 @@ fn authorized() -> Validation {
     }
 }
 
-/// What a store without a token is.
+/// The verdict on a store without a token.
 pub(super) fn without_token(diagnosis: Diagnosis) -> Validation {
     let unknown = || Check::Unknown("there is no token to ask the vault with".to_owned());
     let authenticated = if diagnosis.cause.is_outage() {
@@ -57,7 +57,7 @@ pub(super) fn without_token(diagnosis: Diagnosis) -> Validation {
     Validation { verdict: verdict(diagnosis), authenticated, reachable: unknown(), authorized: unknown() }
 }
 
-/// What an answer to the read other than a value says of the store.
+/// What any other answer than a value says about the store.
 fn after_read(diagnosis: Diagnosis) -> Validation {
     let not_asked = || Check::Unknown("the vault could not be asked".to_owned());
     let failed = |diagnosis: &Diagnosis| Check::Failed(diagnosis.clone().into());

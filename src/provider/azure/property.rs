@@ -9,8 +9,8 @@ use crate::budget::Budget;
 use crate::provider::SecretValue;
 use crate::provider::gjson::Bytes;
 
-/// The property of `value` that `path` names. As in ESO a path that finds nothing is tried once more with its dots
-/// taken for parts of a name.
+/// The property of `value` that `path` names. As in ESO, a path that finds nothing is tried once more with its dots
+/// as parts of a name.
 ///
 /// # Errors
 /// The value has no such property, or is not JSON. `object` says whose value it is.

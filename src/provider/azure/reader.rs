@@ -1,4 +1,4 @@
-//! Reads what the references of ExternalSecrets name.
+//! Reads what ExternalSecrets refer to.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use crate::provider::{
     Validation,
 };
 
-/// A vault, as a store's identity.
+/// A vault, read with a store's identity.
 pub(super) struct KeyVaultClient {
     /// The vault.
     pub(super) vault: Arc<VaultClient>,
-    /// Whether validating the store reads a secret.
+    /// Whether the validation of the store reads a secret.
     pub(super) probe: bool,
-    /// What the ExternalSecret that reads may compute.
+    /// What the reading ExternalSecret may compute.
     pub(super) budget: Arc<Budget>,
 }
 
@@ -82,7 +82,7 @@ pub(super) fn value(
     }
 }
 
-/// What `dataFrom.extract` gives of the secret `name`, which `object` describes in messages.
+/// What `dataFrom.extract` returns for the secret `name`, which `object` describes in messages.
 pub(super) fn map(
     read: &Object,
     reference: &RemoteRef,

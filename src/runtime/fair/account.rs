@@ -1,11 +1,11 @@
-//! What a tenant has computed of late.
+//! How much a tenant has computed recently.
 
 use std::time::{Duration, Instant};
 
 /// What a tenant may compute at once, before it has to wait as long as it computes.
 const FREE: Duration = Duration::from_secs(1);
 
-/// What a tenant has computed of late: processor time counts, and time in which it does not compute takes away as much.
+/// How much a tenant has computed recently: CPU time adds to it, and time in which it does not compute subtracts as much.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Account {
     level: Duration,
@@ -13,24 +13,24 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Of a tenant that is new.
+    /// The account of a new tenant.
     pub(super) const fn new(now: Instant) -> Self {
         Self { level: Duration::ZERO, at: now }
     }
 
-    /// The tenant has computed for so long, until now.
+    /// The tenant has computed for this long, until now.
     pub(super) fn charge(&mut self, computed: Duration, now: Instant) {
         let idle = now.saturating_duration_since(self.at).saturating_sub(computed);
         self.level = self.level.saturating_sub(idle) + computed;
         self.at = now;
     }
 
-    /// What it has computed of late.
+    /// How much it has computed recently.
     pub(super) fn level(&self, now: Instant) -> Duration {
         self.level.saturating_sub(now.saturating_duration_since(self.at))
     }
 
-    /// Until when it waits, if it has computed too long to go on.
+    /// Until when it must wait, if it has computed for too long.
     pub(super) fn rests_until(&self, now: Instant) -> Option<Instant> {
         let over = self.level(now).saturating_sub(FREE);
         (!over.is_zero()).then(|| now + over)

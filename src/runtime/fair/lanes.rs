@@ -1,5 +1,5 @@
-//! Whose turn it is: each tenant has a lane, in which its tasks stand in line. Of the lanes that may go on, that of the tenant goes
-//! first that has computed least; of a lane one task is polled at a time. A lane that comes back after having had nothing to do is taken to
+//! Whose turn it is: each tenant has a lane, in which its tasks queue. Of the lanes that may go on, the one whose tenant has
+//! computed least goes first; one task per lane is polled at a time. A lane that comes back after having had nothing to do is taken to
 //! have computed as much as the lane whose turn it is, so that nobody saves up turns.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::account::Account;
 
-/// Lanes that are kept although nothing stands in them, at least: what their tenants have computed is not forgotten by that.
+/// At least this many empty lanes are kept, so that what their tenants have computed is not forgotten.
 const KEPT: usize = 256;
 
 /// The lanes of all tenants, with tasks of type `T`.
@@ -25,7 +25,7 @@ pub(super) struct Lanes<T> {
 #[derive(Debug)]
 struct Lane<T> {
     account: Account,
-    /// What its tenant has computed, as far as it counts for the order.
+    /// How much its tenant has computed, as far as the order considers it.
     computed: Duration,
     runnable: VecDeque<T>,
     stage: Stage,
@@ -33,11 +33,11 @@ struct Lane<T> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Nothing stands in it.
+    /// It is empty.
     Idle,
-    /// It waits for a thread, or until its tenant has waited for long enough.
+    /// It waits for a thread, or until its tenant has waited long enough.
     Waiting,
-    /// A task of it is polled.
+    /// One of its tasks is being polled.
     Polled,
 }
 
@@ -76,7 +76,7 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// The task that is to be polled now. Its lane stands still until [`Self::polled`].
+    /// The task to poll now. Its lane pauses until [`Self::polled`].
     pub(super) fn take(&mut self, now: Instant) -> Option<(Arc<str>, T)> {
         self.rested(now);
         let turn = self.ready.pop_first()?;
@@ -87,7 +87,7 @@ impl<T> Lanes<T> {
         Some((turn.tenant, task))
     }
 
-    /// A task was polled, which took so much of a processor's time.
+    /// A task was polled, which took this much CPU time.
     pub(super) fn polled(&mut self, tenant: &Arc<str>, computed: Duration, now: Instant) {
         let Some(lane) = self.of_tenant.get_mut(tenant) else { return };
         lane.account.charge(computed, now);
@@ -104,7 +104,7 @@ impl<T> Lanes<T> {
         !self.ready.is_empty()
     }
 
-    /// Whether a tenant waits since it has computed for long.
+    /// Whether a tenant waits because it has computed for long.
     pub(super) fn rests(&self) -> bool {
         !self.resting.is_empty()
     }
@@ -120,7 +120,7 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Lets those go on that have waited for long enough.
+    /// Lets those go on that have waited long enough.
     fn rested(&mut self, now: Instant) {
         while self.resting.first().is_some_and(|(until, _)| *until <= now) {
             if let Some((_, tenant)) = self.resting.pop_first() {
@@ -145,7 +145,7 @@ mod tests {
         Arc::from(name)
     }
 
-    /// Lets tasks take turns of `length` for `turns` on one thread, each at once in line again; gives how often each had its turn.
+    /// Lets tasks take turns of `length` for `turns` on one thread, each queued again at once; returns how often each had its turn.
     fn turns(tenants: &[(&str, usize)], length: impl Fn(&str) -> Duration, turns: usize) -> HashMap<String, Duration> {
         let (mut lanes, mut now) = (Lanes::new(), Instant::now());
         for (name, tasks) in tenants {

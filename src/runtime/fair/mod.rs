@@ -1,17 +1,17 @@
-//! Work of many tenants on one machine, none of which holds up the others, whatever it computes.
+//! Runs the work of many tenants on one machine, none of which delays the others, whatever it computes.
 //!
-//! Futures are polled by threads of their own, never by those of the runtime, which are left to the network. All that a future
+//! Futures are polled by dedicated threads, never by those of the runtime, which are left to the network. Everything a future
 //! computes between two awaits is thus accounted for without its help: what it renders, decodes, hashes or compares, and what the
-//! libraries that it calls do.
+//! libraries it calls do.
 //!
-//! - [`Lanes`](lanes::Lanes): a tenant computes one thing at a time, and of several tenants that one goes on which has computed
-//!   least. A namespace that has computed for more than a second ([`account`]) waits as long as it computes. Processor time counts, so
-//!   that a busy machine does no harm to those who did nothing.
-//! - There are as many places as processors, and two at least. A task that computes for longer than [`SLICE`] without an await keeps its
-//!   thread, since nothing can interrupt it, but not its place: the thread gets a lower priority, and another takes the place.
-//!   Up to [`MOST_LONG`] tenants can compute for long at once; the system shares out the processors.
+//! - [`Lanes`](lanes::Lanes): a tenant computes one thing at a time, and of several tenants the one that has computed least
+//!   goes first. A namespace that has computed for more than a second ([`account`]) waits as long as it computes. CPU time counts, so
+//!   that a busy machine does not penalize tenants that did nothing.
+//! - There are as many slots as processors, and at least two. A task that computes for longer than [`SLICE`] without an await keeps its
+//!   thread, since nothing can interrupt it, but not its slot: the thread gets a lower priority, and another takes the slot.
+//!   Up to [`MOST_LONG`] tenants can compute for long at once; the operating system schedules them.
 //!
-//! A future that panics ends with [`Panicked`], and nothing else does.
+//! A future that panics ends with [`Panicked`]; everything else continues.
 
 mod account;
 mod lanes;
@@ -34,24 +34,24 @@ use lanes::Lanes;
 use task::Task;
 use thread::Thread;
 
-/// How long a future may compute without an await before others get its place.
+/// How long a future may compute without an await before others get its slot.
 const SLICE: Duration = Duration::from_millis(20);
 /// How many tenants can compute for long at once.
 const MOST_LONG: usize = 32;
-/// How often one looks who computes for long.
+/// How often long computations are looked for.
 const TICK: Duration = Duration::from_millis(20);
-/// For how many ticks nothing happens before nobody looks any more.
+/// After how many idle ticks the search stops.
 const QUIET_TICKS: u32 = 50;
-/// How long a thread without work stays.
+/// How long an idle thread lives.
 const IDLE: Duration = Duration::from_secs(5);
-/// What is worth a line of the log.
+/// What is worth a log line.
 const REMARKABLE: Duration = Duration::from_secs(1);
 
 /// Polls futures of many tenants. Cheap to clone.
 #[derive(Clone)]
 pub struct Executor(Arc<Shared>);
 
-/// The end of a future that [`Executor::spawn`] was given; it goes on where this is dropped.
+/// The result of a future given to [`Executor::spawn`]; the future goes on if this is dropped.
 #[derive(Debug)]
 pub struct Ended<T>(oneshot::Receiver<Result<T, Panicked>>);
 
@@ -65,7 +65,7 @@ impl<T> Future for Ended<T> {
 }
 
 impl Executor {
-    /// With the threads that the machine has processors for. Futures may use the calling runtime.
+    /// With one thread per processor. Futures may use the calling runtime.
     #[must_use]
     pub fn start() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -104,13 +104,13 @@ impl Executor {
 /// What the threads, the wakers and the watch share.
 struct Shared {
     state: Mutex<State>,
-    /// Tells a thread without work that there is some.
+    /// Wakes an idle thread.
     turn: Condvar,
-    /// Tells the watch that there is something to watch over.
+    /// Wakes the watch.
     watch: Notify,
-    /// How many threads poll at once, besides those that compute for long.
+    /// How many threads poll at once, not counting those that compute for long.
     places: usize,
-    /// That of threads that do not compute for long.
+    /// The priority of threads that do not compute for long.
     priority: i32,
     runtime: Handle,
 }
@@ -120,18 +120,18 @@ struct State {
     threads: HashMap<u64, Polling>,
     last: u64,
     idle: usize,
-    /// Threads that have a place.
+    /// Threads that have a slot.
     in_place: usize,
-    /// Whether the watch looks.
+    /// Whether the watch is running.
     is_watched: bool,
 }
 
-/// What a thread does.
+/// What a thread is doing.
 struct Polling {
     thread: Thread,
     /// Since when it polls, what it had computed before, and for whom.
     now: Option<(Instant, Duration, Arc<str>)>,
-    /// Whether it has lost its place.
+    /// Whether it has lost its slot.
     is_long: bool,
 }
 
@@ -152,7 +152,7 @@ impl Shared {
         self.call_for_help(&mut state, now);
     }
 
-    /// Has one more thread look for work, if there is some and a place is free.
+    /// Starts or wakes a thread, if there is work and a slot is free.
     fn call_for_help(self: &Arc<Self>, state: &mut State, now: Instant) {
         if !state.lanes.is_ready(now) {
             return;
@@ -172,7 +172,7 @@ impl Shared {
         }
     }
 
-    /// What a thread does, until nothing has been there to do for a while, or others got its place.
+    /// What a thread runs until it has been idle for a while, or lost its slot.
     fn work(self: Arc<Self>, number: u64) {
         let _runtime = self.runtime.enter();
         let mut state = self.state();
@@ -218,7 +218,7 @@ impl Shared {
         self.call_for_help(&mut state, Instant::now());
     }
 
-    /// Gives the places of those who compute for long to others. Gives whether anything happens at all.
+    /// Gives the slots of threads that compute for long to others. Returns whether anything happens at all.
     fn look(self: &Arc<Self>, state: &mut State) -> bool {
         let now = Instant::now();
         let State { threads, in_place, .. } = &mut *state;
@@ -230,10 +230,10 @@ impl Shared {
             if polling.is_long || long == MOST_LONG || now.saturating_duration_since(*since) < SLICE {
                 continue;
             }
-            // Where the system does not say what it computed, it is taken to have had a processor all the time.
+            // If the system does not report its CPU time, it is assumed to have had a processor all the time.
             if polling.thread.computed().is_none_or(|computed| computed.saturating_sub(*before) >= SLICE / 2) {
                 polling.thread.yield_to_others();
-                tracing::debug!(namespace = %tenant, "computes for long; others get its place");
+                tracing::debug!(namespace = %tenant, "computes for long; others get its slot");
                 polling.is_long = true;
                 *in_place -= 1;
                 long += 1;

@@ -8,13 +8,13 @@ use futures::future::BoxFuture;
 
 use super::Shared;
 
-/// It waits for what will wake it.
+/// It waits to be woken.
 const WAITS: u8 = 0;
-/// It stands in its lane.
+/// It is queued in its lane.
 const IN_LANE: u8 = 1;
-/// It is polled.
+/// It is being polled.
 const POLLED: u8 = 2;
-/// It is polled, and was woken meanwhile.
+/// It is being polled, and was woken meanwhile.
 const POLLED_AGAIN: u8 = 3;
 
 /// A future that the threads poll.

@@ -1,4 +1,4 @@
-//! What the system knows of a thread.
+//! What the operating system knows of a thread.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use rustix::time::{ClockId, clock_gettime};
 /// How much lower the priority is of a thread that computes for long: of two that want one processor, the other has nine tenths of it.
 #[cfg(target_os = "linux")]
 const LOWER: i32 = 10;
-/// The lowest that there is.
+/// The lowest priority.
 #[cfg(target_os = "linux")]
 const LOWEST: i32 = 19;
 
-/// How much of a processor's time the calling thread has had.
+/// The CPU time of the calling thread.
 pub(super) fn computed() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
-/// A thread, as others know it.
+/// A handle to a thread.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Thread {
     #[cfg(target_os = "linux")]
@@ -35,7 +35,7 @@ impl Thread {
         }
     }
 
-    /// How much of a processor's time it has had; `None` where the system does not say.
+    /// Its CPU time; `None` if the system does not report it.
     pub(super) fn computed(self) -> Option<Duration> {
         #[cfg(target_os = "linux")]
         {
@@ -47,7 +47,7 @@ impl Thread {
         None
     }
 
-    /// Gives it a lower priority, for good: the system lets nobody raise it again. To Linux a thread is a process here.
+    /// Gives it a lower priority, for good: raising it again needs a privilege. To Linux, a thread is a process here.
     pub(super) fn yield_to_others(self) {
         #[cfg(target_os = "linux")]
         if let Err(error) = rustix::process::setpriority_process(Some(self.id), (priority() + LOWER).min(LOWEST)) {
@@ -56,7 +56,7 @@ impl Thread {
     }
 }
 
-/// The priority of the calling thread, which those that it starts have, too: the higher, the later it has its turn.
+/// The priority of the calling thread, which threads that it starts inherit: the higher the number, the later its turn.
 pub(super) fn priority() -> i32 {
     #[cfg(target_os = "linux")]
     return rustix::process::getpriority_process(None).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Certificates in files that change while the program runs, as those of a mounted Secret do.
+//! Certificates in files that change at run time, as those of a mounted Secret do.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -24,22 +24,18 @@ const READ_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum CertificateError {
     /// A file cannot be read.
     #[error("{path}: {source}", path = path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// It holds no certificate or key.
     #[error("{what} is not in PEM, or empty")]
     Pem {
         /// What was looked for.
         what: &'static str,
     },
-    /// Certificate and key do not belong together, or the key is of no known kind.
+    /// Certificate and key do not belong together, or the key is of an unknown kind.
     #[error("certificate and key cannot be used together: {0}")]
     Pair(rustls::Error),
     /// The name is none.
@@ -52,7 +48,6 @@ pub enum CertificateError {
         name: String,
         /// When.
         at: Timestamp,
-        /// Why not.
         reason: String,
     },
 }
@@ -102,7 +97,7 @@ impl CertificateFiles {
     /// Reads the files.
     ///
     /// # Errors
-    /// [`CertificateError`], where certificate and key cannot be used. An authority that is not there is none.
+    /// [`CertificateError`], where certificate and key cannot be used. A missing authority is not an error.
     pub fn read(&self) -> Result<Certificate, CertificateError> {
         let read = |path: &PathBuf| {
             std::fs::read(path).map_err(|source| CertificateError::Read { path: path.clone(), source })
@@ -129,8 +124,8 @@ impl Certificate {
         Ok(Self { chain: certificate, key, authority, certified: Arc::new(certified) })
     }
 
-    /// Whether clients that trust its authority accept it for `name` at a time. Without an authority nothing can be said, and
-    /// it counts as valid.
+    /// Whether clients that trust its authority accept it for `name` at a time. Without an authority it
+    /// counts as valid.
     ///
     /// # Errors
     /// [`CertificateError::Invalid`]
@@ -179,7 +174,7 @@ pub fn verify(authority: &[u8], certificate: &[u8], name: &str, at: Timestamp) -
     verifier.verify_server_cert(leaf, rest, &server, &[], at_time).map(drop).map_err(|error| invalid(error.to_string()))
 }
 
-/// Gives TLS the newest certificate; none before the first is there.
+/// Gives TLS the newest certificate; none before the first is read.
 #[derive(Debug, Default)]
 pub struct Resolver(RwLock<Option<Arc<CertifiedKey>>>);
 
@@ -227,7 +222,7 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-/// A certificate that nobody vouches for, for an endpoint that is to be encrypted and was given none.
+/// A self-signed certificate, for an endpoint that is to be encrypted and was given none.
 ///
 /// # Errors
 /// [`TlsError`]

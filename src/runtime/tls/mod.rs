@@ -21,7 +21,7 @@ const NOT_SERVED: [&str; 4] = [
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
 ];
 
-/// A TLS that cannot be set up.
+/// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A name that is not a cipher.
@@ -29,7 +29,7 @@ pub enum TlsError {
         "--tls-ciphers: {0:?} is not a cipher; take names from https://pkg.go.dev/crypto/tls#pkg-constants, separated by commas"
     )]
     UnknownCipher(String),
-    /// A version that is none.
+    /// A version that does not exist.
     #[error("--tls-min-version={0:?} is not a version of TLS; write 1.2 or 1.3")]
     UnknownVersion(String),
     /// TLS refuses the settings.

@@ -21,7 +21,7 @@ pub struct Limits {
     pub connections: usize,
     /// How long a client may take for its TLS handshake, and then for the head of a request.
     pub head: Duration,
-    /// How long requests may go on once the server is to stop.
+    /// How long requests may take once the server is to stop.
     pub grace: Duration,
 }
 
@@ -34,7 +34,7 @@ impl Default for Limits {
 /// How long to wait when no connection can be accepted, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` over TLS until `stop`, then lets requests come to their end.
+/// Serves `router` over TLS until `stop`, then lets requests finish.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<ServerConfig>,

@@ -11,20 +11,20 @@ use zeroize::Zeroizing;
 use super::SecretValue;
 use crate::api::v1::external_secret::DecodingStrategy;
 
-/// Go wants padding, and takes any bits behind the last byte.
+/// Go requires padding, and accepts any bits after the last byte.
 const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, CONFIG);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, CONFIG);
 
-/// A value is not of the encoding that it should have.
+/// A value does not have the expected encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the value is not of that encoding")]
 pub struct Undecodable;
 
-/// Decodes a value. `Auto` tries both alphabets of base64 and else leaves the value as it is.
+/// Decodes a value. `Auto` tries both base64 alphabets and otherwise leaves the value unchanged.
 ///
 /// # Errors
-/// Where the value is not of the encoding.
+/// The value does not have the encoding.
 pub fn decode(strategy: DecodingStrategy, value: SecretValue) -> Result<SecretValue, Undecodable> {
     let decoded = |engine| base64(engine, value.expose_secret());
     match strategy {
@@ -36,7 +36,7 @@ pub fn decode(strategy: DecodingStrategy, value: SecretValue) -> Result<SecretVa
 }
 
 fn base64(engine: &GeneralPurpose, encoded: &[u8]) -> Result<SecretValue, Undecodable> {
-    // Like Go, which skips line ends wherever they stand.
+    // Like Go, which skips line breaks anywhere.
     let mut text = Zeroizing::new(Vec::with_capacity(encoded.len()));
     text.extend(encoded.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')));
     let mut decoded = Zeroizing::new(vec![0; text.len() / 4 * 3 + 3]);

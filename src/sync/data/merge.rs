@@ -32,7 +32,7 @@ pub(super) fn apply(
     }
 }
 
-/// The properties of all values, those of the keys of `priority` last and so winning.
+/// The properties of all values, with those of the keys in `priority` last, so that they win.
 fn merged(
     field: &str,
     merge: &RewriteMerge,

@@ -1,9 +1,9 @@
-//! From what was fetched to the data of a Secret, or of its template: keys are rewritten or
+//! From the fetched values to the data of a Secret, or of its template: keys are rewritten or
 //! converted, values decoded, and all of it merged, as ESO 2.9.0 does.
 //!
-//! First every entry of `dataFrom` in order, then every entry of `data`; a later key takes the place
-//! of an earlier one. Where two keys of one set are rewritten to the same key, that of the key that
-//! comes last in the alphabet stays (in ESO any of them).
+//! First every entry of `dataFrom` in order, then every entry of `data`; a later key replaces
+//! an earlier one. If two keys of one set are rewritten to the same key, the value of the key that
+//! comes last in the alphabet wins (in ESO any of them).
 
 mod decode;
 mod error;
@@ -30,20 +30,20 @@ pub use error::DataError;
 /// What was fetched for an ExternalSecret.
 #[derive(Default)]
 pub struct Fetched {
-    /// One set of values for each entry of `spec.dataFrom`; `None` where there is nothing at the provider
-    /// and the deletionPolicy lets that pass.
+    /// One set of values for each entry of `spec.dataFrom`; `None` if there is nothing at the provider
+    /// and the deletionPolicy allows that.
     pub sets: Vec<Option<SecretData>>,
     /// One value for each entry of `spec.data`, likewise.
     pub values: Vec<Option<SecretValue>>,
 }
 
-/// Puts together the data that `spec` asks for.
+/// Assembles the data that `spec` asks for.
 ///
-/// `engine` has the functions of ESO's templates, with the default delimiters, and takes a missing
-/// key for no value: `rewrite.transform` is rendered with it. What else is computed is taken from `budget`.
+/// `engine` has the functions of ESO's templates, with the default delimiters, and renders a missing
+/// key as `<no value>`: `rewrite.transform` is rendered with it. Everything else is charged to `budget`.
 ///
 /// # Errors
-/// [`DataError`] where a value cannot be decoded, keys collide or are not valid, a rewrite fails, or all of it is too much.
+/// [`DataError`] where a value cannot be decoded, keys collide or are not valid, a rewrite fails, or it exceeds the budget.
 pub fn assemble(
     spec: &ExternalSecretSpec,
     fetched: Fetched,
@@ -98,7 +98,7 @@ fn transformed(
         .collect()
 }
 
-/// What is done to values, and to names that are not keys.
+/// How values, and names that are not valid keys, are converted.
 #[derive(Clone, Copy, Default)]
 struct Strategies {
     conversion: ConversionStrategy,
@@ -123,7 +123,7 @@ impl Strategies {
         }
     }
 
-    /// Decodes the value of `key`, and checks what came out.
+    /// Decodes the value of `key`, and checks the result.
     fn apply(self, field: &str, key: &str, value: SecretValue, budget: &Budget) -> Result<SecretValue, DataError> {
         if self.decoding != DecodingStrategy::None || self.null_bytes == NullBytePolicy::Fail {
             budget.values(value.expose_secret().len()).map_err(|error| DataError::budget(field, error))?;

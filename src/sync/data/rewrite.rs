@@ -9,7 +9,7 @@ use crate::budget::{Budget, SearchError};
 use crate::re2::Regex;
 use crate::template::{Allowance, Engine, Map, Text, Type, Value};
 
-/// What carries out one ExternalSecret's rewrites: its templates share an allowance, and all else its budget.
+/// Performs one ExternalSecret's rewrites: its templates share an allowance, everything else its budget.
 pub(super) struct Transformer<'a> {
     engine: &'a Engine,
     allowance: Allowance,
@@ -40,7 +40,7 @@ pub(super) fn apply(
     }
 }
 
-/// Replaces what matches in each key.
+/// Replaces the matches in each key.
 fn by_regexp(field: &str, rewrite: &RewriteRegexp, set: SecretData, budget: &Budget) -> Result<SecretData, DataError> {
     let source = format!("{field}.regexp.source");
     let regex = Regex::new(&rewrite.source).map_err(|error| DataError::Regexp { field: source.clone(), error })?;

@@ -8,26 +8,26 @@ use super::wipe;
 use crate::api::FieldPath;
 use crate::api::field_path::Step;
 
-/// A value for one place in an object; overwritten when it is dropped. `Debug` prints the place alone.
+/// A value for one place in an object; overwritten when it is dropped. `Debug` prints only the place.
 #[derive(Clone)]
 pub struct Edit {
     /// The place.
     pub path: FieldPath,
-    /// How the value comes there.
+    /// How the value is put there.
     pub mode: EditMode,
     value: Value,
 }
 
-/// How a value comes to its place.
+/// How a value is put into its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EditMode {
-    /// It takes the place of what is there.
+    /// It replaces what is there.
     Replace,
-    /// Where it and what is there are mappings, its keys are added; otherwise it takes the place.
+    /// If it and what is there are mappings, its keys are added; otherwise it replaces what is there.
     Merge,
 }
 
-/// What is in the way of an edit: on the way to its place is something of another type.
+/// What blocks an edit: something of another type on the way to its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// The place.
@@ -38,14 +38,14 @@ pub struct Obstacle {
     pub wanted: &'static str,
 }
 
-/// What keeps an edit from being made.
+/// Why an edit is not possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EditError {
-    /// Something is in the way.
+    /// Something blocks it.
     Obstacle(Obstacle),
     /// Indexes beyond the ends of lists fill up more than [`Filling::MOST`] places.
     Filling {
-        /// The place at which it is too much.
+        /// The place that exceeds it.
         path: String,
     },
 }
@@ -80,7 +80,7 @@ impl Edit {
         &self.value
     }
 
-    /// Writes the value into an object; mappings and lists on the way are made where there are none. What lists are filled
+    /// Writes the value into an object; missing mappings and lists on the way are created. What lists are filled
     /// up with is taken from `filling`.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ fn set(place: &mut Value, value: Value) {
     *place = value;
 }
 
-/// The place that a path names, made where it is not there.
+/// The place that a path names, created if it is missing.
 fn place<'v>(root: &'v mut Value, path: &FieldPath, filling: &mut Filling) -> Result<&'v mut Value, EditError> {
     let mut node = root;
     for step in path.steps() {

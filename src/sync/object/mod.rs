@@ -1,7 +1,7 @@
 //! A target that is not a Secret (`target.manifest`): the object that an ExternalSecret asks for.
 //!
 //! Without a template the values are in `data` of a ConfigMap and in `spec.data` of another object, as in ESO. Templates write
-//! to the places that they name. What others wrote stays: with a creationPolicy that merges all but what was written here
+//! to the places that they name. What others wrote stays: with a creationPolicy that merges, everything but what was written here
 //! before, otherwise the fields at the top of the object that neither the templates nor an earlier write touch.
 
 mod edit;
@@ -25,12 +25,12 @@ pub use edit::{Edit, EditError, EditMode, Filling, Obstacle};
 /// The field manager of ESO, which writes generic targets without naming itself.
 const ESO_FIELD_MANAGER: &str = "external-secrets";
 
-/// An object that is about to be written, or that was read; its content is overwritten when it is dropped, since it stems from
-/// values.
+/// An object to be written, or that was read; its content is wiped when it is dropped, since it may
+/// contain values.
 pub struct TargetObject(DynamicObject);
 
 impl TargetObject {
-    /// Takes charge of an object.
+    /// Takes ownership of an object.
     #[must_use]
     pub const fn new(object: DynamicObject) -> Self {
         Self(object)
@@ -49,7 +49,7 @@ impl Drop for TargetObject {
     }
 }
 
-/// Overwrites the texts in a value before its memory is given back.
+/// Wipes the texts in a value before its memory is freed.
 pub fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
@@ -59,8 +59,8 @@ pub fn wipe(value: &mut Value) {
     }
 }
 
-/// What was written last, and what the API server made of it: it may have filled in defaults, or left out what it does not
-/// know, so that the two differ although nobody has changed the object since.
+/// What was written last, and what the API server made of it: it may have filled in defaults, or pruned what it does not
+/// know, so that the two differ although nobody has changed the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastWrite {
     wanted: String,
@@ -74,7 +74,7 @@ impl LastWrite {
         Self { wanted: fingerprint(&wanted.0), stored: fingerprint(&stored.0) }
     }
 
-    /// Whether writing `wanted` again to what is there now would change nothing of its content.
+    /// Whether writing `wanted` again to what is there now would not change its content.
     fn is_repeated_by(&self, wanted: &DynamicObject, existing: &DynamicObject) -> bool {
         self.wanted == fingerprint(wanted) && self.stored == fingerprint(existing)
     }
@@ -86,7 +86,7 @@ fn fingerprint(object: &DynamicObject) -> String {
     hash::fingerprint(&fields.collect::<BTreeMap<_, _>>())
 }
 
-/// Whether an object still has the content that was last written, as its hash or the last write says.
+/// Whether an object still has the content that was last written, according to its hash or the last write.
 #[must_use]
 pub fn is_intact(object: &DynamicObject, last: Option<&LastWrite>) -> bool {
     let annotations = object.metadata.annotations.as_ref();
@@ -108,8 +108,8 @@ fn content_hash(object: &DynamicObject) -> String {
     }
 }
 
-/// Whether this ExternalSecret wrote an object that has no owner: then it may be deleted with it. ESO's writes are known by
-/// ESO's label alone, since it does not say who wrote.
+/// Whether this ExternalSecret wrote an object that has no owner: then it may be deleted with it. ESO's writes are recognized by
+/// ESO's label alone, since it records no writer.
 #[must_use]
 pub fn is_written_by(meta: &ObjectMeta, owner: Owner<'_>) -> bool {
     let ours = hash::field_manager(owner.name());
@@ -122,9 +122,9 @@ pub fn is_written_by(meta: &ObjectMeta, owner: Owner<'_>) -> bool {
 pub(super) enum Fault {
     /// A value is not text.
     NotText { key: String },
-    /// A template writes to a place that is not there and cannot be made.
+    /// A template writes to a place that does not exist and cannot be created.
     Obstacle(Obstacle),
-    /// Templates write so far behind the ends of lists that too much is filled up.
+    /// Templates write so far beyond the ends of lists that too many elements would be created.
     Filling { path: String },
 }
 
@@ -137,7 +137,7 @@ impl From<EditError> for Fault {
     }
 }
 
-/// The object that `owner` asks for, starting from the one that is there.
+/// The object that `owner` asks for, starting from the existing one.
 pub(super) fn desired(
     owner: Owner<'_>,
     manifest: &ManifestReference,
@@ -170,12 +170,12 @@ pub(super) fn desired(
     metadata.labels.get_or_insert_default().insert(LABEL_MANAGED.to_owned(), LABEL_MANAGED_VALUE.to_owned());
     let hash = content_hash(&object.0);
     object.0.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), hash);
-    // The API server keeps those that are there where none are given, with their times, which are not read.
+    // If none are given, the API server keeps the existing ones, with their times, which are not read.
     object.0.metadata.managed_fields = None;
     Ok(object)
 }
 
-/// The field at the top of an object of this kind that holds what it is about.
+/// The top-level field of this kind that holds the content.
 fn home(manifest: &ManifestReference) -> &'static str {
     if manifest.kind == "ConfigMap" { "data" } else { "spec" }
 }
@@ -189,11 +189,11 @@ fn clear<'a>(data: &mut Value, fields: impl Iterator<Item = &'a str>) {
     }
 }
 
-/// Writes the values that go into the object as they are.
+/// Writes the values that go into the object unchanged.
 fn write_values(data: &mut Value, home: &str, content: Content<'_>, filling: &mut Filling) -> Result<(), Fault> {
     let values = content.data();
     let into = if home == "data" { vec![home] } else { vec![home, "data"] };
-    // As in ESO, the field is there also where nothing comes into it.
+    // As in ESO, the field exists even if it is empty.
     let place = match content {
         Content::Rendered(_) if values.is_empty() => &into[..1],
         _ => &into[..],
@@ -208,7 +208,7 @@ fn write_values(data: &mut Value, home: &str, content: Content<'_>, filling: &mu
     Ok(())
 }
 
-/// Whether `existing` needs no write to become `desired`, since it is equal or was made by writing just this.
+/// Whether `existing` needs no write to become `desired`, since it is equal or is the result of writing exactly this.
 pub(super) fn is_as_desired(existing: &DynamicObject, desired: &DynamicObject, last: Option<&LastWrite>) -> bool {
     let is_repeated = || last.is_some_and(|last| last.is_repeated_by(desired, existing));
     target::has_metadata_as(&existing.metadata, &desired.metadata) && (existing.data == desired.data || is_repeated())

@@ -1,11 +1,11 @@
-//! Taking away from an object that others write, too, what was written to it earlier.
+//! Removing what was written earlier from an object that others write, too.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
 use super::wipe;
 
-/// The fields that belong to no writer.
+/// The fields that have no owner.
 const NOT_CONTENT: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 
 /// What `manager` wrote of the content, as trees of `metadata.managedFields`.
@@ -24,7 +24,7 @@ pub(super) fn top_level(meta: &ObjectMeta, manager: &str) -> Vec<String> {
     keys.filter(|key| !NOT_CONTENT.contains(key)).map(str::to_owned).collect()
 }
 
-/// Takes away the texts, numbers and bools that `manager` wrote, and the mappings that are empty then and that it made. Lists
+/// Removes the texts, numbers and booleans that `manager` wrote, and the mappings that it created and that are empty then. Lists
 /// stay: the writer of one element of a list owns the whole list, and the other elements may be someone else's.
 pub(super) fn remove(content: &mut Value, meta: &ObjectMeta, manager: &str) {
     for tree in trees(meta, manager) {

@@ -23,47 +23,47 @@ pub use refusal::Refusal;
 
 /// What to do with the target. `Debug` prints no values.
 pub enum Plan {
-    /// It is not there: create it.
+    /// It does not exist: create it.
     Create(Box<TargetSecret>),
-    /// It is there and differs: replace it, at the version that was read.
+    /// It exists and differs: replace it, at the version that was read.
     Update(Box<TargetSecret>),
-    /// It is not a Secret and not there: create it.
+    /// It is not a Secret and does not exist: create it.
     CreateObject(Box<TargetObject>),
-    /// It is not a Secret, is there and differs: replace it, at the version that was read.
+    /// It is not a Secret, exists and differs: replace it, at the version that was read.
     UpdateObject(Box<TargetObject>),
-    /// Its values are gone, and it goes with them (`deletionPolicy: Delete`).
+    /// Its values are gone, and it is deleted with them (`deletionPolicy: Delete`).
     Delete(Deletion),
     /// Its values are gone, and so is it.
     Deleted,
-    /// It is as it should be.
+    /// It is up to date.
     Unchanged,
-    /// Its values are gone; it stays as it is (`deletionPolicy: Retain`).
+    /// Its values are gone; it is kept (`deletionPolicy: Retain`).
     Retained,
-    /// It is not there, and someone else must create it (`creationPolicy: Merge`).
+    /// It does not exist, and someone else must create it (`creationPolicy: Merge`).
     Missing,
     /// It is not written (`creationPolicy: None`).
     NotWritten,
 }
 
-/// What is said of a plan that was carried out, in ESO's words.
+/// What is reported about an executed plan, in ESO's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// The reason of the condition `Ready`, which is True.
     pub reason: &'static str,
     /// Its message.
     pub message: &'static str,
-    /// The reason and the message of the event, where something was written.
+    /// The reason and message of the event, if something was written.
     pub event: Option<(&'static str, Cow<'static, str>)>,
 }
 
-/// What is said of a kind of plan that was carried out, for a Secret and for another object.
+/// What is reported about an executed kind of plan, for a Secret and for another object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
     /// The reason of the condition `Ready`.
     pub reason: (&'static str, &'static str),
     /// Its message.
     pub message: (&'static str, &'static str),
-    /// The reason and the message of the event for a Secret, where something was written. For another object the message is
+    /// The reason and message of the event for a Secret, if something was written. For another object the message is
     /// the reason with its kind and name.
     pub event: Option<(&'static str, &'static str)>,
 }
@@ -91,7 +91,7 @@ const MISSING: Said = Said {
     event: None,
 };
 
-/// All that can be said of a plan that was carried out.
+/// Everything that can be reported about an executed plan.
 pub const SUCCESSES: [Said; 7] = [CREATED, UPDATED, SYNCED, RETAINED, DELETED_NOW, DELETED, MISSING];
 
 impl Plan {
@@ -107,7 +107,7 @@ impl Plan {
         }
     }
 
-    /// What is said once it was carried out for `owner`.
+    /// What is reported once it was executed for `owner`.
     #[must_use]
     pub fn statement(&self, owner: Owner<'_>) -> Statement {
         let said = self.said();
@@ -120,8 +120,8 @@ impl Plan {
         Statement { reason: said.reason.1, message: said.message.1, event }
     }
 
-    /// Whether the target is there, with the values, once the plan was carried out. Secrets of earlier
-    /// target names may go then ([`stale`]), and `status.binding` names it.
+    /// Whether the target exists, with the values, once the plan was executed. Secrets of earlier
+    /// target names may be deleted then ([`stale`]), and `status.binding` names it.
     #[must_use]
     pub const fn leaves_target(&self) -> bool {
         match self {
@@ -148,14 +148,14 @@ impl std::fmt::Debug for Plan {
     }
 }
 
-/// An object that is to be deleted, as it was when that was decided.
+/// An object to be deleted, as it was when that was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Its name.
     pub name: String,
     /// Its UID.
     pub uid: Option<String>,
-    /// Its resourceVersion: one that has changed since is looked at again.
+    /// Its resourceVersion: one that has changed since is reconciled again.
     pub resource_version: Option<String>,
 }
 
@@ -171,11 +171,11 @@ impl Deletion {
     }
 }
 
-/// A Secret that is about to be written; its values are overwritten when it is dropped.
+/// A Secret to be written; its values are wiped when it is dropped.
 pub struct TargetSecret(Secret);
 
 impl TargetSecret {
-    /// Takes charge of a Secret that was read.
+    /// Takes ownership of a Secret that was read.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
         Self(secret)
@@ -194,12 +194,12 @@ impl Drop for TargetSecret {
     }
 }
 
-/// What of an object that is there says whether it may be written or deleted.
+/// What decides whether an existing object may be written or deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct Present<'a> {
     /// Its metadata.
     pub metadata: &'a ObjectMeta,
-    /// Its type, where it is a Secret.
+    /// Its type, if it is a Secret.
     pub type_: Option<&'a str>,
 }
 
@@ -220,7 +220,7 @@ impl<'a> From<&'a DynamicObject> for Present<'a> {
 /// error earlier.
 ///
 /// # Errors
-/// [`Refusal`], where the object that is there may not be deleted.
+/// [`Refusal`], if the existing object may not be deleted.
 pub fn without_content(
     owner: Owner<'_>,
     values: &SecretData,
@@ -247,18 +247,18 @@ fn deletion(owner: Owner<'_>, existing: Option<Present<'_>>) -> Result<Plan, Ref
     }
     let Some(existing) = existing else { return Ok(Plan::Deleted) };
     may_own(owner, existing)?;
-    // Better than in ESO: one that was never adopted stays.
+    // Better than in ESO: one that was never adopted is kept.
     if !target::is_controlled_by(existing.metadata, owner) {
         return Err(Refusal::NotOwned { target });
     }
     Ok(Plan::Delete(Deletion::of(existing.metadata)))
 }
 
-/// Works out what to do so that the target of `owner` holds `values`, or what a template made of
-/// them, as its policies say.
+/// Determines what to do so that the target of `owner` holds `values`, or what a template made of
+/// them, according to its policies.
 ///
 /// # Errors
-/// [`Refusal`], where the Secret that is there may not be written or deleted.
+/// [`Refusal`], if the existing Secret may not be written or deleted.
 pub fn build(
     owner: Owner<'_>,
     values: &SecretData,
@@ -291,7 +291,7 @@ pub fn build(
 /// service account, would get rights of the cluster.
 const SYSTEM_TYPES: [&str; 2] = ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"];
 
-/// Whether `owner` may write to `existing`. Like ESO it goes by the name, not by the UID: an
+/// Whether `owner` may write to `existing`. Like ESO, it compares the name, not the UID: an
 /// ExternalSecret that was recreated takes its target over. Without `creationPolicy: Owner` a
 /// controller of another kind is not an obstacle.
 fn may_own(owner: Owner<'_>, existing: Present<'_>) -> Result<(), Refusal> {
@@ -311,7 +311,7 @@ fn may_own(owner: Owner<'_>, existing: Present<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the API server would take `desired`, whatever is there.
+/// Whether the API server would accept `desired`, regardless of what exists.
 fn may_be(owner: Owner<'_>, desired: &Secret) -> Result<(), Refusal> {
     secret_type::check(desired).map_err(|problem| match problem {
         secret_type::Problem::Type(needed) => {
@@ -321,7 +321,7 @@ fn may_be(owner: Owner<'_>, desired: &Secret) -> Result<(), Refusal> {
     })
 }
 
-/// Whether the API server would let `existing` become `desired`.
+/// Whether the API server would accept `desired` as an update of `existing`.
 fn may_replace(owner: Owner<'_>, existing: &Secret, desired: &Secret) -> Result<(), Refusal> {
     let new_type = existing.type_ != desired.type_;
     let new_data =
@@ -335,7 +335,7 @@ fn may_replace(owner: Owner<'_>, existing: &Secret, desired: &Secret) -> Result<
     }
 }
 
-/// Secrets of earlier target names, which go once the target is there ([`Plan::leaves_target`]): those of
+/// Secrets of earlier target names, which are deleted once the target exists ([`Plan::leaves_target`]): those of
 /// `candidates` that carry the label of `owner` and that it controls.
 #[must_use]
 pub fn stale<'a>(owner: Owner<'_>, candidates: impl IntoIterator<Item = &'a ObjectMeta>) -> Vec<Deletion> {
@@ -362,9 +362,9 @@ fn stale_of<'a>(
     }
     let label = hash::owner_label(owner.namespace(), owner.name());
     let is_stale = |meta: &&ObjectMeta| {
-        let labelled = meta.labels.as_ref().and_then(|labels| labels.get(LABEL_OWNER)) == Some(&label);
+        let labeled = meta.labels.as_ref().and_then(|labels| labels.get(LABEL_OWNER)) == Some(&label);
         let is_target = owner.manifest() == kind && meta.name.as_deref() == Some(owner.target_name());
-        labelled
+        labeled
             && meta.namespace.as_deref() == Some(owner.namespace())
             && !is_target
             && target::is_controlled_by(meta, owner)
@@ -372,9 +372,9 @@ fn stale_of<'a>(
     candidates.into_iter().filter(is_stale).map(Deletion::of).collect()
 }
 
-/// Whether the target is as it was last written, as far as its policy asks for that: an orphan is left
-/// as it is until the next refresh, and what is not written or not there to merge into is nothing to
-/// put right.
+/// Whether the target is as it was last written, as far as its policy requires: an orphan is left
+/// alone until the next refresh, and what is not written, or does not exist to be merged into, needs no
+/// correction.
 #[must_use]
 pub fn target_state(policy: CreationPolicy, existing: Option<&Secret>) -> TargetState {
     state(policy, existing.map(is_intact))
@@ -395,7 +395,7 @@ fn state(policy: CreationPolicy, is_intact: Option<bool>) -> TargetState {
     }
 }
 
-/// Whether a Secret still has the content that was last written, as its hash says.
+/// Whether a Secret still has the content that was last written, according to its hash.
 #[must_use]
 pub fn is_intact(secret: &Secret) -> bool {
     let data = secret.data.iter().flatten().map(|(key, value)| (key.as_str(), value.0.as_slice()));

@@ -9,11 +9,11 @@ use crate::sync::object::{self, Fault, LastWrite};
 use crate::sync::rendered::Rendered;
 use crate::sync::target::{Content, Owner};
 
-/// Works out what to do so that the target of `owner`, an object of the kind that `manifest` names, holds `values`, or what a
+/// Determines what to do so that the target of `owner`, an object of the kind that `manifest` names, holds `values`, or what a
 /// template made of them, as its policies say. `last` is what is known of the last write.
 ///
 /// # Errors
-/// [`Refusal`], where the object that is there may not be written or deleted, or cannot hold that.
+/// [`Refusal`], where the object that is there may not be written or deleted, or cannot hold them.
 pub fn build_object(
     owner: Owner<'_>,
     manifest: &ManifestReference,

@@ -5,13 +5,13 @@ use crate::sync::target::TargetName;
 
 /// Why a target may not be written or deleted. Only a change of a manifest or of the target can fix it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum Refusal {
     /// Another ExternalSecret owns it.
     #[error(
         "{target} belongs to ExternalSecret {owner:?}; give spec.target.name another name, or delete that ExternalSecret"
     )]
     OwnedByExternalSecret {
-        /// The target.
         target: TargetName,
         /// The other ExternalSecret.
         owner: String,
@@ -19,47 +19,34 @@ pub enum Refusal {
     /// An object of another kind controls it.
     #[error("{target} is controlled by {kind} {owner:?}; give spec.target.name another name")]
     OwnedByOther {
-        /// The target.
         target: TargetName,
         /// The kind of its controller.
         kind: String,
         /// The name of its controller.
         owner: String,
     },
-    /// The cluster itself makes or trusts it.
+    /// The cluster itself creates or trusts it.
     #[error("{target} is of the type {type_:?}, which is the cluster's own; give spec.target.name another name")]
-    OfTheSystem {
-        /// The target.
-        target: TargetName,
-        /// Its type.
-        type_: String,
-    },
+    OfTheSystem { target: TargetName, type_: String },
     /// It is immutable and its data would change.
     #[error("{target} is immutable, so its new values cannot be written; delete it, and it is made again")]
-    Immutable {
-        /// The target.
-        target: TargetName,
-    },
+    Immutable { target: TargetName },
     /// The template asks for a type that is not the Secret's, which cannot change.
     #[error(
         "{target} has the type {existing:?}, which cannot be changed to {wanted:?}; delete it, and it is made again, or correct spec.target.template.type"
     )]
     OtherType {
-        /// The target.
         target: TargetName,
-        /// Its type.
         existing: String,
         /// The type that is wanted.
         wanted: String,
     },
-    /// It has not what the API server asks of a Secret of its type.
+    /// It lacks what the API server requires of a Secret of its type.
     #[error(
         "{target} would be of the type {type_:?}, which needs {needed}; correct spec.target.template, or the value that it is made of"
     )]
     Incomplete {
-        /// The target.
         target: TargetName,
-        /// Its type.
         type_: String,
         /// What the type needs.
         needed: &'static str,
@@ -69,7 +56,6 @@ pub enum Refusal {
         "the values of {target} have {size} bytes together, and a Secret holds 1048576 at most; divide them among several ExternalSecrets"
     )]
     TooLarge {
-        /// The target.
         target: TargetName,
         /// How many bytes they have.
         size: usize,
@@ -81,44 +67,31 @@ pub enum Refusal {
     InvalidKey {
         /// The kind of the target.
         kind: String,
-        /// The key.
         key: String,
     },
     /// Its values are gone and it should be deleted, but the creationPolicy makes it someone else's.
     #[error(
         "{target} is not deleted, though its values are gone: deletionPolicy Delete needs creationPolicy Owner; set spec.target.creationPolicy: Owner, or spec.target.deletionPolicy: Retain"
     )]
-    DeletionByPolicy {
-        /// The target.
-        target: TargetName,
-    },
+    DeletionByPolicy { target: TargetName },
     /// Its values are gone and it should be deleted, but the ExternalSecret does not own it.
     #[error(
         "{target} is not deleted, though its values are gone, since this ExternalSecret does not own it; delete it by hand, or set spec.target.deletionPolicy: Retain"
     )]
-    NotOwned {
-        /// The target.
-        target: TargetName,
-    },
-    /// A value is not text, which all values of an object but a Secret are.
+    NotOwned { target: TargetName },
+    /// A value is not text, as all values outside of a Secret must be.
     #[error(
         "the value of {key:?} is not UTF-8, which {target} cannot hold; encode it in the template, as by {{{{ index . {key:?} | b64enc }}}}"
     )]
-    NotText {
-        /// The target.
-        target: TargetName,
-        /// The key.
-        key: String,
-    },
-    /// Templates write so far behind the ends of lists that too much is filled up.
+    NotText { target: TargetName, key: String },
+    /// Templates write so far beyond the ends of lists that too many elements would be created.
     #[error(
         "the path {path:?} of the template fills lists of {target} up with more than the {MOST} places that all paths together may; use lower indexes in templateFrom.target",
         MOST = Filling::MOST
     )]
     TooMuchFilling {
-        /// The target.
         target: TargetName,
-        /// The path at which it is too much.
+        /// The path that exceeds it.
         path: String,
     },
     /// A template writes into something that is not a mapping or list.
@@ -126,9 +99,7 @@ pub enum Refusal {
         "the path {path:?} of the template leads through a {found} of {target}, where it needs a {wanted}; correct templateFrom.target"
     )]
     NoPlace {
-        /// The target.
         target: TargetName,
-        /// The path.
         path: String,
         /// What is there.
         found: &'static str,

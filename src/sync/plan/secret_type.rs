@@ -1,4 +1,4 @@
-//! What the API server asks of a Secret, so that a refusal is known before a write, and told without its words.
+//! What the API server requires of a Secret, so that a rejection is known before a write, and reported without quoting it.
 //!
 //! The rules are those of `ValidateSecret` in Kubernetes' `pkg/apis/core/validation`.
 
@@ -14,13 +14,13 @@ const MAX_SIZE: usize = 1 << 20;
 /// What is wrong with a Secret. Holds no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// Its type asks for something that it has not; words that follow "which needs".
+    /// Its type requires something that it lacks; the words that follow "which needs".
     Type(&'static str),
-    /// Its values have so many bytes.
+    /// Its values have this many bytes.
     Size(usize),
 }
 
-/// What the API server would refuse.
+/// What the API server would reject.
 pub(super) fn check(secret: &Secret) -> Result<(), Problem> {
     let empty = BTreeMap::new();
     let data = secret.data.as_ref().unwrap_or(&empty);
@@ -65,7 +65,7 @@ fn missing(type_: &str, data: &BTreeMap<String, ByteString>) -> Option<&'static 
 
 /// Whether Go reads a value as a JSON object; `null` counts as one.
 fn is_object(value: &ByteString) -> bool {
-    // Names that are not UTF-8 and the like do not matter to Go.
+    // Names that are not UTF-8 do not matter to Go.
     let text = String::from_utf8_lossy(&value.0);
     let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
     is_json && matches!(text.trim_start().bytes().next(), Some(b'{' | b'n'))

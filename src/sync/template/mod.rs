@@ -1,6 +1,6 @@
-//! Renders `target.template`: from the values, and the ConfigMaps and Secrets that templates come
-//! from, to what the target is to hold, in ESO's order. What comes later takes the place of what came
-//! earlier:
+//! Renders `target.template`: from the values, and the ConfigMaps and Secrets with
+//! templates, to the content of the target, in ESO's order. Later results replace
+//! earlier ones:
 //!
 //! 1. the values, with `mergePolicy: Merge` or where the template makes no data;
 //! 2. `templateFrom`, entry by entry: of each the ConfigMap, the Secret, then the literal;
@@ -27,7 +27,7 @@ use crate::template::{Allowance, Engine, Map, Text, Type, Value, yaml};
 
 pub use error::{RenderError, SourceKind};
 
-/// The ConfigMaps and Secrets of the namespace that templates come from, by name.
+/// The ConfigMaps and Secrets with templates in the namespace, by name.
 #[derive(Default)]
 pub struct Sources {
     /// The `data` of the ConfigMaps.
@@ -37,7 +37,7 @@ pub struct Sources {
 }
 
 /// Reads YAML into strings by key, as `sigs.k8s.io/yaml` reads it into a `map[string]string`; an error
-/// holds no value. What reading costs comes out of the allowance.
+/// holds no value. The cost of reading is charged to the allowance.
 pub type ReadKeysAndValues = fn(&[u8], &mut Allowance) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String>;
 
 /// What renders templates.
@@ -122,12 +122,12 @@ enum Form {
     Object,
 }
 
-/// One template, and what becomes of its result.
+/// One template, and where its result goes.
 #[derive(Clone, Copy)]
 struct Source<'a> {
-    /// What errors call it.
+    /// Its name in errors.
     field: &'a str,
-    /// The key that its result gets, unless it makes keys itself.
+    /// The key of its result, unless it produces keys itself.
     key: &'a str,
     text: &'a [u8],
     scope: TemplateScope,
@@ -180,7 +180,7 @@ impl Rendering<'_> {
         Ok(())
     }
 
-    /// Renders the items of a ConfigMap or Secret; `text` gives one, if there are the object and the
+    /// Renders the items of a ConfigMap or Secret; `text` returns one, if there are the object and the
     /// key.
     fn items<'s>(
         &mut self,
@@ -232,7 +232,7 @@ impl Rendering<'_> {
                 self.edit_document(source, FieldPath::of_keys(["spec"]), EditMode::Replace, &result)
             }
             (TemplateScope::KeysAndValues, TemplateTarget::Place(path)) => {
-                // As in ESO, a field at the top is written as a whole.
+                // As in ESO, a top-level field is written as a whole.
                 let mode = if path.steps().len() == 1 { EditMode::Replace } else { EditMode::Merge };
                 self.edit_document(source, path.clone(), mode, &result)
             }
@@ -244,7 +244,7 @@ impl Rendering<'_> {
         }
     }
 
-    /// Writes the YAML that a template made to a place.
+    /// Writes the YAML of a template to a place.
     fn edit_document(
         &mut self,
         source: Source<'_>,
@@ -283,7 +283,7 @@ impl Rendering<'_> {
             }
             TemplateTarget::Data => (FieldPath::of_keys(["data", key]), text.into()),
             TemplateTarget::Spec => (FieldPath::of_keys(["spec", key]), text.into()),
-            // As in ESO: numbers, lists and mappings come in as such, and what is not YAML as text.
+            // As in ESO: numbers, lists and mappings are written as such, and what is not YAML as text.
             TemplateTarget::Place(path) => {
                 let value = match yaml::read_json(text.as_bytes(), &mut self.allowance) {
                     Err(error @ yaml::Error::Exceeded(_)) => {

@@ -38,7 +38,7 @@ const COSTLY_PFX: &[u8] = include_bytes!("costly.pfx");
 /// What the controller's own pod would prove itself with.
 const OWN_AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// The cluster with its controller, the tenant whose neighbours attack, and the host that they would lead things to.
+/// The cluster with its controller, the tenant whose neighbors attack, and the host that they would lead things to.
 struct Stage {
     platform: Scene,
     own_identity: Application,
@@ -92,7 +92,7 @@ impl Stage {
         stage
     }
 
-    /// What the victim has, and what its neighbours are after.
+    /// What the victim has, and what its neighbors are after.
     async fn settle_victim(&mut self) {
         let victim = &self.victim;
         victim.set_secret("secret", CANARY);

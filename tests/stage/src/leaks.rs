@@ -54,7 +54,7 @@ fn whole_lines(text: &[u8]) -> usize {
     memchr::memrchr(b'\n', text).map_or(0, |end| end + 1)
 }
 
-/// How a text looks in base64 after a number of other bytes: without the characters that depend on its neighbours.
+/// How a text looks in base64 after a number of other bytes: without the characters that depend on its neighbors.
 fn encoded(text: &str, before: usize, alphabet: &GeneralPurpose) -> Vec<u8> {
     let bytes = [&vec![0; before][..], text.as_bytes()].concat();
     let whole = alphabet.encode(&bytes).into_bytes();

@@ -16,7 +16,7 @@ pub mod custom_resource;
 pub mod installation;
 pub mod leaks;
 pub mod markdown;
-pub mod neighbours;
+pub mod neighbors;
 pub mod process;
 pub mod scene;
 pub mod world;

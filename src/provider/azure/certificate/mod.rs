@@ -1,8 +1,8 @@
-//! The client certificate of a service principal: read from a Secret, and used to sign the assertion that proves to
-//! Entra ID who asks.
+//! The client certificate of a service principal: read from a Secret, and used to sign the assertion that proves
+//! the identity to Entra ID.
 //!
 //! Accepted is what ESO accepts (PEM with one or more certificates and a key; PFX without a password) and besides
-//! keys of elliptic curves, certificates in any order, and a PFX in base64, as Key Vault gives it. Nothing is kept
+//! keys of elliptic curves, certificates in any order, and a PFX in base64, as Key Vault gives it. Nothing is cached
 //! between two exchanges.
 
 mod key;
@@ -35,7 +35,7 @@ pub(super) struct ClientCertificate {
     key: Key,
 }
 
-/// Why what a Secret holds is not a client certificate that can be used. Begins with a verb: the caller says of what.
+/// Why what a Secret holds is not a client certificate that can be used. Begins with a verb: the caller adds the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unusable {
     /// Neither of the two formats, or a broken one.
@@ -47,7 +47,7 @@ pub(super) enum Unusable {
     /// Certificates alone.
     #[error("holds no private key")]
     NoPrivateKey,
-    /// A key that only a password opens.
+    /// A key that is encrypted with a password.
     #[error("holds an encrypted private key, for which a store cannot give a password")]
     Encrypted,
     /// Opening it costs too much.
@@ -58,13 +58,13 @@ pub(super) enum Unusable {
     /// A key that cannot sign for Entra ID.
     #[error("holds a private key that is neither RSA of at least 2048 bits nor of the curves P-256, P-384 or P-521")]
     KeyUnsupported,
-    /// The certificates are of other keys.
+    /// The certificates belong to other keys.
     #[error("holds no certificate that belongs to its private key")]
     KeyOfAnother,
-    /// The certificate is over.
+    /// The certificate has expired.
     #[error("holds a certificate that expired at {0}")]
     Expired(Timestamp),
-    /// The key did not sign.
+    /// The key failed to sign.
     #[error("holds a private key that could not sign")]
     NotSigned,
 }
@@ -136,7 +136,7 @@ fn parts(content: &[u8]) -> Result<Parts, Unusable> {
     }
 }
 
-/// DER without a line's end behind it, which tools that print files add.
+/// DER without a trailing line break, which tools that print files add.
 fn without_line_end(content: &[u8]) -> &[u8] {
     match parse_der(content) {
         Ok((rest, _)) if rest.iter().all(u8::is_ascii_whitespace) => &content[..content.len() - rest.len()],
@@ -148,7 +148,7 @@ fn certificate(der: &[u8]) -> Result<X509Certificate<'_>, Unusable> {
     parse_x509_certificate(der).map(|(_, certificate)| certificate).map_err(|_| Unusable::NotACertificate)
 }
 
-/// The places of the certificates from `own` to the last issuer that is there.
+/// The indices of the certificates from `own` to the last known issuer.
 fn order(certificates: &[X509Certificate<'_>], own: usize) -> Vec<usize> {
     let mut order = vec![own];
     let mut last = own;

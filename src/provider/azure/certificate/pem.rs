@@ -1,5 +1,5 @@
 //! PEM (RFC 7468), read leniently: text between the blocks and lines of any length. The decoded keys are wiped, which
-//! the general readers do not do.
+//! general readers do not do.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{ClientCertificate, Unusable};
 
-/// Presented at once, so minutes are for clocks that differ.
+/// It is presented at once; the minutes allow for clock skew.
 const LIFETIME_SECONDS: i64 = 600;
 
 #[derive(Serialize)]
@@ -36,11 +36,11 @@ struct Claims<'a> {
 }
 
 impl ClientCertificate {
-    /// A JSON Web Token with which the application `client_id` proves itself to `audience`, the tenant's token
-    /// endpoint, from `now` on. Each has another `number`.
+    /// A JSON Web Token with which the application `client_id` authenticates to `audience`, the tenant's token
+    /// endpoint, from `now` on. Each has a unique `number`.
     ///
     /// # Errors
-    /// The key did not sign.
+    /// The key failed to sign.
     pub(in crate::provider::azure) fn assertion(
         &self,
         client_id: &str,

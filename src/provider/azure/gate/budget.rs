@@ -1,9 +1,9 @@
-//! How many requests of one kind may be sent to a vault: what an operator allows, and what the vault was seen to serve.
+//! How many requests of one kind may be sent to a vault: what the operator allows, and what the vault has served.
 //!
-//! Key Vault's limit is shared with all who use the vault, and a refusal does not tell what is left of it. So the first
+//! All users of a vault share its limit, and a refusal does not say what is left of it. So the first
 //! refusal sets the limit to what the vault served within the window before it. From then on a request leaves only when
 //! one that was served has left the window, which uses every window fully and is refused only when somebody else
-//! takes more. Single requests beyond the limit test from time to time whether there is room for more.
+//! takes more. From time to time a single request beyond the limit tests whether there is room for more.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -41,11 +41,11 @@ pub(super) struct Budget {
 #[derive(Debug)]
 struct Learned {
     limit: u32,
-    /// By how much the next test that is served raises the limit.
+    /// By how much the next successful test raises the limit.
     step: u32,
     /// When the next request beyond the limit may find out whether there is room.
     test_at: Instant,
-    /// Whether such a request is under way.
+    /// Whether such a request is in progress.
     testing: bool,
     /// Tests that were refused since the last that was served.
     refused: u32,
@@ -62,19 +62,19 @@ pub(super) enum Room {
     WhenOneEnds,
 }
 
-/// What a request is good for besides its answer.
+/// What a request tests in addition to its purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Nothing.
     Answer,
     /// It finds out whether a pause is over.
     Probe,
-    /// It is one more than the vault was seen to serve.
+    /// It is one more than the vault has served.
     Test,
 }
 
 impl Budget {
-    /// So many requests within a window, at the most.
+    /// At most this many requests within a window.
     pub(super) fn new(configured: u32, window: Duration) -> Self {
         let configured = configured.max(1);
         let (sent, served) = (Window::new(SENT_SLOT, window), Window::new(SERVED_SLOT, window));
@@ -90,7 +90,7 @@ impl Budget {
         if self.served.count(now) + self.in_flight < learned.limit {
             return Room::Now(Purpose::Answer);
         }
-        // A test goes alone, so that its end says something.
+        // A test runs alone, so that its result is meaningful.
         let may_test = self.in_flight == 0 && !learned.testing;
         if may_test && now >= learned.test_at {
             return Room::Now(Purpose::Test);
@@ -126,7 +126,7 @@ impl Budget {
         }
     }
 
-    /// The vault refused a request because there were too many, and asked to wait so long.
+    /// The vault refused a request because there were too many, and asked to wait this long.
     pub(super) fn refused(&mut self, now: Instant, purpose: Purpose, wait: Duration) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let count = self.served.count(now);
@@ -154,7 +154,7 @@ impl Budget {
         }
     }
 
-    /// Nobody waits for a request any more. The vault may have served it, so it takes a place in the window.
+    /// A request was abandoned. The vault may have served it, so it counts in the window.
     pub(super) fn abandoned(&mut self, now: Instant, purpose: Purpose) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.served.add(now);

@@ -1,4 +1,4 @@
-//! All requests to a vault pass its gate: a bound on those under way, a budget for each kind of object, and a pause of
+//! All requests to a vault pass its gate: a limit of concurrent requests, a budget for each kind of object, and a pause of
 //! the whole vault when it asks to slow down or does not answer.
 //!
 //! Waiting requests queue; namespaces, and the stores of each, take turns. While the vault is paused, one request at a
@@ -35,9 +35,9 @@ pub(super) struct Gate {
 
 struct Inner {
     state: State<oneshot::Sender<Leave>>,
-    /// When the gate looks at itself again, if nothing happens before.
+    /// When the gate runs again, if nothing happens before.
     alarm: Option<Instant>,
-    /// What was last told of the state.
+    /// The state that was last reported.
     told: Option<GateState>,
 }
 
@@ -54,16 +54,16 @@ impl Gate {
         Self { vault: vault.to_owned(), inner, metrics }
     }
 
-    /// A place in the queue for a request. Nobody stands there before [`Gate::enter`].
+    /// A place in the queue for a request. It is empty before [`Gate::enter`].
     pub(super) fn ticket(&self, kind: ObjectKind, rank: Rank, requester: &Requester) -> Ticket {
         self.inner().state.ticket(kind, rank, requester)
     }
 
-    /// Waits for leave to send one request, for a read that began at `began`. Where that takes too long `stalled` is
-    /// told why, and the wait goes on.
+    /// Waits for permission to send one request, for a read that began at `began`. If that takes too long, `stalled`
+    /// gets the reason, and the wait goes on.
     ///
     /// # Errors
-    /// None in practice: all who wait get leave.
+    /// None in practice: every waiter gets permission.
     pub(super) async fn enter(
         self: &Arc<Self>,
         ticket: &Ticket,
@@ -86,7 +86,7 @@ impl Gate {
         leave.map_err(|_| Diagnosis::new(Cause::Aborted, "the gate is closed"))
     }
 
-    /// Waits until leave is granted, or for too long, and why.
+    /// Waits for permission, or returns why it takes too long.
     async fn patiently(
         &self,
         granted: &mut oneshot::Receiver<Leave>,
@@ -118,7 +118,7 @@ impl Gate {
         self.pump();
     }
 
-    /// Lets all pass who may, and sets the alarm for the next.
+    /// Admits all requests that may be sent, and sets the alarm for the next.
     fn pump(self: &Arc<Self>) {
         loop {
             let mut inner = self.inner();
@@ -162,7 +162,7 @@ impl Gate {
         }
     }
 
-    /// Looks again at `time`. An alarm that is too early does no harm.
+    /// Runs again at `time`. An alarm that is too early does no harm.
     fn set_alarm(self: &Arc<Self>, time: Instant) {
         let gate = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -190,7 +190,7 @@ impl Drop for Gate {
     }
 }
 
-/// A place that is taken. Left when it is dropped.
+/// An occupied place. Dropping it leaves the queue.
 struct Place<'a> {
     gate: &'a Gate,
     ticket: &'a Ticket,
@@ -202,14 +202,14 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Leave to send one request. Dropped without a report, it counts as abandoned.
+/// Permission to send one request. Dropped without a report, it counts as abandoned.
 pub(super) struct Leave {
     gate: Arc<Gate>,
     pass: Option<Pass>,
 }
 
 impl Leave {
-    /// Gives it back: no request is sent.
+    /// Returns it: no request is sent.
     pub(super) fn unsent(mut self) {
         if let Some(pass) = self.pass.take() {
             self.gate.ended(pass, End::Unsent);
@@ -249,8 +249,8 @@ pub(super) enum Verdict {
     Paused,
 }
 
-/// Whether a failure says something about the whole vault, so that others need not find out by themselves. It is one of
-/// the vault or of the way to it: the identity's token is got before.
+/// Whether a failure says something about the whole vault, so that others need not find out by themselves. The failure is that of
+/// the vault or of the network to it: the identity's token is acquired before.
 const fn pauses(cause: Cause) -> bool {
     matches!(
         cause,

@@ -1,8 +1,8 @@
-//! Who waits, and whose turn it is.
+//! The waiting requests, and whose turn it is.
 //!
 //! Namespaces take turns, and in each its stores, so that one with thousands of ExternalSecrets does not starve one with
 //! three, and a hundred stores of one namespace get no more than one. First syncs go before periodic refreshes, but every
-//! few of them one refresh goes, so that these do not wait for ever. Callers that are refused again and again go last.
+//! few of them one refresh goes, so that these are not starved. Callers that are refused again and again go last.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::super::object::ObjectKind;
 use crate::provider::Priority;
 
-/// After so many first syncs one refresh goes.
+/// After this many first syncs, one refresh goes.
 const FIRSTS_IN_A_ROW: u32 = 7;
 
-/// After so many others one goes that is likely to be refused.
+/// After this many others, one goes that is likely to be refused.
 const OTHERS_IN_A_ROW: u32 = 15;
 
 /// How many kinds of objects there are.
@@ -25,7 +25,7 @@ pub(in crate::provider::azure) struct Requester {
     /// The namespace that reads: that of the ExternalSecret, or of the store where its validation reads. Empty for the
     /// validation of a ClusterSecretStore.
     pub(in crate::provider::azure) namespace: Arc<str>,
-    /// The store that is read through, in the spelling `namespace/name`.
+    /// The store that is used, as `namespace/name`.
     pub(in crate::provider::azure) store: Arc<str>,
 }
 
@@ -57,7 +57,7 @@ impl From<Priority> for Rank {
     }
 }
 
-/// A request's place. It keeps its place when it must be sent again.
+/// A request's place, which it keeps when it must be sent again.
 #[derive(Clone, Debug)]
 pub(in crate::provider::azure) struct Ticket {
     id: u64,
@@ -66,7 +66,7 @@ pub(in crate::provider::azure) struct Ticket {
     requester: Requester,
 }
 
-/// All who wait.
+/// All waiters.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     kinds: [Lanes<T>; KINDS],
@@ -101,7 +101,7 @@ impl<T> Queue<T> {
         Self { kinds: std::array::from_fn(|_| Lanes::new()), next_id: 0, waiting: 0 }
     }
 
-    /// A place behind all others of the requester.
+    /// A place behind all others of the same requester.
     pub(super) fn ticket(&mut self, kind: ObjectKind, rank: Rank, requester: &Requester) -> Ticket {
         self.next_id += 1;
         Ticket { id: self.next_id, kind, rank, requester: requester.clone() }
@@ -184,7 +184,7 @@ impl<T> Lanes<T> {
         next_of(&mut self.often_refused).or_else(|| self.pop_of_others())
     }
 
-    /// Of all but those that were refused often.
+    /// Of all except those that were refused often.
     fn pop_of_others(&mut self) -> Option<T> {
         if self.firsts_in_a_row < FIRSTS_IN_A_ROW
             && let Some(waiter) = next_of(&mut self.first)

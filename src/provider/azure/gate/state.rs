@@ -1,4 +1,4 @@
-//! What the gate decides, as a state that is told the time.
+//! The decisions of the gate, as a state machine that is told the time.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ use super::queue::{KINDS, Queue, Rank, Requester, Ticket};
 /// <https://learn.microsoft.com/azure/key-vault/general/overview-throttling>.
 const BACKOFF: [u64; 5] = [1, 2, 4, 8, 16];
 
-/// The longest wait of its own for a vault that fails rather than asks to slow down.
+/// The longest backoff for a vault that fails without asking to slow down.
 const LONGEST_FOR_FAILURE: Duration = Duration::from_secs(3);
 
 /// The first pause of a vault that asks for a shorter one. It doubles with each refusal in a row.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long somebody waits for a turn before being told so, while the vault answers others.
+/// How long a caller waits for a turn before it gets the reason, while the vault answers others.
 const PATIENCE_FOR_A_TURN: Duration = Duration::from_secs(5);
 
 /// All kinds of objects, each with a budget of its own.
@@ -31,9 +31,9 @@ pub(super) struct Limits {
     pub(super) budgets: Budgets,
     /// The window.
     pub(super) window: Duration,
-    /// Requests under way at the same time.
+    /// Concurrent requests.
     pub(super) concurrency: u32,
-    /// How long somebody waits before being told why.
+    /// How long a caller waits before it gets the reason.
     pub(super) patience: Duration,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct State<T> {
     /// Whose turn it is among the kinds.
     turn: usize,
     in_flight: u32,
-    /// Requests that may be under way after a pause: one more for each that is answered, so that they come gently.
+    /// Requests that may be in progress after a pause: one more for each answer, so that load returns gently.
     ramp: u32,
     phase: Phase,
     /// Refusals without a success in between.
@@ -65,7 +65,7 @@ enum Phase {
     Probing(Pause),
 }
 
-/// While a vault is not asked.
+/// While a vault is paused.
 #[derive(Clone, Debug)]
 struct Pause {
     since: Instant,
@@ -76,7 +76,7 @@ struct Pause {
 /// What may happen next.
 #[derive(Debug)]
 pub(super) enum Next<T> {
-    /// This one sends. It must be reported with [`State::ended`].
+    /// This one may be sent. It must be reported with [`State::ended`].
     Send(T, Pass),
     /// Ask again at this time, or when a request ends.
     WaitUntil(Instant),
@@ -84,7 +84,7 @@ pub(super) enum Next<T> {
     Wait,
 }
 
-/// When somebody who waits is told why.
+/// When a waiting caller gets the reason.
 #[derive(Debug)]
 pub(super) enum Stall {
     /// Now: it takes too long.
@@ -93,16 +93,16 @@ pub(super) enum Stall {
     NotBefore(Instant),
 }
 
-/// What an operator may want to know.
+/// What is worth logging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// The vault is not asked for a while.
+    /// The vault is paused.
     Paused,
-    /// It is asked again.
+    /// It is used again.
     Resumed,
 }
 
-/// Leave to send one request.
+/// Permission to send one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pass {
     kind: ObjectKind,
@@ -118,7 +118,7 @@ pub(super) enum End {
     Answered,
     /// The vault asks to slow down, or does not answer.
     Refused(Diagnosis),
-    /// Nobody waits for it any more.
+    /// It was abandoned.
     Abandoned,
     /// It was not sent after all.
     Unsent,
@@ -146,12 +146,12 @@ impl<T> State<T> {
         self.queue.ticket(kind, rank, requester)
     }
 
-    /// Somebody waits at this place from now on.
+    /// A request waits at this place from now on.
     pub(super) fn arrive(&mut self, ticket: &Ticket, waiter: T) {
         self.queue.push(ticket, waiter);
     }
 
-    /// Somebody waits no more.
+    /// A request no longer waits.
     pub(super) fn leave(&mut self, ticket: &Ticket) {
         self.queue.leave(ticket);
     }
@@ -161,7 +161,7 @@ impl<T> State<T> {
         self.queue.len()
     }
 
-    /// Whether the vault is not asked for now.
+    /// Whether the vault is paused.
     pub(super) const fn is_paused(&self) -> bool {
         !matches!(self.phase, Phase::Open)
     }
@@ -199,7 +199,7 @@ impl<T> State<T> {
         earliest.map_or(Next::Wait, Next::WaitUntil)
     }
 
-    /// A request that had leave ended. `spread`, from 0 to 1, is added to the wait so that controllers that share
+    /// A request that was sent has ended. `spread`, from 0 to 1, is added to the wait so that controllers that share
     /// a vault do not come back together.
     pub(super) fn ended(&mut self, now: Instant, pass: Pass, end: End, spread: f64) -> Option<Change> {
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -226,8 +226,8 @@ impl<T> State<T> {
         }
     }
 
-    /// When somebody who has waited since `began` is told why: when patience ends, or at once where the pause is known
-    /// to last longer than that.
+    /// When a caller that has waited since `began` gets the reason: when patience ends, or at once if the pause is known
+    /// to last longer.
     pub(super) fn stall(&self, now: Instant, began: Instant) -> Stall {
         let (end, known_until) = match &self.phase {
             Phase::Open => (began + PATIENCE_FOR_A_TURN.max(self.limits.patience), now),
@@ -307,7 +307,7 @@ impl<T> State<T> {
         &mut self.budgets[pass.kind as usize]
     }
 
-    /// The least that a vault is left alone: it may ask for no wait at all, or for one that is over, again and again.
+    /// The least pause of a vault: it may ask repeatedly for no wait, or for one that is over.
     fn least_pause(&self) -> Duration {
         let doubled = 2_u32.saturating_pow(u32::try_from(self.refusals).unwrap_or(u32::MAX));
         LEAST_PAUSE.saturating_mul(doubled).min(LONGEST_FOR_FAILURE)
@@ -352,7 +352,7 @@ mod tests {
         Diagnosis::new(Cause::VaultThrottled, "slow down").retry_after(retry_after.map(Duration::from_secs))
     }
 
-    /// A gate at which somebody always waits for a secret.
+    /// A gate at which a request for a secret always waits.
     struct Gate {
         start: Instant,
         state: State<()>,

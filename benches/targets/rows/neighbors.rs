@@ -1,4 +1,4 @@
-//! A neighbour of a tenant who tries to stop, flood or slow all others.
+//! A neighbor of a tenant who tries to stop, flood or slow all others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use external_secrets::sandbox::SecretPermission;
 use futures::FutureExt;
 use kube::Api;
 use test_stage::cluster_access::busiest_object;
-use test_stage::neighbours::{self, Flood, Ground};
+use test_stage::neighbors::{self, Flood, Ground};
 
 use super::Row;
 use crate::controller::{CommandLine, Controller};
@@ -21,7 +21,7 @@ use crate::stage::{Stage, Wanted};
 const FRESH: usize = 10;
 /// How long after the one before.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long the flood may take hold before the neighbour is looked at.
+/// How long the flood may take hold before the neighbor is looked at.
 const HEAD_START: Duration = Duration::from_secs(3);
 /// What takes longer is not measured.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -30,8 +30,8 @@ const PROBE_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn rows() -> Vec<Row> {
     vec![Row {
-        name: "neighbours",
-        about: "a fresh ExternalSecret beside each flood of tests/stage/src/neighbours/floods.yaml: the slowest of 10 within 10 s, the first after a \
+        name: "neighbors",
+        about: "a fresh ExternalSecret beside each flood of tests/stage/src/neighbors/floods.yaml: the slowest of 10 within 10 s, the first after a \
                 restart of the controller, the slowest answer of the probe, peak memory, and the most Events of one object in a minute",
         measure: |command| measured(command).boxed_local(),
     }]
@@ -40,7 +40,7 @@ pub(super) fn rows() -> Vec<Row> {
 async fn measured(command: &CommandLine) -> Result<Vec<Figure>, Error> {
     let mut figures = Vec::new();
     let only = std::env::var("FLOOD").ok();
-    for flood in neighbours::all()? {
+    for flood in neighbors::all()? {
         if only.as_ref().is_some_and(|only| !flood.name.contains(only.as_str())) {
             continue;
         }
@@ -54,7 +54,7 @@ async fn measured(command: &CommandLine) -> Result<Vec<Figure>, Error> {
     Ok(figures)
 }
 
-/// What a neighbour noticed.
+/// What a neighbor noticed.
 struct Measured {
     fresh: Duration,
     after_restart: Duration,
@@ -72,7 +72,7 @@ impl std::fmt::Display for Measured {
     }
 }
 
-/// Measures the neighbour beside one flood, in a cluster that has no other.
+/// Measures the neighbor beside one flood, in a cluster that has no other.
 async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error> {
     let stage = Stage::set(&[SecretPermission::Get]).await?;
     let wanted = Wanted::each_its_own(FRESH + 2, "1h");
@@ -90,7 +90,7 @@ async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error>
         client: &stage.client,
         sandbox: &stage.sandbox,
         issuer: stage.cluster.issuer_url(),
-        neighbours_vault: stage.vault.url(),
+        neighbors_vault: stage.vault.url(),
     };
     let began = Instant::now();
     for refusal in flood.place(&ground).await? {

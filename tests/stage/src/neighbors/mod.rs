@@ -1,7 +1,7 @@
 //! What one tenant puts in place to stop, flood or slow all others: the rows of `floods.yaml`, as objects of one namespace.
 //!
-//! The integration tests put all of them in place at once and look at a neighbour; `make bench ARGS="--row neighbours"` measures
-//! the neighbour beside each of them alone.
+//! The integration tests put all of them in place at once and look at a neighbor; `make bench ARGS="--row neighbors"` measures
+//! the neighbor beside each of them alone.
 
 mod expansion;
 
@@ -24,7 +24,7 @@ pub struct Flood {
     pub name: String,
     /// In words, for docs/security.md.
     pub attack: String,
-    /// Why the neighbours do not notice, in words.
+    /// Why the neighbors do not notice, in words.
     pub refused: String,
     /// The secrets of the tenant's own vault.
     #[serde(default)]
@@ -77,8 +77,8 @@ pub struct Ground<'a> {
     pub sandbox: &'a Sandbox,
     /// The issuer of the cluster's tokens.
     pub issuer: &'a str,
-    /// The vault that the neighbours read.
-    pub neighbours_vault: String,
+    /// The vault that the neighbors read.
+    pub neighbors_vault: String,
 }
 
 impl Flood {
@@ -100,7 +100,7 @@ impl Flood {
 
     /// Makes the namespace, its service account, its identity and its vault; returns the names that manifests may use.
     async fn settle(&self, ground: &Ground<'_>) -> Result<BTreeMap<&'static str, String>, PlaceError> {
-        let Ground { client, sandbox, issuer, neighbours_vault } = ground;
+        let Ground { client, sandbox, issuer, neighbors_vault } = ground;
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}});
         create(client, &self.name, namespace).await?;
         let client_id = client_id(&self.name);
@@ -126,7 +126,7 @@ impl Flood {
             ("account", ACCOUNT.to_owned()),
             ("vault", vault.url()),
             ("tenant", tenant.id().to_owned()),
-            ("neighbours-vault", neighbours_vault.clone()),
+            ("neighbors-vault", neighbors_vault.clone()),
         ]))
     }
 }
