@@ -105,7 +105,7 @@ async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error>
         stage.create(&wanted[number..=number]).await?;
         fresh = fresh.max(observer.all(number + 1, "value", &controller, LIMIT).await? - created);
     }
-    for (outcome, count) in neighbours::outcomes(&stage.client, &flood.name).await? {
+    for (outcome, count) in neighbors::outcomes(&stage.client, &flood.name).await? {
         let shown: String = outcome.chars().take(200).collect();
         eprintln!("bench: {}: {count} x {shown}", flood.name);
     }
