@@ -22,6 +22,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[macro_use]
+mod listed;
+
 pub mod api;
 pub mod budget;
 mod certificates;

@@ -198,7 +198,6 @@ impl ControllerArguments {
     }
 
     fn options(&self) -> Options {
-        let switch = |is_on| if is_on { Switch::On } else { Switch::Off };
         Options {
             namespace: Some(self.namespace.clone()).filter(|namespace| !namespace.is_empty()),
             controller_class: self.controller_class.clone(),
@@ -206,15 +205,11 @@ impl ControllerArguments {
             store_requeue_interval: self.store_requeue_interval.positive().unwrap_or(Duration::from_mins(5)),
             template_delimiters: Delimiters::new(&self.template_left_delimiter, &self.template_right_delimiter),
             flood_gate: if self.enable_flood_gate { FloodGate::Closed } else { FloodGate::Open },
-            generic_targets: if self.unsafe_allow_generic_targets {
-                GenericTargets::Allowed
-            } else {
-                GenericTargets::Refused
-            },
-            secret_stores: switch(self.enable_secret_store_reconciler),
-            cluster_secret_stores: switch(self.enable_cluster_store_reconciler),
+            generic_targets: GenericTargets::of_flag(self.unsafe_allow_generic_targets),
+            secret_stores: Switch::of_flag(self.enable_secret_store_reconciler),
+            cluster_secret_stores: Switch::of_flag(self.enable_cluster_store_reconciler),
             // They are about all namespaces.
-            cluster_external_secrets: switch(
+            cluster_external_secrets: Switch::of_flag(
                 self.enable_cluster_external_secret_reconciler && self.namespace.is_empty(),
             ),
         }

@@ -9,12 +9,9 @@ use crate::api::v1::ExternalSecret;
 use crate::budget::Budget;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::clients::Clients;
-use crate::controller::external_secret::cluster_view::ClusterView as _;
 use crate::controller::external_secret::destination::Existing;
-use crate::controller::external_secret::destination::secret;
 use crate::controller::external_secret::error::Error;
 use crate::controller::external_secret::planning::Planner;
-use crate::controller::external_secret::spec::check;
 use crate::controller::external_secret::target::stale;
 use crate::controller::external_secret::templates::Templates;
 use crate::controller::external_secret::values;
@@ -23,7 +20,6 @@ use crate::controller::store_access::clients::Access;
 use crate::provider::azure::ActsAs;
 use crate::provider::{Freshness, Priority, Providers, ReadOptions};
 use crate::sync::data;
-use crate::sync::object::TargetObject;
 use crate::sync::plan::{Deletion, Plan};
 use crate::sync::target::Owner;
 use crate::template::Delimiters;
@@ -99,13 +95,12 @@ pub(super) struct Preview {
 }
 
 impl Previewer<'_> {
-    /// What the controller would do at a refresh.
+    /// What the controller would do at a refresh, with a spec that can be worked on.
     ///
     /// # Errors
     /// What it would say in the condition `Ready`.
     pub(super) async fn preview(&self, object: &ExternalSecret, existing: Option<Existing>) -> Result<Preview, Error> {
         let spec = object.spec.get().map_err(Clone::clone)?;
-        check(spec)?;
         let owner = Owner { meta: &object.metadata, spec, version: self.version };
         let budget = Arc::new(Budget::default());
         let access = Access { stores: self.inputs, providers: &self.providers, flood_gate: self.flood_gate };
@@ -118,21 +113,5 @@ impl Previewer<'_> {
         let stale =
             if plan.leaves_target() { stale(owner, object.status.as_ref(), self.inputs).await? } else { Vec::new() };
         Ok(Preview { plan, existing, stale })
-    }
-
-    /// The target of an ExternalSecret, as it is.
-    ///
-    /// # Errors
-    /// [`Error::Api`] and [`Error::Kind`]
-    pub(super) async fn existing(&self, object: &ExternalSecret) -> Result<Option<Existing>, Error> {
-        let spec = object.spec.get().map_err(Clone::clone)?;
-        let owner = Owner { meta: &object.metadata, spec, version: self.version };
-        let Some(manifest) = owner.manifest() else {
-            let secret = secret(owner, self.inputs).await?;
-            return Ok(secret.map(|secret| Existing::Secret(Box::new(secret))));
-        };
-        let key = ObjectKey::new(owner.namespace(), owner.target_name());
-        let found = self.inputs.target_object(manifest, &key).await?;
-        Ok(found.map(|object| Existing::Object(Box::new(TargetObject::new(object)))))
     }
 }

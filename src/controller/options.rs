@@ -58,3 +58,19 @@ pub enum Switch {
     /// It is left alone.
     Off,
 }
+
+impl Switch {
+    /// As a flag says.
+    #[must_use]
+    pub const fn of_flag(is_on: bool) -> Self {
+        if is_on { Self::On } else { Self::Off }
+    }
+}
+
+impl GenericTargets {
+    /// As a flag says.
+    #[must_use]
+    pub const fn of_flag(are_allowed: bool) -> Self {
+        if are_allowed { Self::Allowed } else { Self::Refused }
+    }
+}

@@ -273,7 +273,7 @@ fn no_such_key(key: &str, version: &str) -> ProviderError {
 }
 
 fn error(class: Class, cause: &'static str, message: String, hint: &str) -> ProviderError {
-    ProviderError { class, cause, message, hint: Some(hint.to_owned()), retry_after: None, recovery: None }
+    ProviderError::new(class, cause, message).with_hint(hint)
 }
 
 #[cfg(test)]

@@ -130,17 +130,10 @@ impl ReadBudget {
 }
 
 fn over_budget() -> ProviderError {
-    ProviderError {
-        class: Class::OverBudget,
-        cause: OVER_BUDGET,
-        message: format!(
-            "one ExternalSecret may read {} MiB of values and names in sum, and this is more",
-            MOST_READ >> 20
-        ),
-        hint: Some("make several ExternalSecrets, or let dataFrom.find match fewer".to_owned()),
-        retry_after: None,
-        recovery: None,
-    }
+    let message =
+        format!("one ExternalSecret may read {} MiB of values and names in sum, and this is more", MOST_READ >> 20);
+    ProviderError::new(Class::OverBudget, OVER_BUDGET, message)
+        .with_hint("make several ExternalSecrets, or let dataFrom.find match fewer")
 }
 
 fn crowded() -> ProviderError {

@@ -69,12 +69,5 @@ pub fn served(spec: &SecretStoreSpec) -> Result<Served<'_>, ProviderError> {
 }
 
 fn invalid_store(cause: &'static str, message: String, hint: &str) -> ProviderError {
-    ProviderError {
-        class: Class::InvalidStore,
-        cause,
-        message,
-        hint: Some(hint.to_owned()),
-        retry_after: None,
-        recovery: None,
-    }
+    ProviderError::new(Class::InvalidStore, cause, message).with_hint(hint)
 }

@@ -191,6 +191,57 @@ async fn a_plan_tells_what_would_be_deleted_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_no_secret_is_planned_only_for_a_controller_that_writes_such() {
+    let scene = Scene::new("planned-kinds").await;
+    let name = scene.name();
+    scene.set_secret("one", "1");
+    scene.store().await;
+    let mut manifest = scene.manifest("example", "1h", &[("value", "one")]);
+    manifest["spec"]["target"]["manifest"] = json!({"apiVersion": "v1", "kind": "ConfigMap"});
+    let refused = format!(
+        "! ExternalSecret {name}/example: SecretSyncedError: invalid generic target: spec.target.manifest: generic targets \
+         are disabled; start the controller with --unsafe-allow-generic-targets"
+    );
+    let nothing = "Plan: 0 to create, 0 to change, 0 to delete; 0 unchanged, 1 refused.";
+    Plan::of(&scene).with(&[&manifest]).run(&[]).await.says(1, &[&refused, nothing]);
+
+    let allowed = || Plan::of(&scene).with(&[&manifest]);
+    let created = format!("+ ConfigMap {name}/example would be created by ExternalSecret {name}/example");
+    allowed().run(&["--unsafe-allow-generic-targets"]).await.says(2, &[&created, "1 to create"]);
+    scene.apply(manifest.clone()).await;
+    scene.until_ready("example", "True", "ResourceSynced", "secret synced").await;
+    let same = format!("ExternalSecret {name}/example: its ConfigMap is as it should be");
+    Plan::of(&scene).run(&["--unsafe-allow-generic-targets"]).await.says(0, &[&same, "1 unchanged, 0 refused."]);
+
+    // Stores of a kind that the controller leaves alone.
+    let left = format!("ExternalSecret {name}/example: ");
+    let alone = "--enable-secret-store-reconciler=false";
+    let run = Plan::of(&scene).run(&["--unsafe-allow-generic-targets", alone]).await;
+    run.says(0, &[&left, "0 to create, 0 to change, 0 to delete; 1 unchanged, 0 refused."]);
+    assert!(run.text.contains("a kind that is left alone"), "{}", run.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_being_deleted_is_left_alone_also_where_its_spec_cannot_be_read() {
+    let scene = Scene::new("planned-deletion").await;
+    let name = scene.name();
+    scene.store().await;
+    let mut manifest = scene.manifest("example", "bogus", &[("value", "one")]);
+    manifest["metadata"]["finalizers"] = json!(["example.com/kept"]);
+    scene.apply(manifest).await;
+    Plan::of(&scene).run(&[]).await.says(1, &["spec.refreshInterval: \"bogus\" is not a duration", "1 refused."]);
+    scene.delete("ExternalSecret", "example").await;
+    let is_going = |object: &Value| object["metadata"]["deletionTimestamp"].is_string();
+    scene.until("ExternalSecret", "example", "being deleted", is_going).await;
+
+    let run = Plan::of(&scene).run(&[]).await;
+    run.says(0, &[&format!("ExternalSecret {name}/example: "), "1 unchanged, 0 refused."]);
+    assert!(run.text.contains("it is being deleted, and what it owns goes with it"), "{}", run.text);
+    scene.merge("ExternalSecret", "example", json!({"metadata": {"finalizers": null}})).await;
+    scene.until_gone("ExternalSecret", "example").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_controller_would_refuse_is_told_in_the_words_of_its_condition() {
     let scene = Scene::new("refusals").await;
     let name = scene.name();

@@ -93,7 +93,7 @@ pub(super) fn page() -> String {
 }
 
 fn failures() -> impl Iterator<Item = [String; 4]> {
-    Failure::ALL.into_iter().map(|failure| {
+    Failure::ALL.iter().map(|failure| {
         let said = failure.report();
         let cause = if said.cause.is_empty() { "that of the provider".to_owned() } else { code(said.cause) };
         let retry = if said.cause.is_empty() { "by the cause" } else { retry(said.retry) };

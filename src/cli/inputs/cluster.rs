@@ -18,7 +18,7 @@ use crate::controller::cluster_reader::KubeReader;
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::{ApiServer, ClusterView};
-use crate::controller::external_secret::kind_discovery::KindError;
+use crate::controller::external_secret::kind_discovery::{KindError, TargetKind};
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 
@@ -143,12 +143,12 @@ impl ClusterView for Cluster {
         self.server.secret(key).await
     }
 
-    async fn target_object(
-        &self,
-        manifest: &ManifestReference,
-        key: &ObjectKey,
-    ) -> Result<Option<DynamicObject>, KindError> {
-        self.server.target_object(manifest, key).await
+    async fn target_kind(&self, manifest: &ManifestReference, namespace: &str) -> Result<Arc<TargetKind>, KindError> {
+        self.server.target_kind(manifest, namespace).await
+    }
+
+    async fn target_object(&self, kind: &TargetKind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
+        self.server.target_object(kind, key).await
     }
 
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {

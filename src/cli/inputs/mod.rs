@@ -22,7 +22,7 @@ use crate::api::v1::external_secret::ManifestReference;
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::ClusterView;
-use crate::controller::external_secret::kind_discovery::KindError;
+use crate::controller::external_secret::kind_discovery::{KindError, TargetKind};
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::azure::given::{GivenObjects, GivenVault};
@@ -129,14 +129,17 @@ impl ClusterView for Inputs {
         Ok(present.or_else(|| self.manifests.secret(key).cloned()))
     }
 
-    async fn target_object(
-        &self,
-        manifest: &ManifestReference,
-        key: &ObjectKey,
-    ) -> Result<Option<DynamicObject>, KindError> {
-        // Manifests of its kind are not read: what it is says the cluster.
+    async fn target_kind(&self, manifest: &ManifestReference, namespace: &str) -> Result<Arc<TargetKind>, KindError> {
         match &self.cluster {
-            Some(cluster) => cluster.target_object(manifest, key).await,
+            Some(cluster) => cluster.target_kind(manifest, namespace).await,
+            None => Err(KindError::NotServed(manifest.clone())),
+        }
+    }
+
+    /// Manifests of its kind are not read: what it is says the cluster.
+    async fn target_object(&self, kind: &TargetKind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
+        match &self.cluster {
+            Some(cluster) => cluster.target_object(kind, key).await,
             None => Ok(None),
         }
     }

@@ -5,20 +5,19 @@ use jiff::Timestamp;
 use super::diff::{self, Change};
 use super::parents::Parent;
 use super::subject::Subject;
-use crate::api::v1::external_secret::CreationPolicy;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::cli::preview::{Preview, Previewer};
 use crate::cli::redaction::Redactor;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::destination::Existing;
 use crate::controller::external_secret::error::Error;
-use crate::controller::external_secret::index::stores_of;
-use crate::controller::external_secret::report::report_for;
+use crate::controller::external_secret::failure::Report;
 use crate::controller::external_secret::spec::check;
-use crate::controller::store_access::clients::{ControllerClass, is_of_another_class};
+use crate::controller::external_secret::steps::{self, Known, Look, Settings, Step};
+use crate::controller::external_secret::subject::Subject as Observed;
 use crate::sync::object::TargetObject;
-use crate::sync::plan::{self, Plan, TargetSecret};
-use crate::sync::refresh::{self, Due, Inputs, Reason, TemplatesState};
+use crate::sync::plan::{Plan, TargetSecret};
+use crate::sync::refresh::{Due, Reason, TemplatesState};
 use crate::sync::target::{Owner, target_name};
 
 /// What the controller would do for one ExternalSecret.
@@ -84,7 +83,7 @@ pub(super) struct Deletion {
 /// What entries are made with.
 pub(super) struct Examiner<'a> {
     pub(super) previewer: Previewer<'a>,
-    pub(super) class: ControllerClass<'a>,
+    pub(super) settings: Settings<'a>,
     pub(super) redactor: Redactor,
     pub(super) now: Timestamp,
 }
@@ -126,7 +125,7 @@ impl Examiner<'_> {
             Ok(Finding::NotDue) => entry.due = Some(Due::OnChange),
             Ok(Finding::Planned(due, preview)) => self.fill(&mut entry, due, &preview, object),
             Err(error) => {
-                let report = report_for(&error, object);
+                let report = Report::of(&error, object);
                 entry.action = Action::Refuse;
                 entry.condition =
                     Some(Condition { status: "False", reason: report.reason, message: report.message(&error) });
@@ -135,36 +134,30 @@ impl Examiner<'_> {
         entry
     }
 
-    /// The controller's steps, in its order.
+    /// What the controller's steps come to, and the plan that follows from them.
     async fn find(&self, subject: &Subject) -> Result<Finding, Error> {
         let object = &subject.object;
-        let spec = object.spec.get().map_err(Clone::clone)?;
         let key = ObjectKey::of(&object.metadata);
-        if is_of_another_class(&stores_of(spec, &key.namespace), self.class, self.previewer.inputs).await? {
-            return Ok(Finding::NotOurs("a store that it uses is of another controller class"));
-        }
-        if object.metadata.deletion_timestamp.is_some() {
-            return Ok(Finding::NotOurs("it is being deleted, and what it owns goes with it"));
-        }
-        check(spec)?;
-        let owner = Owner { meta: &object.metadata, spec, version: self.previewer.version };
-        let policy = owner.creation_policy();
-        let existing = if policy == CreationPolicy::None { None } else { self.previewer.existing(object).await? };
-        let due = refresh::due(Inputs {
-            meta: &object.metadata,
-            spec,
-            status: object.status.as_ref(),
-            target: match &existing {
-                Some(existing) => existing.state(policy, None),
-                None => plan::target_state(policy, None),
-            },
-            templates: if subject.has_new_templates { TemplatesState::Changed } else { TemplatesState::Same },
-            now: self.now,
-        });
+        let observed = Observed { now: self.now, ..Observed::new(&key, object, object.status.as_ref()) };
+        let templates = if subject.has_new_templates { TemplatesState::Changed } else { TemplatesState::Same };
+        let known = Known { verified: None, last_write: None, templates };
+        let Previewer { inputs, version, .. } = self.previewer;
+        let Look { due, target, .. } =
+            match steps::next(observed, version, self.settings, &known, check, inputs).await? {
+                Step::NotOurs => {
+                    return Ok(Finding::NotOurs(
+                        "a store that it uses is of another controller class, or of a kind that is left alone",
+                    ));
+                }
+                Step::Deleted => {
+                    return Ok(Finding::NotOurs("it is being deleted, and what it owns goes with it"));
+                }
+                Step::Sync(look) => look,
+            };
         if due == Due::OnChange {
             return Ok(Finding::NotDue);
         }
-        let preview = self.previewer.preview(object, existing).await?;
+        let preview = self.previewer.preview(object, target.read()).await?;
         Ok(Finding::Planned(due, Box::new(preview)))
     }
 

@@ -20,7 +20,8 @@ use crate::api::v1::ExternalSecret;
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::discovery::{self, Discovered};
 use crate::controller::core::key::ObjectKey;
-use crate::controller::options::{FloodGate, Switch};
+use crate::controller::external_secret::steps::Settings;
+use crate::controller::options::{FloodGate, GenericTargets, Switch};
 use crate::controller::store_access::clients::ControllerClass;
 use crate::runtime::kube_client::{self, KubeClientError};
 
@@ -74,6 +75,7 @@ pub(super) enum Error {
 ///
 /// Ends with 0 where nothing would change, with 2 where something would, and with 1 where anything failed, also where the
 /// controller would report an error of one ExternalSecret.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that is true or false")]
 #[derive(Args, Debug)]
 pub(super) struct PlanArguments {
     /// Only the ExternalSecrets of these names
@@ -112,6 +114,15 @@ pub(super) struct PlanArguments {
     /// Whether the controller lets ExternalSecrets wait for their store to be Ready
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_flood_gate: bool,
+    /// Whether the controller works on ClusterSecretStores; else it leaves ExternalSecrets that use one alone
+    #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_cluster_store_reconciler: bool,
+    /// Whether the controller works on SecretStores; else it leaves ExternalSecrets that use one alone
+    #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_secret_store_reconciler: bool,
+    /// Whether the controller writes ConfigMaps and custom resources, too (target.manifest)
+    #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    unsafe_allow_generic_targets: bool,
     #[command(flatten)]
     preview: PreviewArguments,
     #[command(flatten)]
@@ -208,13 +219,8 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
         flood_gate: arguments.flood_gate(),
         version: cluster.version(),
     };
-    let class = ControllerClass {
-        name: &arguments.controller_class,
-        secret_stores: Switch::On,
-        cluster_secret_stores: Switch::On,
-    };
     let redactor = Redactor::new(Values::of_flag(arguments.preview.show_values));
-    let examiner = Examiner { previewer, class, redactor, now: Timestamp::now() };
+    let examiner = Examiner { previewer, settings: arguments.settings(), redactor, now: Timestamp::now() };
     let entries = stream::iter(&subjects).map(|subject| examiner.examine(subject)).buffered(CONCURRENCY);
     let entries: Vec<Entry> = entries.collect().await;
     arguments.print(&entries, &parents)?;
@@ -227,6 +233,18 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
 }
 
 impl PlanArguments {
+    /// The controller's settings that decide what is to be done.
+    const fn settings(&self) -> Settings<'_> {
+        Settings {
+            class: ControllerClass {
+                name: self.controller_class.as_str(),
+                secret_stores: Switch::of_flag(self.enable_secret_store_reconciler),
+                cluster_secret_stores: Switch::of_flag(self.enable_cluster_store_reconciler),
+            },
+            generic_targets: GenericTargets::of_flag(self.unsafe_allow_generic_targets),
+        }
+    }
+
     /// A store that was never validated is tried: the controller would validate it first. Values from a file need no
     /// store.
     const fn flood_gate(&self) -> FloodGate {

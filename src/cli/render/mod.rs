@@ -11,9 +11,12 @@ use clap::Args;
 
 use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
+use crate::controller::external_secret::destination::Destination;
 use crate::controller::external_secret::error::Error as SyncError;
+use crate::controller::external_secret::spec::check;
 use crate::controller::options::FloodGate;
 use crate::controller::store_access::error::Error as StoreError;
+use crate::sync::target::Owner;
 
 use super::inputs::manifests::{self, Manifests};
 use super::inputs::{Inputs, values};
@@ -101,7 +104,14 @@ pub(super) async fn execute(arguments: &RenderArguments) -> Result<ExitCode, Err
 }
 
 async fn render(previewer: &Previewer<'_>, object: &ExternalSecret) -> Result<super::preview::Preview, SyncError> {
-    let existing = previewer.existing(object).await?;
+    let spec = object.spec.get().map_err(Clone::clone)?;
+    check(spec)?;
+    let owner = Owner { meta: &object.metadata, spec, version: previewer.version };
+    // Of another kind nothing is known without a cluster.
+    let existing = match owner.manifest() {
+        None => Destination::Secret.read(owner, previewer.inputs).await?,
+        Some(_) => None,
+    };
     previewer.preview(object, existing).await
 }
 

@@ -1,5 +1,6 @@
 //! A call of the API server: with a deadline, and with errors that say what to do about them.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::answers::reason;
@@ -48,6 +49,30 @@ impl ApiError {
             Self::Kube(kube::Error::Service(_) | kube::Error::HyperError(_)) | Self::Timeout => true,
             Self::Kube(_) => false,
         }
+    }
+}
+
+/// What is done with an object at the API server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// It is read.
+    Read,
+    /// It is created.
+    Create,
+    /// It is replaced, at the version that was read.
+    Update,
+    /// It is deleted, at the version that was read.
+    Delete,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        })
     }
 }
 

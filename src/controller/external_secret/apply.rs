@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::DynamicObject;
 use serde_json::json;
 
 use super::context::Context;
 use super::destination::Destination;
 use super::error::Error;
-use super::kind_discovery::KindError;
+use super::kind_discovery::{KindError, TargetKind};
 use super::subject::Subject;
 use super::target::stale;
-use super::target_kinds::TargetKind;
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ManifestReference};
 use crate::api::{FINALIZER_EXTERNAL_SECRET, LABEL_OWNER};
-use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::api_call::{ApiError, Verb, bounded};
 use crate::controller::core::finalizer;
 use crate::controller::core::key::ObjectVersion;
 use crate::controller::options::GenericTargets;
@@ -52,10 +52,22 @@ pub(super) async fn execute(
             return Ok(Written::Nothing);
         }
         Plan::Delete(deletion) => return delete(deletion, owner, destination, context).await,
-        Plan::CreateObject(object) => return write_object("create", object, owner, destination, context).await,
-        Plan::UpdateObject(object) => return write_object("update", object, owner, destination, context).await,
-        Plan::Create(secret) => ("create", bounded(api.create(&params, secret.object())).await),
-        Plan::Update(secret) => ("update", bounded(api.replace(owner.target_name(), &params, secret.object())).await),
+        Plan::CreateObject(wanted) => {
+            let Destination::Object(kind) = destination else { return Ok(Written::Conflict) };
+            let api = kind.api(&context.client, owner.namespace());
+            let stored = bounded(api.create(&params, wanted.object())).await;
+            return written_object(Verb::Create, wanted, stored, owner, kind, context);
+        }
+        Plan::UpdateObject(wanted) => {
+            let Destination::Object(kind) = destination else { return Ok(Written::Conflict) };
+            let api = kind.api(&context.client, owner.namespace());
+            let stored = bounded(api.replace(owner.target_name(), &params, wanted.object())).await;
+            return written_object(Verb::Update, wanted, stored, owner, kind, context);
+        }
+        Plan::Create(secret) => (Verb::Create, bounded(api.create(&params, secret.object())).await),
+        Plan::Update(secret) => {
+            (Verb::Update, bounded(api.replace(owner.target_name(), &params, secret.object())).await)
+        }
     };
     match result {
         Ok(mut written) => {
@@ -68,25 +80,20 @@ pub(super) async fn execute(
 }
 
 /// 409: it exists already, or has another version by now; 404: it was deleted meanwhile.
-fn is_conflict(verb: &str, error: &ApiError) -> bool {
-    matches!((verb, error.code()), (_, Some(409)) | ("update", Some(404)))
+fn is_conflict(verb: Verb, error: &ApiError) -> bool {
+    matches!((verb, error.code()), (_, Some(409)) | (Verb::Update, Some(404)))
 }
 
-async fn write_object(
-    verb: &'static str,
+/// What has become of the write of a target that is not a Secret.
+fn written_object(
+    verb: Verb,
     wanted: &TargetObject,
+    stored: Result<DynamicObject, ApiError>,
     owner: Owner<'_>,
-    destination: &Destination,
+    kind: &TargetKind,
     context: &Context,
 ) -> Result<Written, Error> {
-    let Destination::Object(kind) = destination else { return Ok(Written::Conflict) };
-    let api = kind.api(&context.client, owner.namespace());
-    let params = PostParams { dry_run: false, field_manager: Some(hash::field_manager(owner.name())) };
-    let result = match verb {
-        "create" => bounded(api.create(&params, wanted.object())).await,
-        _ => bounded(api.replace(owner.target_name(), &params, wanted.object())).await,
-    };
-    match result.map(TargetObject::new) {
+    match stored.map(TargetObject::new) {
         Ok(stored) => {
             let version = ObjectVersion::of(&stored.object().metadata);
             Ok(Written::Object(version, LastWrite::new(wanted, &stored)))
@@ -122,8 +129,8 @@ async fn delete(
         (Ok(()), _) => Ok(Written::Nothing),
         (Err(error), _) if error.code() == Some(404) => Ok(Written::Nothing),
         (Err(error), _) if error.code() == Some(409) => Ok(Written::Conflict),
-        (Err(error), Destination::Secret) => Err(Error::Api { verb: "delete", target: owner.target(), error }),
-        (Err(error), Destination::Object(kind)) => Err(Error::object("delete", owner, kind, &error)),
+        (Err(error), Destination::Secret) => Err(Error::Api { verb: Verb::Delete, target: owner.target(), error }),
+        (Err(error), Destination::Object(kind)) => Err(Error::object(Verb::Delete, owner, kind, &error)),
     }
 }
 
@@ -229,7 +236,7 @@ async fn delete_owned(owner: Owner<'_>, context: &Context) -> Result<(), Error> 
     let found = match &destination {
         Destination::Secret => {
             let found = bounded(context.secrets(owner.namespace()).get_metadata_opt(name)).await;
-            let found = found.map_err(|error| Error::Api { verb: "read", target: owner.target(), error })?;
+            let found = found.map_err(|error| Error::Api { verb: Verb::Read, target: owner.target(), error })?;
             found.map(|object| object.metadata)
         }
         Destination::Object(kind) => object_metadata(kind, owner, context).await?,
@@ -248,5 +255,5 @@ async fn delete_owned(owner: Owner<'_>, context: &Context) -> Result<(), Error> 
 
 async fn object_metadata(kind: &TargetKind, owner: Owner<'_>, context: &Context) -> Result<Option<ObjectMeta>, Error> {
     let found = bounded(kind.api(&context.client, owner.namespace()).get_metadata_opt(owner.target_name())).await;
-    Ok(found.map_err(|error| Error::object("read", owner, kind, &error))?.map(|object| object.metadata))
+    Ok(found.map_err(|error| Error::object(Verb::Read, owner, kind, &error))?.map(|object| object.metadata))
 }

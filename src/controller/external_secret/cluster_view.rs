@@ -11,14 +11,14 @@ use kube::Client;
 use kube::api::ListParams;
 use kube::core::DynamicObject;
 
-use super::kind_discovery::{self, KindError};
+use super::kind_discovery::{KindError, TargetKind};
 use crate::answers::Objects;
 use crate::api::ServedVersion;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{SecretStore, StoreKind};
 use crate::controller::core::api_call::{ApiError, bounded};
-use crate::controller::core::key::ObjectKey;
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 
@@ -36,15 +36,30 @@ pub trait ClusterView: StoreLookup {
         self.secret(key).await
     }
 
-    /// An object of another kind that is somebody's target, with its content. Whoever takes it wipes it.
-    async fn target_object(
-        &self,
-        manifest: &ManifestReference,
-        key: &ObjectKey,
-    ) -> Result<Option<DynamicObject>, KindError>;
+    /// What a watch shows of a Secret that is somebody's target.
+    fn watched_secret(&self, _key: &ObjectKey) -> Shown {
+        Shown::Unknown
+    }
+
+    /// A kind of targets that are no Secrets, for use in a namespace.
+    async fn target_kind(&self, manifest: &ManifestReference, namespace: &str) -> Result<Arc<TargetKind>, KindError>;
+
+    /// An object of such a kind, with its content. Whoever takes it wipes it.
+    async fn target_object(&self, kind: &TargetKind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError>;
 
     /// The metadata of the Secrets of a namespace that match a selector of labels.
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError>;
+}
+
+/// What a watch shows of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing: there is no watch, or it has begun only just now.
+    Unknown,
+    /// That it is not there.
+    Absent,
+    /// That it has this version.
+    At(ObjectVersion),
 }
 
 /// The API server, asked again each time.
@@ -85,15 +100,12 @@ impl ClusterView for ApiServer {
         bounded(api.get_opt(&key.name)).await
     }
 
-    async fn target_object(
-        &self,
-        manifest: &ManifestReference,
-        key: &ObjectKey,
-    ) -> Result<Option<DynamicObject>, KindError> {
-        let resource = kind_discovery::discover(&self.client, manifest).await?;
-        let api: Objects<DynamicObject> = Objects::namespaced(self.client.clone(), &key.namespace, &resource);
-        let found = bounded(api.get_opt(&key.name)).await;
-        found.map_err(|error| KindError::Api { manifest: manifest.clone(), error })
+    async fn target_kind(&self, manifest: &ManifestReference, _namespace: &str) -> Result<Arc<TargetKind>, KindError> {
+        Ok(Arc::new(TargetKind::unwatched(&self.client, manifest).await?))
+    }
+
+    async fn target_object(&self, kind: &TargetKind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
+        bounded(kind.api(&self.client, &key.namespace).get_opt(&key.name)).await
     }
 
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {

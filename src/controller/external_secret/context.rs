@@ -11,10 +11,11 @@ use kube::Client;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 
-use super::cluster_view::{ApiServer, ClusterView};
-use super::kind_discovery::KindError;
+use super::cluster_view::{ApiServer, ClusterView, Shown};
+use super::kind_discovery::{KindError, TargetKind};
 use super::memo::Memo;
 use super::state::State;
+use super::steps::Settings;
 use super::subject::Subject;
 use super::target_kinds::TargetKinds;
 use super::templates::Templates;
@@ -22,9 +23,9 @@ use crate::answers::{MetadataOf, Objects};
 use crate::api::ServedVersion;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::{ExternalSecret, SecretStore};
-use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::api_call::ApiError;
 use crate::controller::core::events::Recorder;
-use crate::controller::core::key::ObjectKey;
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::namespaces::Namespaces;
 use crate::controller::options::Options;
 use crate::controller::store_access::clients::{Access, ControllerClass, StoreLookup};
@@ -70,10 +71,10 @@ pub struct Watched {
 }
 
 impl Context {
-    /// Which stores are worked on.
+    /// The settings that decide what is to be done.
     #[must_use]
-    pub fn class(&self) -> ControllerClass<'_> {
-        ControllerClass::of(&self.options)
+    pub fn settings(&self) -> Settings<'_> {
+        Settings { class: ControllerClass::of(&self.options), generic_targets: self.options.generic_targets }
     }
 
     /// What clients for stores are made from.
@@ -151,14 +152,19 @@ impl ClusterView for Context {
         self.api_server().secret(key).await
     }
 
-    async fn target_object(
-        &self,
-        manifest: &ManifestReference,
-        key: &ObjectKey,
-    ) -> Result<Option<DynamicObject>, KindError> {
-        let kind = self.target_kinds.get(manifest, &key.namespace).await?;
-        let found = bounded(kind.api(&self.client, &key.namespace).get_opt(&key.name)).await;
-        found.map_err(|error| KindError::Api { manifest: manifest.clone(), error })
+    fn watched_secret(&self, key: &ObjectKey) -> Shown {
+        match self.watched.secrets.get(&ObjectRef::new(&key.name).within(&key.namespace)) {
+            Some(secret) => Shown::At(ObjectVersion::of(&secret.metadata)),
+            None => Shown::Absent,
+        }
+    }
+
+    async fn target_kind(&self, manifest: &ManifestReference, namespace: &str) -> Result<Arc<TargetKind>, KindError> {
+        self.target_kinds.get(manifest, namespace).await
+    }
+
+    async fn target_object(&self, kind: &TargetKind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
+        self.api_server().target_object(kind, key).await
     }
 
     async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
-use kube::runtime::reflector::ObjectRef;
 
-use super::cluster_view::ClusterView;
-use super::context::Context;
+use super::cluster_view::{ClusterView, Shown};
 use super::error::Error;
-use super::target_kinds::TargetKind;
+use super::kind_discovery::TargetKind;
 use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::CreationPolicy;
-use crate::controller::core::api_call::bounded;
-use crate::controller::core::key::{ObjectKey, ObjectVersion};
+use crate::controller::core::api_call::Verb;
+use crate::controller::core::key::ObjectKey;
 use crate::controller::options::GenericTargets;
 use crate::sync::object::{LastWrite, TargetObject};
 use crate::sync::plan::{self, Present, TargetSecret};
@@ -40,45 +38,48 @@ pub enum Existing {
 
 impl Destination {
     /// What a spec of this namespace asks for.
-    pub(super) async fn of(spec: &ExternalSecretSpec, namespace: &str, context: &Context) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::GenericTargetsOff`] and [`Error::Kind`]
+    pub async fn of(
+        spec: &ExternalSecretSpec,
+        namespace: &str,
+        generic_targets: GenericTargets,
+        cluster: &dyn ClusterView,
+    ) -> Result<Self, Error> {
         let Some(manifest) = spec.target.as_ref().and_then(|target| target.manifest.as_ref()) else {
             return Ok(Self::Secret);
         };
-        if context.options.generic_targets == GenericTargets::Refused {
-            return Err(Error::GenericTargetsOff);
+        match generic_targets {
+            GenericTargets::Refused => Err(Error::GenericTargetsOff),
+            GenericTargets::Allowed => Ok(Self::Object(cluster.target_kind(manifest, namespace).await?)),
         }
-        Ok(Self::Object(context.target_kinds.get(manifest, namespace).await?))
     }
 
-    /// The version of the target that the watch shows.
-    pub(super) fn watched(&self, key: &ObjectKey, context: &Context) -> Option<ObjectVersion> {
+    /// What a watch shows of the target. One of another kind is watched only since it was asked for.
+    #[must_use]
+    pub fn watched(&self, key: &ObjectKey, cluster: &dyn ClusterView) -> Shown {
         match self {
-            Self::Secret => {
-                let secret = context.watched.secrets.get(&ObjectRef::new(&key.name).within(&key.namespace));
-                secret.map(|secret| ObjectVersion::of(&secret.metadata))
-            }
-            Self::Object(kind) => kind.watched(key),
+            Self::Secret => cluster.watched_secret(key),
+            Self::Object(kind) => kind.version_of(key).map_or(Shown::Unknown, Shown::At),
         }
-    }
-
-    /// Whether a target that the watch does not show may be taken to be absent.
-    pub(super) const fn is_watched_from_the_start(&self) -> bool {
-        matches!(self, Self::Secret)
     }
 
     /// Reads the target in full.
-    pub(super) async fn read(&self, owner: Owner<'_>, context: &Context) -> Result<Option<Existing>, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Api`] and [`Error::Object`]
+    pub async fn read(&self, owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<Option<Existing>, Error> {
+        let key = ObjectKey::new(owner.namespace(), owner.target_name());
         match self {
-            Self::Secret => {
-                let found = secret(owner, context).await?;
-                Ok(found.map(|secret| Existing::Secret(Box::new(secret))))
-            }
-            Self::Object(kind) => {
-                let api = kind.api(&context.client, owner.namespace());
-                let found = bounded(api.get_opt(owner.target_name())).await;
-                let found = found.map_err(|error| Error::object("read", owner, kind, &error))?;
-                Ok(found.map(|object| Existing::Object(Box::new(TargetObject::new(object)))))
-            }
+            Self::Secret => match cluster.target_secret(&key).await {
+                Ok(secret) => Ok(secret.map(|secret| Existing::Secret(Box::new(TargetSecret::new(secret))))),
+                Err(error) => Err(Error::Api { verb: Verb::Read, target: owner.target(), error }),
+            },
+            Self::Object(kind) => match cluster.target_object(kind, &key).await {
+                Ok(object) => Ok(object.map(|object| Existing::Object(Box::new(TargetObject::new(object))))),
+                Err(error) => Err(Error::object(Verb::Read, owner, kind, &error)),
+            },
         }
     }
 }
@@ -136,16 +137,5 @@ impl Existing {
             Self::Secret(secret) => plan::is_intact(secret.object()),
             Self::Object(object) => crate::sync::object::is_intact(object.object(), last),
         }
-    }
-}
-
-/// Reads the target Secret in full.
-///
-/// # Errors
-/// [`Error::Api`]
-pub async fn secret(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<Option<TargetSecret>, Error> {
-    match cluster.target_secret(&ObjectKey::new(owner.namespace(), owner.target_name())).await {
-        Ok(secret) => Ok(secret.map(TargetSecret::new)),
-        Err(error) => Err(Error::Api { verb: "read", target: owner.target(), error }),
     }
 }

@@ -1,10 +1,9 @@
 //! Why an ExternalSecret could not be synced.
 
-use super::kind_discovery::KindError;
+use super::kind_discovery::{KindError, TargetKind};
 use super::refused;
-use super::target_kinds::TargetKind;
 use crate::api::parsed::InvalidField;
-use crate::controller::core::api_call::ApiError;
+use crate::controller::core::api_call::{ApiError, Verb};
 use crate::controller::store_access::error::Error as StoreError;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::{ProviderError, Recovery};
@@ -79,7 +78,7 @@ pub enum Error {
     #[error("the API server could not {verb} {target}: {}", api_reason(.error))]
     Api {
         /// What was tried.
-        verb: &'static str,
+        verb: Verb,
         /// The target.
         target: TargetName,
         /// Why not.
@@ -89,7 +88,7 @@ pub enum Error {
     #[error("the API server could not {verb} {target}: {reason}")]
     Object {
         /// What was tried.
-        verb: &'static str,
+        verb: Verb,
         /// The target.
         target: TargetName,
         /// Why not, without a value.
@@ -123,7 +122,7 @@ pub enum Error {
 
 impl Error {
     /// An object that could not be read or written.
-    pub(super) fn object(verb: &'static str, owner: Owner<'_>, kind: &TargetKind, error: &ApiError) -> Self {
+    pub(super) fn object(verb: Verb, owner: Owner<'_>, kind: &TargetKind, error: &ApiError) -> Self {
         let (reason, is_outage) = (refused::reason(error, &kind.resource), error.is_outage());
         Self::Object { verb, target: owner.target(), reason, is_outage }
     }

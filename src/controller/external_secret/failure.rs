@@ -1,7 +1,13 @@
 //! The only table from a failure of an ExternalSecret to what is said of it. `docs/conditions.md` is made from it.
 
-use super::error::Error;
+use super::error::{Error, SpecFault};
+use super::kind_discovery::KindError;
+use super::subject::writes_another_kind;
+use crate::api::v1::ExternalSecret;
+use crate::controller::core::api_call::Verb;
+use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::error::Retry;
+use crate::sync::plan::Refusal;
 
 /// What is said of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +27,38 @@ pub struct Report {
 }
 
 impl Report {
+    /// What is said of the failure of an ExternalSecret.
+    #[must_use]
+    pub fn of(error: &Error, object: &ExternalSecret) -> Self {
+        let report = Failure::of(error).report();
+        let report = match error {
+            // The provider knows better.
+            Error::Store(StoreError::Client { error, .. }) | Error::Provider { error, .. } => {
+                Self { cause: error.cause, retry: error.class.retry(), ..report }
+            }
+            _ => report,
+        };
+        if writes_another_kind(object) { report.of_another_kind(error) } else { report }
+    }
+
+    /// The same of a target that is not a Secret, in ESO's words.
+    fn of_another_kind(self, error: &Error) -> Self {
+        let lead = match error {
+            Error::Refused(Refusal::DeletionByPolicy { .. } | Refusal::NotOwned { .. })
+            | Error::Object { verb: Verb::Delete, .. } => "could not delete resource",
+            Error::Template(_) | Error::TemplateSource { .. } | Error::Refused(_) => {
+                "could not apply template to manifest"
+            }
+            _ => self.lead,
+        };
+        let is_of_target = !matches!(
+            error,
+            Error::GenericTargetsOff
+                | Error::Kind(KindError::ClusterScoped(_) | KindError::NotStored(_) | KindError::TooMany { .. })
+        );
+        Self { lead, reason: if is_of_target { "ResourceSyncedError" } else { self.reason }, ..self }
+    }
+
     /// The message of the condition `Ready`, which is False.
     #[must_use]
     pub fn message(&self, error: &Error) -> String {
@@ -28,79 +66,81 @@ impl Report {
     }
 }
 
-/// The kinds of failures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// A field cannot be read.
-    InvalidSpec,
-    /// Fields contradict each other.
-    Rejected,
-    /// A field is not supported yet.
-    Unsupported,
-    /// No store is named.
-    StoreNotNamed,
-    /// The store is not there.
-    StoreNotFound,
-    /// The store was never validated.
-    StoreNotValidated,
-    /// The store is not Ready.
-    StoreNotReady,
-    /// The store's conditions leave the namespace out.
-    NamespaceExcluded,
-    /// The provider, of which the causes are listed apart.
-    Provider,
-    /// An object that it depends on could not be read.
-    Unreadable,
-    /// Values cannot be put together.
-    Data,
-    /// A template failed.
-    Template,
-    /// Secrets of earlier target names stay.
-    Stale,
-    /// The target is another ExternalSecret's.
-    OwnedByExternalSecret,
-    /// The target is another controller's.
-    OwnedByOther,
-    /// The target is of a type of the cluster's own.
-    OfTheSystem,
-    /// The target may not be changed.
-    Immutable,
-    /// The target has another type.
-    OtherType,
-    /// The policies contradict each other.
-    DeletionByPolicy,
-    /// The target is nobody's to delete.
-    NotOwned,
-    /// A key that no Secret may have.
-    InvalidKey,
-    /// The target has not what its type asks for.
-    Incomplete,
-    /// The values are more than a Secret holds.
-    TooLarge,
-    /// The API server refused, or did not answer.
-    ApiServer,
-    /// Another writer was always faster.
-    Contended,
-    /// A value that is no text, for a target that takes text alone.
-    NotText,
-    /// A template leads to no place in the target.
-    NoPlace,
-    /// Targets that are no Secrets are switched off.
-    GenericTargetsOff,
-    /// The target's kind belongs to no namespace.
-    ClusterScoped,
-    /// The target's kind is not one that is stored.
-    NotStored,
-    /// The target's kind is not served.
-    NotServed,
-    /// Too many kinds are written already.
-    TooManyKinds,
-    /// A target that is no Secret could not be read.
-    TargetUnreadable,
-    /// The target, or a finalizer, could not be deleted.
-    NotDeleted,
-    /// A bug of ours.
-    Panicked,
+listed! {
+    /// The kinds of failures, in the order of a sync.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Failure {
+        /// A field cannot be read.
+        InvalidSpec,
+        /// Fields contradict each other.
+        Rejected,
+        /// A field is not supported yet.
+        Unsupported,
+        /// No store is named.
+        StoreNotNamed,
+        /// The store is not there.
+        StoreNotFound,
+        /// The store was never validated.
+        StoreNotValidated,
+        /// The store is not Ready.
+        StoreNotReady,
+        /// The store's conditions leave the namespace out.
+        NamespaceExcluded,
+        /// The provider, of which the causes are listed apart.
+        Provider,
+        /// An object that it depends on could not be read.
+        Unreadable,
+        /// Values cannot be put together.
+        Data,
+        /// A template failed.
+        Template,
+        /// A key that no Secret may have.
+        InvalidKey,
+        /// The target has not what its type asks for.
+        Incomplete,
+        /// The values are more than a Secret holds.
+        TooLarge,
+        /// The target is another ExternalSecret's.
+        OwnedByExternalSecret,
+        /// The target is another controller's.
+        OwnedByOther,
+        /// The target is of a type of the cluster's own.
+        OfTheSystem,
+        /// The target may not be changed.
+        Immutable,
+        /// The target has another type.
+        OtherType,
+        /// The policies contradict each other.
+        DeletionByPolicy,
+        /// The target is nobody's to delete.
+        NotOwned,
+        /// The API server refused, or did not answer.
+        ApiServer,
+        /// Another writer was always faster.
+        Contended,
+        /// Secrets of earlier target names stay.
+        Stale,
+        /// The target, or a finalizer, could not be deleted.
+        NotDeleted,
+        /// Targets that are no Secrets are switched off.
+        GenericTargetsOff,
+        /// The target's kind belongs to no namespace.
+        ClusterScoped,
+        /// The target's kind is not one that is stored.
+        NotStored,
+        /// The target's kind is not served.
+        NotServed,
+        /// Too many kinds are written already.
+        TooManyKinds,
+        /// A target that is no Secret could not be read.
+        TargetUnreadable,
+        /// A value that is no text, for a target that takes text alone.
+        NotText,
+        /// A template leads to no place in the target.
+        NoPlace,
+        /// A bug of ours.
+        Panicked,
+    }
 }
 
 const INVALID: &str = "the ExternalSecret is invalid";
@@ -116,44 +156,48 @@ const OWNED: &str = "target is owned by another ExternalSecret";
 const IMMUTABLE: &str = "could not update secret, target is immutable";
 
 impl Failure {
-    /// All of them, in the order of a sync.
-    pub const ALL: [Self; 35] = [
-        Self::InvalidSpec,
-        Self::Rejected,
-        Self::Unsupported,
-        Self::StoreNotNamed,
-        Self::StoreNotFound,
-        Self::StoreNotValidated,
-        Self::StoreNotReady,
-        Self::NamespaceExcluded,
-        Self::Provider,
-        Self::Unreadable,
-        Self::Data,
-        Self::Template,
-        Self::InvalidKey,
-        Self::Incomplete,
-        Self::TooLarge,
-        Self::OwnedByExternalSecret,
-        Self::OwnedByOther,
-        Self::OfTheSystem,
-        Self::Immutable,
-        Self::OtherType,
-        Self::DeletionByPolicy,
-        Self::NotOwned,
-        Self::ApiServer,
-        Self::Contended,
-        Self::Stale,
-        Self::NotDeleted,
-        Self::GenericTargetsOff,
-        Self::ClusterScoped,
-        Self::NotStored,
-        Self::NotServed,
-        Self::TooManyKinds,
-        Self::TargetUnreadable,
-        Self::NotText,
-        Self::NoPlace,
-        Self::Panicked,
-    ];
+    /// What kind of failure an error is.
+    #[must_use]
+    pub const fn of(error: &Error) -> Self {
+        match error {
+            Error::InvalidSpec(_) => Self::InvalidSpec,
+            Error::Spec(SpecFault::Rejected(_)) => Self::Rejected,
+            Error::Spec(SpecFault::Unsupported(_)) => Self::Unsupported,
+            Error::StoreNotNamed { .. } => Self::StoreNotNamed,
+            Error::Store(StoreError::NotFound(_)) => Self::StoreNotFound,
+            Error::Store(StoreError::NotValidated(_)) => Self::StoreNotValidated,
+            Error::Store(StoreError::NotReady { .. }) => Self::StoreNotReady,
+            Error::Store(StoreError::NamespaceExcluded { .. }) => Self::NamespaceExcluded,
+            Error::Store(StoreError::Client { .. }) | Error::Provider { .. } => Self::Provider,
+            Error::Store(StoreError::Unreadable { .. }) => Self::Unreadable,
+            Error::Data(_) => Self::Data,
+            Error::Template(_) => Self::Template,
+            Error::Stale(_) => Self::Stale,
+            Error::Refused(Refusal::OwnedByExternalSecret { .. }) => Self::OwnedByExternalSecret,
+            Error::Refused(Refusal::OwnedByOther { .. }) => Self::OwnedByOther,
+            Error::Refused(Refusal::OfTheSystem { .. }) => Self::OfTheSystem,
+            Error::Refused(Refusal::Immutable { .. }) => Self::Immutable,
+            Error::Refused(Refusal::OtherType { .. }) => Self::OtherType,
+            Error::Refused(Refusal::DeletionByPolicy { .. }) => Self::DeletionByPolicy,
+            Error::Refused(Refusal::NotOwned { .. }) => Self::NotOwned,
+            Error::Refused(Refusal::Incomplete { .. }) => Self::Incomplete,
+            Error::Refused(Refusal::TooLarge { .. }) => Self::TooLarge,
+            Error::Refused(Refusal::InvalidKey { .. }) => Self::InvalidKey,
+            Error::Refused(Refusal::NotText { .. }) => Self::NotText,
+            Error::Refused(Refusal::NoPlace { .. } | Refusal::TooMuchFilling { .. }) => Self::NoPlace,
+            Error::GenericTargetsOff => Self::GenericTargetsOff,
+            Error::Kind(KindError::ClusterScoped(_)) => Self::ClusterScoped,
+            Error::Kind(KindError::NotStored(_)) => Self::NotStored,
+            Error::Kind(KindError::NotServed(_)) => Self::NotServed,
+            Error::Kind(KindError::TooMany { .. }) => Self::TooManyKinds,
+            Error::Kind(KindError::Api { .. } | KindError::NotListed { .. })
+            | Error::Object { verb: Verb::Read, .. } => Self::TargetUnreadable,
+            Error::Finalizer(_) | Error::Object { verb: Verb::Delete, .. } => Self::NotDeleted,
+            Error::Object { .. } | Error::Api { .. } | Error::TemplateSource { .. } => Self::ApiServer,
+            Error::Contended { .. } => Self::Contended,
+            Error::Panicked(_) => Self::Panicked,
+        }
+    }
 
     /// The table.
     #[must_use]
@@ -249,20 +293,5 @@ impl Failure {
             Self::NoPlace => (UPDATE, "NoPlace", Backoff, "Correct the path in `templateFrom.target`."),
         };
         Report { reason: "SecretSyncedError", lead, event: "UpdateFailed", cause, retry, remedy }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn the_list_of_failures_has_each_once() {
-        let numbers: BTreeSet<_> = Failure::ALL.iter().map(|failure| *failure as usize).collect();
-        assert_eq!(numbers.len(), Failure::ALL.len());
-        assert_eq!(numbers.last(), Some(&(Failure::Panicked as usize)), "the last one of the enum");
-        assert_eq!(numbers.len(), Failure::Panicked as usize + 1);
     }
 }

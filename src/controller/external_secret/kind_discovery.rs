@@ -2,12 +2,72 @@
 
 use kube::Client;
 use kube::api::ApiResource;
+use kube::core::DynamicObject;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio_util::sync::DropGuard;
 
+use crate::answers::{MetadataOf, Objects};
 use crate::api::v1::external_secret::ManifestReference;
 use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
 
 /// What must be possible with a kind.
 const VERBS: [&str; 6] = ["get", "list", "watch", "create", "update", "delete"];
+
+/// A kind of objects that are written.
+#[derive(Debug)]
+pub struct TargetKind {
+    /// What manifests call it.
+    pub manifest: ManifestReference,
+    /// What the API server calls it.
+    pub resource: ApiResource,
+    watch: Option<KindWatch>,
+}
+
+/// A watch of a kind.
+#[derive(Debug)]
+struct KindWatch {
+    /// The versions of those objects that are managed.
+    watched: Store<MetadataOf<DynamicObject>>,
+    /// Ends it.
+    _watch: DropGuard,
+}
+
+impl TargetKind {
+    /// One that is watched, until the guard goes.
+    #[must_use]
+    pub const fn watched(
+        manifest: ManifestReference,
+        resource: ApiResource,
+        watched: Store<MetadataOf<DynamicObject>>,
+        watch: DropGuard,
+    ) -> Self {
+        Self { manifest, resource, watch: Some(KindWatch { watched, _watch: watch }) }
+    }
+
+    /// One that is only looked at.
+    ///
+    /// # Errors
+    /// [`KindError`]
+    pub async fn unwatched(client: &Client, manifest: &ManifestReference) -> Result<Self, KindError> {
+        let resource = discover(client, manifest).await?;
+        Ok(Self { manifest: manifest.clone(), resource, watch: None })
+    }
+
+    /// Objects of a namespace, at the API server.
+    #[must_use]
+    pub fn api(&self, client: &Client, namespace: &str) -> Objects<DynamicObject> {
+        Objects::namespaced(client.clone(), namespace, &self.resource)
+    }
+
+    /// The version of an object that the watch shows, where there is a watch.
+    #[must_use]
+    pub fn version_of(&self, key: &ObjectKey) -> Option<ObjectVersion> {
+        let reference = ObjectRef::new_with(&key.name, self.resource.clone()).within(&key.namespace);
+        let object = self.watch.as_ref()?.watched.get(&reference)?;
+        Some(ObjectVersion::of(&object.metadata))
+    }
+}
 
 /// Why objects of a kind cannot be written.
 #[derive(Debug, thiserror::Error)]

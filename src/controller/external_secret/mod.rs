@@ -18,6 +18,7 @@ mod refused;
 pub mod report;
 pub mod spec;
 pub mod state;
+pub mod steps;
 pub mod subject;
 pub mod target;
 pub mod target_kinds;

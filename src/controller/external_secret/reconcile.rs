@@ -9,14 +9,14 @@ use super::clients::Clients;
 use super::context::Context;
 use super::destination::{Destination, Existing};
 use super::error::{Error, SpecFault};
-use super::index::stores_of;
 use super::made_from::MadeFrom;
 use super::memo::fingerprint;
 use super::outcome::{Outcome, Synced};
 use super::planning::Planner;
 use super::spec::check;
+use super::steps::{self, Known, Look, Step};
 use super::subject::Subject;
-use super::target::{self, Target};
+use super::target::Target;
 use super::{KIND, apply, report, unchanged, values};
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
@@ -26,12 +26,11 @@ use crate::controller::core::kind::Kind;
 use crate::controller::core::reconcile::{Pass, Reconcile};
 use crate::controller::core::requeue::Next;
 use crate::controller::core::work_queue::Requests;
-use crate::controller::store_access::clients::is_of_another_class;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::panics::Panicked;
 use crate::sync::plan::Plan;
-use crate::sync::refresh::{self, Due, Reason, TemplatesState};
+use crate::sync::refresh::{Due, Reason, TemplatesState};
 use crate::sync::target::Owner;
 use crate::sync::{SecretData, data};
 
@@ -123,34 +122,31 @@ fn newest(key: &ObjectKey, context: &Context) -> Option<(ExternalSecret, Option<
 
 /// One pass, in steps. Writes the Secret but never the status.
 async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, Error> {
-    let meta = &subject.object.metadata;
-    // 1. Is it ours? One whose spec cannot be read is, or nobody would say so. (no client)
-    let spec = subject.object.spec.get();
-    if let Ok(spec) = spec
-        && is_of_another_class(&stores_of(spec, &subject.key.namespace), context.class(), context).await?
-    {
-        return Ok(Outcome::NotOurs);
+    // 1 to 3. (client required where the target was changed by someone else)
+    let known = known(subject, context);
+    let check = |spec: &ExternalSecretSpec| checked(spec, subject, context);
+    let step = steps::next(subject, context.version, context.settings(), &known, check, context).await?;
+    let Look { due, destination, target } = match step {
+        Step::NotOurs => return Ok(Outcome::NotOurs),
+        Step::Deleted => {
+            apply::finalize(subject, context).await?;
+            return Ok(Outcome::Deleted);
+        }
+        Step::Sync(look) => look,
+    };
+    if let Some(version) = target.intact(known.last_write.as_ref()) {
+        context.remember(subject, |memo| {
+            memo.verified = Some(version);
+            // Somebody else made it what it is now, so the next refresh compares all of it.
+            memo.made_from = MadeFrom::default();
+        });
     }
-    // 2. An object that is being deleted. (client required for ESO's finalizer alone)
-    if meta.deletion_timestamp.is_some() {
-        apply::finalize(subject, context).await?;
-        return Ok(Outcome::Deleted);
-    }
-    let spec = spec.map_err(Clone::clone)?;
-    checked(spec, subject, context)?;
-    // 3. Is a refresh due? (client required where the target was changed by someone else)
-    let owner = Owner { meta, spec, version: context.version };
-    let destination = Destination::of(spec, &subject.key.namespace, context).await?;
-    let target = target::look_at(subject, owner, &destination, context).await?;
-    let last_write = context.recall(subject, |memo| memo.last_write.clone()).flatten();
-    let target_state = target.state(owner.creation_policy(), last_write.as_ref());
-    let templates = templates_state(subject, context);
-    let inputs =
-        refresh::Inputs { meta, spec, status: subject.status, target: target_state, templates, now: subject.now };
-    let reason = match refresh::due(inputs) {
+    let reason = match due {
         Due::Now(reason) => reason,
         later => return Ok(Outcome::Unchanged(later)),
     };
+    let spec = subject.object.spec.get().map_err(Clone::clone)?;
+    let owner = Owner { meta: &subject.object.metadata, spec, version: context.version };
     // 4. Read the values. (client required)
     let budget = Arc::new(Budget::default());
     let clients = match Clients::of(spec, subject.key, context.access(), &budget).await {
@@ -201,15 +197,21 @@ fn has_same_values(made_from: &MadeFrom, subject: Subject<'_>, context: &Context
     context.recall(subject, |memo| memo.made_from.has_same_values(made_from)).unwrap_or_default()
 }
 
-/// Whether an object that the templates come from was seen to change since the last rendering.
-fn templates_state(subject: Subject<'_>, context: &Context) -> TemplatesState {
-    match context.recall(subject, |memo| memo.template_events != memo.template_events_seen) {
-        Some(true) => TemplatesState::Changed,
-        Some(false) | None => TemplatesState::Same,
-    }
+/// What earlier passes have left to know.
+fn known(subject: Subject<'_>, context: &Context) -> Known {
+    let known = context.recall(subject, |memo| Known {
+        verified: memo.verified.clone(),
+        last_write: memo.last_write.clone(),
+        templates: if memo.template_events == memo.template_events_seen {
+            TemplatesState::Same
+        } else {
+            TemplatesState::Changed
+        },
+    });
+    known.unwrap_or(Known { verified: None, last_write: None, templates: TemplatesState::Same })
 }
 
-/// The same, once for each generation of an object.
+/// Whether the spec can be worked on: it is looked at once for each generation of an object.
 fn checked(spec: &ExternalSecretSpec, subject: Subject<'_>, context: &Context) -> Result<(), SpecFault> {
     let generation = subject.object.metadata.generation;
     let known = context.recall(subject, |memo| memo.checked.clone()).flatten();

@@ -10,14 +10,13 @@ use kube::Resource;
 
 use super::KIND;
 use super::context::Context;
-use super::error::{Error, SpecFault};
-use super::failure::{Failure, Report};
-use super::kind_discovery::KindError;
+use super::error::Error;
+use super::failure::Report;
 use super::outcome::Synced;
 use super::subject::Subject;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
-use crate::api::v1::{ConditionStatus, ExternalSecret};
+use crate::api::v1::ConditionStatus;
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::conditions::{self, Statement};
 use crate::controller::core::events::{Notice, Severity};
@@ -26,7 +25,6 @@ use crate::controller::core::status;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::Class;
 use crate::provider::error::Retry;
-use crate::sync::plan::Refusal;
 use crate::sync::refresh::{self, Due, Inputs, TargetState, TemplatesState};
 use crate::sync::{hash, target};
 
@@ -40,86 +38,6 @@ const FALLBACK: Duration = Duration::from_mins(1);
 /// have answered others the whole time.
 const LONGEST_OUTAGE_RETRY: Duration = Duration::from_secs(30);
 
-/// What kind of failure an error is: one line of the table.
-#[must_use]
-fn kind_of(error: &Error) -> Failure {
-    match error {
-        Error::InvalidSpec(_) => Failure::InvalidSpec,
-        Error::Spec(SpecFault::Rejected(_)) => Failure::Rejected,
-        Error::Spec(SpecFault::Unsupported(_)) => Failure::Unsupported,
-        Error::StoreNotNamed { .. } => Failure::StoreNotNamed,
-        Error::Store(StoreError::NotFound(_)) => Failure::StoreNotFound,
-        Error::Store(StoreError::NotValidated(_)) => Failure::StoreNotValidated,
-        Error::Store(StoreError::NotReady { .. }) => Failure::StoreNotReady,
-        Error::Store(StoreError::NamespaceExcluded { .. }) => Failure::NamespaceExcluded,
-        Error::Store(StoreError::Client { .. }) | Error::Provider { .. } => Failure::Provider,
-        Error::Store(StoreError::Unreadable { .. }) => Failure::Unreadable,
-        Error::Data(_) => Failure::Data,
-        Error::Template(_) => Failure::Template,
-        Error::Stale(_) => Failure::Stale,
-        Error::Refused(Refusal::OwnedByExternalSecret { .. }) => Failure::OwnedByExternalSecret,
-        Error::Refused(Refusal::OwnedByOther { .. }) => Failure::OwnedByOther,
-        Error::Refused(Refusal::OfTheSystem { .. }) => Failure::OfTheSystem,
-        Error::Refused(Refusal::Immutable { .. }) => Failure::Immutable,
-        Error::Refused(Refusal::OtherType { .. }) => Failure::OtherType,
-        Error::Refused(Refusal::DeletionByPolicy { .. }) => Failure::DeletionByPolicy,
-        Error::Refused(Refusal::NotOwned { .. }) => Failure::NotOwned,
-        Error::Refused(Refusal::Incomplete { .. }) => Failure::Incomplete,
-        Error::Refused(Refusal::TooLarge { .. }) => Failure::TooLarge,
-        Error::Refused(Refusal::InvalidKey { .. }) => Failure::InvalidKey,
-        Error::Refused(Refusal::NotText { .. }) => Failure::NotText,
-        Error::Refused(Refusal::NoPlace { .. } | Refusal::TooMuchFilling { .. }) => Failure::NoPlace,
-        Error::GenericTargetsOff => Failure::GenericTargetsOff,
-        Error::Kind(KindError::ClusterScoped(_)) => Failure::ClusterScoped,
-        Error::Kind(KindError::NotStored(_)) => Failure::NotStored,
-        Error::Kind(KindError::NotServed(_)) => Failure::NotServed,
-        Error::Kind(KindError::TooMany { .. }) => Failure::TooManyKinds,
-        Error::Kind(KindError::Api { .. } | KindError::NotListed { .. }) | Error::Object { verb: "read", .. } => {
-            Failure::TargetUnreadable
-        }
-        Error::Finalizer(_) | Error::Object { verb: "delete", .. } => Failure::NotDeleted,
-        Error::Object { .. } | Error::Api { .. } | Error::TemplateSource { .. } => Failure::ApiServer,
-        Error::Contended { .. } => Failure::Contended,
-        Error::Panicked(_) => Failure::Panicked,
-    }
-}
-
-/// What is said of a failure.
-#[must_use]
-pub fn report_of(error: &Error) -> Report {
-    let report = kind_of(error).report();
-    match error {
-        // The provider knows better.
-        Error::Store(StoreError::Client { error, .. }) | Error::Provider { error, .. } => {
-            Report { cause: error.cause, retry: error.class.retry(), ..report }
-        }
-        _ => report,
-    }
-}
-
-/// What is said of the failure of an ExternalSecret.
-#[must_use]
-pub fn report_for(error: &Error, object: &ExternalSecret) -> Report {
-    let report = report_of(error);
-    if is_generic(object) { of_object(report, error) } else { report }
-}
-
-/// The same of a target that is not a Secret, in ESO's words.
-fn of_object(report: Report, error: &Error) -> Report {
-    let lead = match error {
-        Error::Refused(Refusal::DeletionByPolicy { .. } | Refusal::NotOwned { .. })
-        | Error::Object { verb: "delete", .. } => "could not delete resource",
-        Error::Template(_) | Error::TemplateSource { .. } | Error::Refused(_) => "could not apply template to manifest",
-        _ => report.lead,
-    };
-    let is_of_target = !matches!(
-        error,
-        Error::GenericTargetsOff
-            | Error::Kind(KindError::ClusterScoped(_) | KindError::NotStored(_) | KindError::TooMany { .. })
-    );
-    Report { lead, reason: if is_of_target { "ResourceSyncedError" } else { report.reason }, ..report }
-}
-
 /// Says that a sync succeeded.
 pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context) -> Next {
     let Ok(spec) = subject.object.spec.get() else { return Next::OnChange };
@@ -128,7 +46,7 @@ pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context)
     status.refresh_time = Some(Time(conditions::seconds(subject.now)));
     status.synced_resource_version = Some(hash::synced_resource_version(meta));
     // Whoever follows a binding looks for a Secret.
-    let names_secret = synced.leaves_target && !is_generic(subject.object);
+    let names_secret = synced.leaves_target && !subject.writes_another_kind();
     status.binding = names_secret.then(|| Binding { name: target::target_name(meta, spec).to_owned() });
     let ready = Statement {
         type_: READY,
@@ -187,7 +105,7 @@ pub fn missing(subject: Subject<'_>, note: Option<String>, context: &Context) {
 
 /// Says that a sync failed, and when to try again.
 pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Next {
-    let report = report_for(error, subject.object);
+    let report = Report::of(error, subject.object);
     let message = report.message(error);
     let mut status = subject.status.cloned().unwrap_or_default();
     let before = conditions::find(&status.conditions, READY).cloned();
@@ -217,11 +135,6 @@ pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context:
         (Retry::OnChange, Err(_)) => Next::After(spread(STATUS_RETRY)),
         (Retry::Backoff, _) => Next::After(spread(backoff(error, failures))),
     }
-}
-
-/// Whether the target is not a Secret.
-fn is_generic(object: &ExternalSecret) -> bool {
-    object.spec.get().is_ok_and(|spec| spec.target.as_ref().is_some_and(|target| target.manifest.is_some()))
 }
 
 /// An identity that gets no token is the store's affair: it is validated again, and if it is no longer

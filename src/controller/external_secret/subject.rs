@@ -43,4 +43,16 @@ impl<'a> Subject<'a> {
         let labels = self.object.metadata.labels.as_ref();
         Object { namespace: &self.key.namespace, name: &self.key.name, labels }
     }
+
+    /// Whether its target is not a Secret.
+    #[must_use]
+    pub fn writes_another_kind(self) -> bool {
+        writes_another_kind(self.object)
+    }
+}
+
+/// Whether the target of an ExternalSecret is not a Secret.
+#[must_use]
+pub fn writes_another_kind(object: &ExternalSecret) -> bool {
+    object.spec.get().is_ok_and(|spec| spec.target.as_ref().is_some_and(|target| target.manifest.is_some()))
 }

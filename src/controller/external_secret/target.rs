@@ -1,10 +1,8 @@
 //! What a sync knows of the target, and how it is read.
 
-use super::cluster_view::ClusterView;
-use super::context::Context;
+use super::cluster_view::{ClusterView, Shown};
 use super::destination::{Destination, Existing};
 use super::error::Error;
-use super::made_from::MadeFrom;
 use super::subject::Subject;
 use crate::api::LABEL_OWNER;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretStatus};
@@ -39,19 +37,40 @@ impl Target {
         }
     }
 
+    /// The target, where it was read and is there.
+    #[must_use]
+    pub fn read(self) -> Option<Existing> {
+        match self {
+            Self::Read(existing) => Some(existing),
+            Self::Verified | Self::Assumed | Self::Absent => None,
+        }
+    }
+
+    /// The version that is as it was last written, where it was read and is.
+    #[must_use]
+    pub fn intact(&self, last: Option<&LastWrite>) -> Option<ObjectVersion> {
+        match self {
+            Self::Read(existing) if existing.is_intact(last) => Some(ObjectVersion::of(existing.metadata())),
+            _ => None,
+        }
+    }
+
     /// The target with its content, read now where that was not needed before.
-    pub(super) async fn existing(
+    ///
+    /// # Errors
+    /// [`Error::Api`] and [`Error::Object`]
+    pub async fn existing(
         self,
         destination: &Destination,
         owner: Owner<'_>,
         values: &SecretData,
-        context: &Context,
+        cluster: &dyn ClusterView,
     ) -> Result<Option<Existing>, Error> {
         // Where nothing is created, nothing shows whether one is there after all.
         let is_to_go = values.is_empty() && owner.deletion_policy() == DeletionPolicy::Delete;
         match self {
-            Self::Verified => destination.read(owner, context).await,
-            Self::Assumed if is_to_go => destination.read(owner, context).await,
+            Self::Verified => destination.read(owner, cluster).await,
+            Self::Assumed if is_to_go => destination.read(owner, cluster).await,
             Self::Assumed | Self::Absent => Ok(None),
             Self::Read(existing) => Ok(Some(existing)),
         }
@@ -60,39 +79,31 @@ impl Target {
 
 /// Looks at the target. It is read in full only when its version is not the last that was verified. One that is not
 /// written is not looked at.
-pub(super) async fn look_at(
+///
+/// # Errors
+/// [`Error::Api`] and [`Error::Object`]
+pub async fn look_at(
     subject: Subject<'_>,
     owner: Owner<'_>,
     destination: &Destination,
-    context: &Context,
+    verified: Option<&ObjectVersion>,
+    cluster: &dyn ClusterView,
 ) -> Result<Target, Error> {
     let policy = owner.creation_policy();
     if policy == CreationPolicy::None {
         return Ok(Target::Assumed);
     }
-    let watched = destination.watched(&ObjectKey::new(&subject.key.namespace, owner.target_name()), context);
-    let remembered = context.recall(subject, |memo| (memo.verified.clone(), memo.last_write.clone()));
-    let (verified, last) = remembered.unwrap_or_default();
-    if watched.is_some() && watched == verified {
+    let shown = destination.watched(&ObjectKey::new(owner.namespace(), owner.target_name()), cluster);
+    if matches!((&shown, verified), (Shown::At(shown), Some(verified)) if shown == verified) {
         return Ok(Target::Verified);
     }
     let was_synced = subject.status.is_some_and(|status| status.synced_resource_version.is_some());
     // One that is merged into need not be watched yet.
     let merges = matches!(policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
-    let is_new = watched.is_none() && verified.is_none() && !was_synced;
-    if is_new && !merges && destination.is_watched_from_the_start() {
+    if shown == Shown::Absent && verified.is_none() && !was_synced && !merges {
         return Ok(Target::Assumed);
     }
-    let Some(existing) = destination.read(owner, context).await? else { return Ok(Target::Absent) };
-    if existing.is_intact(last.as_ref()) {
-        let version = ObjectVersion::of(existing.metadata());
-        context.remember(subject, |memo| {
-            memo.verified = Some(version);
-            // Somebody else made it what it is now, so the next refresh compares all of it.
-            memo.made_from = MadeFrom::default();
-        });
-    }
-    Ok(Target::Read(existing))
+    Ok(destination.read(owner, cluster).await?.map_or(Target::Absent, Target::Read))
 }
 
 /// The Secrets of earlier target names, which go once the target is there. They are looked for only when the name is

@@ -5,21 +5,20 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
 use kube::api::{ApiResource, ListParams};
 use kube::core::DynamicObject;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
-use kube::{Api, Client};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use super::index::Index;
-use super::kind_discovery::{KindError, discover};
+use super::kind_discovery::{KindError, TargetKind, discover};
 use super::refused;
 use crate::answers::{MetadataOf, Objects, Seen};
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::{LABEL_MANAGED, LABEL_MANAGED_VALUE};
 use crate::controller::core::api_call::bounded;
-use crate::controller::core::key::{ObjectKey, ObjectVersion};
+use crate::controller::core::key::ObjectVersion;
 use crate::controller::core::watch::{self, Change, Watch, strip_metadata};
 use crate::controller::core::watching::Watching;
 
@@ -43,19 +42,6 @@ pub struct TargetKinds {
 struct Used {
     kind: Arc<TargetKind>,
     namespaces: BTreeSet<String>,
-}
-
-/// A kind of objects that are written.
-#[derive(Debug)]
-pub struct TargetKind {
-    /// What manifests call it.
-    pub manifest: ManifestReference,
-    /// What the API server calls it.
-    pub resource: ApiResource,
-    /// The versions of those objects that are managed.
-    watched: Store<MetadataOf<DynamicObject>>,
-    /// Ends the watch.
-    _watch: DropGuard,
 }
 
 impl TargetKinds {
@@ -140,7 +126,7 @@ impl TargetKinds {
         let stop = CancellationToken::new();
         let watched = watch::objects_until(watch, resource.clone(), strip, self.on_change(manifest), stop.clone());
         tracing::info!(kind = manifest.kind, api_version = manifest.api_version, "objects of this kind are watched");
-        TargetKind { manifest: manifest.clone(), resource, watched, _watch: stop.drop_guard() }
+        TargetKind::watched(manifest.clone(), resource, watched, stop.drop_guard())
     }
 
     fn on_change(
@@ -188,21 +174,6 @@ fn room(
         return too_many("all ExternalSecrets together".to_owned(), MOST);
     }
     Ok(())
-}
-
-impl TargetKind {
-    /// Objects of a namespace, at the API server.
-    #[must_use]
-    pub fn api(&self, client: &Client, namespace: &str) -> Objects<DynamicObject> {
-        Objects::namespaced(client.clone(), namespace, &self.resource)
-    }
-
-    /// The version of an object that the watch shows.
-    #[must_use]
-    pub fn watched(&self, key: &ObjectKey) -> Option<ObjectVersion> {
-        let reference = ObjectRef::new_with(&key.name, self.resource.clone()).within(&key.namespace);
-        self.watched.get(&reference).map(|object| ObjectVersion::of(&object.metadata))
-    }
 }
 
 /// What selects the objects that are written.

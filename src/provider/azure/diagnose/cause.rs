@@ -2,25 +2,10 @@
 
 use crate::provider::Class;
 
-/// Defines an enum, and the list of its variants. One that holds another enum is listed once, with a stand-in.
-macro_rules! listed {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $(($inner:ident = $example:ident))?,)* }) => {
-        $(#[$meta])*
-        pub(in crate::provider::azure) enum $name {
-            $($(#[$doc])* $variant $(($inner))?,)*
-        }
-
-        impl $name {
-            /// All of them.
-            pub(in crate::provider::azure) const ALL: &[Self] = &[$(Self::$variant $(($inner::$example))?,)*];
-        }
-    };
-}
-
 listed! {
     /// What went wrong.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    Cause {
+    pub(in crate::provider::azure) enum Cause {
         // What stands in the store.
         /// A field of the store is missing, or its value cannot be right.
         StoreInvalid,
@@ -145,7 +130,7 @@ listed! {
     /// Entra ID's codes that a hint is known for. They choose the hint and the label, nothing else:
     /// Entra changes them without notice.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    EntraCode {
+    pub(in crate::provider::azure) enum EntraCode {
         /// 70021: no federated identity record matches.
         NoMatchingFederation,
         /// 70025: there is no federated identity record at all.

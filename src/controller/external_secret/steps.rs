@@ -1,0 +1,97 @@
+//! What is to be done with one ExternalSecret: the order of the steps until values are read, which the controller and `plan` share.
+
+use super::cluster_view::ClusterView;
+use super::destination::Destination;
+use super::error::{Error, SpecFault};
+use super::index::stores_of;
+use super::subject::Subject;
+use super::target::{self, Target};
+use crate::api::ServedVersion;
+use crate::api::v1::ExternalSecretSpec;
+use crate::controller::core::key::ObjectVersion;
+use crate::controller::options::GenericTargets;
+use crate::controller::store_access::clients::{ControllerClass, is_of_another_class};
+use crate::sync::object::LastWrite;
+use crate::sync::refresh::{self, Due, Inputs, TemplatesState};
+use crate::sync::target::Owner;
+
+/// The controller's settings that decide what is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// Which stores are worked on.
+    pub class: ControllerClass<'a>,
+    /// Whether objects that are no Secrets are written.
+    pub generic_targets: GenericTargets,
+}
+
+/// What earlier passes over the object have left to know.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The version of the target whose content is known to be what was last written.
+    pub verified: Option<ObjectVersion>,
+    /// What was last written to a target that is not a Secret.
+    pub last_write: Option<LastWrite>,
+    /// Whether the objects that its templates come from are as they were last rendered.
+    pub templates: TemplatesState,
+}
+
+/// What is to be done.
+pub enum Step {
+    /// It belongs to another controller.
+    NotOurs,
+    /// It is being deleted.
+    Deleted,
+    /// It is to be synced, now or later.
+    Sync(Look),
+}
+
+/// What was found of an ExternalSecret that is to be synced.
+pub struct Look {
+    /// When.
+    pub due: Due,
+    /// Where it writes.
+    pub destination: Destination,
+    /// What is known of the target.
+    pub target: Target,
+}
+
+/// What is to be done with one ExternalSecret. `check` says whether its spec can be worked on.
+///
+/// # Errors
+/// What the condition `Ready` would say.
+pub async fn next(
+    subject: Subject<'_>,
+    version: ServedVersion,
+    settings: Settings<'_>,
+    known: &Known,
+    check: impl FnOnce(&ExternalSecretSpec) -> Result<(), SpecFault> + Send,
+    cluster: &dyn ClusterView,
+) -> Result<Step, Error> {
+    let meta = &subject.object.metadata;
+    // 1. Is it ours? One whose spec cannot be read is, or nobody would say so. (no client)
+    let spec = subject.object.spec.get();
+    if let Ok(spec) = spec
+        && is_of_another_class(&stores_of(spec, &subject.key.namespace), settings.class, cluster).await?
+    {
+        return Ok(Step::NotOurs);
+    }
+    // 2. Is it being deleted? Then its spec need not be readable. (no client)
+    if meta.deletion_timestamp.is_some() {
+        return Ok(Step::Deleted);
+    }
+    let spec = spec.map_err(Clone::clone)?;
+    check(spec)?;
+    // 3. Is a refresh due? (client required where the target was changed by someone else)
+    let owner = Owner { meta, spec, version };
+    let destination = Destination::of(spec, &subject.key.namespace, settings.generic_targets, cluster).await?;
+    let target = target::look_at(subject, owner, &destination, known.verified.as_ref(), cluster).await?;
+    let due = refresh::due(Inputs {
+        meta,
+        spec,
+        status: subject.status,
+        target: target.state(owner.creation_policy(), known.last_write.as_ref()),
+        templates: known.templates,
+        now: subject.now,
+    });
+    Ok(Step::Sync(Look { due, destination, target }))
+}
