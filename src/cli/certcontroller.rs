@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use super::api_health::ApiHealthArguments;
-use super::go_bool;
+use super::go_bool::go_bool;
 use super::logging::LoggingArguments;
 use super::metrics::{self, MetricsArguments};
 use crate::api::GoDuration;

@@ -15,7 +15,7 @@ use crate::runtime::shutdown;
 use crate::template::Delimiters;
 
 use super::api_health::ApiHealthArguments;
-use super::go_bool;
+use super::go_bool::go_bool;
 use super::leader_election::LeaderElectionArguments;
 use super::logging::LoggingArguments;
 use super::metrics::{self, MetricsArguments};

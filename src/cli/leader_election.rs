@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args};
 
-use super::go_bool;
+use super::go_bool::go_bool;
 use crate::api::GoDuration;
 use crate::runtime::leader_election::{Settings, Timing, TimingError};
 

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args};
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
-use super::go_bool;
+use super::go_bool::go_bool;
 use crate::runtime::authorization::Gatekeeper;
 use crate::runtime::health::{Endpoints, HealthError, Operated, Protection};
 use crate::runtime::tls::{self, CertificateFiles, Http2, Resolver, TlsError, TlsOptions};

@@ -9,6 +9,7 @@ mod demo;
 mod docs;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod go_bool;
 mod inputs;
 mod leader_election;
 mod logging;
@@ -25,7 +26,7 @@ mod webhook;
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{CommandFactory as _, Subcommand};
 
 /// Brings Azure Key Vault secrets into Kubernetes Secrets. Without a subcommand it is the controller.
 #[derive(clap::Parser, Debug)]
@@ -87,7 +88,7 @@ pub fn run() -> ExitCode {
             Some(Command::Migrate(arguments)) => return Ok(migrate::execute(&arguments).await?),
             Some(Command::CertController(arguments)) => certcontroller::execute(*arguments).await?,
             Some(Command::Crds(arguments)) => crds::execute(&arguments)?,
-            Some(Command::Docs(arguments)) => docs::execute(&arguments)?,
+            Some(Command::Docs(arguments)) => docs::execute(&arguments, Cli::command())?,
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::execute(arguments).await?,
         }
@@ -109,18 +110,9 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What Go's flag packages take for a boolean.
-fn go_bool(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("write true or false".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, Parser};
+    use clap::Parser;
 
     use super::*;
 

@@ -49,7 +49,7 @@ pub(super) struct ProviderArguments {
     coalesce: GoDuration,
     /// Detect changed secrets by listing the vault where that costs fewer requests; needs the permission to list, and
     /// falls back to single reads without it
-    #[arg(long = "azure-change-detection", default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
+    #[arg(long = "azure-change-detection", default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool::go_bool)]
     change_detection: bool,
     /// Timeout of a request, including its response
     #[arg(long = "azure-request-timeout", default_value = "30s")]
@@ -64,7 +64,7 @@ pub(super) struct ProviderArguments {
     extra_host: Vec<String>,
     /// Also let SecretStores use the identity of the controller's own pod or machine; by default only with --namespace,
     /// since otherwise every namespace could read what the controller may read
-    #[arg(long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
+    #[arg(long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool::go_bool)]
     own_identity_in_secret_stores: Option<bool>,
     /// Validate stores only by acquiring a token, without a read from the vault
     #[arg(long = "azure-skip-probe")]

@@ -79,7 +79,7 @@ pub(super) struct WebhookArguments {
     #[arg(long = "azure-extra-host", value_name = "HOST")]
     extra_host: Vec<String>,
     /// Same as the controller's flag: also let SecretStores use the identity of the controller's own pod or machine
-    #[arg(long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool)]
+    #[arg(long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool::go_bool)]
     own_identity_in_secret_stores: Option<bool>,
     #[command(flatten)]
     metrics: MetricsArguments,

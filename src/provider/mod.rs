@@ -1,6 +1,7 @@
 //! How values are read. [`Provider`] makes a [`SecretsClient`] for a store; the controllers know
 //! nothing else about a provider.
 
+pub mod all_causes;
 pub mod azure;
 pub mod causes;
 pub mod error;

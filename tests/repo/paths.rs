@@ -1,7 +1,7 @@
 //! The paths that a file names: every one that starts with `crate`, `super`, `self` or a module of the file's own, in code, in
 //! grouped imports, in macros and in attributes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -15,6 +15,8 @@ pub(crate) struct Use {
     pub(crate) binds: Option<String>,
     /// Whether it says who may see something (`pub(in path)`).
     pub(crate) is_visibility: bool,
+    /// Whether it is only handed on to others (`pub use`): nothing else in the file names it.
+    pub(crate) is_handed_on: bool,
 }
 
 /// The paths that a file names.
@@ -22,9 +24,26 @@ pub(crate) fn paths_in(file: &str, text: &str) -> Vec<Use> {
     let tokens: TokenStream = text.parse().unwrap_or_else(|error| panic!("{file}: {error}"));
     let in_test = file.ends_with("/tests.rs") || file.contains("/tests/");
     let mut uses = Vec::new();
-    let place = Place { in_test, in_use: false, is_visibility: false };
+    let place = Place { in_test, within: Within::Anything };
+    let mut names = BTreeMap::new();
+    count(&tokens, &mut names);
     Reader { uses: &mut uses, children: children(&tokens) }.read(tokens, &module_of(file), place);
+    for found in &mut uses {
+        // `pub use x::*` hands on what it finds.
+        found.is_handed_on &= found.binds.as_ref().is_some_and(|name| names.get(name).is_none_or(|times| *times == 1));
+    }
     uses
+}
+
+/// How often each name stands in a text.
+fn count(tokens: &TokenStream, names: &mut BTreeMap<String, usize>) {
+    for token in tokens.clone() {
+        match token {
+            TokenTree::Ident(name) => *names.entry(name.to_string()).or_default() += 1,
+            TokenTree::Group(group) => count(&group.stream(), names),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
 }
 
 /// The modules that stand in files of their own below a file.
@@ -57,8 +76,21 @@ struct Reader<'a> {
 #[derive(Clone, Copy)]
 struct Place {
     in_test: bool,
-    in_use: bool,
-    is_visibility: bool,
+    within: Within,
+}
+
+/// What a path is part of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Anything,
+    /// What follows is public.
+    Public,
+    /// `use`
+    Use,
+    /// `pub use`
+    PublicUse,
+    /// `pub(in path)`
+    Visibility,
 }
 
 impl Reader<'_> {
@@ -74,8 +106,12 @@ impl Reader<'_> {
                 TokenTree::Ident(name) if name == "mod" => {
                     inner = tokens.get(at).map(|name| [module, &[name.to_string()]].concat());
                 }
+                TokenTree::Ident(name) if name == "pub" => here.within = Within::Public,
                 // And not `impl Trait + use<>`.
-                TokenTree::Ident(name) if name == "use" => here.in_use = !is_punct(&tokens, at, '<'),
+                TokenTree::Ident(name) if name == "use" && !is_punct(&tokens, at, '<') => {
+                    let is_public = here.within == Within::Public;
+                    here.within = if is_public { Within::PublicUse } else { Within::Use };
+                }
                 TokenTree::Ident(name) if is_root(&name.to_string()) && !follows_path(&tokens, at - 1) => {
                     let module = if name == "external_secrets" { &[] } else { module };
                     at = self.path(&tokens, at - 1, &mut Vec::new(), module, here);
@@ -90,9 +126,10 @@ impl Reader<'_> {
                         here.in_test |= is_cfg_test(&group.stream());
                     }
                     let module = inner.as_deref().filter(|_| group.delimiter() == Delimiter::Brace).unwrap_or(module);
-                    let is_visibility = is_visibility(group);
-                    self.read(group.stream(), module, Place { is_visibility, ..here });
-                    if group.delimiter() == Delimiter::Brace && !here.in_use {
+                    let within = if is_visibility(group) { Within::Visibility } else { Within::Anything };
+                    let is_use = matches!(here.within, Within::Use | Within::PublicUse);
+                    self.read(group.stream(), module, if is_use { here } else { Place { within, ..here } });
+                    if group.delimiter() == Delimiter::Brace && !is_use {
                         (here, inner) = (place, None);
                     }
                 }
@@ -138,7 +175,11 @@ impl Reader<'_> {
         if !(alone && prefix.len() == 1) || renamed {
             let path = resolve(prefix, module);
             let name = tokens.get(at + 1).filter(|_| renamed).map(ToString::to_string).or_else(|| path.last().cloned());
-            self.uses.push(Use { line, binds: name.filter(|_| place.in_use), ..Use::at(path, place) });
+            self.uses.push(Use {
+                line,
+                binds: name.filter(|_| matches!(place.within, Within::Use | Within::PublicUse)),
+                ..Use::at(path, place)
+            });
         }
         at
     }
@@ -167,7 +208,14 @@ impl Reader<'_> {
 
 impl Use {
     fn at(path: Vec<String>, place: Place) -> Self {
-        Self { line: 0, path, in_test: place.in_test, binds: None, is_visibility: place.is_visibility }
+        Self {
+            line: 0,
+            path,
+            in_test: place.in_test,
+            binds: None,
+            is_visibility: place.within == Within::Visibility,
+            is_handed_on: place.within == Within::PublicUse,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::external_secret::PARENT_KIND;
 use super::{Condition, ExternalSecretSpec};
 use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, parsed, schema};
 
@@ -29,7 +30,7 @@ pub struct ClusterExternalSecret {
 
 impl ClusterExternalSecret {
     /// `ClusterExternalSecret`
-    pub const KIND: &'static str = "ClusterExternalSecret";
+    pub const KIND: &'static str = PARENT_KIND;
     /// `clusterexternalsecrets`
     pub const PLURAL: &'static str = "clusterexternalsecrets";
 }

@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::sandbox::cluster::Cluster;
 
-use super::Error;
+use super::error::Error;
 
 /// The rules of the chart's `ClusterRole`.
 const RULES: &str = include_str!("../../../helm/external-secrets/files/rules.yaml");

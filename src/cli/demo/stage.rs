@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use super::Error;
+use super::error::Error;
 use super::story::{Chapter, Step};
 use super::world::World;
 

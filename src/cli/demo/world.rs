@@ -9,8 +9,9 @@ use crate::sandbox::cluster::{Cluster, ClusterConfig, find_assets};
 use crate::sandbox::supervisor::{Process, Program};
 use crate::sandbox::{Application, Config, IssuerKeys, Sandbox, SecretPermission, Vault};
 
+use super::error::Error;
+use super::rights;
 use super::story::Change;
-use super::{Error, rights};
 
 // The names in examples/walkthrough.
 const TENANT: &str = "00000000-0000-0000-0000-0000000000aa";

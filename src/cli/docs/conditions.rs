@@ -1,9 +1,10 @@
 //! `docs/conditions.md`
 
-use super::{code, head, table};
+use super::markdown::{code, head, table};
 use crate::controller::external_secret::failure::Failure;
 use crate::controller::secret_store::finding::{CHECKS, NOT_KNOWN, PASSED, StoreState};
-use crate::provider::causes::{self, CauseDescription, StoreEffect};
+use crate::provider::all_causes;
+use crate::provider::causes::{CauseDescription, StoreEffect};
 use crate::provider::error::Retry;
 use crate::sync::cluster_external_secret::status::Statement;
 use crate::sync::plan::SUCCESSES;
@@ -85,7 +86,7 @@ pub(super) fn page() -> String {
     });
     page.push_str(&table(["type", "reason", "status", "message begins with", "what to do"], statements));
     page.push_str(CAUSES);
-    for (provider, causes) in causes::of_providers() {
+    for (provider, causes) in all_causes::of_providers() {
         page.extend([format!("### {}\n\n", if provider == "any" { "Any provider" } else { provider })]);
         page.push_str(&table(["cause", "what happened", "store", "retry", "what to do"], causes.iter().map(cause)));
     }

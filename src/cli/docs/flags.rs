@@ -1,8 +1,8 @@
 //! `docs/flags.md`
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 
-use super::{code, head, table};
+use super::markdown::{code, head, table};
 
 const INTRODUCTION: &str = "\
 Without a subcommand the program is the controller. Flags of the controller, `webhook` and `certcontroller` are those of ESO 2.9.0, with its meaning, and
@@ -31,8 +31,7 @@ const ENVIRONMENT: [(&str, &str); 13] = [
     ("OTEL_BSP_SCHEDULE_DELAY", "How many milliseconds spans are gathered before they are sent; 5000 if unset"),
 ];
 
-pub(super) fn page() -> String {
-    let mut program = crate::cli::Cli::command();
+pub(super) fn page(mut program: Command) -> String {
     program.build();
     let mut page = head("Flags", "flags") + INTRODUCTION;
     page.push_str("## The controller\n\n`external-secrets`\n\n");

@@ -1,6 +1,6 @@
 //! `docs/metrics.md`
 
-use super::{code, head, table};
+use super::markdown::{code, head, table};
 use crate::runtime::metrics::{Description, ExtendedLabels, Metrics, ObjectOptions};
 use crate::runtime::webhook_metrics::WebhookMetrics;
 

@@ -2,11 +2,12 @@
 
 mod conditions;
 mod flags;
+mod markdown;
 mod metrics;
 
 use std::io::Write;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 
 /// Why a page could not be printed.
 #[derive(Debug, thiserror::Error)]
@@ -37,33 +38,11 @@ enum Page {
     Flags,
 }
 
-pub(super) fn execute(arguments: &DocsArguments) -> Result<(), Error> {
+pub(super) fn execute(arguments: &DocsArguments, program: Command) -> Result<(), Error> {
     let page = match arguments.page {
         Page::Metrics => metrics::page()?,
         Page::Conditions => conditions::page(),
-        Page::Flags => flags::page(),
+        Page::Flags => flags::page(program),
     };
     std::io::stdout().write_all(page.as_bytes()).map_err(Error::Output)
-}
-
-/// What stands at the head of each page.
-fn head(title: &str, page: &str) -> String {
-    format!(
-        "# {title}\n\n<!-- Made by `external-secrets docs {page}`; change the program, then run `make generate`. -->\n\n"
-    )
-}
-
-/// A table in Markdown.
-fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let line = |cells: [String; N]| format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
-    let mut table = line(heads.map(str::to_owned));
-    table.extend([format!("|{}\n", "---|".repeat(N))]);
-    table.extend(rows.into_iter().map(line));
-    table.push('\n');
-    table
-}
-
-/// As code, or nothing for nothing.
-fn code(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("`{text}`") }
 }

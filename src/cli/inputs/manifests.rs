@@ -8,6 +8,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 
 use super::document::{self, Document, Object, Place};
+use super::text::text;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
@@ -63,7 +64,7 @@ impl Manifests {
                 let mut bytes = Vec::new();
                 let read = std::io::stdin().read_to_end(&mut bytes);
                 let text = read
-                    .and_then(|_| super::text(bytes))
+                    .and_then(|_| text(bytes))
                     .map_err(|source| Error::File { path: "standard input".into(), source })?;
                 manifests.add(&text, "standard input", Named::Itself, namespace)?;
             } else {
@@ -102,7 +103,7 @@ impl Manifests {
             let mut manifests = paths.iter().filter(|path| is_manifest(path));
             return manifests.try_for_each(|path| self.add_path(path, Named::ByFolder, namespace));
         }
-        let text = std::fs::read(path).and_then(super::text).map_err(failed)?;
+        let text = std::fs::read(path).and_then(text).map_err(failed)?;
         self.add(&text, &path.display().to_string(), named, namespace)
     }
 

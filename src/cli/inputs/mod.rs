@@ -4,10 +4,10 @@
 pub(super) mod cluster;
 pub(super) mod document;
 pub(super) mod manifests;
+mod text;
 pub(super) mod values;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,15 +64,6 @@ impl Inputs {
             (None, None) => Ok(None),
         }
     }
-}
-
-/// The text of a file.
-fn text(bytes: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let is_utf16 = error.as_bytes().starts_with(&[0xff, 0xfe]) || error.as_bytes().starts_with(&[0xfe, 0xff]);
-        let problem = if is_utf16 { "it is in UTF-16; save it as UTF-8" } else { "it is not UTF-8" };
-        io::Error::new(io::ErrorKind::InvalidData, problem)
-    })
 }
 
 #[async_trait]

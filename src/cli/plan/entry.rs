@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::action::Action;
 use super::diff::{self, Change};
 use super::parents::Parent;
 use super::subject::Subject;
@@ -41,21 +42,6 @@ pub(super) struct Entry {
     pub(super) changes: Vec<Change>,
     /// The objects that would be deleted.
     pub(super) deletions: Vec<Deletion>,
-}
-
-/// What would be done with a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    /// It is made.
-    Create,
-    /// It is changed.
-    Update,
-    /// It is deleted.
-    Delete,
-    /// It is as it should be, or left as it is.
-    None,
-    /// It cannot be done: the controller would report an error.
-    Refuse,
 }
 
 /// The condition `Ready`.

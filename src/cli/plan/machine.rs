@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::action::Action;
 use super::diff::Change;
-use super::entry::{Action, Entry, Summary, in_words};
+use super::entry::{Entry, Summary, in_words};
 use super::parents::Parent;
 use crate::cli::redaction::Shown;
 use crate::sync::refresh::Due;

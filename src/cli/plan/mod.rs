@@ -1,7 +1,9 @@
 //! `external-secrets plan`
 
+mod action;
 mod diff;
 mod entry;
+mod error;
 mod machine;
 mod parents;
 mod subject;
@@ -17,56 +19,30 @@ use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 use crate::api::v1::ExternalSecret;
-use crate::controller::core::api_call::ApiError;
 use crate::controller::core::discovery::{self, Discovered};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::steps::Settings;
 use crate::controller::options::{FloodGate, GenericTargets, Switch};
 use crate::controller::store_access::clients::ControllerClass;
-use crate::runtime::kube_client::{self, KubeClientError};
+use crate::runtime::kube_client;
 
+use super::go_bool::go_bool;
+use super::inputs::Inputs;
 use super::inputs::cluster::Cluster;
-use super::inputs::manifests::{self, Manifests};
-use super::inputs::{Inputs, values};
+use super::inputs::manifests::Manifests;
 use super::preview::{PreviewArguments, Previewer};
+use super::providers;
 use super::redaction::{Redactor, Values};
-use super::{go_bool, providers};
 use entry::{Entry, Examiner, Summary};
+pub(super) use error::Error;
 use parents::Parent;
-use subject::Subject;
+use subject::{Subject, Which};
 use text::Paint;
 
 /// How many ExternalSecrets are worked on at once.
 const CONCURRENCY: usize = 16;
 /// The exit code that says that something would change.
 const CHANGES: u8 = 2;
-
-/// Why nothing can be planned.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
-    #[error(transparent)]
-    Client(#[from] KubeClientError),
-    #[error(transparent)]
-    Manifests(#[from] manifests::Error),
-    #[error(transparent)]
-    Values(#[from] values::Error),
-    #[error(transparent)]
-    Providers(#[from] providers::Error),
-    #[error("the API server could not be asked: {0}")]
-    Cluster(#[source] ApiError),
-    #[error(
-        "the cluster has no ExternalSecrets: the CRDs are not installed; name manifests with -f, or another cluster with --context"
-    )]
-    NoCrds,
-    #[error("ExternalSecret {name:?} does not exist in namespace {namespace:?}", name = .0.name, namespace = .0.namespace)]
-    NotFound(ObjectKey),
-    #[error("the manifests have no ExternalSecret{0}")]
-    NotGiven(String),
-    #[error("the plan cannot be written as YAML: {0}")]
-    Yaml(#[from] serde_saphyr::ser_error::Error),
-    #[error("the plan cannot be printed: {0}")]
-    Output(#[from] std::io::Error),
-}
 
 /// Shows what the controller would create, change or delete, and changes nothing.
 ///
@@ -163,18 +139,6 @@ impl Colour {
         };
         if is_wanted { Paint::Coloured } else { Paint::Plain }
     }
-}
-
-/// Which ExternalSecrets are looked at.
-struct Which<'a> {
-    names: &'a [String],
-    /// `None` for all.
-    namespace: Option<&'a str>,
-    selector: Option<&'a str>,
-    /// Whether those of manifests are meant.
-    is_given: bool,
-    /// Whether a refresh is asked for.
-    is_forced: bool,
 }
 
 /// Prints the plan. The code says whether anything would change.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::Action;
-use super::subject::{Subject, merged_metadata};
-use super::{Error, Which};
+use super::action::Action;
+use super::error::Error;
+use super::subject::{Subject, Which, merged_metadata};
 use crate::api::v1::external_secret::controlling_cluster_external_secret;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret};
 use crate::api::{Selection, ServedVersion};

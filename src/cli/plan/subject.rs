@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
-use super::{Error, Which};
+use super::error::Error;
 use crate::api::v1::ExternalSecret;
 use crate::cli::inputs::Inputs;
 use crate::cli::inputs::cluster::{Cluster, Crds};
@@ -20,6 +20,18 @@ use crate::sync::managed_fields;
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Asks for a refresh.
 const FORCE_SYNC: &str = "external-secrets.io/force-sync";
+
+/// Which ExternalSecrets are looked at.
+pub(super) struct Which<'a> {
+    pub(super) names: &'a [String],
+    /// `None` for all.
+    pub(super) namespace: Option<&'a str>,
+    pub(super) selector: Option<&'a str>,
+    /// Whether those of manifests are meant.
+    pub(super) is_given: bool,
+    /// Whether a refresh is asked for.
+    pub(super) is_forced: bool,
+}
 
 /// An ExternalSecret as the controller would see it.
 pub(super) struct Subject {

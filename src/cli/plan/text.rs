@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
+use super::action::Action;
 use super::diff::Change;
-use super::entry::{Action, Entry, Summary, in_words};
+use super::entry::{Entry, Summary, in_words};
 use super::parents::Parent;
 use crate::cli::redaction::Shown;
 use crate::sync::refresh::Due;

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use super::coalesce::{Coalescer, Progress};
 use super::diagnose::{Cause, Diagnosis};
 use super::list::{List, Listed};
-use super::vault::VaultClient;
 use crate::provider::shares::Share;
 use crate::provider::{Changes, Class, Freshness, ObjectMark, ReadMark};
 
@@ -38,6 +37,12 @@ struct Index {
     _memory: Share,
 }
 
+/// Lists the secrets of one vault.
+pub(super) trait Lists: Send + Sync + 'static {
+    /// All of them, if there are no more than `most` pages.
+    fn pages_at_most(&self, most: usize, progress: Progress) -> impl Future<Output = Result<List, Diagnosis>> + Send;
+}
+
 /// Tells for one identity and vault what has changed.
 pub(super) struct ChangeDetector {
     inner: Mutex<Inner>,
@@ -60,7 +65,7 @@ impl ChangeDetector {
 
     /// Whether any of what was read has changed since; [`Changes::Possible`] also where finding out would cost more than
     /// reading.
-    pub(super) async fn since(&self, marks: &[ReadMark], client: &Arc<VaultClient>) -> Changes {
+    pub(super) async fn since(&self, marks: &[ReadMark], lister: &Arc<impl Lists>) -> Changes {
         if marks.is_empty() || !self.note(marks, Instant::now()) {
             return Changes::Possible;
         }
@@ -71,7 +76,7 @@ impl ChangeDetector {
         if due < pages && !self.lists.is_shared(&()) {
             return Changes::Possible;
         }
-        let lister = Arc::clone(client);
+        let lister = Arc::clone(lister);
         let list = |progress: Progress| async move {
             let List { secrets, pages, memory } = lister.pages_at_most(due.max(1), progress).await?;
             Ok(Arc::new(Index { updated: enabled(secrets), pages, _memory: memory }))

@@ -12,7 +12,7 @@ use moka::future::Cache;
 use tracing::instrument::{Instrument as _, Instrumented};
 
 use super::answer::Object;
-use super::changes::ChangeDetector;
+use super::changes::{ChangeDetector, Lists};
 use super::cloud::Cloud;
 use super::coalesce::{Coalescer, Progress};
 use super::connections::{self, Connections};
@@ -263,12 +263,6 @@ impl VaultClient {
         }
     }
 
-    /// All secrets of the vault, if there are no more than `most` pages of them.
-    pub(super) async fn pages_at_most(&self, most: usize, progress: Progress) -> Result<List, Diagnosis> {
-        let what = self.named("the list of secrets");
-        self.pages(&Turn { kind: ObjectKind::Secret, priority: Priority::Refresh, what, progress }, most).await
-    }
-
     async fn pages(&self, turn: &Turn, most: usize) -> Result<List, Diagnosis> {
         let (mut secrets, mut next, mut size) = (Vec::new(), None, 0);
         let mut memory = self.memory.lists.none(&self.requester.namespace);
@@ -410,5 +404,12 @@ impl VaultClient {
 
     fn named(&self, what: impl fmt::Display) -> String {
         format!("{what} in vault {}", self.key.1.host())
+    }
+}
+
+impl Lists for VaultClient {
+    async fn pages_at_most(&self, most: usize, progress: Progress) -> Result<List, Diagnosis> {
+        let what = self.named("the list of secrets");
+        self.pages(&Turn { kind: ObjectKind::Secret, priority: Priority::Refresh, what, progress }, most).await
     }
 }

@@ -31,7 +31,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::panics::{Caught, Panicked, caught};
 use lanes::Lanes;
-use task::Task;
+use task::{Line, Task};
 use thread::Thread;
 
 /// How long a future may compute without an await before others get its slot.
@@ -96,7 +96,7 @@ impl Executor {
         let work = async move {
             let _ = sender.send(caught.await);
         };
-        Task::start(tenant, work.boxed(), &self.0);
+        Task::start(tenant, work.boxed(), Arc::clone(&self.0) as _);
         Ended(receiver)
     }
 }
@@ -135,13 +135,8 @@ struct Polling {
     is_long: bool,
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A task wants to be polled.
-    fn push(self: &Arc<Self>, tenant: &Arc<str>, task: Arc<Task>) {
+impl Line for Shared {
+    fn push(self: Arc<Self>, tenant: &Arc<str>, task: Arc<Task>) {
         let mut state = self.state();
         let now = Instant::now();
         state.lanes.push(tenant, task, now);
@@ -150,6 +145,12 @@ impl Shared {
             self.watch.notify_one();
         }
         self.call_for_help(&mut state, now);
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts or wakes a thread, if there is work and a slot is free.

@@ -6,8 +6,6 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::future::BoxFuture;
 
-use super::Shared;
-
 /// It waits to be woken.
 const WAITS: u8 = 0;
 /// It is queued in its lane.
@@ -23,24 +21,26 @@ pub(super) struct Task {
     /// `None` when it has ended.
     future: Mutex<Option<BoxFuture<'static, ()>>>,
     stage: AtomicU8,
-    executor: Arc<Shared>,
+    line: Arc<dyn Line>,
+}
+
+/// Where tasks stand until they are polled.
+pub(super) trait Line: Send + Sync {
+    /// A task wants to be polled.
+    fn push(self: Arc<Self>, tenant: &Arc<str>, task: Arc<Task>);
 }
 
 impl Task {
     /// Puts a future into the lane of its tenant.
-    pub(super) fn start(tenant: &str, future: BoxFuture<'static, ()>, executor: &Arc<Shared>) {
-        let task = Self {
-            tenant: Arc::from(tenant),
-            future: Mutex::new(Some(future)),
-            stage: AtomicU8::new(IN_LANE),
-            executor: Arc::clone(executor),
-        };
+    pub(super) fn start(tenant: &str, future: BoxFuture<'static, ()>, line: Arc<dyn Line>) {
+        let task =
+            Self { tenant: Arc::from(tenant), future: Mutex::new(Some(future)), stage: AtomicU8::new(IN_LANE), line };
         Arc::new(task).stand_in_lane();
     }
 
     fn stand_in_lane(self: Arc<Self>) {
-        let (executor, tenant) = (Arc::clone(&self.executor), Arc::clone(&self.tenant));
-        executor.push(&tenant, self);
+        let (line, tenant) = (Arc::clone(&self.line), Arc::clone(&self.tenant));
+        line.push(&tenant, self);
     }
 
     /// Polls it once.

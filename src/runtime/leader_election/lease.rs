@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Timing;
 use super::lease_object::{Lease, LeaseSpec, micro_time};
+use super::timing::Timing;
 
 /// One that wants to lead, or does.
 #[derive(Debug)]

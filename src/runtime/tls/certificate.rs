@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
-use super::TlsError;
+use super::error::TlsError;
 
 /// How often the files are read. They are small, and a Secret's new content takes up to minutes to appear anyway.
 const READ_EVERY: Duration = Duration::from_secs(1);

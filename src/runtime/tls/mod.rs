@@ -1,6 +1,7 @@
 //! TLS for what the program serves: which versions and ciphers, and certificates that change while it runs.
 
 mod certificate;
+mod error;
 mod serve;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use rustls::server::ResolvesServerCert;
 use rustls::{CipherSuite, ProtocolVersion, SupportedProtocolVersion, version};
 
 pub use certificate::{Certificate, CertificateError, CertificateFiles, Resolver, self_signed, verify};
+pub use error::TlsError;
 pub use serve::{Limits, serve};
 
 /// Names of Go's list that stand for ciphers of TLS 1.2 without authenticated encryption. They are known, and not served.
@@ -20,25 +22,6 @@ const NOT_SERVED: [&str; 4] = [
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
 ];
-
-/// Why TLS cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A name that is not a cipher.
-    #[error(
-        "--tls-ciphers: {0:?} is not a cipher; take names from https://pkg.go.dev/crypto/tls#pkg-constants, separated by commas"
-    )]
-    UnknownCipher(String),
-    /// A version that does not exist.
-    #[error("--tls-min-version={0:?} is not a version of TLS; write 1.2 or 1.3")]
-    UnknownVersion(String),
-    /// TLS refuses the settings.
-    #[error("TLS cannot be set up: {0}")]
-    Rustls(#[from] rustls::Error),
-    /// A certificate cannot be made.
-    #[error("a certificate cannot be made: {0}")]
-    Issue(#[from] rcgen::Error),
-}
 
 /// Whether HTTP/2 is offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

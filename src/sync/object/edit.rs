@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::wipe;
+use super::wipe::wipe;
 use crate::api::FieldPath;
 use crate::api::field_path::Step;
 

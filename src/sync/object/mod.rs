@@ -6,6 +6,7 @@
 
 mod edit;
 mod owned;
+mod wipe;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DynamicObject, TypeMeta};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
-use zeroize::Zeroize;
 
 use super::target::{self, Content, Owner};
 use super::{hash, managed_fields};
@@ -21,6 +21,7 @@ use crate::api::v1::external_secret::{CreationPolicy, ManifestReference};
 use crate::api::{ANNOTATION_DATA_HASH, FieldPath, LABEL_MANAGED, LABEL_MANAGED_VALUE};
 
 pub use edit::{Edit, EditError, EditMode, Filling, Obstacle};
+pub use wipe::wipe;
 
 /// The field manager of ESO, which writes generic targets without naming itself.
 const ESO_FIELD_MANAGER: &str = "external-secrets";
@@ -46,16 +47,6 @@ impl TargetObject {
 impl Drop for TargetObject {
     fn drop(&mut self) {
         wipe(&mut self.0.data);
-    }
-}
-
-/// Wipes the texts in a value before its memory is freed.
-pub fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(fields) => fields.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
-use super::wipe;
+use super::wipe::wipe;
 
 /// The fields that have no owner.
 const NOT_CONTENT: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::ExternalSecret;
-use crate::api::v1::ClusterExternalSecret;
-use crate::api::{FIELD_MANAGER, Parsed, is_ours, parsed};
+use crate::api::{FIELD_MANAGER, is_ours};
+
+/// The kind of what controls it.
+pub const PARENT_KIND: &str = "ClusterExternalSecret";
 
 /// What is kept of an ExternalSecret that a ClusterExternalSecret controls besides what is kept of all.
 #[derive(Clone, Debug, Default)]
@@ -53,41 +53,12 @@ fn keys(fields: Option<&Map<String, Value>>) -> impl Iterator<Item = String> {
 pub fn controlling_cluster_external_secret(meta: &ObjectMeta) -> Option<&str> {
     let mut controllers = meta.owner_references.iter().flatten().filter(|owner| owner.controller == Some(true));
     let controller = controllers.next()?;
-    let is_one = controller.kind == ClusterExternalSecret::KIND && is_ours(&controller.api_version);
+    let is_one = controller.kind == PARENT_KIND && is_ours(&controller.api_version);
     is_one.then_some(controller.name.as_str())
 }
 
-impl<'de> Deserialize<'de> for ExternalSecret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Object {
-            #[serde(default, deserialize_with = "text")]
-            metadata: Option<Box<RawValue>>,
-            #[serde(default)]
-            spec: Parsed<super::ExternalSecretSpec>,
-            #[serde(default, deserialize_with = "parsed::or_none")]
-            status: Option<super::ExternalSecretStatus>,
-        }
-        let Object { metadata: text, spec, status } = Object::deserialize(deserializer)?;
-        let metadata = match &text {
-            Some(text) => parsed::metadata(&mut serde_json::Deserializer::from_str(text.get())),
-            None => Ok(ObjectMeta::default()),
-        };
-        let metadata = metadata.map_err(D::Error::custom)?;
-        let is_child = controlling_cluster_external_secret(&metadata).is_some();
-        let written = text.filter(|_| is_child).map(|text| written_keys(&text));
-        let child = written.map(|[labels, annotations]| Box::new(Child { labels, annotations }));
-        Ok(Self { metadata, spec, status, child })
-    }
-}
-
-/// The text of a part, which may be `null`.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::<RawValue>::deserialize(deserializer).map(Some)
-}
-
 /// The keys of labels and annotations that [`FIELD_MANAGER`] wrote, as `managedFields` says; none where it cannot be read.
-fn written_keys(metadata: &RawValue) -> [BTreeSet<String>; 2] {
+pub(super) fn written_keys(metadata: &RawValue) -> [BTreeSet<String>; 2] {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
     struct Metadata {
@@ -129,6 +100,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::v1::ExternalSecret;
 
     fn object(owner: &Value) -> ExternalSecret {
         let managed = |manager: &str, key: &str| {

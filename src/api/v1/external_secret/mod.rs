@@ -10,13 +10,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use kube::core::DynamicResourceScope;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use super::Condition;
-use super::secret_store::StoreKind;
 use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, limits, parsed, schema};
 
-pub use child::{Child, controlling_cluster_external_secret};
+use child::written_keys;
+pub use child::{Child, PARENT_KIND, controlling_cluster_external_secret};
 pub use source::*;
 pub use target::*;
 
@@ -102,18 +104,6 @@ pub struct ExternalSecretSpec {
     pub data_from: Vec<ExternalSecretDataFrom>,
 }
 
-/// Names a store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct SecretStoreRef {
-    /// The store's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::object_name")]
-    pub name: Option<String>,
-    /// The store's kind; `SecretStore` if it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<StoreKind>,
-}
-
 /// When values are read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RefreshPolicy {
@@ -182,4 +172,33 @@ pub struct Binding {
     /// The Secret's name.
     #[serde(default)]
     pub name: String,
+}
+
+impl<'de> Deserialize<'de> for ExternalSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Object {
+            #[serde(default, deserialize_with = "text")]
+            metadata: Option<Box<RawValue>>,
+            #[serde(default)]
+            spec: Parsed<ExternalSecretSpec>,
+            #[serde(default, deserialize_with = "parsed::or_none")]
+            status: Option<ExternalSecretStatus>,
+        }
+        let Object { metadata: text, spec, status } = Object::deserialize(deserializer)?;
+        let metadata = match &text {
+            Some(text) => parsed::metadata(&mut serde_json::Deserializer::from_str(text.get())),
+            None => Ok(ObjectMeta::default()),
+        };
+        let metadata = metadata.map_err(D::Error::custom)?;
+        let is_child = controlling_cluster_external_secret(&metadata).is_some();
+        let written = text.filter(|_| is_child).map(|text| written_keys(&text));
+        let child = written.map(|[labels, annotations]| Box::new(Child { labels, annotations }));
+        Ok(Self { metadata, spec, status, child })
+    }
+}
+
+/// The text of a part, which may be `null`.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }

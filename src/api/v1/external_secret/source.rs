@@ -5,8 +5,20 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SecretStoreRef;
+use crate::api::v1::secret_store::StoreKind;
 use crate::api::{limits, schema};
+
+/// Names a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct SecretStoreRef {
+    /// The store's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::object_name")]
+    pub name: Option<String>,
+    /// The store's kind; `SecretStore` if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<StoreKind>,
+}
 
 /// One value and the key of the Secret that receives it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use self::texts::{Form, Node, Problem, Scalar};
+use super::text::text as file_text;
 use crate::api::v1::{SecretStore, SecretStoreSpec};
 use crate::provider::azure::given::GivenObjects;
 
@@ -31,7 +32,7 @@ pub(in crate::cli) struct Error {
 pub(super) fn read(path: &Path) -> Result<GivenObjects, Error> {
     let failed = |line, problem: String| Error { path: path.to_owned(), line, problem };
     let bytes = std::fs::read(path).map_err(|error| failed(None, error.to_string()))?;
-    let text = super::text(bytes).map_err(|error| failed(None, error.to_string()))?;
+    let text = file_text(bytes).map_err(|error| failed(None, error.to_string()))?;
     objects(&text, &path.display().to_string()).map_err(|problem| failed(Some(problem.line), problem.text))
 }
 

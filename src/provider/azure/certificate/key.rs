@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{
     EcdsaSigningAlgorithm, KeyPair as _, RSA_PSS_SHA256, RsaKeyPair,
 };
 
-use super::Unusable;
+use super::unusable::Unusable;
 
 /// The algorithms that Entra ID takes for elliptic curves, by their names in RFC 7518, section 3.4.
 const CURVES: [(&str, &EcdsaSigningAlgorithm); 3] = [

@@ -6,9 +6,11 @@
 //! between two exchanges.
 
 mod key;
+mod parts;
 mod pem;
 mod pfx;
 mod sign;
+mod unusable;
 // The certificates of the tests are made with crates that only the sandbox needs otherwise.
 #[cfg(all(test, feature = "sandbox"))]
 pub(super) mod tests;
@@ -18,12 +20,12 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::der_parser::parse_der;
-use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
 use self::key::Key;
+use self::parts::{Parts, certificate};
 pub(super) use self::pem::first_certificate;
-use crate::template::funcs::pfx::MOST_ITERATIONS;
+pub(super) use self::unusable::Unusable;
 
 /// Far more than a certificate, its chain and a key need.
 pub(super) const LARGEST: usize = 64 << 10;
@@ -33,63 +35,6 @@ pub(super) struct ClientCertificate {
     /// The certificate and those that lead to its root, each in DER.
     chain: Vec<Vec<u8>>,
     key: Key,
-}
-
-/// Why what a Secret holds is not a client certificate that can be used. Begins with a verb: the caller adds the subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unusable {
-    /// Neither of the two formats, or a broken one.
-    #[error("holds neither a PEM nor a PFX certificate")]
-    NotACertificate,
-    /// A key alone.
-    #[error("holds no certificate")]
-    NoCertificate,
-    /// Certificates alone.
-    #[error("holds no private key")]
-    NoPrivateKey,
-    /// A key that is encrypted with a password.
-    #[error("holds an encrypted private key, for which a store cannot give a password")]
-    Encrypted,
-    /// Opening it costs too much.
-    #[error(
-        "holds a PFX that asks for more than {MOST_ITERATIONS} iterations of hashing in sum, or has more than 4 keys"
-    )]
-    TooCostly,
-    /// A key that cannot sign for Entra ID.
-    #[error("holds a private key that is neither RSA of at least 2048 bits nor of the curves P-256, P-384 or P-521")]
-    KeyUnsupported,
-    /// The certificates belong to other keys.
-    #[error("holds no certificate that belongs to its private key")]
-    KeyOfAnother,
-    /// The certificate has expired.
-    #[error("holds a certificate that expired at {0}")]
-    Expired(Timestamp),
-    /// The key failed to sign.
-    #[error("holds a private key that could not sign")]
-    NotSigned,
-}
-
-impl Unusable {
-    /// What to change.
-    pub(super) const fn hint(self) -> &'static str {
-        match self {
-            Self::NotACertificate | Self::NoCertificate | Self::NoPrivateKey => {
-                "put the certificate and its private key there, in PEM or as PFX without a password"
-            }
-            Self::TooCostly => "create it again with fewer: openssl pkcs12 -export -iter 2048",
-            Self::Encrypted => "store the key without a password: openssl pkcs12 -in client.pfx -nodes",
-            Self::KeyUnsupported | Self::NotSigned => "create a certificate with an RSA key of 2048 bits or more",
-            Self::KeyOfAnother => "put the certificate there that was issued for this key",
-            Self::Expired(_) => "register a new certificate at the application and put it with its key there",
-        }
-    }
-}
-
-/// What a file holds, before it is known what belongs together.
-#[derive(Default)]
-struct Parts {
-    certificates: Vec<Vec<u8>>,
-    keys: Vec<Key>,
 }
 
 impl ClientCertificate {
@@ -142,10 +87,6 @@ fn without_line_end(content: &[u8]) -> &[u8] {
         Ok((rest, _)) if rest.iter().all(u8::is_ascii_whitespace) => &content[..content.len() - rest.len()],
         _ => content,
     }
-}
-
-fn certificate(der: &[u8]) -> Result<X509Certificate<'_>, Unusable> {
-    parse_x509_certificate(der).map(|(_, certificate)| certificate).map_err(|_| Unusable::NotACertificate)
 }
 
 /// The indices of the certificates from `own` to the last known issuer.

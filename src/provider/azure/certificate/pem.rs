@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::key::Key;
-use super::{Parts, Unusable};
+use super::parts::Parts;
+use super::unusable::Unusable;
 
 /// All certificates and keys of a text.
 pub(super) fn read(text: &str) -> Result<Parts, Unusable> {

@@ -1,7 +1,8 @@
 //! PFX, also called PKCS#12 (RFC 7292), without a password.
 
 use super::key::Key;
-use super::{Parts, Unusable, certificate};
+use super::parts::{Parts, certificate};
+use super::unusable::Unusable;
 use crate::template::funcs::pfx::{self, Unreadable};
 
 /// All certificates and keys of a PFX.
