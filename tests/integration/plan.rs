@@ -215,8 +215,8 @@ async fn an_object_that_is_no_secret_is_planned_only_for_a_controller_that_write
 
     // Stores of a kind that the controller leaves alone.
     let left = format!("ExternalSecret {name}/example: ");
-    let alone = "--enable-secret-store-reconciler=false";
-    let run = Plan::of(&scene).run(&["--unsafe-allow-generic-targets", alone]).await;
+    let alone = ["--enable-secret-store-reconciler=false", "--enable-cluster-store-reconciler=false"];
+    let run = Plan::of(&scene).run(&["--unsafe-allow-generic-targets", alone[0], alone[1]]).await;
     run.says(0, &[&left, "0 to create, 0 to change, 0 to delete; 1 unchanged, 0 refused."]);
     assert!(run.text.contains("a kind that is left alone"), "{}", run.text);
 }

@@ -1,4 +1,4 @@
-//! What is remembered of an ExternalSecret between reconciles.
+//! What is remembered of an ExternalSecret between passes. It changes by what happens, so that what belongs together stays together.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,49 +8,231 @@ use jiff::Timestamp;
 use super::error::SpecFault;
 use super::index::TemplateSource;
 use super::made_from::MadeFrom;
+use super::steps::Known;
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{ExternalSecretStatus, ManifestReference};
-use crate::controller::core::key::ObjectVersion;
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::core::status::Ahead;
+use crate::provider::ReadMark;
 use crate::sync::object::LastWrite;
+use crate::sync::refresh::TemplatesState;
 
-/// What is remembered of an ExternalSecret between reconciles.
+/// What is remembered of an ExternalSecret between passes.
 #[derive(Debug, Default)]
 pub struct Memo {
     /// Of the parts of the object that matter; a watch event that leaves it equal is no reason to
     /// reconcile.
-    pub fingerprint: u64,
+    fingerprint: u64,
     /// What was found wrong with the spec of a generation.
-    pub checked: Option<(Option<i64>, Result<(), SpecFault>)>,
+    checked: Option<Checked>,
     /// The version of the target whose content is known to be what was last written.
-    pub verified: Option<ObjectVersion>,
+    verified: Option<ObjectVersion>,
     /// The kind of the target that was last written, if that is not a Secret.
-    pub written_kind: Option<ManifestReference>,
+    written_kind: Option<ManifestReference>,
     /// What was last written to a target that is not a Secret, and what became of it.
-    pub last_write: Option<LastWrite>,
+    last_write: Option<LastWrite>,
     /// The status that was written last, until the watch shows it.
-    pub ahead: Ahead<ExternalSecretStatus>,
+    ahead: Ahead<ExternalSecretStatus>,
     /// From what the target was made, at the version that is verified.
-    pub made_from: MadeFrom,
+    made_from: MadeFrom,
     /// Whether the templates that the target was last rendered from give something else each time.
-    pub is_volatile: bool,
+    is_volatile: bool,
     /// How many periodic refreshes there were.
-    pub refreshes: u32,
+    refreshes: u32,
     /// The versions of the objects with templates that the target was last rendered from.
-    pub rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
+    rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
     /// How often one of those objects was seen to have another version.
-    pub template_events: u64,
-    /// How many of those events the last rendering took into account.
-    pub template_events_seen: u64,
+    template_events: u64,
+    /// How many of those events the last rendering took into account; never more than there were.
+    template_events_seen: u64,
     /// Whether the API server was away or overloaded when it was last tried.
-    pub awaits_api_server: bool,
+    awaits_api_server: bool,
     /// Failures in a row.
-    pub failures: u32,
+    failures: u32,
     /// The change that is to be synced next, by its fingerprint, and when it was first tried: an answer to a request that
     /// left later will do.
-    pub asked: Option<(u64, Instant)>,
+    asked: Option<(u64, Instant)>,
+    /// Since when it waits for a store that was never validated.
+    waiting_since: Option<Timestamp>,
+}
+
+/// What was found wrong with the spec of a generation.
+#[derive(Clone, Debug)]
+struct Checked {
+    generation: Option<i64>,
+    found: Result<(), SpecFault>,
+}
+
+/// What was remembered when a pass began.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// What decides whether a refresh is due.
+    pub known: Known,
+    /// The kind of the target that was last written, if that is not a Secret.
+    pub written_kind: Option<ManifestReference>,
     /// Since when it waits for a store that was never validated.
     pub waiting_since: Option<Timestamp>,
+    checked: Option<Checked>,
+}
+
+impl Remembered {
+    /// Whether this process has synced the object already.
+    #[must_use]
+    pub const fn was_synced(&self) -> bool {
+        self.known.verified.is_some()
+    }
+
+    /// What was found wrong with the spec of this generation, where it was looked at.
+    #[must_use]
+    pub fn checked(&self, generation: Option<i64>) -> Option<Result<(), SpecFault>> {
+        self.checked.as_ref().filter(|checked| checked.generation == generation).map(|checked| checked.found.clone())
+    }
+}
+
+impl Memo {
+    /// All that a pass looks at.
+    #[must_use]
+    pub fn remembered(&self) -> Remembered {
+        let is_rendered = self.template_events == self.template_events_seen;
+        Remembered {
+            known: Known {
+                verified: self.verified.clone(),
+                last_write: self.last_write.clone(),
+                templates: if is_rendered { TemplatesState::Same } else { TemplatesState::Changed },
+            },
+            written_kind: self.written_kind.clone(),
+            waiting_since: self.waiting_since,
+            checked: self.checked.clone(),
+        }
+    }
+
+    /// The watch shows the object. Returns whether anything has changed that matters.
+    pub fn shown(&mut self, object: &ExternalSecret) -> bool {
+        self.ahead.shown(object.metadata.resource_version.as_deref());
+        let fingerprint = fingerprint(object);
+        std::mem::replace(&mut self.fingerprint, fingerprint) != fingerprint
+    }
+
+    /// An object with templates has this version now, or is gone. Returns whether the target was rendered from another.
+    pub fn template_source_shown(&mut self, source: &TemplateSource, version: Option<&ObjectVersion>) -> bool {
+        let has_changed = self.rendered_from.get(source) != version;
+        self.template_events += u64::from(has_changed);
+        has_changed
+    }
+
+    /// Whether the target is known to have, at this version, the content that was last written.
+    #[must_use]
+    pub fn has_verified(&self, version: &ObjectVersion) -> bool {
+        self.verified.as_ref() == Some(version)
+    }
+
+    /// The status that was written last, until the watch shows it.
+    #[must_use]
+    pub const fn ahead(&self) -> &Ahead<ExternalSecretStatus> {
+        &self.ahead
+    }
+
+    /// A status was written on top of the version that the watch shows.
+    pub fn status_written(&mut self, base: Option<&str>, status: &ExternalSecretStatus) {
+        self.ahead.wrote(base, status);
+    }
+
+    /// The spec of a generation was looked at.
+    pub fn spec_checked(&mut self, generation: Option<i64>, found: Result<(), SpecFault>) {
+        self.checked = Some(Checked { generation, found });
+    }
+
+    /// The target was read, and has at this version the content that was last written. Somebody else made it what it is now, so
+    /// the next refresh compares all of it.
+    pub fn target_intact(&mut self, version: ObjectVersion) {
+        self.verified = Some(version);
+        self.made_from = MadeFrom::default();
+    }
+
+    /// A periodic refresh begins. Returns by what the provider can tell whether the values have changed; `None` where they are
+    /// to be read in any case.
+    pub fn refreshes(&mut self, key: &ObjectKey, now: Timestamp) -> Option<Vec<ReadMark>> {
+        self.refreshes = self.refreshes.wrapping_add(1);
+        self.made_from.marks(now, key, self.refreshes).map(<[_]>::to_vec)
+    }
+
+    /// Whether values are certainly those from which the target was made.
+    #[must_use]
+    pub fn has_same_values(&self, values: &MadeFrom) -> bool {
+        self.made_from.has_same_values(values)
+    }
+
+    /// The values were read again, and are those from which the target was made.
+    pub fn values_confirmed(&mut self, values: MadeFrom) {
+        self.made_from = values;
+    }
+
+    /// A rendering begins. Returns how many events of the objects with templates it takes into account.
+    #[must_use]
+    pub const fn template_events(&self) -> u64 {
+        self.template_events
+    }
+
+    /// The target was rendered from these versions, after so many events.
+    pub fn rendered(&mut self, versions: &BTreeMap<TemplateSource, ObjectVersion>, events: u64, is_volatile: bool) {
+        self.rendered_from.clone_from(versions);
+        self.template_events_seen = events;
+        self.is_volatile = is_volatile;
+    }
+
+    /// The target was written, or found to need no write, and has this version. Of one that is not a Secret it is said what
+    /// became of the write.
+    pub fn target_written(&mut self, version: ObjectVersion, write: Option<LastWrite>) {
+        self.verified = Some(version);
+        self.last_write = write.or(self.last_write.take());
+    }
+
+    /// The target is there, of this kind, if it is not a Secret, and was made from these values. What gives something else each
+    /// time is made again at each refresh.
+    pub fn target_left(&mut self, kind: Option<&ManifestReference>, values: MadeFrom) {
+        self.written_kind = kind.cloned();
+        self.made_from = if self.is_volatile { values.volatile() } else { values };
+    }
+
+    /// No target is left.
+    pub fn target_gone(&mut self) {
+        self.made_from = MadeFrom::default();
+    }
+
+    /// When the change that the object shows was first tried: now, if this is the first time.
+    pub fn asked(&mut self, object: &ExternalSecret) -> Instant {
+        let fingerprint = fingerprint(object);
+        match &self.asked {
+            Some((change, at)) if *change == fingerprint => *at,
+            _ => self.asked.insert((fingerprint, Instant::now())).1,
+        }
+    }
+
+    /// It waits for a store that was never validated.
+    pub fn waits(&mut self, now: Timestamp) {
+        self.waiting_since.get_or_insert(now);
+    }
+
+    /// It was synced: nothing is waited for any more.
+    pub fn synced(&mut self) {
+        self.failures = 0;
+        self.awaits_api_server = false;
+        self.waiting_since = None;
+        self.asked = None;
+    }
+
+    /// It could not be synced. Returns how often in a row.
+    pub fn failed(&mut self, is_outage_of_api_server: bool) -> u32 {
+        self.failures = self.failures.saturating_add(1);
+        self.awaits_api_server = is_outage_of_api_server;
+        self.failures
+    }
+
+    /// Whether the API server was away or overloaded when it was last tried.
+    #[must_use]
+    pub const fn awaits_api_server(&self) -> bool {
+        self.awaits_api_server
+    }
 }
 
 /// What of an ExternalSecret decides whether a change matters. Its status does not.

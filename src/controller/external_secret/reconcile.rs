@@ -10,11 +10,11 @@ use super::context::Context;
 use super::destination::{Destination, Existing};
 use super::error::{Error, SpecFault};
 use super::made_from::MadeFrom;
-use super::memo::fingerprint;
+use super::memo::{Memo, Remembered};
 use super::outcome::{Outcome, Synced};
 use super::planning::Planner;
 use super::spec::check;
-use super::steps::{self, Known, Look, Step};
+use super::steps::{self, Look, Step};
 use super::subject::Subject;
 use super::target::Target;
 use super::{KIND, apply, report, unchanged, values};
@@ -29,8 +29,9 @@ use crate::controller::core::work_queue::Requests;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::panics::Panicked;
+use crate::sync::object::LastWrite;
 use crate::sync::plan::Plan;
-use crate::sync::refresh::{Due, Reason, TemplatesState};
+use crate::sync::refresh::{Due, Reason};
 use crate::sync::target::Owner;
 use crate::sync::{SecretData, data};
 
@@ -61,15 +62,15 @@ impl Reconcile for Context {
     /// Brings the target Secret of one ExternalSecret into line, and says so in its status. What fails is reported on the
     /// object, and tried again.
     async fn reconcile(&self, key: &ObjectKey) -> Pass {
-        let Some((object, status)) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
-        let subject = Subject::new(key, &object, status.as_ref());
-        let result = sync_once(subject, self).await;
+        let Some(newest) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
+        let subject = newest.subject(key);
+        let result = sync_once(subject, &newest.remembered, self).await;
         concluded(subject, self, &result).await
     }
 
     async fn panicked(&self, key: &ObjectKey, panicked: Panicked) -> Pass {
-        let Some((object, status)) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
-        concluded(Subject::new(key, &object, status.as_ref()), self, &Err(Error::Panicked(panicked))).await
+        let Some(newest) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
+        concluded(newest.subject(key), self, &Err(Error::Panicked(panicked))).await
     }
 
     fn api_server_is_back(&self) {
@@ -106,26 +107,42 @@ fn forget_if_gone(key: &ObjectKey, context: &Context) {
     }
 }
 
-/// The object as it is watched, and its newest status, which the watch may not show yet; `None` where the object is gone.
+/// An ExternalSecret when a pass over it begins.
+struct Newest {
+    /// As it is watched.
+    object: ExternalSecret,
+    /// Its newest status, which the watch may not show yet.
+    status: Option<ExternalSecretStatus>,
+    /// What earlier passes have left to know.
+    remembered: Remembered,
+}
+
+impl Newest {
+    fn subject<'a>(&'a self, key: &'a ObjectKey) -> Subject<'a> {
+        Subject::new(key, &self.object, self.status.as_ref())
+    }
+}
+
+/// An ExternalSecret as it is now; `None` where it is gone.
 ///
 /// The order matters: what was written last is forgotten after the watch shows it. Looked at the other way round, both
 /// could be missed, and the sync done twice.
-fn newest(key: &ObjectKey, context: &Context) -> Option<(ExternalSecret, Option<ExternalSecretStatus>)> {
-    let ahead = context.state.memos().named(key).map(|memo| memo.ahead.clone()).unwrap_or_default();
+fn newest(key: &ObjectKey, context: &Context) -> Option<Newest> {
+    let ahead = context.state.memos().named(key).map(|memo| memo.ahead().clone()).unwrap_or_default();
     let object = context.watched(key)?;
     // From here on what is remembered is of this very object.
-    context.state.memos().now(key, object.metadata.uid.as_deref());
+    let remembered = context.state.memos().now(key, object.metadata.uid.as_deref()).remembered();
     let status = ahead.on(object.metadata.resource_version.as_deref()).or(object.status.as_ref()).cloned();
     // What is parsed of the clone goes when the pass ends.
-    Some((ExternalSecret::clone(&object), status))
+    Some(Newest { object: ExternalSecret::clone(&object), status, remembered })
 }
 
 /// One pass, in steps. Writes the Secret but never the status.
-async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, Error> {
+async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Context) -> Result<Outcome, Error> {
     // 1 to 3. (client required where the target was changed by someone else)
-    let known = known(subject, context);
-    let check = |spec: &ExternalSecretSpec| checked(spec, subject, context);
-    let step = steps::next(subject, context.version, context.settings(), &known, check, context).await?;
+    let Remembered { known, .. } = remembered;
+    let check = |spec: &ExternalSecretSpec| checked(spec, subject, remembered, context);
+    let step = steps::next(subject, context.version, context.settings(), known, check, context).await?;
     let Look { due, destination, target } = match step {
         Step::NotOurs => return Ok(Outcome::NotOurs),
         Step::Deleted => {
@@ -134,12 +151,10 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
         }
         Step::Sync(look) => look,
     };
-    if let Some(version) = target.intact(known.last_write.as_ref()) {
-        context.remember(subject, |memo| {
-            memo.verified = Some(version);
-            // Somebody else made it what it is now, so the next refresh compares all of it.
-            memo.made_from = MadeFrom::default();
-        });
+    let intact = target.intact(known.last_write.as_ref());
+    let was_synced = remembered.was_synced() || intact.is_some();
+    if let Some(version) = intact {
+        context.remember(subject, |memo| memo.target_intact(version));
     }
     let reason = match due {
         Due::Now(reason) => reason,
@@ -147,11 +162,13 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
     };
     let spec = subject.object.spec.get().map_err(Clone::clone)?;
     let owner = Owner { meta: &subject.object.metadata, spec, version: context.version };
+    // Changed before the watch showed the status of the first sync.
+    let read_as = if reason == Reason::First && was_synced { Reason::Changed } else { reason };
     // 4. Read the values. (client required)
     let budget = Arc::new(Budget::default());
     let clients = match Clients::of(spec, subject.key, context.access(), &budget).await {
         Err(Error::Store(StoreError::NotFound(_) | StoreError::NotValidated(_)))
-            if !is_out_of_patience(subject, context) =>
+            if !is_out_of_patience(remembered, context) =>
         {
             return Ok(Outcome::Waiting);
         }
@@ -162,72 +179,57 @@ async fn sync_once(subject: Subject<'_>, context: &Context) -> Result<Outcome, E
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
     let values::Read { fetched, marks, budget: _held } =
-        values::read(spec, &clients, read_options(reason, subject, context)).await?;
+        values::read(spec, &clients, read_options(read_as, subject, context)).await?;
     let missing = values::missing(spec, &fetched);
     let values = data::assemble(spec, fetched, context.templates.rewrite(), &budget)?;
     let made_from = MadeFrom::new(spec, &values, marks, subject.now, &context.templates);
     // As after a template.
     tokio::task::yield_now().await;
     if may_be_left_alone && has_same_values(&made_from, subject, context) {
-        context.remember(subject, |memo| memo.made_from = made_from);
+        context.remember(subject, |memo| memo.values_confirmed(made_from));
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
     // 5. Work out and write the target. (client required)
     let existing = target.existing(&destination, owner, &values, context).await?;
-    let Some(synced) = write(owner, &values, &destination, existing, subject, context).await? else {
+    let last_write = known.last_write.as_ref();
+    let Some(synced) = write(owner, &values, &destination, existing, last_write, subject, context).await? else {
         return Ok(Outcome::Replaced);
     };
-    if synced.leaves_target {
-        let previous = context.recall(subject, |memo| memo.written_kind.clone()).flatten();
-        if reason == Reason::Changed {
-            apply::delete_stale_objects(owner, previous.as_ref(), context).await?;
-        }
-        context.remember(subject, |memo| memo.written_kind = owner.manifest().cloned());
+    if synced.leaves_target && reason == Reason::Changed {
+        apply::delete_stale_objects(owner, remembered.written_kind.as_ref(), context).await?;
     }
     if synced.statement.event.is_some() {
         report::missing(subject, missing, context);
     }
-    let made_from = if synced.leaves_target { made_from } else { MadeFrom::default() };
-    unchanged::remember(made_from, subject, context);
+    context.remember(subject, |memo| {
+        if synced.leaves_target { memo.target_left(owner.manifest(), made_from) } else { memo.target_gone() }
+    });
     Ok(Outcome::Synced(synced))
 }
 
 /// Whether values are certainly those from which the target was made.
 fn has_same_values(made_from: &MadeFrom, subject: Subject<'_>, context: &Context) -> bool {
-    context.recall(subject, |memo| memo.made_from.has_same_values(made_from)).unwrap_or_default()
-}
-
-/// What earlier passes have left to know.
-fn known(subject: Subject<'_>, context: &Context) -> Known {
-    let known = context.recall(subject, |memo| Known {
-        verified: memo.verified.clone(),
-        last_write: memo.last_write.clone(),
-        templates: if memo.template_events == memo.template_events_seen {
-            TemplatesState::Same
-        } else {
-            TemplatesState::Changed
-        },
-    });
-    known.unwrap_or(Known { verified: None, last_write: None, templates: TemplatesState::Same })
+    context.recall(subject, |memo| memo.has_same_values(made_from)).unwrap_or_default()
 }
 
 /// Whether the spec can be worked on: it is looked at once for each generation of an object.
-fn checked(spec: &ExternalSecretSpec, subject: Subject<'_>, context: &Context) -> Result<(), SpecFault> {
+fn checked(
+    spec: &ExternalSecretSpec,
+    subject: Subject<'_>,
+    remembered: &Remembered,
+    context: &Context,
+) -> Result<(), SpecFault> {
     let generation = subject.object.metadata.generation;
-    let known = context.recall(subject, |memo| memo.checked.clone()).flatten();
-    if let Some((_, found)) = known.filter(|(known, _)| *known == generation) {
-        return found;
-    }
-    let found = check(spec);
-    context.remember(subject, |memo| memo.checked = Some((generation, found.clone())));
-    found
+    remembered.checked(generation).unwrap_or_else(|| {
+        let found = check(spec);
+        context.remember(subject, |memo| memo.spec_checked(generation, found.clone()));
+        found
+    })
 }
 
 /// A change of the ExternalSecret is a person asking, who wants what the vault says now.
 fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> ReadOptions {
     match reason {
-        // Changed before the watch showed the status of the first sync.
-        Reason::First if was_synced(subject, context) => read_options(Reason::Changed, subject, context),
         Reason::Changed => {
             ReadOptions { freshness: Freshness::Since(asked_at(subject, context)), priority: Priority::First }
         }
@@ -240,19 +242,10 @@ fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> Read
     }
 }
 
-/// Whether this process has synced the object already.
-fn was_synced(subject: Subject<'_>, context: &Context) -> bool {
-    context.recall(subject, |memo| memo.verified.is_some()).unwrap_or_default()
-}
-
 /// When the change of the ExternalSecret was first tried. Its read may fail while it waits for its turn; the answer that
 /// comes later is as good then as it would have been at once.
 fn asked_at(subject: Subject<'_>, context: &Context) -> Instant {
-    let fingerprint = fingerprint(subject.object);
-    let asked = context.remember(subject, |memo| match &memo.asked {
-        Some((change, at)) if *change == fingerprint => *at,
-        _ => memo.asked.insert((fingerprint, Instant::now())).1,
-    });
+    let asked = context.remember(subject, |memo| memo.asked(subject.object));
     asked.unwrap_or_else(Instant::now)
 }
 
@@ -263,6 +256,7 @@ async fn write(
     values: &SecretData,
     destination: &Destination,
     mut existing: Option<Existing>,
+    last_write: Option<&LastWrite>,
     subject: Subject<'_>,
     context: &Context,
 ) -> Result<Option<Synced>, Error> {
@@ -270,12 +264,11 @@ async fn write(
         return Ok(None);
     }
     apply::add_finalizer(owner, subject, context).await?;
-    let remembered = context.recall(subject, |memo| (memo.template_events, memo.last_write.clone()));
-    let (seen, last_write) = remembered.unwrap_or_default();
+    let events = context.recall(subject, Memo::template_events).unwrap_or_default();
     let mut planner = Planner::new(owner, values, &context.templates, context);
     for _ in 0..CONFLICTS {
-        let plan = planner.plan(existing.as_ref(), last_write.as_ref()).await;
-        remember_rendering(&planner, seen, subject, context);
+        let plan = planner.plan(existing.as_ref(), last_write).await;
+        remember_rendering(&planner, events, subject, context);
         let plan = plan?;
         let mut synced = Synced::by(&plan, owner);
         let before = existing.as_ref().map(|existing| ObjectVersion::of(existing.metadata()));
@@ -299,10 +292,7 @@ async fn write(
             }
         };
         if let Some(version) = version {
-            context.remember(subject, |memo| {
-                memo.verified = Some(version);
-                memo.last_write = written.or(memo.last_write.take());
-            });
+            context.remember(subject, |memo| memo.target_written(version, written));
         }
         if synced.leaves_target {
             apply::delete_stale(owner, subject, context).await?;
@@ -313,13 +303,9 @@ async fn write(
 }
 
 /// Remembers what the target was rendered from, and that the events until then were taken into account.
-fn remember_rendering(planner: &Planner<'_>, seen: u64, subject: Subject<'_>, context: &Context) {
+fn remember_rendering(planner: &Planner<'_>, events: u64, subject: Subject<'_>, context: &Context) {
     let Some(versions) = planner.rendered_from() else { return };
-    context.remember(subject, |memo| {
-        memo.rendered_from.clone_from(versions);
-        memo.template_events_seen = seen;
-        memo.is_volatile = planner.is_volatile();
-    });
+    context.remember(subject, |memo| memo.rendered(versions, events, planner.is_volatile()));
 }
 
 /// Writes status, event and metrics, and says when to come back.
@@ -333,32 +319,23 @@ async fn reported(subject: Subject<'_>, context: &Context, result: &Result<Outco
             report::until(*due, subject.now)
         }
         Ok(Outcome::Synced(synced)) => {
-            context.remember(subject, |memo| {
-                memo.failures = 0;
-                memo.awaits_api_server = false;
-                memo.waiting_since = None;
-                memo.asked = None;
-            });
+            context.remember(subject, Memo::synced);
             report::succeeded(subject, synced, context).await
         }
         Err(error) => {
-            let failures = context.remember(subject, |memo| {
-                memo.failures = memo.failures.saturating_add(1);
-                memo.awaits_api_server = error.is_outage_of_api_server();
-                memo.failures
-            });
+            let failures = context.remember(subject, |memo| memo.failed(error.is_outage_of_api_server()));
             report::failed(subject, error, failures.unwrap_or(1), context).await
         }
     }
 }
 
 fn wait_for_store(subject: Subject<'_>, context: &Context) -> Next {
-    context.remember(subject, |memo| *memo.waiting_since.get_or_insert(subject.now));
+    context.remember(subject, |memo| memo.waits(subject.now));
     Next::After(LOOK_AGAIN)
 }
 
 /// Whether an ExternalSecret has waited for its store for so long that it should say so.
-fn is_out_of_patience(subject: Subject<'_>, context: &Context) -> bool {
-    let waiting_since = context.recall(subject, |memo| memo.waiting_since).flatten();
-    waiting_since.is_some_and(|since| context.now().duration_since(since).unsigned_abs() >= PATIENCE)
+fn is_out_of_patience(remembered: &Remembered, context: &Context) -> bool {
+    let since = remembered.waiting_since;
+    since.is_some_and(|since| context.now().duration_since(since).unsigned_abs() >= PATIENCE)
 }

@@ -193,7 +193,7 @@ fn remember(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Conte
     context.remember(subject, |memo| {
         let shown = context.watched(subject.key);
         if shown.is_some_and(|shown| shown.metadata.resource_version == *base) {
-            memo.ahead.wrote(base.as_deref(), status);
+            memo.status_written(base.as_deref(), status);
         }
     });
 }

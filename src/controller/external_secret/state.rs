@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tokio_util::sync::CancellationToken;
 
 use super::index::{Index, TargetKey, TemplateSource, template_sources_of};
-use super::memo::{Memo, fingerprint};
+use super::memo::Memo;
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
@@ -41,7 +41,7 @@ impl State {
     pub fn wake_who_await_api_server(&self) {
         let waiting: Vec<_> = {
             let memos = self.memos();
-            memos.iter().filter(|(_, memo)| memo.awaits_api_server).map(|(key, _)| key.clone()).collect()
+            memos.iter().filter(|(_, memo)| memo.awaits_api_server()).map(|(key, _)| key.clone()).collect()
         };
         for key in &waiting {
             self.wake(key);
@@ -62,13 +62,7 @@ impl State {
     /// The watch shows an ExternalSecret: asks for a reconcile where anything has changed that matters.
     pub fn applied(&self, object: &ExternalSecret) {
         let key = ObjectKey::of(&object.metadata);
-        let fingerprint = fingerprint(object);
-        let changed = {
-            let mut memos = self.memos();
-            let memo = memos.now(&key, object.metadata.uid.as_deref());
-            memo.ahead.shown(object.metadata.resource_version.as_deref());
-            std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint
-        };
+        let changed = self.memos().now(&key, object.metadata.uid.as_deref()).shown(object);
         if changed {
             // What is parsed goes with the clone.
             let object = &object.clone();
@@ -96,8 +90,8 @@ impl State {
     ) {
         let target = TargetKey { manifest: manifest.cloned(), object: ObjectKey::of(meta) };
         for writer in self.index.writers_of(&target) {
-            let verified = self.memos().named(&writer).and_then(|memo| memo.verified.clone());
-            if version.is_none() || verified.as_ref() != version {
+            let is_verified = |version| self.memos().named(&writer).is_some_and(|memo| memo.has_verified(version));
+            if !version.is_some_and(is_verified) {
                 self.wake(&writer);
             }
         }
@@ -106,14 +100,8 @@ impl State {
     /// Wakes those whose templates come from an object, unless they were rendered from this very version.
     pub fn template_source_changed(&self, source: &TemplateSource, version: Option<&ObjectVersion>) {
         for user in self.index.users_of(source) {
-            let changed = {
-                let mut memos = self.memos();
-                // Of one that is gone, nothing is to be rendered.
-                let Some(memo) = memos.named_mut(&user) else { continue };
-                let changed = memo.rendered_from.get(source) != version;
-                memo.template_events += u64::from(changed);
-                changed
-            };
+            // Of one that is gone, nothing is to be rendered.
+            let changed = self.memos().named_mut(&user).is_some_and(|memo| memo.template_source_shown(source, version));
             if changed {
                 self.wake(&user);
             }

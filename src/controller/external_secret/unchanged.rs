@@ -3,24 +3,12 @@
 
 use super::clients::Clients;
 use super::context::Context;
-use super::made_from::MadeFrom;
 use super::subject::Subject;
 use crate::provider::Changes;
 
-/// Remembers from what a target was made.
-pub(super) fn remember(made_from: MadeFrom, subject: Subject<'_>, context: &Context) {
-    context.remember(subject, |memo| {
-        memo.made_from = if memo.is_volatile { made_from.volatile() } else { made_from };
-    });
-}
-
 /// Whether the provider says that nothing has changed since the values were read from which the target was made.
 pub(super) async fn at_provider(subject: Subject<'_>, clients: &Clients, context: &Context) -> bool {
-    let marks = context.remember(subject, |memo| {
-        memo.refreshes = memo.refreshes.wrapping_add(1);
-        memo.made_from.marks(subject.now, subject.key, memo.refreshes).map(<[_]>::to_vec)
-    });
-    let marks = marks.flatten();
+    let marks = context.remember(subject, |memo| memo.refreshes(subject.key, subject.now)).flatten();
     let mut sources = clients.data().iter().chain(clients.data_from());
     let (Some(marks), Some(first)) = (marks, sources.next()) else { return false };
     sources.all(|source| source.store == first.store) && first.client.changes(&marks).await == Changes::None
