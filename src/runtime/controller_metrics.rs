@@ -1,8 +1,7 @@
 //! The metrics of controller-runtime and its queues, under their names.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use prometheus::core::{Collector, Desc, Describer};
@@ -46,8 +45,17 @@ impl ReconcileResult {
     }
 }
 
-/// Returns how many objects wait in a controller's queue.
-type Depths = Box<dyn Fn(&'static str) -> usize + Send + Sync>;
+/// What a queue holds now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InQueue {
+    /// How many objects wait for their turn.
+    pub waiting: usize,
+    /// Since when each of the others is worked on.
+    pub running: Vec<Instant>,
+}
+
+/// Asks the queue of a controller.
+type AskQueue = Box<dyn Fn(&'static str) -> InQueue + Send + Sync>;
 
 /// The metrics of the controllers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -70,7 +78,6 @@ pub struct Working<'a> {
     metrics: &'a ControllerMetrics,
     controller: &'static str,
     began: Instant,
-    number: u64,
 }
 
 impl ControllerMetrics {
@@ -122,13 +129,12 @@ impl ControllerMetrics {
         })
     }
 
-    /// Says which controllers there are and how many objects each works on at once; `depths` says how many wait in the
-    /// queue of one.
+    /// Says which controllers there are and how many objects each works on at once; `queue` says what the queue of one holds.
     pub fn start(
         &self,
         controllers: &[&'static str],
         concurrency: u16,
-        depths: impl Fn(&'static str) -> usize + Send + Sync + 'static,
+        queue: impl Fn(&'static str) -> InQueue + Send + Sync + 'static,
     ) {
         for controller in controllers {
             self.most.with_label_values(&[controller]).set(f64::from(concurrency));
@@ -139,7 +145,7 @@ impl ControllerMetrics {
                 self.reconciles.with_label_values(&[controller, result.label()]).inc_by(0);
             }
         }
-        let _ = self.queues.0.depths.set((controllers.to_vec(), Box::new(depths)));
+        let _ = self.queues.0.asked.set((controllers.to_vec(), Box::new(queue)));
     }
 
     /// A reconcile begins, of an object that waited in the queue for this long.
@@ -147,8 +153,7 @@ impl ControllerMetrics {
         self.active.with_label_values(&[controller]).inc();
         self.adds.with_label_values(&[controller, controller]).inc();
         self.waited.with_label_values(&[controller, controller]).observe(waited.unwrap_or_default().as_secs_f64());
-        let began = Instant::now();
-        Working { metrics: self, controller, began, number: self.queues.begin(controller, began) }
+        Working { metrics: self, controller, began: Instant::now() }
     }
 }
 
@@ -171,7 +176,6 @@ impl Working<'_> {
 impl Drop for Working<'_> {
     fn drop(&mut self) {
         self.metrics.active.with_label_values(&[self.controller]).dec();
-        self.metrics.queues.end(self.number);
     }
 }
 
@@ -179,16 +183,8 @@ impl Drop for Working<'_> {
 #[derive(Clone)]
 struct Queues(Arc<QueuesInner>);
 
-/// The reconciles in progress: of which controller, and since when.
-#[derive(Default)]
-struct Running {
-    last: u64,
-    by_number: HashMap<u64, (&'static str, Instant)>,
-}
-
 struct QueuesInner {
-    depths: OnceLock<(Vec<&'static str>, Depths)>,
-    running: Mutex<Running>,
+    asked: OnceLock<(Vec<&'static str>, AskQueue)>,
     descriptions: Vec<Desc>,
 }
 
@@ -214,7 +210,7 @@ impl Queues {
             Opts::new(*name, *help).variable_labels(QUEUE.iter().map(|label| (*label).to_owned()).collect()).describe()
         };
         let descriptions = SHOWN.iter().map(describe).collect::<Result<_, _>>()?;
-        Ok(Self(Arc::new(QueuesInner { depths: OnceLock::new(), running: Mutex::default(), descriptions })))
+        Ok(Self(Arc::new(QueuesInner { asked: OnceLock::new(), descriptions })))
     }
 
     fn described() -> impl Iterator<Item = Description> {
@@ -225,25 +221,6 @@ impl Queues {
             labels: QUEUE.to_vec(),
         })
     }
-
-    fn begin(&self, controller: &'static str, at: Instant) -> u64 {
-        let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.last += 1;
-        let number = running.last;
-        running.by_number.insert(number, (controller, at));
-        number
-    }
-
-    fn end(&self, number: u64) {
-        self.0.running.lock().unwrap_or_else(PoisonError::into_inner).by_number.remove(&number);
-    }
-
-    /// How long the reconciles of a controller have taken so far.
-    fn unfinished(&self, controller: &str) -> Vec<f64> {
-        let running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_it = running.by_number.values().filter(|(name, _)| *name == controller);
-        of_it.map(|(_, since)| since.elapsed().as_secs_f64()).collect()
-    }
 }
 
 impl Collector for Queues {
@@ -253,12 +230,12 @@ impl Collector for Queues {
 
     #[allow(clippy::cast_precision_loss, reason = "metrics are floats; a queue has far fewer than 53 bits")]
     fn collect(&self) -> Vec<MetricFamily> {
-        let Some((controllers, depth)) = self.0.depths.get() else { return Vec::new() };
+        let Some((controllers, queue)) = self.0.asked.get() else { return Vec::new() };
         let mut metrics = SHOWN.map(|_| Vec::new());
         for &controller in controllers {
-            let unfinished = self.unfinished(controller);
-            let values =
-                [depth(controller) as f64, unfinished.iter().sum(), unfinished.iter().copied().fold(0.0, f64::max)];
+            let InQueue { waiting, running } = queue(controller);
+            let unfinished: Vec<_> = running.iter().map(|since| since.elapsed().as_secs_f64()).collect();
+            let values = [waiting as f64, unfinished.iter().sum(), unfinished.iter().copied().fold(0.0, f64::max)];
             for (metrics, value) in metrics.iter_mut().zip(values) {
                 metrics.push(metric(Kind::Gauge, QUEUE.iter().map(|label| (*label, controller)), value));
             }

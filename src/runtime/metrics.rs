@@ -6,7 +6,7 @@ use prometheus::{Encoder, GaugeVec, HistogramVec, IntCounterVec, TextEncoder};
 
 pub use super::api_server_metrics::ApiServerMetrics;
 pub use super::cluster_external_secret_metrics::{ClusterExternalSecretMetrics, Namespaces};
-pub use super::controller_metrics::{ControllerMetrics, ReconcileResult, Working};
+pub use super::controller_metrics::{ControllerMetrics, InQueue, ReconcileResult, Working};
 pub use super::external_secret_metrics::ExternalSecretMetrics;
 pub use super::object_metrics::{ExtendedLabels, Object, ObjectOptions};
 pub use super::registrar::{Description, Kind, Registrar};

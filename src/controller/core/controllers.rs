@@ -98,7 +98,7 @@ impl Running {
         let names: Vec<_> = queues.iter().map(|(name, _)| *name).collect();
         let by_name = queues.clone();
         passes.metrics.controllers().start(&names, passes.at_once, move |name| {
-            by_name.iter().find(|(queue, _)| *queue == name).map_or(0, |(_, queue)| queue.waiting())
+            by_name.iter().find(|(queue, _)| *queue == name).map(|(_, queue)| queue.holds()).unwrap_or_default()
         });
         let mut tasks = JoinSet::new();
         for controller in controllers {

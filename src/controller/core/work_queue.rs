@@ -23,6 +23,7 @@ use tokio_util::time::delay_queue::Key;
 
 use super::key::WorkKey;
 use super::requeue::Next;
+use crate::runtime::metrics::InQueue;
 use crate::runtime::panics::Panicked;
 use turns::Turns;
 
@@ -50,8 +51,8 @@ pub trait Queue: Send + Sync {
     /// No object is worked on any more, but for those that are already.
     fn close(&self);
 
-    /// How many objects wait for their turn.
-    fn waiting(&self) -> usize;
+    /// What it holds now.
+    fn holds(&self) -> InQueue;
 }
 
 impl<K: WorkKey> Default for Requests<K> {
@@ -67,8 +68,9 @@ impl<K: WorkKey> Queue for Requests<K> {
         waiting.wake();
     }
 
-    fn waiting(&self) -> usize {
-        self.lock().queue.due.len()
+    fn holds(&self) -> InQueue {
+        let queue = &self.lock().queue;
+        InQueue { waiting: queue.due.len(), running: queue.running.values().copied().collect() }
     }
 }
 
@@ -143,8 +145,8 @@ struct WorkQueue<K> {
     entries: HashMap<K, Entry>,
     due: Turns<K>,
     later: DelayQueue<K>,
-    /// How many objects are worked on, in all and of each namespace.
-    running: usize,
+    /// What is worked on, since when; and how many of each namespace.
+    running: HashMap<K, Instant>,
     running_of: HashMap<String, usize>,
 }
 
@@ -155,10 +157,8 @@ enum Entry {
     Later(Key),
     /// It waits for its turn.
     Due,
-    /// It is worked on.
-    Running,
-    /// It is worked on, and was asked for again at a time.
-    RunningAskedAgain(Instant),
+    /// It is worked on, and perhaps was asked for again at a time.
+    Running(Option<Instant>),
 }
 
 impl<K> Default for WorkQueue<K> {
@@ -167,7 +167,7 @@ impl<K> Default for WorkQueue<K> {
             entries: HashMap::new(),
             due: Turns::default(),
             later: DelayQueue::new(),
-            running: 0,
+            running: HashMap::new(),
             running_of: HashMap::new(),
         }
     }
@@ -177,8 +177,10 @@ impl<K: WorkKey> WorkQueue<K> {
     /// An object is due now.
     fn ask(&mut self, key: &K) {
         match self.entries.get_mut(key) {
-            Some(Entry::Due | Entry::RunningAskedAgain(_)) => {}
-            Some(entry @ Entry::Running) => *entry = Entry::RunningAskedAgain(Instant::now()),
+            Some(Entry::Due) => {}
+            Some(Entry::Running(asked)) => {
+                asked.get_or_insert_with(Instant::now);
+            }
             Some(Entry::Later(timer)) => {
                 self.later.remove(timer);
                 self.push(key.clone(), Instant::now());
@@ -189,21 +191,21 @@ impl<K: WorkKey> WorkQueue<K> {
 
     /// The object whose turn it is, and since when it is due; `None` while nobody may have one of the `places`.
     fn begin(&mut self, places: usize) -> Option<(K, Instant)> {
-        let free = places.checked_sub(self.running)?.checked_sub(1)?;
+        let free = places.checked_sub(self.running.len())?.checked_sub(1)?;
         let held = &self.running_of;
         let turn = self.due.take(|namespace| {
             let held = held.get(namespace).copied().unwrap_or_default();
             held == 0 || held < SHARE * free
         })?;
-        self.running += 1;
+        self.running.insert(turn.0.clone(), Instant::now());
         *self.running_of.entry(turn.0.namespace().to_owned()).or_default() += 1;
-        self.entries.insert(turn.0.clone(), Entry::Running);
+        self.entries.insert(turn.0.clone(), Entry::Running(None));
         Some(turn)
     }
 
     /// A pass over an object has ended.
     fn end(&mut self, key: &K, next: Next) {
-        self.running = self.running.saturating_sub(1);
+        self.running.remove(key);
         if let Some(held) = self.running_of.get_mut(key.namespace()) {
             *held -= 1;
             if *held == 0 {
@@ -211,7 +213,7 @@ impl<K: WorkKey> WorkQueue<K> {
             }
         }
         match (self.entries.remove(key), next) {
-            (Some(Entry::RunningAskedAgain(asked)), _) => self.push(key.clone(), asked),
+            (Some(Entry::Running(Some(asked))), _) => self.push(key.clone(), asked),
             (_, Next::After(Duration::ZERO)) => self.push(key.clone(), Instant::now()),
             (_, Next::After(pause)) => {
                 let timer = self.later.insert(key.clone(), pause.min(LONGEST_PAUSE));

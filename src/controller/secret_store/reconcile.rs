@@ -9,6 +9,7 @@ use kube::Resource;
 
 use super::context::Context;
 use super::finding::{Error, Finding, StoreState};
+use super::state::StoreMemo;
 use crate::api::FINALIZER_STORE;
 use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::{SecretStoreStatus, StoreType};
@@ -232,13 +233,13 @@ fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timesta
     if finding.state == StoreState::Valid
         && let Some(memo) = context.state.memos().get_mut(key, object.metadata.uid.as_deref())
     {
-        memo.valid_event = Some(now);
+        memo.valid_event_published(now);
     }
 }
 
 fn is_valid_event_due(object: &SecretStore, key: &StoreKey, now: Timestamp, context: &Context) -> bool {
     let memos = context.state.memos();
-    let last = memos.get(key, object.metadata.uid.as_deref()).and_then(|memo| memo.valid_event);
+    let last = memos.get(key, object.metadata.uid.as_deref()).and_then(StoreMemo::valid_event);
     last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= VALID_EVENT_INTERVAL)
 }
 
@@ -250,13 +251,13 @@ fn next_validation(object: &SecretStore, key: &StoreKey, finding: &Finding, cont
     let mut memos = context.state.memos();
     let Some(memo) = memos.get_mut(key, object.metadata.uid.as_deref()) else { return spread(interval) };
     if finding.state == StoreState::Valid {
-        memo.failures = 0;
+        memo.valid();
         return spread(interval);
     }
-    memo.failures = memo.failures.saturating_add(1);
+    let failures = memo.not_valid();
     let is_awaited = finding.retry == Retry::Backoff && context.is_read(key);
     let longest = if is_awaited { LONGEST_WHILE_AWAITED } else { Duration::MAX };
-    spread(refresh::backoff(memo.failures).min(longest)).min(interval)
+    spread(refresh::backoff(failures).min(longest)).min(interval)
 }
 
 /// Removes ESO's finalizer from a store that is being deleted: nothing is pushed from here that would

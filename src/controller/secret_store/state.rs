@@ -23,13 +23,45 @@ pub struct State {
 #[derive(Debug, Default)]
 pub struct StoreMemo {
     /// Of the parts of the object that matter.
-    pub fingerprint: u64,
+    fingerprint: u64,
     /// Validations in a row that did not find the store valid.
-    pub failures: u32,
+    failures: u32,
     /// When the event `Valid` was last published.
-    pub valid_event: Option<Timestamp>,
+    valid_event: Option<Timestamp>,
     /// The service account whose token the store exchanges, where it names one.
-    pub service_account: Option<ObjectKey>,
+    service_account: Option<ObjectKey>,
+}
+
+impl StoreMemo {
+    /// The watch shows the store. Returns whether anything has changed that matters.
+    fn shown(&mut self, object: &SecretStore, key: &StoreKey) -> bool {
+        // What is parsed goes with the clone.
+        self.service_account = service_account(&object.clone(), key);
+        let fingerprint = fingerprint(object);
+        std::mem::replace(&mut self.fingerprint, fingerprint) != fingerprint
+    }
+
+    /// A validation found the store valid.
+    pub fn valid(&mut self) {
+        self.failures = 0;
+    }
+
+    /// A validation did not find the store valid. Returns how many did not in a row.
+    pub fn not_valid(&mut self) -> u32 {
+        self.failures = self.failures.saturating_add(1);
+        self.failures
+    }
+
+    /// When the event `Valid` was last published.
+    #[must_use]
+    pub const fn valid_event(&self) -> Option<Timestamp> {
+        self.valid_event
+    }
+
+    /// The event `Valid` is published.
+    pub fn valid_event_published(&mut self, now: Timestamp) {
+        self.valid_event = Some(now);
+    }
 }
 
 impl State {
@@ -61,13 +93,7 @@ impl State {
 
     /// The watch shows a store: asks for a validation where anything has changed that matters.
     pub fn applied(&self, object: &SecretStore, key: &StoreKey) {
-        let fingerprint = fingerprint(object);
-        let changed = {
-            let mut memos = self.memos();
-            let memo = memos.now(key, object.metadata.uid.as_deref());
-            memo.service_account = service_account(&object.clone(), key);
-            std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint
-        };
+        let changed = self.memos().now(key, object.metadata.uid.as_deref()).shown(object, key);
         if changed {
             self.wake(key);
         }

@@ -134,5 +134,7 @@ async fn what_was_asked_for_twice_is_in_the_queue_once() {
     for _ in 0..1_000 {
         requests.ask(&key("a"));
     }
-    assert_eq!(requests.waiting(), 1);
+    assert_eq!(requests.holds().waiting, 1);
+    requests.next(1).await.unwrap();
+    assert_eq!((requests.holds().waiting, requests.holds().running.len()), (0, 1), "it is worked on");
 }
