@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const TOKEN_SECONDS: i64 = 600;
 
 /// Reads service accounts from a watch, where there is one, and everything else from the API server.
-pub struct KubeReader {
+pub(crate) struct KubeReader {
     client: Client,
     asker: Asker,
     service_accounts: Option<Store<MetadataOf<ServiceAccount>>>,
@@ -29,13 +29,13 @@ pub struct KubeReader {
 impl KubeReader {
     /// The controller's reader, on top of a watch of service accounts.
     #[must_use]
-    pub fn new(client: Client, service_accounts: Store<MetadataOf<ServiceAccount>>) -> Self {
+    pub(crate) fn new(client: Client, service_accounts: Store<MetadataOf<ServiceAccount>>) -> Self {
         Self { client, asker: Asker::Controller, service_accounts: Some(service_accounts) }
     }
 
     /// The reader of a person, who looks once.
     #[must_use]
-    pub const fn of_person(client: Client) -> Self {
+    pub(crate) const fn of_person(client: Client) -> Self {
         Self { client, asker: Asker::Person, service_accounts: None }
     }
 

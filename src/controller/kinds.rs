@@ -24,7 +24,7 @@ use crate::provider::{ClusterReader, Providers};
 use crate::runtime::metrics::Metrics;
 
 /// Makes the providers, once the cluster can be read.
-pub type MakeProviders = Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Result<Providers, SetupError> + Send>;
+pub(crate) type MakeProviders = Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Result<Providers, SetupError> + Send>;
 
 /// All kinds, and whether each is worked on.
 fn all(options: &Options) -> [(Kind, Switch); 4] {

@@ -16,12 +16,12 @@ const NAME: &str = "namespaces";
 
 /// The namespaces, with their labels, as they are watched. Cheap to clone.
 #[derive(Clone)]
-pub struct Namespaces(Store<MetadataOf<Namespace>>);
+pub(crate) struct Namespaces(Store<MetadataOf<Namespace>>);
 
 impl Namespaces {
     /// Watches them; `on_change` hears of each change.
     #[must_use]
-    pub fn watch(
+    pub(crate) fn watch(
         watching: &Watching,
         on_change: impl FnMut(Change<'_, MetadataOf<Namespace>>) + Send + 'static,
     ) -> Self {
@@ -38,30 +38,30 @@ impl Namespaces {
 
     /// None, where nobody asks for them: the controller may lack the right to watch them.
     #[must_use]
-    pub fn unwatched() -> Self {
+    pub(crate) fn unwatched() -> Self {
         Self(nothing(()))
     }
 
     /// Waits for the first list.
-    pub async fn wait_until_ready(&self) {
+    pub(crate) async fn wait_until_ready(&self) {
         let _ = self.0.wait_until_ready().await;
     }
 
     /// A namespace, if it is there.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<Arc<MetadataOf<Namespace>>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<MetadataOf<Namespace>>> {
         self.0.get(&ObjectRef::new(name))
     }
 
     /// All of them.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<MetadataOf<Namespace>>> {
+    pub(crate) fn all(&self) -> Vec<Arc<MetadataOf<Namespace>>> {
         self.0.state()
     }
 
     /// The labels of a namespace; `None` where there is no such namespace.
     #[must_use]
-    pub fn labels(&self, name: &str) -> Option<BTreeMap<String, String>> {
+    pub(crate) fn labels(&self, name: &str) -> Option<BTreeMap<String, String>> {
         self.get(name).map(|namespace| namespace.metadata.labels.clone().unwrap_or_default())
     }
 }

@@ -6,32 +6,32 @@ use crate::template::Delimiters;
 
 /// Settings of the controllers.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// The only namespace to work in; all if not given.
-    pub namespace: Option<String>,
+    pub(crate) namespace: Option<String>,
     /// Stores of another class are left alone, and so are the ExternalSecrets that use them.
-    pub controller_class: String,
+    pub(crate) controller_class: String,
     /// How many ExternalSecrets are worked on at once.
-    pub concurrency: u16,
+    pub(crate) concurrency: u16,
     /// How often a store is validated that does not say itself.
-    pub store_requeue_interval: Duration,
+    pub(crate) store_requeue_interval: Duration,
     /// Whether an ExternalSecret waits for its store to be Ready.
-    pub flood_gate: FloodGate,
+    pub(crate) flood_gate: FloodGate,
     /// What begins and ends an action in templates.
-    pub template_delimiters: Delimiters,
+    pub(crate) template_delimiters: Delimiters,
     /// Whether objects that are no Secrets are written.
-    pub generic_targets: GenericTargets,
+    pub(crate) generic_targets: GenericTargets,
     /// Whether SecretStores are validated here, and ExternalSecrets that use them synced.
-    pub secret_stores: Switch,
+    pub(crate) secret_stores: Switch,
     /// Whether ClusterSecretStores are validated here, and ExternalSecrets that use them synced.
-    pub cluster_secret_stores: Switch,
+    pub(crate) cluster_secret_stores: Switch,
     /// Whether the ExternalSecrets of ClusterExternalSecrets are made; never where the controller works in one namespace alone.
-    pub cluster_external_secrets: Switch,
+    pub(crate) cluster_external_secrets: Switch,
 }
 
 /// Whether an ExternalSecret waits for its store to be Ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FloodGate {
+pub(crate) enum FloodGate {
     /// It waits.
     Closed,
     /// It tries whatever the store's condition says.
@@ -43,7 +43,7 @@ pub enum FloodGate {
 
 /// Whether objects that are no Secrets are written (`target.manifest`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GenericTargets {
+pub(crate) enum GenericTargets {
     /// They are, as far as the controller's rights allow.
     Allowed,
     /// They are not.
@@ -52,7 +52,7 @@ pub enum GenericTargets {
 
 /// Whether a kind of object is worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Switch {
+pub(crate) enum Switch {
     /// It is.
     On,
     /// It is left alone.
@@ -62,7 +62,7 @@ pub enum Switch {
 impl Switch {
     /// As a flag says.
     #[must_use]
-    pub const fn of_flag(is_on: bool) -> Self {
+    pub(crate) const fn of_flag(is_on: bool) -> Self {
         if is_on { Self::On } else { Self::Off }
     }
 }
@@ -70,7 +70,7 @@ impl Switch {
 impl GenericTargets {
     /// As a flag says.
     #[must_use]
-    pub const fn of_flag(are_allowed: bool) -> Self {
+    pub(crate) const fn of_flag(are_allowed: bool) -> Self {
         if are_allowed { Self::Allowed } else { Self::Refused }
     }
 }

@@ -11,7 +11,7 @@ use super::core::discovery::served_version;
 use super::core::events::Recorder;
 use super::core::outages;
 use super::core::watching::Watching;
-pub use super::kinds::MakeProviders;
+pub(crate) use super::kinds::MakeProviders;
 use super::kinds::{self, Parts};
 use super::options::Options;
 use crate::provider::azure::SetupError;
@@ -21,26 +21,26 @@ use crate::runtime::metrics::Metrics;
 use crate::runtime::vital::{self, Vital};
 
 /// What the controllers are given by the program.
-pub struct Setup {
+pub(crate) struct Setup {
     /// The API server.
-    pub client: Client,
+    pub(crate) client: Client,
     /// What is known of the connection to it; told of each watch.
-    pub api_health: ApiHealth,
+    pub(crate) api_health: ApiHealth,
     /// The operator's settings.
-    pub options: Options,
+    pub(crate) options: Options,
     /// Makes the providers, once the cluster can be read.
-    pub providers: MakeProviders,
+    pub(crate) providers: MakeProviders,
     /// Where metrics go.
-    pub metrics: Metrics,
+    pub(crate) metrics: Metrics,
     /// Told when all watches have delivered their first list.
-    pub readiness: Readiness,
+    pub(crate) readiness: Readiness,
     /// Ends the controllers.
-    pub stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
 }
 
 /// Why the controllers do not run.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
+pub(crate) enum RunError {
     /// The providers cannot be made.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -56,7 +56,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// [`RunError`]
-pub async fn run(setup: Setup) -> Result<(), RunError> {
+pub(crate) async fn run(setup: Setup) -> Result<(), RunError> {
     let vital = Vital::default();
     tokio::select! {
         ended = run_with(setup, &vital) => ended,

@@ -18,54 +18,54 @@ use crate::controller::namespaces::Namespaces;
 use crate::runtime::metrics::Metrics;
 
 /// What the controller works with.
-pub struct Context {
+pub(crate) struct Context {
     /// The API server.
-    pub client: Client,
+    pub(crate) client: Client,
     /// The version of our resources that the cluster serves.
-    pub version: ServedVersion,
+    pub(crate) version: ServedVersion,
     /// Where events go.
-    pub events: Recorder,
+    pub(crate) events: Recorder,
     /// Where metrics go.
-    pub metrics: Metrics,
+    pub(crate) metrics: Metrics,
     /// ClusterExternalSecrets, as they are watched.
-    pub objects: Store<ClusterExternalSecret>,
+    pub(crate) objects: Store<ClusterExternalSecret>,
     /// ExternalSecrets, as they are watched.
-    pub external_secrets: Store<ExternalSecret>,
+    pub(crate) external_secrets: Store<ExternalSecret>,
     /// The namespaces, as they are watched.
-    pub namespaces: Namespaces,
+    pub(crate) namespaces: Namespaces,
     /// What is remembered.
-    pub state: Arc<State>,
+    pub(crate) state: Arc<State>,
 }
 
 impl Context {
     /// The time now.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
     /// A ClusterExternalSecret, as it is watched.
     #[must_use]
-    pub fn watched(&self, name: &str) -> Option<Arc<ClusterExternalSecret>> {
+    pub(crate) fn watched(&self, name: &str) -> Option<Arc<ClusterExternalSecret>> {
         self.objects.get(&ObjectRef::new_with(name, self.version))
     }
 
     /// An ExternalSecret, as it is watched.
     #[must_use]
-    pub fn watched_external_secret(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
+    pub(crate) fn watched_external_secret(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
         self.external_secrets.get(&ObjectRef::new_with(&key.name, self.version).within(&key.namespace))
     }
 
     /// ClusterExternalSecrets, at the API server.
     #[must_use]
-    pub fn api(&self) -> Objects<ClusterExternalSecret> {
+    pub(crate) fn api(&self) -> Objects<ClusterExternalSecret> {
         Objects::all(self.client.clone(), &self.version)
     }
 
     /// The ExternalSecrets of a namespace, at the API server. They are written as they stand, with fields that this program does not
     /// know.
     #[must_use]
-    pub fn external_secrets_of(&self, namespace: &str) -> Objects<DynamicObject> {
+    pub(crate) fn external_secrets_of(&self, namespace: &str) -> Objects<DynamicObject> {
         let resource = ApiResource::erase::<ExternalSecret>(&self.version);
         Objects::namespaced(self.client.clone(), namespace, &resource)
     }

@@ -7,21 +7,21 @@
 mod children;
 mod collecting;
 mod compiled;
-pub mod context;
+pub(crate) mod context;
 mod namespace;
-pub mod reconcile;
+pub(crate) mod reconcile;
 mod report;
-pub mod spec;
-pub mod state;
-pub mod watches;
+pub(crate) mod spec;
+pub(crate) mod state;
+pub(crate) mod watches;
 mod whole;
-pub mod work;
+pub(crate) mod work;
 
 use super::core::kind::Kind;
 use crate::api::v1::ClusterExternalSecret;
 
 /// ClusterExternalSecrets.
-pub const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: ClusterExternalSecret::KIND,
     plural: ClusterExternalSecret::PLURAL,
     controller: "clusterexternalsecret",

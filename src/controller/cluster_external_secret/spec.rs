@@ -7,7 +7,7 @@ use crate::validate;
 
 /// Why no ExternalSecrets are made for a spec, if it is so.
 #[must_use]
-pub fn fault(spec: &ClusterExternalSecretSpec) -> Option<Fault> {
+pub(crate) fn fault(spec: &ClusterExternalSecretSpec) -> Option<Fault> {
     if let Err(bad) = Selection::of(spec) {
         return Some(Fault::Selector(bad.to_string()));
     }

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What is remembered of ClusterExternalSecrets.
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     requests: Arc<Requests<Work>>,
     known: Mutex<Known>,
 }
@@ -131,7 +131,7 @@ impl NamespaceMemo {
 impl State {
     /// Where its work is asked for.
     #[must_use]
-    pub const fn requests(&self) -> &Arc<Requests<Work>> {
+    pub(crate) const fn requests(&self) -> &Arc<Requests<Work>> {
         &self.requests
     }
 

@@ -16,7 +16,7 @@ use crate::controller::core::watching::Watching;
 use crate::runtime::metrics::Metrics;
 
 /// Watches ClusterExternalSecrets.
-pub fn cluster_external_secrets(
+pub(crate) fn cluster_external_secrets(
     watching: &Watching,
     version: ServedVersion,
     state: &Arc<State>,
@@ -36,7 +36,7 @@ pub fn cluster_external_secrets(
 }
 
 /// What a change of a namespace means.
-pub fn on_namespace(state: &Arc<State>) -> impl FnMut(Change<'_, MetadataOf<Namespace>>) + Send + 'static {
+pub(crate) fn on_namespace(state: &Arc<State>) -> impl FnMut(Change<'_, MetadataOf<Namespace>>) + Send + 'static {
     let state = Arc::clone(state);
     move |change| {
         let (Change::Applied(namespace) | Change::Deleted(namespace)) = change;
@@ -46,7 +46,7 @@ pub fn on_namespace(state: &Arc<State>) -> impl FnMut(Change<'_, MetadataOf<Name
 }
 
 /// What a change of an ExternalSecret means.
-pub fn on_external_secret(state: &Arc<State>) -> impl FnMut(Change<'_, ExternalSecret>) + Send + 'static {
+pub(crate) fn on_external_secret(state: &Arc<State>) -> impl FnMut(Change<'_, ExternalSecret>) + Send + 'static {
     let state = Arc::clone(state);
     move |change| match change {
         Change::Applied(object) => state.external_secret_applied(object),

@@ -6,7 +6,7 @@ use crate::controller::core::key::WorkKey;
 
 /// A piece of work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Work {
+pub(crate) enum Work {
     /// Which namespaces a ClusterExternalSecret is about, and its status.
     Whole {
         /// Its name.
@@ -24,13 +24,13 @@ pub enum Work {
 impl Work {
     /// That of a whole ClusterExternalSecret.
     #[must_use]
-    pub fn whole(name: &str) -> Self {
+    pub(crate) fn whole(name: &str) -> Self {
         Self::Whole { name: name.to_owned() }
     }
 
     /// That of one namespace.
     #[must_use]
-    pub fn namespace(name: &str, namespace: &str) -> Self {
+    pub(crate) fn namespace(name: &str, namespace: &str) -> Self {
         Self::Namespace { name: name.to_owned(), namespace: namespace.to_owned() }
     }
 }

@@ -10,7 +10,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A call of the API server that did not succeed.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// It refused, or could not be reached, or its answer could not be read.
     #[error("{}", reason(.0))]
     Kube(#[from] kube::Error),
@@ -22,7 +22,7 @@ pub enum ApiError {
 impl ApiError {
     /// The HTTP status, where the API server answered.
     #[must_use]
-    pub fn code(&self) -> Option<u16> {
+    pub(crate) fn code(&self) -> Option<u16> {
         match self {
             Self::Kube(kube::Error::Api(status)) => Some(status.code),
             _ => None,
@@ -31,7 +31,7 @@ impl ApiError {
 
     /// The API server's own words, without what differs from one answer to the next.
     #[must_use]
-    pub fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         match self {
             Self::Kube(kube::Error::Api(status)) => status.message.clone(),
             Self::Kube(error @ (kube::Error::SerdeError(_) | kube::Error::FromUtf8(_))) => reason(error),
@@ -42,7 +42,7 @@ impl ApiError {
 
     /// Whether the API server is away or overloaded, rather than unwilling. It may then be said of all that was sent.
     #[must_use]
-    pub fn is_outage(&self) -> bool {
+    pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Kube(kube::Error::Api(status)) => matches!(status.code, 429 | 502 | 503 | 504),
             // What was sent did not arrive, or the answer did not come.
@@ -54,7 +54,7 @@ impl ApiError {
 
 /// What is done with an object at the API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// It is read.
     Read,
     /// It is created.
@@ -80,7 +80,7 @@ impl fmt::Display for Verb {
 ///
 /// # Errors
 /// [`ApiError`]
-pub async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
+pub(crate) async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
     match tokio::time::timeout(DEADLINE, call).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(ApiError::Timeout),

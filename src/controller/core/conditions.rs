@@ -11,26 +11,26 @@ const LONGEST_MESSAGE: usize = 2048;
 
 /// A condition's content, without its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// What it is about.
-    pub type_: &'static str,
+    pub(crate) type_: &'static str,
     /// Whether it holds.
-    pub status: ConditionStatus,
+    pub(crate) status: ConditionStatus,
     /// One word for machines.
-    pub reason: String,
+    pub(crate) reason: String,
     /// A sentence for people.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// The condition of a type.
 #[must_use]
-pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+pub(crate) fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
     conditions.iter().find(|condition| condition.type_ == type_)
 }
 
 /// Puts a statement among the conditions. `lastTransitionTime` changes with the status alone; the
 /// order of the conditions stays, and those of other types are left as they are.
-pub fn set(conditions: &mut Vec<Condition>, statement: Statement, generation: Option<i64>, now: Timestamp) {
+pub(crate) fn set(conditions: &mut Vec<Condition>, statement: Statement, generation: Option<i64>, now: Timestamp) {
     let previous = conditions.iter_mut().find(|condition| condition.type_ == statement.type_);
     let since = previous
         .as_ref()
@@ -53,6 +53,6 @@ pub fn set(conditions: &mut Vec<Condition>, statement: Statement, generation: Op
 
 /// Kubernetes' times have whole seconds; what is read back must equal what was written.
 #[must_use]
-pub fn seconds(time: Timestamp) -> Timestamp {
+pub(crate) fn seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

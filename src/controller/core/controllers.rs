@@ -21,10 +21,10 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
 /// A bug of ours: the process must start again.
 #[derive(Debug, thiserror::Error)]
 #[error("the controller {0} ended by itself, which is a bug; please report it with the log")]
-pub struct Ended(&'static str);
+pub(crate) struct Ended(&'static str);
 
 /// A controller. Every [`Reconcile`] is one.
-pub trait Controller: Send + Sync {
+pub(crate) trait Controller: Send + Sync {
     /// What it works on.
     fn works_on(&self) -> Kind;
 
@@ -69,7 +69,7 @@ impl<R: Reconcile> Controller for R {
 
 /// What passes run on: each is a task of its own, in the lane of its namespace.
 #[derive(Clone)]
-pub struct Passes {
+pub(crate) struct Passes {
     executor: Executor,
     at_once: u16,
     metrics: Metrics,
@@ -78,13 +78,13 @@ pub struct Passes {
 impl Passes {
     /// Those of all controllers, `at_once` of each at the same time.
     #[must_use]
-    pub fn start(at_once: u16, metrics: Metrics) -> Self {
+    pub(crate) fn start(at_once: u16, metrics: Metrics) -> Self {
         Self { executor: Executor::start(), at_once, metrics }
     }
 }
 
 /// The controllers that run.
-pub struct Running {
+pub(crate) struct Running {
     tasks: JoinSet<&'static str>,
     queues: Vec<Arc<dyn Queue>>,
 }
@@ -92,7 +92,7 @@ pub struct Running {
 impl Running {
     /// Starts controllers.
     #[must_use]
-    pub fn start(controllers: Vec<Arc<dyn Controller>>, passes: &Passes) -> Self {
+    pub(crate) fn start(controllers: Vec<Arc<dyn Controller>>, passes: &Passes) -> Self {
         let queues: Vec<_> =
             controllers.iter().map(|controller| (controller.works_on().controller, controller.queue())).collect();
         let names: Vec<_> = queues.iter().map(|(name, _)| *name).collect();
@@ -112,7 +112,7 @@ impl Running {
     ///
     /// # Errors
     /// [`Ended`], where a controller ends before.
-    pub async fn until_stopped(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
+    pub(crate) async fn until_stopped(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
         match stop.run_until_cancelled(self.tasks.join_next()).await {
             None => Ok(()),
             // One that panicked cannot say its name.
@@ -121,7 +121,7 @@ impl Running {
     }
 
     /// Lets passes in progress, and the events they made, come to their end.
-    pub async fn finish(mut self, event_writer: JoinHandle<()>) {
+    pub(crate) async fn finish(mut self, event_writer: JoinHandle<()>) {
         for queue in &self.queues {
             queue.close();
         }

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// What the cluster serves of the kinds that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Discovered {
+pub(crate) enum Discovered {
     /// All of them in this version, the newest in which it does.
     Served(ServedVersion),
     /// Not all of them.
@@ -23,7 +23,7 @@ pub enum Discovered {
 
 /// Kinds whose CRDs are not there, or lack the version in which the others are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
+pub(crate) struct Missing {
     plurals: Vec<&'static str>,
     version: ServedVersion,
 }
@@ -44,7 +44,7 @@ impl fmt::Display for Missing {
 ///
 /// # Errors
 /// [`ApiError`]
-pub async fn discover(client: &Client, plurals: &[&'static str]) -> Result<Discovered, ApiError> {
+pub(crate) async fn discover(client: &Client, plurals: &[&'static str]) -> Result<Discovered, ApiError> {
     let mut least = Missing { plurals: plurals.to_vec(), version: ServedVersion::default() };
     for version in [ServedVersion::V1, ServedVersion::V1beta1] {
         let served = match bounded(client.list_api_group_resources(version.api_version())).await {
@@ -65,7 +65,7 @@ pub async fn discover(client: &Client, plurals: &[&'static str]) -> Result<Disco
 }
 
 /// The version in which the cluster serves all of these kinds; waits for those of which the CRDs are not there.
-pub async fn served_version(client: &Client, plurals: &[&'static str], readiness: &Readiness) -> ServedVersion {
+pub(crate) async fn served_version(client: &Client, plurals: &[&'static str], readiness: &Readiness) -> ServedVersion {
     let mut said = None;
     loop {
         match discover(client, plurals).await {

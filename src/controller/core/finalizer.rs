@@ -10,7 +10,7 @@ use crate::answers::Objects;
 
 /// Whether an object has a finalizer.
 #[must_use]
-pub fn is_on(meta: &ObjectMeta, finalizer: &str) -> bool {
+pub(crate) fn is_on(meta: &ObjectMeta, finalizer: &str) -> bool {
     meta.finalizers.iter().flatten().any(|present| present == finalizer)
 }
 
@@ -19,7 +19,7 @@ pub fn is_on(meta: &ObjectMeta, finalizer: &str) -> bool {
 ///
 /// # Errors
 /// [`ApiError`]
-pub async fn remove<K: Resource>(api: &Objects<K>, meta: &ObjectMeta, finalizer: &str) -> Result<(), ApiError> {
+pub(crate) async fn remove<K: Resource>(api: &Objects<K>, meta: &ObjectMeta, finalizer: &str) -> Result<(), ApiError> {
     let remaining: Vec<_> = meta.finalizers.iter().flatten().filter(|present| *present != finalizer).collect();
     let patch = Patch::Merge(json!({
         "metadata": { "uid": meta.uid, "finalizers": remaining, "resourceVersion": meta.resource_version },

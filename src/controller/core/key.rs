@@ -7,23 +7,23 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey {
+pub(crate) struct ObjectKey {
     /// Empty for an object of the cluster.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// The name.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 impl ObjectKey {
     /// The key of an object with this metadata.
     #[must_use]
-    pub fn of(meta: &ObjectMeta) -> Self {
+    pub(crate) fn of(meta: &ObjectMeta) -> Self {
         Self { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone().unwrap_or_default() }
     }
 
     /// A key from its parts.
     #[must_use]
-    pub fn new(namespace: &str, name: &str) -> Self {
+    pub(crate) fn new(namespace: &str, name: &str) -> Self {
         Self { namespace: namespace.to_owned(), name: name.to_owned() }
     }
 }
@@ -36,7 +36,7 @@ impl fmt::Display for ObjectKey {
 
 /// What names a piece of work in a queue. Of most kinds that is an object ([`ObjectKey`]). An object of the cluster that works in
 /// many namespaces is a piece of work per namespace, each of which bears the cost of its own.
-pub trait WorkKey: Clone + Eq + Hash + fmt::Debug + fmt::Display + Send + Sync + 'static {
+pub(crate) trait WorkKey: Clone + Eq + Hash + fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// The namespace that the work is done for: turns go by it, and so does the processor time. Empty for that of the cluster.
     fn namespace(&self) -> &str;
 
@@ -56,17 +56,17 @@ impl WorkKey for ObjectKey {
 
 /// A version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectVersion {
+pub(crate) struct ObjectVersion {
     /// The UID; an object that was deleted and made again has another.
-    pub uid: String,
+    pub(crate) uid: String,
     /// The resourceVersion.
-    pub resource_version: String,
+    pub(crate) resource_version: String,
 }
 
 impl ObjectVersion {
     /// The version of the object with this metadata.
     #[must_use]
-    pub fn of(meta: &ObjectMeta) -> Self {
+    pub(crate) fn of(meta: &ObjectMeta) -> Self {
         Self {
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone().unwrap_or_default(),

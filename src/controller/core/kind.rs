@@ -2,13 +2,13 @@
 
 /// What a kind is called, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kind {
+pub(crate) struct Kind {
     /// As in manifests, for example `ExternalSecret`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// As in the API server's paths, for example `externalsecrets`.
-    pub plural: &'static str,
+    pub(crate) plural: &'static str,
     /// The name of its controller in metrics and logs, as controller-runtime makes it: `externalsecret`.
-    pub controller: &'static str,
+    pub(crate) controller: &'static str,
     /// The component that its events are from, as `kubectl describe` shows it.
-    pub component: &'static str,
+    pub(crate) component: &'static str,
 }

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 /// What is remembered of objects, by their keys `K`.
 #[derive(Debug)]
-pub struct Memos<K, M>(HashMap<K, Box<Entry<M>>>);
+pub(crate) struct Memos<K, M>(HashMap<K, Box<Entry<M>>>);
 
 /// Boxed, since half of a table is empty where it has just grown.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl<K, M> Default for Memos<K, M> {
 
 impl<K: Clone + Eq + Hash, M: Default> Memos<K, M> {
     /// What is remembered of the object that has this UID now. What was remembered of an earlier one is forgotten.
-    pub fn now(&mut self, key: &K, uid: Option<&str>) -> &mut M {
+    pub(crate) fn now(&mut self, key: &K, uid: Option<&str>) -> &mut M {
         let uid = uid.unwrap_or_default();
         let new = || Box::new(Entry { uid: uid.into(), memo: M::default() });
         let entry = self.0.entry(key.clone()).or_insert_with(new);
@@ -34,35 +34,35 @@ impl<K: Clone + Eq + Hash, M: Default> Memos<K, M> {
 
     /// What is remembered of the object of this UID.
     #[must_use]
-    pub fn get(&self, key: &K, uid: Option<&str>) -> Option<&M> {
+    pub(crate) fn get(&self, key: &K, uid: Option<&str>) -> Option<&M> {
         let entry = self.0.get(key).filter(|entry| *entry.uid == *uid.unwrap_or_default());
         entry.map(|entry| &entry.memo)
     }
 
     /// The same, to be changed.
-    pub fn get_mut(&mut self, key: &K, uid: Option<&str>) -> Option<&mut M> {
+    pub(crate) fn get_mut(&mut self, key: &K, uid: Option<&str>) -> Option<&mut M> {
         let entry = self.0.get_mut(key).filter(|entry| *entry.uid == *uid.unwrap_or_default());
         entry.map(|entry| &mut entry.memo)
     }
 
     /// What is remembered of the object that has this name now.
     #[must_use]
-    pub fn named(&self, key: &K) -> Option<&M> {
+    pub(crate) fn named(&self, key: &K) -> Option<&M> {
         self.0.get(key).map(|entry| &entry.memo)
     }
 
     /// The same, to be changed.
-    pub fn named_mut(&mut self, key: &K) -> Option<&mut M> {
+    pub(crate) fn named_mut(&mut self, key: &K) -> Option<&mut M> {
         self.0.get_mut(key).map(|entry| &mut entry.memo)
     }
 
     /// All that is remembered.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &M)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &M)> {
         self.0.iter().map(|(key, entry)| (key, &entry.memo))
     }
 
     /// Forgets the object of this name.
-    pub fn forget(&mut self, key: &K) {
+    pub(crate) fn forget(&mut self, key: &K) {
         self.0.remove(key);
     }
 }

@@ -1,19 +1,19 @@
 //! What all controllers have in common. It knows no kind of objects.
 
-pub mod api_call;
-pub mod conditions;
-pub mod controllers;
-pub mod discovery;
-pub mod events;
-pub mod finalizer;
-pub mod key;
-pub mod kind;
-pub mod memos;
-pub mod outages;
-pub mod reconcile;
-pub mod recoveries;
-pub mod requeue;
-pub mod status;
-pub mod watch;
-pub mod watching;
-pub mod work_queue;
+pub(crate) mod api_call;
+pub(crate) mod conditions;
+pub(crate) mod controllers;
+pub(crate) mod discovery;
+pub(crate) mod events;
+pub(crate) mod finalizer;
+pub(crate) mod key;
+pub(crate) mod kind;
+pub(crate) mod memos;
+pub(crate) mod outages;
+pub(crate) mod reconcile;
+pub(crate) mod recoveries;
+pub(crate) mod requeue;
+pub(crate) mod status;
+pub(crate) mod watch;
+pub(crate) mod watching;
+pub(crate) mod work_queue;

@@ -14,7 +14,7 @@ use crate::runtime::api_health::ApiHealth;
 const PROBE: Duration = Duration::from_secs(2);
 
 /// Wakes what failed while the API server was away as soon as it answers again. While it does not, one probe stands for all.
-pub async fn wake_after(client: Client, api_health: ApiHealth, controllers: Vec<Weak<dyn Controller>>) {
+pub(crate) async fn wake_after(client: Client, api_health: ApiHealth, controllers: Vec<Weak<dyn Controller>>) {
     let mut outage = api_health.outage();
     while outage.wait_for(|lasts| *lasts).await.is_ok() {
         loop {

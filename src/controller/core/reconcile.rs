@@ -16,7 +16,7 @@ use crate::runtime::panics::{Caught, Panicked};
 
 /// What a kind does, as far as the core needs to know to run it.
 #[async_trait]
-pub trait Reconcile: Send + Sync + 'static {
+pub(crate) trait Reconcile: Send + Sync + 'static {
     /// What names a piece of its work.
     type Key: WorkKey;
 
@@ -41,17 +41,17 @@ pub trait Reconcile: Send + Sync + 'static {
 
 /// How a reconcile ended.
 #[derive(Clone, Debug)]
-pub struct Pass {
+pub(crate) struct Pass {
     /// When to come back.
-    pub next: Next,
+    pub(crate) next: Next,
     /// How metrics count it.
-    pub result: ReconcileResult,
+    pub(crate) result: ReconcileResult,
 }
 
 impl Pass {
     /// One that did not fail.
     #[must_use]
-    pub const fn succeeded(next: Next) -> Self {
+    pub(crate) const fn succeeded(next: Next) -> Self {
         let result = match next {
             Next::OnChange => ReconcileResult::Success,
             Next::After(_) => ReconcileResult::RequeueAfter,
@@ -61,7 +61,7 @@ impl Pass {
 
     /// One that failed.
     #[must_use]
-    pub const fn failed(next: Next) -> Self {
+    pub(crate) const fn failed(next: Next) -> Self {
         Self { next, result: ReconcileResult::Error }
     }
 }

@@ -10,7 +10,7 @@ use crate::provider::Recovery;
 
 /// What waits for a provider to recover.
 #[derive(Debug)]
-pub struct Recoveries<K>(Mutex<HashMap<K, Waiting>>);
+pub(crate) struct Recoveries<K>(Mutex<HashMap<K, Waiting>>);
 
 /// One that waits. The provider goes on trying as long as the recovery is held, so it is, until the next try has failed or
 /// succeeded.
@@ -28,7 +28,7 @@ impl<K> Default for Recoveries<K> {
 
 impl<K: Clone + Eq + Hash> Recoveries<K> {
     /// Calls `wake` when the provider has recovered, in place of what was waited for before.
-    pub fn wait(&self, key: &K, recovery: &Recovery, wake: impl FnOnce() + Send + 'static) {
+    pub(crate) fn wait(&self, key: &K, recovery: &Recovery, wake: impl FnOnce() + Send + 'static) {
         let recovering = recovery.clone();
         let task = tokio::spawn(async move {
             recovering.recovered().await;
@@ -39,7 +39,7 @@ impl<K: Clone + Eq + Hash> Recoveries<K> {
     }
 
     /// Nothing is waited for any more.
-    pub fn end(&self, key: &K) {
+    pub(crate) fn end(&self, key: &K) {
         self.waiting().remove(key);
     }
 

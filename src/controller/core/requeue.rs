@@ -6,7 +6,7 @@ use rand::RngExt;
 
 /// When to come back to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// When something changes.
     OnChange,
     /// After this time, or sooner when something changes.
@@ -15,6 +15,6 @@ pub enum Next {
 
 /// Spreads retries by up to a fifth, so that what failed together is not tried together.
 #[must_use]
-pub fn spread(wait: Duration) -> Duration {
+pub(crate) fn spread(wait: Duration) -> Duration {
     wait + wait.mul_f64(rand::rng().random_range(0.0..0.2))
 }

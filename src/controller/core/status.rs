@@ -10,7 +10,7 @@ use crate::answers::Objects;
 
 /// What became of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub(crate) enum Written {
     /// It is stored.
     Stored,
     /// The object is gone, or another has its name.
@@ -21,7 +21,7 @@ pub enum Written {
 ///
 /// # Errors
 /// [`ApiError`]
-pub async fn write<K: Resource>(
+pub(crate) async fn write<K: Resource>(
     api: &Objects<K>,
     name: &str,
     uid: Option<&str>,
@@ -38,7 +38,7 @@ pub async fn write<K: Resource>(
 /// The status that was written on top of a resourceVersion, as long as the watch shows that version: a pass that began from the
 /// status that is watched would do what is done already.
 #[derive(Clone, Debug)]
-pub struct Ahead<S>(Option<(String, S)>);
+pub(crate) struct Ahead<S>(Option<(String, S)>);
 
 impl<S> Default for Ahead<S> {
     fn default() -> Self {
@@ -48,12 +48,12 @@ impl<S> Default for Ahead<S> {
 
 impl<S: Clone> Ahead<S> {
     /// A status was written to an object that the watch shows at `base`.
-    pub fn wrote(&mut self, base: Option<&str>, status: &S) {
+    pub(crate) fn wrote(&mut self, base: Option<&str>, status: &S) {
         self.0 = Some((base.unwrap_or_default().to_owned(), status.clone()));
     }
 
     /// The watch shows a version.
-    pub fn shown(&mut self, resource_version: Option<&str>) {
+    pub(crate) fn shown(&mut self, resource_version: Option<&str>) {
         if self.0.as_ref().is_some_and(|(base, _)| Some(base.as_str()) != resource_version) {
             self.0 = None;
         }
@@ -61,7 +61,7 @@ impl<S: Clone> Ahead<S> {
 
     /// The status that was written to an object at this version, if any was.
     #[must_use]
-    pub fn on(&self, resource_version: Option<&str>) -> Option<&S> {
+    pub(crate) fn on(&self, resource_version: Option<&str>) -> Option<&S> {
         // No two objects have the same resourceVersion.
         self.0.as_ref().filter(|(base, _)| Some(base.as_str()) == resource_version).map(|(_, status)| status)
     }

@@ -33,7 +33,7 @@ const PAGE: u32 = 100;
 
 /// What a watch saw.
 #[derive(Clone, Copy, Debug)]
-pub enum Change<'a, K> {
+pub(crate) enum Change<'a, K> {
     /// The object is there, new or changed; after a break of the watch also unchanged.
     Applied(&'a K),
     /// The object is gone.
@@ -41,7 +41,7 @@ pub enum Change<'a, K> {
 }
 
 /// What a watch needs of a type.
-pub trait Watched:
+pub(crate) trait Watched:
     Resource<DynamicType: Clone + Debug + Eq + Hash + Unpin + Send + Sync>
     + Clone
     + DeserializeOwned
@@ -63,22 +63,22 @@ impl<K> Watched for K where
 }
 
 /// What is watched, and under which name metrics and logs speak of it.
-pub struct Watch<K> {
+pub(crate) struct Watch<K> {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The objects.
-    pub api: Api<Seen<K>>,
+    pub(crate) api: Api<Seen<K>>,
     /// Which of them.
-    pub config: watcher::Config,
+    pub(crate) config: watcher::Config,
     /// Where objects that cannot be read are counted.
-    pub metrics: ApiServerMetrics,
+    pub(crate) metrics: ApiServerMetrics,
     /// What ends the process where the watch fails.
-    pub vital: Vital,
+    pub(crate) vital: Vital,
 }
 
 /// Starts a watch, of whole objects or of their metadata. The store is updated before `on_change` hears of a change; the
 /// watch goes on until the process ends.
-pub fn objects<K: Watched>(
+pub(crate) fn objects<K: Watched>(
     watch: Watch<K>,
     dyntype: K::DynamicType,
     strip: fn(&mut K),
@@ -88,7 +88,7 @@ pub fn objects<K: Watched>(
 }
 
 /// The same until `stop`.
-pub fn objects_until<K: Watched>(
+pub(crate) fn objects_until<K: Watched>(
     watch: Watch<K>,
     dyntype: K::DynamicType,
     strip: fn(&mut K),
@@ -150,7 +150,7 @@ fn store_and_tell<K: Watched>(
 
 /// Starts a watch that keeps nothing, when `wanted` is cancelled: for objects of which few are of interest. `watch` is called
 /// then.
-pub fn versions<K: Watched>(
+pub(crate) fn versions<K: Watched>(
     watch: impl FnOnce() -> Watch<K> + Send + 'static,
     wanted: CancellationToken,
     mut on_change: impl FnMut(Change<'_, K>) + Send + 'static,
@@ -313,7 +313,7 @@ fn report(watch: &str, error: &watcher::Error, failures: u32) {
 }
 
 /// Removes what no reconcile looks at, which is most of an object's size.
-pub fn strip_metadata(meta: &mut ObjectMeta) {
+pub(crate) fn strip_metadata(meta: &mut ObjectMeta) {
     meta.self_link = None;
     meta.generate_name = None;
     meta.creation_timestamp = None;

@@ -15,23 +15,23 @@ use crate::runtime::vital::Vital;
 
 /// What watches are opened with. Cheap to clone.
 #[derive(Clone)]
-pub struct Watching {
+pub(crate) struct Watching {
     /// The API server.
-    pub client: Client,
+    pub(crate) client: Client,
     /// Told of each watch.
-    pub api_health: ApiHealth,
+    pub(crate) api_health: ApiHealth,
     /// The only namespace to work in; all if not given.
-    pub namespace: Option<String>,
+    pub(crate) namespace: Option<String>,
     /// Where objects that cannot be read are counted.
-    pub metrics: ApiServerMetrics,
+    pub(crate) metrics: ApiServerMetrics,
     /// What ends the process where a watch fails.
-    pub vital: Vital,
+    pub(crate) vital: Vital,
 }
 
 impl Watching {
     /// Objects of a kind of Kubernetes' own that belong to namespaces, of those that are worked in.
     #[must_use]
-    pub fn namespaced<K>(&self, name: &str, config: watcher::Config) -> Watch<K>
+    pub(crate) fn namespaced<K>(&self, name: &str, config: watcher::Config) -> Watch<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
@@ -45,7 +45,7 @@ impl Watching {
 
     /// Objects of one of our kinds that belong to namespaces, of those that are worked in.
     #[must_use]
-    pub fn ours<K>(&self, name: &str, dyntype: &K::DynamicType) -> Watch<K>
+    pub(crate) fn ours<K>(&self, name: &str, dyntype: &K::DynamicType) -> Watch<K>
     where
         K: Resource<Scope = DynamicResourceScope>,
     {
@@ -59,7 +59,12 @@ impl Watching {
 
     /// Objects of a kind that belongs to the cluster.
     #[must_use]
-    pub fn of_cluster<K: Resource>(&self, name: &str, dyntype: &K::DynamicType, config: watcher::Config) -> Watch<K> {
+    pub(crate) fn of_cluster<K: Resource>(
+        &self,
+        name: &str,
+        dyntype: &K::DynamicType,
+        config: watcher::Config,
+    ) -> Watch<K> {
         self.watch(name, Api::all_with(self.client(name), dyntype), config)
     }
 
@@ -75,7 +80,7 @@ impl Watching {
 
 /// What is known where nothing is watched.
 #[must_use]
-pub fn nothing<K: Resource + Clone + 'static>(dyntype: K::DynamicType) -> Store<K>
+pub(crate) fn nothing<K: Resource + Clone + 'static>(dyntype: K::DynamicType) -> Store<K>
 where
     K::DynamicType: Clone + Eq + Hash,
 {

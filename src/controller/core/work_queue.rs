@@ -36,7 +36,7 @@ const SHARE: usize = 7;
 
 /// Where objects are asked for, and wait for their turn.
 #[derive(Debug)]
-pub struct Requests<K>(Mutex<Waiting<K>>);
+pub(crate) struct Requests<K>(Mutex<Waiting<K>>);
 
 #[derive(Debug)]
 struct Waiting<K> {
@@ -47,7 +47,7 @@ struct Waiting<K> {
 }
 
 /// A queue, whatever it holds.
-pub trait Queue: Send + Sync {
+pub(crate) trait Queue: Send + Sync {
     /// No object is worked on any more, but for those that are already.
     fn close(&self);
 
@@ -76,7 +76,7 @@ impl<K: WorkKey> Queue for Requests<K> {
 
 impl<K: WorkKey> Requests<K> {
     /// An object is due now.
-    pub fn ask(&self, key: &K) {
+    pub(crate) fn ask(&self, key: &K) {
         let mut waiting = self.lock();
         waiting.queue.ask(key);
         waiting.wake();

@@ -26,7 +26,7 @@ use crate::sync::target::{Owner, is_external_secret};
 use crate::sync::{hash, target};
 
 /// How a write ended that the API server did not refuse for good.
-pub enum Written {
+pub(crate) enum Written {
     /// Nothing was to be written, or the target is deleted.
     Nothing,
     /// As planned; the target has this version now.

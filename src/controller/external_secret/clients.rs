@@ -14,7 +14,7 @@ use crate::controller::store_access::key::StoreKey;
 use crate::provider::{Caller, ReadBudget, SecretsClient, ValueMemory};
 
 /// The clients for the stores of one ExternalSecret: one for each entry of `data` and of `dataFrom`.
-pub struct Clients {
+pub(crate) struct Clients {
     data: Vec<Source>,
     data_from: Vec<Source>,
     memory: ValueMemory,
@@ -23,11 +23,11 @@ pub struct Clients {
 
 /// A store, and a client for it.
 #[derive(Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// The store.
-    pub store: StoreKey,
+    pub(crate) store: StoreKey,
     /// Reads it.
-    pub client: Arc<dyn SecretsClient>,
+    pub(crate) client: Arc<dyn SecretsClient>,
 }
 
 impl Clients {
@@ -35,7 +35,7 @@ impl Clients {
     ///
     /// # Errors
     /// The first store, in the order of the manifest, that cannot be used.
-    pub async fn of(
+    pub(crate) async fn of(
         spec: &ExternalSecretSpec,
         key: &ObjectKey,
         access: Access<'_>,
@@ -52,19 +52,19 @@ impl Clients {
 
     /// The sources of the entries of `data`.
     #[must_use]
-    pub fn data(&self) -> &[Source] {
+    pub(crate) fn data(&self) -> &[Source] {
         &self.data
     }
 
     /// The sources of the entries of `dataFrom`.
     #[must_use]
-    pub fn data_from(&self) -> &[Source] {
+    pub(crate) fn data_from(&self) -> &[Source] {
         &self.data_from
     }
 
     /// What may be read by them in one pass.
     #[must_use]
-    pub fn budget(&self) -> ReadBudget {
+    pub(crate) fn budget(&self) -> ReadBudget {
         ReadBudget::new(&self.memory, &self.namespace)
     }
 }

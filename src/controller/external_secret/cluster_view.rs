@@ -24,7 +24,7 @@ use crate::controller::store_access::key::StoreKey;
 
 /// What a sync reads of the cluster. `None` stands for what is certainly not there.
 #[async_trait]
-pub trait ClusterView: StoreLookup {
+pub(crate) trait ClusterView: StoreLookup {
     /// A ConfigMap.
     async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError>;
 
@@ -53,7 +53,7 @@ pub trait ClusterView: StoreLookup {
 
 /// What a watch shows of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub(crate) enum Shown {
     /// Nothing: there is no watch, or it has begun only just now.
     Unknown,
     /// That it is not there.
@@ -63,11 +63,11 @@ pub enum Shown {
 }
 
 /// The API server, asked again each time.
-pub struct ApiServer {
+pub(crate) struct ApiServer {
     /// Asks it.
-    pub client: Client,
+    pub(crate) client: Client,
     /// The version in which it serves our resources.
-    pub version: ServedVersion,
+    pub(crate) version: ServedVersion,
 }
 
 #[async_trait]

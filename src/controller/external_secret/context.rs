@@ -35,69 +35,69 @@ use crate::provider::Providers;
 use crate::runtime::metrics::Metrics;
 
 /// What the controller of ExternalSecrets works with.
-pub struct Context {
+pub(crate) struct Context {
     /// The API server.
-    pub client: Client,
+    pub(crate) client: Client,
     /// The version of our resources that the cluster serves.
-    pub version: ServedVersion,
+    pub(crate) version: ServedVersion,
     /// The operator's settings.
-    pub options: Arc<Options>,
+    pub(crate) options: Arc<Options>,
     /// Where values come from.
-    pub providers: Providers,
+    pub(crate) providers: Providers,
     /// What renders templates.
-    pub templates: Templates,
+    pub(crate) templates: Templates,
     /// Where events go.
-    pub events: Recorder,
+    pub(crate) events: Recorder,
     /// Where metrics go.
-    pub metrics: Metrics,
+    pub(crate) metrics: Metrics,
     /// What is watched.
-    pub watched: Watched,
+    pub(crate) watched: Watched,
     /// The kinds of objects besides Secrets that are written.
-    pub target_kinds: Arc<TargetKinds>,
+    pub(crate) target_kinds: Arc<TargetKinds>,
     /// What is remembered.
-    pub state: Arc<State>,
+    pub(crate) state: Arc<State>,
 }
 
 /// What is watched.
-pub struct Watched {
+pub(crate) struct Watched {
     /// ExternalSecrets.
-    pub external_secrets: Store<ExternalSecret>,
+    pub(crate) external_secrets: Store<ExternalSecret>,
     /// Target Secrets, without their content.
-    pub secrets: Store<MetadataOf<Secret>>,
+    pub(crate) secrets: Store<MetadataOf<Secret>>,
     /// Namespaces, with their labels.
-    pub namespaces: Namespaces,
+    pub(crate) namespaces: Namespaces,
     /// Stores.
-    pub stores: Arc<dyn Stores>,
+    pub(crate) stores: Arc<dyn Stores>,
 }
 
 impl Context {
     /// The settings that decide what is to be done.
     #[must_use]
-    pub fn settings(&self) -> Settings<'_> {
+    pub(crate) fn settings(&self) -> Settings<'_> {
         Settings { class: ControllerClass::of(&self.options), generic_targets: self.options.generic_targets }
     }
 
     /// What clients for stores are made from.
     #[must_use]
-    pub fn access(&self) -> Access<'_> {
+    pub(crate) fn access(&self) -> Access<'_> {
         Access { stores: self, providers: &self.providers, flood_gate: self.options.flood_gate }
     }
 
     /// The time now.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
     /// ExternalSecrets of a namespace, at the API server.
     #[must_use]
-    pub fn external_secrets(&self, namespace: &str) -> Objects<ExternalSecret> {
+    pub(crate) fn external_secrets(&self, namespace: &str) -> Objects<ExternalSecret> {
         Objects::namespaced(self.client.clone(), namespace, &self.version)
     }
 
     /// Secrets of a namespace, at the API server.
     #[must_use]
-    pub fn secrets(&self, namespace: &str) -> Objects<Secret> {
+    pub(crate) fn secrets(&self, namespace: &str) -> Objects<Secret> {
         Objects::namespaced(self.client.clone(), namespace, &())
     }
 
@@ -108,24 +108,24 @@ impl Context {
 
     /// An ExternalSecret, as it is watched.
     #[must_use]
-    pub fn watched(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
+    pub(crate) fn watched(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
         let reference = ObjectRef::new_with(&key.name, self.version).within(&key.namespace);
         self.watched.external_secrets.get(&reference)
     }
 
     /// Whether an ExternalSecret is there as far as the watch has seen: neither deleted nor made again.
     #[must_use]
-    pub fn shows(&self, subject: Subject<'_>) -> bool {
+    pub(crate) fn shows(&self, subject: Subject<'_>) -> bool {
         self.watched(subject.key).is_some_and(|shown| shown.metadata.uid.as_deref() == subject.uid())
     }
 
     /// Looks at what is remembered of an ExternalSecret.
-    pub fn recall<T>(&self, subject: Subject<'_>, look: impl FnOnce(&Memo) -> T) -> Option<T> {
+    pub(crate) fn recall<T>(&self, subject: Subject<'_>, look: impl FnOnce(&Memo) -> T) -> Option<T> {
         self.state.memos().get(subject.key, subject.uid()).map(look)
     }
 
     /// Changes what is remembered of an ExternalSecret, unless another of its name has taken its place.
-    pub fn remember<T>(&self, subject: Subject<'_>, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
+    pub(crate) fn remember<T>(&self, subject: Subject<'_>, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
         self.state.memos().get_mut(subject.key, subject.uid()).map(change)
     }
 }

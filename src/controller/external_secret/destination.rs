@@ -21,7 +21,7 @@ use crate::sync::target::Owner;
 
 /// What kind of object a target is.
 #[derive(Clone, Debug)]
-pub enum Destination {
+pub(crate) enum Destination {
     /// A Secret.
     Secret,
     /// An object of another kind.
@@ -29,7 +29,7 @@ pub enum Destination {
 }
 
 /// A target that is there, with its content.
-pub enum Existing {
+pub(crate) enum Existing {
     /// A Secret.
     Secret(Box<TargetSecret>),
     /// An object of another kind.
@@ -41,7 +41,7 @@ impl Destination {
     ///
     /// # Errors
     /// [`Error::GenericTargetsOff`] and [`Error::Kind`]
-    pub async fn of(
+    pub(crate) async fn of(
         spec: &ExternalSecretSpec,
         namespace: &str,
         generic_targets: GenericTargets,
@@ -58,7 +58,7 @@ impl Destination {
 
     /// What a watch shows of the target. One of another kind is watched only since it was asked for.
     #[must_use]
-    pub fn watched(&self, key: &ObjectKey, cluster: &dyn ClusterView) -> Shown {
+    pub(crate) fn watched(&self, key: &ObjectKey, cluster: &dyn ClusterView) -> Shown {
         match self {
             Self::Secret => cluster.watched_secret(key),
             Self::Object(kind) => kind.version_of(key).map_or(Shown::Unknown, Shown::At),
@@ -69,7 +69,7 @@ impl Destination {
     ///
     /// # Errors
     /// [`Error::Api`] and [`Error::Object`]
-    pub async fn read(&self, owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<Option<Existing>, Error> {
+    pub(crate) async fn read(&self, owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<Option<Existing>, Error> {
         let key = ObjectKey::new(owner.namespace(), owner.target_name());
         match self {
             Self::Secret => match cluster.target_secret(&key).await {
@@ -87,7 +87,7 @@ impl Destination {
 impl Existing {
     /// The target's metadata.
     #[must_use]
-    pub fn metadata(&self) -> &ObjectMeta {
+    pub(crate) fn metadata(&self) -> &ObjectMeta {
         match self {
             Self::Secret(secret) => &secret.object().metadata,
             Self::Object(object) => &object.object().metadata,
@@ -96,7 +96,7 @@ impl Existing {
 
     /// What of it says whether it may be written or deleted.
     #[must_use]
-    pub fn present(&self) -> Present<'_> {
+    pub(crate) fn present(&self) -> Present<'_> {
         match self {
             Self::Secret(secret) => secret.object().into(),
             Self::Object(object) => object.object().into(),
@@ -105,7 +105,7 @@ impl Existing {
 
     /// The Secret, if it is one.
     #[must_use]
-    pub fn secret(&self) -> Option<&Secret> {
+    pub(crate) fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Secret(secret) => Some(secret.object()),
             Self::Object(_) => None,
@@ -114,7 +114,7 @@ impl Existing {
 
     /// The object, if it is not a Secret.
     #[must_use]
-    pub fn object(&self) -> Option<&DynamicObject> {
+    pub(crate) fn object(&self) -> Option<&DynamicObject> {
         match self {
             Self::Secret(_) => None,
             Self::Object(object) => Some(object.object()),
@@ -123,7 +123,7 @@ impl Existing {
 
     /// Whether it is as it was last written, as far as its policy asks for that.
     #[must_use]
-    pub fn state(&self, policy: CreationPolicy, last: Option<&LastWrite>) -> TargetState {
+    pub(crate) fn state(&self, policy: CreationPolicy, last: Option<&LastWrite>) -> TargetState {
         match self {
             Self::Secret(secret) => plan::target_state(policy, Some(secret.object())),
             Self::Object(object) => plan::object_state(policy, Some(object.object()), last),
@@ -132,7 +132,7 @@ impl Existing {
 
     /// Whether it has the content that was last written.
     #[must_use]
-    pub fn is_intact(&self, last: Option<&LastWrite>) -> bool {
+    pub(crate) fn is_intact(&self, last: Option<&LastWrite>) -> bool {
         match self {
             Self::Secret(secret) => plan::is_intact(secret.object()),
             Self::Object(object) => crate::sync::object::is_intact(object.object(), last),

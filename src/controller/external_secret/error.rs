@@ -15,7 +15,7 @@ use crate::sync::template::RenderError;
 
 /// Why a spec cannot be worked on, whatever the cluster and the provider hold. With the sentences that say so, since it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SpecFault {
+pub(crate) enum SpecFault {
     /// Its fields contradict each other, cannot be read or ask for too much.
     #[error("{0}")]
     Rejected(Box<str>),
@@ -26,7 +26,7 @@ pub enum SpecFault {
 
 /// Why an ExternalSecret could not be synced.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The object does not fit the schema; another version of the CRD let it in.
     #[error(transparent)]
     InvalidSpec(#[from] InvalidField),
@@ -129,7 +129,7 @@ impl Error {
 
     /// Whether it failed because the API server is away or overloaded.
     #[must_use]
-    pub fn is_outage_of_api_server(&self) -> bool {
+    pub(crate) fn is_outage_of_api_server(&self) -> bool {
         match self {
             Self::TemplateSource { error, .. }
             | Self::Store(StoreError::Unreadable { error, .. })
@@ -144,7 +144,7 @@ impl Error {
 
     /// Tells when reading again is worthwhile, where the provider knows.
     #[must_use]
-    pub fn recovery(&self) -> Option<&Recovery> {
+    pub(crate) fn recovery(&self) -> Option<&Recovery> {
         match self {
             Self::Store(StoreError::Client { error, .. }) | Self::Provider { error, .. } => error.recovery.as_ref(),
             _ => None,

@@ -11,25 +11,25 @@ use crate::sync::plan::Refusal;
 
 /// What is said of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// The reason of the condition `Ready`.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// The leading words of its message; those of ESO.
-    pub lead: &'static str,
+    pub(crate) lead: &'static str,
     /// The reason of the event.
-    pub event: &'static str,
+    pub(crate) event: &'static str,
     /// One word for logs and metrics.
-    pub cause: &'static str,
+    pub(crate) cause: &'static str,
     /// Whether it is tried again without a change of the manifest.
-    pub retry: Retry,
+    pub(crate) retry: Retry,
     /// What a person can do.
-    pub remedy: &'static str,
+    pub(crate) remedy: &'static str,
 }
 
 impl Report {
     /// What is said of the failure of an ExternalSecret.
     #[must_use]
-    pub fn of(error: &Error, object: &ExternalSecret) -> Self {
+    pub(crate) fn of(error: &Error, object: &ExternalSecret) -> Self {
         let report = Failure::of(error).report();
         let report = match error {
             // The provider knows better.
@@ -61,7 +61,7 @@ impl Report {
 
     /// The message of the condition `Ready`, which is False.
     #[must_use]
-    pub fn message(&self, error: &Error) -> String {
+    pub(crate) fn message(&self, error: &Error) -> String {
         format!("{}: {error}", self.lead)
     }
 }
@@ -69,7 +69,7 @@ impl Report {
 listed! {
     /// The kinds of failures, in the order of a sync.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Failure {
+    pub(crate) enum Failure {
         /// A field cannot be read.
         InvalidSpec,
         /// Fields contradict each other.
@@ -158,7 +158,7 @@ const IMMUTABLE: &str = "could not update secret, target is immutable";
 impl Failure {
     /// What kind of failure an error is.
     #[must_use]
-    pub const fn of(error: &Error) -> Self {
+    pub(crate) const fn of(error: &Error) -> Self {
         match error {
             Error::InvalidSpec(_) => Self::InvalidSpec,
             Error::Spec(SpecFault::Rejected(_)) => Self::Rejected,
@@ -201,7 +201,7 @@ impl Failure {
 
     /// The table.
     #[must_use]
-    pub const fn report(self) -> Report {
+    pub(crate) const fn report(self) -> Report {
         use Retry::{Backoff, OnChange};
         let (lead, cause, retry, remedy) = match self {
             Self::InvalidSpec => (INVALID, "InvalidSpec", OnChange, "Correct the field that the message names."),

@@ -13,7 +13,7 @@ use crate::sync::target::target_name;
 /// ExternalSecrets by the target that they write, by the stores that they read, and by the objects that
 /// their templates come from.
 #[derive(Debug, Default)]
-pub struct Index(Mutex<Maps>);
+pub(crate) struct Index(Mutex<Maps>);
 
 #[derive(Debug, Default)]
 struct Maps {
@@ -35,25 +35,25 @@ struct Uses {
 
 /// An object that ExternalSecrets write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TargetKey {
+pub(crate) struct TargetKey {
     /// Its kind, unless it is a Secret.
-    pub manifest: Option<ManifestReference>,
+    pub(crate) manifest: Option<ManifestReference>,
     /// Its namespace and name.
-    pub object: ObjectKey,
+    pub(crate) object: ObjectKey,
 }
 
 /// An object whose keys hold templates (`target.template.templateFrom`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TemplateSource {
+pub(crate) struct TemplateSource {
     /// Which of the two kinds.
-    pub kind: TemplateSourceKind,
+    pub(crate) kind: TemplateSourceKind,
     /// Its namespace, which is that of the ExternalSecret, and name.
-    pub object: ObjectKey,
+    pub(crate) object: ObjectKey,
 }
 
 /// The kinds of objects that hold templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum TemplateSourceKind {
+pub(crate) enum TemplateSourceKind {
     /// A ConfigMap.
     ConfigMap,
     /// A Secret.
@@ -62,7 +62,7 @@ pub enum TemplateSourceKind {
 
 impl Index {
     /// Notes what an ExternalSecret uses now.
-    pub fn insert(&self, es: &ExternalSecret) {
+    pub(crate) fn insert(&self, es: &ExternalSecret) {
         let key = ObjectKey::of(&es.metadata);
         let mut maps = self.lock();
         maps.remove(&key);
@@ -89,19 +89,19 @@ impl Index {
     }
 
     /// Forgets an ExternalSecret.
-    pub fn remove(&self, key: &ObjectKey) {
+    pub(crate) fn remove(&self, key: &ObjectKey) {
         self.lock().remove(key);
     }
 
     /// The ExternalSecrets that write an object.
     #[must_use]
-    pub fn writers_of(&self, target: &TargetKey) -> Vec<ObjectKey> {
+    pub(crate) fn writers_of(&self, target: &TargetKey) -> Vec<ObjectKey> {
         self.lock().by_target.get(target).into_iter().flatten().cloned().collect()
     }
 
     /// Whether any ExternalSecret of a namespace writes objects of a kind.
     #[must_use]
-    pub fn is_written_in(&self, kind: &ManifestReference, namespace: &str) -> bool {
+    pub(crate) fn is_written_in(&self, kind: &ManifestReference, namespace: &str) -> bool {
         let maps = self.lock();
         let writers = maps.by_target_kind.get(kind);
         let first = writers.and_then(|writers| writers.range(ObjectKey::new(namespace, "")..).next());
@@ -110,19 +110,19 @@ impl Index {
 
     /// The ExternalSecrets that read a store.
     #[must_use]
-    pub fn readers_of(&self, store: &StoreKey) -> Vec<ObjectKey> {
+    pub(crate) fn readers_of(&self, store: &StoreKey) -> Vec<ObjectKey> {
         self.lock().by_store.get(store).into_iter().flatten().cloned().collect()
     }
 
     /// Whether any ExternalSecret uses a store.
     #[must_use]
-    pub fn is_read(&self, store: &StoreKey) -> bool {
+    pub(crate) fn is_read(&self, store: &StoreKey) -> bool {
         self.lock().by_store.get(store).is_some_and(|readers| !readers.is_empty())
     }
 
     /// The ExternalSecrets with templates in an object.
     #[must_use]
-    pub fn users_of(&self, source: &TemplateSource) -> Vec<ObjectKey> {
+    pub(crate) fn users_of(&self, source: &TemplateSource) -> Vec<ObjectKey> {
         self.lock().by_template_source.get(source).into_iter().flatten().cloned().collect()
     }
 
@@ -163,7 +163,7 @@ fn remove_from<K: Hash + Eq>(map: &mut HashMap<K, BTreeSet<ObjectKey>>, at: &K, 
 
 /// All stores that a spec names, each once.
 #[must_use]
-pub fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<StoreKey> {
+pub(crate) fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<StoreKey> {
     let of_data = spec.data.iter().filter_map(|entry| entry.source_ref.as_deref());
     let of_data_from = spec.data_from.iter().filter_map(|entry| entry.source_ref.as_deref());
     let sources = of_data.chain(of_data_from).filter_map(|source| source.store_ref.as_ref());
@@ -174,7 +174,7 @@ pub fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<StoreKey> {
 
 /// All objects that a spec takes templates from, each once.
 #[must_use]
-pub fn template_sources_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<TemplateSource> {
+pub(crate) fn template_sources_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<TemplateSource> {
     let template = spec.target.as_ref().and_then(|target| target.template.as_deref());
     let sources: BTreeSet<TemplateSource> = template
         .into_iter()
@@ -191,7 +191,7 @@ pub fn template_sources_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<Te
 
 /// The store that a reference names, if it names one.
 #[must_use]
-pub fn store_key(reference: &SecretStoreRef, namespace: &str) -> Option<StoreKey> {
+pub(crate) fn store_key(reference: &SecretStoreRef, namespace: &str) -> Option<StoreKey> {
     let name = reference.name.as_deref().filter(|name| !name.is_empty())?;
     Some(StoreKey::referenced(reference.kind.unwrap_or_default(), namespace, name))
 }

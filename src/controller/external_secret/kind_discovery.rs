@@ -16,11 +16,11 @@ const VERBS: [&str; 6] = ["get", "list", "watch", "create", "update", "delete"];
 
 /// A kind of objects that are written.
 #[derive(Debug)]
-pub struct TargetKind {
+pub(crate) struct TargetKind {
     /// What manifests call it.
-    pub manifest: ManifestReference,
+    pub(crate) manifest: ManifestReference,
     /// What the API server calls it.
-    pub resource: ApiResource,
+    pub(crate) resource: ApiResource,
     watch: Option<KindWatch>,
 }
 
@@ -36,7 +36,7 @@ struct KindWatch {
 impl TargetKind {
     /// One that is watched, until the guard goes.
     #[must_use]
-    pub const fn watched(
+    pub(crate) const fn watched(
         manifest: ManifestReference,
         resource: ApiResource,
         watched: Store<MetadataOf<DynamicObject>>,
@@ -49,20 +49,20 @@ impl TargetKind {
     ///
     /// # Errors
     /// [`KindError`]
-    pub async fn unwatched(client: &Client, manifest: &ManifestReference) -> Result<Self, KindError> {
+    pub(crate) async fn unwatched(client: &Client, manifest: &ManifestReference) -> Result<Self, KindError> {
         let resource = discover(client, manifest).await?;
         Ok(Self { manifest: manifest.clone(), resource, watch: None })
     }
 
     /// Objects of a namespace, at the API server.
     #[must_use]
-    pub fn api(&self, client: &Client, namespace: &str) -> Objects<DynamicObject> {
+    pub(crate) fn api(&self, client: &Client, namespace: &str) -> Objects<DynamicObject> {
         Objects::namespaced(client.clone(), namespace, &self.resource)
     }
 
     /// The version of an object that the watch shows, where there is a watch.
     #[must_use]
-    pub fn version_of(&self, key: &ObjectKey) -> Option<ObjectVersion> {
+    pub(crate) fn version_of(&self, key: &ObjectKey) -> Option<ObjectVersion> {
         let reference = ObjectRef::new_with(&key.name, self.resource.clone()).within(&key.namespace);
         let object = self.watch.as_ref()?.watched.get(&reference)?;
         Some(ObjectVersion::of(&object.metadata))
@@ -71,7 +71,7 @@ impl TargetKind {
 
 /// Why objects of a kind cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum KindError {
+pub(crate) enum KindError {
     /// The cluster does not know it.
     #[error(
         "the cluster serves no {kind} in {api_version}; install its CustomResourceDefinition, or correct spec.target.manifest",
@@ -127,7 +127,7 @@ pub enum KindError {
 ///
 /// # Errors
 /// [`KindError`]
-pub async fn discover(client: &Client, manifest: &ManifestReference) -> Result<ApiResource, KindError> {
+pub(crate) async fn discover(client: &Client, manifest: &ManifestReference) -> Result<ApiResource, KindError> {
     let ManifestReference { api_version, kind } = manifest;
     let list = async {
         if api_version.contains('/') {

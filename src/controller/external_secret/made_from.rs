@@ -19,7 +19,7 @@ const LONGEST_UNREAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// From what a target was made, as far as a later refresh can tell whether it is still the same.
 #[derive(Debug, Default)]
-pub struct MadeFrom {
+pub(crate) struct MadeFrom {
     /// Of the reads; `None` where it cannot be told whether they have changed, or whether that matters.
     marks: Option<Vec<ReadMark>>,
     /// The hash of the values; `None` where they are not written as they are. It is the one that the target's annotation shows.
@@ -30,7 +30,7 @@ pub struct MadeFrom {
 
 impl MadeFrom {
     /// Of values that were read for `spec`.
-    pub fn new(
+    pub(crate) fn new(
         spec: &ExternalSecretSpec,
         values: &SecretData,
         marks: Option<Vec<ReadMark>>,
@@ -46,20 +46,20 @@ impl MadeFrom {
 
     /// Whether the values are certainly the same.
     #[must_use]
-    pub fn has_same_values(&self, other: &Self) -> bool {
+    pub(crate) fn has_same_values(&self, other: &Self) -> bool {
         self.values.is_some() && self.values == other.values
     }
 
     /// Of what gives something else each time, and so is made again at each refresh.
     #[must_use]
-    pub fn volatile(self) -> Self {
+    pub(crate) fn volatile(self) -> Self {
         Self { marks: None, ..self }
     }
 
     /// What can tell whether the values have changed, at this refresh; `None` where it is time to read them, whatever is known of
     /// changes.
     #[must_use]
-    pub fn marks(&self, now: Timestamp, key: &ObjectKey, refreshes: u32) -> Option<&[ReadMark]> {
+    pub(crate) fn marks(&self, now: Timestamp, key: &ObjectKey, refreshes: u32) -> Option<&[ReadMark]> {
         self.marks.as_deref().filter(|_| !self.is_to_be_read(now, key, refreshes))
     }
 

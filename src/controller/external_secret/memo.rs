@@ -19,7 +19,7 @@ use crate::sync::refresh::TemplatesState;
 
 /// What is remembered of an ExternalSecret between passes.
 #[derive(Debug, Default)]
-pub struct Memo {
+pub(crate) struct Memo {
     /// Of the parts of the object that matter; a watch event that leaves it equal is no reason to
     /// reconcile.
     fingerprint: u64,
@@ -65,26 +65,26 @@ struct Checked {
 
 /// What was remembered when a pass began.
 #[derive(Clone, Debug)]
-pub struct Remembered {
+pub(crate) struct Remembered {
     /// What decides whether a refresh is due.
-    pub known: Known,
+    pub(crate) known: Known,
     /// The kind of the target that was last written, if that is not a Secret.
-    pub written_kind: Option<ManifestReference>,
+    pub(crate) written_kind: Option<ManifestReference>,
     /// Since when it waits for a store that was never validated.
-    pub waiting_since: Option<Timestamp>,
+    pub(crate) waiting_since: Option<Timestamp>,
     checked: Option<Checked>,
 }
 
 impl Remembered {
     /// Whether this process has synced the object already.
     #[must_use]
-    pub const fn was_synced(&self) -> bool {
+    pub(crate) const fn was_synced(&self) -> bool {
         self.known.verified.is_some()
     }
 
     /// What was found wrong with the spec of this generation, where it was looked at.
     #[must_use]
-    pub fn checked(&self, generation: Option<i64>) -> Option<Result<(), SpecFault>> {
+    pub(crate) fn checked(&self, generation: Option<i64>) -> Option<Result<(), SpecFault>> {
         self.checked.as_ref().filter(|checked| checked.generation == generation).map(|checked| checked.found.clone())
     }
 }
@@ -92,7 +92,7 @@ impl Remembered {
 impl Memo {
     /// All that a pass looks at.
     #[must_use]
-    pub fn remembered(&self) -> Remembered {
+    pub(crate) fn remembered(&self) -> Remembered {
         let is_rendered = self.template_events == self.template_events_seen;
         Remembered {
             known: Known {
@@ -107,14 +107,14 @@ impl Memo {
     }
 
     /// The watch shows the object. Returns whether anything has changed that matters.
-    pub fn shown(&mut self, object: &ExternalSecret) -> bool {
+    pub(crate) fn shown(&mut self, object: &ExternalSecret) -> bool {
         self.ahead.shown(object.metadata.resource_version.as_deref());
         let fingerprint = fingerprint(object);
         std::mem::replace(&mut self.fingerprint, fingerprint) != fingerprint
     }
 
     /// An object with templates has this version now, or is gone. Returns whether the target was rendered from another.
-    pub fn template_source_shown(&mut self, source: &TemplateSource, version: Option<&ObjectVersion>) -> bool {
+    pub(crate) fn template_source_shown(&mut self, source: &TemplateSource, version: Option<&ObjectVersion>) -> bool {
         let has_changed = self.rendered_from.get(source) != version;
         self.template_events += u64::from(has_changed);
         has_changed
@@ -122,59 +122,64 @@ impl Memo {
 
     /// Whether the target is known to have, at this version, the content that was last written.
     #[must_use]
-    pub fn has_verified(&self, version: &ObjectVersion) -> bool {
+    pub(crate) fn has_verified(&self, version: &ObjectVersion) -> bool {
         self.verified.as_ref() == Some(version)
     }
 
     /// The status that was written last, until the watch shows it.
     #[must_use]
-    pub const fn ahead(&self) -> &Ahead<ExternalSecretStatus> {
+    pub(crate) const fn ahead(&self) -> &Ahead<ExternalSecretStatus> {
         &self.ahead
     }
 
     /// A status was written on top of the version that the watch shows.
-    pub fn status_written(&mut self, base: Option<&str>, status: &ExternalSecretStatus) {
+    pub(crate) fn status_written(&mut self, base: Option<&str>, status: &ExternalSecretStatus) {
         self.ahead.wrote(base, status);
     }
 
     /// The spec of a generation was looked at.
-    pub fn spec_checked(&mut self, generation: Option<i64>, found: Result<(), SpecFault>) {
+    pub(crate) fn spec_checked(&mut self, generation: Option<i64>, found: Result<(), SpecFault>) {
         self.checked = Some(Checked { generation, found });
     }
 
     /// The target was read, and has at this version the content that was last written. Somebody else made it what it is now, so
     /// the next refresh compares all of it.
-    pub fn target_intact(&mut self, version: ObjectVersion) {
+    pub(crate) fn target_intact(&mut self, version: ObjectVersion) {
         self.verified = Some(version);
         self.made_from = MadeFrom::default();
     }
 
     /// A periodic refresh begins. Returns by what the provider can tell whether the values have changed; `None` where they are
     /// to be read in any case.
-    pub fn refreshes(&mut self, key: &ObjectKey, now: Timestamp) -> Option<Vec<ReadMark>> {
+    pub(crate) fn refreshes(&mut self, key: &ObjectKey, now: Timestamp) -> Option<Vec<ReadMark>> {
         self.refreshes = self.refreshes.wrapping_add(1);
         self.made_from.marks(now, key, self.refreshes).map(<[_]>::to_vec)
     }
 
     /// Whether values are certainly those from which the target was made.
     #[must_use]
-    pub fn has_same_values(&self, values: &MadeFrom) -> bool {
+    pub(crate) fn has_same_values(&self, values: &MadeFrom) -> bool {
         self.made_from.has_same_values(values)
     }
 
     /// The values were read again, and are those from which the target was made.
-    pub fn values_confirmed(&mut self, values: MadeFrom) {
+    pub(crate) fn values_confirmed(&mut self, values: MadeFrom) {
         self.made_from = values;
     }
 
     /// A rendering begins. Returns how many events of the objects with templates it takes into account.
     #[must_use]
-    pub const fn template_events(&self) -> u64 {
+    pub(crate) const fn template_events(&self) -> u64 {
         self.template_events
     }
 
     /// The target was rendered from these versions, after so many events.
-    pub fn rendered(&mut self, versions: &BTreeMap<TemplateSource, ObjectVersion>, events: u64, is_volatile: bool) {
+    pub(crate) fn rendered(
+        &mut self,
+        versions: &BTreeMap<TemplateSource, ObjectVersion>,
+        events: u64,
+        is_volatile: bool,
+    ) {
         self.rendered_from.clone_from(versions);
         self.template_events_seen = events;
         self.is_volatile = is_volatile;
@@ -182,25 +187,25 @@ impl Memo {
 
     /// The target was written, or found to need no write, and has this version. Of one that is not a Secret it is said what
     /// became of the write.
-    pub fn target_written(&mut self, version: ObjectVersion, write: Option<LastWrite>) {
+    pub(crate) fn target_written(&mut self, version: ObjectVersion, write: Option<LastWrite>) {
         self.verified = Some(version);
         self.last_write = write.or(self.last_write.take());
     }
 
     /// The target is there, of this kind, if it is not a Secret, and was made from these values. What gives something else each
     /// time is made again at each refresh.
-    pub fn target_left(&mut self, kind: Option<&ManifestReference>, values: MadeFrom) {
+    pub(crate) fn target_left(&mut self, kind: Option<&ManifestReference>, values: MadeFrom) {
         self.written_kind = kind.cloned();
         self.made_from = if self.is_volatile { values.volatile() } else { values };
     }
 
     /// No target is left.
-    pub fn target_gone(&mut self) {
+    pub(crate) fn target_gone(&mut self) {
         self.made_from = MadeFrom::default();
     }
 
     /// When the change that the object shows was first tried: now, if this is the first time.
-    pub fn asked(&mut self, object: &ExternalSecret) -> Instant {
+    pub(crate) fn asked(&mut self, object: &ExternalSecret) -> Instant {
         let fingerprint = fingerprint(object);
         match &self.asked {
             Some((change, at)) if *change == fingerprint => *at,
@@ -209,12 +214,12 @@ impl Memo {
     }
 
     /// It waits for a store that was never validated.
-    pub fn waits(&mut self, now: Timestamp) {
+    pub(crate) fn waits(&mut self, now: Timestamp) {
         self.waiting_since.get_or_insert(now);
     }
 
     /// It was synced: nothing is waited for any more.
-    pub fn synced(&mut self) {
+    pub(crate) fn synced(&mut self) {
         self.failures = 0;
         self.awaits_api_server = false;
         self.waiting_since = None;
@@ -222,7 +227,7 @@ impl Memo {
     }
 
     /// It could not be synced. Returns how often in a row.
-    pub fn failed(&mut self, is_outage_of_api_server: bool) -> u32 {
+    pub(crate) fn failed(&mut self, is_outage_of_api_server: bool) -> u32 {
         self.failures = self.failures.saturating_add(1);
         self.awaits_api_server = is_outage_of_api_server;
         self.failures
@@ -230,14 +235,14 @@ impl Memo {
 
     /// Whether the API server was away or overloaded when it was last tried.
     #[must_use]
-    pub const fn awaits_api_server(&self) -> bool {
+    pub(crate) const fn awaits_api_server(&self) -> bool {
         self.awaits_api_server
     }
 }
 
 /// What of an ExternalSecret decides whether a change matters. Its status does not.
 #[must_use]
-pub fn fingerprint(object: &ExternalSecret) -> u64 {
+pub(crate) fn fingerprint(object: &ExternalSecret) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let meta = &object.metadata;
     let mut hasher = DefaultHasher::new();

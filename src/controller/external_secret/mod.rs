@@ -1,37 +1,37 @@
 //! The ExternalSecret controller.
 
-pub mod apply;
-pub mod clients;
-pub mod cluster_view;
-pub mod context;
-pub mod destination;
-pub mod error;
-pub mod failure;
-pub mod index;
-pub mod kind_discovery;
+pub(crate) mod apply;
+pub(crate) mod clients;
+pub(crate) mod cluster_view;
+pub(crate) mod context;
+pub(crate) mod destination;
+pub(crate) mod error;
+pub(crate) mod failure;
+pub(crate) mod index;
+pub(crate) mod kind_discovery;
 mod made_from;
-pub mod memo;
-pub mod outcome;
-pub mod planning;
+pub(crate) mod memo;
+pub(crate) mod outcome;
+pub(crate) mod planning;
 mod reconcile;
 mod refused;
-pub mod report;
-pub mod spec;
-pub mod state;
-pub mod steps;
-pub mod subject;
-pub mod target;
-pub mod target_kinds;
-pub mod templates;
+pub(crate) mod report;
+pub(crate) mod spec;
+pub(crate) mod state;
+pub(crate) mod steps;
+pub(crate) mod subject;
+pub(crate) mod target;
+pub(crate) mod target_kinds;
+pub(crate) mod templates;
 mod unchanged;
-pub mod values;
-pub mod watches;
+pub(crate) mod values;
+pub(crate) mod watches;
 
 use super::core::kind::Kind;
 use crate::api::v1::ExternalSecret;
 
 /// ExternalSecrets.
-pub const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: ExternalSecret::KIND,
     plural: ExternalSecret::PLURAL,
     controller: "externalsecret",

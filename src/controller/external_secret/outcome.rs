@@ -6,7 +6,7 @@ use crate::sync::target::Owner;
 
 /// How a reconcile ended that did not fail.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It belongs to another controller.
     NotOurs,
     /// It is being deleted, and nothing is left to do.
@@ -23,17 +23,17 @@ pub enum Outcome {
 
 /// What a sync has come to.
 #[derive(Clone, Debug)]
-pub struct Synced {
+pub(crate) struct Synced {
     /// What is said of it.
-    pub statement: Statement,
+    pub(crate) statement: Statement,
     /// Whether the target is there, with the values.
-    pub leaves_target: bool,
+    pub(crate) leaves_target: bool,
 }
 
 impl Synced {
     /// By a plan for `owner` that was carried out.
     #[must_use]
-    pub fn by(plan: &Plan, owner: Owner<'_>) -> Self {
+    pub(crate) fn by(plan: &Plan, owner: Owner<'_>) -> Self {
         Self { statement: plan.statement(owner), leaves_target: plan.leaves_target() }
     }
 }

@@ -15,7 +15,7 @@ use crate::sync::plan::{self, Plan};
 use crate::sync::target::Owner;
 
 /// Works out plans for the target of one ExternalSecret.
-pub struct Planner<'a> {
+pub(crate) struct Planner<'a> {
     owner: Owner<'a>,
     values: &'a SecretData,
     templates: &'a Templates,
@@ -26,7 +26,7 @@ pub struct Planner<'a> {
 impl<'a> Planner<'a> {
     /// For `values`, all that was read and put together for `owner`.
     #[must_use]
-    pub const fn new(
+    pub(crate) const fn new(
         owner: Owner<'a>,
         values: &'a SecretData,
         templates: &'a Templates,
@@ -39,7 +39,11 @@ impl<'a> Planner<'a> {
     ///
     /// # Errors
     /// A template that cannot be rendered, or a [`Refusal`](plan::Refusal).
-    pub async fn plan(&mut self, existing: Option<&Existing>, last_write: Option<&LastWrite>) -> Result<Plan, Error> {
+    pub(crate) async fn plan(
+        &mut self,
+        existing: Option<&Existing>,
+        last_write: Option<&LastWrite>,
+    ) -> Result<Plan, Error> {
         if let Some(plan) = plan::without_content(self.owner, self.values, existing.map(Existing::present))? {
             return Ok(plan);
         }
@@ -58,13 +62,13 @@ impl<'a> Planner<'a> {
 
     /// The versions of the objects that the template came from, once it was rendered.
     #[must_use]
-    pub fn rendered_from(&self) -> Option<&BTreeMap<TemplateSource, ObjectVersion>> {
+    pub(crate) fn rendered_from(&self) -> Option<&BTreeMap<TemplateSource, ObjectVersion>> {
         self.rendering.as_ref().map(|rendering| &rendering.versions)
     }
 
     /// Whether another rendering of the same values may give something else, once it was rendered.
     #[must_use]
-    pub fn is_volatile(&self) -> bool {
+    pub(crate) fn is_volatile(&self) -> bool {
         self.rendering.as_ref().is_some_and(|rendering| rendering.rendered.is_volatile)
     }
 }

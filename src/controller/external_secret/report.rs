@@ -39,7 +39,7 @@ const FALLBACK: Duration = Duration::from_mins(1);
 const LONGEST_OUTAGE_RETRY: Duration = Duration::from_secs(30);
 
 /// Says that a sync succeeded.
-pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context) -> Next {
+pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context) -> Next {
     let Ok(spec) = subject.object.spec.get() else { return Next::OnChange };
     let meta = &subject.object.metadata;
     let mut status = subject.status.cloned().unwrap_or_default();
@@ -73,7 +73,7 @@ pub async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context)
 }
 
 /// Says in the metrics what the status says, where nothing is to be done: it may have been written by another process.
-pub fn unchanged(subject: Subject<'_>, due: Due, context: &Context) {
+pub(crate) fn unchanged(subject: Subject<'_>, due: Due, context: &Context) {
     let Some(status) = subject.status else { return };
     let ready = match conditions::find(&status.conditions, READY).map(|ready| ready.status) {
         Some(ConditionStatus::True) => Some(true),
@@ -97,14 +97,14 @@ fn due_at(due: Due) -> Option<u64> {
 }
 
 /// Says what the provider does not have, where that has changed the Secret.
-pub fn missing(subject: Subject<'_>, note: Option<String>, context: &Context) {
+pub(crate) fn missing(subject: Subject<'_>, note: Option<String>, context: &Context) {
     if let Some(note) = note {
         notify(subject, context, Severity::Normal, "MissingProviderSecret", note);
     }
 }
 
 /// Says that a sync failed, and when to try again.
-pub async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Next {
+pub(crate) async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Next {
     let report = Report::of(error, subject.object);
     let message = report.message(error);
     let mut status = subject.status.cloned().unwrap_or_default();
@@ -200,7 +200,7 @@ fn remember(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Conte
 
 /// Comes back when a refresh is due.
 #[must_use]
-pub fn until(due: Due, now: Timestamp) -> Next {
+pub(crate) fn until(due: Due, now: Timestamp) -> Next {
     match due {
         Due::Now(_) => Next::After(Duration::ZERO),
         Due::At(time) => Next::After(time.duration_since(now).unsigned_abs()),

@@ -8,7 +8,7 @@ use crate::validate;
 ///
 /// # Errors
 /// [`SpecFault`], with all that is wrong.
-pub fn check(spec: &ExternalSecretSpec) -> Result<(), SpecFault> {
+pub(crate) fn check(spec: &ExternalSecretSpec) -> Result<(), SpecFault> {
     let problems = validate::external_secret::check(spec);
     if !problems.is_empty() {
         return Err(SpecFault::Rejected(validate::sentences(&problems).into()));

@@ -19,13 +19,13 @@ use crate::provider::Recovery;
 
 /// What the controller of ExternalSecrets remembers between reconciles. The watches feed it, so it exists before them.
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     /// Who uses what.
-    pub index: Index,
+    pub(crate) index: Index,
     /// Where reconciles are asked for.
-    pub requests: Arc<Requests<ObjectKey>>,
+    pub(crate) requests: Arc<Requests<ObjectKey>>,
     /// Cancelled when the first ExternalSecret appears that takes templates from an object.
-    pub templates_used: CancellationToken,
+    pub(crate) templates_used: CancellationToken,
     /// Who waits for a provider to recover.
     recoveries: Recoveries<ObjectKey>,
     memos: Mutex<Memos<ObjectKey, Memo>>,
@@ -33,12 +33,12 @@ pub struct State {
 
 impl State {
     /// Asks for a reconcile of an ExternalSecret.
-    pub fn wake(&self, key: &ObjectKey) {
+    pub(crate) fn wake(&self, key: &ObjectKey) {
         self.requests.ask(key);
     }
 
     /// Asks for a reconcile of all ExternalSecrets that failed while the API server was away.
-    pub fn wake_who_await_api_server(&self) {
+    pub(crate) fn wake_who_await_api_server(&self) {
         let waiting: Vec<_> = {
             let memos = self.memos();
             memos.iter().filter(|(_, memo)| memo.awaits_api_server()).map(|(key, _)| key.clone()).collect()
@@ -49,7 +49,7 @@ impl State {
     }
 
     /// Asks for a reconcile when a provider has recovered; not at all where there is no such provider any more.
-    pub fn wake_after(self: &Arc<Self>, recovery: Option<&Recovery>, key: &ObjectKey) {
+    pub(crate) fn wake_after(self: &Arc<Self>, recovery: Option<&Recovery>, key: &ObjectKey) {
         let Some(recovery) = recovery else { return self.recoveries.end(key) };
         let (state, woken) = (Arc::downgrade(self), key.clone());
         self.recoveries.wait(key, recovery, move || {
@@ -60,7 +60,7 @@ impl State {
     }
 
     /// The watch shows an ExternalSecret: asks for a reconcile where anything has changed that matters.
-    pub fn applied(&self, object: &ExternalSecret) {
+    pub(crate) fn applied(&self, object: &ExternalSecret) {
         let key = ObjectKey::of(&object.metadata);
         let changed = self.memos().now(&key, object.metadata.uid.as_deref()).shown(object);
         if changed {
@@ -75,14 +75,14 @@ impl State {
     }
 
     /// An ExternalSecret is gone.
-    pub fn deleted(&self, key: &ObjectKey) {
+    pub(crate) fn deleted(&self, key: &ObjectKey) {
         self.index.remove(key);
         self.memos().forget(key);
         self.recoveries.end(key);
     }
 
     /// Wakes those who write an object, unless it is at the very version that they wrote or verified; `None` is one that is gone.
-    pub fn target_changed(
+    pub(crate) fn target_changed(
         &self,
         manifest: Option<&ManifestReference>,
         meta: &ObjectMeta,
@@ -98,7 +98,7 @@ impl State {
     }
 
     /// Wakes those whose templates come from an object, unless they were rendered from this very version.
-    pub fn template_source_changed(&self, source: &TemplateSource, version: Option<&ObjectVersion>) {
+    pub(crate) fn template_source_changed(&self, source: &TemplateSource, version: Option<&ObjectVersion>) {
         for user in self.index.users_of(source) {
             // Of one that is gone, nothing is to be rendered.
             let changed = self.memos().named_mut(&user).is_some_and(|memo| memo.template_source_shown(source, version));
@@ -109,7 +109,7 @@ impl State {
     }
 
     /// What is remembered of ExternalSecrets. Never held across an await.
-    pub fn memos(&self) -> MutexGuard<'_, Memos<ObjectKey, Memo>> {
+    pub(crate) fn memos(&self) -> MutexGuard<'_, Memos<ObjectKey, Memo>> {
         self.memos.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

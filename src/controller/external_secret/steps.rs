@@ -17,26 +17,26 @@ use crate::sync::target::Owner;
 
 /// The controller's settings that decide what is to be done.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings<'a> {
+pub(crate) struct Settings<'a> {
     /// Which stores are worked on.
-    pub class: ControllerClass<'a>,
+    pub(crate) class: ControllerClass<'a>,
     /// Whether objects that are no Secrets are written.
-    pub generic_targets: GenericTargets,
+    pub(crate) generic_targets: GenericTargets,
 }
 
 /// What earlier passes over the object have left to know.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub(crate) struct Known {
     /// The version of the target whose content is known to be what was last written.
-    pub verified: Option<ObjectVersion>,
+    pub(crate) verified: Option<ObjectVersion>,
     /// What was last written to a target that is not a Secret.
-    pub last_write: Option<LastWrite>,
+    pub(crate) last_write: Option<LastWrite>,
     /// Whether the objects that its templates come from are as they were last rendered.
-    pub templates: TemplatesState,
+    pub(crate) templates: TemplatesState,
 }
 
 /// What is to be done.
-pub enum Step {
+pub(crate) enum Step {
     /// It belongs to another controller.
     NotOurs,
     /// It is being deleted.
@@ -46,20 +46,20 @@ pub enum Step {
 }
 
 /// What was found of an ExternalSecret that is to be synced.
-pub struct Look {
+pub(crate) struct Look {
     /// When.
-    pub due: Due,
+    pub(crate) due: Due,
     /// Where it writes.
-    pub destination: Destination,
+    pub(crate) destination: Destination,
     /// What is known of the target.
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// What is to be done with one ExternalSecret. `check` says whether its spec can be worked on.
 ///
 /// # Errors
 /// What the condition `Ready` would say.
-pub async fn next(
+pub(crate) async fn next(
     subject: Subject<'_>,
     version: ServedVersion,
     settings: Settings<'_>,

@@ -14,7 +14,7 @@ use crate::sync::target::Owner;
 use crate::sync::{SecretData, hash};
 
 /// What is known of the target.
-pub enum Target {
+pub(crate) enum Target {
     /// It is at the version that was last verified; its content was not read.
     Verified,
     /// It was never synced and the watch does not know it, so it is taken to be absent; creating it
@@ -29,7 +29,7 @@ pub enum Target {
 impl Target {
     /// Whether it is as it was last written, as far as its policy asks for that.
     #[must_use]
-    pub fn state(&self, policy: CreationPolicy, last: Option<&LastWrite>) -> TargetState {
+    pub(crate) fn state(&self, policy: CreationPolicy, last: Option<&LastWrite>) -> TargetState {
         match self {
             Self::Verified => TargetState::Intact,
             Self::Read(existing) => existing.state(policy, last),
@@ -39,7 +39,7 @@ impl Target {
 
     /// The target, where it was read and is there.
     #[must_use]
-    pub fn read(self) -> Option<Existing> {
+    pub(crate) fn read(self) -> Option<Existing> {
         match self {
             Self::Read(existing) => Some(existing),
             Self::Verified | Self::Assumed | Self::Absent => None,
@@ -48,7 +48,7 @@ impl Target {
 
     /// The version that is as it was last written, where it was read and is.
     #[must_use]
-    pub fn intact(&self, last: Option<&LastWrite>) -> Option<ObjectVersion> {
+    pub(crate) fn intact(&self, last: Option<&LastWrite>) -> Option<ObjectVersion> {
         match self {
             Self::Read(existing) if existing.is_intact(last) => Some(ObjectVersion::of(existing.metadata())),
             _ => None,
@@ -59,7 +59,7 @@ impl Target {
     ///
     /// # Errors
     /// [`Error::Api`] and [`Error::Object`]
-    pub async fn existing(
+    pub(crate) async fn existing(
         self,
         destination: &Destination,
         owner: Owner<'_>,
@@ -82,7 +82,7 @@ impl Target {
 ///
 /// # Errors
 /// [`Error::Api`] and [`Error::Object`]
-pub async fn look_at(
+pub(crate) async fn look_at(
     subject: Subject<'_>,
     owner: Owner<'_>,
     destination: &Destination,
@@ -111,7 +111,7 @@ pub async fn look_at(
 ///
 /// # Errors
 /// [`Error::Stale`]
-pub async fn stale(
+pub(crate) async fn stale(
     owner: Owner<'_>,
     status: Option<&ExternalSecretStatus>,
     cluster: &dyn ClusterView,

@@ -31,7 +31,7 @@ const MOST: usize = 100;
 type OnChange = dyn Fn(&ManifestReference, &ObjectMeta, Option<&ObjectVersion>) + Send + Sync;
 
 /// The kinds in use.
-pub struct TargetKinds {
+pub(crate) struct TargetKinds {
     watching: Watching,
     on_change: Arc<OnChange>,
     used: Mutex<HashMap<ManifestReference, Used>>,
@@ -47,7 +47,7 @@ struct Used {
 impl TargetKinds {
     /// None yet. `on_change` hears of each object of a kind in use that changed.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         watching: Watching,
         on_change: impl Fn(&ManifestReference, &ObjectMeta, Option<&ObjectVersion>) + Send + Sync + 'static,
     ) -> Self {
@@ -59,12 +59,12 @@ impl TargetKinds {
     }
 
     /// Forgets a kind: the API server no longer serves it as it did.
-    pub fn forget(&self, manifest: &ManifestReference) {
+    pub(crate) fn forget(&self, manifest: &ManifestReference) {
         self.lock().remove(manifest);
     }
 
     /// Ends the watches of kinds that no ExternalSecret of any namespace writes any more.
-    pub fn release(&self, index: &Index) {
+    pub(crate) fn release(&self, index: &Index) {
         self.lock().retain(|manifest, used| {
             used.namespaces.retain(|namespace| index.is_written_in(manifest, namespace));
             !used.namespaces.is_empty()
@@ -75,7 +75,11 @@ impl TargetKinds {
     ///
     /// # Errors
     /// [`KindError`]
-    pub async fn get(&self, manifest: &ManifestReference, namespace: &str) -> Result<Arc<TargetKind>, KindError> {
+    pub(crate) async fn get(
+        &self,
+        manifest: &ManifestReference,
+        namespace: &str,
+    ) -> Result<Arc<TargetKind>, KindError> {
         if let Some(kind) = self.used_already(manifest, namespace)? {
             return Ok(kind);
         }

@@ -18,7 +18,7 @@ use crate::sync::{SecretData, SecretValue};
 use crate::template::{Delimiters, Engine, MissingKeys, funcs, yaml};
 
 /// The template engines.
-pub struct Templates {
+pub(crate) struct Templates {
     /// Of `target.template`.
     target: Engine,
     /// Of `rewrite.transform`, where as in ESO the delimiters are Go's and a missing key is no error.
@@ -28,7 +28,7 @@ pub struct Templates {
 impl Templates {
     /// With these delimiters in `target.template`.
     #[must_use]
-    pub fn new(delimiters: Delimiters) -> Self {
+    pub(crate) fn new(delimiters: Delimiters) -> Self {
         let engine = Engine::new(funcs::all());
         Self {
             target: engine.clone().with_delimiters(delimiters),
@@ -38,7 +38,7 @@ impl Templates {
 
     /// What renders `target.template`.
     #[must_use]
-    pub fn renderer(&self) -> Renderer<'_> {
+    pub(crate) fn renderer(&self) -> Renderer<'_> {
         Renderer {
             engine: &self.target,
             read_keys_and_values: |text, allowance| {
@@ -49,24 +49,24 @@ impl Templates {
 
     /// The engine of `rewrite.transform`.
     #[must_use]
-    pub const fn rewrite(&self) -> &Engine {
+    pub(crate) const fn rewrite(&self) -> &Engine {
         &self.rewrite
     }
 }
 
 /// What a template made, and what of.
-pub struct Rendering {
+pub(crate) struct Rendering {
     /// What it made.
-    pub rendered: Rendered,
+    pub(crate) rendered: Rendered,
     /// The versions of the objects that templates came from.
-    pub versions: BTreeMap<TemplateSource, ObjectVersion>,
+    pub(crate) versions: BTreeMap<TemplateSource, ObjectVersion>,
 }
 
 /// Renders the template of `owner` over the values.
 ///
 /// # Errors
 /// [`Error::TemplateSource`] and [`Error::Template`]
-pub async fn render(
+pub(crate) async fn render(
     owner: Owner<'_>,
     template: &ExternalSecretTemplate,
     values: &SecretData,

@@ -20,13 +20,13 @@ const LONGEST_OF_SEVERAL: usize = 130;
 const AT_ONCE: usize = 32;
 
 /// What was read for an ExternalSecret.
-pub struct Read {
+pub(crate) struct Read {
     /// The values.
-    pub fetched: data::Fetched,
+    pub(crate) fetched: data::Fetched,
     /// Of each read; `None` where a later change of any of them could not be told.
-    pub marks: Option<Vec<ReadMark>>,
+    pub(crate) marks: Option<Vec<ReadMark>>,
     /// The memory of the values; kept as long as anything that was made of them.
-    pub budget: ReadBudget,
+    pub(crate) budget: ReadBudget,
 }
 
 /// Reads all that the spec names. Of several failures the first in the order of the manifest is
@@ -34,7 +34,7 @@ pub struct Read {
 ///
 /// # Errors
 /// [`Error::Provider`]
-pub async fn read(spec: &ExternalSecretSpec, clients: &Clients, options: ReadOptions) -> Result<Read, Error> {
+pub(crate) async fn read(spec: &ExternalSecretSpec, clients: &Clients, options: ReadOptions) -> Result<Read, Error> {
     let budget = clients.budget();
     match within(&budget, spec, clients, options).await {
         Ok((fetched, marks)) => Ok(Read { fetched, marks, budget }),

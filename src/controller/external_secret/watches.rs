@@ -20,7 +20,7 @@ use crate::controller::core::watching::Watching;
 use crate::runtime::metrics::Metrics;
 
 /// Watches ExternalSecrets. `others` hears of each change after the controller of ExternalSecrets.
-pub fn external_secrets(
+pub(crate) fn external_secrets(
     watching: &Watching,
     version: ServedVersion,
     state: &Arc<State>,
@@ -46,7 +46,7 @@ pub fn external_secrets(
 }
 
 /// Watches the Secrets that are written, without their content.
-pub fn secrets(watching: &Watching, state: &Arc<State>) -> Store<MetadataOf<Secret>> {
+pub(crate) fn secrets(watching: &Watching, state: &Arc<State>) -> Store<MetadataOf<Secret>> {
     let state = Arc::clone(state);
     let config = watcher::Config::default().labels(&format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}"));
     let on_change = move |change: Change<'_, MetadataOf<Secret>>| match change {
@@ -67,7 +67,7 @@ pub fn secrets(watching: &Watching, state: &Arc<State>) -> Store<MetadataOf<Secr
 
 /// Watches ConfigMaps and Secrets with templates. Nothing of them is kept, and they are watched only once an ExternalSecret uses
 /// one.
-pub fn template_sources(watching: &Watching, state: &Arc<State>) {
+pub(crate) fn template_sources(watching: &Watching, state: &Arc<State>) {
     templates_in::<ConfigMap>(TemplateSourceKind::ConfigMap, watching, state);
     templates_in::<Secret>(TemplateSourceKind::Secret, watching, state);
 }

@@ -19,37 +19,37 @@ use crate::provider::Providers;
 use crate::runtime::metrics::Metrics;
 
 /// What the controllers of stores work with.
-pub struct Context {
+pub(crate) struct Context {
     /// The API server.
-    pub client: Client,
+    pub(crate) client: Client,
     /// The version of our resources that the cluster serves.
-    pub version: ServedVersion,
+    pub(crate) version: ServedVersion,
     /// The operator's settings.
-    pub options: Arc<Options>,
+    pub(crate) options: Arc<Options>,
     /// What stores are tried with.
-    pub providers: Providers,
+    pub(crate) providers: Providers,
     /// Where events go.
-    pub events: Recorder,
+    pub(crate) events: Recorder,
     /// Where metrics go.
-    pub metrics: Metrics,
+    pub(crate) metrics: Metrics,
     /// The stores, as they are watched.
-    pub watched: Arc<WatchedStores>,
+    pub(crate) watched: Arc<WatchedStores>,
     /// Who reads stores.
-    pub readers: Vec<Arc<dyn StoreReaders>>,
+    pub(crate) readers: Vec<Arc<dyn StoreReaders>>,
     /// What is remembered.
-    pub state: Arc<State>,
+    pub(crate) state: Arc<State>,
 }
 
 impl Context {
     /// The time now.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
     /// Stores of the kind and namespace of `key`, at the API server.
     #[must_use]
-    pub fn stores(&self, key: &StoreKey) -> Objects<SecretStore> {
+    pub(crate) fn stores(&self, key: &StoreKey) -> Objects<SecretStore> {
         let dyntype = StoreType { kind: key.kind, version: self.version };
         match key.kind {
             StoreKind::SecretStore => Objects::namespaced(self.client.clone(), &key.object.namespace, &dyntype),
@@ -59,7 +59,7 @@ impl Context {
 
     /// Whether anybody reads a store, and so waits for it while it is not Ready.
     #[must_use]
-    pub fn is_read(&self, key: &StoreKey) -> bool {
+    pub(crate) fn is_read(&self, key: &StoreKey) -> bool {
         self.readers.iter().any(|readers| readers.read(key))
     }
 }

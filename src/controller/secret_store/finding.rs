@@ -22,7 +22,7 @@ pub(super) enum Error {
 
 /// What a store is found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreState {
+pub(crate) enum StoreState {
     /// It can be used.
     Valid,
     /// An outage hides whether it can.
@@ -35,24 +35,24 @@ pub enum StoreState {
 
 /// What is said of a store's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreReport {
+pub(crate) struct StoreReport {
     /// The status of the condition `Ready`.
-    pub status: ConditionStatus,
+    pub(crate) status: ConditionStatus,
     /// Its reason, and that of the event.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// The leading words of its message; those of ESO.
-    pub lead: &'static str,
+    pub(crate) lead: &'static str,
     /// What a person can do.
-    pub remedy: &'static str,
+    pub(crate) remedy: &'static str,
 }
 
 impl StoreState {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Valid, Self::Unknown, Self::NoClient, Self::Invalid];
+    pub(crate) const ALL: [Self; 4] = [Self::Valid, Self::Unknown, Self::NoClient, Self::Invalid];
 
     /// The table.
     #[must_use]
-    pub const fn report(self) -> StoreReport {
+    pub(crate) const fn report(self) -> StoreReport {
         const INVALID: &str = "InvalidProviderConfig";
         let (status, reason, lead, remedy) = match self {
             Self::Valid => (ConditionStatus::True, "Valid", "store validated", "Nothing."),
@@ -78,20 +78,20 @@ impl StoreState {
 
 /// A condition of a store beside `Ready`, and what it says where it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreCheck {
+pub(crate) struct StoreCheck {
     /// Its type.
-    pub type_: &'static str,
+    pub(crate) type_: &'static str,
     /// Its message where it holds.
-    pub passed: &'static str,
+    pub(crate) passed: &'static str,
 }
 
 /// The reason of one that holds.
-pub const PASSED: &str = "Succeeded";
+pub(crate) const PASSED: &str = "Succeeded";
 /// The reason of one that could not be found out.
-pub const NOT_KNOWN: &str = "NotKnown";
+pub(crate) const NOT_KNOWN: &str = "NotKnown";
 
 /// The conditions of a store beside `Ready`.
-pub const CHECKS: [StoreCheck; 3] = [
+pub(crate) const CHECKS: [StoreCheck; 3] = [
     StoreCheck { type_: "Authenticated", passed: "the identity got a token" },
     StoreCheck { type_: "Reachable", passed: "the vault answered" },
     StoreCheck { type_: "Authorized", passed: "the vault let the identity read" },

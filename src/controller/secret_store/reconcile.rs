@@ -41,11 +41,11 @@ const LONGEST_WHILE_AWAITED: Duration = Duration::from_secs(3);
 const CAPABILITIES: &str = "ReadWrite";
 
 /// The controller of a kind of stores.
-pub struct StoreController {
+pub(crate) struct StoreController {
     /// The kind.
-    pub of: StoreKind,
+    pub(crate) of: StoreKind,
     /// What both kinds share.
-    pub context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
 }
 
 impl StoreController {

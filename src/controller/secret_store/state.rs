@@ -13,7 +13,7 @@ use crate::controller::store_access::key::StoreKey;
 
 /// What the controllers of stores remember between validations. The watches feed it, so it exists before them.
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     secret_stores: Arc<Requests<ObjectKey>>,
     cluster_secret_stores: Arc<Requests<ObjectKey>>,
     memos: Mutex<Memos<StoreKey, StoreMemo>>,
@@ -21,7 +21,7 @@ pub struct State {
 
 /// What is remembered of a store between validations.
 #[derive(Debug, Default)]
-pub struct StoreMemo {
+pub(crate) struct StoreMemo {
     /// Of the parts of the object that matter.
     fingerprint: u64,
     /// Validations in a row that did not find the store valid.
@@ -42,24 +42,24 @@ impl StoreMemo {
     }
 
     /// A validation found the store valid.
-    pub fn valid(&mut self) {
+    pub(crate) fn valid(&mut self) {
         self.failures = 0;
     }
 
     /// A validation did not find the store valid. Returns how many did not in a row.
-    pub fn not_valid(&mut self) -> u32 {
+    pub(crate) fn not_valid(&mut self) -> u32 {
         self.failures = self.failures.saturating_add(1);
         self.failures
     }
 
     /// When the event `Valid` was last published.
     #[must_use]
-    pub const fn valid_event(&self) -> Option<Timestamp> {
+    pub(crate) const fn valid_event(&self) -> Option<Timestamp> {
         self.valid_event
     }
 
     /// The event `Valid` is published.
-    pub fn valid_event_published(&mut self, now: Timestamp) {
+    pub(crate) fn valid_event_published(&mut self, now: Timestamp) {
         self.valid_event = Some(now);
     }
 }
@@ -67,7 +67,7 @@ impl StoreMemo {
 impl State {
     /// Where validations of stores of a kind are asked for.
     #[must_use]
-    pub const fn requests(&self, kind: StoreKind) -> &Arc<Requests<ObjectKey>> {
+    pub(crate) const fn requests(&self, kind: StoreKind) -> &Arc<Requests<ObjectKey>> {
         match kind {
             StoreKind::SecretStore => &self.secret_stores,
             StoreKind::ClusterSecretStore => &self.cluster_secret_stores,
@@ -75,12 +75,12 @@ impl State {
     }
 
     /// Asks for a validation of a store.
-    pub fn wake(&self, key: &StoreKey) {
+    pub(crate) fn wake(&self, key: &StoreKey) {
         self.requests(key.kind).ask(&key.object);
     }
 
     /// Asks for a validation of the stores that exchange the token of a service account.
-    pub fn service_account_changed(&self, account: &ObjectKey) {
+    pub(crate) fn service_account_changed(&self, account: &ObjectKey) {
         let using: Vec<_> = {
             let memos = self.memos();
             let using = memos.iter().filter(|(_, memo)| memo.service_account.as_ref() == Some(account));
@@ -92,7 +92,7 @@ impl State {
     }
 
     /// The watch shows a store: asks for a validation where anything has changed that matters.
-    pub fn applied(&self, object: &SecretStore, key: &StoreKey) {
+    pub(crate) fn applied(&self, object: &SecretStore, key: &StoreKey) {
         let changed = self.memos().now(key, object.metadata.uid.as_deref()).shown(object, key);
         if changed {
             self.wake(key);
@@ -100,7 +100,7 @@ impl State {
     }
 
     /// What is remembered of stores. Never held across an await.
-    pub fn memos(&self) -> MutexGuard<'_, Memos<StoreKey, StoreMemo>> {
+    pub(crate) fn memos(&self) -> MutexGuard<'_, Memos<StoreKey, StoreMemo>> {
         self.memos.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,20 +12,20 @@ use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::Stores;
 
 /// The stores, as they are watched.
-pub struct WatchedStores {
+pub(crate) struct WatchedStores {
     /// The version of our resources that the cluster serves.
-    pub version: ServedVersion,
+    pub(crate) version: ServedVersion,
     /// Stores of a namespace.
-    pub secret_stores: Store<SecretStore>,
+    pub(crate) secret_stores: Store<SecretStore>,
     /// Stores of the cluster.
-    pub cluster_secret_stores: Store<SecretStore>,
+    pub(crate) cluster_secret_stores: Store<SecretStore>,
     /// Where validations are asked for.
-    pub state: Arc<State>,
+    pub(crate) state: Arc<State>,
 }
 
 impl WatchedStores {
     /// Waits for the first lists.
-    pub async fn wait_until_ready(&self) {
+    pub(crate) async fn wait_until_ready(&self) {
         let _ = self.secret_stores.wait_until_ready().await;
         let _ = self.cluster_secret_stores.wait_until_ready().await;
     }

@@ -22,7 +22,7 @@ use crate::controller::store_access::roles::StoreReaders;
 use crate::runtime::metrics::Metrics;
 
 /// Watches the stores of a kind; `readers` are woken where it may have changed whether one can be used.
-pub fn stores(
+pub(crate) fn stores(
     kind: StoreKind,
     watching: &Watching,
     version: ServedVersion,
@@ -60,12 +60,12 @@ pub fn stores(
 
 /// No stores of a kind that is left alone: it is not watched at all, since the controller may lack the right to.
 #[must_use]
-pub fn unwatched(kind: StoreKind, version: ServedVersion) -> Store<SecretStore> {
+pub(crate) fn unwatched(kind: StoreKind, version: ServedVersion) -> Store<SecretStore> {
     nothing(StoreType { kind, version })
 }
 
 /// Watches service accounts.
-pub fn service_accounts(watching: &Watching, state: &Arc<State>) -> Store<MetadataOf<ServiceAccount>> {
+pub(crate) fn service_accounts(watching: &Watching, state: &Arc<State>) -> Store<MetadataOf<ServiceAccount>> {
     let state = Arc::clone(state);
     let strip = |account: &mut MetadataOf<ServiceAccount>| {
         strip_metadata(&mut account.metadata);

@@ -19,19 +19,19 @@ use crate::validate::secret_store;
 
 /// Which stores a controller works on.
 #[derive(Clone, Copy, Debug)]
-pub struct ControllerClass<'a> {
+pub(crate) struct ControllerClass<'a> {
     /// The name that `spec.controller` of a store gives, where it gives one.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// Whether SecretStores are worked on.
-    pub secret_stores: Switch,
+    pub(crate) secret_stores: Switch,
     /// Whether ClusterSecretStores are worked on.
-    pub cluster_secret_stores: Switch,
+    pub(crate) cluster_secret_stores: Switch,
 }
 
 impl<'a> ControllerClass<'a> {
     /// Those of a controller with these settings.
     #[must_use]
-    pub fn of(options: &'a Options) -> Self {
+    pub(crate) fn of(options: &'a Options) -> Self {
         let Options { controller_class: name, secret_stores, cluster_secret_stores, .. } = options;
         Self { name, secret_stores: *secret_stores, cluster_secret_stores: *cluster_secret_stores }
     }
@@ -47,7 +47,7 @@ impl<'a> ControllerClass<'a> {
 
 /// Where stores, and the namespaces that they admit, are looked up. `None` stands for what is certainly not there.
 #[async_trait]
-pub trait StoreLookup: Send + Sync {
+pub(crate) trait StoreLookup: Send + Sync {
     /// A store, with its status.
     async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError>;
 
@@ -60,7 +60,7 @@ pub trait StoreLookup: Send + Sync {
 ///
 /// # Errors
 /// [`Error::Unreadable`]
-pub async fn is_of_another_class(
+pub(crate) async fn is_of_another_class(
     keys: &[StoreKey],
     class: ControllerClass<'_>,
     stores: &dyn StoreLookup,
@@ -78,20 +78,20 @@ pub async fn is_of_another_class(
 
 /// Whether a store is of this controller's class.
 #[must_use]
-pub fn is_ours(store: &SecretStore, class: &str) -> bool {
+pub(crate) fn is_ours(store: &SecretStore, class: &str) -> bool {
     let named = store.spec.get().ok().and_then(|spec| spec.controller.as_deref());
     named.is_none_or(|named| named.is_empty() || named == class)
 }
 
 /// What clients are made from.
 #[derive(Clone, Copy)]
-pub struct Access<'a> {
+pub(crate) struct Access<'a> {
     /// Where they are looked up.
-    pub stores: &'a dyn StoreLookup,
+    pub(crate) stores: &'a dyn StoreLookup,
     /// What reads them.
-    pub providers: &'a Providers,
+    pub(crate) providers: &'a Providers,
     /// Which of them may be tried.
-    pub flood_gate: FloodGate,
+    pub(crate) flood_gate: FloodGate,
 }
 
 impl Access<'_> {
@@ -99,7 +99,7 @@ impl Access<'_> {
     ///
     /// # Errors
     /// [`Error`]
-    pub async fn client(
+    pub(crate) async fn client(
         self,
         store: &StoreKey,
         namespace: &str,
@@ -165,7 +165,7 @@ fn unreadable(kind: &'static str, name: &str, error: ApiError) -> Error {
 
 /// A store as a provider sees it.
 #[must_use]
-pub fn view<'a>(key: &'a StoreKey, spec: &'a SecretStoreSpec) -> StoreView<'a> {
+pub(crate) fn view<'a>(key: &'a StoreKey, spec: &'a SecretStoreSpec) -> StoreView<'a> {
     StoreView {
         kind: key.kind,
         namespace: (key.kind == StoreKind::SecretStore).then_some(key.object.namespace.as_str()),

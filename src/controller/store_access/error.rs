@@ -6,7 +6,7 @@ use crate::provider::ProviderError;
 
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// It is not there.
     #[error("{0} does not exist{place}; create it, or correct spec.secretStoreRef", place = place(.0))]
     NotFound(StoreKey),

@@ -7,17 +7,17 @@ use crate::controller::core::key::ObjectKey;
 
 /// Kind, namespace and name of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StoreKey {
+pub(crate) struct StoreKey {
     /// Which of the two kinds.
-    pub kind: StoreKind,
+    pub(crate) kind: StoreKind,
     /// Its namespace, empty for a ClusterSecretStore, and name.
-    pub object: ObjectKey,
+    pub(crate) object: ObjectKey,
 }
 
 impl StoreKey {
     /// The store that a reference in `namespace` names.
     #[must_use]
-    pub fn referenced(kind: StoreKind, namespace: &str, name: &str) -> Self {
+    pub(crate) fn referenced(kind: StoreKind, namespace: &str, name: &str) -> Self {
         let namespace = match kind {
             StoreKind::SecretStore => namespace,
             StoreKind::ClusterSecretStore => "",

@@ -1,6 +1,6 @@
 //! What the controllers of other kinds need of stores: their names, clients for them, and to hear of them.
 
-pub mod clients;
-pub mod error;
-pub mod key;
-pub mod roles;
+pub(crate) mod clients;
+pub(crate) mod error;
+pub(crate) mod key;
+pub(crate) mod roles;

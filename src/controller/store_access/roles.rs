@@ -6,7 +6,7 @@ use super::key::StoreKey;
 use crate::api::v1::SecretStore;
 
 /// The stores, as those who read them see them.
-pub trait Stores: Send + Sync {
+pub(crate) trait Stores: Send + Sync {
     /// A store, as it is watched.
     fn watched(&self, key: &StoreKey) -> Option<Arc<SecretStore>>;
 
@@ -15,7 +15,7 @@ pub trait Stores: Send + Sync {
 }
 
 /// The objects of a kind that reads stores, as stores see them.
-pub trait StoreReaders: Send + Sync {
+pub(crate) trait StoreReaders: Send + Sync {
     /// Whether any of them reads a store, and so waits for it while it is not Ready.
     fn read(&self, store: &StoreKey) -> bool;
 

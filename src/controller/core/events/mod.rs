@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use self::allowance::Allowances;
-pub use self::notice::{Notice, Severity};
+pub(crate) use self::notice::{Notice, Severity};
 use self::queue::Queue;
 use self::repeats::{Earlier, Repeats};
 use super::api_call::{ApiError, bounded};
@@ -42,7 +42,7 @@ const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 /// Takes events and writes them in the background. Both `source.component` and
 /// `reportingComponent` are set, as ESO's events have them.
 #[derive(Clone)]
-pub struct Recorder(Arc<Entrance>);
+pub(crate) struct Recorder(Arc<Entrance>);
 
 /// Where events come in. The last recorder that goes closes it.
 struct Entrance(Arc<Shared>);
@@ -82,7 +82,7 @@ struct Dropped {
 impl Recorder {
     /// Starts the writer. It ends when all recorders are dropped and their events are written.
     #[must_use]
-    pub fn start(client: Client, metrics: Metrics, vital: &Vital) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(crate) fn start(client: Client, metrics: Metrics, vital: &Vital) -> (Self, tokio::task::JoinHandle<()>) {
         let shared =
             Arc::new(Shared { state: Mutex::default(), arrived: Notify::new(), hasher: RandomState::new(), metrics });
         let writing = {
@@ -99,7 +99,7 @@ impl Recorder {
     }
 
     /// Takes an event. Never waits.
-    pub fn publish(&self, notice: Notice) {
+    pub(crate) fn publish(&self, notice: Notice) {
         let shared = &self.0.0;
         let note = truncated(&on_one_line(&notice.note), LONGEST_NOTE).to_owned();
         let notice = Notice { note, ..notice };

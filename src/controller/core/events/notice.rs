@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 
 /// Whether an event needs attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// It does not.
     Normal,
     /// It does.
@@ -13,15 +13,15 @@ pub enum Severity {
 
 /// What happened to an object.
 #[derive(Clone, Debug)]
-pub struct Notice {
+pub(crate) struct Notice {
     /// Who says so: a controller, as `kubectl describe` shows it.
-    pub component: &'static str,
+    pub(crate) component: &'static str,
     /// Whether it needs attention.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// One word for machines.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// A sentence for people.
-    pub note: String,
+    pub(crate) note: String,
     /// The object.
-    pub object: ObjectReference,
+    pub(crate) object: ObjectReference,
 }
