@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use kube::Client;
 use kube::api::ApiResource;
 use kube::core::DynamicObject;
@@ -38,12 +37,6 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The time now.
-    #[must_use]
-    pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-
     /// A ClusterExternalSecret, as it is watched.
     #[must_use]
     pub(crate) fn watched(&self, name: &str) -> Option<Arc<ClusterExternalSecret>> {

@@ -120,7 +120,7 @@ impl Seen<'_> {
         let current = |object: Arc<ExternalSecret>| -> Cow<'static, ExternalSecret> {
             let mut object = Arc::unwrap_or_clone(object);
             if memo.is_deleted(&object, now) && object.metadata.deletion_timestamp.is_none() {
-                object.metadata.deletion_timestamp = Some(Time(context.now()));
+                object.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::now()));
             }
             Cow::Owned(object)
         };

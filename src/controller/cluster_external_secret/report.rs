@@ -39,7 +39,7 @@ pub(super) async fn write(object: &ClusterExternalSecret, compiled: &Compiled, b
             is_pending,
             not_ready: &not_ready,
             children,
-            now: context.now(),
+            now: jiff::Timestamp::now(),
         },
         &before,
     );

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
@@ -81,12 +80,6 @@ impl Context {
     #[must_use]
     pub(crate) fn access(&self) -> Access<'_> {
         Access { stores: self, providers: &self.providers, flood_gate: self.options.flood_gate }
-    }
-
-    /// The time now.
-    #[must_use]
-    pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::now()
     }
 
     /// ExternalSecrets of a namespace, at the API server.

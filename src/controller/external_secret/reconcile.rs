@@ -167,9 +167,7 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     // 4. Read the values. (client required)
     let budget = Arc::new(Budget::default());
     let clients = match Clients::of(spec, subject.key, context.access(), &budget).await {
-        Err(Error::Store(StoreError::NotFound(_) | StoreError::NotValidated(_)))
-            if !is_out_of_patience(remembered, context) =>
-        {
+        Err(Error::Store(StoreError::NotFound(_) | StoreError::NotValidated(_))) if !is_out_of_patience(remembered) => {
             return Ok(Outcome::Waiting);
         }
         clients => clients?,
@@ -335,7 +333,7 @@ fn wait_for_store(subject: Subject<'_>, context: &Context) -> Next {
 }
 
 /// Whether an ExternalSecret has waited for its store for so long that it should say so.
-fn is_out_of_patience(remembered: &Remembered, context: &Context) -> bool {
+fn is_out_of_patience(remembered: &Remembered) -> bool {
     let since = remembered.waiting_since;
-    since.is_some_and(|since| context.now().duration_since(since).unsigned_abs() >= PATIENCE)
+    since.is_some_and(|since| jiff::Timestamp::now().duration_since(since).unsigned_abs() >= PATIENCE)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use kube::Client;
 
 use super::state::State;
@@ -41,12 +40,6 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The time now.
-    #[must_use]
-    pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-
     /// Stores of the kind and namespace of `key`, at the API server.
     #[must_use]
     pub(crate) fn stores(&self, key: &StoreKey) -> Objects<SecretStore> {

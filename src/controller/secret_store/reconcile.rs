@@ -82,14 +82,14 @@ impl Reconcile for StoreController {
         if object.metadata.deletion_timestamp.is_some() {
             return Pass::succeeded(release(&object, &key, context).await);
         }
-        let began = Began { at: Instant::now(), now: context.now() };
+        let began = Began { at: Instant::now(), now: Timestamp::now() };
         let validation = validate(&object, &key, context).await;
         concluded(&object, &key, &validation, began, context).await
     }
 
     async fn panicked(&self, key: &ObjectKey, panicked: Panicked) -> Pass {
         let Some((key, object)) = self.watched(key) else { return Pass::succeeded(Next::OnChange) };
-        let began = Began { at: Instant::now(), now: self.context.now() };
+        let began = Began { at: Instant::now(), now: Timestamp::now() };
         concluded(&object, &key, &Err(Error::Panicked(panicked)), began, &self.context).await
     }
 }
