@@ -269,11 +269,19 @@ impl Worker {
         let resource = ApiResource::erase::<CustomResourceDefinition>(&());
         let api: Objects<DynamicObject> = Objects::all(self.client.clone(), &resource);
         for name in &self.settings.crds {
-            let definition = called("get", || format!("CRD {name}"), api.get(name)).await?;
+            let definition = match called("get", || format!("CRD {name}"), api.get(name)).await {
+                // One that is not installed converts nothing.
+                Err(Error::Api { error, .. }) if is_absent(&error) => continue,
+                definition => definition?,
+            };
             update(&api, definition, |definition| inject::into_conversion(definition, target)).await?;
         }
         Ok(())
     }
+}
+
+fn is_absent(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 /// Reads the certificates from a Secret.

@@ -63,7 +63,7 @@ pub(super) struct CertControllerArguments {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "externalsecrets.external-secrets.io,clustersecretstores.external-secrets.io,secretstores.external-secrets.io"
+        default_value = "externalsecrets.external-secrets.io,clusterexternalsecrets.external-secrets.io,clustersecretstores.external-secrets.io,secretstores.external-secrets.io"
     )]
     crd_names: Vec<String>,
     /// How often everything is checked even if nothing has changed

@@ -62,18 +62,35 @@ impl World {
 
     /// A world for one test alone, with other CRDs.
     pub async fn with_crds(crds: Vec<Value>) -> &'static Self {
-        // Its processes end with the test binary.
-        Box::leak(Box::new(Self::make(crds).await))
+        Self::make(crds).await.of_this_test()
     }
 
     /// A world for one test alone, without a controller but those that it starts.
     pub async fn without_controller() -> &'static Self {
-        Box::leak(Box::new(Self::prepare(our_crds()).await))
+        Self::prepare(our_crds()).await.of_this_test()
     }
 
     /// A world for one test alone, in which nothing of ours is: no CRD, no controller.
     pub async fn empty(config: Config) -> &'static Self {
-        Box::leak(Box::new(Self::bare(config).await))
+        Self::bare(config).await.of_this_test()
+    }
+
+    /// Keeps a world for as long as the runtime of the calling test lasts; its processes end with that. An API server without
+    /// anything to do takes some hundredths of a processor, and tests have dozens.
+    fn of_this_test(self) -> &'static Self {
+        struct End(&'static World);
+        impl Drop for End {
+            fn drop(&mut self) {
+                self.0.cluster.stop();
+            }
+        }
+        let world: &'static Self = Box::leak(Box::new(self));
+        let end = End(world);
+        tokio::spawn(async move {
+            let _end = end;
+            std::future::pending::<()>().await;
+        });
+        world
     }
 
     async fn make(crds: Vec<Value>) -> Self {
