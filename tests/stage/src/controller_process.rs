@@ -54,6 +54,8 @@ impl Controller {
 
     /// What it serves as metrics.
     pub async fn metrics(&self) -> String {
+        // It may have been started a moment ago.
+        self.until_logged("\"flag\":\"metrics-addr\"").await;
         self.get("metrics-addr", "/metrics").await.1
     }
 
