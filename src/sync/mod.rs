@@ -6,6 +6,7 @@
 pub mod cluster_external_secret;
 pub mod data;
 pub mod hash;
+pub mod last_write;
 pub mod managed_fields;
 pub mod object;
 pub mod one_line;

@@ -20,7 +20,7 @@ use crate::controller::core::reconcile::Pass;
 use crate::controller::core::requeue::{Next, spread};
 use crate::runtime::panics::Panicked;
 use crate::sync::cluster_external_secret::step::{NOT_DELETED, NOT_WRITTEN, Outcome, Propagation, TAKEN};
-use crate::sync::cluster_external_secret::{Decision, LastWrite, Place, Situation, Step, decide};
+use crate::sync::cluster_external_secret::{Decision, Place, Situation, Step, decide};
 use crate::sync::plan::Deletion;
 use crate::sync::refresh::backoff;
 
@@ -215,7 +215,7 @@ fn concluded(
         (memo.failures, memo.awaits_api_server) = (0, false);
         match (&written, &step) {
             (Written::Stored(stored), Step::Create(_) | Step::Update(_)) => {
-                memo.last_write = Some(LastWrite::new(&request.wanted, stored));
+                memo.last_write = Some(request.wanted.last_write(stored));
                 if let Some(stored) = read_back(stored) {
                     memo.wrote(seen.shown.as_deref(), stored, now);
                 }

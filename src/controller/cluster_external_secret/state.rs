@@ -14,8 +14,8 @@ use crate::controller::core::key::ObjectKey;
 use crate::controller::core::memos::Memos;
 use crate::controller::core::status::Ahead;
 use crate::controller::core::work_queue::Requests;
-use crate::sync::cluster_external_secret::LastWrite;
 use crate::sync::cluster_external_secret::step::Outcome;
+use crate::sync::last_write::LastWrite;
 
 /// How long the watch may take to show a write of ours.
 const WATCH_LAG: Duration = Duration::from_secs(30);

@@ -20,7 +20,8 @@ use crate::controller::core::api_call::{ApiError, Verb, bounded};
 use crate::controller::core::finalizer;
 use crate::controller::core::key::ObjectVersion;
 use crate::controller::options::GenericTargets;
-use crate::sync::object::{LastWrite, TargetObject, is_written_by};
+use crate::sync::last_write::LastWrite;
+use crate::sync::object::{self, TargetObject, is_written_by};
 use crate::sync::plan::{self, Deletion, Plan};
 use crate::sync::target::{Owner, is_external_secret};
 use crate::sync::{hash, target};
@@ -96,7 +97,7 @@ fn written_object(
     match stored.map(TargetObject::new) {
         Ok(stored) => {
             let version = ObjectVersion::of(&stored.object().metadata);
-            Ok(Written::Object(version, LastWrite::new(wanted, &stored)))
+            Ok(Written::Object(version, object::last_write(wanted, &stored)))
         }
         Err(error) if is_conflict(verb, &error) => Ok(Written::Conflict),
         Err(error) => {

@@ -14,7 +14,7 @@ use crate::api::v1::external_secret::{ExternalSecretStatus, ManifestReference};
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::core::status::Ahead;
 use crate::provider::ReadMark;
-use crate::sync::object::LastWrite;
+use crate::sync::last_write::LastWrite;
 use crate::sync::refresh::TemplatesState;
 
 /// What is remembered of an ExternalSecret between passes.

@@ -10,7 +10,7 @@ use super::index::TemplateSource;
 use super::templates::{self, Rendering, Templates};
 use crate::controller::core::key::ObjectVersion;
 use crate::sync::SecretData;
-use crate::sync::object::LastWrite;
+use crate::sync::last_write::LastWrite;
 use crate::sync::plan::{self, Plan};
 use crate::sync::target::Owner;
 

@@ -29,7 +29,7 @@ use crate::controller::core::work_queue::Requests;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::panics::Panicked;
-use crate::sync::object::LastWrite;
+use crate::sync::last_write::LastWrite;
 use crate::sync::plan::Plan;
 use crate::sync::refresh::{Due, Reason};
 use crate::sync::target::Owner;

@@ -11,7 +11,7 @@ use crate::api::v1::ExternalSecretSpec;
 use crate::controller::core::key::ObjectVersion;
 use crate::controller::options::GenericTargets;
 use crate::controller::store_access::clients::{ControllerClass, is_of_another_class};
-use crate::sync::object::LastWrite;
+use crate::sync::last_write::LastWrite;
 use crate::sync::refresh::{self, Due, Inputs, TemplatesState};
 use crate::sync::target::Owner;
 

@@ -7,7 +7,7 @@ use super::subject::Subject;
 use crate::api::LABEL_OWNER;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretStatus};
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
-use crate::sync::object::LastWrite;
+use crate::sync::last_write::LastWrite;
 use crate::sync::plan::{self, Deletion};
 use crate::sync::refresh::TargetState;
 use crate::sync::target::Owner;

@@ -8,7 +8,7 @@ pub mod step;
 mod wanted;
 
 pub use step::{Decision, Place, Situation, Step, decide};
-pub use wanted::{LastWrite, Wanted};
+pub use wanted::Wanted;
 
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,11 @@
 
 use kube::core::DynamicObject;
 
-use super::wanted::{LastWrite, Wanted};
+use super::wanted::Wanted;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::controlling_cluster_external_secret;
 use crate::api::v1::{ConditionStatus, ExternalSecret};
+use crate::sync::last_write::LastWrite;
 use crate::sync::plan::Deletion;
 
 /// What is known of a namespace.

@@ -214,7 +214,7 @@ fn what_the_api_server_made_of_the_last_write_needs_no_other() {
     text["metadata"] = serde_json::to_value(&existing.metadata).unwrap();
     let existing: ExternalSecret = serde_json::from_value(text).unwrap();
     assert!(!wanted.is_met_by(&existing, None));
-    assert!(wanted.is_met_by(&existing, Some(&LastWrite::new(&wanted, &stored))));
+    assert!(wanted.is_met_by(&existing, Some(&wanted.last_write(&stored))));
 }
 
 fn facts<'a>(outcomes: &'a BTreeMap<String, Outcome>, fault: Option<&'a Fault>) -> Facts<'a> {

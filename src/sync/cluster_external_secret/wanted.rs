@@ -13,6 +13,7 @@ use crate::api::v1::external_secret::Child;
 use crate::api::v1::{ClusterExternalSecret, ClusterExternalSecretSpec, ExternalSecret};
 use crate::api::{ANNOTATION_FORCE_SYNC, FINALIZER_EXTERNAL_SECRET, ServedVersion, is_ours};
 use crate::sync::hash;
+use crate::sync::last_write::LastWrite;
 
 /// What the ExternalSecret of each namespace must be.
 #[derive(Clone, Debug)]
@@ -25,26 +26,6 @@ pub struct Wanted {
     annotations: BTreeMap<String, String>,
     owner: OwnerReference,
     version: ServedVersion,
-}
-
-/// What was written last, and what the API server made of it: the CRD of another version may fill in other defaults, or leave out
-/// what it does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastWrite {
-    wanted: String,
-    stored: String,
-}
-
-impl LastWrite {
-    /// Of what was asked for, and of the API server's answer.
-    #[must_use]
-    pub fn new(wanted: &Wanted, stored: &DynamicObject) -> Self {
-        Self { wanted: hash::fingerprint(&wanted.spec), stored: hash::fingerprint(&stored.data["spec"]) }
-    }
-
-    fn is_repeated_by(&self, wanted: &Wanted, existing: &Value) -> bool {
-        self.wanted == hash::fingerprint(&wanted.spec) && self.stored == hash::fingerprint(existing)
-    }
 }
 
 impl Wanted {
@@ -75,6 +56,13 @@ impl Wanted {
             },
             version,
         }
+    }
+
+    /// What is remembered of a write of this, and of the API server's answer to it: the CRD of another version may fill in other
+    /// defaults, or leave out what it does not know.
+    #[must_use]
+    pub fn last_write(&self, stored: &DynamicObject) -> LastWrite {
+        LastWrite::new(hash::fingerprint(&self.spec), hash::fingerprint(&stored.data["spec"]))
     }
 
     /// The name of the ExternalSecret.
@@ -119,7 +107,7 @@ impl Wanted {
     fn has_spec(&self, existing: &ExternalSecret, last: Option<&LastWrite>) -> bool {
         let Some(spec) = spec_of(existing) else { return false };
         spec == self.spec
-            || last.is_some_and(|last| last.is_repeated_by(self, &spec))
+            || last.is_some_and(|last| last.is_repeated_by(&hash::fingerprint(&self.spec), &hash::fingerprint(&spec)))
             || with_defaults(spec) == self.full_spec
     }
 

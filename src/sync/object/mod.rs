@@ -15,6 +15,7 @@ use kube::core::{DynamicObject, TypeMeta};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
+use super::last_write::LastWrite;
 use super::target::{self, Content, Owner};
 use super::{hash, managed_fields};
 use crate::api::v1::external_secret::{CreationPolicy, ManifestReference};
@@ -50,25 +51,10 @@ impl Drop for TargetObject {
     }
 }
 
-/// What was written last, and what the API server made of it: it may have filled in defaults, or pruned what it does not
-/// know, so that the two differ although nobody has changed the object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastWrite {
-    wanted: String,
-    stored: String,
-}
-
-impl LastWrite {
-    /// Of what was asked for, and of the API server's answer.
-    #[must_use]
-    pub fn new(wanted: &TargetObject, stored: &TargetObject) -> Self {
-        Self { wanted: fingerprint(&wanted.0), stored: fingerprint(&stored.0) }
-    }
-
-    /// Whether writing `wanted` again to what is there now would not change its content.
-    fn is_repeated_by(&self, wanted: &DynamicObject, existing: &DynamicObject) -> bool {
-        self.wanted == fingerprint(wanted) && self.stored == fingerprint(existing)
-    }
+/// What is remembered of a write, and of the API server's answer to it.
+#[must_use]
+pub fn last_write(wanted: &TargetObject, stored: &TargetObject) -> LastWrite {
+    LastWrite::new(fingerprint(&wanted.0), fingerprint(&stored.0))
 }
 
 /// Of all fields but the status and the metadata.
@@ -82,7 +68,7 @@ fn fingerprint(object: &DynamicObject) -> String {
 pub fn is_intact(object: &DynamicObject, last: Option<&LastWrite>) -> bool {
     let annotations = object.metadata.annotations.as_ref();
     let hash = annotations.and_then(|annotations| annotations.get(ANNOTATION_DATA_HASH));
-    let is_as_stored = || last.is_some_and(|last| last.stored == fingerprint(object));
+    let is_as_stored = || last.is_some_and(|last| last.is_stored_as(&fingerprint(object)));
     is_managed(&object.metadata) && hash.is_some_and(|hash| *hash == content_hash(object) || is_as_stored())
 }
 
@@ -201,6 +187,6 @@ fn write_values(data: &mut Value, home: &str, content: Content<'_>, filling: &mu
 
 /// Whether `existing` needs no write to become `desired`, since it is equal or is the result of writing exactly this.
 pub(super) fn is_as_desired(existing: &DynamicObject, desired: &DynamicObject, last: Option<&LastWrite>) -> bool {
-    let is_repeated = || last.is_some_and(|last| last.is_repeated_by(desired, existing));
+    let is_repeated = || last.is_some_and(|last| last.is_repeated_by(&fingerprint(desired), &fingerprint(existing)));
     target::has_metadata_as(&existing.metadata, &desired.metadata) && (existing.data == desired.data || is_repeated())
 }

@@ -10,7 +10,8 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 
-use super::object::{LastWrite, TargetObject};
+use super::last_write::LastWrite;
+use super::object::TargetObject;
 use super::refresh::TargetState;
 use super::rendered::Rendered;
 use super::target::{self, Content, Owner, TargetName};

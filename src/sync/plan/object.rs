@@ -5,7 +5,8 @@ use kube::core::DynamicObject;
 use super::{Plan, Present, Refusal, is_valid_key, may_own, without_content};
 use crate::api::v1::external_secret::ManifestReference;
 use crate::sync::SecretData;
-use crate::sync::object::{self, Fault, LastWrite};
+use crate::sync::last_write::LastWrite;
+use crate::sync::object::{self, Fault};
 use crate::sync::rendered::Rendered;
 use crate::sync::target::{Content, Owner};
 

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecretSpec;
-use crate::sync::object::{TargetObject, is_intact};
+use crate::sync::object::{TargetObject, is_intact, last_write};
 use crate::sync::template::{RenderError, Renderer, Sources};
 use crate::template::{Allowance, Engine, funcs, yaml};
 
@@ -281,7 +281,7 @@ fn what_the_api_server_filled_in_is_no_change() {
     let wanted = made(&target, &hello());
     let mut stored = wanted.clone();
     stored["spec"]["mode"] = "default".into();
-    let last = LastWrite::new(&object(&wanted), &object(&stored));
+    let last = last_write(&object(&wanted), &object(&stored));
     // Its controller writes the status.
     stored["status"] = json!({"phase": "Up"});
     assert!(is_intact(object(&stored).object(), Some(&last)));
