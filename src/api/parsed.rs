@@ -136,6 +136,9 @@ fn unreadable(error: &serde_json::Error) -> String {
 /// Deserializes metadata without `managedFields`, which no reconcile reads.
 pub(super) use crate::answers::metadata::without_managed_fields as metadata;
 
+/// Deserializes metadata with what of `managedFields` can be read.
+pub(super) use crate::answers::metadata::with_managed_fields as metadata_with_managed_fields;
+
 /// Deserializes a part that can be recreated, such as a status: `None` where it is absent or does not fit.
 pub(super) use crate::answers::metadata::lenient as or_none;
 

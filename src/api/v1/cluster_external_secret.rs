@@ -1,18 +1,16 @@
 //! `ClusterExternalSecret`: an ExternalSecret for each of many namespaces.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
-use kube::Resource;
-use kube::core::DynamicResourceScope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::external_secret::PARENT_KIND;
 use super::{Condition, ExternalSecretSpec};
-use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, parsed, schema};
+use crate::api::v1::resource::served_resource;
+use crate::api::{GoDuration, Parsed, parsed, schema};
 
 /// A ClusterExternalSecret as it is watched.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -35,32 +33,7 @@ impl ClusterExternalSecret {
     pub const PLURAL: &'static str = "clusterexternalsecrets";
 }
 
-impl Resource for ClusterExternalSecret {
-    type DynamicType = ServedVersion;
-    type Scope = DynamicResourceScope;
-
-    fn kind(_: &ServedVersion) -> Cow<'_, str> {
-        Self::KIND.into()
-    }
-    fn group(_: &ServedVersion) -> Cow<'_, str> {
-        GROUP.into()
-    }
-    fn version(version: &ServedVersion) -> Cow<'_, str> {
-        version.name().into()
-    }
-    fn api_version(version: &ServedVersion) -> Cow<'_, str> {
-        version.api_version().into()
-    }
-    fn plural(_: &ServedVersion) -> Cow<'_, str> {
-        Self::PLURAL.into()
-    }
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+served_resource!(ClusterExternalSecret);
 
 /// `spec.refreshTime` where it is not given.
 pub const DEFAULT_REFRESH_TIME: GoDuration = GoDuration::from_secs(3600);

@@ -3,6 +3,7 @@
 pub mod cluster_external_secret;
 pub mod condition;
 pub mod external_secret;
+mod resource;
 pub mod secret_store;
 
 pub use cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretSpec, ClusterExternalSecretStatus};

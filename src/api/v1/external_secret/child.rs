@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::api::{FIELD_MANAGER, is_ours};
@@ -55,44 +53,6 @@ pub fn controlling_cluster_external_secret(meta: &ObjectMeta) -> Option<&str> {
     let controller = controllers.next()?;
     let is_one = controller.kind == PARENT_KIND && is_ours(&controller.api_version);
     is_one.then_some(controller.name.as_str())
-}
-
-/// The keys of labels and annotations that [`FIELD_MANAGER`] wrote, as `managedFields` says; none where it cannot be read.
-pub(super) fn written_keys(metadata: &RawValue) -> [BTreeSet<String>; 2] {
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Metadata {
-        managed_fields: Vec<Box<RawValue>>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Entry {
-        manager: String,
-        operation: String,
-        fields_v1: Fields,
-    }
-    #[derive(Deserialize)]
-    struct Fields {
-        #[serde(rename = "f:metadata", default)]
-        metadata: OfMetadata,
-    }
-    #[derive(Default, Deserialize)]
-    struct OfMetadata {
-        #[serde(rename = "f:labels", default)]
-        labels: Map<String, Value>,
-        #[serde(rename = "f:annotations", default)]
-        annotations: Map<String, Value>,
-    }
-    let Metadata { managed_fields } = serde_json::from_str(metadata.get()).unwrap_or_default();
-    let mut found = [BTreeSet::new(), BTreeSet::new()];
-    for entry in managed_fields {
-        let Ok(Entry { manager, operation, fields_v1 }) = serde_json::from_str(entry.get()) else { continue };
-        if manager == FIELD_MANAGER && operation == "Update" {
-            found[0].extend(keys(Some(&fields_v1.metadata.labels)));
-            found[1].extend(keys(Some(&fields_v1.metadata.annotations)));
-        }
-    }
-    found
 }
 
 #[cfg(test)]

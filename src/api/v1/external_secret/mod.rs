@@ -4,20 +4,16 @@ mod child;
 mod source;
 mod target;
 
-use std::borrow::Cow;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use kube::Resource;
-use kube::core::DynamicResourceScope;
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::Condition;
-use crate::api::{GROUP, GoDuration, Parsed, ServedVersion, limits, parsed, schema};
+use crate::api::v1::resource::served_resource;
+use crate::api::{GoDuration, Parsed, limits, parsed, schema};
 
-use child::written_keys;
 pub use child::{Child, PARENT_KIND, controlling_cluster_external_secret};
 pub use source::*;
 pub use target::*;
@@ -43,32 +39,7 @@ impl ExternalSecret {
     pub const PLURAL: &'static str = "externalsecrets";
 }
 
-impl Resource for ExternalSecret {
-    type DynamicType = ServedVersion;
-    type Scope = DynamicResourceScope;
-
-    fn kind(_: &ServedVersion) -> Cow<'_, str> {
-        Self::KIND.into()
-    }
-    fn group(_: &ServedVersion) -> Cow<'_, str> {
-        GROUP.into()
-    }
-    fn version(version: &ServedVersion) -> Cow<'_, str> {
-        version.name().into()
-    }
-    fn api_version(version: &ServedVersion) -> Cow<'_, str> {
-        version.api_version().into()
-    }
-    fn plural(_: &ServedVersion) -> Cow<'_, str> {
-        Self::PLURAL.into()
-    }
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+served_resource!(ExternalSecret);
 
 /// `spec.refreshInterval` where it is not given.
 pub const DEFAULT_REFRESH_INTERVAL: GoDuration = GoDuration::from_secs(3600);
@@ -192,8 +163,10 @@ impl<'de> Deserialize<'de> for ExternalSecret {
         };
         let metadata = metadata.map_err(D::Error::custom)?;
         let is_child = controlling_cluster_external_secret(&metadata).is_some();
-        let written = text.filter(|_| is_child).map(|text| written_keys(&text));
-        let child = written.map(|[labels, annotations]| Box::new(Child { labels, annotations }));
+        let managed = text.filter(|_| is_child).and_then(|text| {
+            parsed::metadata_with_managed_fields(&mut serde_json::Deserializer::from_str(text.get())).ok()
+        });
+        let child = managed.and_then(|metadata| Child::of(&metadata)).map(Box::new);
         Ok(Self { metadata, spec, status, child })
     }
 }
