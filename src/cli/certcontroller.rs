@@ -155,3 +155,26 @@ impl CertControllerArguments {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use kube::ResourceExt;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: CertControllerArguments,
+    }
+
+    #[test]
+    fn the_authority_is_injected_into_each_of_our_definitions_unless_others_are_named() {
+        let mut given = Line::parse_from(["certcontroller"]).arguments.crd_names;
+        let mut all: Vec<_> = crate::api::crd::all().iter().map(ResourceExt::name_any).collect();
+        given.sort();
+        all.sort();
+        assert_eq!(given, all);
+    }
+}
