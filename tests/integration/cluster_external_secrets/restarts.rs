@@ -161,17 +161,5 @@ async fn start_afresh(setting: &Setting) -> Controller {
 
 /// Starts the controller through a proxy that kills it after so many writes. Gives whether that happened before `done`.
 async fn killed_after<T>(setting: &Setting, proxy: &ApiProxy, writes: usize, done: impl Future<Output = T>) -> bool {
-    proxy.hold();
-    let controller = start(setting, proxy).await;
-    proxy.kill(controller.id(), writes);
-    tokio::select! {
-        () = proxy.killed() => {}
-        _ = done => {}
-    }
-    let cut_off = proxy.is_reached();
-    if cut_off {
-        proxy.killed().await;
-    }
-    controller.kill().await;
-    cut_off
+    proxy.killed_after(start(setting, proxy), writes, done).await
 }

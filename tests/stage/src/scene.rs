@@ -263,18 +263,8 @@ impl Scene {
     /// Starts the controller through a proxy that kills it after so many writes. Gives whether that
     /// happened before `done`.
     pub async fn killed_after<T>(&self, proxy: &ApiProxy, writes: usize, done: impl Future<Output = T>) -> bool {
-        proxy.hold();
-        let controller = self.world.start_controller_with(&self.name, &self.arguments(), &proxy.kubeconfig).await;
-        proxy.kill(controller.id(), writes);
-        tokio::select! {
-            () = proxy.killed() => {}
-            _ = done => {}
-        }
-        let cut_off = proxy.is_reached();
-        if cut_off {
-            proxy.killed().await;
-        }
-        controller.kill().await;
-        cut_off
+        let arguments = self.arguments();
+        let controller = self.world.start_controller_with(&self.name, &arguments, &proxy.kubeconfig);
+        proxy.killed_after(controller, writes, done).await
     }
 }

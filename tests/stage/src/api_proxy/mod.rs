@@ -22,6 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::controller_process::Controller;
+
 pub use faults::{Alteration, ApiFault, ApiFaultId, Break};
 use faults::{Faults, refusal};
 pub use flow::Flow;
@@ -111,6 +113,28 @@ impl ApiProxy {
         self.shared.writes.store(0, Ordering::SeqCst);
         self.shared.kill_after.store(writes, Ordering::SeqCst);
         self.shared.victim.send_replace(Some(process));
+    }
+
+    /// Starts a controller that is killed after so many writes. Returns whether that happened before `done`.
+    pub async fn killed_after<T>(
+        &self,
+        start: impl Future<Output = Controller>,
+        writes: usize,
+        done: impl Future<Output = T>,
+    ) -> bool {
+        self.hold();
+        let controller = start.await;
+        self.kill(controller.id(), writes);
+        tokio::select! {
+            () = self.killed() => {}
+            _ = done => {}
+        }
+        let cut_off = self.is_reached();
+        if cut_off {
+            self.killed().await;
+        }
+        controller.kill().await;
+        cut_off
     }
 
     /// Lets all writes pass.
