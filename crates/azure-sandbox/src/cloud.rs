@@ -77,7 +77,15 @@ pub(crate) enum Site {
         /// endpoint, which its certificate does not cover.
         host: String,
     },
+    /// A container registry, by its host in lower case.
+    Registry {
+        /// The host.
+        host: String,
+    },
 }
+
+/// What the hosts of container registries end with, in the clouds that Microsoft runs.
+const REGISTRY_SUFFIXES: [&str; 3] = [".azurecr.io", ".azurecr.us", ".azurecr.cn"];
 
 /// The clouds that a sandbox plays.
 #[derive(Clone, Debug)]
@@ -111,7 +119,15 @@ impl Clouds {
         if let Some(name) = host.strip_suffix(".privatelink.vaultcore.azure.net") {
             return Some(Site::Vault { host: format!("{name}.vault.azure.net") });
         }
+        if Self::is_registry(&host) {
+            return Some(Site::Registry { host });
+        }
         self.of_vault(&host).map(|_| Site::Vault { host })
+    }
+
+    /// Whether a host, in lower case, can be that of a container registry.
+    pub(crate) fn is_registry(host: &str) -> bool {
+        REGISTRY_SUFFIXES.iter().any(|suffix| host.strip_suffix(suffix).is_some_and(|name| !name.is_empty()))
     }
 
     /// The cloud of a vault's host.
@@ -130,8 +146,15 @@ impl Clouds {
 
     /// Whether a token may be asked for this resource, which has no trailing slash.
     pub(crate) fn is_known_resource(&self, resource: &str) -> bool {
-        const OTHERS: [&str; 3] =
-            ["https://management.azure.com", "https://graph.microsoft.com", "api://AzureADTokenExchange"];
+        const OTHERS: [&str; 7] = [
+            "https://management.azure.com",
+            "https://management.core.windows.net",
+            "https://management.usgovcloudapi.net",
+            "https://management.chinacloudapi.cn",
+            "https://containerregistry.azure.net",
+            "https://graph.microsoft.com",
+            "api://AzureADTokenExchange",
+        ];
         OTHERS.contains(&resource) || self.all().any(|cloud| cloud.vault_resource() == resource)
     }
 }

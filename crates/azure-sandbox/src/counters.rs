@@ -64,6 +64,22 @@ pub struct EntraCounters {
     pub throttled: u64,
 }
 
+/// Requests to one container registry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryCounters {
+    /// Requests by operation: `Exchange`, `Token`, `Manifest`, `Version`, `Unknown`.
+    pub requests: BTreeMap<&'static str, u64>,
+    /// Answers by status code.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Refresh tokens that were issued.
+    pub refresh_tokens: u64,
+    /// Access tokens that were issued.
+    pub access_tokens: u64,
+    /// Manifests that were served.
+    pub pulls: u64,
+}
+
 /// Counters that many connections change.
 #[derive(Debug, Default)]
 pub(crate) struct Counted<T>(Mutex<T>);

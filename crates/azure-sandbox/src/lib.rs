@@ -1,4 +1,4 @@
-//! An emulator of Entra ID and Azure Key Vault, for tests and for trying things out without a cloud.
+//! An emulator of Entra ID, Azure Key Vault and Azure Container Registry, for tests and for trying things out without a cloud.
 //!
 //! It is a peer, not a mock: it speaks TLS under Azure's real host names with a certificate authority of
 //! its own, checks federated tokens as Entra ID does (signature, issuer, subject, audience, times), issues
@@ -50,6 +50,7 @@ mod keyvault;
 mod limiter;
 mod message;
 mod proxy;
+mod registry;
 mod service_account;
 mod state;
 #[cfg(test)]
@@ -65,7 +66,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use clock::{Clock, ClockOffset};
 pub use cloud::Cloud;
-pub use counters::{EntraCounters, VaultCounters};
+pub use counters::{EntraCounters, RegistryCounters, VaultCounters};
 pub use entra::directory::{Application, TOKEN_EXCHANGE_AUDIENCE, Tenant};
 pub use entra::imds::Machine;
 pub use entra::issuer::IssuerKeys;
@@ -79,6 +80,8 @@ pub use keyvault::policy::{AlternativeNames, CertificatePolicy, IssuerPolicy, Ke
 pub use keyvault::secrets::SecretProperties;
 pub use keyvault::vault::Vault;
 pub use limiter::Limit;
+pub use registry::Registry;
+pub use registry::access::RegistryRole;
 pub use service_account::{ServiceAccountIssuer, ServiceAccountToken};
 
 use control::{Control, Document};
@@ -145,6 +148,12 @@ pub enum SandboxError {
     /// A vault refuses.
     #[error("the vault refuses: {0}")]
     Vault(#[from] KeyVaultError),
+    /// The host cannot be that of a container registry.
+    #[error("{host} is no container registry's host; give a registry's name, or a host below azurecr.io")]
+    NoRegistryHost {
+        /// The host.
+        host: String,
+    },
     /// A certificate or key could not be made.
     #[error("the sandbox cannot make a certificate or key: {0}")]
     Certificate(rcgen::Error),
@@ -340,6 +349,15 @@ impl Sandbox {
     /// [`SandboxError::NoVaultHost`] where the host belongs to no cloud.
     pub fn vault(&self, name: &str) -> Result<Vault, SandboxError> {
         self.0.control.state.vault_named(name)
+    }
+
+    /// The container registry of this name in the public cloud, or of this host; made where there is none yet. A new registry
+    /// belongs to the default tenant, decides by roles and has given nobody any.
+    ///
+    /// # Errors
+    /// [`SandboxError::NoRegistryHost`] where the host cannot be that of a registry.
+    pub fn registry(&self, name: &str) -> Result<Registry, SandboxError> {
+        self.0.control.state.registry_named(name)
     }
 
     /// All tenants.

@@ -24,6 +24,7 @@ use super::fault::Connect;
 use super::keyvault;
 use super::keyvault::vault::VaultState;
 use super::message::{Connection, Dropped, empty, set_header};
+use super::registry::{self, RegistryState};
 use super::state::State;
 
 /// Serves the proxy's port until `stop` is canceled; `control` answers what is for the port itself.
@@ -117,6 +118,7 @@ fn bad_gateway(cause: &str) -> Response<Body> {
 enum Host {
     Entra(Arc<Cloud>),
     Vault(Arc<VaultState>),
+    Registry(Arc<RegistryState>),
 }
 
 /// Where a tunnel leads.
@@ -142,6 +144,11 @@ impl Target {
                 let vault = state.find_vault(&host).ok_or("dns_error")?;
                 let connect = vault.faults.on_connect(now);
                 (Self { closing: vault.connections(), host: Host::Vault(vault), certificate: host }, connect)
+            }
+            Site::Registry { host } => {
+                let registry = state.find_registry(&host).ok_or("dns_error")?;
+                let connect = registry.faults.on_connect(now);
+                (Self { closing: registry.connections(), host: Host::Registry(registry), certificate: host }, connect)
             }
         };
         match connect {
@@ -194,6 +201,7 @@ async fn requests(
             match &host {
                 Host::Entra(cloud) => entra::answer(&state, cloud, request, &connection).await,
                 Host::Vault(vault) => keyvault::answer(&state, vault, request, &connection).await,
+                Host::Registry(registry) => registry::answer(&state, registry, request, &connection).await,
             }
         }
     });

@@ -16,6 +16,7 @@ use super::entra::issuer::IssuerKeys;
 use super::entra::signer::TokenSigner;
 use super::fault::{Fault, FaultId, Faults};
 use super::keyvault::vault::{Vault, VaultState};
+use super::registry::{Registry, RegistryState};
 
 /// A tenant's Entra ID host and its id, in lower case.
 type TenantKey = (String, String);
@@ -33,6 +34,7 @@ pub(crate) struct State {
     default_tenant: String,
     tenants: RwLock<HashMap<TenantKey, Arc<TenantState>>>,
     vaults: RwLock<HashMap<String, Arc<VaultState>>>,
+    registries: RwLock<HashMap<String, Arc<RegistryState>>>,
     issuers: RwLock<HashMap<String, IssuerKeys>>,
 }
 
@@ -49,6 +51,7 @@ impl State {
             default_tenant: default_tenant.to_owned(),
             tenants: RwLock::default(),
             vaults: RwLock::default(),
+            registries: RwLock::default(),
             issuers: RwLock::default(),
         })
     }
@@ -95,6 +98,22 @@ impl State {
         let host = self.vault_host(name);
         let cloud = self.clouds.of_vault(&host).ok_or_else(|| SandboxError::NoVaultHost { host: host.clone() })?;
         Ok(Vault(self.vault(&host, cloud)))
+    }
+
+    /// The registry of this name in the public cloud, or of this host; made where there is none.
+    pub(crate) fn registry_named(&self, name: &str) -> Result<Registry, SandboxError> {
+        let name = name.to_ascii_lowercase();
+        let host = if name.contains('.') { name } else { format!("{name}.azurecr.io") };
+        if !Clouds::is_registry(&host) {
+            return Err(SandboxError::NoRegistryHost { host });
+        }
+        let mut registries = self.registries.write();
+        let make = || Arc::new(RegistryState::new(&host, &self.default_tenant, self.clock.clone()));
+        Ok(Registry(Arc::clone(registries.entry(host.clone()).or_insert_with(make))))
+    }
+
+    pub(crate) fn find_registry(&self, host: &str) -> Option<Arc<RegistryState>> {
+        self.registries.read().get(host).cloned()
     }
 
     pub(crate) fn find_vault(&self, host: &str) -> Option<Arc<VaultState>> {

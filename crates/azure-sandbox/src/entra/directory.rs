@@ -44,6 +44,8 @@ pub(crate) struct TenantState {
     pub(crate) counters: Counted<EntraCounters>,
     clock: Clock,
     token_lifetime: RwLock<Duration>,
+    /// Resources that this tenant does not know, though others do.
+    unknown_resources: RwLock<Vec<String>>,
     applications: RwLock<HashMap<String, Arc<ApplicationState>>>,
 }
 
@@ -67,12 +69,17 @@ impl TenantState {
             faults: Faults::default(),
             counters: Counted::default(),
             token_lifetime: RwLock::new(TOKEN_LIFETIME),
+            unknown_resources: RwLock::default(),
             applications: RwLock::default(),
         }
     }
 
     pub(crate) fn find(&self, client_id: &str) -> Option<Arc<ApplicationState>> {
         self.applications.read().get(&client_id.to_ascii_lowercase()).cloned()
+    }
+
+    pub(crate) fn knows(&self, resource: &str) -> bool {
+        !self.unknown_resources.read().iter().any(|unknown| unknown == resource)
     }
 
     pub(crate) fn token_lifetime(&self) -> Duration {
@@ -150,6 +157,12 @@ impl Tenant {
     /// How long tokens are good that are issued from now on; an hour if never set.
     pub fn set_token_lifetime(&self, lifetime: Duration) -> Self {
         *self.0.token_lifetime.write() = lifetime;
+        self.clone()
+    }
+
+    /// Does not know a resource from now on, such as `https://containerregistry.azure.net` in a cloud of one's own.
+    pub fn forget_resource(&self, resource: &str) -> Self {
+        self.0.unknown_resources.write().push(resource.to_owned());
         self.clone()
     }
 

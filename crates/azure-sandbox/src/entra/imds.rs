@@ -151,7 +151,8 @@ fn issue<B>(state: &State, request: &Request<B>) -> Result<Response<Body>, Refus
     let resource = parameter(query, "resource").ok_or(Refusal("Required query variable 'resource' is missing"))?;
     let identities = state.machine.identities.read();
     let identity = choose(&identities, query)?;
-    if !state.clouds.is_known_resource(resource.trim_end_matches('/')) {
+    let name = resource.trim_end_matches('/');
+    if !state.clouds.is_known_resource(name) || !identity.tenant.knows(name) {
         return Err(Refusal("AADSTS500011: The resource principal was not found in the tenant."));
     }
     let audience = resource.clone().into_owned();

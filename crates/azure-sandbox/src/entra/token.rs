@@ -159,7 +159,8 @@ fn authenticate(
 /// The audience of the token for a scope `RESOURCE/.default`: the resource as it was written.
 fn audience(state: &State, tenant: &TenantState, scope: &str) -> Result<String, EntraError> {
     let resource = scope.strip_suffix("/.default").ok_or_else(|| EntraError::scope_without_default(scope))?;
-    if !state.clouds.is_known_resource(resource.trim_end_matches('/')) {
+    let name = resource.trim_end_matches('/');
+    if !state.clouds.is_known_resource(name) || !tenant.knows(name) {
         return Err(EntraError::resource_not_found(resource, &tenant.id));
     }
     Ok(resource.to_owned())

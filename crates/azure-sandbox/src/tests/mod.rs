@@ -10,6 +10,7 @@ mod faults;
 mod keys;
 mod machine;
 mod proxy;
+mod registry;
 mod secrets;
 mod soft_delete;
 
