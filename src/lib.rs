@@ -10,6 +10,7 @@
 //! - [`answers`]: reads answers of the Kubernetes API, whatever stands in them.
 //! - [`secret`]: values of secrets in memory.
 //! - [`budget`]: what one ExternalSecret may compute.
+//! - [`generator`]: makes values: passwords, UUIDs, keys for SSH.
 //! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
 //! - [`validate`]: the static checks of the custom resources.
@@ -30,6 +31,7 @@ pub mod budget;
 mod certificates;
 pub mod cli;
 pub mod controller;
+pub mod generator;
 pub mod provider;
 pub mod runtime;
 #[cfg(feature = "sandbox")]

@@ -1,11 +1,12 @@
-//! The custom resources of the group `external-secrets.io`: types, constants and the CRDs made from
-//! them. No logic and no client.
+//! The custom resources of the groups `external-secrets.io` and `generators.external-secrets.io`: types, constants and the
+//! CRDs made from them. No logic and no client.
 
 pub mod crd;
 pub mod duration;
 pub mod field_path;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod generators;
 pub mod limits;
 pub mod object_name;
 pub mod parsed;

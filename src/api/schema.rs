@@ -56,6 +56,16 @@ pub(super) fn generator_kind(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": GENERATOR_KINDS })
 }
 
+/// The kinds that a `ClusterGenerator` may hold.
+pub(super) fn cluster_generator_kind(_: &mut SchemaGenerator) -> Schema {
+    let kinds: Vec<_> = GENERATOR_KINDS.into_iter().filter(|kind| *kind != "ClusterGenerator").collect();
+    json_schema!({ "type": "string", "enum": kinds })
+}
+
+pub(super) fn ssh_key_size(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer", "minimum": 256, "maximum": 8192 })
+}
+
 pub(super) fn integer(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer" })
 }

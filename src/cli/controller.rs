@@ -146,9 +146,12 @@ struct AcceptedArguments {
     /// The API server is always asked if the watch shows another version
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_secret_api_read_on_cache_mismatch: Option<bool>,
-    /// Generators are not supported yet
+    /// No generator that is served has a state of its own
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_generator_state: Option<bool>,
+    /// See --enable-generator-state
+    #[arg(long)]
+    generator_gc_grace_period: Option<GoDuration>,
 }
 
 /// Runs the controllers until SIGTERM or SIGINT.
@@ -229,6 +232,7 @@ impl AcceptedArguments {
             (self.enable_managed_secrets_caching.is_some(), "--enable-managed-secrets-caching"),
             (self.enable_secret_api_read_on_cache_mismatch.is_some(), "--enable-secret-api-read-on-cache-mismatch"),
             (self.enable_generator_state.is_some(), "--enable-generator-state"),
+            (self.generator_gc_grace_period.is_some(), "--generator-gc-grace-period"),
         ];
         flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag).collect()
     }

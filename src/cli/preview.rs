@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 
 use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
@@ -11,6 +12,7 @@ use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::clients::Clients;
 use crate::controller::external_secret::destination::Existing;
 use crate::controller::external_secret::error::Error;
+use crate::controller::external_secret::generated::{self, Generation, Maker, Minter};
 use crate::controller::external_secret::planning::Planner;
 use crate::controller::external_secret::target::stale;
 use crate::controller::external_secret::templates::Templates;
@@ -21,6 +23,7 @@ use crate::provider::azure::ActsAs;
 use crate::provider::{Freshness, Priority, Providers, ReadOptions};
 use crate::sync::data;
 use crate::sync::plan::{Deletion, Plan};
+use crate::sync::refresh::Reason;
 use crate::sync::target::Owner;
 use crate::template::Delimiters;
 
@@ -99,17 +102,39 @@ impl Previewer<'_> {
     ///
     /// # Errors
     /// What it would say in the condition `Ready`.
-    pub(super) async fn preview(&self, object: &ExternalSecret, existing: Option<Existing>) -> Result<Preview, Error> {
+    pub(super) async fn preview(
+        &self,
+        object: &ExternalSecret,
+        existing: Option<Existing>,
+        reason: Reason,
+    ) -> Result<Preview, Error> {
         let spec = object.spec.get().map_err(Clone::clone)?;
-        let owner = Owner { meta: &object.metadata, spec, version: self.version };
+        let owner = Owner::new(&object.metadata, spec, self.version);
         let budget = Arc::new(Budget::default());
         let access = Access { stores: self.inputs, providers: &self.providers, flood_gate: self.flood_gate };
         let clients = Clients::of(spec, &ObjectKey::of(&object.metadata), access, &budget).await?;
         let options = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
         let read = values::read(spec, &clients, options).await?;
-        let values = data::assemble(spec, read.fetched, self.templates.rewrite(), &budget)?;
-        let mut planner = Planner::new(owner, &values, &self.templates, self.inputs);
-        let plan = planner.plan(existing.as_ref(), None).await?;
+        let generators = generated::used(spec, owner.namespace(), self.inputs).await?;
+        let plan = if generators.is_empty() {
+            let values = data::assemble(spec, read.fetched, self.templates.rewrite(), &budget)?;
+            let mut planner = Planner::new(owner, &values, &self.templates, self.inputs);
+            planner.plan(existing.as_ref(), None).await?
+        } else {
+            // Nothing is minted, nor asked for at a registry.
+            let generation = Generation {
+                owner,
+                status: object.status.as_ref(),
+                reason,
+                now: Timestamp::now(),
+                freshness: Freshness::Shared,
+                maker: Maker::Nobody,
+                engine: self.templates.rewrite(),
+                budget: &budget,
+            };
+            let mut minter = Minter::new(generation, generators);
+            minter.propose(&read.fetched, existing.as_ref(), None, &self.templates, self.inputs).await?.plan
+        };
         let stale =
             if plan.leaves_target() { stale(owner, object.status.as_ref(), self.inputs).await? } else { Vec::new() };
         Ok(Preview { plan, existing, stale })

@@ -112,10 +112,7 @@ impl ProviderArguments {
 /// What makes the providers once the cluster can be read.
 pub(super) fn build(arguments: &ProviderArguments, tenants: Tenants, metrics: Metrics) -> Result<MakeProviders, Error> {
     let options = arguments.options(tenants)?;
-    Ok(Box::new(move |cluster| {
-        let azurekv = AzureKeyVault::new(options, cluster, Arc::new(Counted(metrics)))?;
-        Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake), memory: ValueMemory::default() })
-    }))
+    Ok(Box::new(move |cluster| Ok(providers(AzureKeyVault::new(options, cluster, Arc::new(Counted(metrics)))?))))
 }
 
 /// The providers of a command that a person runs, and that serves no metrics.
@@ -125,8 +122,12 @@ pub(super) fn of_person(
     cluster: Arc<dyn ClusterReader>,
 ) -> Result<Providers, Error> {
     let options = Options { acts_as, ..arguments.options(Tenants::One)? };
-    let azurekv = AzureKeyVault::new(options, cluster, Arc::new(()))?;
-    Ok(Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake), memory: ValueMemory::default() })
+    Ok(providers(AzureKeyVault::new(options, cluster, Arc::new(()))?))
+}
+
+fn providers(azurekv: AzureKeyVault) -> Providers {
+    let registries = azurekv.registries();
+    Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake), registries, memory: ValueMemory::default() }
 }
 
 /// Joins what the provider counts to the program's metrics.
@@ -134,7 +135,7 @@ struct Counted(Metrics);
 
 impl ProviderMetrics for Counted {
     fn api_call(&self, call: ApiCall, status: CallStatus, took: Duration) {
-        self.0.provider_call(AZURE, call.label(), status.label(), took);
+        self.0.provider_call(call.provider(), call.label(), status.label(), took);
     }
 
     fn token_exchange(&self, status: CallStatus) {

@@ -202,7 +202,7 @@ mod tests {
         }}}}))
         .unwrap();
         let meta = ObjectMeta { labels: Some([("team".into(), "a".into())].into()), ..ObjectMeta::default() };
-        let owner = Owner { meta: &meta, spec: &spec, version: ServedVersion::V1 };
+        let owner = Owner::new(&meta, &spec, ServedVersion::V1);
         let shown = Redactor::new(Values::Redacted).metadata(part, key, value, owner);
         assert_eq!(matches!(shown, Shown::Text(_)), public, "{shown:?}");
     }

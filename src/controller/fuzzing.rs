@@ -75,6 +75,7 @@ fn external_secret(spec: &ExternalSecretSpec) {
     let fetched = Fetched {
         sets: spec.data_from.iter().map(|_| Some(set())).collect(),
         values: spec.data.iter().map(|_| Some(value("aGVsbG8="))).collect(),
+        ..Fetched::default()
     };
     match assemble(spec, fetched, &REWRITE, &Budget::default()) {
         Ok(values) => {

@@ -11,6 +11,7 @@ use super::core::kind::Kind;
 use super::core::watching::{Watching, nothing};
 use super::external_secret::target_kinds::TargetKinds;
 use super::external_secret::templates::Templates;
+use super::generators::watched::WatchedGenerators;
 use super::namespaces::Namespaces;
 use super::options::{Options, Switch};
 use super::secret_store::reconcile::StoreController;
@@ -77,6 +78,10 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         TargetKinds::new(watching.clone(), move |kind, meta, version| state.target_changed(Some(kind), meta, version))
     };
     let target_kinds = Arc::new(target_kinds);
+    let generators = {
+        let state = Arc::clone(&state);
+        WatchedGenerators::new(watching.clone(), move |generator| state.generator_changed(generator))
+    };
 
     let service_accounts = secret_store::watches::service_accounts(&watching, &store_state);
     let secrets = external_secret::watches::secrets(&watching, &state);
@@ -150,7 +155,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         providers,
         events,
         metrics,
-        watched: external_secret::context::Watched { external_secrets, secrets, namespaces, stores },
+        watched: external_secret::context::Watched { external_secrets, secrets, namespaces, stores, generators },
         target_kinds,
         state,
     };

@@ -6,6 +6,7 @@ pub(crate) mod core;
 pub(crate) mod external_secret;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub(crate) mod generators;
 mod kinds;
 pub(crate) mod namespaces;
 pub(crate) mod options;

@@ -103,6 +103,8 @@ pub enum Class {
     InvalidReference,
     /// The store's configuration cannot be right.
     InvalidStore,
+    /// The generator's configuration cannot be right.
+    InvalidGenerator,
     /// What the manifest asks for is not supported.
     Unsupported,
     /// It is more than one ExternalSecret may read.
@@ -131,7 +133,7 @@ impl Class {
             | Self::Throttled
             | Self::PropertyMissing
             | Self::OverBudget => Retry::Backoff,
-            Self::InvalidReference | Self::InvalidStore | Self::Unsupported => Retry::OnChange,
+            Self::InvalidReference | Self::InvalidStore | Self::InvalidGenerator | Self::Unsupported => Retry::OnChange,
         }
     }
 }

@@ -40,6 +40,10 @@ pub enum ApiCall {
     GetKey,
     /// One certificate.
     GetCertificate,
+    /// A refresh token of a container registry. ESO does not count it.
+    ExchangeRefreshToken,
+    /// An access token of a container registry. ESO does not count it.
+    ExchangeAccessToken,
 }
 
 impl ApiCall {
@@ -51,6 +55,17 @@ impl ApiCall {
             Self::GetSecrets => "GetSecrets",
             Self::GetKey => "GetKey",
             Self::GetCertificate => "GetCertificate",
+            Self::ExchangeRefreshToken => "ExchangeRefreshToken",
+            Self::ExchangeAccessToken => "ExchangeAccessToken",
+        }
+    }
+
+    /// The value of the label `provider`.
+    #[must_use]
+    pub const fn provider(self) -> &'static str {
+        match self {
+            Self::GetSecret | Self::GetSecrets | Self::GetKey | Self::GetCertificate => "Azure/KeyVault",
+            Self::ExchangeRefreshToken | Self::ExchangeAccessToken => "Azure/ContainerRegistry",
         }
     }
 }

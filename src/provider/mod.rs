@@ -20,8 +20,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::api::generators::AcrAccessTokenSpec;
 use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::{SecretStoreSpec, StoreKind};
 use crate::budget::Budget;
@@ -183,6 +185,37 @@ pub trait SecretsClient: Send + Sync {
 
     /// Whether the store can be used, found out by trying.
     async fn validate(&self) -> Validation;
+}
+
+/// A generator of tokens for a container registry, as a provider sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct RegistryView<'a> {
+    /// Whether it is of the cluster: written by who administers it.
+    pub is_of_cluster: bool,
+    /// The namespace of the ExternalSecret, in which its references are resolved.
+    pub namespace: &'a str,
+    /// What it describes.
+    pub spec: &'a AcrAccessTokenSpec,
+}
+
+/// A token with which images are pulled.
+#[derive(Clone, Debug)]
+pub struct RegistryToken {
+    /// The user; the same for all tokens.
+    pub user: &'static str,
+    /// The token, which is the password of the user.
+    pub token: SecretValue,
+    /// When it was made.
+    pub made: Timestamp,
+    /// Until when it is good, where it says so.
+    pub until: Option<Timestamp>,
+}
+
+/// Gives tokens of container registries.
+#[async_trait]
+pub trait Registries: Send + Sync {
+    /// A token for `view`. Equal requests at the same time are one.
+    async fn token(&self, view: RegistryView<'_>, freshness: Freshness) -> Result<Arc<RegistryToken>, ProviderError>;
 }
 
 /// What validating a store found.

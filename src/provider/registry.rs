@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Class, Provider, ProviderError, ValueMemory};
+use super::{Class, Provider, ProviderError, Registries, ValueMemory};
 use crate::api::v1::secret_store::{AzureKvProvider, FakeProvider, SecretStoreSpec};
 
 /// The cause of the error that says that a store names a provider that is not supported.
@@ -15,6 +15,8 @@ pub struct Providers {
     pub azurekv: Arc<dyn Provider>,
     /// Values in the store itself.
     pub fake: Arc<dyn Provider>,
+    /// Tokens of container registries.
+    pub registries: Arc<dyn Registries>,
     /// The memory that everything they read is charged to.
     pub memory: ValueMemory,
 }

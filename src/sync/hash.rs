@@ -104,6 +104,13 @@ pub fn fingerprint(content: &impl Serialize) -> String {
     hex(&sink.0.finalize())
 }
 
+/// Whether a hash is of an ESO before 0.16.2, which wrote those of MD5. Whether what it is of has changed since cannot be told; it is
+/// taken for unchanged, and replaced at the next write.
+#[must_use]
+pub fn is_of_older_eso(hash: &str) -> bool {
+    hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Hash of a text, as the label `created-by` has it for `namespace/name`.
 #[must_use]
 pub fn text_hash(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! The pure part of a sync: no async, no client, and no clock of its own.
 //!
-//! [`refresh`] says whether values must be read again, [`data`] turns what was read into the data of the
+//! [`refresh`] says whether values must be read again, [`minting`] whether values of
+//! generators are kept, [`data`] turns what was read into the data of the
 //! target Secret, and [`plan`] says what the Secret must become. The controller executes a [`plan::Plan`]; `plan` and `render` print it.
 
 pub mod cluster_external_secret;
@@ -8,6 +9,7 @@ pub mod data;
 pub mod hash;
 pub mod last_write;
 pub mod managed_fields;
+pub mod minting;
 pub mod object;
 pub mod one_line;
 pub mod plan;

@@ -46,6 +46,17 @@ pub enum Reason {
     TargetChanged,
     /// A ConfigMap or Secret with its templates changed.
     TemplatesChanged,
+    /// A token in the target ends before the interval does.
+    Expiry,
+}
+
+/// The life of a token in the target, which is got anew before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenLife {
+    /// When it was made.
+    pub made: Timestamp,
+    /// Until when it is good.
+    pub until: Timestamp,
 }
 
 /// The inputs of [`due`].
@@ -61,6 +72,8 @@ pub struct Inputs<'a> {
     pub target: TargetState,
     /// Whether the ConfigMaps and Secrets with its templates are as they were last rendered.
     pub templates: TemplatesState,
+    /// Of the token in the target that ends first, if there is one.
+    pub token: Option<TokenLife>,
     /// The time now.
     pub now: Timestamp,
 }
@@ -118,6 +131,18 @@ fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
     if last > inputs.now {
         return Due::Now(Reason::ClockWentBack);
     }
+    // `syncWindows` hold back what may wait, and a token's end does not.
+    let renewal = inputs.token.map(|token| renewal(inputs.meta, token, last));
+    match (by_interval(inputs, last, interval), renewal) {
+        (Due::Now(reason), _) => Due::Now(reason),
+        (_, Some(renewal)) if renewal <= inputs.now => Due::Now(Reason::Expiry),
+        (Due::At(next), Some(renewal)) => Due::At(next.min(renewal)),
+        (Due::OnChange, Some(renewal)) => Due::At(renewal),
+        (due, None) => due,
+    }
+}
+
+fn by_interval(inputs: Inputs<'_>, last: Timestamp, interval: Duration) -> Due {
     match last.checked_add(interval + put_off(inputs.meta, last, interval)) {
         Ok(next) if next > inputs.now => Due::At(next),
         Ok(_) => match windows::permit(inputs.spec.sync_windows.as_ref(), inputs.now) {
@@ -130,6 +155,23 @@ fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
     }
 }
 
+/// Whether tokens are got anew before their end.
+#[must_use]
+pub fn renews_tokens(spec: &ExternalSecretSpec) -> bool {
+    spec.refresh_policy.unwrap_or(RefreshPolicy::Periodic) == RefreshPolicy::Periodic
+        && spec.refresh_interval.unwrap_or(DEFAULT_REFRESH_INTERVAL).positive().is_some()
+}
+
+/// When a token is got anew: after two thirds of its life, and at the latest after three quarters.
+fn renewal(meta: &ObjectMeta, token: TokenLife, last: Timestamp) -> Timestamp {
+    let life = Duration::try_from(token.until.duration_since(token.made)).unwrap_or_default();
+    // One twelfth is what is between the two.
+    let late = life.div_f64(12.0).mul_f64(fraction(of_object(meta, token.made)));
+    let renewal = token.made.checked_add(life.mul_f64(2.0 / 3.0) + late).unwrap_or(token.until);
+    // One that is over as soon as it is got is not asked for without a pause.
+    renewal.max(last.checked_add(SHORTEST_INTERVAL).unwrap_or(last))
+}
+
 /// By how much a refresh is delayed. It depends only on the object and its last refresh, so that
 /// asking twice returns the same time.
 fn put_off(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
@@ -140,8 +182,12 @@ fn put_off(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
 }
 
 fn jitter(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
-    let seed = meta.uid.as_deref().unwrap_or_default().bytes().chain(last.as_second().to_le_bytes());
-    interval.mul_f64(fraction(seed) * JITTER)
+    interval.mul_f64(fraction(of_object(meta, last)) * JITTER)
+}
+
+/// What is another one for each object and time.
+fn of_object(meta: &ObjectMeta, last: Timestamp) -> impl Iterator<Item = u8> {
+    meta.uid.as_deref().unwrap_or_default().bytes().chain(last.as_second().to_le_bytes())
 }
 
 /// The ExternalSecrets of one ClusterExternalSecret read the same values. Their refreshes fall on the points of a grid, so that one
@@ -204,7 +250,7 @@ mod tests {
 
     fn decide(meta: &ObjectMeta, spec: &ExternalSecretSpec, target: TargetState, seconds: i64) -> Due {
         let (status, templates) = (synced(at(0)), TemplatesState::Same);
-        due(Inputs { meta, spec, status: Some(&status), target, templates, now: at(seconds) })
+        due(Inputs { meta, spec, status: Some(&status), target, templates, token: None, now: at(seconds) })
     }
 
     #[rstest]
@@ -214,7 +260,7 @@ mod tests {
     fn what_was_never_synced_is_due(#[case] policy: RefreshPolicy) {
         let spec = spec(policy, "1h");
         let (meta, target, templates) = (meta(), TargetState::Changed, TemplatesState::Same);
-        let inputs = Inputs { meta: &meta, spec: &spec, status: None, target, templates, now: at(0) };
+        let inputs = Inputs { meta: &meta, spec: &spec, status: None, target, templates, token: None, now: at(0) };
         assert_eq!(due(inputs), Due::Now(Reason::First));
     }
 
@@ -251,7 +297,8 @@ mod tests {
     ) {
         let (meta, spec, status) = (meta(), spec(policy, "0"), synced(at(0)));
         let (target, templates) = (TargetState::Intact, TemplatesState::Changed);
-        let inputs = Inputs { meta: &meta, spec: &spec, status: Some(&status), target, templates, now: at(1) };
+        let inputs =
+            Inputs { meta: &meta, spec: &spec, status: Some(&status), target, templates, token: None, now: at(1) };
         assert_eq!(due(inputs), expected);
     }
 
@@ -291,7 +338,10 @@ mod tests {
     fn next_of(meta: &ObjectMeta, interval: &str, last: i64) -> Timestamp {
         let spec = spec(RefreshPolicy::Periodic, interval);
         let (target, templates) = (TargetState::Intact, TemplatesState::Same);
-        match periodic(Inputs { meta, spec: &spec, status: None, target, templates, now: at(last) }, at(last)) {
+        match periodic(
+            Inputs { meta, spec: &spec, status: None, target, templates, token: None, now: at(last) },
+            at(last),
+        ) {
             Due::At(next) => next,
             other => panic!("{other:?}"),
         }
@@ -362,6 +412,7 @@ mod tests {
                     status: None,
                     target: TargetState::Intact,
                     templates: TemplatesState::Same,
+                    token: None,
                     now,
                 },
                 at(0),
@@ -380,6 +431,45 @@ mod tests {
         assert_eq!(decide(&meta(), &spec, TargetState::Intact, after), Due::Now(Reason::Interval));
     }
 
+    fn with_token(spec: &ExternalSecretSpec, seconds: i64) -> Due {
+        let (meta, status, target) = (meta(), synced(at(0)), TargetState::Intact);
+        let token = Some(TokenLife { made: at(0), until: at(1200) });
+        let templates = TemplatesState::Same;
+        due(Inputs { meta: &meta, spec, status: Some(&status), target, templates, token, now: at(seconds) })
+    }
+
+    #[test]
+    fn a_token_is_got_anew_between_two_thirds_and_three_quarters_of_its_life() {
+        let daily = spec(RefreshPolicy::Periodic, "24h");
+        let Due::At(renewal) = with_token(&daily, 1) else { panic!("not due yet") };
+        assert!(renewal >= at(800) && renewal <= at(900), "{renewal}");
+        assert_eq!(with_token(&daily, 900), Due::Now(Reason::Expiry));
+        assert!(matches!(with_token(&spec(RefreshPolicy::Periodic, "60s"), 1), Due::At(next) if next <= at(63)));
+    }
+
+    #[test]
+    fn windows_do_not_hold_back_the_end_of_a_token() {
+        assert_eq!(with_token(&held_back(RefreshPolicy::Periodic), 900), Due::Now(Reason::Expiry));
+        assert!(matches!(with_token(&held_back(RefreshPolicy::Periodic), 200), Due::At(next) if next <= at(900)));
+    }
+
+    #[rstest]
+    #[case(RefreshPolicy::Periodic, "0")]
+    #[case(RefreshPolicy::OnChange, "1h")]
+    #[case(RefreshPolicy::CreatedOnce, "1h")]
+    fn a_token_that_is_got_once_is_not_got_anew(#[case] policy: RefreshPolicy, #[case] interval: &str) {
+        assert_eq!(with_token(&spec(policy, interval), 5000), Due::OnChange);
+    }
+
+    #[test]
+    fn a_token_that_is_over_at_once_is_asked_for_once_a_second() {
+        let (meta, spec, status) = (meta(), spec(RefreshPolicy::Periodic, "1h"), synced(at(100)));
+        let token = Some(TokenLife { made: at(100), until: at(0) });
+        let (target, templates) = (TargetState::Intact, TemplatesState::Same);
+        let inputs = Inputs { meta: &meta, spec: &spec, status: Some(&status), target, templates, token, now: at(100) };
+        assert_eq!(due(inputs), Due::At(at(101)));
+    }
+
     #[test]
     fn windows_hold_nothing_else_back() {
         let spec = held_back(RefreshPolicy::Periodic);
@@ -388,7 +478,7 @@ mod tests {
         assert_eq!(decide(&changed, &spec, TargetState::Intact, 1), Due::Now(Reason::Changed));
         assert_eq!(decide(&meta(), &spec, TargetState::Changed, 1), Due::Now(Reason::TargetChanged));
         let (meta, target, templates) = (meta(), TargetState::Changed, TemplatesState::Same);
-        let inputs = Inputs { meta: &meta, spec: &spec, status: None, target, templates, now: at(0) };
+        let inputs = Inputs { meta: &meta, spec: &spec, status: None, target, templates, token: None, now: at(0) };
         assert_eq!(due(inputs), Due::Now(Reason::First));
         let on_change = held_back(RefreshPolicy::OnChange);
         assert_eq!(decide(&changed, &on_change, TargetState::Intact, 1), Due::Now(Reason::Changed));

@@ -1,6 +1,6 @@
 //! The Secret that an ExternalSecret asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use secrecy::ExposeSecret;
 
 use super::managed_fields::{self, ManagedFields};
+use super::minting::annotation::annotation;
 use super::rendered::Rendered;
 use super::{SecretData, hash};
 use crate::api::v1::ExternalSecret;
@@ -28,9 +29,23 @@ pub struct Owner<'a> {
     pub spec: &'a ExternalSecretSpec,
     /// The version in which it is served, for the owner reference.
     pub version: ServedVersion,
+    /// What is noted on its target of the values that generators made: see [`minting`](super::minting).
+    pub record: Option<&'a str>,
 }
 
 impl<'a> Owner<'a> {
+    /// An owner that notes nothing of generators.
+    #[must_use]
+    pub const fn new(meta: &'a ObjectMeta, spec: &'a ExternalSecretSpec, version: ServedVersion) -> Self {
+        Self { meta, spec, version, record: None }
+    }
+
+    /// The same with a record of what generators made.
+    #[must_use]
+    pub const fn with_record(self, record: Option<&'a str>) -> Self {
+        Self { record, ..self }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &'a str {
@@ -175,6 +190,40 @@ pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>
         secret.immutable = Some(true);
     }
     own(&mut secret.metadata, owner);
+    finish(&mut secret);
+    secret
+}
+
+/// The Secret that is there, whose values stay: only what says whose it is and what is known of it is written. Keys that are not
+/// among `written` go, where the target belongs to `owner` as a whole.
+#[must_use]
+pub fn left(owner: Owner<'_>, existing: &Secret, written: Option<&BTreeSet<String>>) -> Secret {
+    let mut secret = existing.clone();
+    let merges = matches!(owner.creation_policy(), CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
+    if let (Some(written), false, Some(data)) = (written, merges, &mut secret.data) {
+        for (_, value) in data.iter_mut().filter(|(key, _)| !written.contains(*key)) {
+            zeroize::Zeroize::zeroize(&mut value.0);
+        }
+        data.retain(|key, _| written.contains(key));
+    }
+    note(&mut secret.metadata, owner);
+    if owner.makes_immutable() {
+        secret.immutable = Some(true);
+    }
+    own(&mut secret.metadata, owner);
+    finish(&mut secret);
+    secret
+}
+
+/// Notes on a target what generators made for it.
+fn note(meta: &mut ObjectMeta, owner: Owner<'_>) {
+    if let Some(record) = owner.record {
+        meta.annotations.get_or_insert_default().insert(annotation(owner.namespace(), owner.name()), record.to_owned());
+    }
+}
+
+/// The label by which a target is watched, and the hash of its data.
+fn finish(secret: &mut Secret) {
     let labels = secret.metadata.labels.get_or_insert_default();
     labels.insert(LABEL_MANAGED.to_owned(), LABEL_MANAGED_VALUE.to_owned());
     let data = secret.data.iter().flatten().map(|(key, value)| (key.as_str(), value.0.as_slice()));
@@ -182,7 +231,6 @@ pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>
     secret.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), data_hash);
     // If none are given, the API server keeps the existing ones, with their times, which are not read.
     secret.metadata.managed_fields = None;
-    secret
 }
 
 /// The metadata of a target that does not exist yet.
@@ -226,6 +274,7 @@ pub(super) fn set_metadata(meta: &mut ObjectMeta, owner: Owner<'_>, content: Con
             }
         }
     }
+    note(meta, owner);
 }
 
 fn add_finalizers(meta: &mut ObjectMeta, finalizers: &[String]) {

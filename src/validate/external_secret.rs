@@ -59,6 +59,7 @@ pub fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let mut warnings: Vec<_> = interval(spec).into_iter().collect();
     warnings.extend(sync_windows::warnings(spec));
     warnings.extend(missing_store(spec));
+    warnings.extend(super::generator::of_external_secret(spec));
     warnings.extend(unlikely_references(spec));
     warnings.extend(of_secrets_alone(spec));
     if spec.target.as_ref().is_some_and(|target| target.deletion_policy != DeletionPolicy::Retain) {

@@ -4,6 +4,7 @@
 pub mod cluster_external_secret;
 mod expressions;
 pub mod external_secret;
+pub mod generator;
 pub mod secret_store;
 mod sync_windows;
 pub mod unsupported;

@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::api::Parsed;
+use crate::api::generators::GeneratorKind;
 use crate::api::v1::secret_store::SecretStoreSpec;
 use crate::api::v1::{ClusterExternalSecretSpec, ExternalSecretSpec, StoreKind};
 use crate::provider::StoreView;
@@ -31,6 +32,8 @@ pub(super) enum Kind {
     ExternalSecret,
     ClusterExternalSecret,
     Store(StoreKind),
+    /// Of whichever kind the review says.
+    Generator,
 }
 
 /// What was found of an object.
@@ -54,12 +57,20 @@ struct Review<'a> {
 #[serde(rename_all = "camelCase")]
 struct Request<'a> {
     uid: String,
+    #[serde(default)]
+    kind: GroupVersionKind,
     operation: Operation,
     namespace: Option<String>,
     #[serde(borrow)]
     object: Option<&'a RawValue>,
     #[serde(borrow)]
     old_object: Option<&'a RawValue>,
+}
+
+/// What kind of object it is, as far as that is looked at.
+#[derive(Default, Deserialize)]
+struct GroupVersionKind {
+    kind: String,
 }
 
 /// What is looked at of an object.
@@ -113,7 +124,8 @@ impl Checks {
         if object.metadata.deletion_timestamp.is_some() {
             return Ok(response);
         }
-        let Findings { problems, mut warnings } = self.check(kind, &object, request.namespace.as_deref());
+        let Findings { problems, mut warnings } =
+            self.check(kind, &object, request.namespace.as_deref(), &request.kind.kind);
         // What was stored by an older version, or without a webhook, can still be labeled and annotated. The API server
         // writes both with their fields in one order.
         let before = request.old_object.filter(|_| request.operation == Operation::Update);
@@ -127,7 +139,8 @@ impl Checks {
         Ok(denied(with_warnings(response, &warnings), &validate::sentences(&problems)))
     }
 
-    fn check(&self, kind: Kind, object: &Object<'_>, namespace: Option<&str>) -> Findings {
+    /// `name_of_kind` is what the review says the object is.
+    fn check(&self, kind: Kind, object: &Object<'_>, namespace: Option<&str>, name_of_kind: &str) -> Findings {
         let spec = object.spec.map_or("{}", RawValue::get);
         let name = object.metadata.name.as_str();
         match kind {
@@ -143,6 +156,12 @@ impl Checks {
                     warnings: validate::cluster_external_secret::warnings(spec),
                 });
                 Findings { problems: Vec::new(), warnings: problems.into_iter().chain(warnings).collect() }
+            }
+            // ESO has no webhook for them, so that nothing is refused.
+            Kind::Generator => {
+                let warnings = GeneratorKind::named(name_of_kind)
+                    .map(|kind| validate::generator::warnings(kind, spec, namespace, &self.azure));
+                Findings { problems: Vec::new(), warnings: warnings.unwrap_or_default() }
             }
             Kind::Store(kind) => parsed(spec, |spec: &SecretStoreSpec| {
                 let namespace = namespace.filter(|_| kind == StoreKind::SecretStore);
@@ -253,7 +272,8 @@ mod tests {
     fn a_cluster_external_secret_is_warned_of_and_never_denied() {
         let warnings = |spec: &str| {
             let object = Object { spec: Some(serde_json::from_str(spec).unwrap()), ..Object::default() };
-            let Findings { problems, warnings } = Checks::default().check(Kind::ClusterExternalSecret, &object, None);
+            let Findings { problems, warnings } =
+                Checks::default().check(Kind::ClusterExternalSecret, &object, None, "ClusterExternalSecret");
             assert_eq!(problems, vec![], "{spec}");
             warnings.into_iter().map(|warning| warning.field).collect::<Vec<_>>()
         };
@@ -290,6 +310,29 @@ mod tests {
                 assert_eq!(answer.unwrap().response.unwrap().allowed, allowed, "{metadata}");
             }
         }
+    }
+
+    #[test]
+    fn a_generator_is_warned_of_and_never_refused() {
+        let review = |kind: &str, spec: Value| {
+            let review = json!({
+                "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+                "request": {
+                    "uid": "1", "name": "g", "namespace": "team", "operation": "CREATE", "userInfo": {},
+                    "kind": {"group": "generators.external-secrets.io", "version": "v1alpha1", "kind": kind},
+                    "resource": {"group": "generators.external-secrets.io", "version": "v1alpha1", "resource": "x"},
+                    "object": {"metadata": {"name": "g"}, "spec": spec},
+                },
+            });
+            let answer =
+                Checks::default().review(Kind::Generator, review.to_string().as_bytes()).unwrap().response.unwrap();
+            assert!(answer.allowed);
+            answer.warnings.unwrap_or_default()
+        };
+        assert!(review("Password", json!({"length": 24})).is_empty());
+        assert!(review("Password", json!({"length": 5000}))[0].starts_with("spec.length: 5000 is not from 0 to 4096"));
+        assert!(review("Password", json!({"length": "x"}))[0].starts_with("spec.length: "));
+        assert!(review("Other", json!({"length": "x"})).is_empty());
     }
 
     #[test]

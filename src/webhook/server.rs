@@ -52,7 +52,9 @@ fn router_within(webhook: Webhook, metrics: WebhookMetrics, deadline: Duration) 
                 router.route(&path, post(move |State(webhook): State<Shared>, body: Body| admit(webhook, kind, body)));
         }
     }
+    let admit_generator = |State(webhook): State<Shared>, body: Body| admit(webhook, Kind::Generator, body);
     router
+        .route("/validate-generators-external-secrets-io-v1alpha1", post(admit_generator))
         .route("/convert", post(convert))
         // Not for other paths, which would make as many series as a client likes.
         .route_layer(middleware::from_fn_with_state((metrics, deadline), bounded))

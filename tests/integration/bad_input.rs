@@ -30,8 +30,8 @@ async fn an_invalid_object_is_told_so_and_the_others_go_on() {
 #[case::key_has_blanks(json!({"data": [{"secretKey": "k", "remoteRef": {"key": "my secret"}}]}), "my secret")]
 #[case::version_is_none(json!({"data": [{"secretKey": "k", "remoteRef": {"key": "greeting", "version": "latest"}}]}), "latest")]
 #[case::unsupported(
-    json!({"dataFrom": [{"sourceRef": {"generatorRef": {"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "name": "p"}}}]}),
-    "spec.dataFrom[0].sourceRef.generatorRef"
+    json!({"data": [{"secretKey": "k", "remoteRef": {"key": "greeting"}, "sourceRef": {"generatorRef": {"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "name": "p"}}}]}),
+    "spec.data[0].sourceRef.generatorRef"
 )]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_right_is_named_and_nothing_is_written(#[case] spec: Value, #[case] named: &str) {

@@ -147,7 +147,7 @@ const CONTROLLERS: &str = "src/controller/";
 /// What they have in common.
 const CORE: &str = "src/controller/core/";
 /// Folders of the controllers that are no kinds.
-const SHARED: [&str; 3] = ["core", "store_access", "run"];
+const SHARED: [&str; 4] = ["core", "generators", "store_access", "run"];
 
 fn of(files: &[(&str, &str)]) -> Arrows {
     Arrows::of(files.iter().map(|(file, text)| ((*text).to_owned(), (*file).to_owned())))

@@ -1,4 +1,5 @@
-use external_secrets::api::crd;
+use external_secrets::api::{GROUP, crd};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
 use crate::{files, read};
 
@@ -35,14 +36,37 @@ fn the_printed_yaml_reads_back_as_the_same_definitions() {
 }
 
 #[test]
-fn all_definitions_together_fit_well_into_what_kubectl_apply_can_store_for_one() {
-    let total: usize = crd::all().iter().map(|definition| serde_json::to_string(definition).unwrap().len()).sum();
-    assert!(total < ANNOTATION_LIMIT / 2, "{total} bytes");
+fn every_definition_fits_well_into_what_kubectl_apply_can_store() {
+    for definition in crd::all() {
+        let size = serde_json::to_string(&definition).unwrap().len();
+        assert!(size < ANNOTATION_LIMIT / 2, "{:?}: {size} bytes", definition.metadata.name);
+    }
+}
+
+/// Those of the group `external-secrets.io`.
+fn of_the_main_group() -> impl Iterator<Item = CustomResourceDefinition> {
+    crd::all().into_iter().filter(|definition| definition.spec.group == GROUP)
+}
+
+#[test]
+fn generators_are_served_as_eso_serves_them() {
+    let definitions = crd::generators();
+    assert_eq!(definitions.len(), 6);
+    for definition in definitions {
+        let [v1alpha1] = definition.spec.versions.as_slice() else { panic!("one version") };
+        assert_eq!((v1alpha1.name.as_str(), v1alpha1.served, v1alpha1.storage), ("v1alpha1", true, true));
+        let names = definition.spec.names;
+        assert_eq!(names.categories.unwrap(), ["external-secrets", "external-secrets-generators"]);
+        assert_eq!((names.plural, names.short_names), (format!("{}s", names.kind.to_lowercase()), None));
+        assert_eq!(definition.metadata.labels.unwrap()["external-secrets.io/component"], "controller");
+        let scope = if names.kind == "ClusterGenerator" { "Cluster" } else { "Namespaced" };
+        assert_eq!(definition.spec.scope, scope);
+    }
 }
 
 #[test]
 fn both_versions_are_served_with_one_schema_and_v1_is_stored() {
-    for definition in crd::all() {
+    for definition in of_the_main_group() {
         let [v1, v1beta1] = definition.spec.versions.as_slice() else { panic!("two versions") };
         assert_eq!((v1.name.as_str(), v1.served, v1.storage), ("v1", true, true));
         assert_eq!((v1beta1.name.as_str(), v1beta1.served, v1beta1.storage), ("v1beta1", true, false));
@@ -54,8 +78,7 @@ fn both_versions_are_served_with_one_schema_and_v1_is_stored() {
 
 #[test]
 fn names_short_names_category_and_label_are_those_of_eso() {
-    let names: Vec<_> = crd::all()
-        .into_iter()
+    let names: Vec<_> = of_the_main_group()
         .map(|definition| {
             let names = definition.spec.names;
             assert_eq!(names.categories.unwrap(), ["external-secrets"]);

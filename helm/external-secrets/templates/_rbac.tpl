@@ -61,6 +61,7 @@ namespace: {{ include "external-secrets.scope" . }}
 {{- range $kind, $enabled := dict
   "secretstores" .Values.processSecretStore
   "clustersecretstores" (and .Values.processClusterStore (not .Values.scopedRBAC))
+  "clustergenerators" (and .Values.processClusterGenerator (not .Values.scopedRBAC))
   "clusterexternalsecrets" (and .Values.processClusterExternalSecret (not (or .Values.scopedRBAC .Values.scopedNamespace)))
   "pushsecrets" .Values.processPushSecret
   "clusterpushsecrets" (and .Values.processClusterPushSecret (not .Values.scopedRBAC))
@@ -72,12 +73,14 @@ namespace: {{ include "external-secrets.scope" . }}
 {{- toJson $disabled }}
 {{- end }}
 
-{{/* Our kinds that the controller works on, as JSON: those of which this chart has the CRD. */}}
+{{/* The kinds of one group that the controller works on, as JSON: those of which this chart has the CRD. */}}
 {{- define "external-secrets.enabledKinds" -}}
-{{- $disabled := include "external-secrets.disabledKinds" . | fromJsonArray }}
+{{- $root := index . 0 }}
+{{- $prefix := printf "%s_" (index . 1) }}
+{{- $disabled := include "external-secrets.disabledKinds" $root | fromJsonArray }}
 {{- $enabled := list }}
-{{- range $path, $_ := .Files.Glob "files/crds/external-secrets.io_*.yaml" }}
-{{- $kind := base $path | trimPrefix "external-secrets.io_" | trimSuffix ".yaml" }}
+{{- range $path, $_ := $root.Files.Glob (printf "files/crds/%s*.yaml" $prefix) }}
+{{- $kind := base $path | trimPrefix $prefix | trimSuffix ".yaml" }}
 {{- if not (has $kind $disabled) }}
 {{- $enabled = append $enabled $kind }}
 {{- end }}

@@ -1,11 +1,14 @@
-//! The definitions of the custom resources (CRDs), made from the types in [`v1`](super::v1) in the shape of ESO 2.9.0.
+//! The definitions of the custom resources (CRDs), made from the types in [`v1`](super::v1) and in
+//! [`generators`](super::generators) in the shape of ESO 2.9.0.
 //!
-//! Each kind is served as `v1`, which is stored, and as `v1beta1` with exactly the same schema: with
+//! Each kind of `external-secrets.io` is served as `v1`, which is stored, and as `v1beta1` with exactly the same schema: with
 //! conversion `None` the API server only changes `apiVersion`, and a smaller schema would prune
 //! fields.
 
 mod fields;
+mod generators;
 mod manifest;
+mod root;
 mod rules;
 mod structural;
 
@@ -22,7 +25,10 @@ use super::v1::{
 };
 use super::{GROUP, ServedVersion};
 
+use root::root_without_status;
+
 pub use fields::{Field, fields};
+pub use generators::{generator_schema, generators};
 pub use manifest::{fill_defaults, unknown_field};
 
 /// A printer column: name, JSON path and type.
@@ -56,12 +62,14 @@ const CLUSTER_EXTERNAL_SECRET_COLUMNS: [Column; 3] = [
 /// Every `CustomResourceDefinition` of this controller.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![
+    let mut all = vec![
         store(StoreKind::SecretStore),
         store(StoreKind::ClusterSecretStore),
         external_secret(),
         cluster_external_secret(),
-    ]
+    ];
+    all.extend(generators());
+    all
 }
 
 /// The schema of a whole ExternalSecret, for example to walk over its [`fields`].
@@ -227,20 +235,7 @@ fn served(version: ServedVersion, kind: &Kind, schema: &JSONSchemaProps) -> Cust
 
 /// The schema of a whole object.
 fn root(description: &str, spec: JSONSchemaProps, status: JSONSchemaProps) -> JSONSchemaProps {
-    let object = |type_: &str, description: Option<&str>| JSONSchemaProps {
-        description: description.map(str::to_owned),
-        type_: Some(type_.to_owned()),
-        ..Default::default()
-    };
-    let properties = [
-        ("apiVersion", object("string", Some("The API's group and version."))),
-        ("kind", object("string", Some("The kind of object."))),
-        ("metadata", object("object", None)),
-        ("spec", spec),
-        ("status", status),
-    ];
-    JSONSchemaProps {
-        properties: Some(properties.map(|(name, schema)| (name.to_owned(), schema)).into()),
-        ..object("object", Some(description))
-    }
+    let mut root = root_without_status(description, spec);
+    root.properties.get_or_insert_default().insert("status".to_owned(), status);
+    root
 }

@@ -196,9 +196,9 @@ mod tests {
         for definition in crd::all() {
             let rules = match definition.spec.names.kind.as_str() {
                 "ExternalSecret" => EXTERNAL_SECRET,
-                // ESO accepts any.
-                "ClusterExternalSecret" => &[],
-                _ => STORE,
+                "SecretStore" | "ClusterSecretStore" => STORE,
+                // ESO accepts any ClusterExternalSecret, and checks no generator.
+                _ => &[],
             };
             for version in &definition.spec.versions {
                 let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()).unwrap();

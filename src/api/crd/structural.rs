@@ -44,9 +44,11 @@ fn structural(node: &Value) -> JSONSchemaProps {
         max_items: number(node, "maxItems"),
         max_length: number(node, "maxLength"),
         max_properties: number(node, "maxProperties"),
+        maximum: bound(node, "maximum"),
         min_items: number(node, "minItems"),
         min_length: number(node, "minLength"),
         min_properties: number(node, "minProperties"),
+        minimum: bound(node, "minimum"),
         nullable: flag(node, "nullable"),
         pattern: text(node, "pattern"),
         properties: node
@@ -137,6 +139,11 @@ fn text(node: &Map<String, Value>, key: &str) -> Option<String> {
 
 fn number(node: &Map<String, Value>, key: &str) -> Option<i64> {
     node.get(key)?.as_i64()
+}
+
+/// A bound of a number. Beside a format, which is a size of Rust, it says no more than that.
+fn bound(node: &Map<String, Value>, key: &str) -> Option<f64> {
+    node.get(key).filter(|_| !node.contains_key("format"))?.as_f64()
 }
 
 fn flag(node: &Map<String, Value>, key: &str) -> Option<bool> {

@@ -12,6 +12,7 @@ use kube::core::DynamicObject;
 
 use crate::answers::Objects;
 use crate::api::ServedVersion;
+use crate::api::generators::Generator;
 use crate::api::v1::external_secret::{Child, ManifestReference};
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
 use crate::controller::cluster_reader::KubeReader;
@@ -19,6 +20,9 @@ use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::{ApiServer, ClusterView};
 use crate::controller::external_secret::kind_discovery::{KindError, TargetKind};
+use crate::controller::generators::error::Error as GeneratorError;
+use crate::controller::generators::key::GeneratorKey;
+use crate::controller::generators::lookup::GeneratorLookup;
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 
@@ -130,6 +134,13 @@ impl Cluster {
         let api: Objects<Namespace> = Objects::all(self.server.client.clone(), &());
         let namespaces = bounded(api.list_metadata(&ListParams::default())).await?;
         Ok(namespaces.into_iter().map(|namespace| namespace.metadata).collect())
+    }
+}
+
+#[async_trait]
+impl GeneratorLookup for Cluster {
+    async fn generator(&self, key: &GeneratorKey) -> Result<Option<Arc<Generator>>, GeneratorError> {
+        self.server.generator(key).await
     }
 }
 

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::api::crd::{self, fill_defaults, unknown_field};
+use crate::api::generators::{self, Generator, GeneratorKind};
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore, StoreKind};
 use crate::api::{GROUP, ServedVersion};
 use crate::controller::core::key::ObjectKey;
@@ -90,6 +91,7 @@ pub(super) enum Object {
     ExternalSecret(ExternalSecret),
     ClusterExternalSecret(ClusterExternalSecret),
     Store(StoreKind, SecretStore),
+    Generator(GeneratorKind, Generator),
     ConfigMap(ConfigMap),
     Secret(Secret),
     ServiceAccount(ServiceAccount),
@@ -102,6 +104,7 @@ impl Object {
             Self::ExternalSecret(_) => ExternalSecret::KIND,
             Self::ClusterExternalSecret(_) => ClusterExternalSecret::KIND,
             Self::Store(kind, _) => kind.name(),
+            Self::Generator(kind, _) => kind.name(),
             Self::ConfigMap(_) => "ConfigMap",
             Self::Secret(_) => "Secret",
             Self::ServiceAccount(_) => "ServiceAccount",
@@ -114,6 +117,7 @@ impl Object {
             Self::ExternalSecret(object) => &object.metadata,
             Self::ClusterExternalSecret(object) => &object.metadata,
             Self::Store(_, object) => &object.metadata,
+            Self::Generator(_, object) => &object.metadata,
             Self::ConfigMap(object) => &object.metadata,
             Self::Secret(object) => &object.metadata,
             Self::ServiceAccount(object) => &object.metadata,
@@ -169,13 +173,15 @@ impl Document<'_> {
             .contains(&&*kind)
             && group == GROUP;
         let is_core = ["ConfigMap", "Secret", "ServiceAccount", "Namespace"].contains(&&*kind) && api_version == "v1";
-        if !is_ours && !is_core {
+        let generator = GeneratorKind::named(&kind).filter(|_| group == generators::GROUP);
+        if !is_ours && !is_core && generator.is_none() {
             return Ok(None);
         }
         if self.value["metadata"]["name"].as_str().is_none_or(str::is_empty) {
             return Err(missing("metadata.name"));
         }
-        let of_cluster = ["ClusterExternalSecret", "ClusterSecretStore", "Namespace"].contains(&&*kind);
+        let of_cluster =
+            ["ClusterExternalSecret", "ClusterSecretStore", "ClusterGenerator", "Namespace"].contains(&&*kind);
         if let Some(meta) = self.value["metadata"].as_object_mut() {
             if of_cluster {
                 meta.remove("namespace");
@@ -189,6 +195,16 @@ impl Document<'_> {
         let served = [ServedVersion::V1, ServedVersion::V1beta1].map(ServedVersion::api_version);
         if is_ours && !served.contains(&&*api_version) {
             return Err(Error::Version { place: place.clone(), version: api_version });
+        }
+        if let Some(kind) = generator {
+            if api_version != generators::API_VERSION {
+                return Err(Error::Version { place: place.clone(), version: api_version });
+            }
+            let object: Generator = ours(self.value, &crd::generator_schema(kind), place)?;
+            if let Err(field) = object.described(kind) {
+                return Err(Error::Field { place: place.clone(), field: field.path, problem: field.problem });
+            }
+            return Ok(Some(Object::Generator(kind, object)));
         }
         self.typed(&kind, place).map(Some)
     }

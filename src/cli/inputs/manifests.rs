@@ -9,8 +9,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 
 use super::document::{self, Document, Object, Place};
 use super::text::text;
+use crate::api::generators::Generator;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
 use crate::controller::core::key::ObjectKey;
+use crate::controller::generators::key::GeneratorKey;
 use crate::controller::store_access::key::StoreKey;
 use crate::template::yaml;
 
@@ -46,6 +48,7 @@ pub(in crate::cli) struct Manifests {
     pub(in crate::cli) external_secrets: Vec<ExternalSecret>,
     pub(in crate::cli) cluster_external_secrets: Vec<ClusterExternalSecret>,
     pub(super) stores: HashMap<StoreKey, Arc<SecretStore>>,
+    pub(super) generators: HashMap<GeneratorKey, Arc<Generator>>,
     config_maps: HashMap<ObjectKey, ConfigMap>,
     secrets: HashMap<ObjectKey, Secret>,
     pub(super) service_accounts: HashMap<ObjectKey, ServiceAccount>,
@@ -137,6 +140,9 @@ impl Manifests {
             Object::ClusterExternalSecret(object) => self.cluster_external_secrets.push(object),
             Object::Store(kind, store) => {
                 self.stores.insert(StoreKey { kind, object: key }, Arc::new(store));
+            }
+            Object::Generator(kind, generator) => {
+                self.generators.insert(GeneratorKey { kind, object: key }, Arc::new(generator));
             }
             Object::ConfigMap(object) => {
                 self.config_maps.insert(key, object);

@@ -17,12 +17,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use secrecy::{SecretSlice, SecretString};
 
+use crate::api::generators::Generator;
 use crate::api::v1::SecretStore;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::ClusterView;
 use crate::controller::external_secret::kind_discovery::{KindError, TargetKind};
+use crate::controller::generators::error::Error as GeneratorError;
+use crate::controller::generators::key::GeneratorKey;
+use crate::controller::generators::lookup::GeneratorLookup;
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::azure::given::{GivenObjects, GivenVault};
@@ -90,6 +94,17 @@ impl StoreLookup for Inputs {
         // The API server sees to it.
         labels.insert("kubernetes.io/metadata.name".to_owned(), name.to_owned());
         Ok(Some(labels))
+    }
+}
+
+#[async_trait]
+impl GeneratorLookup for Inputs {
+    async fn generator(&self, key: &GeneratorKey) -> Result<Option<Arc<Generator>>, GeneratorError> {
+        match (self.manifests.generators.get(key), &self.cluster) {
+            (Some(generator), _) => Ok(Some(Arc::clone(generator))),
+            (None, Some(cluster)) => cluster.generator(key).await,
+            (None, None) => Ok(None),
+        }
     }
 }
 

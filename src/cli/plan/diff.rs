@@ -183,7 +183,7 @@ mod tests {
 
     fn found(before: Option<Value>, after: Value, values: Values) -> Vec<Change> {
         let (meta, spec) = (ObjectMeta::default(), ExternalSecretSpec::default());
-        let owner = Owner { meta: &meta, spec: &spec, version: ServedVersion::V1 };
+        let owner = Owner::new(&meta, &spec, ServedVersion::V1);
         let before: Option<Secret> = before.map(|before| serde_json::from_value(before).unwrap());
         let after: Secret = serde_json::from_value(after).unwrap();
         changes(before.as_ref(), &after, owner, &Redactor::new(values))
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn of_another_object_each_single_value_is_told_by_its_path() {
         let (meta, spec) = (ObjectMeta::default(), ExternalSecretSpec::default());
-        let owner = Owner { meta: &meta, spec: &spec, version: ServedVersion::V1 };
+        let owner = Owner::new(&meta, &spec, ServedVersion::V1);
         let object = |fields: Value| serde_json::from_value::<DynamicObject>(fields).unwrap();
         let before = object(json!({"metadata": {}, "spec": {"a": {"b": "1"}, "list": [1, 2]}, "status": {"x": 1}}));
         let after = object(json!({"metadata": {"annotations": {ANNOTATION_DATA_HASH: "h"}},

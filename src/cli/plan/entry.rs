@@ -126,24 +126,26 @@ impl Examiner<'_> {
         let key = ObjectKey::of(&object.metadata);
         let observed = Observed { now: self.now, ..Observed::new(&key, object, object.status.as_ref()) };
         let templates = if subject.has_new_templates { TemplatesState::Changed } else { TemplatesState::Same };
-        let known = Known { verified: None, last_write: None, templates };
+        let known = Known { verified: None, last_write: None, templates, token: None };
         let Previewer { inputs, version, .. } = self.previewer;
-        let Look { due, target, .. } =
-            match steps::next(observed, version, self.settings, &known, check, inputs).await? {
-                Step::NotOurs => {
-                    return Ok(Finding::NotOurs(
-                        "a store that it uses is of another controller class, or of a kind that is left alone",
-                    ));
-                }
-                Step::Deleted => {
-                    return Ok(Finding::NotOurs("it is being deleted, and what it owns goes with it"));
-                }
-                Step::Sync(look) => look,
-            };
+        let Look { due, target, .. } = match steps::next(observed, version, self.settings, &known, check, inputs)
+            .await?
+        {
+            Step::NotOurs => {
+                return Ok(Finding::NotOurs(
+                    "a store or generator that it uses is of another controller class, or of a kind that is left alone",
+                ));
+            }
+            Step::Deleted => {
+                return Ok(Finding::NotOurs("it is being deleted, and what it owns goes with it"));
+            }
+            Step::Sync(look) => look,
+        };
         if due == Due::OnChange {
             return Ok(Finding::NotDue);
         }
-        let preview = self.previewer.preview(object, target.read()).await?;
+        let reason = if let Due::Now(reason) = due { reason } else { Reason::Interval };
+        let preview = self.previewer.preview(object, target.read(), reason).await?;
         Ok(Finding::Planned(due, Box::new(preview)))
     }
 
@@ -151,7 +153,7 @@ impl Examiner<'_> {
         const GONE: &str = "its values are gone at the provider, and deletionPolicy is Delete";
         const STALE: &str = "it has an earlier target name of the ExternalSecret";
         let Ok(spec) = object.spec.get() else { return };
-        let owner = Owner { meta: &object.metadata, spec, version: self.previewer.version };
+        let owner = Owner::new(&object.metadata, spec, self.previewer.version);
         let statement = preview.plan.statement(owner);
         entry.due = Some(due);
         entry.condition =
@@ -201,6 +203,7 @@ const fn reason_in_words(reason: Reason) -> &'static str {
         Reason::ClockWentBack => "its last sync is in the future",
         Reason::TargetChanged => "the target is not as it was last written",
         Reason::TemplatesChanged => "what its templates come from changes",
+        Reason::Expiry => "a token ends",
     }
 }
 

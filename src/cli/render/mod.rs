@@ -16,6 +16,7 @@ use crate::controller::external_secret::error::Error as SyncError;
 use crate::controller::external_secret::spec::check;
 use crate::controller::options::FloodGate;
 use crate::controller::store_access::error::Error as StoreError;
+use crate::sync::refresh::Reason;
 use crate::sync::target::Owner;
 
 use super::inputs::manifests::{self, Manifests};
@@ -106,13 +107,13 @@ pub(super) async fn execute(arguments: &RenderArguments) -> Result<ExitCode, Err
 async fn render(previewer: &Previewer<'_>, object: &ExternalSecret) -> Result<super::preview::Preview, SyncError> {
     let spec = object.spec.get().map_err(Clone::clone)?;
     check(spec)?;
-    let owner = Owner { meta: &object.metadata, spec, version: previewer.version };
+    let owner = Owner::new(&object.metadata, spec, previewer.version);
     // Of another kind nothing is known without a cluster.
     let existing = match owner.manifest() {
         None => Destination::Secret.read(owner, previewer.inputs).await?,
         Some(_) => None,
     };
-    previewer.preview(object, existing).await
+    previewer.preview(object, existing, Reason::First).await
 }
 
 #[allow(clippy::print_stderr, reason = "a message for the person who runs the command")]

@@ -36,7 +36,7 @@ pub(super) fn secret(preview: &Preview, object: &ExternalSecret, redactor: &Reda
     let name = object.metadata.name.as_deref().unwrap_or_default();
     // One whose spec cannot be read has no preview.
     let Ok(spec) = object.spec.get() else { return Ok(()) };
-    let owner = Owner { meta: &object.metadata, spec, version: ServedVersion::V1 };
+    let owner = Owner::new(&object.metadata, spec, ServedVersion::V1);
     let of_object = |object: &DynamicObject| object_manifest(object, owner, redactor);
     let manifest = match (&preview.plan, &preview.existing) {
         (Plan::Create(secret) | Plan::Update(secret), _) | (Plan::Unchanged, Some(Existing::Secret(secret))) => {

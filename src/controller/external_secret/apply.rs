@@ -211,7 +211,7 @@ pub(super) async fn finalize(subject: Subject<'_>, context: &Context) -> Result<
     if let Ok(spec) = subject.object.spec.get() {
         let policy = spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default();
         if policy == DeletionPolicy::Delete {
-            delete_owned(Owner { meta, spec, version: context.version }, context).await?;
+            delete_owned(Owner::new(meta, spec, context.version), context).await?;
         }
     }
     let api = context.external_secrets(&subject.key.namespace);

@@ -16,7 +16,7 @@ use crate::provider::{Caller, ReadBudget, SecretsClient, ValueMemory};
 /// The clients for the stores of one ExternalSecret: one for each entry of `data` and of `dataFrom`.
 pub(crate) struct Clients {
     data: Vec<Source>,
-    data_from: Vec<Source>,
+    data_from: Vec<Option<Source>>,
     memory: ValueMemory,
     namespace: String,
 }
@@ -44,7 +44,9 @@ impl Clients {
         let (data_stores, data_from_stores) = stores(spec, key)?;
         let caller = Caller::ExternalSecret { namespace: &key.namespace, budget };
         let mut known = HashMap::new();
+        let data_stores = data_stores.into_iter().map(Some).collect();
         let data = sources(data_stores, &mut known, &key.namespace, access, caller).await?;
+        let data = data.into_iter().flatten().collect();
         let data_from = sources(data_from_stores, &mut known, &key.namespace, access, caller).await?;
         let (memory, namespace) = (access.providers.memory.clone(), key.namespace.clone());
         Ok(Self { data, data_from, memory, namespace })
@@ -56,9 +58,9 @@ impl Clients {
         &self.data
     }
 
-    /// The sources of the entries of `dataFrom`.
+    /// The sources of the entries of `dataFrom`; `None` for those whose values a generator makes.
     #[must_use]
-    pub(crate) fn data_from(&self) -> &[Source] {
+    pub(crate) fn data_from(&self) -> &[Option<Source>] {
         &self.data_from
     }
 
@@ -70,31 +72,40 @@ impl Clients {
 }
 
 async fn sources(
-    stores: Vec<StoreKey>,
+    stores: Vec<Option<StoreKey>>,
     known: &mut HashMap<StoreKey, Arc<dyn SecretsClient>>,
     namespace: &str,
     access: Access<'_>,
     caller: Caller<'_>,
-) -> Result<Vec<Source>, Error> {
+) -> Result<Vec<Option<Source>>, Error> {
     let mut sources = Vec::with_capacity(stores.len());
     for store in stores {
+        let Some(store) = store else {
+            sources.push(None);
+            continue;
+        };
         let client = match known.get(&store) {
             Some(client) => Arc::clone(client),
             None => access.client(&store, namespace, caller).await?,
         };
         known.insert(store.clone(), Arc::clone(&client));
-        sources.push(Source { store, client });
+        sources.push(Some(Source { store, client }));
     }
     Ok(sources)
 }
 
-/// The stores of the entries of `data`, and those of `dataFrom`.
-fn stores(spec: &ExternalSecretSpec, key: &ObjectKey) -> Result<(Vec<StoreKey>, Vec<StoreKey>), Error> {
+/// The stores of the entries of `data`, and those of `dataFrom`, but for those whose values a generator makes.
+fn stores(spec: &ExternalSecretSpec, key: &ObjectKey) -> Result<(Vec<StoreKey>, Vec<Option<StoreKey>>), Error> {
     let data = spec.data.iter().enumerate();
     let data = data.map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.data[{index}]"), key));
     let data_from = spec.data_from.iter().enumerate();
-    let data_from = data_from
-        .map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.dataFrom[{index}]"), key));
+    let data_from = data_from.map(|(index, entry)| {
+        let source = entry.source_ref.as_deref();
+        if source.is_some_and(|source| source.generator_ref.is_some()) {
+            return Ok(None);
+        }
+        named(spec, source, &format!("spec.dataFrom[{index}]"), key).map(Some)
+    });
     Ok((data.collect::<Result<_, _>>()?, data_from.collect::<Result<_, _>>()?))
 }
 

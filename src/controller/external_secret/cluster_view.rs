@@ -14,17 +14,21 @@ use kube::core::DynamicObject;
 use super::kind_discovery::{KindError, TargetKind};
 use crate::answers::Objects;
 use crate::api::ServedVersion;
+use crate::api::generators::Generator;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{SecretStore, StoreKind};
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
+use crate::controller::generators::error::Error as GeneratorError;
+use crate::controller::generators::key::GeneratorKey;
+use crate::controller::generators::lookup::GeneratorLookup;
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 
 /// What a sync reads of the cluster. `None` stands for what is certainly not there.
 #[async_trait]
-pub(crate) trait ClusterView: StoreLookup {
+pub(crate) trait ClusterView: StoreLookup + GeneratorLookup {
     /// A ConfigMap.
     async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError>;
 
@@ -85,6 +89,20 @@ impl StoreLookup for ApiServer {
         let api: Objects<Namespace> = Objects::all(self.client.clone(), &());
         let namespace = bounded(api.get_metadata_opt(name)).await?;
         Ok(namespace.map(|namespace| namespace.metadata.labels.unwrap_or_default()))
+    }
+}
+
+#[async_trait]
+impl GeneratorLookup for ApiServer {
+    async fn generator(&self, key: &GeneratorKey) -> Result<Option<Arc<Generator>>, GeneratorError> {
+        let api: Objects<Generator> = if key.kind.is_of_cluster() {
+            Objects::all(self.client.clone(), &key.kind)
+        } else {
+            Objects::namespaced(self.client.clone(), &key.object.namespace, &key.kind)
+        };
+        let found = bounded(api.get_opt(&key.object.name)).await;
+        let found = found.map_err(|error| GeneratorError::Unreadable { kind: key.kind, error })?;
+        Ok(found.map(Arc::new))
     }
 }
 

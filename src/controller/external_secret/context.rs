@@ -20,11 +20,16 @@ use super::target_kinds::TargetKinds;
 use super::templates::Templates;
 use crate::answers::{MetadataOf, Objects};
 use crate::api::ServedVersion;
+use crate::api::generators::Generator;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::{ExternalSecret, SecretStore};
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::events::Recorder;
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
+use crate::controller::generators::error::Error as GeneratorError;
+use crate::controller::generators::key::GeneratorKey;
+use crate::controller::generators::lookup::GeneratorLookup;
+use crate::controller::generators::watched::WatchedGenerators;
 use crate::controller::namespaces::Namespaces;
 use crate::controller::options::Options;
 use crate::controller::store_access::clients::{Access, ControllerClass, StoreLookup};
@@ -67,6 +72,8 @@ pub(crate) struct Watched {
     pub(crate) namespaces: Namespaces,
     /// Stores.
     pub(crate) stores: Arc<dyn Stores>,
+    /// Generators, of the kinds that are used.
+    pub(crate) generators: WatchedGenerators,
 }
 
 impl Context {
@@ -132,6 +139,13 @@ impl StoreLookup for Context {
 
     async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
         Ok(self.watched.namespaces.labels(name))
+    }
+}
+
+#[async_trait]
+impl GeneratorLookup for Context {
+    async fn generator(&self, key: &GeneratorKey) -> Result<Option<Arc<Generator>>, GeneratorError> {
+        self.watched.generators.get(key).await
     }
 }
 

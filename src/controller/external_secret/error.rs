@@ -4,6 +4,7 @@ use super::kind_discovery::{KindError, TargetKind};
 use super::refused;
 use crate::api::parsed::InvalidField;
 use crate::controller::core::api_call::{ApiError, Verb};
+use crate::controller::generators::error::Error as GeneratorError;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::{ProviderError, Recovery};
@@ -51,6 +52,14 @@ pub(crate) enum Error {
         store: StoreKey,
         /// Why.
         error: Box<ProviderError>,
+    },
+    /// A generator gives no values; the leading words are those of ESO.
+    #[error("error processing {entry}, err: {error}")]
+    Generator {
+        /// The entry's reference, for example `spec.dataFrom[0].sourceRef.generatorRef`.
+        entry: String,
+        /// Why.
+        error: Box<GeneratorError>,
     },
     /// What was read cannot be made data of a Secret.
     #[error(transparent)]
@@ -131,6 +140,7 @@ impl Error {
     #[must_use]
     pub(crate) fn is_outage_of_api_server(&self) -> bool {
         match self {
+            Self::Generator { error, .. } => error.is_outage_of_api_server(),
             Self::TemplateSource { error, .. }
             | Self::Store(StoreError::Unreadable { error, .. })
             | Self::Stale(error)

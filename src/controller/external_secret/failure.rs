@@ -36,6 +36,7 @@ impl Report {
             Error::Store(StoreError::Client { error, .. }) | Error::Provider { error, .. } => {
                 Self { cause: error.cause, retry: error.class.retry(), ..report }
             }
+            Error::Generator { error, .. } => Self { cause: error.cause(), retry: error.retry(), ..report },
             _ => report,
         };
         if writes_another_kind(object) { report.of_another_kind(error) } else { report }
@@ -88,6 +89,8 @@ listed! {
         NamespaceExcluded,
         /// The provider, of which the causes are listed apart.
         Provider,
+        /// A generator gives no values.
+        Generator,
         /// An object that it depends on could not be read.
         Unreadable,
         /// Values cannot be put together.
@@ -170,6 +173,7 @@ impl Failure {
             Error::Store(StoreError::NamespaceExcluded { .. }) => Self::NamespaceExcluded,
             Error::Store(StoreError::Client { .. }) | Error::Provider { .. } => Self::Provider,
             Error::Store(StoreError::Unreadable { .. }) => Self::Unreadable,
+            Error::Generator { .. } => Self::Generator,
             Error::Data(_) => Self::Data,
             Error::Template(_) => Self::Template,
             Error::Stale(_) => Self::Stale,
@@ -222,6 +226,12 @@ impl Failure {
                 "Ask the store's owner to add the namespace to its `spec.conditions`.",
             ),
             Self::Provider => (DATA, "", Backoff, "See the causes of providers below."),
+            Self::Generator => (
+                DATA,
+                "Generator",
+                Backoff,
+                "Create or correct the generator, or its reference, as the message says; of a registry see the causes below.",
+            ),
             Self::Unreadable => {
                 (DATA, "ApiServer", Backoff, "See the API server's words: a right, or the API server itself.")
             }

@@ -7,8 +7,10 @@ use std::sync::Mutex;
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{ExternalSecretSpec, ManifestReference, SecretStoreRef};
 use crate::controller::core::key::ObjectKey;
+use crate::controller::generators::key::GeneratorKey;
 use crate::controller::store_access::key::StoreKey;
 use crate::sync::target::target_name;
+use crate::validate::generator;
 
 /// ExternalSecrets by the target that they write, by the stores that they read, and by the objects that
 /// their templates come from.
@@ -22,6 +24,7 @@ struct Maps {
     by_target_kind: HashMap<ManifestReference, BTreeSet<ObjectKey>>,
     by_store: HashMap<StoreKey, BTreeSet<ObjectKey>>,
     by_template_source: HashMap<TemplateSource, BTreeSet<ObjectKey>>,
+    by_generator: HashMap<GeneratorKey, BTreeSet<ObjectKey>>,
     uses: HashMap<ObjectKey, Uses>,
 }
 
@@ -31,6 +34,7 @@ struct Uses {
     target: TargetKey,
     stores: Vec<StoreKey>,
     template_sources: Vec<TemplateSource>,
+    generators: Vec<GeneratorKey>,
 }
 
 /// An object that ExternalSecrets write.
@@ -74,6 +78,7 @@ impl Index {
             },
             stores: stores_of(spec, &key.namespace),
             template_sources: template_sources_of(spec, &key.namespace),
+            generators: generators_of(spec, &key.namespace),
         };
         maps.by_target.entry(uses.target.clone()).or_default().push(key.clone());
         if let Some(manifest) = &uses.target.manifest {
@@ -84,6 +89,9 @@ impl Index {
         }
         for source in &uses.template_sources {
             maps.by_template_source.entry(source.clone()).or_default().insert(key.clone());
+        }
+        for generator in &uses.generators {
+            maps.by_generator.entry(generator.clone()).or_default().insert(key.clone());
         }
         maps.uses.insert(key, uses);
     }
@@ -126,6 +134,12 @@ impl Index {
         self.lock().by_template_source.get(source).into_iter().flatten().cloned().collect()
     }
 
+    /// The ExternalSecrets that use a generator.
+    #[must_use]
+    pub(crate) fn users_of_generator(&self, generator: &GeneratorKey) -> Vec<ObjectKey> {
+        self.lock().by_generator.get(generator).into_iter().flatten().cloned().collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Maps> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -149,6 +163,9 @@ impl Maps {
         for source in &uses.template_sources {
             remove_from(&mut self.by_template_source, source, key);
         }
+        for generator in &uses.generators {
+            remove_from(&mut self.by_generator, generator, key);
+        }
     }
 }
 
@@ -170,6 +187,18 @@ pub(crate) fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<Store
     let keys: BTreeSet<StoreKey> =
         spec.secret_store_ref.iter().chain(sources).filter_map(|reference| store_key(reference, namespace)).collect();
     keys.into_iter().collect()
+}
+
+/// All generators that a spec names and that are served, each once.
+#[must_use]
+pub(crate) fn generators_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<GeneratorKey> {
+    let sources = spec.data_from.iter().filter_map(|entry| entry.source_ref.as_deref());
+    let references = sources.filter_map(|source| source.generator_ref.as_ref());
+    let keys = references.filter_map(|reference| {
+        let kind = generator::kind(reference).ok()?;
+        Some(GeneratorKey::referenced(kind, namespace, &reference.name))
+    });
+    keys.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// All objects that a spec takes templates from, each once.

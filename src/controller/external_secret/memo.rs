@@ -15,7 +15,7 @@ use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::core::status::Ahead;
 use crate::provider::ReadMark;
 use crate::sync::last_write::LastWrite;
-use crate::sync::refresh::TemplatesState;
+use crate::sync::refresh::{TemplatesState, TokenLife};
 
 /// What is remembered of an ExternalSecret between passes.
 #[derive(Debug, Default)]
@@ -35,6 +35,8 @@ pub(crate) struct Memo {
     ahead: Ahead<ExternalSecretStatus>,
     /// From what the target was made, at the version that is verified.
     made_from: MadeFrom,
+    /// Of the token in the target that ends first, at the version that is verified.
+    token: Option<TokenLife>,
     /// Whether the templates that the target was last rendered from give something else each time.
     is_volatile: bool,
     /// How many periodic refreshes there were.
@@ -99,6 +101,7 @@ impl Memo {
                 verified: self.verified.clone(),
                 last_write: self.last_write.clone(),
                 templates: if is_rendered { TemplatesState::Same } else { TemplatesState::Changed },
+                token: self.token,
             },
             written_kind: self.written_kind.clone(),
             waiting_since: self.waiting_since,
@@ -144,8 +147,9 @@ impl Memo {
 
     /// The target was read, and has at this version the content that was last written. Somebody else made it what it is now, so
     /// the next refresh compares all of it.
-    pub(crate) fn target_intact(&mut self, version: ObjectVersion) {
+    pub(crate) fn target_intact(&mut self, version: ObjectVersion, token: Option<TokenLife>) {
         self.verified = Some(version);
+        self.token = token;
         self.made_from = MadeFrom::default();
     }
 
@@ -199,6 +203,11 @@ impl Memo {
         self.made_from = if self.is_volatile { values.volatile() } else { values };
     }
 
+    /// The target was left with this token of a generator, or without one.
+    pub(crate) fn token_left(&mut self, token: Option<TokenLife>) {
+        self.token = token;
+    }
+
     /// No target is left.
     pub(crate) fn target_gone(&mut self) {
         self.made_from = MadeFrom::default();
@@ -231,6 +240,12 @@ impl Memo {
         self.failures = self.failures.saturating_add(1);
         self.awaits_api_server = is_outage_of_api_server;
         self.failures
+    }
+
+    /// Whether it could not be synced when it was last tried.
+    #[must_use]
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.failures > 0
     }
 
     /// Whether the API server was away or overloaded when it was last tried.

@@ -7,6 +7,7 @@ pub(crate) mod context;
 pub(crate) mod destination;
 pub(crate) mod error;
 pub(crate) mod failure;
+pub(crate) mod generated;
 pub(crate) mod index;
 pub(crate) mod kind_discovery;
 mod made_from;

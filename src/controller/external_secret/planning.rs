@@ -1,7 +1,7 @@
 //! From the values to the plan: the template is rendered only where the plan depends on what the target would hold, and
 //! once for all tries to write it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster_view::ClusterView;
 use super::destination::Existing;
@@ -47,11 +47,7 @@ impl<'a> Planner<'a> {
         if let Some(plan) = plan::without_content(self.owner, self.values, existing.map(Existing::present))? {
             return Ok(plan);
         }
-        let template = self.owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
-        if let (Some(template), None) = (template, &self.rendering) {
-            let rendering = templates::render(self.owner, template, self.values, self.templates, self.cluster).await?;
-            self.rendering = Some(rendering);
-        }
+        self.render().await?;
         let rendered = self.rendering.as_ref().map(|rendering| &rendering.rendered);
         let Some(manifest) = self.owner.manifest() else {
             return Ok(plan::build(self.owner, self.values, rendered, existing.and_then(Existing::secret))?);
@@ -60,15 +56,49 @@ impl<'a> Planner<'a> {
         Ok(plan::build_object(self.owner, manifest, self.values, rendered, object, last_write)?)
     }
 
-    /// The versions of the objects that the template came from, once it was rendered.
-    #[must_use]
-    pub(crate) fn rendered_from(&self) -> Option<&BTreeMap<TemplateSource, ObjectVersion>> {
-        self.rendering.as_ref().map(|rendering| &rendering.versions)
+    /// The keys that a template makes, rendered now; `None` where there is no template, or the plan does not depend on it.
+    ///
+    /// # Errors
+    /// A template that cannot be rendered, or a [`Refusal`](plan::Refusal).
+    pub(crate) async fn rendered_keys(
+        &mut self,
+        existing: Option<&Existing>,
+    ) -> Result<Option<BTreeSet<String>>, Error> {
+        if plan::without_content(self.owner, self.values, existing.map(Existing::present))?.is_some() {
+            return Ok(None);
+        }
+        self.render().await?;
+        Ok(self.rendering.as_ref().map(|rendering| rendering.rendered.data.keys().cloned().collect()))
     }
 
-    /// Whether another rendering of the same values may give something else, once it was rendered.
+    /// The same, with a record of what generators made.
     #[must_use]
-    pub(crate) fn is_volatile(&self) -> bool {
-        self.rendering.as_ref().is_some_and(|rendering| rendering.rendered.is_volatile)
+    pub(crate) fn with_record(self, record: Option<&'a str>) -> Self {
+        Self { owner: self.owner.with_record(record), ..self }
     }
+
+    async fn render(&mut self) -> Result<(), Error> {
+        let template = self.owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
+        if let (Some(template), None) = (template, &self.rendering) {
+            let rendering = templates::render(self.owner, template, self.values, self.templates, self.cluster).await?;
+            self.rendering = Some(rendering);
+        }
+        Ok(())
+    }
+
+    /// From what the template was rendered, once it was.
+    #[must_use]
+    pub(crate) fn rendered_from(&self) -> Option<RenderedFrom> {
+        let Rendering { rendered, versions } = self.rendering.as_ref()?;
+        Some(RenderedFrom { versions: versions.clone(), is_volatile: rendered.is_volatile })
+    }
+}
+
+/// From what a target was rendered.
+#[derive(Clone, Debug)]
+pub(crate) struct RenderedFrom {
+    /// The versions of the objects that the template came from.
+    pub(crate) versions: BTreeMap<TemplateSource, ObjectVersion>,
+    /// Whether another rendering of the same values may give something else.
+    pub(crate) is_volatile: bool,
 }

@@ -9,15 +9,16 @@ use super::clients::Clients;
 use super::context::Context;
 use super::destination::{Destination, Existing};
 use super::error::{Error, SpecFault};
+use super::generated::{Generation, Maker, Minter, Proposal, Used};
 use super::made_from::MadeFrom;
 use super::memo::{Memo, Remembered};
 use super::outcome::{Outcome, Synced};
-use super::planning::Planner;
+use super::planning::{Planner, RenderedFrom};
 use super::spec::check;
 use super::steps::{self, Look, Step};
 use super::subject::Subject;
 use super::target::Target;
-use super::{KIND, apply, report, unchanged, values};
+use super::{KIND, apply, generated, report, unchanged, values};
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::budget::Budget;
@@ -30,8 +31,9 @@ use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::panics::Panicked;
 use crate::sync::last_write::LastWrite;
+use crate::sync::minting::Record;
 use crate::sync::plan::Plan;
-use crate::sync::refresh::{Due, Reason};
+use crate::sync::refresh::{Due, Reason, TokenLife};
 use crate::sync::target::Owner;
 use crate::sync::{SecretData, data};
 
@@ -143,7 +145,7 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     let Remembered { known, .. } = remembered;
     let check = |spec: &ExternalSecretSpec| checked(spec, subject, remembered, context);
     let step = steps::next(subject, context.version, context.settings(), known, check, context).await?;
-    let Look { due, destination, target } = match step {
+    let Look { due, destination, target, token } = match step {
         Step::NotOurs => return Ok(Outcome::NotOurs),
         Step::Deleted => {
             apply::finalize(subject, context).await?;
@@ -154,17 +156,18 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     let intact = target.intact(known.last_write.as_ref());
     let was_synced = remembered.was_synced() || intact.is_some();
     if let Some(version) = intact {
-        context.remember(subject, |memo| memo.target_intact(version));
+        context.remember(subject, |memo| memo.target_intact(version, token));
     }
     let reason = match due {
         Due::Now(reason) => reason,
         later => return Ok(Outcome::Unchanged(later)),
     };
     let spec = subject.object.spec.get().map_err(Clone::clone)?;
-    let owner = Owner { meta: &subject.object.metadata, spec, version: context.version };
+    let owner = Owner::new(&subject.object.metadata, spec, context.version);
     // Changed before the watch showed the status of the first sync.
     let read_as = if reason == Reason::First && was_synced { Reason::Changed } else { reason };
     // 4. Read the values. (client required)
+    let generators = generated::used(spec, &subject.key.namespace, context).await?;
     let budget = Arc::new(Budget::default());
     let clients = match Clients::of(spec, subject.key, context.access(), &budget).await {
         Err(Error::Store(StoreError::NotFound(_) | StoreError::NotValidated(_))) if !is_out_of_patience(remembered) => {
@@ -172,13 +175,27 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
         }
         clients => clients?,
     };
-    let may_be_left_alone = reason == Reason::Interval && matches!(target, Target::Verified);
+    let may_be_left_alone = reason == Reason::Interval && matches!(target, Target::Verified) && generators.is_empty();
     if may_be_left_alone && unchanged::at_provider(subject, &clients, context).await {
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
-    let values::Read { fetched, marks, budget: _held } =
-        values::read(spec, &clients, read_options(read_as, subject, context)).await?;
+    let options = read_options(read_as, subject, context);
+    let values::Read { fetched, marks, budget: _held } = values::read(spec, &clients, options).await?;
     let missing = values::missing(spec, &fetched);
+    if !generators.is_empty() {
+        let generation = Generation {
+            owner,
+            status: subject.status,
+            reason,
+            now: subject.now,
+            freshness: options.freshness,
+            maker: Maker::With(&*context.providers.registries),
+            engine: context.templates.rewrite(),
+            budget: &budget,
+        };
+        let source = Generated { generators, fetched, missing, before: target };
+        return sync_generated(generation, source, &destination, remembered, subject, context).await;
+    }
     let values = data::assemble(spec, fetched, context.templates.rewrite(), &budget)?;
     let made_from = MadeFrom::new(spec, &values, marks, subject.now, &context.templates);
     // As after a template.
@@ -193,16 +210,84 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     let Some(synced) = write(owner, &values, &destination, existing, last_write, subject, context).await? else {
         return Ok(Outcome::Replaced);
     };
+    after_write(owner, reason, &synced, missing, remembered, subject, context).await?;
+    context.remember(subject, |memo| {
+        if synced.leaves_target { memo.target_left(owner.manifest(), made_from) } else { memo.target_gone() }
+    });
+    Ok(Outcome::Synced(synced))
+}
+
+/// What follows the write of a target.
+async fn after_write(
+    owner: Owner<'_>,
+    reason: Reason,
+    synced: &Synced,
+    missing: Option<String>,
+    remembered: &Remembered,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Result<(), Error> {
     if synced.leaves_target && reason == Reason::Changed {
         apply::delete_stale_objects(owner, remembered.written_kind.as_ref(), context).await?;
     }
     if synced.statement.event.is_some() {
         report::missing(subject, missing, context);
     }
-    context.remember(subject, |memo| {
-        if synced.leaves_target { memo.target_left(owner.manifest(), made_from) } else { memo.target_gone() }
-    });
-    Ok(Outcome::Synced(synced))
+    Ok(())
+}
+
+/// What was read for an ExternalSecret whose values are not all of stores.
+struct Generated {
+    generators: Vec<Used>,
+    fetched: data::Fetched,
+    missing: Option<String>,
+    before: Target,
+}
+
+/// The last step of a pass over an ExternalSecret that uses generators. What becomes of their values depends on the target, so it is
+/// decided again at each try to write it: a value that somebody else has minted meanwhile stays.
+async fn sync_generated(
+    generation: Generation<'_>,
+    source: Generated,
+    destination: &Destination,
+    remembered: &Remembered,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Result<Outcome, Error> {
+    let (owner, reason) = (generation.owner, generation.reason);
+    let mut minter = Minter::new(generation, source.generators);
+    let mut existing = source.before.existing(destination, owner, &SecretData::new(), context).await?;
+    if !context.shows(subject) {
+        return Ok(Outcome::Replaced);
+    }
+    apply::add_finalizer(owner, subject, context).await?;
+    let events = context.recall(subject, Memo::template_events).unwrap_or_default();
+    let last_write = remembered.known.last_write.as_ref();
+    for _ in 0..CONFLICTS {
+        let Proposal { plan, record, lost, rendered_from } =
+            minter.propose(&source.fetched, existing.as_ref(), last_write, &context.templates, context).await?;
+        remember_rendering(rendered_from, events, subject, context);
+        let token = record.as_ref().and_then(Record::first_to_end).map(|(made, until)| TokenLife { made, until });
+        match carry_out(&plan, owner, destination, existing.as_ref(), subject, context).await? {
+            Attempt::Replaced => return Ok(Outcome::Replaced),
+            Attempt::Conflict => existing = destination.read(owner, context).await?,
+            Attempt::Done(synced) => {
+                let synced = synced.with_token(token, owner);
+                after_write(owner, reason, &synced, source.missing, remembered, subject, context).await?;
+                report::minted_again(subject, &lost, context);
+                context.remember(subject, |memo| {
+                    memo.token_left(token);
+                    if synced.leaves_target {
+                        memo.target_left(owner.manifest(), MadeFrom::default());
+                    } else {
+                        memo.target_gone();
+                    }
+                });
+                return Ok(Outcome::Synced(synced));
+            }
+        }
+    }
+    Err(Error::Contended { target: owner.target() })
 }
 
 /// Whether values are certainly those from which the target was made.
@@ -234,7 +319,7 @@ fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> Read
         Reason::First | Reason::TargetChanged | Reason::TemplatesChanged => {
             ReadOptions { freshness: Freshness::Shared, priority: Priority::First }
         }
-        Reason::Interval | Reason::ClockWentBack => {
+        Reason::Interval | Reason::ClockWentBack | Reason::Expiry => {
             ReadOptions { freshness: Freshness::Shared, priority: Priority::Refresh }
         }
     }
@@ -266,44 +351,66 @@ async fn write(
     let mut planner = Planner::new(owner, values, &context.templates, context);
     for _ in 0..CONFLICTS {
         let plan = planner.plan(existing.as_ref(), last_write).await;
-        remember_rendering(&planner, events, subject, context);
-        let plan = plan?;
-        let mut synced = Synced::by(&plan, owner);
-        let before = existing.as_ref().map(|existing| ObjectVersion::of(existing.metadata()));
-        // Rendering may have taken long.
-        if !context.shows(subject) {
-            return Ok(None);
+        remember_rendering(planner.rendered_from(), events, subject, context);
+        match carry_out(&plan?, owner, destination, existing.as_ref(), subject, context).await? {
+            Attempt::Replaced => return Ok(None),
+            Attempt::Conflict => existing = destination.read(owner, context).await?,
+            Attempt::Done(synced) => return Ok(Some(synced)),
         }
-        let (version, written) = match apply::execute(&plan, owner, destination, context).await? {
-            apply::Written::Conflict => {
-                existing = destination.read(owner, context).await?;
-                continue;
-            }
-            apply::Written::Nothing => (before, None),
-            apply::Written::Target(version) => (Some(version), None),
-            apply::Written::Object(version, written) => {
-                // The API server has made of it what is there already.
-                if before.as_ref() == Some(&version) {
-                    synced = Synced::by(&Plan::Unchanged, owner);
-                }
-                (Some(version), Some(written))
-            }
-        };
-        if let Some(version) = version {
-            context.remember(subject, |memo| memo.target_written(version, written));
-        }
-        if synced.leaves_target {
-            apply::delete_stale(owner, subject, context).await?;
-        }
-        return Ok(Some(synced));
     }
     Err(Error::Contended { target: owner.target() })
 }
 
+/// How an attempt to write a target ended.
+enum Attempt {
+    /// The ExternalSecret is not there any more, or another of its name is.
+    Replaced,
+    /// Another writer was faster.
+    Conflict,
+    /// As planned.
+    Done(Synced),
+}
+
+/// Carries out a plan for a target that was read before, and remembers what has become of it.
+async fn carry_out(
+    plan: &Plan,
+    owner: Owner<'_>,
+    destination: &Destination,
+    existing: Option<&Existing>,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Result<Attempt, Error> {
+    let mut synced = Synced::by(plan, owner);
+    let before = existing.map(|existing| ObjectVersion::of(existing.metadata()));
+    // Rendering may have taken long.
+    if !context.shows(subject) {
+        return Ok(Attempt::Replaced);
+    }
+    let (version, written) = match apply::execute(plan, owner, destination, context).await? {
+        apply::Written::Conflict => return Ok(Attempt::Conflict),
+        apply::Written::Nothing => (before, None),
+        apply::Written::Target(version) => (Some(version), None),
+        apply::Written::Object(version, written) => {
+            // The API server has made of it what is there already.
+            if before.as_ref() == Some(&version) {
+                synced = Synced::by(&Plan::Unchanged, owner);
+            }
+            (Some(version), Some(written))
+        }
+    };
+    if let Some(version) = version {
+        context.remember(subject, |memo| memo.target_written(version, written));
+    }
+    if synced.leaves_target {
+        apply::delete_stale(owner, subject, context).await?;
+    }
+    Ok(Attempt::Done(synced))
+}
+
 /// Remembers what the target was rendered from, and that the events until then were taken into account.
-fn remember_rendering(planner: &Planner<'_>, events: u64, subject: Subject<'_>, context: &Context) {
-    let Some(versions) = planner.rendered_from() else { return };
-    context.remember(subject, |memo| memo.rendered(versions, events, planner.is_volatile()));
+fn remember_rendering(rendered_from: Option<RenderedFrom>, events: u64, subject: Subject<'_>, context: &Context) {
+    let Some(RenderedFrom { versions, is_volatile }) = rendered_from else { return };
+    context.remember(subject, |memo| memo.rendered(&versions, events, is_volatile));
 }
 
 /// Writes status, event and metrics, and says when to come back.

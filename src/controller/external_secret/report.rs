@@ -22,6 +22,7 @@ use crate::controller::core::conditions::{self, Statement};
 use crate::controller::core::events::{Notice, Severity};
 use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::status;
+use crate::controller::generators::error::Error as GeneratorError;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::Class;
 use crate::provider::error::Retry;
@@ -52,7 +53,7 @@ pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &C
         type_: READY,
         status: ConditionStatus::True,
         reason: synced.statement.reason.to_owned(),
-        message: synced.statement.message.to_owned(),
+        message: synced.message(),
     };
     conditions::set(&mut status.conditions, ready, meta.generation, subject.now);
 
@@ -62,7 +63,15 @@ pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &C
     let duration = subject.began.elapsed();
     tracing::debug!(external_secret = %subject.key, reason = synced.statement.reason, ?duration, "synced");
     let templates = TemplatesState::Same;
-    let inputs = Inputs { meta, spec, status: Some(&status), target: TargetState::Intact, templates, now: subject.now };
+    let inputs = Inputs {
+        meta,
+        spec,
+        status: Some(&status),
+        target: TargetState::Intact,
+        templates,
+        token: synced.token,
+        now: subject.now,
+    };
     let due = refresh::due(inputs);
     let now = seconds(subject.now);
     context.metrics.external_secrets().succeeded(subject.measured(), now, due_at(due));
@@ -100,6 +109,17 @@ fn due_at(due: Due) -> Option<u64> {
 pub(crate) fn missing(subject: Subject<'_>, note: Option<String>, context: &Context) {
     if let Some(note) = note {
         notify(subject, context, Severity::Normal, "MissingProviderSecret", note);
+    }
+}
+
+/// Says which values of generators were regenerated because somebody had changed them in the target.
+pub(crate) fn minted_again(subject: Subject<'_>, lost: &[String], context: &Context) {
+    if !lost.is_empty() {
+        let note = format!(
+            "the values of {} were regenerated, because somebody had changed or removed them in the target",
+            lost.join(", ")
+        );
+        notify(subject, context, Severity::Warning, "Regenerated", note);
     }
 }
 
@@ -151,8 +171,13 @@ fn backoff(error: &Error, failures: u32) -> Duration {
     if error.is_outage_of_api_server() {
         return refresh::backoff(failures).min(LONGEST_OUTAGE_RETRY);
     }
-    let (Error::Provider { error, .. } | Error::Store(StoreError::Client { error, .. })) = error else {
-        return refresh::backoff(failures);
+    let error = match error {
+        Error::Provider { error, .. } | Error::Store(StoreError::Client { error, .. }) => error,
+        Error::Generator { error, .. } => match &**error {
+            GeneratorError::Provider(error) => error,
+            _ => return refresh::backoff(failures),
+        },
+        _ => return refresh::backoff(failures),
     };
     let least = match (&error.recovery, error.class) {
         // A right may be given for this one object alone, which nothing but a read of it shows.

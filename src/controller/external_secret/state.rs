@@ -13,6 +13,7 @@ use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::core::memos::Memos;
 use crate::controller::core::recoveries::Recoveries;
 use crate::controller::core::work_queue::Requests;
+use crate::controller::generators::key::GeneratorKey;
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::StoreReaders;
 use crate::provider::Recovery;
@@ -103,6 +104,17 @@ impl State {
             // Of one that is gone, nothing is to be rendered.
             let changed = self.memos().named_mut(&user).is_some_and(|memo| memo.template_source_shown(source, version));
             if changed {
+                self.wake(&user);
+            }
+        }
+    }
+
+    /// Wakes those who failed and use a generator: it may be another reason now. For the others it makes no difference until they are
+    /// refreshed.
+    pub(crate) fn generator_changed(&self, generator: &GeneratorKey) {
+        for user in self.index.users_of_generator(generator) {
+            let has_failed = self.memos().named(&user).is_some_and(Memo::has_failed);
+            if has_failed {
                 self.wake(&user);
             }
         }

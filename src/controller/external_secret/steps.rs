@@ -3,6 +3,7 @@
 use super::cluster_view::ClusterView;
 use super::destination::Destination;
 use super::error::{Error, SpecFault};
+use super::generated;
 use super::index::stores_of;
 use super::subject::Subject;
 use super::target::{self, Target};
@@ -12,7 +13,7 @@ use crate::controller::core::key::ObjectVersion;
 use crate::controller::options::GenericTargets;
 use crate::controller::store_access::clients::{ControllerClass, is_of_another_class};
 use crate::sync::last_write::LastWrite;
-use crate::sync::refresh::{self, Due, Inputs, TemplatesState};
+use crate::sync::refresh::{self, Due, Inputs, TemplatesState, TokenLife};
 use crate::sync::target::Owner;
 
 /// The controller's settings that decide what is to be done.
@@ -33,6 +34,8 @@ pub(crate) struct Known {
     pub(crate) last_write: Option<LastWrite>,
     /// Whether the objects that its templates come from are as they were last rendered.
     pub(crate) templates: TemplatesState,
+    /// Of the token in the target that ends first, at the version that is verified.
+    pub(crate) token: Option<TokenLife>,
 }
 
 /// What is to be done.
@@ -53,6 +56,8 @@ pub(crate) struct Look {
     pub(crate) destination: Destination,
     /// What is known of the target.
     pub(crate) target: Target,
+    /// Of the token in it that ends first.
+    pub(crate) token: Option<TokenLife>,
 }
 
 /// What is to be done with one ExternalSecret. `check` says whether its spec can be worked on.
@@ -71,7 +76,8 @@ pub(crate) async fn next(
     // 1. Is it ours? One whose spec cannot be read is, or nobody would say so. (no client)
     let spec = subject.object.spec.get();
     if let Ok(spec) = spec
-        && is_of_another_class(&stores_of(spec, &subject.key.namespace), settings.class, cluster).await?
+        && (is_of_another_class(&stores_of(spec, &subject.key.namespace), settings.class, cluster).await?
+            || generated::is_of_another_class(spec, &subject.key.namespace, settings.class.name, cluster).await)
     {
         return Ok(Step::NotOurs);
     }
@@ -82,16 +88,21 @@ pub(crate) async fn next(
     let spec = spec.map_err(Clone::clone)?;
     check(spec)?;
     // 3. Is a refresh due? (client required where the target was changed by someone else)
-    let owner = Owner { meta, spec, version };
+    let owner = Owner::new(meta, spec, version);
     let destination = Destination::of(spec, &subject.key.namespace, settings.generic_targets, cluster).await?;
     let target = target::look_at(subject, owner, &destination, known.verified.as_ref(), cluster).await?;
+    let token = match &target {
+        Target::Read(existing) => target::token(existing.metadata(), owner),
+        _ => known.token,
+    };
     let due = refresh::due(Inputs {
         meta,
         spec,
         status: subject.status,
         target: target.state(owner.creation_policy(), known.last_write.as_ref()),
         templates: known.templates,
+        token,
         now: subject.now,
     });
-    Ok(Step::Sync(Look { due, destination, target }))
+    Ok(Step::Sync(Look { due, destination, target, token }))
 }

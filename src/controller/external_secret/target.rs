@@ -4,12 +4,15 @@ use super::cluster_view::{ClusterView, Shown};
 use super::destination::{Destination, Existing};
 use super::error::Error;
 use super::subject::Subject;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use crate::api::LABEL_OWNER;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretStatus};
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::sync::last_write::LastWrite;
+use crate::sync::minting::Record;
 use crate::sync::plan::{self, Deletion};
-use crate::sync::refresh::TargetState;
+use crate::sync::refresh::{TargetState, TokenLife};
 use crate::sync::target::Owner;
 use crate::sync::{SecretData, hash};
 
@@ -104,6 +107,13 @@ pub(crate) async fn look_at(
         return Ok(Target::Assumed);
     }
     Ok(destination.read(owner, cluster).await?.map_or(Target::Absent, Target::Read))
+}
+
+/// Of the tokens that generators have put into a target, the life of that which ends first.
+#[must_use]
+pub(crate) fn token(meta: &ObjectMeta, owner: Owner<'_>) -> Option<TokenLife> {
+    let (made, until) = Record::read(meta, owner)?.first_to_end()?;
+    Some(TokenLife { made, until })
 }
 
 /// The Secrets of earlier target names, which go once the target is there. They are looked for only when the name is

@@ -62,6 +62,7 @@ async fn within(
     };
     let sets = stream::iter(0..spec.data_from.len()).map(|index| async move {
         let (entry, source) = (&spec.data_from[index], &clients.data_from()[index]);
+        let Some(source) = source else { return Ok(None) };
         let (field, read) = match (&entry.extract, &entry.find) {
             (Some(reference), _) => {
                 let read = source.client.get_secret_map(reference, options).await;
@@ -94,12 +95,14 @@ async fn within(
         marks.dedup();
         marks.shrink_to_fit();
     }
-    Ok((data::Fetched { sets, values }, marks))
+    Ok((data::Fetched { sets, values, ..data::Fetched::default() }, marks))
 }
 
 /// What is said of the entries of which the provider says for certain that nothing is there: the first of them, and how many more.
 pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Option<String> {
-    let sets = fetched.sets.iter().enumerate().filter(|(_, set)| set.is_none());
+    let is_of_store =
+        |index: usize| spec.data_from[index].source_ref.as_ref().is_none_or(|source| source.generator_ref.is_none());
+    let sets = fetched.sets.iter().enumerate().filter(|(index, set)| set.is_none() && is_of_store(*index));
     let sets = sets.map(|(index, _)| (format!("spec.dataFrom[{index}]"), None));
     let values = spec.data.iter().zip(&fetched.values).enumerate().filter(|(_, (_, value))| value.is_none());
     let values = values.map(|(index, (entry, _))| (format!("spec.data[{index}]"), Some(entry.remote_ref.key.as_str())));

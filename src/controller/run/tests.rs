@@ -20,10 +20,14 @@ use crate::controller::core::watch;
 use crate::controller::external_secret::context::{Context, Watched};
 use crate::controller::external_secret::target_kinds::TargetKinds;
 use crate::controller::external_secret::templates::Templates;
+use crate::controller::generators::watched::WatchedGenerators;
 use crate::controller::namespaces::Namespaces;
 use crate::controller::options::{FloodGate, GenericTargets, Switch};
 use crate::controller::secret_store::watched::WatchedStores;
-use crate::provider::{Caller, Provider, ProviderError, Providers, SecretsClient, StoreView, ValueMemory};
+use crate::provider::{
+    Caller, Freshness, Provider, ProviderError, Providers, Registries, RegistryToken, RegistryView, SecretsClient,
+    StoreView, ValueMemory,
+};
 use crate::runtime::metrics::ObjectOptions;
 use crate::template::Delimiters;
 
@@ -34,6 +38,13 @@ struct Broken;
 impl Provider for Broken {
     async fn client(&self, _: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
         panic!("a bug that speaks of hunter2")
+    }
+}
+
+#[async_trait]
+impl Registries for Broken {
+    async fn token(&self, _: RegistryView<'_>, _: Freshness) -> Result<Arc<RegistryToken>, ProviderError> {
+        panic!("a bug")
     }
 }
 
@@ -128,7 +139,12 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         version,
         templates: Templates::new(options.template_delimiters.clone()),
         options: Arc::new(options),
-        providers: Providers { azurekv: Arc::new(Broken), fake: Arc::new(Broken), memory: ValueMemory::default() },
+        providers: Providers {
+            azurekv: Arc::new(Broken),
+            fake: Arc::new(Broken),
+            registries: Arc::new(Broken),
+            memory: ValueMemory::default(),
+        },
         events: Recorder::start(client.clone(), metrics.clone(), &Vital::default()).0,
         client,
         metrics,
@@ -137,6 +153,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
             secrets: store_of((), Vec::new()),
             namespaces: Namespaces::unwatched(),
             stores: Arc::new(stores),
+            generators: WatchedGenerators::new(watching.clone(), |_| {}),
         },
         target_kinds: Arc::new(TargetKinds::new(watching, |_, _, _| {})),
         state: Arc::default(),

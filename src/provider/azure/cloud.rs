@@ -51,6 +51,10 @@ pub(super) enum Vaults {
 struct Known {
     authority: &'static str,
     suffix: &'static str,
+    /// The suffix of registries.
+    registries: &'static str,
+    /// Azure Resource Manager, whose tokens registries take as well.
+    resource_manager: &'static str,
     audience: Option<&'static str>,
 }
 
@@ -206,6 +210,57 @@ fn led_by_custom_cloud(kind: StoreKind, store: &AzureKvProvider) -> Option<(&'st
     }
 }
 
+/// A cloud, as far as container registries go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct RegistryCloud {
+    /// The authority that gives tokens, `https` and without a path.
+    pub(super) authority: Url,
+    /// What registries' hosts end with, without a dot at the start; `None` where only listed ones are known.
+    pub(super) suffix: Option<&'static str>,
+    /// The scope of tokens for registries themselves.
+    pub(super) scope: &'static str,
+    /// The scope of tokens for Azure Resource Manager, which most registries take as well.
+    pub(super) resource_manager: String,
+    /// The audiences to ask for in a service account's token.
+    pub(super) audiences: Vec<&'static str>,
+}
+
+/// The name of container registries as a resource, which is the same in all clouds.
+const REGISTRY_SCOPE: &str = "https://containerregistry.azure.net/.default";
+
+impl RegistryCloud {
+    /// The cloud that a generator names in `field`. The variable `AZURE_AUTHORITY_HOST` counts for the identity of the process
+    /// alone.
+    pub(super) fn of(
+        environment: AzureEnvironmentType,
+        field: &str,
+        uses_identity_of_process: bool,
+        options: &Options,
+    ) -> Result<Self, Diagnosis> {
+        let known = known_in(environment, field)?;
+        let host = options.environment.authority_host.as_ref();
+        let is_sovereign =
+            matches!(environment, AzureEnvironmentType::USGovernmentCloud | AzureEnvironmentType::ChinaCloud);
+        let host = host.filter(|_| uses_identity_of_process && !is_sovereign);
+        let public = known_in(AzureEnvironmentType::PublicCloud, field)?;
+        // A generator cannot describe a cloud of its own, as a store can: the authority is the public one, as in ESO.
+        let of_cloud = known.as_ref().or(public.as_ref());
+        let (of_authority, resource_manager, audiences) =
+            of_cloud.map(|known| (known.authority, known.resource_manager, known.audiences())).unwrap_or_default();
+        let authority = match host {
+            Some(host) => authority(host, "the environment variable AZURE_AUTHORITY_HOST")?,
+            None => authority(of_authority, "the cloud's authority")?,
+        };
+        Ok(Self {
+            authority,
+            suffix: known.map(|known| known.registries),
+            scope: REGISTRY_SCOPE,
+            resource_manager: format!("{resource_manager}/.default"),
+            audiences,
+        })
+    }
+}
+
 impl Vaults {
     /// Whether `host` is a vault of this cloud.
     pub(super) fn contain(&self, host: &str) -> bool {
@@ -228,27 +283,40 @@ impl Known {
 
 /// The cloud of a name; `None` for one that `customCloudConfig` must describe.
 fn known(environment: AzureEnvironmentType) -> Result<Option<Known>, Diagnosis> {
+    known_in(environment, "azurekv.environmentType")
+}
+
+/// The same, where another field names it.
+fn known_in(environment: AzureEnvironmentType, field: &str) -> Result<Option<Known>, Diagnosis> {
     let known = match environment {
-        AzureEnvironmentType::PublicCloud => {
-            Known { authority: "https://login.microsoftonline.com", suffix: "vault.azure.net", audience: None }
-        }
+        AzureEnvironmentType::PublicCloud => Known {
+            authority: "https://login.microsoftonline.com",
+            suffix: "vault.azure.net",
+            registries: "azurecr.io",
+            resource_manager: "https://management.azure.com",
+            audience: None,
+        },
         AzureEnvironmentType::USGovernmentCloud => Known {
             authority: "https://login.microsoftonline.us",
             suffix: "vault.usgovcloudapi.net",
+            registries: "azurecr.us",
+            resource_manager: "https://management.usgovcloudapi.net",
             audience: Some("api://AzureADTokenExchangeUSGov"),
         },
         AzureEnvironmentType::ChinaCloud => Known {
             authority: "https://login.chinacloudapi.cn",
             suffix: "vault.azure.cn",
+            registries: "azurecr.cn",
+            resource_manager: "https://management.chinacloudapi.cn",
             audience: Some("api://AzureADTokenExchangeChina"),
         },
         AzureEnvironmentType::GermanCloud => {
             return Err(Diagnosis::of_field(
                 Cause::StoreInvalid,
-                "azurekv.environmentType",
+                field,
                 "GermanCloud names a cloud that was closed in 2021",
             )
-            .hint("use PublicCloud with a vault of a German region"));
+            .hint("use PublicCloud, which has German regions"));
         }
         AzureEnvironmentType::AzureStackCloud => return Ok(None),
     };
@@ -306,7 +374,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Whether the operator listed `host`, or a suffix of it. A suffix starts with a dot in both.
-fn is_listed(host: &str, listed: &[String]) -> bool {
+pub(super) fn is_listed(host: &str, listed: &[String]) -> bool {
     listed.iter().any(|entry| {
         let entry = entry.trim().to_ascii_lowercase();
         host == entry || (entry.len() > 1 && entry.starts_with('.') && host.ends_with(&entry))

@@ -48,7 +48,7 @@ impl Cluster {
                 Cause::ServiceAccountMissing,
                 format!("ServiceAccount \"{name}\" in namespace \"{namespace}\" does not exist"),
             )
-            .hint("create it, or correct azurekv.serviceAccountRef of the store")
+            .hint("create it, or correct the serviceAccountRef that names it")
         })
     }
 
@@ -95,7 +95,7 @@ fn diagnosis(error: &ClusterReadError) -> Diagnosis {
     let message = text::stable(&error.to_string());
     match error {
         ClusterReadError::NotFound { .. } => {
-            Diagnosis::new(Cause::CredentialMissing, message).hint("create it, or correct the store's reference to it")
+            Diagnosis::new(Cause::CredentialMissing, message).hint("create it, or correct the reference to it")
         }
         ClusterReadError::Forbidden { .. } => Diagnosis::new(Cause::ClusterForbidden, message),
         ClusterReadError::Unavailable { .. } => Diagnosis::new(Cause::ClusterUnavailable, message),

@@ -23,7 +23,7 @@ use super::connections::Connections;
 use super::diagnose::entra::{self, Presented};
 use super::diagnose::{Cause, Diagnosis, text};
 use super::http::Clients;
-use super::identity::{CredentialKey, Identity, Proof};
+use super::identity::{CredentialKey, Identity, Proof, UserAssigned};
 use super::options::Options;
 use super::transport::{Peer, Pinned};
 use super::{assertion, caller};
@@ -72,7 +72,7 @@ impl Exchange {
             Identity::Application { client_id, tenant_id, proof } => {
                 self.application(client_id, tenant_id, proof).await?
             }
-            Identity::Machine { client_id } => self.machine(client_id.as_deref()).await?,
+            Identity::Machine { user_assigned } => self.machine(user_assigned.as_ref()).await?,
             Identity::LoggedIn { tenant_id } => caller::token(tenant_id.as_deref(), &self.purpose.scope).await?,
         };
         if token.token.secret().is_empty() {
@@ -107,14 +107,14 @@ impl Exchange {
                 let token = self.cluster.token(namespace, name, audiences).await?;
                 self.assertion(token, &mut presented)?
             }
-            Proof::ClientSecret(CredentialKey { namespace, name, key, .. }) => {
+            Proof::ClientSecret(CredentialKey { namespace, name, key, field, .. }) => {
                 let value = self.cluster.credential(namespace, name, key).await?.value;
                 let secret = std::str::from_utf8(value.expose_secret()).map(without_line_end).unwrap_or_default();
                 if secret.is_empty() {
                     return Err(Diagnosis::new(
                         Cause::IdentityIncomplete,
                         format!(
-                            "key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\", named by azurekv.authSecretRef.clientSecret, holds no text"
+                            "key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\", named by {field}, holds no text"
                         ),
                     )
                     .hint("put the client secret's value there"));
@@ -127,7 +127,7 @@ impl Exchange {
                 }
                 let place = self.workbench.place(&key.namespace).await?;
                 let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?;
-                let what = format!("{key}, named by azurekv.authSecretRef.clientCertificate,");
+                let what = format!("{key}, named by {},", key.field);
                 let assertion = self.signed(place, content.value, what, &presented).await;
                 if let Err(unusable) = &assertion
                     && unusable.cause == Cause::ClientCertificateUnusable
@@ -211,12 +211,15 @@ impl Exchange {
         Ok(credential.map_err(|error| Diagnosis::from_sdk(&error))?)
     }
 
-    async fn machine(&self, client_id: Option<&str>) -> Result<AccessToken, Diagnosis> {
+    async fn machine(&self, user_assigned: Option<&UserAssigned>) -> Result<AccessToken, Diagnosis> {
         let endpoint = Url::parse(MACHINE_ENDPOINT)
             .map_err(|error| Diagnosis::new(Cause::UnexpectedAnswer, text::stable(&error.to_string())))?;
         let transport = Pinned::to(&endpoint, Peer::Machine, Arc::clone(&self.clients.machine));
         let options = ManagedIdentityCredentialOptions {
-            user_assigned_id: client_id.map(|id| UserAssignedId::ClientId(id.to_owned())),
+            user_assigned_id: user_assigned.cloned().map(|id| match id {
+                UserAssigned::ClientId(id) => UserAssignedId::ClientId(id),
+                UserAssigned::ResourceId(id) => UserAssignedId::ResourceId(id),
+            }),
             client_options: transport.into_client_options(),
         };
         let credential = ManagedIdentityCredential::new(Some(options)).map_err(|error| Diagnosis::from_sdk(&error))?;

@@ -20,9 +20,9 @@ use crate::api::v1::secret_store::{
 use crate::provider::{Caller, ServiceAccount, StoreView};
 
 /// On a service account: the client id of the application or identity to read as.
-const ANNOTATION_CLIENT_ID: &str = "azure.workload.identity/client-id";
+pub(super) const ANNOTATION_CLIENT_ID: &str = "azure.workload.identity/client-id";
 /// On a service account: its tenant.
-const ANNOTATION_TENANT_ID: &str = "azure.workload.identity/tenant-id";
+pub(super) const ANNOTATION_TENANT_ID: &str = "azure.workload.identity/tenant-id";
 
 /// An identity and its proof. Equal identities get the same tokens: everything that would change the token,
 /// such as a service account that was recreated or a Secret that was changed, is part of it. It contains no secret.
@@ -39,8 +39,8 @@ pub(super) enum Identity {
     },
     /// The machine's own identity.
     Machine {
-        /// The client id of a user-assigned one.
-        client_id: Option<String>,
+        /// Which of the user-assigned ones; the machine's own if not given.
+        user_assigned: Option<UserAssigned>,
     },
     /// The account that is logged in with one of Azure's tools.
     LoggedIn {
@@ -53,11 +53,22 @@ impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Application { client_id, tenant_id, .. } => write!(f, "{client_id} in tenant {tenant_id}"),
-            Self::Machine { client_id: Some(client_id) } => write!(f, "managed identity {client_id}"),
-            Self::Machine { client_id: None } => f.write_str("the machine's managed identity"),
+            Self::Machine { user_assigned: Some(UserAssigned::ClientId(id) | UserAssigned::ResourceId(id)) } => {
+                write!(f, "managed identity {id}")
+            }
+            Self::Machine { user_assigned: None } => f.write_str("the machine's managed identity"),
             Self::LoggedIn { .. } => f.write_str("who is logged in with az or azd"),
         }
     }
+}
+
+/// Names a user-assigned identity of the machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum UserAssigned {
+    /// By its client id.
+    ClientId(String),
+    /// By its resource id, `/subscriptions/...`.
+    ResourceId(String),
 }
 
 /// The proof of an application.
@@ -108,6 +119,8 @@ pub(super) struct CredentialKey {
     pub(super) key: String,
     /// The Secret's UID and resourceVersion.
     pub(super) version: [String; 2],
+    /// The field that names it.
+    pub(super) field: &'static str,
 }
 
 impl fmt::Display for CredentialKey {
@@ -261,30 +274,16 @@ impl Resolver<'_> {
     pub(super) async fn identity(&self) -> Result<Identity, Diagnosis> {
         check_namespaces(&self.view, self.store)?;
         match (self.store.auth_type, &self.store.service_account_ref) {
-            (AzureAuthType::WorkloadIdentity, None) => self.own(),
+            (AzureAuthType::WorkloadIdentity, None) => {
+                of_pod(self.environment, "azurekv.serviceAccountRef in the store")
+            }
             (AzureAuthType::WorkloadIdentity, Some(account)) => self.service_account(account).await,
             (AzureAuthType::ServicePrincipal, _) => self.service_principal().await,
             (AzureAuthType::ManagedIdentity, _) => {
                 let id = self.store.identity_id.as_deref().map(str::trim);
-                Ok(Identity::Machine { client_id: given(id).map(ToOwned::to_owned) })
+                let user_assigned = given(id).map(|id| UserAssigned::ClientId(id.to_owned()));
+                Ok(Identity::Machine { user_assigned })
             }
-        }
-    }
-
-    /// The pod's own.
-    fn own(&self) -> Result<Identity, Diagnosis> {
-        let Environment { client_id, tenant_id, token_file, .. } = self.environment;
-        match (client_id, tenant_id, token_file) {
-            (Some(client_id), Some(tenant_id), Some(file)) => {
-                application(client_id.clone(), tenant_id.clone(), Proof::TokenFile(file.clone()))
-            }
-            _ => Err(Diagnosis::new(
-                Cause::PodIdentityMissing,
-                "the controller's pod has not all of AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE",
-            )
-            .hint(
-                "label the pod azure.workload.identity/use: \"true\" and restart it, or set azurekv.serviceAccountRef in the store",
-            )),
         }
     }
 
@@ -293,13 +292,7 @@ impl Resolver<'_> {
         let account = self.cluster.service_account(namespace, &selector.name).await?;
         let client_id = self.client_id(&account, namespace, &selector.name).await?;
         let tenant_id = self.tenant_id(&account, namespace, &selector.name).await?;
-        let mut audiences: Vec<String> = Vec::new();
-        let of_cloud = self.cloud.audiences.iter().map(ToString::to_string);
-        for audience in of_cloud.chain(selector.audiences.iter().cloned()) {
-            if !audience.is_empty() && !audiences.contains(&audience) {
-                audiences.push(audience);
-            }
-        }
+        let audiences = audiences(&self.cloud.audiences, selector);
         let proof = Proof::ServiceAccount {
             namespace: namespace.to_owned(),
             name: selector.name.clone(),
@@ -354,14 +347,9 @@ impl Resolver<'_> {
     async fn service_principal(&self) -> Result<Identity, Diagnosis> {
         let principal = ServicePrincipal::of(self.store)?;
         let client_id = self.text_of(principal.client_id, "azurekv.authSecretRef.clientId").await?;
-        let (namespace, name, key) = self.selected(principal.credential.selector(), principal.credential.field())?;
-        let value = self.cluster.credential(namespace, name, key).await?;
-        let key = CredentialKey {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            key: key.to_owned(),
-            version: [value.uid, value.resource_version],
-        };
+        let field = principal.credential.field();
+        let selected = self.selected(principal.credential.selector(), field)?;
+        let key = credential_in_secret(self.cluster, selected, field).await?;
         let proof = match principal.credential {
             Credential::Secret(_) => Proof::ClientSecret(key),
             Credential::Certificate(_) => Proof::ClientCertificate(key),
@@ -371,19 +359,7 @@ impl Resolver<'_> {
 
     /// The text in a key of a Secret.
     async fn text_of(&self, selector: &SecretKeySelector, field: &str) -> Result<String, Diagnosis> {
-        let (namespace, name, key) = self.selected(selector, field)?;
-        let value = self.cluster.credential(namespace, name, key).await?;
-        let text = str::from_utf8(value.value.expose_secret()).map(str::trim).unwrap_or_default();
-        if text.is_empty() {
-            return Err(Diagnosis::new(
-                Cause::IdentityIncomplete,
-                format!(
-                    "key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\", named by {field}, holds no text"
-                ),
-            )
-            .hint("put the id there"));
-        }
-        Ok(text.to_owned())
+        id_in_secret(self.cluster, self.selected(selector, field)?, field).await
     }
 
     /// Namespace, name and key that a reference names.
@@ -413,6 +389,67 @@ impl Resolver<'_> {
     }
 }
 
+/// The identity of the controller's own pod. `instead` names what may take its place.
+pub(super) fn of_pod(environment: &Environment, instead: &str) -> Result<Identity, Diagnosis> {
+    let Environment { client_id, tenant_id, token_file, .. } = environment;
+    match (client_id, tenant_id, token_file) {
+        (Some(client_id), Some(tenant_id), Some(file)) => {
+            application(client_id.clone(), tenant_id.clone(), Proof::TokenFile(file.clone()))
+        }
+        _ => Err(Diagnosis::new(
+            Cause::PodIdentityMissing,
+            "the controller's pod has not all of AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE",
+        )
+        .hint(format!("label the pod azure.workload.identity/use: \"true\" and restart it, or set {instead}"))),
+    }
+}
+
+/// The audiences to ask for in a token of a service account: those of the cloud, and those that are listed.
+pub(super) fn audiences(cloud: &[&'static str], selector: &ServiceAccountSelector) -> Vec<String> {
+    let mut audiences: Vec<String> = Vec::new();
+    let of_cloud = cloud.iter().map(ToString::to_string);
+    for audience in of_cloud.chain(selector.audiences.iter().cloned()) {
+        if !audience.is_empty() && !audiences.contains(&audience) {
+            audiences.push(audience);
+        }
+    }
+    audiences
+}
+
+/// The id in a key of a Secret, which `field` names.
+pub(super) async fn id_in_secret(
+    cluster: &Cluster,
+    (namespace, name, key): (&str, &str, &str),
+    field: &str,
+) -> Result<String, Diagnosis> {
+    let value = cluster.credential(namespace, name, key).await?;
+    let text = str::from_utf8(value.value.expose_secret()).map(str::trim).unwrap_or_default();
+    if text.is_empty() {
+        return Err(Diagnosis::new(
+            Cause::IdentityIncomplete,
+            format!("key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\", named by {field}, holds no text"),
+        )
+        .hint("put the id there"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A credential in a key of a Secret, which `field` names, at its version.
+pub(super) async fn credential_in_secret(
+    cluster: &Cluster,
+    (namespace, name, key): (&str, &str, &str),
+    field: &'static str,
+) -> Result<CredentialKey, Diagnosis> {
+    let value = cluster.credential(namespace, name, key).await?;
+    Ok(CredentialKey {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        key: key.to_owned(),
+        version: [value.uid, value.resource_version],
+        field,
+    })
+}
+
 /// Whether a text can be a client ID or a tenant: a UUID, or a domain.
 pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty()
@@ -434,11 +471,11 @@ pub(super) fn application(client_id: String, tenant_id: String, proof: Proof) ->
     Ok(Identity::Application { client_id, tenant_id, proof })
 }
 
-fn annotation<'a>(account: &'a ServiceAccount, name: &str) -> Option<&'a str> {
+pub(super) fn annotation<'a>(account: &'a ServiceAccount, name: &str) -> Option<&'a str> {
     given(account.annotations.get(name).map(|value| value.trim()))
 }
 
 /// An empty text counts as absent.
-fn given(text: Option<&str>) -> Option<&str> {
+pub(super) fn given(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

@@ -9,7 +9,10 @@
 //! 5. `transport`: the request leaves for that one host, by the clients of `http`, which `sdk` drives.
 //! 6. `answer`: what came back; `reader` picks from it the value, a `property` of it, or `metadata`.
 //! 7. `diagnose`: whatever went wrong on the way, as a cause with a hint.
+//!
+//! Tokens of container registries (`acr`) are got by the same identities, credentials and transport.
 
+mod acr;
 mod answer;
 mod assertion;
 mod caller;
@@ -78,6 +81,7 @@ pub fn causes() -> Vec<CauseDescription> {
     diagnose::causes()
 }
 
+pub use acr::ContainerRegistries;
 pub use http::SetupError;
 pub use options::{ActsAs, Budgets, Environment, Options, OwnIdentity};
 
@@ -85,8 +89,9 @@ pub use options::{ActsAs, Budgets, Environment, Options, OwnIdentity};
 pub struct AzureKeyVault {
     options: Arc<Options>,
     cluster: Arc<Cluster>,
-    credentials: CredentialCache,
+    credentials: Arc<CredentialCache>,
     vaults: VaultPool,
+    registries: Arc<ContainerRegistries>,
 }
 
 impl AzureKeyVault {
@@ -114,9 +119,23 @@ impl AzureKeyVault {
         let (clients, connections) = (Arc::new(clients), Arc::new(Connections::new()));
         let vaults =
             VaultPool::new(Arc::clone(&clients), Arc::clone(&connections), Arc::clone(&options), Arc::clone(&metrics));
-        let credentials =
-            CredentialCache::new(clients, connections, Arc::clone(&cluster), Arc::clone(&options), metrics);
-        Self { options, cluster, credentials, vaults }
+        let credentials = CredentialCache::new(
+            Arc::clone(&clients),
+            Arc::clone(&connections),
+            Arc::clone(&cluster),
+            Arc::clone(&options),
+            Arc::clone(&metrics),
+        );
+        let credentials = Arc::new(credentials);
+        let asker = acr::Asker::new(Arc::clone(&clients.azure), connections, Arc::clone(&credentials), metrics);
+        let registries = ContainerRegistries::new(asker, Arc::clone(&options), Arc::clone(&cluster));
+        Self { options, cluster, credentials, vaults, registries: Arc::new(registries) }
+    }
+
+    /// What gives tokens of container registries, with the same credentials.
+    #[must_use]
+    pub fn registries(&self) -> Arc<ContainerRegistries> {
+        Arc::clone(&self.registries)
     }
 
     async fn reader(

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::Bytes;
-use azure_core::http::headers::{AUTHORIZATION, HeaderName, Headers, RETRY_AFTER, WWW_AUTHENTICATE};
+use azure_core::http::headers::{AUTHORIZATION, CONTENT_TYPE, HeaderName, Headers, RETRY_AFTER, WWW_AUTHENTICATE};
 use azure_core::http::response::PinnedStream;
 use azure_core::http::{
-    AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, StatusCode, Transport, UserAgentOptions,
+    AsyncRawResponse, ClientOptions, HttpClient, Method, Request, RetryOptions, StatusCode, Transport, UserAgentOptions,
 };
 use futures::StreamExt;
 use url::{Host, Url};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::diagnose::{Cause, Diagnosis, entra, network, vault};
+use super::diagnose::{Cause, Diagnosis, entra, network, registry, vault};
 use super::memory::FREE_ANSWER;
 use crate::provider::shares::Share;
 
@@ -41,6 +41,8 @@ pub(super) enum Peer {
     },
     /// The machine's identity endpoint.
     Machine,
+    /// A container registry.
+    Registry,
 }
 
 /// An [`HttpClient`] that reaches one host.
@@ -72,7 +74,7 @@ impl Origin {
 impl Peer {
     const fn largest_answer(&self) -> usize {
         match self {
-            Self::Vault { .. } => LARGEST_ANSWER,
+            Self::Vault { .. } | Self::Registry => LARGEST_ANSWER,
             Self::Authority | Self::Machine => LARGEST_TOKEN,
         }
     }
@@ -108,20 +110,31 @@ impl Pinned {
         request: &Request,
         memory: Option<&Mutex<Share>>,
     ) -> Result<AsyncRawResponse, Diagnosis> {
-        let foreign = Origin::of(request.url());
-        if foreign != self.origin {
-            return Err(Diagnosis::new(
-                Cause::ForeignHost,
-                format!(
-                    "a request for {} was not sent: it is not {}",
-                    foreign.host.map_or_else(String::new, |host| host.to_string()),
-                    self.host()
-                ),
-            ));
-        }
+        self.check_host(request)?;
         if let Some(challenge) = self.challenge(request) {
             return Ok(challenge);
         }
+        let (headers, body) = self.answer(request, memory).await?;
+        Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, headers, Bytes::from_owner(body)))
+    }
+
+    /// Posts a form, which may hold secrets, to a path of the host; gives the answer's body.
+    ///
+    /// # Errors
+    /// Whatever is not an answer with the status 200.
+    pub(super) async fn post(&self, url: Url, form: Zeroizing<String>) -> Result<Zeroizing<Vec<u8>>, Diagnosis> {
+        let mut request = Request::new(url, Method::Post);
+        request.insert_header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        request.set_body(Bytes::from_owner(form));
+        self.check_host(&request)?;
+        Ok(self.answer(&request, None).await?.1)
+    }
+
+    async fn answer(
+        &self,
+        request: &Request,
+        memory: Option<&Mutex<Share>>,
+    ) -> Result<(Headers, Zeroizing<Vec<u8>>), Diagnosis> {
         let response =
             self.client.execute_request(request).await.map_err(|error| network::failure(&self.host(), &error))?;
         let (status, headers, body) = response.deconstruct();
@@ -133,13 +146,28 @@ impl Pinned {
         if has_too_many_elements(&body) {
             return Err(self.too_large(format_args!("{MOST_ELEMENTS} values")));
         }
-        Ok(AsyncRawResponse::from_bytes(status, headers, Bytes::from_owner(body)))
+        Ok((headers, body))
+    }
+
+    fn check_host(&self, request: &Request) -> Result<(), Diagnosis> {
+        let foreign = Origin::of(request.url());
+        if foreign == self.origin {
+            return Ok(());
+        }
+        Err(Diagnosis::new(
+            Cause::ForeignHost,
+            format!(
+                "a request for {} was not sent: it is not {}",
+                foreign.host.map_or_else(String::new, |host| host.to_string()),
+                self.host()
+            ),
+        ))
     }
 
     fn too_large(&self, more_than: std::fmt::Arguments<'_>) -> Diagnosis {
         let message = format!("{} sent an answer of more than {more_than}", self.host());
         Diagnosis::new(Cause::AnswerTooLarge, message)
-            .hint("this is not an answer of Key Vault: check what its name resolves to")
+            .hint("this is not an answer of Azure: check what its name resolves to")
     }
 
     /// The challenge with which a vault answers a request that has no token. The SDK sends its first request
@@ -185,6 +213,7 @@ impl Pinned {
             Peer::Authority => entra::refusal(&self.host(), status, wait, body),
             Peer::Vault { .. } => vault::refusal(status, wait, body),
             Peer::Machine => entra::machine_refusal(status, wait, body),
+            Peer::Registry => registry::refusal(&self.host(), status, wait, body),
         }
     }
 }

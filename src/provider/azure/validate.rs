@@ -1,16 +1,16 @@
 //! Checks of a store's text alone, without a request: for the webhook, the command line and the controllers alike.
 
-use super::Options;
 use super::cloud::Cloud;
 use super::diagnose::{Cause, Diagnosis, text};
 use super::endpoint::VaultEndpoint;
 use super::identity;
 use super::object::ObjectId;
 use super::principal::ServicePrincipal;
+use super::{Options, acr};
 use crate::api::object_name::is_object_name;
 use crate::api::v1::external_secret::RemoteRef;
 use crate::api::v1::secret_store::{AzureAuthType, AzureKvProvider};
-use crate::provider::StoreView;
+use crate::provider::{RegistryView, StoreView};
 
 /// What the fields of a store say of its cloud and vault.
 pub(super) struct Checked {
@@ -44,6 +44,16 @@ pub fn store(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -
     let cloud = cloud.map(drop);
     let all = identity_checks(view, store, options).into_iter().chain([cloud]).chain(endpoint);
     all.filter_map(Result::err).map(FieldProblem::from).collect()
+}
+
+/// All that is wrong with a generator of registry tokens by its text alone, with fields below its spec; empty if nothing is.
+#[must_use]
+pub fn registry(view: &RegistryView<'_>, options: &Options) -> Vec<FieldProblem> {
+    let problem = |diagnosis: Diagnosis| {
+        let (field, problem) = diagnosis.field_and_problem();
+        FieldProblem { field: field.unwrap_or("auth").to_owned(), problem }
+    };
+    acr::problems(view, options).into_iter().map(problem).collect()
 }
 
 /// What a vault can tell of a reference by its text alone: that it names nothing which Key Vault could have.

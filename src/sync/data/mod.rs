@@ -12,6 +12,8 @@ mod keys;
 mod merge;
 mod rewrite;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use secrecy::ExposeSecret as _;
 
 use crate::api::v1::ExternalSecretSpec;
@@ -28,13 +30,15 @@ pub use decode::{Undecodable, decode};
 pub use error::DataError;
 
 /// What was fetched for an ExternalSecret.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Fetched {
     /// One set of values for each entry of `spec.dataFrom`; `None` if there is nothing at the provider
     /// and the deletionPolicy allows that.
     pub sets: Vec<Option<SecretData>>,
     /// One value for each entry of `spec.data`, likewise.
     pub values: Vec<Option<SecretValue>>,
+    /// In place of the set of an entry of `spec.dataFrom`: values that are in the target already, under their keys there.
+    pub kept: BTreeMap<usize, SecretData>,
 }
 
 /// Assembles the data that `spec` asks for.
@@ -50,12 +54,30 @@ pub fn assemble(
     engine: &Engine,
     budget: &Budget,
 ) -> Result<SecretData, DataError> {
+    assemble_noting(spec, fetched, engine, budget, |_, _| {})
+}
+
+/// The same, which tells the keys that each entry of `spec.dataFrom` comes to.
+///
+/// # Errors
+/// As [`assemble`].
+pub fn assemble_noting(
+    spec: &ExternalSecretSpec,
+    mut fetched: Fetched,
+    engine: &Engine,
+    budget: &Budget,
+    mut note: impl FnMut(usize, &SecretData),
+) -> Result<SecretData, DataError> {
     let mut data = SecretData::new();
     let mut transformer = Transformer::new(engine, budget);
     for (index, (entry, set)) in spec.data_from.iter().zip(fetched.sets).enumerate() {
-        if let Some(set) = set {
-            data.extend(transformed(&format!("spec.dataFrom[{index}]"), entry, set, &mut transformer)?);
-        }
+        let set = match (fetched.kept.remove(&index), set) {
+            (Some(kept), _) => kept,
+            (None, Some(set)) => transformed(&format!("spec.dataFrom[{index}]"), entry, set, &mut transformer)?,
+            (None, None) => continue,
+        };
+        note(index, &set);
+        data.extend(set);
     }
     for (index, (entry, value)) in spec.data.iter().zip(fetched.values).enumerate() {
         let Some(value) = value else { continue };
@@ -65,6 +87,20 @@ pub fn assemble(
         data.insert(entry.secret_key.clone(), value);
     }
     Ok(data)
+}
+
+/// The keys that an entry of `spec.dataFrom` makes of these; `None` where that depends on the values.
+#[must_use]
+pub fn keys_of(
+    entry: &ExternalSecretDataFrom,
+    keys: impl IntoIterator<Item = String>,
+    engine: &Engine,
+    budget: &Budget,
+) -> Option<BTreeSet<String>> {
+    let empty = SecretValue::new(Vec::new().into());
+    let set = keys.into_iter().map(|key| (key, SecretValue::clone(&empty))).collect();
+    let set = transformed("", entry, set, &mut Transformer::new(engine, budget)).ok()?;
+    Some(set.into_keys().collect())
 }
 
 /// One set of values, with the changes that its entry of `dataFrom` asks for.

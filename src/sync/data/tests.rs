@@ -33,7 +33,7 @@ fn from(entry: Value, entries: &[(&str, &str)]) -> Result<Vec<(String, String)>,
         entry["extract"] = json!({"key": "k"});
     }
     let spec = serde_json::from_value(json!({"dataFrom": [entry]})).unwrap();
-    let fetched = Fetched { sets: vec![Some(set(entries))], values: Vec::new() };
+    let fetched = Fetched { sets: vec![Some(set(entries))], values: Vec::new(), ..Fetched::default() };
     assemble(&spec, fetched, &engine(), &Budget::default()).map(|data| shown(&data))
 }
 
@@ -59,6 +59,7 @@ fn later_sets_and_then_single_values_take_the_place_of_earlier_ones() {
     let fetched = Fetched {
         sets: vec![Some(set(&[("a", "1"), ("b", "1"), ("c", "1")])), None, Some(set(&[("b", "2"), ("c", "2")]))],
         values: vec![Some(value(b"3")), None],
+        ..Fetched::default()
     };
     let data = assemble(&spec, fetched, &engine(), &Budget::default()).unwrap();
     assert_eq!(shown(&data), pairs(&[("a", "1"), ("b", "2"), ("c", "3")]));
@@ -281,7 +282,7 @@ fn a_hundred_entries_with_rewrites_and_decoding_are_within_the_budget() {
     let object =
         format!("{{{}}}", (0..200).map(|n| format!(r#""k{n}":"{}""#, "v".repeat(100))).collect::<Vec<_>>().join(","));
     let sets = (0..100).map(|_| Some(set(&[("k", &object)]))).collect();
-    let fetched = Fetched { sets, values: Vec::new() };
+    let fetched = Fetched { sets, values: Vec::new(), ..Fetched::default() };
     assert_eq!(assemble(&spec, fetched, &engine(), &Budget::default()).unwrap().len(), 200);
 }
 
@@ -350,7 +351,7 @@ fn what_is_taken_apart_is_bounded_in_values_and_bytes() {
     let spec = |entry: Value| serde_json::from_value(json!({"dataFrom": [entry]})).unwrap();
     let many = format!(r#"{{"a":[{}0]}}"#, "[],".repeat(300_000));
     let merge = json!({"extract": {"key": "k"}, "rewrite": [{"merge": {}}]});
-    let fetched = Fetched { sets: vec![Some(set(&[("k", &many)]))], values: Vec::new() };
+    let fetched = Fetched { sets: vec![Some(set(&[("k", &many)]))], values: Vec::new(), ..Fetched::default() };
     let error = assemble(&spec(merge), fetched, &engine(), &Budget::default()).unwrap_err();
     assert!(matches!(error, DataError::Budget { error: budget::Exceeded::Nodes, .. }), "{error}");
     assert!(error.to_string().contains("200000 JSON values"), "{error}");
@@ -359,7 +360,7 @@ fn what_is_taken_apart_is_bounded_in_values_and_bytes() {
     let entry =
         |number| json!({"secretKey": format!("k{number}"), "remoteRef": {"key": "k", "decodingStrategy": "Base64"}});
     let spec = serde_json::from_value(json!({"data": (0..100).map(entry).collect::<Vec<_>>()})).unwrap();
-    let fetched = Fetched { sets: Vec::new(), values: vec![Some(shared); 100] };
+    let fetched = Fetched { sets: Vec::new(), values: vec![Some(shared); 100], ..Fetched::default() };
     let error = assemble(&spec, fetched, &engine(), &Budget::default()).unwrap_err();
     assert!(matches!(error, DataError::Budget { error: budget::Exceeded::Values, .. }), "{error}");
     assert!(error.to_string().starts_with("spec.data[32].remoteRef: "), "{error}");

@@ -5,6 +5,7 @@ mod refusal;
 mod secret_type;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -288,6 +289,20 @@ pub fn build(
     Ok(Plan::Update(Box::new(desired)))
 }
 
+/// Works out what to do with a target whose values stay as they are: see [`minting`](super::minting).
+///
+/// # Errors
+/// [`Refusal`], where the Secret may not be written.
+pub fn leave(owner: Owner<'_>, existing: &Secret, written: Option<&BTreeSet<String>>) -> Result<Plan, Refusal> {
+    may_own(owner, existing.into())?;
+    let desired = TargetSecret(target::left(owner, existing, written));
+    if target::is_as_desired(existing, &desired.0) {
+        return Ok(Plan::Unchanged);
+    }
+    may_replace(owner, existing, &desired.0)?;
+    Ok(Plan::Update(Box::new(desired)))
+}
+
 /// Types of Secrets that the cluster itself fills or trusts. Anybody who may write to one, or change the annotation that names its
 /// service account, would get rights of the cluster.
 const SYSTEM_TYPES: [&str; 2] = ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"];
@@ -402,7 +417,8 @@ pub fn is_intact(secret: &Secret) -> bool {
     let data = secret.data.iter().flatten().map(|(key, value)| (key.as_str(), value.0.as_slice()));
     let label = secret.metadata.labels.as_ref().and_then(|labels| labels.get(LABEL_MANAGED));
     let hash = secret.metadata.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION_DATA_HASH));
-    label.is_some_and(|value| value == LABEL_MANAGED_VALUE) && hash.is_some_and(|hash| *hash == hash::data_hash(data))
+    label.is_some_and(|value| value == LABEL_MANAGED_VALUE)
+        && hash.is_some_and(|hash| hash::is_of_older_eso(hash) || *hash == hash::data_hash(data))
 }
 
 /// Kubernetes' rule for keys of Secrets and ConfigMaps.

@@ -41,13 +41,13 @@ fn planned(
     existing: Option<&Secret>,
 ) -> Result<Plan, Refusal> {
     let spec: ExternalSecretSpec = serde_json::from_value(json!({"target": target})).unwrap();
-    build(Owner { meta, spec: &spec, version: ServedVersion::V1 }, data, rendered, existing)
+    build(Owner::new(meta, &spec, ServedVersion::V1), data, rendered, existing)
 }
 
 /// What is said of a plan for a Secret.
 fn said(plan: &Plan) -> Statement {
     let spec = ExternalSecretSpec::default();
-    plan.statement(Owner { meta: &meta(), spec: &spec, version: ServedVersion::V1 })
+    plan.statement(Owner::new(&meta(), &spec, ServedVersion::V1))
 }
 
 /// The Secret's name, as refusals have it.
@@ -481,7 +481,7 @@ fn only_secrets_of_an_earlier_name_that_are_ours_are_stale() {
     };
     let spec: ExternalSecretSpec = serde_json::from_value(json!({})).unwrap();
     let meta = meta();
-    let owner = Owner { meta: &meta, spec: &spec, version: ServedVersion::V1 };
+    let owner = Owner::new(&meta, &spec, ServedVersion::V1);
     let stale_names = |candidates: &[ObjectMeta]| {
         stale(owner, candidates).into_iter().map(|deletion| deletion.name).collect::<Vec<_>>()
     };

@@ -60,7 +60,12 @@ pub enum Seen {
     /// The API server refuses the last manifest with these words, and the controllers would with those.
     Denied { denied: String, checked: Option<String> },
     /// The condition Ready of the last manifest.
-    Ready { ready: String, says: Vec<String> },
+    Ready {
+        ready: String,
+        says: Vec<String>,
+        /// Words of an event about it.
+        event: Option<String>,
+    },
     /// What a ClusterExternalSecret for the attacker and the victim says of the attacker's namespace: with these words that it
     /// has failed, or nothing where the ExternalSecret is to be gone, or else that its ExternalSecret is as it should be.
     Parent {

@@ -37,6 +37,8 @@ const HANGING: std::time::Duration = std::time::Duration::from_mins(10);
 const COSTLY_PFX: &[u8] = include_bytes!("costly.pfx");
 /// What the controller's own pod would prove itself with.
 const OWN_AUDIENCE: &str = "api://AzureADTokenExchange";
+/// Where generators are.
+const GENERATORS: &str = "generators.external-secrets.io/v1alpha1";
 
 /// The cluster with its controller, the tenant whose neighbors attack, and the host that they would lead things to.
 struct Stage {
@@ -141,6 +143,7 @@ impl Stage {
             ("victim", self.victim.name().to_owned()),
             ("victimVault", self.victim.vault.url()),
             ("victimClient", self.victim.application.client_id().to_owned()),
+            ("ownHash", tenant.owner_hash("attack")),
             ("victimHash", self.victim.owner_hash("victim")),
             ("victimUid", uid(self.victim.get("ExternalSecret", "victim").await)),
             ("hostile", self.hostile.address()),
@@ -224,7 +227,7 @@ fn messages(object: &Value) -> Vec<String> {
 }
 
 /// An object as a row gives it, with what is not worth repeating: `name` and `metadata`, a version, Key Vault's fields in
-/// `azurekv`, and for an ExternalSecret the store `own`, an interval and an entry.
+/// `azurekv`, and for an ExternalSecret the store `own`, an interval and an entry, or the generator that `spec.generator` names.
 fn manifest(row: &Value) -> Value {
     let mut object = row.clone();
     let fields = object.as_object_mut().unwrap();
@@ -232,7 +235,12 @@ fn manifest(row: &Value) -> Value {
     let name = fields.remove("name").unwrap_or_else(|| "attack".into());
     let kind = fields["kind"].as_str().unwrap().to_owned();
     let is_ours = kind.ends_with("SecretStore") || kind.ends_with("ExternalSecret");
-    fields.entry("apiVersion").or_insert_with(|| if is_ours { "external-secrets.io/v1" } else { "v1" }.into());
+    let version = match &*kind {
+        _ if is_ours => "external-secrets.io/v1",
+        "ACRAccessToken" | "ClusterGenerator" | "Password" | "SSHKey" | "UUID" => GENERATORS,
+        _ => "v1",
+    };
+    fields.entry("apiVersion").or_insert_with(|| version.into());
     fields.entry("metadata").or_insert_with(|| json!({}))["name"] = name;
     let azurekv = fields.remove("azurekv");
     if let Some(given) = azurekv {
@@ -245,6 +253,11 @@ fn manifest(row: &Value) -> Value {
     }
     if kind == "ExternalSecret" {
         let spec = fields.entry("spec").or_insert_with(|| json!({})).as_object_mut().unwrap();
+        if let Some(generator) = spec.remove("generator") {
+            let mut reference = json!({"apiVersion": GENERATORS, "name": "attack"});
+            reference.as_object_mut().unwrap().extend(generator.as_object().unwrap().clone());
+            spec.insert("dataFrom".to_owned(), json!([{"sourceRef": {"generatorRef": reference}}]));
+        }
         spec.entry("secretStoreRef").or_insert_with(|| json!({"name": "own"}));
         spec.entry("refreshInterval").or_insert_with(|| "1h".into());
         if !spec.contains_key("data") && !spec.contains_key("dataFrom") {
@@ -259,14 +272,13 @@ const PARENT: &str = "ClusterExternalSecret";
 
 /// Fills in names.
 fn filled(value: &Value, names: &BTreeMap<&'static str, String>) -> Value {
+    let text = |text: &String| {
+        names.iter().fold(text.clone(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
+    };
     match value {
-        Value::String(text) => {
-            let filled =
-                names.iter().fold(text.clone(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
-            Value::String(filled)
-        }
+        Value::String(value) => Value::String(text(value)),
         Value::Array(items) => items.iter().map(|item| filled(item, names)).collect(),
-        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), filled(value, names))).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (text(key), filled(value, names))).collect(),
         other => other.clone(),
     }
 }
@@ -282,6 +294,7 @@ async fn attacker(tenant: &Scene) -> Access {
     let rules = json!([
         {"apiGroups": [""], "resources": ["secrets", "configmaps", "serviceaccounts"], "verbs": ["*"]},
         {"apiGroups": ["external-secrets.io"], "resources": ["externalsecrets", "secretstores", "pushsecrets"], "verbs": ["*"]},
+        {"apiGroups": ["generators.external-secrets.io"], "resources": ["acraccesstokens", "passwords", "sshkeys", "uuids"], "verbs": ["*"]},
     ]);
     let api = "rbac.authorization.k8s.io";
     tenant
@@ -441,12 +454,15 @@ async fn try_attack(stage: &Stage, row: &Attack) {
                 (false, None) => {}
             }
         }
-        Seen::Ready { ready, says } => {
+        Seen::Ready { ready, says, event } => {
             assert_eq!(refused, None, "{}", row.name);
             let last = objects.last().unwrap();
             let (kind, name) = (last["kind"].as_str().unwrap(), last["metadata"]["name"].as_str().unwrap());
             let says: Vec<_> = says.iter().map(seen).collect();
             until_ready_is(&tenant, kind, name, ready, &says).await;
+            if let Some(words) = event {
+                tenant.until_event_has(name, &seen(words)).await;
+            }
         }
     }
 }

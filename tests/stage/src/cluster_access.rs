@@ -26,12 +26,13 @@ pub struct Access {
 }
 
 /// Kinds of the cluster, not of a namespace.
-const CLUSTER_KINDS: [&str; 7] = [
+const CLUSTER_KINDS: [&str; 8] = [
     "Namespace",
     "ClusterRole",
     "ClusterRoleBinding",
     "ClusterSecretStore",
     "ClusterExternalSecret",
+    "ClusterGenerator",
     "CustomResourceDefinition",
     "ValidatingWebhookConfiguration",
 ];
@@ -41,6 +42,9 @@ impl Access {
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         let api_version = match kind {
             "ExternalSecret" | "SecretStore" | "ClusterSecretStore" | "ClusterExternalSecret" => self.version,
+            "ACRAccessToken" | "ClusterGenerator" | "Fake" | "Password" | "SSHKey" | "UUID" => {
+                "generators.external-secrets.io/v1alpha1"
+            }
             "CustomResourceDefinition" => "apiextensions.k8s.io/v1",
             "AppConfig" => "config.example.com/v1",
             _ => "v1",
@@ -154,6 +158,15 @@ impl Access {
         .await
     }
 
+    /// Waits until the condition Ready of an ExternalSecret is False with a message that begins so.
+    pub async fn until_ready_starts(&self, name: &str, message: &str) -> Value {
+        self.until("ExternalSecret", name, &format!("Ready=False: {message}"), |object| {
+            let ready = condition(object, "Ready");
+            ready["status"] == "False" && ready["message"].as_str().is_some_and(|text| text.starts_with(message))
+        })
+        .await
+    }
+
     /// The events of an object, as `type reason component: message`.
     pub async fn events(&self, name: &str) -> Vec<String> {
         let all: Api<DynamicObject> =
@@ -177,6 +190,20 @@ impl Access {
 
     /// Waits until an object has an event.
     pub async fn until_event(&self, name: &str, event: &str) {
+        self.until_event_is(name, event, |found| found == event).await;
+    }
+
+    /// Waits until an object has an event that begins so.
+    pub async fn until_event_starts(&self, name: &str, event: &str) {
+        self.until_event_is(name, event, |found| found.starts_with(event)).await;
+    }
+
+    /// Waits until an object has an event with these words in it.
+    pub async fn until_event_has(&self, name: &str, words: &str) {
+        self.until_event_is(name, words, |found| found.contains(words)).await;
+    }
+
+    async fn until_event_is(&self, name: &str, event: &str, wanted: impl Fn(&str) -> bool) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         let mut watch = watcher(
             Api::<DynamicObject>::all_with(
@@ -188,7 +215,7 @@ impl Access {
         .boxed();
         loop {
             let events = self.events(name).await;
-            if events.iter().any(|found| found == event) {
+            if events.iter().any(|found| wanted(found)) {
                 return;
             }
             let next = tokio::time::timeout_at(deadline, watch.next()).await;

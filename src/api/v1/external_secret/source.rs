@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::v1::secret_store::StoreKind;
-use crate::api::{limits, schema};
+use crate::api::{generators, limits, schema};
 
 /// Names a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -135,7 +135,7 @@ pub struct GeneratorRef {
 
 impl GeneratorRef {
     fn default_api_version() -> String {
-        "generators.external-secrets.io/v1alpha1".to_owned()
+        generators::API_VERSION.to_owned()
     }
 }
 

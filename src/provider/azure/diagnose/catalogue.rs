@@ -26,9 +26,13 @@ pub(in crate::provider::azure) fn causes() -> Vec<CauseDescription> {
 fn describe(cause: Cause, (meaning, remedy): (&'static str, &'static str)) -> CauseDescription {
     let store = match cause.class() {
         _ if cause.is_outage() => StoreEffect::StaysUsable,
-        Class::Absent | Class::Disabled | Class::Denied | Class::PropertyMissing | Class::InvalidReference => {
-            StoreEffect::None
-        }
+        _ if matches!(cause, Cause::RegistryFirewall) => StoreEffect::None,
+        Class::Absent
+        | Class::Disabled
+        | Class::Denied
+        | Class::PropertyMissing
+        | Class::InvalidReference
+        | Class::InvalidGenerator => StoreEffect::None,
         _ => StoreEffect::NotReady,
     };
     CauseDescription { label: cause.label(), class: cause.class(), store, meaning, remedy }
@@ -137,6 +141,23 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
         ),
         Cause::VaultUnavailable => ("The vault is not available for now.", PASSES),
         Cause::VaultFailed => ("The vault failed.", PASSES),
+        Cause::GeneratorInvalid => (
+            "A field of an ACRAccessToken is missing, or its value cannot be right.",
+            "Correct the field that the message names.",
+        ),
+        Cause::RegistryUnauthorized => (
+            "The registry gives the identity no token.",
+            "Assign `AcrPull`, or `Container Registry Repository Reader` where the registry decides by ABAC; it takes Azure some minutes.",
+        ),
+        Cause::RegistryFirewall => (
+            "The registry's firewall refuses the network.",
+            "Allow the cluster's address or subnet in the registry's firewall, or use a private endpoint and its DNS zone.",
+        ),
+        Cause::RegistryDenied => {
+            ("The registry refused for another reason.", "See the message, which has Azure's words.")
+        }
+        Cause::RegistryThrottled => ("The registry asked to slow down.", PASSES),
+        Cause::RegistryFailed => ("The registry failed.", PASSES),
         Cause::HostNotFound => {
             ("The host's name does not exist.", "Check `vaultUrl`, the suffix of the cloud, and the private DNS zone.")
         }
@@ -212,6 +233,10 @@ const fn explain_code(code: EntraCode) -> (&'static str, &'static str) {
         EntraCode::CertificateRefused => {
             ("The application does not know the client certificate.", "Register it at the application.")
         }
+        EntraCode::ResourceUnknown => (
+            "The tenant does not know the resource that the token is for.",
+            "Check that tenant and `environmentType` are those of the vault or registry.",
+        ),
         EntraCode::Other => ("Entra ID refused for another reason.", "Look up the AADSTS code of the message."),
     }
 }

@@ -86,6 +86,20 @@ listed! {
         /// It failed.
         VaultFailed,
 
+        // What a container registry says.
+        /// A field of a generator is missing, or its value cannot be right.
+        GeneratorInvalid,
+        /// It gives the identity no token.
+        RegistryUnauthorized,
+        /// Its firewall refuses this address.
+        RegistryFirewall,
+        /// It refuses for another reason.
+        RegistryDenied,
+        /// It asked to slow down.
+        RegistryThrottled,
+        /// It failed, or is not available for now.
+        RegistryFailed,
+
         // What the network says.
         /// The host's name does not exist.
         HostNotFound,
@@ -161,6 +175,8 @@ listed! {
         ClientSecretExpired,
         /// 700027: no certificate of the application made the assertion's signature.
         CertificateRefused,
+        /// 500011, 50001: the tenant does not know the resource that the token is for.
+        ResourceUnknown,
         /// Any other.
         Other,
     }
@@ -173,6 +189,7 @@ impl Cause {
             Self::StoreInvalid | Self::NamespaceForbidden | Self::CustomCloudForbidden | Self::OwnIdentityForbidden => {
                 Class::InvalidStore
             }
+            Self::GeneratorInvalid => Class::InvalidGenerator,
             Self::ReferenceInvalid => Class::InvalidReference,
             Self::PropertyMissing => Class::PropertyMissing,
             Self::ServiceAccountMissing
@@ -186,12 +203,18 @@ impl Cause {
             | Self::EntraRefused(_)
             | Self::ManagedIdentityMissing
             | Self::TokenRefused => Class::Unauthenticated,
-            Self::ForbiddenByRbac | Self::AccessDenied | Self::Forbidden => Class::Denied,
+            Self::ForbiddenByRbac
+            | Self::AccessDenied
+            | Self::Forbidden
+            | Self::RegistryUnauthorized
+            | Self::RegistryDenied => Class::Denied,
             Self::Disabled => Class::Disabled,
             Self::SecretNotFound | Self::KeyNotFound | Self::CertificateNotFound => Class::Absent,
-            Self::EntraThrottled | Self::VaultThrottled | Self::AnswersCrowded | Self::ConnectionsCrowded => {
-                Class::Throttled
-            }
+            Self::EntraThrottled
+            | Self::VaultThrottled
+            | Self::RegistryThrottled
+            | Self::AnswersCrowded
+            | Self::ConnectionsCrowded => Class::Throttled,
             Self::ClusterUnavailable
             | Self::EntraUnavailable
             | Self::ForbiddenByFirewall
@@ -201,6 +224,8 @@ impl Cause {
             | Self::BadRequest
             | Self::VaultUnavailable
             | Self::VaultFailed
+            | Self::RegistryFirewall
+            | Self::RegistryFailed
             | Self::HostNotFound
             | Self::DnsUnavailable
             | Self::ConnectionRefused
@@ -222,7 +247,7 @@ impl Cause {
     /// Whether it is of this one request or connection, so that the same request may well succeed right away: a
     /// server that is replaced ends its connections.
     pub(in crate::provider::azure) const fn passes_at_once(self) -> bool {
-        matches!(self, Self::ConnectionBroken | Self::VaultFailed)
+        matches!(self, Self::ConnectionBroken | Self::VaultFailed | Self::RegistryFailed)
     }
 
     /// One word for metrics and logs; Azure's own code where it has one.
@@ -263,6 +288,12 @@ impl Cause {
             Self::VaultThrottled => "Throttled",
             Self::VaultUnavailable => "VaultUnavailable",
             Self::VaultFailed => "VaultFailed",
+            Self::GeneratorInvalid => "GeneratorInvalid",
+            Self::RegistryUnauthorized => "RegistryUnauthorized",
+            Self::RegistryFirewall => "RegistryFirewall",
+            Self::RegistryDenied => "RegistryDenied",
+            Self::RegistryThrottled => "RegistryThrottled",
+            Self::RegistryFailed => "RegistryFailed",
             Self::HostNotFound => "HostNotFound",
             Self::DnsUnavailable => "DnsUnavailable",
             Self::ConnectionRefused => "ConnectionRefused",
@@ -293,6 +324,8 @@ impl Cause {
             | Self::VaultThrottled
             | Self::VaultUnavailable
             | Self::VaultFailed
+            | Self::RegistryThrottled
+            | Self::RegistryFailed
             | Self::DnsUnavailable
             | Self::ConnectionRefused
             | Self::ConnectionBroken
@@ -303,6 +336,10 @@ impl Cause {
             | Self::UnexpectedAnswer
             | Self::Aborted => true,
             Self::StoreInvalid
+            | Self::GeneratorInvalid
+            | Self::RegistryUnauthorized
+            | Self::RegistryFirewall
+            | Self::RegistryDenied
             | Self::NamespaceForbidden
             | Self::CustomCloudForbidden
             | Self::OwnIdentityForbidden
@@ -362,6 +399,7 @@ impl EntraCode {
             7_000_215 => Self::ClientSecretInvalid,
             7_000_222 => Self::ClientSecretExpired,
             700_027 => Self::CertificateRefused,
+            500_011 | 50_001 => Self::ResourceUnknown,
             _ => Self::Other,
         }
     }
@@ -383,6 +421,7 @@ impl EntraCode {
             Self::ClientSecretInvalid => "AADSTS7000215",
             Self::ClientSecretExpired => "AADSTS7000222",
             Self::CertificateRefused => "AADSTS700027",
+            Self::ResourceUnknown => "AADSTS500011",
             Self::Other => "EntraRefused",
         }
     }

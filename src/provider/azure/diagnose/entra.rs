@@ -84,6 +84,10 @@ pub(in crate::provider::azure) fn machine_refusal(
     let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
     let said = refusal.words();
     match status {
+        400 if refusal.code() == EntraCode::ResourceUnknown => Diagnosis::new(
+            Cause::EntraRefused(EntraCode::ResourceUnknown),
+            format!("{HOST} refused to give a token{said}"),
+        ),
         400 => Diagnosis::new(Cause::ManagedIdentityMissing, format!("{HOST} refused to give a token{said}"))
             .hint("assign the identity to the node pool's machines, and set identityId to its client id"),
         404 | 410 | 429 => Diagnosis::new(Cause::EntraThrottled, format!("{HOST} is busy (HTTP {status}){said}"))
@@ -173,6 +177,9 @@ pub(in crate::provider::azure) fn hint(code: EntraCode, presented: &Presented) -
         EntraCode::CertificateRefused => format!(
             "register the certificate of azurekv.authSecretRef.clientCertificate at the application {client_id}, or put a registered one with its key into the Secret"
         ),
+        EntraCode::ResourceUnknown => {
+            format!("check that tenant {tenant_id} and environmentType are those of what the token is for")
+        }
         EntraCode::Other => return None,
     };
     Some(hint)
@@ -236,9 +243,9 @@ mod tests {
 
     #[test]
     fn an_unknown_code_keeps_azures_words_and_has_no_hint() {
-        let diagnosis = refused(50_001);
+        let diagnosis = refused(50_034);
         assert_eq!(diagnosis.cause, Cause::EntraRefused(EntraCode::Other));
-        assert!(diagnosis.message.contains("AADSTS50001"), "{}", diagnosis.message);
+        assert!(diagnosis.message.contains("AADSTS50034"), "{}", diagnosis.message);
         assert_eq!(hint(EntraCode::Other, &presented()), None);
     }
 

@@ -10,6 +10,7 @@ pub(super) mod entra;
 pub(super) mod network;
 #[cfg(test)]
 mod page;
+pub(super) mod registry;
 pub(super) mod text;
 pub(super) mod vault;
 

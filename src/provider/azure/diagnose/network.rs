@@ -46,7 +46,7 @@ fn lookup_failure(host: &str, chain: &Chain<'_>) -> Diagnosis {
             .hint("check the cluster's DNS")
     } else {
         Diagnosis::new(Cause::HostNotFound, format!("the host {host} was not found: {why}"))
-            .hint("check the vault's name in vaultUrl, the suffix of the cloud, and the private DNS zone")
+            .hint("check the name of the vault or registry, the suffix of the cloud, and the private DNS zone")
     }
 }
 
@@ -57,7 +57,7 @@ fn tls_failure(host: &str, error: &rustls::Error) -> Diagnosis {
     match why {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             Diagnosis::new(Cause::TlsWrongName, format!("the certificate of {host} is for another name{}", names(why)))
-                .hint("use the vault's normal URL (https://NAME.vault.azure.net), also with a private endpoint")
+                .hint("use the normal name of the vault or registry (NAME.vault.azure.net, NAME.azurecr.io), also with a private endpoint")
         }
         // A CA that was recreated under its old name has another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {

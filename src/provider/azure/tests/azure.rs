@@ -146,7 +146,7 @@ impl HttpClient for Azure {
         self.seen.lock().unwrap().push(seen.clone());
         // Answers take a moment, so that requests which can overlap do.
         tokio::task::yield_now().await;
-        let is_vault = seen.host.contains("vault");
+        let is_vault = seen.host.contains("vault") || seen.host.contains(".azurecr.");
         let handler = Arc::clone(&if is_vault { &self.vault } else { &self.entra }.lock().unwrap());
         let reply = handler(&seen);
         let reply = if is_vault { reply } else { self.token(reply) };

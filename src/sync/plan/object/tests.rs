@@ -73,7 +73,7 @@ fn planned(
     let spec: ExternalSecretSpec = serde_json::from_value(json!({"target": target})).unwrap();
     let existing = existing.map(|existing| serde_json::from_value::<DynamicObject>(existing.clone()).unwrap());
     let meta = meta();
-    let owner = Owner { meta: &meta, spec: &spec, version: ServedVersion::V1 };
+    let owner = Owner::new(&meta, &spec, ServedVersion::V1);
     let rendered = rendered(&spec, values).unwrap();
     build_object(owner, owner.manifest().unwrap(), values, rendered.as_ref(), existing.as_ref(), last)
 }
@@ -313,7 +313,7 @@ fn an_object_that_somebody_else_controls_is_refused() {
 fn the_words_are_those_of_eso() {
     let spec: ExternalSecretSpec = serde_json::from_value(json!({"target": config_map()})).unwrap();
     let meta = meta();
-    let owner = Owner { meta: &meta, spec: &spec, version: ServedVersion::V1 };
+    let owner = Owner::new(&meta, &spec, ServedVersion::V1);
     let said = |plan: &Plan| {
         let statement = plan.statement(owner);
         let event = statement.event.map(|(reason, message)| format!(" | {reason}: {message}")).unwrap_or_default();

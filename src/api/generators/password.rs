@@ -1,0 +1,83 @@
+//! `Password`: a random password.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::schema;
+
+/// What a `Password` describes.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+// As in ESO, where they have defaults as well.
+#[schemars(extend("required" = ["allowRepeat", "length", "noUpper"]))]
+pub struct PasswordSpec {
+    /// How many characters the password has, at most 4096; 24 where it is zero.
+    #[serde(default = "PasswordSpec::default_length")]
+    #[schemars(schema_with = "schema::integer")]
+    pub length: i64,
+    /// How many of them are digits; a quarter if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::integer")]
+    pub digits: Option<i64>,
+    /// How many of them are symbols; a quarter if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::integer")]
+    pub symbols: Option<i64>,
+    /// The symbols to draw from; some 30 of ASCII if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol_characters: Option<String>,
+    /// Whether letters of the upper case are left out.
+    #[serde(default)]
+    pub no_upper: bool,
+    /// Whether a character may come more than once.
+    #[serde(default)]
+    pub allow_repeat: bool,
+    /// How the password is encoded.
+    #[serde(default)]
+    pub encoding: PasswordEncoding,
+    /// The keys, each of which gets a password of its own; `password` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub secret_keys: Option<Vec<String>>,
+}
+
+impl PasswordSpec {
+    /// The length where none is given.
+    pub const DEFAULT_LENGTH: i64 = 24;
+
+    const fn default_length() -> i64 {
+        Self::DEFAULT_LENGTH
+    }
+}
+
+impl Default for PasswordSpec {
+    fn default() -> Self {
+        Self {
+            length: Self::DEFAULT_LENGTH,
+            digits: None,
+            symbols: None,
+            symbol_characters: None,
+            no_upper: false,
+            allow_repeat: false,
+            encoding: PasswordEncoding::default(),
+            secret_keys: None,
+        }
+    }
+}
+
+/// How a password is encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordEncoding {
+    /// Base64.
+    Base64,
+    /// Base64 with the alphabet for URLs.
+    Base64url,
+    /// Base32.
+    Base32,
+    /// Hexadecimal digits, in lower case.
+    Hex,
+    /// As it is.
+    #[default]
+    Raw,
+}

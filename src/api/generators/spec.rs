@@ -1,0 +1,22 @@
+//! What a generator of any kind describes.
+
+use super::acr_access_token::AcrAccessTokenSpec;
+use super::fake::FakeSpec;
+use super::password::PasswordSpec;
+use super::ssh_key::SshKeySpec;
+use super::uuid::UuidSpec;
+
+/// What a generator describes, of the kinds that make values.
+#[derive(Clone, Debug)]
+pub enum GeneratorSpec {
+    /// `ACRAccessToken`
+    AcrAccessToken(Box<AcrAccessTokenSpec>),
+    /// `Fake`
+    Fake(Box<FakeSpec>),
+    /// `Password`
+    Password(Box<PasswordSpec>),
+    /// `SSHKey`
+    SshKey(Box<SshKeySpec>),
+    /// `UUID`
+    Uuid(Box<UuidSpec>),
+}

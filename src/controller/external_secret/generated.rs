@@ -1,0 +1,378 @@
+//! Values of generators: whether they are made, kept or asked for, and from whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+
+use super::cluster_view::ClusterView;
+use super::destination::Existing;
+use super::error::Error;
+use super::planning::{Planner, RenderedFrom};
+use super::templates::Templates;
+use crate::api::generators::GeneratorSpec;
+use crate::api::v1::ExternalSecretSpec;
+use crate::api::v1::external_secret::ExternalSecretStatus;
+use crate::budget::Budget;
+use crate::controller::generators::error::Error as GeneratorError;
+use crate::controller::generators::lookup::{self, Found, GeneratorLookup};
+use crate::generator::{self, Cost, Making, Source};
+use crate::provider::{Freshness, Registries, RegistryView};
+use crate::sync::minting::{self, Cause, Choice, Decision, Entry, Record, Recorded, Situation};
+use crate::sync::object::LastWrite;
+use crate::sync::plan::{self, Plan};
+use crate::sync::refresh::Reason;
+use crate::sync::target::Owner;
+use crate::sync::{SecretData, SecretValue, data};
+use crate::template::Engine;
+
+/// The most RSA keys that one ExternalSecret has made in one pass. The largest takes some seconds.
+const MOST_RSA_KEYS: usize = 10;
+
+/// A generator that an entry of `dataFrom` names.
+#[derive(Debug)]
+pub(crate) struct Used {
+    /// The entry's place.
+    pub(crate) index: usize,
+    /// The generator.
+    pub(crate) found: Found,
+}
+
+/// The generators that a spec names, in the order of the manifest.
+///
+/// # Errors
+/// [`Error::Generator`], for the first that cannot be used.
+pub(crate) async fn used(
+    spec: &ExternalSecretSpec,
+    namespace: &str,
+    generators: &dyn GeneratorLookup,
+) -> Result<Vec<Used>, Error> {
+    let mut used = Vec::new();
+    for (index, entry) in spec.data_from.iter().enumerate() {
+        let Some(reference) = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref()) else {
+            continue;
+        };
+        let found = lookup::find(reference, namespace, generators).await.map_err(|error| failed(index, error))?;
+        used.push(Used { index, found });
+    }
+    Ok(used)
+}
+
+/// Whether an ExternalSecret belongs to another controller: a generator that it names is of another class.
+pub(crate) async fn is_of_another_class(
+    spec: &ExternalSecretSpec,
+    namespace: &str,
+    class: &str,
+    generators: &dyn GeneratorLookup,
+) -> bool {
+    for entry in &spec.data_from {
+        let Some(reference) = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref()) else {
+            continue;
+        };
+        // What is wrong with it is said when it is used.
+        if let Ok(found) = lookup::find(reference, namespace, generators).await
+            && found.class().is_some_and(|named| named != class)
+        {
+            return true;
+        }
+    }
+    false
+}
+
+fn failed(index: usize, error: GeneratorError) -> Error {
+    Error::Generator { entry: format!("spec.dataFrom[{index}].sourceRef.generatorRef"), error: Box::new(error) }
+}
+
+/// A pass over an ExternalSecret that uses generators, as far as they matter.
+#[derive(Clone, Copy)]
+pub(crate) struct Generation<'a> {
+    /// The ExternalSecret.
+    pub(crate) owner: Owner<'a>,
+    /// Its status before.
+    pub(crate) status: Option<&'a ExternalSecretStatus>,
+    /// Why it is synced.
+    pub(crate) reason: Reason,
+    /// When the pass began.
+    pub(crate) now: Timestamp,
+    /// How old a token may be.
+    pub(crate) freshness: Freshness,
+    /// Where values come from.
+    pub(crate) maker: Maker<'a>,
+    /// Renders `rewrite.transform`.
+    pub(crate) engine: &'a Engine,
+    /// What may be computed.
+    pub(crate) budget: &'a Budget,
+}
+
+/// Who makes values.
+#[derive(Clone, Copy)]
+pub(crate) enum Maker<'a> {
+    /// They are made here; tokens of registries come from there.
+    With(&'a dyn Registries),
+    /// Nobody does: a text takes the place of each.
+    Nobody,
+}
+
+/// The generators of one ExternalSecret in one pass.
+pub(crate) struct Minter<'a> {
+    generation: Generation<'a>,
+    used: Vec<Used>,
+    entries: Vec<Entry>,
+    /// What was made or asked for in this pass, by entry. None of it was written if it is still needed.
+    made: BTreeMap<usize, Made>,
+}
+
+/// What a generator gave.
+#[derive(Clone)]
+struct Made {
+    values: SecretData,
+    at: Timestamp,
+    until: Option<Timestamp>,
+}
+
+/// What becomes of a target, as far as generators decide.
+enum Settled {
+    /// It stays as it is, with this record.
+    Left {
+        /// The keys in it that were written.
+        written: Option<BTreeSet<String>>,
+        /// The record.
+        record: Record,
+    },
+    /// It gets values.
+    Values(Values),
+}
+
+/// The values of generators among those that were read.
+struct Values {
+    /// With all that was read.
+    fetched: data::Fetched,
+    /// When each entry's were made.
+    times: BTreeMap<usize, (Timestamp, Option<Timestamp>)>,
+    /// The entries whose values somebody changed or removed, so that they are made anew.
+    lost: Vec<String>,
+}
+
+impl<'a> Minter<'a> {
+    /// For generators that were looked up.
+    #[must_use]
+    pub(crate) fn new(generation: Generation<'a>, used: Vec<Used>) -> Self {
+        let Generation { owner, engine, budget, now, .. } = generation;
+        let entries = used.iter().map(|Used { index, found }| {
+            let entry = &owner.spec.data_from[*index];
+            let keys = data::keys_of(entry, generator::keys(&found.spec), engine, budget);
+            Entry { index: *index, hash: minting::entry_hash(entry), making: generator::making(&found.spec), keys }
+        });
+        let entries = entries.collect();
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Self { generation: Generation { now, ..generation }, used, entries, made: BTreeMap::new() }
+    }
+
+    /// What is to be done with the target that is there, for the values that were read besides.
+    ///
+    /// # Errors
+    /// [`Error::Generator`], and what a plan can fail with.
+    pub(crate) async fn propose(
+        &mut self,
+        fetched: &data::Fetched,
+        existing: Option<&Existing>,
+        last_write: Option<&LastWrite>,
+        templates: &Templates,
+        cluster: &dyn ClusterView,
+    ) -> Result<Proposal, Error> {
+        let owner = self.generation.owner;
+        let values = match self.settle(fetched, existing, last_write).await? {
+            Settled::Left { written, record } => {
+                let text = self.text(&record)?;
+                let plan = match existing.and_then(Existing::secret) {
+                    Some(secret) => plan::leave(owner.with_record(Some(&text)), secret, written.as_ref())?,
+                    None => Plan::Unchanged,
+                };
+                return Ok(Proposal { plan, record: Some(record), lost: Vec::new(), rendered_from: None });
+            }
+            Settled::Values(values) => values,
+        };
+        let (data, keys) = self.assemble(&values)?;
+        let mut planner = Planner::new(owner, &data, templates, cluster);
+        let rendered = planner.rendered_keys(existing).await?;
+        let record = self.record(&values, &keys, rendered);
+        let text = record.as_ref().map(|record| self.text(record)).transpose()?;
+        let mut planner = planner.with_record(text.as_deref());
+        let plan = planner.plan(existing, last_write).await?;
+        Ok(Proposal { plan, record, lost: values.lost, rendered_from: planner.rendered_from() })
+    }
+
+    async fn settle(
+        &mut self,
+        fetched: &data::Fetched,
+        existing: Option<&Existing>,
+        last_write: Option<&LastWrite>,
+    ) -> Result<Settled, Error> {
+        let target = existing.map(|existing| minting::Target {
+            meta: existing.metadata(),
+            data: existing.secret().map(|secret| secret.data.as_ref().unwrap_or(&EMPTY)),
+            is_intact: existing.is_intact(last_write),
+        });
+        let Generation { owner, status, reason, now, .. } = self.generation;
+        let situation = Situation { owner, status, reason, target, now };
+        match minting::decide(situation, &self.entries) {
+            Decision::NotWritten => Ok(Settled::Values(self.placeholders(fetched.clone()))),
+            Decision::Leave { written } => {
+                Ok(Settled::Left { written, record: minting::record_of_left(situation, &self.entries) })
+            }
+            Decision::Each(choices) => {
+                let data = target.and_then(|target| target.data);
+                self.each(choices, data.unwrap_or(&EMPTY), fetched.clone()).await.map(Settled::Values)
+            }
+        }
+    }
+
+    /// Values that are written nowhere.
+    fn placeholders(&self, mut fetched: data::Fetched) -> Values {
+        for Used { index, found } in &self.used {
+            let empty = SecretValue::new(Vec::new().into());
+            let keys = generator::keys(&found.spec).into_iter();
+            fetched.sets[*index] = Some(keys.map(|key| (key, SecretValue::clone(&empty))).collect());
+        }
+        Values { fetched, times: BTreeMap::new(), lost: Vec::new() }
+    }
+
+    async fn each(
+        &mut self,
+        choices: Vec<Choice>,
+        target: &BTreeMap<String, ByteString>,
+        mut fetched: data::Fetched,
+    ) -> Result<Values, Error> {
+        self.check_cost(&choices)?;
+        let (mut times, mut lost) = (BTreeMap::new(), Vec::new());
+        for (place, choice) in choices.into_iter().enumerate() {
+            let index = self.used[place].index;
+            match choice {
+                Choice::Keep { keys, made } => {
+                    fetched.kept.insert(index, minting::kept(target, &keys));
+                    let status = self.generation.status;
+                    let refreshed = status.and_then(|status| status.refresh_time.as_ref()).map(|time| time.0);
+                    times.insert(index, (made.or(refreshed).unwrap_or(self.generation.now), None));
+                }
+                Choice::Mint(_) | Choice::Renew => {
+                    let made = self.made(place).await.map_err(|error| failed(index, error))?;
+                    if self.is_noted(place) {
+                        times.insert(index, (made.at, made.until));
+                    }
+                    fetched.sets[index] = Some(made.values);
+                    if choice == Choice::Mint(Cause::Lost) {
+                        lost.push(format!("spec.dataFrom[{index}]"));
+                    }
+                }
+            }
+        }
+        Ok(Values { fetched, times, lost })
+    }
+
+    /// Whether it is noted when values were made: not of those that anybody gives again, and which never end.
+    fn is_noted(&self, place: usize) -> bool {
+        let spec = &self.used[place].found.spec;
+        generator::making(spec) == Making::Minted || matches!(spec, GeneratorSpec::AcrAccessToken(_))
+    }
+
+    fn check_cost(&self, choices: &[Choice]) -> Result<(), Error> {
+        let minted = choices.iter().zip(&self.used).filter(|(choice, _)| matches!(choice, Choice::Mint(_)));
+        let large = minted.filter(|(_, used)| generator::cost(&used.found.spec) == Cost::Large);
+        match large.map(|(_, used)| used.index).nth(MOST_RSA_KEYS) {
+            None => Ok(()),
+            Some(index) => Err(failed(index, GeneratorError::TooManyKeys { most: MOST_RSA_KEYS })),
+        }
+    }
+
+    /// The values of a generator, once in a pass.
+    async fn made(&mut self, place: usize) -> Result<Made, GeneratorError> {
+        let Used { index, found } = &self.used[place];
+        if let Some(made) = self.made.get(index) {
+            return Ok(made.clone());
+        }
+        let Generation { maker, now, freshness, owner, .. } = self.generation;
+        let Maker::With(registries) = maker else {
+            return Ok(Made { values: placeholder(found), at: now, until: None });
+        };
+        let source = generator::make(&found.spec, &mut rand::rng())?;
+        let made = match source {
+            Source::Made(values) => Made { values, at: now, until: None },
+            Source::Registry(spec) => {
+                let view =
+                    RegistryView { is_of_cluster: found.key.kind.is_of_cluster(), namespace: owner.namespace(), spec };
+                let token = registries.token(view, freshness).await;
+                let token = token.map_err(|error| GeneratorError::Provider(Box::new(error)))?;
+                let user = SecretValue::new(token.user.as_bytes().to_vec().into());
+                let [username, password] = generator::ACR_KEYS.map(str::to_owned);
+                let values = [(username, user), (password, Arc::clone(&token.token))].into();
+                Made { values, at: token.made, until: token.until }
+            }
+        };
+        self.made.insert(*index, made.clone());
+        // A key may have taken seconds, after which others get this thread's place (`runtime::fair`).
+        tokio::task::yield_now().await;
+        Ok(made)
+    }
+
+    /// The data that these values come to, and the keys of each entry of `dataFrom`.
+    ///
+    /// # Errors
+    /// [`Error::Data`]
+    fn assemble(&self, values: &Values) -> Result<(SecretData, BTreeMap<usize, BTreeSet<String>>), Error> {
+        let Generation { owner, engine, budget, .. } = self.generation;
+        let mut keys = BTreeMap::new();
+        let note = |index, set: &SecretData| drop(keys.insert(index, set.keys().cloned().collect()));
+        let data = data::assemble_noting(owner.spec, values.fetched.clone(), engine, budget, note)?;
+        Ok((data, keys))
+    }
+
+    /// The record of values whose entries came to these keys; `None` where there is nothing to be noted.
+    fn record(
+        &self,
+        values: &Values,
+        keys: &BTreeMap<usize, BTreeSet<String>>,
+        rendered: Option<BTreeSet<String>>,
+    ) -> Option<Record> {
+        let recorded = self.entries.iter().filter_map(|entry| {
+            let (made, until) = *values.times.get(&entry.index)?;
+            let keys = keys.get(&entry.index).cloned().unwrap_or_default();
+            Some(Recorded { entry: entry.hash.clone(), keys, made, until })
+        });
+        let recorded: Vec<_> = recorded.collect();
+        (!recorded.is_empty()).then(|| minting::record(self.generation.owner, recorded, rendered))
+    }
+
+    /// The text of a record.
+    ///
+    /// # Errors
+    /// [`Error::Generator`], where it is too long.
+    fn text(&self, record: &Record) -> Result<String, Error> {
+        record.text().ok_or_else(|| {
+            let index = self.entries.first().map_or(0, |entry| entry.index);
+            failed(index, GeneratorError::TooManyNoted(self.entries.len()))
+        })
+    }
+}
+
+/// A text in the place of each value that a generator would make.
+fn placeholder(found: &Found) -> SecretData {
+    let text = format!("<generated by {}>", found.key);
+    let value = SecretValue::new(text.into_bytes().into());
+    generator::keys(&found.spec).into_iter().map(|key| (key, SecretValue::clone(&value))).collect()
+}
+
+/// What is to be done with a target, part of whose values generators make.
+pub(crate) struct Proposal {
+    /// With the target.
+    pub(crate) plan: Plan,
+    /// What is noted on it.
+    pub(crate) record: Option<Record>,
+    /// The entries whose values somebody had changed or removed.
+    pub(crate) lost: Vec<String>,
+    /// From what it was rendered.
+    pub(crate) rendered_from: Option<RenderedFrom>,
+}
+
+/// The data of a Secret that has none.
+static EMPTY: BTreeMap<String, ByteString> = BTreeMap::new();

@@ -1,0 +1,100 @@
+//! Why a generator gives no values.
+
+use super::key::GeneratorKey;
+use crate::api::generators::{ClusterGeneratorError, GeneratorKind};
+use crate::api::parsed::InvalidField;
+use crate::controller::core::api_call::ApiError;
+use crate::generator::MintError;
+use crate::provider::ProviderError;
+use crate::provider::error::Retry;
+use crate::validate::generator::ReferenceError;
+
+/// Why a generator gives no values. The leading words are those of ESO.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The reference names no generator that is served.
+    #[error("unable to get generator: terminal error: {0}")]
+    Reference(#[from] ReferenceError),
+    /// It is not there.
+    #[error("unable to get generator: {0} not found; create it, or correct the reference")]
+    NotFound(GeneratorKey),
+    /// The cluster does not know its kind.
+    #[error(
+        "unable to get generator: the cluster serves no {} of generators.external-secrets.io/v1alpha1; apply the files in crds/, or what `external-secrets crds` prints",
+        .0.plural()
+    )]
+    NotServed(GeneratorKind),
+    /// The controller works in one namespace, where there are none of its kind.
+    #[error(
+        "unable to get generator: a controller that works in one namespace reads no ClusterGenerators; make a generator in the namespace"
+    )]
+    OfCluster,
+    /// It could not be read.
+    #[error("unable to get generator: the API server could not list {plural}: {reason}", plural = .kind.plural(), reason = .error.reason())]
+    Unreadable {
+        /// Its kind.
+        kind: GeneratorKind,
+        /// Why not.
+        error: ApiError,
+    },
+    /// It does not fit the schema; another version of the CRD let it in.
+    #[error("unable to get generator: terminal error: {key}: {field}")]
+    InvalidSpec {
+        /// Which.
+        key: GeneratorKey,
+        /// What does not fit.
+        field: InvalidField,
+    },
+    /// A ClusterGenerator holds none that is served.
+    #[error("unable to get generator: terminal error: {0}")]
+    Cluster(#[from] ClusterGeneratorError),
+    /// It asks for what cannot be made.
+    #[error("error using generator: {0}")]
+    Mint(#[from] MintError),
+    /// It asks for more keys than one ExternalSecret may have made at a time.
+    #[error(
+        "error using generator: one ExternalSecret may have at most {most} RSA keys made; divide them among several ExternalSecrets"
+    )]
+    TooManyKeys {
+        /// How many it may.
+        most: usize,
+    },
+    /// What is to be noted on the target is too long.
+    #[error(
+        "error using generator: {0} generators with many keys are more than one Secret can be told of; make several ExternalSecrets"
+    )]
+    TooManyNoted(usize),
+    /// A registry gives no token.
+    #[error("error using generator: {0}")]
+    Provider(Box<ProviderError>),
+}
+
+impl Error {
+    /// One word for logs and metrics.
+    #[must_use]
+    pub(crate) fn cause(&self) -> &'static str {
+        match self {
+            Self::Provider(error) => error.cause,
+            Self::NotFound(_) => "GeneratorNotFound",
+            Self::Unreadable { .. } => "ApiServer",
+            _ => "Generator",
+        }
+    }
+
+    /// Whether trying again can help. A generator that changes wakes who failed because of it.
+    #[must_use]
+    pub(crate) fn retry(&self) -> Retry {
+        match self {
+            Self::NotFound(_) | Self::NotServed(_) | Self::Unreadable { .. } => Retry::Backoff,
+            Self::Mint(error) if error.may_pass() => Retry::Backoff,
+            Self::Provider(error) => error.class.retry(),
+            _ => Retry::OnChange,
+        }
+    }
+
+    /// Whether the API server is away or overloaded.
+    #[must_use]
+    pub(crate) fn is_outage_of_api_server(&self) -> bool {
+        matches!(self, Self::Unreadable { error, .. } if error.is_outage())
+    }
+}

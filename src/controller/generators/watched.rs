@@ -1,0 +1,98 @@
+//! The generators of the cluster. Objects of a kind are watched from the first use of it on: most clusters have none, and
+//! perhaps not even the definition.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::ListParams;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
+use tokio::sync::OnceCell;
+
+use super::error::Error;
+use super::key::GeneratorKey;
+use crate::answers::Objects;
+use crate::api::generators::{API_VERSION, Generator, GeneratorKind};
+use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::core::watch::{self, Change, strip_metadata};
+use crate::controller::core::watching::Watching;
+
+/// How long the first list of a kind may take.
+const FIRST_LIST: Duration = Duration::from_secs(30);
+
+/// Hears of each generator that is new, changed or gone.
+type OnChange = dyn Fn(&GeneratorKey) + Send + Sync;
+
+/// The generators of the cluster.
+pub(crate) struct WatchedGenerators {
+    watching: Watching,
+    on_change: Arc<OnChange>,
+    kinds: HashMap<GeneratorKind, OnceCell<Store<Generator>>>,
+}
+
+impl WatchedGenerators {
+    /// Nothing is watched yet.
+    #[must_use]
+    pub(crate) fn new(watching: Watching, on_change: impl Fn(&GeneratorKey) + Send + Sync + 'static) -> Self {
+        let kinds = GeneratorKind::ALL.into_iter().map(|kind| (kind, OnceCell::new())).collect();
+        Self { watching, on_change: Arc::new(on_change), kinds }
+    }
+
+    /// A generator. The first call for a kind asks the API server and starts the watch.
+    ///
+    /// # Errors
+    /// [`Error`], where the kind is not served or cannot be listed.
+    pub(crate) async fn get(&self, key: &GeneratorKey) -> Result<Option<Arc<Generator>>, Error> {
+        let Some(cell) = self.kinds.get(&key.kind) else { return Err(Error::NotServed(key.kind)) };
+        let store = cell.get_or_try_init(|| self.watch(key.kind)).await?;
+        let mut reference = ObjectRef::new_with(&key.object.name, key.kind);
+        if !key.object.namespace.is_empty() {
+            reference = reference.within(&key.object.namespace);
+        }
+        Ok(store.get(&reference))
+    }
+
+    async fn watch(&self, kind: GeneratorKind) -> Result<Store<Generator>, Error> {
+        if kind.is_of_cluster() && self.watching.namespace.is_some() {
+            return Err(Error::OfCluster);
+        }
+        let unreadable = |error| Error::Unreadable { kind, error };
+        let served = match bounded(self.watching.client.list_api_group_resources(API_VERSION)).await {
+            Ok(list) => list.resources.iter().any(|resource| resource.name == kind.plural()),
+            Err(error) if error.code() == Some(404) => false,
+            Err(error) => return Err(unreadable(error)),
+        };
+        if !served {
+            return Err(Error::NotServed(kind));
+        }
+        // A watch that can never begin would be tried for ever.
+        bounded(self.objects(kind).list_metadata(&ListParams::default().limit(1))).await.map_err(unreadable)?;
+        let on_change = Arc::clone(&self.on_change);
+        let on_change = move |change: Change<'_, Generator>| {
+            let (Change::Applied(object) | Change::Deleted(object)) = change;
+            on_change(&GeneratorKey { kind, object: ObjectKey::of(&object.metadata) });
+        };
+        let watch = if kind.is_of_cluster() {
+            self.watching.of_cluster(kind.plural(), &kind, watcher::Config::default())
+        } else {
+            self.watching.ours(kind.plural(), &kind)
+        };
+        let store = watch::objects(watch, kind, |object| strip_metadata(&mut object.metadata), on_change);
+        // Nobody else waits for it: whoever comes meanwhile waits for this.
+        let listed = tokio::time::timeout(FIRST_LIST, store.wait_until_ready()).await;
+        if listed.is_err() {
+            return Err(unreadable(ApiError::Timeout));
+        }
+        Ok(store)
+    }
+
+    fn objects(&self, kind: GeneratorKind) -> Objects<Generator> {
+        let client = self.watching.client.clone();
+        match &self.watching.namespace {
+            Some(namespace) => Objects::namespaced(client, namespace, &kind),
+            None => Objects::all(client, &kind),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Makes values: passwords, UUIDs and keys for SSH. Pure but for the keys, whose randomness is the operating system's.
+//!
+//! Whatever a generator asks for is bounded, and ends: see [`bounds`].
+
+pub mod bounds;
+mod encoding;
+mod error;
+pub mod fake;
+mod make;
+pub mod password;
+pub mod ssh_key;
+pub mod uuid;
+mod values;
+
+pub use error::MintError;
+pub use make::{ACR_KEYS, Cost, Making, Source, cost, keys, make, making};

@@ -1,0 +1,223 @@
+//! Tokens of Azure Container Registry.
+//!
+//! From a generator to a token, and the module of each step:
+//!
+//! 1. `host`: the registry's host is checked before a token is asked for: it gets one of Entra ID.
+//! 2. `identity`: who asks, by the rules of a SecretStore of the namespace.
+//! 3. The credential cache gives a token for the registry's own audience, or, where Entra ID does not know it, for Azure
+//!    Resource Manager.
+//! 4. `exchange`: the registry exchanges it; equal requests are one, and `pauses` leave a registry alone that asks to slow down.
+
+mod exchange;
+mod host;
+mod identity;
+mod pauses;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use azure_core::http::HttpClient;
+use jiff::Timestamp;
+use moka::future::Cache;
+
+use self::exchange::Exchange;
+use self::host::RegistryHost;
+use self::pauses::Pauses;
+use super::cloud::{HostsOf, RegistryCloud};
+use super::cluster::Cluster;
+use super::coalesce::Coalescer;
+use super::connections::Connections;
+use super::credential::Purpose;
+use super::credential_cache::CredentialCache;
+use super::diagnose::{Cause, Diagnosis, EntraCode};
+use super::options::Options;
+use crate::provider::{Freshness, ProviderError, ProviderMetrics, Registries, RegistryToken, RegistryView};
+
+/// Bounds on the tokens that are kept.
+const MOST_TOKENS: u64 = 1000;
+const KEPT_UNUSED: Duration = Duration::from_hours(2);
+
+/// A token serves equal requests for this part of its life, so that those who share it ask for the next one together.
+const SHARED_PART: u32 = 10;
+
+/// What decides which token it is: equal keys get the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    purpose: Purpose,
+    host: RegistryHost,
+    scope: Option<String>,
+    tenant: Option<String>,
+}
+
+/// A token, and when it was asked for.
+#[derive(Clone)]
+struct Kept {
+    token: Arc<RegistryToken>,
+    asked: Instant,
+}
+
+/// Gives tokens of container registries. Made once for a process.
+pub struct ContainerRegistries {
+    options: Arc<Options>,
+    cluster: Arc<Cluster>,
+    asker: Arc<Asker>,
+    exchanges: Coalescer<Key, Kept>,
+    kept: Cache<Key, Kept>,
+}
+
+/// What asks registries.
+pub(super) struct Asker {
+    http: Arc<dyn HttpClient>,
+    connections: Arc<Connections>,
+    credentials: Arc<CredentialCache>,
+    metrics: Arc<dyn ProviderMetrics>,
+    pauses: Pauses,
+}
+
+impl ContainerRegistries {
+    pub(super) fn new(asker: Asker, options: Arc<Options>, cluster: Arc<Cluster>) -> Self {
+        let kept = Cache::builder().max_capacity(MOST_TOKENS).time_to_idle(KEPT_UNUSED).build();
+        Self { exchanges: Coalescer::new(options.coalesce), options, cluster, asker: Arc::new(asker), kept }
+    }
+
+    async fn get(&self, view: RegistryView<'_>, freshness: Freshness) -> Result<Arc<RegistryToken>, Diagnosis> {
+        let cloud = RegistryCloud::of(
+            view.spec.environment_type,
+            "environmentType",
+            identity::is_of_process(&view.spec.auth),
+            &self.options,
+        )?;
+        // First the host: whoever writes the generator must not have a token sent to one of their choice.
+        let host = RegistryHost::parse(&view.spec.registry, &cloud, &self.options.extra_hosts)?;
+        identity::check(&view, self.options.own_identity)?;
+        let identity = identity::resolve(&view, &cloud, &self.options.environment, &self.cluster).await?;
+        let given = |text: &Option<String>| {
+            text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+        };
+        let key = Key {
+            purpose: Purpose {
+                identity,
+                authority: cloud.authority.clone(),
+                scope: cloud.scope.to_owned(),
+                hosts_of: HostsOf::Operator,
+            },
+            host,
+            scope: given(&view.spec.scope),
+            tenant: given(&view.spec.tenant_id),
+        };
+        self.shared(key, cloud.resource_manager, view.namespace.into(), freshness).await
+    }
+
+    /// A token that serves others as well, or a new one.
+    async fn shared(
+        &self,
+        key: Key,
+        resource_manager: String,
+        namespace: Arc<str>,
+        freshness: Freshness,
+    ) -> Result<Arc<RegistryToken>, Diagnosis> {
+        if let Some(kept) = self.kept.get(&key).await
+            && kept.serves(freshness)
+        {
+            return Ok(kept.token);
+        }
+        let (asker, wanted) = (Arc::clone(&self.asker), key.clone());
+        let read = |progress: super::coalesce::Progress| async move {
+            progress.sent();
+            let began = Instant::now();
+            let token = asker.ask(&wanted, resource_manager, &namespace).await?;
+            Ok(Kept { token: Arc::new(token), asked: began })
+        };
+        let kept = self.exchanges.read(key.clone(), freshness, read).await.0?;
+        self.kept.insert(key, kept.clone()).await;
+        Ok(kept.token)
+    }
+}
+
+impl Kept {
+    /// Whether it will do for a request of this freshness.
+    fn serves(&self, freshness: Freshness) -> bool {
+        let is_young = self.token.until.is_some_and(|until| {
+            let life = Duration::try_from(until.duration_since(self.token.made)).unwrap_or_default();
+            let age = Duration::try_from(Timestamp::now().duration_since(self.token.made)).unwrap_or_default();
+            age < life / SHARED_PART
+        });
+        match freshness {
+            Freshness::Shared => is_young,
+            Freshness::Forced => false,
+            Freshness::Since(time) => is_young && self.asked >= time,
+        }
+    }
+}
+
+impl Asker {
+    pub(super) fn new(
+        http: Arc<dyn HttpClient>,
+        connections: Arc<Connections>,
+        credentials: Arc<CredentialCache>,
+        metrics: Arc<dyn ProviderMetrics>,
+    ) -> Self {
+        Self { http, connections, credentials, metrics, pauses: Pauses::default() }
+    }
+
+    async fn ask(&self, key: &Key, resource_manager: String, namespace: &str) -> Result<RegistryToken, Diagnosis> {
+        let host = key.host.name();
+        self.pauses.check(host)?;
+        let result = match self.ask_as(key, key.purpose.clone(), namespace).await {
+            // A tenant, or a cloud of one's own, in which registries have no name.
+            Err(unknown) if unknown.cause == Cause::EntraRefused(EntraCode::ResourceUnknown) => {
+                self.ask_as(key, Purpose { scope: resource_manager, ..key.purpose.clone() }, namespace).await
+            }
+            result => result,
+        };
+        self.pauses.note(host, result.as_ref().err());
+        if result.as_ref().is_err_and(|reason| reason.cause == Cause::RegistryThrottled) {
+            tracing::warn!(registry = host, "the registry asks to slow down");
+        }
+        result
+    }
+
+    async fn ask_as(&self, key: &Key, purpose: Purpose, namespace: &str) -> Result<RegistryToken, Diagnosis> {
+        let credential = self.credentials.get(purpose).await;
+        let exchange = Exchange {
+            host: &key.host,
+            scope: key.scope.as_deref(),
+            tenant: key.tenant.as_deref(),
+            http: &self.http,
+            metrics: &self.metrics,
+        };
+        let (mut other_token, mut once_more) = (false, false);
+        loop {
+            let token = credential.token().await?;
+            let _connection = self.connections.take(namespace).await?;
+            match exchange.token(token.token.secret()).await {
+                // The token may have been taken back; a new one says so.
+                Err(refused)
+                    if refused.cause == Cause::RegistryUnauthorized && !other_token && credential.give_up_token() =>
+                {
+                    other_token = true;
+                }
+                Err(failed) if failed.cause.passes_at_once() && !once_more => once_more = true,
+                result => return result,
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Registries for ContainerRegistries {
+    async fn token(&self, view: RegistryView<'_>, freshness: Freshness) -> Result<Arc<RegistryToken>, ProviderError> {
+        Ok(self.get(view, freshness).await?)
+    }
+}
+
+/// What is wrong with an `ACRAccessToken` by its text alone, with the field; empty if nothing is.
+pub(super) fn problems(view: &RegistryView<'_>, options: &Options) -> Vec<Diagnosis> {
+    let is_of_process = identity::is_of_process(&view.spec.auth);
+    let host = RegistryCloud::of(view.spec.environment_type, "environmentType", is_of_process, options)
+        .and_then(|cloud| RegistryHost::parse(&view.spec.registry, &cloud, &options.extra_hosts).map(drop));
+    [host, identity::check(view, options.own_identity)].into_iter().filter_map(Result::err).collect()
+}

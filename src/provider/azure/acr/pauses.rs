@@ -1,0 +1,116 @@
+//! Registries that are left alone for a while, since they asked for it or fail.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::diagnose::{Cause, Diagnosis};
+
+/// Waits after refusals in a row that do not say how long, in seconds.
+const BACKOFF: [u64; 5] = [1, 2, 4, 8, 16];
+
+/// So many registries are remembered; beyond that, those whose pause is over are forgotten.
+const MOST: usize = 1000;
+
+/// Which registries are left alone.
+#[derive(Default)]
+pub(super) struct Pauses(Mutex<HashMap<String, Pause>>);
+
+struct Pause {
+    until: Instant,
+    in_a_row: usize,
+    reason: Diagnosis,
+}
+
+impl Pauses {
+    /// Whether a registry may be asked.
+    ///
+    /// # Errors
+    /// Why it is left alone, and how long yet.
+    pub(super) fn check(&self, host: &str) -> Result<(), Diagnosis> {
+        self.check_at(host, Instant::now())
+    }
+
+    /// Notes how an exchange ended.
+    pub(super) fn note(&self, host: &str, reason: Option<&Diagnosis>) {
+        self.note_at(host, reason, Instant::now(), rand::random());
+    }
+
+    fn check_at(&self, host: &str, now: Instant) -> Result<(), Diagnosis> {
+        match self.lock().get(host) {
+            Some(pause) if now < pause.until => Err(pause.reason.clone().retry_after(Some(pause.until - now))),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_at(&self, host: &str, reason: Option<&Diagnosis>, now: Instant, jitter: f64) {
+        let mut pauses = self.lock();
+        let Some(reason) = reason else {
+            pauses.remove(host);
+            return;
+        };
+        if !pauses_registry(reason.cause) {
+            return;
+        }
+        if pauses.len() >= MOST {
+            pauses.retain(|_, pause| now < pause.until);
+        }
+        let in_a_row = pauses.get(host).map_or(0, |pause| pause.in_a_row + 1);
+        let own = Duration::from_secs(BACKOFF[in_a_row.min(BACKOFF.len() - 1)]).mul_f64(1.0 + jitter / 5.0);
+        let until = now + reason.retry_after.map_or(own, |asked| asked.max(own));
+        pauses.insert(host.to_owned(), Pause { until, in_a_row, reason: reason.clone() });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Pause>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a failure says something about the whole registry, so that others need not find out by themselves.
+const fn pauses_registry(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::RegistryThrottled
+            | Cause::RegistryFailed
+            | Cause::HostNotFound
+            | Cause::DnsUnavailable
+            | Cause::ConnectionRefused
+            | Cause::Timeout
+            | Cause::ProxyFailed
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn throttled(seconds: Option<u64>) -> Diagnosis {
+        Diagnosis::new(Cause::RegistryThrottled, "busy").retry_after(seconds.map(Duration::from_secs))
+    }
+
+    #[test]
+    fn a_registry_is_left_alone_as_long_as_it_asks_and_longer_from_one_refusal_to_the_next() {
+        let (pauses, mut now) = (Pauses::default(), Instant::now());
+        pauses.note_at("r", Some(&throttled(Some(20))), now, 0.0);
+        let told = pauses.check_at("r", now + Duration::from_secs(19)).unwrap_err();
+        assert_eq!((told.cause, told.retry_after), (Cause::RegistryThrottled, Some(Duration::from_secs(1))));
+        assert!(pauses.check_at("other", now).is_ok());
+        for seconds in [2, 4, 8, 16, 16] {
+            now += Duration::from_secs(20);
+            assert!(pauses.check_at("r", now).is_ok());
+            pauses.note_at("r", Some(&throttled(None)), now, 0.0);
+            assert!(pauses.check_at("r", now + Duration::from_millis(seconds * 1000 - 1)).is_err(), "{seconds}");
+            assert!(pauses.check_at("r", now + Duration::from_secs(seconds)).is_ok(), "{seconds}");
+        }
+        pauses.note_at("r", None, now, 0.0);
+        assert!(pauses.check_at("r", now).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_of_one_identity_says_nothing_of_the_registry() {
+        let pauses = Pauses::default();
+        let refused = Diagnosis::new(Cause::RegistryUnauthorized, "no");
+        pauses.note_at("r", Some(&refused), Instant::now(), 0.0);
+        assert!(pauses.check("r").is_ok());
+    }
+}

@@ -1,0 +1,128 @@
+//! What is noted on a target of the values that generators made for it. It is written in the same request as the values, so
+//! that it outlives a crash, a lost status and a restored backup. It holds no value, and no hash of one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Deserialize, Serialize};
+
+use super::annotation::annotation;
+use crate::api::v1::external_secret::{ExternalSecretDataFrom, ExternalSecretSpec};
+use crate::sync::hash;
+use crate::sync::target::Owner;
+
+/// The longest record that is read or written. An object's annotations have 256 KiB together.
+pub const LONGEST: usize = 64 << 10;
+
+/// Annotations of an ExternalSecret by which a person asks for a refresh.
+const FORCE: [&str; 2] = ["force-sync", "external-secrets.io/force-sync"];
+
+/// What is noted on a target for one ExternalSecret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// What each entry made.
+    pub entries: Vec<Recorded>,
+    /// A hash of the annotations by which a person asked for the last refresh, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<String>,
+    /// With a template, from what the target was rendered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<Rendered>,
+}
+
+/// What one entry of `dataFrom` made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// A hash of the entry: its generator and rewrites.
+    pub entry: String,
+    /// Its keys, after the rewrites.
+    pub keys: BTreeSet<String>,
+    /// When it was made.
+    pub made: Timestamp,
+    /// Until when it is good, where it is a token that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// From what a target with a template was rendered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rendered {
+    /// A hash of the parts of the spec that shape the target.
+    pub of: String,
+    /// The keys that were written.
+    pub keys: BTreeSet<String>,
+}
+
+impl Record {
+    /// The record of `owner` on its target, if there is one that can be read.
+    #[must_use]
+    pub fn read(meta: &ObjectMeta, owner: Owner<'_>) -> Option<Self> {
+        let text = meta.annotations.as_ref()?.get(&annotation(owner.namespace(), owner.name()))?;
+        if text.len() > LONGEST {
+            return None;
+        }
+        serde_json::from_str(text).ok()
+    }
+
+    /// The text of the annotation; `None` where it is too long to be written.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        serde_json::to_string(self).ok().filter(|text| text.len() <= LONGEST)
+    }
+
+    /// What each entry made, by the entry's index in `spec.dataFrom`. Of entries that are the same, the first is the first.
+    pub(super) fn by_entry<'a>(
+        &'a self,
+        entries: impl IntoIterator<Item = (usize, &'a str)>,
+    ) -> BTreeMap<usize, &'a Recorded> {
+        let mut left: Vec<&Recorded> = self.entries.iter().collect();
+        let mut found = BTreeMap::new();
+        for (index, hash) in entries {
+            if let Some(at) = left.iter().position(|recorded| recorded.entry == hash) {
+                found.insert(index, left.remove(at));
+            }
+        }
+        found
+    }
+
+    /// The token whose end comes first.
+    #[must_use]
+    pub fn first_to_end(&self) -> Option<(Timestamp, Timestamp)> {
+        self.entries
+            .iter()
+            .filter_map(|recorded| Some((recorded.made, recorded.until?)))
+            .min_by_key(|(_, until)| *until)
+    }
+}
+
+/// A hash of an entry of `dataFrom`: of what decides which values it makes, under which keys.
+#[must_use]
+pub fn entry_hash(entry: &ExternalSecretDataFrom) -> String {
+    let generator = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref());
+    hash::fingerprint(&(generator, &entry.rewrite))
+}
+
+/// A hash of the parts of a spec that shape a target with a template.
+pub(super) fn shape(spec: &ExternalSecretSpec) -> String {
+    let template = spec.target.as_ref().and_then(|target| target.template.as_ref());
+    hash::fingerprint(&(&spec.data, &spec.data_from, template))
+}
+
+/// A hash of the annotations by which a person asks for a refresh, if there are any.
+pub(super) fn force(meta: &ObjectMeta) -> Option<String> {
+    let given: Vec<_> = FORCE.iter().filter_map(|name| meta.annotations.as_ref()?.get_key_value(*name)).collect();
+    (!given.is_empty()).then(|| hash::fingerprint(&given))
+}
+
+/// The same metadata without these annotations.
+pub(super) fn without_force(meta: &ObjectMeta) -> ObjectMeta {
+    let mut annotations = meta.annotations.clone().unwrap_or_default();
+    annotations.retain(|name, _| !FORCE.contains(&name.as_str()));
+    ObjectMeta {
+        generation: meta.generation,
+        labels: meta.labels.clone(),
+        annotations: Some(annotations),
+        ..ObjectMeta::default()
+    }
+}
