@@ -215,6 +215,32 @@ async fn make_for_many(scene: &Scene) {
     scene.until_gone("ClusterExternalSecret", &name).await;
 }
 
+/// An ExternalSecret that names a generator of each kind. The registry has no role for it, so it fails after all were looked up.
+async fn with_generators_of_all_kinds(scene: &Scene) {
+    let account = json!({"workloadIdentity": {"serviceAccountRef": {"name": SERVICE_ACCOUNT}}});
+    let kinds = [
+        ("Fake", json!({"data": {"key": "value"}})),
+        ("Password", json!({"length": 24, "noUpper": false, "allowRepeat": false})),
+        ("SSHKey", json!({"keyType": "ed25519"})),
+        ("UUID", json!({})),
+        ("ClusterGenerator", json!({"kind": "UUID", "generator": {"uuidSpec": {}}})),
+        ("ACRAccessToken", json!({"registry": "nobodys.azurecr.io", "auth": account})),
+    ];
+    let version = "generators.external-secrets.io/v1alpha1";
+    let mut entries = Vec::new();
+    for (kind, spec) in kinds {
+        let name = if kind == "ClusterGenerator" { scene.name() } else { "generator" };
+        scene.apply(json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec})).await;
+        entries.push(json!({"sourceRef": {"generatorRef": {"apiVersion": version, "kind": kind, "name": name}}}));
+    }
+    let mut manifest = scene.manifest("generated", "1h", &[("greeting", "greeting")]);
+    manifest["spec"]["dataFrom"] = entries.into();
+    scene.apply(manifest).await;
+    scene.until_event_has("generated", "error using generator: ").await;
+    scene.delete("ExternalSecret", "generated").await;
+    scene.delete("ClusterGenerator", scene.name()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_right_of_the_chart_is_unused() {
     // Alone, since another controller would do its work for ClusterExternalSecrets.
@@ -244,6 +270,7 @@ async fn no_right_of_the_chart_is_unused() {
         scene.until_secret("example", json!({"greeting": value})).await;
         scene.until_refreshed_twice("example").await;
     }
+    with_generators_of_all_kinds(&scene).await;
     let template = json!({"greeting": "{{ .greeting }}, all"});
     scene
         .apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "template"}, "data": template}))

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use external_secrets::sandbox::{Config, SecretPermission};
+use external_secrets::sandbox::{Config, RegistryRole, SecretPermission};
 use serde_json::json;
 use test_stage::markdown::{Block, blocks, pages};
 use test_stage::world::World;
@@ -21,6 +21,7 @@ const SETTLE: Duration = Duration::from_mins(1);
 const TENANT: &str = "00000000-0000-0000-0000-0000000000aa";
 const CLIENT: &str = "00000000-0000-0000-0000-00000000c11e";
 const VAULT: &str = "my-key-container";
+const REGISTRY: &str = "myregistry";
 
 /// The service accounts of the pages that Entra ID trusts.
 const TRUSTED: [&str; 4] = [
@@ -54,6 +55,8 @@ impl Desk {
         }
         let vault = world.sandbox.vault(VAULT).unwrap().allow(&application, SecretPermission::Get);
         vault.set_secret("qvs-secret-manager", "Hello, Qmonus Value Stream!").unwrap();
+        let registry = world.sandbox.registry(REGISTRY).unwrap();
+        registry.assign(&application, RegistryRole::AcrPull);
         let tools = Tools::of(&world.cluster);
         for entry in ["Cargo.toml", "crds", "docs", "examples", "helm"] {
             std::os::unix::fs::symlink(repository(entry), tools.home.path().join(entry)).unwrap();
