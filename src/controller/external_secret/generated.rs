@@ -20,7 +20,7 @@ use crate::controller::generators::lookup::{self, Found, GeneratorLookup};
 use crate::generator::{self, Cost, Making, Source};
 use crate::provider::{Freshness, Registries, RegistryView};
 use crate::sync::minting::{self, Cause, Choice, Decision, Entry, Record, Recorded, Situation};
-use crate::sync::object::LastWrite;
+use crate::sync::last_write::LastWrite;
 use crate::sync::plan::{self, Plan};
 use crate::sync::refresh::Reason;
 use crate::sync::target::Owner;
