@@ -75,6 +75,7 @@ pub fn run() -> ExitCode {
         }
     };
     crate::runtime::panics::install();
+    crate::runtime::open_files::raise_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),

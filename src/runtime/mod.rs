@@ -14,6 +14,7 @@ pub mod leader_election;
 pub mod logging;
 pub mod metrics;
 pub mod object_metrics;
+pub mod open_files;
 pub mod panics;
 pub mod registrar;
 pub mod shutdown;

@@ -57,7 +57,7 @@ async fn a_store_that_kustomize_moved_says_what_it_left_behind(world: &'static W
     apply("");
     says(
         "ServiceAccount \"azure-key-vault\" in namespace \"qmonus-system\" does not exist: create it, or correct \
-         azurekv.serviceAccountRef of the store",
+         the serviceAccountRef that names it",
     )
     .await;
     let reference = "/spec/provider/azurekv/serviceAccountRef/namespace";

@@ -1,5 +1,9 @@
 //! What becomes of a Secret over time, as its policies say, and whose part of it is whose.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -372,6 +376,40 @@ async fn objects_with_templates_are_watched() {
         .until("ExternalSecret", "example", "not ready", |object| condition(object, "Ready")["status"] == "False")
         .await;
     assert_eq!(scene.secret_data("example").await, Some(json!({"a": "1a", "other": "1b"})));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_render_what_the_other_wrote_soon_wait_for_each_other() {
+    let scene = scene("circle").await;
+    let reads_secret_of = |name: &str, other: &str| {
+        let from = json!([{"secret": {"name": other, "items": [{"key": "text"}]}}]);
+        let data = json!({"random": "{{ randAlphaNum 8 }}"});
+        let template = json!({"templateFrom": from, "data": data, "mergePolicy": "Merge"});
+        let mut manifest =
+            example(&scene, &json!({"name": name, "creationPolicy": "Merge", "template": template}), &["one"]);
+        manifest["metadata"]["name"] = name.into();
+        manifest
+    };
+    // With words of their own, or they would wait for each other to begin.
+    for name in ["left", "right"] {
+        let text = json!({"text": "words"});
+        scene
+            .apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": text}))
+            .await;
+    }
+    for (name, other) in [("left", "right"), ("right", "left")] {
+        scene.apply(reads_secret_of(name, other)).await;
+    }
+    scene.until_ready("left", "True", "SecretSynced", "secret synced").await;
+    // 20 writes at once, and four more after five seconds each.
+    let (began, seen) = (Instant::now(), Mutex::new(BTreeSet::new()));
+    let written_often = |secret: &Value| {
+        let mut seen = seen.lock().unwrap();
+        seen.insert(secret["data"]["random"].to_string());
+        seen.len() > 24
+    };
+    scene.until("Secret", "left", "written again and again", written_often).await;
+    assert!(began.elapsed() > Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

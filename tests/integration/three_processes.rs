@@ -38,7 +38,8 @@ impl Bundle {
         let changed = definitions.map(|mut definition| {
             definition["spec"]["conversion"] = json!({"strategy": "Webhook", "webhook": webhook.clone()});
             let versions = definition["spec"]["versions"].as_array_mut().unwrap();
-            if !matches!(self, Self::V0_16) {
+            // Kinds of one version, as generators, are those of today.
+            if !matches!(self, Self::V0_16) && versions.len() > 1 {
                 versions.retain(|version| version["name"] == "v1beta1");
                 versions[0]["storage"] = true.into();
                 let mut older = versions[0].clone();

@@ -1,13 +1,14 @@
 //! What is remembered of an ExternalSecret between passes. It changes by what happens, so that what belongs together stays together.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::error::SpecFault;
 use super::index::TemplateSource;
 use super::made_from::MadeFrom;
+use super::reactions::Reactions;
 use super::steps::Known;
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{ExternalSecretStatus, ManifestReference};
@@ -56,6 +57,8 @@ pub(crate) struct Memo {
     asked: Option<(u64, Instant)>,
     /// Since when it waits for a store that was never validated.
     waiting_since: Option<Timestamp>,
+    /// How often it was synced because others changed something.
+    reactions: Reactions,
 }
 
 /// What was found wrong with the spec of a generation.
@@ -220,6 +223,12 @@ impl Memo {
             Some((change, at)) if *change == fingerprint => *at,
             _ => self.asked.insert((fingerprint, Instant::now())).1,
         }
+    }
+
+    /// It is to be synced because somebody changed its target or what its templates come from. Returns how long to wait where that
+    /// happens all the time.
+    pub(crate) fn reacts(&mut self) -> Result<(), Duration> {
+        self.reactions.take(Instant::now())
     }
 
     /// It waits for a store that was never validated.

@@ -158,7 +158,7 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     if let Some(version) = intact {
         context.remember(subject, |memo| memo.target_intact(version, token));
     }
-    let reason = match due {
+    let reason = match paced(due, subject, context) {
         Due::Now(reason) => reason,
         later => return Ok(Outcome::Unchanged(later)),
     };
@@ -215,6 +215,15 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
         if synced.leaves_target { memo.target_left(owner.manifest(), made_from) } else { memo.target_gone() }
     });
     Ok(Outcome::Synced(synced))
+}
+
+/// When a refresh is due, where others who change something all the time are not answered each time.
+fn paced(due: Due, subject: Subject<'_>, context: &Context) -> Due {
+    let Due::Now(Reason::TargetChanged | Reason::TemplatesChanged) = due else { return due };
+    match context.remember(subject, Memo::reacts) {
+        Some(Err(pause)) => subject.now.checked_add(pause).map_or(due, Due::At),
+        Some(Ok(())) | None => due,
+    }
 }
 
 /// What follows the write of a target.

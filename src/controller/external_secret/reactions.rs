@@ -1,0 +1,53 @@
+//! How often an ExternalSecret is synced because somebody changed what it wrote or renders.
+//!
+//! Two ExternalSecrets whose templates read each other's target, or that write the same key of one Secret, would otherwise wake each
+//! other for ever.
+
+use std::time::{Duration, Instant};
+
+/// Syncs at once.
+const BURST: u32 = 20;
+/// How long it takes until there may be one more.
+const REFILL: Duration = Duration::from_secs(5);
+
+/// What an ExternalSecret may still do of that.
+#[derive(Debug, Default)]
+pub(crate) struct Reactions {
+    /// When all that was taken is given back.
+    whole_at: Option<Instant>,
+}
+
+impl Reactions {
+    /// Takes one. Returns how long to wait for it where there is none.
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        let whole_at = self.whole_at.map_or(now, |at| at.max(now));
+        let taken = whole_at.duration_since(now);
+        match taken.checked_sub(REFILL * (BURST - 1)) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            _ => {
+                self.whole_at = Some(whole_at + REFILL);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_at_once_and_then_one_every_five_seconds() {
+        let (mut reactions, began) = (Reactions::default(), Instant::now());
+        for _ in 0..20 {
+            assert_eq!(reactions.take(began), Ok(()));
+        }
+        let later = began + Duration::from_secs(4);
+        assert_eq!(reactions.take(later), Err(Duration::from_secs(1)));
+        let due = began + Duration::from_secs(5);
+        assert_eq!(reactions.take(due), Ok(()));
+        assert_eq!(reactions.take(due), Err(Duration::from_secs(5)));
+        let calm = began + Duration::from_secs(500);
+        assert_eq!((0..100).filter(|_| reactions.take(calm).is_ok()).count(), 20);
+    }
+}
