@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_a_manifest_begins_no_line_and_colours_nothing() {
+    fn a_text_of_a_manifest_begins_no_line_and_colors_nothing() {
         assert_eq!(on_one_line("a\nb\r\u{1b}[31mc\u{202e}d\u{2028}e ü"), "a b  [31mc d e ü");
     }
 

@@ -162,7 +162,7 @@ impl ClusterView for Cluster {
         self.server.target_object(kind, key).await
     }
 
-    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
-        self.server.secrets_labelled(namespace, selector).await
+    async fn secrets_labeled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
+        self.server.secrets_labeled(namespace, selector).await
     }
 }

@@ -150,9 +150,9 @@ impl ClusterView for Inputs {
         }
     }
 
-    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
+    async fn secrets_labeled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
         match &self.cluster {
-            Some(cluster) => cluster.secrets_labelled(namespace, selector).await,
+            Some(cluster) => cluster.secrets_labeled(namespace, selector).await,
             None => Ok(Vec::new()),
         }
     }

@@ -78,9 +78,9 @@ pub(super) struct PlanArguments {
     /// How the plan is printed
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
-    /// Whether the text is coloured: auto does so on a terminal, and not where `NO_COLOR` is set
-    #[arg(long, value_enum, default_value_t = Colour::Auto, num_args = 0..=1, require_equals = true, default_missing_value = "always")]
-    color: Colour,
+    /// Whether the text is colored: auto does so on a terminal, and not where `NO_COLOR` is set
+    #[arg(long, value_enum, default_value_t = Color::Auto, num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    color: Color,
     /// As if a refresh of each were asked for by an annotation
     #[arg(long)]
     force_sync: bool,
@@ -116,9 +116,9 @@ enum Format {
     Yaml,
 }
 
-/// Whether the text is coloured.
+/// Whether the text is colored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Colour {
+enum Color {
     /// On a terminal
     Auto,
     /// It is
@@ -127,7 +127,7 @@ enum Colour {
     Never,
 }
 
-impl Colour {
+impl Color {
     fn paint(self) -> Paint {
         let is_wanted = match self {
             Self::Always => true,
@@ -137,7 +137,7 @@ impl Colour {
                 std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
             }
         };
-        if is_wanted { Paint::Coloured } else { Paint::Plain }
+        if is_wanted { Paint::Colored } else { Paint::Plain }
     }
 }
 

@@ -12,11 +12,11 @@ use crate::sync::refresh::Due;
 /// How many equal lines are shown around those that differ.
 const CONTEXT: usize = 2;
 
-/// Whether lines are coloured.
+/// Whether lines are colored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paint {
     Plain,
-    Coloured,
+    Colored,
 }
 
 /// What a line says.
@@ -40,8 +40,8 @@ impl Mark {
         }
     }
 
-    /// The sequence of ECMA-48 that chooses its colour.
-    const fn colour(self) -> &'static str {
+    /// The sequence of ECMA-48 that chooses its color.
+    const fn color(self) -> &'static str {
         match self {
             Self::Added => "\x1b[32m",
             Self::Changed => "\x1b[33m",
@@ -177,11 +177,11 @@ impl Page {
     }
 
     fn line(&mut self, depth: usize, mark: Mark, text: &str) {
-        let (colour, end) = match self.paint {
-            Paint::Coloured if mark != Mark::Same => (mark.colour(), "\x1b[0m"),
+        let (color, end) = match self.paint {
+            Paint::Colored if mark != Mark::Same => (mark.color(), "\x1b[0m"),
             _ => ("", ""),
         };
-        let _ = writeln!(self.text, "{:depth$}{colour}{} {}{end}", "", mark.sign(), Harmless(text), depth = depth * 4);
+        let _ = writeln!(self.text, "{:depth$}{color}{} {}{end}", "", mark.sign(), Harmless(text), depth = depth * 4);
     }
 }
 
@@ -306,18 +306,18 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_all_that_differs() {
-        let coloured = print(&entries(), &[], Paint::Coloured);
-        assert!(coloured.starts_with("\x1b[32m+ Secret team-a/new "), "{coloured}");
-        assert!(coloured.contains("    \x1b[31m- labels.team: \"a\"\x1b[0m\n"), "{coloured}");
+    fn colors_are_all_that_differs() {
+        let colored = print(&entries(), &[], Paint::Colored);
+        assert!(colored.starts_with("\x1b[32m+ Secret team-a/new "), "{colored}");
+        assert!(colored.contains("    \x1b[31m- labels.team: \"a\"\x1b[0m\n"), "{colored}");
         let plain = ["\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1;31m", "\x1b[0m"]
             .into_iter()
-            .fold(coloured, |text, sequence| text.replace(sequence, ""));
+            .fold(colored, |text, sequence| text.replace(sequence, ""));
         assert_eq!(plain, print(&entries(), &[], Paint::Plain));
     }
 
     #[test]
-    fn of_a_value_of_many_lines_those_that_differ_are_shown_with_their_neighbours() {
+    fn of_a_value_of_many_lines_those_that_differ_are_shown_with_their_neighbors() {
         let change = Change {
             field: "data",
             key: Some("conf".to_owned()),

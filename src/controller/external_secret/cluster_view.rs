@@ -52,7 +52,7 @@ pub(crate) trait ClusterView: StoreLookup + GeneratorLookup {
     async fn target_object(&self, kind: &TargetKind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError>;
 
     /// The metadata of the Secrets of a namespace that match a selector of labels.
-    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError>;
+    async fn secrets_labeled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError>;
 }
 
 /// What a watch shows of an object.
@@ -126,7 +126,7 @@ impl ClusterView for ApiServer {
         bounded(kind.api(&self.client, &key.namespace).get_opt(&key.name)).await
     }
 
-    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
+    async fn secrets_labeled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
         let api: Objects<Secret> = Objects::namespaced(self.client.clone(), namespace, &());
         let found = bounded(api.list_metadata(&ListParams::default().labels(selector))).await?;
         Ok(found.into_iter().map(|secret| secret.metadata).collect())

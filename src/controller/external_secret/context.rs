@@ -174,7 +174,7 @@ impl ClusterView for Context {
         self.api_server().target_object(kind, key).await
     }
 
-    async fn secrets_labelled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
-        self.api_server().secrets_labelled(namespace, selector).await
+    async fn secrets_labeled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
+        self.api_server().secrets_labeled(namespace, selector).await
     }
 }

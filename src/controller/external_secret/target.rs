@@ -132,6 +132,6 @@ pub(crate) async fn stale(
         return Ok(Vec::new());
     }
     let selector = format!("{LABEL_OWNER}={}", hash::owner_label(owner.namespace(), owner.name()));
-    let found = cluster.secrets_labelled(owner.namespace(), &selector).await.map_err(Error::Stale)?;
+    let found = cluster.secrets_labeled(owner.namespace(), &selector).await.map_err(Error::Stale)?;
     Ok(plan::stale(owner, &found))
 }

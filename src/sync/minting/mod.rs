@@ -172,8 +172,8 @@ impl<'a> Look<'a> {
         let managed = managed_fields::of(target.meta, &hash::field_manager(owner.name())).data;
         let is_known = target.meta.managed_fields.as_ref().is_some_and(|fields| !fields.is_empty());
         let label = target.meta.labels.as_ref().and_then(|labels| labels.get(LABEL_OWNER));
-        let is_labelled = label.is_some_and(|label| *label == hash::owner_label(owner.namespace(), owner.name()));
-        let is_ours = record.is_some() || is_labelled || !managed.is_empty();
+        let is_labeled = label.is_some_and(|label| *label == hash::owner_label(owner.namespace(), owner.name()));
+        let is_ours = record.is_some() || is_labeled || !managed.is_empty();
         let forced = is_forced(situation, record.as_ref());
         let mut look = Self {
             situation,

@@ -4,7 +4,7 @@
 //! The text keeps Azure's own words and code, and stays equal between two failures of one cause:
 //! trace ids, times and ports are taken out ([`text`]).
 
-mod catalogue;
+mod catalog;
 mod cause;
 pub(super) mod entra;
 pub(super) mod network;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use azure_core::error::ErrorKind;
 
-pub(super) use catalogue::causes;
+pub(super) use catalog::causes;
 pub(super) use cause::{Cause, EntraCode};
 
 use crate::provider::{ProviderError, Recovery};
