@@ -8,6 +8,7 @@ use external_secrets::sandbox::{Application, SecretPermission, SecretProperties}
 use serde_json::{Value, json};
 use test_stage::api_proxy::ApiProxy;
 use test_stage::scene::Scene;
+use test_stage::world::World;
 
 /// How a run ended, and what it printed.
 struct Run {
@@ -49,7 +50,8 @@ impl<'a> Plan<'a> {
     async fn run(self, arguments: &[&str]) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_external-secrets"));
         command
-            .args(["plan", "--namespace", self.scene.name()])
+            .arg("plan")
+            .args(if arguments.contains(&"-A") { vec![] } else { vec!["--namespace", self.scene.name()] })
             .args(if self.input.is_empty() { &[][..] } else { &["-f", "-"] })
             .args(arguments)
             .envs(self.scene.world.sandbox.environment())
@@ -147,6 +149,26 @@ async fn a_plan_tells_what_would_be_made_and_changed_and_writes_nothing() {
     assert!(rights.iter().all(|right| reads.iter().any(|read| right.starts_with(read))), "{rights:?}");
     assert!(rights.contains("create /serviceaccounts/token") && rights.contains("get /secrets"), "{rights:?}");
     assert_eq!(scene.get("ExternalSecret", "new").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_all_namespaces_can_be_narrowed_by_labels() {
+    let world = World::without_controller().await;
+    let scenes = [Scene::on(world, "here").await, Scene::on(world, "there").await];
+    for scene in &scenes {
+        scene.set_secret("one", "first");
+        scene.store().await;
+        let mut manifest = scene.manifest("example", "1h", &[("value", "one")]);
+        manifest["metadata"]["labels"] = json!({"of": scene.name()});
+        scene.apply(manifest).await;
+    }
+    let [here, there] = scenes.each_ref().map(|scene| format!("+ Secret {}/example would be created", scene.name()));
+    let everywhere = Plan::of(&scenes[0]).run(&["-A", "--enable-flood-gate=false"]).await;
+    everywhere.says(2, &[&here, &there, "Plan: 2 to create, 0 to change, 0 to delete; 0 unchanged, 0 refused."]);
+    let label = format!("of={}", scenes[1].name());
+    let narrowed = Plan::of(&scenes[0]).run(&["-A", "-l", &label, "--enable-flood-gate=false"]).await;
+    narrowed.says(2, &[&there, "Plan: 1 to create, 0 to change, 0 to delete; 0 unchanged, 0 refused."]);
+    assert!(!narrowed.text.contains(&here), "{}", narrowed.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
