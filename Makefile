@@ -20,7 +20,7 @@ GOLDEN := $(CACHE)/golden.jsonl
 # What a crate's Go program $(2) prints with the flags $(3) for the table $(4) becomes the golden file $(5).
 made = cd $(call CONFORMANCE,$(1)) && TZ=UTC $(CURDIR)/tests/go run $(2) $(3) <$(4) >$(GOLDEN) && mv $(GOLDEN) $(5)
 SCRIPTS := crates/go-template/tests/conformance/eso/testdata.sh tests/cache.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
-  tests/chart/run tests/workflow/build tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
+  tests/chart/run tests/workflow/build tests/monitoring/build tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
   .ci/run .ci/fresh .ci/machine.sh .ci/advisories
 
 # Without make's variables, since cargo would take make's two jobs for all that it may use.
@@ -205,7 +205,7 @@ generate: has-rust ## Regenerate crds/ from the types, the chart's copy, and the
 	for page in metrics conditions flags; do cargo run $(FEATURES) --quiet -- docs $$page >docs/$$page.md || exit 1; done
 	rm -f helm/external-secrets/files/crds/*.yaml
 	cp crds/*.yaml helm/external-secrets/files/crds/
-	UPDATE_DOCS=1 cargo test $(FEATURES) --test repo -- values security readme
+	UPDATE_DOCS=1 cargo test $(FEATURES) --test repo -- values security readme monitoring
 
 .PHONY: goldens
 goldens: ## Regenerate the golden files of the conformance tests, with Go
@@ -229,6 +229,7 @@ bench: cluster build ## Measure the release build (ARGS="--row idle", "--control
 go-tools: cluster
 	@tests/chart/build >/dev/null
 	@tests/workflow/build >/dev/null
+	@tests/monitoring/build >/dev/null
 
 .PHONY: image
 image: ## Build the container image

@@ -10,7 +10,7 @@ use crate::controller::run::{RunError, Setup, run};
 use crate::runtime::health::{Endpoints, HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::leader_election::{self, LeaseLost, TimingError};
-use crate::runtime::metrics::{ExtendedLabels, Metrics, ObjectOptions};
+use crate::runtime::metrics::{ExtendedLabels, Metrics, ObjectOptions, RemoteExpiry};
 use crate::runtime::shutdown;
 use crate::template::Delimiters;
 
@@ -100,6 +100,9 @@ pub(super) struct ControllerArguments {
     /// Add the app.kubernetes.io/... labels of ExternalSecrets and stores to their metrics
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_extended_metric_labels: bool,
+    /// Tell by a metric when the values of ExternalSecrets expire at the provider, where they do
+    #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_remote_expiry_metrics: bool,
     /// Limit of ExternalSecrets, and of stores of each kind, that have metrics of their own; totals include all objects
     #[arg(long, value_name = "NUMBER", default_value_t = ObjectOptions::default().most)]
     metrics_max_objects: usize,
@@ -197,7 +200,8 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
 impl ControllerArguments {
     fn objects(&self) -> ObjectOptions {
         let extended = if self.enable_extended_metric_labels { ExtendedLabels::Shown } else { ExtendedLabels::Hidden };
-        ObjectOptions { extended, most: self.metrics_max_objects }
+        let remote_expiry = if self.enable_remote_expiry_metrics { RemoteExpiry::Shown } else { RemoteExpiry::Hidden };
+        ObjectOptions { extended, most: self.metrics_max_objects, remote_expiry }
     }
 
     fn options(&self) -> Options {

@@ -102,7 +102,8 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
     let end = shutdown::after(&stop, DRAIN);
     log.follow_signals(&end)?;
     let metrics = Metrics::new(ObjectOptions::default())?;
-    let router = closing(router(arguments.checks(), WebhookMetrics::new(&metrics)?), stop.clone());
+    let webhook_metrics = WebhookMetrics::new(&metrics)?;
+    let router = closing(router(arguments.checks(), webhook_metrics.clone()), stop.clone());
     let client = if arguments.metrics.need_client() {
         let api_health = ApiHealth::new(metrics.api_server().clone(), Duration::MAX);
         Some(kube_client::from_environment(api_health).await?.client()?)
@@ -127,6 +128,7 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
         dns_name: arguments.dns_name,
         check_interval: arguments.check_interval.positive().unwrap_or(Duration::from_mins(5)),
         lookahead: arguments.lookahead_interval.positive().unwrap_or_default(),
+        metrics: webhook_metrics,
     };
     tokio::spawn(watch_certificate(watch, readiness.clone(), end.clone()));
     tokio::spawn(async move {

@@ -164,7 +164,7 @@ impl FakeClient {
 #[async_trait]
 impl SecretsClient for FakeClient {
     async fn get_secret(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretValue>, ProviderError> {
-        Ok(Fetched { value: Arc::new(self.referenced(reference)?.into()), mark: None })
+        Ok(Fetched::plain(Arc::new(self.referenced(reference)?.into())))
     }
 
     async fn get_secret_map(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
@@ -177,12 +177,12 @@ impl SecretsClient for FakeClient {
             };
             error(Class::PropertyMissing, cause, message, &problem.hint())
         })?;
-        Ok(Fetched { value: members, mark: None })
+        Ok(Fetched::plain(members))
     }
 
     /// As in ESO by name alone, and names are converted here already. Of a key in several versions the greatest
     /// version counts, as text.
-    async fn find(&self, find: &Find, _: ReadOptions, reads: &ReadBudget) -> Result<SecretMap, ProviderError> {
+    async fn find(&self, find: &Find, _: ReadOptions, reads: &ReadBudget) -> Result<Fetched<SecretMap>, ProviderError> {
         let name = find.name.as_ref().ok_or_else(|| {
             error(
                 Class::Unsupported,
@@ -220,7 +220,7 @@ impl SecretsClient for FakeClient {
                 ));
             }
         }
-        Ok(map)
+        Ok(Fetched::plain(map))
     }
 
     async fn validate(&self) -> Validation {
@@ -306,7 +306,7 @@ mod tests {
         let client = client_of(Some(FakeProvider { data, validation_result: None })).unwrap();
         let found = client.find(find, SHARED, &ReadBudget::alone()).now_or_never().unwrap()?;
         let text = |value: &SecretValue| String::from_utf8(value.expose_secret().to_vec()).unwrap();
-        Ok(found.iter().map(|(key, value)| (key.clone(), text(value))).collect())
+        Ok(found.value.iter().map(|(key, value)| (key.clone(), text(value))).collect())
     }
 
     fn named(regexp: &str) -> Find {

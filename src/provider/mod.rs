@@ -112,6 +112,22 @@ pub struct Fetched<T> {
     pub value: T,
     /// With it a later refresh can ask whether a read is needed; `None` if that can never be known.
     pub mark: Option<ReadMark>,
+    /// When the first of the values expires, in seconds since 1970, where the provider says so. An expired value is read like any other.
+    pub expires: Option<i64>,
+}
+
+impl<T> Fetched<T> {
+    /// Of a provider that says nothing besides.
+    #[must_use]
+    pub const fn plain(value: T) -> Self {
+        Self { value, mark: None, expires: None }
+    }
+}
+
+/// The earlier of two times, of which either may not be known.
+#[must_use]
+pub fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    one.into_iter().chain(other).min()
 }
 
 /// When a value was read and how new it was, kept by the caller between refreshes. Holds nothing secret.
@@ -175,7 +191,12 @@ pub trait SecretsClient: Send + Sync {
 
     /// All values that match (`dataFrom.find`), by their names at the provider. No match is not an error. They are charged to
     /// `budget` as they come; no more are read once it is used up.
-    async fn find(&self, find: &Find, options: ReadOptions, budget: &ReadBudget) -> Result<SecretMap, ProviderError>;
+    async fn find(
+        &self,
+        find: &Find,
+        options: ReadOptions,
+        budget: &ReadBudget,
+    ) -> Result<Fetched<SecretMap>, ProviderError>;
 
     /// Whether any of what was read earlier may have changed. Never fails: if finding out is not cheap, it may.
     async fn changes(&self, since: &[ReadMark]) -> Changes {

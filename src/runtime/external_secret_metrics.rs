@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::object_metrics::{CONDITION, Column, OBJECT, Object, ObjectOptions, ObjectTable, Total, number, show_ready};
+use super::object_metrics::{
+    CONDITION, Column, OBJECT, Object, ObjectOptions, ObjectTable, RemoteExpiry, Total, number, show_ready,
+};
 use super::registrar::{Kind, Registrar};
 
 /// What is counted of an ExternalSecret. Times are seconds since 1970; 0 is none.
@@ -14,6 +16,8 @@ struct Row {
     last_success: u64,
     /// When the next sync is due, or since when one is that does not succeed.
     due: u64,
+    /// When the first of its values expires at the provider.
+    expires: i64,
     ready: Option<bool>,
 }
 
@@ -26,16 +30,20 @@ impl Row {
 
 /// The metrics of single ExternalSecrets. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ExternalSecretMetrics(ObjectTable<Row>);
+pub struct ExternalSecretMetrics {
+    table: ObjectTable<Row>,
+    remote_expiry: RemoteExpiry,
+}
 
 impl ExternalSecretMetrics {
     pub(super) fn register(registrar: &Registrar, options: ObjectOptions) -> Result<Self, prometheus::Error> {
-        Ok(Self(ObjectTable::register(registrar, columns(), totals(), options)?))
+        let table = ObjectTable::register(registrar, columns(), totals(), options)?;
+        Ok(Self { table, remote_expiry: options.remote_expiry })
     }
 
     /// Counts a sync, and how long it took.
     pub fn synced(&self, object: Object<'_>, took: Duration) {
-        self.0.change(object, |row| {
+        self.table.change(object, |row| {
             row.syncs += 1;
             row.nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         });
@@ -43,7 +51,7 @@ impl ExternalSecretMetrics {
 
     /// Counts a sync that failed. Times here and below are seconds since 1970.
     pub fn failed(&self, object: Object<'_>, now: u64) {
-        self.0.change(object, |row| {
+        self.table.change(object, |row| {
             row.failures += 1;
             row.ready = Some(false);
             if row.due == 0 || row.due > now {
@@ -59,16 +67,23 @@ impl ExternalSecretMetrics {
 
     /// Records the status of one that needs nothing now: another process may have synced it.
     pub fn up_to_date(&self, object: Object<'_>, ready: Option<bool>, last_success: u64, due: Option<u64>) {
-        self.0.change(object, |row| {
+        self.table.change(object, |row| {
             row.ready = ready;
             row.last_success = last_success;
             row.due = due.unwrap_or_default();
         });
     }
 
+    /// Records when the first of the values that were read expires, where that is to be shown.
+    pub fn expires(&self, object: Object<'_>, at: Option<i64>) {
+        if self.remote_expiry == RemoteExpiry::Shown {
+            self.table.change(object, |row| row.expires = at.unwrap_or_default());
+        }
+    }
+
     /// Forgets one that was deleted.
     pub fn deleted(&self, namespace: &str, name: &str) {
-        self.0.forget(namespace, name);
+        self.table.forget(namespace, name);
     }
 }
 
@@ -114,6 +129,17 @@ fn columns() -> Vec<Column<Row>> {
             values: |row, _, show| {
                 if row.last_success > 0 {
                     show(&[], number(row.last_success));
+                }
+            },
+        },
+        Column {
+            name: "external_secrets_remote_expiry_timestamp_seconds".to_owned(),
+            help: "When the first value that an ExternalSecret reads expires at the provider, in seconds since 1970; with --enable-remote-expiry-metrics, and where one does",
+            labels: OBJECT,
+            kind: Kind::Gauge,
+            values: |row, _, show| {
+                if let Ok(expires @ 1..) = u64::try_from(row.expires) {
+                    show(&[], number(expires));
                 }
             },
         },

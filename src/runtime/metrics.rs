@@ -8,7 +8,7 @@ pub use super::api_server_metrics::ApiServerMetrics;
 pub use super::cluster_external_secret_metrics::{ClusterExternalSecretMetrics, Namespaces};
 pub use super::controller_metrics::{ControllerMetrics, InQueue, ReconcileResult, Working};
 pub use super::external_secret_metrics::ExternalSecretMetrics;
-pub use super::object_metrics::{ExtendedLabels, Object, ObjectOptions};
+pub use super::object_metrics::{ExtendedLabels, Object, ObjectOptions, RemoteExpiry};
 pub use super::registrar::{Description, Kind, Registrar};
 pub use super::store_metrics::{StoreMetrics, StoreSubsystem};
 pub use super::vault_metrics::VaultMetrics;

@@ -44,6 +44,18 @@ pub struct ObjectOptions {
     pub extended: ExtendedLabels,
     /// How many objects of a kind have metrics of their own. The totals count all.
     pub most: usize,
+    /// Whether it is shown when the values of ExternalSecrets expire at the provider.
+    pub remote_expiry: RemoteExpiry,
+}
+
+/// Whether it is shown when the values of ExternalSecrets expire at the provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RemoteExpiry {
+    /// It is.
+    Shown,
+    /// It is not.
+    #[default]
+    Hidden,
 }
 
 /// Whether the labels `app.kubernetes.io/...` of an object become labels of its metrics.
@@ -57,7 +69,7 @@ pub enum ExtendedLabels {
 
 impl Default for ObjectOptions {
     fn default() -> Self {
-        Self { extended: ExtendedLabels::Hidden, most: 50_000 }
+        Self { extended: ExtendedLabels::Hidden, most: 50_000, remote_expiry: RemoteExpiry::Hidden }
     }
 }
 

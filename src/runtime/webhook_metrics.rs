@@ -15,6 +15,7 @@ pub struct WebhookMetrics {
     requests: IntCounterVec,
     latency: HistogramVec,
     in_flight: IntGaugeVec,
+    certificate_expiry: IntGaugeVec,
 }
 
 /// A request that is being answered.
@@ -49,7 +50,17 @@ impl WebhookMetrics {
                 "Requests of the webhook that are being answered",
                 &["webhook"],
             )?,
+            certificate_expiry: registrar.int_gauges(
+                "external_secrets_webhook_certificate_expiry_timestamp_seconds",
+                "Until when the certificate is valid that the webhook serves with, in seconds since 1970",
+                &[],
+            )?,
         })
+    }
+
+    /// Records until when the certificate is valid, in seconds since 1970.
+    pub fn certificate_expires(&self, at: i64) {
+        self.certificate_expiry.with_label_values::<&str>(&[]).set(at);
     }
 
     /// Counts a request of a path of the webhook as long as what is returned is kept.

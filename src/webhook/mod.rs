@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::runtime::health::Readiness;
 use crate::runtime::tls::{Certificate, CertificateFiles};
+use crate::runtime::webhook_metrics::WebhookMetrics;
 
 pub(crate) use admission::Checks;
 pub(crate) use server::{closing, router};
@@ -30,6 +31,9 @@ pub(crate) async fn watch_certificate(watch: CertificateWatch, readiness: Readin
         let now = Timestamp::now();
         let (valid, later) = match watch.files.read() {
             Ok(certificate) => {
+                if let Some(at) = certificate.expires() {
+                    watch.metrics.certificate_expires(at);
+                }
                 let later = now.saturating_add(watch.lookahead_of(&certificate)).unwrap_or(Timestamp::MAX);
                 (certificate.check(&watch.dns_name, now), certificate.check(&watch.dns_name, later))
             }
@@ -68,6 +72,8 @@ pub(crate) struct CertificateWatch {
     pub(crate) check_interval: Duration,
     /// For how long it should be valid; of one that lives shortly, a quarter of its life at most.
     pub(crate) lookahead: Duration,
+    /// Where it is told until when it is valid.
+    pub(crate) metrics: WebhookMetrics,
 }
 
 /// With this part of its life left a certificate should have been renewed; cert-manager does so with a third left.

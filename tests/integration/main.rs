@@ -14,6 +14,7 @@
 
 mod admission;
 mod helm;
+mod monitoring;
 mod node;
 
 mod bad_input;

@@ -1,5 +1,6 @@
 //! What the metrics say of what happened.
 
+use external_secrets::sandbox::{AttributeChanges, SecretPermission, SecretProperties};
 use serde_json::json;
 use test_stage::cluster_access::condition;
 use test_stage::scene::Scene;
@@ -61,6 +62,35 @@ async fn metrics_tell_what_was_synced_and_what_was_not() {
     controller.until_measured(&stale).await;
     controller.until_measured("external_secrets_staleness_seconds_max ").await;
     assert!(!controller.metrics().await.contains("controller=\"clustersecretstore\""), "they are not worked on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_told_when_the_first_of_the_values_expires_where_that_is_asked_for() {
+    let scene = Scene::with_own_controller("metrics-expiry").await;
+    let controller = scene.start_controller_with(&["--enable-remote-expiry-metrics"]).await;
+    controller.until_ready().await;
+    for (name, expires) in [("later", 1_900_000_000), ("first", 1_800_000_000)] {
+        let attributes = AttributeChanges { expires: Some(expires), ..AttributeChanges::default() };
+        let properties = SecretProperties { attributes, ..SecretProperties::default() };
+        scene.vault.set_secret_with(name, "value", properties).unwrap();
+    }
+    scene.set_secret("never", "value");
+    scene.vault.allow(&scene.application, SecretPermission::List);
+    scene.store().await;
+    scene.external_secret("example", "1h", &[("a", "later"), ("b", "first"), ("c", "never")]).await;
+    scene.external_secret("without", "1h", &[("c", "never")]).await;
+    let mut found = scene.manifest("found", "1h", &[]);
+    found["spec"]["dataFrom"] = json!([{"find": {"name": {"regexp": "^(later|never)$"}}}]);
+    scene.apply(found).await;
+    for (name, expires) in [("example", "1800000000"), ("found", "1900000000")] {
+        let labels = format!("{{name=\"{name}\",namespace=\"{}\"}}", scene.name());
+        let metric = format!("external_secrets_remote_expiry_timestamp_seconds{labels} {expires}");
+        controller.until_measured(&metric).await;
+    }
+    scene.until_secret("without", json!({"c": "value"})).await;
+    let labels = format!("{{name=\"without\",namespace=\"{}\"}}", scene.name());
+    let metrics = controller.metrics().await;
+    assert!(!metrics.contains(&format!("external_secrets_remote_expiry_timestamp_seconds{labels}")), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

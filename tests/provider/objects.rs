@@ -133,7 +133,7 @@ async fn find(client: &dyn SecretsClient, regexp: &str, tags: &[(&str, &str)]) -
     let find = Find { name: Some(FindName { regexp: Some(regexp.to_owned()) }), tags: Some(tags), ..Find::default() };
     let found = client.find(&find, SHARED, &ReadBudget::alone()).await?;
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-    Ok(found.iter().map(|(name, value)| format!("{name}={}", text(value.expose_secret()))).collect())
+    Ok(found.value.iter().map(|(name, value)| format!("{name}={}", text(value.expose_secret()))).collect())
 }
 
 #[tokio::test]

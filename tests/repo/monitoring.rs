@@ -1,14 +1,16 @@
 //! Dashboard and alerts ask for metrics that the program has, and each alert has its part of the runbook.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
 use crate::manifest::documents;
-use crate::{printed, promql, read};
+use crate::{printed, promql, read, repository, with_section};
 
 const DASHBOARD: &str = "helm/external-secrets/files/monitoring/grafana-dashboard.json";
-const RULES: &str = "examples/monitoring/alerts.yaml";
+const ALERTS: &str = "helm/external-secrets/files/monitoring/alerts.yaml";
+const PAGE: &str = "docs/monitoring.md";
 const RUNBOOK: &str = "docs/runbook.md";
 
 /// The program's metrics as its documentation has them: by name, the type and the labels.
@@ -66,13 +68,11 @@ fn the_dashboard_shows_metrics_that_the_program_has() {
     }
 }
 
-/// The alerts: name and rule.
+/// The alerts of the chart: name and rule, as it is written in the chart's file.
 fn alerts() -> Vec<(String, Value)> {
-    let documents = documents(&read(RULES)).unwrap();
-    let [rule] = documents.as_slice() else { panic!("{RULES} holds one object") };
-    assert_eq!((&rule["apiVersion"], &rule["kind"]), (&"monitoring.coreos.com/v1".into(), &"PrometheusRule".into()));
-    let groups = rule["spec"]["groups"].as_array().unwrap();
-    let rules = groups.iter().flat_map(|group| {
+    let documents = documents(&read(ALERTS)).unwrap();
+    let [alerts] = documents.as_slice() else { panic!("{ALERTS} holds one object") };
+    let rules = alerts["groups"].as_array().unwrap().iter().flat_map(|group| {
         assert!(group["name"].is_string(), "a group has a name: {group}");
         group["rules"].as_array().unwrap().clone()
     });
@@ -83,13 +83,15 @@ fn alerts() -> Vec<(String, Value)> {
 fn alerts_ask_for_metrics_that_the_program_has() {
     let metrics = metrics();
     for (name, rule) in alerts() {
-        check(&name, rule["expr"].as_str().unwrap(), &metrics);
+        let query = rule["expr"].as_str().unwrap();
+        assert_eq!(query.contains("$threshold"), rule["threshold"].is_number(), "{name}");
+        check(&name, &query.replace("$threshold", &rule["threshold"].to_string()), &metrics);
     }
 }
 
 #[test]
 fn alerts_have_what_prometheus_and_people_need() {
-    const FIELDS: [&str; 5] = ["alert", "expr", "for", "labels", "annotations"];
+    const FIELDS: [&str; 7] = ["alert", "expr", "threshold", "for", "severity", "summary", "description"];
     let alerts = alerts();
     let names: BTreeSet<_> = alerts.iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), alerts.len(), "a name is given twice");
@@ -97,16 +99,34 @@ fn alerts_have_what_prometheus_and_people_need() {
         for field in rule.as_object().unwrap().keys() {
             assert!(FIELDS.contains(&field.as_str()), "{name}: unknown field {field}");
         }
-        let severity = rule["labels"]["severity"].as_str().unwrap_or_default();
+        let severity = rule["severity"].as_str().unwrap_or_default();
         assert!(["critical", "warning", "info"].contains(&severity), "{name}: severity {severity:?}");
         let wait = rule["for"].as_str().unwrap();
         let (number, unit) = wait.split_at(wait.len() - 1);
         assert!(number.parse::<u32>().is_ok() && ["s", "m", "h"].contains(&unit), "{name}: for {wait}");
         for annotation in ["summary", "description"] {
-            let text = rule["annotations"][annotation].as_str().unwrap_or_else(|| panic!("{name} has no {annotation}"));
+            let text = rule[annotation].as_str().unwrap_or_else(|| panic!("{name} has no {annotation}"));
             assert_eq!(text.matches("{{").count(), text.matches("}}").count(), "{name}: {text}");
         }
     }
+}
+
+#[test]
+fn the_page_of_monitoring_lists_the_alerts() {
+    let mut table = String::from("| alert | severity | when |\n|---|---|---|\n");
+    for (name, rule) in alerts() {
+        let text = |field: &str| rule[field].as_str().unwrap().to_owned();
+        let query = text("expr").replace("$threshold", &rule["threshold"].to_string()).replace('|', "\\|");
+        let link = format!("[{name}](runbook.md#{})", name.to_lowercase());
+        writeln!(table, "| {link} | {} | {}: `{query}` for {} |", text("severity"), text("summary"), text("for"))
+            .unwrap();
+    }
+    let fresh = with_section(&read(PAGE), "alerts", &table);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(repository(PAGE), &fresh).unwrap();
+        return;
+    }
+    assert!(read(PAGE) == fresh, "{PAGE} is not fresh: run `make generate` and commit the result");
 }
 
 #[test]
@@ -118,13 +138,11 @@ fn each_alert_has_its_part_of_the_runbook_and_each_part_its_alert() {
         .map(|part| part.split_once('\n').expect("a part has a title and a text"))
         .collect();
     let alerts = alerts();
-    for (name, rule) in &alerts {
+    for (name, _) in &alerts {
         let part = parts.get(name.as_str()).unwrap_or_else(|| panic!("{RUNBOOK} has no part ## {name}"));
         for word in ["**Meaning.**", "**Impact.**", "**Check.**", "**Mitigation.**"] {
             assert!(part.contains(word), "{RUNBOOK}, {name}: no {word}");
         }
-        let link = rule["annotations"]["runbook_url"].as_str().unwrap_or_default();
-        assert!(link.ends_with(&format!("docs/runbook.md#{}", name.to_lowercase())), "{name}: {link}");
     }
     for part in parts.keys() {
         assert!(alerts.iter().any(|(name, _)| name == part), "{RUNBOOK}: no alert {part}");

@@ -176,3 +176,11 @@ metadata:
   resources: [subjectaccessreviews]
   verbs: [create]
 {{- end }}
+
+{{/* Where docs/runbook.md of this version can be read; nothing where nobody says so. A release says in Chart.yaml where it comes from. */}}
+{{- define "external-secrets.runbook" -}}
+{{- with .Values.prometheusRule.runbookUrl }}{{ . }}
+{{- else }}
+{{- with .Chart.Home }}{{ trimSuffix "/" . }}/blob/v{{ $.Chart.AppVersion }}/docs/runbook.md{{ end }}
+{{- end }}
+{{- end }}

@@ -180,7 +180,8 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
         return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
     }
     let options = read_options(read_as, subject, context);
-    let values::Read { fetched, marks, budget: _held } = values::read(spec, &clients, options).await?;
+    let values::Read { fetched, marks, expires, budget: _held } = values::read(spec, &clients, options).await?;
+    context.metrics.external_secrets().expires(subject.measured(), expires);
     let missing = values::missing(spec, &fetched);
     if !generators.is_empty() {
         let generation = Generation {

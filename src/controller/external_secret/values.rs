@@ -7,7 +7,7 @@ use super::clients::{Clients, Source};
 use super::error::Error;
 use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::DeletionPolicy;
-use crate::provider::{Class, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions};
+use crate::provider::{Class, Fetched, ProviderError, ReadBudget, ReadMark, ReadOptions, earlier};
 use crate::sync::data;
 use crate::sync::one_line::truncated;
 
@@ -25,6 +25,8 @@ pub(crate) struct Read {
     pub(crate) fetched: data::Fetched,
     /// Of each read; `None` where a later change of any of them could not be told.
     pub(crate) marks: Option<Vec<ReadMark>>,
+    /// When the first of them expires, in seconds since 1970, where the provider says so.
+    pub(crate) expires: Option<i64>,
     /// The memory of the values; kept as long as anything that was made of them.
     pub(crate) budget: ReadBudget,
 }
@@ -37,15 +39,22 @@ pub(crate) struct Read {
 pub(crate) async fn read(spec: &ExternalSecretSpec, clients: &Clients, options: ReadOptions) -> Result<Read, Error> {
     let budget = clients.budget();
     match within(&budget, spec, clients, options).await {
-        Ok((fetched, marks)) => Ok(Read { fetched, marks, budget }),
+        Ok(Told { fetched, marks, expires }) => Ok(Read { fetched, marks, expires, budget }),
         // Nothing of what was read is held any more while this waits for others.
         Err(refused) if budget.was_crowded_out() => {
             let Ok(budget) = budget.anew().await else { return Err(refused) };
-            let (fetched, marks) = within(&budget, spec, clients, options).await?;
-            Ok(Read { fetched, marks, budget })
+            let Told { fetched, marks, expires } = within(&budget, spec, clients, options).await?;
+            Ok(Read { fetched, marks, expires, budget })
         }
         Err(refused) => Err(refused),
     }
+}
+
+/// What the provider told.
+struct Told {
+    fetched: data::Fetched,
+    marks: Option<Vec<ReadMark>>,
+    expires: Option<i64>,
 }
 
 /// Reads all, as long as the budget lets it.
@@ -54,7 +63,7 @@ async fn within(
     spec: &ExternalSecretSpec,
     clients: &Clients,
     options: ReadOptions,
-) -> Result<(data::Fetched, Option<Vec<ReadMark>>), Error> {
+) -> Result<Told, Error> {
     // What is certainly not there is left out where the policy says what happens then.
     let absence = match spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default() {
         DeletionPolicy::Retain => Absence::Fails,
@@ -71,7 +80,7 @@ async fn within(
             }
             (None, Some(find)) => {
                 let found = source.client.find(find, options, budget).await;
-                ("find", found.map(|value| Fetched { value, mark: None }))
+                ("find", found)
             }
             (None, None) => return Ok(None),
         };
@@ -86,16 +95,16 @@ async fn within(
     let sets = sets.buffered(AT_ONCE).try_collect::<Vec<_>>();
     let values = values.buffered(AT_ONCE).try_collect::<Vec<_>>();
     let (sets, values) = join(sets, values).await;
-    let mut marks = Some(Vec::new());
-    let sets = sets?.into_iter().map(|set| unmarked(set, &mut marks)).collect();
-    let values = values?.into_iter().map(|value| unmarked(value, &mut marks)).collect();
+    let (mut marks, mut expires) = (Some(Vec::new()), None);
+    let sets = sets?.into_iter().map(|set| unmarked(set, &mut marks, &mut expires)).collect();
+    let values = values?.into_iter().map(|value| unmarked(value, &mut marks, &mut expires)).collect();
     // Many entries may be parts of one object.
     if let Some(marks) = &mut marks {
         marks.sort_unstable();
         marks.dedup();
         marks.shrink_to_fit();
     }
-    Ok((data::Fetched { sets, values, ..data::Fetched::default() }, marks))
+    Ok(Told { fetched: data::Fetched { sets, values, ..data::Fetched::default() }, marks, expires })
 }
 
 /// What is said of the entries of which the provider says for certain that nothing is there: the first of them, and how many more.
@@ -125,12 +134,17 @@ pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Opt
     Some(format!("secret does not exist at provider using {}{more}", named.join(", ")))
 }
 
-/// Puts the mark of a read among the others.
-fn unmarked<T>(read: Option<Fetched<T>>, marks: &mut Option<Vec<ReadMark>>) -> Option<T> {
-    let Some(Fetched { value, mark }) = read else {
+/// Puts what was told of a read to what was told of the others.
+fn unmarked<T>(
+    read: Option<Fetched<T>>,
+    marks: &mut Option<Vec<ReadMark>>,
+    first_to_expire: &mut Option<i64>,
+) -> Option<T> {
+    let Some(Fetched { value, mark, expires }) = read else {
         *marks = None;
         return None;
     };
+    *first_to_expire = earlier(*first_to_expire, expires);
     match (mark, marks.as_mut()) {
         (Some(mark), Some(marks)) => marks.push(mark),
         _ => *marks = None,

@@ -11,7 +11,7 @@ use super::object::ObjectId;
 use super::vault::VaultClient;
 use crate::api::v1::external_secret::Find;
 use crate::budget::Budget;
-use crate::provider::{Class, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue};
+use crate::provider::{Class, Fetched, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue, earlier};
 use crate::re2::Regex;
 
 /// How many values one search reads at the same time; the gate decides how many reach the vault.
@@ -28,7 +28,7 @@ pub(super) async fn find(
     options: ReadOptions,
     reads: &ReadBudget,
     budget: &Budget,
-) -> Result<SecretMap, ProviderError> {
+) -> Result<Fetched<SecretMap>, ProviderError> {
     let wanted = Wanted::of(find)?;
     let list = vault.list(options).await?;
     let listed = &list.secrets;
@@ -40,7 +40,14 @@ pub(super) async fn find(
         }
     }
     let values = futures::stream::iter(matching).map(|at| read(vault, &listed[at], options, reads));
-    values.buffered(AT_ONCE).try_filter_map(async |found| Ok(found)).try_collect().await
+    let mut values = values.buffered(AT_ONCE);
+    let mut found = Fetched::plain(SecretMap::new());
+    while let Some(read) = values.try_next().await? {
+        let Some((name, Fetched { value, expires, .. })) = read else { continue };
+        found.value.insert(name, value);
+        found.expires = earlier(found.expires, expires);
+    }
+    Ok(found)
 }
 
 /// The value of a listed secret; `None` if it was deleted or disabled since.
@@ -49,13 +56,13 @@ async fn read(
     secret: &Listed,
     options: ReadOptions,
     budget: &ReadBudget,
-) -> Result<Option<(String, SecretValue)>, ProviderError> {
+) -> Result<Option<(String, Fetched<SecretValue>)>, ProviderError> {
     let id = ObjectId::listed(secret.name())?;
     match vault.object(&id, options).await {
         Ok(read) => {
             let value = read.value().map_err(|reason| all_or_nothing(reason.of(&id)))?.clone();
             budget.charge(&id.name, &value)?;
-            Ok(Some((id.name, value)))
+            Ok(Some((id.name, Fetched { value, mark: None, expires: read.attributes.expires })))
         }
         Err(gone) if matches!(gone.cause.class(), Class::Absent | Class::Disabled) => Ok(None),
         Err(failed) => Err(all_or_nothing(failed).into()),

@@ -243,20 +243,20 @@ impl SecretsClient for GivenClient {
         let id = ObjectId::parse(reference)?;
         let read = self.objects.read(reference, &id)?;
         let object = self.objects.described(&id);
-        Ok(Fetched { value: reader::value(&read, reference, id.kind, &object, &self.budget)?, mark: None })
+        Ok(Fetched::plain(reader::value(&read, reference, id.kind, &object, &self.budget)?))
     }
 
     async fn get_secret_map(&self, reference: &RemoteRef, _: ReadOptions) -> Result<Fetched<SecretMap>, ProviderError> {
         let id = reader::secret_to_take_apart(reference)?;
         let read = self.objects.read(reference, &id)?;
         let object = self.objects.described(&id);
-        Ok(Fetched { value: reader::map(&read, reference, &id.name, &object, &self.budget)?, mark: None })
+        Ok(Fetched::plain(reader::map(&read, reference, &id.name, &object, &self.budget)?))
     }
 
-    async fn find(&self, find: &Find, _: ReadOptions, reads: &ReadBudget) -> Result<SecretMap, ProviderError> {
+    async fn find(&self, find: &Find, _: ReadOptions, reads: &ReadBudget) -> Result<Fetched<SecretMap>, ProviderError> {
         let found = self.objects.found(find, &self.budget)?;
         found.iter().try_for_each(|(name, value)| reads.charge(name, value))?;
-        Ok(found)
+        Ok(Fetched::plain(found))
     }
 
     async fn validate(&self) -> Validation {
@@ -393,7 +393,7 @@ mod tests {
             let name = Some(FindName { regexp: Some(regexp.to_owned()) });
             let find = Find { name, tags, ..Find::default() };
             let found = client().find(&find, SHARED, &ReadBudget::alone()).now_or_never().unwrap();
-            found.map(|map| map.into_keys().collect::<Vec<_>>()).map_err(|error| error.message)
+            found.map(|read| read.value.into_keys().collect::<Vec<_>>()).map_err(|error| error.message)
         };
         assert_eq!(find(".", None).unwrap(), ["Other", "db"]);
         assert_eq!(find("^d", Some(("env", "prod"))).unwrap(), ["db"]);

@@ -210,7 +210,7 @@ impl SecretsClient for UnresolvedStore {
         Err(self.0.clone().into())
     }
 
-    async fn find(&self, _: &Find, _: ReadOptions, _: &ReadBudget) -> Result<SecretMap, ProviderError> {
+    async fn find(&self, _: &Find, _: ReadOptions, _: &ReadBudget) -> Result<Fetched<SecretMap>, ProviderError> {
         Err(self.0.clone().into())
     }
 
@@ -242,7 +242,7 @@ impl SecretsClient for ReferentStore {
         Err(Self::refusal())
     }
 
-    async fn find(&self, _: &Find, _: ReadOptions, _: &ReadBudget) -> Result<SecretMap, ProviderError> {
+    async fn find(&self, _: &Find, _: ReadOptions, _: &ReadBudget) -> Result<Fetched<SecretMap>, ProviderError> {
         Err(Self::refusal())
     }
 

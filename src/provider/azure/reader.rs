@@ -37,7 +37,8 @@ impl SecretsClient for KeyVaultClient {
     ) -> Result<Fetched<SecretValue>, ProviderError> {
         let id = ObjectId::parse(reference)?;
         let read = self.vault.object(&id, options).await?;
-        Ok(Fetched { value: value(&read, reference, id.kind, &id.to_string(), &self.budget)?, mark: read.mark })
+        let value = value(&read, reference, id.kind, &id.to_string(), &self.budget)?;
+        Ok(Fetched { value, mark: read.mark, expires: read.attributes.expires })
     }
 
     async fn get_secret_map(
@@ -48,10 +49,15 @@ impl SecretsClient for KeyVaultClient {
         let id = secret_to_take_apart(reference)?;
         let read = self.vault.object(&id, options).await?;
         let map = map(&read, reference, &id.name, &id.to_string(), &self.budget)?;
-        Ok(Fetched { value: map, mark: read.mark })
+        Ok(Fetched { value: map, mark: read.mark, expires: read.attributes.expires })
     }
 
-    async fn find(&self, wanted: &Find, options: ReadOptions, reads: &ReadBudget) -> Result<SecretMap, ProviderError> {
+    async fn find(
+        &self,
+        wanted: &Find,
+        options: ReadOptions,
+        reads: &ReadBudget,
+    ) -> Result<Fetched<SecretMap>, ProviderError> {
         find::find(&self.vault, wanted, options, reads, &self.budget).await
     }
 

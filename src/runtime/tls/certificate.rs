@@ -15,6 +15,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_util::sync::CancellationToken;
 use x509_cert::der::Decode;
+use x509_cert::time::Validity;
 use zeroize::Zeroizing;
 
 use super::error::TlsError;
@@ -139,10 +140,19 @@ impl Certificate {
     /// How long it is valid in all, from its first moment to its last; `None` where that cannot be read.
     #[must_use]
     pub fn lifetime(&self) -> Option<Duration> {
-        let leaf = self.certified.cert.first()?;
-        let leaf = x509_cert::Certificate::from_der(leaf).ok()?;
-        let validity = leaf.tbs_certificate().validity();
+        let validity = self.validity()?;
         validity.not_after.to_unix_duration().checked_sub(validity.not_before.to_unix_duration())
+    }
+
+    /// Until when it is valid, in seconds since 1970; `None` where that cannot be read.
+    #[must_use]
+    pub fn expires(&self) -> Option<i64> {
+        i64::try_from(self.validity()?.not_after.to_unix_duration().as_secs()).ok()
+    }
+
+    fn validity(&self) -> Option<Validity> {
+        let leaf = x509_cert::Certificate::from_der(self.certified.cert.first()?).ok()?;
+        Some(*leaf.tbs_certificate().validity())
     }
 }
 

@@ -18,6 +18,7 @@ pub mod leaks;
 pub mod markdown;
 pub mod neighbors;
 pub mod process;
+pub mod prometheus;
 pub mod scene;
 pub mod world;
 

@@ -53,8 +53,9 @@ async fn search(
     let provider = provider(&azure, &cluster, options());
     let found = client(&provider, store()).await.unwrap().find(find, SHARED, &ReadBudget::alone()).await;
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-    let found =
-        found.map(|map| map.into_iter().map(|(name, value)| (name, text(value.expose_secret()))).collect::<Vec<_>>());
+    let found = found.map(|read| {
+        read.value.into_iter().map(|(name, value)| (name, text(value.expose_secret()))).collect::<Vec<_>>()
+    });
     (azure, found)
 }
 

@@ -112,6 +112,13 @@ async fn the_current_version_of_a_secret_is_marked_with_the_vaults_times() {
     assert_eq!(client.get_secret(&of("key/x", None, None), SHARED).await.unwrap().mark, None);
 }
 
+#[tokio::test]
+async fn it_is_told_when_a_value_expires() {
+    let (_, client) = reader(options()).await;
+    assert_eq!(client.get_secret(&of("x", Some("user"), None), SHARED).await.unwrap().expires, Some(1_700_000_000));
+    assert_eq!(client.get_secret_map(&of("x", None, FETCH), SHARED).await.unwrap().expires, Some(1_700_000_000));
+}
+
 #[rstest]
 #[case::all(of("x", None, None), &[("in", r#"{"a":1}"#), ("none", ""), ("port", "5432"), ("user", "root")])]
 #[case::of_a_property(of("secret/x", Some("in"), None), &[("a", "1")])]
