@@ -20,8 +20,8 @@ GOLDEN := $(CACHE)/golden.jsonl
 # What a crate's Go program $(2) prints with the flags $(3) for the table $(4) becomes the golden file $(5).
 made = cd $(call CONFORMANCE,$(1)) && TZ=UTC $(CURDIR)/tests/go run $(2) $(3) <$(4) >$(GOLDEN) && mv $(GOLDEN) $(5)
 SCRIPTS := crates/go-template/tests/conformance/eso/testdata.sh tests/cache.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
-  tests/chart/run tests/workflow/build tests/monitoring/build tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
-  .ci/run .ci/fresh .ci/machine.sh .ci/advisories
+  tests/chart/run tests/workflow/build tests/workflow/zizmor tests/monitoring/build tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
+  .ci/run .ci/fresh .ci/machine.sh .ci/advisories .ci/version
 
 # Without make's variables, since cargo would take make's two jobs for all that it may use.
 ALONE := env -u MAKEFLAGS -u MFLAGS
@@ -193,6 +193,7 @@ crates: has-cargo
 .PHONY: test-setup
 test-setup: has-python3 go-tools
 	tests/fidelity/python >/dev/null
+	tests/workflow/zizmor >/dev/null
 	for crate in $(FOLLOWING); do (cd $(call CONFORMANCE,$$crate) && $(CURDIR)/tests/go list -deps ./... >/dev/null) || exit 1; done
 
 .PHONY: build
