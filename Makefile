@@ -20,7 +20,7 @@ GOLDEN := $(CACHE)/golden.jsonl
 # What a crate's Go program $(2) prints with the flags $(3) for the table $(4) becomes the golden file $(5).
 made = cd $(call CONFORMANCE,$(1)) && TZ=UTC $(CURDIR)/tests/go run $(2) $(3) <$(4) >$(GOLDEN) && mv $(GOLDEN) $(5)
 SCRIPTS := crates/go-template/tests/conformance/eso/testdata.sh tests/cache.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
-  tests/chart/run tests/workflow/build tests/workflow/zizmor tests/monitoring/build tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
+  tests/chart/run tests/workflow/build tests/workflow/zizmor tests/monitoring/build tests/gitops/build tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
   .ci/run .ci/fresh .ci/machine.sh .ci/advisories .ci/version
 
 # Without make's variables, since cargo would take make's two jobs for all that it may use.
@@ -231,6 +231,7 @@ go-tools: cluster
 	@tests/chart/build >/dev/null
 	@tests/workflow/build >/dev/null
 	@tests/monitoring/build >/dev/null
+	@tests/gitops/build >/dev/null
 
 .PHONY: image
 image: ## Build the container image

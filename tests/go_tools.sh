@@ -4,14 +4,16 @@
 #   here, label, programs   see cache.sh
 #   flags                   what `go build` is given
 #   estimate                how long that takes, in words
+#   own                     the files beside it that are built with it, where there are any
 #
 # The script then defines `package_of PROGRAM` (the Go package) and, where some programs come from elsewhere, `fill FOLDER`,
 # and calls `provide`.
 set -euo pipefail
 : "${here:?}" "${label:?}" "${programs[0]:?}" "${flags[0]:?}" "${estimate:?}"
+own=("${own[@]+"${own[@]}"}")
 
 # shellcheck disable=SC2034 # for cache.sh
-sources=(go.mod go.sum) settings=("${flags[@]}")
+sources=(go.mod go.sum "${own[@]}") settings=("${flags[@]}")
 go_tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=cache.sh
 source "$go_tools/cache.sh"

@@ -17,8 +17,14 @@ use crate::api::{ANNOTATION_DATA_HASH, GROUP, LABEL_MANAGED, LABEL_MANAGED_VALUE
 
 /// Annotations of an ExternalSecret that concern it and not the Secret. ESO
 /// copies them all; those that it copied stay until the Secret is written for another reason.
-const NOT_COPIED: [&str; 3] =
-    ["kubectl.kubernetes.io/last-applied-configuration", "force-sync", "external-secrets.io/force-sync"];
+const NOT_COPIED: [&str; 5] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "force-sync",
+    "external-secrets.io/force-sync",
+    // By these Argo CD knows whose an object is. On the Secret they would say that it is the ExternalSecret.
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/installation-id",
+];
 
 /// An ExternalSecret, with everything that a target depends on.
 #[derive(Clone, Copy, Debug)]

@@ -28,6 +28,7 @@ mod expected_secrets;
 mod failures;
 mod generators;
 mod generic_targets;
+mod gitops;
 mod health;
 mod identities;
 mod isolation;

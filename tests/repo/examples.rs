@@ -7,15 +7,14 @@ use serde_json::Value;
 use crate::manifest::{documents, problems};
 use crate::{files, read};
 
-/// Kinds of others that examples use: of Kubernetes itself, and of Tekton, which `pipeline.rs` checks.
+/// Kinds of others that examples use: of Kubernetes itself, of Flux, and of Tekton, which `pipeline.rs` checks.
 const FOREIGN: [(&str, &str); 9] = [
     ("v1", "ConfigMap"),
     ("v1", "Namespace"),
     ("v1", "Secret"),
     ("v1", "ServiceAccount"),
     ("apps/v1", "Deployment"),
-    // Which `monitoring.rs` checks.
-    ("monitoring.coreos.com/v1", "PrometheusRule"),
+    ("kustomize.toolkit.fluxcd.io/v1", "Kustomization"),
     ("tekton.dev/v1", "Pipeline"),
     ("tekton.dev/v1", "PipelineRun"),
     ("tekton.dev/v1", "Task"),

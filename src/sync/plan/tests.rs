@@ -143,6 +143,9 @@ fn annotations_that_speak_of_the_external_secret_are_not_copied() {
     let annotations = meta.annotations.as_mut().unwrap();
     annotations.insert("kubectl.kubernetes.io/last-applied-configuration".into(), "{}".into());
     annotations.insert("force-sync".into(), "2".into());
+    annotations
+        .insert("argocd.argoproj.io/tracking-id".into(), "app:external-secrets.io/ExternalSecret:team/db".into());
+    annotations.insert("argocd.argoproj.io/installation-id".into(), "here".into());
     assert!(matches!(plan(&meta, &hello(), Some(&written_by_eso())), Ok(Plan::Unchanged)));
 }
 
