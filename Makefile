@@ -217,6 +217,12 @@ goldens: ## Regenerate the golden files of the conformance tests, with Go
 	$(call made,go-template,./template,,template/cases.json,template/golden.jsonl)
 	$(call made,go-template,./template,-sprig,functions/text.json,functions/text.golden.jsonl)
 
+.PHONY: dashboard
+dashboard: has-rust has-python3 test-setup ## Draw the picture of the dashboard in docs/, with the answers of a real Prometheus
+	@mkdir -p target
+	DASHBOARD=$(CURDIR)/target/dashboard.json cargo test $(FEATURES) --test integration -- a_prometheus_finds_data_for_each_panel
+	python3 tests/monitoring/draw.py <target/dashboard.json >docs/dashboard.svg
+
 .PHONY: cluster
 cluster: ## Build the test cluster's programs, once: kube-apiserver, etcd and so on
 	@tests/cluster/build >/dev/null

@@ -40,15 +40,23 @@ fn names(rules: &Value) -> Vec<String> {
     rules.map(|rule| rule["alert"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The queries of the dashboard, as Grafana asks them, each with the title of its panel.
+fn dashboard() -> Value {
+    serde_json::from_slice(&std::fs::read(repository(DASHBOARD)).unwrap()).unwrap()
+}
+
+/// A query of the dashboard as Grafana asks it.
+fn asked(query: &str) -> String {
+    query.replace("$namespace", ".*").replace("$__rate_interval", "20s")
+}
+
+/// The queries of the dashboard, each with the title of its panel.
 fn queries() -> Vec<(String, String)> {
-    let dashboard: Value = serde_json::from_slice(&std::fs::read(repository(DASHBOARD)).unwrap()).unwrap();
+    let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap().iter();
     let targets = panels.flat_map(|panel| {
         let title = panel["title"].as_str().unwrap();
         panel["targets"].as_array().into_iter().flatten().map(move |target| (title, target["expr"].as_str().unwrap()))
     });
-    let asked = |query: &str| query.replace("$namespace", ".*").replace("$__rate_interval", "1m");
     targets.map(|(title, query)| (title.to_owned(), asked(query))).collect()
 }
 
@@ -171,6 +179,20 @@ impl Watched {
         scene.vault.fault(Fault::throttle(Some(1)).times(20));
     }
 
+    /// Puts all that the dashboard shows since then into the file that `DASHBOARD` names, of which `make dashboard` draws a picture.
+    async fn record(&self, since: i64) {
+        let Some(file) = std::env::var_os("DASHBOARD") else { return };
+        let now = jiff::Timestamp::now().as_second();
+        let mut dashboard = dashboard();
+        for panel in dashboard["panels"].as_array_mut().unwrap() {
+            for target in panel["targets"].as_array_mut().into_iter().flatten() {
+                let query = asked(target["expr"].as_str().unwrap());
+                target["answer"] = self.prometheus.query_range(&query, since, now).await.into();
+            }
+        }
+        std::fs::write(file, dashboard.to_string()).unwrap();
+    }
+
     /// A vault that does not answer, and more who read it than the controller works on at once.
     async fn hang(&self) {
         let scene = &self.scene;
@@ -196,6 +218,7 @@ async fn a_prometheus_finds_data_for_each_panel_and_fires_alerts_for_what_is_wro
     let names = names(&rules(&tools, &BTreeMap::new()));
     let mut changed: BTreeMap<_, _> = names.into_iter().map(|alert| (alert, json!({"for": "0s"}))).collect();
     let watched = Watched::start(&rules(&tools, &changed)).await;
+    let began = jiff::Timestamp::now().as_second();
     watched.sync().await;
     watched.until_given("it is ready", "externalsecret_status_condition{status=\"True\"} == 1").await;
     watched.until_given("it has synced again and again", "externalsecret_sync_calls_total > 5").await;
@@ -230,6 +253,7 @@ async fn a_prometheus_finds_data_for_each_panel_and_fires_alerts_for_what_is_wro
         watched.until_given(&panel, &query).await;
     }
 
+    watched.record(began).await;
     watched.hang().await;
     watched.until_firing(&["ReconcileStuck", "ExternalSecretsQueueGrows"]).await;
 

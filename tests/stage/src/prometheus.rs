@@ -79,6 +79,18 @@ impl Prometheus {
         answer["data"]["result"].as_array().cloned().unwrap_or_default()
     }
 
+    /// The series that a query gives over time, once a second.
+    ///
+    /// # Panics
+    /// The query is wrong.
+    pub async fn query_range(&self, query: &str, from: i64, to: i64) -> Vec<Value> {
+        let (from, to) = (from.to_string(), to.to_string());
+        let parameters = [("query", query), ("start", &from), ("end", &to), ("step", "1")];
+        let answer = self.get("/api/v1/query_range", &parameters).await.unwrap_or_default();
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        answer["data"]["result"].as_array().cloned().unwrap_or_default()
+    }
+
     /// The names of the alerts that fire now.
     pub async fn firing(&self) -> Vec<String> {
         let answer = self.get("/api/v1/alerts", &[]).await.unwrap_or_default();
