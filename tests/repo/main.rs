@@ -13,6 +13,7 @@ mod docs;
 mod examples;
 mod fuzz;
 mod image;
+mod languages;
 mod links;
 mod machine;
 mod manifest;
