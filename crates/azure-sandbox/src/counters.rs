@@ -62,6 +62,9 @@ pub struct EntraCounters {
     pub refused: BTreeMap<u32, u64>,
     /// Answers 429.
     pub throttled: u64,
+    /// The id (`jti`) of the token of an external identity provider that was accepted last, of an application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_assertion: Option<String>,
 }
 
 /// Requests to one container registry.

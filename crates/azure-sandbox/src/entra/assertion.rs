@@ -30,6 +30,8 @@ pub(crate) struct AssertionClaims {
     iat: Seconds,
     nbf: Option<Seconds>,
     exp: Seconds,
+    /// Which of an issuer's tokens it is.
+    pub(super) jti: Option<String>,
 }
 
 impl AssertionClaims {

@@ -150,7 +150,9 @@ fn authenticate(
         }
         let keys = state.issuer_keys(&claims.iss);
         let credentials = application.federated();
-        return assertion::check_federated(&assertion, &credentials, &application.client_id, keys.as_ref(), now);
+        assertion::check_federated(&assertion, &credentials, &application.client_id, keys.as_ref(), now)?;
+        application.counters.record(|counters| counters.last_assertion.clone_from(&claims.jti));
+        return Ok(());
     }
     let secret = parameter(form, "client_secret").ok_or_else(EntraError::credential_missing)?;
     application.check_secret(&secret, now)
