@@ -12,8 +12,9 @@
     reason = "a test says with a panic that it failed, and a test binary exports nothing"
 )]
 
+use test_stage::helm;
+
 mod admission;
-mod helm;
 mod monitoring;
 mod node;
 

@@ -13,6 +13,7 @@ pub mod api_proxy;
 pub mod cluster_access;
 pub mod controller_process;
 pub mod custom_resource;
+pub mod helm;
 pub mod installation;
 pub mod leaks;
 pub mod markdown;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use external_secrets::sandbox::cluster::Cluster;
 use serde_json::{Value, json};
+use test_cluster::Cluster;
 
 /// A path below the repository's root.
 pub fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    crate::repository().join(path)
 }
 
 /// helm and kubectl as a person has them who may do everything in one cluster.
@@ -23,13 +23,18 @@ pub struct Tools {
 impl Tools {
     /// Those of a cluster's administrator.
     pub fn of(cluster: &Cluster) -> Self {
+        Self::with(cluster.kubectl(), cluster.kubeconfig())
+    }
+
+    /// Those of the user of a kubeconfig.
+    pub fn with(kubectl: &Path, kubeconfig: &Path) -> Self {
         let build = Command::new(repository("tests/chart/build")).output().unwrap();
         assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
         let folder = PathBuf::from(String::from_utf8(build.stdout).unwrap().trim_end());
         Self {
             helm: folder.join("helm"),
-            kubectl: cluster.kubectl().to_owned(),
-            kubeconfig: cluster.kubeconfig().to_owned(),
+            kubectl: kubectl.to_owned(),
+            kubeconfig: kubeconfig.to_owned(),
             home: tempfile::tempdir().unwrap(),
         }
     }
@@ -50,11 +55,17 @@ impl Tools {
     }
 
     /// What helm prints; all that it says where it fails.
+    ///
+    /// # Errors
+    /// What it prints, errors included.
     pub fn helm(&self, arguments: &[&str]) -> Result<String, String> {
         result(self.command(&self.helm).args(arguments).output().unwrap())
     }
 
     /// What kubectl prints; all that it says where it fails.
+    ///
+    /// # Errors
+    /// What it prints, errors included.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
         result(self.command(&self.kubectl).args(arguments).output().unwrap())
     }
@@ -76,6 +87,9 @@ impl Tools {
     }
 
     /// Runs a step of a task of the pipeline.
+    ///
+    /// # Errors
+    /// What it prints, errors included.
     pub fn run_step(&self, task: &str, step: &str, environment: &[(&str, &str)]) -> Result<String, String> {
         let text = std::fs::read_to_string(repository("examples/pipeline/tasks.yaml")).unwrap();
         let tasks: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
