@@ -56,6 +56,7 @@ mod tenants;
 mod three_processes;
 mod throttled;
 mod traces;
+mod two_at_once;
 mod unreadable_answers;
 mod upgrade;
 mod wake_up;

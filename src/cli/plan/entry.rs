@@ -126,7 +126,7 @@ impl Examiner<'_> {
         let key = ObjectKey::of(&object.metadata);
         let observed = Observed { now: self.now, ..Observed::new(&key, object, object.status.as_ref()) };
         let templates = if subject.has_new_templates { TemplatesState::Changed } else { TemplatesState::Same };
-        let known = Known { verified: None, last_write: None, templates, token: None };
+        let known = Known { verified: None, own: None, last_write: None, templates, token: None };
         let Previewer { inputs, version, .. } = self.previewer;
         let Look { due, target, .. } = match steps::next(observed, version, self.settings, &known, check, inputs)
             .await?

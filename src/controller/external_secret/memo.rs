@@ -28,6 +28,8 @@ pub(crate) struct Memo {
     checked: Option<Checked>,
     /// The version of the target whose content is known to be what was last written.
     verified: Option<ObjectVersion>,
+    /// The version of the target that this process has written, or compared with the values.
+    own: Option<ObjectVersion>,
     /// The kind of the target that was last written, if that is not a Secret.
     written_kind: Option<ManifestReference>,
     /// What was last written to a target that is not a Secret, and what became of it.
@@ -102,6 +104,7 @@ impl Memo {
         Remembered {
             known: Known {
                 verified: self.verified.clone(),
+                own: self.own.clone(),
                 last_write: self.last_write.clone(),
                 templates: if is_rendered { TemplatesState::Same } else { TemplatesState::Changed },
                 token: self.token,
@@ -195,6 +198,7 @@ impl Memo {
     /// The target was written, or found to need no write, and has this version. Of one that is not a Secret it is said what
     /// became of the write.
     pub(crate) fn target_written(&mut self, version: ObjectVersion, write: Option<LastWrite>) {
+        self.own = Some(version.clone());
         self.verified = Some(version);
         self.last_write = write.or(self.last_write.take());
     }

@@ -1,5 +1,6 @@
 //! One pass over one ExternalSecret, in steps.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use super::memo::{Memo, Remembered};
 use super::outcome::{Outcome, Synced};
 use super::planning::{Planner, RenderedFrom};
 use super::spec::check;
-use super::steps::{self, Look, Step};
+use super::steps::{self, Known, Look, Step};
 use super::subject::Subject;
 use super::target::Target;
 use super::{KIND, apply, generated, report, unchanged, values};
@@ -30,7 +31,6 @@ use crate::controller::core::work_queue::Requests;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::panics::Panicked;
-use crate::sync::last_write::LastWrite;
 use crate::sync::minting::Record;
 use crate::sync::plan::Plan;
 use crate::sync::refresh::{Due, Reason, TokenLife};
@@ -175,47 +175,93 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
         }
         clients => clients?,
     };
-    let may_be_left_alone = reason == Reason::Interval && matches!(target, Target::Verified) && generators.is_empty();
-    if may_be_left_alone && unchanged::at_provider(subject, &clients, context).await {
-        return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
-    }
     let options = read_options(read_as, subject, context);
-    let values::Read { fetched, marks, expires, budget: _held } = values::read(spec, &clients, options).await?;
+    let work = Work { owner, reason, clients: &clients, destination: &destination, remembered, budget: &budget };
+    if generators.is_empty() {
+        return sync_fetched(work, target, options, subject, context).await;
+    }
+    let values::Read { fetched, expires, budget: _held, .. } = values::read(spec, &clients, options).await?;
     context.metrics.external_secrets().expires(subject.measured(), expires);
     let missing = values::missing(spec, &fetched);
-    if !generators.is_empty() {
-        let generation = Generation {
-            owner,
-            status: subject.status,
-            reason,
-            now: subject.now,
-            freshness: options.freshness,
-            maker: Maker::With(&*context.providers.registries),
-            engine: context.templates.rewrite(),
-            budget: &budget,
-        };
-        let source = Generated { generators, fetched, missing, before: target };
-        return sync_generated(generation, source, &destination, remembered, subject, context).await;
-    }
-    let values = data::assemble(spec, fetched, context.templates.rewrite(), &budget)?;
-    let made_from = MadeFrom::new(spec, &values, marks, subject.now, &context.templates);
-    // As after a template.
-    tokio::task::yield_now().await;
-    if may_be_left_alone && has_same_values(&made_from, subject, context) {
-        context.remember(subject, |memo| memo.values_confirmed(made_from));
-        return Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
-    }
-    // 5. Work out and write the target. (client required)
-    let existing = target.existing(&destination, owner, &values, context).await?;
-    let last_write = known.last_write.as_ref();
-    let Some(synced) = write(owner, &values, &destination, existing, last_write, subject, context).await? else {
-        return Ok(Outcome::Replaced);
+    let generation = Generation {
+        owner,
+        status: subject.status,
+        reason,
+        now: subject.now,
+        freshness: options.freshness,
+        maker: Maker::With(&*context.providers.registries),
+        engine: context.templates.rewrite(),
+        budget: &budget,
     };
-    after_write(owner, reason, &synced, missing, remembered, subject, context).await?;
-    context.remember(subject, |memo| {
-        if synced.leaves_target { memo.target_left(owner.manifest(), made_from) } else { memo.target_gone() }
-    });
-    Ok(Outcome::Synced(synced))
+    let source = Generated { generators, fetched, missing, before: target };
+    sync_generated(generation, source, &destination, remembered, subject, context).await
+}
+
+/// What a pass works with that reads values.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    owner: Owner<'a>,
+    reason: Reason,
+    clients: &'a Clients,
+    destination: &'a Destination,
+    remembered: &'a Remembered,
+    budget: &'a Arc<Budget>,
+}
+
+/// The rest of a pass over an ExternalSecret whose values are all of stores. Where another controller has written the target, the
+/// values are read again before they replace what it wrote.
+async fn sync_fetched(
+    work: Work<'_>,
+    mut target: Target,
+    mut options: ReadOptions,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Result<Outcome, Error> {
+    let Work { owner, reason, clients, destination, remembered, budget } = work;
+    let spec = owner.spec;
+    let unchanged = || Ok(Outcome::Synced(Synced::by(&Plan::Unchanged, owner)));
+    let mut may_be_left_alone = reason == Reason::Interval && matches!(target, Target::Verified);
+    if may_be_left_alone && unchanged::at_provider(subject, clients, context).await {
+        return unchanged();
+    }
+    let mut known = Cow::Borrowed(&remembered.known);
+    for _ in 0..CONFLICTS {
+        let values::Read { fetched, marks, expires, budget: _held } = values::read(spec, clients, options).await?;
+        context.metrics.external_secrets().expires(subject.measured(), expires);
+        let missing = values::missing(spec, &fetched);
+        let values = data::assemble(spec, fetched, context.templates.rewrite(), budget)?;
+        let made_from = MadeFrom::new(spec, &values, marks, subject.now, &context.templates);
+        // As after a template.
+        tokio::task::yield_now().await;
+        if may_be_left_alone && has_same_values(&made_from, subject, context) {
+            context.remember(subject, |memo| memo.values_confirmed(made_from));
+            return unchanged();
+        }
+        // 5. Work out and write the target. (client required)
+        let existing = target.existing(destination, owner, &values, context).await?;
+        match write(owner, &values, destination, existing, &known, subject, context).await? {
+            Written::Replaced => return Ok(Outcome::Replaced),
+            Written::Outdated => {
+                let existing = destination.read(owner, context).await?;
+                known.to_mut().own = existing.as_ref().map(|existing| ObjectVersion::of(existing.metadata()));
+                target = existing.map_or(Target::Absent, Target::Read);
+                options.freshness = Freshness::Since(Instant::now());
+                may_be_left_alone = false;
+            }
+            Written::Done(synced) => {
+                after_write(owner, reason, &synced, missing, remembered, subject, context).await?;
+                context.remember(subject, |memo| {
+                    if synced.leaves_target {
+                        memo.target_left(owner.manifest(), made_from);
+                    } else {
+                        memo.target_gone();
+                    }
+                });
+                return Ok(Outcome::Synced(synced));
+            }
+        }
+    }
+    Err(Error::Contended { target: owner.target() })
 }
 
 /// When a refresh is due, where others who change something all the time are not answered each time.
@@ -342,30 +388,54 @@ fn asked_at(subject: Subject<'_>, context: &Context) -> Instant {
     asked.unwrap_or_else(Instant::now)
 }
 
-/// Plans and writes; where another writer was faster, reads the target again and plans anew. `None` where the object is not there
-/// any more, or another of its name is: what was read for it is not to be written.
+/// What has come of writing a target.
+enum Written {
+    /// The target is as it is to be.
+    Done(Synced),
+    /// The ExternalSecret is not there any more, or another of its name is: what was read for it is not to be written.
+    Replaced,
+    /// Another controller has written the target, perhaps what the provider has said since the values were read.
+    Outdated,
+}
+
+/// Whether a plan replaces what another controller has written: content with the hash of what it is, at a version that this process
+/// does not know. Two controllers run at once while a Deployment without leader election is updated.
+fn replaces_anothers_write(plan: &Plan, existing: Option<&Existing>, known: &Known) -> bool {
+    let replaces = matches!(plan, Plan::Update(_) | Plan::UpdateObject(_) | Plan::Delete(_));
+    let is_anothers = |existing: &Existing| {
+        existing.is_intact(known.last_write.as_ref())
+            && known.own.as_ref() != Some(&ObjectVersion::of(existing.metadata()))
+    };
+    replaces && existing.is_some_and(is_anothers)
+}
+
+/// Plans and writes; where another writer was faster, reads the target again and plans anew.
 async fn write(
     owner: Owner<'_>,
     values: &SecretData,
     destination: &Destination,
     mut existing: Option<Existing>,
-    last_write: Option<&LastWrite>,
+    known: &Known,
     subject: Subject<'_>,
     context: &Context,
-) -> Result<Option<Synced>, Error> {
+) -> Result<Written, Error> {
     if !context.shows(subject) {
-        return Ok(None);
+        return Ok(Written::Replaced);
     }
     apply::add_finalizer(owner, subject, context).await?;
     let events = context.recall(subject, Memo::template_events).unwrap_or_default();
     let mut planner = Planner::new(owner, values, &context.templates, context);
     for _ in 0..CONFLICTS {
-        let plan = planner.plan(existing.as_ref(), last_write).await;
+        let plan = planner.plan(existing.as_ref(), known.last_write.as_ref()).await;
         remember_rendering(planner.rendered_from(), events, subject, context);
-        match carry_out(&plan?, owner, destination, existing.as_ref(), subject, context).await? {
-            Attempt::Replaced => return Ok(None),
+        let plan = plan?;
+        if replaces_anothers_write(&plan, existing.as_ref(), known) {
+            return Ok(Written::Outdated);
+        }
+        match carry_out(&plan, owner, destination, existing.as_ref(), subject, context).await? {
+            Attempt::Replaced => return Ok(Written::Replaced),
             Attempt::Conflict => existing = destination.read(owner, context).await?,
-            Attempt::Done(synced) => return Ok(Some(synced)),
+            Attempt::Done(synced) => return Ok(Written::Done(synced)),
         }
     }
     Err(Error::Contended { target: owner.target() })

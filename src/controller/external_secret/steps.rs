@@ -30,6 +30,8 @@ pub(crate) struct Settings<'a> {
 pub(crate) struct Known {
     /// The version of the target whose content is known to be what was last written.
     pub(crate) verified: Option<ObjectVersion>,
+    /// The version of the target that this process has written, or compared with the values.
+    pub(crate) own: Option<ObjectVersion>,
     /// What was last written to a target that is not a Secret.
     pub(crate) last_write: Option<LastWrite>,
     /// Whether the objects that its templates come from are as they were last rendered.
