@@ -18,6 +18,8 @@ use crate::answers::Objects;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// No more than these are asked.
 const MOST: usize = 5;
+/// The name of the Service's port at which the webhook is called, in our chart and in ESO's. It may have another one for metrics.
+const PORT: &str = "webhook";
 
 /// Why the webhook does not serve.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,9 +94,12 @@ enum Answer {
     None,
 }
 
-/// The addresses of a slice that are ready, with its first port.
+/// The addresses of a slice that are ready, with the webhook's port; where none has its name, with the first. The ports of a slice have
+/// no order.
 fn ready_addresses(slice: &EndpointSlice) -> Vec<(String, Option<u16>)> {
-    let port = slice.ports.iter().flatten().find_map(|port| u16::try_from(port.port?).ok());
+    let ports = || slice.ports.iter().flatten();
+    let port = ports().find(|port| port.name.as_deref() == Some(PORT)).or_else(|| ports().next());
+    let port = port.and_then(|port| u16::try_from(port.port?).ok());
     let ready = slice
         .endpoints
         .iter()
@@ -131,4 +136,37 @@ fn trusting(bundle: &[u8]) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn addresses(ports: serde_json::Value) -> Vec<(String, Option<u16>)> {
+        let slice: EndpointSlice = serde_json::from_value(json!({
+            "addressType": "IPv4", "metadata": {}, "ports": ports,
+            "endpoints": [
+                {"addresses": ["10.0.0.1"], "conditions": {"ready": true}},
+                {"addresses": ["10.0.0.2"], "conditions": {"ready": false}},
+            ],
+        }))
+        .unwrap();
+        ready_addresses(&slice)
+    }
+
+    #[test]
+    fn the_webhook_is_asked_at_its_own_port_and_not_at_that_of_its_metrics() {
+        let (metrics, webhook) = (json!({"name": "metrics", "port": 8080}), json!({"name": "webhook", "port": 10250}));
+        let expected = vec![("10.0.0.1".to_owned(), Some(10250))];
+        assert_eq!(addresses(json!([metrics, webhook])), expected);
+        assert_eq!(addresses(json!([webhook, metrics])), expected);
+    }
+
+    #[test]
+    fn where_no_port_has_its_name_the_webhook_is_asked_at_the_first() {
+        assert_eq!(addresses(json!([{"port": 9443}])), [("10.0.0.1".to_owned(), Some(9443))]);
+        assert_eq!(addresses(json!([])), [("10.0.0.1".to_owned(), None)]);
+    }
 }
