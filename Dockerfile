@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # The program as it goes into production: static, without the sandbox, not as root. Two builds of the same sources on the same
-# architecture give the same program. `make image-check` builds and tries it without a container engine.
+# architecture give the same program. `make image-check` builds and tries it without a container engine, and
+# `make image-file` writes the image without one.
 
 FROM rust:1.95.0-bookworm AS build
 # The image's toolchain is the pinned one; without its components for developers. No path of this stage gets into the program.
