@@ -5,10 +5,13 @@
 //! the demo.
 
 mod error;
+mod home;
 mod rights;
 mod stage;
 mod story;
 mod world;
+
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -24,21 +27,25 @@ pub(super) struct DemoArguments {
     /// Keep everything running at the end, until Ctrl-C
     #[arg(long)]
     keep: bool,
+    /// Install the Helm chart on the node whose cluster has its files in this folder; the environment of
+    /// `tests/node/run` has it
+    #[arg(long, env = "NODE_FOLDER", value_name = "FOLDER")]
+    node: Option<PathBuf>,
 }
 
 pub(super) async fn execute(arguments: DemoArguments) -> Result<(), Error> {
     let stop = shutdown::on_signal()?;
-    let world = stop.run_until_cancelled(World::start()).await.ok_or(Error::Interrupted)??;
+    let world = stop.run_until_cancelled(World::start(arguments.node)).await.ok_or(Error::Interrupted)??;
     let mut stage = Stage::new(&world);
-    let played = stop.run_until_cancelled(stage.play(story::STORY)).await.ok_or(Error::Interrupted)?;
+    let played = stop.run_until_cancelled(stage.play(story::story(world.home()))).await.ok_or(Error::Interrupted)?;
     if let Err(error) = played {
-        world.keep_logs();
+        world.home().keep_logs();
         return Err(error);
     }
     if arguments.keep {
         stage.invite()?;
         stop.cancelled().await;
     }
-    world.stop();
+    world.home().stop();
     Ok(())
 }

@@ -38,8 +38,8 @@ impl<'a> Stage<'a> {
         Self { world, first_version: None }
     }
 
-    pub(super) async fn play(&mut self, story: &[Chapter]) -> Result<(), Error> {
-        for (index, chapter) in story.iter().enumerate() {
+    pub(super) async fn play(&mut self, story: impl Iterator<Item = &'static Chapter>) -> Result<(), Error> {
+        for (index, chapter) in story.enumerate() {
             show(&format!("\n# {}. {}", index + 1, chapter.title))?;
             for step in chapter.steps {
                 self.perform(step).await?;
@@ -50,7 +50,7 @@ impl<'a> Stage<'a> {
 
     /// How to continue by hand.
     pub(super) fn invite(&self) -> Result<(), Error> {
-        let cluster = self.world.cluster();
+        let cluster = self.world.home();
         let folder = cluster.kubectl().parent().unwrap_or(Path::new("."));
         show(&format!(
             "\n# All stays up until Ctrl-C. In another terminal:\nexport KUBECONFIG={}\nexport PATH=\"{}:$PATH\"",
@@ -74,16 +74,27 @@ impl<'a> Stage<'a> {
                 show(
                     "# with the rights that the Helm chart gives it, and Azure's addresses, which lead to the emulator",
                 )?;
-                let (environment, arguments) = self.world.controller_command();
-                let environment: Vec<_> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                show(&format!("$ {} external-secrets {} &", environment.join(" "), arguments.join(" ")))?;
-                self.world.start_controller().await
+                self.world.home().start(self.world.sandbox()).await?;
+                self.take_effect(&self.world.home().start_commands(self.world.sandbox())).await
             }
             Step::RestartController => {
                 show("# the controller is restarted, or it would use its token for the rest of the hour")?;
-                self.world.restart_controller().await
+                self.world.home().restart(self.world.sandbox()).await?;
+                self.take_effect(&self.world.home().restart_commands()).await
             }
         }
+    }
+
+    /// Runs the commands that start the controller in its Pods; shows the one that has started a process.
+    async fn take_effect(&self, commands: &[String]) -> Result<(), Error> {
+        for command in commands {
+            if self.world.home().is_on_node() {
+                self.run(command, &[], Expected::Success).await?;
+            } else {
+                show(&format!("$ {command}"))?;
+            }
+        }
+        Ok(())
     }
 
     async fn run(&self, command: &str, shows: &[&str], expected: Expected) -> Result<(), Error> {
@@ -91,7 +102,7 @@ impl<'a> Stage<'a> {
         show(&format!("$ {command}"))?;
         let outcome = self.execute(&command).await?;
         show_output(&outcome.output)?;
-        self.world.check_controller().await?;
+        self.world.home().check().await?;
         match outcome.problem(shows, expected) {
             None => Ok(()),
             Some(problem) => Err(self.failed(command, problem).await),
@@ -104,7 +115,7 @@ impl<'a> Stage<'a> {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let outcome = self.execute(&command).await?;
-            self.world.check_controller().await?;
+            self.world.home().check().await?;
             let Some(problem) = outcome.problem(shows, Expected::Success) else {
                 return show_output(&outcome.output);
             };
@@ -122,13 +133,13 @@ impl<'a> Stage<'a> {
 
     /// Runs a command as a person's shell would, errors and output in one.
     async fn execute(&self, command: &str) -> Result<Outcome, Error> {
-        let cluster = self.world.cluster();
+        let cluster = self.world.home();
         let shell = Command::new("sh")
             .arg("-c")
             .arg(format!("exec 2>&1\n{command}"))
             .current_dir(FOLDER)
             .env("KUBECONFIG", cluster.kubeconfig())
-            .env("KUBECACHEDIR", cluster.directory().join("kubectl"))
+            .env("KUBECACHEDIR", cluster.folder().join("kubectl"))
             .env("PATH", path_with(cluster.kubectl())?)
             .stdin(Stdio::null())
             .kill_on_drop(true)
@@ -144,7 +155,8 @@ impl<'a> Stage<'a> {
     }
 
     async fn failed(&self, command: String, problem: String) -> Error {
-        Error::Step { command, problem, log: self.world.controller_log(), tail: self.world.controller_log_tail().await }
+        let home = self.world.home();
+        Error::Step { command, problem, log: home.log(), tail: home.log_tail().await }
     }
 }
 

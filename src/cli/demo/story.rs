@@ -1,5 +1,7 @@
 //! What the demo shows, in its order.
 
+use super::home::Home;
+
 /// A part of the story.
 pub(super) struct Chapter {
     /// What is about to be seen.
@@ -38,18 +40,38 @@ pub(super) enum Change {
 
 use Step::{Azure, Refused, RestartController, Run, StartController, Until};
 
-pub(super) const STORY: &[Chapter] = &[
-    Chapter {
-        title: "The custom resources, and the controller as a process of its own",
-        steps: &[
-            Run { command: "kubectl apply -f crds/", shows: &["externalsecrets.external-secrets.io created"] },
-            Run {
-                command: "kubectl wait --for=condition=Established crd --all --timeout=60s",
-                shows: &["externalsecrets.external-secrets.io condition met"],
-            },
-            StartController,
-        ],
-    },
+/// The first chapter, where the controller is a process beside the cluster.
+const AS_A_PROCESS: Chapter = Chapter {
+    title: "The custom resources, and the controller as a process of its own",
+    steps: &[
+        Run { command: "kubectl apply -f crds/", shows: &["externalsecrets.external-secrets.io created"] },
+        Run {
+            command: "kubectl wait --for=condition=Established crd --all --timeout=60s",
+            shows: &["externalsecrets.external-secrets.io condition met"],
+        },
+        StartController,
+    ],
+};
+
+/// The first chapter, where it runs on a node.
+const IN_PODS: Chapter = Chapter {
+    title: "The custom resources, the controller, the webhook and its certificates, by the Helm chart",
+    steps: &[
+        StartController,
+        Run {
+            command: "kubectl get crd externalsecrets.external-secrets.io",
+            shows: &["externalsecrets.external-secrets.io"],
+        },
+    ],
+};
+
+/// The story, where the controller runs on a node or beside the cluster.
+pub(super) fn story(home: &Home) -> impl Iterator<Item = &'static Chapter> + use<> {
+    let first = if home.is_on_node() { &IN_PODS } else { &AS_A_PROCESS };
+    std::iter::once(first).chain(REST)
+}
+
+const REST: &[Chapter] = &[
     Chapter {
         title: "A vault with a secret, a service account whose token Entra ID trusts, and a store that connects them",
         steps: &[

@@ -1,16 +1,12 @@
 //! What the demo is shown on: a cluster, an emulated Azure, and the controller.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::sync::Mutex;
-
-use crate::sandbox::cluster::{Cluster, ClusterConfig, find_assets};
-use crate::sandbox::supervisor::{Process, Program};
 use crate::sandbox::{Application, Config, IssuerKeys, Sandbox, SecretPermission, Vault};
 
 use super::error::Error;
-use super::rights;
+use super::home::Home;
 use super::story::Change;
 
 // The names in examples/walkthrough.
@@ -23,120 +19,61 @@ const SECRET: &str = "qvs-secret-manager";
 /// The subject that the application trusts while the federation is broken.
 const OTHER_SUBJECT: &str = "system:serviceaccount:qmonus-system:somebody-else";
 
-/// How long the controller may take to stop gracefully.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// How many lines of the controller's log an error shows.
-const TAIL_LINES: usize = 10;
-
 /// A cluster, an emulated Azure that trusts it, and the controller.
 pub(super) struct World {
-    cluster: Cluster,
+    home: Home,
     sandbox: Sandbox,
     application: Application,
+    issuer: &'static str,
     vault: Vault,
-    program: PathBuf,
-    kubeconfig: PathBuf,
-    controller: Mutex<Option<Process>>,
 }
 
 impl World {
-    /// Starts all but the controller.
-    pub(super) async fn start() -> Result<Self, Error> {
-        let assets = find_assets().await?;
-        let program = std::env::current_exe()?;
+    /// Starts all but the controller; the cluster, too, unless it is that of a node whose files are in a folder.
+    pub(super) async fn start(node: Option<PathBuf>) -> Result<Self, Error> {
         let begin = Instant::now();
-        progress(
-            "starting etcd, kube-apiserver and kube-controller-manager, and an emulator of Entra ID and Key Vault",
-        );
-        let cluster = Cluster::start(ClusterConfig { program: program.clone(), assets }).await?;
+        let home = if let Some(folder) = node {
+            progress("starting an emulator of Entra ID and Key Vault beside the cluster with a node");
+            Home::on_node(folder)
+        } else {
+            progress(
+                "starting etcd, kube-apiserver and kube-controller-manager, and an emulator of Entra ID and Key Vault",
+            );
+            Home::beside().await?
+        };
         // In the cluster's folder, so that it is removed with it.
-        let folder = Some(cluster.directory().join("azure"));
-        let sandbox = Sandbox::start(Config { tenant: TENANT.to_owned(), folder, ..Config::default() }).await?;
-        sandbox.set_issuer(cluster.issuer_url(), IssuerKeys::from_pem(cluster.issuer_public_key_pem())?);
-        let application = sandbox.default_tenant().application(CLIENT).federate(cluster.issuer_url(), SUBJECT);
+        let folder = Some(home.folder().join("azure"));
+        let config = Config { tenant: TENANT.to_owned(), folder, port: home.azure_port(), ..Config::default() };
+        let sandbox = Sandbox::start(config).await?;
+        let (issuer, key) = home.issuer()?;
+        sandbox.set_issuer(issuer, IssuerKeys::from_pem(&key)?);
+        let application = sandbox.default_tenant().application(CLIENT).federate(issuer, SUBJECT);
         let vault = sandbox.vault(VAULT)?.allow(&application, SecretPermission::Get);
-        let kubeconfig = rights::kubeconfig(&cluster).await?;
         progress(&format!("ready after {:.1} s", begin.elapsed().as_secs_f32()));
-        Ok(Self { cluster, sandbox, application, vault, program, kubeconfig, controller: Mutex::default() })
+        Ok(Self { home, sandbox, application, issuer, vault })
     }
 
-    /// The environment and arguments with which the controller is started: nothing in them tells it that
-    /// Azure is not Azure.
-    pub(super) fn controller_command(&self) -> (Vec<(String, String)>, [&'static str; 2]) {
-        let mut environment = self.sandbox.environment();
-        environment.retain(|(name, _)| name != "REQUESTS_CA_BUNDLE");
-        environment.insert(0, ("KUBECONFIG".to_owned(), self.kubeconfig.display().to_string()));
-        (environment, ["--metrics-addr=0", "--live-addr=0"])
+    /// Where the controller runs.
+    pub(super) const fn home(&self) -> &Home {
+        &self.home
     }
 
-    pub(super) async fn start_controller(&self) -> Result<(), Error> {
-        // The definitions of custom resources are new to the garbage collector.
-        self.cluster.restart_controller_manager().await?;
-        self.run_controller().await
-    }
-
-    pub(super) async fn restart_controller(&self) -> Result<(), Error> {
-        if let Some(controller) = self.controller.lock().await.take() {
-            controller.stop(GRACE).await?;
-        }
-        self.run_controller().await
-    }
-
-    async fn run_controller(&self) -> Result<(), Error> {
-        let (environment, arguments) = self.controller_command();
-        let program = Program::new(&self.program, self.controller_log()).arguments(arguments);
-        let program = environment.into_iter().fold(program, |program, (name, value)| program.environment(name, value));
-        *self.controller.lock().await = Some(self.cluster.run(program).await?);
-        Ok(())
-    }
-
-    pub(super) fn controller_log(&self) -> PathBuf {
-        self.cluster.directory().join("external-secrets.log")
-    }
-
-    /// The end of the controller's log.
-    pub(super) async fn controller_log_tail(&self) -> String {
-        self.controller.lock().await.as_ref().map(|controller| controller.log_tail(TAIL_LINES)).unwrap_or_default()
-    }
-
-    /// Fails if the controller is expected to run but does not.
-    pub(super) async fn check_controller(&self) -> Result<(), Error> {
-        let controller = self.controller.lock().await;
-        match controller.as_ref().and_then(|controller| controller.exit().map(|exit| (controller, exit))) {
-            None => Ok(()),
-            Some((controller, exit)) => Err(Error::ControllerEnded {
-                exit: exit.to_string(),
-                log: controller.log().to_owned(),
-                tail: controller.log_tail(TAIL_LINES),
-            }),
-        }
+    /// The emulated Azure.
+    pub(super) const fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// Changes something in Azure. Returns the new version if a secret was written.
     pub(super) fn apply(&self, change: Change) -> Result<Option<String>, Error> {
-        let issuer = self.cluster.issuer_url();
         match change {
             Change::SetSecret(value) => {
                 let version = self.vault.set_secret(SECRET, value);
                 return version.map(Some).map_err(|error| Error::Vault(error.to_string()));
             }
-            Change::BreakFederation => self.application.clear_federation().federate(issuer, OTHER_SUBJECT),
-            Change::MendFederation => self.application.clear_federation().federate(issuer, SUBJECT),
+            Change::BreakFederation => self.application.clear_federation().federate(self.issuer, OTHER_SUBJECT),
+            Change::MendFederation => self.application.clear_federation().federate(self.issuer, SUBJECT),
         };
         Ok(None)
-    }
-
-    pub(super) fn cluster(&self) -> &Cluster {
-        &self.cluster
-    }
-
-    pub(super) fn keep_logs(&self) {
-        self.cluster.keep_logs();
-    }
-
-    pub(super) fn stop(&self) {
-        self.cluster.stop();
     }
 }
 
