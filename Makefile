@@ -20,7 +20,10 @@ GOLDEN := $(CACHE)/golden.jsonl
 # What a crate's Go program $(2) prints with the flags $(3) for the table $(4) becomes the golden file $(5).
 made = cd $(call CONFORMANCE,$(1)) && TZ=UTC $(CURDIR)/tests/go run $(2) $(3) <$(4) >$(GOLDEN) && mv $(GOLDEN) $(5)
 SCRIPTS := crates/go-template/tests/conformance/eso/testdata.sh tests/cache.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
-  tests/chart/run tests/workflow/build tests/workflow/zizmor tests/monitoring/build tests/gitops/build tests/fidelity/python tests/integration/documentation/cargo tests/image/check \
+  tests/chart/run tests/workflow/build tests/workflow/zizmor tests/monitoring/build tests/gitops/build tests/fidelity/python \
+  tests/integration/documentation/cargo tests/image/check tests/image/program tests/cluster/kubernetes.sh \
+  tests/node/apart tests/node/build tests/node/clean tests/node/credentials tests/node/demo tests/node/images tests/node/killed \
+  tests/node/machine tests/node/power tests/node/run tests/node/test \
   .ci/run .ci/fresh .ci/machine.sh .ci/advisories .ci/version
 
 # Without make's variables, since cargo would take make's two jobs for all that it may use.
@@ -44,9 +47,13 @@ has-rust: has-cargo has-cc
 ##@ Try it
 
 .PHONY: demo
-demo: has-rust cluster ## Watch a secret travel from Key Vault into a Secret (KEEP=1: stay up to play on)
+demo: has-rust cluster ## Watch a secret travel from Key Vault into a Secret (KEEP=1: stay up to play on; NODE=1: in Pods on a real node)
+ifdef NODE
+	tests/node/demo $(if $(KEEP),--keep)
+else
 	cargo build $(FEATURES)
 	cargo run $(FEATURES) --quiet -- sandbox demo $(if $(KEEP),--keep)
+endif
 
 .PHONY: run-cluster
 run-cluster: has-rust cluster ## Run a Kubernetes API to try things on, until Ctrl-C
@@ -92,6 +99,10 @@ test-chart: ## The Helm charts: lint, rendering with many values, unit tests
 .PHONY: test-integration
 test-integration: has-rust go-tools ## The controller against a real API server and the sandbox (TEST=name: only that)
 	RUST_TEST_THREADS=4 cargo test $(FEATURES) --test integration -- $(TEST)
+
+.PHONY: test-node
+test-node: has-rust has-python3 go-tools ## The image and the chart in Pods on a real node, where one can run: as root on Linux (TEST=name: only that)
+	tests/node/test $(TEST)
 
 .PHONY: chaos
 chaos: has-rust cluster ## Let all fail that 200 ExternalSecrets depend on; print what was survived (ARGS="--seed=7 vault-503 storm")
@@ -191,7 +202,7 @@ crates: has-cargo
 
 # Besides crates, which cargo gets as it builds.
 .PHONY: test-setup
-test-setup: has-python3 go-tools
+test-setup: has-python3 go-tools node-tools
 	tests/fidelity/python >/dev/null
 	tests/workflow/zizmor >/dev/null
 	for crate in $(FOLLOWING); do (cd $(call CONFORMANCE,$$crate) && $(CURDIR)/tests/go list -deps ./... >/dev/null) || exit 1; done
@@ -239,6 +250,11 @@ go-tools: cluster
 	@tests/monitoring/build >/dev/null
 	@tests/gitops/build >/dev/null
 
+# Where no node can run, `make test-node` says why.
+.PHONY: node-tools
+node-tools: cluster
+	@if tests/node/run --check 2>/dev/null; then tests/node/build >/dev/null; fi
+
 .PHONY: image
 image: ## Build the container image
 	docker build --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) --tag external-secrets:latest .
@@ -246,6 +262,13 @@ image: ## Build the container image
 .PHONY: image-check
 image-check: ## Try the image's program in an empty root, without a container engine (a release build, some minutes)
 	tests/image/check
+
+.PHONY: image-file
+image-file: has-rust has-python3 ## Write the image to target/image-file.tar without a container engine and without a registry
+	rm -rf target/root-of-image
+	tests/image/program target/root-of-image
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) python3 tests/image/archive.py target/root-of-image \
+	  docker.io/library/external-secrets:latest target/image-file.tar
 
 .PHONY: image-archive
 image-archive: ## Write the image for publication, with its SBOM and provenance, to target/image.tar

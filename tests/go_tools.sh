@@ -39,7 +39,7 @@ build() {
   # Go names a program after the last part of its package that is not a version, such as `server` for .../server/v3.
   for program in "$@"; do
     package=$(package_of "$program")
-    package=${package%/v[0-9]*}
+    if [[ ${package##*/} =~ ^v[0-9]+$ ]]; then package=${package%/*}; fi
     if [[ ${package##*/} != "$program" ]]; then mv "$target/${package##*/}" "$target/$program"; fi
   done
 }

@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    fn addresses(ports: serde_json::Value) -> Vec<(String, Option<u16>)> {
+    fn addresses(ports: &serde_json::Value) -> Vec<(String, Option<u16>)> {
         let slice: EndpointSlice = serde_json::from_value(json!({
             "addressType": "IPv4", "metadata": {}, "ports": ports,
             "endpoints": [
@@ -160,13 +160,13 @@ mod tests {
     fn the_webhook_is_asked_at_its_own_port_and_not_at_that_of_its_metrics() {
         let (metrics, webhook) = (json!({"name": "metrics", "port": 8080}), json!({"name": "webhook", "port": 10250}));
         let expected = vec![("10.0.0.1".to_owned(), Some(10250))];
-        assert_eq!(addresses(json!([metrics, webhook])), expected);
-        assert_eq!(addresses(json!([webhook, metrics])), expected);
+        assert_eq!(addresses(&json!([metrics, webhook])), expected);
+        assert_eq!(addresses(&json!([webhook, metrics])), expected);
     }
 
     #[test]
     fn where_no_port_has_its_name_the_webhook_is_asked_at_the_first() {
-        assert_eq!(addresses(json!([{"port": 9443}])), [("10.0.0.1".to_owned(), Some(9443))]);
-        assert_eq!(addresses(json!([])), [("10.0.0.1".to_owned(), None)]);
+        assert_eq!(addresses(&json!([{"port": 9443}])), [("10.0.0.1".to_owned(), Some(9443))]);
+        assert_eq!(addresses(&json!([])), [("10.0.0.1".to_owned(), None)]);
     }
 }

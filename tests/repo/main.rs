@@ -18,6 +18,7 @@ mod links;
 mod machine;
 mod manifest;
 mod monitoring;
+mod node_values;
 mod paths;
 mod pipeline;
 mod promql;

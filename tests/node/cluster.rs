@@ -1,0 +1,201 @@
+//! The cluster that `tests/node/run` has started, and what is installed in it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::Value;
+use test_stage::cluster_access::{Access, DEADLINE};
+use test_stage::helm::Tools;
+
+pub const CHART: &str = "helm/external-secrets";
+pub const RELEASE: &str = "external-secrets-operator";
+/// Where the release is.
+pub const NAMESPACE: &str = "qmonus-system";
+/// The Deployments of the chart.
+pub const DEPLOYMENTS: [&str; 3] =
+    ["external-secrets-operator", "external-secrets-operator-webhook", "external-secrets-operator-cert-controller"];
+/// The Deployment of the webhook, its Service and its Secret.
+pub const WEBHOOK: &str = DEPLOYMENTS[1];
+/// That of the cert-controller.
+pub const CERT_CONTROLLER: &str = DEPLOYMENTS[2];
+
+/// The program in its container.
+pub const PROGRAM: &str = "/bin/external-secrets";
+
+/// Namespaces that a cluster always has.
+const LASTING_NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+/// The cluster, with the administrator's rights.
+pub struct Node {
+    /// Its files and logs.
+    pub folder: PathBuf,
+    pub tools: Tools,
+    pub access: Access,
+    /// How many lines the API server's log of writes had when the test began.
+    noted: usize,
+}
+
+impl Node {
+    /// The node, without what earlier tests have left in the cluster.
+    pub async fn cleared() -> Self {
+        let variable = |name| PathBuf::from(std::env::var_os(name).expect("`make test-node` runs these tests"));
+        let kubeconfig = variable("KUBECONFIG");
+        let tools = Tools::with(&variable("NODE_TOOLS").join("kubectl"), &kubeconfig);
+        let folder = variable("NODE_FOLDER");
+        let mut node = Self { folder, access: access(&kubeconfig).await, tools, noted: 0 };
+        node.clear();
+        node.noted = node.audit().lines().count();
+        node
+    }
+
+    fn clear(&self) {
+        let releases = self.tools.helm(&["list", "--all-namespaces", "--all", "--output=json"]).unwrap();
+        let releases: Vec<Value> = serde_json::from_str(&releases).unwrap();
+        for release in &releases {
+            let [name, namespace] = ["name", "namespace"].map(|field| release[field].as_str().unwrap());
+            self.tools.helm(&["uninstall", name, "--namespace", namespace, "--wait"]).unwrap();
+        }
+        let named = |kind: &str| -> Vec<String> {
+            let names = self.kubectl(&["get", kind, "--output=jsonpath={.items[*].metadata.name}"]);
+            names.split_whitespace().map(str::to_owned).collect()
+        };
+        let kinds = named("crd").into_iter().filter(|name| name.ends_with("external-secrets.io"));
+        let kinds = kinds.map(|name| format!("crd/{name}"));
+        let namespaces = named("namespace").into_iter().filter(|name| !LASTING_NAMESPACES.contains(&name.as_str()));
+        let namespaces = namespaces.map(|name| format!("namespace/{name}"));
+        let all: Vec<_> = kinds.chain(namespaces).collect();
+        if !all.is_empty() {
+            let all: Vec<_> = all.iter().map(String::as_str).collect();
+            self.kubectl(&[&["delete", "--timeout=60s"], &all[..]].concat());
+        }
+    }
+
+    /// What kubectl prints, where it must succeed.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        self.tools.kubectl(arguments).unwrap_or_else(|error| panic!("kubectl {}: {error}", arguments.join(" ")))
+    }
+
+    /// The same within the release's namespace.
+    pub fn of_release(&self, arguments: &[&str]) -> String {
+        self.kubectl(&[&["--namespace", NAMESPACE], arguments].concat())
+    }
+
+    /// Installs the chart or upgrades it, and waits until all is available.
+    pub fn install(&self, arguments: &[&str]) -> Result<String, String> {
+        let upgrade = ["upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, "--create-namespace"];
+        self.tools.helm(&[&upgrade[..], &["--wait", "--timeout=60s"], arguments].concat())
+    }
+
+    /// Installs the chart with these values, which must succeed.
+    pub fn install_with(&self, values: &Value) {
+        let file = self.tools.home.path().join("values.json");
+        std::fs::write(&file, values.to_string()).unwrap();
+        if let Err(error) = self.install(&["--values", &file.display().to_string()]) {
+            panic!("{error}\n{}", self.state_of_pods());
+        }
+    }
+
+    /// What a person would look at who sees that the Pods do not become ready.
+    pub fn state_of_pods(&self) -> String {
+        let described = self.of_release(&["describe", "pods"]);
+        let logs = DEPLOYMENTS.map(|name| {
+            let deployment = format!("deployment/{name}");
+            let arguments = ["logs", &deployment, "--tail=20", "--namespace", NAMESPACE];
+            self.tools.kubectl(&arguments).unwrap_or_else(|error| error)
+        });
+        format!("{described}\n{}", logs.join("\n"))
+    }
+
+    /// The Pods of a Deployment of the chart that are not being deleted, as JSON.
+    pub fn pods_of(&self, deployment: &str) -> Vec<Value> {
+        let deployment = self.json(&["get", "deployment", deployment]);
+        let labels = deployment["spec"]["selector"]["matchLabels"].as_object().unwrap();
+        let selector: Vec<_> =
+            labels.iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap())).collect();
+        let list = self.json(&["get", "pods", "--selector", &selector.join(",")]);
+        let pods = list["items"].as_array().unwrap().iter();
+        pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).cloned().collect()
+    }
+
+    /// An object of the release's namespace.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.of_release(&[arguments, &["--output=json"]].concat())).unwrap()
+    }
+
+    /// The log of a Deployment's Pod.
+    pub fn log_of(&self, deployment: &str) -> String {
+        self.of_release(&["logs", &format!("deployment/{deployment}"), "--tail=-1"])
+    }
+
+    /// Creates or changes objects, within the namespaces that they name.
+    pub fn apply(&self, objects: &[Value]) {
+        self.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &self.tools.manifest(objects)]);
+    }
+
+    fn audit(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log/audit.log")).unwrap()
+    }
+
+    /// The name of each Secret of a namespace that was written since the test began, once per write that the API server took.
+    pub fn writes_of_secrets(&self, namespace: &str) -> Vec<String> {
+        let text = self.audit();
+        // The last line may not be whole yet.
+        let events = text.lines().skip(self.noted).filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let stored = events.filter(|event| {
+            event["objectRef"]["namespace"] == namespace
+                && event["responseStatus"]["code"].as_u64().unwrap_or(500) < 300
+        });
+        stored.map(|event| event["objectRef"]["name"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+/// Ends the kubelet, which is started again at once.
+pub fn restart_kubelet() {
+    let kubelets = processes(|arguments| arguments.first().is_some_and(|program| program == "kubelet"));
+    assert_eq!(kubelets.len(), 1, "one kubelet runs");
+    run(Command::new("kill").arg(kubelets[0].to_string()));
+}
+
+/// Switches the node `on` or `off`. Off all its processes end at once, containers included; on, it has the data of before.
+pub fn power(switch: &str) {
+    run(Command::new("power").arg(switch));
+}
+
+/// Waits until something holds; `what` is for the message of a test that fails.
+pub async fn until<T>(what: &str, mut wanted: impl FnMut() -> Option<T>) -> T {
+    let end = tokio::time::Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = wanted() {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < end, "not within {} s: {what}", DEADLINE.as_secs());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The processes whose arguments are as wanted.
+pub fn processes(wanted: impl Fn(&[String]) -> bool) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let arguments = |number: &u32| -> Vec<String> {
+        let line = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+        let parts = line.split(|byte| *byte == 0).filter(|part| !part.is_empty());
+        parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    };
+    numbers.filter(|number| wanted(&arguments(number))).collect()
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn access(kubeconfig: &Path) -> Access {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let client = Client::try_from(config).unwrap();
+    Access { client, namespace: "default".to_owned(), version: "external-secrets.io/v1" }
+}

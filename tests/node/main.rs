@@ -1,0 +1,23 @@
+//! The image and the chart as they run in a cluster: on a real node, whose kubelet starts their Pods.
+//!
+//! `make test-node` starts the node and runs these tests in its network, one after the other; without it they are ignored. Each begins
+//! with a cluster that has nothing of ours.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test says with a panic that it failed, a test binary exports nothing, and these print what was measured"
+)]
+
+mod azure;
+mod cluster;
+mod disruptions;
+mod eso;
+mod installing;
+mod load;
+mod scopes;
+mod values;
