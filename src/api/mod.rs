@@ -56,6 +56,8 @@ pub const FINALIZER_STORE: &str = "secretstore.externalsecrets.io/finalizer";
 pub const FINALIZER_CLUSTER_EXTERNAL_SECRET: &str = "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup";
 /// What the finalizers begin with that ESO puts on Namespaces; the name of the ClusterExternalSecret follows.
 pub const FINALIZER_NAMESPACE_PREFIX: &str = "externalsecrets.external-secrets.io/ces-";
+/// The annotation that asks for a refresh in ESO's documentation. The status says which text of it was answered last.
+pub const ANNOTATION_REFRESH: &str = "force-sync";
 /// The annotation that asks for a refresh; a ClusterExternalSecret hands it on to its ExternalSecrets.
 pub const ANNOTATION_FORCE_SYNC: &str = "external-secrets.io/force-sync";
 

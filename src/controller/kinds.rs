@@ -7,6 +7,7 @@ use kube::Client;
 use super::cluster_reader::KubeReader;
 use super::core::controllers::Controller;
 use super::core::events::Recorder;
+use super::core::kept_fields::KeptFields;
 use super::core::kind::Kind;
 use super::core::watching::{Watching, nothing};
 use super::external_secret::target_kinds::TargetKinds;
@@ -135,6 +136,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         metrics: metrics.clone(),
         watched: Arc::clone(&stores),
         readers,
+        kept_fields: KeptFields::default(),
         state: store_state,
     });
     let cluster_external_secrets = cluster_external_secret::context::Context {
@@ -145,6 +147,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         objects: cluster_external_secrets,
         external_secrets: external_secrets.clone(),
         namespaces: namespaces.clone(),
+        kept_fields: KeptFields::default(),
         state: parents,
     };
     let external_secrets = external_secret::context::Context {
@@ -156,6 +159,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         events,
         metrics,
         watched: external_secret::context::Watched { external_secrets, secrets, namespaces, stores, generators },
+        kept_fields: KeptFields::default(),
         target_kinds,
         state,
     };

@@ -50,6 +50,7 @@ mod refreshing;
 mod registries;
 mod restarts;
 mod scoped;
+mod statuses;
 mod stores;
 mod synced;
 mod tenants;

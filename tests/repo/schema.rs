@@ -14,9 +14,10 @@ use serde_json::Value;
 use crate::read;
 
 /// What the schema has beyond ESO's, on purpose: the path and what is said of it.
-const ADDITIONS: [(&str, &str); 16] = [
+const ADDITIONS: [(&str, &str); 18] = [
     // Tells whether a condition speaks of the current spec.
     (".status.conditions[].observedGeneration", "a field"),
+    (".status.observedGeneration", "a field"),
     // Providers that ESO serves and this controller does not are stored as they are.
     (".spec.provider", "x-kubernetes-preserve-unknown-fields=True"),
     // Lists beyond reason: see docs/compatibility.md.
@@ -53,8 +54,16 @@ fn is_generator(kind: &str) -> bool {
     GeneratorKind::named(kind).is_some()
 }
 
+/// What the status of an ExternalSecret has beyond ESO's, besides the default of it as a whole and `observedGeneration`, which all have.
+const ADDITIONS_TO_STATUS: [(&str, &str); 2] = [
+    // Which refresh that was asked for is over, and why it failed.
+    (".status.lastHandledRefresh", "a field"),
+    (".status.cause", "a field"),
+];
+
 /// What the conditions of ClusterExternalSecrets have beyond ESO's, which are a type, a status and a message.
-const ADDITIONS_TO_PARENTS: [(&str, &str); 3] = [
+const ADDITIONS_TO_PARENTS: [(&str, &str); 4] = [
+    (".status.observedGeneration", "a field"),
     (".status.conditions[].lastTransitionTime", "a field"),
     (".status.conditions[].observedGeneration", "a field"),
     (".status.conditions[].reason", "a field"),
@@ -73,7 +82,8 @@ fn additions(kind: &str) -> Vec<(String, &'static str)> {
     };
     let all = ADDITIONS.iter().filter(|(path, _)| is_for(path));
     if kind != "ClusterExternalSecret" {
-        return all.map(|(path, what)| ((*path).to_owned(), *what)).collect();
+        let of_status = ADDITIONS_TO_STATUS.iter().filter(|_| kind == "ExternalSecret");
+        return all.chain(of_status).map(|(path, what)| ((*path).to_owned(), *what)).collect();
     }
     let inner = all.filter_map(|(path, what)| Some((path.strip_prefix(".spec")?, *what)));
     let inner = inner.map(|(path, what)| (format!(".spec.externalSecretSpec{path}"), what));
@@ -157,6 +167,10 @@ fn actual(version: &CustomResourceDefinitionVersion, kind: &str) -> BTreeMap<Str
     let rows = fields.filter(|field| !is_added(&field.path, "a field")).map(|field| {
         let mut row = row(field.schema);
         row.constraints.retain(|constraint| !is_added(&field.path, constraint));
+        if field.path == ".status" {
+            // What was never worked on is not ready, also to those who look at generations alone.
+            assert_eq!(row.default.take(), Some(serde_json::json!({"observedGeneration": -1})), "{kind}");
+        }
         (field.path, row)
     });
     rows.collect()
@@ -205,7 +219,11 @@ fn printer_columns_are_those_of_eso() {
             let priority = column.priority.unwrap_or_default().to_string();
             vec![column.name.clone(), column.json_path.clone(), column.type_.clone(), priority]
         });
-        assert_eq!(columns.collect::<Vec<_>>(), table("columns.tsv", kind), "{kind} {}", version.name);
+        let mut expected = table("columns.tsv", kind);
+        if kind == "ExternalSecret" {
+            expected.push(["Cause", ".status.cause", "string", "1"].map(str::to_owned).to_vec());
+        }
+        assert_eq!(columns.collect::<Vec<_>>(), expected, "{kind} {}", version.name);
     });
 }
 

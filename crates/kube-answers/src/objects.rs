@@ -77,14 +77,15 @@ impl<K: Resource> Objects<K> {
         self.metadata(self.requests.patch(name, params, patch)).await
     }
 
-    /// Changes the status of an object.
-    pub async fn patch_status<P: Serialize>(
+    /// Changes the status of an object. `A` reads what it needs of the object that is stored then.
+    pub async fn patch_status<P: Serialize, A: DeserializeOwned>(
         &self,
         name: &str,
         params: &PatchParams,
         patch: &Patch<P>,
-    ) -> kube::Result<MetadataOf<K>> {
-        self.metadata(self.requests.patch_subresource("status", name, params, patch)).await
+    ) -> kube::Result<A> {
+        let text = self.text(self.requests.patch_subresource("status", name, params, patch)).await?;
+        Ok(serde_json::from_str(&text).map_err(Unreadable::from)?)
     }
 
     /// Deletes an object.

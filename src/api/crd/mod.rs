@@ -15,7 +15,7 @@ mod structural;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames,
     CustomResourceDefinitionSpec, CustomResourceDefinitionVersion, CustomResourceSubresourceStatus,
-    CustomResourceSubresources, CustomResourceValidation, JSONSchemaProps, SelectableField,
+    CustomResourceSubresources, CustomResourceValidation, JSON, JSONSchemaProps, SelectableField,
 };
 use kube::api::ObjectMeta;
 
@@ -34,13 +34,17 @@ pub use manifest::{fill_defaults, unknown_field};
 /// A printer column: name, JSON path and type.
 type Column = (&'static str, &'static str, &'static str);
 
-const EXTERNAL_SECRET_COLUMNS: [Column; 6] = [
+/// Columns that are shown by `-o wide` alone.
+const WIDE: [&str; 1] = ["Cause"];
+
+const EXTERNAL_SECRET_COLUMNS: [Column; 7] = [
     ("StoreType", ".spec.secretStoreRef.kind", "string"),
     ("Store", ".spec.secretStoreRef.name", "string"),
     ("Refresh Interval", ".spec.refreshInterval", "string"),
     ("Status", r#".status.conditions[?(@.type=="Ready")].reason"#, "string"),
     ("Ready", r#".status.conditions[?(@.type=="Ready")].status"#, "string"),
     ("Last Sync", ".status.refreshTime", "date"),
+    ("Cause", ".status.cause", "string"),
 ];
 
 const STORE_COLUMNS: [Column; 4] = [
@@ -215,6 +219,7 @@ fn served(version: ServedVersion, kind: &Kind, schema: &JSONSchemaProps) -> Cust
         name: (*name).to_owned(),
         json_path: (*json_path).to_owned(),
         type_: (*type_).to_owned(),
+        priority: WIDE.contains(name).then_some(1),
         ..Default::default()
     });
     let selectable = kind.selectable.iter().map(|path| SelectableField { json_path: (*path).to_owned() });
@@ -235,6 +240,10 @@ fn served(version: ServedVersion, kind: &Kind, schema: &JSONSchemaProps) -> Cust
 
 /// The schema of a whole object.
 fn root(description: &str, spec: JSONSchemaProps, status: JSONSchemaProps) -> JSONSchemaProps {
+    // To kstatus, and so to Flux, an object without a status is ready. As the default of the status as a whole it does not fill up one
+    // that ESO writes.
+    let never_observed = JSON(serde_json::json!({ "observedGeneration": -1 }));
+    let status = JSONSchemaProps { default: Some(never_observed), ..status };
     let mut root = root_without_status(description, spec);
     root.properties.get_or_insert_default().insert("status".to_owned(), status);
     root

@@ -100,6 +100,9 @@ pub struct ClusterExternalSecretStatus {
     /// `Ready` is the last one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+    /// The `metadata.generation` for which each namespace was last looked at; -1 before the first time. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
 }
 
 /// A namespace without an ExternalSecret as it should be.

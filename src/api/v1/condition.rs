@@ -9,6 +9,9 @@ use crate::api::parsed;
 /// The condition type that `kubectl wait --for=condition=Ready` and Argo CD read.
 pub const READY: &str = "Ready";
 
+/// The condition type by which kstatus, and so Flux, knows what does not mend itself.
+pub const STALLED: &str = "Stalled";
+
 /// One entry of `status.conditions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -349,11 +349,15 @@ pub struct FakeProviderData {
 
 /// What was seen of a store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct SecretStoreStatus {
-    /// `Ready`, and on Azure `Authenticated`, `Reachable` and `Authorized`.
+    /// `Ready`, on Azure `Authenticated`, `Reachable` and `Authorized`, and `Stalled` where only a change of the store can help.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
     /// What the provider can do: `ReadWrite`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<String>,
+    /// The `metadata.generation` of the last validation that has ended, well or not; -1 before the first. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
 }

@@ -20,7 +20,7 @@ const FAILURES: &str = "\
 ## ExternalSecret: Ready is False
 
 The reason is `SecretSyncedError` (`ResourceSyncedError` of a target that is not a Secret), the event `UpdateFailed` (Warning). The message begins as below; then it says which entry failed, why, and what to
-change. The target stays as it was. `cause` is the word in the log and the label of `external_secrets_sync_failures_total`. Retried with backoff from 1 s
+change. The target stays as it was. `cause` is the word in `status.cause`, in the log and in the label of `external_secrets_sync_failures_total`. Retried with backoff from 1 s
 to 5 min (to 30 s where the API server does not answer, and as soon as it does), or, where only a change of the manifest can help, at that change.
 
 ";
@@ -34,7 +34,8 @@ The reason is also that of the event (`Valid` is Normal, the others are Warnings
 
 const CHECKED: &str = "\
 Three more conditions say how far a validation came. Where one is False, its reason is a cause of the lists below; Unknown means that it could not be
-found out, and the message says why (reason `NotKnown`).
+found out, and the message says why (reason `NotKnown`). A condition `Stalled`, with the cause as its reason, is there and True while only a change of the
+store itself can help: `retry` below says `when changed`. Flux and `kstatus` call such a store failed.
 
 ";
 

@@ -12,6 +12,7 @@ use crate::answers::Objects;
 use crate::api::ServedVersion;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret};
 use crate::controller::core::events::Recorder;
+use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::namespaces::Namespaces;
 use crate::runtime::metrics::Metrics;
@@ -32,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) external_secrets: Store<ExternalSecret>,
     /// The namespaces, as they are watched.
     pub(crate) namespaces: Namespaces,
+    /// What is kept of a status.
+    pub(crate) kept_fields: KeptFields,
     /// What is remembered.
     pub(crate) state: Arc<State>,
 }

@@ -44,10 +44,13 @@ pub(super) async fn write(object: &ClusterExternalSecret, compiled: &Compiled, b
         &before,
     );
     measure(object, &wanted, &outcomes, began, context);
-    if !status::differs(&before, &wanted) {
+    let is_of_older_generation =
+        before.observed_generation != wanted.observed_generation && context.kept_fields.keeps(".observedGeneration");
+    if !status::differs(&before, &wanted) && !is_of_older_generation {
         return;
     }
-    let written = stored::write(&context.api(), name, meta.uid.as_deref(), &status::patch(&wanted)).await;
+    let (api, patch) = (context.api(), status::patch(&wanted));
+    let written = stored::write(&api, name, meta.uid.as_deref(), &patch, &context.kept_fields).await;
     let now = Instant::now();
     match written {
         Ok(Written::Stored) => {

@@ -6,6 +6,7 @@ pub(crate) mod controllers;
 pub(crate) mod discovery;
 pub(crate) mod events;
 pub(crate) mod finalizer;
+pub(crate) mod kept_fields;
 pub(crate) mod key;
 pub(crate) mod kind;
 pub(crate) mod memos;

@@ -2,10 +2,11 @@
 
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
-use serde::Serialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::api_call::{ApiError, bounded};
+use super::kept_fields::KeptFields;
 use crate::answers::Objects;
 
 /// What became of a status.
@@ -17,7 +18,8 @@ pub(crate) enum Written {
     Gone,
 }
 
-/// Writes the status of the object that has this name and UID. Without the UID it might land on another object of the name.
+/// Writes the status of the object that has this name and UID, as a merge patch: what is `null` in it is removed. Without the UID it
+/// might land on another object of the name. What the API server kept of it is learned from the answer.
 ///
 /// # Errors
 /// [`ApiError`]
@@ -25,14 +27,37 @@ pub(crate) async fn write<K: Resource>(
     api: &Objects<K>,
     name: &str,
     uid: Option<&str>,
-    status: &impl Serialize,
+    status: &Value,
+    kept: &KeptFields,
 ) -> Result<Written, ApiError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        status: Value,
+    }
     let patch = Patch::Merge(json!({ "metadata": { "uid": uid }, "status": status }));
-    match bounded(api.patch_status(name, &PatchParams::default(), &patch)).await {
-        Ok(_) => Ok(Written::Stored),
+    match bounded(api.patch_status::<_, Answer>(name, &PatchParams::default(), &patch)).await {
+        Ok(answer) => {
+            kept.learn(status, &answer.status);
+            Ok(Written::Stored)
+        }
         Err(error) if error.code() == Some(404) => Ok(Written::Gone),
         Err(error) => Err(error),
     }
+}
+
+/// A status as a merge patch over the one that is stored: what only that one has is removed.
+#[must_use]
+pub(crate) fn patch<S: Serialize>(stored: Option<&S>, wanted: &S) -> Value {
+    let removed = match serde_json::to_value(stored) {
+        Ok(Value::Object(fields)) => fields.into_iter().map(|(name, _)| (name, Value::Null)).collect(),
+        _ => Map::new(),
+    };
+    let mut patch = Value::Object(removed);
+    if let (Value::Object(patch), Ok(Value::Object(fields))) = (&mut patch, serde_json::to_value(wanted)) {
+        patch.extend(fields);
+    }
+    patch
 }
 
 /// The status that was written on top of a resourceVersion, as long as the watch shows that version: a pass that began from the

@@ -25,6 +25,7 @@ use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::{ExternalSecret, SecretStore};
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::events::Recorder;
+use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::generators::error::Error as GeneratorError;
 use crate::controller::generators::key::GeneratorKey;
@@ -56,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// What is watched.
     pub(crate) watched: Watched,
+    /// What is kept of a status.
+    pub(crate) kept_fields: KeptFields,
     /// The kinds of objects besides Secrets that are written.
     pub(crate) target_kinds: Arc<TargetKinds>,
     /// What is remembered.

@@ -56,11 +56,22 @@ pub(crate) struct Memo {
     failures: u32,
     /// The change that is to be synced next, by its fingerprint, and when it was first tried: an answer to a request that
     /// left later will do.
-    asked: Option<(u64, Instant)>,
+    asked: Option<Asked>,
     /// Since when it waits for a store that was never validated.
     waiting_since: Option<Timestamp>,
     /// How often it was synced because others changed something.
     reactions: Reactions,
+}
+
+/// A change that is to be synced.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// Its fingerprint.
+    change: u64,
+    /// When it was first tried.
+    at: Instant,
+    /// Whether another was tried before it, and not synced.
+    is_another: bool,
 }
 
 /// What was found wrong with the spec of a generation.
@@ -222,10 +233,19 @@ impl Memo {
 
     /// When the change that the object shows was first tried: now, if this is the first time.
     pub(crate) fn asked(&mut self, object: &ExternalSecret) -> Instant {
-        let fingerprint = fingerprint(object);
-        match &self.asked {
-            Some((change, at)) if *change == fingerprint => *at,
-            _ => self.asked.insert((fingerprint, Instant::now())).1,
+        self.change(object).at
+    }
+
+    /// Whether the object was changed since a pass that could not sync it: somebody tries to mend it.
+    pub(crate) fn is_asked_again(&mut self, object: &ExternalSecret) -> bool {
+        self.change(object).is_another
+    }
+
+    fn change(&mut self, object: &ExternalSecret) -> Asked {
+        let change = fingerprint(object);
+        match self.asked {
+            Some(asked) if asked.change == change => asked,
+            before => *self.asked.insert(Asked { change, at: Instant::now(), is_another: before.is_some() }),
         }
     }
 

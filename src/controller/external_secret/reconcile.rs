@@ -164,8 +164,10 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     };
     let spec = subject.object.spec.get().map_err(Clone::clone)?;
     let owner = Owner::new(&subject.object.metadata, spec, context.version);
-    // Changed before the watch showed the status of the first sync.
-    let read_as = if reason == Reason::First && was_synced { Reason::Changed } else { reason };
+    // Changed before the watch showed the status of the first sync, or before there was one.
+    let is_asked_again = context.remember(subject, |memo| memo.is_asked_again(subject.object)).unwrap_or_default();
+    let is_changed = reason == Reason::First && (was_synced || is_asked_again);
+    let read_as = if is_changed { Reason::Changed } else { reason };
     // 4. Read the values. (client required)
     let generators = generated::used(spec, &subject.key.namespace, context).await?;
     let budget = Arc::new(Budget::default());
@@ -499,10 +501,7 @@ async fn reported(subject: Subject<'_>, context: &Context, result: &Result<Outco
     match result {
         Ok(Outcome::NotOurs | Outcome::Deleted | Outcome::Replaced) => Next::OnChange,
         Ok(Outcome::Waiting) => wait_for_store(subject, context),
-        Ok(Outcome::Unchanged(due)) => {
-            report::unchanged(subject, *due, context);
-            report::until(*due, subject.now)
-        }
+        Ok(Outcome::Unchanged(due)) => report::unchanged(subject, *due, context).await,
         Ok(Outcome::Synced(synced)) => {
             context.remember(subject, Memo::synced);
             report::succeeded(subject, synced, context).await

@@ -14,6 +14,7 @@ use super::error::Error;
 use super::failure::Report;
 use super::outcome::Synced;
 use super::subject::Subject;
+use crate::api::ANNOTATION_REFRESH;
 use crate::api::v1::ConditionStatus;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
@@ -31,6 +32,9 @@ use crate::sync::{hash, target};
 
 /// How long to wait before a status is written again that could not be.
 const STATUS_RETRY: Duration = Duration::from_secs(1);
+
+/// The longest text of [`ANNOTATION_REFRESH`] that is repeated in the status; what asks for a refresh uses a time.
+const LONGEST_REFRESH: usize = 64;
 
 /// How long to wait at least where the provider tells when it has recovered.
 const FALLBACK: Duration = Duration::from_mins(1);
@@ -56,6 +60,8 @@ pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &C
         message: synced.message(),
     };
     conditions::set(&mut status.conditions, ready, meta.generation, subject.now);
+    status.cause = None;
+    observed(&mut status, subject);
 
     if let Some((reason, message)) = &synced.statement.event {
         notify(subject, context, Severity::Normal, reason, message.clone().into_owned());
@@ -81,9 +87,19 @@ pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &C
     until(due, subject.now)
 }
 
-/// Says in the metrics what the status says, where nothing is to be done: it may have been written by another process.
-pub(crate) fn unchanged(subject: Subject<'_>, due: Due, context: &Context) {
-    let Some(status) = subject.status else { return };
+/// Says of a status that it is the outcome of a refresh of the object as this pass found it.
+fn observed(status: &mut ExternalSecretStatus, subject: Subject<'_>) {
+    let meta = &subject.object.metadata;
+    status.observed_generation = meta.generation;
+    let asked = meta.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION_REFRESH));
+    let is_token = |text: &&String| text.len() <= LONGEST_REFRESH && !text.contains(char::is_control);
+    status.last_handled_refresh = asked.filter(is_token).cloned();
+}
+
+/// Says in the metrics what the status says, where nothing is to be done: it may have been written by another process. The status
+/// speaks of the generation that was looked at, also where a change of it changes nothing, as under `refreshPolicy: CreatedOnce`.
+pub(crate) async fn unchanged(subject: Subject<'_>, due: Due, context: &Context) -> Next {
+    let Some(status) = subject.status else { return until(due, subject.now) };
     let ready = match conditions::find(&status.conditions, READY).map(|ready| ready.status) {
         Some(ConditionStatus::True) => Some(true),
         Some(ConditionStatus::False) => Some(false),
@@ -91,6 +107,16 @@ pub(crate) fn unchanged(subject: Subject<'_>, due: Due, context: &Context) {
     };
     let last = status.refresh_time.as_ref().map(|time| seconds(time.0)).unwrap_or_default();
     context.metrics.external_secrets().up_to_date(subject.measured(), ready, last, due_at(due));
+    let generation = subject.object.metadata.generation;
+    let mut status = status.clone();
+    status.observed_generation = generation;
+    for condition in &mut status.conditions {
+        condition.observed_generation = generation;
+    }
+    match write_status(subject, &status, context).await {
+        Ok(()) => until(due, subject.now),
+        Err(_) => Next::After(spread(STATUS_RETRY)),
+    }
 }
 
 fn seconds(time: Timestamp) -> u64 {
@@ -136,6 +162,8 @@ pub(crate) async fn failed(subject: Subject<'_>, error: &Error, failures: u32, c
         message: message.clone(),
     };
     conditions::set(&mut status.conditions, ready, subject.object.metadata.generation, subject.now);
+    status.cause = Some(report.cause.to_owned());
+    observed(&mut status, subject);
 
     let is_news = before.as_ref().map(|condition| &condition.message)
         != conditions::find(&status.conditions, READY).map(|condition| &condition.message);
@@ -192,13 +220,14 @@ fn notify(subject: Subject<'_>, context: &Context, severity: Severity, reason: &
     context.events.publish(Notice { component: KIND.component, severity, reason, note, object });
 }
 
-/// Writes the status if it differs from the last, and remembers it until the watch shows it.
+/// Writes the status if it says something else than the last, and remembers it until the watch shows it.
 async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Context) -> Result<(), ApiError> {
-    if subject.status == Some(status) {
+    if !context.kept_fields.differs(subject.status, status) {
         return Ok(());
     }
     let api = context.external_secrets(&subject.key.namespace);
-    match status::write(&api, &subject.key.name, subject.uid(), status).await {
+    let patch = status::patch(subject.status, status);
+    match status::write(&api, &subject.key.name, subject.uid(), &patch, &context.kept_fields).await {
         Ok(status::Written::Stored) => {
             remember(subject, status, context);
             Ok(())

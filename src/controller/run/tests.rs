@@ -15,6 +15,7 @@ use crate::api::ServedVersion;
 use crate::api::v1::StoreKind;
 use crate::api::v1::secret_store::StoreType;
 use crate::controller::core::controllers::Controller;
+use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::core::watch;
 use crate::controller::external_secret::context::{Context, Watched};
@@ -155,6 +156,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
             stores: Arc::new(stores),
             generators: WatchedGenerators::new(watching.clone(), |_| {}),
         },
+        kept_fields: KeptFields::default(),
         target_kinds: Arc::new(TargetKinds::new(watching, |_, _, _| {})),
         state: Arc::default(),
     })

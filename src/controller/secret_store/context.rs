@@ -11,6 +11,7 @@ use crate::api::ServedVersion;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{SecretStore, StoreKind};
 use crate::controller::core::events::Recorder;
+use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::options::Options;
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::StoreReaders;
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) watched: Arc<WatchedStores>,
     /// Who reads stores.
     pub(crate) readers: Vec<Arc<dyn StoreReaders>>,
+    /// What is kept of a status.
+    pub(crate) kept_fields: KeptFields,
     /// What is remembered.
     pub(crate) state: Arc<State>,
 }

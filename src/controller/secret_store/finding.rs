@@ -1,6 +1,7 @@
 //! From the validation of a store to what is said of it. `docs/conditions.md` is made from the table.
 
 use crate::api::v1::ConditionStatus;
+use crate::api::v1::condition::STALLED;
 use crate::controller::core::conditions::Statement;
 use crate::provider::error::Retry;
 use crate::provider::{Check, Class, ProviderError, Validation, Verdict};
@@ -160,6 +161,17 @@ impl Finding {
             Verdict::Unknown(error) => (StoreState::Unknown, error),
         };
         Self { state, cause: error.cause, message: message(state, error), checks, retry: error.class.retry() }
+    }
+
+    /// The condition `Stalled`, where no retry can help.
+    pub(super) fn stalled(&self) -> Option<Statement> {
+        let is_stalled = self.report().status == ConditionStatus::False && self.retry == Retry::OnChange;
+        is_stalled.then(|| Statement {
+            type_: STALLED,
+            status: ConditionStatus::True,
+            reason: self.cause.to_owned(),
+            message: self.message.clone(),
+        })
     }
 
     /// What is said of it.

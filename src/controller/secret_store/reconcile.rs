@@ -11,7 +11,7 @@ use super::context::Context;
 use super::finding::{Error, Finding, StoreState};
 use super::state::StoreMemo;
 use crate::api::FINALIZER_STORE;
-use crate::api::v1::condition::READY;
+use crate::api::v1::condition::{READY, STALLED};
 use crate::api::v1::secret_store::{SecretStoreStatus, StoreType};
 use crate::api::v1::{ConditionStatus, SecretStore, SecretStoreSpec, StoreKind};
 use crate::controller::core::api_call::ApiError;
@@ -177,8 +177,8 @@ async fn write_status(
     now: Timestamp,
     context: &Context,
 ) -> Result<(), ApiError> {
-    let before = object.status.clone().unwrap_or_default();
-    let mut status: SecretStoreStatus = before.clone();
+    let before = object.status.as_ref();
+    let mut status: SecretStoreStatus = before.cloned().unwrap_or_default();
     let generation = object.metadata.generation;
     let ready = Statement {
         type_: READY,
@@ -189,13 +189,19 @@ async fn write_status(
     for statement in std::iter::once(ready).chain(finding.checks.clone()) {
         conditions::set(&mut status.conditions, statement, generation, now);
     }
+    match finding.stalled() {
+        Some(stalled) => conditions::set(&mut status.conditions, stalled, generation, now),
+        None => status.conditions.retain(|condition| condition.type_ != STALLED),
+    }
+    status.observed_generation = generation;
     if finding.state == StoreState::Valid {
         status.capabilities = Some(CAPABILITIES.to_owned());
     }
-    if status == before {
+    if !context.kept_fields.differs(before, &status) {
         return Ok(());
     }
-    match status::write(&context.stores(key), &key.object.name, object.metadata.uid.as_deref(), &status).await {
+    let (api, uid) = (context.stores(key), object.metadata.uid.as_deref());
+    match status::write(&api, &key.object.name, uid, &status::patch(before, &status), &context.kept_fields).await {
         Ok(_) => Ok(()),
         Err(error) => {
             tracing::debug!(store = %key, %error, "the status could not be written");

@@ -159,6 +159,7 @@ pub fn status(facts: &Facts<'_>, before: &ClusterExternalSecretStatus) -> Cluste
         provisioned_namespaces: provisioned,
         failed_namespaces: failed,
         conditions,
+        observed_generation: if facts.is_pending { before.observed_generation } else { facts.generation },
     };
     status.failed_namespaces.truncate(MOST_FAILED);
     status
@@ -241,6 +242,7 @@ pub fn patch(status: &ClusterExternalSecretStatus) -> Value {
         "provisionedNamespaces": list(json!(status.provisioned_namespaces)),
         "failedNamespaces": list(json!(status.failed_namespaces)),
         "conditions": list(json!(status.conditions)),
+        "observedGeneration": status.observed_generation,
     })
 }
 

@@ -134,6 +134,15 @@ pub struct ExternalSecretStatus {
     /// The Secret that was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
+    /// The `metadata.generation` of the last reconcile that has ended, well or not; -1 before the first. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The text of the annotation `force-sync` that the last refresh, successful or not, has answered. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_refresh: Option<String>,
+    /// Why it is not Ready, in one word, such as `SecretNotFound`; not there if it is. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
 }
 
 /// Names the Secret that was written.
