@@ -7,22 +7,27 @@ mod crds;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod docs;
+mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod get;
 mod go_bool;
 mod inputs;
 mod leader_election;
 mod logging;
 mod metrics;
 mod migrate;
+mod person;
 mod plan;
 mod preview;
 mod providers;
 mod redaction;
+mod refresh;
 mod render;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod webhook;
+mod why;
 
 use std::process::ExitCode;
 
@@ -48,6 +53,16 @@ enum Command {
     Render(Box<render::RenderArguments>),
     /// Show what the controller would create, change or delete in a cluster, and change nothing
     Plan(Box<plan::PlanArguments>),
+    /// Show how ExternalSecrets and stores do, when each is next, and what is wrong
+    #[command(alias = "status")]
+    Get(Box<get::GetArguments>),
+    /// Say why an ExternalSecret is not as it should be, and what to do
+    #[command(alias = "explain")]
+    Why(Box<why::WhyArguments>),
+    /// Check that all works that a sync needs
+    Doctor(Box<doctor::DoctorArguments>),
+    /// Ask the controller to read values again, and say how it went
+    Refresh(Box<refresh::RefreshArguments>),
     /// One-time steps after a migration from the External Secrets Operator
     Migrate(migrate::MigrateArguments),
     /// Issue certificates for the webhook, and make the API server trust them
@@ -86,6 +101,10 @@ pub fn run() -> ExitCode {
             Some(Command::Webhook(arguments)) => webhook::execute(*arguments).await?,
             Some(Command::Render(arguments)) => return Ok(render::execute(&arguments).await?),
             Some(Command::Plan(arguments)) => return Ok(plan::execute(&arguments).await?),
+            Some(Command::Get(arguments)) => return Ok(get::execute(&arguments).await?),
+            Some(Command::Why(arguments)) => return Ok(why::execute(&arguments).await?),
+            Some(Command::Doctor(arguments)) => return Ok(doctor::execute(&arguments).await?),
+            Some(Command::Refresh(arguments)) => return Ok(refresh::execute(&arguments).await?),
             Some(Command::Migrate(arguments)) => return Ok(migrate::execute(&arguments).await?),
             Some(Command::CertController(arguments)) => certcontroller::execute(*arguments).await?,
             Some(Command::Crds(arguments)) => crds::execute(&arguments)?,

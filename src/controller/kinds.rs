@@ -74,11 +74,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
     let store_state = Arc::new(secret_store::state::State::default());
     let parents = Arc::new(cluster_external_secret::state::State::default());
     let readers: Vec<Arc<dyn StoreReaders>> = vec![Arc::clone(&state) as _];
-    let target_kinds = {
-        let state = Arc::clone(&state);
-        TargetKinds::new(watching.clone(), move |kind, meta, version| state.target_changed(Some(kind), meta, version))
-    };
-    let target_kinds = Arc::new(target_kinds);
+    let target_kinds = target_kinds(&watching, Arc::clone(&state));
     let generators = {
         let state = Arc::clone(&state);
         WatchedGenerators::new(watching.clone(), move |generator| state.generator_changed(generator))
@@ -173,4 +169,10 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
     let worked_on = worked_on(&options);
     controllers.retain(|controller| worked_on.contains(&controller.works_on()));
     Ok(controllers)
+}
+
+/// The kinds of targets that are no Secrets, whose changes wake who writes them.
+fn target_kinds(watching: &Watching, state: Arc<external_secret::state::State>) -> Arc<TargetKinds> {
+    let changed = move |kind: &_, meta: &_, version: Option<&_>| state.target_changed(Some(kind), meta, version);
+    Arc::new(TargetKinds::new(watching.clone(), changed))
 }

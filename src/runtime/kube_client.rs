@@ -50,18 +50,36 @@ pub async fn from_environment(api_health: ApiHealth) -> Result<Connection, KubeC
     Ok(Connection { config, counting: CountingLayer { api_health, host: Arc::from(host) } })
 }
 
+/// Which cluster a person means, and as whom they ask it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Person<'a> {
+    /// The kubeconfig; that of `KUBECONFIG`, or of the home folder, if not given.
+    pub kubeconfig: Option<&'a Path>,
+    /// The context; the current one if not given.
+    pub context: Option<&'a str>,
+    /// The user to act as.
+    pub user: Option<&'a str>,
+    /// The groups to act as.
+    pub groups: &'a [String],
+}
+
 /// A client as `kubectl` would make it: for the cluster of a kubeconfig (a given one, else that of `KUBECONFIG` or of the
 /// home folder) and of a context (a given one, else the current), else of the pod.
 ///
 /// # Errors
 /// [`KubeClientError`], a sentence for the person who runs the program.
-pub async fn of_person(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(Client, Config), KubeClientError> {
+pub async fn of_person(person: Person<'_>) -> Result<(Client, Config), KubeClientError> {
+    let Person { kubeconfig, context, user, groups } = person;
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let config = match (kubeconfig, context) {
+    let mut config = match (kubeconfig, context) {
         (Some(path), _) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
         (None, Some(_)) => Config::from_kubeconfig(&options).await?,
         (None, None) => Config::infer().await?,
     };
+    if let Some(user) = user {
+        config.auth_info.impersonate = Some(user.to_owned());
+        config.auth_info.impersonate_groups = Some(groups.to_vec()).filter(|groups| !groups.is_empty());
+    }
     let config = prepared(config)?;
     let builder = ClientBuilder::try_from(config.clone()).map_err(KubeClientError::Build)?;
     Ok((builder.with_layer(&TextLayer).build(), config))

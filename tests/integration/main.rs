@@ -43,6 +43,7 @@ mod metrics_access;
 mod missing_definitions;
 mod odd_objects;
 mod ownership;
+mod people;
 mod plan;
 mod policies;
 mod recreated;

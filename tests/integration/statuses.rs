@@ -159,8 +159,8 @@ fn crds_of_eso() -> Vec<Value> {
     let mut definitions = our_crds();
     for definition in &mut definitions {
         for version in definition["spec"]["versions"].as_array_mut().unwrap() {
-            let status = &mut version["schema"]["openAPIV3Schema"]["properties"]["status"];
-            let Some(status) = status.as_object_mut() else { continue };
+            let status = version.pointer_mut("/schema/openAPIV3Schema/properties/status");
+            let Some(status) = status.and_then(Value::as_object_mut) else { continue };
             status.remove("default");
             if let Some(fields) = status["properties"].as_object_mut() {
                 fields

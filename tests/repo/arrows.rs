@@ -98,7 +98,8 @@ impl Crossroads<'_> {
 }
 
 /// What the core of the controllers may use of the custom resources: what all of them have.
-const OF_ALL_KINDS: [&str; 4] = ["api::GROUP", "api::ServedVersion", "api::v1::Condition", "api::v1::ConditionStatus"];
+const OF_ALL_KINDS: [&str; 5] =
+    ["api::ANNOTATION_REFRESH", "api::GROUP", "api::ServedVersion", "api::v1::Condition", "api::v1::ConditionStatus"];
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {

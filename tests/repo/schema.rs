@@ -18,6 +18,8 @@ const ADDITIONS: [(&str, &str); 18] = [
     // Tells whether a condition speaks of the current spec.
     (".status.conditions[].observedGeneration", "a field"),
     (".status.observedGeneration", "a field"),
+    // Which refresh that was asked for is over.
+    (".status.lastHandledRefresh", "a field"),
     // Providers that ESO serves and this controller does not are stored as they are.
     (".spec.provider", "x-kubernetes-preserve-unknown-fields=True"),
     // Lists beyond reason: see docs/compatibility.md.
@@ -54,12 +56,8 @@ fn is_generator(kind: &str) -> bool {
     GeneratorKind::named(kind).is_some()
 }
 
-/// What the status of an ExternalSecret has beyond ESO's, besides the default of it as a whole and `observedGeneration`, which all have.
-const ADDITIONS_TO_STATUS: [(&str, &str); 2] = [
-    // Which refresh that was asked for is over, and why it failed.
-    (".status.lastHandledRefresh", "a field"),
-    (".status.cause", "a field"),
-];
+/// What the status of an ExternalSecret has beyond ESO's, besides what a store has, too.
+const ADDITIONS_TO_STATUS: [(&str, &str); 1] = [(".status.cause", "a field")];
 
 /// What the conditions of ClusterExternalSecrets have beyond ESO's, which are a type, a status and a message.
 const ADDITIONS_TO_PARENTS: [(&str, &str); 4] = [

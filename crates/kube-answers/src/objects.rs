@@ -115,6 +115,20 @@ impl<K: Resource + DeserializeOwned> Objects<K> {
         let text = self.text(self.requests.list(params)).await?;
         items(&text)
     }
+
+    /// The same, in pages of so many, so that neither the API server nor this process holds all of a long list as text.
+    pub async fn list_in_pages(&self, params: &ListParams, page: u32) -> kube::Result<Vec<K>> {
+        let mut params = ListParams { limit: Some(page), ..params.clone() };
+        let mut objects = Vec::new();
+        loop {
+            let text = self.text(self.requests.list(&params)).await?;
+            objects.extend(items(&text)?);
+            params.continue_token = continue_token(&text)?;
+            if params.continue_token.is_none() {
+                return Ok(objects);
+            }
+        }
+    }
 }
 
 impl<K: Resource + DeserializeOwned + Serialize> Objects<K> {
@@ -152,6 +166,22 @@ fn items<K: Resource + DeserializeOwned>(text: &str) -> kube::Result<Vec<K>> {
     }
     let list: List<'_> = serde_json::from_str(text).map_err(Unreadable::from)?;
     Ok(list.items.into_iter().flatten().filter_map(|item| read::object(item.get()).ok()).collect())
+}
+
+/// Where a list goes on, if it does.
+fn continue_token(text: &str) -> kube::Result<Option<String>> {
+    #[derive(Deserialize)]
+    struct List {
+        #[serde(default)]
+        metadata: Option<ListMeta>,
+    }
+    #[derive(Deserialize)]
+    struct ListMeta {
+        #[serde(default, rename = "continue")]
+        token: Option<String>,
+    }
+    let list: List = serde_json::from_str(text).map_err(Unreadable::from)?;
+    Ok(list.metadata.and_then(|meta| meta.token).filter(|token| !token.is_empty()))
 }
 
 fn written(object: &impl Serialize) -> kube::Result<Vec<u8>> {

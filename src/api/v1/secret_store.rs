@@ -357,6 +357,9 @@ pub struct SecretStoreStatus {
     /// What the provider can do: `ReadWrite`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<String>,
+    /// The text of the annotation `force-sync` that the last validation has answered. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_refresh: Option<String>,
     /// The `metadata.generation` of the last validation that has ended, well or not; -1 before the first. ESO has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::answers::Objects;
 use crate::api::FINALIZER_NAMESPACE_PREFIX;
 use crate::controller::core::api_call::{ApiError, bounded};
-use crate::runtime::kube_client::{self, KubeClientError};
+use crate::runtime::kube_client::{self, KubeClientError, Person};
 
 /// Why finalizers could not be removed.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,12 @@ pub(super) struct FinalizersArguments {
 
 /// Removes the finalizers, and says of each Namespace what came of it. One that fails does not keep the others.
 pub(super) async fn execute(arguments: &FinalizersArguments) -> Result<ExitCode, Error> {
-    let (client, _) = kube_client::of_person(arguments.kubeconfig.as_deref(), arguments.context.as_deref()).await?;
+    let (client, _) = kube_client::of_person(Person {
+        kubeconfig: arguments.kubeconfig.as_deref(),
+        context: arguments.context.as_deref(),
+        ..Person::default()
+    })
+    .await?;
     let api: Objects<Namespace> = Objects::all(client, &());
     let namespaces = bounded(api.list_metadata(&ListParams::default())).await.map_err(Error::Namespaces)?;
     let (mut code, mut count) = (ExitCode::SUCCESS, 0);

@@ -24,7 +24,7 @@ use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::steps::Settings;
 use crate::controller::options::{FloodGate, GenericTargets, Switch};
 use crate::controller::store_access::clients::ControllerClass;
-use crate::runtime::kube_client;
+use crate::runtime::kube_client::{self, Person};
 
 use super::go_bool::go_bool;
 use super::inputs::Inputs;
@@ -143,8 +143,12 @@ impl Color {
 
 /// Prints the plan. The code says whether anything would change.
 pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error> {
-    let (client, config) =
-        kube_client::of_person(arguments.kubeconfig.as_deref(), arguments.context.as_deref()).await?;
+    let (client, config) = kube_client::of_person(Person {
+        kubeconfig: arguments.kubeconfig.as_deref(),
+        context: arguments.context.as_deref(),
+        ..Person::default()
+    })
+    .await?;
     let namespace = arguments.namespace.clone().unwrap_or(config.default_namespace);
     let manifests = Manifests::read(&arguments.paths, &namespace)?;
     let version = match discovery::discover(&client, &[ExternalSecret::PLURAL]).await.map_err(Error::Cluster)? {

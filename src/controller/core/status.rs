@@ -1,5 +1,6 @@
 //! Writing a status, and the one that was written until the watch shows it.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::api_call::{ApiError, bounded};
 use super::kept_fields::KeptFields;
 use crate::answers::Objects;
+use crate::api::ANNOTATION_REFRESH;
 
 /// What became of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,16 @@ pub(crate) async fn write<K: Resource>(
         Err(error) if error.code() == Some(404) => Ok(Written::Gone),
         Err(error) => Err(error),
     }
+}
+
+/// The longest text of [`ANNOTATION_REFRESH`] that is repeated in a status; what asks for a refresh uses a time.
+const LONGEST_REFRESH: usize = 64;
+
+/// The text by which a refresh of an object was asked for, as its status repeats it once that is over: a short line, or nothing.
+#[must_use]
+pub(crate) fn handled_refresh(meta: &ObjectMeta) -> Option<String> {
+    let asked = meta.annotations.as_ref()?.get(ANNOTATION_REFRESH)?;
+    (asked.len() <= LONGEST_REFRESH && !asked.contains(char::is_control)).then(|| asked.clone())
 }
 
 /// A status as a merge patch over the one that is stored: what only that one has is removed.

@@ -14,7 +14,6 @@ use super::error::Error;
 use super::failure::Report;
 use super::outcome::Synced;
 use super::subject::Subject;
-use crate::api::ANNOTATION_REFRESH;
 use crate::api::v1::ConditionStatus;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
@@ -32,9 +31,6 @@ use crate::sync::{hash, target};
 
 /// How long to wait before a status is written again that could not be.
 const STATUS_RETRY: Duration = Duration::from_secs(1);
-
-/// The longest text of [`ANNOTATION_REFRESH`] that is repeated in the status; what asks for a refresh uses a time.
-const LONGEST_REFRESH: usize = 64;
 
 /// How long to wait at least where the provider tells when it has recovered.
 const FALLBACK: Duration = Duration::from_mins(1);
@@ -91,9 +87,7 @@ pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &C
 fn observed(status: &mut ExternalSecretStatus, subject: Subject<'_>) {
     let meta = &subject.object.metadata;
     status.observed_generation = meta.generation;
-    let asked = meta.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION_REFRESH));
-    let is_token = |text: &&String| text.len() <= LONGEST_REFRESH && !text.contains(char::is_control);
-    status.last_handled_refresh = asked.filter(is_token).cloned();
+    status.last_handled_refresh = status::handled_refresh(meta);
 }
 
 /// Says in the metrics what the status says, where nothing is to be done: it may have been written by another process. The status

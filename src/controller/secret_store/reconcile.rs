@@ -194,6 +194,7 @@ async fn write_status(
         None => status.conditions.retain(|condition| condition.type_ != STALLED),
     }
     status.observed_generation = generation;
+    status.last_handled_refresh = status::handled_refresh(&object.metadata);
     if finding.state == StoreState::Valid {
         status.capabilities = Some(CAPABILITIES.to_owned());
     }

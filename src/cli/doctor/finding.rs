@@ -1,0 +1,111 @@
+//! What a check comes to.
+
+use crate::cli::person::explanation::Explanation;
+use crate::controller::core::api_call::ApiError;
+
+/// What a check comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Finding {
+    /// The check: one word that stays the same.
+    pub(super) id: &'static str,
+    /// The group that it is shown in.
+    pub(super) group: &'static str,
+    pub(super) outcome: Outcome,
+    pub(super) about: Option<About>,
+    pub(super) message: String,
+    pub(super) remedy: Option<String>,
+    /// A page and a part of it.
+    pub(super) see: Option<&'static str>,
+}
+
+/// The object that a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct About {
+    pub(super) kind: String,
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+/// Whether all is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Outcome {
+    Ok,
+    Warning,
+    Failed,
+    /// It could not be looked at.
+    Skipped,
+}
+
+impl Outcome {
+    /// For programs.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// A check.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Check {
+    pub(super) id: &'static str,
+    pub(super) group: &'static str,
+}
+
+impl Check {
+    pub(super) const fn new(group: &'static str, id: &'static str) -> Self {
+        Self { id, group }
+    }
+
+    fn finding(self, outcome: Outcome, message: impl Into<String>) -> Finding {
+        let message = message.into();
+        Finding { id: self.id, group: self.group, outcome, about: None, message, remedy: None, see: None }
+    }
+
+    pub(super) fn ok(self, message: impl Into<String>) -> Finding {
+        self.finding(Outcome::Ok, message)
+    }
+
+    pub(super) fn warning(self, message: impl Into<String>, remedy: &str, see: &'static str) -> Finding {
+        let found = self.finding(Outcome::Warning, message);
+        Finding { remedy: Some(remedy.to_owned()), see: Some(see), ..found }
+    }
+
+    pub(super) fn failed(self, message: impl Into<String>, remedy: &str, see: &'static str) -> Finding {
+        let found = self.finding(Outcome::Failed, message);
+        Finding { remedy: Some(remedy.to_owned()), see: Some(see), ..found }
+    }
+
+    /// It could not be looked at: for want of a right, or because the API server did not answer.
+    pub(super) fn skipped(self, what: &str, error: &ApiError) -> Finding {
+        let why = match error.code() {
+            Some(403) => format!("no right to read {what}"),
+            _ => format!("{what} could not be read: {}", error.reason()),
+        };
+        self.finding(Outcome::Skipped, why)
+    }
+
+    pub(super) fn not_looked_at(self, why: &str) -> Finding {
+        self.finding(Outcome::Skipped, why)
+    }
+}
+
+impl Finding {
+    pub(super) fn about(self, kind: &str, namespace: &str, name: &str) -> Self {
+        let about = About { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() };
+        Self { about: Some(about), ..self }
+    }
+
+    /// With the remedy of a cause that is known.
+    pub(super) fn explained(self, explanation: Option<Explanation>) -> Self {
+        match explanation {
+            Some(explanation) => {
+                Self { remedy: Some(explanation.remedy.to_owned()), see: Some(explanation.see), ..self }
+            }
+            None => self,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `external-secrets doctor`: does all of it work here?
+
+mod before;
+mod controller;
+mod definitions;
+mod finding;
+mod objects;
+mod patient;
+mod print;
+mod probe;
+mod server;
+mod stores;
+mod webhook;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::person::names;
+use super::person::printing::{Output, note};
+use super::person::{Cluster, ClusterArguments, Error as ClusterError, served_version};
+use super::preview::AzureIdentity;
+use super::providers;
+use crate::api::GoDuration;
+use finding::{Finding, Outcome};
+use patient::Patient;
+
+/// How often it looks again with --wait.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The exit code that says that somebody waited in vain.
+const WAITED_IN_VAIN: u8 = 3;
+
+/// Why nothing can be said.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Probe(#[from] probe::Error),
+}
+
+/// Checks that all works that a sync needs: the API server, the CRDs, the controller, its rights, the webhook, the stores, and the
+/// ExternalSecrets; and says of what does not how to mend it.
+///
+/// It changes nothing: it reads with your rights, asks the API server for access reviews, and creates one ExternalSecret as a dry run, to
+/// see that the webhook refuses it. What you may not read is skipped. No Secret is read.
+///
+/// Ends with 1 where a check failed, with --wait after the time with 3.
+#[derive(Args, Debug)]
+pub(super) struct DoctorArguments {
+    /// Before an installation: whether the cluster and your rights will do
+    #[arg(long, conflicts_with_all = ["store", "probe"])]
+    pre: bool,
+    /// Only this store, and what reads it: store/NAME, or css/NAME
+    #[arg(long, value_name = "KIND/NAME")]
+    store: Option<String>,
+    /// Ask Entra ID and the vaults from here, too; that proves nothing of the controller's network
+    #[arg(long)]
+    probe: bool,
+    /// With --probe, the identity that reads vaults: that of each store, or yours
+    #[arg(long, value_enum, default_value_t = AzureIdentity::Store)]
+    azure_identity: AzureIdentity,
+    /// Look again until nothing fails, for this long at most
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<GoDuration>,
+    /// The class of the controller
+    #[arg(long, default_value = "default")]
+    controller_class: String,
+    /// Whether warnings make the command fail
+    #[arg(long, value_enum, default_value_t = FailOn::Failure)]
+    fail_on: FailOn,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    cluster: ClusterArguments,
+    #[command(flatten)]
+    providers: providers::ProviderArguments,
+}
+
+/// What makes the command fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// A check that failed
+    Failure,
+    /// Also a warning
+    Warning,
+}
+
+pub(super) async fn execute(arguments: &DoctorArguments) -> Result<ExitCode, Error> {
+    let (client, namespace) = arguments.cluster.connect().await.map_err(ClusterError::from)?;
+    let store = arguments.store.as_deref().map(|store| names::store(store, &namespace)).transpose();
+    let store = store.map_err(ClusterError::from)?;
+    let deadline = arguments.wait.and_then(GoDuration::positive).map(|wait| Instant::now() + wait);
+    loop {
+        let patient = Patient {
+            client: &client,
+            namespace: arguments.cluster.given_namespace(),
+            store: store.as_ref(),
+            class: &arguments.controller_class,
+            now: Timestamp::now(),
+        };
+        let findings = if arguments.pre { before::look(&patient).await } else { look(arguments, &patient).await? };
+        let is_failed = findings.iter().any(|finding| finding.outcome == Outcome::Failed);
+        let rest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if let Some(rest) = rest.filter(|rest| is_failed && !rest.is_zero()) {
+            note("not all is well yet");
+            tokio::time::sleep(PAUSE.min(rest)).await;
+            continue;
+        }
+        arguments.output.print(|| print::text(&findings), || print::document(&findings))?;
+        let is_warned = findings.iter().any(|finding| finding.outcome == Outcome::Warning);
+        return Ok(match deadline {
+            Some(_) if is_failed => ExitCode::from(WAITED_IN_VAIN),
+            _ if is_failed || (is_warned && arguments.fail_on == FailOn::Warning) => ExitCode::FAILURE,
+            _ => ExitCode::SUCCESS,
+        });
+    }
+}
+
+/// All checks of an installation.
+async fn look(arguments: &DoctorArguments, patient: &Patient<'_>) -> Result<Vec<Finding>, Error> {
+    let mut findings = server::look(patient).await;
+    // Without it there is nothing more to learn.
+    if findings.iter().any(|finding| finding.outcome == Outcome::Failed && finding.id == server::API_SERVER) {
+        return Ok(findings);
+    }
+    findings.extend(definitions::look(patient).await);
+    findings.extend(controller::look(patient).await);
+    let version = served_version(patient.client).await.map_err(ClusterError::from)?;
+    let Some(version) = version else { return Ok(findings) };
+    let cluster = Cluster { client: patient.client.clone(), version };
+    findings.extend(webhook::look(patient, &cluster).await);
+    let stores = stores::listed(patient, &cluster).await;
+    findings.extend(stores::look(patient, &stores).await);
+    if arguments.probe {
+        let found = probe::look(&cluster, &stores, arguments.azure_identity, &arguments.providers).await?;
+        findings.extend(found);
+    }
+    findings.extend(objects::look(patient, &cluster).await);
+    Ok(findings)
+}

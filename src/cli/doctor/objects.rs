@@ -1,0 +1,107 @@
+//! The ExternalSecrets: whether they are synced, in time, and each alone with its Secret.
+
+use std::collections::BTreeMap;
+
+use super::finding::{Check, Finding};
+use super::patient::Patient;
+use crate::api::v1::external_secret::CreationPolicy;
+use crate::api::v1::{ConditionStatus, ExternalSecret};
+use crate::cli::person::Cluster;
+use crate::cli::person::overview::Overview;
+
+const SYNCED: Check = Check::new("externalsecrets", "synced");
+const STALE: Check = Check::new("externalsecrets", "stale");
+const OWNERS: Check = Check::new("externalsecrets", "two-owners");
+
+/// How many objects a message names.
+const NAMED: usize = 3;
+
+pub(super) async fn look(patient: &Patient<'_>, cluster: &Cluster) -> Vec<Finding> {
+    let objects = match cluster.external_secrets(patient.namespace, None).await {
+        Ok(objects) => objects,
+        Err(error) => return vec![SYNCED.skipped("externalsecrets", &error)],
+    };
+    let overviews = objects.iter().map(|object| (object, Overview::of(object, patient.now)));
+    let is_wanted = |overview: &Overview| patient.store.is_none_or(|store| overview.stores.contains(store));
+    let overviews: Vec<_> = overviews.filter(|(_, overview)| is_wanted(overview)).collect();
+    if overviews.is_empty() {
+        return vec![SYNCED.not_looked_at("there is no ExternalSecret")];
+    }
+    let mut findings = synced(&overviews);
+    findings.push(stale(&overviews));
+    findings.extend(two_owners(&overviews));
+    findings
+}
+
+/// Those that are not Ready, a finding a cause.
+fn synced(overviews: &[(&ExternalSecret, Overview)]) -> Vec<Finding> {
+    let is_ready = |overview: &Overview| overview.ready == Some(ConditionStatus::True);
+    let ready = overviews.iter().filter(|(_, overview)| is_ready(overview)).count();
+    let mut by_cause: BTreeMap<String, Vec<&Overview>> = BTreeMap::new();
+    for (_, overview) in overviews.iter().filter(|(_, overview)| overview.ready.is_some() && !is_ready(overview)) {
+        by_cause.entry(overview.cause.clone().unwrap_or_default()).or_default().push(overview);
+    }
+    let mut findings = Vec::new();
+    if ready > 0 || by_cause.is_empty() {
+        findings.push(SYNCED.ok(format!("{ready} of {} ExternalSecrets are Ready", overviews.len())));
+    }
+    for (cause, failed) in by_cause {
+        let Some(first) = failed.first() else { continue };
+        let cause = if cause.is_empty() { "not Ready".to_owned() } else { cause };
+        let message = format!("{} ({}): {cause}: {}", count(failed.len()), named(&failed), first.message);
+        let remedy = format!("See `external-secrets why {} -n {}`.", first.key.name, first.key.namespace);
+        let finding = SYNCED.failed(message, &remedy, "docs/runbook.md#externalsecretnotready");
+        let finding = finding.explained(first.explanation);
+        findings.push(finding.about(ExternalSecret::KIND, &first.key.namespace, &first.key.name));
+    }
+    findings
+}
+
+fn count(number: usize) -> String {
+    if number == 1 { "1 ExternalSecret".to_owned() } else { format!("{number} ExternalSecrets") }
+}
+
+fn named(overviews: &[&Overview]) -> String {
+    let names: Vec<_> = overviews.iter().take(NAMED).map(|overview| overview.key.to_string()).collect();
+    let more = overviews.len().saturating_sub(NAMED);
+    if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
+}
+
+/// Those that nobody works on, though a refresh is due or they were changed.
+fn stale(overviews: &[(&ExternalSecret, Overview)]) -> Finding {
+    let late: Vec<_> = overviews
+        .iter()
+        .map(|(_, overview)| overview)
+        .filter(|overview| overview.is_stale || overview.ready.is_none())
+        .collect();
+    match late.first() {
+        None => STALE.ok("none is overdue"),
+        Some(first) => STALE
+            .warning(
+                format!("{} ({}) are overdue, or were not looked at yet", count(late.len()), named(&late)),
+                "See whether the controller runs, serves the class of their stores, and is not too busy.",
+                "docs/runbook.md#externalsecretstale",
+            )
+            .about(ExternalSecret::KIND, &first.key.namespace, &first.key.name),
+    }
+}
+
+/// Secrets that two ExternalSecrets want for themselves.
+fn two_owners(overviews: &[(&ExternalSecret, Overview)]) -> Vec<Finding> {
+    let mut owners: BTreeMap<(&str, &str), Vec<&Overview>> = BTreeMap::new();
+    for (object, overview) in overviews {
+        let target = object.spec.get().ok().and_then(|spec| spec.target.as_ref());
+        let policy = target.map(|target| target.creation_policy).unwrap_or_default();
+        let is_secret = target.is_none_or(|target| target.manifest.is_none());
+        if is_secret && matches!(policy, CreationPolicy::Owner | CreationPolicy::Orphan) {
+            owners.entry((&overview.key.namespace, &overview.target)).or_default().push(overview);
+        }
+    }
+    let shared = owners.into_iter().filter(|(_, owners)| owners.len() > 1);
+    let findings = shared.map(|((namespace, name), owners)| {
+        let message = format!("{} write Secret {namespace}/{name}: {}", count(owners.len()), named(&owners));
+        let remedy = "Give each another `target.name`, or all but one `creationPolicy: Merge`.";
+        OWNERS.failed(message, remedy, "docs/runbook.md#externalsecretnotready").about("Secret", namespace, name)
+    });
+    findings.collect()
+}

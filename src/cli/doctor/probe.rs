@@ -1,0 +1,64 @@
+//! `doctor --probe`: asks Entra ID and the vaults from here.
+
+use std::sync::Arc;
+
+use super::finding::{Check, Finding};
+use crate::api::v1::{SecretStore, StoreKind};
+use crate::cli::inputs::Inputs;
+use crate::cli::inputs::cluster::Cluster as Read;
+use crate::cli::inputs::{manifests, values};
+use crate::cli::person::{Cluster, explanation};
+use crate::cli::preview::AzureIdentity;
+use crate::cli::providers::{self, ProviderArguments};
+use crate::controller::core::api_call::ApiError;
+use crate::controller::store_access::clients;
+use crate::controller::store_access::key::StoreKey;
+use crate::provider::{Caller, ProviderError, Providers, Verdict};
+
+const PROBE: Check = Check::new("probe", "probe");
+
+/// Why nothing can be asked.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum Error {
+    #[error(transparent)]
+    Providers(#[from] providers::Error),
+    #[error(transparent)]
+    Manifests(#[from] manifests::Error),
+    #[error(transparent)]
+    Values(#[from] values::Error),
+}
+
+pub(super) async fn look(
+    cluster: &Cluster,
+    stores: &Result<Vec<(StoreKey, SecretStore)>, (StoreKind, ApiError)>,
+    identity: AzureIdentity,
+    arguments: &ProviderArguments,
+) -> Result<Vec<Finding>, Error> {
+    let Ok(stores) = stores else { return Ok(Vec::new()) };
+    let read = Read::new(cluster.client.clone(), Some(cluster.version));
+    let inputs = Arc::new(Inputs::new(manifests::Manifests::read(&[], "")?, None, Some(read))?);
+    let providers = providers::of_person(arguments, identity.into(), Arc::clone(&inputs) as _)?;
+    let mut findings = Vec::new();
+    for (key, store) in stores {
+        let finding = match asked(&providers, key, store).await {
+            Ok(()) => PROBE.ok(format!("{key}: its vault answers, asked from here")),
+            Err(error) => {
+                let see = "docs/troubleshooting.md";
+                let finding = PROBE.failed(format!("{key}, asked from here: {error}"), "See the message.", see);
+                finding.explained(explanation::of(Some(error.cause), ""))
+            }
+        };
+        findings.push(finding.about(key.kind.name(), &key.object.namespace, &key.object.name));
+    }
+    Ok(findings)
+}
+
+async fn asked(providers: &Providers, key: &StoreKey, store: &SecretStore) -> Result<(), ProviderError> {
+    // That a spec cannot be read says its condition already.
+    let Ok(spec) = store.spec.get() else { return Ok(()) };
+    let client = providers.of(spec)?.client(clients::view(key, spec), Caller::StoreValidation).await?;
+    match client.validate().await.verdict {
+        Verdict::Valid => Ok(()),
+        Verdict::Invalid(error) | Verdict::Unknown(error) => Err(error),
+    }
+}

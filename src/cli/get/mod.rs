@@ -1,0 +1,202 @@
+//! `external-secrets get`, also `status`: how do mine do?
+
+mod print;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, ResourceExt as _};
+use serde_json::json;
+
+use super::person::names::{self, Named};
+use super::person::overview::Overview;
+use super::person::printing::{Format, Output, note};
+use super::person::{Cluster, ClusterArguments, Error};
+use crate::answers::Seen;
+use crate::api::v1::{ConditionStatus, ExternalSecret, SecretStore, StoreKind};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::key::StoreKey;
+
+/// Shows ExternalSecrets, or with the name `stores` their stores: whether each is Ready, when it was synced, when it is next, and
+/// what is wrong.
+///
+/// Reads ExternalSecrets or stores alone, with your rights. Ends with 1 where one that is named is not there.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that is true or false")]
+#[derive(Args, Debug)]
+pub(super) struct GetArguments {
+    /// Only these: NAME or es/NAME of ExternalSecrets, store/NAME, css/NAME; or the word stores, for all stores
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Those of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// Those with these labels
+    #[arg(short = 'l', long, conflicts_with = "names")]
+    selector: Option<String>,
+    /// Those that are not Ready
+    #[arg(long)]
+    not_ready: bool,
+    /// Those whose refresh is overdue, as when no controller runs
+    #[arg(long)]
+    stale: bool,
+    /// Those that are not Ready for this cause, such as `SecretNotFound`
+    #[arg(long, value_name = "WORD")]
+    cause: Option<String>,
+    /// Those that read this store: store/NAME, or css/NAME
+    #[arg(long, value_name = "KIND/NAME")]
+    store: Option<String>,
+    /// Go on, and print each that changes
+    #[arg(short, long)]
+    watch: bool,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    cluster: ClusterArguments,
+}
+
+pub(super) async fn execute(arguments: &GetArguments) -> Result<ExitCode, Error> {
+    let (cluster, namespace) = arguments.cluster.cluster().await?;
+    let scope = (!arguments.all_namespaces).then_some(namespace.as_str());
+    if arguments.names.len() == 1 && arguments.names.first().is_some_and(|name| name == "stores") {
+        let mut stores = cluster.stores(StoreKind::SecretStore, scope).await?;
+        stores.extend(cluster.stores(StoreKind::ClusterSecretStore, None).await?);
+        return print_stores(arguments, &stores, ExitCode::SUCCESS);
+    }
+    let mut keys = Vec::new();
+    let mut store_keys = Vec::new();
+    for name in &arguments.names {
+        match names::named(name, &namespace)? {
+            Named::ExternalSecret(key) => keys.push(key),
+            Named::Store(key) => store_keys.push(key),
+        }
+    }
+    let mut code = ExitCode::SUCCESS;
+    if !store_keys.is_empty() {
+        let mut stores = Vec::new();
+        for key in store_keys {
+            match cluster.store(&key).await? {
+                Some(store) => stores.push((key, (*store).clone())),
+                None => code = not_there(&key.to_string()),
+            }
+        }
+        code = print_stores(arguments, &stores, code)?;
+        if keys.is_empty() {
+            return Ok(code);
+        }
+    }
+    let filter = Filter::of(arguments, &namespace)?;
+    let mut objects = Vec::new();
+    if keys.is_empty() {
+        objects = cluster.external_secrets(scope, arguments.selector.as_deref()).await?;
+    }
+    for key in &keys {
+        match cluster.external_secret(key).await? {
+            Some(object) => objects.push(object),
+            None => code = not_there(&format!("ExternalSecret {:?} in namespace {:?}", key.name, key.namespace)),
+        }
+    }
+    let now = Timestamp::now();
+    let overviews: Vec<_> = objects.iter().map(|object| Overview::of(object, now)).collect();
+    let shown: Vec<_> = overviews.into_iter().filter(|overview| filter.lets_pass(overview)).collect();
+    if arguments.watch {
+        return follow(arguments, &cluster, scope, &keys, &filter).await;
+    }
+    if shown.is_empty() && arguments.output.format == Format::Text && code == ExitCode::SUCCESS {
+        note("no ExternalSecret is like that");
+    }
+    arguments.output.print(
+        || print::external_secrets(&shown, arguments.all_namespaces, now),
+        || print::external_secrets_document(&shown),
+    )?;
+    Ok(code)
+}
+
+fn not_there(what: &str) -> ExitCode {
+    note(&format!("external-secrets: {what} does not exist"));
+    ExitCode::FAILURE
+}
+
+fn print_stores(
+    arguments: &GetArguments,
+    stores: &[(StoreKey, SecretStore)],
+    code: ExitCode,
+) -> Result<ExitCode, Error> {
+    let now = Timestamp::now();
+    arguments.output.print(|| print::stores(stores, now), || print::stores_document(stores))?;
+    Ok(code)
+}
+
+/// Which ExternalSecrets are shown.
+struct Filter<'a> {
+    not_ready: bool,
+    stale: bool,
+    cause: Option<&'a str>,
+    store: Option<StoreKey>,
+}
+
+impl<'a> Filter<'a> {
+    fn of(arguments: &'a GetArguments, namespace: &str) -> Result<Self, Error> {
+        let store = arguments.store.as_deref().map(|store| names::store(store, namespace)).transpose()?;
+        Ok(Self { not_ready: arguments.not_ready, stale: arguments.stale, cause: arguments.cause.as_deref(), store })
+    }
+
+    fn lets_pass(&self, overview: &Overview) -> bool {
+        let reads = |wanted: &StoreKey| {
+            overview.stores.iter().any(|store| {
+                // Of all namespaces, each has its own of that name.
+                store.kind == wanted.kind && store.object.name == wanted.object.name
+            })
+        };
+        (!self.not_ready || overview.ready != Some(ConditionStatus::True) || !overview.is_observed)
+            && (!self.stale || overview.is_stale)
+            && self.cause.is_none_or(|cause| overview.cause.as_deref() == Some(cause))
+            && self.store.as_ref().is_none_or(reads)
+    }
+}
+
+/// Prints each ExternalSecret as it is and as it becomes, until the process is ended: as lines, or as one JSON document a line.
+async fn follow(
+    arguments: &GetArguments,
+    cluster: &Cluster,
+    scope: Option<&str>,
+    keys: &[ObjectKey],
+    filter: &Filter<'_>,
+) -> Result<ExitCode, Error> {
+    let api: Api<Seen<ExternalSecret>> = match scope {
+        Some(namespace) => Api::namespaced_with(cluster.client.clone(), namespace, &cluster.version),
+        None => Api::all_with(cluster.client.clone(), &cluster.version),
+    };
+    let config = watcher::Config { label_selector: arguments.selector.clone(), ..watcher::Config::default() };
+    let mut events = watcher(api, config).default_backoff().boxed();
+    while let Some(event) = events.next().await {
+        let object = match event {
+            Ok(watcher::Event::Apply(Seen::Object(object)) | watcher::Event::InitApply(Seen::Object(object))) => object,
+            Ok(watcher::Event::Delete(object)) => {
+                note(&format!("{} was deleted", object.name_any()));
+                continue;
+            }
+            Ok(_) => continue,
+            Err(error) => {
+                note(&format!("external-secrets: the watch is opened again: {error}"));
+                continue;
+            }
+        };
+        let now = Timestamp::now();
+        let overview = Overview::of(&object, now);
+        if (!keys.is_empty() && !keys.contains(&overview.key)) || !filter.lets_pass(&overview) {
+            continue;
+        }
+        let document = || json!({"version": 1, "externalSecret": overview.document()});
+        if arguments.output.format == Format::Text {
+            arguments.output.print(|| print::line(&overview, now), document)?;
+        } else {
+            // One a line, so that a reader knows where it ends.
+            let output = Output { format: Format::Text };
+            output.print(|| format!("{}\n", document()), document)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

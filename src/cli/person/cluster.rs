@@ -1,0 +1,85 @@
+//! Our objects in a cluster, as a person may read them.
+
+use std::sync::Arc;
+
+use kube::Client;
+use kube::api::ListParams;
+
+use crate::answers::Objects;
+use crate::api::ServedVersion;
+use crate::api::v1::secret_store::StoreType;
+use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::key::StoreKey;
+
+/// How many objects a request lists.
+const PAGE: u32 = 500;
+
+/// A cluster that serves our kinds.
+pub(in crate::cli) struct Cluster {
+    pub(in crate::cli) client: Client,
+    pub(in crate::cli) version: ServedVersion,
+}
+
+impl Cluster {
+    /// The ExternalSecrets of a namespace, or of all, by namespace and name.
+    pub(in crate::cli) async fn external_secrets(
+        &self,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> Result<Vec<ExternalSecret>, ApiError> {
+        let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
+        let mut objects = bounded(self.api_of(namespace).list_in_pages(&params, PAGE)).await?;
+        objects.sort_by_key(|object| ObjectKey::of(&object.metadata));
+        Ok(objects)
+    }
+
+    /// One ExternalSecret.
+    pub(in crate::cli) async fn external_secret(&self, key: &ObjectKey) -> Result<Option<ExternalSecret>, ApiError> {
+        bounded(self.api_of(Some(&key.namespace)).get_opt(&key.name)).await
+    }
+
+    /// ExternalSecrets of a namespace, or of all.
+    pub(in crate::cli) fn api_of(&self, namespace: Option<&str>) -> Objects<ExternalSecret> {
+        match namespace {
+            Some(namespace) => Objects::namespaced(self.client.clone(), namespace, &self.version),
+            None => Objects::all(self.client.clone(), &self.version),
+        }
+    }
+
+    /// The stores of a kind, of a namespace or of all, by namespace and name; none where the kind is not served.
+    pub(in crate::cli) async fn stores(
+        &self,
+        kind: StoreKind,
+        namespace: Option<&str>,
+    ) -> Result<Vec<(StoreKey, SecretStore)>, ApiError> {
+        let api = self.stores_of(kind, namespace);
+        let objects = match bounded(api.list_in_pages(&ListParams::default(), PAGE)).await {
+            Err(error) if error.code() == Some(404) => Vec::new(),
+            objects => objects?,
+        };
+        let keyed = objects.into_iter().map(|object| {
+            let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
+            (key, object)
+        });
+        let mut keyed: Vec<_> = keyed.collect();
+        keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(keyed)
+    }
+
+    /// One store.
+    pub(in crate::cli) async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
+        let api = self.stores_of(key.kind, Some(&key.object.namespace));
+        Ok(bounded(api.get_opt(&key.object.name)).await?.map(Arc::new))
+    }
+
+    /// The stores of a kind.
+    pub(in crate::cli) fn stores_of(&self, kind: StoreKind, namespace: Option<&str>) -> Objects<SecretStore> {
+        let dyntype = StoreType { kind, version: self.version };
+        match (kind, namespace) {
+            (StoreKind::SecretStore, Some(namespace)) => Objects::namespaced(self.client.clone(), namespace, &dyntype),
+            _ => Objects::all(self.client.clone(), &dyntype),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What the commands for people have in common: whose cluster they ask, how they print, and what they say of an ExternalSecret.
+
+mod cluster;
+pub(super) mod explanation;
+pub(super) mod names;
+pub(super) mod overview;
+pub(super) mod printing;
+pub(super) mod table;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kube::Client;
+
+pub(super) use cluster::Cluster;
+
+use crate::api::ServedVersion;
+use crate::api::v1::ExternalSecret;
+use crate::controller::core::api_call::ApiError;
+use crate::controller::core::discovery::{self, Discovered};
+use crate::runtime::kube_client::{self, KubeClientError, Person};
+
+/// Why the cluster cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Client(#[from] KubeClientError),
+    #[error("the API server could not be asked: {0}")]
+    Cluster(#[from] ApiError),
+    #[error(
+        "the cluster has no ExternalSecrets: the CRDs are not installed; apply what `external-secrets crds` prints, or name another cluster with --context"
+    )]
+    NoCrds,
+    #[error(transparent)]
+    Name(#[from] names::Error),
+    #[error("the output cannot be written as YAML: {0}")]
+    Yaml(#[from] serde_saphyr::ser_error::Error),
+    #[error("the output cannot be printed: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Flags of commands that ask a cluster.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Cluster")]
+pub(super) struct ClusterArguments {
+    /// The namespace; that of the kubeconfig if not given
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// The kubeconfig; that of KUBECONFIG, or of the home folder, if not given
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; the current one if not given
+    #[arg(long)]
+    context: Option<String>,
+    /// The user to act as
+    #[arg(long = "as", value_name = "USER")]
+    user: Option<String>,
+    /// A group to act as; can be given several times
+    #[arg(long = "as-group", value_name = "GROUP", requires = "user")]
+    groups: Vec<String>,
+}
+
+impl ClusterArguments {
+    /// A client, and the namespace that is meant.
+    pub(super) async fn connect(&self) -> Result<(Client, String), KubeClientError> {
+        let (client, config) = kube_client::of_person(Person {
+            kubeconfig: self.kubeconfig.as_deref(),
+            context: self.context.as_deref(),
+            user: self.user.as_deref(),
+            groups: &self.groups,
+        })
+        .await?;
+        Ok((client, self.namespace.clone().unwrap_or(config.default_namespace)))
+    }
+
+    /// The namespace that was given, if one was.
+    pub(super) fn given_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// A cluster that serves our kinds, and the namespace that is meant.
+    pub(super) async fn cluster(&self) -> Result<(Cluster, String), Error> {
+        let (client, namespace) = self.connect().await?;
+        let version = served_version(&client).await?.ok_or(Error::NoCrds)?;
+        Ok((Cluster { client, version }, namespace))
+    }
+}
+
+/// The version in which ExternalSecrets are served, if they are.
+pub(super) async fn served_version(client: &Client) -> Result<Option<ServedVersion>, ApiError> {
+    Ok(match discovery::discover(client, &[ExternalSecret::PLURAL]).await? {
+        Discovered::Served(version) => Some(version),
+        Discovered::Lacking(_) => None,
+    })
+}

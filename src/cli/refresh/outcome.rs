@@ -1,0 +1,85 @@
+//! How a refresh went.
+
+use std::time::Duration;
+
+use crate::api::v1::ExternalSecret;
+use crate::controller::core::key::ObjectKey;
+
+/// How a refresh went.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Outcome {
+    pub(super) result: Result,
+    /// Whether the Secret changed, where that could be told.
+    pub(super) secret_changed: Option<bool>,
+    /// How long it took.
+    pub(super) took: Option<Duration>,
+    pub(super) message: String,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Result {
+    /// It was asked for, and nobody waited.
+    Asked,
+    Refreshed,
+    Failed,
+    Timeout,
+    Skipped,
+}
+
+impl Result {
+    /// For programs.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Refreshed => "refreshed",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Outcome {
+    fn new(result: Result, message: impl Into<String>) -> Self {
+        Self { result, secret_changed: None, took: None, message: message.into() }
+    }
+
+    pub(super) fn asked() -> Self {
+        Self::new(Result::Asked, "")
+    }
+
+    pub(super) fn refreshed() -> Self {
+        Self::new(Result::Refreshed, "")
+    }
+
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Result::Failed, message)
+    }
+
+    pub(super) fn in_vain(message: impl Into<String>) -> Self {
+        Self::new(Result::Timeout, message)
+    }
+
+    pub(super) fn skipped(message: impl Into<String>) -> Self {
+        Self::new(Result::Skipped, message)
+    }
+
+    /// The same after so long.
+    pub(super) fn after(self, took: Duration) -> Self {
+        Self { took: Some(took), ..self }
+    }
+
+    pub(super) fn is_failed(&self) -> bool {
+        self.result == Result::Failed
+    }
+
+    pub(super) fn is_in_vain(&self) -> bool {
+        self.result == Result::Timeout
+    }
+}
+
+/// As an outcome is listed.
+pub(super) fn name_of(object: &ExternalSecret) -> String {
+    ObjectKey::of(&object.metadata).to_string()
+}

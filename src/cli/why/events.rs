@@ -1,0 +1,64 @@
+//! The events of an ExternalSecret.
+
+use kube::api::ListParams;
+use kube::api::{ApiResource, GroupVersionKind};
+use kube::core::DynamicObject;
+
+use crate::answers::Objects;
+use crate::api::v1::ExternalSecret;
+use crate::cli::person::Cluster;
+use crate::controller::core::api_call::bounded;
+use crate::sync::one_line::on_one_line;
+
+/// How many are shown.
+const SHOWN: usize = 5;
+/// How many are looked at.
+const LOOKED_AT: u32 = 200;
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Event {
+    /// When it was last seen, as it stands there.
+    pub(super) last: String,
+    pub(super) type_: String,
+    pub(super) reason: String,
+    pub(super) message: String,
+    /// How often.
+    pub(super) count: u64,
+}
+
+/// The newest events of an object, newest first; none where they may not be read.
+pub(super) async fn of(cluster: &Cluster, object: &ExternalSecret) -> Vec<Event> {
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Event"));
+    let api: Objects<DynamicObject> = Objects::namespaced(cluster.client.clone(), namespace, &resource);
+    let params = ListParams::default().fields(&format!("involvedObject.uid={uid}")).limit(LOOKED_AT);
+    let listed = bounded(api.list(&params)).await.unwrap_or_default();
+    let mut events: Vec<_> = listed
+        .iter()
+        .map(|event| {
+            let text = |field: &str| event.data[field].as_str().map(on_one_line).unwrap_or_default();
+            let series = &event.data["series"];
+            Event {
+                last: [
+                    series["lastObservedTime"].as_str(),
+                    event.data["lastTimestamp"].as_str(),
+                    event.data["eventTime"].as_str(),
+                ]
+                .into_iter()
+                .flatten()
+                .next()
+                .map(on_one_line)
+                .unwrap_or_default(),
+                type_: text("type"),
+                reason: text("reason"),
+                message: if text("message").is_empty() { text("note") } else { text("message") },
+                count: series["count"].as_u64().or_else(|| event.data["count"].as_u64()).unwrap_or(1),
+            }
+        })
+        .collect();
+    events.sort_by(|one, other| other.cmp(one));
+    events.truncate(SHOWN);
+    events
+}

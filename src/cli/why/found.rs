@@ -1,0 +1,57 @@
+//! What is found of a link of the chain.
+
+use crate::cli::person::explanation::{Explanation, Link};
+
+/// What was found of a link.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) link: Link,
+    /// The field that it is about, as `spec.data[0]`.
+    pub(super) field: Option<String>,
+    pub(super) outcome: Outcome,
+    pub(super) cause: Option<String>,
+    pub(super) message: String,
+    pub(super) remedy: Option<String>,
+    pub(super) see: Option<&'static str>,
+}
+
+/// Whether a link holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Ok,
+    Warning,
+    Failed,
+    /// It could not be looked at, as for want of a right.
+    Skipped,
+    /// The controller did not come to it.
+    NotReached,
+}
+
+impl Outcome {
+    /// For programs.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::NotReached => "notReached",
+        }
+    }
+}
+
+impl Found {
+    pub(super) fn new(link: Link, outcome: Outcome, message: impl Into<String>) -> Self {
+        Self { link, field: None, outcome, cause: None, message: message.into(), remedy: None, see: None }
+    }
+
+    pub(super) fn explained(self, explanation: Option<Explanation>) -> Self {
+        let Some(explanation) = explanation else { return self };
+        Self {
+            cause: Some(explanation.cause.to_owned()).filter(|cause| !cause.is_empty()),
+            remedy: Some(explanation.remedy.to_owned()),
+            see: Some(explanation.see),
+            ..self
+        }
+    }
+}

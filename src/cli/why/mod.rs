@@ -1,0 +1,87 @@
+//! `external-secrets why`, also `explain`: why is this one not as I want?
+
+mod chain;
+mod check;
+mod events;
+mod found;
+mod print;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::person::names::{self, Named};
+use super::person::overview::Overview;
+use super::person::printing::{Output, note};
+use super::person::{ClusterArguments, Error as ClusterError};
+use super::preview::AzureIdentity;
+use super::providers;
+use chain::links;
+use found::Outcome;
+
+/// Why nothing can be said.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error("{0:?} names a store: `external-secrets get {0}` shows it")]
+    Store(String),
+    #[error(transparent)]
+    Check(#[from] check::Error),
+}
+
+/// Says why an ExternalSecret is not as it should be: each link of the chain from its manifest to its Secret, in the order in which the
+/// controller comes to them, with the cause and the remedy where one does not hold.
+///
+/// Reads the ExternalSecret and its stores, and as far as your rights go its events, the metadata of its Secret, and the workloads that
+/// use that. No vault is asked without --check. Ends with 1 where a link does not hold.
+#[derive(Args, Debug)]
+pub(super) struct WhyArguments {
+    /// The ExternalSecret: NAME, or es/NAME
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Try it with your rights, and say whether the cause is over
+    #[arg(long)]
+    check: bool,
+    /// With --check, the identity that reads vaults: that of each store, or yours
+    #[arg(long, value_enum, default_value_t = AzureIdentity::Store)]
+    azure_identity: AzureIdentity,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    cluster: ClusterArguments,
+    #[command(flatten)]
+    providers: providers::ProviderArguments,
+}
+
+pub(super) async fn execute(arguments: &WhyArguments) -> Result<ExitCode, Error> {
+    let (cluster, namespace) = arguments.cluster.cluster().await?;
+    let key = match names::named(&arguments.name, &namespace).map_err(ClusterError::from)? {
+        Named::ExternalSecret(key) => key,
+        Named::Store(_) => return Err(Error::Store(arguments.name.clone())),
+    };
+    let Some(object) = cluster.external_secret(&key).await.map_err(ClusterError::from)? else {
+        note(&format!(
+            "external-secrets: ExternalSecret {:?} does not exist in namespace {:?}; `external-secrets get` lists those that do",
+            key.name, key.namespace
+        ));
+        return Ok(ExitCode::FAILURE);
+    };
+    let now = Timestamp::now();
+    let overview = Overview::of(&object, now);
+    let links = links(&cluster, &object, &overview, now).await;
+    let events = events::of(&cluster, &object).await;
+    let checked = if arguments.check {
+        Some(check::check(&cluster, &object, arguments.azure_identity, &arguments.providers, &namespace).await?)
+    } else {
+        None
+    };
+    let fails = links.iter().any(|link| link.outcome == Outcome::Failed);
+    arguments.output.print(
+        || print::text(&overview, &links, &events, checked.as_ref(), now),
+        || print::document(&overview, &links, &events, checked.as_ref()),
+    )?;
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,93 @@
+//! How `why` prints.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::check::Checked;
+use super::events::Event;
+use super::found::{Found, Outcome};
+use crate::api::v1::ConditionStatus;
+use crate::cli::person::overview::Overview;
+use crate::cli::person::printing::span;
+use crate::sync::one_line::on_one_line;
+
+/// What the messages of links begin below.
+const INDENT: &str = "                      ";
+
+/// For people.
+pub(super) fn text(
+    overview: &Overview,
+    links: &[Found],
+    events: &[Event],
+    checked: Option<&Checked>,
+    now: Timestamp,
+) -> String {
+    let mut text = format!("{}\n", on_one_line(&head(overview, now)));
+    for found in links {
+        let mark = match found.outcome {
+            Outcome::Ok => "ok",
+            Outcome::Warning => "warn",
+            Outcome::Failed => "FAIL",
+            Outcome::Skipped => "skip",
+            Outcome::NotReached => "-",
+        };
+        let name = found.field.as_deref().unwrap_or_else(|| found.link.name());
+        let _ = writeln!(text, "  {mark:<4}  {:<12}  {}", on_one_line(name), on_one_line(&found.message));
+        if let Some(remedy) = &found.remedy {
+            let see = found.see.map(|see| format!(" See {see}.")).unwrap_or_default();
+            let _ = writeln!(text, "{INDENT}do: {}{see}", on_one_line(remedy));
+        }
+    }
+    if let Some(checked) = checked {
+        let what = if checked.cause.is_none() { "now: " } else { "still: " };
+        let _ = writeln!(text, "{what}{}", on_one_line(&checked.message));
+    }
+    for event in events {
+        let count = if event.count > 1 { format!(" ({} times)", event.count) } else { String::new() };
+        let _ = writeln!(text, "event {} {} {}{count}: {}", event.last, event.type_, event.reason, event.message);
+    }
+    text
+}
+
+fn head(overview: &Overview, now: Timestamp) -> String {
+    let since = overview.since.map(|since| format!(" for {}", span(now.duration_since(since)))).unwrap_or_default();
+    let next = overview.next.in_words(now);
+    let state = match overview.ready {
+        Some(ConditionStatus::True) => format!("Ready{since}, synced {}, next {next}", overview.synced(now)),
+        Some(_) => format!("not Ready{since}, synced {}, next {next}", overview.synced(now)),
+        None => "not looked at yet".to_owned(),
+    };
+    format!("ExternalSecret {}: {state}", overview.key)
+}
+
+/// For programs.
+pub(super) fn document(overview: &Overview, links: &[Found], events: &[Event], checked: Option<&Checked>) -> Value {
+    let links = links.iter().map(|found| {
+        json!({
+            "link": found.link.name(),
+            "field": found.field,
+            "result": found.outcome.word(),
+            "cause": found.cause,
+            "message": on_one_line(&found.message),
+            "remedy": found.remedy,
+            "see": found.see,
+        })
+    });
+    let events = events.iter().map(|event| {
+        json!({"last": event.last, "type": event.type_, "reason": event.reason, "message": event.message, "count": event.count})
+    });
+    let object = overview.document();
+    let checked = checked.map(|checked| {
+        json!({"result": if checked.cause.is_none() { "ok" } else { "failed" }, "cause": checked.cause, "message": on_one_line(&checked.message)})
+    });
+    json!({
+        "version": 1,
+        "due": object["due"].clone(),
+        "externalSecret": object,
+        "links": links.collect::<Vec<_>>(),
+        "check": checked,
+        "events": events.collect::<Vec<_>>(),
+    })
+}

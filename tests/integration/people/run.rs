@@ -1,0 +1,59 @@
+//! Running a command as a person does.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use base64::Engine as _;
+use test_stage::scene::Scene;
+
+/// How a run ended, and what it printed.
+pub struct Run {
+    pub code: i32,
+    pub text: String,
+    pub errors: String,
+}
+
+/// A run in the namespace of a scene.
+pub struct Command<'a> {
+    scene: &'a Scene,
+    kubeconfig: PathBuf,
+}
+
+impl<'a> Command<'a> {
+    /// As the administrator of the cluster.
+    pub fn of(scene: &'a Scene) -> Self {
+        Self { scene, kubeconfig: scene.kubeconfig().to_owned() }
+    }
+
+    /// With another kubeconfig, as that of a proxy.
+    pub fn through(self, kubeconfig: &Path) -> Self {
+        Self { kubeconfig: kubeconfig.to_owned(), ..self }
+    }
+
+    /// Runs it.
+    pub async fn run(self, arguments: &[&str]) -> Run {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_external-secrets"));
+        command
+            .args(arguments)
+            .args(["--namespace", self.scene.name()])
+            .envs(self.scene.world.sandbox.environment())
+            .env("KUBECONFIG", &self.kubeconfig)
+            .stdin(Stdio::null());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Run { code: output.status.code().unwrap(), text: text(output.stdout), errors: text(output.stderr) }
+    }
+}
+
+impl Run {
+    /// Panics if anything printed tells one of the values.
+    #[track_caller]
+    pub fn tells_none_of(&self, values: &[&str]) {
+        for value in values {
+            let encoded = base64::engine::general_purpose::STANDARD.encode(value);
+            for printed in [&self.text, &self.errors] {
+                assert!(!printed.contains(value) && !printed.contains(&encoded), "{value} is told:\n{printed}");
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `external-secrets why`.
+
+use serde_json::{Value, json};
+use test_stage::scene::Scene;
+
+use super::VALUE;
+use super::run::Command;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_links_hold_where_all_is_well_and_the_first_that_does_not_is_named() {
+    let scene = Scene::new("people-why").await;
+    let name = scene.name();
+    scene.set_secret("one", VALUE);
+    scene.store().await;
+    scene.external_secret("example", "1h", &[("a", "one")]).await;
+    scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
+    let pod = json!({"containers": [{"name": "c", "image": "i", "envFrom": [{"secretRef": {"name": "example"}}]}]});
+    scene
+        .apply(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "mail"}, "spec": {
+            "replicas": 0, "selector": {"matchLabels": {"app": "mail"}},
+            "template": {"metadata": {"labels": {"app": "mail"}}, "spec": pod},
+        }}))
+        .await;
+
+    let run = Command::of(&scene).run(&["why", "es/example"]).await;
+    assert_eq!(run.code, 0, "{}\n{}", run.text, run.errors);
+    for words in [
+        &format!("ExternalSecret {name}/example: Ready for "),
+        "ok    spec          nothing is wrong with it",
+        &format!("ok    store         ClusterSecretStore {name:?} is Ready"),
+        &format!("ok    identity      workload identity of service account \"azure-key-vault\" in {name}"),
+        "ok    entry         1 entry read",
+        &format!("ok    target        Secret {name}/example is there, synced "),
+        "used by Deployment mail",
+        "Normal Created",
+    ] {
+        assert!(run.text.contains(words), "{words:?} is missing in:\n{}", run.text);
+    }
+    run.tells_none_of(&[VALUE]);
+
+    scene.vault.delete_secret("one").unwrap();
+    scene.force_sync("example").await;
+    scene.until("ExternalSecret", "example", "failed", |es| es["status"]["cause"] == "SecretNotFound").await;
+    let run = Command::of(&scene).run(&["explain", "example"]).await;
+    assert_eq!(run.code, 1);
+    assert!(run.text.contains("FAIL  spec.data[0]  could not get secret data"), "{}", run.text);
+    assert!(run.text.contains("                      do: "), "{}", run.text);
+
+    // What the vault says now, without the controller.
+    let check = async || {
+        let run = Command::of(&scene).run(&["why", "example", "--check", "-o", "json"]).await;
+        serde_json::from_str::<Value>(&run.text).unwrap_or_else(|_| panic!("{}\n{}", run.text, run.errors))["check"]
+            .clone()
+    };
+    assert_eq!(check().await["cause"], "SecretNotFound");
+    scene.vault.recover_secret("one").unwrap();
+    assert_eq!(check().await["result"], "ok");
+
+    let run = Command::of(&scene).run(&["why", "gone"]).await;
+    assert_eq!(run.code, 1);
+    assert!(run.errors.contains("\"gone\" does not exist"), "{}", run.errors);
+}
