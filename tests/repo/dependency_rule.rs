@@ -53,6 +53,7 @@ const RULES: [(&str, &[&str]); 16] = [
             "sandbox",
             "provider",
             "sync",
+            "validate",
             "controller",
             "webhook",
             "certificates",
