@@ -2,6 +2,7 @@
 
 mod api_health;
 mod certcontroller;
+mod command;
 mod controller;
 mod crds;
 #[cfg(feature = "sandbox")]
@@ -19,6 +20,7 @@ mod metrics;
 mod migrate;
 mod person;
 mod plan;
+mod plugin;
 mod preview;
 mod providers;
 mod redaction;
@@ -31,7 +33,9 @@ mod why;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Subcommand};
+use clap::CommandFactory as _;
+
+use command::Command;
 
 /// Brings Azure Key Vault secrets into Kubernetes Secrets. Without a subcommand it is the controller.
 #[derive(clap::Parser, Debug)]
@@ -45,43 +49,12 @@ struct Cli {
     controller: controller::ControllerArguments,
 }
 
-#[derive(Subcommand, Debug)]
-enum Command {
-    /// Validate objects before they are stored, and convert them between versions
-    Webhook(Box<webhook::WebhookArguments>),
-    /// Print the Secrets that ExternalSecrets produce, without a cluster
-    Render(Box<render::RenderArguments>),
-    /// Show what the controller would create, change or delete in a cluster, and change nothing
-    Plan(Box<plan::PlanArguments>),
-    /// Show how ExternalSecrets and stores do, when each is next, and what is wrong
-    #[command(alias = "status")]
-    Get(Box<get::GetArguments>),
-    /// Say why an ExternalSecret is not as it should be, and what to do
-    #[command(alias = "explain")]
-    Why(Box<why::WhyArguments>),
-    /// Check that all works that a sync needs
-    Doctor(Box<doctor::DoctorArguments>),
-    /// Ask the controller to read values again, and say how it went
-    Refresh(Box<refresh::RefreshArguments>),
-    /// One-time steps after a migration from the External Secrets Operator
-    Migrate(migrate::MigrateArguments),
-    /// Issue certificates for the webhook, and make the API server trust them
-    #[command(name = "certcontroller")]
-    CertController(Box<certcontroller::CertControllerArguments>),
-    /// Print the CRDs as YAML
-    Crds(crds::CrdsArguments),
-    /// Print a page of the documentation that is generated from the program
-    Docs(docs::DocsArguments),
-    /// Emulate Entra ID and Key Vault, and run a cluster to try them on
-    #[cfg(feature = "sandbox")]
-    Sandbox(sandbox::SandboxArguments),
-}
-
 /// Runs the program with its own command line.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = match <Cli as clap::Parser>::try_parse() {
-        Ok(cli) => cli,
+    let asked = match asked() {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return ExitCode::SUCCESS,
         Err(error) => {
             // As with ESO's program, and unlike clap's own code, which `plan` uses to say that something would change.
             let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
@@ -96,21 +69,9 @@ pub fn run() -> ExitCode {
         Err(error) => return fail(&error),
     };
     let result: Result<ExitCode, Box<dyn std::error::Error>> = runtime.block_on(async {
-        match cli.command {
-            None => controller::execute(cli.controller).await?,
-            Some(Command::Webhook(arguments)) => webhook::execute(*arguments).await?,
-            Some(Command::Render(arguments)) => return Ok(render::execute(&arguments).await?),
-            Some(Command::Plan(arguments)) => return Ok(plan::execute(&arguments).await?),
-            Some(Command::Get(arguments)) => return Ok(get::execute(&arguments).await?),
-            Some(Command::Why(arguments)) => return Ok(why::execute(&arguments).await?),
-            Some(Command::Doctor(arguments)) => return Ok(doctor::execute(&arguments).await?),
-            Some(Command::Refresh(arguments)) => return Ok(refresh::execute(&arguments).await?),
-            Some(Command::Migrate(arguments)) => return Ok(migrate::execute(&arguments).await?),
-            Some(Command::CertController(arguments)) => certcontroller::execute(*arguments).await?,
-            Some(Command::Crds(arguments)) => crds::execute(&arguments)?,
-            Some(Command::Docs(arguments)) => docs::execute(&arguments, Cli::command())?,
-            #[cfg(feature = "sandbox")]
-            Some(Command::Sandbox(arguments)) => sandbox::execute(arguments).await?,
+        match asked {
+            Asked::Controller(arguments) => controller::execute(*arguments).await?,
+            Asked::Subcommand(command) => return subcommand(command).await,
         }
         Ok(ExitCode::SUCCESS)
     });
@@ -122,6 +83,43 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => fail(error.as_ref()),
     }
+}
+
+/// What the command line asks for.
+enum Asked {
+    Controller(Box<controller::ControllerArguments>),
+    Subcommand(Command),
+}
+
+/// What the command line asks for; nothing more where a plugin of kubectl has printed its help, which is never a controller.
+fn asked() -> Result<Option<Asked>, clap::Error> {
+    if plugin::is_called() {
+        return Ok(plugin::parse()?.map(Asked::Subcommand));
+    }
+    let cli = <Cli as clap::Parser>::try_parse()?;
+    Ok(Some(match cli.command {
+        Some(command) => Asked::Subcommand(command),
+        None => Asked::Controller(Box::new(cli.controller)),
+    }))
+}
+
+async fn subcommand(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match command {
+        Command::Webhook(arguments) => webhook::execute(*arguments).await?,
+        Command::Render(arguments) => return Ok(render::execute(&arguments).await?),
+        Command::Plan(arguments) => return Ok(plan::execute(&arguments).await?),
+        Command::Get(arguments) => return Ok(get::execute(&arguments).await?),
+        Command::Why(arguments) => return Ok(why::execute(&arguments).await?),
+        Command::Doctor(arguments) => return Ok(doctor::execute(&arguments).await?),
+        Command::Refresh(arguments) => return Ok(refresh::execute(&arguments).await?),
+        Command::Migrate(arguments) => return Ok(migrate::execute(&arguments).await?),
+        Command::CertController(arguments) => certcontroller::execute(*arguments).await?,
+        Command::Crds(arguments) => crds::execute(&arguments)?,
+        Command::Docs(arguments) => docs::execute(&arguments, Cli::command())?,
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(arguments) => sandbox::execute(arguments).await?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[allow(clippy::print_stderr, reason = "the program's last message to the person who started it")]

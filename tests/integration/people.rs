@@ -2,6 +2,7 @@
 
 mod doctor;
 mod faults;
+mod plugin;
 mod run;
 mod why;
 

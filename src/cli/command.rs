@@ -1,0 +1,40 @@
+//! The subcommands.
+
+use clap::Subcommand;
+
+#[cfg(feature = "sandbox")]
+use super::sandbox;
+use super::{certcontroller, crds, docs, doctor, get, migrate, plan, refresh, render, webhook, why};
+
+/// A subcommand, with its arguments.
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Validate objects before they are stored, and convert them between versions
+    Webhook(Box<webhook::WebhookArguments>),
+    /// Print the Secrets that ExternalSecrets produce, without a cluster
+    Render(Box<render::RenderArguments>),
+    /// Show what the controller would create, change or delete in a cluster, and change nothing
+    Plan(Box<plan::PlanArguments>),
+    /// Show how ExternalSecrets and stores do, when each is next, and what is wrong
+    #[command(alias = "status")]
+    Get(Box<get::GetArguments>),
+    /// Say why an ExternalSecret is not as it should be, and what to do
+    #[command(alias = "explain")]
+    Why(Box<why::WhyArguments>),
+    /// Check that all works that a sync needs
+    Doctor(Box<doctor::DoctorArguments>),
+    /// Ask the controller to read values again, and say how it went
+    Refresh(Box<refresh::RefreshArguments>),
+    /// One-time steps after a migration from the External Secrets Operator
+    Migrate(migrate::MigrateArguments),
+    /// Issue certificates for the webhook, and make the API server trust them
+    #[command(name = "certcontroller")]
+    CertController(Box<certcontroller::CertControllerArguments>),
+    /// Print the CRDs as YAML
+    Crds(crds::CrdsArguments),
+    /// Print a page of the documentation that is generated from the program
+    Docs(docs::DocsArguments),
+    /// Emulate Entra ID and Key Vault, and run a cluster to try them on
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::SandboxArguments),
+}

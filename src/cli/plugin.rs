@@ -1,0 +1,79 @@
+//! The program as a plugin of kubectl: `kubectl external-secrets`. kubectl finds it in `PATH` by the name `kubectl-external_secrets`.
+
+use std::path::Path;
+
+use clap::CommandFactory as _;
+
+use super::command::Command;
+
+/// What begins the name of a plugin's executable.
+const PREFIX: &str = "kubectl-";
+
+/// The subcommands that serve a cluster and are started in it.
+const OF_THE_CLUSTER: [&str; 2] = ["webhook", "certcontroller"];
+
+/// The command line of the plugin: the subcommands alone. Without one the program would be a controller, on the cluster of whoever called
+/// it.
+#[derive(clap::Parser, Debug)]
+#[command(name = "kubectl-external_secrets", bin_name = "kubectl external-secrets", version)]
+#[command(about = "Commands for whoever uses and operates External Secrets")]
+struct Plugin {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Whether the program was called by the name of a plugin.
+pub(super) fn is_called() -> bool {
+    let path = std::env::args_os().next();
+    path.as_deref().and_then(|path| Path::new(path).file_name()).is_some_and(is_plugin)
+}
+
+fn is_plugin(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(PREFIX))
+}
+
+/// The subcommand that was asked for; none where there was none and the help is printed.
+///
+/// # Errors
+/// What clap says: also of a process of the cluster, which is not started from here.
+pub(super) fn parse() -> Result<Option<Command>, clap::Error> {
+    let mut line = OF_THE_CLUSTER
+        .iter()
+        .fold(Plugin::command(), |line, name| line.mut_subcommand(name, |subcommand| subcommand.hide(true)));
+    let matches = line.try_get_matches_from_mut(std::env::args_os())?;
+    let plugin = <Plugin as clap::FromArgMatches>::from_arg_matches(&matches)?;
+    match plugin.command {
+        None => {
+            line.print_help()?;
+            Ok(None)
+        }
+        Some(Command::Webhook(_) | Command::CertController(_)) => Err(line.error(
+            clap::error::ErrorKind::InvalidSubcommand,
+            "a plugin of kubectl starts no process of the cluster; run it as `external-secrets`",
+        )),
+        command => Ok(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn a_plugin_is_known_by_its_name() {
+        assert!(is_plugin(OsStr::new("kubectl-external_secrets")));
+        assert!(is_plugin(OsStr::new("kubectl-external_secrets.exe")));
+        assert!(!is_plugin(OsStr::new("external-secrets")));
+    }
+
+    #[test]
+    fn the_subcommands_that_are_hidden_are_there() {
+        let line = Plugin::command();
+        line.clone().debug_assert();
+        for name in OF_THE_CLUSTER {
+            assert!(line.find_subcommand(name).is_some(), "{name}");
+        }
+    }
+}
