@@ -205,7 +205,9 @@ crates: has-cargo
 test-setup: has-python3 go-tools node-tools
 	tests/fidelity/python >/dev/null
 	tests/workflow/zizmor >/dev/null
-	for crate in $(FOLLOWING); do (cd $(call CONFORMANCE,$$crate) && $(CURDIR)/tests/go list -deps ./... >/dev/null) || exit 1; done
+	for folder in tests/conformance $(foreach crate,$(FOLLOWING),$(call CONFORMANCE,$(crate))); do \
+	  (cd $$folder && $(CURDIR)/tests/go list -deps ./... >/dev/null) || exit 1; \
+	done
 
 .PHONY: build
 build: has-rust ## The program as it goes into production, without the sandbox
