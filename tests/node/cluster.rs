@@ -62,14 +62,14 @@ impl Node {
             let names = self.kubectl(&["get", kind, "--output=jsonpath={.items[*].metadata.name}"]);
             names.split_whitespace().map(str::to_owned).collect()
         };
-        let kinds = named("crd").into_iter().filter(|name| name.ends_with("external-secrets.io"));
-        let kinds = kinds.map(|name| format!("crd/{name}"));
         let namespaces = named("namespace").into_iter().filter(|name| !LASTING_NAMESPACES.contains(&name.as_str()));
-        let namespaces = namespaces.map(|name| format!("namespace/{name}"));
-        let all: Vec<_> = kinds.chain(namespaces).collect();
-        if !all.is_empty() {
-            let all: Vec<_> = all.iter().map(String::as_str).collect();
-            self.kubectl(&[&["delete", "--timeout=60s"], &all[..]].concat());
+        let kinds = named("crd").into_iter().filter(|name| name.ends_with("external-secrets.io"));
+        // A namespace in which a kind goes at the same time takes its time to end.
+        for (kind, found) in [("namespace", namespaces.collect::<Vec<_>>()), ("crd", kinds.collect())] {
+            if !found.is_empty() {
+                let found: Vec<_> = found.iter().map(String::as_str).collect();
+                self.kubectl(&[&["delete", kind, "--timeout=90s"], &found[..]].concat());
+            }
         }
     }
 
