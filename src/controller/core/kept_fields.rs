@@ -35,11 +35,8 @@ impl KeptFields {
         !self.dropped.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 
-    /// Learns from what was sent and what was stored then.
+    /// Learns from what was sent and what was stored then. What is no status teaches nothing.
     pub(super) fn learn(&self, sent: &Value, stored: &Value) {
-        if stored.is_null() {
-            return;
-        }
         learn("", sent, stored, &mut self.dropped.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -68,7 +65,7 @@ fn same(path: &str, stored: &Value, wanted: &Value, dropped: &BTreeSet<String>) 
 
 fn learn(path: &str, sent: &Value, stored: &Value, dropped: &mut BTreeSet<String>) {
     match (sent, stored) {
-        (Value::Object(sent), stored) => {
+        (Value::Object(sent), Value::Object(stored)) => {
             for (name, sent) in sent.iter().filter(|(_, sent)| !sent.is_null()) {
                 let path = format!("{path}.{name}");
                 match stored.get(name) {
@@ -111,6 +108,16 @@ mod tests {
         // Our CRDs take the place of ESO's.
         kept.learn(&wanted, &wanted);
         assert!(kept.differs(Some(&stored), &wanted));
+    }
+
+    #[test]
+    fn an_answer_without_a_status_teaches_nothing() {
+        let kept = KeptFields::default();
+        let wanted = json!({"cause": "x", "conditions": [{"type": "Ready", "status": "False"}]});
+        for answer in [json!(null), json!("a text"), json!(["a list"]), json!(1)] {
+            kept.learn(&wanted, &answer);
+            assert!(kept.keeps(".cause") && kept.differs(Some(&json!({})), &wanted), "{answer}");
+        }
     }
 
     #[test]
