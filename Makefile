@@ -202,7 +202,7 @@ crates: has-cargo
 
 # Besides crates, which cargo gets as it builds.
 .PHONY: test-setup
-test-setup: has-python3 go-tools node-tools
+test-setup: has-python3 go-tools
 	tests/fidelity/python >/dev/null
 	tests/workflow/zizmor >/dev/null
 	for folder in tests/conformance $(foreach crate,$(FOLLOWING),$(call CONFORMANCE,$(crate))); do \
@@ -252,7 +252,7 @@ go-tools: cluster
 	@tests/monitoring/build >/dev/null
 	@tests/gitops/build >/dev/null
 
-# Where no node can run, `make test-node` says why.
+# `make test-node` builds them by itself; where no node can run, it says why.
 .PHONY: node-tools
 node-tools: cluster
 	@if tests/node/run --check 2>/dev/null; then tests/node/build >/dev/null; fi
