@@ -131,6 +131,7 @@ impl Previewer<'_> {
                 maker: Maker::Nobody,
                 engine: self.templates.rewrite(),
                 budget: &budget,
+                held: &read.budget,
             };
             let mut minter = Minter::new(generation, generators);
             minter.propose(&read.fetched, existing.as_ref(), None, &self.templates, self.inputs).await?.plan

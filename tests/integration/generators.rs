@@ -296,6 +296,45 @@ async fn a_generator_that_comes_or_is_mended_wakes_those_that_failed_over_it() {
     scene.delete("ClusterGenerator", scene.name()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_generators_say_and_give_is_bounded_in_sum() {
+    let scene = Scene::new("bounded").await;
+    let fails_with = async |name: &str, words: &str| {
+        scene.until_ready_starts(name, "could not get secret data from provider").await;
+        scene.until_event_has(name, words).await;
+    };
+    // Each is small, and read as often as it is named.
+    generator(&scene, "Fake", "large", json!({"data": {"k": "x".repeat(2_000)}})).await;
+    let entries: Vec<_> = (0..150).map(|number| entry("Fake", "large", &format!("k{number}-"))).collect();
+    scene.apply(manifest("texts", "1h", &entries)).await;
+    fails_with("texts", "at most 256 KiB together").await;
+
+    let keys: Vec<_> = (0..100).map(|number| format!("k{number}")).collect();
+    let spec =
+        json!({"length": 4096, "digits": 0, "symbols": 0, "noUpper": false, "allowRepeat": true, "secretKeys": keys});
+    generator(&scene, "Password", "long", spec).await;
+    let entries: Vec<_> = (0..15).map(|number| entry("Password", "long", &format!("p{number}-"))).collect();
+    scene.apply(manifest("values", "1h", &entries)).await;
+    fails_with("values", "may read 4 MiB").await;
+
+    // A record that names one large value for each entry, written under the controller's name.
+    generator(&scene, "UUID", "id", json!({})).await;
+    scene.apply(manifest("forged", "1h", &vec![entry("UUID", "id", ""); 6])).await;
+    synced(&scene, "forged").await;
+    let secret = scene.get("Secret", "forged").await.unwrap();
+    let annotations = secret["metadata"]["annotations"].as_object().unwrap();
+    let (name, record) = annotations.iter().find(|(name, _)| name.contains("/record-")).unwrap();
+    let mut record: Value = serde_json::from_str(record.as_str().unwrap()).unwrap();
+    for recorded in record["entries"].as_array_mut().unwrap() {
+        recorded["keys"] = json!(["large"]);
+    }
+    let data = json!({"large": "x".repeat(900_000)});
+    let forged = json!({"metadata": {"annotations": {name: record.to_string()}}, "stringData": data});
+    let params = kube::api::PatchParams { field_manager: Some(hash::field_manager("forged")), ..Default::default() };
+    scene.api("Secret").patch("forged", &params, &kube::api::Patch::Merge(&forged)).await.unwrap();
+    fails_with("forged", "may read 4 MiB").await;
+}
+
 #[rstest]
 #[case::webhook("Webhook", "generatorRef names a Webhook, which is not served by this controller")]
 #[case::mfa("MFA", "generatorRef names the kind MFA, which is not served")]

@@ -27,6 +27,12 @@ pub struct Generator {
 }
 
 impl Generator {
+    /// How many bytes the text of its spec has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.spec.as_deref().map_or(0, |text| text.get().len())
+    }
+
     /// What it describes, read as an object of this kind.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
+use secrecy::ExposeSecret as _;
 
 use super::cluster_view::ClusterView;
 use super::destination::Existing;
@@ -13,12 +14,12 @@ use super::planning::{Planner, RenderedFrom};
 use super::templates::Templates;
 use crate::api::generators::GeneratorSpec;
 use crate::api::v1::ExternalSecretSpec;
-use crate::api::v1::external_secret::ExternalSecretStatus;
+use crate::api::v1::external_secret::{ExternalSecretStatus, GeneratorRef};
 use crate::budget::Budget;
 use crate::controller::generators::error::Error as GeneratorError;
-use crate::controller::generators::lookup::{self, Found, GeneratorLookup};
+use crate::controller::generators::lookup::{Finder, Found, GeneratorLookup};
 use crate::generator::{self, Cost, Making, Source};
-use crate::provider::{Freshness, Registries, RegistryView};
+use crate::provider::{Freshness, ReadBudget, Registries, RegistryView};
 use crate::sync::last_write::LastWrite;
 use crate::sync::minting::{self, Cause, Choice, Decision, Entry, Record, Recorded, Situation};
 use crate::sync::plan::{self, Plan};
@@ -48,15 +49,21 @@ pub(crate) async fn used(
     namespace: &str,
     generators: &dyn GeneratorLookup,
 ) -> Result<Vec<Used>, Error> {
+    let mut finder = Finder::new(namespace, generators);
     let mut used = Vec::new();
-    for (index, entry) in spec.data_from.iter().enumerate() {
-        let Some(reference) = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref()) else {
-            continue;
-        };
-        let found = lookup::find(reference, namespace, generators).await.map_err(|error| failed(index, error))?;
+    for (index, reference) in references(spec) {
+        let found = finder.find(reference).await.map_err(|error| failed(index, error))?;
         used.push(Used { index, found });
     }
     Ok(used)
+}
+
+/// The references to generators, each with the place of its entry in `dataFrom`.
+fn references(spec: &ExternalSecretSpec) -> impl Iterator<Item = (usize, &GeneratorRef)> {
+    spec.data_from.iter().enumerate().filter_map(|(index, entry)| {
+        let source = entry.source_ref.as_ref()?;
+        Some((index, source.generator_ref.as_ref()?))
+    })
 }
 
 /// Whether an ExternalSecret belongs to another controller: a generator that it names is of another class.
@@ -66,12 +73,10 @@ pub(crate) async fn is_of_another_class(
     class: &str,
     generators: &dyn GeneratorLookup,
 ) -> bool {
-    for entry in &spec.data_from {
-        let Some(reference) = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref()) else {
-            continue;
-        };
+    let mut finder = Finder::new(namespace, generators);
+    for (_, reference) in references(spec) {
         // What is wrong with it is said when it is used.
-        if let Ok(found) = lookup::find(reference, namespace, generators).await
+        if let Ok(found) = finder.find(reference).await
             && found.class().is_some_and(|named| named != class)
         {
             return true;
@@ -103,6 +108,8 @@ pub(crate) struct Generation<'a> {
     pub(crate) engine: &'a Engine,
     /// What may be computed.
     pub(crate) budget: &'a Budget,
+    /// What may be held of values, read and made.
+    pub(crate) held: &'a ReadBudget,
 }
 
 /// Who makes values.
@@ -250,7 +257,8 @@ impl<'a> Minter<'a> {
             let index = self.used[place].index;
             match choice {
                 Choice::Keep { keys, made } => {
-                    fetched.kept.insert(index, minting::kept(target, &keys));
+                    let kept = self.kept(target, &keys).map_err(|error| failed(index, error))?;
+                    fetched.kept.insert(index, kept);
                     let status = self.generation.status;
                     let refreshed = status.and_then(|status| status.refresh_time.as_ref()).map(|time| time.0);
                     times.insert(index, (made.or(refreshed).unwrap_or(self.generation.now), None));
@@ -285,6 +293,22 @@ impl<'a> Minter<'a> {
         }
     }
 
+    /// The values of the target under these keys.
+    fn kept(
+        &self,
+        target: &BTreeMap<String, ByteString>,
+        keys: &BTreeSet<String>,
+    ) -> Result<SecretData, GeneratorError> {
+        let kept = keys.iter().filter_map(|key| target.get(key));
+        // Before they are copied: several entries may name the same.
+        self.charge(kept.map(|value| value.0.len()).sum())?;
+        Ok(minting::kept(target, keys))
+    }
+
+    fn charge(&self, bytes: usize) -> Result<(), GeneratorError> {
+        self.generation.held.charge_bytes(bytes).map_err(|error| GeneratorError::Provider(Box::new(error)))
+    }
+
     /// The values of a generator, once in a pass.
     async fn made(&mut self, place: usize) -> Result<Made, GeneratorError> {
         let Used { index, found } = &self.used[place];
@@ -309,7 +333,9 @@ impl<'a> Minter<'a> {
                 Made { values, at: token.made, until: token.until }
             }
         };
-        self.made.insert(*index, made.clone());
+        let index = *index;
+        self.charge(made.values.values().map(|value| value.expose_secret().len()).sum())?;
+        self.made.insert(index, made.clone());
         // A key may have taken seconds, after which others get this thread's place (`runtime::fair`).
         tokio::task::yield_now().await;
         Ok(made)

@@ -182,7 +182,7 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     if generators.is_empty() {
         return sync_fetched(work, target, options, subject, context).await;
     }
-    let values::Read { fetched, expires, budget: _held, .. } = values::read(spec, &clients, options).await?;
+    let values::Read { fetched, expires, budget: held, .. } = values::read(spec, &clients, options).await?;
     context.metrics.external_secrets().expires(subject.measured(), expires);
     let missing = values::missing(spec, &fetched);
     let generation = Generation {
@@ -194,6 +194,7 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
         maker: Maker::With(&*context.providers.registries),
         engine: context.templates.rewrite(),
         budget: &budget,
+        held: &held,
     };
     let source = Generated { generators, fetched, missing, before: target };
     sync_generated(generation, source, &destination, remembered, subject, context).await

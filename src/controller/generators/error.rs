@@ -51,6 +51,15 @@ pub(crate) enum Error {
     /// It asks for what cannot be made.
     #[error("error using generator: {0}")]
     Mint(#[from] MintError),
+    /// The generators that an ExternalSecret names are too long together.
+    #[error(
+        "unable to get generator: the generators of one ExternalSecret may have at most {} KiB together, each as often as it is named; make several ExternalSecrets",
+        .most >> 10
+    )]
+    TooLong {
+        /// How many bytes they may have.
+        most: usize,
+    },
     /// It asks for more keys than one ExternalSecret may have made at a time.
     #[error(
         "error using generator: one ExternalSecret may have at most {most} RSA keys made; divide them among several ExternalSecrets"

@@ -8,6 +8,7 @@ use super::error::Error;
 use super::key::GeneratorKey;
 use crate::api::generators::{Described, Generator, GeneratorSpec};
 use crate::api::v1::external_secret::GeneratorRef;
+use crate::generator::bounds::MOST_TEXT;
 use crate::validate::generator;
 
 /// Where generators are looked up. `None` stands for what is certainly not there.
@@ -37,21 +38,35 @@ impl Found {
     }
 }
 
-/// The generator that a reference in a namespace names.
-///
-/// # Errors
-/// [`Error`]
-pub(crate) async fn find(
-    reference: &GeneratorRef,
-    namespace: &str,
-    generators: &dyn GeneratorLookup,
-) -> Result<Found, Error> {
-    let key = GeneratorKey::referenced(generator::kind(reference)?, namespace, &reference.name);
-    let object = generators.generator(&key).await?.ok_or_else(|| Error::NotFound(key.clone()))?;
-    let described = object.described(key.kind).map_err(|field| Error::InvalidSpec { key: key.clone(), field })?;
-    let spec = match described {
-        Described::One(spec) => spec,
-        Described::Cluster(cluster) => cluster.served()?,
-    };
-    Ok(Found { key, spec })
+/// The generators of one ExternalSecret, as they are looked up one after the other.
+pub(crate) struct Finder<'a> {
+    namespace: &'a str,
+    generators: &'a dyn GeneratorLookup,
+    /// How many bytes of specs may still be read.
+    left: usize,
+}
+
+impl<'a> Finder<'a> {
+    /// For an ExternalSecret of this namespace.
+    #[must_use]
+    pub(crate) fn new(namespace: &'a str, generators: &'a dyn GeneratorLookup) -> Self {
+        Self { namespace, generators, left: MOST_TEXT }
+    }
+
+    /// The generator that a reference names.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub(crate) async fn find(&mut self, reference: &GeneratorRef) -> Result<Found, Error> {
+        let key = GeneratorKey::referenced(generator::kind(reference)?, self.namespace, &reference.name);
+        let object = self.generators.generator(&key).await?.ok_or_else(|| Error::NotFound(key.clone()))?;
+        // Before it is read: what comes of a text is larger.
+        self.left = self.left.checked_sub(object.size()).ok_or(Error::TooLong { most: MOST_TEXT })?;
+        let described = object.described(key.kind).map_err(|field| Error::InvalidSpec { key: key.clone(), field })?;
+        let spec = match described {
+            Described::One(spec) => spec,
+            Described::Cluster(cluster) => cluster.served()?,
+        };
+        Ok(Found { key, spec })
+    }
 }
