@@ -3,10 +3,11 @@
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::api::PostParams;
 
-use super::finding::{Check, Finding, Outcome};
+use super::finding::{Check, Finding};
 use super::patient::Patient;
 use super::{definitions, server};
 use crate::answers::Objects;
+use crate::cli::person::outcome::Outcome;
 use crate::controller::core::api_call::{ApiError, bounded};
 
 const VERSION: Check = Check::new("api server", "server-version");

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::finding::{Check, Finding};
 use super::patient::Patient;
 use crate::answers::Objects;
+use crate::cli::person::outcome::Outcome;
 use crate::cli::person::printing::span;
 use crate::controller::core::api_call::{ApiError, bounded};
 
@@ -45,7 +46,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if deployments.is_empty() {
         findings.push(match &lease {
-            Some(found) if found.outcome == super::finding::Outcome::Ok => {
+            Some(found) if found.outcome == Outcome::Ok => {
                 THERE.ok("no Deployment has its label, but somebody holds its lease")
             }
             _ => THERE.failed(

@@ -1,6 +1,7 @@
 //! What a check comes to.
 
 use crate::cli::person::explanation::Explanation;
+use crate::cli::person::outcome::Outcome;
 use crate::controller::core::api_call::ApiError;
 
 /// What a check comes to.
@@ -24,28 +25,6 @@ pub(super) struct About {
     pub(super) kind: String,
     pub(super) namespace: String,
     pub(super) name: String,
-}
-
-/// Whether all is well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Outcome {
-    Ok,
-    Warning,
-    Failed,
-    /// It could not be looked at.
-    Skipped,
-}
-
-impl Outcome {
-    /// For programs.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
 }
 
 /// A check.

@@ -18,13 +18,14 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::person::names;
+use super::person::outcome::Outcome;
 use super::person::printing::{Output, note};
 use super::person::{Cluster, ClusterArguments, Error as ClusterError, served_version};
+use super::person::{names, vaults};
 use super::preview::AzureIdentity;
 use super::providers;
 use crate::api::GoDuration;
-use finding::{Finding, Outcome};
+use finding::Finding;
 use patient::Patient;
 
 /// How often it looks again with --wait.
@@ -38,7 +39,7 @@ pub(super) enum Error {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     #[error(transparent)]
-    Probe(#[from] probe::Error),
+    Probe(#[from] vaults::Error),
 }
 
 /// Checks that all works that a sync needs: the API server, the CRDs, the controller, its rights, the webhook, the stores, and the

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::finding::{Finding, Outcome};
+use super::finding::Finding;
+use crate::cli::person::outcome::Outcome;
 use crate::sync::one_line::on_one_line;
 
 /// What remedies stand below.
@@ -15,12 +16,7 @@ pub(super) fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
     let mut group = "";
     for finding in findings {
-        let mark = match finding.outcome {
-            Outcome::Ok => "ok",
-            Outcome::Warning => "warn",
-            Outcome::Failed => "FAIL",
-            Outcome::Skipped => "skip",
-        };
+        let mark = finding.outcome.mark();
         let shown = if finding.group == group { "" } else { finding.group };
         group = finding.group;
         let _ = writeln!(text, "{shown:<14}  {mark:<4}  {}", on_one_line(&finding.message));

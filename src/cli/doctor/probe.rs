@@ -1,15 +1,10 @@
 //! `doctor --probe`: asks Entra ID and the vaults from here.
 
-use std::sync::Arc;
-
 use super::finding::{Check, Finding};
 use crate::api::v1::{SecretStore, StoreKind};
-use crate::cli::inputs::Inputs;
-use crate::cli::inputs::cluster::Cluster as Read;
-use crate::cli::inputs::{manifests, values};
-use crate::cli::person::{Cluster, explanation};
+use crate::cli::person::{Cluster, explanation, vaults};
 use crate::cli::preview::AzureIdentity;
-use crate::cli::providers::{self, ProviderArguments};
+use crate::cli::providers::ProviderArguments;
 use crate::controller::core::api_call::ApiError;
 use crate::controller::store_access::clients;
 use crate::controller::store_access::key::StoreKey;
@@ -17,27 +12,14 @@ use crate::provider::{Caller, ProviderError, Providers, Verdict};
 
 const PROBE: Check = Check::new("probe", "probe");
 
-/// Why nothing can be asked.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum Error {
-    #[error(transparent)]
-    Providers(#[from] providers::Error),
-    #[error(transparent)]
-    Manifests(#[from] manifests::Error),
-    #[error(transparent)]
-    Values(#[from] values::Error),
-}
-
 pub(super) async fn look(
     cluster: &Cluster,
     stores: &Result<Vec<(StoreKey, SecretStore)>, (StoreKind, ApiError)>,
     identity: AzureIdentity,
     arguments: &ProviderArguments,
-) -> Result<Vec<Finding>, Error> {
+) -> Result<Vec<Finding>, vaults::Error> {
     let Ok(stores) = stores else { return Ok(Vec::new()) };
-    let read = Read::new(cluster.client.clone(), Some(cluster.version));
-    let inputs = Arc::new(Inputs::new(manifests::Manifests::read(&[], "")?, None, Some(read))?);
-    let providers = providers::of_person(arguments, identity.into(), Arc::clone(&inputs) as _)?;
+    let (_, providers) = vaults::of_person(cluster, "", identity, arguments)?;
     let mut findings = Vec::new();
     for (key, store) in stores {
         let finding = match asked(&providers, key, store).await {

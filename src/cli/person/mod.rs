@@ -3,9 +3,11 @@
 mod cluster;
 pub(super) mod explanation;
 pub(super) mod names;
+pub(super) mod outcome;
 pub(super) mod overview;
 pub(super) mod printing;
 pub(super) mod table;
+pub(super) mod vaults;
 
 use std::path::PathBuf;
 

@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::found::{Found, Outcome};
+use super::found::Found;
 use super::target;
 use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::AzureAuthType;
 use crate::api::v1::{Condition, ConditionStatus, ExternalSecret, SecretStore};
 use crate::cli::person::Cluster;
 use crate::cli::person::explanation::{self, Link};
+use crate::cli::person::outcome::Outcome;
 use crate::cli::person::overview::Overview;
 use crate::cli::person::printing::ago;
 use crate::controller::core::conditions;

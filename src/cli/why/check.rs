@@ -1,30 +1,14 @@
 //! `why --check`: what the controller would find now, with the caller's rights.
 
-use std::sync::Arc;
-
 use crate::api::v1::ExternalSecret;
-use crate::cli::inputs::Inputs;
-use crate::cli::inputs::cluster::Cluster as Read;
-use crate::cli::inputs::{manifests, values};
-use crate::cli::person::Cluster;
+use crate::cli::person::{Cluster, vaults};
 use crate::cli::preview::{AzureIdentity, Previewer};
-use crate::cli::providers::{self, ProviderArguments};
+use crate::cli::providers::ProviderArguments;
 use crate::controller::external_secret::failure::Report;
 use crate::controller::external_secret::templates::Templates;
 use crate::controller::options::FloodGate;
 use crate::sync::refresh::Reason;
 use crate::template::Delimiters;
-
-/// Why it cannot be tried.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum Error {
-    #[error(transparent)]
-    Providers(#[from] providers::Error),
-    #[error(transparent)]
-    Manifests(#[from] manifests::Error),
-    #[error(transparent)]
-    Values(#[from] values::Error),
-}
 
 /// What was found now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,11 +25,8 @@ pub(super) async fn check(
     identity: AzureIdentity,
     arguments: &ProviderArguments,
     namespace: &str,
-) -> Result<Checked, Error> {
-    let read = Read::new(cluster.client.clone(), Some(cluster.version));
-    let manifests = manifests::Manifests::read(&[], namespace)?;
-    let inputs = Arc::new(Inputs::new(manifests, None, Some(read))?);
-    let providers = providers::of_person(arguments, identity.into(), Arc::clone(&inputs) as _)?;
+) -> Result<Checked, vaults::Error> {
+    let (inputs, providers) = vaults::of_person(cluster, namespace, identity, arguments)?;
     let previewer = Previewer {
         inputs: &inputs,
         providers,

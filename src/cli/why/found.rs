@@ -1,6 +1,7 @@
 //! What is found of a link of the chain.
 
 use crate::cli::person::explanation::{Explanation, Link};
+use crate::cli::person::outcome::Outcome;
 
 /// What was found of a link.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,31 +14,6 @@ pub(super) struct Found {
     pub(super) message: String,
     pub(super) remedy: Option<String>,
     pub(super) see: Option<&'static str>,
-}
-
-/// Whether a link holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Ok,
-    Warning,
-    Failed,
-    /// It could not be looked at, as for want of a right.
-    Skipped,
-    /// The controller did not come to it.
-    NotReached,
-}
-
-impl Outcome {
-    /// For programs.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-            Self::NotReached => "notReached",
-        }
-    }
 }
 
 impl Found {

@@ -13,13 +13,13 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::person::names::{self, Named};
+use super::person::outcome::Outcome;
 use super::person::overview::Overview;
 use super::person::printing::{Output, note};
-use super::person::{ClusterArguments, Error as ClusterError};
+use super::person::{ClusterArguments, Error as ClusterError, vaults};
 use super::preview::AzureIdentity;
 use super::providers;
 use chain::links;
-use found::Outcome;
 
 /// Why nothing can be said.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub(super) enum Error {
     #[error("{0:?} names a store: `external-secrets get {0}` shows it")]
     Store(String),
     #[error(transparent)]
-    Check(#[from] check::Error),
+    Check(#[from] vaults::Error),
 }
 
 /// Says why an ExternalSecret is not as it should be: each link of the chain from its manifest to its Secret, in the order in which the

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::check::Checked;
 use super::events::Event;
-use super::found::{Found, Outcome};
+use super::found::Found;
 use crate::api::v1::ConditionStatus;
 use crate::cli::person::overview::Overview;
 use crate::cli::person::printing::span;
@@ -26,13 +26,7 @@ pub(super) fn text(
 ) -> String {
     let mut text = format!("{}\n", on_one_line(&head(overview, now)));
     for found in links {
-        let mark = match found.outcome {
-            Outcome::Ok => "ok",
-            Outcome::Warning => "warn",
-            Outcome::Failed => "FAIL",
-            Outcome::Skipped => "skip",
-            Outcome::NotReached => "-",
-        };
+        let mark = found.outcome.mark();
         let name = found.field.as_deref().unwrap_or_else(|| found.link.name());
         let _ = writeln!(text, "  {mark:<4}  {:<12}  {}", on_one_line(name), on_one_line(&found.message));
         if let Some(remedy) = &found.remedy {

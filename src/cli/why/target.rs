@@ -6,12 +6,13 @@ use kube::api::{ApiResource, GroupVersionKind, ListParams};
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use super::found::{Found, Outcome};
+use super::found::Found;
 use crate::answers::Objects;
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::CreationPolicy;
 use crate::cli::person::Cluster;
 use crate::cli::person::explanation::Link;
+use crate::cli::person::outcome::Outcome;
 use crate::cli::person::overview::Overview;
 use crate::controller::core::api_call::bounded;
 use crate::sync::target::is_external_secret;
