@@ -1,12 +1,10 @@
 //! The definitions of the generators, which are served as `v1alpha1` alone.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec,
-    CustomResourceDefinitionVersion, CustomResourceSubresourceStatus, CustomResourceSubresources,
-    CustomResourceValidation, JSONSchemaProps,
+    CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps,
 };
-use kube::api::ObjectMeta;
 
+use super::definition::{self, Names};
 use super::root::root_without_status;
 use super::structural;
 use crate::api::generators::{
@@ -42,38 +40,14 @@ pub fn generator_schema(kind: GeneratorKind) -> JSONSchemaProps {
 }
 
 fn definition(kind: GeneratorKind) -> CustomResourceDefinition {
-    let version = CustomResourceDefinitionVersion {
-        name: VERSION.to_owned(),
-        schema: Some(CustomResourceValidation { open_api_v3_schema: Some(generator_schema(kind)) }),
-        served: true,
-        storage: true,
-        subresources: Some(CustomResourceSubresources {
-            status: Some(CustomResourceSubresourceStatus(serde_json::json!({}))),
-            ..Default::default()
-        }),
-        ..Default::default()
+    let names = Names {
+        group: GROUP,
+        kind: kind.name(),
+        plural: kind.plural(),
+        short: None,
+        category: Some("external-secrets-generators"),
+        scope: if kind.is_of_cluster() { "Cluster" } else { "Namespaced" },
     };
-    CustomResourceDefinition {
-        metadata: ObjectMeta {
-            name: Some(format!("{}.{GROUP}", kind.plural())),
-            labels: Some([("external-secrets.io/component".to_owned(), "controller".to_owned())].into()),
-            ..Default::default()
-        },
-        spec: CustomResourceDefinitionSpec {
-            conversion: Some(CustomResourceConversion { strategy: "None".to_owned(), webhook: None }),
-            group: GROUP.to_owned(),
-            names: CustomResourceDefinitionNames {
-                categories: Some(vec!["external-secrets".to_owned(), "external-secrets-generators".to_owned()]),
-                kind: kind.name().to_owned(),
-                list_kind: Some(format!("{}List", kind.name())),
-                plural: kind.plural().to_owned(),
-                short_names: None,
-                singular: Some(kind.name().to_ascii_lowercase()),
-            },
-            preserve_unknown_fields: None,
-            scope: if kind.is_of_cluster() { "Cluster" } else { "Namespaced" }.to_owned(),
-            versions: vec![version],
-        },
-        status: None,
-    }
+    let version = definition::version(VERSION, generator_schema(kind));
+    definition::of(&names, vec![CustomResourceDefinitionVersion { storage: true, ..version }])
 }

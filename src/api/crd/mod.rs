@@ -5,6 +5,7 @@
 //! conversion `None` the API server only changes `apiVersion`, and a smaller schema would prune
 //! fields.
 
+mod definition;
 mod fields;
 mod generators;
 mod manifest;
@@ -13,11 +14,9 @@ mod rules;
 mod structural;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceColumnDefinition, CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames,
-    CustomResourceDefinitionSpec, CustomResourceDefinitionVersion, CustomResourceSubresourceStatus,
-    CustomResourceSubresources, CustomResourceValidation, JSON, JSONSchemaProps, SelectableField,
+    CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionVersion, JSON, JSONSchemaProps,
+    SelectableField,
 };
-use kube::api::ObjectMeta;
 
 use super::v1::{
     ClusterExternalSecret, ClusterExternalSecretSpec, ClusterExternalSecretStatus, ExternalSecret, ExternalSecretSpec,
@@ -25,6 +24,7 @@ use super::v1::{
 };
 use super::{GROUP, ServedVersion};
 
+use definition::Names;
 use root::root_without_status;
 
 pub use fields::{Field, fields};
@@ -188,30 +188,16 @@ struct Kind {
 }
 
 fn definition(kind: &Kind, schema: &JSONSchemaProps) -> CustomResourceDefinition {
+    let names = Names {
+        group: GROUP,
+        kind: kind.name,
+        plural: kind.plural,
+        short: Some(kind.short_name),
+        category: None,
+        scope: kind.scope,
+    };
     let versions = [ServedVersion::V1, ServedVersion::V1beta1];
-    CustomResourceDefinition {
-        metadata: ObjectMeta {
-            name: Some(format!("{}.{GROUP}", kind.plural)),
-            labels: Some([("external-secrets.io/component".to_owned(), "controller".to_owned())].into()),
-            ..Default::default()
-        },
-        spec: CustomResourceDefinitionSpec {
-            conversion: Some(CustomResourceConversion { strategy: "None".to_owned(), webhook: None }),
-            group: GROUP.to_owned(),
-            names: CustomResourceDefinitionNames {
-                categories: Some(vec!["external-secrets".to_owned()]),
-                kind: kind.name.to_owned(),
-                list_kind: Some(format!("{}List", kind.name)),
-                plural: kind.plural.to_owned(),
-                short_names: Some(vec![kind.short_name.to_owned()]),
-                singular: Some(kind.name.to_ascii_lowercase()),
-            },
-            preserve_unknown_fields: None,
-            scope: kind.scope.to_owned(),
-            versions: versions.map(|version| served(version, kind, schema)).into(),
-        },
-        status: None,
-    }
+    definition::of(&names, versions.map(|version| served(version, kind, schema)).into())
 }
 
 fn served(version: ServedVersion, kind: &Kind, schema: &JSONSchemaProps) -> CustomResourceDefinitionVersion {
@@ -225,16 +211,9 @@ fn served(version: ServedVersion, kind: &Kind, schema: &JSONSchemaProps) -> Cust
     let selectable = kind.selectable.iter().map(|path| SelectableField { json_path: (*path).to_owned() });
     CustomResourceDefinitionVersion {
         additional_printer_columns: Some(columns.collect()),
-        name: version.name().to_owned(),
-        schema: Some(CustomResourceValidation { open_api_v3_schema: Some(schema.clone()) }),
         selectable_fields: Some(selectable.collect::<Vec<_>>()).filter(|fields| !fields.is_empty()),
-        served: true,
         storage: version == ServedVersion::default(),
-        subresources: Some(CustomResourceSubresources {
-            status: Some(CustomResourceSubresourceStatus(serde_json::json!({}))),
-            ..Default::default()
-        }),
-        ..Default::default()
+        ..definition::version(version.name(), schema.clone())
     }
 }
 
