@@ -9,12 +9,12 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use futures::stream;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::RwLock;
 
-use super::message::{Answer, Connection};
+use super::message::{Answer, Connection, empty, set_header};
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -276,6 +276,21 @@ impl Effect {
                 | Self::LargeValue(_)
                 | Self::Redirect(_)
         )
+    }
+}
+
+impl Effect {
+    /// What comes in the place of any answer of a service: a body without an end, a redirect, or the end of the connection.
+    pub(crate) fn answer(self, connection: &Connection) -> Answer {
+        match self {
+            Self::EndlessBody => Ok(Response::new(endless_body())),
+            Self::Redirect(location) => {
+                let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
+                set_header(&mut response, "location", &location);
+                Ok(response)
+            }
+            _ => Err(connection.cut()),
+        }
     }
 }
 

@@ -12,9 +12,9 @@ use serde_json::json;
 
 use crate::SandboxError;
 use crate::counters::{Counted, EntraCounters};
-use crate::fault::{Effect, Situation, Treatment, endless_body};
+use crate::fault::{Effect, Situation, Treatment};
 use crate::ids;
-use crate::message::{Answer, Connection, empty, json, parameter, set_header};
+use crate::message::{Answer, Connection, json, parameter};
 use crate::state::State;
 
 use super::assertion;
@@ -51,13 +51,7 @@ pub(crate) async fn exchange(
         Some(Effect::Throttle(retry_after)) => Some(EntraError::throttled(retry_after)),
         Some(Effect::Refuse(code)) => Some(EntraError::injected(code)),
         Some(Effect::Status(status)) => Some(EntraError::failed(status)),
-        Some(Effect::EndlessBody) => return Ok(Response::new(endless_body())),
-        Some(Effect::Redirect(location)) => {
-            let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
-            set_header(&mut response, "location", &location);
-            return Ok(response);
-        }
-        Some(_) => return Err(connection.cut()),
+        Some(other) => return other.answer(connection),
     };
     let outcome = match refusal {
         Some(refusal) => Err(refusal),

@@ -19,8 +19,8 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
 
-use super::fault::{Effect, Situation, Treatment, endless_body};
-use super::message::{Answer, Connection, empty, json, parameter, read_body, set_header};
+use super::fault::{Effect, Situation, Treatment};
+use super::message::{Answer, Connection, json, parameter, read_body, set_header};
 use super::state::State;
 
 use access::Scope;
@@ -50,13 +50,7 @@ pub(crate) async fn answer(
         None => serve(state, registry, request, operation).await,
         Some(Effect::Throttle(retry_after)) => Err(RegistryError::throttled(retry_after)),
         Some(Effect::Status(status)) => Err(RegistryError::failed(status)),
-        Some(Effect::EndlessBody) => return Ok(Response::new(endless_body())),
-        Some(Effect::Redirect(location)) => {
-            let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
-            set_header(&mut response, "location", &location);
-            return Ok(response);
-        }
-        Some(_) => return Err(connection.cut()),
+        Some(other) => return other.answer(connection),
     };
     let mut response = outcome.unwrap_or_else(|refusal| refusal.response(registry));
     let status = response.status().as_u16();

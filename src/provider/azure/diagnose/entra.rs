@@ -50,11 +50,8 @@ pub(in crate::provider::azure) fn refusal(
     let refusal: Option<Refusal> = serde_json::from_slice(body).ok();
     let said = refusal.as_ref().map_or_else(String::new, Refusal::words);
     match (status, refusal) {
-        (300..=399, _) => Diagnosis::new(
-            Cause::Redirected,
-            format!("{host} answered with a redirect (HTTP {status}), which is not followed"),
-        )
-        .hint("check environmentType and customCloudConfig.activeDirectoryEndpoint"),
+        (300..=399, _) => Diagnosis::redirected(host, status)
+            .hint("check environmentType and customCloudConfig.activeDirectoryEndpoint"),
         (429, _) => Diagnosis::new(Cause::EntraThrottled, format!("{host} asks to slow down (HTTP 429){said}"))
             .retry_after(retry_after),
         (500.., _) => Diagnosis::new(Cause::EntraUnavailable, format!("{host} failed (HTTP {status}){said}"))

@@ -51,6 +51,12 @@ impl Diagnosis {
         Self { cause, field: None, message: message.into(), hint: None, retry_after: None, recovery: None }
     }
 
+    /// `who` answered with a redirect.
+    pub(super) fn redirected(who: &str, status: u16) -> Self {
+        let message = format!("{who} answered with a redirect (HTTP {status}), which is not followed");
+        Self::new(Cause::Redirected, message)
+    }
+
     /// A diagnosis of a field of a store, such as `azurekv.vaultUrl`.
     pub(super) fn of_field(cause: Cause, field: impl Into<String>, problem: impl fmt::Display) -> Self {
         let field = field.into();

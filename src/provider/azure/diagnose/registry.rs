@@ -32,11 +32,8 @@ pub(in crate::provider::azure) fn refusal(
     let Detail { code, message } = body.and_then(|body| body.errors.into_iter().next()).unwrap_or_default();
     let said = if message.is_empty() { String::new() } else { format!(": {} ({})", words(&message), stable(&code)) };
     match (status, code.is_empty()) {
-        (300..=399, _) => Diagnosis::new(
-            Cause::Redirected,
-            format!("{host} answered with a redirect (HTTP {status}), which is not followed"),
-        )
-        .hint("check the registry's name"),
+        (300..=399, _) => Diagnosis::redirected(host, status)
+            .hint("check the registry's name"),
         (429, _) => Diagnosis::new(Cause::RegistryThrottled, format!("{host} asks to slow down (HTTP 429){said}"))
             .hint("the registry's limit is shared by all that use it: lengthen refreshInterval")
             .retry_after(retry_after),

@@ -40,9 +40,7 @@ pub(in crate::provider::azure) fn refusal(status: u16, retry_after: Option<Durat
     let cause = cause(status, &codes, &message);
     let said = words(&message, &codes);
     let diagnosis = match cause {
-        Cause::Redirected => {
-            Diagnosis::new(cause, format!("the vault answered with a redirect (HTTP {status}), which is not followed"))
-        }
+        Cause::Redirected => Diagnosis::redirected("the vault", status),
         Cause::UnexpectedAnswer => {
             Diagnosis::new(cause, format!("the answer (HTTP {status}) is not one of Key Vault{}", sentence(&said)))
         }
