@@ -19,7 +19,7 @@ CONFORMANCE = crates/$(1)/tests/conformance
 GOLDEN := $(CACHE)/golden.jsonl
 # What a crate's Go program $(2) prints with the flags $(3) for the table $(4) becomes the golden file $(5).
 made = cd $(call CONFORMANCE,$(1)) && TZ=UTC $(CURDIR)/tests/go run $(2) $(3) <$(4) >$(GOLDEN) && mv $(GOLDEN) $(5)
-SCRIPTS := crates/go-template/tests/conformance/eso/testdata.sh tests/cache.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
+SCRIPTS := crates/go-template/tests/conformance/eso/testdata.sh tests/cache.sh tests/venv.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
   tests/chart/run tests/workflow/build tests/workflow/zizmor tests/monitoring/build tests/gitops/build tests/fidelity/python \
   tests/integration/documentation/cargo tests/image/check tests/image/program tests/cluster/kubernetes.sh \
   tests/node/apart tests/node/build tests/node/clean tests/node/credentials tests/node/demo tests/node/images tests/node/killed \

@@ -9,7 +9,7 @@ use base64::Engine;
 use serde_json::{Value, json};
 use test_stage::cluster_access::{condition, decoded};
 
-use crate::cluster::{DEPLOYMENTS, NAMESPACE, Node, PROGRAM, processes, restart_kubelet, until};
+use crate::cluster::{DEPLOYMENTS, NAMESPACE, Node, PROGRAM, in_container, processes, restart_kubelet, until};
 
 /// Of the cluster's tokens.
 const ISSUER: &str = "https://kubernetes.default.svc";
@@ -167,7 +167,7 @@ fn token_of_the_controller() -> String {
         arguments.first().is_some_and(|program| program == PROGRAM) && !arguments.iter().any(is_subcommand)
     });
     assert_eq!(controllers.len(), 1, "one controller runs");
-    let file = format!("/proc/{}/root/var/run/secrets/azure/tokens/azure-identity-token", controllers[0]);
+    let file = in_container(controllers[0], "var/run/secrets/azure/tokens/azure-identity-token");
     let token = std::fs::read_to_string(file).unwrap();
     let claims = token.split('.').nth(1).expect("a token has three parts");
     let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();

@@ -188,6 +188,11 @@ pub fn processes(wanted: impl Fn(&[String]) -> bool) -> Vec<u32> {
     numbers.filter(|number| wanted(&arguments(number))).collect()
 }
 
+/// A file of the container that a process runs in. The kernel shows what that has as its root beside the process.
+pub fn in_container(process: u32, path: &str) -> PathBuf {
+    Path::new("/proc").join(process.to_string()).join("root").join(path)
+}
+
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -8,7 +8,9 @@ use test_stage::cluster_access::decoded;
 use tokio::time::Instant;
 
 use crate::azure::{Azure, external_secret};
-use crate::cluster::{CHART, DEPLOYMENTS, NAMESPACE, Node, PROGRAM, RELEASE, WEBHOOK, power, processes, until};
+use crate::cluster::{
+    CHART, DEPLOYMENTS, NAMESPACE, Node, PROGRAM, RELEASE, WEBHOOK, in_container, power, processes, until,
+};
 use crate::installing::fake_store;
 use crate::load::Load;
 
@@ -79,7 +81,7 @@ async fn an_emptied_certificate_secret_refuses_no_write() {
 /// The certificate in the webhook's Pod.
 fn served_certificate() -> String {
     let webhooks = processes(|arguments| arguments.get(1).is_some_and(|argument| argument == "webhook"));
-    std::fs::read_to_string(format!("/proc/{}/root/tmp/certs/tls.crt", webhooks[0])).unwrap()
+    std::fs::read_to_string(in_container(webhooks[0], "tmp/certs/tls.crt")).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
