@@ -1,4 +1,4 @@
-//! A call of the API server: with a deadline, and with errors that say what to do about them.
+//! Calls to the API server, with a deadline and with errors that say what to do about them.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use crate::answers::reason;
 /// How long the API server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A call of the API server that did not succeed.
+/// A failed call to the API server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// It refused, or could not be reached, or its answer could not be read.
+    /// The API server refused, was unreachable, or sent an unreadable answer.
     #[error("{}", reason(.0))]
     Kube(#[from] kube::Error),
-    /// It did not answer in time.
+    /// No answer before the deadline.
     #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
     Timeout,
 }
 
 impl ApiError {
-    /// The HTTP status, where the API server answered.
+    /// The HTTP status, if the API server answered.
     #[must_use]
     pub(crate) fn code(&self) -> Option<u16> {
         match self {
@@ -29,7 +29,7 @@ impl ApiError {
         }
     }
 
-    /// The API server's own words, without what differs from one answer to the next.
+    /// The API server's own words, without the parts that differ from one answer to the next.
     #[must_use]
     pub(crate) fn reason(&self) -> String {
         match self {
@@ -40,28 +40,27 @@ impl ApiError {
         }
     }
 
-    /// Whether the API server is away or overloaded, rather than unwilling. It may then be said of all that was sent.
+    /// Whether the API server is unreachable or overloaded, as opposed to refusing. The failure then says nothing about
+    /// this request: any other would have failed, too.
     #[must_use]
     pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Kube(kube::Error::Api(status)) => matches!(status.code, 429 | 502 | 503 | 504),
-            // What was sent did not arrive, or the answer did not come.
+            // The request did not arrive, or the answer did not.
             Self::Kube(kube::Error::Service(_) | kube::Error::HyperError(_)) | Self::Timeout => true,
             Self::Kube(_) => false,
         }
     }
 }
 
-/// What is done with an object at the API server.
+/// The operation on an object at the API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
-    /// It is read.
     Read,
-    /// It is created.
     Create,
-    /// It is replaced, at the version that was read.
+    /// Replaces the version that was read.
     Update,
-    /// It is deleted, at the version that was read.
+    /// Deletes the version that was read.
     Delete,
 }
 
@@ -76,7 +75,7 @@ impl fmt::Display for Verb {
     }
 }
 
-/// Waits for the API server, but not for ever.
+/// Awaits a call, up to the deadline.
 ///
 /// # Errors
 /// [`ApiError`]

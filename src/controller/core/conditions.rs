@@ -1,4 +1,4 @@
-//! Setting status conditions.
+//! Status conditions.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -6,30 +6,29 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::v1::{Condition, ConditionStatus};
 use crate::sync::one_line::{on_one_line, shortened};
 
-/// The longest message that is written; a status is no log.
+/// The longest message that is written: a status is not a log.
 const LONGEST_MESSAGE: usize = 2048;
 
 /// A condition's content, without its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statement {
-    /// What it is about.
+    /// The condition's type.
     pub(crate) type_: &'static str,
-    /// Whether it holds.
     pub(crate) status: ConditionStatus,
-    /// One word for machines.
+    /// One word, for programs.
     pub(crate) reason: String,
-    /// A sentence for people.
+    /// A sentence, for people.
     pub(crate) message: String,
 }
 
-/// The condition of a type.
+/// The condition with this type.
 #[must_use]
 pub(crate) fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
     conditions.iter().find(|condition| condition.type_ == type_)
 }
 
-/// Puts a statement among the conditions. `lastTransitionTime` changes with the status alone; the
-/// order of the conditions stays, and those of other types are left as they are.
+/// Adds or replaces the condition that a statement is about. `lastTransitionTime` changes only with the status. The
+/// order, and conditions of other types, stay as they are.
 pub(crate) fn set(conditions: &mut Vec<Condition>, statement: Statement, generation: Option<i64>, now: Timestamp) {
     let previous = conditions.iter_mut().find(|condition| condition.type_ == statement.type_);
     let since = previous
@@ -51,7 +50,7 @@ pub(crate) fn set(conditions: &mut Vec<Condition>, statement: Statement, generat
     }
 }
 
-/// Kubernetes' times have whole seconds; what is read back must equal what was written.
+/// Truncates to whole seconds, which is all that Kubernetes stores: what is read back must equal what was written.
 #[must_use]
 pub(crate) fn seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)

@@ -1,4 +1,4 @@
-//! What runs controllers, whatever they work on.
+//! Runs controllers of any kind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,26 +15,26 @@ use super::work_queue::{self, Queue};
 use crate::runtime::fair::Executor;
 use crate::runtime::metrics::Metrics;
 
-/// How long passes and events in progress may take when the process stops.
+/// How long passes and events in progress may take after the process is asked to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
 
-/// A bug of ours: the process must start again.
+/// A controller ended by itself. That is a bug, and the process must restart.
 #[derive(Debug, thiserror::Error)]
 #[error("the controller {0} ended by itself, which is a bug; please report it with the log")]
 pub(crate) struct Ended(&'static str);
 
 /// A controller. Every [`Reconcile`] is one.
 pub(crate) trait Controller: Send + Sync {
-    /// What it works on.
+    /// The kind of object it reconciles.
     fn works_on(&self) -> Kind;
 
-    /// What waits for it.
+    /// Its work queue.
     fn queue(&self) -> Arc<dyn Queue>;
 
-    /// Asks for what failed while the API server was away.
+    /// Queues the objects that failed while the API server was unreachable.
     fn wake_after_outage(&self);
 
-    /// Works until its queue is closed.
+    /// Runs until its queue is closed.
     fn work(self: Arc<Self>, passes: Passes) -> BoxFuture<'static, ()>;
 }
 
@@ -67,7 +67,7 @@ impl<R: Reconcile> Controller for R {
     }
 }
 
-/// What passes run on: each is a task of its own, in the lane of its namespace.
+/// Where passes run. Each is a task of its own, in the lane of its namespace.
 #[derive(Clone)]
 pub(crate) struct Passes {
     executor: Executor,
@@ -76,21 +76,20 @@ pub(crate) struct Passes {
 }
 
 impl Passes {
-    /// Those of all controllers, `at_once` of each at the same time.
+    /// Passes of all controllers, at most `at_once` at a time for each controller.
     #[must_use]
     pub(crate) fn start(at_once: u16, metrics: Metrics) -> Self {
         Self { executor: Executor::start(), at_once, metrics }
     }
 }
 
-/// The controllers that run.
+/// The running controllers.
 pub(crate) struct Running {
     tasks: JoinSet<&'static str>,
     queues: Vec<Arc<dyn Queue>>,
 }
 
 impl Running {
-    /// Starts controllers.
     #[must_use]
     pub(crate) fn start(controllers: Vec<Arc<dyn Controller>>, passes: &Passes) -> Self {
         let queues: Vec<_> =
@@ -115,19 +114,19 @@ impl Running {
     pub(crate) async fn until_stopped(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
         match stop.run_until_cancelled(self.tasks.join_next()).await {
             None => Ok(()),
-            // One that panicked cannot say its name.
+            // A controller that panicked cannot return its name.
             Some(ended) => Err(Ended(ended.and_then(Result::ok).unwrap_or("of which the log tells"))),
         }
     }
 
-    /// Lets passes in progress, and the events they made, come to their end.
+    /// Waits for passes in progress and for the events they published.
     pub(crate) async fn finish(mut self, event_writer: JoinHandle<()>) {
         for queue in &self.queues {
             queue.close();
         }
         let finished = async {
             while self.tasks.join_next().await.is_some() {}
-            // The recorders are gone with the controllers, so the writer ends when its queue is empty.
+            // The recorders were dropped with the controllers, so the writer ends when its queue is empty.
             let _ = event_writer.await;
         };
         if tokio::time::timeout(SHUTDOWN_GRACE, finished).await.is_err() {

@@ -1,4 +1,4 @@
-//! The version in which a cluster serves our resources.
+//! Discovers the version in which a cluster serves our resources.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use super::api_call::{ApiError, bounded};
 use crate::api::{GROUP, ServedVersion};
 use crate::runtime::health::Readiness;
 
-/// How often discovery is asked again while the CRDs are not there.
+/// Interval of discovery while CRDs are missing.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// What the cluster serves of the kinds that were asked for.
+/// How the cluster serves the requested kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Discovered {
-    /// All of them in this version, the newest in which it does.
+    /// All of them, in this version: the newest in which it serves them all.
     Served(ServedVersion),
-    /// Not all of them.
+    /// Some are missing.
     Lacking(Missing),
 }
 
-/// Kinds whose CRDs are not there, or lack the version in which the others are served.
+/// Kinds whose CRDs are missing, or lack the version in which the others are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
     plurals: Vec<&'static str>,
@@ -40,7 +40,7 @@ impl fmt::Display for Missing {
     }
 }
 
-/// The version in which the cluster serves all of these kinds, or which it lacks.
+/// The version in which the cluster serves all of these kinds, or the kinds it lacks.
 ///
 /// # Errors
 /// [`ApiError`]
@@ -64,7 +64,7 @@ pub(crate) async fn discover(client: &Client, plurals: &[&'static str]) -> Resul
     Ok(Discovered::Lacking(least))
 }
 
-/// The version in which the cluster serves all of these kinds; waits for those of which the CRDs are not there.
+/// The version in which the cluster serves all of these kinds. Waits until their CRDs are installed.
 pub(crate) async fn served_version(client: &Client, plurals: &[&'static str], readiness: &Readiness) -> ServedVersion {
     let mut said = None;
     loop {

@@ -14,8 +14,8 @@ pub(crate) fn is_on(meta: &ObjectMeta, finalizer: &str) -> bool {
     meta.finalizers.iter().flatten().any(|present| present == finalizer)
 }
 
-/// Removes a finalizer from an object. With the UID and the resourceVersion of `meta`, so that one that was added meanwhile is not
-/// lost. An object that is gone is no failure.
+/// Removes a finalizer. The patch names the UID and the resourceVersion of `meta`, so a finalizer that was added
+/// meanwhile is not lost. If the object is already gone, that is a success.
 ///
 /// # Errors
 /// [`ApiError`]

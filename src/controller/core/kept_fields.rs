@@ -1,4 +1,4 @@
-//! Which fields of a status the API server keeps.
+//! Learns which status fields the API server stores.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -6,17 +6,17 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Which fields of the status of a kind the API server keeps. A CRD that does not know a field drops it, as ESO's CRDs do with ours; what
-/// is dropped is no difference, or the same status would be written at each reconcile. Every answer to a write teaches it anew, since
-/// CRDs may be replaced at any time.
+/// The status fields of a kind that the API server stores. A CRD that does not know a field drops it, as ESO's CRDs
+/// drop some of ours. A dropped field does not count as a difference, or the same status would be written at every
+/// reconcile. Every answer to a write updates this knowledge, since a CRD may be replaced at any time.
 #[derive(Debug, Default)]
 pub(crate) struct KeptFields {
-    /// The paths of those that were dropped the last time, such as `.conditions[].observedGeneration`.
+    /// The paths that were dropped by the last write, for example `.conditions[].observedGeneration`.
     dropped: Mutex<BTreeSet<String>>,
 }
 
 impl KeptFields {
-    /// Whether a status says something that the stored one does not, as far as it would be kept.
+    /// Whether `wanted` differs from the stored status in a field that the API server stores.
     #[must_use]
     pub(crate) fn differs<S: Serialize + PartialEq>(&self, stored: Option<&S>, wanted: &S) -> bool {
         if stored == Some(wanted) {
@@ -29,13 +29,13 @@ impl KeptFields {
         !same("", &stored, &wanted, &dropped)
     }
 
-    /// Whether a field of the status is kept, as far as is known.
+    /// Whether this field is stored, as far as is known.
     #[must_use]
     pub(crate) fn keeps(&self, path: &str) -> bool {
         !self.dropped.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 
-    /// Learns from what was sent and what was stored then. What is no status teaches nothing.
+    /// Learns from a status that was sent and what was stored of it. Anything that is not a status is ignored.
     pub(super) fn learn(&self, sent: &Value, stored: &Value) {
         learn("", sent, stored, &mut self.dropped.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -105,7 +105,7 @@ mod tests {
         assert!(!kept.differs(Some(&stored), &wanted) && !kept.keeps(".cause"));
         let failed = json!({"cause": "y", "conditions": [{"type": "Ready", "status": "False"}]});
         assert!(kept.differs(Some(&stored), &failed), "what is kept still counts");
-        // Our CRDs take the place of ESO's.
+        // Our CRDs replace ESO's.
         kept.learn(&wanted, &wanted);
         assert!(kept.differs(Some(&stored), &wanted));
     }

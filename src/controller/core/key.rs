@@ -1,27 +1,24 @@
-//! Names of objects, and their versions.
+//! Names and versions of objects.
 
 use std::fmt;
 use std::hash::Hash;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-/// Namespace and name of an object.
+/// The namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ObjectKey {
-    /// Empty for an object of the cluster.
+    /// Empty for a cluster-scoped object.
     pub(crate) namespace: String,
-    /// The name.
     pub(crate) name: String,
 }
 
 impl ObjectKey {
-    /// The key of an object with this metadata.
     #[must_use]
     pub(crate) fn of(meta: &ObjectMeta) -> Self {
         Self { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone().unwrap_or_default() }
     }
 
-    /// A key from its parts.
     #[must_use]
     pub(crate) fn new(namespace: &str, name: &str) -> Self {
         Self { namespace: namespace.to_owned(), name: name.to_owned() }
@@ -34,13 +31,14 @@ impl fmt::Display for ObjectKey {
     }
 }
 
-/// What names a piece of work in a queue. Of most kinds that is an object ([`ObjectKey`]). An object of the cluster that works in
-/// many namespaces is a piece of work per namespace, each of which bears the cost of its own.
+/// The name of a piece of work in a queue: for most kinds, an object ([`ObjectKey`]). A cluster-scoped object that
+/// writes to many namespaces is one piece of work per namespace, so each namespace bears its own cost.
 pub(crate) trait WorkKey: Clone + Eq + Hash + fmt::Debug + fmt::Display + Send + Sync + 'static {
-    /// The namespace that the work is done for: turns go by it, and so does the processor time. Empty for that of the cluster.
+    /// The namespace that the work is done for, which decides its turn and its share of processor time. Empty for
+    /// cluster-scoped work.
     fn namespace(&self) -> &str;
 
-    /// The name of the object.
+    /// The object's name.
     fn name(&self) -> &str;
 }
 
@@ -54,17 +52,14 @@ impl WorkKey for ObjectKey {
     }
 }
 
-/// A version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectVersion {
-    /// The UID; an object that was deleted and made again has another.
+    /// Differs if the object was deleted and recreated.
     pub(crate) uid: String,
-    /// The resourceVersion.
     pub(crate) resource_version: String,
 }
 
 impl ObjectVersion {
-    /// The version of the object with this metadata.
     #[must_use]
     pub(crate) fn of(meta: &ObjectMeta) -> Self {
         Self {

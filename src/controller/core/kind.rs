@@ -1,14 +1,14 @@
-//! A kind of objects that is worked on.
+//! A kind of object with a controller.
 
-/// What a kind is called, and where.
+/// The names of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
     /// As in manifests, for example `ExternalSecret`.
     pub(crate) name: &'static str,
     /// As in the API server's paths, for example `externalsecrets`.
     pub(crate) plural: &'static str,
-    /// The name of its controller in metrics and logs, as controller-runtime makes it: `externalsecret`.
+    /// Its controller's name in metrics and logs, derived as controller-runtime does it: `externalsecret`.
     pub(crate) controller: &'static str,
-    /// The component that its events are from, as `kubectl describe` shows it.
+    /// The component that publishes its events, as `kubectl describe` shows it.
     pub(crate) component: &'static str,
 }

@@ -1,4 +1,4 @@
-//! What is remembered of objects, which is of one UID each: nothing of it holds for an object of the same name that is made later.
+//! What is remembered of objects, per UID: an object that is recreated under the same name starts with nothing.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,7 +7,7 @@ use std::hash::Hash;
 #[derive(Debug)]
 pub(crate) struct Memos<K, M>(HashMap<K, Box<Entry<M>>>);
 
-/// Boxed, since half of a table is empty where it has just grown.
+/// Boxed, because a table that has just grown is half empty.
 #[derive(Debug)]
 struct Entry<M> {
     uid: Box<str>,
@@ -21,7 +21,7 @@ impl<K, M> Default for Memos<K, M> {
 }
 
 impl<K: Clone + Eq + Hash, M: Default> Memos<K, M> {
-    /// What is remembered of the object that has this UID now. What was remembered of an earlier one is forgotten.
+    /// What is remembered of the object that has this UID now. Forgets an earlier object of the same name.
     pub(crate) fn now(&mut self, key: &K, uid: Option<&str>) -> &mut M {
         let uid = uid.unwrap_or_default();
         let new = || Box::new(Entry { uid: uid.into(), memo: M::default() });
@@ -32,14 +32,14 @@ impl<K: Clone + Eq + Hash, M: Default> Memos<K, M> {
         &mut entry.memo
     }
 
-    /// What is remembered of the object of this UID.
+    /// What is remembered of the object with this UID.
     #[must_use]
     pub(crate) fn get(&self, key: &K, uid: Option<&str>) -> Option<&M> {
         let entry = self.0.get(key).filter(|entry| *entry.uid == *uid.unwrap_or_default());
         entry.map(|entry| &entry.memo)
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub(crate) fn get_mut(&mut self, key: &K, uid: Option<&str>) -> Option<&mut M> {
         let entry = self.0.get_mut(key).filter(|entry| *entry.uid == *uid.unwrap_or_default());
         entry.map(|entry| &mut entry.memo)
@@ -51,17 +51,15 @@ impl<K: Clone + Eq + Hash, M: Default> Memos<K, M> {
         self.0.get(key).map(|entry| &entry.memo)
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub(crate) fn named_mut(&mut self, key: &K) -> Option<&mut M> {
         self.0.get_mut(key).map(|entry| &mut entry.memo)
     }
 
-    /// All that is remembered.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &M)> {
         self.0.iter().map(|(key, entry)| (key, &entry.memo))
     }
 
-    /// Forgets the object of this name.
     pub(crate) fn forget(&mut self, key: &K) {
         self.0.remove(key);
     }

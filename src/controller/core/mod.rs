@@ -1,4 +1,4 @@
-//! What all controllers have in common. It knows no kind of objects.
+//! What all controllers share. Nothing here knows a particular kind.
 
 pub(crate) mod api_call;
 pub(crate) mod conditions;

@@ -1,4 +1,4 @@
-//! What failed while the API server was away is tried again as soon as it answers.
+//! Retries what failed while the API server was unreachable as soon as it answers again.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -9,17 +9,18 @@ use super::api_call::bounded;
 use super::controllers::Controller;
 use crate::runtime::api_health::ApiHealth;
 
-/// How often an API server that does not answer is asked for its version, and how often at most its return wakes those who wait for
-/// it: where it answers some requests and not others, it seems to return all the time.
+/// How often an unreachable API server is probed. It is also the shortest interval between wake-ups: a server that
+/// answers only some requests seems to come back all the time.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// Wakes what failed while the API server was away as soon as it answers again. While it does not, one probe stands for all.
+/// Wakes what failed while the API server was unreachable as soon as it answers again. Until then, one probe stands in
+/// for every retry.
 pub(crate) async fn wake_after(client: Client, api_health: ApiHealth, controllers: Vec<Weak<dyn Controller>>) {
     let mut outage = api_health.outage();
     while outage.wait_for(|lasts| *lasts).await.is_ok() {
         loop {
             tokio::time::sleep(PROBE).await;
-            // Whether it was answered is noted where all requests are.
+            // The client itself records whether it was answered.
             let _ = bounded(client.apiserver_version()).await;
             if !*outage.borrow() {
                 break;

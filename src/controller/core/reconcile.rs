@@ -1,4 +1,4 @@
-//! One pass over one piece of work, and what is said of every pass: metrics, a span, and a line of the log.
+//! Runs one pass over one piece of work, and records metrics, a span and a log line for it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,42 +14,41 @@ use super::work_queue::Requests;
 use crate::runtime::metrics::{Metrics, ReconcileResult};
 use crate::runtime::panics::{Caught, Panicked};
 
-/// What a kind does, as far as the core needs to know to run it.
+/// What the core needs to know about a kind to run its controller.
 #[async_trait]
 pub(crate) trait Reconcile: Send + Sync + 'static {
-    /// What names a piece of its work.
+    /// Names a piece of work.
     type Key: WorkKey;
 
-    /// What it works on.
+    /// The kind that is reconciled.
     fn kind(&self) -> Kind;
 
-    /// Where its work is asked for.
+    /// The queue of requested work.
     fn requests(&self) -> &Arc<Requests<Self::Key>>;
 
     /// Whether there is anything to do: an object may be deleted before its turn comes.
     fn is_there(&self, key: &Self::Key) -> bool;
 
-    /// Does one piece of work. What fails is reported on the object.
+    /// Does one piece of work. Failures are reported on the object.
     async fn reconcile(&self, key: &Self::Key) -> Pass;
 
-    /// Reports on the object that a pass over it panicked.
+    /// Reports on the object that its pass panicked.
     async fn panicked(&self, key: &Self::Key, panicked: Panicked) -> Pass;
 
-    /// Asks for what failed while the API server was away: it answers again.
+    /// Queues what failed while the API server was unreachable: it answers again.
     fn api_server_is_back(&self) {}
 }
 
-/// How a reconcile ended.
+/// The result of a pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     /// When to come back.
     pub(crate) next: Next,
-    /// How metrics count it.
     pub(crate) result: ReconcileResult,
 }
 
 impl Pass {
-    /// One that did not fail.
+    /// A pass that succeeded.
     #[must_use]
     pub(crate) const fn succeeded(next: Next) -> Self {
         let result = match next {
@@ -59,14 +58,14 @@ impl Pass {
         Self { next, result }
     }
 
-    /// One that failed.
+    /// A pass that failed.
     #[must_use]
     pub(crate) const fn failed(next: Next) -> Self {
         Self { next, result: ReconcileResult::Error }
     }
 }
 
-/// Runs one pass over what has been due since a time, and says how it went. One that panics fails, and is tried again.
+/// Runs one pass, due since `due`, and records how it went. A pass that panics counts as failed and is retried.
 pub(super) async fn observed<R: Reconcile>(reconciler: Arc<R>, key: R::Key, due: Instant, metrics: Metrics) -> Next {
     let Kind { name, controller, .. } = reconciler.kind();
     let working = metrics.controllers().begin(controller, Some(due.elapsed()));

@@ -1,4 +1,4 @@
-//! Failures that are worthwhile to try again at a time that only a provider knows.
+//! Failures that are worth retrying at a time that only a provider knows.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,12 +8,12 @@ use tokio::task::AbortHandle;
 
 use crate::provider::Recovery;
 
-/// What waits for a provider to recover.
+/// What is waiting for a provider to recover.
 #[derive(Debug)]
 pub(crate) struct Recoveries<K>(Mutex<HashMap<K, Waiting>>);
 
-/// One that waits. The provider goes on trying as long as the recovery is held, so it is, until the next try has failed or
-/// succeeded.
+/// One that waits. The provider keeps probing as long as somebody holds the recovery, so it is held until the next
+/// attempt has succeeded or failed.
 #[derive(Debug)]
 struct Waiting {
     _recovery: Recovery,
@@ -27,7 +27,7 @@ impl<K> Default for Recoveries<K> {
 }
 
 impl<K: Clone + Eq + Hash> Recoveries<K> {
-    /// Calls `wake` when the provider has recovered, in place of what was waited for before.
+    /// Calls `wake` when the provider has recovered. Replaces what `key` was waiting for before.
     pub(crate) fn wait(&self, key: &K, recovery: &Recovery, wake: impl FnOnce() + Send + 'static) {
         let recovering = recovery.clone();
         let task = tokio::spawn(async move {
@@ -38,7 +38,7 @@ impl<K: Clone + Eq + Hash> Recoveries<K> {
         self.waiting().insert(key.clone(), waiting);
     }
 
-    /// Nothing is waited for any more.
+    /// Stops waiting.
     pub(crate) fn end(&self, key: &K) {
         self.waiting().remove(key);
     }

@@ -1,4 +1,4 @@
-//! Writing a status, and the one that was written until the watch shows it.
+//! Writes statuses, and remembers each until the watch shows it.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -11,17 +11,16 @@ use super::kept_fields::KeptFields;
 use crate::answers::Objects;
 use crate::api::ANNOTATION_REFRESH;
 
-/// What became of a status.
+/// The result of writing a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// It is stored.
     Stored,
-    /// The object is gone, or another has its name.
+    /// The object is gone, or another one has its name.
     Gone,
 }
 
-/// Writes the status of the object that has this name and UID, as a merge patch: what is `null` in it is removed. Without the UID it
-/// might land on another object of the name. What the API server kept of it is learned from the answer.
+/// Writes the status of the object with this name and UID as a merge patch: a `null` removes a field. Without the UID,
+/// the patch might reach another object of the same name. `kept` learns from the answer which fields were stored.
 ///
 /// # Errors
 /// [`ApiError`]
@@ -48,17 +47,18 @@ pub(crate) async fn write<K: Resource>(
     }
 }
 
-/// The longest text of [`ANNOTATION_REFRESH`] that is repeated in a status; what asks for a refresh uses a time.
+/// The longest value of [`ANNOTATION_REFRESH`] that a status repeats. Programs that request a refresh use a time.
 const LONGEST_REFRESH: usize = 64;
 
-/// The text by which a refresh of an object was asked for, as its status repeats it once that is over: a short line, or nothing.
+/// The value with which a refresh of an object was requested, in the form that its status repeats when the refresh is
+/// over: one short line, or nothing.
 #[must_use]
 pub(crate) fn handled_refresh(meta: &ObjectMeta) -> Option<String> {
     let asked = meta.annotations.as_ref()?.get(ANNOTATION_REFRESH)?;
     (asked.len() <= LONGEST_REFRESH && !asked.contains(char::is_control)).then(|| asked.clone())
 }
 
-/// A status as a merge patch over the one that is stored: what only that one has is removed.
+/// A status as a merge patch over the stored one: removes what only the stored one has.
 #[must_use]
 pub(crate) fn patch<S: Serialize>(stored: Option<&S>, wanted: &S) -> Value {
     let removed = match serde_json::to_value(stored) {
@@ -72,8 +72,8 @@ pub(crate) fn patch<S: Serialize>(stored: Option<&S>, wanted: &S) -> Value {
     patch
 }
 
-/// The status that was written on top of a resourceVersion, as long as the watch shows that version: a pass that began from the
-/// status that is watched would do what is done already.
+/// The status written on top of a resourceVersion, kept while the watch still shows that version. A pass that started
+/// from the watched status would repeat work that is done already.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead<S>(Option<(String, S)>);
 
@@ -89,14 +89,14 @@ impl<S: Clone> Ahead<S> {
         self.0 = Some((base.unwrap_or_default().to_owned(), status.clone()));
     }
 
-    /// The watch shows a version.
+    /// The watch shows this version.
     pub(crate) fn shown(&mut self, resource_version: Option<&str>) {
         if self.0.as_ref().is_some_and(|(base, _)| Some(base.as_str()) != resource_version) {
             self.0 = None;
         }
     }
 
-    /// The status that was written to an object at this version, if any was.
+    /// The status that was written on top of this version, if any.
     #[must_use]
     pub(crate) fn on(&self, resource_version: Option<&str>) -> Option<&S> {
         // No two objects have the same resourceVersion.

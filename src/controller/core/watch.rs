@@ -1,4 +1,4 @@
-//! Watches: each keeps a store of stripped objects, and says what changed. An object that cannot be read is passed over.
+//! Watches. Each keeps a store of stripped objects and reports changes. Objects that cannot be read are skipped.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
@@ -20,27 +20,27 @@ use crate::answers::{Seen, reason};
 use crate::runtime::metrics::ApiServerMetrics;
 use crate::runtime::vital::Vital;
 
-/// The longest pause between two tries to open a watch, where the API server may be back at any moment.
+/// The longest pause before a watch is reopened, if the API server may be back at any moment.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-/// The same where it is there and refuses, or answers what cannot be read.
+/// The longest pause if the API server is there and refuses, or sends answers that cannot be read.
 const LONGEST_PAUSE_REFUSED: Duration = Duration::from_secs(30);
-/// Objects of one watch that cannot be read and are named in the log; further ones are only counted.
+/// Unreadable objects of one watch that the log names; further ones are only counted.
 const NAMED: usize = 100;
 
-/// Objects on a page of a list. A page is held as text beside what is read from it, and an object may have a megabyte; 500, which kube
-/// asks for, took as much memory as all that is kept.
+/// Objects per page of a list. A page is held as text beside what is parsed from it, and an object may be a megabyte:
+/// with kube's default of 500, lists took as much memory as everything that is kept.
 const PAGE: u32 = 100;
 
-/// What a watch saw.
+/// A change that a watch reports.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Change<'a, K> {
-    /// The object is there, new or changed; after a break of the watch also unchanged.
+    /// The object is new or has changed. After the watch was interrupted, it may also be unchanged.
     Applied(&'a K),
-    /// The object is gone.
+    /// The object was deleted.
     Deleted(&'a K),
 }
 
-/// What a watch needs of a type.
+/// What a watch requires of a type.
 pub(crate) trait Watched:
     Resource<DynamicType: Clone + Debug + Eq + Hash + Unpin + Send + Sync>
     + Clone
@@ -62,22 +62,20 @@ impl<K> Watched for K where
 {
 }
 
-/// What is watched, and under which name metrics and logs speak of it.
+/// What to watch, and the watch's name in metrics and logs.
 pub(crate) struct Watch<K> {
-    /// Its name.
     pub(crate) name: String,
-    /// The objects.
     pub(crate) api: Api<Seen<K>>,
-    /// Which of them.
+    /// Selects objects.
     pub(crate) config: watcher::Config,
-    /// Where objects that cannot be read are counted.
+    /// Counts objects that cannot be read.
     pub(crate) metrics: ApiServerMetrics,
-    /// What ends the process where the watch fails.
+    /// Ends the process if the watch fails.
     pub(crate) vital: Vital,
 }
 
-/// Starts a watch, of whole objects or of their metadata. The store is updated before `on_change` hears of a change; the
-/// watch goes on until the process ends.
+/// Starts a watch of whole objects or of their metadata, which runs until the process ends. The store is updated before
+/// `on_change` is called.
 pub(crate) fn objects<K: Watched>(
     watch: Watch<K>,
     dyntype: K::DynamicType,
@@ -87,7 +85,7 @@ pub(crate) fn objects<K: Watched>(
     objects_until(watch, dyntype, strip, on_change, CancellationToken::new())
 }
 
-/// The same until `stop`.
+/// The same, until `stop` is cancelled.
 pub(crate) fn objects_until<K: Watched>(
     watch: Watch<K>,
     dyntype: K::DynamicType,
@@ -102,7 +100,7 @@ pub(crate) fn objects_until<K: Watched>(
     let following = follow(watch, move |event| {
         let event = match event {
             Event::Readable(event) => event.modify(strip),
-            // What can no longer be read is as good as gone, as it is in the next list.
+            // An object that can no longer be read counts as deleted, as it will in the next list.
             Event::Unreadable(key) => {
                 let mut reference = ObjectRef::new_with(&key.name, dyntype.clone());
                 if !key.namespace.is_empty() {
@@ -118,7 +116,7 @@ pub(crate) fn objects_until<K: Watched>(
     store
 }
 
-/// What the task of a watch is called.
+/// The name of a watch's task.
 fn task_of(watch: &str) -> String {
     format!("watch of {watch}")
 }
@@ -138,7 +136,7 @@ fn store_and_tell<K: Watched>(
             writer.apply_watcher_event(event);
             on_change(Change::Deleted(object));
         }
-        // The listed objects become visible together, when the list is complete.
+        // Listed objects become visible together, when the list is complete.
         watcher::Event::Init | watcher::Event::InitApply(_) => writer.apply_watcher_event(event),
         watcher::Event::InitDone => {
             let before = by_key(known);
@@ -148,8 +146,8 @@ fn store_and_tell<K: Watched>(
     }
 }
 
-/// Starts a watch that keeps nothing, when `wanted` is cancelled: for objects of which few are of interest. `watch` is called
-/// then.
+/// Starts a watch that keeps nothing as soon as `wanted` is cancelled: for kinds of which few objects are of interest.
+/// `watch` is called at that time.
 pub(crate) fn versions<K: Watched>(
     watch: impl FnOnce() -> Watch<K> + Send + 'static,
     wanted: CancellationToken,
@@ -170,14 +168,14 @@ pub(crate) fn versions<K: Watched>(
     });
 }
 
-/// What a watch brings.
+/// An event of a watch.
 enum Event<K> {
     Readable(watcher::Event<K>),
-    /// An object that was there, or is new, and cannot be read.
+    /// An object, existing or new, that cannot be read.
     Unreadable(ObjectKey),
 }
 
-/// Follows a watch for ever.
+/// Follows a watch forever.
 async fn follow<K: Watched>(watch: Watch<K>, mut on_event: impl FnMut(Event<K>) + Send) {
     let Watch { name, api, config, metrics, vital: _ } = watch;
     let mut stream = std::pin::pin!(watcher(api, config.page_size(PAGE)));
@@ -193,7 +191,7 @@ async fn follow<K: Watched>(watch: Watch<K>, mut on_event: impl FnMut(Event<K>) 
                 continue;
             }
         };
-        // A list begins before it is asked for.
+        // A list starts before it is requested.
         if matches!(event, watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::InitDone) {
             failures = 0;
         }
@@ -203,11 +201,11 @@ async fn follow<K: Watched>(watch: Watch<K>, mut on_event: impl FnMut(Event<K>) 
     }
 }
 
-/// Keeps what cannot be read out of a watch.
+/// Keeps unreadable objects out of a watch.
 struct PassedOver {
     watch: String,
     metrics: ApiServerMetrics,
-    /// Who is named in the log already.
+    /// Those that the log names already.
     named: HashSet<ObjectKey>,
 }
 
@@ -234,7 +232,7 @@ impl PassedOver {
         Some(Event::Readable(event))
     }
 
-    /// Counts an object, and names it once.
+    /// Counts an object, and logs its name the first time.
     fn note(&mut self, meta: &ObjectMeta) -> ObjectKey {
         self.metrics.passed_over(&self.watch);
         let key = ObjectKey::of(meta);
@@ -245,7 +243,7 @@ impl PassedOver {
     }
 }
 
-/// Says what a new list has, and what it no longer has.
+/// Reports what a new list contains, and what it no longer does.
 fn announce<K: Watched>(
     mut before: HashMap<ObjectKey, Arc<K>>,
     store: &Store<K>,
@@ -264,8 +262,8 @@ fn by_key<K: Watched>(store: &Store<K>) -> HashMap<ObjectKey, Arc<K>> {
     store.state().into_iter().map(|object| (ObjectKey::of(object.meta()), object)).collect()
 }
 
-/// How long to wait before the watch is opened again: 0.1 s, doubled with each failure up to the longest pause, or what the API
-/// server asks for.
+/// How long to wait before reopening the watch: 0.1 s, doubled with each failure up to the longest pause, or as long as
+/// the API server asks.
 fn pause(error: &watcher::Error, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(12);
     let longest = if is_outage(error) { LONGEST_PAUSE } else { LONGEST_PAUSE_REFUSED };
@@ -282,7 +280,7 @@ fn client_error(error: &watcher::Error) -> Option<&kube::Error> {
     }
 }
 
-/// What the API server says of a failure, where it says something.
+/// The API server's status for a failure, if it sent one.
 fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
     match (error, client_error(error)) {
         (watcher::Error::WatchError(status), _) | (_, Some(kube::Error::Api(status))) => Some(&**status),
@@ -290,7 +288,7 @@ fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
     }
 }
 
-/// Whether the API server, or the way to it, is gone or overloaded. A watch that is too old (410) is followed by a list at once.
+/// Whether the API server is unreachable or overloaded. A watch that is too old (410) is followed by a list at once.
 fn is_outage(error: &watcher::Error) -> bool {
     match (status(error), client_error(error)) {
         (Some(status), _) => matches!(status.code, 410 | 429 | 500..),
@@ -304,7 +302,7 @@ fn retry_after(error: &watcher::Error) -> Duration {
     Duration::from_secs(seconds.unwrap_or_default().into())
 }
 
-/// Logs the first failure of a row, and then every tenth.
+/// Logs the first failure in a row, and then every tenth.
 fn report(watch: &str, error: &watcher::Error, failures: u32) {
     if failures % 10 == 1 {
         let error = client_error(error).map_or_else(|| error.to_string(), reason);
@@ -312,7 +310,7 @@ fn report(watch: &str, error: &watcher::Error, failures: u32) {
     }
 }
 
-/// Removes what no reconcile looks at, which is most of an object's size.
+/// Removes the metadata that no reconcile uses, which is most of an object's size.
 pub(crate) fn strip_metadata(meta: &mut ObjectMeta) {
     meta.self_link = None;
     meta.generate_name = None;

@@ -1,4 +1,4 @@
-//! What watches are opened with.
+//! What a watch needs to open.
 
 use std::hash::Hash;
 
@@ -13,23 +13,22 @@ use crate::runtime::api_health::ApiHealth;
 use crate::runtime::metrics::ApiServerMetrics;
 use crate::runtime::vital::Vital;
 
-/// What watches are opened with. Cheap to clone.
+/// What a watch needs to open. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Watching {
-    /// The API server.
     pub(crate) client: Client,
-    /// Told of each watch.
+    /// Monitors each watch.
     pub(crate) api_health: ApiHealth,
-    /// The only namespace to work in; all if not given.
+    /// The only namespace to work in; all namespaces if absent.
     pub(crate) namespace: Option<String>,
-    /// Where objects that cannot be read are counted.
+    /// Counts objects that cannot be read.
     pub(crate) metrics: ApiServerMetrics,
-    /// What ends the process where a watch fails.
+    /// Ends the process if a watch fails.
     pub(crate) vital: Vital,
 }
 
 impl Watching {
-    /// Objects of a kind of Kubernetes' own that belong to namespaces, of those that are worked in.
+    /// Watches a namespaced kind of Kubernetes itself, in the namespaces to work in.
     #[must_use]
     pub(crate) fn namespaced<K>(&self, name: &str, config: watcher::Config) -> Watch<K>
     where
@@ -43,7 +42,7 @@ impl Watching {
         self.watch(name, api, config)
     }
 
-    /// Objects of one of our kinds that belong to namespaces, of those that are worked in.
+    /// Watches one of our namespaced kinds, in the namespaces to work in.
     #[must_use]
     pub(crate) fn ours<K>(&self, name: &str, dyntype: &K::DynamicType) -> Watch<K>
     where
@@ -57,7 +56,7 @@ impl Watching {
         self.watch(name, api, watcher::Config::default())
     }
 
-    /// Objects of a kind that belongs to the cluster.
+    /// Watches a cluster-scoped kind.
     #[must_use]
     pub(crate) fn of_cluster<K: Resource>(
         &self,
@@ -72,13 +71,13 @@ impl Watching {
         Watch { name: name.to_owned(), api, config, metrics: self.metrics.clone(), vital: self.vital.clone() }
     }
 
-    /// A client for the watch of this name, without which the process is not ready.
+    /// A client for the watch with this name. The process is not ready until that watch is.
     fn client(&self, watch: &str) -> Client {
         self.api_health.watching(watch, &self.client)
     }
 }
 
-/// What is known where nothing is watched.
+/// An empty store, for a kind that is not watched.
 #[must_use]
 pub(crate) fn nothing<K: Resource + Clone + 'static>(dyntype: K::DynamicType) -> Store<K>
 where

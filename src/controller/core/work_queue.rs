@@ -1,12 +1,13 @@
-//! Whose turn it is: namespaces take turns, and within a namespace objects are worked on in the order in which they became due, each
-//! by one pass at a time.
+//! Decides whose turn it is: namespaces take turns, and within a namespace objects are reconciled in the order in which
+//! they became due, each by one pass at a time.
 //!
-//! kube's `applier` lets a hash set decide among those that are due. Where more are due than can be worked on, as while a
-//! vault is slow, some of them never had their turn.
+//! kube's `applier` lets the order of a hash set decide between objects that are due. If more are due than it can work
+//! on, for example while a vault is slow, some never get their turn.
 //!
-//! An object stands in the queue once, however often it is asked for, so the queue is never longer than there are objects. Some places
-//! stay free for others: a namespace may hold [`SHARE`] times as many as would be left ([`WorkQueue::begin`]), and one of them in any case.
-//! One whose passes all hang on a vault that does not answer thus leaves places to the next, and so does that one.
+//! An object is in the queue once, however often it is requested, so the queue is never longer than the number of
+//! objects. Some places stay free for other namespaces: a namespace may hold at most [`SHARE`] times as many places as
+//! it would leave free ([`WorkQueue::begin`]), and always at least one. If all passes of one namespace hang on a vault
+//! that does not answer, there are thus places for the next namespace, and after that for another.
 
 mod turns;
 
@@ -27,28 +28,28 @@ use crate::runtime::metrics::InQueue;
 use crate::runtime::panics::Panicked;
 use turns::Turns;
 
-/// The longest pause between two passes. A pass that is not needed finds nothing to do.
+/// The longest pause between two passes. An unnecessary pass finds nothing to do.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24 * 30);
-/// How long an object waits whose pass could not even say that it failed.
+/// How long an object waits if its pass could not even report its own failure.
 const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
-/// How many times as many places as it leaves free a namespace may hold.
+/// How many times as many places a namespace may hold as it leaves free.
 const SHARE: usize = 7;
 
-/// Where objects are asked for, and wait for their turn.
+/// The requested objects, waiting for their turn.
 #[derive(Debug)]
 pub(crate) struct Requests<K>(Mutex<Waiting<K>>);
 
 #[derive(Debug)]
 struct Waiting<K> {
     queue: WorkQueue<K>,
-    /// Of whom works on them.
+    /// Wakes the task that works on them.
     worker: Option<Waker>,
     is_closed: bool,
 }
 
-/// A queue, whatever it holds.
+/// A work queue, whatever its keys.
 pub(crate) trait Queue: Send + Sync {
-    /// No object is worked on any more, but for those that are already.
+    /// Starts no more passes. Those in progress continue.
     fn close(&self);
 
     /// What it holds now.
@@ -75,7 +76,7 @@ impl<K: WorkKey> Queue for Requests<K> {
 }
 
 impl<K: WorkKey> Requests<K> {
-    /// An object is due now.
+    /// Marks an object as due now.
     pub(crate) fn ask(&self, key: &K) {
         let mut waiting = self.lock();
         waiting.queue.ask(key);
@@ -86,7 +87,8 @@ impl<K: WorkKey> Requests<K> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The object whose turn it is, and since when it is due; `None` when the queue is closed. Waits while nobody has a turn.
+    /// The next object, and since when it has been due. Waits until an object may have its turn; `None` when the queue
+    /// is closed.
     async fn next(&self, places: usize) -> Option<(K, Instant)> {
         poll_fn(|context| self.lock().poll_next(places, context)).await
     }
@@ -112,9 +114,9 @@ impl<K: WorkKey> Waiting<K> {
     }
 }
 
-/// Works on what is asked for and on what wants to come back, on `places` objects at once. `pass` is told since when the object is
-/// due; it gives none of an object that was deleted before its turn came. When the requests are closed this ends, after what is in
-/// progress.
+/// Works on what is requested and on what is to be retried later, on `places` objects at once. `pass` gets the object
+/// and the time since which it has been due; it returns `None` if the object was deleted before its turn. Ends after
+/// the requests are closed and the passes in progress are done.
 pub(super) async fn run<K, P>(requests: &Requests<K>, places: u16, pass: impl Fn(&K, Instant) -> Option<P>)
 where
     K: WorkKey,
@@ -139,25 +141,25 @@ where
     while running.next().await.is_some() {}
 }
 
-/// What is due, and what will be.
+/// What is due, now or later.
 #[derive(Debug)]
 struct WorkQueue<K> {
     entries: HashMap<K, Entry>,
     due: Turns<K>,
     later: DelayQueue<K>,
-    /// What is worked on, since when; and how many of each namespace.
+    /// What is being worked on and since when, and how many pieces per namespace.
     running: HashMap<K, Instant>,
     running_of: HashMap<String, usize>,
 }
 
-/// Where an object stands.
+/// The state of an object.
 #[derive(Debug)]
 enum Entry {
-    /// It is due at a time.
+    /// Due at a time.
     Later(Key),
-    /// It waits for its turn.
+    /// Waiting for its turn.
     Due,
-    /// It is worked on, and perhaps was asked for again at a time.
+    /// Being worked on; the time, if any, is when it was requested again.
     Running(Option<Instant>),
 }
 
@@ -174,7 +176,7 @@ impl<K> Default for WorkQueue<K> {
 }
 
 impl<K: WorkKey> WorkQueue<K> {
-    /// An object is due now.
+    /// Marks an object as due now.
     fn ask(&mut self, key: &K) {
         match self.entries.get_mut(key) {
             Some(Entry::Due) => {}
@@ -189,7 +191,7 @@ impl<K: WorkKey> WorkQueue<K> {
         }
     }
 
-    /// The object whose turn it is, and since when it is due; `None` while nobody may have one of the `places`.
+    /// The next object, and since when it has been due; `None` while no namespace may take one of the `places`.
     fn begin(&mut self, places: usize) -> Option<(K, Instant)> {
         let free = places.checked_sub(self.running.len())?.checked_sub(1)?;
         let held = &self.running_of;
@@ -223,7 +225,7 @@ impl<K: WorkKey> WorkQueue<K> {
         }
     }
 
-    /// Puts in line what is due by now; the task of `context` is woken when more is.
+    /// Queues what has become due, and registers the task of `context` to be woken when more does.
     fn expire(&mut self, context: &mut Context<'_>) {
         while let Poll::Ready(Some(expired)) = self.later.poll_expired(context) {
             self.push(expired.into_inner(), Instant::now());

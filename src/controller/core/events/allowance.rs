@@ -1,21 +1,21 @@
-//! How much an object may say: as client-go's spam filter has it, 25 events at once and one more every five minutes.
+//! Limits the events per object as client-go's spam filter does: 25 at once, and one more every five minutes.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// Events of one object at once.
+/// Events that one object may publish at once.
 const BURST: f64 = 25.0;
-/// How long it takes until there may be one more.
+/// Time until one more is allowed.
 const REFILL: Duration = Duration::from_mins(5);
-/// Objects that are remembered. Those that said least are forgotten first, and may begin anew.
+/// Objects that are remembered. The ones that published least are forgotten first, and get a full allowance again.
 const MOST: usize = 50_000;
 
-/// What each object may still say.
+/// What each object may still publish.
 #[derive(Debug, Default)]
 pub(super) struct Allowances {
-    /// By who says something of what.
+    /// By source and object.
     left: HashMap<u64, Left>,
-    /// How many are remembered when it is next looked for those that are as good as new.
+    /// How many objects are remembered when those with a full allowance are next looked for.
     next_look: usize,
 }
 
@@ -33,7 +33,7 @@ impl Left {
 }
 
 impl Allowances {
-    /// Whether one more event may be said; if so, it is counted.
+    /// Whether one more event is allowed. If so, it is counted.
     pub(super) fn take(&mut self, speaker: u64, now: Instant) -> bool {
         self.forget(now);
         let left = self.left.entry(speaker).or_insert(Left { tokens: BURST, at: now });
@@ -43,7 +43,7 @@ impl Allowances {
         may
     }
 
-    /// Forgets those that may say as much as new ones, and where there are too many, those that said least.
+    /// Forgets the objects that have their full allowance again and, if too many are left, those that published least.
     fn forget(&mut self, now: Instant) {
         if self.left.len() < self.next_look.max(1_000) {
             return;

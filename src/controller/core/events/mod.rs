@@ -1,8 +1,9 @@
-//! Events on the objects, for `kubectl describe`.
+//! Events on objects, for `kubectl describe`.
 //!
-//! Whoever may write an ExternalSecret can make it say something new each second, and each event is an object in etcd for an hour. So
-//! an object has an allowance ([`allowance`]), what waits to be written is shared fairly by namespaces ([`queue`]), and what is
-//! repeated is counted in the event that is there ([`repeats`]); all as client-go does it, which ESO publishes with.
+//! Anybody who may write an ExternalSecret can make it cause a new event each second, and each event is an object that
+//! stays in etcd for an hour. Each object therefore has an allowance ([`allowance`]), namespaces share the queue of
+//! events fairly ([`queue`]), and repetitions are counted in the existing event ([`repeats`]). client-go, with which
+//! ESO publishes, does the same.
 
 mod allowance;
 mod notice;
@@ -32,19 +33,19 @@ use crate::runtime::metrics::Metrics;
 use crate::runtime::vital::Vital;
 use crate::sync::one_line::{on_one_line, truncated};
 
-/// Events written at once.
+/// Events written concurrently.
 const CONCURRENCY: usize = 8;
-/// The API server refuses a longer note.
+/// The longest note that the API server accepts.
 const LONGEST_NOTE: usize = 1_024;
-/// How often it is said how many events were dropped.
+/// How often the number of dropped events is logged.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Takes events and writes them in the background. Both `source.component` and
-/// `reportingComponent` are set, as ESO's events have them.
+/// Accepts events and writes them in the background. Like ESO's events, they have both `source.component` and
+/// `reportingComponent`.
 #[derive(Clone)]
 pub(crate) struct Recorder(Arc<Entrance>);
 
-/// Where events come in. The last recorder that goes closes it.
+/// Where events come in. Dropping the last recorder closes it.
 struct Entrance(Arc<Shared>);
 
 impl Drop for Entrance {
@@ -70,17 +71,17 @@ struct State {
     is_closed: bool,
 }
 
-/// Events that were dropped since that was last said.
+/// Events dropped since that was last logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Dropped {
-    /// Of objects that said more than they may.
+    /// Of objects that exceeded their allowance.
     of_object: u64,
-    /// Of namespaces of which too many waited.
+    /// Of namespaces with too many waiting events.
     of_namespace: u64,
 }
 
 impl Recorder {
-    /// Starts the writer. It ends when all recorders are dropped and their events are written.
+    /// Starts the writer, which ends when all recorders are dropped and their events are written.
     #[must_use]
     pub(crate) fn start(client: Client, metrics: Metrics, vital: &Vital) -> (Self, tokio::task::JoinHandle<()>) {
         let shared =
@@ -98,7 +99,7 @@ impl Recorder {
         (Self(Arc::new(Entrance(shared))), vital.spawn("writer of events", writing))
     }
 
-    /// Takes an event. Never waits.
+    /// Accepts an event without waiting.
     pub(crate) fn publish(&self, notice: Notice) {
         let shared = &self.0.0;
         let note = truncated(&on_one_line(&notice.note), LONGEST_NOTE).to_owned();
@@ -124,13 +125,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Who says something of what, as a number.
+    /// A hash of the source of an event and its object.
     fn speaker(&self, notice: &Notice) -> u64 {
         let ObjectReference { kind, namespace, name, uid, .. } = &notice.object;
         self.hasher.hash_one((notice.component, kind, namespace, name, uid))
     }
 
-    /// The next event that is to be written; `None` when there will be none any more.
+    /// The next event to write; `None` when no more can come.
     async fn next(&self) -> Option<Notice> {
         loop {
             let arrived = self.arrived.notified();
@@ -192,7 +193,7 @@ async fn write(shared: &Shared, client: &Client, notice: &Notice) -> Result<(), 
                 shared.lock().repeats.wrote(speaker, said.identity, Earlier { name: name.clone(), count: count + 1 });
                 return Ok(());
             }
-            // Events live an hour; this one is over.
+            // Events live for an hour, and this one has expired.
             Err(error) if error.code() == Some(404) => {}
             Err(error) => return Err(error),
         }
@@ -210,7 +211,7 @@ fn event(notice: &Notice, note: &str, namespace: String) -> Event {
     let component = notice.component.to_owned();
     Event {
         metadata: ObjectMeta {
-            // The form of client-go's recorder; a name has at most 253 characters.
+            // The form of client-go's recorder. A name has at most 253 characters.
             name: Some(format!("{}.{:x}", truncated(object, 230), now.as_nanosecond())),
             namespace: Some(namespace),
             ..ObjectMeta::default()

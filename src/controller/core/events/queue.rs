@@ -1,24 +1,25 @@
-//! Events that wait to be written: namespaces take turns, and where too many wait the namespace with most of them loses its newest.
+//! Events waiting to be written. Namespaces take turns; when the queue is full, the namespace with the most events
+//! loses its newest.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::notice::Notice;
 
-/// The most that wait. What is dropped says no more than the status does.
+/// The most bytes that may wait. Little is lost with a dropped event: the status says the same.
 const MOST_BYTES: usize = 8 << 20;
-/// What an event takes besides its note, about.
+/// Roughly what an event takes besides its note.
 const BASE_BYTES: usize = 400;
 
-/// Events that wait to be written.
+/// Events waiting to be written.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     lanes: HashMap<String, Lane>,
-    /// The namespaces in the order of their turns, each once.
+    /// The namespaces in the order of their turns, each listed once.
     turns: VecDeque<String>,
     bytes: usize,
 }
 
-/// Those of one namespace.
+/// The events of one namespace.
 #[derive(Debug, Default)]
 struct Lane {
     notices: VecDeque<Notice>,
@@ -30,7 +31,7 @@ const fn size(notice: &Notice) -> usize {
 }
 
 impl Queue {
-    /// Adds an event; gives how many are dropped for it.
+    /// Adds an event. Returns how many were dropped to make room.
     pub(super) fn push(&mut self, notice: Notice) -> u64 {
         let namespace = notice.object.namespace.clone().unwrap_or_default();
         let size = size(&notice);
@@ -49,7 +50,7 @@ impl Queue {
         dropped
     }
 
-    /// Drops the newest of the namespace of which most wait.
+    /// Drops the newest event of the namespace with the most.
     fn drop_one(&mut self) {
         let Some((namespace, lane)) = self.lanes.iter_mut().max_by_key(|(_, lane)| lane.bytes) else { return };
         let size = lane.notices.pop_back().as_ref().map_or(0, size);
@@ -62,7 +63,7 @@ impl Queue {
         }
     }
 
-    /// Takes the event whose turn it is.
+    /// Takes the next event.
     pub(super) fn pop(&mut self) -> Option<Notice> {
         let namespace = self.turns.pop_front()?;
         let lane = self.lanes.get_mut(&namespace)?;

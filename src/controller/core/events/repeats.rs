@@ -1,19 +1,19 @@
-//! What was said already: an event that is repeated is counted in the object that is there, and where an object says ever new things of
-//! one kind, these become one event, as client-go does it.
+//! Remembers published events, as client-go does. A repeated event increments the count of the existing one. If an
+//! object keeps publishing different events of one kind, they are combined into one.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Objects of which it is remembered what was said. Those of which nothing was said for longest are forgotten first.
+/// Objects that are remembered. The one that has been quiet for longest is forgotten first.
 const MOST_OBJECTS: usize = 4_096;
-/// What is remembered of one of them.
+/// Events remembered per object.
 const MOST_EVENTS: usize = 16;
-/// Different things of one kind, with which they become one event.
+/// Different events of one kind after which they are combined.
 const SIMILAR: usize = 10;
-/// How long after the last of them one is a new beginning.
+/// How long an event counts as a continuation of the last one like it.
 const WINDOW: Duration = Duration::from_mins(10);
 
-/// What was said of objects.
+/// The events published so far.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     objects: HashMap<u64, Object>,
@@ -23,12 +23,12 @@ pub(super) struct Repeats {
 #[derive(Debug, Default)]
 struct Object {
     last_used: u64,
-    /// By what makes events equal, oldest first.
+    /// By the hash that identifies equal events, oldest first.
     written: VecDeque<(u64, Earlier)>,
     similar: Vec<Similar>,
 }
 
-/// Events of one kind: of one severity and reason.
+/// Events with the same severity and reason.
 #[derive(Debug)]
 struct Similar {
     kind: u64,
@@ -36,35 +36,34 @@ struct Similar {
     last: Instant,
 }
 
-/// An event that was written.
+/// An event written earlier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Earlier {
-    /// Its name.
     pub(super) name: String,
-    /// How often it happened.
+    /// How often it has happened.
     pub(super) count: i32,
 }
 
-/// How something is said.
+/// How to publish an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Said {
-    /// What makes events equal.
+    /// The same for equal events.
     pub(super) identity: u64,
-    /// The event that says it already.
+    /// The existing event to update, if any.
     pub(super) earlier: Option<Earlier>,
-    /// Whether it stands for others.
+    /// Whether it stands for several different events.
     is_combined: bool,
 }
 
 impl Said {
-    /// The note of the event.
+    /// The event's note.
     pub(super) fn note(&self, note: &str) -> String {
         if self.is_combined { format!("(combined from similar events): {note}") } else { note.to_owned() }
     }
 }
 
 impl Repeats {
-    /// How an object says something: `words` is the same for what is equal, `kind` for what is similar.
+    /// Decides how to publish an event of an object: `words` is the same for equal events, `kind` for similar ones.
     pub(super) fn said(&mut self, object: u64, kind: u64, words: u64, now: Instant) -> Said {
         let object = self.object(object);
         let is_combined = object.is_one_of_many(kind, words, now);
@@ -93,7 +92,7 @@ impl Repeats {
         object
     }
 
-    /// Forgets a quarter.
+    /// Forgets a quarter of the objects.
     fn forget_oldest(&mut self) {
         let mut ages: Vec<_> = self.objects.values().map(|object| object.last_used).collect();
         let (_, oldest, _) = ages.select_nth_unstable(MOST_OBJECTS / 4);

@@ -10,7 +10,7 @@ fn key(name: &str) -> ObjectKey {
     ObjectKey::new("n", name)
 }
 
-/// Asks for all, and lets passes go by until the requests are closed after `passes`; gives the names in turn.
+/// Requests all objects and closes the queue after `passes` passes. Returns the names in the order of their turns.
 async fn turns(places: u16, passes: usize, next: impl Fn(&str) -> Next) -> Vec<String> {
     let requests = Requests::default();
     for name in NAMES {
@@ -40,7 +40,7 @@ async fn where_more_is_due_than_can_be_worked_on_each_has_its_turn() {
         *counts.entry(name.as_str()).or_insert(0) += 1;
     }
     assert_eq!(counts.len(), NAMES.len());
-    // Whose pass ends sooner stands in line again sooner, so not all have equal shares; but nobody is left out.
+    // An object whose pass ends sooner is queued again sooner, so shares differ; but nobody is left out.
     let half = 1000 / NAMES.len() / 2;
     assert!(counts.values().all(|count| *count > half), "{counts:?}");
 }
@@ -52,7 +52,7 @@ async fn an_object_comes_back_after_its_pause() {
     assert_eq!(turns, ["a", "b", "c", "d", "e", "a", "a", "a", "a", "a"]);
 }
 
-/// The names of objects in the order of their turns, where none comes back.
+/// The names of objects in the order of their turns, if none comes back.
 fn drained(queue: &mut WorkQueue<ObjectKey>) -> Vec<String> {
     let mut names = Vec::new();
     while let Some((key, _)) = queue.begin(1) {
@@ -107,7 +107,7 @@ async fn namespaces_take_turns_however_many_objects_they_have() {
     assert_eq!(turns.len(), 5_002);
 }
 
-/// How many places each of some namespaces gets, one after the other, whose passes never end.
+/// How many places each of several namespaces gets, one after the other, if their passes never end.
 fn held(places: usize, namespaces: usize) -> Vec<usize> {
     let mut queue = WorkQueue::default();
     (0..namespaces)

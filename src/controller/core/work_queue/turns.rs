@@ -1,4 +1,4 @@
-//! Turns by namespace first, then by object.
+//! Turns, first by namespace, then by object.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use crate::controller::core::key::WorkKey;
 #[derive(Debug)]
 pub(super) struct Turns<K> {
     of: HashMap<String, VecDeque<(K, Instant)>>,
-    /// The namespaces with objects that are due; who has had a turn stands at the end.
+    /// The namespaces with objects that are due. After its turn, a namespace moves to the end.
     line: VecDeque<String>,
     len: usize,
 }
@@ -21,7 +21,7 @@ impl<K> Default for Turns<K> {
 }
 
 impl<K: WorkKey> Turns<K> {
-    /// An object is due.
+    /// Adds an object that is due.
     pub(super) fn push(&mut self, key: K, due: Instant) {
         self.len += 1;
         if let Some(objects) = self.of.get_mut(key.namespace()) {
@@ -33,7 +33,7 @@ impl<K: WorkKey> Turns<K> {
         }
     }
 
-    /// The object whose turn it is, of the first namespace that may have one.
+    /// The next object of the first namespace that may have a turn.
     pub(super) fn take(&mut self, may: impl Fn(&str) -> bool) -> Option<(K, Instant)> {
         let place = self.line.iter().position(|namespace| may(namespace))?;
         let namespace = self.line.remove(place)?;
@@ -48,7 +48,7 @@ impl<K: WorkKey> Turns<K> {
         Some(turn)
     }
 
-    /// How many objects are due.
+    /// The number of objects that are due.
     pub(super) const fn len(&self) -> usize {
         self.len
     }
