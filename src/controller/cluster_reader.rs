@@ -16,10 +16,10 @@ use crate::provider::{self, Asker, ClusterReadError, ClusterReader, CredentialVa
 
 /// How long the API server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(15);
-/// How long a service account's token is asked to live. It is exchanged at once.
+/// The requested lifetime of a service account token, which is exchanged at once.
 const TOKEN_SECONDS: i64 = 600;
 
-/// Reads service accounts from a watch, where there is one, and everything else from the API server.
+/// Reads service accounts from a watch, if there is one, and everything else from the API server.
 pub(crate) struct KubeReader {
     client: Client,
     asker: Asker,
@@ -27,19 +27,19 @@ pub(crate) struct KubeReader {
 }
 
 impl KubeReader {
-    /// The controller's reader, on top of a watch of service accounts.
+    /// The controller's reader, which uses a watch of service accounts.
     #[must_use]
     pub(crate) fn new(client: Client, service_accounts: Store<MetadataOf<ServiceAccount>>) -> Self {
         Self { client, asker: Asker::Controller, service_accounts: Some(service_accounts) }
     }
 
-    /// The reader of a person, who looks once.
+    /// A reader for a command that a person runs, which reads each object once and needs no watch.
     #[must_use]
     pub(crate) const fn of_person(client: Client) -> Self {
         Self { client, asker: Asker::Person, service_accounts: None }
     }
 
-    /// Waits for the API server, but not for ever, and says of which object an error speaks.
+    /// Awaits a call, up to the deadline. Errors name the object.
     async fn bounded<T>(
         &self,
         verb: &'static str,
@@ -72,7 +72,7 @@ impl ClusterReader for KubeReader {
         if let Some(account) = self.service_accounts.as_ref().and_then(|watched| watched.get(&reference)) {
             return Ok(Some(view(&account)));
         }
-        // The watch may be behind: only the API server knows that it is not there.
+        // The watch may lag behind: only the API server knows that an account does not exist.
         let object = || format!("service account {name:?} in namespace {namespace:?}");
         let api: Objects<ServiceAccount> = Objects::namespaced(self.client.clone(), namespace, &());
         let account = self.bounded("get", object, api.get_metadata_opt(name)).await?;
@@ -124,7 +124,7 @@ impl ClusterReader for KubeReader {
     }
 }
 
-/// What is read of the answer to a `TokenRequest`.
+/// The part of the answer to a `TokenRequest` that is used.
 #[derive(Deserialize)]
 struct TokenAnswer {
     status: Option<Token>,

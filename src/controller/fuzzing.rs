@@ -1,5 +1,5 @@
-//! What the fuzz targets `spec` and `render` run: the way of an ExternalSecret or a store through the controller, as far as it is
-//! pure. Whatever the bytes are, nothing of it may panic, and none may cost more than its budgets say.
+//! What the fuzz targets `spec` and `render` run: the pure part of what the controller does with an ExternalSecret or a
+//! store. No input may cause a panic or cost more than its budgets allow.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -20,16 +20,17 @@ use crate::sync::{SecretData, SecretValue, windows};
 use crate::template::{Allowance, Engine, Limits, MissingKeys, funcs, yaml};
 use crate::validate::{self, sentences};
 
-/// Of `target.template`, with a part of the controller's steps, since a fuzzer's build is slow.
+/// For `target.template`. It may take fewer steps than in the controller, since a fuzzer's build is slow.
 static TARGET: LazyLock<Engine> =
     LazyLock::new(|| Engine::new(funcs::all()).with_limits(Limits { steps: 50_000, ..Limits::default() }));
-/// Of `rewrite.transform`.
+/// For `rewrite.transform`.
 static REWRITE: LazyLock<Engine> = LazyLock::new(|| TARGET.clone().with_missing_keys(MissingKeys::NoValue));
 
-/// Reads a manifest in JSON or YAML as an ExternalSecret and as a store; what is one is checked, and an ExternalSecret gets values.
+/// Reads a manifest in JSON or YAML as an ExternalSecret and as a store. Whatever can be read is checked, and an
+/// ExternalSecret gets values.
 ///
 /// # Panics
-/// Where a spec that is written is not read again as it was.
+/// If a spec is not the same after it is written and read again.
 pub fn spec(manifest: &[u8]) {
     let manifest = serde_json::from_slice::<Value>(manifest)
         .ok()
@@ -97,7 +98,7 @@ fn value(text: &str) -> SecretValue {
     Arc::new(text.as_bytes().to_vec().into())
 }
 
-/// A set of values with odd keys, a value in JSON and one in base64.
+/// A set of values with odd keys, one value in JSON and one in base64.
 fn set() -> SecretData {
     BTreeMap::from([
         ("a".to_owned(), value("x")),
@@ -106,8 +107,8 @@ fn set() -> SecretData {
     ])
 }
 
-/// Renders texts as `templateFrom.literal`, as a template of `data` and as a place, where `v` is a value: these four with a zero
-/// byte between them, after a byte that says how.
+/// Renders templates. The input is a byte of options and four texts separated by zero bytes: a `templateFrom.literal`,
+/// a template of `data`, a target path, and the value `v` that the templates use.
 pub fn render(input: &[u8]) {
     let Some((how, rest)) = input.split_first() else { return };
     let mut parts = rest.splitn(4, |byte| *byte == 0);
@@ -129,7 +130,7 @@ pub fn render(input: &[u8]) {
     }
 }
 
-/// As a Secret and as another object, whose edits are made.
+/// Renders a Secret, and another object whose edits are applied.
 fn rendered(template: &ExternalSecretTemplate, values: &SecretData) {
     let renderer = Renderer {
         engine: &TARGET,

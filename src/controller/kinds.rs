@@ -1,4 +1,5 @@
-//! The kinds that are worked on. Nothing else names all of them: `CONTRIBUTING.md` has the steps to add one.
+//! The kinds of objects that have controllers. No other file names all of them; `CONTRIBUTING.md` has the steps to add
+//! one.
 
 use std::sync::Arc;
 
@@ -25,10 +26,10 @@ use crate::provider::azure::SetupError;
 use crate::provider::{ClusterReader, Providers};
 use crate::runtime::metrics::Metrics;
 
-/// Makes the providers, once the cluster can be read.
+/// Builds the providers as soon as the cluster can be read.
 pub(crate) type MakeProviders = Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Result<Providers, SetupError> + Send>;
 
-/// All kinds, and whether each is worked on.
+/// All kinds, and whether each is enabled.
 fn all(options: &Options) -> [(Kind, Switch); 4] {
     [
         (external_secret::KIND, Switch::On),
@@ -38,36 +39,32 @@ fn all(options: &Options) -> [(Kind, Switch); 4] {
     ]
 }
 
-/// The kinds that are worked on.
+/// The kinds that are enabled.
 pub(super) fn worked_on(options: &Options) -> Vec<Kind> {
     let all = all(options).into_iter();
     all.filter(|(_, switch)| *switch == Switch::On).map(|(kind, _)| kind).collect()
 }
 
-/// What controllers are made from.
+/// What the controllers are built from.
 pub(super) struct Parts {
-    /// The API server.
     pub(super) client: Client,
-    /// What watches are opened with.
+    /// What a watch needs to open.
     pub(super) watching: Watching,
     /// The version of our resources that the cluster serves.
     pub(super) version: ServedVersion,
-    /// The operator's settings.
     pub(super) options: Arc<Options>,
-    /// Makes the providers.
+    /// Builds the providers.
     pub(super) providers: MakeProviders,
-    /// Where events go.
     pub(super) events: Recorder,
-    /// Where metrics go.
     pub(super) metrics: Metrics,
 }
 
-/// Starts the watches, and gives the controllers when all watches have delivered their first list.
+/// Starts the watches and returns the controllers when every watch has delivered its first list.
 ///
-/// What is remembered is made first, since the watches feed it; then the watches; then the controllers, which look at both.
+/// State comes first, because the watches update it, then the watches, then the controllers, which use both.
 ///
 /// # Errors
-/// [`SetupError`], where the providers cannot be made.
+/// [`SetupError`], if the providers cannot be made.
 pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>, SetupError> {
     let Parts { client, watching, version, options, providers, events, metrics } = parts;
     let state = Arc::new(external_secret::state::State::default());
@@ -82,7 +79,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
 
     let service_accounts = secret_store::watches::service_accounts(&watching, &store_state);
     let secrets = external_secret::watches::secrets(&watching, &state);
-    // Only the conditions of ClusterSecretStores, and ClusterExternalSecrets, ask for namespaces.
+    // Only ClusterExternalSecrets and the conditions of ClusterSecretStores need namespaces.
     let namespaces = match (options.cluster_secret_stores, options.cluster_external_secrets) {
         (Switch::Off, Switch::Off) => Namespaces::unwatched(),
         _ => Namespaces::watch(&watching, cluster_external_secret::watches::on_namespace(&parents)),
@@ -106,8 +103,8 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         state: Arc::clone(&store_state),
     });
     external_secret::watches::template_sources(&watching, &state);
-    // What an ExternalSecret depends on must be known before the first of them is looked at. And of two tasks that wait
-    // for one of these at once only one is woken, so nothing else may wait yet.
+    // What an ExternalSecret depends on must be known before the first of them is reconciled. Nothing else may wait for
+    // these stores yet: a store wakes only one of two tasks that wait for it.
     let _ = secrets.wait_until_ready().await;
     namespaces.wait_until_ready().await;
     stores.wait_until_ready().await;
@@ -171,7 +168,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
     Ok(controllers)
 }
 
-/// The kinds of targets that are no Secrets, whose changes wake who writes them.
+/// The kinds of targets other than Secrets. A change of a target wakes the ExternalSecrets that write it.
 fn target_kinds(watching: &Watching, state: Arc<external_secret::state::State>) -> Arc<TargetKinds> {
     let changed = move |kind: &_, meta: &_, version: Option<&_>| state.target_changed(Some(kind), meta, version);
     Arc::new(TargetKinds::new(watching.clone(), changed))

@@ -1,4 +1,4 @@
-//! The controllers: they watch the custom resources, and carry out what [`crate::sync`] decides.
+//! The controllers: they watch the custom resources and carry out what [`crate::sync`] decides.
 
 pub(crate) mod cluster_external_secret;
 pub(crate) mod cluster_reader;

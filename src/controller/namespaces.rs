@@ -1,4 +1,4 @@
-//! The namespaces, with their labels, as they are watched.
+//! The watched namespaces, with their labels.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,15 +11,14 @@ use super::core::watch::{self, Change, strip_metadata};
 use super::core::watching::{Watching, nothing};
 use crate::answers::MetadataOf;
 
-/// The name of the watch.
 const NAME: &str = "namespaces";
 
-/// The namespaces, with their labels, as they are watched. Cheap to clone.
+/// The watched namespaces, with their labels. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Namespaces(Store<MetadataOf<Namespace>>);
 
 impl Namespaces {
-    /// Watches them; `on_change` hears of each change.
+    /// Starts the watch. `on_change` is called with each change.
     #[must_use]
     pub(crate) fn watch(
         watching: &Watching,
@@ -36,7 +35,7 @@ impl Namespaces {
         Self(watch::objects(watching.of_cluster(NAME, &(), config), (), strip, on_change))
     }
 
-    /// None, where nobody asks for them: the controller may lack the right to watch them.
+    /// No namespaces, for when nothing needs them: the controller may lack the right to watch them.
     #[must_use]
     pub(crate) fn unwatched() -> Self {
         Self(nothing(()))
@@ -47,7 +46,7 @@ impl Namespaces {
         let _ = self.0.wait_until_ready().await;
     }
 
-    /// A namespace, if it is there.
+    /// A namespace, if it exists.
     #[must_use]
     pub(crate) fn get(&self, name: &str) -> Option<Arc<MetadataOf<Namespace>>> {
         self.0.get(&ObjectRef::new(name))
@@ -59,7 +58,7 @@ impl Namespaces {
         self.0.state()
     }
 
-    /// The labels of a namespace; `None` where there is no such namespace.
+    /// A namespace's labels; `None` if it does not exist.
     #[must_use]
     pub(crate) fn labels(&self, name: &str) -> Option<BTreeMap<String, String>> {
         self.get(name).map(|namespace| namespace.metadata.labels.clone().unwrap_or_default())

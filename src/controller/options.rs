@@ -1,4 +1,4 @@
-//! What the operator sets by flags.
+//! Settings that the operator of the controller makes with flags.
 
 use std::time::Duration;
 
@@ -7,60 +7,57 @@ use crate::template::Delimiters;
 /// Settings of the controllers.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// The only namespace to work in; all if not given.
+    /// The only namespace to work in; all namespaces if absent.
     pub(crate) namespace: Option<String>,
-    /// Stores of another class are left alone, and so are the ExternalSecrets that use them.
+    /// Stores with another class, and the ExternalSecrets that use them, are ignored.
     pub(crate) controller_class: String,
-    /// How many ExternalSecrets are worked on at once.
+    /// How many objects of each kind are reconciled concurrently.
     pub(crate) concurrency: u16,
-    /// How often a store is validated that does not say itself.
+    /// Validation interval for stores that set no `refreshInterval`.
     pub(crate) store_requeue_interval: Duration,
     /// Whether an ExternalSecret waits for its store to be Ready.
     pub(crate) flood_gate: FloodGate,
-    /// What begins and ends an action in templates.
+    /// The delimiters of actions in templates.
     pub(crate) template_delimiters: Delimiters,
-    /// Whether objects that are no Secrets are written.
+    /// Whether targets other than Secrets are written.
     pub(crate) generic_targets: GenericTargets,
-    /// Whether SecretStores are validated here, and ExternalSecrets that use them synced.
+    /// Whether SecretStores are validated, and ExternalSecrets that use them are synced.
     pub(crate) secret_stores: Switch,
-    /// Whether ClusterSecretStores are validated here, and ExternalSecrets that use them synced.
+    /// Whether ClusterSecretStores are validated, and ExternalSecrets that use them are synced.
     pub(crate) cluster_secret_stores: Switch,
-    /// Whether the ExternalSecrets of ClusterExternalSecrets are made; never where the controller works in one namespace alone.
+    /// Whether ClusterExternalSecrets are reconciled. Off if the controller works in a single namespace.
     pub(crate) cluster_external_secrets: Switch,
 }
 
 /// Whether an ExternalSecret waits for its store to be Ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FloodGate {
-    /// It waits.
     Closed,
-    /// It tries whatever the store's condition says.
+    /// It does not wait, whatever the store's condition says.
     Open,
-    /// It waits for one that was found not to be Ready, and tries one that was never validated: where the controller
-    /// would validate it first.
+    /// It waits for a store that was found not to be Ready, but not for one that was never validated, which the
+    /// controller would validate first. `plan` uses this.
     OpenToUnvalidated,
 }
 
-/// Whether objects that are no Secrets are written (`target.manifest`).
+/// Whether targets other than Secrets (`target.manifest`) are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GenericTargets {
-    /// They are, as far as the controller's rights allow.
+    /// They are, as far as the controller has the rights.
     Allowed,
-    /// They are not.
     Refused,
 }
 
-/// Whether a kind of object is worked on.
+/// Whether a kind is enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Switch {
-    /// It is.
     On,
-    /// It is left alone.
+    /// Objects of the kind are ignored.
     Off,
 }
 
 impl Switch {
-    /// As a flag says.
+    /// From the value of a flag.
     #[must_use]
     pub(crate) const fn of_flag(is_on: bool) -> Self {
         if is_on { Self::On } else { Self::Off }
@@ -68,7 +65,7 @@ impl Switch {
 }
 
 impl GenericTargets {
-    /// As a flag says.
+    /// From the value of a flag.
     #[must_use]
     pub(crate) const fn of_flag(are_allowed: bool) -> Self {
         if are_allowed { Self::Allowed } else { Self::Refused }

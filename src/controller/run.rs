@@ -1,4 +1,4 @@
-//! Starting the controllers, and stopping them.
+//! Starts and stops the controllers.
 
 use std::sync::Arc;
 
@@ -20,39 +20,36 @@ use crate::runtime::health::Readiness;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::vital::{self, Vital};
 
-/// What the controllers are given by the program.
+/// What the program passes to the controllers.
 pub(crate) struct Setup {
-    /// The API server.
     pub(crate) client: Client,
-    /// What is known of the connection to it; told of each watch.
+    /// Monitors the connection to the API server and each watch.
     pub(crate) api_health: ApiHealth,
-    /// The operator's settings.
     pub(crate) options: Options,
-    /// Makes the providers, once the cluster can be read.
+    /// Builds the providers as soon as the cluster can be read.
     pub(crate) providers: MakeProviders,
-    /// Where metrics go.
     pub(crate) metrics: Metrics,
-    /// Told when all watches have delivered their first list.
+    /// Set when every watch has delivered its first list.
     pub(crate) readiness: Readiness,
-    /// Ends the controllers.
+    /// Stops the controllers.
     pub(crate) stop: CancellationToken,
 }
 
-/// Why the controllers do not run.
+/// Why the controllers cannot run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
-    /// The providers cannot be made.
+    /// The providers cannot be built.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// A bug of ours. The process must start again.
+    /// A controller ended, which is a bug. The process must restart.
     #[error(transparent)]
     Ended(#[from] Ended),
-    /// The same, of what they depend on.
+    /// Something that the controllers depend on ended, which is a bug, too.
     #[error(transparent)]
     Failed(#[from] vital::Failed),
 }
 
-/// Runs all controllers until `stop`; then what is in progress is finished, for some seconds at most.
+/// Runs all controllers until `stop`, then finishes what is in progress, within a few seconds.
 ///
 /// # Errors
 /// [`RunError`]

@@ -1,4 +1,4 @@
-//! The ExternalSecrets that ClusterExternalSecrets control, and those of others that are in their way.
+//! The ExternalSecrets that ClusterExternalSecrets control, and those of others that occupy a name they want.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,33 +8,34 @@ use crate::api::v1::external_secret::controlling_cluster_external_secret;
 use crate::controller::core::key::ObjectKey;
 use crate::sync::cluster_external_secret::step::readiness;
 
-/// The ExternalSecrets that ClusterExternalSecrets control, by whether they are Ready, and those that have the name that one wants.
+/// The ExternalSecrets that ClusterExternalSecrets control, with whether each is Ready, and all that have a wanted
+/// name.
 #[derive(Debug, Default)]
 pub(super) struct Children {
     by_parent: HashMap<String, BTreeMap<ObjectKey, Option<bool>>>,
     known: HashMap<ObjectKey, Known>,
 }
 
-/// What is known of one of them.
+/// What is known of one ExternalSecret.
 #[derive(Debug)]
 struct Known {
     parent: Option<String>,
     fingerprint: u64,
 }
 
-/// What a change of an ExternalSecret means.
+/// What a change of an ExternalSecret affects.
 #[derive(Debug, Default)]
 pub(super) struct Change {
-    /// The ClusterExternalSecrets that controlled it, or do now, where more than its status has changed.
+    /// The ClusterExternalSecrets that controlled it before or do now, if more than its status has changed.
     pub(super) parents: Vec<String>,
-    /// The one whose ExternalSecret has become Ready, or is so no more.
+    /// The one whose ExternalSecret became Ready or ceased to be.
     pub(super) readiness_of: Option<String>,
     /// Whether more than its status has changed.
     pub(super) is_substantial: bool,
 }
 
 impl Children {
-    /// An ExternalSecret is there, new or changed. `is_wanted` says whether a ClusterExternalSecret wants its name.
+    /// An ExternalSecret was added or changed. `is_wanted` says whether a ClusterExternalSecret wants its name.
     pub(super) fn applied(&mut self, object: &ExternalSecret, is_wanted: bool) -> Change {
         let key = ObjectKey::of(&object.metadata);
         let parent = controlling_cluster_external_secret(&object.metadata).map(str::to_owned);
@@ -64,7 +65,7 @@ impl Children {
         change
     }
 
-    /// An ExternalSecret is gone; gives the ClusterExternalSecret that controlled it.
+    /// An ExternalSecret was deleted. Returns the ClusterExternalSecret that controlled it.
     pub(super) fn deleted(&mut self, key: &ObjectKey) -> Option<String> {
         let parent = self.known.remove(key)?.parent?;
         self.remove_child(&parent, key);
@@ -80,12 +81,12 @@ impl Children {
         }
     }
 
-    /// All of one ClusterExternalSecret, sorted by namespace, and whether each is Ready.
+    /// The ExternalSecrets of one ClusterExternalSecret, sorted by namespace, and whether each is Ready.
     pub(super) fn of(&self, parent: &str) -> impl Iterator<Item = (&ObjectKey, Option<bool>)> {
         self.by_parent.get(parent).into_iter().flatten().map(|(key, readiness)| (key, *readiness))
     }
 
-    /// Those of one ClusterExternalSecret in a namespace.
+    /// The ExternalSecrets of one ClusterExternalSecret in a namespace.
     pub(super) fn in_namespace<'a>(
         &'a self,
         parent: &str,
@@ -99,7 +100,7 @@ impl Children {
     }
 }
 
-/// What of an ExternalSecret decides whether it is as it should be. Its status does not.
+/// A hash of the parts of an ExternalSecret that must match what is wanted. Its status is not one of them.
 fn fingerprint(object: &ExternalSecret) -> u64 {
     let meta = &object.metadata;
     let mut hasher = DefaultHasher::new();

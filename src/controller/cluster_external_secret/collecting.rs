@@ -1,16 +1,16 @@
-//! When a status is written that many namespaces change.
+//! When to write a status that many namespaces change.
 
 use std::time::{Duration, Instant};
 
 /// How long changes are collected at first.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// How long they are collected at most, while they go on.
+/// The longest time for which they are collected while changes continue.
 const LONGEST: Duration = Duration::from_secs(8);
-/// After such a quiet time they are collected as long as at first.
+/// Time without changes after which collecting starts again with the shortest time.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Changes are collected for a second, and while they go on for longer and longer. So a status is written soon after a change, and
-/// seldom while a thousand namespaces are worked on, or while somebody changes something in a loop.
+/// Collects changes for a second, and for longer while they continue. A status is thus written soon after a single
+/// change, and seldom while a thousand namespaces are being reconciled or somebody changes something in a loop.
 #[derive(Debug, Default)]
 pub(super) struct Collecting {
     due: Option<Instant>,
@@ -19,7 +19,7 @@ pub(super) struct Collecting {
 }
 
 impl Collecting {
-    /// Something has changed. Says whether it is the first change since the status was written.
+    /// Something has changed. Returns whether it is the first change since the status was written.
     pub(super) fn note(&mut self, now: Instant) -> bool {
         if self.due.is_some() {
             return false;
@@ -31,12 +31,12 @@ impl Collecting {
         true
     }
 
-    /// When the status is to be written; `None` where nothing has changed.
+    /// When to write the status; `None` if nothing has changed.
     pub(super) const fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// The changes until now are taken into account.
+    /// The changes so far are included in the status that is being written.
     pub(super) fn taken(&mut self) {
         self.due = None;
     }
@@ -47,7 +47,7 @@ impl Collecting {
         self.written = Some(now);
     }
 
-    /// The status could not be written, and is tried again.
+    /// The status could not be written and will be retried.
     pub(super) fn failed(&mut self, now: Instant) {
         self.pause = (self.pause * 2).clamp(SHORTEST, LONGEST);
         self.due = Some(now + self.pause);
@@ -58,7 +58,7 @@ impl Collecting {
 mod tests {
     use super::*;
 
-    /// How often a status is written in a minute in which there is a change every 10 ms.
+    /// How often a status is written in a minute with a change every 10 ms.
     fn writes_in_a_minute(collecting: &mut Collecting, begin: Instant) -> usize {
         let mut writes = 0;
         for step in 0..6000 {

@@ -1,4 +1,4 @@
-//! What a ClusterExternalSecret asks for, worked out once for each change of it.
+//! What a ClusterExternalSecret asks for, computed once per change.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -10,23 +10,24 @@ use crate::api::{ANNOTATION_FORCE_SYNC, GoDuration, Selection, ServedVersion};
 use crate::sync::cluster_external_secret::Wanted;
 use crate::sync::cluster_external_secret::status::Fault;
 
-/// What is more often than this costs time and finds nothing: all changes are seen at once.
+/// The shortest `refreshTime` that is respected. More often costs time and finds nothing, since the watches report
+/// every change at once.
 const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
 
 /// What a ClusterExternalSecret asks for.
 #[derive(Debug)]
 pub(super) struct Compiled {
-    /// Of which change of the object.
+    /// The fingerprint of the object that this was computed from.
     pub(super) fingerprint: u64,
-    /// What ExternalSecrets must be, and where; none where that is not known.
+    /// What the ExternalSecrets must be, and where; `None` if that is unknown.
     pub(super) request: Option<Request>,
-    /// Why ExternalSecrets are not made: they stay as they are.
+    /// Why no ExternalSecrets are written. Existing ones stay as they are.
     pub(super) fault: Option<Fault>,
     /// How often all namespaces are compared again.
     pub(super) refresh: Option<Duration>,
 }
 
-/// What ExternalSecrets must be, and where.
+/// What the ExternalSecrets must be, and where.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) selection: Selection,
@@ -36,7 +37,7 @@ pub(super) struct Request {
 impl Compiled {
     pub(super) fn of(object: &ClusterExternalSecret, version: ServedVersion) -> Self {
         let fingerprint = fingerprint(object);
-        // A clone, so that what is parsed is not kept with the object that is watched.
+        // A clone, so that the parsed spec is not kept with the watched object.
         let spec = object.spec.clone();
         let spec = match spec.get() {
             Ok(spec) => spec,
@@ -52,13 +53,13 @@ impl Compiled {
     }
 }
 
-/// A duration that is none counts as if none were given.
+/// An invalid duration counts as absent.
 fn refresh(spec: &ClusterExternalSecretSpec) -> Option<Duration> {
     let given = spec.refresh_time.as_deref().and_then(|text| text.parse::<GoDuration>().ok());
     given.unwrap_or(DEFAULT_REFRESH_TIME).positive().map(|time| time.max(SHORTEST_REFRESH))
 }
 
-/// What of a ClusterExternalSecret decides whether its namespaces must be looked at again. Its status does not.
+/// A hash of the parts of a ClusterExternalSecret whose change affects its namespaces. Its status is not one of them.
 pub(super) fn fingerprint(object: &ClusterExternalSecret) -> u64 {
     let meta = &object.metadata;
     let force_sync = meta.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION_FORCE_SYNC));

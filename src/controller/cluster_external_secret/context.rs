@@ -19,47 +19,43 @@ use crate::runtime::metrics::Metrics;
 
 /// What the controller works with.
 pub(crate) struct Context {
-    /// The API server.
     pub(crate) client: Client,
-    /// The version of our resources that the cluster serves.
+    /// The version in which the cluster serves our resources.
     pub(crate) version: ServedVersion,
-    /// Where events go.
     pub(crate) events: Recorder,
-    /// Where metrics go.
     pub(crate) metrics: Metrics,
-    /// ClusterExternalSecrets, as they are watched.
+    /// The watched ClusterExternalSecrets.
     pub(crate) objects: Store<ClusterExternalSecret>,
-    /// ExternalSecrets, as they are watched.
+    /// The watched ExternalSecrets.
     pub(crate) external_secrets: Store<ExternalSecret>,
-    /// The namespaces, as they are watched.
+    /// The watched namespaces.
     pub(crate) namespaces: Namespaces,
-    /// What is kept of a status.
+    /// The status fields that the API server stores.
     pub(crate) kept_fields: KeptFields,
     /// What is remembered.
     pub(crate) state: Arc<State>,
 }
 
 impl Context {
-    /// A ClusterExternalSecret, as it is watched.
+    /// A ClusterExternalSecret from the watch.
     #[must_use]
     pub(crate) fn watched(&self, name: &str) -> Option<Arc<ClusterExternalSecret>> {
         self.objects.get(&ObjectRef::new_with(name, self.version))
     }
 
-    /// An ExternalSecret, as it is watched.
+    /// An ExternalSecret from the watch.
     #[must_use]
     pub(crate) fn watched_external_secret(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
         self.external_secrets.get(&ObjectRef::new_with(&key.name, self.version).within(&key.namespace))
     }
 
-    /// ClusterExternalSecrets, at the API server.
+    /// ClusterExternalSecrets at the API server.
     #[must_use]
     pub(crate) fn api(&self) -> Objects<ClusterExternalSecret> {
         Objects::all(self.client.clone(), &self.version)
     }
 
-    /// The ExternalSecrets of a namespace, at the API server. They are written as they stand, with fields that this program does not
-    /// know.
+    /// The ExternalSecrets of a namespace at the API server, untyped, so that fields unknown to this program are kept.
     #[must_use]
     pub(crate) fn external_secrets_of(&self, namespace: &str) -> Objects<DynamicObject> {
         let resource = ApiResource::erase::<ExternalSecret>(&self.version);

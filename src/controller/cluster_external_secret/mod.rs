@@ -1,8 +1,9 @@
-//! The controller of ClusterExternalSecrets: it makes an ExternalSecret in each namespace that one selects.
+//! The controller of ClusterExternalSecrets. It creates an ExternalSecret in each selected namespace.
 //!
-//! There are two sorts of work ([`work::Work`]). That of one namespace compares what is there with what is wanted, from what is watched
-//! alone, and does the next write ([`namespace`]). That of the whole object finds out which namespaces it is about, asks for the work of
-//! each, and says in one status what has come of all ([`whole`], [`report`]). What both know of each other is in [`state`].
+//! There are two sorts of work ([`work::Work`]). The work for one namespace compares what exists with what is wanted,
+//! using only the watches, and does the next write ([`namespace`]). The work for the whole object finds the selected
+//! namespaces, queues the work for each, and reports all results in one status ([`whole`], [`report`]). They share
+//! [`state`].
 
 mod children;
 mod collecting;

@@ -1,4 +1,4 @@
-//! The work in one namespace: what is there is compared with what is wanted, and the next write is done.
+//! The work for one namespace: compares what exists with what is wanted, and does the next write.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,24 +24,23 @@ use crate::sync::cluster_external_secret::{Decision, Place, Situation, Step, dec
 use crate::sync::plan::Deletion;
 use crate::sync::refresh::backoff;
 
-/// How long to wait before a write that lost to another writer is decided anew: until the watch shows what the other wrote.
+/// How long to wait after a write conflict before deciding again: until the watch shows what the other writer wrote.
 const AFTER_CONFLICT: Duration = Duration::from_secs(1);
-/// After so many of them in a row they are told.
+/// Conflicts in a row after which they are reported.
 const CONFLICTS: u32 = 2;
-/// What is told then.
+/// What is reported then.
 const CHANGING: &str = "could not create or update ExternalSecret: another writer changes it at the same time";
 
-/// What has come of a write.
+/// The result of a write.
 enum Written {
-    /// Nothing was to be written.
+    /// There was nothing to write.
     Nothing,
-    /// An ExternalSecret is as it was to be.
+    /// An ExternalSecret now is what it should be.
     Stored(Box<DynamicObject>),
-    /// One is deleted, or is going to be.
+    /// One was deleted, or is being deleted.
     Deleted,
-    /// The namespace is being deleted, or gone.
+    /// The namespace is gone or being deleted.
     NoNamespace,
-    /// Another writer was faster.
     Conflict,
     /// The name is taken by an object that the watch does not show.
     Taken,
@@ -50,7 +49,7 @@ enum Written {
 pub(super) async fn reconcile(name: &str, namespace: &str, context: &Context) -> Pass {
     let Some(object) = context.watched(name) else { return Pass::succeeded(Next::OnChange) };
     if object.metadata.deletion_timestamp.is_some() {
-        // The garbage collector deletes what it owns.
+        // The garbage collector deletes what the ClusterExternalSecret owns.
         return Pass::succeeded(Next::OnChange);
     }
     let compiled = context.state.compiled(&object, context.version);
@@ -80,7 +79,7 @@ pub(super) async fn reconcile(name: &str, namespace: &str, context: &Context) ->
     }
 }
 
-/// Says of a namespace that the pass over it panicked.
+/// Reports that the pass over a namespace panicked.
 pub(super) fn panicked(name: &str, namespace: &str, panicked: &Panicked, context: &Context) -> Pass {
     let Some(object) = context.watched(name) else { return Pass::succeeded(Next::OnChange) };
     failure(&object, namespace, format!("{NOT_WRITTEN}: {panicked}"), false, context)
@@ -97,9 +96,9 @@ fn place(namespace: &str, request: &Request, context: &Context) -> Place {
     }
 }
 
-/// The ExternalSecrets that matter in a namespace.
+/// The relevant ExternalSecrets in a namespace.
 struct Seen<'a> {
-    /// The version of the one that has the name, as the watch shows it.
+    /// The version of the one with the wanted name, as the watch shows it.
     shown: Option<String>,
     named: Option<Cow<'a, ExternalSecret>>,
     children: Vec<Cow<'a, ExternalSecret>>,
@@ -130,7 +129,7 @@ impl Seen<'_> {
     }
 }
 
-/// Does the write that was decided. It counts only while things are as they were then.
+/// Does the write that was decided, on condition that nothing has changed since.
 async fn carry_out(step: &Step, namespace: &str, context: &Context) -> Result<Written, ApiError> {
     let api = context.external_secrets_of(namespace);
     let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
@@ -172,14 +171,14 @@ async fn carry_out(step: &Step, namespace: &str, context: &Context) -> Result<Wr
     }
 }
 
-/// Whether the API server makes nothing since the namespace is being deleted.
+/// Whether the API server refused to create an object because the namespace is being deleted.
 fn is_terminating(error: &ApiError) -> bool {
     let ApiError::Kube(kube::Error::Api(status)) = error else { return false };
     let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
     status.code == 403 && causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
-/// A pass that did what was decided.
+/// A pass that carried out its decision.
 struct Done<'a> {
     written: Written,
     step: Step,
@@ -231,7 +230,7 @@ fn concluded(
     Pass::succeeded(look_again.flatten().map_or(Next::OnChange, Next::After))
 }
 
-/// The answer to a write as the watch would show it.
+/// The answer to a write, in the form in which the watch will show it.
 fn read_back(stored: &DynamicObject) -> Option<ExternalSecret> {
     serde_json::from_value(serde_json::to_value(stored).ok()?).ok()
 }
@@ -263,7 +262,7 @@ fn failed(object: &ClusterExternalSecret, namespace: &str, step: &Step, error: &
     failure(object, namespace, format!("{lead}: {}", error.reason()), error.is_outage(), context)
 }
 
-/// Says that a namespace has failed, and when to try again.
+/// Reports a failure in a namespace, and when to retry.
 fn failure(
     object: &ClusterExternalSecret,
     namespace: &str,

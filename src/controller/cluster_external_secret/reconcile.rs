@@ -1,4 +1,4 @@
-//! The controller, as the core runs it.
+//! The controller as the core runs it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::work_queue::Requests;
 use crate::runtime::panics::Panicked;
 
-/// How long a ClusterExternalSecret waits whose pass panicked.
+/// How long a ClusterExternalSecret waits after its pass panicked.
 const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
 
 #[async_trait]

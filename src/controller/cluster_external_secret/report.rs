@@ -1,4 +1,4 @@
-//! What is said of a ClusterExternalSecret: its status, an event where Ready changes, metrics.
+//! Reports on a ClusterExternalSecret: its status, an event if Ready changes, metrics.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::runtime::metrics::{Namespaces, Object};
 use crate::sync::cluster_external_secret::status::{self, Facts};
 use crate::sync::cluster_external_secret::step::Outcome;
 
-/// Writes the status if it says something else than the one that is there.
+/// Writes the status if it differs from the current one.
 pub(super) async fn write(object: &ClusterExternalSecret, compiled: &Compiled, began: Instant, context: &Context) {
     let meta = &object.metadata;
     let name = meta.name.as_deref().unwrap_or_default();
@@ -76,7 +76,7 @@ fn ready(status: &ClusterExternalSecretStatus) -> Option<&Condition> {
     status.conditions.iter().find(|condition| condition.type_ == READY)
 }
 
-/// Publishes an event where Ready changes.
+/// Publishes an event if Ready has changed.
 fn publish(object: &ClusterExternalSecret, before: Option<&Condition>, after: Option<&Condition>, context: &Context) {
     let Some(after) = after else { return };
     if before.is_some_and(|before| before.status == after.status) {
@@ -125,7 +125,7 @@ fn measure(
     });
     let measured = Object { namespace: "", name, labels: object.metadata.labels.as_ref() };
     context.metrics.cluster_external_secrets().reconciled(measured, is_ready, namespaces, began.elapsed());
-    // What was deleted meanwhile is forgotten once more: the watch does not say so again.
+    // Forget again what was deleted during the pass: the watch does not report that a second time.
     if context.watched(name).is_none() {
         context.metrics.cluster_external_secrets().deleted(name);
     }

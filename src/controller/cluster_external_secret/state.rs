@@ -1,4 +1,5 @@
-//! What is remembered of ClusterExternalSecrets, and what changes mean for them. The watches feed it, so it exists before them.
+//! What is remembered of ClusterExternalSecrets, and how changes affect them. The watches update it, so it is created
+//! before they are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +18,10 @@ use crate::controller::core::work_queue::Requests;
 use crate::sync::cluster_external_secret::step::Outcome;
 use crate::sync::last_write::LastWrite;
 
-/// How long the watch may take to show a write of ours.
+/// How long the watch may take to show our own write.
 const WATCH_LAG: Duration = Duration::from_secs(30);
 
-/// How long a status waits for namespaces that have not been looked at.
+/// How long a status waits for namespaces that are not done yet.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What is remembered of ClusterExternalSecrets.
@@ -36,23 +37,23 @@ pub(super) struct Known {
     pub(super) children: Children,
 }
 
-/// What is remembered of one.
+/// What is remembered of one ClusterExternalSecret.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    /// Of the object that the watch shows.
+    /// The fingerprint of the object that the watch shows.
     shown: u64,
     compiled: Option<Arc<Compiled>>,
-    /// The change for which all namespaces were last looked at, and when that is due again.
+    /// The fingerprint for which all namespaces were last compared, and when that is due again.
     pub(super) round: Option<u64>,
     pub(super) round_due: Option<Instant>,
-    /// Namespaces that were not looked at since.
+    /// Namespaces not done since then.
     pub(super) pending: BTreeSet<String>,
     pub(super) outcomes: BTreeMap<String, Outcome>,
     pub(super) namespaces: HashMap<String, NamespaceMemo>,
     pub(super) collecting: Collecting,
     /// The status that was written, until the watch shows it.
     pub(super) status: Ahead<ClusterExternalSecretStatus>,
-    /// Whether it was said that namespaces have ESO's finalizer.
+    /// Whether there was a warning about namespaces with ESO's finalizer.
     pub(super) has_warned: bool,
 }
 
@@ -62,24 +63,24 @@ pub(super) struct NamespaceMemo {
     pub(super) failures: u32,
     pub(super) awaits_api_server: bool,
     pub(super) last_write: Option<LastWrite>,
-    /// What was written, until the watch shows it.
+    /// Our last write, until the watch shows it.
     wrote: Option<Wrote>,
-    /// The UID of what was deleted.
+    /// The UID of what we deleted.
     deleted: Option<(String, Instant)>,
 }
 
 /// A write that the watch does not show yet.
 #[derive(Clone, Debug)]
 struct Wrote {
-    /// The resourceVersion that the watch showed then; none where it showed nothing.
+    /// The resourceVersion that the watch showed when we wrote; `None` if it showed no object.
     base: Option<String>,
     object: Arc<ExternalSecret>,
     at: Instant,
 }
 
 impl Memo {
-    /// When the status is to be written; `None` where nothing has changed. While namespaces have not been looked at, it waits for
-    /// them for some seconds.
+    /// When to write the status; `None` if nothing has changed. It waits a few seconds for namespaces that are not done
+    /// yet.
     pub(super) fn status_due(&self) -> Option<Instant> {
         let patience = if self.pending.is_empty() { Duration::ZERO } else { PATIENCE };
         self.collecting.due().map(|due| due + patience)
@@ -87,17 +88,17 @@ impl Memo {
 }
 
 impl NamespaceMemo {
-    /// An ExternalSecret was written over one that the watch showed in this version.
+    /// We wrote an ExternalSecret over the version that the watch showed.
     pub(super) fn wrote(&mut self, base: Option<&str>, object: ExternalSecret, now: Instant) {
         self.wrote = Some(Wrote { base: base.map(str::to_owned), object: Arc::new(object), at: now });
     }
 
-    /// One of this UID was deleted.
+    /// We deleted the ExternalSecret with this UID.
     pub(super) fn deleted(&mut self, uid: Option<&str>, now: Instant) {
         self.deleted = uid.map(|uid| (uid.to_owned(), now));
     }
 
-    /// The ExternalSecret of a name as it is after our own write, where the watch does not show that yet.
+    /// The ExternalSecret as of our own write, if the watch does not show that yet.
     pub(super) fn newest(
         &self,
         name: &str,
@@ -113,14 +114,14 @@ impl NamespaceMemo {
         wrote.map(|wrote| Arc::clone(&wrote.object)).or(shown)
     }
 
-    /// Whether an ExternalSecret was deleted, although the watch may show it still.
+    /// Whether we deleted an ExternalSecret that the watch may still show.
     pub(super) fn is_deleted(&self, object: &ExternalSecret, now: Instant) -> bool {
         self.deleted.as_ref().is_some_and(|(uid, at)| {
             object.metadata.uid.as_deref() == Some(uid.as_str()) && now.duration_since(*at) < WATCH_LAG
         })
     }
 
-    /// When to look again, since the watch may have missed what was written.
+    /// When to compare again, in case the watch has missed our write.
     pub(super) fn look_again(&self, now: Instant) -> Option<Duration> {
         let at = self.wrote.as_ref().map(|wrote| wrote.at).into_iter().chain(self.deleted.as_ref().map(|(_, at)| *at));
         let end = at.max()? + WATCH_LAG;
@@ -129,7 +130,7 @@ impl NamespaceMemo {
 }
 
 impl State {
-    /// Where its work is asked for.
+    /// The work queue.
     #[must_use]
     pub(crate) const fn requests(&self) -> &Arc<Requests<Work>> {
         &self.requests
@@ -145,7 +146,7 @@ impl State {
         }
     }
 
-    /// A ClusterExternalSecret is there, new or changed.
+    /// A ClusterExternalSecret was added or changed.
     pub(super) fn applied(&self, object: &ClusterExternalSecret) {
         let name = object.metadata.name.clone().unwrap_or_default();
         let fingerprint = fingerprint(object);
@@ -160,12 +161,12 @@ impl State {
         }
     }
 
-    /// A ClusterExternalSecret is gone.
+    /// A ClusterExternalSecret was deleted.
     pub(super) fn deleted(&self, name: &str) {
         self.lock().memos.forget(&name.to_owned());
     }
 
-    /// A namespace is there, new or changed, or is gone.
+    /// A namespace was added, changed or deleted.
     pub(super) fn namespace_changed(&self, namespace: &str, labels: Option<&BTreeMap<String, String>>) {
         let none = BTreeMap::new();
         let labels = labels.unwrap_or(&none);
@@ -184,7 +185,7 @@ impl State {
         self.ask_all(concerned);
     }
 
-    /// An ExternalSecret is there, new or changed.
+    /// An ExternalSecret was added or changed.
     pub(super) fn external_secret_applied(&self, object: &ExternalSecret) {
         let key = ObjectKey::of(&object.metadata);
         let mut asked = Vec::new();
@@ -197,7 +198,7 @@ impl State {
                 asked.extend(wanting.iter().map(|name| Work::namespace(name, &key.namespace)));
             }
             if let Some(parent) = change.readiness_of {
-                // One of a former name may wait for it.
+                // One with an earlier name may wait for this one.
                 if known.children.in_namespace(&parent, &key.namespace).count() > 1 {
                     asked.push(Work::namespace(&parent, &key.namespace));
                 }
@@ -207,7 +208,7 @@ impl State {
         self.ask_all(asked);
     }
 
-    /// An ExternalSecret is gone.
+    /// An ExternalSecret was deleted.
     pub(super) fn external_secret_deleted(&self, key: &ObjectKey) {
         let asked: Vec<_> = {
             let mut known = self.lock();
@@ -219,7 +220,7 @@ impl State {
         self.ask_all(asked);
     }
 
-    /// Asks for what failed while the API server was away.
+    /// Queues what failed while the API server was unreachable.
     pub(super) fn wake_who_await_api_server(&self) {
         let asked: Vec<_> = {
             let known = self.lock();
@@ -232,7 +233,7 @@ impl State {
         self.ask_all(asked);
     }
 
-    /// What an object asks for, worked out once for each change.
+    /// What an object asks for, computed once per change.
     pub(super) fn compiled(&self, object: &ClusterExternalSecret, version: ServedVersion) -> Arc<Compiled> {
         let fingerprint = fingerprint(object);
         let present = self.recall(object, |memo| memo.compiled.clone()).flatten();
@@ -244,26 +245,26 @@ impl State {
         compiled
     }
 
-    /// Looks at what is remembered of an object.
+    /// Reads what is remembered of an object.
     pub(super) fn recall<T>(&self, object: &ClusterExternalSecret, look: impl FnOnce(&Memo) -> T) -> Option<T> {
         let meta = &object.metadata;
         let known = self.lock();
         known.memos.get(&meta.name.clone().unwrap_or_default(), meta.uid.as_deref()).map(look)
     }
 
-    /// Changes what is remembered of an object, unless another of its name has taken its place.
+    /// Changes what is remembered of an object, unless another of the same name has replaced it.
     pub(super) fn remember<T>(&self, object: &ClusterExternalSecret, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
         let meta = &object.metadata;
         let mut known = self.lock();
         known.memos.get_mut(&meta.name.clone().unwrap_or_default(), meta.uid.as_deref()).map(change)
     }
 
-    /// Looks at the ExternalSecrets of ClusterExternalSecrets.
+    /// Reads the ExternalSecrets of ClusterExternalSecrets.
     pub(super) fn children<T>(&self, look: impl FnOnce(&Children) -> T) -> T {
         look(&self.lock().children)
     }
 
-    /// Notes what has come of the work in a namespace.
+    /// Records the result of the work in a namespace.
     pub(super) fn conclude(
         &self,
         object: &ClusterExternalSecret,
@@ -280,7 +281,7 @@ impl State {
             };
             change(memo.namespaces.entry(namespace.to_owned()).or_default());
             let is_first = (was_last || is_news) && memo.collecting.note(Instant::now());
-            // The status may wait for the last of them.
+            // The status may be waiting for the last of them.
             is_first || was_last
         });
         if is_to_be_said == Some(true) {
@@ -288,13 +289,13 @@ impl State {
         }
     }
 
-    /// Forgets a namespace with which there is nothing to do any more.
+    /// Forgets a namespace in which nothing is left to do.
     pub(super) fn leave(&self, object: &ClusterExternalSecret, namespace: &str) {
         self.conclude(object, namespace, Some(Outcome::Absent), |_| {});
         self.remember(object, |memo| memo.namespaces.remove(namespace));
     }
 
-    /// Begins to look at all namespaces again: those that are selected, and those of which something is known.
+    /// Starts to compare all namespaces again: those that are selected, and those of which something is known.
     pub(super) fn begin_round(&self, object: &ClusterExternalSecret, compiled: &Compiled, selected: Vec<String>) {
         let name = object.metadata.name.as_deref().unwrap_or_default();
         let children: Vec<_> =
@@ -302,7 +303,7 @@ impl State {
         let now = Instant::now();
         let pending = self.remember(object, |memo| {
             if memo.round.is_none() {
-                // What another process found out holds until it is looked at again.
+                // What another process found holds until it is checked again.
                 let status = object.status.clone().unwrap_or_default();
                 memo.outcomes = crate::sync::cluster_external_secret::status::outcomes(&status);
             }
@@ -329,7 +330,7 @@ impl Known {
         self.memos.iter().filter(|(_, memo)| wants(memo)).map(|(name, _)| name.clone()).collect()
     }
 
-    /// What a status says has changed; gives the work where it is the first change since it was written.
+    /// A status must change. Returns the work to do that, if this is the first change since the status was written.
     fn note(&mut self, name: &str) -> Option<Work> {
         let memo = self.memos.named_mut(&name.to_owned())?;
         memo.collecting.note(Instant::now()).then(|| Work::whole(name))

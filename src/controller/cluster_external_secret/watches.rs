@@ -1,4 +1,4 @@
-//! The watch of ClusterExternalSecrets, and what those of namespaces and ExternalSecrets mean for them.
+//! The watch of ClusterExternalSecrets, and how changes of namespaces and ExternalSecrets affect them.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(crate) fn cluster_external_secrets(
     watch::objects(watch, version, |object| strip_metadata(&mut object.metadata), on_change)
 }
 
-/// What a change of a namespace means.
+/// Handles a change of a namespace.
 pub(crate) fn on_namespace(state: &Arc<State>) -> impl FnMut(Change<'_, MetadataOf<Namespace>>) + Send + 'static {
     let state = Arc::clone(state);
     move |change| {
@@ -45,7 +45,7 @@ pub(crate) fn on_namespace(state: &Arc<State>) -> impl FnMut(Change<'_, Metadata
     }
 }
 
-/// What a change of an ExternalSecret means.
+/// Handles a change of an ExternalSecret.
 pub(crate) fn on_external_secret(state: &Arc<State>) -> impl FnMut(Change<'_, ExternalSecret>) + Send + 'static {
     let state = Arc::clone(state);
     move |change| match change {

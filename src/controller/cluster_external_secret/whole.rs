@@ -1,4 +1,4 @@
-//! The work of a whole ClusterExternalSecret: which namespaces it is about, and what is said of them together.
+//! The work for a whole ClusterExternalSecret: which namespaces it selects, and one report on all of them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -37,13 +37,13 @@ pub(super) async fn reconcile(name: &str, context: &Context) -> Pass {
     Pass::succeeded(next.flatten().map_or(Next::OnChange, |next| Next::After(next.saturating_duration_since(now))))
 }
 
-/// Whether all namespaces are to be looked at: it has changed, or that was long ago.
+/// Whether to compare all namespaces: the object has changed, or the last time was long ago.
 fn is_round_due(object: &ClusterExternalSecret, compiled: &Compiled, now: Instant, context: &Context) -> bool {
     let last = context.state.recall(object, |memo| (memo.round, memo.round_due));
     last.is_some_and(|(round, due)| round != Some(compiled.fingerprint) || due.is_some_and(|due| due <= now))
 }
 
-/// The namespaces that it is about.
+/// The selected namespaces.
 fn selected(compiled: &Compiled, context: &Context) -> Vec<String> {
     let Some(request) = &compiled.request else { return Vec::new() };
     let none = BTreeMap::new();
@@ -56,7 +56,7 @@ fn selected(compiled: &Compiled, context: &Context) -> Vec<String> {
     names.collect()
 }
 
-/// Says once of each object that namespaces have the finalizer that ESO put there for it: they can never be deleted.
+/// Warns once per object about namespaces with the finalizer that ESO puts there, which can never be deleted.
 fn warn_of_finalizers(object: &ClusterExternalSecret, context: &Context) {
     let has_warned = context.state.recall(object, |memo| memo.has_warned);
     if has_warned != Some(false) {
@@ -84,8 +84,8 @@ fn warn_of_finalizers(object: &ClusterExternalSecret, context: &Context) {
     });
 }
 
-/// Removes ESO's finalizer from one that is being deleted: the garbage collector deletes what it owns, or leaves it where it is to be
-/// left.
+/// Removes ESO's finalizer from an object that is being deleted. The garbage collector deletes what the object owns, or
+/// orphans it if the deletion asks for that.
 async fn release(object: &ClusterExternalSecret, context: &Context) -> Pass {
     if !finalizer::is_on(&object.metadata, FINALIZER_CLUSTER_EXTERNAL_SECRET) {
         return Pass::succeeded(Next::OnChange);

@@ -1,4 +1,4 @@
-//! What the controller works on.
+//! The work queue's keys.
 
 use std::fmt;
 
@@ -7,28 +7,20 @@ use crate::controller::core::key::WorkKey;
 /// A piece of work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Work {
-    /// Which namespaces a ClusterExternalSecret is about, and its status.
-    Whole {
-        /// Its name.
-        name: String,
-    },
-    /// Its ExternalSecret in one namespace.
-    Namespace {
-        /// Its name.
-        name: String,
-        /// The namespace.
-        namespace: String,
-    },
+    /// Find the namespaces of a ClusterExternalSecret, and write its status.
+    Whole { name: String },
+    /// Write its ExternalSecret in one namespace.
+    Namespace { name: String, namespace: String },
 }
 
 impl Work {
-    /// That of a whole ClusterExternalSecret.
+    /// The work for a whole ClusterExternalSecret.
     #[must_use]
     pub(crate) fn whole(name: &str) -> Self {
         Self::Whole { name: name.to_owned() }
     }
 
-    /// That of one namespace.
+    /// The work for one namespace.
     #[must_use]
     pub(crate) fn namespace(name: &str, namespace: &str) -> Self {
         Self::Namespace { name: name.to_owned(), namespace: namespace.to_owned() }

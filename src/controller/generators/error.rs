@@ -1,4 +1,4 @@
-//! Why a generator gives no values.
+//! Why a generator returns no values.
 
 use super::key::GeneratorKey;
 use crate::api::generators::{ClusterGeneratorError, GeneratorKind};
@@ -9,71 +9,65 @@ use crate::provider::ProviderError;
 use crate::provider::error::Retry;
 use crate::validate::generator::ReferenceError;
 
-/// Why a generator gives no values. The leading words are those of ESO.
+/// Why a generator returns no values. The messages begin with ESO's words.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The reference names no generator that is served.
+    /// The reference does not name a supported generator.
     #[error("unable to get generator: terminal error: {0}")]
     Reference(#[from] ReferenceError),
-    /// It is not there.
+    /// The generator does not exist.
     #[error("unable to get generator: {0} not found; create it, or correct the reference")]
     NotFound(GeneratorKey),
-    /// The cluster does not know its kind.
+    /// The cluster does not serve its kind.
     #[error(
         "unable to get generator: the cluster serves no {} of generators.external-secrets.io/v1alpha1; apply the files in crds/, or what `external-secrets crds` prints",
         .0.plural()
     )]
     NotServed(GeneratorKind),
-    /// The controller works in one namespace, where there are none of its kind.
+    /// The controller works in one namespace and so reads no ClusterGenerators.
     #[error(
         "unable to get generator: a controller that works in one namespace reads no ClusterGenerators; make a generator in the namespace"
     )]
     OfCluster,
     /// It could not be read.
     #[error("unable to get generator: the API server could not list {plural}: {reason}", plural = .kind.plural(), reason = .error.reason())]
-    Unreadable {
-        /// Its kind.
-        kind: GeneratorKind,
-        /// Why not.
-        error: ApiError,
-    },
-    /// It does not fit the schema; another version of the CRD let it in.
+    Unreadable { kind: GeneratorKind, error: ApiError },
+    /// The object does not fit the schema: another version of the CRD admitted it.
     #[error("unable to get generator: terminal error: {key}: {field}")]
     InvalidSpec {
-        /// Which.
         key: GeneratorKey,
-        /// What does not fit.
+        /// The field that does not fit.
         field: InvalidField,
     },
-    /// A ClusterGenerator holds none that is served.
+    /// A ClusterGenerator that does not hold a supported generator.
     #[error("unable to get generator: terminal error: {0}")]
     Cluster(#[from] ClusterGeneratorError),
-    /// It asks for what cannot be made.
+    /// It asks for something that cannot be generated.
     #[error("error using generator: {0}")]
     Mint(#[from] MintError),
-    /// The generators that an ExternalSecret names are too long together.
+    /// The generators of one ExternalSecret are too long in total.
     #[error(
         "unable to get generator: the generators of one ExternalSecret may have at most {} KiB together, each as often as it is named; make several ExternalSecrets",
         .most >> 10
     )]
     TooLong {
-        /// How many bytes they may have.
+        /// The limit in bytes.
         most: usize,
     },
-    /// It asks for more keys than one ExternalSecret may have made at a time.
+    /// It asks for more keys than one ExternalSecret may generate per pass.
     #[error(
         "error using generator: one ExternalSecret may have at most {most} RSA keys made; divide them among several ExternalSecrets"
     )]
     TooManyKeys {
-        /// How many it may.
+        /// The limit.
         most: usize,
     },
-    /// What is to be noted on the target is too long.
+    /// The record to be written on the target is too long.
     #[error(
         "error using generator: {0} generators with many keys are more than one Secret can be told of; make several ExternalSecrets"
     )]
     TooManyNoted(usize),
-    /// A registry gives no token.
+    /// A registry returned no token.
     #[error("error using generator: {0}")]
     Provider(Box<ProviderError>),
 }
@@ -90,7 +84,7 @@ impl Error {
         }
     }
 
-    /// Whether trying again can help. A generator that changes wakes who failed because of it.
+    /// Whether a retry can help. A change of a generator wakes the ExternalSecrets that failed because of it.
     #[must_use]
     pub(crate) fn retry(&self) -> Retry {
         match self {
@@ -101,7 +95,7 @@ impl Error {
         }
     }
 
-    /// Whether the API server is away or overloaded.
+    /// Whether the API server is unreachable or overloaded.
     #[must_use]
     pub(crate) fn is_outage_of_api_server(&self) -> bool {
         matches!(self, Self::Unreadable { error, .. } if error.is_outage())

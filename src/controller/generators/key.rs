@@ -5,12 +5,11 @@ use std::fmt;
 use crate::api::generators::{GROUP, GeneratorKind};
 use crate::controller::core::key::ObjectKey;
 
-/// Kind, namespace and name of a generator.
+/// The kind, namespace and name of a generator.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct GeneratorKey {
-    /// Which of the kinds.
     pub(crate) kind: GeneratorKind,
-    /// Its namespace, empty for a ClusterGenerator, and name.
+    /// Its name and its namespace, which is empty for a ClusterGenerator.
     pub(crate) object: ObjectKey,
 }
 

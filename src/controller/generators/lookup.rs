@@ -1,4 +1,4 @@
-//! Where generators are looked up.
+//! Looking up generators.
 
 use std::sync::Arc;
 
@@ -11,24 +11,22 @@ use crate::api::v1::external_secret::GeneratorRef;
 use crate::generator::bounds::MOST_TEXT;
 use crate::validate::generator;
 
-/// Where generators are looked up. `None` stands for what is certainly not there.
+/// Looks up generators. `None` means that an object certainly does not exist.
 #[async_trait]
 pub(crate) trait GeneratorLookup: Send + Sync {
-    /// A generator.
     async fn generator(&self, key: &GeneratorKey) -> Result<Option<Arc<Generator>>, Error>;
 }
 
 /// A generator that was looked up.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
-    /// Which.
     pub(crate) key: GeneratorKey,
-    /// What it describes; of a ClusterGenerator, what that holds.
+    /// Its spec; for a ClusterGenerator, the one that it wraps.
     pub(crate) spec: GeneratorSpec,
 }
 
 impl Found {
-    /// The class of controller that serves it, where it names one.
+    /// The class of controller that handles it, if it names one.
     #[must_use]
     pub(crate) fn class(&self) -> Option<&str> {
         match &self.spec {
@@ -38,7 +36,7 @@ impl Found {
     }
 }
 
-/// The generators of one ExternalSecret, as they are looked up one after the other.
+/// Looks up the generators of one ExternalSecret, one after the other.
 pub(crate) struct Finder<'a> {
     namespace: &'a str,
     generators: &'a dyn GeneratorLookup,
@@ -47,7 +45,7 @@ pub(crate) struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// For an ExternalSecret of this namespace.
+    /// For an ExternalSecret in this namespace.
     #[must_use]
     pub(crate) fn new(namespace: &'a str, generators: &'a dyn GeneratorLookup) -> Self {
         Self { namespace, generators, left: MOST_TEXT }
@@ -60,7 +58,7 @@ impl<'a> Finder<'a> {
     pub(crate) async fn find(&mut self, reference: &GeneratorRef) -> Result<Found, Error> {
         let key = GeneratorKey::referenced(generator::kind(reference)?, self.namespace, &reference.name);
         let object = self.generators.generator(&key).await?.ok_or_else(|| Error::NotFound(key.clone()))?;
-        // Before it is read: what comes of a text is larger.
+        // Checked before it is parsed, because the parsed form is larger than the text.
         self.left = self.left.checked_sub(object.size()).ok_or(Error::TooLong { most: MOST_TEXT })?;
         let described = object.described(key.kind).map_err(|field| Error::InvalidSpec { key: key.clone(), field })?;
         let spec = match described {

@@ -1,4 +1,4 @@
-//! From the name of a generator to what it describes. What makes its values is [`crate::generator`], and a provider.
+//! From the name of a generator to its spec. [`crate::generator`] and a provider make the values.
 
 pub(crate) mod error;
 pub(crate) mod key;

@@ -1,5 +1,5 @@
-//! The generators of the cluster. Objects of a kind are watched from the first use of it on: most clusters have none, and
-//! perhaps not even the definition.
+//! The generators of the cluster. A kind is watched from its first use on: most clusters use none, and may not even
+//! have the CRD.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::controller::core::watching::Watching;
 /// How long the first list of a kind may take.
 const FIRST_LIST: Duration = Duration::from_secs(30);
 
-/// Hears of each generator that is new, changed or gone.
+/// Called with each generator that is new, changed or deleted.
 type OnChange = dyn Fn(&GeneratorKey) + Send + Sync;
 
 /// The generators of the cluster.
@@ -33,17 +33,18 @@ pub(crate) struct WatchedGenerators {
 }
 
 impl WatchedGenerators {
-    /// Nothing is watched yet.
+    /// Watches nothing yet.
     #[must_use]
     pub(crate) fn new(watching: Watching, on_change: impl Fn(&GeneratorKey) + Send + Sync + 'static) -> Self {
         let kinds = GeneratorKind::ALL.into_iter().map(|kind| (kind, OnceCell::new())).collect();
         Self { watching, on_change: Arc::new(on_change), kinds }
     }
 
-    /// A generator. The first call for a kind asks the API server and starts the watch.
+    /// Returns a generator. The first call for a kind checks with the API server that it is served, and starts the
+    /// watch.
     ///
     /// # Errors
-    /// [`Error`], where the kind is not served or cannot be listed.
+    /// [`Error`], if the kind is not served or cannot be listed.
     pub(crate) async fn get(&self, key: &GeneratorKey) -> Result<Option<Arc<Generator>>, Error> {
         let Some(cell) = self.kinds.get(&key.kind) else { return Err(Error::NotServed(key.kind)) };
         let store = cell.get_or_try_init(|| self.watch(key.kind)).await?;
@@ -67,7 +68,7 @@ impl WatchedGenerators {
         if !served {
             return Err(Error::NotServed(kind));
         }
-        // A watch that can never begin would be tried for ever.
+        // A watch that can never begin would retry forever.
         bounded(self.objects(kind).list_metadata(&ListParams::default().limit(1))).await.map_err(unreadable)?;
         let on_change = Arc::clone(&self.on_change);
         let on_change = move |change: Change<'_, Generator>| {
@@ -80,7 +81,7 @@ impl WatchedGenerators {
             self.watching.ours(kind.plural(), &kind)
         };
         let store = watch::objects(watch, kind, |object| strip_metadata(&mut object.metadata), on_change);
-        // Nobody else waits for it: whoever comes meanwhile waits for this.
+        // Nothing else waits on this store: concurrent callers wait for this call.
         let listed = tokio::time::timeout(FIRST_LIST, store.wait_until_ready()).await;
         if listed.is_err() {
             return Err(unreadable(ApiError::Timeout));

@@ -49,7 +49,7 @@ impl Registries for Broken {
     }
 }
 
-/// The patches that an API server got, which says yes to all of them.
+/// The patches that an API server received. It accepts all of them.
 #[derive(Clone, Default)]
 struct Patches(Arc<Mutex<Vec<(String, Value)>>>);
 

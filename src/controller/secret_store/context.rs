@@ -1,4 +1,4 @@
-//! What the controllers of stores work with.
+//! What the store controllers work with.
 
 use std::sync::Arc;
 
@@ -18,32 +18,28 @@ use crate::controller::store_access::roles::StoreReaders;
 use crate::provider::Providers;
 use crate::runtime::metrics::Metrics;
 
-/// What the controllers of stores work with.
+/// What the store controllers work with.
 pub(crate) struct Context {
-    /// The API server.
     pub(crate) client: Client,
-    /// The version of our resources that the cluster serves.
+    /// The version in which the cluster serves our resources.
     pub(crate) version: ServedVersion,
-    /// The operator's settings.
     pub(crate) options: Arc<Options>,
-    /// What stores are tried with.
+    /// What stores are validated with.
     pub(crate) providers: Providers,
-    /// Where events go.
     pub(crate) events: Recorder,
-    /// Where metrics go.
     pub(crate) metrics: Metrics,
-    /// The stores, as they are watched.
+    /// The watched stores.
     pub(crate) watched: Arc<WatchedStores>,
-    /// Who reads stores.
+    /// The kinds of objects that read stores.
     pub(crate) readers: Vec<Arc<dyn StoreReaders>>,
-    /// What is kept of a status.
+    /// The status fields that the API server stores.
     pub(crate) kept_fields: KeptFields,
     /// What is remembered.
     pub(crate) state: Arc<State>,
 }
 
 impl Context {
-    /// Stores of the kind and namespace of `key`, at the API server.
+    /// Stores of the kind and in the namespace of `key`, at the API server.
     #[must_use]
     pub(crate) fn stores(&self, key: &StoreKey) -> Objects<SecretStore> {
         let dyntype = StoreType { kind: key.kind, version: self.version };
@@ -53,7 +49,7 @@ impl Context {
         }
     }
 
-    /// Whether anybody reads a store, and so waits for it while it is not Ready.
+    /// Whether any object reads a store, and so waits for it while it is not Ready.
     #[must_use]
     pub(crate) fn is_read(&self, key: &StoreKey) -> bool {
         self.readers.iter().any(|readers| readers.read(key))

@@ -1,4 +1,4 @@
-//! From the validation of a store to what is said of it. `docs/conditions.md` is made from the table.
+//! From the validation of a store to the report on it. `docs/conditions.md` is generated from the table.
 
 use crate::api::v1::ConditionStatus;
 use crate::api::v1::condition::STALLED;
@@ -13,7 +13,7 @@ pub(super) enum Error {
     /// The object does not fit the schema, or contradicts itself.
     #[error("{0}")]
     Invalid(String),
-    /// No client can be made for it.
+    /// No client can be created for it.
     #[error("{0}")]
     Client(ProviderError),
     /// A bug of ours.
@@ -21,34 +21,33 @@ pub(super) enum Error {
     Panicked(Panicked),
 }
 
-/// What a store is found to be.
+/// The result of a validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreState {
     /// It can be used.
     Valid,
-    /// An outage hides whether it can.
+    /// An outage keeps it from being validated.
     Unknown,
-    /// No client can be made for it.
+    /// No client can be created for it.
     NoClient,
     /// Its client cannot read.
     Invalid,
 }
 
-/// What is said of a store's state.
+/// How a store's state is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreReport {
     /// The status of the condition `Ready`.
     pub(crate) status: ConditionStatus,
-    /// Its reason, and that of the event.
+    /// The reason of that condition and of the event.
     pub(crate) reason: &'static str,
-    /// The leading words of its message; those of ESO.
+    /// The first words of its message, which are ESO's.
     pub(crate) lead: &'static str,
-    /// What a person can do.
+    /// What a person can do about it.
     pub(crate) remedy: &'static str,
 }
 
 impl StoreState {
-    /// All of them.
     pub(crate) const ALL: [Self; 4] = [Self::Valid, Self::Unknown, Self::NoClient, Self::Invalid];
 
     /// The table.
@@ -77,21 +76,20 @@ impl StoreState {
     }
 }
 
-/// A condition of a store beside `Ready`, and what it says where it holds.
+/// A condition of a store besides `Ready`, and its message when it is True.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreCheck {
-    /// Its type.
     pub(crate) type_: &'static str,
-    /// Its message where it holds.
+    /// The message when it is True.
     pub(crate) passed: &'static str,
 }
 
-/// The reason of one that holds.
+/// The reason of a condition that is True.
 pub(crate) const PASSED: &str = "Succeeded";
-/// The reason of one that could not be found out.
+/// The reason of a condition that could not be determined.
 pub(crate) const NOT_KNOWN: &str = "NotKnown";
 
-/// The conditions of a store beside `Ready`.
+/// The conditions of a store besides `Ready`.
 pub(crate) const CHECKS: [StoreCheck; 3] = [
     StoreCheck { type_: "Authenticated", passed: "the identity got a token" },
     StoreCheck { type_: "Reachable", passed: "the vault answered" },
@@ -102,11 +100,11 @@ pub(crate) const CHECKS: [StoreCheck; 3] = [
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) state: StoreState,
-    /// One word for metrics; empty where the store is valid.
+    /// One word for metrics; empty if the store is valid.
     pub(super) cause: &'static str,
     pub(super) message: String,
     pub(super) checks: [Statement; 3],
-    /// Whether it may mend itself.
+    /// Whether it may recover by itself.
     pub(super) retry: Retry,
 }
 
@@ -115,7 +113,7 @@ impl Finding {
         match validation {
             Ok(validation) => Self::of_validation(validation),
             Err(Error::Client(error)) if matches!(error.class, Class::Unreachable | Class::Throttled) => {
-                // The API server could not be asked who the store is. That says nothing about the store.
+                // The API server could not be asked for the store's identity, which says nothing about the store.
                 let unknown = || Check::Unknown(error.to_string());
                 Self::of_validation(&Validation {
                     verdict: Verdict::Unknown(error.clone()),
@@ -163,7 +161,7 @@ impl Finding {
         Self { state, cause: error.cause, message: message(state, error), checks, retry: error.class.retry() }
     }
 
-    /// The condition `Stalled`, where no retry can help.
+    /// The condition `Stalled`, if no retry can help.
     pub(super) fn stalled(&self) -> Option<Statement> {
         let is_stalled = self.report().status == ConditionStatus::False && self.retry == Retry::OnChange;
         is_stalled.then(|| Statement {
@@ -174,7 +172,7 @@ impl Finding {
         })
     }
 
-    /// What is said of it.
+    /// How the state is reported.
     pub(super) const fn report(&self) -> StoreReport {
         self.state.report()
     }

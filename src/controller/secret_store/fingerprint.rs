@@ -1,4 +1,4 @@
-//! What of a store decides whether anybody must look at it again.
+//! The parts of a store whose change matters.
 
 use crate::api::v1::condition::READY;
 use crate::api::v1::{SecretStore, StoreKind};
@@ -6,7 +6,7 @@ use crate::controller::core::conditions;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 
-/// The service account that a store names, where its namespace is known.
+/// The service account that a store names, if its namespace is known.
 pub(super) fn service_account(object: &SecretStore, key: &StoreKey) -> Option<ObjectKey> {
     let spec = object.spec.get().ok()?;
     let reference = spec.provider.azurekv.as_ref()?.service_account_ref.as_ref()?;
@@ -17,7 +17,7 @@ pub(super) fn service_account(object: &SecretStore, key: &StoreKey) -> Option<Ob
     Some(ObjectKey::new(namespace, &reference.name))
 }
 
-/// What of a store decides whether it must be validated again.
+/// A hash of the parts whose change requires another validation.
 pub(super) fn fingerprint(object: &SecretStore) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let meta = &object.metadata;
@@ -26,7 +26,7 @@ pub(super) fn fingerprint(object: &SecretStore) -> u64 {
     hasher.finish()
 }
 
-/// What of a store decides whether those who wait for it should look again.
+/// A hash of the parts whose change should wake the objects that wait for the store.
 pub(super) fn usability(object: &SecretStore) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();

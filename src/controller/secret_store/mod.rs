@@ -1,5 +1,5 @@
-//! The controllers of SecretStores and ClusterSecretStores: they validate each store by really using
-//! it, and say in its conditions what a person must change.
+//! The controllers of SecretStores and ClusterSecretStores. They validate each store by using it, and report in its
+//! conditions what a person must change.
 
 pub(crate) mod context;
 pub(crate) mod finding;
@@ -12,7 +12,6 @@ pub(crate) mod watches;
 use super::core::kind::Kind;
 use crate::api::v1::StoreKind;
 
-/// A kind of stores.
 #[must_use]
 pub(crate) const fn kind(of: StoreKind) -> Kind {
     let (controller, component) = match of {

@@ -33,18 +33,17 @@ use crate::runtime::panics::Panicked;
 use crate::sync::refresh;
 use crate::validate;
 
-/// How often the event `Valid` is repeated, since events live for an hour.
+/// How often the event `Valid` is repeated. Events live for an hour.
 const VALID_EVENT_INTERVAL: Duration = Duration::from_mins(30);
-/// The longest wait between validations of a store that is not valid while ExternalSecrets wait for it.
+/// The longest wait between validations of a store that is not valid and for which ExternalSecrets wait.
 const LONGEST_WHILE_AWAITED: Duration = Duration::from_secs(3);
-/// What Key Vault and the fake provider can do, in ESO's words.
+/// What Key Vault and the fake provider support, in ESO's words.
 const CAPABILITIES: &str = "ReadWrite";
 
-/// The controller of a kind of stores.
+/// The controller of one kind of stores.
 pub(crate) struct StoreController {
-    /// The kind.
     pub(crate) of: StoreKind,
-    /// What both kinds share.
+    /// Shared by both kinds.
     pub(crate) context: Arc<Context>,
 }
 
@@ -72,7 +71,7 @@ impl Reconcile for StoreController {
         self.watched(key).is_some()
     }
 
-    /// Validates one store and says so in its status. What fails is reported on the object, and tried again.
+    /// Validates one store and reports the result in its status. Failures are reported on the object and retried.
     async fn reconcile(&self, key: &ObjectKey) -> Pass {
         let context = &self.context;
         let Some((key, object)) = self.watched(key) else { return Pass::succeeded(Next::OnChange) };
@@ -101,7 +100,7 @@ struct Began {
     now: Timestamp,
 }
 
-/// Says what has come of a validation.
+/// Reports the result of a validation.
 async fn concluded(
     object: &SecretStore,
     key: &StoreKey,
@@ -110,7 +109,7 @@ async fn concluded(
     context: &Context,
 ) -> Pass {
     if !is_shown(object, key, context) {
-        // One of the same name was asked for when it appeared.
+        // Another store of the same name was queued when it appeared.
         return Pass::succeeded(Next::OnChange);
     }
     let finding = Finding::of(validation);
@@ -129,7 +128,7 @@ async fn concluded(
     }
 }
 
-/// Whether a store is there as far as the watch has seen: neither deleted nor made anew.
+/// Whether the watch still shows this store, neither deleted nor recreated.
 fn is_shown(object: &SecretStore, key: &StoreKey, context: &Context) -> bool {
     context.watched.watched(key).is_some_and(|shown| shown.metadata.uid == object.metadata.uid)
 }
@@ -140,7 +139,7 @@ fn measure(object: &SecretStore, key: &StoreKey, finding: &Finding, took: Durati
     let ready = finding.report().status == ConditionStatus::True;
     context.metrics.stores().validated(subsystem(key.kind), measured, ready, took);
     context.metrics.store_validated(key.kind.name(), finding.report().reason, finding.cause);
-    // What was deleted meanwhile is forgotten once more: the watch does not say so again.
+    // Forget again what was deleted during the pass: the watch does not report that a second time.
     if context.watched.watched(key).is_none() {
         context.metrics.stores().deleted(subsystem(key.kind), &key.object.namespace, &key.object.name);
     }
@@ -163,13 +162,13 @@ async fn validate(object: &SecretStore, key: &StoreKey, context: &Context) -> Re
     Ok(client.validate().await)
 }
 
-/// What can be said of any store without its provider, which checks its own part.
+/// Checks that hold for any store. The provider checks its own part.
 fn check(spec: &SecretStoreSpec) -> Result<(), Error> {
     let problems = validate::secret_store::general(spec);
     if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(validate::sentences(&problems))) }
 }
 
-/// Writes the status if it differs from the one that is watched.
+/// Writes the status if it differs from the watched one.
 async fn write_status(
     object: &SecretStore,
     key: &StoreKey,
@@ -211,7 +210,7 @@ async fn write_status(
     }
 }
 
-/// Publishes an event where the store's state changed, and `Valid` from time to time.
+/// Publishes an event if the store's state has changed, and `Valid` from time to time.
 fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timestamp, context: &Context) {
     let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let before = conditions::find(conditions, READY);
@@ -250,8 +249,8 @@ fn is_valid_event_due(object: &SecretStore, key: &StoreKey, now: Timestamp, cont
     last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= VALID_EVENT_INTERVAL)
 }
 
-/// When to validate again: at the interval, or sooner with backoff while the store is not valid. Where ExternalSecrets
-/// wait for it and it may mend itself, a validation every few seconds stands for all of them.
+/// When to validate again: at the interval, or sooner, with backoff, while the store is not valid. If ExternalSecrets
+/// wait for it and it may recover, one validation every few seconds spares all of them a retry.
 fn next_validation(object: &SecretStore, key: &StoreKey, finding: &Finding, context: &Context) -> Duration {
     let named = object.spec.get().ok().and_then(|spec| validate::secret_store::interval(spec).ok().flatten());
     let interval = named.unwrap_or(context.options.store_requeue_interval);
@@ -267,8 +266,8 @@ fn next_validation(object: &SecretStore, key: &StoreKey, finding: &Finding, cont
     spread(refresh::backoff(failures).min(longest)).min(interval)
 }
 
-/// Removes ESO's finalizer from a store that is being deleted: nothing is pushed from here that would
-/// have to be cleaned up.
+/// Removes ESO's finalizer from a store that is being deleted. This controller pushes nothing that would have to be
+/// cleaned up.
 async fn release(object: &SecretStore, key: &StoreKey, context: &Context) -> Next {
     if !finalizer::is_on(&object.metadata, FINALIZER_STORE) {
         return Next::OnChange;

@@ -1,4 +1,4 @@
-//! What the controllers of stores remember between validations, and how they are asked for one.
+//! What the store controllers remember between validations, and how a validation is requested.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ use crate::controller::core::memos::Memos;
 use crate::controller::core::work_queue::Requests;
 use crate::controller::store_access::key::StoreKey;
 
-/// What the controllers of stores remember between validations. The watches feed it, so it exists before them.
+/// What the store controllers remember between validations. The watches update it, so it is created before they are.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     secret_stores: Arc<Requests<ObjectKey>>,
@@ -19,23 +19,23 @@ pub(crate) struct State {
     memos: Mutex<Memos<StoreKey, StoreMemo>>,
 }
 
-/// What is remembered of a store between validations.
+/// What is remembered of one store between validations.
 #[derive(Debug, Default)]
 pub(crate) struct StoreMemo {
-    /// Of the parts of the object that matter.
+    /// A hash of the parts of the object that matter.
     fingerprint: u64,
-    /// Validations in a row that did not find the store valid.
+    /// Failed validations in a row.
     failures: u32,
     /// When the event `Valid` was last published.
     valid_event: Option<Timestamp>,
-    /// The service account whose token the store exchanges, where it names one.
+    /// The service account whose token the store exchanges, if it names one.
     service_account: Option<ObjectKey>,
 }
 
 impl StoreMemo {
-    /// The watch shows the store. Returns whether anything has changed that matters.
+    /// The watch shows the store. Returns whether a part that matters has changed.
     fn shown(&mut self, object: &SecretStore, key: &StoreKey) -> bool {
-        // What is parsed goes with the clone.
+        // A clone, so that the parsed spec is not kept with the watched object.
         self.service_account = service_account(&object.clone(), key);
         let fingerprint = fingerprint(object);
         std::mem::replace(&mut self.fingerprint, fingerprint) != fingerprint
@@ -46,7 +46,7 @@ impl StoreMemo {
         self.failures = 0;
     }
 
-    /// A validation did not find the store valid. Returns how many did not in a row.
+    /// A validation failed. Returns how many did in a row.
     pub(crate) fn not_valid(&mut self) -> u32 {
         self.failures = self.failures.saturating_add(1);
         self.failures
@@ -58,14 +58,14 @@ impl StoreMemo {
         self.valid_event
     }
 
-    /// The event `Valid` is published.
+    /// The event `Valid` was published.
     pub(crate) fn valid_event_published(&mut self, now: Timestamp) {
         self.valid_event = Some(now);
     }
 }
 
 impl State {
-    /// Where validations of stores of a kind are asked for.
+    /// The queue of validations of a kind.
     #[must_use]
     pub(crate) const fn requests(&self, kind: StoreKind) -> &Arc<Requests<ObjectKey>> {
         match kind {
@@ -74,12 +74,12 @@ impl State {
         }
     }
 
-    /// Asks for a validation of a store.
+    /// Queues a validation of a store.
     pub(crate) fn wake(&self, key: &StoreKey) {
         self.requests(key.kind).ask(&key.object);
     }
 
-    /// Asks for a validation of the stores that exchange the token of a service account.
+    /// Queues a validation of the stores that exchange the token of a service account.
     pub(crate) fn service_account_changed(&self, account: &ObjectKey) {
         let using: Vec<_> = {
             let memos = self.memos();
@@ -91,7 +91,7 @@ impl State {
         }
     }
 
-    /// The watch shows a store: asks for a validation where anything has changed that matters.
+    /// The watch shows a store. Queues a validation if a part that matters has changed.
     pub(crate) fn applied(&self, object: &SecretStore, key: &StoreKey) {
         let changed = self.memos().now(key, object.metadata.uid.as_deref()).shown(object, key);
         if changed {

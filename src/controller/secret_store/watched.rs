@@ -1,4 +1,4 @@
-//! The stores, as they are watched.
+//! The watched stores.
 
 use std::sync::Arc;
 
@@ -11,15 +11,13 @@ use crate::api::v1::{SecretStore, StoreKind};
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::Stores;
 
-/// The stores, as they are watched.
+/// The watched stores.
 pub(crate) struct WatchedStores {
-    /// The version of our resources that the cluster serves.
+    /// The version in which the cluster serves our resources.
     pub(crate) version: ServedVersion,
-    /// Stores of a namespace.
     pub(crate) secret_stores: Store<SecretStore>,
-    /// Stores of the cluster.
     pub(crate) cluster_secret_stores: Store<SecretStore>,
-    /// Where validations are asked for.
+    /// Where validations are requested.
     pub(crate) state: Arc<State>,
 }
 

@@ -1,4 +1,4 @@
-//! The watches of stores, and of the service accounts that they use.
+//! The watches of stores and of the service accounts that they use.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::StoreReaders;
 use crate::runtime::metrics::Metrics;
 
-/// Watches the stores of a kind; `readers` are woken where it may have changed whether one can be used.
+/// Watches the stores of a kind. Wakes `readers` if a store may have become usable or unusable.
 pub(crate) fn stores(
     kind: StoreKind,
     watching: &Watching,
@@ -58,7 +58,7 @@ pub(crate) fn stores(
     watch::objects(watch, dyntype, |object| strip_metadata(&mut object.metadata), on_change)
 }
 
-/// No stores of a kind that is left alone: it is not watched at all, since the controller may lack the right to.
+/// An empty store for a kind that is disabled. It is not watched, since the controller may lack the right to.
 #[must_use]
 pub(crate) fn unwatched(kind: StoreKind, version: ServedVersion) -> Store<SecretStore> {
     nothing(StoreType { kind, version })
@@ -72,7 +72,7 @@ pub(crate) fn service_accounts(watching: &Watching, state: &Arc<State>) -> Store
         account.metadata.labels = None;
         account.metadata.owner_references = None;
     };
-    // A changed annotation is another identity: the stores that use the account are validated again.
+    // A changed annotation may mean another identity: validate the stores that use the account again.
     let on_change = move |change: Change<'_, MetadataOf<ServiceAccount>>| {
         let (Change::Applied(account) | Change::Deleted(account)) = change;
         state.service_account_changed(&ObjectKey::of(&account.metadata));

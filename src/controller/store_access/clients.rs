@@ -17,19 +17,19 @@ use crate::controller::options::{FloodGate, Options, Switch};
 use crate::provider::{Caller, Class, ProviderError, Providers, SecretsClient, StoreView};
 use crate::validate::secret_store;
 
-/// Which stores a controller works on.
+/// Which stores a controller handles.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ControllerClass<'a> {
-    /// The name that `spec.controller` of a store gives, where it gives one.
+    /// The name that `spec.controller` must have, if a store sets it.
     pub(crate) name: &'a str,
-    /// Whether SecretStores are worked on.
+    /// Whether SecretStores are handled.
     pub(crate) secret_stores: Switch,
-    /// Whether ClusterSecretStores are worked on.
+    /// Whether ClusterSecretStores are handled.
     pub(crate) cluster_secret_stores: Switch,
 }
 
 impl<'a> ControllerClass<'a> {
-    /// Those of a controller with these settings.
+    /// The stores that a controller with these settings handles.
     #[must_use]
     pub(crate) fn of(options: &'a Options) -> Self {
         let Options { controller_class: name, secret_stores, cluster_secret_stores, .. } = options;
@@ -45,18 +45,18 @@ impl<'a> ControllerClass<'a> {
     }
 }
 
-/// Where stores, and the namespaces that they admit, are looked up. `None` stands for what is certainly not there.
+/// Looks up stores and the namespaces that they admit. `None` means that an object certainly does not exist.
 #[async_trait]
 pub(crate) trait StoreLookup: Send + Sync {
-    /// A store, with its status.
+    /// A store with its status.
     async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError>;
 
-    /// The labels of a namespace.
+    /// A namespace's labels.
     async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError>;
 }
 
-/// Whether an object that reads these stores belongs to another controller: any of them is of another class, or of a kind that is
-/// switched off here.
+/// Whether an object that reads these stores belongs to another controller: any of them has another class, or is of a
+/// kind that is disabled here.
 ///
 /// # Errors
 /// [`Error::Unreadable`]
@@ -76,26 +76,25 @@ pub(crate) async fn is_of_another_class(
     Ok(false)
 }
 
-/// Whether a store is of this controller's class.
+/// Whether a store has this controller's class.
 #[must_use]
 pub(crate) fn is_ours(store: &SecretStore, class: &str) -> bool {
     let named = store.spec.get().ok().and_then(|spec| spec.controller.as_deref());
     named.is_none_or(|named| named.is_empty() || named == class)
 }
 
-/// What clients are made from.
+/// What is needed to create clients for stores.
 #[derive(Clone, Copy)]
 pub(crate) struct Access<'a> {
-    /// Where they are looked up.
+    /// Looks them up.
     pub(crate) stores: &'a dyn StoreLookup,
-    /// What reads them.
     pub(crate) providers: &'a Providers,
-    /// Which of them may be tried.
+    /// Which stores may be tried.
     pub(crate) flood_gate: FloodGate,
 }
 
 impl Access<'_> {
-    /// A client for a store, for work in a namespace.
+    /// A client for a store, on behalf of an object in `namespace`.
     ///
     /// # Errors
     /// [`Error`]
@@ -118,7 +117,7 @@ impl Access<'_> {
         provider.client(view(store, spec), caller).await.map_err(unusable)
     }
 
-    /// The store, if it is there and the flood gate lets it pass.
+    /// The store, if it exists and the flood gate admits it.
     async fn usable(self, key: &StoreKey) -> Result<Arc<SecretStore>, Error> {
         let store = store(key, self.stores).await?.ok_or_else(|| Error::NotFound(key.clone()))?;
         if self.flood_gate == FloodGate::Open {
@@ -136,8 +135,7 @@ impl Access<'_> {
         }
     }
 
-    /// Whether a ClusterSecretStore may be used from a namespace: by any of its conditions, or if it has
-    /// none.
+    /// Whether a ClusterSecretStore may be used from a namespace: any of its conditions matches, or it has none.
     async fn admits(self, spec: &SecretStoreSpec, store: &StoreKey, namespace: &str) -> Result<bool, Error> {
         if store.kind == StoreKind::SecretStore || spec.conditions.is_empty() {
             return Ok(true);

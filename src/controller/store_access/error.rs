@@ -7,7 +7,7 @@ use crate::provider::ProviderError;
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// It is not there.
+    /// It does not exist.
     #[error("{0} does not exist{place}; create it, or correct spec.secretStoreRef", place = place(.0))]
     NotFound(StoreKey),
     /// It was never validated.
@@ -16,39 +16,21 @@ pub(crate) enum Error {
     /// It is not Ready.
     #[error("{store} is not ready: {message}")]
     NotReady {
-        /// The store.
         store: StoreKey,
-        /// Its condition's words.
+        /// The message of its condition.
         message: String,
     },
-    /// Its conditions leave the namespace out.
+    /// None of its conditions matches the namespace.
     #[error(
         "{store} may not be used from namespace {namespace:?}: none of its spec.conditions matches; ask its owner to add the namespace"
     )]
-    NamespaceExcluded {
-        /// The store.
-        store: StoreKey,
-        /// The namespace.
-        namespace: String,
-    },
-    /// No client can be made for it.
+    NamespaceExcluded { store: StoreKey, namespace: String },
+    /// No client can be created for it.
     #[error("{store}: {error}")]
-    Client {
-        /// The store.
-        store: StoreKey,
-        /// Why.
-        error: Box<ProviderError>,
-    },
-    /// It, or the namespace that its conditions ask for, could not be read.
+    Client { store: StoreKey, error: Box<ProviderError> },
+    /// The store, or the namespace that its conditions refer to, could not be read.
     #[error("the API server could not read {kind} {name:?}: {}", .error.reason())]
-    Unreadable {
-        /// The object's kind.
-        kind: &'static str,
-        /// Its name.
-        name: String,
-        /// Why not.
-        error: ApiError,
-    },
+    Unreadable { kind: &'static str, name: String, error: ApiError },
 }
 
 fn place(store: &StoreKey) -> String {

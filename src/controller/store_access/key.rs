@@ -5,12 +5,11 @@ use std::fmt;
 use crate::api::v1::StoreKind;
 use crate::controller::core::key::ObjectKey;
 
-/// Kind, namespace and name of a store.
+/// The kind, namespace and name of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct StoreKey {
-    /// Which of the two kinds.
     pub(crate) kind: StoreKind,
-    /// Its namespace, empty for a ClusterSecretStore, and name.
+    /// Its name and its namespace, which is empty for a ClusterSecretStore.
     pub(crate) object: ObjectKey,
 }
 

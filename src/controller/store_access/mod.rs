@@ -1,4 +1,4 @@
-//! What the controllers of other kinds need of stores: their names, clients for them, and to hear of them.
+//! What controllers of other kinds need of stores: keys, clients, and notice of changes.
 
 pub(crate) mod clients;
 pub(crate) mod error;

@@ -1,24 +1,24 @@
-//! What stores are to those who read them, and those who read them to stores.
+//! How stores and the objects that read them see each other.
 
 use std::sync::Arc;
 
 use super::key::StoreKey;
 use crate::api::v1::SecretStore;
 
-/// The stores, as those who read them see them.
+/// The stores, as seen by the objects that read them.
 pub(crate) trait Stores: Send + Sync {
-    /// A store, as it is watched.
+    /// A store from the watch.
     fn watched(&self, key: &StoreKey) -> Option<Arc<SecretStore>>;
 
-    /// Asks for a validation of a store: there is reason to doubt that it is still Ready.
+    /// Queues a validation of a store: there is reason to doubt that it is still Ready.
     fn question(&self, key: &StoreKey);
 }
 
-/// The objects of a kind that reads stores, as stores see them.
+/// The objects of a kind that reads stores, as seen by the stores.
 pub(crate) trait StoreReaders: Send + Sync {
     /// Whether any of them reads a store, and so waits for it while it is not Ready.
     fn read(&self, store: &StoreKey) -> bool;
 
-    /// Asks for a reconcile of all that read a store: whether it can be used may have changed.
+    /// Queues all objects that read a store: it may have become usable or unusable.
     fn wake(&self, store: &StoreKey);
 }
