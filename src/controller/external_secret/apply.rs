@@ -1,4 +1,4 @@
-//! What a sync writes: the target, and the finalizer.
+//! Carries out what a sync decided: writes the target and the finalizer.
 
 use std::sync::Arc;
 
@@ -26,20 +26,20 @@ use crate::sync::plan::{self, Deletion, Plan};
 use crate::sync::target::{Owner, is_external_secret};
 use crate::sync::{hash, target};
 
-/// How a write ended that the API server did not refuse for good.
+/// The result of a write that the API server did not reject for good.
 pub(crate) enum Written {
-    /// Nothing was to be written, or the target is deleted.
+    /// Nothing had to be written, or the target was deleted.
     Nothing,
-    /// As planned; the target has this version now.
+    /// Written as planned; the target has this version now.
     Target(ObjectVersion),
-    /// The same of a target that is not a Secret.
+    /// The same for a target that is not a Secret.
     Object(ObjectVersion, LastWrite),
-    /// The target is not as it was when the plan was made.
+    /// The target has changed since the plan was made.
     Conflict,
 }
 
-/// Carries a plan out, as the field manager and with the operation (`Update`) that ESO uses, so that
-/// each finds what the other wrote among its own fields.
+/// Carries out a plan with ESO's field manager and operation (`Update`), so that either controller finds what the other
+/// wrote among its own fields.
 pub(super) async fn execute(
     plan: &Plan,
     owner: Owner<'_>,
@@ -80,12 +80,12 @@ pub(super) async fn execute(
     }
 }
 
-/// 409: it exists already, or has another version by now; 404: it was deleted meanwhile.
+/// 409: the object exists already, or its version has changed; 404: it was deleted meanwhile.
 fn is_conflict(verb: Verb, error: &ApiError) -> bool {
     matches!((verb, error.code()), (_, Some(409)) | (Verb::Update, Some(404)))
 }
 
-/// What has become of the write of a target that is not a Secret.
+/// The result of writing a target that is not a Secret.
 fn written_object(
     verb: Verb,
     wanted: &TargetObject,
@@ -102,7 +102,7 @@ fn written_object(
         Err(error) if is_conflict(verb, &error) => Ok(Written::Conflict),
         Err(error) => {
             if error.code() == Some(404) {
-                // The kind is gone; the next try asks whether it is there again.
+                // The kind is gone. The next attempt asks the API server for it again.
                 context.target_kinds.forget(&kind.manifest);
             }
             Err(Error::object(verb, owner, kind, &error))
@@ -110,7 +110,7 @@ fn written_object(
     }
 }
 
-/// Deletes an object if it is still as it was when that was decided.
+/// Deletes an object if it has not changed since that was decided.
 async fn delete(
     deletion: &Deletion,
     owner: Owner<'_>,
@@ -143,7 +143,7 @@ pub(super) async fn delete_stale(owner: Owner<'_>, subject: Subject<'_>, context
     Ok(())
 }
 
-/// Deletes the targets of earlier names that are no Secrets: of the kind that is written now, and of the one before.
+/// Deletes targets of earlier names that are not Secrets: of the current kind and of the previous one.
 pub(super) async fn delete_stale_objects(
     owner: Owner<'_>,
     previous: Option<&ManifestReference>,
@@ -156,7 +156,7 @@ pub(super) async fn delete_stale_objects(
             Ok(kind) => kind,
             Err(KindError::Api { error, .. }) => return Err(Error::Stale(error)),
             Err(error @ (KindError::TooMany { .. } | KindError::NotListed { .. })) => return Err(error.into()),
-            // There are no objects of it any more.
+            // No objects of that kind can exist.
             Err(KindError::NotServed(_) | KindError::ClusterScoped(_) | KindError::NotStored(_)) => continue,
         };
         let label = hash::owner_label(owner.namespace(), owner.name());
@@ -171,23 +171,24 @@ pub(super) async fn delete_stale_objects(
     Ok(())
 }
 
-/// Whether a target is to be deleted with its ExternalSecret, and the garbage collector does not, since it has no owner.
+/// Whether deleting the ExternalSecret must delete the target although the garbage collector will not, because the
+/// target has no owner.
 fn needs_finalizer(owner: Owner<'_>) -> bool {
     owner.manifest().is_some()
         && owner.deletion_policy() == DeletionPolicy::Delete
         && owner.creation_policy() == CreationPolicy::Orphan
 }
 
-/// Adds the finalizer where it is needed, before anything is written that it must clean up.
+/// Adds the finalizer, if needed, before the first write of something that it must clean up.
 pub(super) async fn add_finalizer(owner: Owner<'_>, subject: Subject<'_>, context: &Context) -> Result<(), Error> {
     if !needs_finalizer(owner) || finalizer::is_on(owner.meta, FINALIZER_EXTERNAL_SECRET) {
         return Ok(());
     }
-    // Applied, so that a finalizer of someone else that was added meanwhile stays.
+    // Server-side apply keeps a finalizer that somebody else adds meanwhile.
     let patch = json!({
         "apiVersion": context.version.api_version(),
         "kind": ExternalSecret::KIND,
-        // With the UID, or one that was deleted meanwhile would be made anew.
+        // Without the UID, applying would recreate an ExternalSecret that was deleted meanwhile.
         "metadata": {
             "name": owner.name(),
             "namespace": owner.namespace(),
@@ -201,8 +202,8 @@ pub(super) async fn add_finalizer(owner: Owner<'_>, subject: Subject<'_>, contex
     Ok(())
 }
 
-/// Does for an object that is being deleted what ESO's finalizer was put there for, and removes it.
-/// Without one there is nothing to do: the garbage collector deletes what the object owns.
+/// Does what ESO's finalizer is for and removes it from an object that is being deleted. Without the finalizer there is
+/// nothing to do: the garbage collector deletes what the object owns.
 pub(super) async fn finalize(subject: Subject<'_>, context: &Context) -> Result<(), Error> {
     let meta = &subject.object.metadata;
     if !finalizer::is_on(meta, FINALIZER_EXTERNAL_SECRET) {
@@ -218,19 +219,19 @@ pub(super) async fn finalize(subject: Subject<'_>, context: &Context) -> Result<
     finalizer::remove(&api, meta, FINALIZER_EXTERNAL_SECRET).await.map_err(Error::Finalizer)
 }
 
-/// Deletes the target if, and only if, this very ExternalSecret controls it, or wrote it without an owner.
+/// Deletes the target if this very ExternalSecret controls it, or wrote it without an owner.
 async fn delete_owned(owner: Owner<'_>, context: &Context) -> Result<(), Error> {
     let name = owner.target_name();
     let destination = match owner.manifest() {
         None => Destination::Secret,
-        // As in ESO, they are left where they are not written.
+        // As in ESO, generic targets stay if generic targets are disabled.
         Some(_) if context.options.generic_targets == GenericTargets::Refused => return Ok(()),
         Some(manifest) => match context.target_kinds.get(manifest, owner.namespace()).await {
             Ok(kind) => Destination::Object(kind),
             Err(error @ (KindError::Api { .. } | KindError::NotListed { .. } | KindError::TooMany { .. })) => {
                 return Err(error.into());
             }
-            // There can be no such object.
+            // No such object can exist.
             Err(KindError::NotServed(_) | KindError::ClusterScoped(_) | KindError::NotStored(_)) => return Ok(()),
         },
     };

@@ -1,4 +1,4 @@
-//! The clients that one ExternalSecret reads with.
+//! The clients with which one ExternalSecret reads.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::controller::store_access::clients::Access;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::{Caller, ReadBudget, SecretsClient, ValueMemory};
 
-/// The clients for the stores of one ExternalSecret: one for each entry of `data` and of `dataFrom`.
+/// The clients for the stores of one ExternalSecret: one per entry of `data` and of `dataFrom`.
 pub(crate) struct Clients {
     data: Vec<Source>,
     data_from: Vec<Option<Source>>,
@@ -21,20 +21,18 @@ pub(crate) struct Clients {
     namespace: String,
 }
 
-/// A store, and a client for it.
+/// A store and its client.
 #[derive(Clone)]
 pub(crate) struct Source {
-    /// The store.
     pub(crate) store: StoreKey,
-    /// Reads it.
     pub(crate) client: Arc<dyn SecretsClient>,
 }
 
 impl Clients {
-    /// The clients that an ExternalSecret needs. What they compute is taken from `budget`.
+    /// The clients that an ExternalSecret needs. What they compute is charged to `budget`.
     ///
     /// # Errors
-    /// The first store, in the order of the manifest, that cannot be used.
+    /// The error of the first store, in the order of the manifest, that cannot be used.
     pub(crate) async fn of(
         spec: &ExternalSecretSpec,
         key: &ObjectKey,
@@ -58,13 +56,13 @@ impl Clients {
         &self.data
     }
 
-    /// The sources of the entries of `dataFrom`; `None` for those whose values a generator makes.
+    /// The sources of the entries of `dataFrom`; `None` for an entry whose values come from a generator.
     #[must_use]
     pub(crate) fn data_from(&self) -> &[Option<Source>] {
         &self.data_from
     }
 
-    /// What may be read by them in one pass.
+    /// What they may read in one pass.
     #[must_use]
     pub(crate) fn budget(&self) -> ReadBudget {
         ReadBudget::new(&self.memory, &self.namespace)
@@ -94,7 +92,8 @@ async fn sources(
     Ok(sources)
 }
 
-/// The stores of the entries of `data`, and those of `dataFrom`, but for those whose values a generator makes.
+/// The stores of the entries of `data` and of `dataFrom`; `None` for an entry of `dataFrom` whose values come from a
+/// generator.
 fn stores(spec: &ExternalSecretSpec, key: &ObjectKey) -> Result<(Vec<StoreKey>, Vec<Option<StoreKey>>), Error> {
     let data = spec.data.iter().enumerate();
     let data = data.map(|(index, entry)| named(spec, entry.source_ref.as_deref(), &format!("spec.data[{index}]"), key));
@@ -109,7 +108,7 @@ fn stores(spec: &ExternalSecretSpec, key: &ObjectKey) -> Result<(Vec<StoreKey>, 
     Ok((data.collect::<Result<_, _>>()?, data_from.collect::<Result<_, _>>()?))
 }
 
-/// The store of an entry: that of its `sourceRef`, else that of the ExternalSecret.
+/// The store of an entry: its own `sourceRef`, or else the `secretStoreRef` of the ExternalSecret.
 fn named(
     spec: &ExternalSecretSpec,
     source: Option<&SourceRef>,

@@ -1,5 +1,5 @@
-//! What a sync reads of the cluster: the seam behind which the controller's watches, a cluster that is only looked at, and
-//! manifests that were never applied are alike.
+//! What a sync reads from the cluster. The trait hides whether that is the controller's watches, a cluster that is only
+//! read, or manifests that were never applied.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,49 +26,47 @@ use crate::controller::generators::lookup::GeneratorLookup;
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 
-/// What a sync reads of the cluster. `None` stands for what is certainly not there.
+/// What a sync reads from the cluster. `None` means that an object certainly does not exist.
 #[async_trait]
 pub(crate) trait ClusterView: StoreLookup + GeneratorLookup {
-    /// A ConfigMap.
     async fn config_map(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError>;
 
-    /// A Secret with its content. Whoever takes it wipes it.
+    /// A Secret with its content. The caller must wipe it.
     async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError>;
 
-    /// A Secret that is somebody's target, with its content.
+    /// A target Secret with its content.
     async fn target_secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
         self.secret(key).await
     }
 
-    /// What a watch shows of a Secret that is somebody's target.
+    /// What a watch shows of a target Secret.
     fn watched_secret(&self, _key: &ObjectKey) -> Shown {
         Shown::Unknown
     }
 
-    /// A kind of targets that are no Secrets, for use in a namespace.
+    /// A kind of target other than Secret, for use in a namespace.
     async fn target_kind(&self, manifest: &ManifestReference, namespace: &str) -> Result<Arc<TargetKind>, KindError>;
 
-    /// An object of such a kind, with its content. Whoever takes it wipes it.
+    /// An object of such a kind, with its content. The caller must wipe it.
     async fn target_object(&self, kind: &TargetKind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError>;
 
-    /// The metadata of the Secrets of a namespace that match a selector of labels.
+    /// The metadata of the Secrets in a namespace that match a label selector.
     async fn secrets_labeled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError>;
 }
 
 /// What a watch shows of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// Nothing: there is no watch, or it has begun only just now.
+    /// Nothing: there is no watch, or it has only just started.
     Unknown,
-    /// That it is not there.
+    /// The object does not exist.
     Absent,
-    /// That it has this version.
+    /// The object has this version.
     At(ObjectVersion),
 }
 
-/// The API server, asked again each time.
+/// The API server, which is asked each time.
 pub(crate) struct ApiServer {
-    /// Asks it.
     pub(crate) client: Client,
     /// The version in which it serves our resources.
     pub(crate) version: ServedVersion,

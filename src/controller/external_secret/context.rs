@@ -41,99 +41,93 @@ use crate::runtime::metrics::Metrics;
 
 /// What the controller of ExternalSecrets works with.
 pub(crate) struct Context {
-    /// The API server.
     pub(crate) client: Client,
-    /// The version of our resources that the cluster serves.
+    /// The version in which the cluster serves our resources.
     pub(crate) version: ServedVersion,
-    /// The operator's settings.
     pub(crate) options: Arc<Options>,
     /// Where values come from.
     pub(crate) providers: Providers,
-    /// What renders templates.
+    /// Renders templates.
     pub(crate) templates: Templates,
-    /// Where events go.
     pub(crate) events: Recorder,
-    /// Where metrics go.
     pub(crate) metrics: Metrics,
-    /// What is watched.
+    /// The watches' stores.
     pub(crate) watched: Watched,
-    /// What is kept of a status.
+    /// The status fields that the API server stores.
     pub(crate) kept_fields: KeptFields,
-    /// The kinds of objects besides Secrets that are written.
+    /// The kinds of targets other than Secret.
     pub(crate) target_kinds: Arc<TargetKinds>,
     /// What is remembered.
     pub(crate) state: Arc<State>,
 }
 
-/// What is watched.
+/// The watches' stores.
 pub(crate) struct Watched {
-    /// ExternalSecrets.
     pub(crate) external_secrets: Store<ExternalSecret>,
     /// Target Secrets, without their content.
     pub(crate) secrets: Store<MetadataOf<Secret>>,
-    /// Namespaces, with their labels.
+    /// Namespaces with their labels.
     pub(crate) namespaces: Namespaces,
-    /// Stores.
     pub(crate) stores: Arc<dyn Stores>,
-    /// Generators, of the kinds that are used.
+    /// Generators of the kinds in use.
     pub(crate) generators: WatchedGenerators,
 }
 
 impl Context {
-    /// The settings that decide what is to be done.
+    /// The settings that affect which step is next.
     #[must_use]
     pub(crate) fn settings(&self) -> Settings<'_> {
         Settings { class: ControllerClass::of(&self.options), generic_targets: self.options.generic_targets }
     }
 
-    /// What clients for stores are made from.
+    /// What is needed to create clients for stores.
     #[must_use]
     pub(crate) fn access(&self) -> Access<'_> {
         Access { stores: self, providers: &self.providers, flood_gate: self.options.flood_gate }
     }
 
-    /// ExternalSecrets of a namespace, at the API server.
+    /// The ExternalSecrets of a namespace, at the API server.
     #[must_use]
     pub(crate) fn external_secrets(&self, namespace: &str) -> Objects<ExternalSecret> {
         Objects::namespaced(self.client.clone(), namespace, &self.version)
     }
 
-    /// Secrets of a namespace, at the API server.
+    /// The Secrets of a namespace, at the API server.
     #[must_use]
     pub(crate) fn secrets(&self, namespace: &str) -> Objects<Secret> {
         Objects::namespaced(self.client.clone(), namespace, &())
     }
 
-    /// The API server, past the watches.
+    /// The API server itself, without the watches.
     fn api_server(&self) -> ApiServer {
         ApiServer { client: self.client.clone(), version: self.version }
     }
 
-    /// An ExternalSecret, as it is watched.
+    /// An ExternalSecret from the watch.
     #[must_use]
     pub(crate) fn watched(&self, key: &ObjectKey) -> Option<Arc<ExternalSecret>> {
         let reference = ObjectRef::new_with(&key.name, self.version).within(&key.namespace);
         self.watched.external_secrets.get(&reference)
     }
 
-    /// Whether an ExternalSecret is there as far as the watch has seen: neither deleted nor made again.
+    /// Whether the watch still shows this ExternalSecret, neither deleted nor recreated.
     #[must_use]
     pub(crate) fn shows(&self, subject: Subject<'_>) -> bool {
         self.watched(subject.key).is_some_and(|shown| shown.metadata.uid.as_deref() == subject.uid())
     }
 
-    /// Looks at what is remembered of an ExternalSecret.
+    /// Reads what is remembered of an ExternalSecret.
     pub(crate) fn recall<T>(&self, subject: Subject<'_>, look: impl FnOnce(&Memo) -> T) -> Option<T> {
         self.state.memos().get(subject.key, subject.uid()).map(look)
     }
 
-    /// Changes what is remembered of an ExternalSecret, unless another of its name has taken its place.
+    /// Changes what is remembered of an ExternalSecret, unless another of the same name has replaced it.
     pub(crate) fn remember<T>(&self, subject: Subject<'_>, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
         self.state.memos().get_mut(subject.key, subject.uid()).map(change)
     }
 }
 
-/// Stores and namespaces are watched; the API server is asked for the rest.
+/// Stores and namespaces come from watches, everything else from the API server.
 #[async_trait]
 impl StoreLookup for Context {
     async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {

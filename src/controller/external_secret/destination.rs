@@ -23,22 +23,18 @@ use crate::sync::target::Owner;
 /// What kind of object a target is.
 #[derive(Clone, Debug)]
 pub(crate) enum Destination {
-    /// A Secret.
     Secret,
-    /// An object of another kind.
     Object(Arc<TargetKind>),
 }
 
-/// A target that is there, with its content.
+/// An existing target with its content.
 pub(crate) enum Existing {
-    /// A Secret.
     Secret(Box<TargetSecret>),
-    /// An object of another kind.
     Object(Box<TargetObject>),
 }
 
 impl Destination {
-    /// What a spec of this namespace asks for.
+    /// The destination that a spec in this namespace asks for.
     ///
     /// # Errors
     /// [`Error::GenericTargetsOff`] and [`Error::Kind`]
@@ -57,7 +53,7 @@ impl Destination {
         }
     }
 
-    /// What a watch shows of the target. One of another kind is watched only since it was asked for.
+    /// What a watch shows of the target. A kind other than Secret is watched only from its first use on.
     #[must_use]
     pub(crate) fn watched(&self, key: &ObjectKey, cluster: &dyn ClusterView) -> Shown {
         match self {
@@ -95,7 +91,7 @@ impl Existing {
         }
     }
 
-    /// What of it says whether it may be written or deleted.
+    /// The parts that decide whether the target may be written or deleted.
     #[must_use]
     pub(crate) fn present(&self) -> Present<'_> {
         match self {
@@ -104,7 +100,7 @@ impl Existing {
         }
     }
 
-    /// The Secret, if it is one.
+    /// The Secret, if the target is one.
     #[must_use]
     pub(crate) fn secret(&self) -> Option<&Secret> {
         match self {
@@ -113,7 +109,7 @@ impl Existing {
         }
     }
 
-    /// The object, if it is not a Secret.
+    /// The object, if the target is not a Secret.
     #[must_use]
     pub(crate) fn object(&self) -> Option<&DynamicObject> {
         match self {
@@ -122,7 +118,7 @@ impl Existing {
         }
     }
 
-    /// Whether it is as it was last written, as far as its policy asks for that.
+    /// Whether it still is what was last written, as far as its creation policy cares.
     #[must_use]
     pub(crate) fn state(&self, policy: CreationPolicy, last: Option<&LastWrite>) -> TargetState {
         match self {

@@ -14,13 +14,14 @@ use crate::sync::plan::Refusal;
 use crate::sync::target::{Owner, TargetName};
 use crate::sync::template::RenderError;
 
-/// Why a spec cannot be worked on, whatever the cluster and the provider hold. With the sentences that say so, since it is kept.
+/// A fault of a spec that no change of the cluster or the provider can fix. Holds the complete message, since it is
+/// remembered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SpecFault {
-    /// Its fields contradict each other, cannot be read or ask for too much.
+    /// Its fields contradict each other, cannot be read, or ask for too much.
     #[error("{0}")]
     Rejected(Box<str>),
-    /// It asks for what is not supported yet.
+    /// It asks for something that is not supported.
     #[error("{0}")]
     Unsupported(Box<str>),
 }
@@ -28,7 +29,7 @@ pub(crate) enum SpecFault {
 /// Why an ExternalSecret could not be synced.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The object does not fit the schema; another version of the CRD let it in.
+    /// The object does not fit the schema: another version of the CRD admitted it.
     #[error(transparent)]
     InvalidSpec(#[from] InvalidField),
     /// Something is wrong with the spec.
@@ -48,20 +49,18 @@ pub(crate) enum Error {
     Provider {
         /// The entry, for example `data[0] (greeting)`.
         entry: String,
-        /// The store that it was read from.
+        /// The store that it should be read from.
         store: StoreKey,
-        /// Why.
         error: Box<ProviderError>,
     },
-    /// A generator gives no values; the leading words are those of ESO.
+    /// A generator returned no values. The message begins with ESO's words.
     #[error("error processing {entry}, err: {error}")]
     Generator {
         /// The entry's reference, for example `spec.dataFrom[0].sourceRef.generatorRef`.
         entry: String,
-        /// Why.
         error: Box<GeneratorError>,
     },
-    /// What was read cannot be made data of a Secret.
+    /// The values that were read cannot become data of a Secret.
     #[error(transparent)]
     Data(#[from] DataError),
     /// The template failed.
@@ -72,9 +71,7 @@ pub(crate) enum Error {
     TemplateSource {
         /// `ConfigMap` or `Secret`.
         kind: &'static str,
-        /// Its name.
         name: String,
-        /// Why not.
         error: ApiError,
     },
     /// Targets of earlier names could not be found or deleted.
@@ -86,42 +83,36 @@ pub(crate) enum Error {
     /// The target could not be read or written.
     #[error("the API server could not {verb} {target}: {}", api_reason(.error))]
     Api {
-        /// What was tried.
+        /// The operation.
         verb: Verb,
-        /// The target.
         target: TargetName,
-        /// Why not.
         error: ApiError,
     },
     /// The target, which is not a Secret, could not be read or written.
     #[error("the API server could not {verb} {target}: {reason}")]
     Object {
-        /// What was tried.
+        /// The operation.
         verb: Verb,
-        /// The target.
         target: TargetName,
-        /// Why not, without a value.
+        /// The reason, without any value.
         reason: String,
-        /// Whether the API server is away or overloaded.
+        /// Whether the API server is unreachable or overloaded.
         is_outage: bool,
     },
     /// The target's kind cannot be written.
     #[error(transparent)]
     Kind(#[from] KindError),
-    /// Targets that are no Secrets are not written.
+    /// Targets other than Secrets are disabled.
     #[error(
         "spec.target.manifest: generic targets are disabled; start the controller with --unsafe-allow-generic-targets, which is genericTargets.enabled in the chart, or leave the field out"
     )]
     GenericTargetsOff,
-    /// Another writer was faster, again and again.
+    /// Another writer was faster at every attempt.
     #[error(
         "{target} is being changed by another writer at the same time; find it in the object's metadata.managedFields"
     )]
-    Contended {
-        /// The target.
-        target: TargetName,
-    },
-    /// A bug of ours.
+    Contended { target: TargetName },
+    /// A bug in this program.
     #[error(transparent)]
     Panicked(Panicked),
     /// A finalizer could not be added or removed.
@@ -136,7 +127,7 @@ impl Error {
         Self::Object { verb, target: owner.target(), reason, is_outage }
     }
 
-    /// Whether it failed because the API server is away or overloaded.
+    /// Whether it failed because the API server is unreachable or overloaded.
     #[must_use]
     pub(crate) fn is_outage_of_api_server(&self) -> bool {
         match self {
@@ -152,7 +143,7 @@ impl Error {
         }
     }
 
-    /// Tells when reading again is worthwhile, where the provider knows.
+    /// Reports when a retry is worthwhile, if the provider knows.
     #[must_use]
     pub(crate) fn recovery(&self) -> Option<&Recovery> {
         match self {

@@ -1,4 +1,4 @@
-//! The only table from a failure of an ExternalSecret to what is said of it. `docs/conditions.md` is made from it.
+//! The only table from a failure of an ExternalSecret to what is reported. `docs/conditions.md` is generated from it.
 
 use super::error::{Error, SpecFault};
 use super::kind_discovery::KindError;
@@ -9,30 +9,30 @@ use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::error::Retry;
 use crate::sync::plan::Refusal;
 
-/// What is said of a failure.
+/// How a failure is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
     /// The reason of the condition `Ready`.
     pub(crate) reason: &'static str,
-    /// The leading words of its message; those of ESO.
+    /// The first words of its message, which are ESO's.
     pub(crate) lead: &'static str,
     /// The reason of the event.
     pub(crate) event: &'static str,
     /// One word for logs and metrics.
     pub(crate) cause: &'static str,
-    /// Whether it is tried again without a change of the manifest.
+    /// Whether it is retried without a change of the manifest.
     pub(crate) retry: Retry,
-    /// What a person can do.
+    /// What a person can do about it.
     pub(crate) remedy: &'static str,
 }
 
 impl Report {
-    /// What is said of the failure of an ExternalSecret.
+    /// The report on a failure of an ExternalSecret.
     #[must_use]
     pub(crate) fn of(error: &Error, object: &ExternalSecret) -> Self {
         let report = Failure::of(error).report();
         let report = match error {
-            // The provider knows better.
+            // The provider's error says more than the kind of failure.
             Error::Store(StoreError::Client { error, .. }) | Error::Provider { error, .. } => {
                 Self { cause: error.cause, retry: error.class.retry(), ..report }
             }
@@ -42,7 +42,7 @@ impl Report {
         if writes_another_kind(object) { report.of_another_kind(error) } else { report }
     }
 
-    /// The same of a target that is not a Secret, in ESO's words.
+    /// The same for a target that is not a Secret, in ESO's words.
     fn of_another_kind(self, error: &Error) -> Self {
         let lead = match error {
             Error::Refused(Refusal::DeletionByPolicy { .. } | Refusal::NotOwned { .. })
@@ -68,10 +68,9 @@ impl Report {
 }
 
 listed! {
-    /// The kinds of failures, in the order of a sync.
+    /// The kinds of failures, in the order of a sync's steps.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Failure {
-        /// A field cannot be read.
         InvalidSpec,
         /// Fields contradict each other.
         Rejected,
@@ -79,69 +78,69 @@ listed! {
         Unsupported,
         /// No store is named.
         StoreNotNamed,
-        /// The store is not there.
+        /// The store does not exist.
         StoreNotFound,
         /// The store was never validated.
         StoreNotValidated,
         /// The store is not Ready.
         StoreNotReady,
-        /// The store's conditions leave the namespace out.
+        /// The store's conditions exclude the namespace.
         NamespaceExcluded,
-        /// The provider, of which the causes are listed apart.
+        /// The provider failed. Its causes are listed separately.
         Provider,
-        /// A generator gives no values.
+        /// A generator returned no values.
         Generator,
-        /// An object that it depends on could not be read.
+        /// An object that the ExternalSecret depends on could not be read.
         Unreadable,
-        /// Values cannot be put together.
+        /// The values cannot be combined.
         Data,
         /// A template failed.
         Template,
-        /// A key that no Secret may have.
+        /// A key that is not allowed in a Secret.
         InvalidKey,
-        /// The target has not what its type asks for.
+        /// The target lacks a key that its type requires.
         Incomplete,
-        /// The values are more than a Secret holds.
+        /// The values exceed the size of a Secret.
         TooLarge,
-        /// The target is another ExternalSecret's.
+        /// Another ExternalSecret owns the target.
         OwnedByExternalSecret,
-        /// The target is another controller's.
+        /// Another controller owns the target.
         OwnedByOther,
-        /// The target is of a type of the cluster's own.
+        /// The target is of a type reserved for the cluster itself.
         OfTheSystem,
-        /// The target may not be changed.
+        /// The target is immutable.
         Immutable,
         /// The target has another type.
         OtherType,
         /// The policies contradict each other.
         DeletionByPolicy,
-        /// The target is nobody's to delete.
+        /// The target must not be deleted, because this ExternalSecret does not own it.
         NotOwned,
-        /// The API server refused, or did not answer.
+        /// The API server refused or did not answer.
         ApiServer,
-        /// Another writer was always faster.
+        /// Another writer was faster at every attempt.
         Contended,
-        /// Secrets of earlier target names stay.
+        /// Secrets of earlier target names could not be deleted.
         Stale,
         /// The target, or a finalizer, could not be deleted.
         NotDeleted,
-        /// Targets that are no Secrets are switched off.
+        /// Targets other than Secrets are disabled.
         GenericTargetsOff,
-        /// The target's kind belongs to no namespace.
+        /// The target's kind is cluster-scoped.
         ClusterScoped,
-        /// The target's kind is not one that is stored.
+        /// Objects of the target's kind cannot be read, written and deleted.
         NotStored,
         /// The target's kind is not served.
         NotServed,
-        /// Too many kinds are written already.
+        /// Too many kinds are in use already.
         TooManyKinds,
-        /// A target that is no Secret could not be read.
+        /// A target that is not a Secret could not be read.
         TargetUnreadable,
-        /// A value that is no text, for a target that takes text alone.
+        /// A value is not text, which the target requires.
         NotText,
-        /// A template leads to no place in the target.
+        /// A template's target path does not exist in the target.
         NoPlace,
-        /// A bug of ours.
+        /// A bug in this program.
         Panicked,
     }
 }
@@ -159,7 +158,7 @@ const OWNED: &str = "target is owned by another ExternalSecret";
 const IMMUTABLE: &str = "could not update secret, target is immutable";
 
 impl Failure {
-    /// What kind of failure an error is.
+    /// The kind of failure that an error is.
     #[must_use]
     pub(crate) const fn of(error: &Error) -> Self {
         match error {

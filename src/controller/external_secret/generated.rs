@@ -1,4 +1,4 @@
-//! Values of generators: whether they are made, kept or asked for, and from whom.
+//! Values of generators: whether to generate, keep or request them, and from where.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,22 +28,21 @@ use crate::sync::target::Owner;
 use crate::sync::{SecretData, SecretValue, data};
 use crate::template::Engine;
 
-/// The most RSA keys that one ExternalSecret has made in one pass. The largest takes some seconds.
+/// The most RSA keys that one ExternalSecret generates per pass. The largest takes some seconds.
 const MOST_RSA_KEYS: usize = 10;
 
 /// A generator that an entry of `dataFrom` names.
 #[derive(Debug)]
 pub(crate) struct Used {
-    /// The entry's place.
+    /// The index of the entry.
     pub(crate) index: usize,
-    /// The generator.
     pub(crate) found: Found,
 }
 
 /// The generators that a spec names, in the order of the manifest.
 ///
 /// # Errors
-/// [`Error::Generator`], for the first that cannot be used.
+/// [`Error::Generator`] for the first that cannot be used.
 pub(crate) async fn used(
     spec: &ExternalSecretSpec,
     namespace: &str,
@@ -58,7 +57,7 @@ pub(crate) async fn used(
     Ok(used)
 }
 
-/// The references to generators, each with the place of its entry in `dataFrom`.
+/// The references to generators, each with the index of its entry in `dataFrom`.
 fn references(spec: &ExternalSecretSpec) -> impl Iterator<Item = (usize, &GeneratorRef)> {
     spec.data_from.iter().enumerate().filter_map(|(index, entry)| {
         let source = entry.source_ref.as_ref()?;
@@ -66,7 +65,7 @@ fn references(spec: &ExternalSecretSpec) -> impl Iterator<Item = (usize, &Genera
     })
 }
 
-/// Whether an ExternalSecret belongs to another controller: a generator that it names is of another class.
+/// Whether an ExternalSecret belongs to another controller, because a generator that it names has another class.
 pub(crate) async fn is_of_another_class(
     spec: &ExternalSecretSpec,
     namespace: &str,
@@ -75,7 +74,7 @@ pub(crate) async fn is_of_another_class(
 ) -> bool {
     let mut finder = Finder::new(namespace, generators);
     for (_, reference) in references(spec) {
-        // What is wrong with it is said when it is used.
+        // Any other fault of the generator is reported when it is used.
         if let Ok(found) = finder.find(reference).await
             && found.class().is_some_and(|named| named != class)
         {
@@ -89,35 +88,33 @@ fn failed(index: usize, error: GeneratorError) -> Error {
     Error::Generator { entry: format!("spec.dataFrom[{index}].sourceRef.generatorRef"), error: Box::new(error) }
 }
 
-/// A pass over an ExternalSecret that uses generators, as far as they matter.
+/// What a pass over an ExternalSecret that uses generators needs for them.
 #[derive(Clone, Copy)]
 pub(crate) struct Generation<'a> {
-    /// The ExternalSecret.
     pub(crate) owner: Owner<'a>,
-    /// Its status before.
+    /// The status before the pass.
     pub(crate) status: Option<&'a ExternalSecretStatus>,
-    /// Why it is synced.
     pub(crate) reason: Reason,
     /// When the pass began.
     pub(crate) now: Timestamp,
     /// How old a token may be.
     pub(crate) freshness: Freshness,
-    /// Where values come from.
+    /// Makes values.
     pub(crate) maker: Maker<'a>,
     /// Renders `rewrite.transform`.
     pub(crate) engine: &'a Engine,
-    /// What may be computed.
+    /// Limits what is computed.
     pub(crate) budget: &'a Budget,
-    /// What may be held of values, read and made.
+    /// Limits the values held in memory, read and generated.
     pub(crate) held: &'a ReadBudget,
 }
 
-/// Who makes values.
+/// What makes values.
 #[derive(Clone, Copy)]
 pub(crate) enum Maker<'a> {
-    /// They are made here; tokens of registries come from there.
+    /// They are generated here; tokens of registries come from `Registries`.
     With(&'a dyn Registries),
-    /// Nobody does: a text takes the place of each.
+    /// A placeholder replaces each value.
     Nobody,
 }
 
@@ -126,11 +123,11 @@ pub(crate) struct Minter<'a> {
     generation: Generation<'a>,
     used: Vec<Used>,
     entries: Vec<Entry>,
-    /// What was made or asked for in this pass, by entry. None of it was written if it is still needed.
+    /// What was generated or requested in this pass, by entry. If it is needed again, it has not been written.
     made: BTreeMap<usize, Made>,
 }
 
-/// What a generator gave.
+/// What a generator returned.
 #[derive(Clone)]
 struct Made {
     values: SecretData,
@@ -138,26 +135,25 @@ struct Made {
     until: Option<Timestamp>,
 }
 
-/// What becomes of a target, as far as generators decide.
+/// What to do with a target, as far as generators decide that.
 enum Settled {
-    /// It stays as it is, with this record.
+    /// Leave it as it is, with this record.
     Left {
         /// The keys in it that were written.
         written: Option<BTreeSet<String>>,
-        /// The record.
         record: Record,
     },
-    /// It gets values.
+    /// Write these values.
     Values(Values),
 }
 
-/// The values of generators among those that were read.
+/// The values of generators, together with the values that were read.
 struct Values {
-    /// With all that was read.
+    /// All values, including those that were read.
     fetched: data::Fetched,
-    /// When each entry's were made.
+    /// When the values of each entry were made, and when they expire.
     times: BTreeMap<usize, (Timestamp, Option<Timestamp>)>,
-    /// The entries whose values somebody changed or removed, so that they are made anew.
+    /// The entries whose values somebody changed or removed, so that they are generated again.
     lost: Vec<String>,
 }
 
@@ -176,10 +172,10 @@ impl<'a> Minter<'a> {
         Self { generation: Generation { now, ..generation }, used, entries, made: BTreeMap::new() }
     }
 
-    /// What is to be done with the target that is there, for the values that were read besides.
+    /// What to do with the existing target, given the values that were read.
     ///
     /// # Errors
-    /// [`Error::Generator`], and what a plan can fail with.
+    /// [`Error::Generator`], and the errors of a plan.
     pub(crate) async fn propose(
         &mut self,
         fetched: &data::Fetched,
@@ -235,7 +231,7 @@ impl<'a> Minter<'a> {
         }
     }
 
-    /// Values that are written nowhere.
+    /// Placeholders for values, which are written nowhere.
     fn placeholders(&self, mut fetched: data::Fetched) -> Values {
         for Used { index, found } in &self.used {
             let empty = SecretValue::new(Vec::new().into());
@@ -278,7 +274,8 @@ impl<'a> Minter<'a> {
         Ok(Values { fetched, times, lost })
     }
 
-    /// Whether it is noted when values were made: not of those that anybody gives again, and which never end.
+    /// Whether to record when values were made. That is not needed for a generator that can return the same values
+    /// again, unless they expire.
     fn is_noted(&self, place: usize) -> bool {
         let spec = &self.used[place].found.spec;
         generator::making(spec) == Making::Minted || matches!(spec, GeneratorSpec::AcrAccessToken(_))
@@ -293,14 +290,14 @@ impl<'a> Minter<'a> {
         }
     }
 
-    /// The values of the target under these keys.
+    /// The values that the target has under these keys.
     fn kept(
         &self,
         target: &BTreeMap<String, ByteString>,
         keys: &BTreeSet<String>,
     ) -> Result<SecretData, GeneratorError> {
         let kept = keys.iter().filter_map(|key| target.get(key));
-        // Before they are copied: several entries may name the same.
+        // Charged before they are copied, because several entries may name the same key.
         self.charge(kept.map(|value| value.0.len()).sum())?;
         Ok(minting::kept(target, keys))
     }
@@ -309,7 +306,7 @@ impl<'a> Minter<'a> {
         self.generation.held.charge_bytes(bytes).map_err(|error| GeneratorError::Provider(Box::new(error)))
     }
 
-    /// The values of a generator, once in a pass.
+    /// The values of a generator, which runs once per pass.
     async fn made(&mut self, place: usize) -> Result<Made, GeneratorError> {
         let Used { index, found } = &self.used[place];
         if let Some(made) = self.made.get(index) {
@@ -336,12 +333,13 @@ impl<'a> Minter<'a> {
         let index = *index;
         self.charge(made.values.values().map(|value| value.expose_secret().len()).sum())?;
         self.made.insert(index, made.clone());
-        // A key may have taken seconds, after which others get this thread's place (`runtime::fair`).
+        // A key may have taken so long that this thread lost its slot (`runtime::fair`). Yield, so that the rest runs
+        // in one.
         tokio::task::yield_now().await;
         Ok(made)
     }
 
-    /// The data that these values come to, and the keys of each entry of `dataFrom`.
+    /// The data that these values become, and the keys that each entry of `dataFrom` contributed.
     ///
     /// # Errors
     /// [`Error::Data`]
@@ -353,7 +351,7 @@ impl<'a> Minter<'a> {
         Ok((data, keys))
     }
 
-    /// The record of values whose entries came to these keys; `None` where there is nothing to be noted.
+    /// The record of values whose entries contributed these keys; `None` if there is nothing to record.
     fn record(
         &self,
         values: &Values,
@@ -369,10 +367,10 @@ impl<'a> Minter<'a> {
         (!recorded.is_empty()).then(|| minting::record(self.generation.owner, recorded, rendered))
     }
 
-    /// The text of a record.
+    /// A record as text.
     ///
     /// # Errors
-    /// [`Error::Generator`], where it is too long.
+    /// [`Error::Generator`], if it is too long.
     fn text(&self, record: &Record) -> Result<String, Error> {
         record.text().ok_or_else(|| {
             let index = self.entries.first().map_or(0, |entry| entry.index);
@@ -381,24 +379,24 @@ impl<'a> Minter<'a> {
     }
 }
 
-/// A text in the place of each value that a generator would make.
+/// A placeholder for each value that a generator would make.
 fn placeholder(found: &Found) -> SecretData {
     let text = format!("<generated by {}>", found.key);
     let value = SecretValue::new(text.into_bytes().into());
     generator::keys(&found.spec).into_iter().map(|key| (key, SecretValue::clone(&value))).collect()
 }
 
-/// What is to be done with a target, part of whose values generators make.
+/// What to do with a target for which generators make some of the values.
 pub(crate) struct Proposal {
-    /// With the target.
+    /// The plan for the target.
     pub(crate) plan: Plan,
-    /// What is noted on it.
+    /// The record to write on it.
     pub(crate) record: Option<Record>,
     /// The entries whose values somebody had changed or removed.
     pub(crate) lost: Vec<String>,
-    /// From what it was rendered.
+    /// What it was rendered from.
     pub(crate) rendered_from: Option<RenderedFrom>,
 }
 
-/// The data of a Secret that has none.
+/// The data of a Secret without any.
 static EMPTY: BTreeMap<String, ByteString> = BTreeMap::new();

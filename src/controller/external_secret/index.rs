@@ -12,14 +12,14 @@ use crate::controller::store_access::key::StoreKey;
 use crate::sync::target::target_name;
 use crate::validate::generator;
 
-/// ExternalSecrets by the target that they write, by the stores that they read, and by the objects that
-/// their templates come from.
+/// ExternalSecrets by the target that they write, the stores that they read, and the objects that their templates come
+/// from.
 #[derive(Debug, Default)]
 pub(crate) struct Index(Mutex<Maps>);
 
 #[derive(Debug, Default)]
 struct Maps {
-    /// Nearly always one for each, for which a tree would be large.
+    /// A vector, because nearly every target has a single writer, for which a tree would be large.
     by_target: HashMap<TargetKey, Vec<ObjectKey>>,
     by_target_kind: HashMap<ManifestReference, BTreeSet<ObjectKey>>,
     by_store: HashMap<StoreKey, BTreeSet<ObjectKey>>,
@@ -40,32 +40,28 @@ struct Uses {
 /// An object that ExternalSecrets write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TargetKey {
-    /// Its kind, unless it is a Secret.
+    /// Its kind; `None` for a Secret.
     pub(crate) manifest: Option<ManifestReference>,
-    /// Its namespace and name.
     pub(crate) object: ObjectKey,
 }
 
 /// An object whose keys hold templates (`target.template.templateFrom`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct TemplateSource {
-    /// Which of the two kinds.
     pub(crate) kind: TemplateSourceKind,
-    /// Its namespace, which is that of the ExternalSecret, and name.
+    /// Its name, and its namespace, which is that of the ExternalSecret.
     pub(crate) object: ObjectKey,
 }
 
 /// The kinds of objects that hold templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum TemplateSourceKind {
-    /// A ConfigMap.
     ConfigMap,
-    /// A Secret.
     Secret,
 }
 
 impl Index {
-    /// Notes what an ExternalSecret uses now.
+    /// Records what an ExternalSecret uses now.
     pub(crate) fn insert(&self, es: &ExternalSecret) {
         let key = ObjectKey::of(&es.metadata);
         let mut maps = self.lock();
@@ -178,7 +174,7 @@ fn remove_from<K: Hash + Eq>(map: &mut HashMap<K, BTreeSet<ObjectKey>>, at: &K, 
     }
 }
 
-/// All stores that a spec names, each once.
+/// The stores that a spec names, without duplicates.
 #[must_use]
 pub(crate) fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<StoreKey> {
     let of_data = spec.data.iter().filter_map(|entry| entry.source_ref.as_deref());
@@ -189,7 +185,7 @@ pub(crate) fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<Store
     keys.into_iter().collect()
 }
 
-/// All generators that a spec names and that are served, each once.
+/// The supported generators that a spec names, without duplicates.
 #[must_use]
 pub(crate) fn generators_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<GeneratorKey> {
     let sources = spec.data_from.iter().filter_map(|entry| entry.source_ref.as_deref());
@@ -201,7 +197,7 @@ pub(crate) fn generators_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<G
     keys.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// All objects that a spec takes templates from, each once.
+/// The objects from which a spec takes templates, without duplicates.
 #[must_use]
 pub(crate) fn template_sources_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<TemplateSource> {
     let template = spec.target.as_ref().and_then(|target| target.template.as_deref());
@@ -218,7 +214,7 @@ pub(crate) fn template_sources_of(spec: &ExternalSecretSpec, namespace: &str) ->
     sources.into_iter().collect()
 }
 
-/// The store that a reference names, if it names one.
+/// The store that a reference names, if any.
 #[must_use]
 pub(crate) fn store_key(reference: &SecretStoreRef, namespace: &str) -> Option<StoreKey> {
     let name = reference.name.as_deref().filter(|name| !name.is_empty())?;

@@ -1,4 +1,4 @@
-//! What the API server calls the kind of a target that is no Secret (`target.manifest`), and why such a kind cannot be written.
+//! Discovers the kind of a target other than Secret (`target.manifest`), and why such a kind cannot be written.
 
 use kube::Client;
 use kube::api::ApiResource;
@@ -11,15 +11,15 @@ use crate::api::v1::external_secret::ManifestReference;
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 
-/// What must be possible with a kind.
+/// The verbs that a kind must support.
 const VERBS: [&str; 6] = ["get", "list", "watch", "create", "update", "delete"];
 
-/// A kind of objects that are written.
+/// A kind of target other than Secret.
 #[derive(Debug)]
 pub(crate) struct TargetKind {
-    /// What manifests call it.
+    /// The kind as the spec names it.
     pub(crate) manifest: ManifestReference,
-    /// What the API server calls it.
+    /// The kind as the API server names it.
     pub(crate) resource: ApiResource,
     watch: Option<KindWatch>,
 }
@@ -27,14 +27,14 @@ pub(crate) struct TargetKind {
 /// A watch of a kind.
 #[derive(Debug)]
 struct KindWatch {
-    /// The versions of those objects that are managed.
+    /// The versions of the managed objects.
     watched: Store<MetadataOf<DynamicObject>>,
-    /// Ends it.
+    /// Ends the watch when dropped.
     _watch: DropGuard,
 }
 
 impl TargetKind {
-    /// One that is watched, until the guard goes.
+    /// A kind that is watched until the guard is dropped.
     #[must_use]
     pub(crate) const fn watched(
         manifest: ManifestReference,
@@ -45,7 +45,7 @@ impl TargetKind {
         Self { manifest, resource, watch: Some(KindWatch { watched, _watch: watch }) }
     }
 
-    /// One that is only looked at.
+    /// A kind that is read without a watch.
     ///
     /// # Errors
     /// [`KindError`]
@@ -54,13 +54,13 @@ impl TargetKind {
         Ok(Self { manifest: manifest.clone(), resource, watch: None })
     }
 
-    /// Objects of a namespace, at the API server.
+    /// The objects of a namespace, at the API server.
     #[must_use]
     pub(crate) fn api(&self, client: &Client, namespace: &str) -> Objects<DynamicObject> {
         Objects::namespaced(client.clone(), namespace, &self.resource)
     }
 
-    /// The version of an object that the watch shows, where there is a watch.
+    /// The version of an object that the watch shows, if there is a watch.
     #[must_use]
     pub(crate) fn version_of(&self, key: &ObjectKey) -> Option<ObjectVersion> {
         let reference = ObjectRef::new_with(&key.name, self.resource.clone()).within(&key.namespace);
@@ -72,58 +72,51 @@ impl TargetKind {
 /// Why objects of a kind cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KindError {
-    /// The cluster does not know it.
+    /// The cluster does not serve it.
     #[error(
         "the cluster serves no {kind} in {api_version}; install its CustomResourceDefinition, or correct spec.target.manifest",
         kind = .0.kind, api_version = .0.api_version
     )]
     NotServed(ManifestReference),
-    /// Its objects are of the cluster.
+    /// It is cluster-scoped.
     #[error(
         "spec.target.manifest: objects of the kind {kind} belong to no namespace, and an ExternalSecret writes only in its own; name a kind of namespaced objects",
         kind = .0.kind
     )]
     ClusterScoped(ManifestReference),
-    /// It cannot be read and written.
+    /// It lacks a verb.
     #[error(
         "spec.target.manifest: objects of the kind {kind} cannot be read, written, watched and deleted; name another kind",
         kind = .0.kind
     )]
     NotStored(ManifestReference),
-    /// It would be one kind too many.
+    /// Too many kinds are in use already.
     #[error(
         "spec.target.manifest: objects of the kind {kind} are not written: {whose} write {most} kinds besides Secrets already, which is the most; use one of those, or write a Secret",
         kind = .manifest.kind
     )]
     TooMany {
-        /// The kind.
         manifest: ManifestReference,
         /// Whose kinds are counted.
         whose: String,
-        /// How many there may be.
+        /// The limit.
         most: usize,
     },
-    /// Its objects cannot be listed, and so not be watched.
+    /// Its objects cannot be listed, and so cannot be watched.
     #[error("the API server could not list objects of the kind {kind}: {reason}", kind = .manifest.kind)]
     NotListed {
-        /// The kind.
         manifest: ManifestReference,
-        /// Why not, and what to do.
+        /// The reason, and what to do.
         reason: String,
-        /// Whether the API server is away or overloaded.
+        /// Whether the API server is unreachable or overloaded.
         is_outage: bool,
     },
-    /// The API server cannot be asked.
+    /// The API server could not be asked.
     #[error("the API server could not be asked about the kind {kind} in {api_version}: {}", .error.reason(), kind = .manifest.kind, api_version = .manifest.api_version)]
-    Api {
-        /// The kind.
-        manifest: ManifestReference,
-        /// Why not.
-        error: ApiError,
-    },
+    Api { manifest: ManifestReference, error: ApiError },
 }
 
-/// Asks the API server what it calls a kind.
+/// Asks the API server about a kind.
 ///
 /// # Errors
 /// [`KindError`]
@@ -141,7 +134,7 @@ pub(crate) async fn discover(client: &Client, manifest: &ManifestReference) -> R
         Err(error) if error.code() == Some(404) => Vec::new(),
         Err(error) => return Err(KindError::Api { manifest: manifest.clone(), error }),
     };
-    // Those with a slash are parts of objects, such as their status.
+    // A name with a slash is a subresource, such as the status.
     let found = resources.into_iter().find(|resource| resource.kind == *kind && !resource.name.contains('/'));
     let resource = found.ok_or_else(|| KindError::NotServed(manifest.clone()))?;
     if !resource.namespaced {

@@ -1,4 +1,4 @@
-//! From what a target was made, as far as a later refresh can tell whether it is still the same.
+//! What a target was made from, kept so that a later refresh can tell whether the source is unchanged.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -11,25 +11,27 @@ use crate::controller::core::key::ObjectKey;
 use crate::provider::ReadMark;
 use crate::sync::{SecretData, hash};
 
-/// One of so many refreshes reads, whatever a list of the vault says: the right to list says nothing of the right to read.
+/// One in this many refreshes reads the values, even if the vault's list shows no change: being allowed to list does
+/// not mean being allowed to read.
 const ONE_READS_IN: u32 = 10;
 
-/// The same, by time.
+/// The longest time without reading the values.
 const LONGEST_UNREAD: SignedDuration = SignedDuration::from_hours(24);
 
-/// From what a target was made, as far as a later refresh can tell whether it is still the same.
+/// What a target was made from, kept so that a later refresh can tell whether the source is unchanged.
 #[derive(Debug, Default)]
 pub(crate) struct MadeFrom {
-    /// Of the reads; `None` where it cannot be told whether they have changed, or whether that matters.
+    /// One mark per read; `None` if changes cannot be detected, or if an unchanged source would not suffice.
     marks: Option<Vec<ReadMark>>,
-    /// The hash of the values; `None` where they are not written as they are. It is the one that the target's annotation shows.
+    /// The hash of the values, the same as in the target's annotation; `None` if a template changes them before they
+    /// are written.
     values: Option<Box<str>>,
-    /// When they were read.
+    /// When the values were read.
     read: Timestamp,
 }
 
 impl MadeFrom {
-    /// Of values that were read for `spec`.
+    /// For values that were read for `spec`.
     pub(crate) fn new(
         spec: &ExternalSecretSpec,
         values: &SecretData,
@@ -37,7 +39,7 @@ impl MadeFrom {
         read: Timestamp,
         templates: &Templates,
     ) -> Self {
-        // A template may give something else each time.
+        // A template may produce a different result each time.
         let has_template = spec.target.as_ref().is_some_and(|target| target.template.is_some());
         let data = values.iter().map(|(key, value)| (key.as_str(), value.expose_secret()));
         let values = (!has_template).then(|| hash::data_hash(data).into());
@@ -50,22 +52,22 @@ impl MadeFrom {
         self.values.is_some() && self.values == other.values
     }
 
-    /// Of what gives something else each time, and so is made again at each refresh.
+    /// For a result that differs each time, and so is made again at each refresh.
     #[must_use]
     pub(crate) fn volatile(self) -> Self {
         Self { marks: None, ..self }
     }
 
-    /// What can tell whether the values have changed, at this refresh; `None` where it is time to read them, whatever is known of
-    /// changes.
+    /// The marks by which this refresh can tell whether the values have changed; `None` if it is time to read them
+    /// anyway.
     #[must_use]
     pub(crate) fn marks(&self, now: Timestamp, key: &ObjectKey, refreshes: u32) -> Option<&[ReadMark]> {
         self.marks.as_deref().filter(|_| !self.is_to_be_read(now, key, refreshes))
     }
 
-    /// Whether it is time to read them, whatever is known of changes.
+    /// Whether it is time to read the values, even if nothing seems to have changed.
     fn is_to_be_read(&self, now: Timestamp, key: &ObjectKey, refreshes: u32) -> bool {
-        // Not all at the same time.
+        // Spreads the reads of different objects.
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let of_key = u32::try_from(hasher.finish() % u64::from(ONE_READS_IN)).unwrap_or_default();
@@ -73,7 +75,7 @@ impl MadeFrom {
     }
 }
 
-/// Whether a rewrite of keys asks for the time or for randomness.
+/// Whether a rewrite of keys uses the time or randomness.
 fn has_volatile_rewrite(spec: &ExternalSecretSpec, templates: &Templates) -> bool {
     let transforms =
         spec.data_from.iter().flat_map(|entry| &entry.rewrite).filter_map(|rewrite| rewrite.transform.as_ref());

@@ -1,4 +1,5 @@
-//! What is remembered of an ExternalSecret between passes. It changes by what happens, so that what belongs together stays together.
+//! What is remembered of an ExternalSecret between passes. Its methods are events, so that fields that belong together
+//! change together.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,60 +22,57 @@ use crate::sync::refresh::{TemplatesState, TokenLife};
 /// What is remembered of an ExternalSecret between passes.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
-    /// Of the parts of the object that matter; a watch event that leaves it equal is no reason to
-    /// reconcile.
+    /// A hash of the parts of the object that matter. A watch event that does not change it causes no reconcile.
     fingerprint: u64,
-    /// What was found wrong with the spec of a generation.
+    /// The result of checking the spec of a generation.
     checked: Option<Checked>,
     /// The version of the target whose content is known to be what was last written.
     verified: Option<ObjectVersion>,
-    /// The version of the target that this process has written, or compared with the values.
+    /// The version of the target that this process wrote or compared with the values.
     own: Option<ObjectVersion>,
-    /// The kind of the target that was last written, if that is not a Secret.
+    /// The kind of the target that was last written; `None` for a Secret.
     written_kind: Option<ManifestReference>,
-    /// What was last written to a target that is not a Secret, and what became of it.
+    /// What was last written to a target that is not a Secret, and what the API server made of it.
     last_write: Option<LastWrite>,
-    /// The status that was written last, until the watch shows it.
+    /// The last written status, until the watch shows it.
     ahead: Ahead<ExternalSecretStatus>,
-    /// From what the target was made, at the version that is verified.
+    /// What the target was made from, at the verified version.
     made_from: MadeFrom,
-    /// Of the token in the target that ends first, at the version that is verified.
+    /// The token in the target that expires first, at the verified version.
     token: Option<TokenLife>,
-    /// Whether the templates that the target was last rendered from give something else each time.
+    /// Whether the templates that the target was last rendered from produce a different result each time.
     is_volatile: bool,
-    /// How many periodic refreshes there were.
+    /// The number of periodic refreshes so far.
     refreshes: u32,
     /// The versions of the objects with templates that the target was last rendered from.
     rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
-    /// How often one of those objects was seen to have another version.
+    /// How often one of those objects changed its version.
     template_events: u64,
-    /// How many of those events the last rendering took into account; never more than there were.
+    /// How many of those changes the last rendering included; never more than `template_events`.
     template_events_seen: u64,
-    /// Whether the API server was away or overloaded when it was last tried.
+    /// Whether the last attempt failed because the API server was unreachable or overloaded.
     awaits_api_server: bool,
     /// Failures in a row.
     failures: u32,
-    /// The change that is to be synced next, by its fingerprint, and when it was first tried: an answer to a request that
-    /// left later will do.
+    /// The next change to sync. An answer to a request sent after its first attempt is fresh enough.
     asked: Option<Asked>,
-    /// Since when it waits for a store that was never validated.
+    /// Since when it has been waiting for a store that was never validated.
     waiting_since: Option<Timestamp>,
-    /// How often it was synced because others changed something.
+    /// How often it was synced because somebody changed the target or the templates.
     reactions: Reactions,
 }
 
-/// A change that is to be synced.
+/// A change to sync.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     /// Its fingerprint.
     change: u64,
-    /// When it was first tried.
     at: Instant,
-    /// Whether another was tried before it, and not synced.
+    /// Whether an earlier change was tried and not synced.
     is_another: bool,
 }
 
-/// What was found wrong with the spec of a generation.
+/// The result of checking the spec of a generation.
 #[derive(Clone, Debug)]
 struct Checked {
     generation: Option<i64>,
@@ -86,9 +84,9 @@ struct Checked {
 pub(crate) struct Remembered {
     /// What decides whether a refresh is due.
     pub(crate) known: Known,
-    /// The kind of the target that was last written, if that is not a Secret.
+    /// The kind of the target that was last written; `None` for a Secret.
     pub(crate) written_kind: Option<ManifestReference>,
-    /// Since when it waits for a store that was never validated.
+    /// Since when it has been waiting for a store that was never validated.
     pub(crate) waiting_since: Option<Timestamp>,
     checked: Option<Checked>,
 }
@@ -100,7 +98,7 @@ impl Remembered {
         self.known.verified.is_some()
     }
 
-    /// What was found wrong with the spec of this generation, where it was looked at.
+    /// The result of checking the spec of this generation, if it was checked.
     #[must_use]
     pub(crate) fn checked(&self, generation: Option<i64>) -> Option<Result<(), SpecFault>> {
         self.checked.as_ref().filter(|checked| checked.generation == generation).map(|checked| checked.found.clone())
@@ -108,7 +106,7 @@ impl Remembered {
 }
 
 impl Memo {
-    /// All that a pass looks at.
+    /// All that a pass uses.
     #[must_use]
     pub(crate) fn remembered(&self) -> Remembered {
         let is_rendered = self.template_events == self.template_events_seen;
@@ -126,27 +124,28 @@ impl Memo {
         }
     }
 
-    /// The watch shows the object. Returns whether anything has changed that matters.
+    /// The watch shows the object. Returns whether a part that matters has changed.
     pub(crate) fn shown(&mut self, object: &ExternalSecret) -> bool {
         self.ahead.shown(object.metadata.resource_version.as_deref());
         let fingerprint = fingerprint(object);
         std::mem::replace(&mut self.fingerprint, fingerprint) != fingerprint
     }
 
-    /// An object with templates has this version now, or is gone. Returns whether the target was rendered from another.
+    /// An object with templates now has this version, or was deleted. Returns whether the target was rendered from
+    /// another version.
     pub(crate) fn template_source_shown(&mut self, source: &TemplateSource, version: Option<&ObjectVersion>) -> bool {
         let has_changed = self.rendered_from.get(source) != version;
         self.template_events += u64::from(has_changed);
         has_changed
     }
 
-    /// Whether the target is known to have, at this version, the content that was last written.
+    /// Whether the target is known to have the last written content at this version.
     #[must_use]
     pub(crate) fn has_verified(&self, version: &ObjectVersion) -> bool {
         self.verified.as_ref() == Some(version)
     }
 
-    /// The status that was written last, until the watch shows it.
+    /// The last written status, until the watch shows it.
     #[must_use]
     pub(crate) const fn ahead(&self) -> &Ahead<ExternalSecretStatus> {
         &self.ahead
@@ -157,44 +156,44 @@ impl Memo {
         self.ahead.wrote(base, status);
     }
 
-    /// The spec of a generation was looked at.
+    /// The spec of a generation was checked.
     pub(crate) fn spec_checked(&mut self, generation: Option<i64>, found: Result<(), SpecFault>) {
         self.checked = Some(Checked { generation, found });
     }
 
-    /// The target was read, and has at this version the content that was last written. Somebody else made it what it is now, so
-    /// the next refresh compares all of it.
+    /// The target was read and has the last written content at this version. Somebody else brought it to this state, so
+    /// the next refresh compares everything.
     pub(crate) fn target_intact(&mut self, version: ObjectVersion, token: Option<TokenLife>) {
         self.verified = Some(version);
         self.token = token;
         self.made_from = MadeFrom::default();
     }
 
-    /// A periodic refresh begins. Returns by what the provider can tell whether the values have changed; `None` where they are
-    /// to be read in any case.
+    /// A periodic refresh begins. Returns the marks by which the provider can tell whether the values have changed;
+    /// `None` if they must be read in any case.
     pub(crate) fn refreshes(&mut self, key: &ObjectKey, now: Timestamp) -> Option<Vec<ReadMark>> {
         self.refreshes = self.refreshes.wrapping_add(1);
         self.made_from.marks(now, key, self.refreshes).map(<[_]>::to_vec)
     }
 
-    /// Whether values are certainly those from which the target was made.
+    /// Whether these values are certainly the ones that the target was made from.
     #[must_use]
     pub(crate) fn has_same_values(&self, values: &MadeFrom) -> bool {
         self.made_from.has_same_values(values)
     }
 
-    /// The values were read again, and are those from which the target was made.
+    /// The values were read again and are the ones that the target was made from.
     pub(crate) fn values_confirmed(&mut self, values: MadeFrom) {
         self.made_from = values;
     }
 
-    /// A rendering begins. Returns how many events of the objects with templates it takes into account.
+    /// Read when a rendering begins: the changes of objects with templates that it includes.
     #[must_use]
     pub(crate) const fn template_events(&self) -> u64 {
         self.template_events
     }
 
-    /// The target was rendered from these versions, after so many events.
+    /// The target was rendered from these versions, after this many changes.
     pub(crate) fn rendered(
         &mut self,
         versions: &BTreeMap<TemplateSource, ObjectVersion>,
@@ -206,22 +205,22 @@ impl Memo {
         self.is_volatile = is_volatile;
     }
 
-    /// The target was written, or found to need no write, and has this version. Of one that is not a Secret it is said what
-    /// became of the write.
+    /// The target now has this version, after a write or because none was needed. `write` is the result of writing a
+    /// target that is not a Secret.
     pub(crate) fn target_written(&mut self, version: ObjectVersion, write: Option<LastWrite>) {
         self.own = Some(version.clone());
         self.verified = Some(version);
         self.last_write = write.or(self.last_write.take());
     }
 
-    /// The target is there, of this kind, if it is not a Secret, and was made from these values. What gives something else each
-    /// time is made again at each refresh.
+    /// The target exists, with this kind if it is not a Secret, and was made from these values. A volatile result is
+    /// made again at each refresh.
     pub(crate) fn target_left(&mut self, kind: Option<&ManifestReference>, values: MadeFrom) {
         self.written_kind = kind.cloned();
         self.made_from = if self.is_volatile { values.volatile() } else { values };
     }
 
-    /// The target was left with this token of a generator, or without one.
+    /// The target was left with this generator's token, or without one.
     pub(crate) fn token_left(&mut self, token: Option<TokenLife>) {
         self.token = token;
     }
@@ -236,7 +235,7 @@ impl Memo {
         self.change(object).at
     }
 
-    /// Whether the object was changed since a pass that could not sync it: somebody tries to mend it.
+    /// Whether the object was changed after a pass that could not sync it: somebody is trying to fix it.
     pub(crate) fn is_asked_again(&mut self, object: &ExternalSecret) -> bool {
         self.change(object).is_another
     }
@@ -249,8 +248,8 @@ impl Memo {
         }
     }
 
-    /// It is to be synced because somebody changed its target or what its templates come from. Returns how long to wait where that
-    /// happens all the time.
+    /// A sync is due because somebody changed the target or a source of templates. Returns how long to wait if that
+    /// keeps happening.
     pub(crate) fn reacts(&mut self) -> Result<(), Duration> {
         self.reactions.take(Instant::now())
     }
@@ -260,7 +259,7 @@ impl Memo {
         self.waiting_since.get_or_insert(now);
     }
 
-    /// It was synced: nothing is waited for any more.
+    /// It was synced and waits for nothing.
     pub(crate) fn synced(&mut self) {
         self.failures = 0;
         self.awaits_api_server = false;
@@ -268,27 +267,27 @@ impl Memo {
         self.asked = None;
     }
 
-    /// It could not be synced. Returns how often in a row.
+    /// It could not be synced. Returns the number of failures in a row.
     pub(crate) fn failed(&mut self, is_outage_of_api_server: bool) -> u32 {
         self.failures = self.failures.saturating_add(1);
         self.awaits_api_server = is_outage_of_api_server;
         self.failures
     }
 
-    /// Whether it could not be synced when it was last tried.
+    /// Whether the last attempt to sync it failed.
     #[must_use]
     pub(crate) const fn has_failed(&self) -> bool {
         self.failures > 0
     }
 
-    /// Whether the API server was away or overloaded when it was last tried.
+    /// Whether the last attempt failed because the API server was unreachable or overloaded.
     #[must_use]
     pub(crate) const fn awaits_api_server(&self) -> bool {
         self.awaits_api_server
     }
 }
 
-/// What of an ExternalSecret decides whether a change matters. Its status does not.
+/// A hash of the parts of an ExternalSecret whose change matters. Its status is not one of them.
 #[must_use]
 pub(crate) fn fingerprint(object: &ExternalSecret) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};

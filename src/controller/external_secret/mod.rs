@@ -1,4 +1,4 @@
-//! The ExternalSecret controller.
+//! The controller of ExternalSecrets.
 
 pub(crate) mod apply;
 pub(crate) mod clients;

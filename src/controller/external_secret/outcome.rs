@@ -1,4 +1,4 @@
-//! How a reconcile ended that did not fail.
+//! The result of a reconcile that did not fail.
 
 use jiff::Timestamp;
 
@@ -6,38 +6,38 @@ use crate::sync::plan::{Plan, Statement};
 use crate::sync::refresh::{self, Due, TokenLife};
 use crate::sync::target::Owner;
 
-/// How a reconcile ended that did not fail.
+/// The result of a reconcile that did not fail.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// It belongs to another controller.
     NotOurs,
     /// It is being deleted, and nothing is left to do.
     Deleted,
-    /// A store that it uses was just made.
+    /// A store that it uses was created only just now.
     Waiting,
-    /// Nothing is due before this.
+    /// Nothing is due before this time.
     Unchanged(Due),
-    /// It was deleted, or made anew, while it was worked on. Nothing was written since.
+    /// It was deleted or recreated during the pass, and nothing was written since.
     Replaced,
-    /// The Secret is as the provider says.
+    /// The target matches the provider.
     Synced(Synced),
 }
 
-/// What a sync has come to.
+/// The result of a sync.
 #[derive(Clone, Debug)]
 pub(crate) struct Synced {
-    /// What is said of it.
+    /// What is reported.
     pub(crate) statement: Statement,
-    /// Whether the target is there, with the values.
+    /// Whether the target exists and has the values.
     pub(crate) leaves_target: bool,
-    /// Of the token in the target that ends first, if a generator put one there.
+    /// The token in the target that expires first, if a generator put one there.
     pub(crate) token: Option<TokenLife>,
-    /// Until when that is good, where it is not got anew before.
+    /// Until when that token is valid if it is not renewed.
     pub(crate) ends: Option<Timestamp>,
 }
 
 impl Synced {
-    /// By a plan for `owner` that was carried out.
+    /// The result of carrying out a plan for `owner`.
     #[must_use]
     pub(crate) fn by(plan: &Plan, owner: Owner<'_>) -> Self {
         Self { statement: plan.statement(owner), leaves_target: plan.leaves_target(), token: None, ends: None }

@@ -1,5 +1,5 @@
-//! From the values to the plan: the template is rendered only where the plan depends on what the target would hold, and
-//! once for all tries to write it.
+//! From values to a plan. Renders the template only if the plan depends on what the target would hold, and once for all
+//! attempts to write it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::sync::last_write::LastWrite;
 use crate::sync::plan::{self, Plan};
 use crate::sync::target::Owner;
 
-/// Works out plans for the target of one ExternalSecret.
+/// Makes plans for the target of one ExternalSecret.
 pub(crate) struct Planner<'a> {
     owner: Owner<'a>,
     values: &'a SecretData,
@@ -24,7 +24,7 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// For `values`, all that was read and put together for `owner`.
+    /// For `values`, everything that was read and combined for `owner`.
     #[must_use]
     pub(crate) const fn new(
         owner: Owner<'a>,
@@ -35,10 +35,10 @@ impl<'a> Planner<'a> {
         Self { owner, values, templates, cluster, rendering: None }
     }
 
-    /// What to do with the target, given what is there and, of one that is not a Secret, what is known of the last write.
+    /// What to do with the target, given what exists and, if it is not a Secret, the last write.
     ///
     /// # Errors
-    /// A template that cannot be rendered, or a [`Refusal`](plan::Refusal).
+    /// If the template cannot be rendered, or a [`Refusal`](plan::Refusal).
     pub(crate) async fn plan(
         &mut self,
         existing: Option<&Existing>,
@@ -56,10 +56,11 @@ impl<'a> Planner<'a> {
         Ok(plan::build_object(self.owner, manifest, self.values, rendered, object, last_write)?)
     }
 
-    /// The keys that a template makes, rendered now; `None` where there is no template, or the plan does not depend on it.
+    /// The keys that the template produces; renders it if necessary. `None` if there is no template, or the plan does
+    /// not depend on it.
     ///
     /// # Errors
-    /// A template that cannot be rendered, or a [`Refusal`](plan::Refusal).
+    /// If the template cannot be rendered, or a [`Refusal`](plan::Refusal).
     pub(crate) async fn rendered_keys(
         &mut self,
         existing: Option<&Existing>,
@@ -86,7 +87,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// From what the template was rendered, once it was.
+    /// What the template was rendered from, if it was.
     #[must_use]
     pub(crate) fn rendered_from(&self) -> Option<RenderedFrom> {
         let Rendering { rendered, versions } = self.rendering.as_ref()?;
@@ -94,11 +95,11 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// From what a target was rendered.
+/// What a target was rendered from.
 #[derive(Clone, Debug)]
 pub(crate) struct RenderedFrom {
     /// The versions of the objects that the template came from.
     pub(crate) versions: BTreeMap<TemplateSource, ObjectVersion>,
-    /// Whether another rendering of the same values may give something else.
+    /// Whether rendering the same values again may produce something else.
     pub(crate) is_volatile: bool,
 }

@@ -1,24 +1,24 @@
-//! How often an ExternalSecret is synced because somebody changed what it wrote or renders.
+//! Limits how often an ExternalSecret is synced because somebody changed its target or a source of its templates.
 //!
-//! Two ExternalSecrets whose templates read each other's target, or that write the same key of one Secret, would otherwise wake each
-//! other for ever.
+//! Without a limit, two ExternalSecrets whose templates read each other's target, or that write the same key of one
+//! Secret, would wake each other forever.
 
 use std::time::{Duration, Instant};
 
-/// Syncs at once.
+/// Syncs allowed at once.
 const BURST: u32 = 20;
-/// How long it takes until there may be one more.
+/// Time until one more is allowed.
 const REFILL: Duration = Duration::from_secs(5);
 
-/// What an ExternalSecret may still do of that.
+/// How many more of these syncs are allowed.
 #[derive(Debug, Default)]
 pub(crate) struct Reactions {
-    /// When all that was taken is given back.
+    /// When the full burst is available again.
     whole_at: Option<Instant>,
 }
 
 impl Reactions {
-    /// Takes one. Returns how long to wait for it where there is none.
+    /// Takes one. Returns how long to wait if none is left.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let whole_at = self.whole_at.map_or(now, |at| at.max(now));
         let taken = whole_at.duration_since(now);

@@ -37,12 +37,12 @@ use crate::sync::refresh::{Due, Reason, TokenLife};
 use crate::sync::target::Owner;
 use crate::sync::{SecretData, data};
 
-/// How long a store may take to be validated, or to appear, before an ExternalSecret that uses it
-/// says that it waits. What is applied together is thus not reported as broken.
+/// How long a store may take to appear or to be validated before an ExternalSecret that uses it reports that it is
+/// waiting. Objects that are applied together are thus not reported as broken.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it looks while it waits; a store that becomes Ready wakes it sooner.
+/// How often it checks while it waits. A store that becomes Ready wakes it sooner.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// How often a write is tried again that lost to another writer.
+/// How often to repeat a write that conflicted with another writer.
 const CONFLICTS: usize = 4;
 
 #[async_trait]
@@ -61,8 +61,8 @@ impl Reconcile for Context {
         self.watched(key).is_some()
     }
 
-    /// Brings the target Secret of one ExternalSecret into line, and says so in its status. What fails is reported on the
-    /// object, and tried again.
+    /// Brings the target of one ExternalSecret up to date, and reports in its status. Failures are reported on the
+    /// object and retried.
     async fn reconcile(&self, key: &ObjectKey) -> Pass {
         let Some(newest) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
         let subject = newest.subject(key);
@@ -80,11 +80,11 @@ impl Reconcile for Context {
     }
 }
 
-/// Says what has come of a pass.
+/// Reports the result of a pass.
 async fn concluded(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Pass {
     if !context.shows(subject) {
         forget_if_gone(subject.key, context);
-        // One of the same name was asked for when it appeared.
+        // Another object of the same name was queued when it appeared.
         return Pass::succeeded(Next::OnChange);
     }
     let next = reported(subject, context, result).await;
@@ -101,7 +101,7 @@ async fn concluded(subject: Subject<'_>, context: &Context, result: &Result<Outc
     if result.is_err() { Pass::failed(next) } else { Pass::succeeded(next) }
 }
 
-/// What was deleted while it was worked on is forgotten once more: the watch does not say so again.
+/// Forgets again an object that was deleted during the pass: the watch does not report that a second time.
 fn forget_if_gone(key: &ObjectKey, context: &Context) {
     if context.watched(key).is_none() {
         context.state.memos().forget(key);
@@ -109,13 +109,12 @@ fn forget_if_gone(key: &ObjectKey, context: &Context) {
     }
 }
 
-/// An ExternalSecret when a pass over it begins.
+/// An ExternalSecret at the beginning of a pass.
 struct Newest {
-    /// As it is watched.
     object: ExternalSecret,
     /// Its newest status, which the watch may not show yet.
     status: Option<ExternalSecretStatus>,
-    /// What earlier passes have left to know.
+    /// What earlier passes remembered.
     remembered: Remembered,
 }
 
@@ -125,23 +124,23 @@ impl Newest {
     }
 }
 
-/// An ExternalSecret as it is now; `None` where it is gone.
+/// An ExternalSecret as it is now; `None` if it was deleted.
 ///
-/// The order matters: what was written last is forgotten after the watch shows it. Looked at the other way round, both
-/// could be missed, and the sync done twice.
+/// The order matters. The last written status is forgotten when the watch shows it; reading the memory first could miss
+/// both, and repeat the sync.
 fn newest(key: &ObjectKey, context: &Context) -> Option<Newest> {
     let ahead = context.state.memos().named(key).map(|memo| memo.ahead().clone()).unwrap_or_default();
     let object = context.watched(key)?;
-    // From here on what is remembered is of this very object.
+    // From here on, what is remembered belongs to this very object.
     let remembered = context.state.memos().now(key, object.metadata.uid.as_deref()).remembered();
     let status = ahead.on(object.metadata.resource_version.as_deref()).or(object.status.as_ref()).cloned();
-    // What is parsed of the clone goes when the pass ends.
+    // The pass drops the clone, and with it what was parsed.
     Some(Newest { object: ExternalSecret::clone(&object), status, remembered })
 }
 
-/// One pass, in steps. Writes the Secret but never the status.
+/// One pass, in steps. Writes the target but never the status.
 async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Context) -> Result<Outcome, Error> {
-    // 1 to 3. (client required where the target was changed by someone else)
+    // 1 to 3. (client required where the target was changed by somebody else)
     let Remembered { known, .. } = remembered;
     let check = |spec: &ExternalSecretSpec| checked(spec, subject, remembered, context);
     let step = steps::next(subject, context.version, context.settings(), known, check, context).await?;
@@ -164,7 +163,7 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     };
     let spec = subject.object.spec.get().map_err(Clone::clone)?;
     let owner = Owner::new(&subject.object.metadata, spec, context.version);
-    // Changed before the watch showed the status of the first sync, or before there was one.
+    // The object was changed before the watch showed the status of its first sync, or before there was one.
     let is_asked_again = context.remember(subject, |memo| memo.is_asked_again(subject.object)).unwrap_or_default();
     let is_changed = reason == Reason::First && (was_synced || is_asked_again);
     let read_as = if is_changed { Reason::Changed } else { reason };
@@ -200,7 +199,7 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     sync_generated(generation, source, &destination, remembered, subject, context).await
 }
 
-/// What a pass works with that reads values.
+/// What a pass that reads values works with.
 #[derive(Clone, Copy)]
 struct Work<'a> {
     owner: Owner<'a>,
@@ -211,8 +210,8 @@ struct Work<'a> {
     budget: &'a Arc<Budget>,
 }
 
-/// The rest of a pass over an ExternalSecret whose values are all of stores. Where another controller has written the target, the
-/// values are read again before they replace what it wrote.
+/// The rest of a pass over an ExternalSecret whose values all come from stores. If another controller has written the
+/// target, the values are read again before that is overwritten.
 async fn sync_fetched(
     work: Work<'_>,
     mut target: Target,
@@ -267,7 +266,7 @@ async fn sync_fetched(
     Err(Error::Contended { target: owner.target() })
 }
 
-/// When a refresh is due, where others who change something all the time are not answered each time.
+/// When a refresh is due. Others who keep changing something do not get a sync each time.
 fn paced(due: Due, subject: Subject<'_>, context: &Context) -> Due {
     let Due::Now(Reason::TargetChanged | Reason::TemplatesChanged) = due else { return due };
     match context.remember(subject, Memo::reacts) {
@@ -276,7 +275,7 @@ fn paced(due: Due, subject: Subject<'_>, context: &Context) -> Due {
     }
 }
 
-/// What follows the write of a target.
+/// What to do after writing a target.
 async fn after_write(
     owner: Owner<'_>,
     reason: Reason,
@@ -295,7 +294,7 @@ async fn after_write(
     Ok(())
 }
 
-/// What was read for an ExternalSecret whose values are not all of stores.
+/// What was read for an ExternalSecret that uses generators.
 struct Generated {
     generators: Vec<Used>,
     fetched: data::Fetched,
@@ -303,8 +302,9 @@ struct Generated {
     before: Target,
 }
 
-/// The last step of a pass over an ExternalSecret that uses generators. What becomes of their values depends on the target, so it is
-/// decided again at each try to write it: a value that somebody else has minted meanwhile stays.
+/// The last step of a pass over an ExternalSecret that uses generators. Whether to keep their values depends on the
+/// target, so that is decided again at each attempt to write it: a value that somebody else generated meanwhile is
+/// kept.
 async fn sync_generated(
     generation: Generation<'_>,
     source: Generated,
@@ -349,12 +349,12 @@ async fn sync_generated(
     Err(Error::Contended { target: owner.target() })
 }
 
-/// Whether values are certainly those from which the target was made.
+/// Whether these values are certainly the ones that the target was made from.
 fn has_same_values(made_from: &MadeFrom, subject: Subject<'_>, context: &Context) -> bool {
     context.recall(subject, |memo| memo.has_same_values(made_from)).unwrap_or_default()
 }
 
-/// Whether the spec can be worked on: it is looked at once for each generation of an object.
+/// Whether the spec can be worked on. It is checked once per generation of the object.
 fn checked(
     spec: &ExternalSecretSpec,
     subject: Subject<'_>,
@@ -369,7 +369,7 @@ fn checked(
     })
 }
 
-/// A change of the ExternalSecret is a person asking, who wants what the vault says now.
+/// A changed ExternalSecret means that somebody is waiting for what the vault says now.
 fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> ReadOptions {
     match reason {
         Reason::Changed => {
@@ -384,25 +384,25 @@ fn read_options(reason: Reason, subject: Subject<'_>, context: &Context) -> Read
     }
 }
 
-/// When the change of the ExternalSecret was first tried. Its read may fail while it waits for its turn; the answer that
-/// comes later is as good then as it would have been at once.
+/// When the change of the ExternalSecret was first tried. If its read times out in the queue, the answer that arrives
+/// later is as good as one that had come at once.
 fn asked_at(subject: Subject<'_>, context: &Context) -> Instant {
     let asked = context.remember(subject, |memo| memo.asked(subject.object));
     asked.unwrap_or_else(Instant::now)
 }
 
-/// What has come of writing a target.
+/// The result of writing a target.
 enum Written {
-    /// The target is as it is to be.
+    /// The target is up to date.
     Done(Synced),
-    /// The ExternalSecret is not there any more, or another of its name is: what was read for it is not to be written.
+    /// The ExternalSecret was deleted or recreated: the values that were read for it must not be written.
     Replaced,
-    /// Another controller has written the target, perhaps what the provider has said since the values were read.
+    /// Another controller has written the target, perhaps with newer values.
     Outdated,
 }
 
-/// Whether a plan replaces what another controller has written: content with the hash of what it is, at a version that this process
-/// does not know. Two controllers run at once while a Deployment without leader election is updated.
+/// Whether a plan overwrites what another controller wrote: the content matches the target's own hash, but this process
+/// does not know its version. Two controllers run at once while a Deployment without leader election is rolled out.
 fn replaces_anothers_write(plan: &Plan, existing: Option<&Existing>, known: &Known) -> bool {
     let replaces = matches!(plan, Plan::Update(_) | Plan::UpdateObject(_) | Plan::Delete(_));
     let is_anothers = |existing: &Existing| {
@@ -412,7 +412,7 @@ fn replaces_anothers_write(plan: &Plan, existing: Option<&Existing>, known: &Kno
     replaces && existing.is_some_and(is_anothers)
 }
 
-/// Plans and writes; where another writer was faster, reads the target again and plans anew.
+/// Plans and writes. After a conflict, reads the target again and makes a new plan.
 async fn write(
     owner: Owner<'_>,
     values: &SecretData,
@@ -444,17 +444,17 @@ async fn write(
     Err(Error::Contended { target: owner.target() })
 }
 
-/// How an attempt to write a target ended.
+/// The result of one attempt to write a target.
 enum Attempt {
-    /// The ExternalSecret is not there any more, or another of its name is.
+    /// The ExternalSecret was deleted or recreated.
     Replaced,
     /// Another writer was faster.
     Conflict,
-    /// As planned.
+    /// Written as planned.
     Done(Synced),
 }
 
-/// Carries out a plan for a target that was read before, and remembers what has become of it.
+/// Carries out a plan for a target that was read before, and remembers the result.
 async fn carry_out(
     plan: &Plan,
     owner: Owner<'_>,
@@ -474,7 +474,7 @@ async fn carry_out(
         apply::Written::Nothing => (before, None),
         apply::Written::Target(version) => (Some(version), None),
         apply::Written::Object(version, written) => {
-            // The API server has made of it what is there already.
+            // The API server turned our write into what exists already.
             if before.as_ref() == Some(&version) {
                 synced = Synced::by(&Plan::Unchanged, owner);
             }
@@ -490,13 +490,13 @@ async fn carry_out(
     Ok(Attempt::Done(synced))
 }
 
-/// Remembers what the target was rendered from, and that the events until then were taken into account.
+/// Remembers what the target was rendered from, and that it includes this many changes of the objects with templates.
 fn remember_rendering(rendered_from: Option<RenderedFrom>, events: u64, subject: Subject<'_>, context: &Context) {
     let Some(RenderedFrom { versions, is_volatile }) = rendered_from else { return };
     context.remember(subject, |memo| memo.rendered(&versions, events, is_volatile));
 }
 
-/// Writes status, event and metrics, and says when to come back.
+/// Writes status, event and metrics. Returns when to come back.
 async fn reported(subject: Subject<'_>, context: &Context, result: &Result<Outcome, Error>) -> Next {
     context.state.wake_after(result.as_ref().err().and_then(Error::recovery), subject.key);
     match result {
@@ -519,7 +519,7 @@ fn wait_for_store(subject: Subject<'_>, context: &Context) -> Next {
     Next::After(LOOK_AGAIN)
 }
 
-/// Whether an ExternalSecret has waited for its store for so long that it should say so.
+/// Whether an ExternalSecret has waited for its store for so long that it should report that.
 fn is_out_of_patience(remembered: &Remembered) -> bool {
     let since = remembered.waiting_since;
     since.is_some_and(|since| jiff::Timestamp::now().duration_since(since).unsigned_abs() >= PATIENCE)

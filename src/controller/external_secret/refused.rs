@@ -1,15 +1,15 @@
-//! What is said of the API server's refusal to write an object that is not a Secret. Its words may quote the object, which holds
-//! values: a `CustomResourceDefinition`'s pattern, a rule in CEL or a webhook does.
+//! How the API server's refusal to write an object other than a Secret is reported. Its message may quote the object,
+//! and with it values: a pattern in a `CustomResourceDefinition`, a CEL rule or a webhook can cause that.
 
 use kube::api::ApiResource;
 use kube::core::Status;
 
 use crate::controller::core::api_call::ApiError;
 
-/// How many fields are named.
+/// How many fields to name.
 const SHOWN: usize = 5;
 
-/// Why an object could not be read or written, without a value, and what to do where a right is missing.
+/// Why an object could not be read or written, without values, and what to do if a right is missing.
 pub(in crate::controller) fn reason(error: &ApiError, kind: &ApiResource) -> String {
     match error {
         ApiError::Kube(kube::Error::Api(status)) => of_status(status, kind),
@@ -38,7 +38,7 @@ fn of_status(status: &Status, kind: &ApiResource) -> String {
         return format!("it is not valid in {}; values are not shown", fields.join(", "));
     }
     match status.code {
-        // These speak of names alone.
+        // These messages contain only names.
         404 | 409 => status.message.clone(),
         code if status.reason.is_empty() => {
             format!("it answers {code}; why is not shown here, since that may hold values")

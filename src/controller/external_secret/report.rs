@@ -1,5 +1,5 @@
-//! From what happened to what is said of it: the only place that writes status, events and metrics of
-//! an ExternalSecret. The table from an error to them is in [`super::failure`].
+//! From a result to the report on it. Nothing else writes the status, events and metrics of an ExternalSecret.
+//! [`super::failure`] has the table of errors.
 
 use std::time::Duration;
 
@@ -29,24 +29,24 @@ use crate::provider::error::Retry;
 use crate::sync::refresh::{self, Due, Inputs, TargetState, TemplatesState};
 use crate::sync::{hash, target};
 
-/// How long to wait before a status is written again that could not be.
+/// How long to wait before retrying to write a status.
 const STATUS_RETRY: Duration = Duration::from_secs(1);
 
-/// How long to wait at least where the provider tells when it has recovered.
+/// The shortest wait if the provider reports its own recovery.
 const FALLBACK: Duration = Duration::from_mins(1);
 
-/// How long to wait at most while the API server is away or overloaded. Its return wakes who waits, but is not always seen: it may
-/// have answered others the whole time.
+/// The longest wait while the API server is unreachable or overloaded. Its recovery wakes what waits for it, but may go
+/// unnoticed: it may have answered other requests all the time.
 const LONGEST_OUTAGE_RETRY: Duration = Duration::from_secs(30);
 
-/// Says that a sync succeeded.
+/// Reports that a sync succeeded.
 pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context) -> Next {
     let Ok(spec) = subject.object.spec.get() else { return Next::OnChange };
     let meta = &subject.object.metadata;
     let mut status = subject.status.cloned().unwrap_or_default();
     status.refresh_time = Some(Time(conditions::seconds(subject.now)));
     status.synced_resource_version = Some(hash::synced_resource_version(meta));
-    // Whoever follows a binding looks for a Secret.
+    // Programs that follow the Service Binding look for a Secret.
     let names_secret = synced.leaves_target && !subject.writes_another_kind();
     status.binding = names_secret.then(|| Binding { name: target::target_name(meta, spec).to_owned() });
     let ready = Statement {
@@ -83,15 +83,15 @@ pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &C
     until(due, subject.now)
 }
 
-/// Says of a status that it is the outcome of a refresh of the object as this pass found it.
+/// Marks a status as the result of a refresh of the object as this pass saw it.
 fn observed(status: &mut ExternalSecretStatus, subject: Subject<'_>) {
     let meta = &subject.object.metadata;
     status.observed_generation = meta.generation;
     status.last_handled_refresh = status::handled_refresh(meta);
 }
 
-/// Says in the metrics what the status says, where nothing is to be done: it may have been written by another process. The status
-/// speaks of the generation that was looked at, also where a change of it changes nothing, as under `refreshPolicy: CreatedOnce`.
+/// Sets the metrics from the status when nothing has to be done: another process may have written it. The status gets
+/// the current generation even if the change has no effect, as under `refreshPolicy: CreatedOnce`.
 pub(crate) async fn unchanged(subject: Subject<'_>, due: Due, context: &Context) -> Next {
     let Some(status) = subject.status else { return until(due, subject.now) };
     let ready = match conditions::find(&status.conditions, READY).map(|ready| ready.status) {
@@ -125,14 +125,14 @@ fn due_at(due: Due) -> Option<u64> {
     }
 }
 
-/// Says what the provider does not have, where that has changed the Secret.
+/// Reports what the provider does not have, if that changed the target.
 pub(crate) fn missing(subject: Subject<'_>, note: Option<String>, context: &Context) {
     if let Some(note) = note {
         notify(subject, context, Severity::Normal, "MissingProviderSecret", note);
     }
 }
 
-/// Says which values of generators were regenerated because somebody had changed them in the target.
+/// Reports the generators whose values were generated again because somebody had changed them in the target.
 pub(crate) fn minted_again(subject: Subject<'_>, lost: &[String], context: &Context) {
     if !lost.is_empty() {
         let note = format!(
@@ -143,7 +143,7 @@ pub(crate) fn minted_again(subject: Subject<'_>, lost: &[String], context: &Cont
     }
 }
 
-/// Says that a sync failed, and when to try again.
+/// Reports that a sync failed. Returns when to retry.
 pub(crate) async fn failed(subject: Subject<'_>, error: &Error, failures: u32, context: &Context) -> Next {
     let report = Report::of(error, subject.object);
     let message = report.message(error);
@@ -179,8 +179,8 @@ pub(crate) async fn failed(subject: Subject<'_>, error: &Error, failures: u32, c
     }
 }
 
-/// An identity that gets no token is the store's affair: it is validated again, and if it is no longer
-/// Ready one probe stands for all who wait for it.
+/// If an identity gets no token, the store has to be validated again. If it is no longer Ready, a single probe spares
+/// every ExternalSecret that waits for it.
 fn question_store(error: &Error, context: &Context) {
     if let Error::Provider { store, error, .. } | Error::Store(StoreError::Client { store, error }) = error
         && error.class == Class::Unauthenticated
@@ -202,7 +202,7 @@ fn backoff(error: &Error, failures: u32) -> Duration {
         _ => return refresh::backoff(failures),
     };
     let least = match (&error.recovery, error.class) {
-        // A right may be given for this one object alone, which nothing but a read of it shows.
+        // A right may have been granted for this one object, which only a read of it can show.
         (None, _) | (Some(_), Class::Denied) => error.retry_after.unwrap_or_default(),
         (Some(_), _) => FALLBACK,
     };
@@ -214,7 +214,7 @@ fn notify(subject: Subject<'_>, context: &Context, severity: Severity, reason: &
     context.events.publish(Notice { component: KIND.component, severity, reason, note, object });
 }
 
-/// Writes the status if it says something else than the last, and remembers it until the watch shows it.
+/// Writes the status if it differs from the last one, and remembers it until the watch shows it.
 async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Context) -> Result<(), ApiError> {
     if !context.kept_fields.differs(subject.status, status) {
         return Ok(());
@@ -226,7 +226,7 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
             remember(subject, status, context);
             Ok(())
         }
-        // One that was made again is looked at when it is tried again.
+        // A recreated object is handled when it is reconciled.
         Ok(status::Written::Gone) => Ok(()),
         Err(error) => {
             tracing::debug!(external_secret = %subject.key, %error, "the status could not be written");
@@ -235,7 +235,7 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
     }
 }
 
-/// Keeps a status until the watch shows it; it may do so already.
+/// Keeps a status until the watch shows it, which it may do already.
 fn remember(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Context) {
     let base = &subject.object.metadata.resource_version;
     context.remember(subject, |memo| {

@@ -7,7 +7,7 @@ use crate::validate;
 /// Whether a spec can be worked on at all.
 ///
 /// # Errors
-/// [`SpecFault`], with all that is wrong.
+/// [`SpecFault`], with everything that is wrong.
 pub(crate) fn check(spec: &ExternalSecretSpec) -> Result<(), SpecFault> {
     let problems = validate::external_secret::check(spec);
     if !problems.is_empty() {

@@ -1,4 +1,4 @@
-//! What the controller of ExternalSecrets remembers between reconciles, and whom a change wakes.
+//! What the controller of ExternalSecrets remembers between passes, and which objects a change wakes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,27 +18,28 @@ use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::StoreReaders;
 use crate::provider::Recovery;
 
-/// What the controller of ExternalSecrets remembers between reconciles. The watches feed it, so it exists before them.
+/// What the controller of ExternalSecrets remembers between passes. The watches update it, so it is created before they
+/// are.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Who uses what.
+    /// Which ExternalSecret uses what.
     pub(crate) index: Index,
-    /// Where reconciles are asked for.
+    /// The work queue.
     pub(crate) requests: Arc<Requests<ObjectKey>>,
-    /// Cancelled when the first ExternalSecret appears that takes templates from an object.
+    /// Cancelled when the first ExternalSecret that takes templates from an object appears.
     pub(crate) templates_used: CancellationToken,
-    /// Who waits for a provider to recover.
+    /// The ExternalSecrets that wait for a provider to recover.
     recoveries: Recoveries<ObjectKey>,
     memos: Mutex<Memos<ObjectKey, Memo>>,
 }
 
 impl State {
-    /// Asks for a reconcile of an ExternalSecret.
+    /// Queues an ExternalSecret.
     pub(crate) fn wake(&self, key: &ObjectKey) {
         self.requests.ask(key);
     }
 
-    /// Asks for a reconcile of all ExternalSecrets that failed while the API server was away.
+    /// Queues all ExternalSecrets that failed while the API server was unreachable.
     pub(crate) fn wake_who_await_api_server(&self) {
         let waiting: Vec<_> = {
             let memos = self.memos();
@@ -49,7 +50,7 @@ impl State {
         }
     }
 
-    /// Asks for a reconcile when a provider has recovered; not at all where there is no such provider any more.
+    /// Queues an ExternalSecret when a provider has recovered. Does nothing if that provider no longer exists.
     pub(crate) fn wake_after(self: &Arc<Self>, recovery: Option<&Recovery>, key: &ObjectKey) {
         let Some(recovery) = recovery else { return self.recoveries.end(key) };
         let (state, woken) = (Arc::downgrade(self), key.clone());
@@ -60,12 +61,12 @@ impl State {
         });
     }
 
-    /// The watch shows an ExternalSecret: asks for a reconcile where anything has changed that matters.
+    /// The watch shows an ExternalSecret. Queues it if a part that matters has changed.
     pub(crate) fn applied(&self, object: &ExternalSecret) {
         let key = ObjectKey::of(&object.metadata);
         let changed = self.memos().now(&key, object.metadata.uid.as_deref()).shown(object);
         if changed {
-            // What is parsed goes with the clone.
+            // A clone, so that the parsed spec is not kept with the watched object.
             let object = &object.clone();
             self.index.insert(object);
             if object.spec.get().is_ok_and(|spec| !template_sources_of(spec, &key.namespace).is_empty()) {
@@ -75,14 +76,15 @@ impl State {
         }
     }
 
-    /// An ExternalSecret is gone.
+    /// An ExternalSecret was deleted.
     pub(crate) fn deleted(&self, key: &ObjectKey) {
         self.index.remove(key);
         self.memos().forget(key);
         self.recoveries.end(key);
     }
 
-    /// Wakes those who write an object, unless it is at the very version that they wrote or verified; `None` is one that is gone.
+    /// Wakes the ExternalSecrets that write an object, unless it has the version that they wrote or verified. `None`
+    /// means that it was deleted.
     pub(crate) fn target_changed(
         &self,
         manifest: Option<&ManifestReference>,
@@ -98,10 +100,10 @@ impl State {
         }
     }
 
-    /// Wakes those whose templates come from an object, unless they were rendered from this very version.
+    /// Wakes the ExternalSecrets whose templates come from an object, unless they were rendered from this version.
     pub(crate) fn template_source_changed(&self, source: &TemplateSource, version: Option<&ObjectVersion>) {
         for user in self.index.users_of(source) {
-            // Of one that is gone, nothing is to be rendered.
+            // A deleted object has nothing to render.
             let changed = self.memos().named_mut(&user).is_some_and(|memo| memo.template_source_shown(source, version));
             if changed {
                 self.wake(&user);
@@ -109,8 +111,8 @@ impl State {
         }
     }
 
-    /// Wakes those who failed and use a generator: it may be another reason now. For the others it makes no difference until they are
-    /// refreshed.
+    /// Wakes the ExternalSecrets that use a generator and failed: the change may have fixed them. For the others it
+    /// makes no difference until their next refresh.
     pub(crate) fn generator_changed(&self, generator: &GeneratorKey) {
         for user in self.index.users_of_generator(generator) {
             let has_failed = self.memos().named(&user).is_some_and(Memo::has_failed);

@@ -1,4 +1,4 @@
-//! What is to be done with one ExternalSecret: the order of the steps until values are read, which the controller and `plan` share.
+//! What to do with one ExternalSecret. The controller and `plan` share these steps, up to the reading of values.
 
 use super::cluster_view::ClusterView;
 use super::destination::Destination;
@@ -16,31 +16,31 @@ use crate::sync::last_write::LastWrite;
 use crate::sync::refresh::{self, Due, Inputs, TemplatesState, TokenLife};
 use crate::sync::target::Owner;
 
-/// The controller's settings that decide what is to be done.
+/// The controller's settings that affect which step is next.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings<'a> {
-    /// Which stores are worked on.
+    /// Which stores are handled.
     pub(crate) class: ControllerClass<'a>,
-    /// Whether objects that are no Secrets are written.
+    /// Whether targets other than Secrets are written.
     pub(crate) generic_targets: GenericTargets,
 }
 
-/// What earlier passes over the object have left to know.
+/// What earlier passes over the object found out.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     /// The version of the target whose content is known to be what was last written.
     pub(crate) verified: Option<ObjectVersion>,
-    /// The version of the target that this process has written, or compared with the values.
+    /// The version of the target that this process wrote or compared with the values.
     pub(crate) own: Option<ObjectVersion>,
     /// What was last written to a target that is not a Secret.
     pub(crate) last_write: Option<LastWrite>,
-    /// Whether the objects that its templates come from are as they were last rendered.
+    /// Whether the objects with templates still have the versions that were last rendered.
     pub(crate) templates: TemplatesState,
-    /// Of the token in the target that ends first, at the version that is verified.
+    /// The token in the target that expires first, at the verified version.
     pub(crate) token: Option<TokenLife>,
 }
 
-/// What is to be done.
+/// What to do.
 pub(crate) enum Step {
     /// It belongs to another controller.
     NotOurs,
@@ -50,22 +50,19 @@ pub(crate) enum Step {
     Sync(Look),
 }
 
-/// What was found of an ExternalSecret that is to be synced.
+/// What was found about an ExternalSecret that is to be synced.
 pub(crate) struct Look {
-    /// When.
     pub(crate) due: Due,
-    /// Where it writes.
     pub(crate) destination: Destination,
-    /// What is known of the target.
     pub(crate) target: Target,
-    /// Of the token in it that ends first.
+    /// The token in the target that expires first.
     pub(crate) token: Option<TokenLife>,
 }
 
-/// What is to be done with one ExternalSecret. `check` says whether its spec can be worked on.
+/// What to do with one ExternalSecret. `check` says whether its spec can be worked on.
 ///
 /// # Errors
-/// What the condition `Ready` would say.
+/// The error that the condition `Ready` would report.
 pub(crate) async fn next(
     subject: Subject<'_>,
     version: ServedVersion,
@@ -75,7 +72,7 @@ pub(crate) async fn next(
     cluster: &dyn ClusterView,
 ) -> Result<Step, Error> {
     let meta = &subject.object.metadata;
-    // 1. Is it ours? One whose spec cannot be read is, or nobody would say so. (no client)
+    // 1. 1. Is it ours? One with an unreadable spec is, or nobody would report that. (no client)
     let spec = subject.object.spec.get();
     if let Ok(spec) = spec
         && (is_of_another_class(&stores_of(spec, &subject.key.namespace), settings.class, cluster).await?
@@ -83,13 +80,13 @@ pub(crate) async fn next(
     {
         return Ok(Step::NotOurs);
     }
-    // 2. Is it being deleted? Then its spec need not be readable. (no client)
+    // 2. 2. Is it being deleted? Then its spec need not be readable. (no client)
     if meta.deletion_timestamp.is_some() {
         return Ok(Step::Deleted);
     }
     let spec = spec.map_err(Clone::clone)?;
     check(spec)?;
-    // 3. Is a refresh due? (client required where the target was changed by someone else)
+    // 3. Is a refresh due? (client required where the target was changed by somebody else)
     let owner = Owner::new(meta, spec, version);
     let destination = Destination::of(spec, &subject.key.namespace, settings.generic_targets, cluster).await?;
     let target = target::look_at(subject, owner, &destination, known.verified.as_ref(), cluster).await?;

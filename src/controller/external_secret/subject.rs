@@ -1,4 +1,4 @@
-//! An ExternalSecret on its way through a reconcile.
+//! An ExternalSecret during a pass.
 
 use std::time::Instant;
 
@@ -9,23 +9,21 @@ use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::controller::core::key::ObjectKey;
 use crate::runtime::metrics::Object;
 
-/// An ExternalSecret on its way through a reconcile.
+/// An ExternalSecret during a pass.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
-    /// Its namespace and name.
     pub(crate) key: &'a ObjectKey,
-    /// The object.
     pub(crate) object: &'a ExternalSecret,
     /// Its newest status, which the watch may not show yet.
     pub(crate) status: Option<&'a ExternalSecretStatus>,
-    /// When the reconcile began; becomes `status.refreshTime`.
+    /// When the pass began; becomes `status.refreshTime`.
     pub(crate) now: Timestamp,
-    /// The same, to tell how long it has taken.
+    /// The same, to measure how long it takes.
     pub(crate) began: Instant,
 }
 
 impl<'a> Subject<'a> {
-    /// An ExternalSecret whose reconcile begins now.
+    /// An ExternalSecret whose pass begins now.
     #[must_use]
     pub(crate) fn new(
         key: &'a ObjectKey,
@@ -35,13 +33,13 @@ impl<'a> Subject<'a> {
         Self { key, object, status, now: Timestamp::now(), began: Instant::now() }
     }
 
-    /// The UID of the object: another of its name has another.
+    /// The object's UID, which another object of the same name does not share.
     #[must_use]
     pub(crate) fn uid(self) -> Option<&'a str> {
         self.object.metadata.uid.as_deref()
     }
 
-    /// As metrics know it.
+    /// The object as metrics know it.
     #[must_use]
     pub(crate) fn measured(self) -> Object<'a> {
         let labels = self.object.metadata.labels.as_ref();

@@ -18,19 +18,19 @@ use crate::sync::{SecretData, hash};
 
 /// What is known of the target.
 pub(crate) enum Target {
-    /// It is at the version that was last verified; its content was not read.
+    /// It has the version that was last verified; its content was not read.
     Verified,
-    /// It was never synced and the watch does not know it, so it is taken to be absent; creating it
-    /// shows whether that is true, and saves a read.
+    /// It was never synced and the watch does not show it, so it is assumed to be absent. That saves a read: creating
+    /// it will show whether the assumption is true.
     Assumed,
-    /// It is not there.
+    /// It does not exist.
     Absent,
-    /// It is there, at a version that was not verified before.
+    /// It exists, in a version that was not verified before.
     Read(Existing),
 }
 
 impl Target {
-    /// Whether it is as it was last written, as far as its policy asks for that.
+    /// Whether it still is what was last written, as far as its creation policy cares.
     #[must_use]
     pub(crate) fn state(&self, policy: CreationPolicy, last: Option<&LastWrite>) -> TargetState {
         match self {
@@ -40,7 +40,7 @@ impl Target {
         }
     }
 
-    /// The target, where it was read and is there.
+    /// The target, if it was read and exists.
     #[must_use]
     pub(crate) fn read(self) -> Option<Existing> {
         match self {
@@ -49,7 +49,7 @@ impl Target {
         }
     }
 
-    /// The version that is as it was last written, where it was read and is.
+    /// The version that still is what was last written, if the target was read.
     #[must_use]
     pub(crate) fn intact(&self, last: Option<&LastWrite>) -> Option<ObjectVersion> {
         match self {
@@ -58,7 +58,7 @@ impl Target {
         }
     }
 
-    /// The target with its content, read now where that was not needed before.
+    /// The target with its content, read now unless it was read before.
     ///
     /// # Errors
     /// [`Error::Api`] and [`Error::Object`]
@@ -69,7 +69,7 @@ impl Target {
         values: &SecretData,
         cluster: &dyn ClusterView,
     ) -> Result<Option<Existing>, Error> {
-        // Where nothing is created, nothing shows whether one is there after all.
+        // Only a create would show that an assumption was wrong, and none follows here.
         let is_to_go = values.is_empty() && owner.deletion_policy() == DeletionPolicy::Delete;
         match self {
             Self::Verified => destination.read(owner, cluster).await,
@@ -80,7 +80,7 @@ impl Target {
     }
 }
 
-/// Looks at the target. It is read in full only when its version is not the last that was verified. One that is not
+/// Looks at the target. Reads it in full only if its version is not the last verified one. A target that is never
 /// written is not looked at.
 ///
 /// # Errors
@@ -101,7 +101,7 @@ pub(crate) async fn look_at(
         return Ok(Target::Verified);
     }
     let was_synced = subject.status.is_some_and(|status| status.synced_resource_version.is_some());
-    // One that is merged into need not be watched yet.
+    // A target that is only merged into may not be watched yet.
     let merges = matches!(policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
     if shown == Shown::Absent && verified.is_none() && !was_synced && !merges {
         return Ok(Target::Assumed);
@@ -109,15 +109,15 @@ pub(crate) async fn look_at(
     Ok(destination.read(owner, cluster).await?.map_or(Target::Absent, Target::Read))
 }
 
-/// Of the tokens that generators have put into a target, the life of that which ends first.
+/// The token that expires first, of those that generators put into a target.
 #[must_use]
 pub(crate) fn token(meta: &ObjectMeta, owner: Owner<'_>) -> Option<TokenLife> {
     let (made, until) = Record::read(meta, owner)?.first_to_end()?;
     Some(TokenLife { made, until })
 }
 
-/// The Secrets of earlier target names, which go once the target is there. They are looked for only when the name is
-/// another than that of the last sync, or the target is no Secret any more.
+/// The Secrets of earlier target names, to be deleted when the new target exists. They are looked for only if the name
+/// has changed since the last sync, or if the target is no longer a Secret.
 ///
 /// # Errors
 /// [`Error::Stale`]

@@ -1,5 +1,5 @@
-//! The kinds of targets that are no Secrets (`target.manifest`). The API server is asked about a kind when the first
-//! ExternalSecret uses it; from then on its objects are watched, until the last such ExternalSecret is gone.
+//! The kinds of targets other than Secret (`target.manifest`). The API server is asked about a kind when the first
+//! ExternalSecret uses it. From then on its objects are watched, until the last such ExternalSecret is gone.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,12 +22,13 @@ use crate::controller::core::key::ObjectVersion;
 use crate::controller::core::watch::{self, Change, Watch, strip_metadata};
 use crate::controller::core::watching::Watching;
 
-/// The most kinds that the ExternalSecrets of one namespace may write besides Secrets. Each is watched in the whole cluster.
+/// The most kinds other than Secret that the ExternalSecrets of one namespace may write. Each is watched in the whole
+/// cluster.
 const MOST_OF_NAMESPACE: usize = 10;
-/// The most kinds that are watched.
+/// The most kinds in total.
 const MOST: usize = 100;
 
-/// Hears of an object that changed, by its kind; the version is `None` where it is gone.
+/// Called with each object that changed, and its kind. The version is `None` if it was deleted.
 type OnChange = dyn Fn(&ManifestReference, &ObjectMeta, Option<&ObjectVersion>) + Send + Sync;
 
 /// The kinds in use.
@@ -37,7 +38,7 @@ pub(crate) struct TargetKinds {
     used: Mutex<HashMap<ManifestReference, Used>>,
 }
 
-/// A kind, and who uses it.
+/// A kind, and the namespaces that use it.
 #[derive(Debug)]
 struct Used {
     kind: Arc<TargetKind>,
@@ -45,7 +46,7 @@ struct Used {
 }
 
 impl TargetKinds {
-    /// None yet. `on_change` hears of each object of a kind in use that changed.
+    /// No kinds yet. `on_change` is called with each changed object of a kind in use.
     #[must_use]
     pub(crate) fn new(
         watching: Watching,
@@ -58,12 +59,12 @@ impl TargetKinds {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets a kind: the API server no longer serves it as it did.
+    /// Forgets a kind that the API server no longer serves as it did.
     pub(crate) fn forget(&self, manifest: &ManifestReference) {
         self.lock().remove(manifest);
     }
 
-    /// Ends the watches of kinds that no ExternalSecret of any namespace writes any more.
+    /// Ends the watches of kinds that no ExternalSecret writes any more.
     pub(crate) fn release(&self, index: &Index) {
         self.lock().retain(|manifest, used| {
             used.namespaces.retain(|namespace| index.is_written_in(manifest, namespace));
@@ -71,7 +72,7 @@ impl TargetKinds {
         });
     }
 
-    /// A kind of objects that are written in a namespace. The first call for a kind asks the API server and starts the watch.
+    /// A kind that is written in a namespace. The first call for a kind asks the API server and starts the watch.
     ///
     /// # Errors
     /// [`KindError`]
@@ -86,7 +87,7 @@ impl TargetKinds {
         let resource = discover(&self.watching.client, manifest).await?;
         self.try_to_list(manifest, &resource).await?;
         let mut kinds = self.lock();
-        // Others may have come meanwhile.
+        // Other callers may have added kinds meanwhile.
         room(&kinds, manifest, namespace)?;
         let used = kinds.entry(manifest.clone()).or_insert_with(|| Used {
             kind: Arc::new(self.watch_kind(manifest, resource)),
@@ -96,7 +97,7 @@ impl TargetKinds {
         Ok(Arc::clone(&used.kind))
     }
 
-    /// A watch that can never begin would be tried for ever.
+    /// Checks that the watch can list, because one that never can would retry forever.
     async fn try_to_list(&self, manifest: &ManifestReference, resource: &ApiResource) -> Result<(), KindError> {
         let client = self.watching.client.clone();
         let api: Objects<DynamicObject> = match &self.watching.namespace {
@@ -122,7 +123,7 @@ impl TargetKinds {
         let watch = Watch { name: resource.plural.clone(), api, config, metrics, vital };
         let strip = |object: &mut MetadataOf<DynamicObject>| {
             strip_metadata(&mut object.metadata);
-            // What is needed of the object is read from itself.
+            // Everything else that is needed is read from the object itself.
             object.metadata.labels = None;
             object.metadata.annotations = None;
             object.metadata.owner_references = None;
@@ -146,7 +147,7 @@ impl TargetKinds {
         }
     }
 
-    /// The kind, if it is in use already, and from now on in this namespace, too.
+    /// The kind, if it is in use already. From now on it counts for this namespace, too.
     fn used_already(
         &self,
         manifest: &ManifestReference,
@@ -160,7 +161,7 @@ impl TargetKinds {
     }
 }
 
-/// Whether there is room for one more kind in a namespace, and in all.
+/// Whether one more kind is allowed, in a namespace and in total.
 fn room(
     kinds: &HashMap<ManifestReference, Used>,
     manifest: &ManifestReference,
@@ -180,7 +181,7 @@ fn room(
     Ok(())
 }
 
-/// What selects the objects that are written.
+/// The label selector of the objects that are written.
 fn managed() -> String {
     format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}")
 }

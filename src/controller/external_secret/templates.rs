@@ -1,4 +1,4 @@
-//! `target.template`: reading the ConfigMaps and Secrets that templates come from, and rendering.
+//! `target.template`: reads the ConfigMaps and Secrets that templates come from, and renders.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,9 @@ use crate::template::{Delimiters, Engine, MissingKeys, funcs, yaml};
 
 /// The template engines.
 pub(crate) struct Templates {
-    /// Of `target.template`.
+    /// For `target.template`.
     target: Engine,
-    /// Of `rewrite.transform`, where as in ESO the delimiters are Go's and a missing key is no error.
+    /// For `rewrite.transform`, which uses Go's delimiters and accepts missing keys, as in ESO.
     rewrite: Engine,
 }
 
@@ -36,7 +36,7 @@ impl Templates {
         }
     }
 
-    /// What renders `target.template`.
+    /// The renderer of `target.template`.
     #[must_use]
     pub(crate) fn renderer(&self) -> Renderer<'_> {
         Renderer {
@@ -54,15 +54,14 @@ impl Templates {
     }
 }
 
-/// What a template made, and what of.
+/// What a template produced, and what from.
 pub(crate) struct Rendering {
-    /// What it made.
     pub(crate) rendered: Rendered,
     /// The versions of the objects that templates came from.
     pub(crate) versions: BTreeMap<TemplateSource, ObjectVersion>,
 }
 
-/// Renders the template of `owner` over the values.
+/// Renders the template of `owner` with the values.
 ///
 /// # Errors
 /// [`Error::TemplateSource`] and [`Error::Template`]
@@ -78,17 +77,18 @@ pub(crate) async fn render(
         None => templates.renderer().render(template, values, &sources),
         Some(_) => templates.renderer().render_object(template, values, &sources),
     };
-    // It may have computed for some time, after which others get this thread's place (`runtime::fair`). What follows is for another.
+    // Rendering may have taken so long that this thread lost its slot (`runtime::fair`). Yield, so that the rest runs
+    // in one.
     tokio::task::yield_now().await;
     let rendered = rendered?;
     Ok(Rendering { rendered, versions })
 }
 
-/// The most bytes of the ConfigMaps and Secrets that the templates of one ExternalSecret come from: as much as it may read of
-/// values.
+/// The most bytes of the ConfigMaps and Secrets that the templates of one ExternalSecret come from: the same as its
+/// limit for values.
 const MOST_OF_SOURCES: usize = MOST_READ;
 
-/// Reads the objects with templates. One that is not there is left out; the renderer says which.
+/// Reads the objects with templates. Missing ones are left out; the renderer reports them.
 async fn read(
     owner: Owner<'_>,
     cluster: &dyn ClusterView,

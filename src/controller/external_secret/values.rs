@@ -1,4 +1,4 @@
-//! Reading the values that a spec names.
+//! Reads the values that a spec names.
 
 use futures::future::join;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -11,28 +11,28 @@ use crate::provider::{Class, Fetched, ProviderError, ReadBudget, ReadMark, ReadO
 use crate::sync::data;
 use crate::sync::one_line::truncated;
 
-/// Entries without a value that are named in one event.
+/// How many entries without a value one event names.
 const MISSING_NAMED: usize = 5;
-/// How much of a key is said where several are.
+/// The longest key in an event that names several.
 const LONGEST_OF_SEVERAL: usize = 130;
 
-/// How many entries of `data`, and of `dataFrom`, are read at the same time: as many as one vault is asked for at once.
+/// How many entries of `data`, and of `dataFrom`, are read concurrently: as many as one vault is asked for at once.
 const AT_ONCE: usize = 32;
 
 /// What was read for an ExternalSecret.
 pub(crate) struct Read {
     /// The values.
     pub(crate) fetched: data::Fetched,
-    /// Of each read; `None` where a later change of any of them could not be told.
+    /// The mark of each read; `None` if a later change of any of them could not be detected.
     pub(crate) marks: Option<Vec<ReadMark>>,
-    /// When the first of them expires, in seconds since 1970, where the provider says so.
+    /// The earliest expiry, in seconds since 1970, if the provider reports one.
     pub(crate) expires: Option<i64>,
-    /// The memory of the values; kept as long as anything that was made of them.
+    /// Accounts for the memory of the values, and must live as long as anything made from them.
     pub(crate) budget: ReadBudget,
 }
 
-/// Reads all that the spec names. Of several failures the first in the order of the manifest is
-/// reported, so that the condition does not change from try to try.
+/// Reads everything that the spec names. Of several failures, reports the first in the order of the manifest, so that
+/// the condition does not change with each attempt.
 ///
 /// # Errors
 /// [`Error::Provider`]
@@ -40,7 +40,7 @@ pub(crate) async fn read(spec: &ExternalSecretSpec, clients: &Clients, options: 
     let budget = clients.budget();
     match within(&budget, spec, clients, options).await {
         Ok(Told { fetched, marks, expires }) => Ok(Read { fetched, marks, expires, budget }),
-        // Nothing of what was read is held any more while this waits for others.
+        // Nothing of what was read is held while this waits for others.
         Err(refused) if budget.was_crowded_out() => {
             let Ok(budget) = budget.anew().await else { return Err(refused) };
             let Told { fetched, marks, expires } = within(&budget, spec, clients, options).await?;
@@ -50,21 +50,21 @@ pub(crate) async fn read(spec: &ExternalSecretSpec, clients: &Clients, options: 
     }
 }
 
-/// What the provider told.
+/// The provider's answers.
 struct Told {
     fetched: data::Fetched,
     marks: Option<Vec<ReadMark>>,
     expires: Option<i64>,
 }
 
-/// Reads all, as long as the budget lets it.
+/// Reads everything, within the budget.
 async fn within(
     budget: &ReadBudget,
     spec: &ExternalSecretSpec,
     clients: &Clients,
     options: ReadOptions,
 ) -> Result<Told, Error> {
-    // What is certainly not there is left out where the policy says what happens then.
+    // What certainly does not exist is left out if the deletion policy says what to do then.
     let absence = match spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default() {
         DeletionPolicy::Retain => Absence::Fails,
         DeletionPolicy::Delete | DeletionPolicy::Merge => Absence::IsLeftOut,
@@ -107,7 +107,7 @@ async fn within(
     Ok(Told { fetched: data::Fetched { sets, values, ..data::Fetched::default() }, marks, expires })
 }
 
-/// What is said of the entries of which the provider says for certain that nothing is there: the first of them, and how many more.
+/// The note on the entries that the provider certainly does not have: the first of them, and how many more.
 pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Option<String> {
     let is_of_store =
         |index: usize| spec.data_from[index].source_ref.as_ref().is_none_or(|source| source.generator_ref.is_none());
@@ -117,7 +117,7 @@ pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Opt
     let values = values.map(|(index, (entry, _))| (format!("spec.data[{index}]"), Some(entry.remote_ref.key.as_str())));
     let mut missing = sets.chain(values);
     let named: Vec<_> = missing.by_ref().take(MISSING_NAMED).collect();
-    // One has the words of ESO, whatever its length; of several, each must leave room for the others.
+    // A single one is reported in ESO's words, whatever its length; several must leave room for each other.
     let longest = if named.len() > 1 { LONGEST_OF_SEVERAL } else { usize::MAX };
     let named: Vec<_> = named
         .into_iter()
@@ -134,7 +134,7 @@ pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Opt
     Some(format!("secret does not exist at provider using {}{more}", named.join(", ")))
 }
 
-/// Puts what was told of a read to what was told of the others.
+/// Adds the mark and expiry of one read to those of the others.
 fn unmarked<T>(
     read: Option<Fetched<T>>,
     marks: &mut Option<Vec<ReadMark>>,
@@ -152,7 +152,7 @@ fn unmarked<T>(
     Some(value)
 }
 
-/// What it means that the provider says for certain that something is not there.
+/// What to do if the provider certainly does not have something.
 #[derive(Clone, Copy)]
 enum Absence {
     Fails,
@@ -170,7 +170,7 @@ impl Absence {
             (_, Ok(value)) => Ok(Some(value)),
             (Self::IsLeftOut, Err(error)) if error.class == Class::Absent => Ok(None),
             (_, Err(error)) => {
-                // Which entry is one too many differs from try to try.
+                // Which entry exceeds the budget differs from attempt to attempt.
                 let is_of_all = error.class == Class::OverBudget;
                 let entry = if is_of_all { "spec.data and spec.dataFrom".to_owned() } else { entry() };
                 Err(Error::Provider { entry, store: source.store.clone(), error: Box::new(error) })

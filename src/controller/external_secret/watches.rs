@@ -1,4 +1,4 @@
-//! The watches of ExternalSecrets, of the Secrets that they write, and of what their templates come from.
+//! The watches of ExternalSecrets, of the Secrets that they write, and of the objects that their templates come from.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::controller::core::watch::{self, Change, Watched, strip_metadata};
 use crate::controller::core::watching::Watching;
 use crate::runtime::metrics::Metrics;
 
-/// Watches ExternalSecrets. `others` hears of each change after the controller of ExternalSecrets.
+/// Watches ExternalSecrets. `others` is called with each change after the controller of ExternalSecrets has handled it.
 pub(crate) fn external_secrets(
     watching: &Watching,
     version: ServedVersion,
@@ -45,7 +45,7 @@ pub(crate) fn external_secrets(
     watch::objects(watch, version, |object| strip_metadata(&mut object.metadata), on_change)
 }
 
-/// Watches the Secrets that are written, without their content.
+/// Watches the target Secrets, without their content.
 pub(crate) fn secrets(watching: &Watching, state: &Arc<State>) -> Store<MetadataOf<Secret>> {
     let state = Arc::clone(state);
     let config = watcher::Config::default().labels(&format!("{LABEL_MANAGED}={LABEL_MANAGED_VALUE}"));
@@ -57,7 +57,7 @@ pub(crate) fn secrets(watching: &Watching, state: &Arc<State>) -> Store<Metadata
     };
     let strip = |secret: &mut MetadataOf<Secret>| {
         strip_metadata(&mut secret.metadata);
-        // What is needed of the content is read from the Secret itself.
+        // Everything else that is needed is read from the Secret itself.
         secret.metadata.labels = None;
         secret.metadata.annotations = None;
         secret.metadata.owner_references = None;
@@ -65,8 +65,8 @@ pub(crate) fn secrets(watching: &Watching, state: &Arc<State>) -> Store<Metadata
     watch::objects(watching.namespaced("secrets", config), (), strip, on_change)
 }
 
-/// Watches ConfigMaps and Secrets with templates. Nothing of them is kept, and they are watched only once an ExternalSecret uses
-/// one.
+/// Watches ConfigMaps and Secrets with templates, from the time when an ExternalSecret first uses one. Nothing of them
+/// is kept.
 pub(crate) fn template_sources(watching: &Watching, state: &Arc<State>) {
     templates_in::<ConfigMap>(TemplateSourceKind::ConfigMap, watching, state);
     templates_in::<Secret>(TemplateSourceKind::Secret, watching, state);
@@ -89,7 +89,7 @@ where
         TemplateSourceKind::ConfigMap => "configmaps with templates",
         TemplateSourceKind::Secret => "secrets with templates",
     };
-    // It is expected to show signs of life only once it begins.
+    // Its health is monitored only from the time when it starts.
     let watching = watching.clone();
     watch::versions(move || watching.namespaced(name, watcher::Config::default()), wanted, on_change);
 }
