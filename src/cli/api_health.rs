@@ -1,4 +1,4 @@
-//! The flags of the connection to the Kubernetes API.
+//! Flags for the connection to the Kubernetes API.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::api::GoDuration;
 use crate::runtime::api_health::ApiHealth;
 use crate::runtime::metrics::Metrics;
 
-/// Twice the longest interval between two bookmarks of an API server.
+/// Twice the longest interval between an API server's bookmarks.
 const DEFAULT: Duration = Duration::from_mins(2);
 
 /// Flags of the connection to the Kubernetes API.
@@ -22,7 +22,7 @@ pub(super) struct ApiHealthArguments {
 }
 
 impl ApiHealthArguments {
-    /// The state of the connection.
+    /// Monitors the connection.
     pub(super) fn watched(&self, metrics: &Metrics) -> ApiHealth {
         ApiHealth::new(metrics.api_server().clone(), self.watch_silence.positive().unwrap_or(DEFAULT))
     }

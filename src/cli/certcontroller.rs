@@ -1,4 +1,4 @@
-//! `certcontroller`: certificates for the webhook. Takes the flags of ESO's.
+//! `certcontroller` issues certificates for the webhook. It accepts the flags of ESO's.
 
 use std::time::Duration;
 
@@ -33,13 +33,13 @@ pub(super) enum Error {
     /// The metrics cannot be set up.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// Signals cannot be listened to.
+    /// Signals cannot be received.
     #[error("signals cannot be listened to: {0}")]
     Signals(#[from] std::io::Error),
-    /// Another replica may lead; this process must be restarted.
+    /// Another replica may lead, so this process must restart.
     #[error(transparent)]
     LeaseLost(#[from] LeaseLost),
-    /// Certificates that would outlive their authority.
+    /// Certificates would outlive their authority.
     #[error("--certificate-validity must be longer than zero, and not longer than --ca-validity")]
     Validity,
 }
@@ -101,7 +101,7 @@ pub(super) struct CertControllerArguments {
 /// Runs the cert-controller until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// [`Error`], before any work was begun, or when the lease is lost.
+/// [`Error`], before any work began or when the lease was lost.
 pub(super) async fn execute(arguments: CertControllerArguments) -> Result<(), Error> {
     let log = arguments.logging.start();
     let settings = arguments.settings()?;
@@ -121,7 +121,7 @@ pub(super) async fn execute(arguments: CertControllerArguments) -> Result<(), Er
         certificates::run((client, api_health), settings, readiness, stop).await;
         return Ok(());
     }
-    // A replica that stands by is healthy.
+    // A replica that stands by is ready.
     readiness.set_ready();
     metrics.leads(LEASE, false);
     let namespace = connection.namespace().to_owned();

@@ -1,4 +1,4 @@
-//! The program without a subcommand: the controllers. Takes the flags of ESO's program.
+//! The program without a subcommand: the controllers. It accepts the flags of ESO's program.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use super::logging::LoggingArguments;
 use super::metrics::{self, MetricsArguments};
 use super::providers::{self, Tenants};
 
-/// Number of ExternalSecrets reconciled at the same time, unless `--concurrent` says otherwise. They wait for the
-/// network most of the time.
+/// Number of ExternalSecrets reconciled concurrently unless `--concurrent` is given. They wait for the network most of
+/// the time.
 const DEFAULT_CONCURRENCY: u16 = 64;
 
 /// Why the controllers could not run.
@@ -36,13 +36,13 @@ pub(super) enum Error {
     /// The metrics cannot be set up.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// Signals cannot be listened to.
+    /// Signals cannot be received.
     #[error("signals cannot be listened to: {0}")]
     Signals(#[from] std::io::Error),
     /// The providers cannot be set up.
     #[error(transparent)]
     Providers(#[from] providers::Error),
-    /// The controllers could not start, or ended by themselves.
+    /// The controllers could not start, or ended unexpectedly.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The metrics cannot be served.
@@ -51,7 +51,7 @@ pub(super) enum Error {
     /// The times of leader election contradict each other.
     #[error(transparent)]
     Timing(#[from] TimingError),
-    /// Another replica may lead; this process must be restarted.
+    /// Another replica may lead, so this process must restart.
     #[error(transparent)]
     LeaseLost(#[from] LeaseLost),
 }
@@ -183,7 +183,7 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     let Some(election) = arguments.leader_election.settings(connection.namespace())? else {
         return Ok(run(Setup { client, api_health, options, providers, metrics, readiness, stop }).await?);
     };
-    // A replica that stands by is healthy.
+    // A replica that stands by is ready.
     readiness.set_ready();
     let lease = election.name.clone();
     metrics.leads(&lease, false);
@@ -215,7 +215,7 @@ impl ControllerArguments {
             generic_targets: GenericTargets::of_flag(self.unsafe_allow_generic_targets),
             secret_stores: Switch::of_flag(self.enable_secret_store_reconciler),
             cluster_secret_stores: Switch::of_flag(self.enable_cluster_store_reconciler),
-            // They are about all namespaces.
+            // ClusterExternalSecrets concern all namespaces.
             cluster_external_secrets: Switch::of_flag(
                 self.enable_cluster_external_secret_reconciler && self.namespace.is_empty(),
             ),

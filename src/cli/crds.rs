@@ -10,7 +10,7 @@ use crate::api::crd;
 /// Why the CRDs could not be printed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// They cannot be written as YAML.
+    /// They cannot be serialized as YAML.
     #[error("the CRDs cannot be written as YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser_error::Error),
     #[error("the CRDs cannot be printed: {0}")]

@@ -1,6 +1,6 @@
-//! Booleans of flags.
+//! Boolean flags.
 
-/// What Go's flag packages take for a boolean.
+/// Accepts what Go's flag packages accept as a boolean.
 pub(super) fn go_bool(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),

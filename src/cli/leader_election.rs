@@ -1,4 +1,4 @@
-//! The flags of leader election: those of ESO, with its defaults.
+//! The flags of leader election, which are ESO's, with the same defaults.
 
 use clap::{ArgAction, Args};
 
@@ -28,7 +28,7 @@ pub(super) struct LeaderElectionArguments {
 }
 
 impl LeaderElectionArguments {
-    /// The settings, or `None` where there is no election.
+    /// The settings; `None` without leader election.
     pub(super) fn settings(&self, namespace: &str) -> Result<Option<Settings>, TimingError> {
         if !self.enabled {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! The flags of logging, which all three processes share.
+//! The logging flags, shared by all three processes.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! The flags of the metrics endpoint: those of ESO, which all three processes share.
+//! The flags of the metrics endpoint, which are ESO's and shared by all three processes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::runtime::tls::{self, CertificateFiles, Http2, Resolver, TlsError, Tls
 /// Why the metrics cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// A token would travel in plain text.
+    /// A token would be sent in plain text.
     #[error("--metrics-auth needs --metrics-secure, since a bearer token must not travel in plain text")]
     AuthWithoutTls,
     /// TLS cannot be set up.
@@ -55,7 +55,7 @@ pub(super) struct MetricsArguments {
 }
 
 impl MetricsArguments {
-    /// Whether the API server must be asked who reads the metrics.
+    /// Whether the API server must authorize readers of the metrics.
     pub(super) fn need_client(&self) -> bool {
         self.auth
     }

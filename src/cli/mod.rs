@@ -1,4 +1,4 @@
-//! The program: one file a subcommand.
+//! The program. Each subcommand is a file or a folder.
 
 mod api_health;
 mod certcontroller;
@@ -40,7 +40,7 @@ use command::Command;
 /// Brings Azure Key Vault secrets into Kubernetes Secrets. Without a subcommand it is the controller.
 #[derive(clap::Parser, Debug)]
 #[command(name = "external-secrets", version, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
-// As with Go's flags, of two the last counts: a chart's `extraArgs` may repeat what the chart gives by itself.
+// The last of repeated flags wins, as with Go's flags: a chart's `extraArgs` may repeat flags that the chart sets.
 #[command(args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
@@ -56,7 +56,8 @@ pub fn run() -> ExitCode {
         Ok(Some(asked)) => asked,
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => {
-            // As with ESO's program, and unlike clap's own code, which `plan` uses to say that something would change.
+            // As in ESO's program, and unlike clap's own exit code, which `plan` uses to report that something would
+            // change.
             let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
             let _ = error.print();
             return code;
@@ -77,7 +78,7 @@ pub fn run() -> ExitCode {
     });
     #[cfg(feature = "otlp")]
     crate::runtime::traces::finish();
-    // What still runs in the background must not hold the process.
+    // Background work must not keep the process alive.
     runtime.shutdown_background();
     match result {
         Ok(code) => code,
@@ -85,13 +86,13 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// What the command line asks for.
+/// What the command line requests.
 enum Asked {
     Controller(Box<controller::ControllerArguments>),
     Subcommand(Command),
 }
 
-/// What the command line asks for; nothing more where a plugin of kubectl has printed its help, which is never a controller.
+/// What the command line requests; `None` if a plugin of kubectl, which is never a controller, has printed its help.
 fn asked() -> Result<Option<Asked>, clap::Error> {
     if plugin::is_called() {
         return Ok(plugin::parse()?.map(Asked::Subcommand));

@@ -1,4 +1,5 @@
-//! The program as a plugin of kubectl: `kubectl external-secrets`. kubectl finds it in `PATH` by the name `kubectl-external_secrets`.
+//! The program as a plugin of kubectl: `kubectl external-secrets`. kubectl finds it in `PATH` under the name
+//! `kubectl-external_secrets`.
 
 use std::path::Path;
 
@@ -6,14 +7,14 @@ use clap::CommandFactory as _;
 
 use super::command::Command;
 
-/// What begins the name of a plugin's executable.
+/// The prefix of a plugin's executable.
 const PREFIX: &str = "kubectl-";
 
-/// The subcommands that serve a cluster and are started in it.
+/// The subcommands that serve a cluster and are started inside it.
 const OF_THE_CLUSTER: [&str; 2] = ["webhook", "certcontroller"];
 
-/// The command line of the plugin: the subcommands alone. Without one the program would be a controller, on the cluster of whoever called
-/// it.
+/// The plugin's command line, which has only subcommands. Without one, the program would run as a controller with the
+/// rights of the person who called it.
 #[derive(clap::Parser, Debug)]
 #[command(name = "kubectl-external_secrets", bin_name = "kubectl external-secrets", version)]
 #[command(about = "Commands for whoever uses and operates External Secrets")]
@@ -32,10 +33,10 @@ fn is_plugin(name: &std::ffi::OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(PREFIX))
 }
 
-/// The subcommand that was asked for; none where there was none and the help is printed.
+/// The requested subcommand; `None` if there was none and the help was printed.
 ///
 /// # Errors
-/// What clap says: also of a process of the cluster, which is not started from here.
+/// clap's errors, also for a subcommand that only runs inside a cluster.
 pub(super) fn parse() -> Result<Option<Command>, clap::Error> {
     let mut line = OF_THE_CLUSTER
         .iter()

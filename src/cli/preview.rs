@@ -1,4 +1,4 @@
-//! What the controller would do for one ExternalSecret, worked out by the controller's own steps and carried out by nobody.
+//! What the controller would do for one ExternalSecret, found by its own steps without carrying them out.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub(super) struct PreviewArguments {
 }
 
 impl PreviewArguments {
-    /// The engines of templates.
+    /// The template engines.
     pub(super) fn templates(&self) -> Templates {
         Templates::new(Delimiters::new(&self.template_left_delimiter, &self.template_right_delimiter))
     }
@@ -78,7 +78,7 @@ impl From<AzureIdentity> for ActsAs {
     }
 }
 
-/// What works it out.
+/// What is needed to find it out.
 pub(super) struct Previewer<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) providers: Providers,
@@ -91,17 +91,17 @@ pub(super) struct Previewer<'a> {
 pub(super) struct Preview {
     /// With the target.
     pub(super) plan: Plan,
-    /// The target, as it is.
+    /// The current target.
     pub(super) existing: Option<Existing>,
-    /// Secrets of earlier target names, which it would delete.
+    /// Secrets of earlier target names, which the controller would delete.
     pub(super) stale: Vec<Deletion>,
 }
 
 impl Previewer<'_> {
-    /// What the controller would do at a refresh, with a spec that can be worked on.
+    /// What the controller would do at a refresh, for a spec that can be worked on.
     ///
     /// # Errors
-    /// What it would say in the condition `Ready`.
+    /// The error that the condition `Ready` would report.
     pub(super) async fn preview(
         &self,
         object: &ExternalSecret,
@@ -121,7 +121,7 @@ impl Previewer<'_> {
             let mut planner = Planner::new(owner, &values, &self.templates, self.inputs);
             planner.plan(existing.as_ref(), None).await?
         } else {
-            // Nothing is minted, nor asked for at a registry.
+            // Generates no values, and requests none from a registry.
             let generation = Generation {
                 owner,
                 status: object.status.as_ref(),

@@ -1,4 +1,4 @@
-//! The providers, with the flags that set them up.
+//! The providers, and the flags that configure them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::provider::metrics::{ApiCall, CallStatus, GateState, Probe, SharedRead
 use crate::provider::{ClusterReader, ProviderMetrics, Providers, ValueMemory};
 use crate::runtime::metrics::Metrics;
 
-/// The provider's name in metrics; ESO's.
+/// The provider's name in metrics, as in ESO.
 const AZURE: &str = "Azure/KeyVault";
 
 /// Why the providers cannot be set up.
@@ -23,7 +23,7 @@ pub(super) enum Error {
     /// The CA bundle cannot be read.
     #[error("--azure-ca-bundle={path}: {source}", path = path.display())]
     CaBundle { path: PathBuf, source: std::io::Error },
-    /// No client for Azure can be made.
+    /// The client for Azure cannot be created.
     #[error(transparent)]
     Setup(#[from] SetupError),
 }
@@ -71,16 +71,16 @@ pub(super) struct ProviderArguments {
     skip_probe: bool,
 }
 
-/// Whose namespaces a process reads stores of, as far as it changes what these may do.
+/// How many tenants' stores a process reads, which restricts what those stores may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tenants {
-    /// Those of one namespace, or of the person who runs the process.
+    /// One: those of one namespace, or of the person who runs the process.
     One,
-    /// Those of all namespaces.
+    /// Many: those of all namespaces.
     Many,
 }
 
-/// What the flag `--azure-own-identity-in-secret-stores` says, or its absence.
+/// The effect of `--azure-own-identity-in-secret-stores`, or of its absence.
 pub(super) fn own_identity(flag: Option<bool>, tenants: Tenants) -> OwnIdentity {
     if flag.unwrap_or(tenants == Tenants::One) { OwnIdentity::AllStores } else { OwnIdentity::ClusterSecretStores }
 }
@@ -109,13 +109,13 @@ impl ProviderArguments {
     }
 }
 
-/// What makes the providers once the cluster can be read.
+/// A function that creates the providers as soon as the cluster can be read.
 pub(super) fn build(arguments: &ProviderArguments, tenants: Tenants, metrics: Metrics) -> Result<MakeProviders, Error> {
     let options = arguments.options(tenants)?;
     Ok(Box::new(move |cluster| Ok(providers(AzureKeyVault::new(options, cluster, Arc::new(Counted(metrics)))?))))
 }
 
-/// The providers of a command that a person runs, and that serves no metrics.
+/// The providers of a command that a person runs, which serves no metrics.
 pub(super) fn of_person(
     arguments: &ProviderArguments,
     acts_as: ActsAs,
@@ -130,7 +130,7 @@ fn providers(azurekv: AzureKeyVault) -> Providers {
     Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake), registries, memory: ValueMemory::default() }
 }
 
-/// Joins what the provider counts to the program's metrics.
+/// Adds the provider's counters to the program's metrics.
 struct Counted(Metrics);
 
 impl ProviderMetrics for Counted {

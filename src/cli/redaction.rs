@@ -1,8 +1,8 @@
-//! What is printed of values, and of labels and annotations that may be made of values.
+//! What to print of values, and of labels and annotations that may be derived from values.
 //!
-//! A value is shown by its length and the beginning of an HMAC under a key that is made at random for each run. Equal
-//! values can so be told in what one run prints, and in nothing else: a plain hash of a short password in the log of a
-//! pipeline would let anybody who reads it try passwords until one fits.
+//! A value is shown as its length and the first bytes of an HMAC under a key that is random for each run. Equal values
+//! can thus be recognized within the output of one run, and nowhere else. With a plain hash of a short password,
+//! anybody who reads the log of a pipeline could try passwords until one fits.
 
 use std::fmt::Write as _;
 
@@ -19,23 +19,23 @@ use crate::sync::target::Owner;
 /// How many bytes of the HMAC are printed.
 const SHORT: usize = 4;
 
-/// Whether values are printed.
+/// Whether to print values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Values {
-    /// Their length and short hash.
+    /// Print their length and short hash.
     Redacted,
-    /// Themselves.
+    /// Print the values themselves.
     Shown,
 }
 
 impl Values {
-    /// As the flag `--show-values` says.
+    /// From the flag `--show-values`.
     pub(super) const fn of_flag(shown: bool) -> Self {
         if shown { Self::Shown } else { Self::Redacted }
     }
 }
 
-/// Decides what is printed of each value of one run.
+/// Decides what to print of each value of one run.
 pub(super) struct Redactor {
     values: Values,
     key: [u8; 32],
@@ -44,20 +44,20 @@ pub(super) struct Redactor {
 /// What is printed of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// It, as text.
+    /// The value as text.
     Text(String),
-    /// It, in base64, since it is not text.
+    /// The value in base64, because it is not text.
     Base64(String),
-    /// Not it.
+    /// Its length and hash.
     Redacted {
         bytes: usize,
-        /// Equal for equal values of one run.
+        /// The same for equal values of one run.
         hash: String,
     },
 }
 
 impl Redactor {
-    /// With a key of its own.
+    /// With a random key.
     pub(super) fn new(values: Values) -> Self {
         Self { values, key: rand::random() }
     }
@@ -67,7 +67,7 @@ impl Redactor {
         self.values
     }
 
-    /// What is printed of a value.
+    /// What to print of a value.
     pub(super) fn value(&self, value: &[u8]) -> Shown {
         match (self.values, std::str::from_utf8(value)) {
             (Values::Redacted, _) => Shown::Redacted { bytes: value.len(), hash: self.hash(value) },
@@ -76,7 +76,7 @@ impl Redactor {
         }
     }
 
-    /// What is printed of a label or annotation of the target of `owner`.
+    /// What to print of a label or annotation of the target of `owner`.
     pub(super) fn metadata(&self, part: Metadata, key: &str, value: &str, owner: Owner<'_>) -> Shown {
         if part.is_public(key, value, owner) { Shown::Text(value.to_owned()) } else { self.value(value.as_bytes()) }
     }
@@ -92,7 +92,7 @@ impl Redactor {
 }
 
 impl Shown {
-    /// As a line shows it. Control characters are escaped: a value must not drive the terminal.
+    /// In a line of text. Control characters are escaped, so that a value cannot control the terminal.
     pub(super) fn in_line(&self) -> String {
         match self {
             Self::Text(text) => format!("{text:?}"),
@@ -102,7 +102,7 @@ impl Shown {
         }
     }
 
-    /// As a program reads it.
+    /// For programs to read.
     pub(super) fn in_json(&self) -> Value {
         match self {
             Self::Text(text) => json!({ "text": text }),
@@ -120,8 +120,9 @@ pub(super) enum Metadata {
 }
 
 impl Metadata {
-    /// Whether a label or annotation certainly holds nothing of a value: it is this controller's own, or stands just so in
-    /// the manifest. The hash of the data is not: anybody who knows the other values could guess this one.
+    /// Whether a label or annotation certainly contains nothing of a value: it is this controller's own, or literally
+    /// in the manifest. The hash of the data is excluded, because it would let anybody who knows the other values guess
+    /// this one.
     fn is_public(self, key: &str, value: &str, owner: Owner<'_>) -> bool {
         let template = owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
         let template = template.and_then(|template| template.metadata.as_ref());
@@ -163,7 +164,7 @@ mod tests {
         let (one, other) = (Redactor::new(Values::Redacted), Redactor::new(Values::Redacted));
         assert_eq!(hash(&one, b"1234"), hash(&one, b"1234"));
         assert_ne!(hash(&one, b"1234"), hash(&one, b"1235"));
-        // Eight values, so that chance does not make them equal.
+        // Eight values, so that they are not equal by chance.
         let of = |redactor: &Redactor| (0..8_u8).map(|value| hash(redactor, &[value])).collect::<Vec<_>>();
         assert_ne!(of(&one), of(&other));
     }

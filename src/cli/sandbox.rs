@@ -20,7 +20,7 @@ pub(super) enum Error {
     /// The emulator cannot be started.
     #[error(transparent)]
     Azure(#[from] SandboxError),
-    /// The demo did not come to its end.
+    /// The demo failed.
     #[error(transparent)]
     Demo(#[from] demo::Error),
     /// Signals, the standard input or the standard output cannot be used.
@@ -93,7 +93,7 @@ async fn run_azure(arguments: AzureArguments) -> Result<(), Error> {
     Ok(sandbox::run(options, say_how_to_reach, stop.cancelled()).await?)
 }
 
-/// Prints the lines with which a shell reaches the emulator. Nobody may be reading them.
+/// Prints the environment variables with which a shell reaches the emulator. There may be no reader.
 fn say_how_to_reach(sandbox: &Sandbox) {
     let mut output = std::io::stdout();
     let lines = sandbox.environment().into_iter().map(|(name, value)| format!("export {name}={value}\n"));
@@ -110,7 +110,7 @@ async fn start(arguments: ClusterArguments) -> Result<Cluster, Error> {
     Ok(Cluster::start(ClusterConfig { program: std::env::current_exe()?, assets }).await?)
 }
 
-/// The lines with which a shell reaches the cluster.
+/// The environment variables with which a shell reaches the cluster.
 fn access(cluster: &Cluster) -> String {
     let folder = cluster.kubectl().parent().unwrap_or(cluster.kubectl());
     format!("export KUBECONFIG={}\nexport PATH=\"{}:$PATH\"", cluster.kubeconfig().display(), folder.display())

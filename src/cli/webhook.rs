@@ -1,4 +1,4 @@
-//! `webhook`: the admission and conversion webhook. Takes the flags of ESO's.
+//! `webhook`: the admission and conversion webhook. It accepts the flags of ESO's.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::runtime::tls::{self, CertificateFiles, Resolver, TlsError, TlsOptions
 use crate::runtime::webhook_metrics::WebhookMetrics;
 use crate::webhook::{CertificateWatch, Checks, closing, router, watch_certificate};
 
-/// How long requests are served after SIGTERM: about as long as kube-proxy and the API server take to learn of it.
+/// How long requests are served after SIGTERM: roughly the time in which kube-proxy and the API server learn of it.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Why the webhook could not run.
@@ -39,10 +39,10 @@ pub(super) enum Error {
     Tls(#[from] TlsError),
     #[error(transparent)]
     Client(#[from] KubeClientError),
-    /// Signals cannot be listened to.
+    /// Signals cannot be received.
     #[error("signals cannot be listened to: {0}")]
     Signals(#[from] std::io::Error),
-    /// The port is none.
+    /// The port is invalid.
     #[error("--port=0 would serve nobody; give the port of the webhook's Service")]
     NoPort,
 }
@@ -98,7 +98,7 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
     }
     let options = TlsOptions::new(&arguments.tls_ciphers, &arguments.tls_min_version, arguments.metrics.http2())?;
     let stop = shutdown::on_signal()?;
-    // Until then it serves what the API server goes on to send it.
+    // Until then it serves requests that the API server still sends.
     let end = shutdown::after(&stop, DRAIN);
     log.follow_signals(&end)?;
     let metrics = Metrics::new(ObjectOptions::default())?;

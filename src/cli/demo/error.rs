@@ -1,4 +1,4 @@
-//! Why the demo ended before its end.
+//! Why the demo failed.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ pub(in crate::cli) enum Error {
     /// The emulated vault refuses what the demo writes.
     #[error("the emulated vault refuses the demo's secret: {0}")]
     Vault(String),
-    /// The controller's account cannot be made.
+    /// The controller's account cannot be created.
     #[error("the controller's account in the cluster cannot be made: {0}")]
     Rights(String),
     /// The controller cannot be stopped.
@@ -30,17 +30,17 @@ pub(in crate::cli) enum Error {
     /// A command did not show what it should.
     #[error("this does not hold: {problem}\n  $ {command}\nThe controller's log is {}; its end:\n{tail}", log.display())]
     Step {
-        /// What a person would have typed.
+        /// The command as a person would type it.
         command: String,
         /// What is wrong with the output.
         problem: String,
         log: PathBuf,
         tail: String,
     },
-    /// The controller ended by itself.
+    /// The controller ended unexpectedly.
     #[error("the controller ended by itself with {exit}; the end of its log {}:\n{tail}", log.display())]
     ControllerEnded {
-        /// How.
+        /// How it ended.
         exit: String,
         log: PathBuf,
         tail: String,

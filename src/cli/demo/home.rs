@@ -1,4 +1,4 @@
-//! Where the controller runs in the demo: as a process beside the cluster, or in Pods of the Helm chart on a node.
+//! Where the controller runs in the demo: as a process next to the cluster, or in Pods of the Helm chart on a node.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,15 +20,15 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How many lines of the controller's log an error shows.
 const TAIL_LINES: usize = 10;
 
-/// The issuer of the tokens of a node's cluster.
+/// The issuer of service account tokens in a node's cluster.
 const NODE_ISSUER: &str = "https://kubernetes.default.svc";
-/// Where the emulator listens in the network of a node, and where Pods reach it (`tests/node/apart`).
+/// The emulator's port in the network of a node, where Pods reach it (`tests/node/apart`).
 const NODE_PORT: u16 = 3127;
 const NODE_PROXY: &str = "http://198.51.100.1:3128";
 /// The namespace of the release.
 const NAMESPACE: &str = "external-secrets";
 
-/// The controller as a process beside a cluster of its own.
+/// The controller as a process next to a cluster of its own.
 pub(super) struct Beside {
     cluster: Cluster,
     program: PathBuf,
@@ -36,9 +36,9 @@ pub(super) struct Beside {
     controller: Mutex<Option<Process>>,
 }
 
-/// The controller in Pods, on the node of `tests/node/run`.
+/// The controller in Pods on the node of `tests/node/run`.
 pub(super) struct OnNode {
-    /// The files of its cluster.
+    /// The folder with the files of its cluster.
     folder: PathBuf,
     kubeconfig: PathBuf,
     kubectl: PathBuf,
@@ -60,7 +60,7 @@ impl Home {
         Ok(Self::Beside(Box::new(Beside { cluster, program, kubeconfig, controller: Mutex::default() })))
     }
 
-    /// The cluster of a node whose files are in a folder.
+    /// The cluster of a node; its files are in `folder`.
     pub(super) fn on_node(folder: PathBuf) -> Self {
         let (kubeconfig, kubectl) = (folder.join("admin.kubeconfig"), folder.join("tools/kubectl"));
         Self::OnNode(OnNode { folder, kubeconfig, kubectl })
@@ -70,12 +70,12 @@ impl Home {
         matches!(self, Self::OnNode(_))
     }
 
-    /// The port of the emulator of Azure; 0 takes a free one.
+    /// The port of the emulated Azure; 0 picks a free one.
     pub(super) const fn azure_port(&self) -> u16 {
         if self.is_on_node() { NODE_PORT } else { 0 }
     }
 
-    /// The issuer of the cluster's tokens, and the public key that they are checked with, in PEM.
+    /// The issuer of the cluster's tokens, and the public key in PEM that verifies them.
     pub(super) fn issuer(&self) -> Result<(&'static str, String), Error> {
         match self {
             Self::Beside(beside) => {
@@ -88,7 +88,7 @@ impl Home {
         }
     }
 
-    /// Its files, which are removed with it.
+    /// The folder for temporary files, which is removed at the end.
     pub(super) fn folder(&self) -> &Path {
         match self {
             Self::Beside(beside) => beside.cluster.directory(),
@@ -103,7 +103,7 @@ impl Home {
         }
     }
 
-    /// The administrator's.
+    /// The administrator's kubeconfig.
     pub(super) fn kubeconfig(&self) -> &Path {
         match self {
             Self::Beside(beside) => beside.cluster.kubeconfig(),
@@ -111,7 +111,8 @@ impl Home {
         }
     }
 
-    /// What a person types to start it. A process is started by [`Home::start`]; Pods are by these commands alone.
+    /// The commands that a person types to start the controller. [`Home::start`] starts a process, but Pods are started
+    /// only by these commands.
     pub(super) fn start_commands(&self, sandbox: &Sandbox) -> Vec<String> {
         match self {
             Self::Beside(beside) => {
@@ -129,7 +130,7 @@ impl Home {
         }
     }
 
-    /// What a person types to restart it in its Pods.
+    /// The commands that a person types to restart the controller's Pods.
     pub(super) fn restart_commands(&self) -> Vec<String> {
         match self {
             Self::Beside(_) => Vec::new(),
@@ -140,11 +141,11 @@ impl Home {
         }
     }
 
-    /// Starts a process; writes the values with which Pods reach the emulator of Azure.
+    /// Starts the process, or writes the chart's values with which Pods reach the emulated Azure.
     pub(super) async fn start(&self, sandbox: &Sandbox) -> Result<(), Error> {
         match self {
             Self::Beside(beside) => {
-                // The definitions of custom resources are new to the garbage collector.
+                // The garbage collector does not know the CRDs yet.
                 beside.cluster.restart_controller_manager().await?;
                 beside.run(sandbox).await
             }
@@ -152,7 +153,7 @@ impl Home {
         }
     }
 
-    /// Restarts a process.
+    /// Restarts the process.
     pub(super) async fn restart(&self, sandbox: &Sandbox) -> Result<(), Error> {
         let Self::Beside(beside) = self else { return Ok(()) };
         if let Some(controller) = beside.controller.lock().await.take() {
@@ -161,7 +162,7 @@ impl Home {
         beside.run(sandbox).await
     }
 
-    /// Fails if a process is expected to run but does not.
+    /// Fails if the process should be running but is not.
     pub(super) async fn check(&self) -> Result<(), Error> {
         let Self::Beside(beside) = self else { return Ok(()) };
         let controller = beside.controller.lock().await;
@@ -211,8 +212,7 @@ impl Home {
 }
 
 impl Beside {
-    /// The environment and arguments with which the controller is started: nothing in them tells it that
-    /// Azure is not Azure.
+    /// The environment and arguments of the controller. Nothing in them tells it that Azure is emulated.
     fn command(&self, sandbox: &Sandbox) -> (Vec<(String, String)>, [&'static str; 2]) {
         let mut environment = sandbox.environment();
         environment.retain(|(name, _)| name != "REQUESTS_CA_BUNDLE");
@@ -239,7 +239,8 @@ impl OnNode {
         self.folder.join("azure-values.json")
     }
 
-    /// Leads the controller's connections to Azure to the emulator, whose authority it trusts besides the public ones.
+    /// Directs the controller's connections to Azure to the emulator, whose certificate authority it trusts in addition
+    /// to the public ones.
     fn write_values(&self, sandbox: &Sandbox) -> Result<(), Error> {
         let environment = sandbox.environment();
         let bundle = environment.iter().find(|(name, _)| name == "SSL_CERT_FILE").map(|(_, bundle)| bundle);
@@ -250,7 +251,7 @@ impl OnNode {
         let values = json!({
             "extraEnv": [
                 {"name": "HTTPS_PROXY", "value": NODE_PROXY},
-                // The addresses of Services, of which the API server's is one.
+                // The range of Service addresses. The API server has one.
                 {"name": "NO_PROXY", "value": "10.96.0.0/16"},
             ],
             "extraArgs": {"azure-ca-bundle": "/etc/azure/ca.pem"},

@@ -1,4 +1,4 @@
-//! The controller's account in the demo's cluster, with the rights that the Helm chart gives it and no more.
+//! The controller's account in the demo's cluster, with exactly the rights that the Helm chart grants.
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! Shows the story: each step as the command a person would type, and what comes out.
+//! Shows the story: each step as the command that a person would type, followed by its output.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,14 +12,13 @@ use super::error::Error;
 use super::story::{Chapter, Step};
 use super::world::World;
 
-/// Where the commands run: the paths in them are those of the sources.
+/// Where the commands run: paths in them are relative to the source tree.
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 
-/// How long a step may take until it shows what it should. Longer than the time that the commands
-/// themselves wait.
+/// How long a step may take until its output is as expected. Longer than the commands themselves wait.
 const DEADLINE: Duration = Duration::from_secs(90);
 
-/// How long after a command its output may still change, and it is run again.
+/// How long to wait before running a command again whose output may still change.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) struct Stage<'a> {
@@ -27,7 +26,7 @@ pub(super) struct Stage<'a> {
     first_version: Option<String>,
 }
 
-/// What came out of a command, errors included, and whether it succeeded.
+/// The output of a command, including errors, and whether it succeeded.
 struct Outcome {
     output: String,
     success: bool,
@@ -48,7 +47,7 @@ impl<'a> Stage<'a> {
         show("\n# That is all. What followed each $ came from a real kube-apiserver; the vault had checked the token.")
     }
 
-    /// How to continue by hand.
+    /// Shows how to continue by hand.
     pub(super) fn invite(&self) -> Result<(), Error> {
         let cluster = self.world.home();
         let folder = cluster.kubectl().parent().unwrap_or(Path::new("."));
@@ -85,7 +84,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Runs the commands that start the controller in its Pods; shows the one that has started a process.
+    /// Runs the commands that start the controller in Pods, or shows the one that started it as a process.
     async fn take_effect(&self, commands: &[String]) -> Result<(), Error> {
         for command in commands {
             if self.world.home().is_on_node() {
@@ -131,7 +130,7 @@ impl<'a> Stage<'a> {
         command.replace("{first-version}", self.first_version.as_deref().unwrap_or_default())
     }
 
-    /// Runs a command as a person's shell would, errors and output in one.
+    /// Runs a command as a person's shell would, with errors and output combined.
     async fn execute(&self, command: &str) -> Result<Outcome, Error> {
         let cluster = self.world.home();
         let shell = Command::new("sh")
@@ -168,7 +167,7 @@ enum Expected {
 }
 
 impl Outcome {
-    /// What is wrong.
+    /// What is wrong with the outcome.
     fn problem(&self, shows: &[&str], expected: Expected) -> Option<String> {
         match (self.success, expected) {
             (false, Expected::Success) => return Some("the command failed".to_owned()),
@@ -180,7 +179,7 @@ impl Outcome {
     }
 }
 
-/// The search path, with kubectl's folder first.
+/// The search path with kubectl's folder first.
 fn path_with(kubectl: &Path) -> std::io::Result<std::ffi::OsString> {
     let inherited = std::env::var_os("PATH").unwrap_or_default();
     let first = kubectl.parent().map(Path::to_owned);
@@ -193,7 +192,7 @@ fn show(text: &str) -> Result<(), Error> {
     Ok(output.flush()?)
 }
 
-/// Shows the output of a command, with a line break at its end.
+/// Shows the output of a command, ending in a line break.
 fn show_output(output: &str) -> Result<(), Error> {
     let output = output.trim_end();
     if output.is_empty() { Ok(()) } else { show(output) }

@@ -1,4 +1,4 @@
-//! What the demo is shown on: a cluster, an emulated Azure, and the controller.
+//! The demo's surroundings: a cluster, an emulated Azure, and the controller.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::error::Error;
 use super::home::Home;
 use super::story::Change;
 
-// The names in examples/walkthrough.
+// The names used in examples/walkthrough.
 const TENANT: &str = "00000000-0000-0000-0000-0000000000aa";
 const CLIENT: &str = "00000000-0000-0000-0000-00000000c11e";
 const SUBJECT: &str = "system:serviceaccount:qmonus-system:azure-key-vault";
@@ -29,7 +29,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Starts all but the controller; the cluster, too, unless it is that of a node whose files are in a folder.
+    /// Starts everything but the controller. The cluster is that of a node if `node`, the folder with its files, is
+    /// given.
     pub(super) async fn start(node: Option<PathBuf>) -> Result<Self, Error> {
         let begin = Instant::now();
         let home = if let Some(folder) = node {
@@ -41,7 +42,7 @@ impl World {
             );
             Home::beside().await?
         };
-        // In the cluster's folder, so that it is removed with it.
+        // Inside the cluster's folder, so that it is removed with it.
         let folder = Some(home.folder().join("azure"));
         let config = Config { tenant: TENANT.to_owned(), folder, port: home.azure_port(), ..Config::default() };
         let sandbox = Sandbox::start(config).await?;
@@ -63,7 +64,7 @@ impl World {
         &self.sandbox
     }
 
-    /// Changes something in Azure. Returns the new version if a secret was written.
+    /// Changes something in Azure. Returns the new version if it wrote a secret.
     pub(super) fn apply(&self, change: Change) -> Result<Option<String>, Error> {
         match change {
             Change::SetSecret(value) => {
@@ -91,7 +92,7 @@ impl Change {
     }
 }
 
-/// Reports progress; not part of what is shown.
+/// Reports progress, which is not part of the demo's output.
 #[allow(clippy::print_stderr, reason = "progress for the person at the terminal")]
 fn progress(what: &str) {
     eprintln!("demo: {what}");

@@ -11,7 +11,7 @@ is true. Of two the last counts.
 
 ";
 
-/// The environment variables that matter.
+/// The environment variables that the program reads.
 const ENVIRONMENT: [(&str, &str); 13] = [
     ("KUBECONFIG", "The cluster, outside of a pod"),
     ("HTTPS_PROXY", "The proxy to Azure and to the Kubernetes API"),
@@ -53,7 +53,7 @@ fn subcommands(command: &Command, path: &str, page: &mut String) {
     }
 }
 
-/// The flags of a command, by their headings.
+/// The flags of a command, grouped by their headings.
 fn flags(command: &Command, page: &mut String) {
     let known = |argument: &&Arg| !["help", "version"].contains(&argument.get_id().as_str()) && !argument.is_hide_set();
     let arguments: Vec<_> = command.get_arguments().filter(known).collect();

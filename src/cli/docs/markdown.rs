@@ -1,6 +1,6 @@
-//! What pages are made of.
+//! The building blocks of pages.
 
-/// What stands at the head of each page.
+/// The head of each page.
 pub(super) fn head(title: &str, page: &str) -> String {
     format!(
         "# {title}\n\n<!-- Made by `external-secrets docs {page}`; change the program, then run `make generate`. -->\n\n"
@@ -17,7 +17,7 @@ pub(super) fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<It
     table
 }
 
-/// As code, or nothing for nothing.
+/// `text` as code; nothing if it is empty.
 pub(super) fn code(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("`{text}`") }
 }

@@ -14,7 +14,7 @@ every other character. At most `--metrics-max-objects` ExternalSecrets have metr
 
 ";
 
-/// Sections: what names begin with, the title, and a word on them.
+/// The sections: the prefixes of names, the title, and an introduction.
 const SECTIONS: [(&[&str], &str, &str); 3] = [
     (
         &["externalsecret_", "clusterexternalsecret_", "secretstore_", "clustersecretstore_"],
@@ -45,7 +45,7 @@ pub(super) fn page() -> Result<String, prometheus::Error> {
 
 fn row(metric: &Description) -> [String; 4] {
     let labels: Vec<_> = metric.labels.iter().map(|label| code(label)).collect();
-    // Else it would be taken for HTML.
+    // Otherwise it would be read as HTML.
     let help = metric.help.replace('<', "\\<");
     [code(&metric.name), metric.kind.to_string(), labels.join(", "), help]
 }

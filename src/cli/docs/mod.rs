@@ -1,4 +1,4 @@
-//! `docs`: the pages of the documentation that are made from the program.
+//! `docs`: the pages of the documentation that the program generates.
 
 mod conditions;
 mod flags;

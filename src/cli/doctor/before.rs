@@ -13,10 +13,10 @@ use crate::controller::core::api_call::{ApiError, bounded};
 const VERSION: Check = Check::new("api server", "server-version");
 const RIGHTS: Check = Check::new("rights", "my-rights");
 
-/// The oldest server whose API has all that is used: CEL rules in CRDs.
+/// The oldest server with everything that is used: CEL rules in CRDs need it.
 const OLDEST: u32 = 25;
 
-/// What an installation creates for the whole cluster.
+/// The cluster-scoped resources that an installation creates.
 const CREATED: [(&str, &str); 4] = [
     ("apiextensions.k8s.io", "customresourcedefinitions"),
     ("rbac.authorization.k8s.io", "clusterroles"),
@@ -59,7 +59,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
             "docs/install.md",
         )
     });
-    // That there are none is what is expected before an installation.
+    // Before an installation, missing CRDs are expected.
     let there = definitions::look(patient).await;
     findings.extend(there.into_iter().filter(|finding| finding.outcome != Outcome::Failed));
     findings

@@ -1,4 +1,4 @@
-//! The controller: whether it runs, leads, and has its rights.
+//! Checks whether the controller runs, leads, and has its rights.
 
 use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
@@ -22,13 +22,13 @@ const VERSION: Check = Check::new("controller", "controller-version");
 const LEASE: Check = Check::new("controller", "lease-fresh");
 const RIGHTS: Check = Check::new("controller", "controller-rights");
 
-/// The label of the controller's Deployment and Pods, in the chart and in ESO's.
+/// The label of the controller's Deployment and Pods, in our chart and in ESO's.
 const LABEL: &str = "app.kubernetes.io/name=external-secrets";
-/// The lease by which replicas agree who works, here and with ESO.
+/// The lease with which replicas elect their leader, here and in ESO.
 const LEASE_NAME: &str = "external-secrets-controller";
-/// A pod that was restarted more often than this keeps failing.
+/// The most restarts of a pod before it counts as failing.
 const MANY_RESTARTS: u64 = 5;
-/// What the chart lets the controller do.
+/// The rights that the chart grants the controller.
 const RULES: &str = include_str!("../../../helm/external-secrets/files/rules.yaml");
 
 const NOT_RUNNING: &str = "docs/troubleshooting.md#the-controller-does-not-become-ready";
@@ -91,7 +91,7 @@ async fn deployed(client: &Client, deployment: &DynamicObject) -> Vec<Finding> {
     findings
 }
 
-/// Whether the controller is of another release than this program.
+/// Whether the controller's release differs from this program's.
 fn version(deployment: &DynamicObject) -> Option<Finding> {
     const OURS: &str = env!("CARGO_PKG_VERSION");
     let labels = deployment.metadata.labels.as_ref()?;
@@ -128,7 +128,7 @@ async fn restarts(client: &Client, namespace: &str) -> Option<Finding> {
     Some(finding.about("Pod", namespace, name))
 }
 
-/// A Lease, as far as it matters here. Its times are anybody's text.
+/// The relevant part of a Lease. Its times may be any text.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Lease {
@@ -166,7 +166,7 @@ async fn lease(patient: &Patient<'_>) -> Option<Finding> {
     Some(finding.about("Lease", namespace, LEASE_NAME))
 }
 
-/// Whether the controller's account has each right that the chart gives it.
+/// Whether the controller's account has each right that the chart grants.
 async fn rights(client: &Client, deployment: &DynamicObject, namespace: &str) -> Option<Finding> {
     let pod = &deployment.data["spec"]["template"]["spec"];
     let account = pod["serviceAccountName"].as_str().unwrap_or("default");
@@ -180,7 +180,7 @@ async fn rights(client: &Client, deployment: &DynamicObject, namespace: &str) ->
             Err(error) => return Some(RIGHTS.skipped("access reviews", &error)),
         }
     }
-    // One namespace has no ClusterSecretStores and the like.
+    // In one namespace, cluster-scoped objects are not needed.
     missing.retain(|right| scope.is_none() || !(right.contains("cluster") || right.ends_with("namespaces")));
     Some(if missing.is_empty() {
         RIGHTS.ok(format!("{user} has the rights that it needs"))
@@ -193,7 +193,7 @@ async fn rights(client: &Client, deployment: &DynamicObject, namespace: &str) ->
     })
 }
 
-/// The namespace that the controller works on alone, by its arguments.
+/// The single namespace that the controller works in, according to its arguments.
 fn of_one_namespace(pod: &Value) -> Option<String> {
     let containers = pod["containers"].as_array()?;
     let mut arguments = containers.iter().filter_map(|container| container["args"].as_array()).flatten();
@@ -201,7 +201,7 @@ fn of_one_namespace(pod: &Value) -> Option<String> {
     named.filter(|namespace| !namespace.is_empty())
 }
 
-/// The rights of the chart, each as group, resource and verb.
+/// The chart's rights, each as group, resource and verb.
 fn wanted_rights() -> Vec<(String, String, String)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

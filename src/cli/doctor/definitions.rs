@@ -1,4 +1,4 @@
-//! The CRDs: whether they are there, serve what is needed, and whose they are.
+//! Checks the CRDs: whether they exist, serve what is needed, and are ours or ESO's.
 
 use kube::api::{ApiResource, GroupVersionKind};
 use kube::core::DynamicObject;
@@ -16,7 +16,7 @@ const SERVED: Check = Check::new("crds", "crds-served");
 const STORED: Check = Check::new("crds", "crds-stored-versions");
 const WHOSE: Check = Check::new("crds", "crds-whose");
 
-/// The kinds of ours, and whether a controller can do without.
+/// Our kinds, and whether the controller needs them.
 const KINDS: [(&str, bool); 4] = [
     (ExternalSecret::PLURAL, true),
     (StoreKind::SecretStore.plural(), true),
@@ -67,7 +67,7 @@ fn served(definitions: &[(&str, Value)]) -> Vec<Finding> {
     }
 }
 
-/// A version that may be stored keeps the next release of a chart from taking it off the list.
+/// As long as a version may be stored, the next release of a chart cannot remove it.
 fn stored(definitions: &[(&str, Value)]) -> Option<Finding> {
     let old: Vec<_> = definitions
         .iter()
@@ -91,7 +91,7 @@ fn stored(definitions: &[(&str, Value)]) -> Option<Finding> {
     })
 }
 
-/// Ours have a field that ESO's have not.
+/// Our CRDs have a field that ESO's lack.
 fn whose(definitions: &[(&str, Value)]) -> Option<Finding> {
     let (_, crd) = definitions.iter().find(|(plural, _)| *plural == ExternalSecret::PLURAL)?;
     let version = crd["spec"]["versions"].as_array()?.first()?;

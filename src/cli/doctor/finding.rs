@@ -1,21 +1,21 @@
-//! What a check comes to.
+//! The result of a check.
 
 use crate::cli::person::explanation::Explanation;
 use crate::cli::person::outcome::Outcome;
 use crate::controller::core::api_call::ApiError;
 
-/// What a check comes to.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Finding {
-    /// The check: one word that stays the same.
+    /// The check's stable name, one word.
     pub(super) id: &'static str,
-    /// The group that it is shown in.
+    /// The group under which it is shown.
     pub(super) group: &'static str,
     pub(super) outcome: Outcome,
     pub(super) about: Option<About>,
     pub(super) message: String,
     pub(super) remedy: Option<String>,
-    /// A page and a part of it.
+    /// A page of the documentation, with an anchor.
     pub(super) see: Option<&'static str>,
 }
 
@@ -58,7 +58,7 @@ impl Check {
         Finding { remedy: Some(remedy.to_owned()), see: Some(see), ..found }
     }
 
-    /// It could not be looked at: for want of a right, or because the API server did not answer.
+    /// The check could not run, for lack of a right or because the API server did not answer.
     pub(super) fn skipped(self, what: &str, error: &ApiError) -> Finding {
         let why = match error.code() {
             Some(403) => format!("no right to read {what}"),
@@ -78,7 +78,7 @@ impl Finding {
         Self { about: Some(about), ..self }
     }
 
-    /// With the remedy of a cause that is known.
+    /// Adds the remedy for a known cause.
     pub(super) fn explained(self, explanation: Option<Explanation>) -> Self {
         match explanation {
             Some(explanation) => {

@@ -1,4 +1,4 @@
-//! `external-secrets doctor`: does all of it work here?
+//! `external-secrets doctor`: does everything work here?
 
 mod before;
 mod controller;
@@ -28,12 +28,12 @@ use crate::api::GoDuration;
 use finding::Finding;
 use patient::Patient;
 
-/// How often it looks again with --wait.
+/// The pause between two runs with --wait.
 const PAUSE: Duration = Duration::from_secs(2);
-/// The exit code that says that somebody waited in vain.
+/// The exit code if waiting timed out.
 const WAITED_IN_VAIN: u8 = 3;
 
-/// Why nothing can be said.
+/// Why the checks cannot run.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error(transparent)]
@@ -123,7 +123,7 @@ pub(super) async fn execute(arguments: &DoctorArguments) -> Result<ExitCode, Err
 /// All checks of an installation.
 async fn look(arguments: &DoctorArguments, patient: &Patient<'_>) -> Result<Vec<Finding>, Error> {
     let mut findings = server::look(patient).await;
-    // Without it there is nothing more to learn.
+    // Without the API server, nothing else can be learned.
     if findings.iter().any(|finding| finding.outcome == Outcome::Failed && finding.id == server::API_SERVER) {
         return Ok(findings);
     }

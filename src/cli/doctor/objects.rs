@@ -1,4 +1,4 @@
-//! The ExternalSecrets: whether they are synced, in time, and each alone with its Secret.
+//! Checks whether ExternalSecrets are synced, on time, and the only owner of their Secret.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub(super) async fn look(patient: &Patient<'_>, cluster: &Cluster) -> Vec<Findin
     findings
 }
 
-/// Those that are not Ready, a finding a cause.
+/// One finding per cause, for those that are not Ready.
 fn synced(overviews: &[(&ExternalSecret, Overview)]) -> Vec<Finding> {
     let is_ready = |overview: &Overview| overview.ready == Some(ConditionStatus::True);
     let ready = overviews.iter().filter(|(_, overview)| is_ready(overview)).count();
@@ -67,7 +67,7 @@ fn named(overviews: &[&Overview]) -> String {
     if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
 }
 
-/// Those that nobody works on, though a refresh is due or they were changed.
+/// Those that no controller handles although they have changed or a refresh is due.
 fn stale(overviews: &[(&ExternalSecret, Overview)]) -> Finding {
     let late: Vec<_> = overviews
         .iter()
@@ -86,7 +86,7 @@ fn stale(overviews: &[(&ExternalSecret, Overview)]) -> Finding {
     }
 }
 
-/// Secrets that two ExternalSecrets want for themselves.
+/// Secrets that two ExternalSecrets want to own.
 fn two_owners(overviews: &[(&ExternalSecret, Overview)]) -> Vec<Finding> {
     let mut owners: BTreeMap<(&str, &str), Vec<&Overview>> = BTreeMap::new();
     for (object, overview) in overviews {

@@ -5,12 +5,12 @@ use kube::Client;
 
 use crate::controller::store_access::key::StoreKey;
 
-/// What is looked at.
+/// What is checked.
 pub(super) struct Patient<'a> {
     pub(super) client: &'a Client,
-    /// Where namespaced objects are looked for; all namespaces if none.
+    /// The namespace to look in; all namespaces if `None`.
     pub(super) namespace: Option<&'a str>,
-    /// The store that alone is of interest.
+    /// The only store to check; all stores if `None`.
     pub(super) store: Option<&'a StoreKey>,
     pub(super) class: &'a str,
     pub(super) now: Timestamp,

@@ -1,4 +1,4 @@
-//! How `doctor` prints.
+//! The output of `doctor`.
 
 use std::fmt::Write as _;
 
@@ -8,10 +8,10 @@ use super::finding::Finding;
 use crate::cli::person::outcome::Outcome;
 use crate::sync::one_line::on_one_line;
 
-/// What remedies stand below.
+/// Indents remedies to the column of the messages.
 const INDENT: &str = "                      ";
 
-/// For people: a line a check, in groups, with the remedy below what failed.
+/// For people: one line per check, in groups, with the remedy below a failed check.
 pub(super) fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
     let mut group = "";

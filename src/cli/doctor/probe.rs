@@ -36,7 +36,7 @@ pub(super) async fn look(
 }
 
 async fn asked(providers: &Providers, key: &StoreKey, store: &SecretStore) -> Result<(), ProviderError> {
-    // That a spec cannot be read says its condition already.
+    // Its condition already reports an unreadable spec.
     let Ok(spec) = store.spec.get() else { return Ok(()) };
     let client = providers.of(spec)?.client(clients::view(key, spec), Caller::StoreValidation).await?;
     match client.validate().await.verdict {

@@ -1,4 +1,4 @@
-//! The API server: whether it answers, and whether its clock is this machine's.
+//! Checks whether the API server answers, and whether its clock agrees with this machine's.
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
@@ -7,12 +7,13 @@ use super::finding::{Check, Finding};
 use super::patient::Patient;
 use crate::controller::core::api_call::bounded;
 
-/// The check without which there are no others.
+/// The check that all others depend on.
 pub(super) const API_SERVER: &str = "api-server";
 const ANSWERS: Check = Check::new("api server", API_SERVER);
 const CLOCK: Check = Check::new("api server", "clock");
 
-/// How far clocks may differ: tokens are valid from now on, by the clock of whoever checks them.
+/// How far clocks may differ. Tokens are valid from the time when they are issued, by the clock of whichever server
+/// verifies them.
 const CLOCK_TOLERANCE: i64 = 60;
 
 pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
@@ -29,7 +30,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Compares the clocks by the time that the API server gives its answer.
+/// Compares the clocks by the date of the API server's response.
 async fn clock(patient: &Patient<'_>) -> Option<Finding> {
     let request = http::Request::get("/version").body(kube::client::Body::empty()).ok()?;
     let answer = patient.client.send(request).await.ok()?;

@@ -1,4 +1,4 @@
-//! The stores: whether each is Ready, has a controller, and the service account that it names.
+//! Checks whether each store is Ready, has a controller, and names an existing service account.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 
@@ -19,10 +19,10 @@ const STORE_READY: Check = Check::new("stores", "store-ready");
 const CLASS: Check = Check::new("stores", "store-class");
 const ACCOUNT: Check = Check::new("stores", "service-account");
 
-/// What marks a service account as an identity of Azure.
+/// The annotation that ties a service account to an Azure identity.
 const CLIENT_ID: &str = "azure.workload.identity/client-id";
 
-/// The stores that are looked at, or why none can be.
+/// The stores to check, or why there are none.
 pub(super) async fn listed(
     patient: &Patient<'_>,
     cluster: &Cluster,
@@ -77,7 +77,7 @@ fn about(finding: Finding, key: &StoreKey) -> Finding {
     finding.about(key.kind.name(), &key.object.namespace, &key.object.name)
 }
 
-/// What is wrong with a store; nothing where it is Ready.
+/// What is wrong with a store; `None` if it is Ready.
 fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Option<Finding> {
     if !is_ours(store, patient.class) {
         let class = store.spec.get().ok().and_then(|spec| spec.controller.clone()).unwrap_or_default();
@@ -111,7 +111,7 @@ fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Optio
                 .failed(format!("{key} is not Ready{since}: {which}{message}"), remedy, see)
                 .explained(explanation),
         ),
-        // It stays usable while an outage lasts.
+        // A store stays usable during an outage.
         (_, Some(check)) => {
             let said = check.message.as_deref().unwrap_or(message);
             let finding = STORE_READY.warning(format!("{key} is Ready, but {which}{said}"), remedy, see);
@@ -126,7 +126,7 @@ fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Optio
     }
 }
 
-/// Whether the service account that a store names is there, and names an identity.
+/// Whether the service account that a store names exists and names an identity.
 async fn account(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Option<Finding> {
     let spec = store.spec.get().ok()?;
     let azure = spec.provider.azurekv.as_ref()?;

@@ -1,4 +1,4 @@
-//! The webhook: whether it refuses what it must, and how long its certificate lasts.
+//! Checks whether the webhook rejects what it must, and how long its certificate is valid.
 
 use std::time::Instant;
 
@@ -15,11 +15,11 @@ use crate::controller::core::api_call::bounded;
 const ANSWERS: Check = Check::new("webhook", "webhook-answers");
 const CERTIFICATE: Check = Check::new("webhook", "webhook-certificate");
 
-/// The configuration for ExternalSecrets; ESO's has the same name.
+/// The configuration for ExternalSecrets, named as in ESO.
 const CONFIGURATION: &str = "externalsecret-validate";
-/// What the object is called that is never stored.
+/// The name of the object that is never stored.
 const NAME: &str = "external-secrets-doctor";
-/// When a certificate is about to end: it should have been replaced by then.
+/// How long before its expiry a certificate should have been replaced.
 const SOON_DAYS: i64 = 7;
 
 const PAGE: &str = "docs/runbook.md#externalsecretswebhookfails";
@@ -45,8 +45,8 @@ pub(super) async fn look(patient: &Patient<'_>, cluster: &Cluster) -> Vec<Findin
     findings
 }
 
-/// Creates, as a dry run, what the webhook alone refuses. That it is refused shows that the webhook was asked: with the failure policy
-/// Ignore an absent one lets all pass.
+/// Creates, as a dry run, an object that only the webhook rejects. The rejection shows that the webhook was called:
+/// under the failure policy `Ignore`, everything passes if it is missing.
 async fn answers(patient: &Patient<'_>, cluster: &Cluster) -> Finding {
     let entry = || json!({"secretKey": "twice", "remoteRef": {"key": "a"}});
     let api_version = cluster.version.api_version();
@@ -87,7 +87,7 @@ async fn answers(patient: &Patient<'_>, cluster: &Cluster) -> Finding {
     }
 }
 
-/// When the authority ends that the API server trusts for it.
+/// When the certificate authority expires by which the API server verifies the webhook.
 fn certificate(patient: &Patient<'_>, configuration: &Value) -> Option<Finding> {
     use base64::Engine as _;
     let bundle = configuration["webhooks"].as_array()?.first()?["clientConfig"]["caBundle"].as_str()?;

@@ -1,4 +1,4 @@
-//! `external-secrets get`, also `status`: how do mine do?
+//! `external-secrets get`, also `status`: how are my ExternalSecrets doing?
 
 mod print;
 
@@ -129,7 +129,7 @@ fn print_stores(
     Ok(code)
 }
 
-/// Which ExternalSecrets are shown.
+/// Which ExternalSecrets to show.
 struct Filter<'a> {
     not_ready: bool,
     stale: bool,
@@ -146,7 +146,7 @@ impl<'a> Filter<'a> {
     fn lets_pass(&self, overview: &Overview) -> bool {
         let reads = |wanted: &StoreKey| {
             overview.stores.iter().any(|store| {
-                // Of all namespaces, each has its own of that name.
+                // With all namespaces, each has its own store of that name.
                 store.kind == wanted.kind && store.object.name == wanted.object.name
             })
         };
@@ -157,7 +157,8 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// Prints each ExternalSecret as it is and as it becomes, until the process is ended: as lines, or as one JSON document a line.
+/// Prints each ExternalSecret now and after each change, until the process ends: as lines, or as one JSON document per
+/// line.
 async fn follow(
     arguments: &GetArguments,
     cluster: &Cluster,
@@ -193,7 +194,7 @@ async fn follow(
         if arguments.output.format == Format::Text {
             arguments.output.print(|| print::line(&overview, now), document)?;
         } else {
-            // One a line, so that a reader knows where it ends.
+            // One per line, so that a reader knows where it ends.
             let output = Output { format: Format::Text };
             output.print(|| format!("{}\n", document()), document)?;
         }

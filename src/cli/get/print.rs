@@ -1,4 +1,4 @@
-//! How `get` prints.
+//! The output of `get`.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ fn cells(overview: &Overview, now: Timestamp) -> [String; 7] {
     ]
 }
 
-/// One ExternalSecret on a line.
+/// One ExternalSecret as a line.
 pub(super) fn line(overview: &Overview, now: Timestamp) -> String {
     let [namespace, name, store, ready, synced, next, says] = cells(overview, now);
     let ready = if ready.is_empty() { "not looked at yet".to_owned() } else { format!("Ready={ready}") };
@@ -47,7 +47,7 @@ pub(super) fn line(overview: &Overview, now: Timestamp) -> String {
     format!("{}\n", on_one_line(line.trim_end()))
 }
 
-/// ExternalSecrets for programs.
+/// ExternalSecrets for programs to read.
 pub(super) fn external_secrets_document(overviews: &[Overview]) -> Value {
     let count = |wanted: fn(&&Overview) -> bool| overviews.iter().filter(wanted).count();
     json!({
@@ -62,7 +62,7 @@ pub(super) fn external_secrets_document(overviews: &[Overview]) -> Value {
     })
 }
 
-/// What is said of a store.
+/// What is printed of a store.
 struct Said {
     ready: &'static str,
     since: Option<Timestamp>,
@@ -95,7 +95,7 @@ pub(super) fn stores(stores: &[(StoreKey, SecretStore)], now: Timestamp) -> Stri
     table.text()
 }
 
-/// Stores for programs.
+/// Stores for programs to read.
 pub(super) fn stores_document(stores: &[(StoreKey, SecretStore)]) -> Value {
     let stores = stores.iter().map(|(key, store)| {
         let said = said(store);

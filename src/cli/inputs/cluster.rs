@@ -26,14 +26,14 @@ use crate::controller::generators::lookup::GeneratorLookup;
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 
-/// A cluster that is only read. Nothing here writes.
+/// A cluster that is only read; nothing here writes.
 pub(in crate::cli) struct Cluster {
     server: ApiServer,
     /// Whether it serves our resources.
     pub(in crate::cli) crds: Crds,
-    /// What providers read.
+    /// What providers read from.
     pub(super) reader: KubeReader,
-    /// Each store is read once.
+    /// Stores that were read. Each is read once.
     stores: Mutex<HashMap<StoreKey, Option<Arc<SecretStore>>>>,
 }
 
@@ -41,12 +41,12 @@ pub(in crate::cli) struct Cluster {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Crds {
     Installed,
-    /// It does not: there is no store and no ExternalSecret.
+    /// It does not, so it has neither stores nor ExternalSecrets.
     Missing,
 }
 
 impl Cluster {
-    /// The cluster of a client, which serves our resources in `version`, if at all.
+    /// A cluster that serves our resources in `version`, if at all.
     pub(in crate::cli) fn new(client: Client, version: Option<ServedVersion>) -> Self {
         Self {
             reader: KubeReader::of_person(client.clone()),
@@ -56,12 +56,12 @@ impl Cluster {
         }
     }
 
-    /// The version in which it serves our resources, or would if they were installed.
+    /// The version in which it serves our resources, or would serve them if they were installed.
     pub(in crate::cli) const fn version(&self) -> ServedVersion {
         self.server.version
     }
 
-    /// The ExternalSecrets of a namespace, or of all.
+    /// The ExternalSecrets of a namespace, or of all namespaces.
     pub(in crate::cli) async fn external_secrets(
         &self,
         namespace: Option<&str>,
@@ -111,7 +111,7 @@ impl StoreLookup for Cluster {
 }
 
 impl Cluster {
-    /// All ClusterExternalSecrets; none where there is no such kind.
+    /// All ClusterExternalSecrets; none if the kind is not served.
     pub(in crate::cli) async fn cluster_external_secrets(&self) -> Result<Vec<ClusterExternalSecret>, ApiError> {
         let api: Objects<ClusterExternalSecret> = Objects::all(self.server.client.clone(), &self.server.version);
         match bounded(api.list(&ListParams::default())).await {

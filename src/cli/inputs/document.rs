@@ -1,4 +1,4 @@
-//! One document of a manifest: from YAML to an object, with what is wrong with it.
+//! Parses one document of a manifest into an object, and reports what is wrong with it.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore, StoreKi
 use crate::api::{GROUP, ServedVersion};
 use crate::controller::core::key::ObjectKey;
 
-/// Where a document is.
+/// The location of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Place(Box<Parts>);
 
@@ -23,9 +23,9 @@ pub(in crate::cli) struct Place(Box<Parts>);
 struct Parts {
     file: String,
     line: usize,
-    /// Of an item of a List.
+    /// The index in a List.
     item: String,
-    /// Its kind and name, where it has any.
+    /// Its kind and name, if it has them.
     object: String,
 }
 
@@ -34,7 +34,7 @@ impl Place {
         Self(Box::new(Parts { file: file.to_owned(), line, item: String::new(), object: String::new() }))
     }
 
-    /// The place without the object.
+    /// The location without the object.
     pub(super) fn of_document(&self) -> String {
         self.of_object(String::new()).to_string()
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is wrong with a document. Quotes only what cannot be a secret.
+/// What is wrong with a document. Quotes only text that cannot be a secret.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
     /// It is not an object.
@@ -76,7 +76,7 @@ pub(in crate::cli) enum Error {
     /// An unknown field.
     #[error("{place}: {field}: there is no such field")]
     Unknown { place: Place, field: String },
-    /// A field of one of our kinds does not fit.
+    /// A field of one of our kinds is invalid.
     #[error("{place}: {field}: {problem}")]
     Field {
         place: Place,
@@ -86,7 +86,7 @@ pub(in crate::cli) enum Error {
     },
 }
 
-/// An object that is used.
+/// An object of a kind that is used.
 pub(super) enum Object {
     ExternalSecret(ExternalSecret),
     ClusterExternalSecret(ClusterExternalSecret),
@@ -126,21 +126,21 @@ impl Object {
     }
 }
 
-/// Whether a document is meant to be an object of Kubernetes.
+/// Whether a document is meant to be a Kubernetes object.
 pub(super) fn looks_like_an_object(value: &Value) -> bool {
     value["apiVersion"].is_string() || value["kind"].is_string()
 }
 
-/// A document, and where it is.
+/// A document and its location.
 pub(super) struct Document<'a> {
     pub(super) value: Value,
     pub(super) place: Place,
-    /// The namespace of an object that names none.
+    /// The namespace for an object that names none.
     pub(super) namespace: &'a str,
 }
 
 impl Document<'_> {
-    /// The items of a List.
+    /// Takes the items of a List.
     pub(super) fn take_items(&mut self) -> Option<Vec<Self>> {
         if self.value["kind"] != "List" {
             return None;
@@ -150,7 +150,7 @@ impl Document<'_> {
         Some(items.into_iter().enumerate().map(document).collect())
     }
 
-    /// The place, with the kind and name of the object.
+    /// The location, with the object's kind and name.
     pub(super) fn described_place(&self) -> Result<Place, Error> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         if !looks_like_an_object(&self.value) {
@@ -163,7 +163,7 @@ impl Document<'_> {
         Ok(self.place.of_object(format!("{kind} {name:?}")))
     }
 
-    /// The object, if it is of a kind that counts here.
+    /// The object, if it is of a kind that is used.
     pub(super) fn into_object(mut self, place: &Place) -> Result<Option<Object>, Error> {
         let missing = |field| Error::Missing { place: place.clone(), field };
         let kind = self.value["kind"].as_str().unwrap_or_default().to_owned();
@@ -218,7 +218,7 @@ impl Document<'_> {
             "ConfigMap" => Object::ConfigMap(core(&self.value, "a ConfigMap", place)?),
             "Secret" => {
                 let mut secret: Secret = core(&self.value, "a Secret", place)?;
-                // As the API server does when it stores one.
+                // The API server does the same when it stores a Secret.
                 for (key, text) in secret.string_data.take().unwrap_or_default() {
                     secret.data.get_or_insert_default().insert(key, ByteString(text.into_bytes()));
                 }
@@ -230,7 +230,8 @@ impl Document<'_> {
     }
 }
 
-/// An object of Kubernetes' own. What does not fit is not quoted: it may be a Secret.
+/// An object of one of Kubernetes' own kinds. A field that is invalid is not quoted, because the object may be a
+/// Secret.
 fn core<T: DeserializeOwned>(value: &Value, kind: &str, place: &Place) -> Result<T, Error> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let quotes = without_quotes(value, &error.path().to_string());
@@ -245,7 +246,7 @@ fn core<T: DeserializeOwned>(value: &Value, kind: &str, place: &Place) -> Result
     })
 }
 
-/// What is said of a number or a word at a path where something else is expected, most often a text.
+/// The message about a number or a word at a path where something else is expected, usually a string.
 fn without_quotes(object: &Value, path: &str) -> Option<String> {
     let found = match at(object, path)? {
         Value::Number(_) => "a number",
@@ -255,7 +256,7 @@ fn without_quotes(object: &Value, path: &str) -> Option<String> {
     Some(format!("without quotes it is {found} in YAML; put it in quotes, if it is text"))
 }
 
-/// The value at a path such as `spec.data[0].secretKey`; keys may have dots.
+/// The value at a path such as `spec.data[0].secretKey`; keys may contain dots.
 fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     if path.is_empty() {
         return Some(value);
@@ -306,7 +307,7 @@ fn store(value: Value, place: &Place) -> Result<SecretStore, Error> {
     object.spec.get().map_err(|field| Error::Field {
         place: place.clone(),
         field: field.path.clone(),
-        // A store of the fake provider holds values.
+        // A store of the fake provider contains values.
         problem: if field.path.starts_with("spec.provider.fake") {
             "this does not fit the schema of a store".to_owned()
         } else {
@@ -316,7 +317,7 @@ fn store(value: Value, place: &Place) -> Result<SecretStore, Error> {
     Ok(object)
 }
 
-/// An object of one of our kinds, with defaults as the API server fills them in.
+/// An object of one of our kinds, with the defaults that the API server would set.
 fn ours<T: DeserializeOwned>(mut value: Value, schema: &JSONSchemaProps, place: &Place) -> Result<T, Error> {
     if let Some(field) = unknown_field(&value, schema) {
         return Err(Error::Unknown { place: place.clone(), field });

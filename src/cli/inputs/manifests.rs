@@ -1,4 +1,4 @@
-//! Manifests by what they are: ExternalSecrets, and what they refer to.
+//! Manifests, sorted by kind: ExternalSecrets and the objects that they refer to.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -16,7 +16,7 @@ use crate::controller::generators::key::GeneratorKey;
 use crate::controller::store_access::key::StoreKey;
 use crate::template::yaml;
 
-/// Why manifests cannot be read. Holds no part of their text, which may be a Secret.
+/// Why manifests cannot be read. Contains none of their text, which may be a Secret's.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
     /// A file or folder cannot be read.
@@ -25,24 +25,24 @@ pub(in crate::cli) enum Error {
     /// It is not YAML.
     #[error("{file}, line {line}: this is not valid YAML: {problem}")]
     Yaml { file: String, line: usize, problem: String },
-    /// It is not what its kind says.
+    /// A document is invalid for its kind.
     #[error(transparent)]
     Document(#[from] document::Error),
-    /// An object is there twice.
+    /// The same object appears twice.
     #[error("{place}: this object is given twice; the other is in {other}")]
     Twice { place: Place, other: String },
 }
 
-/// Whether a named file is meant to be a manifest.
+/// Whether a file must be a manifest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Named {
-    /// It was named itself: what is not a manifest in it is an error.
+    /// The file itself was named, so anything that is not a manifest is an error.
     Itself,
-    /// It lies in a folder that was named, where there may be other files, too.
+    /// The folder of the file was named, which may also contain other files.
     ByFolder,
 }
 
-/// Manifests by what they are.
+/// Manifests, sorted by kind.
 #[derive(Default)]
 pub(in crate::cli) struct Manifests {
     pub(in crate::cli) external_secrets: Vec<ExternalSecret>,
@@ -53,13 +53,13 @@ pub(in crate::cli) struct Manifests {
     secrets: HashMap<ObjectKey, Secret>,
     pub(super) service_accounts: HashMap<ObjectKey, ServiceAccount>,
     pub(in crate::cli) namespaces: HashMap<String, Namespace>,
-    /// Where each object is, by kind and key.
+    /// The location of each object, by kind and key.
     places: HashMap<(&'static str, ObjectKey), String>,
 }
 
 impl Manifests {
-    /// Reads files, folders (their `.yaml`, `.yml` and `.json`) and, for `-`, the standard input. `namespace` is that of
-    /// manifests that name none.
+    /// Reads files, the `.yaml`, `.yml` and `.json` files of folders and, for `-`, the standard input. Objects without
+    /// a namespace get `namespace`.
     pub(in crate::cli) fn read(paths: &[PathBuf], namespace: &str) -> Result<Self, Error> {
         let mut manifests = Self::default();
         for path in paths {
@@ -84,12 +84,12 @@ impl Manifests {
         manifests.add(text, "x.yaml", Named::Itself, namespace).map(|()| manifests)
     }
 
-    /// A ConfigMap that is given.
+    /// A ConfigMap from the manifests.
     pub(in crate::cli) fn config_map(&self, key: &ObjectKey) -> Option<&ConfigMap> {
         self.config_maps.get(key)
     }
 
-    /// A Secret that is given.
+    /// A Secret from the manifests.
     pub(in crate::cli) fn secret(&self, key: &ObjectKey) -> Option<&Secret> {
         self.secrets.get(key)
     }
@@ -161,7 +161,7 @@ impl Manifests {
     }
 }
 
-/// The documents of a text, as `kubectl` reads them: JSON, or else YAML 1.1.
+/// The documents of a text, read as `kubectl` does: JSON, or else YAML 1.1.
 fn documents(text: &str, file: &str) -> Result<Vec<yaml::Document>, Error> {
     if let Some(documents) = json_documents(text) {
         return Ok(documents);
@@ -173,7 +173,7 @@ fn documents(text: &str, file: &str) -> Result<Vec<yaml::Document>, Error> {
     })
 }
 
-/// JSON values one after the other; `None` if it is anything else.
+/// JSON values one after the other; `None` if the text is anything else.
 fn json_documents(text: &str) -> Option<Vec<yaml::Document>> {
     if !text.trim_start().starts_with('{') {
         return None;

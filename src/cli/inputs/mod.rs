@@ -1,5 +1,5 @@
-//! What `render` and `plan` work on, as the controller would see it once the manifests were applied: manifests in the
-//! place of what the cluster has, if there is one, and values from a file in the place of what the stores hold.
+//! What `render` and `plan` work on: the cluster as the controller would see it after the manifests were applied.
+//! Manifests override objects of the cluster, if there is one, and values from a file replace what stores hold.
 
 pub(super) mod cluster;
 pub(super) mod document;
@@ -37,14 +37,14 @@ use manifests::Manifests;
 /// What `render` and `plan` work on.
 pub(super) struct Inputs {
     pub(super) manifests: Manifests,
-    /// Stand for what each vault holds.
+    /// Values that replace the content of every vault.
     values: Option<Arc<GivenObjects>>,
-    /// What there is besides.
+    /// The source of everything that is not in the manifests.
     pub(super) cluster: Option<Cluster>,
 }
 
 impl Inputs {
-    /// Of manifests, perhaps a file of values, and perhaps a cluster.
+    /// From manifests and, optionally, a file of values and a cluster.
     pub(super) fn new(
         manifests: Manifests,
         values: Option<&Path>,
@@ -53,7 +53,7 @@ impl Inputs {
         Ok(Self { manifests, values: values.map(values::read).transpose()?.map(Arc::new), cluster })
     }
 
-    /// The providers, with the values in the place of every vault, if there are any.
+    /// The providers. If there are values from a file, they replace every vault.
     pub(super) fn in_place_of_vaults(&self, providers: Providers) -> Providers {
         match &self.values {
             Some(values) => Providers { azurekv: Arc::new(GivenVault(Arc::clone(values))), ..providers },
@@ -76,7 +76,7 @@ impl StoreLookup for Inputs {
         if self.values.is_none() {
             return self.known_store(key).await;
         }
-        // With values from a file it need not be there, nor be readable.
+        // If there are values from a file, the store may be missing or unreadable.
         Ok(Some(values::store(self.known_store(key).await.ok().flatten().as_deref())))
     }
 
@@ -91,7 +91,7 @@ impl StoreLookup for Inputs {
         }
         let mut labels = present.unwrap_or_default();
         labels.extend(given.flatten().unwrap_or_default());
-        // The API server sees to it.
+        // The API server sets this label.
         labels.insert("kubernetes.io/metadata.name".to_owned(), name.to_owned());
         Ok(Some(labels))
     }
@@ -126,7 +126,7 @@ impl ClusterView for Inputs {
         }
     }
 
-    /// A target is what it is in the cluster: there the controller has written to it.
+    /// A target is always read from the cluster, where the controller writes it.
     async fn target_secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
         let present = match &self.cluster {
             Some(cluster) => cluster.secret(key).await?,
@@ -142,7 +142,7 @@ impl ClusterView for Inputs {
         }
     }
 
-    /// Manifests of its kind are not read: what it is says the cluster.
+    /// Only the cluster has such targets; manifests of their kinds are not read.
     async fn target_object(&self, kind: &TargetKind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
         match &self.cluster {
             Some(cluster) => cluster.target_object(kind, key).await,
@@ -158,7 +158,7 @@ impl ClusterView for Inputs {
     }
 }
 
-/// What providers read.
+/// What providers read from.
 #[async_trait]
 impl ClusterReader for Inputs {
     async fn service_account(&self, namespace: &str, name: &str) -> Result<Option<ServiceAccount>, ClusterReadError> {

@@ -1,4 +1,4 @@
-//! Reading files of text.
+//! Reading text files.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Our objects in a cluster, as a person may read them.
+//! Our objects in a cluster, as far as a person may read them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 
-/// How many objects a request lists.
+/// Objects per page of a list.
 const PAGE: u32 = 500;
 
 /// A cluster that serves our kinds.
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Cluster {
 }
 
 impl Cluster {
-    /// The ExternalSecrets of a namespace, or of all, by namespace and name.
+    /// The ExternalSecrets of a namespace, or of all namespaces, sorted by namespace and name.
     pub(in crate::cli) async fn external_secrets(
         &self,
         namespace: Option<&str>,
@@ -40,7 +40,7 @@ impl Cluster {
         bounded(self.api_of(Some(&key.namespace)).get_opt(&key.name)).await
     }
 
-    /// ExternalSecrets of a namespace, or of all.
+    /// ExternalSecrets of a namespace, or of all namespaces.
     pub(in crate::cli) fn api_of(&self, namespace: Option<&str>) -> Objects<ExternalSecret> {
         match namespace {
             Some(namespace) => Objects::namespaced(self.client.clone(), namespace, &self.version),
@@ -48,7 +48,8 @@ impl Cluster {
         }
     }
 
-    /// The stores of a kind, of a namespace or of all, by namespace and name; none where the kind is not served.
+    /// The stores of a kind in a namespace, or in all namespaces, sorted by namespace and name; none if the kind is not
+    /// served.
     pub(in crate::cli) async fn stores(
         &self,
         kind: StoreKind,

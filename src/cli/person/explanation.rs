@@ -1,12 +1,12 @@
-//! What a cause means for the person who meets it: where in the chain from manifest to Secret it lies, and what to do. From the tables
-//! that `docs/conditions.md` is made from.
+//! What a cause means to a person: which step between manifest and Secret failed, and what to do about it. Uses the
+//! tables from which `docs/conditions.md` is generated.
 
 use crate::controller::external_secret::failure::{Failure, Report};
 use crate::provider::all_causes;
 use crate::provider::causes::CauseDescription;
 use crate::provider::error::{Class, Retry};
 
-/// A link of the chain from a manifest to its Secret, in the order in which the controller comes to them.
+/// A link of the chain from a manifest to its Secret, in the order of the controller's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) enum Link {
     /// The manifest itself.
@@ -15,7 +15,7 @@ pub(in crate::cli) enum Link {
     Store,
     /// The identity of the store.
     Identity,
-    /// What it reads, and what becomes of it.
+    /// The values that it reads, and their conversion.
     Entry,
     /// Its template.
     Template,
@@ -42,17 +42,17 @@ impl Link {
 pub(in crate::cli) struct Explanation {
     /// Its name.
     pub(in crate::cli) cause: &'static str,
-    /// Where it lies.
+    /// Where the fault is.
     pub(in crate::cli) link: Link,
     /// What to do.
     pub(in crate::cli) remedy: &'static str,
-    /// Whether it is tried again without a change of the manifest.
+    /// Whether the controller retries without a change of the manifest.
     pub(in crate::cli) retry: Retry,
     /// The page that says more.
     pub(in crate::cli) see: &'static str,
 }
 
-/// What a failure means: by its cause where the status tells it, else by the words of its message. `None` where neither is known.
+/// Explains a failure, by the cause in the status or else by the words of the message. `None` if neither is known.
 pub(in crate::cli) fn of(cause: Option<&str>, message: &str) -> Option<Explanation> {
     let failures = || Failure::ALL.iter().map(|failure| (*failure, failure.report()));
     let Some(cause) = cause else { return by_words(message) };
@@ -67,7 +67,8 @@ pub(in crate::cli) fn of(cause: Option<&str>, message: &str) -> Option<Explanati
     failures().find(|(_, report)| same(report)).map(|(failure, report)| of_failure(failure, report))
 }
 
-/// The same where the API server does not keep the cause, as with ESO's CRDs: messages name a provider's cause in brackets.
+/// The same if the API server does not store the cause, as with ESO's CRDs. Messages name a provider's cause in
+/// brackets.
 fn by_words(message: &str) -> Option<Explanation> {
     if let Some(description) = descriptions().find(|description| message.contains(&format!("({})", description.label)))
     {
@@ -75,7 +76,7 @@ fn by_words(message: &str) -> Option<Explanation> {
     }
     let mut failures = Failure::ALL.iter().map(|failure| (*failure, failure.report()));
     let (failure, report) = failures.find(|(_, report)| message.starts_with(report.lead))?;
-    // Words that stand for one thing only.
+    // Only words that belong to a single failure.
     let is_unique = Failure::ALL.iter().filter(|failure| failure.report().lead == report.lead).count() == 1;
     is_unique.then(|| of_failure(failure, report))
 }
@@ -84,7 +85,7 @@ fn descriptions() -> impl Iterator<Item = CauseDescription> {
     all_causes::of_providers().into_iter().flat_map(|(_, causes)| causes)
 }
 
-/// What a provider's cause means.
+/// Explains a provider's cause.
 pub(in crate::cli) fn of_provider(description: &CauseDescription) -> Explanation {
     let (link, see) = match description.class {
         Class::Unauthenticated => (Link::Identity, "docs/troubleshooting.md#entra-id-gives-no-token"),
@@ -133,7 +134,7 @@ mod tests {
     fn each_failure_and_each_cause_has_the_remedy_of_the_page_of_conditions() {
         for failure in Failure::ALL {
             let report = failure.report();
-            // Those of providers have causes of their own.
+            // Provider failures have causes of their own.
             if report.cause.is_empty() {
                 continue;
             }

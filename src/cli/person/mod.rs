@@ -1,4 +1,4 @@
-//! What the commands for people have in common: whose cluster they ask, how they print, and what they say of an ExternalSecret.
+//! What the commands for people share: which cluster they ask, how they print, and how they describe an ExternalSecret.
 
 mod cluster;
 pub(super) mod explanation;
@@ -22,7 +22,7 @@ use crate::controller::core::api_call::ApiError;
 use crate::controller::core::discovery::{self, Discovered};
 use crate::runtime::kube_client::{self, KubeClientError, Person};
 
-/// Why the cluster cannot be asked.
+/// Why the cluster cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error(transparent)]
@@ -63,7 +63,7 @@ pub(super) struct ClusterArguments {
 }
 
 impl ClusterArguments {
-    /// A client, and the namespace that is meant.
+    /// A client, and the namespace to work in.
     pub(super) async fn connect(&self) -> Result<(Client, String), KubeClientError> {
         let (client, config) = kube_client::of_person(Person {
             kubeconfig: self.kubeconfig.as_deref(),
@@ -75,12 +75,12 @@ impl ClusterArguments {
         Ok((client, self.namespace.clone().unwrap_or(config.default_namespace)))
     }
 
-    /// The namespace that was given, if one was.
+    /// The namespace from the flag, if given.
     pub(super) fn given_namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
     }
 
-    /// A cluster that serves our kinds, and the namespace that is meant.
+    /// A cluster that serves our kinds, and the namespace to work in.
     pub(super) async fn cluster(&self) -> Result<(Cluster, String), Error> {
         let (client, namespace) = self.connect().await?;
         let version = served_version(&client).await?.ok_or(Error::NoCrds)?;
@@ -88,7 +88,7 @@ impl ClusterArguments {
     }
 }
 
-/// The version in which ExternalSecrets are served, if they are.
+/// The version in which ExternalSecrets are served; `None` if they are not.
 pub(super) async fn served_version(client: &Client) -> Result<Option<ServedVersion>, ApiError> {
     Ok(match discovery::discover(client, &[ExternalSecret::PLURAL]).await? {
         Discovered::Served(version) => Some(version),

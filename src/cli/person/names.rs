@@ -1,10 +1,10 @@
-//! Names as people write them: `NAME`, `es/NAME`, `store/NAME`, `css/NAME`.
+//! Names as people type them: `NAME`, `es/NAME`, `store/NAME`, `css/NAME`.
 
 use crate::api::v1::{ExternalSecret, StoreKind};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 
-/// Why a name is none.
+/// Why a name is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
     #[error("{0:?} names no kind of ours: write NAME or es/NAME of an ExternalSecret, store/NAME, or css/NAME")]
@@ -13,19 +13,19 @@ pub(in crate::cli) enum Error {
     NotAStore(String),
 }
 
-/// What a name means.
+/// The object that a name refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) enum Named {
     ExternalSecret(ObjectKey),
     Store(StoreKey),
 }
 
-/// What a name means in a namespace.
+/// The object that a name refers to in a namespace.
 pub(in crate::cli) fn named(text: &str, namespace: &str) -> Result<Named, Error> {
     let Some((kind, name)) = text.split_once('/') else {
         return Ok(Named::ExternalSecret(ObjectKey::new(namespace, text)));
     };
-    // As kubectl takes them, in any case, as kind, plural or short name.
+    // Like kubectl, accepts kind, plural or short name, in upper or lower case.
     let kind = kind.to_ascii_lowercase();
     let is = |kinds: &[&str]| kinds.contains(&kind.as_str()) && !name.is_empty();
     if is(&["es", "externalsecret", ExternalSecret::PLURAL]) {
@@ -40,7 +40,7 @@ pub(in crate::cli) fn named(text: &str, namespace: &str) -> Result<Named, Error>
     Err(Error::Kind(text.to_owned()))
 }
 
-/// The store that a name means.
+/// The store that a name refers to.
 pub(in crate::cli) fn store(text: &str, namespace: &str) -> Result<StoreKey, Error> {
     match named(text, namespace) {
         Ok(Named::Store(key)) => Ok(key),
@@ -48,7 +48,7 @@ pub(in crate::cli) fn store(text: &str, namespace: &str) -> Result<StoreKey, Err
     }
 }
 
-/// A store as people write it.
+/// A store as people type it.
 pub(in crate::cli) fn short(key: &StoreKey) -> String {
     let kind = match key.kind {
         StoreKind::SecretStore => "store",

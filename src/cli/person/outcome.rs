@@ -1,19 +1,19 @@
-//! What comes of looking at one thing.
+//! The result of checking one thing.
 
-/// Whether all is well with it.
+/// The result of checking one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Outcome {
     Ok,
     Warning,
     Failed,
-    /// It could not be looked at, as for want of a right.
+    /// It could not be checked, for example for lack of a right.
     Skipped,
-    /// The controller did not come to it.
+    /// The controller did not get this far.
     NotReached,
 }
 
 impl Outcome {
-    /// For programs.
+    /// For programs to read.
     pub(in crate::cli) const fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -24,7 +24,7 @@ impl Outcome {
         }
     }
 
-    /// For people, at most four characters.
+    /// For people to read, at most four characters.
     pub(in crate::cli) const fn mark(self) -> &'static str {
         match self {
             Self::Ok => "ok",

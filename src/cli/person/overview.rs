@@ -1,4 +1,4 @@
-//! What is said of one ExternalSecret in a line, worked out from the object alone.
+//! The summary of one ExternalSecret, derived from the object alone.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -18,10 +18,11 @@ use crate::sync::one_line::on_one_line;
 use crate::sync::refresh::{self, Due, Inputs, TargetState, TemplatesState};
 use crate::sync::target::target_name;
 
-/// A refresh is late when it is past due by more than this and the jitter: then nobody works on it.
+/// How long past its due time, including the jitter, a refresh counts as late: then no controller is handling the
+/// object.
 const LATE: SignedDuration = SignedDuration::from_mins(1);
 
-/// What is said of an ExternalSecret.
+/// The summary of an ExternalSecret.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Overview {
     pub(in crate::cli) key: ObjectKey,
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Overview {
     pub(in crate::cli) target: String,
     /// Its condition Ready, if it has one.
     pub(in crate::cli) ready: Option<ConditionStatus>,
-    /// Since when it is so.
+    /// When that condition last changed.
     pub(in crate::cli) since: Option<Timestamp>,
     /// When it was last synced.
     pub(in crate::cli) synced_at: Option<Timestamp>,
@@ -39,22 +40,22 @@ pub(in crate::cli) struct Overview {
     pub(in crate::cli) cause: Option<String>,
     pub(in crate::cli) message: String,
     pub(in crate::cli) explanation: Option<Explanation>,
-    /// Whether a refresh that is due was not made.
+    /// Whether a refresh is overdue.
     pub(in crate::cli) is_stale: bool,
-    /// Whether the controller has looked at it as it is now.
+    /// Whether the controller has handled its current generation.
     pub(in crate::cli) is_observed: bool,
 }
 
-/// When the controller works on it again.
+/// When the controller will handle it next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Next {
-    /// It was not looked at yet, or a refresh is due.
+    /// It has not been handled yet, or a refresh is due.
     Now,
-    /// A refresh is due then.
+    /// The next refresh is due at this time.
     At(Timestamp),
-    /// It failed, and is tried again with backoff.
+    /// It failed and will be retried with backoff.
     Retried,
-    /// Not by itself, for this reason.
+    /// Never by itself, for this reason.
     Never(&'static str),
 }
 
@@ -116,7 +117,7 @@ impl Overview {
         }
     }
 
-    /// The store that it reads, as people write it.
+    /// The store that it reads, as people type it.
     pub(in crate::cli) fn store(&self) -> String {
         match self.stores.as_slice() {
             [] => String::new(),
@@ -140,7 +141,7 @@ impl Overview {
         self.synced_at.map_or_else(|| "never".to_owned(), |then| ago(then, now))
     }
 
-    /// What there is to say of it, shortest first: nothing where all is well.
+    /// What else there is to report, shortest first; nothing if it is healthy.
     pub(in crate::cli) fn says(&self) -> String {
         if !self.is_observed {
             return "the controller has not looked at it since it was changed".to_owned();
@@ -158,7 +159,7 @@ impl Overview {
         }
     }
 
-    /// For programs.
+    /// For programs to read.
     pub(in crate::cli) fn document(&self) -> Value {
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
         let store = |key: &StoreKey| json!({"kind": key.kind.name(), "name": key.object.name});
@@ -205,7 +206,7 @@ fn next(object: &ExternalSecret, spec: &ExternalSecretSpec, now: Timestamp) -> N
     }
 }
 
-/// Whether a periodic refresh was due and is not made. A green Ready hides it.
+/// Whether a periodic refresh is overdue. The condition may still be Ready.
 fn is_stale(object: &ExternalSecret, spec: &ExternalSecretSpec, last: Option<Timestamp>, now: Timestamp) -> bool {
     let Some(last) = last else { return false };
     let Some(interval) = spec.refresh_interval.unwrap_or(DEFAULT_REFRESH_INTERVAL).positive() else { return false };
@@ -213,7 +214,7 @@ fn is_stale(object: &ExternalSecret, spec: &ExternalSecretSpec, last: Option<Tim
     now.duration_since(last) > allowed && matches!(refresh::due(inputs(object, spec, now)), Due::Now(_))
 }
 
-/// Whether the controller has looked at a generation. ESO does not say so.
+/// Whether the controller has handled a generation. ESO does not report that.
 fn is_observed(generation: Option<i64>, status: Option<&ExternalSecretStatus>, ready: Option<&Condition>) -> bool {
     let observed = status
         .and_then(|status| status.observed_generation)

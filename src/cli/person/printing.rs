@@ -1,4 +1,4 @@
-//! How commands print: for people, or one document for programs.
+//! How commands print: text for people, or one document for programs.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -51,20 +51,20 @@ fn yaml(document: &Value) -> Result<String, Error> {
     Ok(text)
 }
 
-/// The width of the terminal that the answer goes to, where `COLUMNS` says it; none where it goes elsewhere.
+/// The width of the terminal according to `COLUMNS`; `None` if the output is not a terminal.
 pub(in crate::cli) fn terminal_width() -> Option<usize> {
     let is_terminal = std::io::stdout().is_terminal();
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.filter(|_| is_terminal)
 }
 
-/// Says something beside the answer.
+/// Prints a note to standard error.
 #[allow(clippy::print_stderr, reason = "said to whoever runs the command")]
 pub(in crate::cli) fn note(text: &str) {
     eprintln!("{text}");
 }
 
-/// How long something took or takes, in the largest unit that fits: `4m`.
+/// A duration in the largest unit that fits: `4m`.
 pub(in crate::cli) fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().unsigned_abs();
     match seconds {
@@ -75,7 +75,7 @@ pub(in crate::cli) fn span(duration: SignedDuration) -> String {
     }
 }
 
-/// How long ago something was: `4m ago`.
+/// The time since then: `4m ago`.
 pub(in crate::cli) fn ago(then: Timestamp, now: Timestamp) -> String {
     format!("{} ago", span(now.duration_since(then)))
 }

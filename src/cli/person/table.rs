@@ -1,25 +1,25 @@
-//! Tables as kubectl prints them.
+//! Tables like kubectl's.
 
 use std::fmt::Write as _;
 
 use crate::sync::one_line::{on_one_line, shortened};
 
-/// Columns are this far apart.
+/// The space between columns.
 const GAP: usize = 2;
 
-/// A table. Its last column is cut where the line would be wider than the terminal.
+/// A table. Its last column is truncated if the line would be wider than the terminal.
 pub(in crate::cli) struct Table {
     rows: Vec<Vec<String>>,
     width: Option<usize>,
 }
 
 impl Table {
-    /// With these headings, for a terminal of a width, if it goes to one.
+    /// A table with these headings, for a terminal of this width, if any.
     pub(in crate::cli) fn new(headings: &[&str], width: Option<usize>) -> Self {
         Self { rows: vec![headings.iter().map(|&heading| heading.to_owned()).collect()], width }
     }
 
-    /// Adds a row. What the cluster says in it neither drives the terminal nor begins a line.
+    /// Adds a row. Text from the cluster can neither control the terminal nor break the line.
     pub(in crate::cli) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let cell = |text: String| if text.is_empty() { "-".to_owned() } else { on_one_line(&text) };
         self.rows.push(cells.into_iter().map(cell).collect());

@@ -1,4 +1,4 @@
-//! The vaults, as they are asked with a person's rights in the cluster.
+//! Reads vaults for a person, with that person's rights in the cluster.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::cli::preview::AzureIdentity;
 use crate::cli::providers::{self, ProviderArguments};
 use crate::provider::Providers;
 
-/// Why they cannot be asked.
+/// Why vaults cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
     #[error(transparent)]
@@ -20,7 +20,7 @@ pub(in crate::cli) enum Error {
     Values(#[from] values::Error),
 }
 
-/// What is read of the cluster, and what asks the vaults for it.
+/// What is read from the cluster, and the providers that read vaults.
 pub(in crate::cli) fn of_person(
     cluster: &Cluster,
     namespace: &str,

@@ -3,14 +3,11 @@
 /// What would be done with a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// It is made.
     Create,
-    /// It is changed.
     Update,
-    /// It is deleted.
     Delete,
-    /// It is as it should be, or left as it is.
+    /// It is up to date, or left alone.
     None,
-    /// It cannot be done: the controller would report an error.
+    /// Nothing: the controller would report an error.
     Refuse,
 }

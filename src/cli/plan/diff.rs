@@ -1,4 +1,4 @@
-//! What changes of a Secret, field by field.
+//! The changes of a Secret, field by field.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,20 +11,20 @@ use crate::api::ANNOTATION_DATA_HASH;
 use crate::cli::redaction::{Metadata, Redactor, Shown};
 use crate::sync::target::Owner;
 
-/// A field that changes. It is added without a `before`, and removed without an `after`.
+/// A changed field. Without `before` it is added, without `after` it is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
     /// The field, such as `data`.
     pub(super) field: &'static str,
-    /// The key in it, where it has keys.
+    /// The key in the field, if the field has keys.
     pub(super) key: Option<String>,
-    /// What is there.
+    /// The current value.
     pub(super) before: Option<Shown>,
-    /// What will be there.
+    /// The new value.
     pub(super) after: Option<Shown>,
 }
 
-/// What must change of `existing`, if it is there, to make it `desired`.
+/// The changes that turn `existing`, if there is one, into `desired`.
 pub(super) fn changes(
     existing: Option<&Secret>,
     desired: &Secret,
@@ -36,7 +36,7 @@ pub(super) fn changes(
     let text = |value: &str| Shown::Text(value.to_owned());
     let mut changes = Vec::new();
 
-    // Where none is asked for, the API server makes it this one.
+    // The API server's default.
     let type_ = |secret: &Secret| secret.type_.clone().unwrap_or_else(|| "Opaque".to_owned());
     let (old, new) = (existing.map(type_), type_(desired));
     changes.extend(single("type", old.as_deref().map(text), Some(text(&new))));
@@ -50,7 +50,7 @@ pub(super) fn changes(
     with_content(changes, data)
 }
 
-/// What must change of `existing`, if it is there, to make it `desired`, where these are no Secrets.
+/// The same for objects that are not Secrets.
 pub(super) fn object_changes(
     existing: Option<&DynamicObject>,
     desired: &DynamicObject,
@@ -68,10 +68,10 @@ pub(super) fn object_changes(
     with_content(changes, content)
 }
 
-/// What stands for the fields of an object besides `spec` and `data`.
+/// Stands for all fields of an object except `spec` and `data`.
 const OTHER_FIELDS: &str = "fields";
 
-/// The single values of a field by their path in it.
+/// The scalars of a field, by their paths in it.
 fn leaves(object: &DynamicObject, field: &str) -> BTreeMap<String, zeroize::Zeroizing<Vec<u8>>> {
     let mut found = BTreeMap::new();
     for (name, value) in object.data.as_object().into_iter().flatten() {
@@ -106,8 +106,7 @@ fn collect(value: &Value, path: String, found: &mut BTreeMap<String, zeroize::Ze
     }
 }
 
-/// The changes of the metadata and of the content. The hash of the content follows from it, and says nothing that its changes
-/// do not say.
+/// The changes of metadata and content. The content's hash is left out if the content is shown to change.
 fn with_content(mut changes: Vec<Change>, content: Vec<Change>) -> Vec<Change> {
     if !content.is_empty() {
         changes.retain(|change| change.key.as_deref() != Some(ANNOTATION_DATA_HASH));
@@ -116,7 +115,7 @@ fn with_content(mut changes: Vec<Change>, content: Vec<Change>) -> Vec<Change> {
     changes
 }
 
-/// What changes of the metadata.
+/// The changes of metadata.
 fn of_metadata(before: &ObjectMeta, after: &ObjectMeta, owner: Owner<'_>, redactor: &Redactor) -> Vec<Change> {
     let mut changes = Vec::new();
     let shown = |_: &str, value: &String| Shown::Text(value.clone());
@@ -131,7 +130,7 @@ fn of_metadata(before: &ObjectMeta, after: &ObjectMeta, owner: Owner<'_>, redact
     changes
 }
 
-/// The data of a Secret; wiped when it is dropped.
+/// The data of a Secret, wiped when dropped.
 struct Bytes(BTreeMap<String, zeroize::Zeroizing<Vec<u8>>>);
 
 impl From<BTreeMap<String, k8s_openapi::ByteString>> for Bytes {
@@ -144,7 +143,7 @@ fn single(field: &'static str, before: Option<Shown>, after: Option<Shown>) -> O
     (before != after).then_some(Change { field, key: None, before, after })
 }
 
-/// The entries of a map that differ, by key.
+/// The entries that differ between two maps, by key.
 fn entries<'a, V: PartialEq>(
     field: &'static str,
     before: &'a BTreeMap<String, V>,
@@ -158,7 +157,7 @@ fn entries<'a, V: PartialEq>(
     })
 }
 
-/// Owners by kind and name.
+/// The owners, by kind and name.
 fn owners(meta: &ObjectMeta) -> BTreeMap<String, String> {
     let owner = |owner: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| {
         let uid = if owner.uid.is_empty() { "not made yet" } else { &owner.uid };

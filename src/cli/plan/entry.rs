@@ -1,4 +1,5 @@
-//! What the controller would do for one ExternalSecret, ready to be printed: of values it holds what may be shown alone.
+//! What the controller would do for one ExternalSecret, ready to be printed. Contains only those values that may be
+//! shown.
 
 use jiff::Timestamp;
 
@@ -24,21 +25,19 @@ use crate::sync::target::{Owner, target_name};
 /// What the controller would do for one ExternalSecret.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// The ExternalSecret.
     pub(super) external_secret: ObjectKey,
     /// The kind of its target.
     pub(super) kind: String,
     /// The name of its target.
     pub(super) target: String,
-    /// What would be done with the target.
     pub(super) action: Action,
-    /// The condition `Ready` that would say so; none where nothing would be said.
+    /// The resulting condition `Ready`; `None` if the controller would not set one.
     pub(super) condition: Option<Condition>,
-    /// Why the controller would not write anything, whatever there is.
+    /// Why the controller would write nothing in any case.
     pub(super) left_alone: Option<&'static str>,
     /// When the controller would do it.
     pub(super) due: Option<Due>,
-    /// What of the target changes.
+    /// The changes of the target.
     pub(super) changes: Vec<Change>,
     /// The objects that would be deleted.
     pub(super) deletions: Vec<Deletion>,
@@ -49,24 +48,19 @@ pub(super) struct Entry {
 pub(super) struct Condition {
     /// `True` or `False`.
     pub(super) status: &'static str,
-    /// Its reason.
     pub(super) reason: &'static str,
-    /// Its message.
     pub(super) message: String,
 }
 
 /// An object that would be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Deletion {
-    /// Its kind.
     pub(super) kind: String,
-    /// Its name.
     pub(super) name: String,
-    /// Why.
     pub(super) reason: &'static str,
 }
 
-/// What entries are made with.
+/// What is needed to make entries.
 pub(super) struct Examiner<'a> {
     pub(super) previewer: Previewer<'a>,
     pub(super) settings: Settings<'a>,
@@ -74,25 +68,25 @@ pub(super) struct Examiner<'a> {
     pub(super) now: Timestamp,
 }
 
-/// The kind of targets, unless another is asked for.
+/// The kind of target unless the spec names another.
 const SECRET: &str = "Secret";
 
 fn kind_of_target(spec: &ExternalSecretSpec) -> Option<&str> {
     Some(spec.target.as_ref()?.manifest.as_ref()?.kind.as_str())
 }
 
-/// What was found before a plan was needed, or the plan.
+/// The plan, or what was found before one was needed.
 enum Finding {
-    /// The controller would not look at it.
+    /// The controller would ignore it.
     NotOurs(&'static str),
-    /// It would do nothing until something changes.
+    /// The controller would do nothing until something changes.
     NotDue,
-    /// It would do this.
+    /// The controller would do this.
     Planned(Due, Box<Preview>),
 }
 
 impl Examiner<'_> {
-    /// Works out what the controller would do.
+    /// Finds out what the controller would do.
     pub(super) async fn examine(&self, subject: &Subject) -> Entry {
         let object = &subject.object;
         let mut entry = Entry {
@@ -120,7 +114,7 @@ impl Examiner<'_> {
         entry
     }
 
-    /// What the controller's steps come to, and the plan that follows from them.
+    /// The result of the controller's steps, and the plan that follows.
     async fn find(&self, subject: &Subject) -> Result<Finding, Error> {
         let object = &subject.object;
         let key = ObjectKey::of(&object.metadata);
@@ -186,7 +180,7 @@ impl Examiner<'_> {
     }
 }
 
-/// When the controller comes to it, in words.
+/// When the controller would handle it, in words.
 pub(super) fn in_words(due: Due) -> String {
     match due {
         Due::Now(reason) => format!("now: {}", reason_in_words(reason)),
@@ -207,7 +201,7 @@ const fn reason_in_words(reason: Reason) -> &'static str {
     }
 }
 
-/// How many of each there are.
+/// The number of entries per action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Summary {
     pub(super) create: usize,

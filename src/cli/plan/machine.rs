@@ -1,4 +1,4 @@
-//! Printing a plan for programs.
+//! Prints a plan for programs to read.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::parents::Parent;
 use crate::cli::redaction::Shown;
 use crate::sync::refresh::Due;
 
-/// The plan as one value.
+/// The plan as one JSON value.
 pub(super) fn document(entries: &[Entry], parents: &[Parent]) -> Value {
     let Summary { create, update, delete, unchanged, refused } = Summary::of(entries, parents);
     json!({

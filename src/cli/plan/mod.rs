@@ -39,9 +39,9 @@ use parents::Parent;
 use subject::{Subject, Which};
 use text::Paint;
 
-/// How many ExternalSecrets are worked on at once.
+/// How many ExternalSecrets are examined concurrently.
 const CONCURRENCY: usize = 16;
-/// The exit code that says that something would change.
+/// The exit code if something would change.
 const CHANGES: u8 = 2;
 
 /// Shows what the controller would create, change or delete, and changes nothing.
@@ -132,7 +132,7 @@ impl Color {
         let is_wanted = match self {
             Self::Always => true,
             Self::Never => false,
-            // https://no-color.org
+            // See https://no-color.org
             Self::Auto => {
                 std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
             }
@@ -141,7 +141,7 @@ impl Color {
     }
 }
 
-/// Prints the plan. The code says whether anything would change.
+/// Prints the plan. The exit code says whether anything would change.
 pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error> {
     let (client, config) = kube_client::of_person(Person {
         kubeconfig: arguments.kubeconfig.as_deref(),
@@ -173,7 +173,7 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
         !subjects.iter().any(|subject| ObjectKey::of(&subject.object.metadata) == key)
     };
     let made: Vec<_> = made.into_iter().filter(is_new).collect();
-    // What is changed for a ClusterExternalSecret is looked at as it would be.
+    // An ExternalSecret that a ClusterExternalSecret would change is examined in its new form.
     subjects.extend(made);
     let acts_as = arguments.preview.azure_identity.into();
     let previewer = Previewer {
@@ -201,7 +201,7 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
 }
 
 impl PlanArguments {
-    /// The controller's settings that decide what is to be done.
+    /// The controller's settings that affect which step is next.
     const fn settings(&self) -> Settings<'_> {
         Settings {
             class: ControllerClass {
@@ -213,8 +213,8 @@ impl PlanArguments {
         }
     }
 
-    /// A store that was never validated is tried: the controller would validate it first. Values from a file need no
-    /// store.
+    /// A store that was never validated is tried, because the controller would validate it first. Values from a file
+    /// need no store.
     const fn flood_gate(&self) -> FloodGate {
         if self.enable_flood_gate && self.preview.values.is_none() {
             FloodGate::OpenToUnvalidated

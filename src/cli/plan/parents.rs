@@ -1,4 +1,5 @@
-//! What the controller would do for ClusterExternalSecrets: which ExternalSecrets it would make, change and delete, and where not.
+//! What the controller would do for ClusterExternalSecrets: which ExternalSecrets it would create, change and delete,
+//! and where it could not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,29 +19,26 @@ use crate::sync::cluster_external_secret::{Decision, Place, Situation, Step, Wan
 /// What would be done for one ClusterExternalSecret.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parent {
-    /// Its name.
     pub(super) name: String,
-    /// Why nothing would be made or changed for it.
+    /// Why nothing would be created or changed for it.
     pub(super) fault: Option<String>,
     /// What would be done.
     pub(super) children: Vec<Child>,
-    /// How many of its namespaces are as they should be.
+    /// The number of namespaces that are up to date.
     pub(super) unchanged: usize,
 }
 
 /// What would be done with one ExternalSecret.
 #[derive(Clone, Debug)]
 pub(super) struct Child {
-    /// The ExternalSecret.
     pub(super) external_secret: ObjectKey,
-    /// What would be done with it.
     pub(super) action: Action,
-    /// Why, where that is not clear.
+    /// The reason, if it is not obvious.
     pub(super) why: Option<String>,
 }
 
-/// The ClusterExternalSecrets that are looked at, and the ExternalSecrets that they would make or change: those of manifests, or
-/// with all namespaces those of the cluster.
+/// The ClusterExternalSecrets to examine, and the ExternalSecrets that they would create or change: those of the
+/// manifests or, with all namespaces, those of the cluster.
 pub(super) async fn parents(
     which: &Which<'_>,
     inputs: &Inputs,
@@ -87,13 +85,13 @@ async fn objects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Resul
 
 /// What is known of the cluster.
 struct World {
-    /// The labels of each namespace; none where it is being deleted.
+    /// The labels of each namespace; `None` if it is being deleted.
     namespaces: BTreeMap<String, Option<BTreeMap<String, String>>>,
     external_secrets: Vec<ExternalSecret>,
     version: ServedVersion,
 }
 
-/// The namespaces of the cluster, as they would be once the manifests were applied.
+/// The namespaces of the cluster after the manifests were applied.
 async fn namespaces(
     inputs: &Inputs,
     cluster: &Cluster,
@@ -110,7 +108,7 @@ async fn namespaces(
         let labels = namespaces.entry(name.clone()).or_insert_with(|| Some(BTreeMap::new()));
         if let Some(labels) = labels {
             labels.extend(given.metadata.labels.clone().unwrap_or_default());
-            // The API server sees to it.
+            // The API server sets this label.
             labels.insert("kubernetes.io/metadata.name".to_owned(), name.clone());
         }
     }
@@ -137,7 +135,7 @@ impl World {
         parent
     }
 
-    /// The namespaces that are selected, and those where there is an ExternalSecret of it.
+    /// The namespaces that are selected, and those with an ExternalSecret of this ClusterExternalSecret.
     fn concerned(&self, parent: &str, selection: &Selection) -> BTreeSet<String> {
         let selected = self
             .namespaces
@@ -156,7 +154,7 @@ impl World {
         }
     }
 
-    /// What would be done in one namespace.
+    /// Finds out what would be done in one namespace.
     fn look(&self, namespace: &str, place: Place, wanted: &Wanted, parent: &mut Parent, subjects: &mut Vec<Subject>) {
         let there = || self.external_secrets.iter().filter(|o| o.metadata.namespace.as_deref() == Some(namespace));
         let children: Vec<_> = there().filter(|object| is_of(object, &parent.name)).collect();
@@ -199,7 +197,7 @@ fn is_of(object: &ExternalSecret, parent: &str) -> bool {
     controlling_cluster_external_secret(&object.metadata) == Some(parent)
 }
 
-/// An ExternalSecret as it would be, to see what would become of its target.
+/// The ExternalSecret in its new form, to find out what would happen to its target.
 fn subject(object: &kube::core::DynamicObject) -> Option<Subject> {
     let object: ExternalSecret = serde_json::from_value(serde_json::to_value(object).ok()?).ok()?;
     Some(Subject { object, has_new_templates: false })

@@ -1,5 +1,5 @@
-//! Which ExternalSecrets are looked at, and as what: those of the cluster as they are, those of manifests as they would be
-//! once they were applied.
+//! Which ExternalSecrets to examine, and in which form: those of the cluster as they are, those of manifests as they
+//! would be after they were applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,32 +16,31 @@ use crate::controller::external_secret::cluster_view::ClusterView as _;
 use crate::controller::external_secret::index::{TemplateSourceKind, template_sources_of};
 use crate::sync::managed_fields;
 
-/// What `kubectl apply` notes of the manifest that it applied.
+/// Where `kubectl apply` stores the manifest that it applied.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// Asks for a refresh.
+/// The annotation that requests a refresh.
 const FORCE_SYNC: &str = "external-secrets.io/force-sync";
 
-/// Which ExternalSecrets are looked at.
+/// Which ExternalSecrets to examine.
 pub(super) struct Which<'a> {
     pub(super) names: &'a [String],
-    /// `None` for all.
+    /// The namespace; `None` for all.
     pub(super) namespace: Option<&'a str>,
     pub(super) selector: Option<&'a str>,
-    /// Whether those of manifests are meant.
+    /// Whether to examine those of the manifests.
     pub(super) is_given: bool,
-    /// Whether a refresh is asked for.
+    /// Whether to assume that a refresh was requested.
     pub(super) is_forced: bool,
 }
 
 /// An ExternalSecret as the controller would see it.
 pub(super) struct Subject {
-    /// It.
     pub(super) object: ExternalSecret,
     /// Whether a manifest changes an object that its templates come from.
     pub(super) has_new_templates: bool,
 }
 
-/// The ExternalSecrets to look at, by namespace and name.
+/// The ExternalSecrets to examine, sorted by namespace and name.
 pub(super) async fn subjects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<Subject>, Error> {
     let mut objects =
         if which.is_given { given(which, inputs, cluster).await? } else { present(which, cluster).await? };
@@ -75,7 +74,7 @@ async fn present(which: &Which<'_>, cluster: &Cluster) -> Result<Vec<ExternalSec
     Ok(objects)
 }
 
-/// Those of the manifests, as they would be once they were applied.
+/// Those of the manifests, as they would be after they were applied.
 async fn given(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<ExternalSecret>, Error> {
     let all = &inputs.manifests.external_secrets;
     let parents = &inputs.manifests.cluster_external_secrets;
@@ -98,8 +97,8 @@ async fn given(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<
     Ok(objects)
 }
 
-/// A manifest as it would be once it was applied over what is there: the identity and the status stay, and so do the labels
-/// and annotations that came from elsewhere.
+/// A manifest as it would be after it was applied over `live`. Identity, status, and labels and annotations from other
+/// sources stay.
 fn applied(given: &ExternalSecret, live: Option<ExternalSecret>) -> ExternalSecret {
     let Some(live) = live else { return ExternalSecret { status: None, ..given.clone() } };
     let spec = |object: &ExternalSecret| object.spec.get().ok().and_then(|spec| serde_json::to_value(spec).ok());
@@ -111,7 +110,7 @@ fn applied(given: &ExternalSecret, live: Option<ExternalSecret>) -> ExternalSecr
     ExternalSecret { metadata: meta, spec: given.spec.clone(), status: live.status, child: None }
 }
 
-/// The metadata of an object once a manifest was applied over it.
+/// The metadata of an object after a manifest was applied over it.
 pub(super) fn merged_metadata(given: &ObjectMeta, live: ObjectMeta) -> ObjectMeta {
     let before = applied_before(&live);
     ObjectMeta {
@@ -121,14 +120,15 @@ pub(super) fn merged_metadata(given: &ObjectMeta, live: ObjectMeta) -> ObjectMet
     }
 }
 
-/// The keys of labels and annotations that an earlier manifest gave.
+/// The keys of labels and annotations that an earlier manifest set.
 #[derive(Default)]
 struct AppliedBefore {
     labels: BTreeSet<String>,
     annotations: BTreeSet<String>,
 }
 
-/// What an earlier manifest gave, as `kubectl apply` noted it, or as the one field manager that applied it owns it.
+/// What an earlier manifest set, according to the annotation of `kubectl apply`, or to the only field manager that
+/// applied the object.
 fn applied_before(meta: &ObjectMeta) -> AppliedBefore {
     let noted = meta.annotations.as_ref().and_then(|annotations| annotations.get(LAST_APPLIED));
     if let Some(manifest) = noted.and_then(|text| serde_json::from_str::<Value>(text).ok()) {

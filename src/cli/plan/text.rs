@@ -1,4 +1,4 @@
-//! Printing a plan for people.
+//! Prints a plan for people to read.
 
 use std::fmt::{self, Write as _};
 
@@ -9,7 +9,7 @@ use super::parents::Parent;
 use crate::cli::redaction::Shown;
 use crate::sync::refresh::Due;
 
-/// How many equal lines are shown around those that differ.
+/// How many equal lines to show around those that differ.
 const CONTEXT: usize = 2;
 
 /// Whether lines are colored.
@@ -19,7 +19,7 @@ pub(super) enum Paint {
     Colored,
 }
 
-/// What a line says.
+/// The meaning of a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Added,
@@ -40,7 +40,7 @@ impl Mark {
         }
     }
 
-    /// The sequence of ECMA-48 that chooses its color.
+    /// The ECMA-48 escape sequence of its color.
     const fn color(self) -> &'static str {
         match self {
             Self::Added => "\x1b[32m",
@@ -60,7 +60,7 @@ impl Mark {
     }
 }
 
-/// The plan, as text.
+/// The plan as text.
 pub(super) fn print(entries: &[Entry], parents: &[Parent], paint: Paint) -> String {
     let mut page = Page { text: String::new(), paint };
     for parent in parents {
@@ -147,7 +147,7 @@ impl Page {
                 return self.lines(before, after);
             }
             (Some(before), Some(after)) => format!("{path}: {} -> {}", before.in_line(), after.in_line()),
-            // Where all is said by the key.
+            // The key says everything.
             (Some(Shown::Text(text)), None) | (None, Some(Shown::Text(text))) if text.is_empty() => path,
             (Some(one), None) | (None, Some(one)) => format!("{path}: {}", one.in_line()),
             (None, None) => return,
@@ -155,7 +155,7 @@ impl Page {
         self.line(1, Mark::of(change), &text);
     }
 
-    /// The lines that differ, with some around them.
+    /// The lines that differ, with some context.
     fn lines(&mut self, before: &str, after: &str) {
         let (before, after): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());
         let equal = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();
@@ -185,7 +185,7 @@ impl Page {
     }
 }
 
-/// A text that cannot drive the terminal.
+/// A text that cannot control the terminal.
 struct Harmless<'a>(&'a str);
 
 impl fmt::Display for Harmless<'_> {

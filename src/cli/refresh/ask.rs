@@ -1,4 +1,4 @@
-//! Asking for a refresh.
+//! Requests a refresh.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use crate::cli::person::{Cluster, names};
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::store_access::key::StoreKey;
 
-/// How many are asked for at once.
+/// How many requests are sent concurrently.
 const CONCURRENCY: usize = 16;
 
-/// The field manager of what is written. Flux takes back what managers named `kubectl` write.
+/// The field manager of the annotation. Flux reverts changes of managers named `kubectl`.
 const MANAGER: &str = "external-secrets-cli";
 
-/// A text that no other refresh has: the time, in nanoseconds.
+/// A text that no other refresh has: the time in nanoseconds.
 pub(super) fn token(now: Timestamp) -> String {
     format!("{now:.9}")
 }
@@ -33,20 +33,20 @@ fn params() -> PatchParams {
     PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-/// Asks for the refresh of one.
+/// Requests the refresh of one ExternalSecret.
 pub(super) async fn one(cluster: &Cluster, object: &ExternalSecret, token: &str) -> Result<(), ApiError> {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let name = object.metadata.name.as_deref().unwrap_or_default();
     bounded(cluster.api_of(Some(namespace)).patch_metadata(name, &params(), &patch(token))).await.map(drop)
 }
 
-/// Asks for the validation of a store.
+/// Requests the validation of a store.
 pub(super) async fn store(cluster: &Cluster, key: &StoreKey, token: &str) -> Result<(), ApiError> {
     let api = cluster.stores_of(key.kind, Some(&key.object.namespace));
     bounded(api.patch_metadata(&key.object.name, &params(), &patch(token))).await.map(drop)
 }
 
-/// Asks for all, 16 at once, and waits for none.
+/// Requests all, 16 at a time, without waiting for results.
 pub(super) async fn all(
     cluster: &Cluster,
     objects: &[ExternalSecret],

@@ -1,4 +1,4 @@
-//! `external-secrets refresh`: read it again, and tell me when.
+//! `external-secrets refresh`: read the values again, and report the result.
 
 mod ask;
 mod outcome;
@@ -25,9 +25,9 @@ use crate::controller::store_access::key::StoreKey;
 use outcome::{Outcome, name_of};
 use progress::Progress;
 
-/// How many may be refreshed without a further word: each may be a read, of which a vault serves 4,000 in 10 s.
+/// How many may be refreshed without confirmation. Each may cause a read, and a vault serves 4,000 of them in 10 s.
 const MANY: usize = 100;
-/// The exit code that says that somebody waited in vain.
+/// The exit code if waiting timed out.
 const WAITED_IN_VAIN: u8 = 3;
 
 /// Why nothing was refreshed.
@@ -119,7 +119,7 @@ pub(super) async fn execute(arguments: &RefreshArguments) -> Result<ExitCode, Er
     })
 }
 
-/// The ExternalSecrets and stores that are meant. One that is named and not there has failed.
+/// The selected ExternalSecrets and stores. One that is named and does not exist counts as failed.
 async fn chosen(
     arguments: &RefreshArguments,
     cluster: &Cluster,

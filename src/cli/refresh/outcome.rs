@@ -1,15 +1,15 @@
-//! How a refresh went.
+//! The result of a refresh.
 
 use std::time::Duration;
 
 use crate::api::v1::ExternalSecret;
 use crate::controller::core::key::ObjectKey;
 
-/// How a refresh went.
+/// The result of a refresh.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outcome {
     pub(super) result: Result,
-    /// Whether the Secret changed, where that could be told.
+    /// Whether the Secret changed, if that is known.
     pub(super) secret_changed: Option<bool>,
     /// How long it took.
     pub(super) took: Option<Duration>,
@@ -19,7 +19,7 @@ pub(super) struct Outcome {
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Result {
-    /// It was asked for, and nobody waited.
+    /// It was requested, and nobody waited for the result.
     Asked,
     Refreshed,
     Failed,
@@ -28,7 +28,7 @@ pub(super) enum Result {
 }
 
 impl Result {
-    /// For programs.
+    /// For programs to read.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Asked => "asked",
@@ -65,7 +65,7 @@ impl Outcome {
         Self::new(Result::Skipped, message)
     }
 
-    /// The same after so long.
+    /// The same with its duration.
     pub(super) fn after(self, took: Duration) -> Self {
         Self { took: Some(took), ..self }
     }
@@ -79,7 +79,7 @@ impl Outcome {
     }
 }
 
-/// As an outcome is listed.
+/// The name in a list of results.
 pub(super) fn name_of(object: &ExternalSecret) -> String {
     ObjectKey::of(&object.metadata).to_string()
 }

@@ -1,4 +1,4 @@
-//! How `refresh` prints.
+//! The output of `refresh`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::outcome::{Outcome, Result};
 use crate::cli::person::table::Table;
 use crate::sync::one_line::on_one_line;
 
-/// What is said of one.
+/// The text for one result.
 fn says(outcome: &Outcome) -> String {
     let took = outcome.took.map(|took| format!("{:.1} s", took.as_secs_f64())).unwrap_or_default();
     let message = on_one_line(&outcome.message);
@@ -24,12 +24,12 @@ fn says(outcome: &Outcome) -> String {
     }
 }
 
-/// One on a line.
+/// One result as a line.
 pub(super) fn line(name: &str, outcome: &Outcome) -> String {
     format!("{}  {}\n", on_one_line(name), says(outcome))
 }
 
-/// All, for people.
+/// All results, for people to read.
 pub(super) fn text(outcomes: &BTreeMap<String, Outcome>) -> String {
     if outcomes.is_empty() {
         return "nothing to refresh\n".to_owned();
@@ -42,7 +42,7 @@ pub(super) fn text(outcomes: &BTreeMap<String, Outcome>) -> String {
     text.split_once('\n').map(|(_, rows)| rows.to_owned()).unwrap_or_default()
 }
 
-/// All, for programs.
+/// All results, for programs to read.
 pub(super) fn document(outcomes: &BTreeMap<String, Outcome>) -> Value {
     let results = outcomes.iter().map(|(name, outcome)| {
         let (namespace, name) = name.split_once('/').unwrap_or(("", name));

@@ -1,4 +1,4 @@
-//! What is said while many are refreshed.
+//! Progress of a refresh of many.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use super::outcome::Outcome;
 use super::print;
 use crate::cli::person::printing::note;
 
-/// Says on the way how far it is.
+/// Reports progress.
 pub(super) struct Progress {
     pub(super) began: Instant,
     pub(super) is_terminal: bool,
@@ -24,7 +24,7 @@ impl Progress {
         }
     }
 
-    /// The answer follows.
+    /// Ends the progress line before the results are printed.
     #[allow(clippy::print_stderr, reason = "said to whoever runs the command")]
     pub(super) fn end(&self) {
         if self.is_terminal {

@@ -1,4 +1,4 @@
-//! Waiting until the controller has answered.
+//! Waits until the controller has answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -27,16 +27,16 @@ use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 use crate::sync::hash;
 
-/// How many are asked for, or looked at, at once.
+/// How many are requested or read concurrently.
 const CONCURRENCY: usize = 16;
 
-/// What is said of one that was not answered in time.
+/// The message for one that was not answered in time.
 const IN_VAIN: &str = "the controller has not answered; `external-secrets doctor` says whether one runs";
 
-/// A target before its refresh: a hash of its data, if it was there and could be read.
+/// A target before its refresh: a hash of its data, if it existed and could be read.
 type Before = BTreeMap<String, Option<String>>;
 
-/// Asks for the refresh of each, and waits until all were answered.
+/// Requests the refresh of each, and waits until all are answered.
 pub(super) async fn refreshed(
     cluster: &Cluster,
     objects: Vec<ExternalSecret>,
@@ -87,7 +87,7 @@ pub(super) async fn refreshed(
 
 type Events = BoxStream<'static, watcher::Result<watcher::Event<Seen<ExternalSecret>>>>;
 
-/// The ExternalSecrets of these namespaces, from now on.
+/// The changes of ExternalSecrets in these namespaces from now on.
 fn watched(cluster: &Cluster, namespaces: &BTreeSet<String>) -> Events {
     let mut only = namespaces.iter();
     let api: Api<Seen<ExternalSecret>> = match (only.next(), only.next()) {
@@ -97,7 +97,7 @@ fn watched(cluster: &Cluster, namespaces: &BTreeSet<String>) -> Events {
     watcher(api, watcher::Config::default()).default_backoff().boxed()
 }
 
-/// Which of those who wait an event answers, and how.
+/// Which pending refresh an event answers, and its result.
 fn answered(
     event: watcher::Result<watcher::Event<Seen<ExternalSecret>>>,
     token: &str,
@@ -126,7 +126,7 @@ fn answered(
     }
 }
 
-/// Whether the controller has answered this refresh, or a later one.
+/// Whether the controller has answered this refresh or a later one.
 fn is_answered(object: &ExternalSecret, token: &str) -> bool {
     let is_ours_or_later = |text: &str| {
         text == token
@@ -136,7 +136,7 @@ fn is_answered(object: &ExternalSecret, token: &str) -> bool {
     if status.last_handled_refresh.as_deref().is_some_and(is_ours_or_later) {
         return true;
     }
-    // ESO says it only of what it could sync, and by a hash that has the annotation in it.
+    // ESO records only successful syncs, in a hash that includes the annotation.
     let annotations = object.metadata.annotations.as_ref();
     let is_asked = annotations.and_then(|all| all.get(ANNOTATION_REFRESH)).is_some_and(|text| is_ours_or_later(text));
     is_asked
@@ -156,13 +156,13 @@ fn outcome(object: &ExternalSecret) -> Outcome {
     }
 }
 
-/// The hashes of the targets' data. Of one that cannot be read nothing is known.
+/// The hashes of the targets' data. Nothing is known of a target that cannot be read.
 async fn targets(cluster: &Cluster, objects: &[ExternalSecret]) -> Before {
     let hashes = stream::iter(objects).map(async |object| Some((name_of(object), target(cluster, object).await?)));
     hashes.buffer_unordered(CONCURRENCY).filter_map(|hash| async { hash }).collect().await
 }
 
-/// The hash of the target's data, or that there is none; `None` where that cannot be told.
+/// The hash of the target's data, or that it has none; `None` if that is unknown.
 async fn target(cluster: &Cluster, object: &ExternalSecret) -> Option<Option<String>> {
     let spec = object.spec.get().ok()?;
     if spec.target.as_ref().is_some_and(|target| target.manifest.is_some()) {
@@ -175,13 +175,13 @@ async fn target(cluster: &Cluster, object: &ExternalSecret) -> Option<Option<Str
     Some(secret.and_then(|secret| secret.metadata.annotations?.remove(ANNOTATION_DATA_HASH)))
 }
 
-/// Whether the target has other data than before.
+/// Whether the target's data has changed.
 async fn changed(cluster: &Cluster, object: &ExternalSecret, before: Option<&Option<String>>) -> Option<bool> {
     let before = before?;
     Some(*before != target(cluster, object).await?)
 }
 
-/// An ExternalSecret waits for its store, which somebody must mend first.
+/// Reports stores that are not Ready: until somebody fixes the store, its ExternalSecrets are not read.
 async fn say_which_stores_are_not_ready(cluster: &Cluster, objects: &[ExternalSecret]) {
     let now = Timestamp::now();
     let keys: BTreeSet<_> = objects.iter().flat_map(|object| Overview::of(object, now).stores).collect();
@@ -194,7 +194,7 @@ async fn say_which_stores_are_not_ready(cluster: &Cluster, objects: &[ExternalSe
     }
 }
 
-/// Asks for the validation of stores, and waits until each was answered.
+/// Requests the validation of stores, and waits until each is done.
 pub(super) async fn validated(
     cluster: &Cluster,
     stores: &[StoreKey],

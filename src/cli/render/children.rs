@@ -1,4 +1,4 @@
-//! The ExternalSecrets that ClusterExternalSecrets would make in the namespaces among the manifests.
+//! The ExternalSecrets that ClusterExternalSecrets would create in the namespaces among the manifests.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use crate::cli::inputs::manifests::Manifests;
 use crate::controller::cluster_external_secret::spec::fault;
 use crate::sync::cluster_external_secret::Wanted;
 
-/// What ClusterExternalSecrets would make.
+/// What ClusterExternalSecrets would create.
 #[derive(Default)]
 pub(super) struct Made {
     pub(super) external_secrets: Vec<ExternalSecret>,
-    /// Why one makes nothing.
+    /// Why a ClusterExternalSecret creates nothing.
     pub(super) problems: Vec<String>,
 }
 
-/// What the ClusterExternalSecrets among manifests would make, or the one of a name.
+/// What all ClusterExternalSecrets among the manifests, or only the one with this name, would create.
 pub(super) fn of(manifests: &Manifests, name: Option<&str>) -> Made {
     let mut made = Made::default();
     let is_wanted = |object: &&ClusterExternalSecret| name.is_none() || object.metadata.name.as_deref() == name;
@@ -43,7 +43,7 @@ fn children(object: &ClusterExternalSecret, manifests: &Manifests) -> Result<Vec
     namespaces.sort_by_key(|(name, _)| *name);
     let is_selected = |name: &str, labels: Option<&BTreeMap<String, String>>| {
         let mut labels = labels.cloned().unwrap_or_default();
-        // The API server sees to it.
+        // The API server sets this label.
         labels.insert("kubernetes.io/metadata.name".to_owned(), name.to_owned());
         selection.selects(name, &labels)
     };

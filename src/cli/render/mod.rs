@@ -25,7 +25,7 @@ use super::preview::{PreviewArguments, Previewer};
 use super::providers;
 use super::redaction::{Redactor, Values};
 
-/// Namespace of manifests that name none.
+/// The namespace of objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// Why nothing can be rendered.
@@ -62,7 +62,7 @@ pub(super) struct RenderArguments {
     providers: providers::ProviderArguments,
 }
 
-/// Prints each Secret; what cannot be rendered is said, and the others are printed all the same.
+/// Prints each Secret. An ExternalSecret that cannot be rendered is reported, and the others are still printed.
 pub(super) async fn execute(arguments: &RenderArguments) -> Result<ExitCode, Error> {
     let manifests = Manifests::read(&arguments.paths, &arguments.namespace)?;
     let inputs = Arc::new(Inputs::new(manifests, arguments.preview.values.as_deref(), None)?);
@@ -108,7 +108,7 @@ async fn render(previewer: &Previewer<'_>, object: &ExternalSecret) -> Result<su
     let spec = object.spec.get().map_err(Clone::clone)?;
     check(spec)?;
     let owner = Owner::new(&object.metadata, spec, previewer.version);
-    // Of another kind nothing is known without a cluster.
+    // Without a cluster, nothing is known of a target of another kind.
     let existing = match owner.manifest() {
         None => Destination::Secret.read(owner, previewer.inputs).await?,
         Some(_) => None,

@@ -1,4 +1,4 @@
-//! Printing the target that an ExternalSecret gives.
+//! Prints the target that an ExternalSecret produces.
 
 use std::io::Write as _;
 
@@ -17,7 +17,7 @@ use crate::controller::external_secret::destination::Existing;
 use crate::sync::plan::Plan;
 use crate::sync::target::Owner;
 
-/// What of the metadata is of no use before there is a cluster.
+/// Metadata that is meaningless without a cluster.
 const OF_A_CLUSTER: [&str; 6] =
     ["ownerReferences", "managedFields", "resourceVersion", "uid", "creationTimestamp", "generation"];
 
@@ -31,10 +31,10 @@ pub(in crate::cli) enum Error {
     Output(#[from] std::io::Error),
 }
 
-/// Prints the Secret as a YAML document, or says why there is none.
+/// Prints the Secret as a YAML document, or the reason why there is none.
 pub(super) fn secret(preview: &Preview, object: &ExternalSecret, redactor: &Redactor) -> Result<(), Error> {
     let name = object.metadata.name.as_deref().unwrap_or_default();
-    // One whose spec cannot be read has no preview.
+    // An unreadable spec has no preview.
     let Ok(spec) = object.spec.get() else { return Ok(()) };
     let owner = Owner::new(&object.metadata, spec, ServedVersion::V1);
     let of_object = |object: &DynamicObject| object_manifest(object, owner, redactor);
@@ -54,7 +54,7 @@ pub(super) fn secret(preview: &Preview, object: &ExternalSecret, redactor: &Reda
     Ok(())
 }
 
-/// An object that is not a Secret: every single value in it may stem from a secret.
+/// An object that is not a Secret. Any scalar in it may be derived from a secret.
 fn object_manifest(object: &DynamicObject, owner: Owner<'_>, redactor: &Redactor) -> Value {
     let mut manifest = object.data.clone();
     if let Some(fields) = manifest.as_object_mut() {
@@ -71,7 +71,7 @@ fn object_manifest(object: &DynamicObject, owner: Owner<'_>, redactor: &Redactor
     manifest
 }
 
-/// Puts in place of all single values what is printed of them.
+/// Replaces all scalars by what may be printed of them.
 fn redact(value: &mut Value, redactor: &Redactor) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, redactor)),

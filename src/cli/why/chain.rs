@@ -30,8 +30,8 @@ pub(super) async fn links(
     }
     let failed = failure(overview);
     if let Some(failed) = failed {
-        // The controller's own word on a link counts, unless the link was found broken as it is now. That its store is not Ready says
-        // less than what the store says.
+        // The controller's own report on a link is shown unless a check just found that link broken. "The store is not
+        // Ready" says less than the store itself does.
         let is_of_store = failed.link == Link::Store;
         let is_found = links.iter().any(|found| {
             found.outcome == Outcome::Failed
@@ -60,7 +60,7 @@ pub(super) async fn links(
     links
 }
 
-/// What holds where the controller has come past it.
+/// What is known of a link that the controller got past.
 fn held(link: Link, object: &ExternalSecret, overview: &Overview, now: Timestamp) -> Option<String> {
     let spec = object.spec.get().ok()?;
     match link {
@@ -77,19 +77,19 @@ fn held(link: Link, object: &ExternalSecret, overview: &Overview, now: Timestamp
     }
 }
 
-/// What the controller says of its last try.
+/// What the controller reports about its last attempt.
 fn failure(overview: &Overview) -> Option<Found> {
     if overview.ready != Some(ConditionStatus::False) {
         return None;
     }
-    // Of a message that nobody knows, the words have to do.
+    // If the message is unknown, all that can be shown is its text.
     let link = overview.explanation.map_or(Link::Entry, |explanation| explanation.link);
     let found =
         Found { field: field(&overview.message), ..Found::new(link, Outcome::Failed, overview.message.clone()) };
     Some(Found { cause: overview.cause.clone(), ..found.explained(overview.explanation) })
 }
 
-/// The field that a message names: `spec.data[0]`.
+/// The field that a message names, such as `spec.data[0]`.
 fn field(message: &str) -> Option<String> {
     let start = message.find("spec.")?;
     let rest = message.get(start..)?;
@@ -141,7 +141,7 @@ fn spec(object: &ExternalSecret, overview: &Overview) -> Vec<Found> {
     links
 }
 
-/// What there is to say of a store, and of its identity.
+/// What there is to report about a store and its identity.
 async fn store(cluster: &Cluster, key: &StoreKey, now: Timestamp) -> Vec<Found> {
     let failed = |cause: &'static str, message: String| {
         vec![Found::new(Link::Store, Outcome::Failed, message).explained(explanation::of(Some(cause), ""))]
@@ -189,7 +189,7 @@ async fn store(cluster: &Cluster, key: &StoreKey, now: Timestamp) -> Vec<Found> 
     links
 }
 
-/// The first of the conditions beside Ready that does not hold.
+/// The first condition besides Ready that is not True.
 fn broken_check(conditions: &[Condition]) -> Option<&Condition> {
     let mut checks = CHECKS.iter().filter_map(|check| conditions::find(conditions, check.type_));
     checks.find(|check| check.status == ConditionStatus::False)
@@ -200,7 +200,7 @@ fn of_class(store: &SecretStore) -> String {
     class.map(|class| format!("; it is for the controller of class {class:?}")).unwrap_or_default()
 }
 
-/// Whom a store reads as, in words.
+/// The identity with which a store reads, in words.
 fn identity(store: &SecretStore, key: &StoreKey) -> Option<String> {
     let spec = store.spec.get().ok()?;
     let azure = spec.provider.azurekv.as_ref()?;

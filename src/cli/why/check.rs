@@ -1,4 +1,4 @@
-//! `why --check`: what the controller would find now, with the caller's rights.
+//! `why --check`: what the controller would find now, checked with the caller's rights.
 
 use crate::api::v1::ExternalSecret;
 use crate::cli::person::{Cluster, vaults};
@@ -13,12 +13,12 @@ use crate::template::Delimiters;
 /// What was found now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Checked {
-    /// Why it would fail; none where it would not.
+    /// Why it would fail; `None` if it would not.
     pub(super) cause: Option<String>,
     pub(super) message: String,
 }
 
-/// Reads what the ExternalSecret reads, and works out what would be written, without writing it.
+/// Reads what the ExternalSecret reads, and finds out what would be written, without writing it.
 pub(super) async fn check(
     cluster: &Cluster,
     object: &ExternalSecret,
@@ -31,7 +31,7 @@ pub(super) async fn check(
         inputs: &inputs,
         providers,
         templates: Templates::new(Delimiters::new("{{", "}}")),
-        // A store that is not Ready may be by now.
+        // A store that was not Ready may be by now.
         flood_gate: FloodGate::Open,
         version: cluster.version,
     };

@@ -10,15 +10,15 @@ use crate::cli::person::Cluster;
 use crate::controller::core::api_call::bounded;
 use crate::sync::one_line::on_one_line;
 
-/// How many are shown.
+/// How many to show.
 const SHOWN: usize = 5;
-/// How many are looked at.
+/// How many to read.
 const LOOKED_AT: u32 = 200;
 
-/// What an event says.
+/// An event to be shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Event {
-    /// When it was last seen, as it stands there.
+    /// When it was last seen, as the event states it.
     pub(super) last: String,
     pub(super) type_: String,
     pub(super) reason: String,
@@ -27,7 +27,7 @@ pub(super) struct Event {
     pub(super) count: u64,
 }
 
-/// The newest events of an object, newest first; none where they may not be read.
+/// The newest events of an object, newest first; none if they may not be read.
 pub(super) async fn of(cluster: &Cluster, object: &ExternalSecret) -> Vec<Event> {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let uid = object.metadata.uid.as_deref().unwrap_or_default();

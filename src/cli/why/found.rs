@@ -1,13 +1,13 @@
-//! What is found of a link of the chain.
+//! What was found about a link of the chain.
 
 use crate::cli::person::explanation::{Explanation, Link};
 use crate::cli::person::outcome::Outcome;
 
-/// What was found of a link.
+/// What was found about a link.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
     pub(super) link: Link,
-    /// The field that it is about, as `spec.data[0]`.
+    /// The field concerned, such as `spec.data[0]`.
     pub(super) field: Option<String>,
     pub(super) outcome: Outcome,
     pub(super) cause: Option<String>,

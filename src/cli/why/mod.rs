@@ -1,4 +1,4 @@
-//! `external-secrets why`, also `explain`: why is this one not as I want?
+//! `external-secrets why`, also `explain`: what is wrong with this ExternalSecret?
 
 mod chain;
 mod check;
@@ -21,7 +21,7 @@ use super::preview::AzureIdentity;
 use super::providers;
 use chain::links;
 
-/// Why nothing can be said.
+/// Why nothing can be reported.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! How `why` prints.
+//! The output of `why`.
 
 use std::fmt::Write as _;
 
@@ -13,10 +13,10 @@ use crate::cli::person::overview::Overview;
 use crate::cli::person::printing::span;
 use crate::sync::one_line::on_one_line;
 
-/// What the messages of links begin below.
+/// Indents to the column of the messages.
 const INDENT: &str = "                      ";
 
-/// For people.
+/// For people to read.
 pub(super) fn text(
     overview: &Overview,
     links: &[Found],
@@ -56,7 +56,7 @@ fn head(overview: &Overview, now: Timestamp) -> String {
     format!("ExternalSecret {}: {state}", overview.key)
 }
 
-/// For programs.
+/// For programs to read.
 pub(super) fn document(overview: &Overview, links: &[Found], events: &[Event], checked: Option<&Checked>) -> Value {
     let links = links.iter().map(|found| {
         json!({

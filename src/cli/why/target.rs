@@ -1,4 +1,4 @@
-//! The Secret that an ExternalSecret writes, and who uses it.
+//! The Secret that an ExternalSecret writes, and the workloads that use it.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -17,9 +17,9 @@ use crate::cli::person::overview::Overview;
 use crate::controller::core::api_call::bounded;
 use crate::sync::target::is_external_secret;
 
-/// How many workloads are named.
+/// How many workloads to name.
 const NAMED: usize = 5;
-/// How many objects of a kind are looked at.
+/// How many objects of a kind to read.
 const LOOKED_AT: u32 = 500;
 
 /// The kinds of workloads that use Secrets.
@@ -30,7 +30,7 @@ const WORKLOADS: [(&str, &str, &str); 4] = [
     ("batch", "v1", "CronJob"),
 ];
 
-/// What is said of the target.
+/// What there is to report about the target.
 pub(super) async fn found(cluster: &Cluster, object: &ExternalSecret, overview: &Overview, now: Timestamp) -> Found {
     let new = |outcome, message: String| Found::new(Link::Target, outcome, message);
     let target = object.spec.get().ok().and_then(|spec| spec.target.as_ref());
@@ -78,7 +78,7 @@ pub(super) async fn found(cluster: &Cluster, object: &ExternalSecret, overview: 
     new(Outcome::Ok, format!("Secret {namespace}/{name} is there, synced {written}{used}"))
 }
 
-/// The workloads whose pods name the Secret, as far as the caller may see them.
+/// The workloads whose pods use the Secret, as far as the caller may read them.
 async fn used_by(cluster: &Cluster, namespace: &str, secret: &str) -> Vec<String> {
     let mut users = Vec::new();
     for (group, version, kind) in WORKLOADS {
@@ -91,7 +91,7 @@ async fn used_by(cluster: &Cluster, namespace: &str, secret: &str) -> Vec<String
     users
 }
 
-/// Whether a workload names a Secret: in a volume, for a variable, or for pulling images.
+/// Whether a workload uses a Secret: in a volume, in an environment variable, or to pull images.
 fn names_secret(value: &Value, secret: &str) -> bool {
     match value {
         Value::Object(fields) => fields.iter().any(|(name, value)| {

@@ -110,7 +110,7 @@ impl Running {
     /// Waits for `stop`.
     ///
     /// # Errors
-    /// [`Ended`], where a controller ends before.
+    /// [`Ended`], if a controller ends before that.
     pub(crate) async fn until_stopped(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
         match stop.run_until_cancelled(self.tasks.join_next()).await {
             None => Ok(()),

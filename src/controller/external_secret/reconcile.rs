@@ -126,7 +126,7 @@ impl Newest {
 
 /// An ExternalSecret as it is now; `None` if it was deleted.
 ///
-/// The order matters. The last written status is forgotten when the watch shows it; reading the memory first could miss
+/// The order matters. The last written status is forgotten when the watch shows it; reading the watch first could miss
 /// both, and repeat the sync.
 fn newest(key: &ObjectKey, context: &Context) -> Option<Newest> {
     let ahead = context.state.memos().named(key).map(|memo| memo.ahead().clone()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! JSON of YAML, in which no number becomes another.
+//! Converts YAML to JSON without changing any number.
 
 use std::sync::LazyLock;
 
@@ -7,17 +7,17 @@ use zeroize::Zeroizing;
 
 use super::texts::{Form, Node, Problem, Scalar};
 
-/// Words that one version of YAML takes for a boolean or a number, and another for a text.
+/// Words that one version of YAML reads as a boolean or a number, and another as a string.
 const AMBIGUOUS: [&str; 32] = [
     "y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "True", "TRUE",
     "False", "FALSE", ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf",
     "-.INF",
 ];
 
-/// The JSON of a node, with numbers as they stand.
+/// The JSON of a node, with numbers spelled as in the file.
 ///
 /// # Errors
-/// It has something that JSON has not, or that is another number or word in another version of YAML.
+/// The node contains something that JSON cannot express, or that another version of YAML reads differently.
 pub(super) fn text(node: &Node) -> Result<Zeroizing<String>, Problem> {
     let mut output = Zeroizing::new(String::new());
     write(node, &mut output)?;
@@ -73,7 +73,7 @@ fn write_scalar(scalar: &Scalar, output: &mut String) -> Result<(), Problem> {
 }
 
 fn write_text(text: &str, output: &mut String) {
-    // A text always has a JSON.
+    // A string can always be expressed in JSON.
     output.push_str(&serde_json::Value::from(text).to_string());
 }
 
@@ -83,7 +83,7 @@ fn is_json_number(text: &str) -> bool {
     NUMBER.as_ref().is_some_and(|number| number.is_match(text))
 }
 
-/// Whether any version of YAML, or go-yaml, takes a text for a number that JSON does not have in that form.
+/// Whether any version of YAML, or go-yaml, reads a string as a number that JSON would spell differently.
 fn is_other_number(text: &str) -> bool {
     static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(concat!(

@@ -1,7 +1,7 @@
-//! Values from a file, in the place of what vaults hold.
+//! Values from a file, in place of what vaults hold.
 //!
-//! The file is a YAML mapping of `remoteRef.key` to value. A value is the text that stands there; of a mapping or a list it is
-//! its JSON. `NAME.tags` is a mapping of the tags of NAME, and `NAME.attributes` one of its times.
+//! The file is a YAML mapping of `remoteRef.key` to value. A scalar stands for its literal text, a mapping or a list
+//! for its JSON. `NAME.tags` is a mapping of the tags of NAME, and `NAME.attributes` a mapping of its times.
 
 mod json;
 mod texts;
@@ -36,7 +36,7 @@ pub(super) fn read(path: &Path) -> Result<GivenObjects, Error> {
     objects(&text, &path.display().to_string()).map_err(|problem| failed(Some(problem.line), problem.text))
 }
 
-/// What a text says; `source` is what messages call it.
+/// The objects described by a text; `source` names it in messages.
 fn objects(text: &str, source: &str) -> Result<GivenObjects, Problem> {
     let root = texts::read(text)?;
     let Node::Map(entries) = root else {
@@ -63,7 +63,7 @@ fn objects(text: &str, source: &str) -> Result<GivenObjects, Problem> {
     Ok(objects)
 }
 
-/// The value of a key: a text as it stands, bytes, or JSON.
+/// The value of a key: literal text, bytes, or JSON.
 fn value(key: &str, node: &Node) -> Result<Zeroizing<Vec<u8>>, Problem> {
     match node {
         Node::Scalar(scalar) => bytes(key, scalar),
@@ -89,7 +89,7 @@ fn bytes(key: &str, scalar: &Scalar) -> Result<Zeroizing<Vec<u8>>, Problem> {
     }
 }
 
-/// A mapping of names to texts.
+/// A mapping of names to strings.
 fn texts_of(key: &str, node: &Node) -> Result<BTreeMap<String, String>, Problem> {
     let Node::Map(entries) = node else {
         return Err(Problem { line: node.line(), text: format!("{key:?} is not a mapping of names to texts") });
@@ -103,7 +103,7 @@ fn texts_of(key: &str, node: &Node) -> Result<BTreeMap<String, String>, Problem>
     entries.iter().map(text).collect()
 }
 
-/// A store whose vault the file stands for: who may use it stays as `known` says, where it is known.
+/// A store whose vault the file replaces. Its conditions remain those of `known`, if any.
 pub(super) fn store(known: Option<&SecretStore>) -> Arc<SecretStore> {
     let mut store = known.cloned().unwrap_or_default();
     let mut spec = store.spec.get().cloned().unwrap_or_else(|_| SecretStoreSpec::default());

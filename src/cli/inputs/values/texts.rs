@@ -1,17 +1,17 @@
-//! YAML whose scalars stay the text that stands there.
+//! YAML whose scalars keep their literal text.
 
 use std::collections::HashMap;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag, options};
 use zeroize::Zeroizing;
 
-/// More nodes than this, with aliases replaced, are refused.
+/// The limit of nodes, with aliases expanded.
 const MAX_NODES: usize = 100_000;
-/// More bytes than this, with aliases replaced, are refused.
+/// The limit of bytes, with aliases expanded.
 const MAX_BYTES: usize = 64 << 20;
 const TAG_PREFIX: &str = "tag:yaml.org,2002:";
 
-/// What is wrong, and in which line. Quotes keys alone.
+/// What is wrong, and the line. Quotes only keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) line: usize,
@@ -24,17 +24,17 @@ impl Problem {
     }
 }
 
-/// A value. Its texts are wiped.
+/// A value. Its text is wiped when dropped.
 #[derive(Clone)]
 pub(super) enum Node {
     Scalar(Scalar),
-    /// Its items, and its line.
+    /// The items, and the line.
     List(Vec<Node>, usize),
     Map(Vec<(Scalar, Node)>),
 }
 
 impl Node {
-    /// The line on which it begins; of a mapping that of its first key.
+    /// The line on which it begins; for a mapping, the line of its first key.
     pub(super) fn line(&self) -> usize {
         match self {
             Self::Scalar(scalar) => scalar.line,
@@ -47,23 +47,23 @@ impl Node {
 /// A single value.
 #[derive(Clone)]
 pub(super) struct Scalar {
-    /// As it stands, without quotes, escapes and folds.
+    /// The literal text, without quotes, escapes and folding.
     pub(super) text: Zeroizing<String>,
     pub(super) form: Form,
     pub(super) line: usize,
 }
 
 impl Scalar {
-    /// Whether YAML takes it for no value.
+    /// Whether YAML reads it as null.
     pub(super) fn is_null(&self) -> bool {
         self.form == Form::Plain && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
 }
 
-/// How a scalar is written.
+/// The notation of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Without quotes: it may be meant as a number.
+    /// Without quotes, so that it may be meant as a number.
     Plain,
     /// In quotes, as a block, or with the tag `!!str`.
     Text,
@@ -71,7 +71,7 @@ pub(super) enum Form {
     Binary,
 }
 
-/// Reads the one document of a text. No document is an empty text.
+/// Reads the single document of a text. Without a document, returns an empty string.
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
     let options = options! {
         emit_comments: false,
@@ -94,7 +94,7 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
     Ok(reader.root.unwrap_or_else(nothing))
 }
 
-/// The collections that are being read, and what was read.
+/// What has been read, including the open collections.
 #[derive(Default)]
 struct Reader {
     open: Vec<Open>,
@@ -111,7 +111,7 @@ struct Open {
 
 enum Container {
     List(Vec<Node>, usize),
-    /// The entries, the key whose value comes next, and in which line each key is.
+    /// The entries, the key whose value comes next, and the line of each key.
     Map(Vec<(Scalar, Node)>, Option<Scalar>, HashMap<String, usize>),
 }
 
@@ -120,7 +120,7 @@ struct Anchored {
     size: Size,
 }
 
-/// How much there is, with aliases replaced.
+/// The size with aliases expanded.
 #[derive(Clone, Copy, Default)]
 struct Size {
     nodes: usize,
@@ -151,7 +151,7 @@ impl Reader {
                 self.add(node, line)
             }
             Event::Alias(anchor) => {
-                // What is not complete is not known yet.
+                // An anchor is known only when its node is complete.
                 let contained = || Problem::new(line, "the value of an anchor contains itself");
                 self.grow(self.anchors.get(&anchor).ok_or_else(contained)?.size, line)?;
                 let node = self.anchors.get(&anchor).ok_or_else(contained)?.node.clone();
@@ -186,10 +186,10 @@ impl Reader {
         }
     }
 
-    /// Puts a complete node where it belongs.
+    /// Adds a complete node to the innermost open collection.
     fn add(&mut self, node: Node, line: usize) -> Result<(), Problem> {
         match self.open.last_mut().map(|open| &mut open.container) {
-            // Nothing follows the mark.
+            // Nothing follows the document marker.
             None if matches!(&node, Node::Scalar(scalar) if scalar.is_null() && scalar.text.is_empty()) => {}
             None if self.root.is_some() => {
                 return Err(Problem::new(line, "there is a second document; put all values into one"));
@@ -208,7 +208,7 @@ impl Reader {
     }
 }
 
-/// A key, if it stands for the first time in a mapping whose keys have these lines.
+/// Checks that a key appears for the first time in a mapping whose keys are on these lines.
 fn key(node: Node, line: usize, lines: &mut HashMap<String, usize>) -> Result<Scalar, Problem> {
     let Node::Scalar(key) = node else { return Err(Problem::new(line, "a key is not text")) };
     if &*key.text == "<<" && key.form == Form::Plain {
