@@ -13,8 +13,8 @@ const SECOND: i64 = 1_000 * MILLISECOND;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
-/// A signed duration in nanoseconds, parsed and printed as Go's `time.ParseDuration` and
-/// `Duration.String` do: `1h0m0s`, `90s`, `1.5h`, `0`, `-3s`.
+/// A signed duration in nanoseconds, parsed and printed like Go's `time.ParseDuration` and `Duration.String`: `1h0m0s`,
+/// `90s`, `1.5h`, `0`, `-3s`.
 ///
 /// See <https://pkg.go.dev/time#ParseDuration>.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +40,7 @@ pub enum DurationError {
 }
 
 impl GoDuration {
-    /// A duration of whole seconds; saturates at the longest duration.
+    /// A duration of whole seconds, limited to the longest duration.
     #[must_use]
     pub const fn from_secs(seconds: i64) -> Self {
         Self(seconds.saturating_mul(SECOND))
@@ -52,8 +52,8 @@ impl GoDuration {
         self.0
     }
 
-    /// The duration as the standard library has it; `None` where it is zero or negative, which
-    /// Kubernetes' and ESO's fields use for "never".
+    /// The duration as in the standard library; `None` if it is zero or negative, which means "never" in Kubernetes'
+    /// and ESO's fields.
     #[must_use]
     pub fn positive(self) -> Option<Duration> {
         u64::try_from(self.0).ok().filter(|nanos| *nanos > 0).map(Duration::from_nanos)
@@ -89,7 +89,7 @@ impl FromStr for GoDuration {
     }
 }
 
-/// Reads one `<number><unit>`: its nanoseconds and what follows it.
+/// Parses one `<number><unit>`. Returns its nanoseconds and the rest.
 fn term<'a>(rest: &'a str, text: &str) -> Result<(u64, &'a str), DurationError> {
     let overflow = || DurationError::Overflow(text.to_owned());
     let digits = |s: &str| s.bytes().take_while(u8::is_ascii_digit).count();
@@ -127,7 +127,7 @@ fn term<'a>(rest: &'a str, text: &str) -> Result<(u64, &'a str), DurationError> 
     Ok((nanoseconds.checked_add(fraction_of(fraction, unit)).ok_or_else(overflow)?, rest))
 }
 
-/// The nanoseconds of `0.<digits>` of a unit; digits beyond a nanosecond do not count.
+/// The nanoseconds of `0.<digits>` of a unit; digits below a nanosecond are ignored.
 fn fraction_of(digits: &str, unit: u64) -> u64 {
     let mut nanoseconds: u128 = 0;
     let mut scale: u128 = 1;
@@ -167,7 +167,7 @@ impl fmt::Display for GoDuration {
     }
 }
 
-/// Writes `value / unit` with as many decimals as it needs.
+/// Writes `value / unit` with as many decimals as necessary.
 fn write_decimal(f: &mut fmt::Formatter<'_>, value: u64, unit: u64, name: &str) -> fmt::Result {
     write!(f, "{}", value / unit)?;
     let mut rest = value % unit;

@@ -1,14 +1,14 @@
-//! Paths into an object, as `templateFrom[].target` of a generic target writes them.
+//! Paths into an object, as in `templateFrom[].target` of a generic target.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An index may be this high, as in ESO: the elements before it are created.
+/// The highest index, as in ESO: all elements before it are created.
 const HIGHEST_INDEX: usize = 10_000;
-/// No object nests deeper, and it bounds what an index creates.
+/// No object is nested more deeply. Also bounds what an index creates.
 const MOST_STEPS: usize = 64;
 
-/// A path into an object: keys separated by dots, with indexes of lists in brackets, such as
+/// A path into an object: keys separated by dots, with list indexes in brackets, such as
 /// `spec.rules[0].from[0].source.notRemoteIpBlocks`. It begins with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldPath(Vec<Step>);
@@ -25,10 +25,10 @@ pub enum Step {
 /// Why a text is not a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldPathError {
-    /// It is empty, or has two dots in a row, or one at an end.
+    /// It is empty, or has two dots in a row or a dot at an end.
     #[error("{0:?} has an empty part; write keys separated by single dots, such as spec.config")]
     Empty(String),
-    /// An index is not a number, or its bracket does not end.
+    /// An index is not a number, or a bracket is not closed.
     #[error("{0:?} has a malformed index; write a list's index as [0], after a key")]
     Index(String),
     /// An index is too high.

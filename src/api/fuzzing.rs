@@ -8,10 +8,10 @@ use super::{FieldPath, GoDuration, Schedule, TemplateTarget};
 const TIMES: [&str; 4] =
     ["2026-11-23T22:24:18.25Z", "2024-02-29T00:00:00Z", "-009999-01-02T01:59:59Z", "9999-12-30T22:00:00Z"];
 
-/// Reads a text as all that it could be.
+/// Parses a text as each of them.
 ///
 /// # Panics
-/// Where what is read and what is printed differ.
+/// If what is parsed differs from what is printed.
 pub fn words(text: &[u8]) {
     let text = &*String::from_utf8_lossy(text);
     if let Ok(duration) = text.parse::<GoDuration>() {

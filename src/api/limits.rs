@@ -1,7 +1,7 @@
-//! How many items the lists of a manifest may have. The CRDs say so by `maxItems`, and the controllers check it again, since an
-//! older CRD may have admitted what is stored.
+//! How many items the lists of a manifest may have. The CRDs declare this with `maxItems`, and the controllers check it
+//! again, because an older CRD may have admitted a stored object.
 //!
-//! A Secret holds 1 MiB; manifests written by people have some 100 entries at most.
+//! A Secret holds 1 MiB; manifests written by people have about 100 entries at most.
 
 /// `spec.data`.
 pub const DATA: usize = 1000;

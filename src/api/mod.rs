@@ -1,5 +1,5 @@
-//! The custom resources of the groups `external-secrets.io` and `generators.external-secrets.io`: types, constants and the
-//! CRDs made from them. No logic and no client.
+//! The custom resources of the groups `external-secrets.io` and `generators.external-secrets.io`: their types and
+//! constants, and the CRDs generated from them. Contains no client and does no I/O.
 
 pub mod crd;
 pub mod duration;
@@ -26,10 +26,10 @@ pub use template_target::TemplateTarget;
 /// The API group of every resource here.
 pub const GROUP: &str = "external-secrets.io";
 
-/// The field manager of ESO's controllers, and of this one where ESO's writes are to be known for our own.
+/// The field manager of ESO's controllers, used here so that fields written by ESO count as our own.
 pub const FIELD_MANAGER: &str = "external-secrets";
 
-/// Whether an `apiVersion` is one of [`GROUP`].
+/// Whether an `apiVersion` belongs to [`GROUP`].
 #[must_use]
 pub fn is_ours(api_version: &str) -> bool {
     api_version.split_once('/').is_some_and(|(group, _)| group == GROUP)
@@ -45,34 +45,34 @@ pub const LABEL_OWNER: &str = "reconcile.external-secrets.io/created-by";
 /// Annotation on a target Secret: the hash of its data when it was last written.
 pub const ANNOTATION_DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
 
-/// The finalizer that ESO 2.x puts on ExternalSecrets. This controller adds it only where the garbage
-/// collector does not delete the target, and removes it from objects that are being deleted.
+/// The finalizer that ESO 2.x adds to ExternalSecrets. This controller adds it only if the garbage collector would not
+/// delete the target, and removes it from objects that are being deleted.
 pub const FINALIZER_EXTERNAL_SECRET: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
-/// The finalizer that ESO puts on stores which PushSecrets use.
+/// The finalizer that ESO adds to stores that PushSecrets use.
 pub const FINALIZER_STORE: &str = "secretstore.externalsecrets.io/finalizer";
 
-/// The finalizer that ESO puts on ClusterExternalSecrets. Here the garbage collector does what it is for; it is removed from
+/// The finalizer that ESO adds to ClusterExternalSecrets. Here the garbage collector does its work; it is removed from
 /// objects that are being deleted.
 pub const FINALIZER_CLUSTER_EXTERNAL_SECRET: &str = "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup";
-/// What the finalizers begin with that ESO puts on Namespaces; the name of the ClusterExternalSecret follows.
+/// The prefix of the finalizers that ESO adds to Namespaces; the name of the ClusterExternalSecret follows.
 pub const FINALIZER_NAMESPACE_PREFIX: &str = "externalsecrets.external-secrets.io/ces-";
 /// The annotation that asks for a refresh in ESO's documentation. The status says which text of it was answered last.
 pub const ANNOTATION_REFRESH: &str = "force-sync";
 /// The annotation that asks for a refresh; a ClusterExternalSecret hands it on to its ExternalSecrets.
 pub const ANNOTATION_FORCE_SYNC: &str = "external-secrets.io/force-sync";
 
-/// The version under which the resources are served. Both have the same schema; `v1` is stored.
+/// The version in which the resources are served. Both have the same schema; `v1` is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ServedVersion {
     /// `external-secrets.io/v1`
     #[default]
     V1,
-    /// `external-secrets.io/v1beta1`, all that CRDs of ESO before v0.16 serve.
+    /// `external-secrets.io/v1beta1`, the only version in CRDs of ESO before v0.16.
     V1beta1,
 }
 
 impl ServedVersion {
-    /// The version's name as it stands in a URL.
+    /// The version's name, as in URLs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -81,7 +81,7 @@ impl ServedVersion {
         }
     }
 
-    /// `group/version` as it stands in `apiVersion`.
+    /// `group/version`, as in `apiVersion`.
     #[must_use]
     pub const fn api_version(self) -> &'static str {
         match self {

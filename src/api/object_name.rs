@@ -1,10 +1,11 @@
-//! Names of objects of the cluster.
+//! Names of Kubernetes objects.
 
 /// The longest name.
 pub const LONGEST: usize = 253;
 
-/// Whether an object of the cluster can have a name: a DNS subdomain (RFC 1123), as for Secrets, ConfigMaps, service accounts and
-/// namespaces. The Kubernetes client puts names into URLs as they are, where `../` would lead to another namespace.
+/// Whether a Kubernetes object can have this name: a DNS subdomain (RFC 1123), as for Secrets, ConfigMaps, service
+/// accounts and namespaces. The Kubernetes client puts names into URLs unchanged, so `../` would lead to another
+/// namespace.
 #[must_use]
 pub fn is_object_name(name: &str) -> bool {
     let is_label = |label: &str| {

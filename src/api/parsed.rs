@@ -10,19 +10,20 @@ use serde_json::value::RawValue;
 
 /// A `spec`, or the reason why it cannot be read.
 ///
-/// A watch delivers whatever the API server stores, which a CRD of another version may have
-/// admitted. If the error were returned from the deserializer, one such object would end the watch of
-/// all others; so it is kept here, and reported on that object alone.
+/// A watch delivers everything that the API server stores, including what a CRD of another version admitted. If
+/// deserializing returned the error, one such object would end the watch of all others. The error is therefore kept
+/// here and reported on that object alone.
 ///
-/// What is kept is the text, of which a spec takes a fourth of the memory that its values take. [`Parsed::get`] parses it once and
-/// keeps the values; a clone shares the text and parses for itself. So a pass works on a clone, and the values go with it.
+/// The spec is kept as text, which takes a quarter of the memory of the parsed form. [`Parsed::get`] parses it once and
+/// keeps the result. A clone shares the text but parses it again: a pass works on a clone, which it drops together with
+/// the parsed form.
 pub struct Parsed<T> {
-    /// `None` of a value that was never a text, or cannot be one.
+    /// `None` if the value was never text or cannot be written as text.
     text: Option<Arc<str>>,
     value: OnceLock<Result<Box<T>, InvalidField>>,
 }
 
-/// Where a value does not fit the schema, and why. Never holds the value of a secret: specs have none.
+/// The field that does not fit the schema, and why. Contains no secret, because specs contain none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {problem}")]
 pub struct InvalidField {
@@ -44,7 +45,7 @@ impl<T: DeserializeOwned> Parsed<T> {
 }
 
 impl<T> Parsed<T> {
-    /// The text as it stands, with fields that `T` does not know; `None` where it was never one, or is too long.
+    /// The original text, including fields that `T` does not know; `None` if there was none or it is too long.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
@@ -82,7 +83,7 @@ impl<T: fmt::Debug + DeserializeOwned> fmt::Debug for Parsed<T> {
 
 impl<'de, T> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The text is looked through without recursion, however deep it is; reading it into values has a limit.
+        // This scans the text without recursion, however deeply it is nested. Parsing it has a depth limit.
         let text = Box::<RawValue>::deserialize(deserializer)?;
         if values(text.get()) > MOST_VALUES {
             let problem =
@@ -106,10 +107,10 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Box<T>, InvalidField> {
     })
 }
 
-/// How many values a spec may have. Each takes some 100 bytes while it is read, however few its text has.
+/// The most values in a spec. Each takes about 100 bytes while it is parsed, however short the text.
 const MOST_VALUES: usize = 100_000;
 
-/// How many values a JSON text has at most, told by the characters before them.
+/// An upper bound for the number of values in a JSON text, from its separators.
 fn values(json: &str) -> usize {
     let (mut values, mut in_string, mut is_escaped) = (1, false, false);
     for byte in json.bytes() {
@@ -124,7 +125,7 @@ fn values(json: &str) -> usize {
     values
 }
 
-/// What is wrong with a text that the API server took for JSON.
+/// What is wrong with a text that the API server accepted as JSON.
 fn unreadable(error: &serde_json::Error) -> String {
     if error.to_string().starts_with("recursion limit") {
         "is nested too deeply; nothing that is needed here has more than some levels".to_owned()
@@ -133,13 +134,13 @@ fn unreadable(error: &serde_json::Error) -> String {
     }
 }
 
-/// Deserializes metadata without `managedFields`, which no reconcile reads.
+/// Deserializes metadata without `managedFields`, which no reconcile uses.
 pub(super) use crate::answers::metadata::without_managed_fields as metadata;
 
-/// Deserializes metadata with what of `managedFields` can be read.
+/// Deserializes metadata with the readable part of `managedFields`.
 pub(super) use crate::answers::metadata::with_managed_fields as metadata_with_managed_fields;
 
-/// Deserializes a part that can be recreated, such as a status: `None` where it is absent or does not fit.
+/// Deserializes a part that can be recreated, such as a status: `None` if it is missing or does not fit.
 pub(super) use crate::answers::metadata::lenient as or_none;
 
 /// Deserializes a time, which is `None` if it is out of range.

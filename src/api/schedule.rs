@@ -1,5 +1,5 @@
-//! When something recurs: cron's five fields and `@` descriptors in UTC, as the Go library
-//! `github.com/robfig/cron/v3`, which ESO 2.9.0 uses, reads them.
+//! Recurring times: cron's five fields and `@` descriptors in UTC, read as by the Go library
+//! `github.com/robfig/cron/v3`, which ESO 2.9.0 uses.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use jiff::tz::TimeZone;
 
 use super::GoDuration;
 
-/// How many years are searched for a time that fits all fields.
+/// How many years are searched for a time that matches all fields.
 const MAX_YEARS: i16 = 5;
 
 /// A schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schedule {
-    /// At the minutes that fit all fields.
+    /// At the minutes that match all fields.
     At(Fields),
-    /// `@every`: always this long after the time that is asked about, so at no time of its own.
+    /// `@every`: always this long after the time that is asked about, and so never at a definite time.
     Every(Duration),
 }
 
-/// The values that fit, one bit each.
+/// The matching values, one bit each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
     minutes: u64,
@@ -29,11 +29,11 @@ pub struct Fields {
     days: u64,
     months: u64,
     weekdays: u64,
-    /// One of the two fields for days is `*`: then both must fit, else one of them.
+    /// Whether one of the two day fields is `*`. If so, both must match; otherwise one suffices.
     any_day: bool,
 }
 
-/// A text is not a schedule.
+/// A text that is not a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "it is not a schedule; write five cron fields, such as \"0 22 * * 1-5\", or a descriptor, such as @daily or @every 1h"
@@ -41,8 +41,8 @@ pub struct Fields {
 pub struct InvalidSchedule;
 
 impl Schedule {
-    /// Whether a window that opens every `pause` and stays open for `duration` is open all the time. It opens at no time of its
-    /// own, so otherwise it never is.
+    /// Whether a window that opens every `pause` and stays open for `duration` is always open. It opens at no definite
+    /// time, so otherwise it never is.
     #[must_use]
     pub fn overlaps(pause: Duration, duration: Duration) -> bool {
         duration >= pause.saturating_sub(Duration::from_secs(1))
@@ -85,11 +85,11 @@ fn every(duration: &str) -> Result<Schedule, InvalidSchedule> {
     Ok(Schedule::Every(Duration::from_secs(seconds)))
 }
 
-/// Names, of which the first stands for `min` of the field.
+/// Names of values; the first stands for the field's `min`.
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// Reads a field: the values that fit, and whether it lets all of them pass.
+/// Parses a field. Returns the matching values, and whether all values match.
 fn field(text: &str, min: u32, max: u32, names: &[&str]) -> Result<(u64, bool), InvalidSchedule> {
     let mut fits = (0, false);
     for range in text.split(',').filter(|range| !range.is_empty()) {
@@ -99,7 +99,7 @@ fn field(text: &str, min: u32, max: u32, names: &[&str]) -> Result<(u64, bool), 
     Ok(fits)
 }
 
-/// Reads `*`, `n`, `n-m`, each with or without `/step`. `n/step` goes from n on.
+/// Parses `*`, `n` or `n-m`, each with an optional `/step`. `n/step` means from n on.
 fn range_of(text: &str, min: u32, max: u32, names: &[&str]) -> Result<(u64, bool), InvalidSchedule> {
     let value = |text: &str| match names.iter().position(|name| name.eq_ignore_ascii_case(text)) {
         Some(index) => u32::try_from(index).map(|index| index + min).map_err(|_| InvalidSchedule),
@@ -122,22 +122,22 @@ fn range_of(text: &str, min: u32, max: u32, names: &[&str]) -> Result<(u64, bool
 }
 
 impl Fields {
-    /// The first time from `from` on, itself included; `None` if there is none for years.
+    /// The first time at or after `from`; `None` if there is none for years.
     #[must_use]
     pub fn first_from(&self, from: Timestamp) -> Option<Timestamp> {
         let last_year = TimeZone::UTC.to_datetime(from).year().saturating_add(MAX_YEARS);
         self.first(from, Date::new(last_year, 12, 31).unwrap_or(Date::MAX))
     }
 
-    /// The first time from `from` to `to`, both included.
+    /// The first time between `from` and `to`, inclusive.
     #[must_use]
     pub fn first_within(&self, from: Timestamp, to: Timestamp) -> Option<Timestamp> {
         let last = TimeZone::UTC.to_datetime(to).date();
         self.first(from, last).filter(|first| *first <= to)
     }
 
-    /// The first time from `from` to the end of `last`, looked for in `MAX_YEARS` at most. It looks at one day after the
-    /// other, but not at those of months that do not fit: at some hundred in all.
+    /// The first time between `from` and the end of `last`, at most `MAX_YEARS` later. Checks day after day, but skips
+    /// months that do not match, so that it checks a few hundred at most.
     fn first(&self, from: Timestamp, last: Date) -> Option<Timestamp> {
         let from = TimeZone::UTC.to_datetime(from);
         let mut date = from.date();
@@ -159,7 +159,7 @@ impl Fields {
         }
     }
 
-    /// Whether a field for days is empty, as `,` is, so that no day fits.
+    /// Whether a day field is empty, as `,` is, so that no day matches.
     const fn fits_no_day(&self) -> bool {
         let (days, weekdays) = (self.days != 0, self.weekdays != 0);
         !(if self.any_day { days && weekdays } else { days || weekdays })
@@ -171,7 +171,7 @@ impl Fields {
         has(self.months, date.month()) && if self.any_day { day && weekday } else { day || weekday }
     }
 
-    /// The first time of a day from `from` on.
+    /// The first time on a day at or after `from`.
     fn time_from(&self, from: Time) -> Option<Time> {
         let is_whole = from.second() == 0 && from.subsec_nanosecond() == 0;
         let first_minute = if is_whole { from.minute() } else { from.minute() + 1 };
@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    // Times as github.com/robfig/cron/v3 gives them.
+    // The times that github.com/robfig/cron/v3 returns.
     #[rstest]
     #[case("* * * * *", "2026-01-01T00:00:00Z", Some("2026-01-01T00:00:00Z"))]
     #[case("* * * * *", "2026-01-01T00:00:00.000000001Z", Some("2026-01-01T00:01:00Z"))]

@@ -1,4 +1,4 @@
-//! Schemas of fields that say more than their Rust types do, as ESO 2.9.0 has them.
+//! Schemas of fields that are more specific than their Rust types, as in ESO 2.9.0.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -56,7 +56,7 @@ pub(super) fn generator_kind(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": GENERATOR_KINDS })
 }
 
-/// The kinds that a `ClusterGenerator` may hold.
+/// The kinds that a `ClusterGenerator` may contain.
 pub(super) fn cluster_generator_kind(_: &mut SchemaGenerator) -> Schema {
     let kinds: Vec<_> = GENERATOR_KINDS.into_iter().filter(|kind| *kind != "ClusterGenerator").collect();
     json_schema!({ "type": "string", "enum": kinds })
@@ -74,7 +74,7 @@ pub(super) fn int_or_string(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "x-kubernetes-int-or-string": true })
 }
 
-/// Conditions whose types are ESO's two; a SecretStore's may be any.
+/// Conditions with ESO's two types; a SecretStore's may have any.
 pub(super) fn external_secret_conditions(generator: &mut SchemaGenerator) -> Schema {
     let mut items = Condition::json_schema(generator);
     if let Some(kind) = items.pointer_mut("/properties/type") {
@@ -87,7 +87,7 @@ pub(super) fn label_selectors(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": label_selector(generator) })
 }
 
-/// `LabelSelector`, with what Kubernetes' own schema leaves to comments: which lists are atomic.
+/// `LabelSelector` with what Kubernetes' own schema only says in comments: which lists are atomic.
 pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",

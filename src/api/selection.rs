@@ -14,7 +14,7 @@ pub struct Selection {
     names: BTreeSet<String>,
 }
 
-/// A selector that no namespace can be compared with.
+/// An invalid selector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to convert label selector {field}: {problem}")]
 pub struct BadSelector {
@@ -28,8 +28,8 @@ impl Selection {
     /// What the fields of a spec select together.
     ///
     /// # Errors
-    /// [`BadSelector`], of the first that is one. Then nothing is selected, since a part of the selectors might stand for a part
-    /// of the namespaces.
+    /// [`BadSelector`] for the first invalid one. Then nothing is selected, because the others might match only some of
+    /// the namespaces.
     pub fn of(spec: &ClusterExternalSecretSpec) -> Result<Self, BadSelector> {
         let listed = spec.namespace_selectors.iter().enumerate();
         let listed = listed.map(|(index, selector)| (format!("spec.namespaceSelectors[{index}]"), selector));
@@ -47,7 +47,7 @@ impl Selection {
     }
 }
 
-/// A selector as Kubernetes' own `LabelSelectorAsSelector` takes it.
+/// A selector with the semantics of Kubernetes' `LabelSelectorAsSelector`.
 fn compiled(selector: &LabelSelector) -> Result<Selector, String> {
     for requirement in selector.match_expressions.iter().flatten() {
         let has_values = requirement.values.as_ref().is_some_and(|values| !values.is_empty());

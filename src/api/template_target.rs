@@ -1,12 +1,12 @@
-//! Where in the target the result of a template goes: `templateFrom[].target`.
+//! Where in the target the result of a template is written: `templateFrom[].target`.
 
 use super::field_path::{FieldPath, FieldPathError};
 
-/// Fields of an object that no template may write: the first three are the ExternalSecret's to choose, and the status belongs to
+/// Fields of an object that no template may write: the ExternalSecret sets the first three, and the status belongs to
 /// the object's controller.
 const CLOSED: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 
-/// Where in the target the result of a template goes.
+/// Where in the target the result of a template is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateTarget {
     /// Keys of `data`.
@@ -15,9 +15,9 @@ pub enum TemplateTarget {
     Labels,
     /// The annotations.
     Annotations,
-    /// Keys of `spec`, or all of it for a template of keys and values. Not for a Secret.
+    /// Keys of `spec`, or all of it for a template of keys and values. Not in a Secret.
     Spec,
-    /// A place in an object that is not a Secret.
+    /// A path in an object that is not a Secret.
     Place(FieldPath),
 }
 
@@ -38,8 +38,8 @@ pub enum TemplateTargetError {
 }
 
 impl TemplateTarget {
-    /// What a text stands for in a Secret: `Data`, `Labels` or `Annotations`, in upper or lower case. No text stands for
-    /// the data.
+    /// The meaning of a text for a Secret: `Data`, `Labels` or `Annotations`, in upper or lower case. An empty text
+    /// means `Data`.
     ///
     /// # Errors
     /// [`TemplateTargetError::Secret`]
@@ -47,7 +47,7 @@ impl TemplateTarget {
         Self::named(text).ok_or_else(|| TemplateTargetError::Secret(text.to_owned()))
     }
 
-    /// What a text stands for in another object: the same, `Spec`, or a path.
+    /// The meaning of a text for another object: the same, `Spec`, or a path.
     ///
     /// # Errors
     /// [`TemplateTargetError`]

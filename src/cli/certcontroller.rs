@@ -75,7 +75,7 @@ pub(super) struct CertControllerArguments {
     /// Validity of a serving certificate
     #[arg(long, default_value = "8760h0m0s")]
     certificate_validity: GoDuration,
-    /// How long before it expires a certificate is replaced; at most a third of its validity
+    /// How long before its expiry a certificate is replaced; at most a third of its validity
     #[arg(long, default_value = "2160h0m0s")]
     lookahead_interval: GoDuration,
     /// How long a new certificate authority is published to the API servers before it is used
@@ -87,7 +87,7 @@ pub(super) struct CertControllerArguments {
     /// Elect a leader among the replicas; the others stand by
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_leader_election: bool,
-    /// Accepted without effect, for compatibility with ESO: nothing is kept in memory
+    /// Accepted without effect, for compatibility with ESO: there is no cache
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_partial_cache: Option<bool>,
     #[command(flatten)]

@@ -15,15 +15,15 @@ pub(super) enum Command {
     Render(Box<render::RenderArguments>),
     /// Show what the controller would create, change or delete in a cluster, and change nothing
     Plan(Box<plan::PlanArguments>),
-    /// Show how ExternalSecrets and stores do, when each is next, and what is wrong
+    /// Show the state of ExternalSecrets and stores: when each is next refreshed, and what is wrong
     #[command(alias = "status")]
     Get(Box<get::GetArguments>),
-    /// Say why an ExternalSecret is not as it should be, and what to do
+    /// Explain why an ExternalSecret does not work, and what to do about it
     #[command(alias = "explain")]
     Why(Box<why::WhyArguments>),
-    /// Check that all works that a sync needs
+    /// Check everything that a sync needs
     Doctor(Box<doctor::DoctorArguments>),
-    /// Ask the controller to read values again, and say how it went
+    /// Ask the controller to read values again, and report the result
     Refresh(Box<refresh::RefreshArguments>),
     /// One-time steps after a migration from the External Secrets Operator
     Migrate(migrate::MigrateArguments),
@@ -34,7 +34,7 @@ pub(super) enum Command {
     Crds(crds::CrdsArguments),
     /// Print a page of the documentation that is generated from the program
     Docs(docs::DocsArguments),
-    /// Emulate Entra ID and Key Vault, and run a cluster to try them on
+    /// Emulate Entra ID and Key Vault, and run a cluster to try them with
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
 }

@@ -100,7 +100,7 @@ pub(super) struct ControllerArguments {
     /// Add the app.kubernetes.io/... labels of ExternalSecrets and stores to their metrics
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_extended_metric_labels: bool,
-    /// Tell by a metric when the values of ExternalSecrets expire at the provider, where they do
+    /// Export as a metric when the values of ExternalSecrets expire at the provider, if they do
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_remote_expiry_metrics: bool,
     /// Limit of ExternalSecrets, and of stores of each kind, that have metrics of their own; totals include all objects
@@ -149,7 +149,7 @@ struct AcceptedArguments {
     /// The API server is always asked if the watch shows another version
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_secret_api_read_on_cache_mismatch: Option<bool>,
-    /// No generator that is served has a state of its own
+    /// No supported generator keeps a state of its own
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_generator_state: Option<bool>,
     /// See --enable-generator-state

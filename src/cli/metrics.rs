@@ -40,7 +40,7 @@ pub(super) struct MetricsArguments {
     /// callers authorized to GET or PUT /loglevel read or change the log level there
     #[arg(long = "metrics-auth", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     auth: bool,
-    /// Folder with the certificate for --metrics-secure; as long as it has none, a self-signed one is served
+    /// Folder with the certificate for --metrics-secure; while it has none, a self-signed one is served
     #[arg(id = "metrics_cert_dir", long = "metrics-cert-dir", default_value = "")]
     cert_dir: String,
     /// File name of the certificate in that folder

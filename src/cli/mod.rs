@@ -37,7 +37,7 @@ use clap::CommandFactory as _;
 
 use command::Command;
 
-/// Brings Azure Key Vault secrets into Kubernetes Secrets. Without a subcommand it is the controller.
+/// Brings Azure Key Vault secrets into Kubernetes Secrets. Without a subcommand, runs the controller.
 #[derive(clap::Parser, Debug)]
 #[command(name = "external-secrets", version, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 // The last of repeated flags wins, as with Go's flags: a chart's `extraArgs` may repeat flags that the chart sets.

@@ -28,7 +28,7 @@ pub(super) enum Error {
     Io(#[from] std::io::Error),
 }
 
-/// What it takes to try things without a cloud.
+/// Tools to try things without a cloud.
 #[derive(Args, Debug)]
 pub(super) struct SandboxArguments {
     #[command(subcommand)]

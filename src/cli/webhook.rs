@@ -75,7 +75,7 @@ pub(super) struct WebhookArguments {
     #[arg(long, default_value = "1.2")]
     tls_min_version: String,
     /// Same as the controller's flag: a host to which customCloudConfig of a namespaced SecretStore may send tokens
-    /// that are valid for more than its namespace
+    /// that are valid beyond its namespace
     #[arg(long = "azure-extra-host", value_name = "HOST")]
     extra_host: Vec<String>,
     /// Same as the controller's flag: also let SecretStores use the identity of the controller's own pod or machine

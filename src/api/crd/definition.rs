@@ -1,4 +1,4 @@
-//! What the definitions of all kinds have in common.
+//! What the definitions of all kinds share.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec,
@@ -16,7 +16,7 @@ pub(super) struct Names {
     pub(super) kind: &'static str,
     pub(super) plural: &'static str,
     pub(super) short: Option<&'static str>,
-    /// A category besides that of all kinds.
+    /// A category in addition to that of all kinds.
     pub(super) category: Option<&'static str>,
     pub(super) scope: &'static str,
 }

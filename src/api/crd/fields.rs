@@ -26,15 +26,15 @@ impl Field<'_> {
         self.schema.enum_.iter().flatten().filter_map(|value| value.0.as_str())
     }
 
-    /// The default that the API server fills in.
+    /// The default that the API server sets.
     #[must_use]
     pub fn default(&self) -> Option<&serde_json::Value> {
         self.schema.default.as_ref().map(|default| &default.0)
     }
 }
 
-/// All fields below `schema`, each after the one that holds it. Paths start with `root`, which is
-/// empty for a whole object and not a field itself.
+/// All fields below `schema`, each after its parent. Paths start with `root`, which is empty for a whole object and is
+/// not a field itself.
 #[must_use]
 pub fn fields<'a>(root: &str, schema: &'a JSONSchemaProps) -> Vec<Field<'a>> {
     let mut found = Vec::new();
@@ -47,7 +47,7 @@ pub fn fields<'a>(root: &str, schema: &'a JSONSchemaProps) -> Vec<Field<'a>> {
     found
 }
 
-/// What is directly below a node, each with the step of the path that leads there.
+/// The nodes directly below a node, each with the step of the path that leads there.
 fn children(schema: &JSONSchemaProps) -> impl Iterator<Item = (String, &JSONSchemaProps)> {
     let properties = schema.properties.iter().flatten().map(|(name, property)| (format!(".{name}"), property));
     let items = match &schema.items {

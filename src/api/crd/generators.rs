@@ -1,4 +1,4 @@
-//! The definitions of the generators, which are served as `v1alpha1` alone.
+//! The definitions of the generators, which are served only as `v1alpha1`.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps,

@@ -5,7 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::Value;
 
-/// Fills in defaults.
+/// Sets defaults.
 pub fn fill_defaults(value: &mut Value, schema: &JSONSchemaProps) {
     match value {
         Value::Object(fields) => {
@@ -34,8 +34,8 @@ pub fn fill_defaults(value: &mut Value, schema: &JSONSchemaProps) {
     }
 }
 
-/// The path of the first field that the schema does not know, such as `spec.data[0].remoteref`. The metadata, for which
-/// the API server has a schema of its own, is not looked at.
+/// The path of the first unknown field, such as `spec.data[0].remoteref`. Skips the metadata, for which the API server
+/// has its own schema.
 #[must_use]
 pub fn unknown_field(object: &Value, schema: &JSONSchemaProps) -> Option<String> {
     let fields = object.as_object()?.iter().filter(|(name, _)| *name != "metadata");
@@ -69,7 +69,7 @@ fn unknown_below(value: &Value, schema: &JSONSchemaProps, path: &str) -> Option<
     }
 }
 
-/// Whether the schema says anything about the fields of an object.
+/// Whether the schema describes the fields of an object.
 fn has_fields(schema: &JSONSchemaProps) -> bool {
     schema.properties.is_some() || schema.additional_properties.is_some()
 }

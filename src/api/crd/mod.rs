@@ -76,7 +76,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     all
 }
 
-/// The schema of a whole ExternalSecret, for example to walk over its [`fields`].
+/// The schema of a whole ExternalSecret.
 #[must_use]
 pub fn external_secret_schema() -> JSONSchemaProps {
     let mut root = root(
@@ -102,7 +102,7 @@ pub fn external_secret() -> CustomResourceDefinition {
     definition(&kind, &external_secret_schema())
 }
 
-/// The schema of a whole ClusterExternalSecret. It has no rules: ESO accepts any, and has no webhook for them.
+/// The schema of a whole ClusterExternalSecret. It has no rules, because ESO accepts any and has no webhook for them.
 #[must_use]
 pub fn cluster_external_secret_schema() -> JSONSchemaProps {
     root(
@@ -126,7 +126,7 @@ pub fn cluster_external_secret() -> CustomResourceDefinition {
     definition(&kind, &cluster_external_secret_schema())
 }
 
-/// The `CustomResourceDefinition` of `SecretStore` or of `ClusterSecretStore`.
+/// The `CustomResourceDefinition` of `SecretStore` or `ClusterSecretStore`.
 #[must_use]
 pub fn store(kind: StoreKind) -> CustomResourceDefinition {
     let (description, short_name, scope) = match kind {
@@ -155,15 +155,15 @@ pub fn store_schema() -> JSONSchemaProps {
     root
 }
 
-/// The definitions as one YAML stream, each document led by `---`.
+/// The definitions as one YAML stream, each document starting with `---`.
 pub fn to_yaml(definitions: &[CustomResourceDefinition]) -> Result<String, serde_saphyr::ser_error::Error> {
-    // A pattern or a rule that is folded over two lines can be neither read nor searched for.
+    // A pattern or rule that is folded over two lines is hard to read and to search for.
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     let mut stream = String::new();
     for definition in definitions {
         let mut document = serde_json::to_value(definition).map_err(|error| error.to_string())?;
-        // CRDs of ESO before 2.x name a conversion webhook. `kubectl apply` removes it only where it
-        // is told to, and the API server refuses it beside the strategy `None`.
+        // CRDs of ESO before 2.x name a conversion webhook. `kubectl apply` removes it only if the manifest says
+        // `null`, and the API server rejects it together with the strategy `None`.
         document["spec"]["conversion"]["webhook"] = serde_json::Value::Null;
         stream.push_str("---\n");
         serde_saphyr::to_fmt_writer_with_options(&mut stream, &document, options.clone())?;
@@ -171,13 +171,13 @@ pub fn to_yaml(definitions: &[CustomResourceDefinition]) -> Result<String, serde
     Ok(stream)
 }
 
-/// The name of the file that holds a definition: `<group>_<plural>.yaml`, as ESO's are called.
+/// The name of the file that contains a definition: `<group>_<plural>.yaml`, as in ESO.
 #[must_use]
 pub fn file_name(definition: &CustomResourceDefinition) -> String {
     format!("{}_{}.yaml", definition.spec.group, definition.spec.names.plural)
 }
 
-/// What differs between the kinds besides their schemas.
+/// The differences between the kinds, besides their schemas.
 struct Kind {
     name: &'static str,
     plural: &'static str,

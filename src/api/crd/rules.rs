@@ -1,24 +1,22 @@
-//! What the API server itself rejects, as CEL rules: a part of what ESO's webhook rejects, and
-//! nothing else, so that every manifest that ESO accepts is accepted here.
+//! What the API server itself rejects, as CEL rules: a part of what ESO's webhook rejects and nothing else, so that
+//! every manifest that ESO accepts is accepted here.
 //!
-//! Each rule is placed as deep in the schema as possible: since Kubernetes 1.30 the API server does not
-//! apply a rule to a part that an update leaves as it is, so an object that was stored before the
-//! rule existed can still be changed elsewhere, and its status written. That holds only for a rule
-//! that evaluates: an expression must not fail, as `duration('x')` does.
+//! Each rule is placed as deep in the schema as possible. Since Kubernetes 1.30 the API server does not apply a rule to
+//! a part that an update does not change, so an object that was stored before the rule existed can still be changed
+//! elsewhere, and its status can be written. That only holds if the rule evaluates, so an expression must not fail, as
+//! `duration('x')` does.
 //!
-//! ESO's webhook rejects more, which is left to the webhook:
-//! - References of a namespaced SecretStore to other namespaces: a rule sees no namespace.
-//! - Regular expressions of namespaces that do not compile, and a `secretKey` that occurs twice:
-//!   without a bound on texts and lists such rules cost more than the API server allows, and a bound
-//!   would refuse what ESO accepts.
-//! - Other values of `target` in `templateFrom` than the three of a Secret, and `annotations` in
-//!   another spelling: ESO compares without regard to case, which costs too much here for the same
-//!   reason.
-//! - An ExternalSecret without any `spec`: only a rule on the whole object could see it, and that
-//!   would also refuse the removal of finalizers from one that is stored.
+//! The remaining checks of ESO's webhook are left to the webhook:
+//! - References of a namespaced SecretStore to other namespaces: a rule does not see the namespace.
+//! - Invalid regular expressions of namespaces, and a repeated `secretKey`: if strings and lists are not bounded, these
+//!   rules cost more than the API server allows, and bounds would reject what ESO accepts.
+//! - Other values of `target` in `templateFrom` than the three of a Secret, and other spellings of `annotations`: ESO
+//!   ignores case, which costs too much here for the same reason.
+//! - An ExternalSecret without a `spec`: only a rule on the whole object could see that, and it would also prevent the
+//!   removal of finalizers from a stored one.
 //!
-//! No rule looks at the `refreshInterval` of an ExternalSecret, which ESO's validation does not check
-//! either: where it is not a duration, the controller says so in a condition.
+//! No rule checks the `refreshInterval` of an ExternalSecret, which ESO's validation does not check either. The
+//! controller reports an invalid duration in a condition.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
@@ -26,13 +24,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 
 /// A rule and the part of the schema that it checks.
 pub(super) struct Rule {
-    /// The names of fields from the root down; `[]` stands for the items of a list.
+    /// The names of the fields from the root down; `[]` stands for the items of a list.
     at: &'static [&'static str],
     /// The CEL expression; true if the part is valid.
     expression: &'static str,
-    /// What is wrong and what to change. The API server puts the path of the field before it.
+    /// What is wrong and what to change. The API server prefixes the path of the field.
     message: &'static str,
-    /// The field below the part that is to be changed, as the API server names it.
+    /// The field below that part that has to be changed, as the API server names it.
     field: Option<&'static str>,
 }
 

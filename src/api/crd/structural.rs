@@ -1,6 +1,6 @@
-//! From the schema that `schemars` derives to a structural schema as Kubernetes wants it, shaped as
-//! controller-gen would shape it: no `nullable` for what is merely optional, no `oneOf` for the
-//! variants of an enum, no formats that Kubernetes does not know.
+//! Converts the schema that `schemars` derives into a structural schema, as Kubernetes requires, in the form that
+//! controller-gen would give it: without `nullable` for optional fields, without `oneOf` for the variants of an enum,
+//! and without formats that Kubernetes does not know.
 //!
 //! See <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema>.
 
@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
-/// Formats that Kubernetes' API machinery understands; `schemars` also names sizes of Rust.
+/// The formats that Kubernetes understands; `schemars` also writes the sizes of Rust's integers.
 const FORMATS: [&str; 3] = ["date-time", "int32", "int64"];
 
 /// The structural schema of `T`.
@@ -21,7 +21,7 @@ pub(super) fn schema_of<T: JsonSchema>() -> JSONSchemaProps {
     structural(settings.into_generator().into_root_schema_for::<T>().as_value())
 }
 
-/// Translates one node and all below it.
+/// Converts one node and everything below it.
 fn structural(node: &Value) -> JSONSchemaProps {
     let Some(node) = node.as_object() else {
         // `true`: any value.
@@ -65,21 +65,21 @@ fn structural(node: &Value) -> JSONSchemaProps {
     }
 }
 
-/// The one alternative besides null of an optional field: `anyOf: [X, {type: null}]`.
+/// The only alternative to null of an optional field: `anyOf: [X, {type: null}]`.
 fn only_alternative(node: &Map<String, Value>) -> Option<&Value> {
     let alternatives = node.get("anyOf")?.as_array()?;
     let mut others = alternatives.iter().filter(|alternative| alternative["type"] != "null");
     others.next().filter(|_| others.next().is_none())
 }
 
-/// The schema of an optional field: that of its value, with what was said of the field itself.
+/// The schema of an optional field: that of its value, with the description of the field.
 fn optional(field: &Map<String, Value>, value: &Value) -> JSONSchemaProps {
     let mut merged = value.as_object().cloned().unwrap_or_default();
     merged.extend(field.iter().filter(|(key, _)| *key != "anyOf").map(|(key, value)| (key.clone(), value.clone())));
     structural(&Value::Object(merged))
 }
 
-/// The variants of an enum, which `schemars` writes as `oneOf` to describe each: name and description.
+/// The name and description of each variant of an enum. `schemars` writes them as `oneOf` in order to describe each.
 fn variants(node: &Map<String, Value>) -> Vec<(&str, &str)> {
     let alternatives = node.get("oneOf").and_then(Value::as_array).into_iter().flatten();
     alternatives
@@ -93,7 +93,7 @@ fn enumeration(node: &Map<String, Value>, variants: &[(&str, &str)]) -> Vec<JSON
     listed.chain(variants.iter().map(|(name, _)| Value::from(*name))).map(JSON).collect()
 }
 
-/// The description with the lines of its paragraphs joined, then what each value of an enum means.
+/// The description, with the lines of each paragraph joined, followed by the meaning of each value of an enum.
 fn description(node: &Map<String, Value>) -> Option<String> {
     let one_line = |text: &str| text.replace('\n', " ");
     let paragraphs = node.get("description")?.as_str()?.split("\n\n").map(one_line).collect::<Vec<_>>().join("\n\n");
@@ -102,8 +102,8 @@ fn description(node: &Map<String, Value>) -> Option<String> {
     Some(paragraphs + &values.collect::<String>())
 }
 
-/// The schema of a map's values, and whether fields that are not listed are kept. A structural
-/// schema cannot have both `properties` and `additionalProperties`.
+/// The schema of a map's values, and whether unlisted fields are kept. A structural schema cannot have both
+/// `properties` and `additionalProperties`.
 fn additional_properties(node: &Map<String, Value>) -> (Option<JSONSchemaPropsOrBool>, bool) {
     match node.get("additionalProperties") {
         None | Some(Value::Bool(false)) => (None, false),
@@ -113,7 +113,7 @@ fn additional_properties(node: &Map<String, Value>) -> (Option<JSONSchemaPropsOr
     }
 }
 
-/// The type, without the `null` that stands beside it where a field is optional.
+/// The type, without the `null` of an optional field.
 fn type_name(node: &Map<String, Value>) -> Option<String> {
     match node.get("type")? {
         Value::Array(types) => types.iter().find_map(|name| name.as_str().filter(|name| *name != "null")),
@@ -141,7 +141,7 @@ fn number(node: &Map<String, Value>, key: &str) -> Option<i64> {
     node.get(key)?.as_i64()
 }
 
-/// A bound of a number. Beside a format, which is a size of Rust, it says no more than that.
+/// The bound of a number. Next to a format, which is the size of a Rust integer, it says nothing new.
 fn bound(node: &Map<String, Value>, key: &str) -> Option<f64> {
     node.get(key).filter(|_| !node.contains_key("format"))?.as_f64()
 }

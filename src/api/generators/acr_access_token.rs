@@ -1,23 +1,24 @@
-//! `ACRAccessToken`: a user and a password with which images are pulled from an Azure Container Registry.
+//! `ACRAccessToken`: a user name and password to pull images from an Azure Container Registry.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::v1::secret_store::{AzureEnvironmentType, SecretKeySelector, ServiceAccountSelector};
 
-/// What an `ACRAccessToken` describes.
+/// The spec of an `ACRAccessToken`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AcrAccessTokenSpec {
-    /// Who asks for the token. The first that is set counts, in the order servicePrincipal, managedIdentity,
+    /// Who requests the token. The first one that is set is used, in the order servicePrincipal, managedIdentity,
     /// workloadIdentity.
     pub auth: AcrAuth,
-    /// The tenant of the registry; of a service principal, its tenant.
+    /// The tenant of the registry; with `servicePrincipal`, that of the service principal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
     /// The registry's login server, for example `my-registry.azurecr.io`.
     pub registry: String,
-    /// What the token is good for, such as `repository:my-repository:pull`; without it, all that the identity may do.
+    /// The permissions of the token, such as `repository:my-repository:pull`; if not given, everything that the
+    /// identity may do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// The Azure cloud.
@@ -25,34 +26,34 @@ pub struct AcrAccessTokenSpec {
     pub environment_type: AzureEnvironmentType,
 }
 
-/// Who asks for a token of a registry.
+/// Who requests the token.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AcrAuth {
-    /// A client id with a secret.
+    /// A client ID and secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_principal: Option<AcrServicePrincipal>,
-    /// The identity of the machine.
+    /// The managed identity of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_identity: Option<AcrManagedIdentity>,
-    /// A service account's token, exchanged.
+    /// A service account's token, which is exchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload_identity: Option<AcrWorkloadIdentity>,
 }
 
-/// A client id with a secret.
+/// A client ID and secret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AcrServicePrincipal {
-    /// Where they are.
+    /// Where to find them.
     pub secret_ref: AcrSecretRef,
 }
 
-/// Where a client id and its secret are.
+/// Where to find a client ID and its secret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AcrSecretRef {
-    /// The client id.
+    /// The client ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<SecretKeySelector>,
     /// The client secret.
@@ -60,16 +61,16 @@ pub struct AcrSecretRef {
     pub client_secret: Option<SecretKeySelector>,
 }
 
-/// The identity of the machine.
+/// The managed identity of the machine.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AcrManagedIdentity {
-    /// The client id or the resource id of a user-assigned identity; the machine's own if not given.
+    /// The client ID or the resource ID of a user-assigned identity; the machine's own if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_id: Option<String>,
 }
 
-/// A service account's token, exchanged.
+/// A service account's token, which is exchanged.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AcrWorkloadIdentity {

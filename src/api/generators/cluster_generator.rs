@@ -15,10 +15,10 @@ use super::ssh_key::SshKeySpec;
 use super::uuid::UuidSpec;
 use crate::api::schema;
 
-/// What a `ClusterGenerator` describes.
+/// The spec of a `ClusterGenerator`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterGeneratorSpec {
-    /// Which of the kinds it is.
+    /// The kind of generator.
     #[schemars(schema_with = "schema::cluster_generator_kind")]
     pub kind: String,
     /// The generator, exactly one.
@@ -45,17 +45,17 @@ pub struct ClusterGeneratorMember {
     /// A UUID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uuid_spec: Option<Box<UuidSpec>>,
-    /// The names of generators that ESO serves and this controller does not. What is said of them is not kept.
+    /// The names of generators that ESO supports and this controller does not. Their content is not kept.
     #[serde(flatten, skip_serializing)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     #[allow(clippy::zero_sized_map_values, reason = "serde flattens maps alone")]
     pub others: BTreeMap<String, IgnoredAny>,
 }
 
-/// Why the generator of a `ClusterGenerator` cannot be used.
+/// Why the generator in a `ClusterGenerator` cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClusterGeneratorError {
-    /// The member that the kind names is missing; ESO's words.
+    /// The member that the kind names is missing. The message is ESO's.
     #[error("invalid ClusterGenerator: when kind is {kind}, {member} must be set")]
     MemberMissing {
         /// `spec.kind`
@@ -63,7 +63,7 @@ pub enum ClusterGeneratorError {
         /// The member below `spec.generator`.
         member: &'static str,
     },
-    /// A kind that ESO serves and this controller does not.
+    /// A kind that ESO supports and this controller does not.
     #[error(
         "ClusterGenerator has kind {kind}, which is not served by this controller; the kinds served are ACRAccessToken, Fake, Password, SSHKey and UUID"
     )]
@@ -74,7 +74,7 @@ pub enum ClusterGeneratorError {
 }
 
 impl ClusterGeneratorSpec {
-    /// The generator that it holds.
+    /// The generator that it contains.
     ///
     /// # Errors
     /// [`ClusterGeneratorError`]

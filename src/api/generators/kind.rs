@@ -1,27 +1,27 @@
-//! The kinds of generators that are served.
+//! The supported kinds of generators.
 
 use std::fmt;
 
 /// The API group of generators.
 pub const GROUP: &str = "generators.external-secrets.io";
-/// The one version in which they are served.
+/// The only version in which they are served.
 pub const VERSION: &str = "v1alpha1";
 /// `apiVersion` of a generator.
 pub const API_VERSION: &str = "generators.external-secrets.io/v1alpha1";
 
-/// The kinds of generators that are served.
+/// The supported kinds of generators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum GeneratorKind {
     /// A token for an Azure Container Registry.
     AcrAccessToken,
     /// Any of the others, for all namespaces.
     ClusterGenerator,
-    /// Values that stand in the generator itself.
+    /// Values that are written in the generator itself.
     Fake,
     /// A random password.
     #[default]
     Password,
-    /// A pair of keys for SSH.
+    /// An SSH key pair.
     SshKey,
     /// A random UUID.
     Uuid,
@@ -45,7 +45,7 @@ impl GeneratorKind {
         }
     }
 
-    /// The name in URLs: as in ESO the kind in lower case and an `s`, also where that is no word.
+    /// The name in URLs: as in ESO, the kind in lower case followed by `s`.
     #[must_use]
     pub const fn plural(self) -> &'static str {
         match self {
@@ -58,13 +58,13 @@ impl GeneratorKind {
         }
     }
 
-    /// The kind of this name, if it is served.
+    /// The kind with this name, if it is supported.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether its objects belong to no namespace.
+    /// Whether its objects are cluster-scoped.
     #[must_use]
     pub const fn is_of_cluster(self) -> bool {
         matches!(self, Self::ClusterGenerator)

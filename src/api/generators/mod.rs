@@ -1,7 +1,8 @@
-//! The resources of `generators.external-secrets.io/v1alpha1`: what makes values instead of reading them from a store.
+//! The resources of `generators.external-secrets.io/v1alpha1`, which generate values instead of reading them from a
+//! store.
 //!
-//! They have no status worth the name, no conditions and no events, as in ESO: what goes wrong is said by the
-//! ExternalSecret that uses one.
+//! As in ESO, they have no conditions and no events. Failures are reported by the ExternalSecret that uses the
+//! generator.
 
 mod acr_access_token;
 mod cluster_generator;

@@ -15,28 +15,28 @@ use super::spec::GeneratorSpec;
 use crate::api::Parsed;
 use crate::api::parsed::{self, InvalidField};
 
-/// A generator of any kind as it is watched. Which kind it is, the watch knows.
+/// A generator of any kind, as it is watched. The watch knows the kind.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Generator {
     /// Standard metadata; no namespace for a ClusterGenerator.
     #[serde(default, deserialize_with = "parsed::metadata")]
     pub metadata: ObjectMeta,
-    /// What is wanted, as text: it is read once an ExternalSecret uses it.
+    /// The spec as text, which is parsed when an ExternalSecret uses the generator.
     #[serde(default)]
     spec: Option<Box<RawValue>>,
 }
 
 impl Generator {
-    /// How many bytes the text of its spec has.
+    /// The length of its spec in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.spec.as_deref().map_or(0, |text| text.get().len())
     }
 
-    /// What it describes, read as an object of this kind.
+    /// The spec, parsed as that of an object of this kind.
     ///
     /// # Errors
-    /// The spec does not fit the kind's schema, which another version of the CRD let in.
+    /// If the spec does not fit the kind's schema, because another version of the CRD admitted it.
     pub fn described(&self, kind: GeneratorKind) -> Result<Described, InvalidField> {
         let text = self.spec.as_deref().map_or("{}", RawValue::get);
         match kind {
@@ -56,12 +56,12 @@ fn read<T: DeserializeOwned + Clone>(text: &str) -> Result<Box<T>, InvalidField>
     spec.get().cloned().map(Box::new).map_err(Clone::clone)
 }
 
-/// What a generator describes.
+/// The spec of a generator.
 #[derive(Clone, Debug)]
 pub enum Described {
-    /// A generator of a namespace.
+    /// A namespaced generator.
     One(GeneratorSpec),
-    /// A `ClusterGenerator`, which holds another.
+    /// A `ClusterGenerator`, which contains another.
     Cluster(Box<ClusterGeneratorSpec>),
 }
 

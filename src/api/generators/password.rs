@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::schema;
 
-/// What a `Password` describes.
+/// The spec of a `Password`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-// As in ESO, where they have defaults as well.
+// Required, as in ESO, although they have defaults.
 #[schemars(extend("required" = ["allowRepeat", "length", "noUpper"]))]
 pub struct PasswordSpec {
-    /// How many characters the password has, at most 4096; 24 where it is zero.
+    /// The number of characters, at most 4096; 24 if it is zero.
     #[serde(default = "PasswordSpec::default_length")]
     #[schemars(schema_with = "schema::integer")]
     pub length: i64,
@@ -23,26 +23,26 @@ pub struct PasswordSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::integer")]
     pub symbols: Option<i64>,
-    /// The symbols to draw from; some 30 of ASCII if not given.
+    /// The symbols to draw from; about 30 ASCII symbols if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symbol_characters: Option<String>,
-    /// Whether letters of the upper case are left out.
+    /// Whether to leave out upper-case letters.
     #[serde(default)]
     pub no_upper: bool,
-    /// Whether a character may come more than once.
+    /// Whether a character may occur more than once.
     #[serde(default)]
     pub allow_repeat: bool,
     /// How the password is encoded.
     #[serde(default)]
     pub encoding: PasswordEncoding,
-    /// The keys, each of which gets a password of its own; `password` if not given.
+    /// The keys, each of which gets its own password; `password` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub secret_keys: Option<Vec<String>>,
 }
 
 impl PasswordSpec {
-    /// The length where none is given.
+    /// The default length.
     pub const DEFAULT_LENGTH: i64 = 24;
 
     const fn default_length() -> i64 {
@@ -71,13 +71,13 @@ impl Default for PasswordSpec {
 pub enum PasswordEncoding {
     /// Base64.
     Base64,
-    /// Base64 with the alphabet for URLs.
+    /// Base64 with the URL-safe alphabet.
     Base64url,
     /// Base32.
     Base32,
-    /// Hexadecimal digits, in lower case.
+    /// Hexadecimal, in lower case.
     Hex,
-    /// As it is.
+    /// Not encoded.
     #[default]
     Raw,
 }

@@ -1,4 +1,4 @@
-//! What a generator of any kind describes.
+//! The specs of all kinds of generators.
 
 use super::acr_access_token::AcrAccessTokenSpec;
 use super::fake::FakeSpec;
@@ -6,7 +6,7 @@ use super::password::PasswordSpec;
 use super::ssh_key::SshKeySpec;
 use super::uuid::UuidSpec;
 
-/// What a generator describes, of the kinds that make values.
+/// The spec of a generator of one of the kinds that make values.
 #[derive(Clone, Debug)]
 pub enum GeneratorSpec {
     /// `ACRAccessToken`

@@ -1,4 +1,4 @@
-//! `ClusterExternalSecret`: an ExternalSecret for each of many namespaces.
+//! `ClusterExternalSecret`: an ExternalSecret in each of many namespaces.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use super::{Condition, ExternalSecretSpec};
 use crate::api::v1::resource::served_resource;
 use crate::api::{GoDuration, Parsed, parsed, schema};
 
-/// A ClusterExternalSecret as it is watched.
+/// A ClusterExternalSecret, as it is watched.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ClusterExternalSecret {
     /// Standard metadata, without a namespace.
     #[serde(default, deserialize_with = "parsed::metadata")]
     pub metadata: ObjectMeta,
-    /// What is wanted.
+    /// The desired state.
     #[serde(default)]
     pub spec: Parsed<ClusterExternalSecretSpec>,
-    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    /// The observed state; `None` if it does not fit the schema, because this controller will write it again.
     #[serde(default, deserialize_with = "parsed::or_none")]
     pub status: Option<ClusterExternalSecretStatus>,
 }
@@ -35,15 +35,15 @@ impl ClusterExternalSecret {
 
 served_resource!(ClusterExternalSecret);
 
-/// `spec.refreshTime` where it is not given.
+/// The default of `spec.refreshTime`.
 pub const DEFAULT_REFRESH_TIME: GoDuration = GoDuration::from_secs(3600);
 
-/// What a ClusterExternalSecret asks for.
+/// The spec of a ClusterExternalSecret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterExternalSecretSpec {
     /// The spec of each ExternalSecret.
-    // Kept as it stands: the API server may know fields that this program does not.
+    // Kept as it is: the API server may know fields that this program does not.
     #[schemars(with = "ExternalSecretSpec")]
     pub external_secret_spec: Value,
     /// The name of each ExternalSecret; that of the ClusterExternalSecret if not given.
@@ -53,22 +53,22 @@ pub struct ClusterExternalSecretSpec {
     /// Labels and annotations of each ExternalSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_secret_metadata: Option<ExternalSecretMetadata>,
-    /// Selects namespaces by label, in addition to `namespaceSelectors`, which replaces it.
+    /// Selects namespaces by label, in addition to `namespaceSelectors`, which supersedes this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub namespace_selector: Option<LabelSelector>,
-    /// Select namespaces by label: those that any of them matches. An empty one matches all.
+    /// Select namespaces by label: those that any selector matches. An empty selector matches all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::label_selectors")]
     pub namespace_selectors: Vec<LabelSelector>,
-    /// Names of namespaces, in addition to those that are selected; replaced by `namespaceSelectors` on the label
+    /// Names of namespaces, in addition to those that are selected. Superseded by `namespaceSelectors` on the label
     /// `kubernetes.io/metadata.name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(inner(regex(pattern = schema::NAMESPACE_NAME), length(min = 1, max = 63)))]
     pub namespaces: Vec<String>,
-    /// How often all namespaces are compared again, as a safety net; changes are noticed at once. A duration such as `1h`,
-    /// which is what counts if it is not given.
-    // Text, since a duration that is none must not keep the rest from being worked on.
+    /// How often to compare all namespaces again, as a safety net; changes are noticed at once. A duration such as
+    /// `1h`, which is the default.
+    // A string, so that an invalid duration does not keep the rest from being reconciled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_time: Option<String>,
 }
@@ -84,33 +84,34 @@ pub struct ExternalSecretMetadata {
     pub labels: BTreeMap<String, String>,
 }
 
-/// What is known of the ExternalSecrets of a ClusterExternalSecret.
+/// The status of a ClusterExternalSecret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterExternalSecretStatus {
-    /// The name that the ExternalSecrets have.
+    /// The name of the ExternalSecrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_secret_name: Option<String>,
-    /// The namespaces without an ExternalSecret as it should be, sorted by name.
+    /// The namespaces whose ExternalSecret is missing or wrong, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_namespaces: Vec<FailedNamespace>,
-    /// The namespaces with an ExternalSecret as it should be, sorted.
+    /// The namespaces whose ExternalSecret is correct, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provisioned_namespaces: Vec<String>,
     /// `Ready` is the last one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// The `metadata.generation` for which each namespace was last looked at; -1 before the first time. ESO has no such field.
+    /// The `metadata.generation` for which each namespace was last checked; -1 before the first time. ESO has no such
+    /// field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }
 
-/// A namespace without an ExternalSecret as it should be.
+/// A namespace whose ExternalSecret is missing or wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedNamespace {
     /// The namespace.
     pub namespace: String,
-    /// Why not.
+    /// The reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Status conditions, in the shape that all kinds here share.
+//! Status conditions, in the form that all kinds here share.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use crate::api::parsed;
 /// The condition type that `kubectl wait --for=condition=Ready` and Argo CD read.
 pub const READY: &str = "Ready";
 
-/// The condition type by which kstatus, and so Flux, knows what does not mend itself.
+/// The condition type by which kstatus, and so Flux, recognizes an object that cannot recover by itself.
 pub const STALLED: &str = "Stalled";
 
 /// One entry of `status.conditions`.
@@ -19,10 +19,10 @@ pub struct Condition {
     /// What the condition is about, for example `Ready`.
     #[serde(rename = "type")]
     pub type_: String,
-    /// Whether it holds: `True`, `False` or `Unknown`.
+    /// Whether it is true: `True`, `False` or `Unknown`.
     #[schemars(with = "String")]
     pub status: ConditionStatus,
-    /// One word for machines, in CamelCase.
+    /// One word for programs, in CamelCase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// A sentence for people.
@@ -31,19 +31,19 @@ pub struct Condition {
     /// When `status` last changed.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "parsed::time")]
     pub last_transition_time: Option<Time>,
-    /// The `metadata.generation` that the condition speaks of. ESO leaves it out.
+    /// The `metadata.generation` that the condition describes. ESO omits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }
 
-/// Whether a condition holds.
+/// Whether a condition is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionStatus {
-    /// It holds.
+    /// It is true.
     True,
-    /// It does not.
+    /// It is false.
     False,
-    /// It could not be found out; also any other word, since the schema allows all, as ESO's does.
+    /// Unknown. Also stands for any other word, because the schema allows them all, as ESO's does.
     #[serde(other)]
     Unknown,
 }

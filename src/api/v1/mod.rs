@@ -1,4 +1,4 @@
-//! The resources of `external-secrets.io/v1`. `v1beta1` serves the same types under the older name.
+//! The resources of `external-secrets.io/v1`. `v1beta1` serves the same types under its older name.
 
 pub mod cluster_external_secret;
 pub mod condition;

@@ -1,7 +1,7 @@
-//! What the kinds of this group have in common.
+//! What the kinds of this group share.
 
-/// Implements [`kube::Resource`] for a kind of one name that is served in the versions of [`ServedVersion`](crate::api::ServedVersion): it
-/// has `KIND`, `PLURAL` and `metadata`.
+/// Implements [`kube::Resource`] for a kind that is served in the versions of
+/// [`ServedVersion`](crate::api::ServedVersion) and has `KIND`, `PLURAL` and `metadata`.
 macro_rules! served_resource {
     ($kind:ty) => {
         impl kube::Resource for $kind {

@@ -1,4 +1,4 @@
-//! `SecretStore` and `ClusterSecretStore`: a vault and the identity to read it with.
+//! `SecretStore` and `ClusterSecretStore`: a vault, and the identity to read it with.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 use super::Condition;
 use crate::api::{GROUP, Parsed, ServedVersion, limits, parsed, schema};
 
-/// The two kinds of stores; they share a spec.
+/// The two kinds of stores, which share a spec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum StoreKind {
     /// For ExternalSecrets of its own namespace.
     #[default]
     SecretStore,
-    /// For ExternalSecrets of all namespaces, or of those that its conditions name.
+    /// For ExternalSecrets of all namespaces, or of those that its conditions select.
     ClusterSecretStore,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for StoreKind {
     }
 }
 
-/// Kind and version of a store, as a client needs them.
+/// The kind and version of a store, as a client needs them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StoreType {
     /// Which of the two kinds.
@@ -61,16 +61,16 @@ pub struct StoreType {
     pub version: ServedVersion,
 }
 
-/// A store of either kind as it is watched.
+/// A store of either kind, as it is watched.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct SecretStore {
     /// Standard metadata; no namespace for a ClusterSecretStore.
     #[serde(default, deserialize_with = "parsed::metadata")]
     pub metadata: ObjectMeta,
-    /// What is wanted.
+    /// The desired state.
     #[serde(default)]
     pub spec: Parsed<SecretStoreSpec>,
-    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    /// The observed state; `None` if it does not fit the schema, because this controller will write it again.
     #[serde(default, deserialize_with = "parsed::or_none")]
     pub status: Option<SecretStoreStatus>,
 }
@@ -102,29 +102,29 @@ impl Resource for SecretStore {
     }
 }
 
-/// What a store describes.
+/// The spec of a store.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretStoreSpec {
-    /// The class of controller that serves this store; any if not given.
+    /// The class of controller that handles this store; any if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controller: Option<String>,
     /// The provider, exactly one.
     pub provider: SecretStoreProvider,
-    /// How often a call is tried again.
+    /// How often to retry a call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_settings: Option<RetrySettings>,
-    /// How often the store is validated: seconds, or a duration such as `5m`.
+    /// How often to validate the store: seconds, or a duration such as `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::int_or_string")]
     pub refresh_interval: Option<IntOrString>,
-    /// The namespaces that may use a ClusterSecretStore; all if none is given.
+    /// The namespaces that may use a ClusterSecretStore; all if not given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::CONDITIONS))]
     pub conditions: Vec<ClusterSecretStoreCondition>,
 }
 
-/// Namespaces that may use a ClusterSecretStore: those that any of its parts matches.
+/// Namespaces that may use a ClusterSecretStore: those that any of its fields matches.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterSecretStoreCondition {
@@ -142,14 +142,14 @@ pub struct ClusterSecretStoreCondition {
     pub namespace_regexes: Vec<String>,
 }
 
-/// How often a call is tried again.
+/// How often to retry a call.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RetrySettings {
-    /// How many times.
+    /// The number of retries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<i32>,
-    /// How long to wait in between.
+    /// How long to wait between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_interval: Option<String>,
 }
@@ -165,7 +165,7 @@ pub struct SecretStoreProvider {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "shared")]
     #[schemars(with = "Option<FakeProvider>")]
     pub fake: Option<Arc<FakeProvider>>,
-    /// The names of providers that ESO serves and this controller does not. What is said of them is not kept.
+    /// The names of providers that ESO supports and this controller does not. Their content is not kept.
     #[serde(flatten, skip_serializing)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     #[allow(clippy::zero_sized_map_values, reason = "serde flattens maps alone")]
@@ -187,19 +187,20 @@ pub struct AzureKvProvider {
     /// The Azure cloud.
     #[serde(default)]
     pub environment_type: AzureEnvironmentType,
-    /// Where credentials are, with `ServicePrincipal`; client and tenant id also with `WorkloadIdentity`.
+    /// Where to find the credentials, with `ServicePrincipal`; with `WorkloadIdentity`, where to find the client and
+    /// tenant IDs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_secret_ref: Option<AzureAuthSecretRef>,
     /// The service account whose token is exchanged, with `WorkloadIdentity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_ref: Option<ServiceAccountSelector>,
-    /// The client id of a user-assigned identity, with `ManagedIdentity`.
+    /// The client ID of a user-assigned identity, with `ManagedIdentity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_id: Option<String>,
-    /// Endpoints of a cloud of one's own, with `AzureStackCloud`.
+    /// The endpoints of a custom cloud, with `AzureStackCloud`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_cloud_config: Option<AzureCustomCloudConfig>,
-    /// Chooses between two libraries in ESO; without effect here.
+    /// Chooses between two libraries in ESO; has no effect here.
     #[serde(default, rename = "useAzureSDK", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = false))]
     pub use_azure_sdk: Option<bool>,
@@ -208,12 +209,12 @@ pub struct AzureKvProvider {
 /// How to authenticate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum AzureAuthType {
-    /// A client id with a secret or certificate.
+    /// A client ID with a secret or certificate.
     #[default]
     ServicePrincipal,
-    /// The identity of the machine.
+    /// The managed identity of the machine.
     ManagedIdentity,
-    /// A service account's token, exchanged.
+    /// A service account's token, which is exchanged.
     WorkloadIdentity,
 }
 
@@ -233,32 +234,32 @@ pub enum AzureEnvironmentType {
     AzureStackCloud,
 }
 
-/// Where credentials are.
+/// Where to find the credentials.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AzureAuthSecretRef {
-    /// The client id.
+    /// The client ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<SecretKeySelector>,
-    /// The tenant id.
+    /// The tenant ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<SecretKeySelector>,
     /// The client secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<SecretKeySelector>,
-    /// The client certificate with its key, PEM or PFX.
+    /// The client certificate with its key, as PEM or PFX.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<SecretKeySelector>,
 }
 
-/// Names a key of a Secret.
+/// Refers to a key of a Secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct SecretKeySelector {
     /// The Secret's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::object_name")]
     pub name: Option<String>,
-    /// The Secret's namespace; in a ClusterSecretStore that of the ExternalSecret if not given.
+    /// The Secret's namespace; in a ClusterSecretStore, that of the ExternalSecret if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::namespace_name")]
     pub namespace: Option<String>,
@@ -268,32 +269,32 @@ pub struct SecretKeySelector {
     pub key: Option<String>,
 }
 
-/// Names a service account.
+/// Refers to a service account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceAccountSelector {
     /// The service account's name.
     #[schemars(schema_with = "schema::object_name")]
     pub name: String,
-    /// Its namespace; in a ClusterSecretStore that of the ExternalSecret if not given.
+    /// Its namespace; in a ClusterSecretStore, that of the ExternalSecret if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::namespace_name")]
     pub namespace: Option<String>,
-    /// Audiences to ask for in addition.
+    /// Additional audiences for the token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::AUDIENCES))]
     pub audiences: Vec<String>,
 }
 
-/// Endpoints of a cloud of one's own.
+/// The endpoints of a custom cloud.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AzureCustomCloudConfig {
-    /// The authority that gives tokens.
+    /// The authority that issues tokens.
     pub active_directory_endpoint: String,
-    /// The resource that tokens are asked for.
+    /// The resource that tokens are requested for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_vault_endpoint: Option<String>,
-    /// The suffix of vaults' host names.
+    /// The suffix of the vaults' host names.
     #[serde(default, rename = "keyVaultDNSSuffix", skip_serializing_if = "Option::is_none")]
     pub key_vault_dns_suffix: Option<String>,
     /// The resource manager; not used for Key Vault.
@@ -301,7 +302,7 @@ pub struct AzureCustomCloudConfig {
     pub resource_manager_endpoint: Option<String>,
 }
 
-/// What many may hold without a copy.
+/// A value that many can hold without copying it.
 mod shared {
     use std::sync::Arc;
 
@@ -322,14 +323,14 @@ mod shared {
     }
 }
 
-/// Values written in the store itself.
+/// Values written in the store itself, to try manifests without a vault.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FakeProvider {
     /// The values.
     #[schemars(length(max = limits::FAKE_DATA))]
     pub data: Vec<FakeProviderData>,
-    /// What validation answers: 0 ready, 1 unknown, 2 error.
+    /// The result of validation: 0 ready, 1 unknown, 2 error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::integer")]
     pub validation_result: Option<i64>,
@@ -347,20 +348,22 @@ pub struct FakeProviderData {
     pub version: Option<String>,
 }
 
-/// What was seen of a store.
+/// The status of a store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretStoreStatus {
-    /// `Ready`, on Azure `Authenticated`, `Reachable` and `Authorized`, and `Stalled` where only a change of the store can help.
+    /// `Ready`; with Azure also `Authenticated`, `Reachable` and `Authorized`; and `Stalled` if only a change of the
+    /// store can help.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
     /// What the provider can do: `ReadWrite`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<String>,
-    /// The text of the annotation `force-sync` that the last validation has answered. ESO has no such field.
+    /// The value of the annotation `force-sync` to which the last validation responded. ESO has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_refresh: Option<String>,
-    /// The `metadata.generation` of the last validation that has ended, well or not; -1 before the first. ESO has no such field.
+    /// The `metadata.generation` of the last validation that has ended, successfully or not; -1 before the first. ESO
+    /// has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }

@@ -42,31 +42,31 @@ pub(super) enum Error {
     Probe(#[from] vaults::Error),
 }
 
-/// Checks that all works that a sync needs: the API server, the CRDs, the controller, its rights, the webhook, the stores, and the
-/// ExternalSecrets; and says of what does not how to mend it.
+/// Checks everything that a sync needs: the API server, the CRDs, the controller, its rights, the webhook, the stores,
+/// and the ExternalSecrets. For each failed check, prints how to fix it.
 ///
-/// It changes nothing: it reads with your rights, asks the API server for access reviews, and creates one ExternalSecret as a dry run, to
-/// see that the webhook refuses it. What you may not read is skipped. No Secret is read.
+/// Changes nothing: it reads with your rights, asks the API server for access reviews, and creates one ExternalSecret
+/// as a dry run, to see that the webhook rejects it. What you may not read is skipped. No Secret is read.
 ///
-/// Ends with 1 where a check failed, with --wait after the time with 3.
+/// Exits with 1 if a check failed, and with 3 if --wait timed out.
 #[derive(Args, Debug)]
 pub(super) struct DoctorArguments {
-    /// Before an installation: whether the cluster and your rights will do
+    /// Before an installation: check whether the cluster and your rights are sufficient
     #[arg(long, conflicts_with_all = ["store", "probe"])]
     pre: bool,
-    /// Only this store, and what reads it: store/NAME, or css/NAME
+    /// Check only this store and what reads it: store/NAME, or css/NAME
     #[arg(long, value_name = "KIND/NAME")]
     store: Option<String>,
-    /// Ask Entra ID and the vaults from here, too; that proves nothing of the controller's network
+    /// Also ask Entra ID and the vaults from here; that proves nothing about the controller's network
     #[arg(long)]
     probe: bool,
     /// With --probe, the identity that reads vaults: that of each store, or yours
     #[arg(long, value_enum, default_value_t = AzureIdentity::Store)]
     azure_identity: AzureIdentity,
-    /// Look again until nothing fails, for this long at most
+    /// Repeat until no check fails, for at most this long
     #[arg(long, value_name = "DURATION")]
     wait: Option<GoDuration>,
-    /// The class of the controller
+    /// Class of the controller
     #[arg(long, default_value = "default")]
     controller_class: String,
     /// Whether warnings make the command fail
@@ -83,9 +83,9 @@ pub(super) struct DoctorArguments {
 /// What makes the command fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FailOn {
-    /// A check that failed
+    /// If a check failed
     Failure,
-    /// Also a warning
+    /// Also if there are warnings
     Warning,
 }
 

@@ -20,35 +20,35 @@ use crate::api::v1::{ConditionStatus, ExternalSecret, SecretStore, StoreKind};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 
-/// Shows ExternalSecrets, or with the name `stores` their stores: whether each is Ready, when it was synced, when it is next, and
-/// what is wrong.
+/// Shows ExternalSecrets or, with the name `stores`, their stores: whether each is Ready, when it was last synced, when
+/// it is next refreshed, and what is wrong.
 ///
-/// Reads ExternalSecrets or stores alone, with your rights. Ends with 1 where one that is named is not there.
+/// Reads only ExternalSecrets or stores, with your rights. Exits with 1 if a named one does not exist.
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag that is true or false")]
 #[derive(Args, Debug)]
 pub(super) struct GetArguments {
-    /// Only these: NAME or es/NAME of ExternalSecrets, store/NAME, css/NAME; or the word stores, for all stores
+    /// Only these: NAME or es/NAME for ExternalSecrets, store/NAME, css/NAME; or the word stores, for all stores
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Those of all namespaces
+    /// In all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
-    /// Those with these labels
+    /// Only those with these labels
     #[arg(short = 'l', long, conflicts_with = "names")]
     selector: Option<String>,
-    /// Those that are not Ready
+    /// Only those that are not Ready
     #[arg(long)]
     not_ready: bool,
-    /// Those whose refresh is overdue, as when no controller runs
+    /// Only those whose refresh is overdue, for example because no controller runs
     #[arg(long)]
     stale: bool,
-    /// Those that are not Ready for this cause, such as `SecretNotFound`
+    /// Only those that are not Ready for this cause, such as `SecretNotFound`
     #[arg(long, value_name = "WORD")]
     cause: Option<String>,
-    /// Those that read this store: store/NAME, or css/NAME
+    /// Only those that read this store: store/NAME, or css/NAME
     #[arg(long, value_name = "KIND/NAME")]
     store: Option<String>,
-    /// Go on, and print each that changes
+    /// Keep running, and print each that changes
     #[arg(short, long)]
     watch: bool,
     #[command(flatten)]

@@ -45,19 +45,19 @@ pub(super) enum Error {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Cluster")]
 pub(super) struct ClusterArguments {
-    /// The namespace; that of the kubeconfig if not given
+    /// Namespace; by default that of the kubeconfig
     #[arg(short, long)]
     namespace: Option<String>,
-    /// The kubeconfig; that of KUBECONFIG, or of the home folder, if not given
+    /// Kubeconfig; by default that of KUBECONFIG, or of the home folder
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// The context of the kubeconfig; the current one if not given
+    /// Context of the kubeconfig; by default the current one
     #[arg(long)]
     context: Option<String>,
-    /// The user to act as
+    /// User to act as
     #[arg(long = "as", value_name = "USER")]
     user: Option<String>,
-    /// A group to act as; can be given several times
+    /// Group to act as; can be repeated
     #[arg(long = "as-group", value_name = "GROUP", requires = "user")]
     groups: Vec<String>,
 }

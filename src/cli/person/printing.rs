@@ -11,7 +11,7 @@ use super::Error;
 /// How a command prints.
 #[derive(Args, Clone, Copy, Debug)]
 pub(in crate::cli) struct Output {
-    /// How the answer is printed
+    /// Output format
     #[arg(short = 'o', long = "output", value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(in crate::cli) format: Format,
 }

@@ -46,57 +46,57 @@ const CHANGES: u8 = 2;
 
 /// Shows what the controller would create, change or delete, and changes nothing.
 ///
-/// Reads the cluster of your kubeconfig with your rights: ExternalSecrets, their stores, the Secrets that they write, ConfigMaps
-/// and Secrets with templates, and a token of the service account that a store names.
+/// Reads the cluster of your kubeconfig with your rights: ExternalSecrets, their stores, their target Secrets,
+/// ConfigMaps and Secrets with templates, and a token of the service account that a store names.
 ///
-/// Ends with 0 where nothing would change, with 2 where something would, and with 1 where anything failed, also where the
-/// controller would report an error of one ExternalSecret.
+/// Exits with 0 if nothing would change, with 2 if something would, and with 1 if anything failed, including an error
+/// that the controller would report for an ExternalSecret.
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag that is true or false")]
 #[derive(Args, Debug)]
 pub(super) struct PlanArguments {
-    /// Only the ExternalSecrets of these names
+    /// Only the ExternalSecrets with these names
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Manifests that are not applied yet, as if they were: files, folders, or - for the input; can be given several times
+    /// Manifests to treat as if they were applied: files, folders, or - for standard input; can be repeated
     #[arg(short = 'f', long = "filename", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The namespace, also of manifests that name none; that of the kubeconfig if not given
+    /// Namespace, also for manifests that name none; by default that of the kubeconfig
     #[arg(short, long)]
     namespace: Option<String>,
-    /// The ExternalSecrets of all namespaces
+    /// ExternalSecrets in all namespaces
     #[arg(short = 'A', long, conflicts_with_all = ["namespace", "names", "paths"])]
     all_namespaces: bool,
-    /// The ExternalSecrets with these labels
+    /// Only ExternalSecrets with these labels
     #[arg(short = 'l', long, conflicts_with_all = ["names", "paths"])]
     selector: Option<String>,
-    /// The kubeconfig; that of KUBECONFIG, or of the home folder, if not given
+    /// Kubeconfig; by default that of KUBECONFIG, or of the home folder
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// The context of the kubeconfig; the current one if not given
+    /// Context of the kubeconfig; by default the current one
     #[arg(long)]
     context: Option<String>,
-    /// How the plan is printed
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
-    /// Whether the text is colored: auto does so on a terminal, and not where `NO_COLOR` is set
+    /// Whether to color the text; auto does so on a terminal, unless `NO_COLOR` is set
     #[arg(long, value_enum, default_value_t = Color::Auto, num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     color: Color,
-    /// As if a refresh of each were asked for by an annotation
+    /// Assume that a refresh of each was requested by an annotation
     #[arg(long)]
     force_sync: bool,
-    /// The class of the controller; stores whose spec.controller has another value are left alone
+    /// Class of the controller; stores with another spec.controller are ignored
     #[arg(long, default_value = "default")]
     controller_class: String,
-    /// Whether the controller lets ExternalSecrets wait for their store to be Ready
+    /// Whether the controller holds ExternalSecrets back until their store is Ready
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_flood_gate: bool,
-    /// Whether the controller works on ClusterSecretStores; else it leaves ExternalSecrets that use one alone
+    /// Whether the controller reconciles ClusterSecretStores; if not, it ignores ExternalSecrets that use one
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_cluster_store_reconciler: bool,
-    /// Whether the controller works on SecretStores; else it leaves ExternalSecrets that use one alone
+    /// Whether the controller reconciles SecretStores; if not, it ignores ExternalSecrets that use one
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_secret_store_reconciler: bool,
-    /// Whether the controller writes ConfigMaps and custom resources, too (target.manifest)
+    /// Whether the controller also writes ConfigMaps and custom resources (target.manifest)
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     unsafe_allow_generic_targets: bool,
     #[command(flatten)]
@@ -121,9 +121,9 @@ enum Format {
 enum Color {
     /// On a terminal
     Auto,
-    /// It is
+    /// Always
     Always,
-    /// It is not
+    /// Never
     Never,
 }
 

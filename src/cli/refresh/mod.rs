@@ -45,38 +45,38 @@ impl From<names::Error> for Error {
     }
 }
 
-/// Asks the controller to read values again; with --wait, says of each how it went.
+/// Asks the controller to read values again. With --wait, reports each result.
 ///
-/// Writes the annotation force-sync, with your rights. ExternalSecrets that are created once are skipped, since the controller
-/// does not read them again. A store that is named is validated again.
+/// Writes the annotation force-sync, with your rights. ExternalSecrets with refreshPolicy CreatedOnce are skipped,
+/// because the controller does not read their values again. A store that is named is validated again.
 ///
-/// Ends with 1 where one failed, and with 3 where --timeout was over first.
+/// Exits with 1 if a refresh failed, and with 3 if --timeout expired first.
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag that is true or false")]
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("which").required(true).args(["names", "selector", "all"])))]
 pub(super) struct RefreshArguments {
-    /// These: NAME or es/NAME of ExternalSecrets, store/NAME, css/NAME
+    /// Only these: NAME or es/NAME for ExternalSecrets, store/NAME, css/NAME
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// The ExternalSecrets with these labels
+    /// ExternalSecrets with these labels
     #[arg(short = 'l', long)]
     selector: Option<String>,
-    /// All ExternalSecrets of the namespace
+    /// All ExternalSecrets in the namespace
     #[arg(long)]
     all: bool,
-    /// With --selector or --all, those of all namespaces
+    /// With --selector or --all: in all namespaces
     #[arg(short = 'A', long, conflicts_with_all = ["namespace", "names"])]
     all_namespaces: bool,
-    /// With --selector or --all, those that read this store: store/NAME, or css/NAME
+    /// With --selector or --all: only those that read this store, store/NAME or css/NAME
     #[arg(long, value_name = "KIND/NAME", conflicts_with = "names")]
     store: Option<String>,
-    /// Wait until the controller has answered, and say how it went
+    /// Wait until the controller has answered, and report the result
     #[arg(short, long)]
     wait: bool,
     /// How long to wait
     #[arg(long, default_value = "2m", requires = "wait")]
     timeout: GoDuration,
-    /// Refresh more than 100
+    /// Confirm the refresh of more than 100
     #[arg(short, long)]
     yes: bool,
     #[command(flatten)]

@@ -43,7 +43,7 @@ pub(super) enum Error {
     Print(#[from] print::Error),
 }
 
-/// Prints the Secrets that ExternalSecrets give, without a cluster.
+/// Prints the Secrets that ExternalSecrets produce, without a cluster.
 #[derive(Args, Debug)]
 pub(super) struct RenderArguments {
     /// Files or folders with the ExternalSecrets and what they refer to: stores, service accounts, ConfigMaps, Secrets; for
@@ -53,7 +53,7 @@ pub(super) struct RenderArguments {
     /// Only render the ExternalSecret or ClusterExternalSecret with this name
     #[arg(long)]
     name: Option<String>,
-    /// Namespace of manifests that name none
+    /// Namespace for manifests that name none
     #[arg(short, long, default_value = DEFAULT_NAMESPACE)]
     namespace: String,
     #[command(flatten)]

@@ -32,17 +32,17 @@ pub(super) enum Error {
     Check(#[from] vaults::Error),
 }
 
-/// Says why an ExternalSecret is not as it should be: each link of the chain from its manifest to its Secret, in the order in which the
-/// controller comes to them, with the cause and the remedy where one does not hold.
+/// Explains why an ExternalSecret does not work: shows each link of the chain from its manifest to its Secret, in the
+/// order of the controller's steps, with the cause and the remedy if one is broken.
 ///
-/// Reads the ExternalSecret and its stores, and as far as your rights go its events, the metadata of its Secret, and the workloads that
-/// use that. No vault is asked without --check. Ends with 1 where a link does not hold.
+/// Reads the ExternalSecret and its stores and, as far as your rights allow, its events, the metadata of its Secret,
+/// and the workloads that use that. Asks no vault without --check. Exits with 1 if a link is broken.
 #[derive(Args, Debug)]
 pub(super) struct WhyArguments {
-    /// The ExternalSecret: NAME, or es/NAME
+    /// ExternalSecret: NAME, or es/NAME
     #[arg(value_name = "NAME")]
     name: String,
-    /// Try it with your rights, and say whether the cause is over
+    /// Try it now with your rights, and report whether the cause is gone
     #[arg(long)]
     check: bool,
     /// With --check, the identity that reads vaults: that of each store, or yours

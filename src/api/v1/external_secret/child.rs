@@ -1,4 +1,4 @@
-//! What is kept of an ExternalSecret that a ClusterExternalSecret controls, to tell whether it is still as it was made.
+//! What is kept of an ExternalSecret that a ClusterExternalSecret controls, to see whether somebody has changed it.
 
 use std::collections::BTreeSet;
 
@@ -7,21 +7,20 @@ use serde_json::{Map, Value};
 
 use crate::api::{FIELD_MANAGER, is_ours};
 
-/// The kind of what controls it.
+/// The kind of its controller.
 pub const PARENT_KIND: &str = "ClusterExternalSecret";
 
-/// What is kept of an ExternalSecret that a ClusterExternalSecret controls besides what is kept of all.
+/// What is kept, in addition, of an ExternalSecret that a ClusterExternalSecret controls.
 #[derive(Clone, Debug, Default)]
 pub struct Child {
-    /// The keys of the labels that a controller of ClusterExternalSecrets wrote last, ESO's or this one.
+    /// The keys of the labels that the ClusterExternalSecret controller, ESO's or this one, last wrote.
     pub labels: BTreeSet<String>,
-    /// The same of the annotations.
+    /// The same for annotations.
     pub annotations: BTreeSet<String>,
 }
 
 impl Child {
-    /// What is kept of an ExternalSecret whose metadata was read with `managedFields`; `None` where no ClusterExternalSecret
-    /// controls it.
+    /// Reads it from metadata with `managedFields`; `None` if no ClusterExternalSecret controls the object.
     #[must_use]
     pub fn of(meta: &ObjectMeta) -> Option<Self> {
         controlling_cluster_external_secret(meta)?;
@@ -45,8 +44,8 @@ fn keys(fields: Option<&Map<String, Value>>) -> impl Iterator<Item = String> {
     fields.into_iter().flatten().filter_map(|(key, _)| key.strip_prefix("f:").map(str::to_owned))
 }
 
-/// The name of the ClusterExternalSecret that controls an object of this metadata, as the object says. Its group and kind count, not
-/// its version: clusters came from v1beta1 to v1.
+/// The name of the ClusterExternalSecret that controls an object with this metadata, according to the object. Compares
+/// its group and kind but not its version, because clusters moved from v1beta1 to v1.
 #[must_use]
 pub fn controlling_cluster_external_secret(meta: &ObjectMeta) -> Option<&str> {
     let mut controllers = meta.owner_references.iter().flatten().filter(|owner| owner.controller == Some(true));

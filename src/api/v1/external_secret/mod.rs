@@ -1,4 +1,4 @@
-//! `ExternalSecret`: which values to read, and the Secret to keep equal to them.
+//! `ExternalSecret`: which values to read, and the Secret to keep in sync with them.
 
 mod child;
 mod source;
@@ -18,17 +18,17 @@ pub use child::{Child, PARENT_KIND, controlling_cluster_external_secret};
 pub use source::*;
 pub use target::*;
 
-/// An ExternalSecret as it is watched. Its version is a parameter of the client
-/// ([`ServedVersion`]), since clusters serve `v1`, `v1beta1` or both, in one shape.
+/// An ExternalSecret, as it is watched. Its version is a parameter of the client ([`ServedVersion`]), because clusters
+/// serve `v1`, `v1beta1` or both, in the same form.
 #[derive(Clone, Debug, Default)]
 pub struct ExternalSecret {
     /// Standard metadata.
     pub metadata: ObjectMeta,
-    /// What is wanted.
+    /// The desired state.
     pub spec: Parsed<ExternalSecretSpec>,
-    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    /// The observed state; `None` if it does not fit the schema, because this controller will write it again.
     pub status: Option<ExternalSecretStatus>,
-    /// What else is known of one that a ClusterExternalSecret controls.
+    /// What is known in addition if a ClusterExternalSecret controls it.
     pub child: Option<Box<Child>>,
 }
 
@@ -41,24 +41,24 @@ impl ExternalSecret {
 
 served_resource!(ExternalSecret);
 
-/// `spec.refreshInterval` where it is not given.
+/// The default of `spec.refreshInterval`.
 pub const DEFAULT_REFRESH_INTERVAL: GoDuration = GoDuration::from_secs(3600);
 
-/// What an ExternalSecret asks for.
+/// The spec of an ExternalSecret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalSecretSpec {
-    /// The store that values are read from, unless an entry names another.
+    /// The store to read from, unless an entry names another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_store_ref: Option<SecretStoreRef>,
     /// The Secret to write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = ExternalSecretTarget::default()))]
     pub target: Option<ExternalSecretTarget>,
-    /// When to read again.
+    /// When to read values again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_policy: Option<RefreshPolicy>,
-    /// How long after a refresh the next is due; zero or less means once.
+    /// How long after a refresh the next one is due; zero or less means no further refresh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = DEFAULT_REFRESH_INTERVAL))]
     pub refresh_interval: Option<GoDuration>,
@@ -75,10 +75,10 @@ pub struct ExternalSecretSpec {
     pub data_from: Vec<ExternalSecretDataFrom>,
 }
 
-/// When values are read again.
+/// When to read values again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RefreshPolicy {
-    /// Once; later changes of the ExternalSecret do not count.
+    /// Once. Later changes of the ExternalSecret are ignored.
     CreatedOnce,
     /// At every interval, and when the ExternalSecret changes.
     Periodic,
@@ -106,7 +106,7 @@ pub enum SyncWindowKind {
     Deny,
 }
 
-/// One recurring span of time, in UTC.
+/// A recurring period, in UTC.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SyncWindow {
     /// When it opens: five cron fields, or a descriptor such as `@daily` or `@every 1h`.
@@ -116,31 +116,33 @@ pub struct SyncWindow {
     pub duration: GoDuration,
 }
 
-/// What was seen of an ExternalSecret.
+/// The status of an ExternalSecret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalSecretStatus {
-    /// When the values were last read and written without an error.
+    /// When the values were last read and written successfully.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "parsed::time")]
     #[schemars(extend("nullable" = true))]
     pub refresh_time: Option<Time>,
-    /// The generation, and a hash of labels and annotations, that were last synced.
+    /// The generation and a hash of the labels and annotations that were last synced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_resource_version: Option<String>,
-    /// The state.
+    /// The conditions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::external_secret_conditions")]
     pub conditions: Vec<Condition>,
     /// The Secret that was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
-    /// The `metadata.generation` of the last reconcile that has ended, well or not; -1 before the first. ESO has no such field.
+    /// The `metadata.generation` of the last reconcile that has ended, successfully or not; -1 before the first. ESO
+    /// has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The text of the annotation `force-sync` that the last refresh, successful or not, has answered. ESO has no such field.
+    /// The value of the annotation `force-sync` to which the last refresh, successful or not, responded. ESO has no
+    /// such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_refresh: Option<String>,
-    /// Why it is not Ready, in one word, such as `SecretNotFound`; not there if it is. ESO has no such field.
+    /// Why it is not Ready, in one word, such as `SecretNotFound`; absent if it is Ready. ESO has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
@@ -180,7 +182,7 @@ impl<'de> Deserialize<'de> for ExternalSecret {
     }
 }
 
-/// The text of a part, which may be `null`.
+/// A part as text, which may be `null`.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }

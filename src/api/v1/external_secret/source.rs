@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::v1::secret_store::StoreKind;
 use crate::api::{generators, limits, schema};
 
-/// Names a store.
+/// Refers to a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct SecretStoreRef {
     /// The store's name.
@@ -20,7 +20,7 @@ pub struct SecretStoreRef {
     pub kind: Option<StoreKind>,
 }
 
-/// One value and the key of the Secret that receives it.
+/// One value, and the key of the Secret that receives it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalSecretData {
@@ -29,7 +29,7 @@ pub struct ExternalSecretData {
     pub secret_key: String,
     /// The value at the provider.
     pub remote_ref: RemoteRef,
-    // Boxed, since few have one, and all are kept.
+    // Boxed, because few entries have one, and all entries are kept in memory.
     /// Another store than that of the ExternalSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_ref: Option<Box<SourceRef>>,
@@ -41,7 +41,7 @@ pub struct ExternalSecretData {
 pub struct RemoteRef {
     /// The name at the provider; in Key Vault with the prefix `secret/`, `key/` or `cert/`.
     pub key: String,
-    /// What to do with tags.
+    /// Whether to read the value or its tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata_policy: Option<MetadataPolicy>,
     /// A path inside the value.
@@ -50,18 +50,18 @@ pub struct RemoteRef {
     /// The version; the current one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// How names that are not valid keys are converted.
+    /// How to convert names that are not valid keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversion_strategy: Option<ConversionStrategy>,
-    /// How the value is decoded.
+    /// How to decode the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoding_strategy: Option<DecodingStrategy>,
-    /// What to do with bytes of value zero.
+    /// What to do with null bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_byte_policy: Option<NullBytePolicy>,
 }
 
-/// What to do with tags.
+/// Whether to read the value or its tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum MetadataPolicy {
     /// Read the value.
@@ -71,37 +71,37 @@ pub enum MetadataPolicy {
     Fetch,
 }
 
-/// How names that are not valid keys are converted.
+/// How to convert names that are not valid keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConversionStrategy {
-    /// Every invalid character becomes `_`.
+    /// Replace each invalid character by `_`.
     #[default]
     Default,
-    /// Every invalid character becomes `_U<hex>_`.
+    /// Replace each invalid character by `_U<hex>_`.
     Unicode,
 }
 
-/// How a value is decoded.
+/// How to decode a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum DecodingStrategy {
-    /// Base64 in either alphabet where it is valid, else as it is.
+    /// Decode Base64 in either alphabet if it is valid; otherwise leave the value as it is.
     Auto,
     /// Base64.
     Base64,
-    /// Base64 with the alphabet for URLs.
+    /// Base64 with the URL-safe alphabet.
     Base64URL,
-    /// As it is.
+    /// Leave the value as it is.
     #[default]
     None,
 }
 
-/// What to do with bytes of value zero.
+/// What to do with null bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum NullBytePolicy {
     /// Keep them.
     #[default]
     Ignore,
-    /// Refuse the value.
+    /// Reject the value.
     Fail,
 }
 
@@ -118,7 +118,7 @@ pub struct SourceRef {
     pub generator_ref: Option<GeneratorRef>,
 }
 
-/// Names a generator.
+/// Refers to a generator.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GeneratorRef {
@@ -149,7 +149,7 @@ pub struct ExternalSecretDataFrom {
     /// All values that match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub find: Option<Find>,
-    /// Changes of the keys, one after the other.
+    /// Changes of the keys, applied in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::REWRITES))]
     pub rewrite: Vec<Rewrite>,
@@ -158,7 +158,7 @@ pub struct ExternalSecretDataFrom {
     pub source_ref: Option<Box<SourceRef>>,
 }
 
-/// Which values match.
+/// Which values to find.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Find {
@@ -171,21 +171,21 @@ pub struct Find {
     /// Tags that must be equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
-    /// How names that are not valid keys are converted.
+    /// How to convert names that are not valid keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversion_strategy: Option<ConversionStrategy>,
-    /// How values are decoded.
+    /// How to decode values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoding_strategy: Option<DecodingStrategy>,
-    /// What to do with bytes of value zero.
+    /// What to do with null bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_byte_policy: Option<NullBytePolicy>,
 }
 
-/// Names by regular expression.
+/// Selects names by regular expression.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct FindName {
-    /// The expression, in RE2's syntax.
+    /// The expression, in RE2 syntax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regexp: Option<String>,
 }
@@ -205,16 +205,16 @@ pub struct Rewrite {
     pub merge: Option<RewriteMerge>,
 }
 
-/// Replaces what matches in keys.
+/// Replaces matches in keys.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RewriteRegexp {
-    /// The expression, in RE2's syntax.
+    /// The expression, in RE2 syntax.
     pub source: String,
-    /// The replacement, with `$1` and `${name}`.
+    /// The replacement, which may contain `$1` and `${name}`.
     pub target: String,
 }
 
-/// Makes keys by template.
+/// Creates keys with a template.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RewriteTransform {
     /// The template; `.value` is the key.
@@ -225,7 +225,7 @@ pub struct RewriteTransform {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RewriteMerge {
-    /// The key that receives the result, with the strategy `JSON`.
+    /// The key for the result, with the strategy `JSON`.
     #[serde(default)]
     pub into: String,
     /// Keys in order of precedence.

@@ -1,4 +1,4 @@
-//! What an ExternalSecret writes: its target, and the template that makes the target's content.
+//! What an ExternalSecret writes: its target, and the template for the target's content.
 
 use std::collections::BTreeMap;
 
@@ -16,40 +16,40 @@ pub struct ExternalSecretTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::object_name")]
     pub name: Option<String>,
-    /// Who creates and who owns it.
+    /// Who creates and owns it.
     #[serde(default)]
     pub creation_policy: CreationPolicy,
-    /// What happens to it when the values are gone at the provider.
+    /// What happens to it when the provider no longer has the values.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
-    /// How its content is made from the values.
+    /// How to create its content from the values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<Box<ExternalSecretTemplate>>,
-    /// Another kind of object than a Secret.
+    /// The kind of object to write, instead of a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<ManifestReference>,
-    /// Whether the Secret is made immutable.
+    /// Whether to make the Secret immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub immutable: Option<bool>,
 }
 
-/// Who creates and who owns the target.
+/// Who creates and owns the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum CreationPolicy {
-    /// Created here, owned by the ExternalSecret and deleted with it.
+    /// Created by the controller, owned by the ExternalSecret, and deleted with it.
     #[default]
     Owner,
-    /// Created here, owned by nobody.
+    /// Created by the controller, owned by nobody.
     Orphan,
-    /// Created by someone else; our keys are added.
+    /// Created by somebody else; the controller adds keys.
     Merge,
     /// Not written at all.
     None,
-    /// Created if missing, otherwise our keys are added.
+    /// Created by the controller if missing; otherwise the controller adds keys.
     CreateOrMerge,
 }
 
-/// What happens to the target when the values are gone at the provider.
+/// What happens to the target when the provider no longer has the values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
     /// It is deleted when all values are gone.
@@ -73,7 +73,7 @@ pub struct ManifestReference {
     pub kind: String,
 }
 
-/// How the target's content is made from the values.
+/// How to create the target's content from the values.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalSecretTemplate {
@@ -86,7 +86,7 @@ pub struct ExternalSecretTemplate {
     /// Labels, annotations and finalizers of the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<ExternalSecretTemplateMetadata>,
-    /// Whether templates replace the values or are added to them.
+    /// Whether templates replace the values or add to them.
     #[serde(default)]
     pub merge_policy: TemplateMergePolicy,
     /// Templates by key of the target.
@@ -107,13 +107,13 @@ pub enum TemplateEngineVersion {
     V2,
 }
 
-/// Whether templates replace the values or are added to them.
+/// Whether templates replace the values or add to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TemplateMergePolicy {
-    /// Only what templates make.
+    /// The target gets only what the templates produce.
     #[default]
     Replace,
-    /// The values, and what templates make.
+    /// The target gets the values, and what the templates produce.
     Merge,
 }
 
@@ -142,13 +142,13 @@ pub struct TemplateFrom {
     /// Keys of a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<TemplateRef>,
-    /// A template that yields keys and values as YAML.
+    /// A template that produces keys and values as YAML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub literal: Option<String>,
-    /// `Data`, `Annotations` or `Labels`; for other objects than Secrets also a path.
+    /// `Data`, `Annotations` or `Labels`; in objects other than Secrets also a path.
     #[serde(default = "TemplateFrom::default_target")]
     pub target: String,
-    /// How the values that a template yields are decoded.
+    /// How to decode the values that a template produces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values_decoding_strategy: Option<DecodingStrategy>,
 }
@@ -159,7 +159,7 @@ impl TemplateFrom {
     }
 }
 
-/// Templates in the keys of a ConfigMap or Secret.
+/// The keys of a ConfigMap or Secret that contain templates.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TemplateRef {
     /// The object's name.
@@ -170,19 +170,19 @@ pub struct TemplateRef {
     pub items: Vec<TemplateRefItem>,
 }
 
-/// One key of a ConfigMap or Secret that holds a template.
+/// A key of a ConfigMap or Secret that contains a template.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TemplateRefItem {
     /// The key.
     #[schemars(schema_with = "schema::data_key")]
     pub key: String,
-    /// What the template yields.
+    /// What the template produces.
     #[serde(default)]
     pub template_as: TemplateScope,
 }
 
-/// What a template yields.
+/// What a template produces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TemplateScope {
     /// One value.
