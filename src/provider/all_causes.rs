@@ -4,13 +4,13 @@ use super::causes::{CauseDescription, StoreEffect};
 use super::error::Class;
 use super::{azure, fake, read_budget, registry};
 
-/// The causes of a provider, by its name in a store.
+/// The causes of each provider, by the provider's name in a store.
 #[must_use]
 pub fn of_providers() -> Vec<(&'static str, Vec<CauseDescription>)> {
     vec![("azurekv", azure::causes()), ("fake", fake::CAUSES.to_vec()), ("any", ANY.to_vec())]
 }
 
-/// Causes that do not belong to a provider.
+/// Causes that are not specific to a provider.
 const ANY: [CauseDescription; 7] = [
     CauseDescription {
         label: registry::NOT_SERVED,

@@ -1,4 +1,4 @@
-//! What can fail at any provider.
+//! Failures of any provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 
 /// What went wrong, for people and for the controller.
 ///
-/// The text is the same for two failures of one cause: no request IDs, times or counters, so
-/// that a status is not rewritten at every retry. It never contains a secret's value.
+/// The text is the same for two failures with the same cause: it contains no request IDs, times or counters, so that a
+/// status is not rewritten at every retry. It never contains a secret's value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}{}{}", if hint.is_some() { ": " } else { "" }, hint.as_deref().unwrap_or_default())]
 pub struct ProviderError {
@@ -41,16 +41,16 @@ impl ProviderError {
     }
 }
 
-/// Reports when a failed read is worthwhile again. While it is held, the provider keeps trying; so it is kept until the
-/// next read of the same value has begun.
+/// Reports when a retry of a failed read is worthwhile. The provider keeps trying while this is held, so it is held
+/// until the next read of the same value has begun.
 ///
-/// Two of them are always equal: they are not part of what went wrong.
+/// Two of them are always equal, because they are not part of what went wrong.
 #[derive(Clone)]
 pub struct Recovery(Arc<dyn Recover>);
 
 /// Something that may recover by itself.
 pub trait Recover: Send + Sync {
-    /// Waits until it has, or until that is no longer known.
+    /// Waits until it has recovered, or until nobody can tell any more.
     fn recovered(&self) -> BoxFuture<'static, ()>;
 }
 
@@ -60,7 +60,7 @@ impl Recovery {
         Self(Arc::new(source))
     }
 
-    /// Waits until reading again is worthwhile. It may fail again.
+    /// Waits until a retry is worthwhile. It may fail again.
     pub async fn recovered(&self) {
         self.0.recovered().await;
     }
@@ -83,7 +83,7 @@ impl fmt::Debug for Recovery {
 /// The kinds of failures that the controller distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// The provider said for certain that the value is not there. Only this may delete, and only by
+    /// The provider stated that the value does not exist. Only this may cause a deletion, and only under
     /// `deletionPolicy`.
     Absent,
     /// It exists, and is disabled.
@@ -96,32 +96,32 @@ pub enum Class {
     Unreachable,
     /// The provider asked to slow down.
     Throttled,
-    /// The value was read, but lacks what the reference names in it: no such property, or it is
-    /// not JSON. A later version of the value may have it.
+    /// The value was read but lacks what the reference names: it has no such property, or is not JSON. A later version
+    /// of the value may have it.
     PropertyMissing,
-    /// The reference cannot be right, whatever the provider holds: a bad name or version.
+    /// The reference is invalid whatever the provider holds: a bad name or version.
     InvalidReference,
-    /// The store's configuration cannot be right.
+    /// The store's configuration is invalid.
     InvalidStore,
-    /// The generator's configuration cannot be right.
+    /// The generator's configuration is invalid.
     InvalidGenerator,
     /// What the manifest asks for is not supported.
     Unsupported,
-    /// It is more than one ExternalSecret may read.
+    /// It exceeds what one ExternalSecret may read.
     OverBudget,
 }
 
-/// Whether trying again without a change of any manifest can help.
+/// Whether a retry can help without a change of any manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// It may recover by itself, or be fixed at the provider: try again with backoff.
+    /// It may recover by itself, or be fixed at the provider: retry with backoff.
     Backoff,
     /// Only a change of the manifest can help: wait for it.
     OnChange,
 }
 
 impl Class {
-    /// Whether trying again can help.
+    /// Whether a retry can help.
     #[must_use]
     pub const fn retry(self) -> Retry {
         match self {

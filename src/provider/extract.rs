@@ -10,16 +10,16 @@ use serde_json::value::RawValue;
 use super::{SecretMap, gjson};
 use crate::budget::{Budget, Exceeded};
 
-/// Why a value has no members: what it is, after its name.
+/// Why a value has no members. The text continues a sentence that begins with the value's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ExtractError {
-    /// It may be an object, but for its first bytes.
+    /// It may be an object, except for its first bytes.
     #[error("begins with a byte order mark (U+FEFF), which JSON must not have")]
     ByteOrderMark,
     /// It is not an object.
     #[error("is not JSON object, which dataFrom.extract needs")]
     NoObject,
-    /// The ExternalSecret parses more than one may.
+    /// The ExternalSecret exceeds its parsing budget.
     #[error("cannot be taken apart")]
     Exceeded(Exceeded),
 }
@@ -35,7 +35,7 @@ impl ExtractError {
     }
 }
 
-/// The members of the JSON object `value` as ESO gives them: a string without quotes and escapes, `null` as nothing,
+/// The members of the JSON object `value` in ESO's form: a string without quotes and escapes, `null` as nothing,
 /// anything else literally. `null` itself counts as an empty object, as in Go.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ pub(super) fn members(value: &[u8], budget: &Budget) -> Result<SecretMap, Extrac
     Ok(members.into_iter().map(|(name, raw)| (name, text(raw))).collect())
 }
 
-/// Reads an object, and charges each member before it is kept.
+/// Parses an object, charging each member before it is kept.
 struct Members<'b> {
     budget: &'b Budget,
     exceeded: Option<Exceeded>,
@@ -109,7 +109,7 @@ fn text(raw: &str) -> Vec<u8> {
     }
 }
 
-/// The text of a JSON string. serde rejects half of a surrogate pair; Go replaces it with U+FFFD.
+/// The text of a JSON string. serde rejects half of a surrogate pair, which Go replaces by U+FFFD.
 fn string(raw: &str) -> Vec<u8> {
     match serde_json::from_str::<String>(raw) {
         Ok(text) => text.into_bytes(),

@@ -18,7 +18,7 @@ use crate::api::v1::secret_store::{FakeProvider, FakeProviderData};
 use crate::budget::Budget;
 use crate::re2::{Regex, is_letter, is_number};
 
-/// The fake provider. Keeps nothing: each client reads its store.
+/// The fake provider. It has no state: each client reads its store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fake;
 
@@ -92,7 +92,7 @@ const fn described(label: &'static str, class: Class, meaning: &'static str, rem
 /// What ESO's webhook rejects in a store: an entry without a key or without a value.
 ///
 /// # Errors
-/// Names the first such entry.
+/// Names the first of them.
 pub fn check(config: &FakeProvider) -> Result<(), ProviderError> {
     for (i, entry) in config.data.iter().enumerate() {
         let missing = match (entry.key.as_str(), entry.value.as_str()) {
@@ -118,7 +118,7 @@ struct FakeClient {
 }
 
 impl FakeClient {
-    /// The value of a key in exactly this version; of duplicate entries the last counts.
+    /// The value of a key in exactly this version. The last of duplicate entries wins.
     fn value(&self, key: &str, version: &str) -> Option<&str> {
         let is_wanted =
             |entry: &&FakeProviderData| entry.key == key && entry.version.as_deref().unwrap_or_default() == version;
@@ -135,7 +135,7 @@ impl FakeClient {
         }
     }
 
-    /// Each caller's own copy.
+    /// A copy for each caller.
     fn copied(&self, value: &str) -> Result<Vec<u8>, ProviderError> {
         self.budget.values(value.len()).map_err(too_much)?;
         Ok(value.as_bytes().to_vec())
@@ -180,8 +180,8 @@ impl SecretsClient for FakeClient {
         Ok(Fetched::plain(members))
     }
 
-    /// As in ESO by name alone, and names are converted here already. Of a key in several versions the greatest
-    /// version counts, as text.
+    /// Finds by name only, as in ESO; names are already converted here. Of several versions of a key, the greatest
+    /// wins, compared as text.
     async fn find(&self, find: &Find, _: ReadOptions, reads: &ReadBudget) -> Result<Fetched<SecretMap>, ProviderError> {
         let name = find.name.as_ref().ok_or_else(|| {
             error(
@@ -246,7 +246,7 @@ impl SecretsClient for FakeClient {
     }
 }
 
-/// A key of the store as a key of a Secret.
+/// A key of the store, converted to a key of a Secret.
 fn converted(key: &str, strategy: ConversionStrategy) -> String {
     let convert = |character: char| match strategy {
         _ if is_letter(character) || is_number(character) || matches!(character, '-' | '.' | '_') => {
@@ -258,7 +258,7 @@ fn converted(key: &str, strategy: ConversionStrategy) -> String {
     key.chars().map(convert).collect()
 }
 
-/// The ExternalSecret asks for more than one may compute.
+/// The ExternalSecret exceeds its computing budget.
 fn too_much(exceeded: impl std::fmt::Display) -> ProviderError {
     error(Class::InvalidReference, "TooMuch", "what is asked for is not computed".to_owned(), &exceeded.to_string())
 }

@@ -1,5 +1,5 @@
-//! What providers count. The controller joins this trait to its metrics registry, so that a provider
-//! need not know how they are served.
+//! What providers count. The controller connects this trait to its metrics registry, so that a provider need not know
+//! how metrics are served.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub trait ProviderMetrics: Send + Sync {
     /// One request to the provider was answered, or failed, after this long.
     fn api_call(&self, _call: ApiCall, _status: CallStatus, _took: Duration) {}
 
-    /// One exchange of a credential for an access token has ended.
+    /// An exchange of a credential for an access token has ended.
     fn token_exchange(&self, _status: CallStatus) {}
 
     /// A read was answered without a request of its own.
@@ -20,16 +20,16 @@ pub trait ProviderMetrics: Send + Sync {
     /// How long a request waited for its turn before it was sent.
     fn gate_wait(&self, _waited: Duration) {}
 
-    /// The state of the gate to the vault of this host; `None` when it is no longer used.
+    /// The state of the gate to the vault with this host; `None` when it is no longer used.
     fn gate(&self, _host: &str, _state: Option<GateState>) {}
 
-    /// One request finds out, for all that wait, whether a failure is over.
+    /// One request finds out for all that wait whether a failure is over.
     fn probe(&self, _of: Probe) {}
 }
 
 impl ProviderMetrics for () {}
 
-/// The kinds of requests that ESO counts, by the names that it counts them under.
+/// The kinds of requests that ESO counts, under ESO's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ApiCall {
     /// One secret.
@@ -77,7 +77,7 @@ pub struct GateState {
     pub waiting: usize,
     /// Whether the vault is paused.
     pub paused: bool,
-    /// How many requests for secrets may be sent in 10 s: what passed since the vault last refused some, else
+    /// How many requests for secrets may be sent in 10 s: what the vault served before it last refused some, or else
     /// what the operator allows.
     pub budget: u32,
 }

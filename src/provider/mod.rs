@@ -1,5 +1,5 @@
-//! How values are read. [`Provider`] makes a [`SecretsClient`] for a store; the controllers know
-//! nothing else about a provider.
+//! How values are read. [`Provider`] creates a [`SecretsClient`] for a store; the controllers know nothing else about a
+//! provider.
 
 pub mod all_causes;
 pub mod azure;
@@ -33,13 +33,13 @@ pub use metrics::ProviderMetrics;
 pub use read_budget::{ReadBudget, ValueMemory};
 pub use registry::Providers;
 
-/// In a [`SecretMap`]: the properties of one value, or all values that match.
+/// In a [`SecretMap`]: the properties of one value, or all matching values.
 pub use crate::secret::{SecretMap, SecretValue};
 
 /// A store as a provider sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreView<'a> {
-    /// Which of the two kinds; a namespaced store never reads another namespace.
+    /// The kind; a namespaced store never reads another namespace.
     pub kind: StoreKind,
     /// The store's own namespace; `None` for a ClusterSecretStore.
     pub namespace: Option<&'a str>,
@@ -56,7 +56,7 @@ pub enum Caller<'a> {
     ExternalSecret {
         /// Its namespace, in which references without a namespace are resolved.
         namespace: &'a str,
-        /// What it may compute at this sync, with all of its stores.
+        /// What it may compute during this sync, with all of its stores.
         budget: &'a Arc<Budget>,
     },
     /// The store's own validation. References of a ClusterSecretStore without a namespace cannot be
@@ -79,10 +79,10 @@ impl Caller<'_> {
 pub enum Freshness {
     /// An answer that another caller got within the last seconds is acceptable.
     Shared,
-    /// A person asked for it (`force-sync`), or a validation: an answer to a request sent before
-    /// this read began is not acceptable. Identical reads that start later may still share the answer.
+    /// For a person's request (`force-sync`) or a validation: an answer to a request sent before this read began is not
+    /// acceptable. Identical reads that start later may still share the answer.
     Forced,
-    /// The same, for a read that began earlier and failed: an answer to a request sent at this time or later is
+    /// The same for a read that began earlier and failed: an answer to a request sent at or after this time is
     /// acceptable.
     Since(Instant),
 }
@@ -90,7 +90,7 @@ pub enum Freshness {
 /// Which callers go first when a provider limits requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// Somebody waits for it: there is no target yet, or a refresh was requested.
+    /// Somebody is waiting: there is no target yet, or a refresh was requested.
     First,
     /// A periodic refresh.
     Refresh,
@@ -110,44 +110,45 @@ pub struct ReadOptions {
 pub struct Fetched<T> {
     /// The value or values.
     pub value: T,
-    /// With it a later refresh can ask whether a read is needed; `None` if that can never be known.
+    /// Lets a later refresh ask whether a read is needed; `None` if that can never be known.
     pub mark: Option<ReadMark>,
-    /// When the first of the values expires, in seconds since 1970, where the provider says so. An expired value is read like any other.
+    /// When the first of the values expires, in seconds since 1970, if the provider says so. An expired value is read
+    /// like any other.
     pub expires: Option<i64>,
 }
 
 impl<T> Fetched<T> {
-    /// Of a provider that says nothing besides.
+    /// For a provider that returns only the value.
     #[must_use]
     pub const fn plain(value: T) -> Self {
         Self { value, mark: None, expires: None }
     }
 }
 
-/// The earlier of two times, of which either may not be known.
+/// The earlier of two times, either of which may be unknown.
 #[must_use]
 pub fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
     one.into_iter().chain(other).min()
 }
 
-/// When a value was read and how new it was, kept by the caller between refreshes. Holds nothing secret.
+/// When a value was read and how new it was, kept by the caller between refreshes. Contains nothing secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReadMark {
     /// The object at the provider.
     pub object: ObjectMark,
     /// When the object was last changed, in seconds since 1970 by the provider's clock.
     pub updated: i64,
-    /// When it was read, likewise.
+    /// When it was read, by the same clock.
     pub read: i64,
 }
 
-/// An object at a provider, told from all others by a hash of its URL under a key of this process. A mark is kept for each entry
-/// of each ExternalSecret, and a URL takes ten times as much.
+/// An object at a provider, identified by a hash of its URL with a key of this process. A mark is kept for each entry
+/// of each ExternalSecret, and the URL would take ten times the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectMark(u64);
 
 impl ObjectMark {
-    /// Of an object by its URL, in the provider's own spelling.
+    /// From the object's URL, in the provider's own spelling.
     #[must_use]
     pub fn of(url: &str) -> Self {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -160,11 +161,11 @@ impl ObjectMark {
 pub enum Changes {
     /// Nothing has changed since: the values would be the same.
     None,
-    /// Something has, or it is unknown.
+    /// Something has changed, or it is unknown.
     Possible,
 }
 
-/// Makes clients for the stores of one kind of provider.
+/// Creates clients for the stores of one kind of provider.
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// A client for `store`. Cheap when called again for the same store and caller: credentials,
@@ -175,7 +176,7 @@ pub trait Provider: Send + Sync {
 /// Reads values with one identity from one vault.
 #[async_trait]
 pub trait SecretsClient: Send + Sync {
-    /// The value that `reference` names: a version or the current one, a property of it or all of it.
+    /// The value that `reference` names: a version or the current one, all of it or a property.
     async fn get_secret(
         &self,
         reference: &RemoteRef,
@@ -189,8 +190,8 @@ pub trait SecretsClient: Send + Sync {
         options: ReadOptions,
     ) -> Result<Fetched<SecretMap>, ProviderError>;
 
-    /// All values that match (`dataFrom.find`), by their names at the provider. No match is not an error. They are charged to
-    /// `budget` as they come; no more are read once it is used up.
+    /// All matching values (`dataFrom.find`), by their names at the provider. No match is not an error. Values are
+    /// charged to `budget` as they arrive, and reading stops when it is used up.
     async fn find(
         &self,
         find: &Find,
@@ -198,44 +199,44 @@ pub trait SecretsClient: Send + Sync {
         budget: &ReadBudget,
     ) -> Result<Fetched<SecretMap>, ProviderError>;
 
-    /// Whether any of what was read earlier may have changed. Never fails: if finding out is not cheap, it may.
+    /// Whether anything that was read earlier may have changed. Never fails: if finding out is not cheap, it may have.
     async fn changes(&self, since: &[ReadMark]) -> Changes {
         let _ = since;
         Changes::Possible
     }
 
-    /// Whether the store can be used, found out by trying.
+    /// Finds out whether the store can be used by trying it.
     async fn validate(&self) -> Validation;
 }
 
 /// A generator of tokens for a container registry, as a provider sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct RegistryView<'a> {
-    /// Whether it is of the cluster: written by who administers it.
+    /// Whether it is cluster-scoped, and so written by an administrator.
     pub is_of_cluster: bool,
     /// The namespace of the ExternalSecret, in which its references are resolved.
     pub namespace: &'a str,
-    /// What it describes.
+    /// Its spec.
     pub spec: &'a AcrAccessTokenSpec,
 }
 
-/// A token with which images are pulled.
+/// A token for pulling images.
 #[derive(Clone, Debug)]
 pub struct RegistryToken {
-    /// The user; the same for all tokens.
+    /// The user name; the same for all tokens.
     pub user: &'static str,
     /// The token, which is the password of the user.
     pub token: SecretValue,
-    /// When it was made.
+    /// When it was issued.
     pub made: Timestamp,
-    /// Until when it is good, where it says so.
+    /// When it expires, if it says so.
     pub until: Option<Timestamp>,
 }
 
-/// Gives tokens of container registries.
+/// Issues tokens for container registries.
 #[async_trait]
 pub trait Registries: Send + Sync {
-    /// A token for `view`. Equal requests at the same time are one.
+    /// A token for `view`. Equal concurrent requests share one.
     async fn token(&self, view: RegistryView<'_>, freshness: Freshness) -> Result<Arc<RegistryToken>, ProviderError>;
 }
 
@@ -259,25 +260,25 @@ pub enum Verdict {
     Valid,
     /// Somebody must change something first.
     Invalid(ProviderError),
-    /// An outage hides the answer; the store stays usable.
+    /// An outage prevents the answer; the store stays usable.
     Unknown(ProviderError),
 }
 
 /// One of a store's extra conditions.
 #[derive(Clone, Debug)]
 pub enum Check {
-    /// It is met.
+    /// It is true.
     Passed,
-    /// It is not, for this reason.
+    /// It is false, for this reason.
     Failed(ProviderError),
-    /// Unknown, and why, as a sentence.
+    /// It is unknown, for this reason (a sentence).
     Unknown(String),
 }
 
 /// What a provider reads from the cluster.
 #[async_trait]
 pub trait ClusterReader: Send + Sync {
-    /// A service account, or `None` where there is none.
+    /// A service account; `None` if it does not exist.
     async fn service_account(&self, namespace: &str, name: &str) -> Result<Option<ServiceAccount>, ClusterReadError>;
 
     /// A token of a service account (TokenRequest) for the given audiences.
@@ -288,14 +289,14 @@ pub trait ClusterReader: Send + Sync {
         audiences: &[String],
     ) -> Result<SecretString, ClusterReadError>;
 
-    /// A key of a Secret that holds a credential.
+    /// A credential in a key of a Secret.
     async fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError>;
 }
 
 /// What a provider needs of a service account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccount {
-    /// Its UID: an account that was deleted and recreated is another identity.
+    /// Its UID: a recreated account is a different identity.
     pub uid: String,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
@@ -343,7 +344,7 @@ impl fmt::Display for Asker {
 #[derive(Clone, Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum ClusterReadError {
-    /// The object, or the key in it, is not there.
+    /// The object, or the key in it, does not exist.
     #[error("{object} does not exist")]
     NotFound {
         /// For example `Secret "credentials" in namespace "team-a"`.
@@ -354,11 +355,11 @@ pub enum ClusterReadError {
     Forbidden {
         /// The caller.
         asker: Asker,
-        /// What was tried, for example `get` or `create a token for`.
+        /// The operation, for example `get` or `create a token for`.
         verb: &'static str,
         object: String,
     },
-    /// The API server did not answer, or not as expected.
+    /// The API server did not answer as expected.
     #[error("the API server could not be asked for {object}: {reason}")]
     Unavailable {
         object: String,

@@ -1,4 +1,4 @@
-//! What one ExternalSecret may read in total, and all of them together.
+//! How much one ExternalSecret may read in total, and how much all of them together.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,18 +9,18 @@ use secrecy::ExposeSecret as _;
 use super::shares::{Share, Shares};
 use super::{Class, ProviderError, SecretMap, SecretValue};
 
-/// The most that one ExternalSecret may read. A Secret holds 1 MiB; what is read may be longer, as base64 is, or have
-/// properties that are left out.
+/// The most that one ExternalSecret may read. A Secret holds 1 MiB, but what is read may be longer, for example in
+/// base64 or with properties that are left out.
 pub const MOST_READ: usize = 4 << 20;
 
-/// What the ExternalSecrets that are reconciled at once may hold together. Each byte may be in memory twice, as it was
-/// read and as it was decoded.
+/// The memory for all ExternalSecrets that are being reconciled. Each byte may be in memory twice, as read and as
+/// decoded.
 const HELD_IN_ALL: usize = 16 << 20;
 
-/// What each may hold in addition: most of them never wait for others.
+/// The memory of each in addition, which is enough for most of them never to wait for others.
 const FREE: usize = 64 << 10;
 
-/// What a value costs besides its bytes and those of its name.
+/// The memory of a value in addition to its bytes and its name.
 const OVERHEAD: usize = 64;
 
 /// The least by which a share grows, so that it does not grow with each value.
@@ -29,7 +29,7 @@ const STEP: usize = 64 << 10;
 /// How long an ExternalSecret waits until others need less.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The causes of its errors, as in metrics and documentation.
+/// The cause of its errors, in metrics and documentation.
 pub(super) const OVER_BUDGET: &str = "ReadBudgetExceeded";
 pub(super) const CROWDED: &str = "ReadsCrowded";
 
@@ -43,7 +43,7 @@ impl Default for ValueMemory {
     }
 }
 
-/// What one ExternalSecret has read and may still read. It holds its memory until it is dropped.
+/// What one ExternalSecret has read and may still read. Holds its memory until it is dropped.
 #[derive(Debug)]
 pub struct ReadBudget {
     memory: ValueMemory,
@@ -59,7 +59,7 @@ struct Spent {
 }
 
 impl ReadBudget {
-    /// For one pass over an ExternalSecret of this namespace.
+    /// For one pass over an ExternalSecret in this namespace.
     #[must_use]
     pub fn new(memory: &ValueMemory, namespace: &str) -> Self {
         let namespace: Arc<str> = namespace.into();
@@ -80,7 +80,7 @@ impl ReadBudget {
     /// Charges a value under this name.
     ///
     /// # Errors
-    /// It is more than may be read.
+    /// If it exceeds the budget.
     pub fn charge(&self, name: &str, value: &SecretValue) -> Result<(), ProviderError> {
         self.charge_bytes(name.len() + value.expose_secret().len() + OVERHEAD)
     }
@@ -88,7 +88,7 @@ impl ReadBudget {
     /// Charges all values of a map.
     ///
     /// # Errors
-    /// It is more than may be read.
+    /// If it exceeds the budget.
     pub fn charge_all(&self, values: &SecretMap) -> Result<(), ProviderError> {
         values.iter().try_for_each(|(name, value)| self.charge(name, value))
     }
@@ -96,7 +96,7 @@ impl ReadBudget {
     /// Charges a number of bytes.
     ///
     /// # Errors
-    /// It is more than may be read.
+    /// If it exceeds the budget.
     pub fn charge_bytes(&self, bytes: usize) -> Result<(), ProviderError> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         spent.bytes = spent.bytes.saturating_add(bytes);
@@ -117,10 +117,10 @@ impl ReadBudget {
         self.crowded.load(Ordering::Relaxed)
     }
 
-    /// A new budget whose memory is reserved in full. Drop first what was read for this one.
+    /// A new budget with its full memory reserved. The caller must first drop what it read with this one.
     ///
     /// # Errors
-    /// Others hold too much for some seconds.
+    /// If others hold too much for several seconds.
     pub async fn anew(self) -> Result<Self, ProviderError> {
         let Self { memory, namespace, spent, .. } = self;
         drop(spent);

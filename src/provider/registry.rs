@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Class, Provider, ProviderError, Registries, ValueMemory};
 use crate::api::v1::secret_store::{AzureKvProvider, FakeProvider, SecretStoreSpec};
 
-/// The cause of the error that says that a store names a provider that is not supported.
+/// The cause of the error for a store that names an unsupported provider.
 pub const NOT_SERVED: &str = "ProviderNotServed";
 
 /// The supported providers, each once for all stores.
@@ -25,7 +25,7 @@ impl Providers {
     /// The provider of a store.
     ///
     /// # Errors
-    /// Where the store names none, several, or an unsupported one.
+    /// If the store names no provider, several, or an unsupported one.
     pub fn of(&self, spec: &SecretStoreSpec) -> Result<&dyn Provider, ProviderError> {
         Ok(match served(spec)? {
             Served::AzureKv(_) => self.azurekv.as_ref(),
@@ -46,7 +46,7 @@ pub enum Served<'a> {
 /// The provider that a store names.
 ///
 /// # Errors
-/// Where the store names none, several, or an unsupported one.
+/// If the store names no provider, several, or an unsupported one.
 pub fn served(spec: &SecretStoreSpec) -> Result<Served<'_>, ProviderError> {
     let provider = &spec.provider;
     match (&provider.azurekv, &provider.fake, provider.others.keys().next()) {

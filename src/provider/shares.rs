@@ -1,8 +1,8 @@
-//! Memory that namespaces share, so that none of them can take it from the others.
+//! Memory that namespaces share without being able to take it from each other.
 //!
-//! A namespace may hold as much as stays free after it. So one alone gets half, two a third each, and however many take
-//! all they can, as much as each of them has is left for the next one. Nobody waits in line with something in hand:
-//! what is not free now is refused, and a refused caller puts back what it has before it tries again.
+//! A namespace may hold at most as much as stays free. A single one thus gets half, two get a third each, and however
+//! many take all they can, as much is left for the next as each of them has. Nobody waits while holding something: what
+//! is not free now is refused, and a refused caller returns what it has before it tries again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// How often a waiting caller checks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// A number of bytes, or slots, for all namespaces together.
+/// An amount of bytes or places, shared by all namespaces.
 #[derive(Debug)]
 pub struct Shares {
     capacity: usize,
@@ -26,7 +26,7 @@ struct Inner {
     held: HashMap<Arc<str>, usize>,
 }
 
-/// What a namespace holds; dropping it returns it.
+/// What a namespace holds. Dropping it returns it.
 #[derive(Debug)]
 pub struct Share {
     of: Arc<Shares>,
@@ -41,7 +41,7 @@ impl Shares {
         Arc::new(Self { capacity, inner: Mutex::default() })
     }
 
-    /// Nothing yet, on behalf of a namespace; see [`Share::try_grow`].
+    /// An empty share for a namespace; see [`Share::try_grow`].
     #[must_use]
     pub fn none(self: &Arc<Self>, namespace: &Arc<str>) -> Share {
         Share { of: Arc::clone(self), namespace: Arc::clone(namespace), amount: 0 }
@@ -54,7 +54,8 @@ impl Shares {
         share.try_grow(amount).then_some(share)
     }
 
-    /// This much, as soon as the namespace may have it, within `patience`. A waiting caller should hold nothing of these.
+    /// This much, as soon as the namespace may have it, within `patience`. The caller should hold nothing of the same
+    /// kind while it waits.
     pub async fn take_within(
         self: &Arc<Self>,
         namespace: &Arc<str>,
@@ -94,7 +95,7 @@ impl Share {
         true
     }
 
-    /// Nothing yet, of the same and on behalf of the same namespace.
+    /// An empty share of the same kind and namespace.
     #[must_use]
     pub fn of_none(&self) -> Self {
         self.of.none(&self.namespace)
@@ -114,13 +115,13 @@ impl Share {
         self.amount -= over;
     }
 
-    /// On whose behalf it is held.
+    /// The namespace on whose behalf it is held.
     #[must_use]
     pub const fn namespace(&self) -> &Arc<str> {
         &self.namespace
     }
 
-    /// How much it is.
+    /// The amount.
     #[must_use]
     pub const fn amount(&self) -> usize {
         self.amount

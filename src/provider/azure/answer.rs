@@ -17,19 +17,18 @@ use super::transport::wipe;
 use crate::provider::shares::{Share, Shares};
 use crate::provider::{ObjectMark, ReadMark, SecretValue};
 
-/// Everything that one GET says of an object. A caller that reads its value, a property of it, a tag or an attribute is served by
-/// the same request.
+/// Everything that one GET returns about an object. Its value, a property of it, its tags and attributes are all read
+/// with the same request.
 pub(super) struct Object {
     value: Option<SecretValue>,
-    /// Its tags.
     pub(super) tags: BTreeMap<String, String>,
     /// Its times.
     pub(super) attributes: Attributes,
     /// With it a later refresh can ask whether the object has changed; for the current version of a secret only.
     pub(super) mark: Option<ReadMark>,
-    /// The memory it is charged to while it serves identical reads; `None` if it does not.
+    /// The memory charged while the answer is kept for identical reads; `None` if it is not kept.
     kept: Option<Share>,
-    /// The memory it is charged to if it is large.
+    /// The memory charged for a large answer.
     _memory: Option<Share>,
 }
 
@@ -37,10 +36,9 @@ pub(super) struct Object {
 const OVERHEAD: usize = 400;
 const OVERHEAD_OF_TAG: usize = 64;
 
-/// The times of an object, in seconds since 1970, and whether it may be read.
+/// An object's times, in seconds since 1970, and whether it is enabled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Attributes {
-    /// Whether it is enabled.
     pub(super) enabled: Option<bool>,
     /// The end of its validity.
     #[serde(rename = "exp")]
@@ -48,7 +46,7 @@ pub(super) struct Attributes {
     /// The beginning of its validity.
     #[serde(rename = "nbf")]
     pub(super) not_before: Option<i64>,
-    /// When it was made.
+    /// When it was created.
     pub(super) created: Option<i64>,
     /// When it was last changed.
     pub(super) updated: Option<i64>,
@@ -66,8 +64,8 @@ struct Bundle {
     tags: Option<BTreeMap<String, Option<String>>>,
 }
 
-/// A key, with its fields in the order and under the names of ESO's SDK, which is what ESO writes into a Secret.
-/// Values stand as the vault gives them, in base64url. Fields that are not listed here are not in ESO's value either.
+/// A key, with the names and the order of fields of ESO's SDK, because that JSON is what ESO writes into a Secret.
+/// Values are in base64url, as the vault returns them. Fields missing here are also missing in ESO's value.
 #[derive(Deserialize, Serialize)]
 struct JsonWebKey {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +103,7 @@ struct JsonWebKey {
 }
 
 impl JsonWebKey {
-    /// The JSON that ESO's SDK makes of it. That SDK has no optional type and curve: an empty one is left out.
+    /// The JSON that ESO's SDK produces. In that SDK type and curve are not optional; empty ones are left out.
     fn json(mut self) -> Result<Vec<u8>, Diagnosis> {
         for field in [&mut self.kty, &mut self.crv] {
             field.take_if(|text| text.is_empty());
@@ -115,14 +113,14 @@ impl JsonWebKey {
 }
 
 impl Object {
-    /// Parses an answer for `id`, and wipes the answer.
+    /// Parses the answer for `id`, and wipes its buffer.
     ///
     /// # Errors
-    /// The answer is not Key Vault's.
+    /// If the answer is not Key Vault's.
     pub(super) fn parse(id: &ObjectId, headers: &Headers, body: Bytes) -> Result<Self, Diagnosis> {
         let parsed = serde_json::from_slice::<Bundle>(&body);
         wipe(body);
-        // The text of the parser's error could hold a part of the value.
+        // The parser's error could quote a part of the value.
         let bundle = parsed.map_err(|_| not_understood())?;
         let attributes = bundle.attributes.unwrap_or_default();
         let mark = match (id.kind, &id.version, &bundle.id, attributes.updated) {
@@ -134,7 +132,7 @@ impl Object {
         let value = match id.kind {
             ObjectKind::Secret => bundle.value.map(String::into_bytes),
             ObjectKind::Key => bundle.key.map(JsonWebKey::json).transpose()?,
-            // It is empty if the certificate is not issued yet.
+            // It is empty until the certificate is issued.
             ObjectKind::Certificate => {
                 let decode = |text: String| STANDARD.decode(text).map_err(|_| not_understood());
                 bundle.cer.filter(|text| !text.is_empty()).map(decode).transpose()?
@@ -151,23 +149,23 @@ impl Object {
         })
     }
 
-    /// How much memory it takes.
+    /// The memory that it takes.
     pub(super) fn size(&self) -> usize {
         let value = self.value.as_ref().map_or(0, |value| value.expose_secret().len());
         self.tags.iter().fold(OVERHEAD + value, |size, (name, text)| size + name.len() + text.len() + OVERHEAD_OF_TAG)
     }
 
-    /// The same, with the memory that it takes.
+    /// Attaches the memory that it is charged to.
     pub(super) fn with_memory(self, memory: Share) -> Self {
         Self { _memory: Some(memory), ..self }
     }
 
-    /// The same, which may serve identical reads for some time if `kept` has room.
+    /// Keeps the answer for identical reads for some time, if `kept` has room.
     pub(super) fn kept_in(self, kept: &Arc<Shares>, namespace: &Arc<str>) -> Self {
         Self { kept: kept.try_take(namespace, self.size()), ..self }
     }
 
-    /// Whether it may serve identical reads for some time.
+    /// Whether it is kept for identical reads.
     pub(super) const fn may_be_kept(&self) -> bool {
         self.kept.is_some()
     }
@@ -177,10 +175,10 @@ impl Object {
         Self { value, tags, attributes, mark: None, kept: None, _memory: None }
     }
 
-    /// The value; a key as JSON Web Key, a certificate as DER.
+    /// The value; for a key its JSON Web Key, for a certificate its DER.
     ///
     /// # Errors
-    /// The answer contained none.
+    /// If the answer contains none.
     pub(super) fn value(&self) -> Result<&SecretValue, Diagnosis> {
         self.value.as_ref().ok_or_else(|| {
             Diagnosis::new(Cause::UnexpectedAnswer, "the answer holds no value")
@@ -189,13 +187,13 @@ impl Object {
     }
 }
 
-/// JSON as ESO has it: as Go writes it.
+/// JSON as Go, and so ESO, writes it.
 pub(super) fn go_json(value: &impl Serialize) -> Result<Vec<u8>, Diagnosis> {
     let mut json = go_json::to_vec(value).map_err(|_| not_understood())?;
     Ok(std::mem::take(&mut *json))
 }
 
-/// `https://vault/secrets/name/version` as it stands in a list, which names no version.
+/// `https://vault/secrets/name/version` in the form of a list, without the version.
 fn without_version(url: &str) -> &str {
     match url.rsplit_once('/') {
         Some((object, _)) if object.matches('/').count() == 4 => object,

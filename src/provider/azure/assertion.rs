@@ -1,4 +1,4 @@
-//! What a service account's token says of itself, for hints. Nothing here checks a token or trusts it.
+//! The claims in a service account's token, for hints. Nothing here verifies or trusts a token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,7 +27,7 @@ enum Audience {
     None,
 }
 
-/// Issuer, subject and audience of a JSON Web Token; `None` if it is none.
+/// The issuer, subject and audience of a JSON Web Token; `None` if the text is not one.
 pub(super) fn claims(token: &str) -> Option<Claims> {
     let payload = token.split('.').nth(1)?;
     let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;

@@ -1,5 +1,5 @@
-//! The identity of the person who runs the program: a service principal from the environment, else the account logged in with
-//! one of Azure's tools.
+//! The identity of the person who runs the program: a service principal from the environment, or else the account that
+//! is logged in with one of Azure's tools.
 
 use std::ffi::OsStr;
 use std::io;
@@ -19,13 +19,13 @@ use super::diagnose::{Cause, Diagnosis, text};
 use super::identity::{Identity, Proof, application};
 use super::options::Environment;
 
-/// How long a tool may take: it is a process that asks Entra ID.
+/// How long a tool may take. It is a process that asks Entra ID.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The caller's identity for a vault, with the store's tenant if it names one.
 ///
 /// # Errors
-/// An id in the environment that cannot be one.
+/// If an ID in the environment is invalid.
 pub(super) fn identity(environment: &Environment, tenant_of_store: Option<&str>) -> Result<Identity, Diagnosis> {
     let Environment { client_id, tenant_id, client_secret, certificate_file, token_file, .. } = environment;
     // In the order of Azure's SDKs.
@@ -40,10 +40,10 @@ pub(super) fn identity(environment: &Environment, tenant_of_store: Option<&str>)
     }
 }
 
-/// A token of the account that is logged in with a tool, the first tool that provides one.
+/// A token of the account that is logged in with a tool, from the first tool that has one.
 ///
 /// # Errors
-/// None provides one. The error has the reply of each.
+/// If no tool has one. The error contains the reply of each.
 pub(super) async fn token(tenant_id: Option<&str>, scope: &str) -> Result<AccessToken, Diagnosis> {
     let mut said = Vec::new();
     for tool in [Tool::Az, Tool::Azd] {
@@ -96,7 +96,7 @@ impl Tool {
             if watched.refused.load(Ordering::Relaxed) {
                 text::stable(&innermost(&error))
             } else {
-                // The error may quote what was printed, which is a token.
+                // The error may quote the output, which is a token.
                 "what it printed is not a token".to_owned()
             }
         })
@@ -109,7 +109,7 @@ fn innermost(error: &azure_core::Error) -> String {
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// Runs a tool, and records whether it refused: then its standard error may be shown.
+/// Runs a tool and records whether it failed, in which case its standard error may be shown.
 #[derive(Debug)]
 struct Watched {
     inner: Arc<dyn Executor>,

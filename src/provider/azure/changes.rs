@@ -1,8 +1,8 @@
-//! Which secrets of a vault have changed since they were read, learned from a list of it.
+//! Learns from a list of the vault which secrets have changed since they were read.
 //!
-//! A list tells of 25 secrets a page when each was last changed. So where at least as many secrets are due as the list has
-//! pages, it costs no more than reading them, and most often far less. It needs the right to list, which nobody must
-//! give: where it is refused, everything is read as without it.
+//! A page of a list shows when each of 25 secrets was last changed. If at least as many secrets are due as the list has
+//! pages, listing costs no more requests than reading them, and usually far fewer. It requires the right to list.
+//! Without that right, which is optional, everything is read individually.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,45 +14,45 @@ use super::list::{List, Listed};
 use crate::provider::shares::Share;
 use crate::provider::{Changes, Class, Freshness, ObjectMark, ReadMark};
 
-/// How long the first of several asks waits for the others.
+/// How long the first of several callers waits for others.
 const GATHER: Duration = Duration::from_millis(150);
 
-/// How long a list serves asks that come after it, and for how long it counts what was asked for.
+/// How long a list answers later callers, and how long requested secrets are counted as due.
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// How long no list is tried after one was refused.
+/// How long listing is not attempted after it was refused.
 const OFF: Duration = Duration::from_hours(1);
 
-/// Key Vault tells times in whole seconds, and its servers' clocks differ a little: what was changed so shortly before it
-/// was read may have been changed again since, in the same second.
+/// Key Vault's times are whole seconds, and its servers' clocks differ slightly. A secret that was changed this shortly
+/// before it was read may have been changed again in the same second.
 const UNCERTAIN_SECONDS: i64 = 2;
 
-/// What a list told.
+/// The content of a list.
 struct Index {
-    /// When each enabled secret was last changed, by its URL.
+    /// When each enabled secret was last changed, by URL.
     updated: HashMap<ObjectMark, i64>,
-    /// How many pages it had.
+    /// The number of pages.
     pages: usize,
-    /// Where it is accounted for.
+    /// The memory that it is charged to.
     _memory: Share,
 }
 
 /// Lists the secrets of one vault.
 pub(super) trait Lists: Send + Sync + 'static {
-    /// All of them, if there are no more than `most` pages.
+    /// All of them, if there are at most `most` pages.
     fn pages_at_most(&self, most: usize, progress: Progress) -> impl Future<Output = Result<List, Diagnosis>> + Send;
 }
 
-/// Tells for one identity and vault what has changed.
+/// Detects changes for one identity and vault.
 pub(super) struct ChangeDetector {
     inner: Mutex<Inner>,
     lists: Coalescer<(), Arc<Index>>,
 }
 
 struct Inner {
-    /// What was asked for within [`WINDOW`], and when last.
+    /// The secrets asked for within [`WINDOW`], and when last.
     asked: HashMap<ObjectMark, Instant>,
-    /// How many pages a list has, as far as is known.
+    /// The number of pages, as far as is known.
     pages: usize,
     off_until: Option<Instant>,
 }
@@ -63,7 +63,7 @@ impl ChangeDetector {
         Self { inner: Mutex::new(inner), lists: Coalescer::new(WINDOW) }
     }
 
-    /// Whether any of what was read has changed since; [`Changes::Possible`] also where finding out would cost more than
+    /// Whether anything that was read has changed since. [`Changes::Possible`] also if finding out would cost more than
     /// reading.
     pub(super) async fn since(&self, marks: &[ReadMark], lister: &Arc<impl Lists>) -> Changes {
         if marks.is_empty() || !self.note(marks, Instant::now()) {
@@ -94,7 +94,7 @@ impl ChangeDetector {
         }
     }
 
-    /// Notes what is asked for; whether it may be listed at all.
+    /// Records what is asked for. Returns whether listing may be attempted at all.
     fn note(&self, marks: &[ReadMark], now: Instant) -> bool {
         let mut inner = self.inner();
         if inner.off_until.is_some_and(|until| now < until) {
@@ -104,7 +104,7 @@ impl ChangeDetector {
         true
     }
 
-    /// How many secrets are due, and how many pages a list has.
+    /// The number of secrets that are due, and the number of pages of a list.
     fn due(&self, now: Instant) -> (usize, usize) {
         let mut inner = self.inner();
         inner.asked.retain(|_, at| now.duration_since(*at) < WINDOW);
@@ -117,7 +117,7 @@ impl ChangeDetector {
             inner.off_until = Some(now + OFF);
             inner.asked.clear();
         } else if reason.cause == Cause::AnswerTooLarge {
-            // It is not tried again before it is likely to be worthwhile.
+            // Listing is not attempted again until it is likely to be worthwhile.
             inner.pages = inner.pages.max(tried.saturating_mul(2));
         }
     }
@@ -127,7 +127,7 @@ impl ChangeDetector {
     }
 }
 
-/// When those that are enabled were changed; one that is not counts as changed.
+/// When the enabled secrets were last changed; a disabled one counts as changed.
 fn enabled(secrets: Vec<Listed>) -> HashMap<ObjectMark, i64> {
     let enabled = secrets.into_iter().filter(|secret| secret.enabled == Some(true));
     enabled.filter_map(|secret| Some((ObjectMark::of(&secret.id), secret.updated?))).collect()

@@ -1,8 +1,9 @@
 //! The Azure clouds: which authority issues tokens, and which hosts may receive them.
 //!
-//! Tokens are sent only to hosts of a known cloud. `customCloudConfig` is chosen by the author of the store, so
-//! in a namespaced SecretStore it counts only with an identity of that namespace, or for hosts that the operator lists. Listing
-//! a host does not let a SecretStore use the controller's own identity: that is a separate decision (`identity`).
+//! Tokens are sent only to hosts of a known cloud. The author of a store chooses its `customCloudConfig`, so in a
+//! namespaced SecretStore that is accepted only with an identity of the namespace, or for hosts that the operator
+//! lists. Listing a host does not let a SecretStore use the controller's own identity, which is a separate decision
+//! (`identity`).
 
 use url::Url;
 
@@ -12,7 +13,7 @@ use crate::api::v1::secret_store::{
     AzureAuthType, AzureCustomCloudConfig, AzureEnvironmentType, AzureKvProvider, StoreKind,
 };
 
-/// The audience that Entra ID expects in a token to exchange.
+/// The audience that Entra ID requires in a token that is to be exchanged.
 const PUBLIC_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// A cloud, as far as Key Vault is concerned.
@@ -33,9 +34,9 @@ pub(super) struct Cloud {
 /// Who chose the hosts of a cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum HostsOf {
-    /// The operator, or Azure.
+    /// The operator or Azure.
     Operator,
-    /// Whoever wrote a SecretStore, who may have any number of them.
+    /// The author of a SecretStore, who may choose any number of them.
     Tenant,
 }
 
@@ -44,16 +45,16 @@ pub(super) enum HostsOf {
 pub(super) enum Vaults {
     /// All with this suffix, which has no leading dot.
     Suffix(String),
-    /// Only this one.
+    /// Only this host.
     Host(String),
 }
 
 struct Known {
     authority: &'static str,
     suffix: &'static str,
-    /// The suffix of registries.
+    /// The suffix of registries' hosts.
     registries: &'static str,
-    /// Azure Resource Manager, whose tokens registries take as well.
+    /// Azure Resource Manager, whose tokens registries also accept.
     resource_manager: &'static str,
     audience: Option<&'static str>,
 }
@@ -83,8 +84,8 @@ impl Cloud {
             .hint("set customCloudConfig.activeDirectoryEndpoint and customCloudConfig.keyVaultDNSSuffix")
         })?;
         let authority = match &options.environment.authority_host {
-            // The variable is the operator's, and applies only to the identity that came with it; a store that names a
-            // sovereign cloud is more exact.
+            // The variable is set by the operator and applies only to the process's own identity; a store that names a
+            // sovereign cloud takes precedence.
             Some(host)
                 if uses_identity_of_process(store, options) && environment == AzureEnvironmentType::PublicCloud =>
             {
@@ -135,8 +136,8 @@ impl Cloud {
         Ok(Self { authority, resource, vaults, audiences, hosts_of: HostsOf::Operator })
     }
 
-    /// Checks that a SecretStore leads to public hosts: otherwise the conditions would let its author look around in the
-    /// controller's network. Returns who chose them.
+    /// Checks that a SecretStore names only public hosts. Otherwise its author could explore the controller's network
+    /// by means of the conditions. Returns who chose the hosts.
     fn check_hosts(&self, vault_url: &str, options: &Options) -> Result<HostsOf, Diagnosis> {
         let vault = Url::parse(vault_url).ok().filter(Url::has_host);
         let hosts = [
@@ -160,10 +161,10 @@ impl Cloud {
         Ok(hosts_of)
     }
 
-    /// Itself, if the store may send its identity's tokens there.
+    /// Returns the cloud, if the store may send its identity's tokens there.
     fn allowed(self, kind: StoreKind, store: &AzureKvProvider, options: &Options) -> Result<Self, Diagnosis> {
         let (led, remedy) = match options.acts_as {
-            // The author of the store, of either kind, is not the caller.
+            // The author of the store, whichever its kind, is not the caller.
             ActsAs::Caller => (
                 "your own identity",
                 "read as the store, with --azure-identity=store, or list the host by --azure-extra-host",
@@ -190,15 +191,15 @@ impl Cloud {
     }
 }
 
-/// What a store's `customCloudConfig` may send only to hosts that the operator lists, and the remedy; `None` if everything
-/// that it sends belongs to anybody who may write the store.
+/// What a store with `customCloudConfig` may send only to hosts that the operator lists, and the remedy; `None` if
+/// everything that it sends belongs to those who may write the store.
 fn led_by_custom_cloud(kind: StoreKind, store: &AzureKvProvider) -> Option<(&'static str, &'static str)> {
     match (store.auth_type, store.service_account_ref.as_ref()) {
         _ if kind == StoreKind::ClusterSecretStore => None,
         (AzureAuthType::ServicePrincipal, _) => None,
         (AzureAuthType::WorkloadIdentity, Some(account)) if account.audiences.iter().all(String::is_empty) => None,
-        // Such a token may be valid for more than an exchange, even for the Kubernetes API, and the author of a store
-        // need not have the right to make one.
+        // Such a token may be usable beyond the exchange, even for the Kubernetes API, and the author of a store need
+        // not have the right to create one.
         (AzureAuthType::WorkloadIdentity, Some(_)) => Some((
             "a token for the audiences of serviceAccountRef.audiences",
             "leave serviceAccountRef.audiences out, or use a ClusterSecretStore, or have the operator list the host with --azure-extra-host",
@@ -210,27 +211,27 @@ fn led_by_custom_cloud(kind: StoreKind, store: &AzureKvProvider) -> Option<(&'st
     }
 }
 
-/// A cloud, as far as container registries go.
+/// A cloud, as far as container registries are concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RegistryCloud {
-    /// The authority that gives tokens, `https` and without a path.
+    /// The authority that issues tokens: `https`, without a path.
     pub(super) authority: Url,
-    /// What registries' hosts end with, without a dot at the start; `None` where only listed ones are known.
+    /// The suffix of registries' hosts, without a leading dot; `None` if only listed hosts are known.
     pub(super) suffix: Option<&'static str>,
     /// The scope of tokens for registries themselves.
     pub(super) scope: &'static str,
-    /// The scope of tokens for Azure Resource Manager, which most registries take as well.
+    /// The scope of tokens for Azure Resource Manager, which most registries also accept.
     pub(super) resource_manager: String,
     /// The audiences to ask for in a service account's token.
     pub(super) audiences: Vec<&'static str>,
 }
 
-/// The name of container registries as a resource, which is the same in all clouds.
+/// The scope of container registries, which is the same in all clouds.
 const REGISTRY_SCOPE: &str = "https://containerregistry.azure.net/.default";
 
 impl RegistryCloud {
-    /// The cloud that a generator names in `field`. The variable `AZURE_AUTHORITY_HOST` counts for the identity of the process
-    /// alone.
+    /// The cloud that a generator names in `field`. The variable `AZURE_AUTHORITY_HOST` applies only to the identity of
+    /// the process.
     pub(super) fn of(
         environment: AzureEnvironmentType,
         field: &str,
@@ -243,7 +244,7 @@ impl RegistryCloud {
             matches!(environment, AzureEnvironmentType::USGovernmentCloud | AzureEnvironmentType::ChinaCloud);
         let host = host.filter(|_| uses_identity_of_process && !is_sovereign);
         let public = known_in(AzureEnvironmentType::PublicCloud, field)?;
-        // A generator cannot describe a cloud of its own, as a store can: the authority is the public one, as in ESO.
+        // Unlike a store, a generator cannot describe a custom cloud: the authority is the public one, as in ESO.
         let of_cloud = known.as_ref().or(public.as_ref());
         let (of_authority, resource_manager, audiences) =
             of_cloud.map(|known| (known.authority, known.resource_manager, known.audiences())).unwrap_or_default();
@@ -281,12 +282,12 @@ impl Known {
     }
 }
 
-/// The cloud of a name; `None` for one that `customCloudConfig` must describe.
+/// The cloud with this name; `None` for one that `customCloudConfig` must describe.
 fn known(environment: AzureEnvironmentType) -> Result<Option<Known>, Diagnosis> {
     known_in(environment, "azurekv.environmentType")
 }
 
-/// The same, where another field names it.
+/// The same, named by another field.
 fn known_in(environment: AzureEnvironmentType, field: &str) -> Result<Option<Known>, Diagnosis> {
     let known = match environment {
         AzureEnvironmentType::PublicCloud => Known {
@@ -323,14 +324,13 @@ fn known_in(environment: AzureEnvironmentType, field: &str) -> Result<Option<Kno
     Ok(Some(known))
 }
 
-/// Whether a store is read with the identity that came with the process: that of the controller's own pod, or the
-/// caller's.
+/// Whether a store is read with the identity of the process: that of the controller's pod, or the caller's.
 fn uses_identity_of_process(store: &AzureKvProvider, options: &Options) -> bool {
     options.acts_as == ActsAs::Caller
         || (store.auth_type == AzureAuthType::WorkloadIdentity && store.service_account_ref.is_none())
 }
 
-/// An authority: `https`, a host and perhaps a port, nothing else.
+/// Parses an authority: `https`, a host and an optional port, nothing else.
 fn authority(text: &str, field: &str) -> Result<Url, Diagnosis> {
     let url =
         Url::parse(text).map_err(|_| invalid(field, text, "give a URL such as https://login.microsoftonline.com"))?;
@@ -352,8 +352,8 @@ fn host_of(vault_url: &str) -> Result<String, Diagnosis> {
         .ok_or_else(|| invalid("azurekv.vaultUrl", vault_url, "give a URL such as https://my-vault.vault.azure.net"))
 }
 
-/// Whether a domain is neither of this machine nor of the cluster: Services are reached by short names and below `svc` and
-/// `cluster.local`.
+/// Whether a domain is outside of this machine and the cluster, where Services have short names or names below `svc`
+/// and `cluster.local`.
 fn is_outside(domain: &str) -> bool {
     const INSIDE: [&str; 4] = ["localhost", "svc", "cluster.local", "internal"];
     let domain = domain.trim_end_matches('.').to_ascii_lowercase();
@@ -373,7 +373,7 @@ fn is_host(text: &str) -> bool {
             .all(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
 }
 
-/// Whether the operator listed `host`, or a suffix of it. A suffix starts with a dot in both.
+/// Whether the operator listed `host` or a suffix of it. Suffixes start with a dot.
 pub(super) fn is_listed(host: &str, listed: &[String]) -> bool {
     listed.iter().any(|entry| {
         let entry = entry.trim().to_ascii_lowercase();

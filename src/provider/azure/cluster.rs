@@ -1,6 +1,6 @@
-//! What identities are made from, read from the cluster. Equal reads of credentials are joined, so that a wave of
-//! ExternalSecrets on one store costs one. Service accounts are not: the reader watches them, and a changed annotation
-//! must count at once.
+//! Reads from the cluster what identities are made from. Equal reads of credentials are joined, so that a wave of
+//! ExternalSecrets for one store costs a single read. Service accounts are not joined: the reader has a watch of them,
+//! and a changed annotation must take effect at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,14 @@ use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, Freshnes
 /// Namespace, name and key.
 type NameAndKey = [String; 3];
 
-/// How long a credential serves equal reads at most.
+/// The longest time for which a credential answers equal reads.
 const LONGEST_KEPT: Duration = Duration::from_secs(2);
 
-/// Far more than an id, a client secret, or a certificate with its chain and key needs.
+/// Far more than an ID, a client secret, or a certificate with its chain and key needs.
 const LARGEST: usize = 64 << 10;
 
-/// How many Secrets with credentials are read at a time; those of one namespace are half of it. A Secret may have some MiB.
+/// How many Secrets with credentials are read concurrently, at most half of them for one namespace. A Secret may have
+/// several MiB.
 const AT_ONCE: usize = 16;
 
 /// How long a read waits for its turn.
@@ -35,12 +36,12 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Credentials are kept for `keep`, but not so long that a rotated one would not take effect at once.
+    /// Keeps credentials for `keep`, but not so long that a rotated one takes effect late.
     pub(super) fn new(reader: Arc<dyn ClusterReader>, keep: Duration) -> Self {
         Self { reader, credentials: Coalescer::new(keep.min(LONGEST_KEPT)), places: Shares::new(AT_ONCE) }
     }
 
-    /// A service account that must be there.
+    /// A service account, which must exist.
     pub(super) async fn service_account(&self, namespace: &str, name: &str) -> Result<ServiceAccount, Diagnosis> {
         let account = self.reader.service_account(namespace, name).await.map_err(|error| diagnosis(&error))?;
         account.ok_or_else(|| {
@@ -52,7 +53,7 @@ impl Cluster {
         })
     }
 
-    /// A token of a service account; never kept.
+    /// A token of a service account, which is never kept.
     pub(super) async fn token(
         &self,
         namespace: &str,
@@ -62,7 +63,7 @@ impl Cluster {
         self.reader.service_account_token(namespace, name, audiences).await.map_err(|error| diagnosis(&error))
     }
 
-    /// A key of a Secret that holds a credential.
+    /// A credential in a key of a Secret.
     pub(super) async fn credential(
         &self,
         namespace: &str,

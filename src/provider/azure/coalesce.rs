@@ -1,9 +1,9 @@
-//! One read for many callers: identical reads in progress at the same time are one, and an answer serves identical reads
-//! for a short time after it.
+//! Shares reads among callers: identical concurrent reads become one, and an answer is kept for a short time for
+//! identical reads.
 //!
-//! A read that waits for long reports it, and its callers get that as an error. It continues as long as one of them holds the
-//! [`Recovery`] that comes with the error, so it keeps its place in the vault's queue, and its answer is there when they
-//! come back.
+//! A read that takes long reports that, and its callers get it as an error. The read continues as long as one of them
+//! holds the [`Recovery`] in the error. It keeps its place in the vault's queue, and its answer is available when the
+//! callers come back.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -27,8 +27,8 @@ type Outcome<V> = Result<V, Diagnosis>;
 
 /// Joins identical reads.
 ///
-/// A read runs as a task of its own, so that a caller that goes away does not end it for the others. Another task
-/// drops its answer when its time is over, without waiting for another read.
+/// A read runs as a task of its own, so that it continues for the others if one caller goes away. Another task drops
+/// the answer when its time is over.
 pub(super) struct Coalescer<K, V> {
     flights: Flights<K, V>,
     keep: Duration,
@@ -38,7 +38,7 @@ pub(super) struct Coalescer<K, V> {
 
 type Flights<K, V> = Arc<Mutex<HashMap<K, Flight<V>>>>;
 
-/// A read in progress, or whose answer is kept.
+/// A read in progress, or a kept answer.
 struct Flight<V> {
     id: u64,
     sent: Sent,
@@ -48,11 +48,11 @@ struct Flight<V> {
 /// The progress of a read.
 #[derive(Debug)]
 enum Stage<V> {
-    /// It is in progress.
+    /// In progress.
     UnderWay,
-    /// It is in progress and takes long, for this reason.
+    /// In progress and taking long, for this reason.
     Stalled(Diagnosis),
-    /// It has ended.
+    /// Done.
     Done(Outcome<V>),
 }
 
@@ -64,17 +64,17 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// The request is sent now. Until then its answer is as fresh as that of a read that starts now.
+    /// The request is being sent. Until then, the answer is as fresh as that of a read that starts now.
     pub(super) fn sent(&self) {
         *lock(&self.sent.0) = Some(Instant::now());
     }
 
-    /// The request failed; another one will be sent.
+    /// The request failed and will be sent again.
     pub(super) fn to_be_sent_again(&self) {
         *lock(&self.sent.0) = None;
     }
 
-    /// It takes long, for this reason.
+    /// The read is taking long, for this reason.
     pub(super) fn stalled(&self, reason: Diagnosis) {
         (self.stall)(reason);
     }
@@ -100,7 +100,7 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Keeps answers for `keep` after they came.
+    /// Keeps answers for `keep` after they arrive.
     pub(super) fn new(keep: Duration) -> Self {
         Self { flights: Arc::default(), keep, may_be_kept: |_| true, next_id: AtomicU64::new(0) }
     }
@@ -110,10 +110,10 @@ where
         Self { may_be_kept, ..self }
     }
 
-    /// The answer for `key`: of a read that can be shared, or of a new one that `start` makes. Also says whether it was
-    /// shared, and how. For a read that takes long, the reason, with a [`Recovery`].
+    /// The answer for `key`, from a shared read or from a new one that `start` creates, and whether and how it was
+    /// shared. If the read takes long, an error with the reason and a [`Recovery`].
     ///
-    /// With [`Freshness::Forced`], only a read whose request has not been sent yet is shared.
+    /// With [`Freshness::Forced`], a read is shared only if its request has not been sent yet.
     pub(super) async fn read<F, R>(&self, key: K, freshness: Freshness, start: F) -> (Outcome<V>, Option<SharedRead>)
     where
         F: FnOnce(Progress) -> R,
@@ -184,12 +184,12 @@ async fn run<K, V>(
         false => Duration::ZERO,
     };
     if keep.is_zero() {
-        // First out of the map, so that a caller that sees the answer and reads again gets a new read.
+        // Removed from the map first, so that a caller that sees the answer and reads again starts a new read.
         drop(entry);
         stage.send_replace(Stage::Done(outcome));
     } else {
         stage.send_replace(Stage::Done(outcome));
-        // A task of its own: this one is as large as all that a read needs until it ends.
+        // A separate task, because this one holds all the memory of a read until it ends.
         tokio::spawn(async move {
             tokio::time::sleep(keep).await;
             drop(entry);
@@ -197,7 +197,7 @@ async fn run<K, V>(
     }
 }
 
-/// Waits for the end of a read, or until it says that it takes long.
+/// Waits for a read to end, or to report that it takes long.
 async fn outcome<V: Clone + Send + Sync + 'static>(mut stage: watch::Receiver<Stage<V>>) -> Outcome<V> {
     let reason = match stage.wait_for(|stage| !matches!(stage, Stage::UnderWay)).await.as_deref() {
         Ok(Stage::Done(outcome)) => return outcome.clone(),
@@ -207,22 +207,22 @@ async fn outcome<V: Clone + Send + Sync + 'static>(mut stage: watch::Receiver<St
     Err(reason.recovery(Recovery::new(EndOf(stage))))
 }
 
-/// The end of a read, which goes on as long as this is held.
+/// The end of a read, which continues as long as this is held.
 struct EndOf<V>(watch::Receiver<Stage<V>>);
 
 impl<V: Send + Sync + 'static> Recover for EndOf<V> {
     fn recovered(&self) -> BoxFuture<'static, ()> {
         let mut stage = self.0.clone();
         async move {
-            // An error means that the read was abandoned, which is an end, too.
+            // An error means that the read was abandoned, so it has ended, too.
             let _ = stage.wait_for(|stage| matches!(stage, Stage::Done(_))).await;
         }
         .boxed()
     }
 }
 
-/// Whether an answer serves later reads: values, and what the vault states about an object. Not a refusal,
-/// since somebody who waits for a permission reads again as soon as it is granted.
+/// Whether an answer is kept for later reads: values, and a vault's statements about an object. A refusal is not kept,
+/// because somebody who waits for a permission should see the effect at once.
 fn is_kept<V>(outcome: &Outcome<V>) -> bool {
     match outcome {
         Ok(_) => true,
@@ -230,7 +230,7 @@ fn is_kept<V>(outcome: &Outcome<V>) -> bool {
     }
 }
 
-/// Takes a read out of the map when its task ends, also when it panics.
+/// Removes a read from the map when its task ends or panics.
 struct Entry<K: Eq + Hash, V> {
     flights: Flights<K, V>,
     key: K,
@@ -238,7 +238,7 @@ struct Entry<K: Eq + Hash, V> {
 }
 
 impl<K: Eq + Hash, V> Entry<K, V> {
-    /// Waits until the read has no callers left; then it is out of the map.
+    /// Waits until the read has no callers left, and removes it from the map.
     async fn nobody_waits(&self, stage: &watch::Sender<Stage<V>>) {
         loop {
             stage.closed().await;
@@ -252,7 +252,7 @@ impl<K: Eq + Hash, V> Entry<K, V> {
     }
 
     fn remove_from(&self, flights: &mut HashMap<K, Flight<V>>) {
-        // A forced read may have taken its place.
+        // A forced read may have replaced it.
         if flights.get(&self.key).is_some_and(|flight| flight.id == self.id) {
             flights.remove(&self.key);
         }
@@ -438,7 +438,7 @@ mod tests {
     #[tokio::test]
     async fn a_read_that_panics_is_an_error_and_the_next_starts_anew() {
         let (coalescer, source) = (long(), Source::new());
-        // A panic without its message, which would only stand in the test's output.
+        // Panics without a message, which would only clutter the test's output.
         let panics = |_| async { std::panic::resume_unwind(Box::new(())) };
         let (outcome, _) = coalescer.read("a", Freshness::Shared, panics).await;
         assert_eq!(outcome.unwrap_err().cause, Cause::Aborted);

@@ -1,4 +1,5 @@
-//! Requests that are under way, which namespaces share. Whoever writes a store may choose hosts that take a connection and never answer.
+//! Requests in progress, shared by namespaces. The author of a store may choose hosts that accept a connection and
+//! never answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +7,14 @@ use std::time::Duration;
 use super::diagnose::{Cause, Diagnosis};
 use crate::provider::shares::{Share, Shares};
 
-/// How many requests may be under way to all vaults and authorities. Each holds a connection, and with it a file descriptor, of which
-/// a process may have no more than 1024 on some machines.
+/// The most requests in progress to all vaults and authorities. Each holds a connection and its file descriptor, of
+/// which some machines allow a process 1024.
 const MOST: usize = 512;
 
-/// How long an exchange waits until its namespace may have a connection.
+/// How long an exchange waits for a connection of its namespace.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The connections that requests hold, by the namespace on whose behalf they are sent.
+/// The connections that requests hold, by the namespace that they are made for.
 pub(super) struct Connections {
     shares: Arc<Shares>,
     patience: Duration,
@@ -24,21 +25,21 @@ impl Connections {
         Self { shares: Shares::new(MOST), patience: PATIENCE }
     }
 
-    /// One for a request, if the namespace may have another one now.
+    /// A connection, if the namespace may have another one now.
     pub(super) fn try_take(&self, namespace: &Arc<str>) -> Option<Share> {
         self.shares.try_take(namespace, 1)
     }
 
-    /// One, as soon as the namespace may have it.
+    /// A connection, as soon as the namespace may have one.
     ///
     /// # Errors
-    /// It may not for some seconds.
+    /// If that takes more than a few seconds.
     pub(super) async fn take(&self, namespace: &str) -> Result<Share, Diagnosis> {
         self.shares.take_within(&namespace.into(), 1, self.patience).await.ok_or_else(crowded)
     }
 }
 
-/// What is said where a request finds no connection.
+/// The error if a request gets no connection.
 pub(super) fn crowded() -> Diagnosis {
     let message =
         "too many requests to vaults and authorities are in flight: one namespace may have half of what all share";

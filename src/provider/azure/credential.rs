@@ -31,16 +31,16 @@ use crate::provider::SecretValue;
 use crate::provider::shares::{Share, Shares};
 use crate::runtime::fair::Executor;
 
-/// Where the machine's identity endpoint is, for every Azure machine:
+/// The machine's identity endpoint, the same on every Azure machine:
 /// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>.
 const MACHINE_ENDPOINT: &str = "http://169.254.169.254/";
 
-/// What a token is requested for: identical exchanges yield equivalent tokens.
+/// What a token is requested for: exchanges with equal purposes yield equivalent tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Purpose {
     /// The caller.
     pub(super) identity: Identity,
-    /// The authority that is asked.
+    /// The authority to ask.
     pub(super) authority: Url,
     /// Who chose the authority.
     pub(super) hosts_of: HostsOf,
@@ -48,7 +48,7 @@ pub(super) struct Purpose {
     pub(super) scope: String,
 }
 
-/// Exchanges what proves an identity for an access token. The proof is read again at each exchange.
+/// Exchanges the proof of an identity for an access token. The proof is read again for each exchange.
 pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     pub(super) clients: Arc<Clients>,
@@ -57,8 +57,8 @@ pub(super) struct Exchange {
     pub(super) connections: Arc<Connections>,
     /// Where certificates are opened.
     pub(super) workbench: Arc<Workbench>,
-    /// What is wrong with the client certificate in the Secret's version that the identity names. It is not opened
-    /// again to find the same.
+    /// What is wrong with the client certificate in the Secret version of this identity. The certificate is not opened
+    /// again only to find the same.
     pub(super) unusable: OnceLock<Diagnosis>,
 }
 
@@ -66,7 +66,7 @@ impl Exchange {
     /// One exchange.
     ///
     /// # Errors
-    /// The proof could not be read, or the authority issued no token.
+    /// If the proof cannot be read, or the authority issues no token.
     pub(super) async fn token(&self) -> Result<AccessToken, Diagnosis> {
         let token = match &self.purpose.identity {
             Identity::Application { client_id, tenant_id, proof } => {
@@ -179,7 +179,7 @@ impl Exchange {
         Ok(credential.map_err(|error| Diagnosis::from_sdk(&error))?)
     }
 
-    /// An assertion that the key of a client certificate signed.
+    /// An assertion signed with the key of a client certificate.
     async fn signed(
         &self,
         place: Share,
@@ -192,7 +192,7 @@ impl Exchange {
         let audience = format!("{authority}/{tenant_id}/oauth2/v2.0/token");
         let unusable =
             |why: Unusable| Diagnosis::new(Cause::ClientCertificateUnusable, format!("{what} {why}")).hint(why.hint());
-        // It does not wait for its turn with that in hand.
+        // The content is not held while waiting for a turn.
         if content.expose_secret().len() > LARGEST {
             return Err(unusable(Unusable::NotACertificate));
         }
@@ -236,14 +236,14 @@ impl Exchange {
     }
 }
 
-/// Where certificates are opened and sign. A PFX may ask for much computing, and so may a long key; it is done in the lane of the
-/// namespace, as all that a tenant has computed, and not by the threads that serve the network.
+/// Opens certificates and signs with them. A PFX may demand a lot of computing, and so may a long key, so this runs in
+/// the namespace's lane, like everything that a tenant computes, and not on the threads that serve the network.
 pub(super) struct Workbench {
     places: Arc<Shares>,
     lanes: OnceLock<Executor>,
 }
 
-/// How many certificates are held at once, each of at most 64 KiB; those of one namespace are half of them.
+/// The most certificates held at once, each of at most 64 KiB and at most half of them for one namespace.
 const PLACES: usize = 64;
 
 /// How long a caller waits for a slot.
@@ -254,7 +254,7 @@ impl Workbench {
         Self { places: Shares::new(PLACES), lanes: OnceLock::new() }
     }
 
-    /// A place for a certificate, which should be read after that.
+    /// A place for a certificate, to be taken before it is read.
     async fn place(&self, namespace: &str) -> Result<Share, Diagnosis> {
         let place = self.places.take_within(&namespace.into(), 1, PATIENCE).await;
         place.ok_or_else(|| {
@@ -262,7 +262,7 @@ impl Workbench {
         })
     }
 
-    /// Does the work where it holds up nothing but what else the namespace computes.
+    /// Does the work where it only delays the namespace itself.
     async fn work<T: Send + 'static>(
         &self,
         place: Share,
@@ -278,7 +278,7 @@ impl Workbench {
     }
 }
 
-/// A text without the line break that `echo` adds. No client secret ends with one.
+/// A text without the line break that `echo` adds. No client secret ends in one.
 fn without_line_end(text: &str) -> &str {
     text.trim_end_matches(['\r', '\n'])
 }
@@ -299,7 +299,7 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// Adds the remedy, now that it is known what was presented.
+/// Adds the remedy, which depends on what was presented.
 fn with_hint(diagnosis: Diagnosis, presented: &Presented) -> Diagnosis {
     match diagnosis.cause {
         Cause::EntraRefused(code) => match entra::hint(code, presented) {

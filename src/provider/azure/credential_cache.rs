@@ -1,5 +1,5 @@
-//! Access tokens, kept across reconciles: one exchange for any number of callers, and after a failure one exchange
-//! for each interval.
+//! Access tokens, kept across reconciles: one exchange for any number of callers, and after a failure one exchange per
+//! interval.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,22 +20,22 @@ use super::options::Options;
 use crate::provider::metrics::{CallStatus, Probe};
 use crate::provider::{Freshness, ProviderMetrics};
 
-/// A token is renewed this long before it expires, or halfway through its lifetime if that is later.
+/// How long before its expiry a token is renewed, or halfway through its lifetime if that is later.
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 
 /// A token with less time left may expire before the vault sees it.
 const LEAST_LEFT: Duration = Duration::from_secs(30);
 
-/// How long failures in a row are remembered: an outage of Entra ID, or a wrong federation, costs one
-/// exchange per interval and identity, however many ask.
+/// How long failures in a row are remembered. An outage of Entra ID, or a wrong federation, costs one exchange per
+/// interval and identity, however many ask.
 const REMEMBERED: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
-/// Successful exchanges are at least this far apart, however short-lived the token is: the author of a store may choose an
-/// authority whose tokens expire at once, and each exchange costs the API server a token as well.
+/// Successful exchanges are at least this far apart, however short-lived the token. The author of a store may choose an
+/// authority whose tokens expire at once, and each exchange also costs the API server a token.
 const LEAST_BETWEEN: Duration = Duration::from_secs(2);
 
-/// A token that a vault refuses is discarded, but not more often than this: an identity that a vault never accepts
-/// must not cost an exchange at each attempt.
+/// A token that a vault rejects is discarded, but not more often than this: an identity that a vault never accepts must
+/// not cost an exchange at each attempt.
 const LEAST_AGE_TO_GIVE_UP: Duration = Duration::from_mins(1);
 
 /// Bounds on the identities that are kept.
@@ -89,9 +89,9 @@ impl CredentialCache {
     }
 }
 
-/// A credential that many clients share.
+/// A credential that clients share.
 pub(super) struct SharedCredential {
-    /// Unique to each credential, also to one that replaces an evicted one.
+    /// Unique, also if it replaces an evicted credential.
     pub(super) id: u64,
     inner: Arc<Inner>,
     exchanges: Coalescer<(), AccessToken>,
@@ -104,10 +104,10 @@ struct Inner {
 }
 
 impl SharedCredential {
-    /// A token that is valid for some time yet.
+    /// A token that is valid for some time.
     ///
     /// # Errors
-    /// No token could be acquired, now or some seconds ago.
+    /// If no token can be acquired now, or could be a few seconds ago.
     pub(super) async fn token(&self) -> Result<AccessToken, Diagnosis> {
         match self.inner.answer() {
             Answer::Token(token) => Ok(token),
@@ -124,14 +124,14 @@ impl SharedCredential {
         self.inner.state().usable(Instant::now()).map(|held| held.token.clone())
     }
 
-    /// Waits until another exchange is worthwhile, after one failed.
+    /// After a failed exchange, waits until another is worthwhile.
     pub(super) async fn until_next_try(&self) {
         let time = self.inner.state().next_try(Instant::now());
         tokio::time::sleep_until(time.into()).await;
     }
 
-    /// Discards the token after a vault refused it, so that the next one is exchanged. Returns whether there will
-    /// be another.
+    /// Discards a token that a vault rejected, so that the next one comes from an exchange. Returns whether there will
+    /// be one.
     pub(super) fn give_up_token(&self) -> bool {
         self.inner.state().give_up(Instant::now())
     }
@@ -150,9 +150,9 @@ impl Inner {
         result
     }
 
-    /// A token, from an exchange unless one has just ended.
+    /// A token from an exchange, unless one has just ended.
     async fn renew(&self) -> Result<AccessToken, Diagnosis> {
-        // An exchange may have ended between reading the state and the start of this one.
+        // An exchange may have ended since the state was read.
         match self.answer() {
             Answer::Token(token) => return Ok(token),
             Answer::Failed(diagnosis) => return Err(diagnosis),
@@ -174,7 +174,7 @@ impl Inner {
         }
     }
 
-    /// Logs what changed from one exchange to the next.
+    /// Logs changes from one exchange to the next.
     fn tell(&self, before: Option<&Diagnosis>, now: Option<&Diagnosis>) {
         let identity = &self.exchange.purpose.identity;
         match (before, now) {
@@ -201,7 +201,7 @@ impl fmt::Debug for SharedCredential {
     }
 }
 
-/// What is known of a credential.
+/// The state of a credential.
 #[derive(Default)]
 struct State {
     token: Option<Held>,
@@ -235,13 +235,13 @@ impl State {
         self.token.as_ref().filter(|held| now < held.usable_until)
     }
 
-    /// Before this time an exchange is not worthwhile.
+    /// The earliest time for another exchange.
     fn next_try(&self, now: Instant) -> Instant {
         let failed_until = self.failure.as_ref().map(|failure| failure.until);
         failed_until.into_iter().chain(self.not_before()).max().unwrap_or(now + REMEMBERED[0])
     }
 
-    /// When the next exchange may begin after a successful one.
+    /// The earliest time for the next exchange after a successful one.
     fn not_before(&self) -> Option<Instant> {
         self.exchanged.map(|exchanged| exchanged + LEAST_BETWEEN)
     }
@@ -277,11 +277,11 @@ impl State {
         token
     }
 
-    /// The old token is still used, if it is valid.
+    /// The old token remains in use while it is valid.
     fn failed(&mut self, now: Instant, diagnosis: Diagnosis) -> Result<AccessToken, Diagnosis> {
         let in_a_row = self.failure.as_ref().map_or(0, |failure| failure.in_a_row + 1);
         let own = REMEMBERED[in_a_row.min(REMEMBERED.len() - 1)];
-        // It may ask repeatedly for no wait, or for one that is over.
+        // It may repeatedly ask for no wait, or for one that has passed.
         let until = now + diagnosis.retry_after.map_or(own, |asked| asked.max(own));
         self.failure = Some(Failure { diagnosis: diagnosis.clone(), until, in_a_row });
         match &self.token {

@@ -1,4 +1,4 @@
-//! The address of a vault, as a store gives it.
+//! The address of a vault, as a store names it.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use url::Url;
 use super::cloud::{Cloud, Vaults};
 use super::diagnose::{Cause, Diagnosis, text};
 
-/// The address of a vault: `https://` and this host, nothing else.
+/// The address of a vault: `https://` and a host, nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct VaultEndpoint {
     host: String,
 }
 
 impl VaultEndpoint {
-    /// Checks `vaultUrl`: only a vault of `cloud` may get its tokens.
+    /// Checks `vaultUrl`: only a vault of `cloud` may receive its tokens.
     pub(super) fn parse(vault_url: &str, cloud: &Cloud) -> Result<Self, Diagnosis> {
         const FIELD: &str = "azurekv.vaultUrl";
         let refuse = |why: &str, remedy: &str| {

@@ -14,14 +14,14 @@ use crate::budget::Budget;
 use crate::provider::{Class, Fetched, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue, earlier};
 use crate::re2::Regex;
 
-/// How many values one search reads at the same time; the gate decides how many reach the vault.
+/// How many values one search reads concurrently; the gate limits how many requests reach the vault.
 const AT_ONCE: usize = 32;
 
-/// The current values of all secrets that match, by name. As in ESO, disabled ones are left out, and `path` means
-/// nothing: Key Vault has no folders.
+/// The current values of all matching secrets, by name. As in ESO, disabled secrets are left out, and `path` is
+/// ignored, because Key Vault has no folders.
 ///
 /// # Errors
-/// The search is invalid, the list or a value could not be read, or it exceeds `reads` or `budget`.
+/// If the search is invalid, the list or a value cannot be read, or `reads` or `budget` is exceeded.
 pub(super) async fn find(
     vault: &Arc<VaultClient>,
     find: &Find,
@@ -69,7 +69,7 @@ async fn read(
     }
 }
 
-/// For a secret that cannot be read: as in ESO, all fail with it, rather than one silently missing.
+/// For a secret that cannot be read. As in ESO the whole search fails, rather than leaving one out silently.
 fn all_or_nothing(reason: Diagnosis) -> Diagnosis {
     let or = reason.hint.as_ref().map(|hint| format!("{hint}; or ")).unwrap_or_default();
     let hint = format!("{or}have dataFrom.find leave it out, which takes all that matches or nothing");
@@ -83,10 +83,10 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// Of `dataFrom.find`.
+    /// From `dataFrom.find`.
     ///
     /// # Errors
-    /// The regular expression is invalid.
+    /// If the regular expression is invalid.
     pub(super) fn of(find: &'a Find) -> Result<Self, Diagnosis> {
         // As in ESO, an empty expression counts as absent.
         let regexp = find.name.as_ref().and_then(|name| name.regexp.as_deref()).filter(|regexp| !regexp.is_empty());
@@ -106,7 +106,7 @@ impl<'a> Wanted<'a> {
     /// Whether a secret with this name matches.
     ///
     /// # Errors
-    /// `budget` is used up.
+    /// If `budget` is used up.
     pub(super) fn names(&self, name: &str, budget: &Budget) -> Result<bool, Diagnosis> {
         let Some(regex) = &self.name else { return Ok(true) };
         budget.search(|allowance| regex.is_match(name.as_bytes(), allowance)).map_err(|error| {

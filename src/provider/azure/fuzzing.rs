@@ -1,5 +1,5 @@
-//! All that reads the bytes of a server, for the fuzz target `answers` and the property tests below, and what reads a client
-//! certificate, for `certificates`. Whatever the bytes are, nothing of it may panic.
+//! Everything that parses a server's bytes, for the fuzz target `answers` and the property tests below, and what parses
+//! a client certificate, for `certificates`. No input may cause a panic.
 
 use azure_core::Bytes;
 use azure_core::http::headers::Headers;
@@ -13,20 +13,20 @@ use super::metadata;
 use super::object::{ObjectId, ObjectKind};
 use crate::budget::Budget;
 
-/// Two bytes for the status, then the body.
+/// The input is a status in two bytes, then a body.
 pub fn answer(input: &[u8]) {
     if let [high, low, body @ ..] = input {
         answers(u16::from_be_bytes([*high, *low]), body);
     }
 }
 
-/// Reads `content` as the client certificate of a service principal.
+/// Parses `content` as the client certificate of a service principal.
 pub fn client_certificate(content: &[u8]) {
     let _ = ClientCertificate::read(content, Timestamp::UNIX_EPOCH);
 }
 
-/// Reads `body` as every answer that it could be: a refusal of Entra ID, of the machine's identity endpoint and of
-/// Key Vault, an object of each kind with its tags, and a page of a list.
+/// Parses `body` as every possible answer: a refusal of Entra ID, of the machine's identity endpoint and of Key Vault,
+/// an object of each kind with its tags, and a page of a list.
 pub fn answers(status: u16, body: &[u8]) {
     let _ = entra::refusal("login.example", status, None, body);
     let _ = entra::machine_refusal(status, None, body);

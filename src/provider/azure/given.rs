@@ -1,5 +1,5 @@
-//! Objects that are given in the place of vaults, such as by a file (`render --values`). They are read by the rules by which
-//! a vault is read: the same names are refused, and properties, tags and searches mean the same.
+//! Objects given in place of vaults, for example by a file (`render --values`). They are read under a vault's rules:
+//! the same names are rejected, and properties, tags and searches have the same meaning.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,27 +23,27 @@ use crate::provider::{
     StoreView, Validation, Verdict,
 };
 
-/// Why an object cannot be given. Holds no value.
+/// Why an object cannot be given. Contains no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum Error {
-    /// No object of a vault can have that name.
+    /// No object of a vault can have this name.
     #[error("{0}")]
     Name(String),
-    /// The object is already given, perhaps in another spelling, which is the same to a vault.
+    /// The object is given twice, perhaps in two spellings that are equal to a vault.
     #[error("{key:?} is the same object as {other:?}, to Key Vault")]
     Twice {
         key: String,
-        /// Its earlier spelling.
+        /// The earlier spelling.
         other: String,
     },
     /// The value is not a certificate.
     #[error("{key:?} is not a certificate: give it in PEM, or its DER in base64")]
     Certificate { key: String },
-    /// There is no such time of an object.
+    /// Objects have no such time.
     #[error("an object has no time {0:?}: it has expires, created, updated and notBefore")]
     Time(String),
-    /// A time cannot be read.
+    /// A time is invalid.
     #[error("the time {0:?} is not as in 2026-11-28T18:00:00Z")]
     NotATime(String),
 }
@@ -51,7 +51,7 @@ pub enum Error {
 /// One object.
 #[derive(Default)]
 struct Given {
-    /// The key by which it was given.
+    /// The key as it was given.
     key: String,
     name: String,
     value: Option<SecretValue>,
@@ -60,30 +60,30 @@ struct Given {
     attributes: Attributes,
 }
 
-/// Objects that stand in for all vaults.
+/// Objects that replace all vaults.
 #[derive(Default)]
 pub struct GivenObjects {
     /// Where they come from, for messages.
     source: String,
-    /// By their lower-case names, since a vault ignores case.
+    /// By lower-case name, because a vault ignores case.
     objects: BTreeMap<(ObjectKind, String), Given>,
 }
 
 impl GivenObjects {
-    /// Reads the objects for one ExternalSecret, within its budget.
+    /// A client that reads the objects for one ExternalSecret, within its budget.
     #[must_use]
     pub fn client(self: Arc<Self>, budget: Arc<Budget>) -> Arc<dyn SecretsClient> {
         Arc::new(GivenClient { objects: self, budget })
     }
 
-    /// None yet. `source` is what messages call them.
+    /// No objects yet. `source` names them in messages.
     #[must_use]
     pub fn new(source: impl Into<String>) -> Self {
         Self { source: source.into(), objects: BTreeMap::new() }
     }
 
-    /// Gives the value of the object that a `remoteRef.key` names, in all its versions. That of a certificate is its DER, as in
-    /// a vault; PEM and base64 are decoded.
+    /// Sets the value of the object that a `remoteRef.key` names, in all versions. The value of a certificate is its
+    /// DER, as in a vault; PEM and base64 are decoded.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::Twice`] and [`Error::Certificate`]
@@ -105,7 +105,7 @@ impl GivenObjects {
         Ok(())
     }
 
-    /// Gives the tags of an object.
+    /// Sets the tags of an object.
     ///
     /// # Errors
     /// [`Error::Name`] and [`Error::Twice`]
@@ -117,7 +117,7 @@ impl GivenObjects {
         }
     }
 
-    /// Gives one of the times of an object, by its name in `metadataPolicy: Fetch` without `attribute.`.
+    /// Sets one of the times of an object, named as in `metadataPolicy: Fetch` but without `attribute.`.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::Time`] and [`Error::NotATime`]
@@ -153,13 +153,13 @@ impl GivenObjects {
             ObjectKind::Key => (Cause::KeyNotFound, "key/"),
             ObjectKind::Certificate => (Cause::CertificateNotFound, "cert/"),
         };
-        // The version is the one that is given, whichever it is.
+        // Every version is the one that is given.
         let object = ObjectId { version: None, ..id.clone() };
         Diagnosis::new(cause, format!("{} {verb} {object}", self.source))
             .hint(format!("add \"{prefix}{}\" to it, or correct remoteRef.key", id.name))
     }
 
-    /// What a reference asks for, as a vault would answer it.
+    /// The object for a reference, as a vault would return it.
     fn read(&self, reference: &RemoteRef, id: &ObjectId) -> Result<Object, Diagnosis> {
         let given = self.given(id)?;
         if reader::policy(reference) == MetadataPolicy::None && given.value.is_none() {
@@ -210,7 +210,7 @@ fn index(id: &ObjectId) -> (ObjectKind, String) {
 fn id(key: &str) -> Result<ObjectId, Error> {
     let reference = RemoteRef { key: key.to_owned(), ..RemoteRef::default() };
     ObjectId::parse(&reference).map_err(|refused| {
-        // It speaks of the reference.
+        // The message is about the reference.
         let problem = refused.message.strip_prefix("remoteRef.key ").unwrap_or(&refused.message);
         Error::Name(format!("{problem}: {}", refused.hint.unwrap_or_default()))
     })
@@ -269,7 +269,7 @@ impl SecretsClient for GivenClient {
     }
 }
 
-/// Serves objects instead of every vault.
+/// Replaces every vault by given objects.
 pub struct GivenVault(pub Arc<GivenObjects>);
 
 #[async_trait]

@@ -11,23 +11,23 @@ use super::cloud::HostsOf;
 use super::lookups::FewLookups;
 use super::options::Options;
 
-/// For DNS, TCP and TLS together, and a proxy where there is one.
+/// The time for DNS, TCP and TLS together, and for a proxy if there is one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Azure's load balancers close idle connections after 4 minutes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Connections that are kept for the next wave of reads; each costs some tens of KiB.
+/// Idle connections that are kept for the next wave of reads. Each costs some tens of KiB.
 const IDLE_CONNECTIONS: usize = 8;
 
-/// Why no client could be made.
+/// Why a client cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum SetupError {
-    /// The CA bundle is not PEM, or has no certificate.
+    /// The CA bundle is not PEM, or contains no certificate.
     #[error("the CA bundle holds no PEM certificate that can be read; give the file of the CA's certificates")]
     CaBundle(#[source] Option<reqwest::Error>),
-    /// No roots, or a proxy's address that is not a URL.
+    /// There are no root certificates, or a proxy's address is not a URL.
     #[error(
         "no HTTPS client could be made; check that the system's CA certificates (or SSL_CERT_FILE) can be read and that HTTPS_PROXY is a URL"
     )]
@@ -41,21 +41,21 @@ pub enum SetupError {
     },
 }
 
-/// The ways out.
+/// The HTTP clients.
 pub(super) struct Clients {
-    /// To vaults and authorities, by the proxy of the environment.
+    /// For vaults and authorities, through the proxy of the environment.
     pub(super) azure: Arc<dyn HttpClient>,
-    /// The same for hosts of which a tenant may name any number: no connection is kept, and few names are looked up at a time. Made
-    /// when there is one.
+    /// The same for hosts that a tenant chooses, of which there may be any number: keeps no connections, and looks up
+    /// few names at a time. Created when first needed.
     pub(super) passing: OnceLock<Arc<dyn HttpClient>>,
-    /// To the machine's identity endpoint, never by that proxy.
+    /// For the machine's identity endpoint, never through that proxy.
     pub(super) machine: Arc<dyn HttpClient>,
 }
 
 impl Clients {
     pub(super) fn new(options: &Options) -> Result<Self, SetupError> {
         let azure = azure(options)?;
-        // Plain HTTP: it trusts no CA, and so need not read the system's.
+        // Plain HTTP: it trusts no CA, so it need not read the system's.
         let mut machine = builder(options).no_proxy().tls_certs_only([]);
         if let Some(address) = &options.machine_identity_proxy {
             machine = machine.proxy(proxy(address, |address| Proxy::http(address))?);
@@ -67,7 +67,7 @@ impl Clients {
         })
     }
 
-    /// To the hosts of a cloud.
+    /// The client for the hosts of a cloud.
     pub(super) fn to(&self, hosts_of: HostsOf, options: &Options) -> &Arc<dyn HttpClient> {
         match hosts_of {
             HostsOf::Operator => &self.azure,
@@ -78,7 +78,7 @@ impl Clients {
                 });
                 match client {
                     Ok(client) => Arc::new(client),
-                    // It could be made at the start.
+                    // The same could be created at the start.
                     Err(error) => {
                         tracing::warn!(%error, "connections to hosts of tenants are kept");
                         Arc::clone(&self.azure)
@@ -91,8 +91,8 @@ impl Clients {
 
 /// What reaches vaults and authorities.
 fn azure(options: &Options) -> Result<reqwest::ClientBuilder, SetupError> {
-    // reqwest's rustls reads the system's roots, or those that SSL_CERT_FILE names in their place, and
-    // HTTPS_PROXY and NO_PROXY.
+    // reqwest's rustls reads the system's root certificates, or instead those that SSL_CERT_FILE names, and HTTPS_PROXY
+    // and NO_PROXY.
     let mut azure = builder(options).https_only(true).tls_version_min(tls::Version::TLS_1_2);
     if let Some(bundle) = &options.ca_bundle {
         let certificates = Certificate::from_pem_bundle(bundle).map_err(|error| SetupError::CaBundle(Some(error)))?;

@@ -1,7 +1,8 @@
-//! The identity with which a store reads its vault, from `authType` and the store's references.
+//! The identity with which a store reads its vault, derived from `authType` and the store's references.
 //!
-//! Which client ID and tenant win when several are given follows ESO, whose two ways (`useAzureSDK` or not)
-//! differ. What either accepts is accepted with the same result; `useAzureSDK` itself has no effect.
+//! If several client IDs or tenants are given, the choice follows ESO, which has two implementations that differ
+//! (`useAzureSDK` or not). What either accepts is accepted here with the same result; `useAzureSDK` itself has no
+//! effect.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,32 +20,32 @@ use crate::api::v1::secret_store::{
 };
 use crate::provider::{Caller, ServiceAccount, StoreView};
 
-/// On a service account: the client id of the application or identity to read as.
+/// On a service account: the client ID of the application or identity to read as.
 pub(super) const ANNOTATION_CLIENT_ID: &str = "azure.workload.identity/client-id";
-/// On a service account: its tenant.
+/// On a service account: the tenant.
 pub(super) const ANNOTATION_TENANT_ID: &str = "azure.workload.identity/tenant-id";
 
-/// An identity and its proof. Equal identities get the same tokens: everything that would change the token,
-/// such as a service account that was recreated or a Secret that was changed, is part of it. It contains no secret.
+/// An identity and its proof. Equal identities get the same tokens: everything that could change the token, such as a
+/// recreated service account or a changed Secret, is part of it. Contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Identity {
-    /// An application, or a user-assigned identity, of a tenant.
+    /// An application, or a user-assigned identity, in a tenant.
     Application {
-        /// The client id.
+        /// The client ID.
         client_id: String,
-        /// The tenant's id or domain.
+        /// The tenant's ID or domain.
         tenant_id: String,
         /// Its proof.
         proof: Proof,
     },
     /// The machine's own identity.
     Machine {
-        /// Which of the user-assigned ones; the machine's own if not given.
+        /// A user-assigned identity; the system-assigned one if `None`.
         user_assigned: Option<UserAssigned>,
     },
     /// The account that is logged in with one of Azure's tools.
     LoggedIn {
-        /// The tenant to ask for a token of; that of the login if not given.
+        /// The tenant to request a token from; that of the login if `None`.
         tenant_id: Option<String>,
     },
 }
@@ -65,9 +66,9 @@ impl fmt::Display for Identity {
 /// Names a user-assigned identity of the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum UserAssigned {
-    /// By its client id.
+    /// By its client ID.
     ClientId(String),
-    /// By its resource id, `/subscriptions/...`.
+    /// By its resource ID, `/subscriptions/...`.
     ResourceId(String),
 }
 
@@ -82,7 +83,7 @@ pub(super) enum Proof {
         namespace: String,
         /// Its name.
         name: String,
-        /// Its UID: a recreated account is another one.
+        /// Its UID: a recreated account counts as a different one.
         uid: String,
         /// The audiences to ask for.
         audiences: Vec<String>,
@@ -98,7 +99,7 @@ pub(super) enum Proof {
 }
 
 impl Proof {
-    /// The namespace that it is of; empty where it is the process's own.
+    /// The namespace that it belongs to; empty for the process's own identity.
     pub(super) fn namespace(&self) -> &str {
         match self {
             Self::ServiceAccount { namespace, .. } => namespace,
@@ -119,7 +120,7 @@ pub(super) struct CredentialKey {
     pub(super) key: String,
     /// The Secret's UID and resourceVersion.
     pub(super) version: [String; 2],
-    /// The field that names it.
+    /// The field that refers to it.
     pub(super) field: &'static str,
 }
 
@@ -129,13 +130,13 @@ impl fmt::Display for CredentialKey {
     }
 }
 
-/// A reference to an object of the cluster that a store's identity is made from.
+/// A reference to a cluster object from which a store's identity is made.
 struct Reference<'a> {
     field: &'static str,
     namespace: Option<&'a str>,
 }
 
-/// The references that count for a store's `authType`.
+/// The references that apply for a store's `authType`.
 fn references(store: &AzureKvProvider) -> Vec<Reference<'_>> {
     let secrets = store.auth_secret_ref.as_ref();
     let secret = |field, get: fn(&AzureAuthSecretRef) -> &Option<SecretKeySelector>| {
@@ -162,7 +163,7 @@ fn references(store: &AzureKvProvider) -> Vec<Reference<'_>> {
     }
 }
 
-/// All names and namespaces of objects that a store has, with their fields; no empty ones.
+/// All non-empty names and namespaces of objects in a store, with their fields.
 pub(super) fn named_objects(store: &AzureKvProvider) -> Vec<(String, &str)> {
     let mut found = Vec::new();
     if let Some(account) = &store.service_account_ref {
@@ -184,7 +185,7 @@ pub(super) fn named_objects(store: &AzureKvProvider) -> Vec<(String, &str)> {
     parts.filter_map(|(field, text)| Some((field, given(text)?))).collect()
 }
 
-/// Those whose namespace ESO's webhook checks for any `authType`.
+/// The references whose namespace ESO's webhook checks for any `authType`.
 fn references_of_eso(store: &AzureKvProvider) -> Vec<Reference<'_>> {
     let secrets = store.auth_secret_ref.as_ref();
     let client_id = secrets.and_then(|secrets| secrets.client_id.as_ref());
@@ -207,7 +208,7 @@ pub(super) fn is_referent(kind: StoreKind, store: &AzureKvProvider) -> bool {
     kind == StoreKind::ClusterSecretStore && references(store).iter().any(|reference| reference.namespace.is_none())
 }
 
-/// Checks that a SecretStore names only its own namespace.
+/// Checks that a SecretStore only refers to its own namespace.
 pub(super) fn check_namespaces(view: &StoreView<'_>, store: &AzureKvProvider) -> Result<(), Diagnosis> {
     let Some(own) = view.namespace.filter(|_| view.kind == StoreKind::SecretStore) else { return Ok(()) };
     let all = references(store).into_iter().chain(references_of_eso(store));
@@ -225,8 +226,8 @@ pub(super) fn check_namespaces(view: &StoreView<'_>, store: &AzureKvProvider) ->
     }
 }
 
-/// Checks that a SecretStore does not use the identity of the controller's own pod or machine unless the operator allows it:
-/// the namespace has no claim to what these may read.
+/// Checks that a SecretStore does not use the identity of the controller's own pod or machine unless the operator
+/// allows it: the namespace has no claim to what that identity may read.
 pub(super) fn check_own_identity(
     view: &StoreView<'_>,
     store: &AzureKvProvider,
@@ -256,19 +257,17 @@ pub(super) struct Resolver<'a> {
     pub(super) view: StoreView<'a>,
     /// Its Key Vault section.
     pub(super) store: &'a AzureKvProvider,
-    /// On whose behalf.
+    /// On whose behalf the store is read.
     pub(super) caller: Caller<'a>,
     /// The store's cloud.
     pub(super) cloud: &'a Cloud,
     /// The pod's own identity.
     pub(super) environment: &'a Environment,
-    /// Where accounts and credentials are.
+    /// Where to find accounts and credentials.
     pub(super) cluster: &'a Cluster,
 }
 
 impl Resolver<'_> {
-    /// The identity.
-    ///
     /// # Errors
     /// A field of the store, an annotation or an object of the cluster that is missing or invalid.
     pub(super) async fn identity(&self) -> Result<Identity, Diagnosis> {
@@ -302,8 +301,8 @@ impl Resolver<'_> {
         application(client_id, tenant_id, proof)
     }
 
-    /// The annotation's, else that of `authSecretRef`. With both, ESO's older way refuses and its newer takes the
-    /// annotation's.
+    /// The annotation's, or else that of `authSecretRef`. If both are given, ESO's older implementation fails and its
+    /// newer one uses the annotation.
     async fn client_id(&self, account: &ServiceAccount, namespace: &str, name: &str) -> Result<String, Diagnosis> {
         if let Some(annotated) = annotation(account, ANNOTATION_CLIENT_ID) {
             return Ok(annotated.to_owned());
@@ -321,9 +320,9 @@ impl Resolver<'_> {
         }
     }
 
-    /// Of an annotated account `tenantId` of the store, else the annotation (ESO's newer way; the older accepts
-    /// one of them only). Of another account that of `authSecretRef`, else `tenantId`, else the pod's tenant
-    /// (ESO's older way; the newer knows `tenantId` only).
+    /// For an annotated account, the store's `tenantId`, or else the annotation (ESO's newer implementation; the older
+    /// accepts only one of them). For other accounts that of `authSecretRef`, or else `tenantId`, or else the pod's
+    /// tenant (ESO's older implementation; the newer only knows `tenantId`).
     async fn tenant_id(&self, account: &ServiceAccount, namespace: &str, name: &str) -> Result<String, Diagnosis> {
         let of_store = given(self.store.tenant_id.as_deref().map(str::trim));
         if let Some(annotated) = annotation(account, ANNOTATION_TENANT_ID) {
@@ -362,7 +361,7 @@ impl Resolver<'_> {
         id_in_secret(self.cluster, self.selected(selector, field)?, field).await
     }
 
-    /// Namespace, name and key that a reference names.
+    /// The namespace, name and key that a reference names.
     fn selected<'b>(
         &'b self,
         selector: &'b SecretKeySelector,
@@ -373,8 +372,8 @@ impl Resolver<'_> {
         Ok((self.namespace(selector.namespace.as_deref())?, name, key))
     }
 
-    /// The namespace of a reference: a SecretStore's own; in a ClusterSecretStore the one it names, else that of the
-    /// ExternalSecret.
+    /// The namespace of a reference: in a SecretStore its own; in a ClusterSecretStore the named one, or else that of
+    /// the ExternalSecret.
     fn namespace<'b>(&'b self, named: Option<&'b str>) -> Result<&'b str, Diagnosis> {
         if let Some(own) = self.view.namespace {
             return Ok(own);
@@ -389,7 +388,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The identity of the controller's own pod. `instead` names what may take its place.
+/// The identity of the controller's own pod. `instead` names alternatives.
 pub(super) fn of_pod(environment: &Environment, instead: &str) -> Result<Identity, Diagnosis> {
     let Environment { client_id, tenant_id, token_file, .. } = environment;
     match (client_id, tenant_id, token_file) {
@@ -404,7 +403,7 @@ pub(super) fn of_pod(environment: &Environment, instead: &str) -> Result<Identit
     }
 }
 
-/// The audiences to ask for in a token of a service account: those of the cloud, and those that are listed.
+/// The audiences to request in a service account's token: those of the cloud, and the listed ones.
 pub(super) fn audiences(cloud: &[&'static str], selector: &ServiceAccountSelector) -> Vec<String> {
     let mut audiences: Vec<String> = Vec::new();
     let of_cloud = cloud.iter().map(ToString::to_string);
@@ -416,7 +415,7 @@ pub(super) fn audiences(cloud: &[&'static str], selector: &ServiceAccountSelecto
     audiences
 }
 
-/// The id in a key of a Secret, which `field` names.
+/// The ID in a key of a Secret, named by `field`.
 pub(super) async fn id_in_secret(
     cluster: &Cluster,
     (namespace, name, key): (&str, &str, &str),
@@ -434,7 +433,7 @@ pub(super) async fn id_in_secret(
     Ok(text.to_owned())
 }
 
-/// A credential in a key of a Secret, which `field` names, at its version.
+/// A credential in a key of a Secret, named by `field`, with the Secret's version.
 pub(super) async fn credential_in_secret(
     cluster: &Cluster,
     (namespace, name, key): (&str, &str, &str),
@@ -450,14 +449,14 @@ pub(super) async fn credential_in_secret(
     })
 }
 
-/// Whether a text can be a client ID or a tenant: a UUID, or a domain.
+/// Whether a text can be a client ID or a tenant: a UUID or a domain.
 pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
 }
 
-/// Checks what goes into the token request's URL.
+/// Checks what becomes part of the token request's URL.
 pub(super) fn application(client_id: String, tenant_id: String, proof: Proof) -> Result<Identity, Diagnosis> {
     for (what, id) in [("client id", &client_id), ("tenant id", &tenant_id)] {
         if !is_id(id) {
@@ -475,7 +474,7 @@ pub(super) fn annotation<'a>(account: &'a ServiceAccount, name: &str) -> Option<
     given(account.annotations.get(name).map(|value| value.trim()))
 }
 
-/// An empty text counts as absent.
+/// Treats an empty text as absent.
 pub(super) fn given(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

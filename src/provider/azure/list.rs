@@ -17,9 +17,9 @@ pub(super) type NextPage = PagerContinuation;
 pub(super) struct Page {
     /// The secrets on it.
     pub(super) secrets: Vec<Listed>,
-    /// Where the next one is.
+    /// The next page, if any.
     pub(super) next: Option<NextPage>,
-    /// How many bytes it had.
+    /// The size in bytes.
     pub(super) size: usize,
 }
 
@@ -27,17 +27,17 @@ pub(super) struct Page {
 pub(super) struct List {
     /// The secrets.
     pub(super) secrets: Vec<Listed>,
-    /// How many pages they were on.
+    /// The number of pages.
     pub(super) pages: usize,
     /// The memory they are charged to.
     pub(super) memory: Share,
 }
 
-/// What a listed secret costs in addition to its texts.
+/// The memory of a listed secret in addition to its text.
 const OVERHEAD: usize = 80;
 const OVERHEAD_OF_TAG: usize = 64;
 
-/// What a list says about a secret.
+/// The entry of a secret in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     /// Its URL, as in [`ObjectMark`](crate::provider::ObjectMark).
@@ -67,7 +67,7 @@ impl Page {
     /// Parses an answer.
     ///
     /// # Errors
-    /// The answer is not Key Vault's.
+    /// If the answer is not Key Vault's.
     pub(super) fn parse(body: &[u8], next: Option<NextPage>) -> Result<Self, Diagnosis> {
         let result: ListResult = serde_json::from_slice(body).map_err(|_| not_understood())?;
         // As in ESO, an entry without an ID is not a secret.
@@ -95,7 +95,7 @@ impl Listed {
         self.enabled != Some(false)
     }
 
-    /// How much memory it takes.
+    /// The memory that it takes.
     pub(super) fn size(&self) -> usize {
         let tags = self.tags.iter().map(|(name, text)| name.len() + text.len() + OVERHEAD_OF_TAG);
         tags.fold(OVERHEAD + self.id.len(), |size, tag| size + tag)

@@ -1,8 +1,8 @@
-//! Lookups of the names of hosts that a tenant chose.
+//! DNS lookups of hosts that a tenant chose.
 //!
-//! A lookup takes a thread until the system's resolver gives up, which is long after the request that wants it was given up. Whoever
-//! writes stores may name any number of hosts in a zone whose servers do not answer. So these lookups have few threads of their
-//! own, and take none from those of Azure's hosts.
+//! A lookup occupies a thread until the system's resolver gives up, which is long after the request that needs it was
+//! given up. The author of a store may name any number of hosts in a zone whose servers do not answer. These lookups
+//! therefore have a few threads of their own, and take none from those of Azure's hosts.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -11,10 +11,10 @@ use std::sync::Arc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
-/// How many lookups are under way at once.
+/// The most concurrent lookups.
 const MOST: usize = 32;
 
-/// Looks a name up, which may take long.
+/// Looks up a name, which may take long.
 type Lookup = fn(&str) -> io::Result<Vec<SocketAddr>>;
 
 /// A resolver with few threads.
@@ -40,7 +40,7 @@ impl Resolve for FewLookups {
         Box::pin(async move {
             let place = places.acquire_owned().await?;
             let found = tokio::task::spawn_blocking(move || {
-                // Until the lookup ends, whether or not somebody still waits for it.
+                // Held until the lookup ends, even if nobody waits for it any more.
                 let _place = place;
                 lookup(name.as_str())
             });

@@ -1,4 +1,4 @@
-//! Memory for what vaults answer, which namespaces share. Anybody who writes a store may own the vault.
+//! Memory for the answers of vaults, shared by namespaces. The author of a store may also own the vault.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use crate::provider::shares::Shares;
 /// For answers larger than [`FREE_ANSWER`], until they are parsed.
 const ANSWERS: usize = 16 << 20;
 
-/// For answers that serve identical reads for some seconds.
+/// For answers that are kept a few seconds for identical reads.
 const KEPT: usize = 8 << 20;
 
-/// For lists of secrets; half of it is for some 90,000 secrets.
+/// For lists of secrets. Half of it suffices for about 90,000 secrets.
 const LISTS: usize = 24 << 20;
 
-/// This much of an answer is always read: only a few of a gate's requests are in progress at a time.
+/// This much of an answer is always read, because only a few of a gate's requests are in progress at a time.
 pub(super) const FREE_ANSWER: usize = 16 << 10;
 
 /// The memory for the answers of all vaults.

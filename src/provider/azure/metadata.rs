@@ -1,4 +1,4 @@
-//! Tags and times of an object in place of its value (`metadataPolicy: Fetch`).
+//! Tags and times of an object instead of its value (`metadataPolicy: Fetch`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use super::property;
 use crate::budget::Budget;
 use crate::provider::{SecretMap, SecretValue};
 
-/// What a reference with `metadataPolicy: Fetch` names: all tags and times as a JSON object, one of them, or with
-/// `tag.path` what the path finds in a tag. `object` says whose they are.
+/// What a reference with `metadataPolicy: Fetch` names: all tags and times as a JSON object; one of them; or, with
+/// `tag.path`, what the path finds in a tag. `object` describes the object in messages.
 ///
 /// # Errors
-/// There is no such tag, time or path.
+/// If there is no such tag, time or path.
 pub(super) fn value(
     read: &Object,
     property: Option<&str>,
@@ -42,12 +42,12 @@ pub(super) fn value(
     }
 }
 
-/// What `dataFrom.extract` returns with `metadataPolicy: Fetch` for the secret `name`: with a property the one key
-/// `<key>_<property>`, where `key` is the reference's; without one a key for each tag and time. A tag that is a
-/// JSON object of texts becomes its members.
+/// What `dataFrom.extract` returns with `metadataPolicy: Fetch` for the secret `name`. With a property, it is the
+/// single key `<key>_<property>`, where `key` is the reference's. Without one, there is a key for each tag and time,
+/// and a tag that is a JSON object of strings is replaced by its members.
 ///
 /// # Errors
-/// There is no such tag, time or path.
+/// If there is no such tag, time or path.
 pub(super) fn map(
     read: &Object,
     name: &str,
@@ -61,7 +61,7 @@ pub(super) fn map(
     }
     let mut map = SecretMap::new();
     for (tag, text) in &read.tags {
-        // As in Go, the JSON `null` is an object without members, and `null` as a member an empty text.
+        // As in Go, the JSON `null` is an object without members, and a member that is `null` is an empty string.
         match serde_json::from_str::<Option<BTreeMap<String, Option<String>>>>(text) {
             Ok(members) => {
                 for (member, text) in members.into_iter().flatten() {
@@ -77,14 +77,14 @@ pub(super) fn map(
     Ok(map)
 }
 
-/// Tags, and times under names of their own.
+/// Tags, and times under their own names.
 fn all(read: &Object) -> BTreeMap<String, String> {
     let mut all = read.tags.clone();
     all.extend(times(&read.attributes).map(|(name, text)| (name.to_owned(), text)));
     all
 }
 
-/// The times that an object has, in RFC 3339.
+/// The times that an object has, in RFC 3339 format.
 fn times(attributes: &Attributes) -> impl Iterator<Item = (&'static str, String)> {
     [
         ("attribute.expires", attributes.expires),

@@ -1,16 +1,17 @@
 //! Azure Key Vault.
 //!
-//! From a store to a value, and the module of each step:
+//! The steps from a store to a value, and the module of each:
 //!
 //! 1. `validate`: the store's fields: its `cloud` and the vault's `endpoint`.
-//! 2. `identity`: who reads, from `authType`, references and annotations, read from the `cluster`; or the `caller`.
-//! 3. `credential_cache` and `credential`: an access token for that identity, which a `certificate` may prove.
+//! 2. `identity`: the identity, from `authType`, references and annotations, which are read from the `cluster`; or the
+//!    `caller`.
+//! 3. `credential_cache` and `credential`: an access token for that identity, which may be proved by a `certificate`.
 //! 4. `vault`: one read for all equal ones (`coalesce`), through the vault's `gate`.
-//! 5. `transport`: the request leaves for that one host, by the clients of `http`, which `sdk` drives.
-//! 6. `answer`: what came back; `reader` picks from it the value, a `property` of it, or `metadata`.
-//! 7. `diagnose`: whatever went wrong on the way, as a cause with a hint.
+//! 5. `transport`: sends the request to that single host, with the clients of `http`, which `sdk` drives.
+//! 6. `answer`: the response, from which `reader` selects the value, a `property` of it, or `metadata`.
+//! 7. `diagnose`: turns every failure on the way into a cause with a hint.
 //!
-//! Tokens of container registries (`acr`) are got by the same identities, credentials and transport.
+//! Tokens of container registries (`acr`) use the same identities, credentials and transport.
 
 mod acr;
 mod answer;
@@ -98,7 +99,7 @@ impl AzureKeyVault {
     /// A provider that reads service accounts and credentials through `cluster`.
     ///
     /// # Errors
-    /// The CA bundle, the system's CA certificates or a proxy's address cannot be used.
+    /// If the CA bundle, the system's CA certificates or a proxy's address cannot be used.
     pub fn new(
         options: Options,
         cluster: Arc<dyn ClusterReader>,
@@ -132,7 +133,7 @@ impl AzureKeyVault {
         Self { options, cluster, credentials, vaults, registries: Arc::new(registries) }
     }
 
-    /// What gives tokens of container registries, with the same credentials.
+    /// Issues tokens for container registries, with the same credentials.
     #[must_use]
     pub fn registries(&self) -> Arc<ContainerRegistries> {
         Arc::clone(&self.registries)
@@ -188,7 +189,7 @@ impl Provider for AzureKeyVault {
         let budget = caller.budget();
         match self.reader(view, store, caller).await {
             Ok(vault) => Ok(Arc::new(KeyVaultClient { vault, probe: self.options.probe, budget })),
-            // A Kubernetes API that does not answer says nothing about the store.
+            // A Kubernetes API that does not answer reveals nothing about the store.
             Err(outage) if matches!(caller, Caller::StoreValidation) && outage.cause.is_outage() => {
                 Ok(Arc::new(UnresolvedStore(outage)))
             }
@@ -219,7 +220,7 @@ impl SecretsClient for UnresolvedStore {
     }
 }
 
-/// A ClusterSecretStore whose identity depends on who uses it, while nobody does.
+/// A ClusterSecretStore whose identity depends on the ExternalSecret that uses it, while none does.
 struct ReferentStore;
 
 impl ReferentStore {

@@ -5,7 +5,7 @@ use std::fmt;
 use super::diagnose::{Cause, Diagnosis, text};
 use crate::api::v1::external_secret::RemoteRef;
 
-/// The secret that the validation of a store reads. It need not exist: a "not found" proves access as well.
+/// The secret that the validation of a store reads. It need not exist: "not found" proves access, too.
 const PROBE: &str = "external-secrets-probe";
 /// The longest name of an object.
 const LONGEST_NAME: usize = 127;
@@ -15,7 +15,6 @@ const VERSION_LENGTH: usize = 32;
 /// An object that a reference names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ObjectId {
-    /// Which kind.
     pub(super) kind: ObjectKind,
     /// Its name: letters, digits and dashes.
     pub(super) name: String,
@@ -26,16 +25,13 @@ pub(super) struct ObjectId {
 /// The kinds of objects in a vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum ObjectKind {
-    /// A secret.
     Secret,
-    /// A key.
     Key,
-    /// A certificate.
     Certificate,
 }
 
 impl ObjectId {
-    /// The secret with which stores are validated.
+    /// The secret that validates a store.
     pub(super) fn probe() -> Self {
         Self { kind: ObjectKind::Secret, name: PROBE.to_owned(), version: None }
     }
@@ -45,10 +41,10 @@ impl ObjectId {
         self.kind == ObjectKind::Secret && self.name == PROBE
     }
 
-    /// The secret of this name, as a vault lists it.
+    /// The secret with this name, as a vault lists it.
     ///
     /// # Errors
-    /// No secret can have that name.
+    /// If no secret can have that name.
     pub(super) fn listed(name: &str) -> Result<Self, Diagnosis> {
         if !is_name(name) {
             let message = format!("the vault lists a secret \"{}\", which no secret can be called", text::stable(name));
@@ -57,10 +53,10 @@ impl ObjectId {
         Ok(Self { kind: ObjectKind::Secret, name: name.to_owned(), version: None })
     }
 
-    /// The object that a reference names. As in ESO `a/b/c` is the object `b` of kind `a`; what follows is ignored.
+    /// The object that a reference names. As in ESO, `a/b/c` is the object `b` of kind `a`, and the rest is ignored.
     ///
     /// # Errors
-    /// An unknown kind, or a name or version that no object can have.
+    /// If the kind is unknown, or no object can have the name or version.
     pub(super) fn parse(reference: &RemoteRef) -> Result<Self, Diagnosis> {
         let mut parts = reference.key.split('/');
         let first = parts.next().unwrap_or_default();

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// Key Vault's documented limit on GETs of secrets and of most kinds of keys, for one vault and [`WINDOW`]:
-/// <https://learn.microsoft.com/azure/key-vault/general/service-limits>. For larger keys it is less, which the gate learns.
+/// Key Vault's documented limit on GETs of secrets and of most kinds of keys, per vault and [`WINDOW`]:
+/// <https://learn.microsoft.com/azure/key-vault/general/service-limits>. The limit for larger keys is lower, which the
+/// gate learns.
 const DOCUMENTED_LIMIT: u32 = 4000;
 
 /// The time over which Key Vault counts requests.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
 
-/// How many requests may be sent to one vault within 10 s, by the kind of object. Key Vault's limit on each is shared with
-/// everyone else who uses the vault.
+/// How many requests may be sent to one vault within 10 s, by kind of object. Everybody who uses the vault shares Key
+/// Vault's limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budgets {
     /// For secrets and lists of them.
@@ -38,17 +39,18 @@ pub enum ActsAs {
     /// That of each store.
     #[default]
     Store,
-    /// That of the person who runs the program: a service principal from the environment, else the account that is logged in with a tool.
+    /// That of the person who runs the program: a service principal from the environment, or else the account that is
+    /// logged in with a tool.
     Caller,
 }
 
 /// Which stores may use the identity of the controller's own pod or machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OwnIdentity {
-    /// Those that the cluster's administrators write.
+    /// Only ClusterSecretStores, which the cluster's administrators write.
     #[default]
     ClusterSecretStores,
-    /// SecretStores, too: for a controller that serves one tenant, and as in ESO.
+    /// SecretStores as well: for a controller that serves a single tenant, and as in ESO.
     AllStores,
 }
 
@@ -59,13 +61,13 @@ pub struct Options {
     pub concurrency: usize,
     /// How many requests may be sent to one vault within 10 s. The default is 80% of Key Vault's limit.
     pub budgets: Budgets,
-    /// How long an answer serves identical reads that start after it; zero: only reads in progress share.
+    /// How long an answer is kept for identical reads; if zero, only concurrent reads share.
     pub coalesce: Duration,
-    /// How long reads wait for a vault that asked to slow down, or that is failing, before they fail too.
+    /// How long reads wait for a vault that asked to slow down or is failing, before they fail, too.
     pub patience: Duration,
-    /// How long a request may take, with its answer.
+    /// How long a request may take, including its answer.
     pub request_timeout: Duration,
-    /// PEM certificates to trust in addition to the system's roots (which `SSL_CERT_FILE` replaces).
+    /// PEM certificates to trust in addition to the system's root certificates (which `SSL_CERT_FILE` replaces).
     pub ca_bundle: Option<Vec<u8>>,
     /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) that `customCloudConfig` of a namespaced SecretStore
     /// may send tokens to that are valid for more than its namespace: for `serviceAccountRef.audiences`, and, where
@@ -74,11 +76,11 @@ pub struct Options {
     pub extra_hosts: Vec<String>,
     /// Which stores may use the identity of the controller's own pod or machine.
     pub own_identity: OwnIdentity,
-    /// Whether a list of the vault may show what has changed, if that costs no more than reading.
+    /// Whether to detect changes by listing the vault if that costs no more than reading.
     pub change_detection: bool,
-    /// Whether the validation of a store reads a secret from the vault; otherwise it only acquires a token.
+    /// Whether the validation of a store reads a secret from the vault. Otherwise it only acquires a token.
     pub probe: bool,
-    /// A proxy for vaults and authorities, in place of the one that `HTTPS_PROXY` and `NO_PROXY` name.
+    /// A proxy for vaults and authorities, instead of the one that `HTTPS_PROXY` and `NO_PROXY` specify.
     pub https_proxy: Option<String>,
     /// A plain HTTP proxy for the machine's identity endpoint. It is for tests: in production that endpoint is never
     /// reached through a proxy.
@@ -110,9 +112,10 @@ impl Default for Options {
     }
 }
 
-/// The variables that workload identity's webhook injects into a pod:
+/// The variables that the workload identity webhook injects into a pod,
 /// <https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html>, and those that
-/// Azure's tools know for a service principal besides. Empty ones count as absent; a trailing line break is not part of a value.
+/// Azure's tools read for a service principal. Empty ones count as absent, and a trailing line break is not part of a
+/// value.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `AZURE_CLIENT_ID`
@@ -130,13 +133,13 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Those of this process.
+    /// The variables of this process.
     #[must_use]
     pub fn of_process() -> Self {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// Those that `lookup` finds.
+    /// The variables that `lookup` finds.
     #[must_use]
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let lookup = |name| {

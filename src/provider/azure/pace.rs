@@ -1,7 +1,8 @@
-//! How long the reader of many values waits for a vault that serves fewer requests than it gets.
+//! How long the reader of many values waits for a vault that serves requests more slowly than it receives them.
 //!
-//! A caller that learns that a read takes long gives up, and comes back. One that reads more than the vault serves until then would begin
-//! from the start each time and never finish. So it continues for as long as the vault serves it, and gets the error once nothing arrives.
+//! A caller that learns that a read takes long gives up and comes back later. If it reads more than the vault serves in
+//! that time, it would start over each time and never finish. It therefore continues as long as the vault serves it,
+//! and gets the error only if nothing arrives any more.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::provider::{Class, Recovery};
 use super::diagnose::Diagnosis;
 use super::options::WINDOW;
 
-/// How long one reader may take in any case.
+/// The longest time for one reader.
 const LONGEST: Duration = Duration::from_mins(5);
 
 /// The progress of one reader.
@@ -25,8 +26,8 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Of one that begins now, and waits so long for the next answer: `patience` beyond the window of a vault's limits, within which
-    /// a vault may answer in a burst and then no more.
+    /// For a reader that begins now. It waits for the next answer for `patience` longer than the window of a vault's
+    /// limits, because a vault may answer in a burst and then nothing until the window ends.
     pub(super) fn new(patience: Duration) -> Self {
         Self { began: Instant::now(), patience: WINDOW + patience, last_answer: Mutex::default() }
     }
@@ -36,7 +37,8 @@ impl Pace {
         *self.lock() = Some(Instant::now());
     }
 
-    /// Waits for the end of a read that takes long, if the vault goes on to serve the reader meanwhile; whether it has ended.
+    /// Waits for the end of a read that takes long, as long as the vault keeps serving the reader. Returns whether the
+    /// read has ended.
     pub(super) async fn outlasts(&self, reason: &Diagnosis) -> bool {
         let Some(recovery) = reason.recovery.as_ref().filter(|_| reason.cause.class() == Class::Throttled) else {
             return false;
@@ -54,7 +56,7 @@ impl Pace {
         false
     }
 
-    /// Until when it waits; `None` if nothing has arrived at all.
+    /// Until when to wait; `None` if nothing has arrived at all.
     fn deadline(&self) -> Option<Instant> {
         let last = *self.lock();
         last.map(|last| (last + self.patience).min(self.began + LONGEST))
@@ -90,13 +92,13 @@ mod tests {
         }
     }
 
-    /// A read that takes long for this cause, and what ends it.
+    /// A read that takes long for this cause, and a way to end it.
     fn long_read(cause: Cause) -> (Diagnosis, watch::Sender<bool>) {
         let (end, ended) = watch::channel(false);
         (Diagnosis::new(cause, "slow").recovery(Recovery::new(End(ended))), end)
     }
 
-    /// A reader that began some time ago, and was last answered some time ago.
+    /// A reader that began this long ago, and was last answered this long ago.
     fn reader(began: Duration, last_answer: Option<Duration>) -> (Pace, Instant) {
         let now = Instant::now();
         let pace =

@@ -3,30 +3,30 @@
 use super::diagnose::{Cause, Diagnosis};
 use crate::api::v1::secret_store::{AzureKvProvider, SecretKeySelector};
 
-/// A service principal, as a store names it.
+/// A service principal, as a store describes it.
 pub(super) struct ServicePrincipal<'a> {
     /// `tenantId`
     pub(super) tenant_id: &'a str,
-    /// Where the client id is.
+    /// Where to find the client ID.
     pub(super) client_id: &'a SecretKeySelector,
     /// Its proof.
     pub(super) credential: Credential<'a>,
 }
 
-/// Where the credential is.
+/// Where to find the credential.
 #[derive(Clone, Copy)]
 pub(super) enum Credential<'a> {
     /// A client secret.
     Secret(&'a SecretKeySelector),
-    /// A certificate with its key.
+    /// A certificate and its key.
     Certificate(&'a SecretKeySelector),
 }
 
 impl<'a> ServicePrincipal<'a> {
-    /// What the fields say. As in ESO, there must be one of `clientSecret` and `clientCertificate` and not both.
+    /// Reads the fields. As in ESO, exactly one of `clientSecret` and `clientCertificate` must be set.
     ///
     /// # Errors
-    /// Names the field that is missing or too much.
+    /// Names the field that is missing or superfluous.
     pub(super) fn of(store: &'a AzureKvProvider) -> Result<Self, Diagnosis> {
         let missing = |field: &str| {
             let problem = "is missing, which authType ServicePrincipal needs";
@@ -72,7 +72,7 @@ impl<'a> Credential<'a> {
         }
     }
 
-    /// The field that names them.
+    /// The field that refers to them.
     pub(super) const fn field(self) -> &'static str {
         match self {
             Self::Secret(_) => "azurekv.authSecretRef.clientSecret",

@@ -1,4 +1,4 @@
-//! Whether a store can be used, found out by trying: a token, then one read.
+//! Finds out whether a store can be used by trying it: a token, then one read.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::provider::{Check, Class, Freshness, Priority, ReadOptions, Validation
 /// A store's ExternalSecrets wait for its validation.
 const PROBE: ReadOptions = ReadOptions { freshness: Freshness::Forced, priority: Priority::First };
 
-/// Validates a store, with a read if `read` says so.
+/// Validates a store, including a read if `read` is set.
 pub(super) async fn validate(client: &Arc<VaultClient>, read: bool) -> Validation {
     if let Err(refused) = client.authenticate().await {
         return without_token(refused);
@@ -46,7 +46,7 @@ fn authorized() -> Validation {
     }
 }
 
-/// The verdict on a store without a token.
+/// The verdict on a store that gets no token.
 pub(super) fn without_token(diagnosis: Diagnosis) -> Validation {
     let unknown = || Check::Unknown("there is no token to ask the vault with".to_owned());
     let authenticated = if diagnosis.cause.is_outage() {
@@ -57,7 +57,7 @@ pub(super) fn without_token(diagnosis: Diagnosis) -> Validation {
     Validation { verdict: verdict(diagnosis), authenticated, reachable: unknown(), authorized: unknown() }
 }
 
-/// What any other answer than a value says about the store.
+/// What an answer other than a value means for the store.
 fn after_read(diagnosis: Diagnosis) -> Validation {
     let not_asked = || Check::Unknown("the vault could not be asked".to_owned());
     let failed = |diagnosis: &Diagnosis| Check::Failed(diagnosis.clone().into());
@@ -109,7 +109,7 @@ mod tests {
     use super::super::diagnose::EntraCode;
     use super::*;
 
-    /// `V`alid, `I`nvalid, `U`nknown, then for each check `T`rue, `F`alse, `?`.
+    /// `V`alid, `I`nvalid or `U`nknown, then for each check `T`rue, `F`alse or `?`.
     fn summary(validation: &Validation) -> String {
         let verdict = match validation.verdict {
             Verdict::Valid => 'V',

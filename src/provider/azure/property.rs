@@ -10,10 +10,10 @@ use crate::provider::SecretValue;
 use crate::provider::gjson::Bytes;
 
 /// The property of `value` that `path` names. As in ESO, a path that finds nothing is tried once more with its dots
-/// as parts of a name.
+/// taken as parts of a name.
 ///
 /// # Errors
-/// The value has no such property, or is not JSON. `object` says whose value it is.
+/// If the value has no such property, or is not JSON. `object` names the value in messages.
 pub(super) fn lookup(value: &SecretValue, path: &str, object: &str, budget: &Budget) -> Result<SecretValue, Diagnosis> {
     let failed = |problem: &str, hint: String| {
         Diagnosis::new(Cause::PropertyMissing, format!("{object} {problem} \"{}\"", text::stable(path))).hint(hint)

@@ -70,8 +70,8 @@ impl SecretsClient for KeyVaultClient {
     }
 }
 
-/// What a reference names in an object, which `object` describes in messages. A certificate has no properties: as in ESO
-/// they are ignored.
+/// The part of an object that a reference names; `object` describes the object in messages. As in ESO, the property is
+/// ignored for a certificate.
 pub(super) fn value(
     read: &Object,
     reference: &RemoteRef,
@@ -88,7 +88,7 @@ pub(super) fn value(
     }
 }
 
-/// What `dataFrom.extract` returns for the secret `name`, which `object` describes in messages.
+/// What `dataFrom.extract` returns for the secret `name`, described as `object` in messages.
 pub(super) fn map(
     read: &Object,
     reference: &RemoteRef,
@@ -114,7 +114,7 @@ pub(super) fn map(
 /// The secret that `dataFrom.extract` names.
 ///
 /// # Errors
-/// No object can have that name, or it is not a secret.
+/// If no object can have that name, or it is not a secret.
 pub(super) fn secret_to_take_apart(reference: &RemoteRef) -> Result<ObjectId, Diagnosis> {
     let id = ObjectId::parse(reference)?;
     if id.kind == ObjectKind::Secret {
@@ -125,12 +125,12 @@ pub(super) fn secret_to_take_apart(reference: &RemoteRef) -> Result<ObjectId, Di
     Err(Diagnosis::new(Cause::ReferenceInvalid, message).hint("name keys and certificates in spec.data"))
 }
 
-/// Whether a reference asks for tags and times in place of the value.
+/// Whether a reference asks for tags and times instead of the value.
 pub(super) fn policy(reference: &RemoteRef) -> MetadataPolicy {
     reference.metadata_policy.unwrap_or_default()
 }
 
-/// The property that a reference names; an empty one is none.
+/// The property that a reference names. An empty one counts as absent.
 pub(super) fn property(reference: &RemoteRef) -> Option<&str> {
     reference.property.as_deref().filter(|property| !property.is_empty())
 }

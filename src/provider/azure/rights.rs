@@ -1,8 +1,8 @@
-//! What an identity was refused in a vault, and one probe for all who wait for a right.
+//! What a vault refused to an identity, with one probe for all that wait for a right.
 //!
-//! A role may cover single secrets, so one refusal says nothing about another object. But where several objects in a
-//! row were refused and none was allowed, all of them are likely to be waiting for the same change; then one of them is
-//! asked for from time to time, and when it is allowed all others are woken.
+//! A role may apply to single secrets, so one refusal says nothing about another object. But if several objects in a
+//! row were refused and none allowed, all of them are probably waiting for the same change. Then one of them is
+//! requested from time to time, and when it is allowed, all others are woken.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,23 +16,23 @@ use super::object::ObjectId;
 use crate::provider::error::Recover;
 use crate::provider::{Class, Recovery};
 
-/// So many different objects refused in a row make it a failure of the identity in this vault.
+/// Different objects refused in a row that count as a failure of the identity in this vault.
 const REFUSED_IN_A_ROW: usize = 3;
 
-/// So many refusals in a row, whatever the objects, make it likely that the next is refused as well.
+/// Refusals in a row, of any objects, after which the next is likely to be refused as well.
 const REFUSED_OFTEN: u32 = 30;
 
-/// How many objects that were refused are remembered.
+/// The most refused objects that are remembered.
 const MOST_REMEMBERED: usize = 64;
 
 /// The waits between probes.
 const PROBES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
-/// So long after a right was given a single object that is refused is probed too: roles do not reach all of Key Vault's
+/// How long after a right was granted a single refused object is probed, too: roles do not reach all of Key Vault's
 /// servers at once.
 const SETTLING: Duration = Duration::from_mins(1);
 
-/// What one identity was refused in one vault.
+/// What one vault refused to one identity.
 pub(super) struct Rights {
     inner: Mutex<Inner>,
     /// Changes when an object that was refused is allowed.
@@ -55,7 +55,7 @@ struct Inner {
 pub(super) enum Consequence {
     /// Nothing.
     None,
-    /// Probes must be sent from now on, by [`Rights::next_probe`].
+    /// Start sending probes, as [`Rights::next_probe`] says.
     Probe,
 }
 
@@ -64,7 +64,7 @@ impl Rights {
         Self { inner: Mutex::default(), given: watch::Sender::new(()) }
     }
 
-    /// A read ended. A refusal gets a [`Recovery`].
+    /// A read has ended. A refusal gets a [`Recovery`].
     pub(super) fn read_ended<T>(
         &self,
         object: &ObjectId,
@@ -95,8 +95,8 @@ impl Rights {
         }
     }
 
-    /// How long to wait before the next probe, and for which object it is; `None` when no more is needed: nobody waits,
-    /// or it is no longer certain that all wait for the same.
+    /// How long to wait before the next probe, and which object to request; `None` if no more probes are needed,
+    /// because nobody waits or the refusals may have different reasons.
     pub(super) fn next_probe(&self) -> Option<(Duration, ObjectId)> {
         let mut inner = self.inner();
         if !inner.is_common() || self.given.receiver_count() == 0 {
@@ -104,13 +104,13 @@ impl Rights {
             return None;
         }
         let wait = PROBES[inner.probes.min(PROBES.len() - 1)];
-        // Another one each time: the first may be refused for good.
+        // A different one each time: the first may be refused for good.
         let object = inner.refused.iter().nth(inner.probes % inner.refused.len())?.clone();
         inner.probes += 1;
         Some((wait, object))
     }
 
-    /// Whether reads were refused many times in a row, without one that was allowed.
+    /// Whether many reads in a row were refused, and none allowed.
     pub(super) fn is_refused_often(&self) -> bool {
         self.inner().refusals_in_a_row >= REFUSED_OFTEN
     }
@@ -155,7 +155,7 @@ impl Inner {
     }
 }
 
-/// The next time that a right is given.
+/// The next time a right is granted.
 struct RightGiven(watch::Receiver<()>);
 
 impl Recover for RightGiven {
@@ -163,7 +163,7 @@ impl Recover for RightGiven {
         let mut given = self.0.clone();
         async move {
             if given.changed().await.is_err() {
-                // The vault is no longer used by this identity, so nobody will tell.
+                // The identity no longer uses this vault, so nobody will report.
                 std::future::pending::<()>().await;
             }
         }

@@ -30,21 +30,21 @@ use super::object::{ObjectId, ObjectKind};
 use super::transport::{Peer, Pinned};
 use crate::provider::shares::Share;
 
-/// What one request is sent with, on its way through the SDK.
+/// What accompanies a request on its way through the SDK.
 #[derive(Debug)]
 pub(super) struct Errand {
     token: AccessToken,
-    /// For an answer that is large.
+    /// For a large answer.
     memory: Mutex<Share>,
 }
 
 impl Errand {
-    /// With the token that the request presents, and where the memory of its answer is accounted for.
+    /// With the token to present, and the memory to charge the answer to.
     pub(super) fn new(token: AccessToken, memory: Share) -> Arc<Self> {
         Arc::new(Self { token, memory: Mutex::new(memory) })
     }
 
-    /// The memory that the answer took, for the `bytes` of it that are kept.
+    /// The memory for the `bytes` of the answer that are kept.
     fn memory_for(&self, bytes: usize) -> Share {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let none = memory.of_none();
@@ -61,15 +61,15 @@ fn options_of(errand: &Arc<Errand>) -> ClientMethodOptions<'static> {
     ClientMethodOptions { context: context(errand) }
 }
 
-/// Gives the SDK the token of the request for which it asks. An exchange here would take place while the request holds a
-/// place at the vault's gate.
+/// Gives the SDK the token of the request that it is about to send. An exchange at this point would hold a place at the
+/// vault's gate.
 #[derive(Debug)]
 struct TokenOfErrand;
 
 #[async_trait]
 impl TokenCredential for TokenOfErrand {
-    /// The scope is that of the store's cloud, whatever a vault asks for. The token is called old, so that the SDK's
-    /// client asks again at each request.
+    /// The scope is that of the store's cloud, whatever the vault asks for. The token is declared expired, so that the
+    /// SDK's client asks again for each request.
     async fn get_token(&self, _: &[&str], options: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
         let options = options.unwrap_or_default();
         let given = options.method_options.context.value::<Arc<Errand>>().map(|errand| errand.token.clone());
@@ -79,7 +79,7 @@ impl TokenCredential for TokenOfErrand {
     }
 }
 
-/// The last step of the SDK's pipeline, which knows the errand.
+/// The last step of the SDK's pipeline, which has access to the errand.
 #[derive(Debug)]
 struct Sender(Arc<Pinned>);
 
@@ -90,7 +90,7 @@ impl Policy for Sender {
         let errand = ctx.value::<Arc<Errand>>();
         let is_authorized = request.headers().get_optional_str(&AUTHORIZATION).is_some();
         if let (true, Some(errand)) = (is_authorized, errand) {
-            // The SDK's client may have taken the token of another request that is under way.
+            // The SDK's client may have used the token of another concurrent request.
             request.insert_header(AUTHORIZATION, format!("Bearer {}", errand.token.token.secret()));
         }
         self.0.send(request, errand.map(|errand| &errand.memory)).await.map_err(Diagnosis::into_sdk)
@@ -105,7 +105,7 @@ pub(super) struct Sdk {
 }
 
 impl Sdk {
-    /// Clients whose requests leave for that vault alone.
+    /// Clients that send requests only to that vault.
     pub(super) fn new(endpoint: &VaultEndpoint, cloud: &Cloud, http: &Arc<dyn HttpClient>) -> Result<Self, Diagnosis> {
         let url = endpoint.url()?;
         let pinned = || -> ClientOptions {
@@ -129,7 +129,7 @@ impl Sdk {
         })
     }
 
-    /// One object.
+    /// Reads one object.
     pub(super) async fn get(&self, id: &ObjectId, errand: &Arc<Errand>) -> Result<Object, Diagnosis> {
         let (headers, body) = self.bundle(id, errand).await.map_err(|error| Diagnosis::from_sdk(&error))?;
         let object = Object::parse(id, &headers, body)?;
@@ -156,7 +156,7 @@ impl Sdk {
         })
     }
 
-    /// One page of the list of secrets: the first, or the one that an earlier page named.
+    /// Reads one page of the list of secrets: the first, or the one that an earlier page named.
     pub(super) async fn page(&self, from: Option<NextPage>, errand: &Arc<Errand>) -> Result<Page, Diagnosis> {
         let options = SecretClientListSecretPropertiesOptions {
             method_options: PagerOptions { continuation: from, context: context(errand) },

@@ -1,4 +1,4 @@
-//! The whole way from a store to a value, with Azure and the cluster played by closures.
+//! The whole way from a store to a value. Closures play Azure and the cluster.
 
 pub(super) mod azure;
 mod find;
@@ -46,7 +46,7 @@ fn provider(azure: &Arc<Azure>, cluster: &Arc<FakeCluster>, options: Options) ->
     AzureKeyVault::with_clients(options, clients, Arc::clone(cluster) as _, Arc::new(()))
 }
 
-/// A store that reads by the service account `reader`, of its own namespace unless another is named.
+/// A store that reads with the service account `reader`, in its own namespace unless another is given.
 fn store() -> AzureKvProvider {
     AzureKvProvider {
         auth_type: AzureAuthType::WorkloadIdentity,
@@ -309,7 +309,7 @@ async fn a_throttled_vault_is_asked_by_one_request_until_it_answers_and_then_by_
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     let count = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&count);
-    // Ten requests pass the gate at once; they and the first probe are refused.
+    // The gate admits ten requests at once; they and the first probe are refused.
     azure.on_vault(move |request| match seen.fetch_add(1, Ordering::SeqCst) {
         0..=10 => Reply::status(429)
             .with_header("retry-after-ms", "20")

@@ -1,5 +1,5 @@
-//! The last step of every request that the Azure SDK sends: a request leaves only for the one host that it was meant
-//! for, answers are bounded, and each failure becomes a [`Diagnosis`].
+//! The last step of every request that the Azure SDK sends: requests leave only for the intended host, answers are
+//! bounded, and each failure becomes a [`Diagnosis`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,24 +19,24 @@ use super::diagnose::{Cause, Diagnosis, entra, network, registry, vault};
 use super::memory::FREE_ANSWER;
 use crate::provider::shares::Share;
 
-/// The largest answer of a vault that is read. A secret has at most 25 KB and a page of a list 25 items.
+/// The largest answer of a vault that is read. A secret has at most 25 KB, and a page of a list 25 items.
 const LARGEST_ANSWER: usize = 1 << 20;
 
-/// The largest answer of an authority that is read: a token has a few KB.
+/// The largest answer of an authority that is read. A token has a few KB.
 const LARGEST_TOKEN: usize = 64 << 10;
 
-/// The most values in the JSON of an answer. Each costs far more memory than its text; a page of 25 secrets has less than
-/// a thousand.
+/// The most values in the JSON of an answer. Each takes far more memory than its text; a page of 25 secrets has fewer
+/// than a thousand.
 const MOST_ELEMENTS: usize = 10_000;
 
-/// Whose answers a transport reads.
+/// The kind of server that a transport talks to.
 #[derive(Clone, Debug)]
 pub(super) enum Peer {
     /// An authority of Entra ID.
     Authority,
-    /// A vault, for which tokens of this resource are good.
+    /// A vault that accepts tokens for this resource.
     Vault {
-        /// The cloud's resource, without a slash at the end.
+        /// The cloud's resource, without a trailing slash.
         resource: String,
     },
     /// The machine's identity endpoint.
@@ -81,13 +81,13 @@ impl Peer {
 }
 
 impl Pinned {
-    /// A transport to the host of `url` alone.
+    /// A transport to the host of `url` only.
     pub(super) fn to(url: &Url, peer: Peer, client: Arc<dyn HttpClient>) -> Arc<Self> {
         Arc::new(Self { client, origin: Origin::of(url), peer })
     }
 
-    /// The options of an SDK client that uses it. The SDK does not retry: its retry waits as long as a server says, an
-    /// hour if told so, and the gate and the controllers know better when to try again.
+    /// The options of an SDK client that uses it. The SDK does not retry: its retries wait as long as a server says,
+    /// even an hour, and the gate and the controllers know better when to retry.
     pub(super) fn into_client_options(self: Arc<Self>) -> ClientOptions {
         ClientOptions {
             transport: Some(Transport::new(self)),
@@ -101,10 +101,10 @@ impl Pinned {
         self.origin.host.as_ref().map_or_else(String::new, ToString::to_string)
     }
 
-    /// Sends a request. A large answer takes its memory from `memory`.
+    /// Sends a request. The memory of a large answer is charged to `memory`.
     ///
     /// # Errors
-    /// Whatever is not an answer with the status 200.
+    /// If the status is not 200.
     pub(super) async fn send(
         &self,
         request: &Request,
@@ -118,10 +118,10 @@ impl Pinned {
         Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, headers, Bytes::from_owner(body)))
     }
 
-    /// Posts a form, which may hold secrets, to a path of the host; gives the answer's body.
+    /// Posts a form, which may contain secrets, to a path of the host. Returns the body of the answer.
     ///
     /// # Errors
-    /// Whatever is not an answer with the status 200.
+    /// If the status is not 200.
     pub(super) async fn post(&self, url: Url, form: Zeroizing<String>) -> Result<Zeroizing<Vec<u8>>, Diagnosis> {
         let mut request = Request::new(url, Method::Post);
         request.insert_header(CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -139,7 +139,7 @@ impl Pinned {
             self.client.execute_request(request).await.map_err(|error| network::failure(&self.host(), &error))?;
         let (status, headers, body) = response.deconstruct();
         let body = self.bounded(body.boxed(), memory).await?;
-        // Nothing that is asked here is answered with another status. The SDK would quote the body of one in an error.
+        // Nothing that is requested here has another successful status. In an error, the SDK would quote the body.
         if status != StatusCode::Ok {
             return Err(self.refusal(status, &headers, &body));
         }
@@ -170,9 +170,9 @@ impl Pinned {
             .hint("this is not an answer of Azure: check what its name resolves to")
     }
 
-    /// The challenge with which a vault answers a request that has no token. The SDK sends its first request
-    /// without one, to learn from the answer which token the vault wants. The store's cloud already says so: answering
-    /// here saves a round trip for each client, and a vault cannot ask for a token of another resource.
+    /// The challenge with which a vault answers a request without a token. The SDK sends its first request without one
+    /// to learn which token the vault requires. The store's cloud already determines that. Answering here saves a round
+    /// trip per client, and a vault cannot ask for a token for another resource.
     fn challenge(&self, request: &Request) -> Option<AsyncRawResponse> {
         let Peer::Vault { resource } = &self.peer else { return None };
         if request.headers().get_optional_str(&AUTHORIZATION).is_some() {
@@ -183,7 +183,7 @@ impl Pinned {
         Some(AsyncRawResponse::from_bytes(StatusCode::Unauthorized, headers, Bytes::new()))
     }
 
-    /// Reads a body. The buffers are wiped where nobody else holds them: the body may be a secret's.
+    /// Reads a body. Wipes the buffers if nobody else holds them, because the body may contain a secret.
     async fn bounded(
         &self,
         mut stream: PinnedStream,
@@ -225,14 +225,15 @@ impl HttpClient for Pinned {
     }
 }
 
-/// Takes memory for a body of this length: for the buffer, which grows by doubling, and for what is taken out of it.
+/// Reserves memory for a body of this length: for the buffer, which doubles as it grows, and for what is parsed from
+/// it.
 fn reserve(memory: &Mutex<Share>, length: usize) -> Result<(), Diagnosis> {
     let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
     let missing = (2 * length.next_power_of_two()).saturating_sub(memory.amount());
     if missing == 0 || memory.try_grow(missing) { Ok(()) } else { Err(crowded()) }
 }
 
-/// What is said where an answer finds no memory.
+/// The error if there is no memory for an answer.
 pub(super) fn crowded() -> Diagnosis {
     Diagnosis::new(
         Cause::AnswersCrowded,
@@ -256,7 +257,7 @@ fn has_too_many_elements(json: &[u8]) -> bool {
     elements > MOST_ELEMENTS
 }
 
-/// Adds to a buffer; when it must move, the old one is wiped.
+/// Appends to a buffer. If that reallocates it, the old one is wiped.
 fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
     let needed = body.len() + chunk.len();
     if needed > body.capacity() {
@@ -274,8 +275,8 @@ pub(super) fn wipe(bytes: Bytes) {
     }
 }
 
-/// How long a server asked to wait: milliseconds in Azure's own headers, seconds or a date in HTTP's (RFC 9110,
-/// section 10.2.3).
+/// How long a server asks to wait: milliseconds in Azure's own headers, seconds or a date in HTTP's (RFC 9110, section
+/// 10.2.3).
 fn retry_after(headers: &Headers) -> Option<Duration> {
     const MILLISECONDS: [HeaderName; 2] =
         [HeaderName::from_static("retry-after-ms"), HeaderName::from_static("x-ms-retry-after-ms")];

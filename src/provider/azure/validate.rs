@@ -1,4 +1,4 @@
-//! Checks of a store's text alone, without a request: for the webhook, the command line and the controllers alike.
+//! Checks of a store's text, without any request, for the webhook, the command line and the controllers.
 
 use super::cloud::Cloud;
 use super::diagnose::{Cause, Diagnosis, text};
@@ -12,7 +12,7 @@ use crate::api::v1::external_secret::RemoteRef;
 use crate::api::v1::secret_store::{AzureAuthType, AzureKvProvider};
 use crate::provider::{RegistryView, StoreView};
 
-/// What the fields of a store say of its cloud and vault.
+/// The cloud and vault that the fields of a store name.
 pub(super) struct Checked {
     /// Its cloud.
     pub(super) cloud: Cloud,
@@ -36,7 +36,7 @@ impl From<Diagnosis> for FieldProblem {
     }
 }
 
-/// All that is wrong with a store that uses Key Vault; empty if nothing is.
+/// Everything that is wrong with a store that uses Key Vault; empty if nothing is.
 #[must_use]
 pub fn store(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -> Vec<FieldProblem> {
     let cloud = Cloud::of_store(view.kind, store, options);
@@ -46,7 +46,8 @@ pub fn store(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -
     all.filter_map(Result::err).map(FieldProblem::from).collect()
 }
 
-/// All that is wrong with a generator of registry tokens by its text alone, with fields below its spec; empty if nothing is.
+/// Everything that is wrong with the text of a generator of registry tokens, with fields relative to its spec; empty if
+/// nothing is.
 #[must_use]
 pub fn registry(view: &RegistryView<'_>, options: &Options) -> Vec<FieldProblem> {
     let problem = |diagnosis: Diagnosis| {
@@ -56,16 +57,16 @@ pub fn registry(view: &RegistryView<'_>, options: &Options) -> Vec<FieldProblem>
     acr::problems(view, options).into_iter().map(problem).collect()
 }
 
-/// What a vault can tell of a reference by its text alone: that it names nothing which Key Vault could have.
+/// What is wrong with the text of a reference: it names something that Key Vault cannot have.
 #[must_use]
 pub fn reference(reference: &RemoteRef) -> Option<String> {
     Some(ObjectId::parse(reference).err()?.field_and_problem().1)
 }
 
-/// The same for a controller, which needs what the fields say.
+/// The same for a controller, which also needs the result.
 ///
 /// # Errors
-/// The first field that cannot be right.
+/// Names the first invalid field.
 pub(super) fn check(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -> Result<Checked, Diagnosis> {
     identity_checks(view, store, options).into_iter().collect::<Result<(), _>>()?;
     let cloud = Cloud::of_store(view.kind, store, options)?;
@@ -86,7 +87,7 @@ fn identity_checks(view: &StoreView<'_>, store: &AzureKvProvider, options: &Opti
     checks
 }
 
-/// Names of service accounts and Secrets go into URLs of the API server.
+/// Names of service accounts and Secrets become part of the API server's URLs.
 fn names(store: &AzureKvProvider) -> Result<(), Diagnosis> {
     match identity::named_objects(store).into_iter().find(|(_, name)| !is_object_name(name)) {
         None => Ok(()),
@@ -98,7 +99,7 @@ fn names(store: &AzureKvProvider) -> Result<(), Diagnosis> {
     }
 }
 
-/// The tenant goes into the path of the authority's URL.
+/// The tenant becomes part of the path of the authority's URL.
 fn tenant(store: &AzureKvProvider) -> Result<(), Diagnosis> {
     match store.tenant_id.as_deref().map(str::trim).filter(|tenant| !tenant.is_empty() && !identity::is_id(tenant)) {
         None => Ok(()),

@@ -37,28 +37,28 @@ use crate::provider::{Changes, Freshness, Priority, ProviderMetrics, ReadMark, R
 const MOST_VAULTS: u64 = 2000;
 const KEPT_UNUSED: Duration = Duration::from_hours(2);
 
-/// The longest list that is read, in pages of at most 25 secrets, and its bytes: a vault must not be able to keep a
-/// reader busy for ever, or to fill its memory.
+/// The longest list that is read, in pages of at most 25 secrets, and in bytes: a vault must not be able to keep a
+/// reader busy forever, or to fill its memory.
 const MOST_PAGES: usize = if cfg!(test) { 40 } else { 8000 };
 const LARGEST_LIST: usize = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 
-/// An answer that finds no memory is asked for so often again, after pauses of about this length.
+/// How often an answer that finds no memory is requested again, after pauses of about this length.
 const TRIES_WHILE_CROWDED: u32 = 20;
 const CROWDED_PAUSE: Duration = Duration::from_millis(250);
 
-/// A request that finds no connection tries again after pauses of about this length, and says so after so many.
+/// A request that finds no connection retries after pauses of about this length, and reports it after this many.
 const CONNECTION_PAUSE: Duration = Duration::from_millis(50);
 const TRIES_WITHOUT_CONNECTION: u32 = 100;
 
 /// A vault as one identity sees it.
 type VaultKey = (u64, VaultEndpoint);
-/// An object of it.
+/// An object in such a vault.
 type ReadKey = (VaultKey, ObjectId);
 
-/// The clients of all vaults, kept across reconciles, with one gate for each vault.
+/// The clients of all vaults, kept across reconciles, with one gate per vault.
 pub(super) struct VaultPool {
     clients: Cache<VaultKey, Arc<VaultClient>>,
-    /// Each as long as a client of its vault is kept.
+    /// Each gate lives as long as a client of its vault.
     gates: Mutex<HashMap<String, Weak<Gate>>>,
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
     lists: Arc<Coalescer<VaultKey, Arc<List>>>,
@@ -137,23 +137,23 @@ impl VaultPool {
     }
 }
 
-/// Asks for one of the objects that were refused from time to time, until one is allowed or nobody waits.
+/// Requests one of the refused objects from time to time, until one is allowed or nobody waits.
 ///
-/// Boxed, since the read that this sends may start it again.
+/// Boxed, because the read that this sends may start it again.
 fn probe_rights(client: Arc<VaultClient>) -> BoxFuture<'static, ()> {
     const PROBE: ReadOptions = ReadOptions { freshness: Freshness::Forced, priority: Priority::Refresh };
     async move {
         while let Some((wait, object)) = client.rights.next_probe() {
             tokio::time::sleep(wait).await;
             client.metrics.probe(Probe::Rights);
-            // What it means is noted where all reads end.
+            // Every read records its own result.
             let _ = client.object(&object, PROBE).await;
         }
     }
     .boxed()
 }
 
-/// What is read for many is seen as part of what the first of them does.
+/// The span of a shared read is a child of the first caller's.
 fn in_span_of_caller<F: Future>(read: impl FnOnce(Progress) -> F) -> impl FnOnce(Progress) -> Instrumented<F> {
     let span = tracing::Span::current();
     move |progress| read(progress).instrument(span)
@@ -166,7 +166,7 @@ struct Turn {
     priority: Priority,
     /// What is read, for messages.
     what: String,
-    /// Waiting callers learn of it here.
+    /// Reports to the waiting callers.
     progress: Progress,
 }
 
@@ -174,15 +174,15 @@ struct Turn {
 #[derive(Clone)]
 pub(super) struct VaultClient {
     key: VaultKey,
-    /// Whose turn it is at the gate goes by it.
+    /// Determines the turn at the gate.
     requester: Requester,
     sdk: Arc<Sdk>,
     gate: Arc<Gate>,
     rights: Arc<Rights>,
-    /// `None` where it is switched off.
+    /// `None` if change detection is off.
     changes: Option<Arc<ChangeDetector>>,
     pub(super) credential: Arc<SharedCredential>,
-    /// Of all that is read with this client.
+    /// Covers everything that is read with this client.
     pace: Arc<Pace>,
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
     lists: Arc<Coalescer<VaultKey, Arc<List>>>,
@@ -192,12 +192,12 @@ pub(super) struct VaultClient {
 }
 
 impl VaultClient {
-    /// Gets a token, if there is none.
+    /// Acquires a token, unless there is one.
     pub(super) async fn authenticate(&self) -> Result<(), Diagnosis> {
         self.credential.token().await.map(drop)
     }
 
-    /// An object: its value, tags and times, by one request for all who read it at the same time.
+    /// Reads an object: its value, tags and times, with one request for all concurrent callers.
     pub(super) async fn object(
         self: &Arc<Self>,
         object: &ObjectId,
@@ -219,7 +219,7 @@ impl VaultClient {
         self.at_pace(options.freshness, read).await
     }
 
-    /// All secrets of the vault, without their values, by one list for all who ask at the same time.
+    /// Lists all secrets of the vault, without their values, once for all concurrent callers.
     pub(super) async fn list(self: &Arc<Self>, options: ReadOptions) -> Result<Arc<List>, Diagnosis> {
         let read = |freshness| {
             let client = Arc::clone(self);
@@ -233,7 +233,7 @@ impl VaultClient {
         self.at_pace(options.freshness, read).await
     }
 
-    /// The answer of a read, also of one that takes long while the vault goes on to serve this client.
+    /// The answer of a read, including one that takes long while the vault keeps serving this client.
     async fn at_pace<T, F>(&self, freshness: Freshness, read: impl Fn(Freshness) -> F) -> Result<T, Diagnosis>
     where
         F: Future<Output = (Result<T, Diagnosis>, Option<SharedRead>)>,
@@ -255,7 +255,7 @@ impl VaultClient {
         outcome
     }
 
-    /// Whether any of what was read has changed since, as far as a list can tell.
+    /// Whether anything that was read has changed since, as far as a list can show.
     pub(super) async fn changes(self: &Arc<Self>, since: &[ReadMark]) -> Changes {
         match &self.changes {
             Some(detector) => detector.since(since, self).await,
@@ -285,11 +285,12 @@ impl VaultClient {
         Err(Diagnosis::new(Cause::AnswerTooLarge, message).hint("keep fewer secrets in one vault"))
     }
 
-    /// Sends through the gate: again while the vault is paused, and once more after a failure that passes at once, since
-    /// a single one of them would show in the conditions of all that wait.
+    /// Sends a request through the gate: again while the vault is paused, and once more after a failure that passes at
+    /// once, because a single one would otherwise show in the conditions of everything that waits.
     ///
-    /// The token is acquired before: a caller that waits for one, from whatever authority, takes no place of others. The request is
-    /// sent with that token, so that all that fails while it holds a place is the vault's or of the way to it.
+    /// The token is acquired first, so that a caller that waits for one, from any authority, occupies no place at the
+    /// gate. The request is sent with that token, so any failure while it holds a place is that of the vault or of the
+    /// network.
     async fn through_gate<T, F>(&self, turn: &Turn, request: impl Fn(AccessToken) -> F) -> Result<T, Diagnosis>
     where
         F: Future<Output = Result<T, Diagnosis>>,
@@ -302,7 +303,7 @@ impl VaultClient {
             self.until_authenticated(turn).await?;
             let stalled = |reason: Diagnosis| turn.progress.stalled(reason.of(&turn.what));
             let leave = self.gate.enter(&ticket, began, stalled).await?;
-            // It may be over by now, if the wait was long.
+            // It may have expired after a long wait.
             let Some(token) = self.credential.held_token() else {
                 leave.unsent();
                 continue;
@@ -336,7 +337,7 @@ impl VaultClient {
         }
     }
 
-    /// Waits until the identity has a token, and says so where that takes long.
+    /// Waits until the identity has a token, and reports it if that takes long.
     async fn until_authenticated(&self, turn: &Turn) -> Result<(), Diagnosis> {
         while let Err(reason) = self.authenticate().await {
             if reason.cause.class().retry() == Retry::OnChange {
@@ -356,7 +357,7 @@ impl VaultClient {
             ObjectKind::Certificate => ApiCall::GetCertificate,
         };
         let status = |result: &Result<Object, Diagnosis>| match result {
-            // Nobody made that secret; a dashboard of errors would show nothing else.
+            // Nobody created that secret; a dashboard of errors would show nothing else.
             Err(absent) if object.is_probe() && absent.cause == Cause::SecretNotFound => CallStatus::Success,
             other => CallStatus::of(other),
         };
@@ -374,8 +375,8 @@ impl VaultClient {
         self.counted(ApiCall::GetSecrets, self.sdk.page(from, &self.errand(token)), CallStatus::of).await
     }
 
-    /// Sends a request, and says how it ended and how long it took. The span names the vault, and nothing of the answer but the
-    /// cause of a failure.
+    /// Sends a request, and records how it ended and how long it took. The span names the vault, and nothing of the
+    /// answer but the cause of a failure.
     async fn counted<T>(
         &self,
         call: ApiCall,

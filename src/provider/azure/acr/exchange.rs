@@ -1,5 +1,4 @@
-//! The exchange of a token of Entra ID for one of a registry:
-//! <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>.
+//! Exchanges a token of Entra ID for a registry's: <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +18,7 @@ use super::host::RegistryHost;
 use crate::provider::metrics::{ApiCall, CallStatus};
 use crate::provider::{ProviderMetrics, RegistryToken, SecretValue};
 
-/// The user that goes with a token, which is its password.
+/// The user name for a token, which serves as the password.
 const USER: &str = "00000000-0000-0000-0000-000000000000";
 
 /// An exchange at one registry.
@@ -32,7 +31,7 @@ pub(super) struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// A refresh token, or with a scope an access token.
+    /// A refresh token or, with a scope, an access token.
     pub(super) async fn token(&self, of_entra: &str) -> Result<RegistryToken, Diagnosis> {
         let mut form = vec![("grant_type", "access_token"), ("service", self.host.name())];
         form.extend(self.tenant.map(|tenant| ("tenant", tenant)));
@@ -73,7 +72,7 @@ impl Exchange<'_> {
     }
 }
 
-/// A form, in a buffer that does not move.
+/// A form, in a buffer that is never reallocated.
 fn encoded(form: &[(&str, &str)]) -> Zeroizing<String> {
     let longest = form.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
     let mut encoded = Zeroizing::new(String::with_capacity(longest));
@@ -87,7 +86,7 @@ fn encoded(form: &[(&str, &str)]) -> Zeroizing<String> {
     encoded
 }
 
-/// What a registry answers. Wiped when it is dropped.
+/// A registry's answer, wiped when dropped.
 #[derive(Deserialize)]
 struct Answer {
     refresh_token: Option<String>,
@@ -113,7 +112,7 @@ struct Life {
     until: Option<Timestamp>,
 }
 
-/// What a JSON Web Token says of its life (RFC 7519, section 4.1). It is not verified: it is for the registry to check.
+/// The times in a JSON Web Token (RFC 7519, section 4.1). The token is not verified, which is the registry's task.
 #[derive(Deserialize)]
 struct Payload {
     iat: Option<i64>,
@@ -121,8 +120,8 @@ struct Payload {
 }
 
 impl Life {
-    /// As the token says. By the clock of the registry, so that a clock here that is wrong does not make it seem over: the life counts
-    /// from now on.
+    /// The lifetime according to the token, counted from now. The registry's clock sets its length, so a wrong local
+    /// clock does not make it look expired.
     fn of(token: &str) -> Self {
         let now = Timestamp::now();
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);

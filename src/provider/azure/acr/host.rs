@@ -1,16 +1,16 @@
-//! The host of a registry, as a generator gives it.
+//! The host of a registry, as a generator names it.
 
 use super::super::cloud::{RegistryCloud, is_listed};
 use super::super::diagnose::{Cause, Diagnosis, text};
 
 const FIELD: &str = "registry";
 
-/// The host of a registry that may get a token.
+/// A registry's host that may receive a token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RegistryHost(String);
 
 impl RegistryHost {
-    /// Checks `registry`: only a registry of `cloud`, or a host that the operator lists, may get a token.
+    /// Checks `registry`: only a registry of `cloud`, or a host that the operator lists, may receive a token.
     pub(super) fn parse(registry: &str, cloud: &RegistryCloud, listed: &[String]) -> Result<Self, Diagnosis> {
         let example = format!("give a login server such as my-registry.{}", cloud.suffix.unwrap_or("azurecr.io"));
         let refuse = |why: &str, remedy: &str| {
@@ -43,13 +43,12 @@ impl RegistryHost {
         }
     }
 
-    /// The host's name.
     pub(super) fn name(&self) -> &str {
         &self.0
     }
 }
 
-/// Whether a text is a domain's name of at least two labels.
+/// Whether a text is a domain name with at least two labels.
 fn is_domain(host: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())

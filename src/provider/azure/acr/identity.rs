@@ -1,4 +1,4 @@
-//! Who asks a registry for a token, by the rules of a SecretStore of the ExternalSecret's namespace.
+//! The identity that requests a registry's token, under the rules for a SecretStore in the ExternalSecret's namespace.
 
 use super::super::cloud::RegistryCloud;
 use super::super::cluster::Cluster;
@@ -17,7 +17,7 @@ const CLIENT_ID: &str = "auth.servicePrincipal.secretRef.clientId";
 const CLIENT_SECRET: &str = "auth.servicePrincipal.secretRef.clientSecret";
 const ACCOUNT: &str = "auth.workloadIdentity.serviceAccountRef";
 
-/// Who asks: the first that is set, as in ESO.
+/// The identity to use: the first that is set, as in ESO.
 enum Chosen<'a> {
     ServicePrincipal(&'a AcrSecretRef),
     Machine(Option<&'a str>),
@@ -45,12 +45,12 @@ fn chosen(auth: &AcrAuth) -> Result<Chosen<'_>, Diagnosis> {
     }
 }
 
-/// Whether it is the identity that came with the process.
+/// Whether it is the identity of the process.
 pub(super) fn is_of_process(auth: &AcrAuth) -> bool {
     matches!(chosen(auth), Ok(Chosen::Pod))
 }
 
-/// Checks what can be told of the identity without a look at the cluster.
+/// Checks what can be checked without reading from the cluster.
 pub(super) fn check(view: &RegistryView<'_>, allowed: OwnIdentity) -> Result<(), Diagnosis> {
     let chosen = chosen(&view.spec.auth)?;
     if let Some(tenant) = given(view.spec.tenant_id.as_deref().map(str::trim)).filter(|tenant| !is_id(tenant)) {
@@ -85,7 +85,7 @@ pub(super) fn check(view: &RegistryView<'_>, allowed: OwnIdentity) -> Result<(),
     ))
 }
 
-/// The identity of a generator that was checked.
+/// The identity of a generator that has been checked.
 pub(super) async fn resolve(
     view: &RegistryView<'_>,
     cloud: &RegistryCloud,
@@ -140,7 +140,7 @@ async fn service_account(
     application(client_id, tenant_id, proof)
 }
 
-/// Namespace, name and key that a reference names.
+/// The namespace, name and key that a reference names.
 fn selected<'a>(
     view: &RegistryView<'a>,
     selector: Option<&'a SecretKeySelector>,
@@ -158,7 +158,7 @@ fn selected<'a>(
     Ok((view.namespace, name, key))
 }
 
-/// References are resolved in the namespace of the ExternalSecret. One that names another would be ignored in ESO.
+/// References are resolved in the namespace of the ExternalSecret. ESO ignores another namespace; here it is an error.
 fn check_namespace(view: &RegistryView<'_>, named: Option<&str>, field: &str) -> Result<(), Diagnosis> {
     match given(named).filter(|named| *named != view.namespace) {
         None => Ok(()),
@@ -175,7 +175,7 @@ fn check_namespace(view: &RegistryView<'_>, named: Option<&str>, field: &str) ->
     }
 }
 
-/// Names go into URLs of the API server.
+/// Names become part of the API server's URLs.
 fn check_name(name: &str, field: &str) -> Result<(), Diagnosis> {
     if is_object_name(name) {
         return Ok(());

@@ -1,12 +1,13 @@
 //! Tokens of Azure Container Registry.
 //!
-//! From a generator to a token, and the module of each step:
+//! The steps from a generator to a token, and the module of each:
 //!
-//! 1. `host`: the registry's host is checked before a token is asked for: it gets one of Entra ID.
-//! 2. `identity`: who asks, by the rules of a SecretStore of the namespace.
-//! 3. The credential cache gives a token for the registry's own audience, or, where Entra ID does not know it, for Azure
-//!    Resource Manager.
-//! 4. `exchange`: the registry exchanges it; equal requests are one, and `pauses` leave a registry alone that asks to slow down.
+//! 1. `host`: the registry's host is checked before any token is requested, because it will receive one of Entra ID's.
+//! 2. `identity`: the identity, under the rules for a SecretStore in the namespace.
+//! 3. The credential cache provides a token for the registry's own audience or, if Entra ID does not know that, for
+//!    Azure Resource Manager.
+//! 4. `exchange`: the registry exchanges it. Equal requests share an exchange, and `pauses` spares a registry that asks
+//!    to slow down.
 
 mod exchange;
 mod host;
@@ -40,10 +41,11 @@ use crate::provider::{Freshness, ProviderError, ProviderMetrics, Registries, Reg
 const MOST_TOKENS: u64 = 1000;
 const KEPT_UNUSED: Duration = Duration::from_hours(2);
 
-/// A token serves equal requests for this part of its life, so that those who share it ask for the next one together.
+/// The part of its lifetime for which a token answers equal requests. Callers that share it thus request the next one
+/// together.
 const SHARED_PART: u32 = 10;
 
-/// What decides which token it is: equal keys get the same.
+/// What determines a token: equal keys get the same one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     purpose: Purpose,
@@ -52,14 +54,14 @@ struct Key {
     tenant: Option<String>,
 }
 
-/// A token, and when it was asked for.
+/// A token, and when it was requested.
 #[derive(Clone)]
 struct Kept {
     token: Arc<RegistryToken>,
     asked: Instant,
 }
 
-/// Gives tokens of container registries. Made once for a process.
+/// Issues tokens for container registries. Created once per process.
 pub struct ContainerRegistries {
     options: Arc<Options>,
     cluster: Arc<Cluster>,
@@ -68,7 +70,7 @@ pub struct ContainerRegistries {
     kept: Cache<Key, Kept>,
 }
 
-/// What asks registries.
+/// Requests tokens from registries.
 pub(super) struct Asker {
     http: Arc<dyn HttpClient>,
     connections: Arc<Connections>,
@@ -90,7 +92,8 @@ impl ContainerRegistries {
             identity::is_of_process(&view.spec.auth),
             &self.options,
         )?;
-        // First the host: whoever writes the generator must not have a token sent to one of their choice.
+        // The host comes first: the author of the generator must not be able to have a token sent to a host of their
+        // choice.
         let host = RegistryHost::parse(&view.spec.registry, &cloud, &self.options.extra_hosts)?;
         identity::check(&view, self.options.own_identity)?;
         let identity = identity::resolve(&view, &cloud, &self.options.environment, &self.cluster).await?;
@@ -111,7 +114,7 @@ impl ContainerRegistries {
         self.shared(key, cloud.resource_manager, view.namespace.into(), freshness).await
     }
 
-    /// A token that serves others as well, or a new one.
+    /// A token that others may share, or a new one.
     async fn shared(
         &self,
         key: Key,
@@ -138,7 +141,7 @@ impl ContainerRegistries {
 }
 
 impl Kept {
-    /// Whether it will do for a request of this freshness.
+    /// Whether it satisfies a request of this freshness.
     fn serves(&self, freshness: Freshness) -> bool {
         let is_young = self.token.until.is_some_and(|until| {
             let life = Duration::try_from(until.duration_since(self.token.made)).unwrap_or_default();
@@ -167,7 +170,7 @@ impl Asker {
         let host = key.host.name();
         self.pauses.check(host)?;
         let result = match self.ask_as(key, key.purpose.clone(), namespace).await {
-            // A tenant, or a cloud of one's own, in which registries have no name.
+            // In this tenant or custom cloud, registries are not a known resource.
             Err(unknown) if unknown.cause == Cause::EntraRefused(EntraCode::ResourceUnknown) => {
                 self.ask_as(key, Purpose { scope: resource_manager, ..key.purpose.clone() }, namespace).await
             }
@@ -194,7 +197,7 @@ impl Asker {
             let token = credential.token().await?;
             let _connection = self.connections.take(namespace).await?;
             match exchange.token(token.token.secret()).await {
-                // The token may have been taken back; a new one says so.
+                // The token may have been revoked; a new one will show.
                 Err(refused)
                     if refused.cause == Cause::RegistryUnauthorized && !other_token && credential.give_up_token() =>
                 {
@@ -214,7 +217,7 @@ impl Registries for ContainerRegistries {
     }
 }
 
-/// What is wrong with an `ACRAccessToken` by its text alone, with the field; empty if nothing is.
+/// What is wrong with the text of an `ACRAccessToken`, with the field; empty if nothing is.
 pub(super) fn problems(view: &RegistryView<'_>, options: &Options) -> Vec<Diagnosis> {
     let is_of_process = identity::is_of_process(&view.spec.auth);
     let host = RegistryCloud::of(view.spec.environment_type, "environmentType", is_of_process, options)

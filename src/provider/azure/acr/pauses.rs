@@ -1,4 +1,4 @@
-//! Registries that are left alone for a while, since they asked for it or fail.
+//! Registries that are not asked for a while, because they asked to slow down or are failing.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::super::diagnose::{Cause, Diagnosis};
 
-/// Waits after refusals in a row that do not say how long, in seconds.
+/// Waits, in seconds, after refusals in a row that do not say how long to wait.
 const BACKOFF: [u64; 5] = [1, 2, 4, 8, 16];
 
-/// So many registries are remembered; beyond that, those whose pause is over are forgotten.
+/// The most registries that are remembered; beyond that, those whose pause is over are forgotten.
 const MOST: usize = 1000;
 
-/// Which registries are left alone.
+/// Which registries are paused.
 #[derive(Default)]
 pub(super) struct Pauses(Mutex<HashMap<String, Pause>>);
 
@@ -26,12 +26,12 @@ impl Pauses {
     /// Whether a registry may be asked.
     ///
     /// # Errors
-    /// Why it is left alone, and how long yet.
+    /// Why the registry is paused, and for how much longer.
     pub(super) fn check(&self, host: &str) -> Result<(), Diagnosis> {
         self.check_at(host, Instant::now())
     }
 
-    /// Notes how an exchange ended.
+    /// Records the result of an exchange.
     pub(super) fn note(&self, host: &str, reason: Option<&Diagnosis>) {
         self.note_at(host, reason, Instant::now(), rand::random());
     }
@@ -66,7 +66,7 @@ impl Pauses {
     }
 }
 
-/// Whether a failure says something about the whole registry, so that others need not find out by themselves.
+/// Whether a failure applies to the whole registry, so that others need not find out by themselves.
 const fn pauses_registry(cause: Cause) -> bool {
     matches!(
         cause,

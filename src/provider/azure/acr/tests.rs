@@ -1,4 +1,4 @@
-//! From a generator to a token, with Azure and the cluster played by closures.
+//! From a generator to a token. Closures play Azure and the cluster.
 
 use azure_core::http::HttpClient;
 use base64::Engine as _;
@@ -28,7 +28,7 @@ fn jwt(life: i64) -> String {
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(payload.to_string()))
 }
 
-/// A registry that gives a refresh token of 3 hours, and access tokens of 75 minutes.
+/// A registry that issues refresh tokens for 3 hours, and access tokens for 75 minutes.
 fn gives_tokens(request: &Seen) -> Reply {
     match request.path.as_str() {
         "/oauth2/exchange" => Reply::json(&json!({ "refresh_token": jwt(10_800) })),
@@ -152,7 +152,7 @@ fn pod() -> Options {
         token_file: Some(file!().into()),
         ..Environment::default()
     };
-    // Any file will do for a token.
+    // Any file can serve as a token.
     let root = env!("CARGO_MANIFEST_DIR");
     let token_file = environment.token_file.map(|file| std::path::Path::new(root).join(file));
     Options { environment: Environment { token_file, ..environment }, ..Options::default() }

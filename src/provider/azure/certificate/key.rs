@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
 
 use super::unusable::Unusable;
 
-/// The algorithms that Entra ID takes for elliptic curves, by their names in RFC 7518, section 3.4.
+/// The elliptic-curve algorithms that Entra ID accepts, named as in RFC 7518, section 3.4.
 const CURVES: [(&str, &EcdsaSigningAlgorithm); 3] = [
     ("ES256", &ECDSA_P256_SHA256_FIXED_SIGNING),
     ("ES384", &ECDSA_P384_SHA384_FIXED_SIGNING),
@@ -19,7 +19,7 @@ const CURVES: [(&str, &EcdsaSigningAlgorithm); 3] = [
 pub(super) enum Key {
     /// An RSA key.
     Rsa(RsaKeyPair),
-    /// A key of an elliptic curve, and the algorithm of that curve.
+    /// An elliptic-curve key, and the algorithm of its curve.
     Ecdsa(&'static str, EcdsaKeyPair),
 }
 

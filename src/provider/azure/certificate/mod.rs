@@ -1,9 +1,9 @@
-//! The client certificate of a service principal: read from a Secret, and used to sign the assertion that proves
-//! the identity to Entra ID.
+//! The client certificate of a service principal. It is read from a Secret and signs the assertion that proves the
+//! identity to Entra ID.
 //!
-//! Accepted is what ESO accepts (PEM with one or more certificates and a key; PFX without a password) and besides
-//! keys of elliptic curves, certificates in any order, and a PFX in base64, as Key Vault gives it. Nothing is cached
-//! between two exchanges.
+//! Accepts what ESO accepts (PEM with one or more certificates and a key; PFX without a password) and, in addition,
+//! elliptic-curve keys, certificates in any order, and a PFX in base64, which is what Key Vault returns. Nothing is
+//! cached between two exchanges.
 
 mod key;
 mod parts;
@@ -11,7 +11,7 @@ mod pem;
 mod pfx;
 mod sign;
 mod unusable;
-// The certificates of the tests are made with crates that only the sandbox needs otherwise.
+// The certificates in tests are created with crates that only the sandbox needs otherwise.
 #[cfg(all(test, feature = "sandbox"))]
 pub(super) mod tests;
 
@@ -30,9 +30,9 @@ pub(super) use self::unusable::Unusable;
 /// Far more than a certificate, its chain and a key need.
 pub(super) const LARGEST: usize = 64 << 10;
 
-/// A certificate and the key that belongs to it.
+/// A certificate and its key.
 pub(super) struct ClientCertificate {
-    /// The certificate and those that lead to its root, each in DER.
+    /// The certificate and its chain up to the root, each in DER.
     chain: Vec<Vec<u8>>,
     key: Key,
 }

@@ -1,4 +1,4 @@
-//! What a file with a certificate holds.
+//! The contents of a certificate file.
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::parse_x509_certificate;
@@ -6,14 +6,14 @@ use x509_parser::parse_x509_certificate;
 use super::key::Key;
 use super::unusable::Unusable;
 
-/// What a file holds, before it is known what belongs together.
+/// The contents of a file, before certificates and keys are matched.
 #[derive(Default)]
 pub(super) struct Parts {
     pub(super) certificates: Vec<Vec<u8>>,
     pub(super) keys: Vec<Key>,
 }
 
-/// A certificate, of DER.
+/// Parses a certificate in DER.
 pub(super) fn certificate(der: &[u8]) -> Result<X509Certificate<'_>, Unusable> {
     parse_x509_certificate(der).map(|(_, certificate)| certificate).map_err(|_| Unusable::NotACertificate)
 }

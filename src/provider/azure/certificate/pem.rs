@@ -1,5 +1,5 @@
-//! PEM (RFC 7468), read leniently: text between the blocks and lines of any length. The decoded keys are wiped, which
-//! general readers do not do.
+//! PEM (RFC 7468), read leniently: allows text between blocks, and lines of any length. Wipes decoded keys, which
+//! general-purpose readers do not.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,12 +18,12 @@ pub(super) fn read(text: &str) -> Result<Parts, Unusable> {
         match label {
             "CERTIFICATE" => parts.certificates.push(decoded(body)?.to_vec()),
             "ENCRYPTED PRIVATE KEY" => return Err(Unusable::Encrypted),
-            // The older way to encrypt (RFC 1421, section 4.6) says so in a header.
+            // The older encryption (RFC 1421, section 4.6) is announced in a header.
             "RSA PRIVATE KEY" | "EC PRIVATE KEY" if body.contains("ENCRYPTED") => return Err(Unusable::Encrypted),
             "PRIVATE KEY" => parts.keys.push(Key::from_pkcs8(&decoded(body)?)?),
             "RSA PRIVATE KEY" => parts.keys.push(Key::from_pkcs1(&decoded(body)?)?),
             "EC PRIVATE KEY" => parts.keys.push(Key::from_sec1(&decoded(body)?)?),
-            // Parameters of a curve and the like.
+            // Curve parameters and the like.
             _ => {}
         }
     }

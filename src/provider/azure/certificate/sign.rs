@@ -10,17 +10,17 @@ use serde::Serialize;
 
 use super::{ClientCertificate, Unusable};
 
-/// It is presented at once; the minutes allow for clock skew.
+/// The assertion is presented at once; these minutes allow for clock skew.
 const LIFETIME_SECONDS: i64 = 600;
 
 #[derive(Serialize)]
 struct Header {
     alg: &'static str,
     typ: &'static str,
-    /// Which of the application's certificates it is.
+    /// Identifies the application's certificate.
     #[serde(rename = "x5t#S256")]
     thumbprint: String,
-    /// The chain, for applications that trust an issuer and a subject and not single certificates.
+    /// The chain, for applications that trust an issuer and subject instead of single certificates.
     x5c: Vec<String>,
 }
 
@@ -37,10 +37,10 @@ struct Claims<'a> {
 
 impl ClientCertificate {
     /// A JSON Web Token with which the application `client_id` authenticates to `audience`, the tenant's token
-    /// endpoint, from `now` on. Each has a unique `number`.
+    /// endpoint, from `now` on. `number` makes it unique.
     ///
     /// # Errors
-    /// The key failed to sign.
+    /// If the key fails to sign.
     pub(in crate::provider::azure) fn assertion(
         &self,
         client_id: &str,

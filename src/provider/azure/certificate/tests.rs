@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// As `openssl ecparam -genkey` writes it, with the curve's parameters in a block of their own.
+/// The output of `openssl ecparam -genkey`, which has the curve's parameters in a block of their own.
 const EC_SEC1: &str = "\
 -----BEGIN EC PARAMETERS-----
 BggqhkjOPQMBBw==
@@ -41,7 +41,7 @@ pub(in crate::provider::azure) struct Made {
     pkcs8: Vec<u8>,
 }
 
-/// Making RSA keys takes long.
+/// Generating RSA keys takes long.
 static RSA: LazyLock<Made> =
     LazyLock::new(|| made(&KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap()));
 
@@ -87,7 +87,7 @@ fn pfx_with(made: &Made, password: &str, algorithm: EncryptionAlgorithm, iterati
     writer.encryption_iterations(iterations).mac_iterations(iterations).write().unwrap()
 }
 
-/// Header, claims and whether the signature is that of the certificate's key.
+/// The header and claims, and whether the certificate's key made the signature.
 fn signed(certificate: &ClientCertificate) -> (Value, Value, bool) {
     let at = Timestamp::from_second(1_700_000_000).unwrap();
     let token = certificate.assertion("the-client", "https://login.example/t/oauth2/v2.0/token", at, 7).unwrap();
@@ -206,7 +206,7 @@ fn what_cannot_be_used_is_told_apart(#[case] content: impl AsRef<[u8]>, #[case] 
     assert_eq!(read(content).err(), Some(expected));
 }
 
-/// A PFX whose parts ask for 65,536 iterations, said to ask for eight million.
+/// A PFX whose parts declare 65,536 iterations, changed to declare eight million.
 fn costly() -> Vec<u8> {
     let mut file = pfx_with(&p256(), "", EncryptionAlgorithm::PbeWithHmacSha256AndAes256, 65_536);
     let (small, large) = ([0x02, 0x03, 0x01, 0x00, 0x00], [0x02, 0x03, 0x7f, 0xff, 0xff]);

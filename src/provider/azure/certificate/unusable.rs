@@ -4,22 +4,23 @@ use jiff::Timestamp;
 
 use crate::template::funcs::pfx::MOST_ITERATIONS;
 
-/// Why what a Secret holds is not a client certificate that can be used. Begins with a verb: the caller adds the subject.
+/// Why the content of a Secret cannot be used as a client certificate. The text begins with a verb, because the caller
+/// adds the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::provider::azure) enum Unusable {
-    /// Neither of the two formats, or a broken one.
+    /// Neither PEM nor PFX, or damaged.
     #[error("holds neither a PEM nor a PFX certificate")]
     NotACertificate,
-    /// A key alone.
+    /// Only a key.
     #[error("holds no certificate")]
     NoCertificate,
-    /// Certificates alone.
+    /// Only certificates.
     #[error("holds no private key")]
     NoPrivateKey,
-    /// A key that is encrypted with a password.
+    /// The key is encrypted with a password.
     #[error("holds an encrypted private key, for which a store cannot give a password")]
     Encrypted,
-    /// Opening it costs too much.
+    /// It costs too much to open.
     #[error(
         "holds a PFX that asks for more than {MOST_ITERATIONS} iterations of hashing in sum, or has more than 4 keys"
     )]

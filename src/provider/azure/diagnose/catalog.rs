@@ -1,5 +1,5 @@
-//! What each cause means and what to do about it, for the documentation. A message says more: it names the object, the
-//! identity and the host.
+//! What each cause means and what to do about it, for the documentation. Messages are more specific: they name the
+//! object, the identity and the host.
 
 use super::{Cause, EntraCode};
 use crate::provider::Class;
@@ -8,7 +8,7 @@ use crate::provider::causes::{CauseDescription, StoreEffect};
 const PROXY: &str = "Check `HTTPS_PROXY`, `NO_PROXY`, and what the host's name resolves to.";
 const PASSES: &str = "Nothing: it is tried again.";
 
-/// All causes, each by its label once.
+/// All causes, one per label.
 pub(in crate::provider::azure) fn causes() -> Vec<CauseDescription> {
     let mut described = Vec::new();
     for cause in Cause::ALL {

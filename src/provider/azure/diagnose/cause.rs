@@ -1,4 +1,4 @@
-//! Every cause that is told apart, and what follows from it.
+//! Every cause that is distinguished, and its consequences.
 
 use crate::provider::Class;
 
@@ -6,44 +6,44 @@ listed! {
     /// What went wrong.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub(in crate::provider::azure) enum Cause {
-        // What stands in the store.
-        /// A field of the store is missing, or its value cannot be right.
+        // In the store.
+        /// A field of the store is missing or invalid.
         StoreInvalid,
         /// A SecretStore names another namespace.
         NamespaceForbidden,
-        /// `customCloudConfig` of a SecretStore, with an identity that is not of its namespace.
+        /// `customCloudConfig` of a SecretStore, with an identity that does not belong to its namespace.
         CustomCloudForbidden,
-        /// A SecretStore with the identity of the controller's own pod or machine.
+        /// A SecretStore uses the identity of the controller's own pod or machine.
         OwnIdentityForbidden,
 
-        // What stands in the reference.
-        /// The name or version cannot be right.
+        // In the reference.
+        /// The name or version is invalid.
         ReferenceInvalid,
         /// The value has no such property.
         PropertyMissing,
 
-        // What the identity is made from.
-        /// The service account is not there.
+        // In what the identity is made from.
+        /// The service account does not exist.
         ServiceAccountMissing,
-        /// No client id, or no tenant id, was found.
+        /// No client ID or tenant ID was found.
         IdentityIncomplete,
-        /// The pod has none of the variables that make up its own identity.
+        /// The pod lacks the variables that describe its own identity.
         PodIdentityMissing,
         /// Neither the environment nor a tool provides a token for the person who runs the program.
         CallerUnknown,
         /// A file that proves an identity cannot be read.
         TokenFileUnreadable,
-        /// A Secret with a credential, or its key, is not there.
+        /// A Secret with a credential, or its key, does not exist.
         CredentialMissing,
-        /// What should be a client certificate with its key cannot be used as one.
+        /// The client certificate is unusable.
         ClientCertificateUnusable,
         /// The controller may not read what the identity is made from.
         ClusterForbidden,
         /// The Kubernetes API did not answer.
         ClusterUnavailable,
 
-        // What Entra ID, or the machine's identity endpoint, says.
-        /// It refused to give a token.
+        // From Entra ID, or the machine's identity endpoint.
+        /// It refused to issue a token.
         EntraRefused(EntraCode = Other),
         /// It asked to slow down.
         EntraThrottled,
@@ -52,12 +52,12 @@ listed! {
         /// The machine has no such managed identity.
         ManagedIdentityMissing,
 
-        // What Key Vault says.
-        /// The token was refused.
+        // From Key Vault.
+        /// The token was rejected.
         TokenRefused,
-        /// No role of the identity allows it.
+        /// No role of the identity allows the operation.
         ForbiddenByRbac,
-        /// No access policy of the vault allows it.
+        /// No access policy of the vault allows the operation.
         AccessDenied,
         /// Refused for another reason.
         Forbidden,
@@ -67,11 +67,11 @@ listed! {
         ForbiddenByConnection,
         /// The object is disabled.
         Disabled,
-        /// There is no such secret.
+        /// The secret does not exist.
         SecretNotFound,
-        /// There is no such key.
+        /// The key does not exist.
         KeyNotFound,
-        /// There is no such certificate.
+        /// The certificate does not exist.
         CertificateNotFound,
         /// The name is taken by a deleted object.
         DeletedButRecoverable,
@@ -81,15 +81,15 @@ listed! {
         BadRequest,
         /// It asked to slow down.
         VaultThrottled,
-        /// It is not available for now.
+        /// It is temporarily unavailable.
         VaultUnavailable,
         /// It failed.
         VaultFailed,
 
-        // What a container registry says.
-        /// A field of a generator is missing, or its value cannot be right.
+        // From a container registry.
+        /// A field of a generator is missing or invalid.
         GeneratorInvalid,
-        /// It gives the identity no token.
+        /// It issues no token to the identity.
         RegistryUnauthorized,
         /// Its firewall refuses this address.
         RegistryFirewall,
@@ -97,73 +97,73 @@ listed! {
         RegistryDenied,
         /// It asked to slow down.
         RegistryThrottled,
-        /// It failed, or is not available for now.
+        /// It failed, or is temporarily unavailable.
         RegistryFailed,
 
-        // What the network says.
+        // From the network.
         /// The host's name does not exist.
         HostNotFound,
-        /// The name could not be looked up for now.
+        /// The name could not be looked up.
         DnsUnavailable,
         /// Nothing listens there.
         ConnectionRefused,
-        /// The connection broke.
+        /// The connection was interrupted.
         ConnectionBroken,
         /// No answer in time.
         Timeout,
-        /// The proxy did not connect.
+        /// The proxy could not connect.
         ProxyFailed,
         /// The certificate is for another name.
         TlsWrongName,
-        /// The certificate's issuer is not known.
+        /// The certificate's issuer is unknown.
         TlsUnknownIssuer,
-        /// The certificate is not valid now.
+        /// The certificate is not valid at present.
         TlsExpired,
         /// Another failure of TLS.
         TlsFailed,
 
-        // Answers that are not followed or not understood.
-        /// A redirect; not followed with a token.
+        // From an answer that is not followed or understood.
+        /// A redirect, which is not followed with a token.
         Redirected,
         /// The answer is larger than any answer of Key Vault.
         AnswerTooLarge,
-        /// All answers that are read now hold as much memory as they may.
+        /// The answers that are being read hold all the memory available for them.
         AnswersCrowded,
-        /// Too many requests to vaults and authorities are in flight.
+        /// Too many requests to vaults and authorities are in progress.
         ConnectionsCrowded,
-        /// The answer is not what it should be.
+        /// The answer is unexpected.
         UnexpectedAnswer,
-        /// A request for another host than the one that it was meant for; not sent.
+        /// A request was meant for another host, and was not sent.
         ForeignHost,
-        /// The read was given up inside this program.
+        /// The read was abandoned inside this program.
         Aborted,
     }
 }
 
 listed! {
-    /// Entra ID's codes that a hint is known for. They choose the hint and the label, nothing else:
-    /// Entra changes them without notice.
+    /// Entra ID's codes that have a hint. They select the hint and the label, and nothing else, because Entra ID
+    /// changes them without notice.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub(in crate::provider::azure) enum EntraCode {
         /// 70021: no federated identity record matches.
         NoMatchingFederation,
-        /// 70025: there is no federated identity record at all.
+        /// 70025: the application has no federated identity record.
         NoFederation,
         /// 700223: federation is not allowed.
         FederationForbidden,
         /// 700238: federation with this issuer is not allowed.
         FederationIssuerForbidden,
-        /// 700211: the assertion's issuer matches no record.
+        /// 700211: no record matches the assertion's issuer.
         AssertionIssuer,
-        /// 700212: the assertion's audience matches no record.
+        /// 700212: no record matches the assertion's audience.
         AssertionAudience,
-        /// 700213: the assertion's subject matches no record.
+        /// 700213: no record matches the assertion's subject.
         AssertionSubject,
         /// 7002138: the assertion's subject differs in case.
         AssertionSubjectCase,
         /// 700016: the application is not in the tenant.
         ApplicationNotFound,
-        /// 90002: there is no such tenant.
+        /// 90002: the tenant does not exist.
         TenantNotFound,
         /// 700024: the assertion is outside its valid time.
         AssertionOutsideTime,
@@ -173,7 +173,7 @@ listed! {
         ClientSecretInvalid,
         /// 7000222: the client secret has expired.
         ClientSecretExpired,
-        /// 700027: no certificate of the application made the assertion's signature.
+        /// 700027: the assertion is not signed with a certificate of the application.
         CertificateRefused,
         /// 500011, 50001: the tenant does not know the resource that the token is for.
         ResourceUnknown,
@@ -244,13 +244,13 @@ impl Cause {
         }
     }
 
-    /// Whether it is of this one request or connection, so that the same request may well succeed right away: a
-    /// server that is replaced ends its connections.
+    /// Whether it only affects this request or connection, so that the same request may succeed right away: a server
+    /// that is replaced closes its connections.
     pub(in crate::provider::azure) const fn passes_at_once(self) -> bool {
         matches!(self, Self::ConnectionBroken | Self::VaultFailed | Self::RegistryFailed)
     }
 
-    /// One word for metrics and logs; Azure's own code where it has one.
+    /// One word for metrics and logs: Azure's own code, if there is one.
     pub(in crate::provider::azure) const fn label(self) -> &'static str {
         match self {
             Self::StoreInvalid => "StoreInvalid",
@@ -314,8 +314,8 @@ impl Cause {
         }
     }
 
-    /// Whether it passes by itself, so that a store which meets it stays usable: an outage must not
-    /// make every ExternalSecret of the store wait for the next validation.
+    /// Whether it passes by itself, so that the store stays usable: an outage must not make every ExternalSecret of the
+    /// store wait for the next validation.
     pub(in crate::provider::azure) const fn is_outage(self) -> bool {
         match self {
             Self::ClusterUnavailable
@@ -381,7 +381,7 @@ impl Cause {
 }
 
 impl EntraCode {
-    /// The code that stands in `error_codes`, or after `AADSTS` in the description.
+    /// Parses the code in `error_codes`, or after `AADSTS` in the description.
     pub(in crate::provider::azure) const fn of(number: u64) -> Self {
         match number {
             70_021 => Self::NoMatchingFederation,

@@ -1,4 +1,4 @@
-//! What Entra ID's token endpoint, and the machine's identity endpoint, answer instead of a token.
+//! Answers of Entra ID's token endpoint, and of the machine's identity endpoint, other than a token.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::text::stable;
 use super::{Cause, Diagnosis, EntraCode};
 
-/// The body of a refusal, as OAuth 2 (RFC 6749, section 5.2) and Entra ID write it.
+/// The body of a refusal, in the format of OAuth 2 (RFC 6749, section 5.2) and Entra ID.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Refusal {
@@ -25,22 +25,22 @@ pub(in crate::provider::azure) struct Presented {
     pub(in crate::provider::azure) tenant_id: String,
     /// The authority's host.
     pub(in crate::provider::azure) authority: String,
-    /// What the assertion says, if there was one.
+    /// The claims of the assertion, if there was one.
     pub(in crate::provider::azure) assertion: Option<Claims>,
 }
 
-/// What a federated credential is compared with.
+/// The claims that a federated credential is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::provider::azure) struct Claims {
     /// `iss`
     pub(in crate::provider::azure) issuer: String,
     /// `sub`
     pub(in crate::provider::azure) subject: String,
-    /// `aud`; joined with commas if there are several.
+    /// `aud`; several are joined with commas.
     pub(in crate::provider::azure) audience: String,
 }
 
-/// The diagnosis of an answer of `host` other than a token. The hint needs what was presented: see [`hint`].
+/// Diagnoses an answer of `host` other than a token. The hint depends on what was presented: see [`hint`].
 pub(in crate::provider::azure) fn refusal(
     host: &str,
     status: u16,
@@ -71,7 +71,7 @@ pub(in crate::provider::azure) fn refusal(
     }
 }
 
-/// The diagnosis of an answer of the machine's identity endpoint other than a token.
+/// Diagnoses an answer of the machine's identity endpoint other than a token.
 pub(in crate::provider::azure) fn machine_refusal(
     status: u16,
     retry_after: Option<Duration>,
@@ -109,7 +109,7 @@ impl Refusal {
         named.map_or(EntraCode::Other, EntraCode::of)
     }
 
-    /// Its own words, to be put after a sentence.
+    /// Its own words, to be appended to a sentence.
     fn words(&self) -> String {
         match (self.error_description.is_empty(), self.error.is_empty()) {
             (false, _) => format!(": {}", stable(&self.error_description)),

@@ -1,8 +1,7 @@
-//! From what Entra ID, Key Vault, DNS, TLS and the network say to a cause, with a text and a hint for
-//! a person.
+//! Turns what Entra ID, Key Vault, DNS, TLS and the network report into a cause, with a text and a hint for people.
 //!
-//! The text keeps Azure's own words and code, and stays equal between two failures of one cause:
-//! trace ids, times and ports are taken out ([`text`]).
+//! The text keeps Azure's own words and code, but is the same for two failures with the same cause: trace IDs, times
+//! and ports are removed ([`text`]).
 
 mod catalog;
 mod cause;
@@ -28,12 +27,12 @@ use crate::provider::{ProviderError, Recovery};
 /// The longest wait that a provider's `Retry-After` can ask for.
 pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_mins(1);
 
-/// What went wrong: the [`ProviderError`] to be, and the exact cause.
+/// What went wrong: the future [`ProviderError`] with its exact cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Diagnosis {
     /// The cause.
     pub(super) cause: Cause,
-    /// The field of a store that it is about, such as `azurekv.vaultUrl`; the message begins with it.
+    /// The field of a store that is at fault, such as `azurekv.vaultUrl`; the message begins with it.
     field: Option<String>,
     /// What happened, with Azure's own words and code.
     pub(super) message: String,
@@ -41,7 +40,7 @@ pub(super) struct Diagnosis {
     pub(super) hint: Option<String>,
     /// How long Azure asked to wait, at most [`RETRY_AFTER_CAP`].
     pub(super) retry_after: Option<Duration>,
-    /// Tells when it is worthwhile to read again.
+    /// Reports when a retry is worthwhile.
     pub(super) recovery: Option<Recovery>,
 }
 
@@ -63,7 +62,7 @@ impl Diagnosis {
         Self { field: Some(field.clone()), ..Self::new(cause, format!("{field} {problem}")) }
     }
 
-    /// The field of a store that it is about, and what is wrong with it.
+    /// The field of a store that is at fault, and what is wrong with it.
     pub(super) fn field_and_problem(&self) -> (Option<&str>, String) {
         let field = self.field.as_deref();
         let problem = field.and_then(|field| self.message.strip_prefix(field)).map_or(&*self.message, str::trim_start);
@@ -83,21 +82,21 @@ impl Diagnosis {
         self
     }
 
-    /// Adds what tells when it is worthwhile to read again.
+    /// Adds what reports when a retry is worthwhile.
     pub(super) fn recovery(mut self, recovery: Recovery) -> Self {
         self.recovery = Some(recovery);
         self
     }
 
-    /// Says of which object this is.
+    /// Adds the object that this is about.
     pub(super) fn of(mut self, object: impl fmt::Display) -> Self {
         self.message = format!("{object}: {}", self.message);
         self
     }
 
-    /// The diagnosis that travels inside an error of the Azure SDK. The transport makes one of
-    /// every failure, so an error without one comes from the SDK itself. Its text is not told, since it may
-    /// quote what could not be understood, which may be a secret.
+    /// Extracts the diagnosis from an error of the Azure SDK. The transport attaches one to every failure, so an error
+    /// without one comes from the SDK itself. Its text is withheld, because it may quote what could not be parsed,
+    /// which may be a secret.
     pub(super) fn from_sdk(error: &azure_core::Error) -> Self {
         let mut link: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(current) = link {

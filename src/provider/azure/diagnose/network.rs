@@ -1,4 +1,4 @@
-//! What DNS, TCP, TLS and a proxy do instead of carrying a request.
+//! Failures of DNS, TCP, TLS and proxies.
 
 use std::error::Error;
 use std::io;
@@ -8,7 +8,7 @@ use rustls::CertificateError;
 use super::text::stable;
 use super::{Cause, Diagnosis};
 
-/// The diagnosis of a request to `host` that was not answered.
+/// Diagnoses a request to `host` that got no answer.
 pub(in crate::provider::azure) fn failure(host: &str, error: &(dyn Error + 'static)) -> Diagnosis {
     let chain = Chain::of(error);
     if let Some(tls) = chain.find::<rustls::Error>() {
@@ -36,8 +36,8 @@ pub(in crate::provider::azure) fn failure(host: &str, error: &(dyn Error + 'stat
     }
 }
 
-/// A name that does not exist, or one that could not be looked up for now. The resolver of the C library tells
-/// them apart in words only.
+/// A name that does not exist, or one that could not be looked up for now. The C library's resolver distinguishes them
+/// only in its messages.
 fn lookup_failure(host: &str, chain: &Chain<'_>) -> Diagnosis {
     const FOR_NOW: [&str; 4] = ["Temporary failure", "Try again", "timed out", "Non-recoverable failure"];
     let why = chain.last();
@@ -78,7 +78,7 @@ fn tls_failure(host: &str, error: &rustls::Error) -> Diagnosis {
     }
 }
 
-/// The names that a certificate is for.
+/// The names that a certificate is valid for.
 fn names(error: &CertificateError) -> String {
     match error {
         CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
@@ -88,11 +88,11 @@ fn names(error: &CertificateError) -> String {
     }
 }
 
-/// An error and what it comes from, outermost first.
+/// An error and its sources, outermost first.
 struct Chain<'a>(Vec<&'a (dyn Error + 'static)>);
 
 impl<'a> Chain<'a> {
-    /// Longer than any chain that is met; a bound, should one have a loop.
+    /// Longer than any real chain; guards against a cycle.
     const LONGEST: usize = 32;
 
     fn of(error: &'a (dyn Error + 'static)) -> Self {
@@ -100,7 +100,7 @@ impl<'a> Chain<'a> {
         let mut link = Some(error);
         while let Some(current) = link.filter(|_| chain.len() < Self::LONGEST) {
             chain.push(current);
-            // The source of an `io::Error` is that of the error inside it: the inner one would be skipped.
+            // The source of an `io::Error` is that of the error it wraps, so the wrapped error would be skipped.
             let inner = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
             link = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| current.source());
         }
@@ -116,7 +116,7 @@ impl<'a> Chain<'a> {
         self.0.iter().rev().find_map(|error| error.downcast_ref::<io::Error>())
     }
 
-    /// The text of the first link that begins with `words`.
+    /// The first text in the chain that begins with `words`.
     fn text_with(&self, words: &str) -> Option<String> {
         self.0.iter().map(ToString::to_string).find(|text| text.starts_with(words))
     }
@@ -147,7 +147,7 @@ mod tests {
 
     const HOST: &str = "my-vault.vault.azure.net";
 
-    /// What a request to the vault meets, if its name leads to `address`.
+    /// How a request to the vault fails if its name resolves to `address`.
     async fn met(address: SocketAddr, client: ClientBuilder) -> Diagnosis {
         let client = client.resolve(HOST, address).build().unwrap();
         let error = client.get(format!("https://{HOST}:{}/", address.port())).send().await.unwrap_err();
@@ -158,7 +158,7 @@ mod tests {
         reqwest::Client::builder().no_proxy()
     }
 
-    /// A server that does `answer` with each connection.
+    /// A server that runs `answer` for each connection.
     fn server(answer: impl Fn(std::net::TcpStream) + Send + 'static) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -166,7 +166,7 @@ mod tests {
         address
     }
 
-    /// A port that is taken, so that no other test gets it, and where nothing listens.
+    /// A port without a listener, reserved so that no other test gets it.
     fn unused() -> (tokio::net::TcpSocket, SocketAddr) {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -185,7 +185,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_never_answers_is_a_timeout() {
         let address = server(|mut stream| {
-            // Reads on, so that the connection stays open.
+            // Keeps reading, so that the connection stays open.
             let _ = stream.read_to_end(&mut Vec::new());
         });
         let diagnosis = met(address, client().timeout(Duration::from_millis(50))).await;
@@ -259,7 +259,7 @@ mod tests {
 
         use super::*;
 
-        /// A server with a certificate of its own CA, and that CA.
+        /// A server with a certificate from its own CA, and that CA.
         fn server_with(change: impl FnOnce(&mut CertificateParams), name: &str) -> (SocketAddr, reqwest::Certificate) {
             server_of("a CA", change, name)
         }

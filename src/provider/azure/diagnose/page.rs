@@ -1,4 +1,4 @@
-//! `docs/troubleshooting.md` says what the program says.
+//! Checks that `docs/troubleshooting.md` quotes what the program says.
 
 use std::error::Error;
 use std::io;
@@ -11,7 +11,7 @@ use super::{Cause, EntraCode, entra, network, vault};
 const PAGE: &str = include_str!("../../../../docs/troubleshooting.md");
 const HOST: &str = "my-key-container.vault.azure.net";
 
-/// The numbers of Entra ID that have a hint.
+/// Entra ID's codes that have a hint.
 const NUMBERS: [u64; 15] = [
     70_021, 70_025, 700_223, 700_238, 700_211, 700_212, 700_213, 7_002_138, 700_016, 90_002, 700_024, 70_023,
     7_000_215, 7_000_222, 700_027,

@@ -1,4 +1,4 @@
-//! What a container registry answers instead of a token.
+//! Answers of a container registry other than a token.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::text::stable;
 use super::{Cause, Diagnosis};
 
-/// The body of an error, as the distribution specification has it.
+/// The body of an error, in the format of the distribution specification.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
@@ -21,7 +21,7 @@ struct Detail {
     message: String,
 }
 
-/// The diagnosis of an answer of `host` other than a token.
+/// Diagnoses an answer of `host` other than a token.
 pub(in crate::provider::azure) fn refusal(
     host: &str,
     status: u16,
@@ -62,7 +62,7 @@ pub(in crate::provider::azure) fn refusal(
     }
 }
 
-/// Azure's words without what differs from one answer to the next, and without the client's address.
+/// Azure's message, without the parts that vary and without the client's address.
 fn words(message: &str) -> String {
     let mut words = stable(message);
     if let Some((before, rest)) = words.split_once("client with IP '")

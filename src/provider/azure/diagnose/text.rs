@@ -1,9 +1,9 @@
-//! Takes out of a message what differs from one failure to the next.
+//! Removes from a message what differs from one failure to the next.
 
-/// The longest text that is kept. Conditions and events have bounds of their own (an event's note has 1 KB).
+/// The longest text that is kept. Conditions and events have limits of their own (an event's note has 1 KB).
 const LONGEST: usize = 800;
 
-/// Labels whose value is an id or a time of the single request, in lower case, as words.
+/// Labels, as lower-case words, whose value is an ID or time of the single request.
 const VARYING: [&[&str]; 8] = [
     &["trace", "id:"],
     &["correlation", "id:"],
@@ -15,7 +15,7 @@ const VARYING: [&[&str]; 8] = [
     &["timestamp:"],
 ];
 
-/// `message` on one line, without trace ids, times and ports of addresses, at most [`LONGEST`] characters.
+/// `message` on one line, without trace IDs, times and ports, and limited to [`LONGEST`] characters.
 ///
 /// Entra ID ends its descriptions with `Trace ID: ... Correlation ID: ... Timestamp: ...`, and Key Vault
 /// writes several lines.
@@ -40,7 +40,7 @@ pub(in crate::provider::azure) fn stable(message: &str) -> String {
     shortened(kept.join(" "))
 }
 
-/// The value that follows `label=` or `label: ` in a message of Key Vault, up to a separator.
+/// The value after `label=` or `label: ` in a message of Key Vault, up to a separator.
 pub(in crate::provider::azure) fn value_after<'a>(message: &'a str, label: &str) -> Option<&'a str> {
     let (_, rest) = message.split_once(label)?;
     let value = rest.trim_start().split([';', ' ', '\r', '\n', '\'', ',']).next()?;
@@ -52,7 +52,7 @@ fn starts_with(words: &[&str], label: &[&str]) -> bool {
     words.len() >= label.len() && words.iter().zip(label).all(|(word, part)| word.eq_ignore_ascii_case(part))
 }
 
-/// What follows a label's value: one word, or the two of a date and a time.
+/// What follows a label's value, which is one word, or two for a date and time.
 fn after_value<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     match words {
         [date, time, rest @ ..] if is_date(date) && is_time(time) => rest,
@@ -86,7 +86,7 @@ fn trailing_punctuation(word: &str) -> &str {
     &word[end..]
 }
 
-/// `10.0.0.1:4711` without its port, which is another one at each connection.
+/// `10.0.0.1:4711` without its port, which differs for each connection.
 fn without_port(word: &str) -> String {
     let Some((address, port)) = word.rsplit_once(':') else { return word.to_owned() };
     let digits = port.trim_end_matches([',', '.', ';', ')']);

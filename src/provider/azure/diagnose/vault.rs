@@ -1,4 +1,4 @@
-//! What Key Vault answers instead of what was asked for.
+//! Answers of Key Vault other than what was requested.
 
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ struct Inner {
     code: Option<String>,
 }
 
-/// The diagnosis of an answer other than success. A body that is not Key Vault's is never taken for an
-/// answer about the object: only Key Vault itself can say that something is absent.
+/// Diagnoses an answer other than success. A body that is not Key Vault's is never taken as a statement about the
+/// object: only Key Vault itself can say that something is absent.
 pub(in crate::provider::azure) fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Diagnosis {
     let detail = serde_json::from_slice::<Body>(body).unwrap_or_default().error;
     let message = detail.message.unwrap_or_default();
@@ -54,7 +54,7 @@ pub(in crate::provider::azure) fn refusal(status: u16, retry_after: Option<Durat
     }
 }
 
-/// The causes by code first, since one status has many.
+/// Determines the cause, by code first, because one status has many causes.
 fn cause(status: u16, codes: &[&str], message: &str) -> Cause {
     codes.iter().find_map(|code| cause_of_code(status, code)).unwrap_or(match status {
         300..=399 => Cause::Redirected,
@@ -85,7 +85,7 @@ fn cause_of_code(status: u16, code: &str) -> Option<Cause> {
     })
 }
 
-/// Azure's own words and the most exact code.
+/// Azure's own words and the most specific code.
 fn words(message: &str, codes: &[&str]) -> String {
     match (stable(message), codes.first()) {
         (message, None) => message,
@@ -98,7 +98,7 @@ fn sentence(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(": {said}") }
 }
 
-/// The least role that allows the action which a message says was refused:
+/// The least privileged role that allows the refused action:
 /// <https://learn.microsoft.com/azure/key-vault/general/rbac-guide>.
 fn role_for(message: &str) -> &'static str {
     match value_after(message, "Action: '") {

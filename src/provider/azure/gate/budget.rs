@@ -1,29 +1,30 @@
-//! How many requests of one kind may be sent to a vault: what the operator allows, and what the vault has served.
+//! How many requests of one kind may be sent to a vault: as many as the operator allows and the vault has served.
 //!
-//! All users of a vault share its limit, and a refusal does not say what is left of it. So the first
-//! refusal sets the limit to what the vault served within the window before it. From then on a request leaves only when
-//! one that was served has left the window, which uses every window fully and is refused only when somebody else
-//! takes more. From time to time a single request beyond the limit tests whether there is room for more.
+//! All users of a vault share its limit, and a refusal does not say how much of it is left. The first refusal therefore
+//! sets the limit to what the vault served in the window before it. From then on a request is sent only when an earlier
+//! one has left the window. That uses every window fully, and a request is refused only if somebody else takes more.
+//! From time to time, a single request beyond the limit tests whether there is more room.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How finely sent requests are counted. Coarser means less memory, and requests held back up to this much longer than
-/// the window asks for; never more requests than the budget.
+/// The granularity of counting sent requests. A coarser one takes less memory, and holds requests back up to this much
+/// longer than the window requires. It never sends more requests than the budget.
 const SENT_SLOT: Duration = Duration::from_millis(100);
 
-/// How finely served requests are counted; finer, since a throttled vault's windows follow each other exactly.
+/// The granularity of counting served requests. It is finer, because a throttled vault's windows follow each other
+/// exactly.
 const SERVED_SLOT: Duration = Duration::from_millis(10);
 
-/// The longest time between two tests whether there is room for more.
+/// The longest time between two tests for more room.
 const LONGEST_BETWEEN_TESTS: Duration = Duration::from_secs(30);
 
-/// The least that a first refusal sets the limit to, and the same as a part of the budget: the vault may have served
-/// others until then, whose place is ours in the next window.
+/// The least limit that a first refusal sets, also as a fraction of the budget: the vault may have served others until
+/// then, whose share is ours in the next window.
 const LEAST_LEARNED: u32 = 8;
 const LEAST_PART_LEARNED: u32 = 100;
 
-/// How much a limit grows after a test, at the most, as a part of it.
+/// The most by which a limit grows after a test, as a fraction of it.
 const LARGEST_STEP: u32 = 10;
 
 /// The budget for one kind of object.
@@ -37,24 +38,24 @@ pub(super) struct Budget {
     learned: Option<Learned>,
 }
 
-/// What the vault was seen to serve.
+/// What the vault has been seen to serve.
 #[derive(Debug)]
 struct Learned {
     limit: u32,
-    /// By how much the next successful test raises the limit.
+    /// How much the next successful test raises the limit.
     step: u32,
-    /// When the next request beyond the limit may find out whether there is room.
+    /// When the next request beyond the limit may test whether there is room.
     test_at: Instant,
     /// Whether such a request is in progress.
     testing: bool,
-    /// Tests that were refused since the last that was served.
+    /// Tests refused since the last successful one.
     refused: u32,
 }
 
 /// Whether there is room for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
-    /// There is.
+    /// Yes.
     Now(Purpose),
     /// At this time, or when a request ends.
     At(Instant),
@@ -62,14 +63,14 @@ pub(super) enum Room {
     WhenOneEnds,
 }
 
-/// What a request tests in addition to its purpose.
+/// What a request finds out besides its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Nothing.
     Answer,
-    /// It finds out whether a pause is over.
+    /// Whether a pause is over.
     Probe,
-    /// It is one more than the vault has served.
+    /// Whether the vault serves one more than it has.
     Test,
 }
 
@@ -100,7 +101,7 @@ impl Budget {
         times.min().map_or(Room::WhenOneEnds, Room::At)
     }
 
-    /// Counts a request that is sent.
+    /// Counts a request that is being sent.
     pub(super) fn send(&mut self, now: Instant, purpose: Purpose) {
         self.sent.add(now);
         self.in_flight += 1;
@@ -126,7 +127,7 @@ impl Budget {
         }
     }
 
-    /// The vault refused a request because there were too many, and asked to wait this long.
+    /// The vault refused a request because there were too many, and asked for this wait.
     pub(super) fn refused(&mut self, now: Instant, purpose: Purpose, wait: Duration) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let count = self.served.count(now);
@@ -144,17 +145,17 @@ impl Budget {
                 learned.refused += 1;
                 learned.test_at = now + pause.min(LONGEST_BETWEEN_TESTS).max(wait);
             }
-            // Nothing was sent since the refusal before it, so it says nothing new of the rate.
+            // Nothing has been sent since the previous refusal, so this one reveals nothing about the rate.
             Purpose::Probe => learned.test_at = learned.test_at.max(now + wait),
             Purpose::Answer => {
-                // Never to less than half at once: the refusal may have come when few of ours were in the window.
+                // At most halved at once: the refusal may have come when few of our requests were in the window.
                 learned.limit = count.max(learned.limit / 2).clamp(1, learned.limit);
                 learned.test_at = learned.test_at.max(now + window.max(wait));
             }
         }
     }
 
-    /// A request was abandoned. The vault may have served it, so it counts in the window.
+    /// A request was abandoned. The vault may have served it, so it counts.
     pub(super) fn abandoned(&mut self, now: Instant, purpose: Purpose) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.served.add(now);
@@ -168,18 +169,18 @@ impl Budget {
         self.end_test(purpose);
     }
 
-    /// The vault refused a request for another reason than the number of them, or together with one that counted.
+    /// The vault refused a request for a reason other than their number, or together with one that was counted.
     pub(super) fn failed(&mut self, purpose: Purpose) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.end_test(purpose);
     }
 
-    /// What may pass in a window: what was learned, or else what an operator allows.
+    /// The requests allowed per window: the learned limit, or else what the operator allows.
     pub(super) fn effective(&self) -> u32 {
         self.learned.as_ref().map_or(self.configured, |learned| learned.limit)
     }
 
-    /// How many requests were sent within the window.
+    /// The requests sent within the window.
     #[cfg(test)]
     pub(super) fn sent(&mut self, now: Instant) -> u32 {
         self.sent.count(now)
@@ -225,7 +226,7 @@ impl Window {
         }
     }
 
-    /// How many there were within the window before `now`. A slot counts until all of it is out of the window.
+    /// The requests within the window before `now`. A slot counts until all of it has left the window.
     fn count(&mut self, now: Instant) -> u32 {
         while let Some((began, count)) = self.slots.front() {
             if *began + self.slot + self.length > now {
@@ -237,7 +238,7 @@ impl Window {
         self.total
     }
 
-    /// When the next of them leaves the window.
+    /// When the next request leaves the window.
     fn free_at(&self) -> Option<Instant> {
         self.slots.front().map(|(began, _)| *began + self.slot + self.length)
     }

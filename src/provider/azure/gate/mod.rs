@@ -1,9 +1,9 @@
-//! All requests to a vault pass its gate: a limit of concurrent requests, a budget for each kind of object, and a pause of
-//! the whole vault when it asks to slow down or does not answer.
+//! The gate that all requests to a vault pass: a limit of concurrent requests, a budget per kind of object, and a pause
+//! of the whole vault if it asks to slow down or does not answer.
 //!
-//! Waiting requests queue; namespaces, and the stores of each, take turns. While the vault is paused, one request at a
-//! time finds out whether it is back; then the others follow, as fast as the vault is known to serve. A caller that
-//! waits too long gets the reason as an error; its request keeps its place.
+//! Waiting requests are queued. Namespaces take turns, and so do the stores of each. While the vault is paused, one
+//! request at a time finds out whether it has recovered; then the others follow, at the rate that the vault is known to
+//! serve. A caller that waits too long gets the reason as an error, but its request keeps its place.
 
 mod budget;
 mod queue;
@@ -35,9 +35,9 @@ pub(super) struct Gate {
 
 struct Inner {
     state: State<oneshot::Sender<Leave>>,
-    /// When the gate runs again, if nothing happens before.
+    /// When to run again, if nothing happens before.
     alarm: Option<Instant>,
-    /// The state that was last reported.
+    /// The last state that the metrics got.
     told: Option<GateState>,
 }
 
@@ -60,7 +60,7 @@ impl Gate {
     }
 
     /// Waits for permission to send one request, for a read that began at `began`. If that takes too long, `stalled`
-    /// gets the reason, and the wait goes on.
+    /// gets the reason and the wait continues.
     ///
     /// # Errors
     /// None in practice: every waiter gets permission.
@@ -118,7 +118,7 @@ impl Gate {
         self.pump();
     }
 
-    /// Admits all requests that may be sent, and sets the alarm for the next.
+    /// Admits all requests that may be sent now, and sets the alarm for the next.
     fn pump(self: &Arc<Self>) {
         loop {
             let mut inner = self.inner();
@@ -129,7 +129,7 @@ impl Gate {
                         self.metrics.probe(Probe::Vault);
                     }
                     let leave = Leave { gate: Arc::clone(self), pass: Some(pass) };
-                    // A waiter that has just gone away gives it back here, so that this does not take another round.
+                    // If the waiter has just gone away, take back its permission here, without another round.
                     if let Err(mut leave) = waiter.send(leave)
                         && let Some(pass) = leave.pass.take()
                     {
@@ -150,7 +150,7 @@ impl Gate {
         }
     }
 
-    /// Shows the state in the metrics, where it has changed.
+    /// Updates the metrics if the state has changed.
     fn tell(&self, inner: &mut Inner) {
         let state = GateState {
             waiting: inner.state.waiting(),
@@ -162,7 +162,7 @@ impl Gate {
         }
     }
 
-    /// Runs again at `time`. An alarm that is too early does no harm.
+    /// Runs again at `time`. An early alarm does no harm.
     fn set_alarm(self: &Arc<Self>, time: Instant) {
         let gate = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -202,21 +202,21 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Permission to send one request. Dropped without a report, it counts as abandoned.
+/// Permission to send one request. If it is dropped without a report, the request counts as abandoned.
 pub(super) struct Leave {
     gate: Arc<Gate>,
     pass: Option<Pass>,
 }
 
 impl Leave {
-    /// Returns it: no request is sent.
+    /// Returns the permission unused.
     pub(super) fn unsent(mut self) {
         if let Some(pass) = self.pass.take() {
             self.gate.ended(pass, End::Unsent);
         }
     }
 
-    /// Reports how the request ended, and whether the vault is paused because of it.
+    /// Reports how the request ended. Returns whether the vault is paused because of that.
     pub(super) fn report<T>(mut self, result: &Result<T, Diagnosis>) -> Verdict {
         let (end, verdict) = match result {
             Err(diagnosis) if pauses(diagnosis.cause) => (End::Refused(diagnosis.clone()), Verdict::Paused),
@@ -240,17 +240,17 @@ impl Drop for Leave {
     }
 }
 
-/// Whether a result is the answer.
+/// What to do with a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is.
+    /// Return it.
     Final,
-    /// The vault is paused; asking again is worthwhile.
+    /// Ask again: the vault is paused.
     Paused,
 }
 
-/// Whether a failure says something about the whole vault, so that others need not find out by themselves. The failure is that of
-/// the vault or of the network to it: the identity's token is acquired before.
+/// Whether a failure applies to the whole vault, so that others need not find out by themselves. The fault is that of
+/// the vault or of the network, because the token was acquired before.
 const fn pauses(cause: Cause) -> bool {
     matches!(
         cause,

@@ -1,4 +1,4 @@
-//! The waiting requests, and whose turn it is.
+//! The queue of waiting requests.
 //!
 //! Namespaces take turns, and in each its stores, so that one with thousands of ExternalSecrets does not starve one with
 //! three, and a hundred stores of one namespace get no more than one. First syncs go before periodic refreshes, but every
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::super::object::ObjectKind;
 use crate::provider::Priority;
 
-/// After this many first syncs, one refresh goes.
+/// First syncs after which one refresh is sent.
 const FIRSTS_IN_A_ROW: u32 = 7;
 
-/// After this many others, one goes that is likely to be refused.
+/// Other requests after which one is sent that is likely to be refused.
 const OTHERS_IN_A_ROW: u32 = 15;
 
 /// How many kinds of objects there are.
@@ -22,25 +22,25 @@ pub(super) const KINDS: usize = 3;
 /// On whose behalf a request is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::provider::azure) struct Requester {
-    /// The namespace that reads: that of the ExternalSecret, or of the store where its validation reads. Empty for the
+    /// The reading namespace: that of the ExternalSecret, or that of the store during its validation. Empty for the
     /// validation of a ClusterSecretStore.
     pub(in crate::provider::azure) namespace: Arc<str>,
-    /// The store that is used, as `namespace/name`.
+    /// The store, as `namespace/name`.
     pub(in crate::provider::azure) store: Arc<str>,
 }
 
 #[cfg(test)]
 impl Requester {
-    /// The one store of a namespace.
+    /// The only store of a namespace.
     pub(super) fn of_test(namespace: &str) -> Self {
         Self { namespace: namespace.into(), store: format!("{namespace}/store").into() }
     }
 }
 
-/// What decides who goes first.
+/// Who goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::provider::azure) enum Rank {
-    /// Somebody waits for it.
+    /// Somebody is waiting for it.
     First,
     /// A periodic refresh.
     Refresh,
@@ -57,7 +57,7 @@ impl From<Priority> for Rank {
     }
 }
 
-/// A request's place, which it keeps when it must be sent again.
+/// A request's position, which it keeps if it must be sent again.
 #[derive(Clone, Debug)]
 pub(in crate::provider::azure) struct Ticket {
     id: u64,
@@ -83,13 +83,13 @@ struct Lanes<T> {
     others_in_a_row: u32,
 }
 
-/// The waiters of one rank: namespaces take turns, and in each its stores.
+/// The waiters of one rank: namespaces take turns, and within each its stores.
 type Lane<T> = Rounds<Rounds<Places<T>>>;
 
 /// The waiters of one store, in the order of their tickets.
 type Places<T> = VecDeque<(u64, T)>;
 
-/// Members that take turns. None of them is empty.
+/// Members that take turns. None is empty.
 #[derive(Debug)]
 struct Rounds<M> {
     members: HashMap<Arc<str>, M>,
@@ -107,7 +107,7 @@ impl<T> Queue<T> {
         Ticket { id: self.next_id, kind, rank, requester: requester.clone() }
     }
 
-    /// Takes the place.
+    /// Takes the position.
     pub(super) fn push(&mut self, ticket: &Ticket, waiter: T) {
         let Requester { namespace, store } = &ticket.requester;
         let lane = self.kinds[ticket.kind as usize].lane(ticket.rank);
@@ -117,7 +117,7 @@ impl<T> Queue<T> {
         self.waiting += 1;
     }
 
-    /// Leaves the place, if it is still taken.
+    /// Leaves the position, if it is still taken.
     pub(super) fn leave(&mut self, ticket: &Ticket) -> Option<T> {
         let Requester { namespace, store } = &ticket.requester;
         let lane = self.kinds[ticket.kind as usize].lane(ticket.rank);
@@ -148,7 +148,7 @@ impl<T> Queue<T> {
         [first, refresh, often_refused].into_iter().any(|lane| !lane.is_empty())
     }
 
-    /// How many wait.
+    /// The number of waiters.
     pub(super) const fn len(&self) -> usize {
         self.waiting
     }
@@ -184,7 +184,7 @@ impl<T> Lanes<T> {
         next_of(&mut self.often_refused).or_else(|| self.pop_of_others())
     }
 
-    /// Of all except those that were refused often.
+    /// The next one that has not been refused often.
     fn pop_of_others(&mut self) -> Option<T> {
         if self.firsts_in_a_row < FIRSTS_IN_A_ROW
             && let Some(waiter) = next_of(&mut self.first)
@@ -197,7 +197,7 @@ impl<T> Lanes<T> {
     }
 }
 
-/// The first of the store whose turn it is, of the namespace whose turn it is.
+/// The first waiter of the next store of the next namespace.
 fn next_of<T>(lane: &mut Lane<T>) -> Option<T> {
     lane.next(|stores| {
         let waiter = stores.next(|places| (places.pop_front().map(|(_, waiter)| waiter), places.is_empty()));
@@ -216,7 +216,7 @@ impl<M> Rounds<M> {
         self.turns.is_empty()
     }
 
-    /// The member of this name; a new one is the last to have its turn.
+    /// The member with this name. A new one gets the last turn.
     fn member(&mut self, name: &Arc<str>) -> &mut M
     where
         M: Default,
@@ -232,7 +232,7 @@ impl<M> Rounds<M> {
         self.turns.retain(|other| other != name);
     }
 
-    /// What `take` gets from the member whose turn it is; it also says whether that one is empty now.
+    /// What `take` returns for the next member; `take` also says whether that member is empty now.
     fn next<T>(&mut self, take: impl FnOnce(&mut M) -> (Option<T>, bool)) -> Option<T> {
         let name = self.turns.pop_front()?;
         let (taken, is_empty) = take(self.members.get_mut(&name)?);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     proptest! {
-        /// Every waiter that stays is served exactly once, no waiter that left is.
+        /// Every waiter that stays is served exactly once, and no waiter that left is served.
         #[test]
         fn all_who_stay_get_their_turn_once(
             steps in prop::collection::vec((0usize..3, 0usize..4, 0usize..3, 0u8..4), 1..200)

@@ -1,5 +1,5 @@
-//! The gate against a vault with a limit, as the sandbox has it, by a clock that is only told: what is refused, and how
-//! long it takes.
+//! Simulates the gate and a vault with a limit like the sandbox's, with a virtual clock: what is refused, and how long
+//! everything takes.
 
 #![allow(clippy::print_stdout, reason = "the figures are for tuning the gate: run with --nocapture")]
 
@@ -14,10 +14,10 @@ use super::queue::{Rank, Requester};
 use super::state::{End, Limits, Next, Pass, State};
 
 const WINDOW: f64 = 10.0;
-/// From the controller to the vault, and as long back.
+/// The time from the controller to the vault, and from there back.
 const WAY: f64 = 0.01;
 
-/// Serves so many requests within any window, and refuses the others, which do not count.
+/// Serves this many requests within any window and refuses others, which do not count.
 struct Limiter {
     limit: usize,
     served: VecDeque<f64>,
@@ -36,20 +36,20 @@ impl Limiter {
     }
 }
 
-/// What happens in the simulated world, at a time in microseconds.
+/// An event in the simulation, at a time in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     /// Somebody else asks the vault.
     Other,
-    /// The limit becomes another one.
+    /// The limit changes.
     Limit(usize),
-    /// One more read begins.
+    /// A read begins.
     Read,
     /// The request with this number reaches the vault.
     Arrives(usize),
     /// Its answer is back.
     Answered { request: usize, served: bool },
-    /// The gate's own time has come.
+    /// The gate's alarm.
     Alarm,
 }
 
@@ -58,20 +58,20 @@ struct Scene {
     retry_after: Option<u64>,
     /// When reads begin, in seconds.
     reads: Vec<f64>,
-    /// When others ask, in seconds.
+    /// When others send requests, in seconds.
     others: Vec<f64>,
-    /// When the limit becomes another one.
+    /// When the limit changes, and to what.
     changes: Vec<(f64, usize)>,
     until: f64,
 }
 
-/// What came of it.
+/// The results.
 #[derive(Debug, Default)]
 struct Outcome {
     /// When each request was served.
     served: Vec<f64>,
     refused: usize,
-    /// Requests of others that were refused.
+    /// Refused requests of others.
     others_refused: usize,
 }
 
@@ -112,7 +112,7 @@ impl World {
         self.events.push(Reverse((at, order, event)));
     }
 
-    /// Reproducible, from 0 to 1.
+    /// Reproducible, between 0 and 1.
     fn spread(&mut self) -> f64 {
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         f64::from(u32::try_from(self.random >> 33).unwrap_or_default()) / f64::from(u32::MAX >> 1)
@@ -137,7 +137,7 @@ impl World {
                     End::Answered
                 } else {
                     self.outcome.refused += 1;
-                    // Its reader waits on.
+                    // The caller keeps waiting.
                     self.handle(at, Event::Read);
                     let wait = self.retry_after.map(Duration::from_secs);
                     End::Refused(Diagnosis::new(Cause::VaultThrottled, "slow down").retry_after(wait))
@@ -199,7 +199,7 @@ fn run(scene: Scene) -> Outcome {
     world.outcome
 }
 
-/// So many a second, evenly.
+/// This many per second, evenly spaced.
 fn evenly(a_second: u32, until: f64) -> Vec<f64> {
     let step = 1.0 / f64::from(a_second);
     std::iter::successors(Some(0.000_5), |at| Some(at + step)).take_while(|at| *at < until).collect()
@@ -269,7 +269,7 @@ fn a_limit_that_grows_is_found_out() {
 
 #[test]
 fn a_vault_that_others_have_used_up_is_used_fully_once_they_stop() {
-    // As when the controller is restarted: the window is full of what went before.
+    // As after a restart of the controller: the window is full of earlier requests.
     let outcome = run(Scene { reads: vec![0.001; 900], others: vec![0.0; 300], ..THROTTLED });
     println!("900 reads, the window was full: {} refused, {:.2} s", outcome.refused, outcome.time());
     assert_eq!(outcome.served.len(), 900);

@@ -1,4 +1,4 @@
-//! The decisions of the gate, as a state machine that is told the time.
+//! The gate's decisions, as a state machine that gets the time as an argument.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::super::options::Budgets;
 use super::budget::{Budget, Purpose, Room};
 use super::queue::{KINDS, Queue, Rank, Requester, Ticket};
 
-/// Waits after refusals without a `Retry-After`, in seconds, as Key Vault's guidance has them:
+/// Waits, in seconds, after refusals without a `Retry-After`, from Key Vault's guidance:
 /// <https://learn.microsoft.com/azure/key-vault/general/overview-throttling>.
 const BACKOFF: [u64; 5] = [1, 2, 4, 8, 16];
 
@@ -37,21 +37,21 @@ pub(super) struct Limits {
     pub(super) patience: Duration,
 }
 
-/// The state of the gate to one vault, with what is needed to wake each who waits.
+/// The state of the gate to one vault. `T` wakes a waiter.
 #[derive(Debug)]
 pub(super) struct State<T> {
     limits: Limits,
     queue: Queue<T>,
     budgets: [Budget; KINDS],
-    /// Whose turn it is among the kinds.
+    /// The kind whose turn it is.
     turn: usize,
     in_flight: u32,
-    /// Requests that may be in progress after a pause: one more for each answer, so that load returns gently.
+    /// The requests that may be in progress after a pause. It grows with each answer, so that the load returns gently.
     ramp: u32,
     phase: Phase,
-    /// Refusals without a success in between.
+    /// Refusals since the last success.
     refusals: usize,
-    /// Counts the pauses; a request that was sent before a pause began says nothing new when it is refused too.
+    /// The number of pauses. A request that was sent before a pause began reveals nothing new if it is refused, too.
     pauses: u64,
     /// What the vault said when it last asked to slow down.
     throttled: Option<Diagnosis>,
@@ -76,11 +76,11 @@ struct Pause {
 /// What may happen next.
 #[derive(Debug)]
 pub(super) enum Next<T> {
-    /// This one may be sent. It must be reported with [`State::ended`].
+    /// Send this one. Its end must be reported with [`State::ended`].
     Send(T, Pass),
     /// Ask again at this time, or when a request ends.
     WaitUntil(Instant),
-    /// Ask again when a request ends, or when somebody comes.
+    /// Ask again when a request ends or arrives.
     Wait,
 }
 
@@ -98,7 +98,7 @@ pub(super) enum Stall {
 pub(super) enum Change {
     /// The vault is paused.
     Paused,
-    /// It is used again.
+    /// The vault is in use again.
     Resumed,
 }
 
@@ -114,7 +114,7 @@ pub(super) struct Pass {
 /// How a request ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// The vault answered, whatever it said.
+    /// The vault answered, whatever the answer.
     Answered,
     /// The vault asks to slow down, or does not answer.
     Refused(Diagnosis),
@@ -146,7 +146,7 @@ impl<T> State<T> {
         self.queue.ticket(kind, rank, requester)
     }
 
-    /// A request waits at this place from now on.
+    /// A request waits at this position from now on.
     pub(super) fn arrive(&mut self, ticket: &Ticket, waiter: T) {
         self.queue.push(ticket, waiter);
     }
@@ -156,7 +156,7 @@ impl<T> State<T> {
         self.queue.leave(ticket);
     }
 
-    /// How many wait.
+    /// The number of waiting requests.
     pub(super) const fn waiting(&self) -> usize {
         self.queue.len()
     }
@@ -166,7 +166,7 @@ impl<T> State<T> {
         !matches!(self.phase, Phase::Open)
     }
 
-    /// How many requests for secrets may pass in a window, as far as is known.
+    /// How many requests for secrets are allowed per window, as far as is known.
     pub(super) fn effective_budget(&self) -> u32 {
         self.budgets[ObjectKind::Secret as usize].effective()
     }
@@ -199,8 +199,8 @@ impl<T> State<T> {
         earliest.map_or(Next::Wait, Next::WaitUntil)
     }
 
-    /// A request that was sent has ended. `spread`, from 0 to 1, is added to the wait so that controllers that share
-    /// a vault do not come back together.
+    /// A request has ended. `spread`, from 0 to 1, is added to the wait, so that controllers that share a vault do not
+    /// return together.
     pub(super) fn ended(&mut self, now: Instant, pass: Pass, end: End, spread: f64) -> Option<Change> {
         self.in_flight = self.in_flight.saturating_sub(1);
         match end {
@@ -219,15 +219,15 @@ impl<T> State<T> {
         }
     }
 
-    /// A request that should have found out whether a pause is over did not.
+    /// The request that should have found out whether a pause is over did not.
     fn probe_by_another(&mut self, now: Instant, pass: Pass) {
         if let (true, Phase::Probing(pause)) = (pass.probe, &self.phase) {
             self.phase = Phase::Paused(Pause { until: now, ..pause.clone() });
         }
     }
 
-    /// When a caller that has waited since `began` gets the reason: when patience ends, or at once if the pause is known
-    /// to last longer.
+    /// When a caller that has waited since `began` gets the reason: when its patience ends, or at once if the pause is
+    /// known to last longer.
     pub(super) fn stall(&self, now: Instant, began: Instant) -> Stall {
         let (end, known_until) = match &self.phase {
             Phase::Open => (began + PATIENCE_FOR_A_TURN.max(self.limits.patience), now),
@@ -307,7 +307,7 @@ impl<T> State<T> {
         &mut self.budgets[pass.kind as usize]
     }
 
-    /// The least pause of a vault: it may ask repeatedly for no wait, or for one that is over.
+    /// The shortest pause: a vault may ask repeatedly for no wait, or for one that has passed.
     fn least_pause(&self) -> Duration {
         let doubled = 2_u32.saturating_pow(u32::try_from(self.refusals).unwrap_or(u32::MAX));
         LEAST_PAUSE.saturating_mul(doubled).min(LONGEST_FOR_FAILURE)
@@ -352,7 +352,7 @@ mod tests {
         Diagnosis::new(Cause::VaultThrottled, "slow down").retry_after(retry_after.map(Duration::from_secs))
     }
 
-    /// A gate at which a request for a secret always waits.
+    /// A gate at which a request for a secret is always waiting.
     struct Gate {
         start: Instant,
         state: State<()>,
@@ -566,7 +566,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the vault answers and however often it is asked.
+        /// Whatever the vault answers, and however often it is asked.
         #[test]
         fn no_window_ever_holds_more_than_the_budget(steps in prop::collection::vec((0u64..700, 0u8..4), 1..400)) {
             let mut gate = Gate::new(LIMITS);
@@ -588,8 +588,8 @@ mod tests {
             }
         }
 
-        /// A caller that comes back at the given time may send, or is given a later time; and leave comes once the
-        /// longest pause is over and all that was sent before has left the window, whichever is later.
+        /// A caller that returns at the given time may send, or gets a later time. Permission comes when the longest
+        /// pause is over and everything that was sent before has left the window.
         #[test]
         fn waiting_always_comes_to_an_end(answers in prop::collection::vec(0u8..4, 1..60)) {
             const LONGEST_PAUSE: f64 = 3.0;

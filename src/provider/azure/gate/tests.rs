@@ -13,7 +13,7 @@ fn throttled(milliseconds: u64) -> Result<(), Diagnosis> {
     Err(Diagnosis::new(Cause::VaultThrottled, "slow down").retry_after(Some(Duration::from_millis(milliseconds))))
 }
 
-/// One request of a namespace, that never is told why it waits.
+/// One request of a namespace, which never gets a reason for waiting.
 async fn enter(gate: &Arc<Gate>, store: &str) -> Leave {
     let ticket = gate.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test(store));
     gate.enter(&ticket, Instant::now(), |reason| panic!("{reason}")).await.unwrap()
@@ -30,7 +30,7 @@ async fn no_more_requests_are_under_way_than_allowed_and_all_come_through() {
             most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             under_way.fetch_sub(1, Ordering::SeqCst);
-            // Every tenth fails for a moment, so that pauses and probes are part of it.
+            // Every tenth fails once, so that pauses and probes are included.
             let unavailable = Diagnosis::new(Cause::VaultUnavailable, "x").retry_after(Some(Duration::from_millis(1)));
             let result = if number % 10 == 0 { Err::<(), _>(unavailable) } else { Ok(()) };
             leave.report(&result);

@@ -93,7 +93,7 @@ pub(in crate::provider::azure) struct Azure {
 }
 
 impl Azure {
-    /// All vaults have all secrets, and everyone gets a token.
+    /// All vaults have all secrets, and every identity gets a token.
     pub(in crate::provider::azure) fn new() -> Arc<Self> {
         Arc::new(Self {
             entra: Mutex::new(Arc::new(|_| Reply::status(200))),
@@ -119,7 +119,7 @@ impl Azure {
         self.all().into_iter().filter(|request| request.host == host).collect()
     }
 
-    /// Success without a body stands for a token.
+    /// Success without a body means a token.
     fn token(&self, reply: Reply) -> Reply {
         if reply.status != 200 {
             return reply;
@@ -144,7 +144,7 @@ impl HttpClient for Azure {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let seen = Seen::of(request);
         self.seen.lock().unwrap().push(seen.clone());
-        // Answers take a moment, so that requests which can overlap do.
+        // Answers take a moment, so that requests can overlap.
         tokio::task::yield_now().await;
         let is_vault = seen.host.contains("vault") || seen.host.contains(".azurecr.");
         let handler = Arc::clone(&if is_vault { &self.vault } else { &self.entra }.lock().unwrap());
@@ -182,7 +182,7 @@ impl FakeCluster {
         Arc::new(Self { account: Mutex::new(Some(annotations)), secret: Mutex::default(), audiences: Mutex::default() })
     }
 
-    /// One that answers nothing.
+    /// A cluster that answers nothing.
     pub(in crate::provider::azure) fn unavailable() -> Arc<Self> {
         Arc::new(Self { account: Mutex::new(None), secret: Mutex::default(), audiences: Mutex::default() })
     }
@@ -191,7 +191,7 @@ impl FakeCluster {
         self.account.lock().unwrap().as_mut().unwrap().insert(name.to_owned(), value.to_owned());
     }
 
-    /// Sets a key of the Secret; another value makes another version.
+    /// Sets a key of the Secret; a different value creates a new version.
     pub(in crate::provider::azure) fn set_secret(&self, key: &str, value: &str) {
         let mut secret = self.secret.lock().unwrap();
         let entry = secret.entry(key.to_owned()).or_default();
@@ -200,12 +200,12 @@ impl FakeCluster {
         }
     }
 
-    /// How many tokens were made.
+    /// How many tokens were requested.
     pub(in crate::provider::azure) fn tokens(&self) -> usize {
         self.audiences.lock().unwrap().len()
     }
 
-    /// What the last token was made for.
+    /// The audiences of the last token.
     pub(in crate::provider::azure) fn audiences(&self) -> Vec<String> {
         self.audiences.lock().unwrap().last().cloned().unwrap_or_default()
     }

@@ -136,7 +136,7 @@ async fn a_value_that_may_not_be_read_fails_the_search() {
 
 #[tokio::test]
 async fn one_secret_without_a_value_is_named_and_hides_no_other() {
-    // As that of a certificate that is being issued.
+    // Like a certificate that is being issued.
     let pending = |request: &Seen| match request.path.as_str() {
         "/secrets" => {
             let items: Vec<_> = (0..10).map(|number| item(&format!("s-{number}"), true, &json!({}))).collect();
@@ -152,7 +152,7 @@ async fn one_secret_without_a_value_is_named_and_hides_no_other() {
     }
 }
 
-/// A vault of so many secrets of so many bytes.
+/// A vault with `count` secrets of `bytes` bytes.
 fn vault_of(count: usize, bytes: usize) -> impl Fn(&Seen) -> Reply + Send + Sync + 'static {
     move |request| match request.path.as_str() {
         "/secrets" => {

@@ -1,4 +1,4 @@
-//! Which client id and tenant count, and whose pod's identity.
+//! Which client ID and tenant apply, and which pod's identity.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::azure::{Azure, FakeCluster};
 use super::*;
 use crate::provider::azure::Environment;
 
-/// Where a client id or a tenant can be given: on the service account, in a Secret, in the store, in the environment.
+/// Where a client ID or a tenant can be given: on the service account, in a Secret, in the store, in the environment.
 #[derive(Clone, Copy, Default)]
 struct Given {
     annotation: Option<&'static str>,
@@ -111,7 +111,7 @@ async fn what_is_missing_or_cannot_be_is_named(#[case] client: Given, #[case] te
 
 #[tokio::test]
 async fn the_pods_own_identity_reads_its_token_file_at_each_exchange() {
-    // Any file that is there will do: this crate's own manifest.
+    // Any existing file will do: this crate's manifest.
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let environment = Environment {
         client_id: Some("pod-client".to_owned()),

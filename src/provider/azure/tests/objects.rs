@@ -59,7 +59,7 @@ async fn what_a_reference_names_is_read(
 ) {
     let (_, client) = reader(options()).await;
     let value = client.get_secret(&of(key, property, policy), SHARED).await.unwrap().value;
-    // The certificate of these tests is 30 82 01 in base64: its second byte is not text.
+    // The certificate in these tests is 30 82 01, whose second byte is not text.
     let shown: String = value.expose_secret().iter().map(|byte| char::from(byte & 0x7f)).collect();
     assert_eq!(shown, expected);
 }
