@@ -47,8 +47,8 @@ impl From<names::Error> for Error {
 
 /// Asks the controller to read values again. With --wait, reports each result.
 ///
-/// Writes the annotation force-sync, with your rights. ExternalSecrets with refreshPolicy CreatedOnce are skipped,
-/// because the controller does not read their values again. A store that is named is validated again.
+/// Writes the annotation force-sync, with your rights. ExternalSecrets that are synced only once are skipped, because the
+/// controller does not read their values again. A store that is named is validated again.
 ///
 /// Exits with 1 if a refresh failed, and with 3 if --timeout expired first.
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag that is true or false")]
