@@ -1,7 +1,6 @@
-//! The hashes that ESO writes into labels, annotations and status, byte for byte, so that what it
-//! wrote is recognized.
+//! The hashes that ESO writes into labels, annotations and status, byte for byte, so that what ESO wrote is recognized.
 //!
-//! ESO hashes what Go's `fmt.Sprintf("%+v", x)` prints, with SHA3-224 (`esutils.ObjectHash`).
+//! ESO hashes the output of Go's `fmt.Sprintf("%+v", x)` with SHA3-224 (`esutils.ObjectHash`).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +12,7 @@ use sha3::{Digest, Sha3_224};
 
 use crate::template::format_float;
 
-/// Hash of the data of a Secret: Go prints it as `map[key:[104 105] other:[]]`, sorted by key.
+/// The hash of a Secret's data. Go prints it as `map[key:[104 105] other:[]]`, sorted by key.
 #[must_use]
 pub fn data_hash<'a>(data: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> String {
     let entries: BTreeMap<&str, &[u8]> = data.into_iter().collect();
@@ -40,8 +39,7 @@ pub fn data_hash<'a>(data: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Str
     hex(&hasher.finalize())
 }
 
-/// Hash of the content of a generic target: of what Go prints of the decoded JSON, such as
-/// `map[host:db port:5432]`.
+/// The hash of a generic target's content, of which Go prints the decoded JSON, such as `map[host:db port:5432]`.
 #[must_use]
 pub fn content_hash(content: &Value) -> String {
     let mut hasher = Sha3_224::new();
@@ -85,7 +83,7 @@ fn print_value(hasher: &mut Sha3_224, value: &Value) {
     }
 }
 
-/// A fingerprint of content, which unlike [`content_hash`] differs for any difference.
+/// A fingerprint of content. Unlike [`content_hash`], it differs for any difference.
 #[must_use]
 pub fn fingerprint(content: &impl Serialize) -> String {
     struct Sink(Sha3_224);
@@ -99,19 +97,19 @@ pub fn fingerprint(content: &impl Serialize) -> String {
         }
     }
     let mut sink = Sink(Sha3_224::new());
-    // JSON values can always be written as JSON, and the sink accepts everything.
+    // JSON values can always be serialized, and the sink accepts everything.
     let _ = serde_json::to_writer(&mut sink, content);
     hex(&sink.0.finalize())
 }
 
-/// Whether a hash is of an ESO before 0.16.2, which wrote those of MD5. Whether what it is of has changed since cannot be told; it is
-/// taken for unchanged, and replaced at the next write.
+/// Whether a hash is from ESO before 0.16.2, which used MD5. It cannot be compared, so the content counts as unchanged
+/// until the next write replaces the hash.
 #[must_use]
 pub fn is_of_older_eso(hash: &str) -> bool {
     hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Hash of a text, as the label `created-by` has it for `namespace/name`.
+/// The hash of a text, which for `namespace/name` is the label `created-by`.
 #[must_use]
 pub fn text_hash(text: &str) -> String {
     hex(&Sha3_224::digest(text.as_bytes()))
@@ -123,8 +121,8 @@ pub fn owner_label(namespace: &str, name: &str) -> String {
     text_hash(&format!("{namespace}/{name}"))
 }
 
-/// `status.syncedResourceVersion`: the generation, and a hash of all labels and annotations, so that
-/// a change of any of them is noticed.
+/// `status.syncedResourceVersion`: the generation and a hash of all labels and annotations, so that any change of them
+/// is noticed.
 #[must_use]
 pub fn synced_resource_version(meta: &ObjectMeta) -> String {
     let mut text = String::from("{annotations:");
@@ -148,8 +146,8 @@ fn print_map(out: &mut String, map: Option<&BTreeMap<String, String>>) {
     out.push(']');
 }
 
-/// The field manager under which ESO writes a target Secret: the ExternalSecret's name, or its hash
-/// where the whole would exceed the 63 characters that ESO allows.
+/// The field manager under which ESO writes a target Secret: the ExternalSecret's name, or its hash if the whole would
+/// exceed the 63 characters that ESO allows.
 #[must_use]
 pub fn field_manager(external_secret: &str) -> String {
     let plain = format!("externalsecrets.external-secrets.io/{external_secret}");

@@ -1,8 +1,8 @@
-//! The pure part of a sync: no async, no client, and no clock of its own.
+//! The pure part of a sync: no async, no client, no clock of its own.
 //!
-//! [`refresh`] says whether values must be read again, [`minting`] whether values of
-//! generators are kept, [`data`] turns what was read into the data of the
-//! target Secret, and [`plan`] says what the Secret must become. The controller executes a [`plan::Plan`]; `plan` and `render` print it.
+//! [`refresh`] decides whether values must be read again, [`minting`] whether values of generators are kept. [`data`]
+//! turns what was read into the data of the target Secret, and [`plan`] decides what the Secret must become. The
+//! controller executes a [`plan::Plan`]; `plan` and `render` print it.
 
 pub mod cluster_external_secret;
 pub mod data;

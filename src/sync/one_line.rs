@@ -1,9 +1,9 @@
-//! Texts that people are shown: on one line, and no longer than they may be.
+//! Texts to be shown: on one line, and of limited length.
 
-/// A text without control characters, which a manifest could use to write lines of its own into a terminal or a log.
+/// A text without control characters, with which a manifest could write lines of its own into a terminal or a log.
 #[must_use]
 pub fn on_one_line(text: &str) -> String {
-    // Those that change the direction of what follows, or begin a line, are no control characters by name.
+    // Characters that change the direction of text or begin a line are not in the category of control characters.
     let is_unsafe = |c: char| {
         c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
@@ -16,7 +16,7 @@ pub fn truncated(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
 
-/// A text of at most `length` bytes, which ends in dots where something is missing.
+/// A text of at most `length` bytes, ending in dots if something was cut off.
 #[must_use]
 pub fn shortened(text: String, length: usize) -> String {
     if text.len() <= length { text } else { format!("{}...", truncated(&text, length.saturating_sub(3))) }

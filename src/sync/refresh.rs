@@ -40,22 +40,22 @@ pub enum Reason {
     Changed,
     /// The interval has elapsed.
     Interval,
-    /// The last refresh is in the future: the clock was turned back.
+    /// The last refresh is in the future, because the clock was turned back.
     ClockWentBack,
-    /// Someone else changed or deleted the target Secret.
+    /// Somebody else changed or deleted the target Secret.
     TargetChanged,
-    /// A ConfigMap or Secret with its templates changed.
+    /// A ConfigMap or Secret with its templates has changed.
     TemplatesChanged,
-    /// A token in the target ends before the interval does.
+    /// A token in the target expires before the interval ends.
     Expiry,
 }
 
-/// The life of a token in the target, which is got anew before its end.
+/// The lifetime of a token in the target, which is renewed before it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenLife {
     /// When it was made.
     pub made: Timestamp,
-    /// Until when it is good.
+    /// When it expires.
     pub until: Timestamp,
 }
 
@@ -68,11 +68,11 @@ pub struct Inputs<'a> {
     pub spec: &'a ExternalSecretSpec,
     /// Of the ExternalSecret.
     pub status: Option<&'a ExternalSecretStatus>,
-    /// Whether the target Secret is as it was last written.
+    /// Whether the target Secret still is what was last written.
     pub target: TargetState,
     /// Whether the ConfigMaps and Secrets with its templates are as they were last rendered.
     pub templates: TemplatesState,
-    /// Of the token in the target that ends first, if there is one.
+    /// The token in the target that expires first, if there is one.
     pub token: Option<TokenLife>,
     /// The time now.
     pub now: Timestamp,
@@ -87,7 +87,7 @@ pub enum TemplatesState {
     Changed,
 }
 
-/// Whether the target Secret is as it was last written.
+/// Whether the target Secret still is what was last written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetState {
     /// It is.
@@ -96,9 +96,9 @@ pub enum TargetState {
     Changed,
 }
 
-/// Decides whether values must be read again, as ESO does (`shouldRefresh`, `isSecretValid`) except for
-/// two points: a change also counts if the interval is zero, and periodic refreshes are spread. Only
-/// these are held back by `syncWindows`.
+/// Decides whether values must be read again, as ESO does (`shouldRefresh`, `isSecretValid`) with two exceptions: a
+/// change also counts if the interval is zero, and periodic refreshes are spread. `syncWindows` hold back only periodic
+/// refreshes.
 #[must_use]
 pub fn due(inputs: Inputs<'_>) -> Due {
     let status = inputs.status;
@@ -131,7 +131,7 @@ fn periodic(inputs: Inputs<'_>, last: Timestamp) -> Due {
     if last > inputs.now {
         return Due::Now(Reason::ClockWentBack);
     }
-    // `syncWindows` hold back what may wait, and a token's end does not.
+    // `syncWindows` hold back what can wait; a token's expiry cannot.
     let renewal = inputs.token.map(|token| renewal(inputs.meta, token, last));
     match (by_interval(inputs, last, interval), renewal) {
         (Due::Now(reason), _) => Due::Now(reason),
@@ -150,30 +150,30 @@ fn by_interval(inputs: Inputs<'_>, last: Timestamp, interval: Duration) -> Due {
             Permit::NotBefore(time) => Due::At(time),
             Permit::Never => Due::OnChange,
         },
-        // Beyond the range of time.
+        // The time is out of range.
         Err(_) => Due::OnChange,
     }
 }
 
-/// Whether tokens are got anew before their end.
+/// Whether tokens are renewed before they expire.
 #[must_use]
 pub fn renews_tokens(spec: &ExternalSecretSpec) -> bool {
     spec.refresh_policy.unwrap_or(RefreshPolicy::Periodic) == RefreshPolicy::Periodic
         && spec.refresh_interval.unwrap_or(DEFAULT_REFRESH_INTERVAL).positive().is_some()
 }
 
-/// When a token is got anew: after two thirds of its life, and at the latest after three quarters.
+/// When a token is renewed: between two thirds and three quarters of its lifetime.
 fn renewal(meta: &ObjectMeta, token: TokenLife, last: Timestamp) -> Timestamp {
     let life = Duration::try_from(token.until.duration_since(token.made)).unwrap_or_default();
-    // One twelfth is what is between the two.
+    // The difference is one twelfth.
     let late = life.div_f64(12.0).mul_f64(fraction(of_object(meta, token.made)));
     let renewal = token.made.checked_add(life.mul_f64(2.0 / 3.0) + late).unwrap_or(token.until);
-    // One that is over as soon as it is got is not asked for without a pause.
+    // A token that expires at once is not requested without a pause.
     renewal.max(last.checked_add(SHORTEST_INTERVAL).unwrap_or(last))
 }
 
-/// By how much a refresh is delayed. It depends only on the object and its last refresh, so that
-/// asking twice returns the same time.
+/// How much a refresh is delayed. Depends only on the object and its last refresh, so the same input gives the same
+/// time.
 fn put_off(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
     match controlling_cluster_external_secret(meta) {
         Some(parent) => until_next_of_grid(parent, last, interval),
@@ -185,15 +185,15 @@ fn jitter(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
     interval.mul_f64(fraction(of_object(meta, last)) * JITTER)
 }
 
-/// What is another one for each object and time.
+/// Differs for each object and time.
 fn of_object(meta: &ObjectMeta, last: Timestamp) -> impl Iterator<Item = u8> {
     meta.uid.as_deref().unwrap_or_default().bytes().chain(last.as_second().to_le_bytes())
 }
 
-/// The ExternalSecrets of one ClusterExternalSecret read the same values. Their refreshes fall on the points of a grid, so that one
-/// read answers many of them: whatever was refreshed between two points is refreshed together the next time. The grid is as wide
-/// as refreshes are put off at most, so that there are 20 such groups in an interval at most; where it begins depends on the
-/// ClusterExternalSecret, so that those of another one have other times.
+/// The ExternalSecrets of one ClusterExternalSecret read the same values. Their refreshes are aligned to a grid, so
+/// that one read answers many of them: everything refreshed between two grid points is refreshed together the next
+/// time. The grid is as wide as the longest delay of a refresh, which makes at most 20 such groups per interval. Where
+/// it begins depends on the ClusterExternalSecret, so that others get other times.
 fn until_next_of_grid(parent: &str, last: Timestamp, interval: Duration) -> Duration {
     let width = interval.mul_f64(JITTER);
     let nanoseconds = |duration: Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
@@ -202,7 +202,7 @@ fn until_next_of_grid(parent: &str, last: Timestamp, interval: Duration) -> Dura
     Duration::from_nanos(u64::try_from(width - since_point).unwrap_or_default())
 }
 
-/// A number from 0 to 1 that is always the same for the same bytes.
+/// A number from 0 to 1 that depends only on the bytes.
 fn fraction(seed: impl Iterator<Item = u8>) -> f64 {
     // FNV-1a: cheap, and spread well enough for this.
     let hash =
@@ -334,7 +334,7 @@ mod tests {
         ObjectMeta { uid: Some(uid.into()), owner_references: serde_json::from_value(owner).unwrap(), ..meta() }
     }
 
-    /// When an object that was last refreshed so many seconds ago is refreshed again.
+    /// When an object that was last refreshed this many seconds ago is refreshed again.
     fn next_of(meta: &ObjectMeta, interval: &str, last: i64) -> Timestamp {
         let spec = spec(RefreshPolicy::Periodic, interval);
         let (target, templates) = (TargetState::Intact, TemplatesState::Same);
@@ -396,7 +396,7 @@ mod tests {
     }
 
     fn held_back(policy: RefreshPolicy) -> ExternalSecretSpec {
-        // Open at the 13th day after 1970 and for ten days more: the tests are within.
+        // Open on the 13th day after 1970 and for ten more days, which includes the tests.
         let windows = serde_json::json!({"kind": "deny", "windows": [{"schedule": "0 0 12 1 *", "duration": "240h"}]});
         ExternalSecretSpec { sync_windows: serde_json::from_value(windows).unwrap(), ..spec(policy, "100s") }
     }

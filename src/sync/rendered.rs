@@ -6,24 +6,24 @@ use std::fmt;
 use super::SecretData;
 use super::object::Edit;
 
-/// What the target's template makes of the values. `Debug` prints only keys, since labels and
-/// annotations may contain values, too.
+/// What the target's template makes of the values. `Debug` prints only keys, because labels and annotations may contain
+/// values, too.
 #[derive(Clone, Default)]
 pub struct Rendered {
-    /// The data: what templates make, and the values too where `mergePolicy` is Merge or the template
-    /// makes no data. Of an object that is not a Secret the values alone.
+    /// The data: what templates produce and, if `mergePolicy` is Merge or the template produces no data, the values.
+    /// For an object that is not a Secret, only the values.
     pub data: SecretData,
     /// What templates write into an object that is not a Secret, in this order.
     pub edits: Vec<Edit>,
-    /// The labels. With a template those of the ExternalSecret are not copied.
+    /// The labels. If there is a template, those of the ExternalSecret are not copied.
     pub labels: BTreeMap<String, String>,
-    /// The annotations, likewise.
+    /// The annotations, under the same rule.
     pub annotations: BTreeMap<String, String>,
     /// Finalizers to add.
     pub finalizers: Vec<String>,
-    /// The type; `None` leaves it as it is, which is `Opaque` for a new Secret.
+    /// The type; `None` keeps the existing one, which is `Opaque` for a new Secret.
     pub type_: Option<String>,
-    /// Whether rendering the same values again may give another result: a template uses the time or
+    /// Whether rendering the same values again may produce something else, because a template uses the time or
     /// randomness.
     pub is_volatile: bool,
 }

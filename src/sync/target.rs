@@ -15,18 +15,18 @@ use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, ManifestReference};
 use crate::api::{ANNOTATION_DATA_HASH, GROUP, LABEL_MANAGED, LABEL_MANAGED_VALUE, LABEL_OWNER, ServedVersion};
 
-/// Annotations of an ExternalSecret that concern it and not the Secret. ESO
-/// copies them all; those that it copied stay until the Secret is written for another reason.
+/// Annotations of an ExternalSecret that concern itself and not the Secret. ESO copies them all; its copies stay until
+/// the Secret is written for another reason.
 const NOT_COPIED: [&str; 5] = [
     "kubectl.kubernetes.io/last-applied-configuration",
     "force-sync",
     "external-secrets.io/force-sync",
-    // By these Argo CD knows whose an object is. On the Secret they would say that it is the ExternalSecret.
+    // Argo CD uses these to identify an object. On the Secret they would claim that it is the ExternalSecret.
     "argocd.argoproj.io/tracking-id",
     "argocd.argoproj.io/installation-id",
 ];
 
-/// An ExternalSecret, with everything that a target depends on.
+/// An ExternalSecret, with everything that its target depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
     /// Its metadata.
@@ -35,12 +35,12 @@ pub struct Owner<'a> {
     pub spec: &'a ExternalSecretSpec,
     /// The version in which it is served, for the owner reference.
     pub version: ServedVersion,
-    /// What is noted on its target of the values that generators made: see [`minting`](super::minting).
+    /// What its target records about values that generators made: see [`minting`](super::minting).
     pub record: Option<&'a str>,
 }
 
 impl<'a> Owner<'a> {
-    /// An owner that notes nothing of generators.
+    /// An owner without a record of generators.
     #[must_use]
     pub const fn new(meta: &'a ObjectMeta, spec: &'a ExternalSecretSpec, version: ServedVersion) -> Self {
         Self { meta, spec, version, record: None }
@@ -70,7 +70,7 @@ impl<'a> Owner<'a> {
         target_name(self.meta, self.spec)
     }
 
-    /// The kind of its target, if it is not a Secret.
+    /// The kind of its target; `None` for a Secret.
     #[must_use]
     pub fn manifest(&self) -> Option<&'a ManifestReference> {
         self.spec.target.as_ref().and_then(|target| target.manifest.as_ref())
@@ -83,7 +83,7 @@ impl<'a> Owner<'a> {
         TargetName { kind: kind.into(), name: self.target_name().into() }
     }
 
-    /// Who creates and who owns its target.
+    /// Who creates and owns its target.
     #[must_use]
     pub fn creation_policy(&self) -> CreationPolicy {
         self.spec.target.as_ref().map(|target| target.creation_policy).unwrap_or_default()
@@ -95,7 +95,7 @@ impl<'a> Owner<'a> {
         self.spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default()
     }
 
-    /// Whether its target is made immutable.
+    /// Whether its target is immutable.
     fn makes_immutable(&self) -> bool {
         self.spec.target.as_ref().is_some_and(|target| target.immutable == Some(true))
     }
@@ -129,7 +129,7 @@ impl std::fmt::Display for TargetName {
     }
 }
 
-/// The name of an ExternalSecret's target: its own if the spec gives none.
+/// The name of an ExternalSecret's target: the one in the spec, or else its own.
 #[must_use]
 pub fn target_name<'a>(meta: &'a ObjectMeta, spec: &'a ExternalSecretSpec) -> &'a str {
     spec.target
@@ -140,14 +140,14 @@ pub fn target_name<'a>(meta: &'a ObjectMeta, spec: &'a ExternalSecretSpec) -> &'
         .unwrap_or_default()
 }
 
-/// Whether an owner reference names an ExternalSecret, of any version.
+/// Whether an owner reference names an ExternalSecret of any version.
 #[must_use]
 pub fn is_external_secret(reference: &OwnerReference) -> bool {
     reference.kind == ExternalSecret::KIND
         && reference.api_version.split_once('/').is_some_and(|(group, _)| group == GROUP)
 }
 
-/// Whether `owner` is the controller of an object, by its name as in ESO.
+/// Whether `owner` is the controller of an object. Compares the name, as ESO does.
 #[must_use]
 pub fn is_controlled_by(meta: &ObjectMeta, owner: Owner<'_>) -> bool {
     meta.owner_references.iter().flatten().any(|reference| is_controller(reference, owner))
@@ -177,13 +177,13 @@ impl<'a> Content<'a> {
     }
 }
 
-/// The Secret that `owner` asks for, starting from the existing one. What others wrote to its
-/// metadata stays, and with a creationPolicy that merges also what they wrote to its data; what we
-/// wrote earlier and no longer want is removed.
+/// The Secret that `owner` asks for, starting from the existing one. What others wrote to its metadata stays, and so
+/// does, with a creationPolicy that merges, what they wrote to its data. What this controller wrote earlier and is no
+/// longer wanted is removed.
 #[must_use]
 pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>) -> Secret {
     let mut secret = existing.cloned().unwrap_or_else(|| Secret { metadata: new_metadata(owner), ..Secret::default() });
-    // As in ESO, an existing one is not filled again: that is what `immutable` means.
+    // As in ESO, an existing immutable Secret is not filled again.
     if existing.is_none() || !owner.makes_immutable() {
         let ours = managed_fields::of(&secret.metadata, &hash::field_manager(owner.name()));
         set_data(&mut secret, owner, content, &ours);
@@ -200,8 +200,8 @@ pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>
     secret
 }
 
-/// The Secret that is there, whose values stay: only what says whose it is and what is known of it is written. Keys that are not
-/// among `written` go, where the target belongs to `owner` as a whole.
+/// The existing Secret with its values, changing only the metadata about its owner and its record. Keys that are not
+/// among `written` are removed if the whole target belongs to `owner`.
 #[must_use]
 pub fn left(owner: Owner<'_>, existing: &Secret, written: Option<&BTreeSet<String>>) -> Secret {
     let mut secret = existing.clone();
@@ -221,21 +221,21 @@ pub fn left(owner: Owner<'_>, existing: &Secret, written: Option<&BTreeSet<Strin
     secret
 }
 
-/// Notes on a target what generators made for it.
+/// Records on a target what generators made for it.
 fn note(meta: &mut ObjectMeta, owner: Owner<'_>) {
     if let Some(record) = owner.record {
         meta.annotations.get_or_insert_default().insert(annotation(owner.namespace(), owner.name()), record.to_owned());
     }
 }
 
-/// The label by which a target is watched, and the hash of its data.
+/// Adds the label that the watch selects, and the hash of the data.
 fn finish(secret: &mut Secret) {
     let labels = secret.metadata.labels.get_or_insert_default();
     labels.insert(LABEL_MANAGED.to_owned(), LABEL_MANAGED_VALUE.to_owned());
     let data = secret.data.iter().flatten().map(|(key, value)| (key.as_str(), value.0.as_slice()));
     let data_hash = hash::data_hash(data);
     secret.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), data_hash);
-    // If none are given, the API server keeps the existing ones, with their times, which are not read.
+    // If none are given, the API server keeps the existing ones with their times, which are not read here.
     secret.metadata.managed_fields = None;
 }
 
@@ -260,7 +260,7 @@ fn set_data(secret: &mut Secret, owner: Owner<'_>, content: Content<'_>, ours: &
     data.extend(content.data().iter().map(|(key, value)| (key.clone(), bytes(value))));
 }
 
-/// Writes the labels, annotations and finalizers; `ours` are those that were written before.
+/// Sets the labels, annotations and finalizers; `ours` are those that were written before.
 pub(super) fn set_metadata(meta: &mut ObjectMeta, owner: Owner<'_>, content: Content<'_>, ours: &ManagedFields) {
     let labels = meta.labels.get_or_insert_default();
     labels.retain(|key, _| !ours.labels.contains(key));
@@ -274,7 +274,7 @@ pub(super) fn set_metadata(meta: &mut ObjectMeta, owner: Owner<'_>, content: Con
         Content::Rendered(rendered) => {
             labels.extend(rendered.labels.clone());
             annotations.extend(rendered.annotations.clone());
-            // The API server accepts no new ones on an object that is being deleted.
+            // The API server rejects new ones on an object that is being deleted.
             if meta.deletion_timestamp.is_none() {
                 add_finalizers(meta, &rendered.finalizers);
             }
@@ -302,8 +302,8 @@ fn bytes(value: &secrecy::SecretSlice<u8>) -> ByteString {
     ByteString(value.expose_secret().to_vec())
 }
 
-/// With `creationPolicy: Owner`, adds a reference to `owner` to the owners, replacing an earlier
-/// one, and the label by which a Secret of an earlier name is found. Otherwise removes both.
+/// With `creationPolicy: Owner`, adds `owner` to the owner references, replacing an earlier one, and the label by which
+/// a Secret of an earlier name is found. Otherwise removes both.
 pub(super) fn own(meta: &mut ObjectMeta, owner: Owner<'_>) {
     let labels = meta.labels.get_or_insert_default();
     if owner.creation_policy() != CreationPolicy::Owner {
@@ -323,8 +323,7 @@ pub(super) fn own(meta: &mut ObjectMeta, owner: Owner<'_>) {
     }
 }
 
-/// Whether `existing` needs no write to become `desired`. Annotations that ESO copied and we do not
-/// are no reason for a write.
+/// Whether `existing` need not be written to become `desired`. Annotations that only ESO copies do not require a write.
 #[must_use]
 pub fn is_as_desired(existing: &Secret, desired: &Secret) -> bool {
     has_metadata_as(&existing.metadata, &desired.metadata)

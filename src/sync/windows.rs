@@ -5,23 +5,23 @@ use jiff::Timestamp;
 use crate::api::v1::external_secret::{SyncWindow, SyncWindowKind, SyncWindows};
 use crate::api::{Schedule, limits};
 
-/// The most adjoining windows that one call follows; the caller asks again at the end found so far.
+/// The most adjoining windows that one call follows. The caller asks again at the end found so far.
 const MAX_STEPS: usize = 20;
 
 /// Whether a periodic refresh is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
-    /// It may.
+    /// Yes.
     Now,
-    /// Not before this.
+    /// Not before this time.
     NotBefore(Timestamp),
     /// Not at any known time.
     Never,
 }
 
-/// Whether the windows allow a periodic refresh at `now`. A window is open from each time of its schedule,
-/// for its duration, the end included; windows may overlap. One whose schedule cannot be read is never
-/// open, as in ESO; so is one with `@every`, unless it stays open for as long as it takes to come again.
+/// Whether the windows allow a periodic refresh at `now`. A window opens at each time of its schedule and stays open
+/// for its duration, including the end; windows may overlap. As in ESO, a window with an invalid schedule is never
+/// open. Neither is one with `@every`, unless it stays open until it opens again.
 #[must_use]
 pub fn permit(windows: Option<&SyncWindows>, now: Timestamp) -> Permit {
     let Some(windows) = windows.filter(|windows| !windows.windows.is_empty()) else { return Permit::Now };
@@ -36,7 +36,7 @@ pub fn permit(windows: Option<&SyncWindows>, now: Timestamp) -> Permit {
     }
 }
 
-/// The first time from `now` on at which no window is open.
+/// The first time at or after `now` at which no window is open.
 fn outside(windows: &[Window], now: Timestamp) -> Permit {
     let mut time = now;
     for _ in 0..MAX_STEPS {
@@ -50,7 +50,7 @@ fn outside(windows: &[Window], now: Timestamp) -> Permit {
     if time == now { Permit::Now } else { Permit::NotBefore(time) }
 }
 
-/// A window whose schedule could be read.
+/// A window with a valid schedule.
 struct Window {
     schedule: Schedule,
     duration: jiff::SignedDuration,
@@ -70,7 +70,7 @@ impl Window {
         (!duration.is_negative()).then_some(Self { schedule, duration })
     }
 
-    /// If the window is open at `time`, when it closes, unless it is open again by then.
+    /// When the window closes, if it is open at `time` and not open again by then.
     fn end(&self, time: Timestamp) -> Option<End> {
         let fields = match &self.schedule {
             Schedule::Every(pause) => {

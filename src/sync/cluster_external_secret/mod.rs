@@ -1,7 +1,7 @@
-//! What a ClusterExternalSecret asks for, decided without a client and a clock.
+//! The pure decisions about a ClusterExternalSecret, without a client or a clock.
 //!
-//! [`Wanted`] says what the ExternalSecret of each selected namespace must be, [`step`] what is to be done next in one namespace,
-//! and [`status`] what is said of all of them. The controller carries it out; `plan` prints it.
+//! [`Wanted`] says what the ExternalSecret of each selected namespace must be, [`step`] what to do next in one
+//! namespace, and [`status`] what to report about all of them. The controller carries it out; `plan` prints it.
 
 pub mod status;
 pub mod step;

@@ -1,4 +1,4 @@
-//! What is said of a ClusterExternalSecret in its status.
+//! The status of a ClusterExternalSecret.
 
 use std::collections::BTreeMap;
 
@@ -12,29 +12,29 @@ use crate::api::v1::condition::READY;
 use crate::api::v1::{ClusterExternalSecretStatus, Condition, ConditionStatus};
 use crate::sync::one_line::{on_one_line, shortened};
 
-/// The condition that says whether the ExternalSecrets themselves are Ready. ESO has none like it.
+/// The condition for whether the ExternalSecrets themselves are Ready. ESO has no such condition.
 pub const EXTERNAL_SECRETS_READY: &str = "ExternalSecretsReady";
 
-/// How many failed namespaces are listed.
+/// The most failed namespaces that are listed.
 const MOST_FAILED: usize = 1000;
-/// How long the reason of one may be.
+/// The longest reason of a failed namespace.
 const LONGEST_REASON: usize = 256;
 /// How many namespaces a message names.
 const NAMED: usize = 5;
-/// How long a message may be.
+/// The longest message.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// The namespace that ESO lists where it cannot tell which ones are selected.
+/// The namespace that ESO lists if it cannot determine which ones are selected.
 pub const UNKNOWN_NAMESPACE: &str = "unknown";
 
-/// What a condition says.
+/// The content of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statement {
     /// Each namespace has its ExternalSecret.
     Provisioned,
-    /// Some have not.
+    /// Some namespaces do not.
     NamespacesFailed,
-    /// The spec cannot be worked on.
+    /// The spec is invalid.
     InvalidSpec,
     /// All ExternalSecrets are Ready.
     AllReady,
@@ -42,18 +42,18 @@ pub enum Statement {
     NotReady,
 }
 
-/// How a [`Statement`] is shown.
+/// How a [`Statement`] is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// The condition.
+    /// The condition's type.
     pub type_: &'static str,
     /// Its status.
     pub status: ConditionStatus,
     /// Its reason.
     pub reason: &'static str,
-    /// What its message begins with; ESO's words where ESO has any. None where it has no message.
+    /// The first words of its message, which are ESO's if ESO has such a message; `None` if there is no message.
     pub lead: Option<&'static str>,
-    /// What a person can do.
+    /// What a person can do about it.
     pub remedy: &'static str,
 }
 
@@ -62,7 +62,7 @@ impl Statement {
     pub const ALL: [Self; 5] =
         [Self::Provisioned, Self::NamespacesFailed, Self::InvalidSpec, Self::AllReady, Self::NotReady];
 
-    /// The table. `docs/conditions.md` is made from it.
+    /// The table, from which `docs/conditions.md` is generated.
     #[must_use]
     pub const fn said(self) -> Said {
         const FAILED: Option<&str> = Some("one or more namespaces failed");
@@ -98,42 +98,42 @@ impl Statement {
 /// What is known of a ClusterExternalSecret.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
-    /// The `metadata.generation` that was worked on.
+    /// The `metadata.generation` that was reconciled.
     pub generation: Option<i64>,
-    /// The name of the ExternalSecrets; none where the spec cannot be read.
+    /// The name of the ExternalSecrets; `None` if the spec cannot be read.
     pub name: Option<&'a str>,
-    /// What is said of each namespace.
+    /// The outcome in each namespace.
     pub outcomes: &'a BTreeMap<String, Outcome>,
-    /// Why the spec cannot be worked on.
+    /// Why the spec is invalid.
     pub fault: Option<&'a Fault>,
-    /// Whether there are namespaces that were not looked at yet.
+    /// Whether some namespaces have not been processed yet.
     pub is_pending: bool,
-    /// The namespaces whose ExternalSecret is not Ready, sorted, and how many ExternalSecrets there are.
+    /// The namespaces whose ExternalSecret is not Ready, sorted.
     pub not_ready: &'a [String],
-    /// How many ExternalSecrets there are.
+    /// The number of ExternalSecrets.
     pub children: usize,
     /// The time now.
     pub now: Timestamp,
 }
 
-/// Why a spec cannot be worked on.
+/// Why a spec is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// It is not known which namespaces are selected.
+    /// It is unknown which namespaces are selected.
     #[error("{0}")]
     Selector(String),
-    /// A field is wrong.
+    /// A field is invalid.
     #[error("{0}")]
     Field(String),
 }
 
-/// A text of the API server or of a manifest as it is shown: on one line, and not too long.
+/// A text from the API server or a manifest, shortened and on one line.
 #[must_use]
 pub fn reason(text: &str) -> String {
     shortened(on_one_line(text), LONGEST_REASON)
 }
 
-/// The status that says so. What it says as `before` keeps its time.
+/// The status for these facts. Conditions that are the same in `before` keep their time.
 #[must_use]
 pub fn status(facts: &Facts<'_>, before: &ClusterExternalSecretStatus) -> ClusterExternalSecretStatus {
     let provisioned = facts.outcomes.iter().filter(|(_, outcome)| **outcome == Outcome::Provisioned);
@@ -150,7 +150,7 @@ pub fn status(facts: &Facts<'_>, before: &ClusterExternalSecretStatus) -> Cluste
     let said = [(EXTERNAL_SECRETS_READY, of_children(facts, provisioned.len())), (READY, ready(facts, &failed))];
     let conditions = said.into_iter().filter_map(|(type_, said)| match said {
         Some((statement, more)) => Some(condition(statement, &more, facts, before)),
-        // Not known yet, so it stays as it was.
+        // Not known yet, so it does not change.
         None => before.conditions.iter().find(|condition| condition.type_ == type_).cloned(),
     });
     let conditions = conditions.collect();
@@ -165,7 +165,7 @@ pub fn status(facts: &Facts<'_>, before: &ClusterExternalSecretStatus) -> Cluste
     status
 }
 
-/// What the condition Ready says, and what follows its leading words; `None` while it is not known.
+/// The condition Ready and what follows the first words of its message; `None` while it is unknown.
 fn ready(facts: &Facts<'_>, failed: &[FailedNamespace]) -> Option<(Statement, String)> {
     if let Some(Fault::Field(why)) = facts.fault {
         return Some((Statement::InvalidSpec, why.clone()));
@@ -181,7 +181,7 @@ fn ready(facts: &Facts<'_>, failed: &[FailedNamespace]) -> Option<(Statement, St
     Some((Statement::NamespacesFailed, more))
 }
 
-/// What is said of the ExternalSecrets themselves; `None` while they have not all been seen.
+/// The condition of the ExternalSecrets themselves; `None` until all have been seen.
 fn of_children(facts: &Facts<'_>, provisioned: usize) -> Option<(Statement, String)> {
     if facts.not_ready.is_empty() {
         let is_known = !facts.is_pending && facts.children >= provisioned;
@@ -191,7 +191,7 @@ fn of_children(facts: &Facts<'_>, provisioned: usize) -> Option<(Statement, Stri
     Some((Statement::NotReady, more))
 }
 
-/// The first of a list, and how many more there are.
+/// The first items of a list, and how many more there are.
 fn first(mut items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(NAMED);
     let shown: Vec<_> = items.by_ref().take(NAMED).collect();
@@ -204,7 +204,7 @@ fn condition(statement: Statement, more: &str, facts: &Facts<'_>, before: &Clust
     let previous = before.conditions.iter().find(|condition| condition.type_ == said.type_);
     let since = previous.filter(|condition| condition.status == said.status);
     let since = since.and_then(|condition| condition.last_transition_time.clone());
-    // Kubernetes' times have whole seconds.
+    // Kubernetes' times are whole seconds.
     let now = Timestamp::from_second(facts.now.as_second()).unwrap_or(facts.now);
     Condition {
         type_: said.type_.to_owned(),
@@ -216,8 +216,8 @@ fn condition(statement: Statement, more: &str, facts: &Facts<'_>, before: &Clust
     }
 }
 
-/// Whether a status says something else than the one that is stored. ESO writes conditions without reasons and generations, and
-/// its CRD does not keep them: what is missing there is no difference.
+/// Whether a status differs from the stored one. ESO writes conditions without reasons and generations, and its CRD
+/// does not store them, so their absence is not a difference.
 #[must_use]
 pub fn differs(stored: &ClusterExternalSecretStatus, wanted: &ClusterExternalSecretStatus) -> bool {
     let same = |(stored, wanted): (&Condition, &Condition)| {
@@ -233,7 +233,7 @@ pub fn differs(stored: &ClusterExternalSecretStatus, wanted: &ClusterExternalSec
         || !stored.conditions.iter().zip(&wanted.conditions).all(same)
 }
 
-/// A status as a merge patch takes it: lists that are empty are removed.
+/// A status as a merge patch, in which empty lists are removed.
 #[must_use]
 pub fn patch(status: &ClusterExternalSecretStatus) -> Value {
     let list = |items: Value| if items.as_array().is_some_and(Vec::is_empty) { Value::Null } else { items };
@@ -246,7 +246,7 @@ pub fn patch(status: &ClusterExternalSecretStatus) -> Value {
     })
 }
 
-/// What a status says of each namespace.
+/// The outcome in each namespace, according to a status.
 #[must_use]
 pub fn outcomes(status: &ClusterExternalSecretStatus) -> BTreeMap<String, Outcome> {
     let provisioned = status.provisioned_namespaces.iter().map(|name| (name.clone(), Outcome::Provisioned));

@@ -1,4 +1,4 @@
-//! What is to be done next in one namespace.
+//! What to do next in one namespace.
 
 use kube::core::DynamicObject;
 
@@ -9,90 +9,92 @@ use crate::api::v1::{ConditionStatus, ExternalSecret};
 use crate::sync::last_write::LastWrite;
 use crate::sync::plan::Deletion;
 
-/// What is known of a namespace.
+/// The state of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The ClusterExternalSecret is about it.
+    /// The ClusterExternalSecret selects it.
     Selected,
-    /// It is not, or not any more.
+    /// It is not selected, or no longer.
     NotSelected,
-    /// The namespace is not there, or is being deleted with all that is in it.
+    /// It does not exist, or is being deleted with everything in it.
     Gone,
 }
 
-/// What [`decide`] looks at.
+/// The input of [`decide`].
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
     /// The namespace.
     pub namespace: &'a str,
-    /// What is known of it.
+    /// Its state.
     pub place: Place,
     /// What its ExternalSecret must be.
     pub wanted: &'a Wanted,
-    /// The ExternalSecret that has the name, whoever made it.
+    /// The ExternalSecret with the wanted name, whoever created it.
     pub named: Option<&'a ExternalSecret>,
-    /// All that the ClusterExternalSecret controls there.
+    /// All ExternalSecrets there that the ClusterExternalSecret controls.
     pub children: &'a [&'a ExternalSecret],
-    /// What was last written.
+    /// The last write.
     pub last: Option<&'a LastWrite>,
 }
 
-/// The next write, if there is one. What follows is decided when its effect is seen.
+/// The next write, if any. Whatever follows is decided when its effect is visible.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Nothing is to be written.
+    /// Nothing has to be written.
     None,
-    /// An ExternalSecret is made.
+    /// Create an ExternalSecret.
     Create(Box<DynamicObject>),
-    /// One is changed.
+    /// Update an ExternalSecret.
     Update(Box<DynamicObject>),
-    /// One that is not wanted any more is deleted.
+    /// Delete an ExternalSecret that is no longer wanted.
     Delete(Deletion, Propagation),
-    /// ESO's finalizer is taken off one that is to be deleted without its target, which the finalizer would have deleted.
+    /// Remove ESO's finalizer from an ExternalSecret that will be deleted without its target: the finalizer would
+    /// delete the target.
     Release(Box<DynamicObject>),
 }
 
-/// What becomes of the target of an ExternalSecret that is deleted.
+/// What happens to the target of a deleted ExternalSecret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Propagation {
-    /// It is deleted as well, where the ExternalSecret owns it.
+    /// It is deleted, too, if the ExternalSecret owns it.
     Background,
-    /// It stays, for the ExternalSecret of another name that takes it over.
+    /// It stays for the ExternalSecret of another name that takes it over.
     Orphan,
 }
 
-/// What is to be done next in a namespace, and what is said of it once that is done.
+/// What to do next in a namespace, and what to report when that is done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// The write.
     pub step: Step,
-    /// What is said.
+    /// The result to report.
     pub outcome: Outcome,
 }
 
-/// What is said of a namespace.
+/// The result in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its ExternalSecret is as it should be.
+    /// Its ExternalSecret is correct.
     Provisioned,
-    /// It is not, and this is why.
+    /// It is not, for this reason.
     Failed(String),
-    /// Nothing: it is not one of those that the ClusterExternalSecret is about.
+    /// Nothing to report: the ClusterExternalSecret does not select it.
     Absent,
 }
 
-/// The words of ESO for an ExternalSecret that somebody else made.
+/// ESO's message for an ExternalSecret that somebody else created.
 pub const TAKEN: &str = "external secret already exists in namespace";
-/// The leading words of ESO where one could not be written.
+/// The first words of ESO's message if one could not be written.
 pub const NOT_WRITTEN: &str = "could not create or update ExternalSecret";
-/// The leading words of ESO where one that is not wanted any more could not be deleted.
+/// The first words of ESO's message if one that is no longer wanted could not be deleted.
 pub const NOT_DELETED: &str = "external secret in non matching namespace could not be deleted";
 
-/// Decides what is to be done next in a namespace.
+/// Decides what to do next in a namespace.
 ///
-/// Where the name of the ExternalSecrets has changed, the one of the former name goes when the new one is Ready or has failed, so
-/// that its Secret is never missing. Where both have the same target, the former one goes first and leaves it behind: an
-/// ExternalSecret takes over what nobody owns, and nothing that another one owns.
+/// If the name of the ExternalSecrets has changed, the one with the former name is deleted when the new one is Ready or
+/// has failed, so that its Secret is never missing. If both have the same target, the former one is deleted first and
+/// leaves the target behind, because an ExternalSecret takes over a target without an owner, but not one that another
+/// ExternalSecret owns.
 #[must_use]
 pub fn decide(situation: Situation<'_>) -> Decision {
     let Situation { place, wanted, named, children, .. } = situation;
@@ -113,7 +115,7 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     }
 }
 
-/// One of a former name; those that are to leave their target behind come first.
+/// An ExternalSecret with a former name. Those that must leave their target behind come first.
 fn former<'a>(wanted: &Wanted, children: &[&'a ExternalSecret]) -> Option<&'a ExternalSecret> {
     let others = || children.iter().copied().filter(|child| child.metadata.name.as_deref() != Some(wanted.name()));
     others().find(|child| wanted.has_target_of(child)).or_else(|| others().next())
@@ -122,7 +124,7 @@ fn former<'a>(wanted: &Wanted, children: &[&'a ExternalSecret]) -> Option<&'a Ex
 fn missing(situation: Situation<'_>, former: Option<&ExternalSecret>) -> Decision {
     let Situation { wanted, namespace, .. } = situation;
     match former.filter(|former| wanted.has_target_of(former)) {
-        // Its target is not free before it is gone.
+        // Its target is not free until it is gone.
         Some(former) => Decision { step: orphaning(wanted, former), outcome: Outcome::Provisioned },
         None => Decision { step: Step::Create(Box::new(wanted.created(namespace))), outcome: Outcome::Provisioned },
     }
@@ -149,7 +151,7 @@ fn present(situation: Situation<'_>, existing: &ExternalSecret, former: Option<&
     Decision { step, outcome: Outcome::Provisioned }
 }
 
-/// Deletes an ExternalSecret and leaves its target.
+/// Deletes an ExternalSecret but not its target.
 fn orphaning(wanted: &Wanted, former: &ExternalSecret) -> Step {
     if is_being_deleted(former) {
         return Step::None;
@@ -168,7 +170,7 @@ fn is_being_deleted(object: &ExternalSecret) -> bool {
     object.metadata.deletion_timestamp.is_some()
 }
 
-/// Whether an ExternalSecret says that it is Ready, or that it is not; `None` while it has said neither of its present spec.
+/// Whether an ExternalSecret reports that it is Ready; `None` if it has not reported on its current spec.
 #[must_use]
 pub fn readiness(object: &ExternalSecret) -> Option<bool> {
     let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();

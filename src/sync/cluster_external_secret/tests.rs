@@ -37,7 +37,7 @@ fn wanted(more: &Value) -> Wanted {
     Wanted::of(&object.metadata, object.spec.get().unwrap(), ServedVersion::V1)
 }
 
-/// An ExternalSecret as it is stored after it was made, then changed.
+/// An ExternalSecret as it is stored after it was created and then changed.
 fn child(wanted: &Wanted, more: &Value) -> ExternalSecret {
     let mut stored = serde_json::to_value(wanted.created("team-a")).unwrap();
     let keys = |field: &str| {

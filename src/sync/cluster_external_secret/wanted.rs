@@ -20,7 +20,7 @@ use crate::sync::last_write::LastWrite;
 pub struct Wanted {
     name: String,
     spec: Value,
-    /// The spec with the defaults of our CRD.
+    /// The spec with our CRD's defaults.
     full_spec: Value,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
@@ -29,7 +29,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What `spec` of the ClusterExternalSecret of this metadata asks for.
+    /// What the ClusterExternalSecret with this metadata and `spec` asks for.
     #[must_use]
     pub fn of(meta: &ObjectMeta, spec: &ClusterExternalSecretSpec, version: ServedVersion) -> Self {
         let metadata = spec.external_secret_metadata.clone().unwrap_or_default();
@@ -58,8 +58,8 @@ impl Wanted {
         }
     }
 
-    /// What is remembered of a write of this, and of the API server's answer to it: the CRD of another version may fill in other
-    /// defaults, or leave out what it does not know.
+    /// What to remember of a write of this and of the API server's answer: the CRD of another version may set other
+    /// defaults, or drop fields that it does not know.
     #[must_use]
     pub fn last_write(&self, stored: &DynamicObject) -> LastWrite {
         LastWrite::new(hash::fingerprint(&self.spec), hash::fingerprint(&stored.data["spec"]))
@@ -77,7 +77,7 @@ impl Wanted {
         &self.owner.name
     }
 
-    /// Whether an ExternalSecret is as it should be. Labels and annotations that others put there do not count.
+    /// Whether an ExternalSecret is correct. Labels and annotations of others are ignored.
     #[must_use]
     pub fn is_met_by(&self, existing: &ExternalSecret, last: Option<&LastWrite>) -> bool {
         let Some(child) = &existing.child else { return false };
@@ -111,7 +111,7 @@ impl Wanted {
             || with_defaults(spec) == self.full_spec
     }
 
-    /// The ExternalSecret of a namespace that has none.
+    /// The ExternalSecret to create in a namespace.
     #[must_use]
     pub fn created(&self, namespace: &str) -> DynamicObject {
         let metadata = ObjectMeta {
@@ -125,8 +125,8 @@ impl Wanted {
         self.object(metadata, &self.spec)
     }
 
-    /// What an ExternalSecret that is controlled by the ClusterExternalSecret must become. What others wrote to its metadata stays;
-    /// keys of labels and annotations that were written for the ClusterExternalSecret before and are not wanted any more go.
+    /// The new form of an ExternalSecret that the ClusterExternalSecret controls. Metadata of others stays. Labels and
+    /// annotations that were written for the ClusterExternalSecret before and are no longer wanted are removed.
     #[must_use]
     pub fn updated(&self, existing: &ExternalSecret) -> DynamicObject {
         let none = BTreeSet::new();
@@ -150,7 +150,7 @@ impl Wanted {
         self.object(metadata, &self.spec)
     }
 
-    /// An ExternalSecret without ESO's finalizer, for which its target would be deleted; `None` where it has none.
+    /// An ExternalSecret without ESO's finalizer, which would delete its target; `None` if it has none.
     #[must_use]
     pub fn released(&self, existing: &ExternalSecret) -> Option<DynamicObject> {
         let finalizers = existing.metadata.finalizers.as_deref().unwrap_or_default();
@@ -167,34 +167,34 @@ impl Wanted {
         DynamicObject { types: Some(types), metadata, data: json!({ "spec": spec }) }
     }
 
-    /// Whether an ExternalSecret of this name would write the same target.
+    /// Whether an ExternalSecret with the wanted name would write the same target.
     #[must_use]
     pub fn has_target_of(&self, other: &ExternalSecret) -> bool {
         let name = other.metadata.name.as_deref().unwrap_or_default();
-        // One whose target is not known might have the same.
+        // An unknown target might be the same.
         spec_of(other).is_none_or(|spec| target(&spec, name) == target(&self.spec, &self.name))
     }
 }
 
-/// The name of the ExternalSecrets of a ClusterExternalSecret: its own if the spec gives none.
+/// The name of a ClusterExternalSecret's ExternalSecrets: the one in the spec, or else its own.
 #[must_use]
 pub(super) fn child_name<'a>(meta: &'a ObjectMeta, spec: &'a ClusterExternalSecretSpec) -> &'a str {
     let given = spec.external_secret_name.as_deref().filter(|name| !name.is_empty());
     given.or(meta.name.as_deref()).unwrap_or_default()
 }
 
-/// The spec of an ExternalSecret, with fields that this program does not know.
+/// The spec of an ExternalSecret, including fields that this program does not know.
 fn spec_of(object: &ExternalSecret) -> Option<Value> {
     serde_json::from_str(object.spec.text()?).ok()
 }
 
-/// Kind and name of the target of a spec.
+/// The kind and name of a spec's target.
 fn target<'a>(spec: &'a Value, name: &'a str) -> (&'a Value, &'a str) {
     let given = spec["target"]["name"].as_str().filter(|name| !name.is_empty());
     (&spec["target"]["manifest"], given.unwrap_or(name))
 }
 
-/// A spec of an ExternalSecret as the API server stores it with our CRD.
+/// The spec of an ExternalSecret as the API server stores it with our CRD.
 fn with_defaults(mut spec: Value) -> Value {
     static SCHEMA: LazyLock<Option<JSONSchemaProps>> =
         LazyLock::new(|| crd::external_secret_schema().properties.and_then(|mut fields| fields.remove("spec")));

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::SecretValue;
 use crate::api::v1::external_secret::DecodingStrategy;
 
-/// Go requires padding, and accepts any bits after the last byte.
+/// Go requires padding but accepts any bits after the last byte.
 const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, CONFIG);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, CONFIG);
@@ -24,7 +24,7 @@ pub struct Undecodable;
 /// Decodes a value. `Auto` tries both base64 alphabets and otherwise leaves the value unchanged.
 ///
 /// # Errors
-/// The value does not have the encoding.
+/// If the value does not have the encoding.
 pub fn decode(strategy: DecodingStrategy, value: SecretValue) -> Result<SecretValue, Undecodable> {
     let decoded = |engine| base64(engine, value.expose_secret());
     match strategy {
@@ -44,7 +44,7 @@ fn base64(engine: &GeneralPurpose, encoded: &[u8]) -> Result<SecretValue, Undeco
     Ok(secret(decoded.get(..len).unwrap_or_default()))
 }
 
-/// A copy of `bytes`, in memory of exactly its length: a secret whose buffer shrinks leaves a copy
+/// A copy of `bytes` in a buffer of exactly its length, because a buffer that shrinks leaves a copy of the secret
 /// behind.
 pub(super) fn secret(bytes: &[u8]) -> SecretValue {
     Arc::new(bytes.to_vec().into())

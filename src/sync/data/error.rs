@@ -3,8 +3,7 @@
 use crate::api::v1::external_secret::DecodingStrategy;
 use crate::{budget, re2, template};
 
-/// Why data cannot be assembled: which field is wrong, and what to change. Names
-/// keys, never a value.
+/// Why data cannot be assembled: which field is wrong, and what to change. Names keys but never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum DataError {
@@ -31,11 +30,11 @@ pub enum DataError {
         field: String,
         /// A name at the provider.
         first: String,
-        /// Another.
+        /// Another name.
         second: String,
         key: String,
     },
-    /// A name is not a key.
+    /// A name is not a valid key.
     #[error(
         "{field}: {key:?} cannot be a key: keys have letters, digits, '-', '_' and '.', and at most 253 characters; change it by rewrite"
     )]
@@ -45,7 +44,7 @@ pub enum DataError {
         "{field}: the template makes a key of {key:?} that is not UTF-8; make it of letters, digits, '-', '_' and '.'"
     )]
     KeyNotText { field: String, key: String },
-    /// A regular expression is not valid.
+    /// A regular expression is invalid.
     #[error("{field}: {error}; write it in the syntax of RE2")]
     Regexp { field: String, error: re2::Error },
     /// The ExternalSecret exceeds a budget.
@@ -53,10 +52,10 @@ pub enum DataError {
     Budget {
         /// The field that exceeds it.
         field: String,
-        /// Which budget.
+        /// The budget.
         error: budget::Exceeded,
     },
-    /// A rewrite leaves an empty name, since the replacement names a group that the expression does not have.
+    /// A rewrite produces an empty name, because the replacement names a group that the expression does not have.
     #[error(
         "{field}: it makes the key {key:?} empty, since ${name} is a group of that whole name, which the source does not have; {}",
         match meant { Some(meant) => format!("write {meant}"), None => "name one of its groups, such as ${1}".to_owned() }
@@ -66,18 +65,18 @@ pub enum DataError {
         key: String,
         /// The name of the group.
         name: String,
-        /// What was probably meant.
+        /// What was probably intended.
         meant: Option<String>,
     },
-    /// A regular expression exceeds its bounds on a key.
+    /// A regular expression exceeds its limit for one key.
     #[error("{field}: {error}, for the key {key:?}; make it simpler")]
     RegexpExceeded {
         field: String,
         key: String,
-        /// What it exceeds.
+        /// The limit.
         error: re2::Exceeded,
     },
-    /// A template is not valid.
+    /// A template is invalid.
     #[error("{field}: {error}")]
     Template { field: String, error: template::Error },
     /// A template fails.
@@ -106,13 +105,13 @@ pub enum DataError {
         "{field}: the value for the key {key:?} begins with a byte order mark (U+FEFF), which JSON must not have; store it without"
     )]
     MergeByteOrderMark { field: String, key: String },
-    /// The merged object has no key to be stored in.
+    /// There is no key for the merged object.
     #[error("{field}: it is needed with the strategy JSON; set it to the key for the merged object")]
     MergeInto { field: String },
 }
 
 impl DataError {
-    /// What `field` asks for exceeds the budget.
+    /// `field` exceeds the budget.
     pub(super) fn budget(field: &str, error: budget::Exceeded) -> Self {
         Self::Budget { field: field.to_owned(), error }
     }

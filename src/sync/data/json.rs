@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::budget::{Budget, Exceeded};
 
-/// How deep values may be nested (in Go: 10,000).
+/// The deepest nesting (in Go: 10,000).
 const MAX_DEPTH: usize = 256;
 
 /// A JSON value.
@@ -21,10 +21,10 @@ pub(super) enum Json {
     Object(BTreeMap<String, Json>),
 }
 
-/// The value that `text` is; `None` where it is not valid, or too deeply nested.
+/// Parses `text`; `None` if it is invalid or too deeply nested.
 ///
 /// # Errors
-/// If `budget` is used up by it.
+/// If that exceeds `budget`.
 pub(super) fn parse(text: &[u8], budget: &Budget) -> Result<Option<Json>, Exceeded> {
     budget.values(text.len())?;
     match go_json::read(text, &mut Builder { depth: 0, budget }) {

@@ -7,10 +7,10 @@ use super::{DataError, SecretData};
 use crate::api::v1::external_secret::ConversionStrategy;
 use crate::re2::{is_letter, is_number};
 
-/// The longest key that Kubernetes takes.
+/// The longest key that Kubernetes accepts.
 const MAX_LEN: usize = 253;
 
-/// Converts names to keys, by replacing characters that keys may not have.
+/// Converts names to keys by replacing invalid characters.
 pub(super) fn convert(field: &str, strategy: ConversionStrategy, set: SecretData) -> Result<SecretData, DataError> {
     let mut converted = SecretData::new();
     let mut names: BTreeMap<String, String> = BTreeMap::new();
@@ -38,8 +38,8 @@ fn converted_name(strategy: ConversionStrategy, name: &str) -> String {
     key
 }
 
-/// ESO's rule, which accepts letters and digits of all scripts: data may be used in a template only.
-/// What goes into a Secret is checked against Kubernetes' rule later.
+/// ESO's rule, which accepts letters and digits of all scripts, because data may be used only in a template. What goes
+/// into a Secret is later checked against Kubernetes' rule.
 pub(super) fn is_valid(key: &str) -> bool {
     key.len() <= MAX_LEN && key.chars().all(is_valid_character)
 }
@@ -48,7 +48,7 @@ fn is_valid_character(character: char) -> bool {
     is_letter(character) || is_number(character) || matches!(character, '-' | '.' | '_')
 }
 
-/// A key, truncated if it is too long to be shown.
+/// A key, truncated to a length that can be shown.
 pub(super) fn shortened(key: &str) -> String {
     key.get(..key.floor_char_boundary(MAX_LEN)).unwrap_or_default().to_owned()
 }

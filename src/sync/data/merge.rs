@@ -1,4 +1,4 @@
-//! `rewrite.merge`: one set of properties from values that are JSON objects.
+//! `rewrite.merge`: combines values that are JSON objects into one set of properties.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -32,7 +32,7 @@ pub(super) fn apply(
     }
 }
 
-/// The properties of all values, with those of the keys in `priority` last, so that they win.
+/// The properties of all values. Those of the keys in `priority` come last, so that they win.
 fn merged(
     field: &str,
     merge: &RewriteMerge,
@@ -72,8 +72,8 @@ fn merged(
     Ok(properties)
 }
 
-/// A property as the value of a key: a string without its quotes, anything else as JSON, but numbers
-/// in full and `null` empty.
+/// A property as the value of a key: a string without its quotes, `null` as an empty value, numbers in full, and
+/// anything else as JSON.
 fn value_of(property: &Json) -> SecretValue {
     match property {
         Json::Null => secret(b""),

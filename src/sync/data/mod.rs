@@ -1,9 +1,9 @@
-//! From the fetched values to the data of a Secret, or of its template: keys are rewritten or
-//! converted, values decoded, and all of it merged, as ESO 2.9.0 does.
+//! From the fetched values to the data of a Secret or of its template: rewrites or converts keys, decodes values, and
+//! merges everything, as ESO 2.9.0 does.
 //!
-//! First every entry of `dataFrom` in order, then every entry of `data`; a later key replaces
-//! an earlier one. If two keys of one set are rewritten to the same key, the value of the key that
-//! comes last in the alphabet wins (in ESO any of them).
+//! Every entry of `dataFrom` in order comes first, then every entry of `data`; a later key replaces an earlier one. If
+//! two keys of one set are rewritten to the same key, the value of the alphabetically last one wins (in ESO, any of
+//! them).
 
 mod decode;
 mod error;
@@ -32,22 +32,23 @@ pub use error::DataError;
 /// What was fetched for an ExternalSecret.
 #[derive(Clone, Default)]
 pub struct Fetched {
-    /// One set of values for each entry of `spec.dataFrom`; `None` if there is nothing at the provider
-    /// and the deletionPolicy allows that.
+    /// One set of values per entry of `spec.dataFrom`; `None` if the provider has nothing and the deletionPolicy allows
+    /// that.
     pub sets: Vec<Option<SecretData>>,
-    /// One value for each entry of `spec.data`, likewise.
+    /// One value per entry of `spec.data`, with the same meaning of `None`.
     pub values: Vec<Option<SecretValue>>,
-    /// In place of the set of an entry of `spec.dataFrom`: values that are in the target already, under their keys there.
+    /// Values that replace the set of an entry of `spec.dataFrom`, because they are in the target already, under these
+    /// keys.
     pub kept: BTreeMap<usize, SecretData>,
 }
 
 /// Assembles the data that `spec` asks for.
 ///
-/// `engine` has the functions of ESO's templates, with the default delimiters, and renders a missing
-/// key as `<no value>`: `rewrite.transform` is rendered with it. Everything else is charged to `budget`.
+/// `engine` renders `rewrite.transform`. It has the functions of ESO's templates and the default delimiters, and
+/// renders a missing key as `<no value>`. Everything else is charged to `budget`.
 ///
 /// # Errors
-/// [`DataError`] where a value cannot be decoded, keys collide or are not valid, a rewrite fails, or it exceeds the budget.
+/// [`DataError`] if a value cannot be decoded, keys collide or are invalid, a rewrite fails, or it exceeds the budget.
 pub fn assemble(
     spec: &ExternalSecretSpec,
     fetched: Fetched,
@@ -57,7 +58,7 @@ pub fn assemble(
     assemble_noting(spec, fetched, engine, budget, |_, _| {})
 }
 
-/// The same, which tells the keys that each entry of `spec.dataFrom` comes to.
+/// The same, and the keys that each entry of `spec.dataFrom` contributes.
 ///
 /// # Errors
 /// As [`assemble`].
@@ -89,7 +90,7 @@ pub fn assemble_noting(
     Ok(data)
 }
 
-/// The keys that an entry of `spec.dataFrom` makes of these; `None` where that depends on the values.
+/// The keys that an entry of `spec.dataFrom` turns these keys into; `None` if that depends on the values.
 #[must_use]
 pub fn keys_of(
     entry: &ExternalSecretDataFrom,
@@ -103,7 +104,7 @@ pub fn keys_of(
     Some(set.into_keys().collect())
 }
 
-/// One set of values, with the changes that its entry of `dataFrom` asks for.
+/// One set of values, changed as its entry of `dataFrom` specifies.
 fn transformed(
     field: &str,
     entry: &ExternalSecretDataFrom,
@@ -134,7 +135,7 @@ fn transformed(
         .collect()
 }
 
-/// How values, and names that are not valid keys, are converted.
+/// How to convert values, and names that are not valid keys.
 #[derive(Clone, Copy, Default)]
 struct Strategies {
     conversion: ConversionStrategy,

@@ -9,7 +9,7 @@ use crate::budget::{Budget, SearchError};
 use crate::re2::Regex;
 use crate::template::{Allowance, Engine, Map, Text, Type, Value};
 
-/// Performs one ExternalSecret's rewrites: its templates share an allowance, everything else its budget.
+/// Performs one ExternalSecret's rewrites. Its templates share an allowance; everything else is charged to its budget.
 pub(super) struct Transformer<'a> {
     engine: &'a Engine,
     allowance: Allowance,

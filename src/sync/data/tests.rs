@@ -26,7 +26,7 @@ fn set(entries: &[(&str, &str)]) -> SecretData {
     entries.iter().map(|(key, text)| ((*key).to_owned(), value(text.as_bytes()))).collect()
 }
 
-/// What one entry of `dataFrom`, an extract, makes of a set.
+/// What one entry of `dataFrom`, an extract, turns a set into.
 fn from(entry: Value, entries: &[(&str, &str)]) -> Result<Vec<(String, String)>, DataError> {
     let mut entry = entry;
     if entry.get("find").is_none() && entry.get("extract").is_none() {
@@ -70,7 +70,7 @@ fn later_sets_and_then_single_values_take_the_place_of_earlier_ones() {
 #[case("Base64", "aGk=", Some("hi"))]
 #[case("Base64", "aG\r\nk=\n", Some("hi"))]
 #[case("Base64", "", Some(""))]
-#[case("Base64", "aGl=", Some("hi"))] // bits behind the last byte
+#[case("Base64", "aGl=", Some("hi"))] // bits after the last byte
 #[case("Base64", "aGk", None)]
 #[case("Base64", "aGk=x", None)]
 #[case("Base64", "_w==", None)]
@@ -256,7 +256,7 @@ fn keys(count: usize, key: impl Fn(usize) -> String) -> Vec<(String, &'static st
     (0..count).map(|number| (key(number), "v")).collect()
 }
 
-/// What one entry of `dataFrom` makes of many keys.
+/// What one entry of `dataFrom` turns many keys into.
 fn from_many(rewrite: &Value, keys: &[(String, &str)]) -> Result<Vec<(String, String)>, DataError> {
     let keys: Vec<(&str, &str)> = keys.iter().map(|(key, value)| (key.as_str(), *value)).collect();
     from(json!({"rewrite": rewrite}), &keys)
@@ -288,7 +288,7 @@ fn a_hundred_entries_with_rewrites_and_decoding_are_within_the_budget() {
 
 #[test]
 fn regular_expressions_are_bounded_for_all_keys_and_rewrites_together() {
-    // It weighs a thousand states, and is fast here.
+    // It counts as a thousand states, and is fast here.
     let step = json!({"regexp": {"source": "q[0-9a-f]{1000}z|.", "target": "a"}});
     let long = |number| format!("{number:a>250}");
     assert!(from_many(&json!([step]), &keys(5, long)).is_ok());
@@ -299,14 +299,14 @@ fn regular_expressions_are_bounded_for_all_keys_and_rewrites_together() {
     }
 }
 
-/// How long the processor worked for this thread.
+/// The processor time of this thread.
 fn processor_time() -> std::time::Duration {
     rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().unwrap()
 }
 
 #[test]
 fn patterns_that_no_automaton_can_run_are_bounded_in_time_of_the_processor() {
-    // All of its states are gone through for each character, which takes a hundred times what others of their size take.
+    // Visits all of its states for each character, which takes a hundred times longer than other patterns of its size.
     let step = json!({"regexp": {"source": ".*[0-7][0-9a-f]{1000}z|.", "target": "a"}});
     let hexadecimal = |number: usize| {
         let odd = |at: usize| (number * 977 + at).wrapping_mul(0x9E37_79B9) >> 16;
@@ -315,10 +315,10 @@ fn patterns_that_no_automaton_can_run_are_bounded_in_time_of_the_processor() {
     let before = processor_time();
     let error = from_many(&json!([step]), &keys(1000, hexadecimal)).unwrap_err();
     let took = processor_time().saturating_sub(before);
-    // It depends on the machine, and on how the program was built, which comes first.
+    // Which of them comes first depends on the machine and the build.
     let budgets = [budget::Exceeded::MatchingTime, budget::Exceeded::Matching];
     assert!(matches!(error, DataError::Budget { error, .. } if budgets.contains(&error)), "{error}");
-    // One search that has begun ends, which takes seconds where nothing is optimized.
+    // A search that has begun is finished, which takes seconds in a build without optimization.
     assert!(took < 5 * budget::MATCHING_TIME, "{took:?}");
 }
 
@@ -378,7 +378,7 @@ fn a_replacement_that_takes_the_name_away_by_mistake_is_told_with_what_was_meant
     );
     let error = from(step("(.*)", "$2"), &[("a", "1")]).unwrap_err().to_string();
     assert!(error.ends_with("name one of its groups, such as ${1}"), "{error}");
-    // To drop keys on purpose, and what is not there as part of a name, are as in ESO.
+    // Dropping keys on purpose, and missing groups as part of a name, work as in ESO.
     assert_eq!(from(step("^b.*$", ""), &[("a", "1"), ("b", "2")]).unwrap(), pairs(&[("a", "1")]));
     assert_eq!(from(step("^(.*)$", "x-$2"), &[("a", "1")]).unwrap(), pairs(&[("x-", "1")]));
 }

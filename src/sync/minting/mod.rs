@@ -1,7 +1,8 @@
-//! Whether values of generators are made, kept or asked for anew.
+//! Decides whether values of generators are minted, kept or requested again.
 //!
-//! Nobody can give a password again: so a value that was minted stays until it is due, or somebody asks for another. What
-//! was made when is in a [`Record`] on the target; without one, as on a Secret that ESO wrote, what is there decides.
+//! A password cannot be reproduced, so a minted value stays until it is due or somebody asks for another. A [`Record`]
+//! on the target says what was made when. Without one, as on a Secret that ESO wrote, the content of the target
+//! decides.
 
 pub(super) mod annotation;
 mod record;
@@ -30,90 +31,90 @@ pub use record::{LONGEST as LONGEST_RECORD, Record, Recorded, Rendered, entry_ha
 /// An entry of `dataFrom` that names a generator.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its place in `spec.dataFrom`.
+    /// Its index in `spec.dataFrom`.
     pub index: usize,
-    /// A hash of it: see [`entry_hash`].
+    /// Its hash: see [`entry_hash`].
     pub hash: String,
-    /// Whether anybody can give its values again.
+    /// Whether its values can be obtained again.
     pub making: Making,
-    /// The keys of its values after the rewrites; `None` where these depend on the values.
+    /// The keys of its values after the rewrites; `None` if they depend on the values.
     pub keys: Option<BTreeSet<String>>,
 }
 
-/// A target that is there.
+/// An existing target.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
     /// Its metadata, with `managedFields`.
     pub meta: &'a ObjectMeta,
-    /// Its values; `None` where it is not a Secret.
+    /// Its values; `None` if it is not a Secret.
     pub data: Option<&'a BTreeMap<String, ByteString>>,
-    /// Whether it is as it was last written.
+    /// Whether it still is what was last written.
     pub is_intact: bool,
 }
 
-/// What a decision goes by.
+/// What a decision depends on.
 #[derive(Clone, Copy)]
 pub struct Situation<'a> {
     /// The ExternalSecret.
     pub owner: Owner<'a>,
-    /// Its status, before this sync.
+    /// Its status before this sync.
     pub status: Option<&'a ExternalSecretStatus>,
     /// Why it is synced.
     pub reason: Reason,
-    /// The target, if it is there.
+    /// The target, if it exists.
     pub target: Option<Target<'a>>,
     /// The time now.
     pub now: Timestamp,
 }
 
-/// What becomes of the values of generators.
+/// What to do with the values of generators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing is written, whatever they were: none are made.
+    /// Nothing will be written, whatever the values, so make none.
     NotWritten,
-    /// The target stays as it is, and nothing is rendered.
+    /// Leave the target as it is, and render nothing.
     Leave {
-        /// The keys that were written; others in it are somebody else's. `None` where that is not known.
+        /// The keys that were written; any others belong to somebody else. `None` if that is unknown.
         written: Option<BTreeSet<String>>,
     },
-    /// One for each entry, in their order.
+    /// One choice per entry, in order.
     Each(Vec<Choice>),
 }
 
-/// What becomes of the values of one entry.
+/// What to do with the values of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// They are minted.
+    /// Mint them.
     Mint(Cause),
-    /// Those of the target stay, under these keys.
+    /// Keep those in the target.
     Keep {
-        /// The keys.
+        /// Their keys.
         keys: BTreeSet<String>,
-        /// When they were made, as far as that is known.
+        /// When they were made, if known.
         made: Option<Timestamp>,
     },
-    /// They are asked for.
+    /// Request them.
     Renew,
 }
 
 /// Why values are minted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// There is no target, or it is somebody else's, or it has no such values yet.
+    /// There is no target, it belongs to somebody else, or it does not have these values yet.
     New,
-    /// Their time is over.
+    /// They are due.
     Due,
-    /// A person asked for it, by the annotation `force-sync`.
+    /// A person asked for it with the annotation `force-sync`.
     Forced,
-    /// The entry is another than that which made what is there.
+    /// The entry differs from the one that made the current values.
     EntryChanged,
     /// Somebody changed or removed them in the target.
     Lost,
-    /// The template must be rendered anew, and what it was rendered from is not there any more.
+    /// The template must be rendered again, and its input no longer exists.
     Rendered,
 }
 
-/// Decides what becomes of the values of generators. The entries are those of `spec.dataFrom` in their order.
+/// Decides what to do with the values of generators. The entries are those of `spec.dataFrom`, in order.
 #[must_use]
 pub fn decide(situation: Situation<'_>, entries: &[Entry]) -> Decision {
     let owner = situation.owner;
@@ -148,16 +149,16 @@ fn made(entry: &Entry, cause: Cause) -> Choice {
     }
 }
 
-/// What is seen of a target that is there.
+/// What is known of an existing target.
 struct Look<'a> {
     situation: Situation<'a>,
     target: Target<'a>,
     record: Option<Record>,
     by_entry: BTreeMap<usize, Recorded>,
-    /// The keys that were last written by this ExternalSecret, and by nobody since; `None` where that is not known.
+    /// The keys that this ExternalSecret wrote and nobody has since; `None` if that is unknown.
     own_keys: Option<BTreeSet<String>>,
     is_ours: bool,
-    /// A target of somebody else that has all that is asked for, and is kept.
+    /// Somebody else's target that already has all keys, and is kept.
     is_taken_over: bool,
     forced: bool,
 }
@@ -192,7 +193,7 @@ impl<'a> Look<'a> {
         look
     }
 
-    /// Whether the target has all keys that are asked for.
+    /// Whether the target has all requested keys.
     fn has_all(&self, entries: &[Entry]) -> bool {
         let spec = self.situation.owner.spec;
         let template = spec.target.as_ref().and_then(|target| target.template.as_deref());
@@ -248,7 +249,8 @@ impl<'a> Look<'a> {
         keep()
     }
 
-    /// Of a target that a template makes: whether it stays, with the keys that were written, or why it is made anew.
+    /// For a target that a template produces: whether it stays, with the keys that were written, or why it is made
+    /// again.
     fn of_rendered(&self) -> Result<Option<BTreeSet<String>>, Cause> {
         let Situation { owner, status, reason, .. } = self.situation;
         if self.is_taken_over {
@@ -271,7 +273,7 @@ impl<'a> Look<'a> {
         }
         let is_of_another_spec = match rendered {
             Some(rendered) => rendered.of != record::shape(owner.spec),
-            // All that ESO noted is the generation.
+            // All that ESO recorded is the generation.
             None => reason == Reason::Changed && !has_generation(status, owner.meta),
         };
         if is_of_another_spec || matches!(reason, Reason::TemplatesChanged | Reason::Expiry) {
@@ -285,7 +287,7 @@ impl<'a> Look<'a> {
     }
 }
 
-/// Whether the status is of this generation of the spec.
+/// Whether the status is about this generation of the spec.
 fn has_generation(status: Option<&ExternalSecretStatus>, meta: &ObjectMeta) -> bool {
     let synced = status.and_then(|status| status.synced_resource_version.as_deref()).unwrap_or_default();
     let generation = synced.split_once('-').and_then(|(generation, _)| generation.parse().ok());
@@ -296,19 +298,19 @@ fn policy(spec: &ExternalSecretSpec) -> RefreshPolicy {
     spec.refresh_policy.unwrap_or(RefreshPolicy::Periodic)
 }
 
-/// The interval after which values are made anew, if they ever are.
+/// The interval after which values are made again, if ever.
 fn interval(spec: &ExternalSecretSpec) -> Option<std::time::Duration> {
     let is_periodic = policy(spec) == RefreshPolicy::Periodic;
     spec.refresh_interval.unwrap_or(DEFAULT_REFRESH_INTERVAL).positive().filter(|_| is_periodic)
 }
 
-/// Whether values are made once, whatever changes later.
+/// Whether values are made only once, whatever changes later.
 #[must_use]
 pub fn is_once(spec: &ExternalSecretSpec) -> bool {
     policy(spec) == RefreshPolicy::CreatedOnce || (policy(spec) == RefreshPolicy::Periodic && interval(spec).is_none())
 }
 
-/// Whether a person asks for other values. What was asked for before the record, or the status, was written has been done.
+/// Whether a person asks for new values. A request made before the record or status was written has been fulfilled.
 fn is_forced(situation: Situation<'_>, record: Option<&Record>) -> bool {
     if situation.reason == Reason::First {
         return false;
@@ -317,7 +319,7 @@ fn is_forced(situation: Situation<'_>, record: Option<&Record>) -> bool {
     match record {
         _ if asked.is_none() => false,
         Some(record) => record.forced != asked,
-        // ESO noted a hash of all annotations: it tells whether this is the only one that is new.
+        // ESO recorded a hash of all annotations, which shows whether this is the only new one.
         None => {
             let before = hash::synced_resource_version(&record::without_force(situation.owner.meta));
             let synced = situation.status.and_then(|status| status.synced_resource_version.as_ref());
@@ -326,16 +328,17 @@ fn is_forced(situation: Situation<'_>, record: Option<&Record>) -> bool {
     }
 }
 
-/// Whether the time of values is over that were made then.
+/// Whether values made at this time are due.
 fn is_due(situation: Situation<'_>, made: Option<Timestamp>) -> bool {
     let Situation { owner, status, reason, now, .. } = situation;
     match reason {
-        // What was made since the last refresh that the status tells of was made by one that did not come to its end.
+        // Values made after the last refresh in the status come from a refresh that did not complete.
         Reason::Interval => {
             let last = status.and_then(|status| status.refresh_time.as_ref()).map(|time| time.0);
             made.is_none_or(|made| last.is_none_or(|last| made <= last))
         }
-        // A token's end is no reason by itself, but it puts off the refresh that would come with the interval.
+        // A token's expiry is not a reason by itself, but renewing it postpones the refresh that the interval would
+        // cause.
         Reason::Expiry => {
             let (Some(made), Some(interval)) = (made, interval(owner.spec)) else { return false };
             made.checked_add(interval).is_ok_and(|due| due <= now)
@@ -345,21 +348,21 @@ fn is_due(situation: Situation<'_>, made: Option<Timestamp>) -> bool {
     }
 }
 
-/// The values under these keys of a target.
+/// The values that a target has under these keys.
 #[must_use]
 pub fn kept(data: &BTreeMap<String, ByteString>, keys: &BTreeSet<String>) -> SecretData {
     let of = |key: &String| Some((key.clone(), SecretValue::new(SecretSlice::from(data.get(key)?.0.clone()))));
     keys.iter().filter_map(of).collect()
 }
 
-/// The record of a target for which `entries` came to these. `keys` are those that a template made, where there is one.
+/// The record of a target for which `entries` were made. `keys` are those that a template produced, if there is one.
 #[must_use]
 pub fn record(owner: Owner<'_>, entries: Vec<Recorded>, keys: Option<BTreeSet<String>>) -> Record {
     let rendered = keys.map(|keys| Rendered { of: record::shape(owner.spec), keys });
     Record { entries, forced: record::force(owner.meta), rendered }
 }
 
-/// The record of a target that stays as it is: what was known of it, and that all that was asked for until now is done.
+/// The record of a target that stays as it is: what was known of it, and that all requests so far are fulfilled.
 #[must_use]
 pub fn record_of_left(situation: Situation<'_>, entries: &[Entry]) -> Record {
     let Situation { owner, status, target, now, .. } = situation;

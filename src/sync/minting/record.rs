@@ -1,5 +1,5 @@
-//! What is noted on a target of the values that generators made for it. It is written in the same request as the values, so
-//! that it outlives a crash, a lost status and a restored backup. It holds no value, and no hash of one.
+//! What a target records about the values that generators made for it. It is written in the same request as the values,
+//! so it survives a crash, a lost status and a restored backup. It contains no value and no hash of one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,50 +12,50 @@ use crate::api::v1::external_secret::{ExternalSecretDataFrom, ExternalSecretSpec
 use crate::sync::hash;
 use crate::sync::target::Owner;
 
-/// The longest record that is read or written. An object's annotations have 256 KiB together.
+/// The longest record that is read or written. All annotations of an object together may have 256 KiB.
 pub const LONGEST: usize = 64 << 10;
 
-/// Annotations of an ExternalSecret by which a person asks for a refresh.
+/// The annotations of an ExternalSecret with which a person asks for a refresh.
 const FORCE: [&str; 2] = ["force-sync", "external-secrets.io/force-sync"];
 
-/// What is noted on a target for one ExternalSecret.
+/// What a target records for one ExternalSecret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// What each entry made.
+    /// The values of each entry.
     pub entries: Vec<Recorded>,
-    /// A hash of the annotations by which a person asked for the last refresh, if there were any.
+    /// A hash of the annotations that requested the last refresh, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<String>,
-    /// With a template, from what the target was rendered.
+    /// What the target was rendered from, if there is a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered: Option<Rendered>,
 }
 
-/// What one entry of `dataFrom` made.
+/// The values of one entry of `dataFrom`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// A hash of the entry: its generator and rewrites.
     pub entry: String,
     /// Its keys, after the rewrites.
     pub keys: BTreeSet<String>,
-    /// When it was made.
+    /// When they were made.
     pub made: Timestamp,
-    /// Until when it is good, where it is a token that says so.
+    /// When they expire, for a token that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
 
-/// From what a target with a template was rendered.
+/// What a target with a template was rendered from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendered {
-    /// A hash of the parts of the spec that shape the target.
+    /// A hash of the parts of the spec that affect the target.
     pub of: String,
     /// The keys that were written.
     pub keys: BTreeSet<String>,
 }
 
 impl Record {
-    /// The record of `owner` on its target, if there is one that can be read.
+    /// The record of `owner` on its target, if there is a readable one.
     #[must_use]
     pub fn read(meta: &ObjectMeta, owner: Owner<'_>) -> Option<Self> {
         let text = meta.annotations.as_ref()?.get(&annotation(owner.namespace(), owner.name()))?;
@@ -65,13 +65,13 @@ impl Record {
         serde_json::from_str(text).ok()
     }
 
-    /// The text of the annotation; `None` where it is too long to be written.
+    /// The text of the annotation; `None` if it is too long.
     #[must_use]
     pub fn text(&self) -> Option<String> {
         serde_json::to_string(self).ok().filter(|text| text.len() <= LONGEST)
     }
 
-    /// What each entry made, by the entry's index in `spec.dataFrom`. Of entries that are the same, the first is the first.
+    /// The record of each entry, by the entry's index in `spec.dataFrom`. Equal entries are matched in order.
     pub(super) fn by_entry<'a>(
         &'a self,
         entries: impl IntoIterator<Item = (usize, &'a str)>,
@@ -86,7 +86,7 @@ impl Record {
         found
     }
 
-    /// The token whose end comes first.
+    /// The token that expires first.
     #[must_use]
     pub fn first_to_end(&self) -> Option<(Timestamp, Timestamp)> {
         self.entries
@@ -96,20 +96,20 @@ impl Record {
     }
 }
 
-/// A hash of an entry of `dataFrom`: of what decides which values it makes, under which keys.
+/// A hash of an entry of `dataFrom`: of everything that determines its values and their keys.
 #[must_use]
 pub fn entry_hash(entry: &ExternalSecretDataFrom) -> String {
     let generator = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref());
     hash::fingerprint(&(generator, &entry.rewrite))
 }
 
-/// A hash of the parts of a spec that shape a target with a template.
+/// A hash of the parts of a spec that affect a target with a template.
 pub(super) fn shape(spec: &ExternalSecretSpec) -> String {
     let template = spec.target.as_ref().and_then(|target| target.template.as_ref());
     hash::fingerprint(&(&spec.data, &spec.data_from, template))
 }
 
-/// A hash of the annotations by which a person asks for a refresh, if there are any.
+/// A hash of the annotations with which a person asks for a refresh, if any.
 pub(super) fn force(meta: &ObjectMeta) -> Option<String> {
     let given: Vec<_> = FORCE.iter().filter_map(|name| meta.annotations.as_ref()?.get_key_value(*name)).collect();
     (!given.is_empty()).then(|| hash::fingerprint(&given))

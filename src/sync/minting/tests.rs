@@ -1,4 +1,4 @@
-//! The table of what happens to a target, and what becomes of the values in it: row by row.
+//! The table of events at a target and what happens to its values, row by row.
 
 use k8s_openapi::api::core::v1::Secret;
 use rstest::rstest;
@@ -19,7 +19,7 @@ fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-/// An ExternalSecret with one Password, on its way through a sync.
+/// An ExternalSecret with one Password during a sync.
 struct Case {
     meta: ObjectMeta,
     spec: Value,
@@ -34,7 +34,7 @@ fn generator_entry(name: &str) -> Value {
 }
 
 impl Case {
-    /// Synced at the time 0 with an interval of an hour; the target is as it was written, with a record.
+    /// Synced at time 0 with an interval of an hour. The target is as it was written, with a record.
     fn synced() -> Self {
         let meta = ObjectMeta {
             name: Some("example".into()),
@@ -82,7 +82,7 @@ impl Case {
             .collect()
     }
 
-    /// Puts what was decided to make into the target, as this controller does, and into the status.
+    /// Writes what was decided into the target, as this controller does, and into the status.
     fn write(&mut self, time: Timestamp) {
         self.write_target(time);
         self.write_status(time);
@@ -118,7 +118,7 @@ impl Case {
         self.target.as_mut().unwrap()
     }
 
-    /// Takes away what this controller noted, as on a Secret that ESO wrote.
+    /// Removes what this controller recorded, as on a Secret that ESO wrote.
     fn of_eso(mut self) -> Self {
         let annotations = self.target().metadata.annotations.as_mut().unwrap();
         annotations.retain(|name, _| !name.contains("/record-"));
@@ -136,7 +136,7 @@ impl Case {
             Some(value) => drop(data.insert(key.to_owned(), ByteString(value.into()))),
             None => drop(data.remove(key)),
         }
-        // Who changes a value is its manager from then on.
+        // Whoever changes a value becomes its manager.
         let left: Vec<_> = ["password"].into_iter().filter(|own| *own != key).collect();
         set_managed_fields(self.target(), &left);
         self
@@ -179,7 +179,7 @@ fn set_managed_fields(secret: &mut Secret, keys: &[&str]) {
     secret.metadata.managed_fields = serde_json::from_value(entry).unwrap();
 }
 
-/// With a template, of which a key is made from the password.
+/// With a template that makes a key from the password.
 fn templated(case: Case) -> Case {
     let mut case = case.with_spec(&json!({"target": {"template": {"data": {"password": "{{ .password }}"}}}}));
     case.write(at(0));
@@ -207,7 +207,7 @@ fn force_sync_mints_once(#[case] annotation: &str) {
     for mut case in [Case::synced(), Case::synced().of_eso(), templated(Case::synced())] {
         case.meta.annotations = Some([(annotation.to_owned(), "1".to_owned())].into());
         assert_eq!(case.choice(), Choice::Mint(Cause::Forced));
-        // What was asked for has been done, also where the status does not say so.
+        // The request is fulfilled, even if the status does not say so.
         case.write_target(at(10));
         assert!(case.is_kept());
     }
@@ -337,7 +337,7 @@ fn another_key_of_the_target_keeps() {
 
 #[test]
 fn what_another_controller_or_an_interrupted_sync_has_minted_is_kept() {
-    // The target is written at the time 3600; the status tells of the refresh before.
+    // The target was written at time 3600; the status still reports the refresh before.
     for mut case in [Case::synced(), templated(Case::synced())] {
         case.write_target(at(3600));
         case.now = at(3601);

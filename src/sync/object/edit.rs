@@ -1,4 +1,4 @@
-//! What templates write into an object, place by place.
+//! What templates write into an object, path by path.
 
 use std::fmt;
 
@@ -8,33 +8,33 @@ use super::wipe::wipe;
 use crate::api::FieldPath;
 use crate::api::field_path::Step;
 
-/// A value for one place in an object; overwritten when it is dropped. `Debug` prints only the place.
+/// A value for one path in an object, overwritten when dropped. `Debug` prints only the path.
 #[derive(Clone)]
 pub struct Edit {
     /// The place.
     pub path: FieldPath,
-    /// How the value is put there.
+    /// How to write the value.
     pub mode: EditMode,
     value: Value,
 }
 
-/// How a value is put into its place.
+/// How to write a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EditMode {
-    /// It replaces what is there.
+    /// Replace the existing value.
     Replace,
-    /// If it and what is there are mappings, its keys are added; otherwise it replaces what is there.
+    /// If both are mappings, add its keys; otherwise replace the existing value.
     Merge,
 }
 
-/// What blocks an edit: something of another type on the way to its place.
+/// What blocks an edit: something of another type on the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// The place.
+    /// The path to it.
     pub path: String,
-    /// The type that is there, such as `string`.
+    /// Its type, such as `string`.
     pub found: &'static str,
-    /// The type that the path needs.
+    /// The type that is needed.
     pub wanted: &'static str,
 }
 
@@ -43,21 +43,21 @@ pub struct Obstacle {
 pub enum EditError {
     /// Something blocks it.
     Obstacle(Obstacle),
-    /// Indexes beyond the ends of lists fill up more than [`Filling::MOST`] places.
+    /// Indexes beyond the ends of lists add more than [`Filling::MOST`] elements.
     Filling {
-        /// The place that exceeds it.
+        /// The path that exceeds the limit.
         path: String,
     },
 }
 
-/// How many places of lists may still be filled up, before indexes beyond their ends, by all edits of an object.
+/// How many elements all edits of an object may still add to lists to reach indexes beyond their ends.
 #[derive(Debug)]
 pub struct Filling {
     left: usize,
 }
 
 impl Filling {
-    /// All of them.
+    /// The limit.
     pub const MOST: usize = 20_000;
 }
 
@@ -80,8 +80,8 @@ impl Edit {
         &self.value
     }
 
-    /// Writes the value into an object; missing mappings and lists on the way are created. What lists are filled
-    /// up with is taken from `filling`.
+    /// Writes the value into an object, creating missing mappings and lists on the path. Elements that are added to
+    /// lists are charged to `filling`.
     ///
     /// # Errors
     /// [`EditError`]
@@ -116,7 +116,7 @@ fn set(place: &mut Value, value: Value) {
     *place = value;
 }
 
-/// The place that a path names, created if it is missing.
+/// The value at a path, created if it is missing.
 fn place<'v>(root: &'v mut Value, path: &FieldPath, filling: &mut Filling) -> Result<&'v mut Value, EditError> {
     let mut node = root;
     for step in path.steps() {

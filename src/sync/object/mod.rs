@@ -1,8 +1,9 @@
 //! A target that is not a Secret (`target.manifest`): the object that an ExternalSecret asks for.
 //!
-//! Without a template the values are in `data` of a ConfigMap and in `spec.data` of another object, as in ESO. Templates write
-//! to the places that they name. What others wrote stays: with a creationPolicy that merges, everything but what was written here
-//! before, otherwise the fields at the top of the object that neither the templates nor an earlier write touch.
+//! Without a template, as in ESO, values go into `data` of a ConfigMap and into `spec.data` of any other object.
+//! Templates write to the paths that they name. What others wrote stays: with a creationPolicy that merges, everything
+//! that was not written here before; otherwise the top-level fields that neither the templates nor an earlier write
+//! touch.
 
 mod edit;
 mod owned;
@@ -24,11 +25,10 @@ use crate::api::{ANNOTATION_DATA_HASH, FieldPath, LABEL_MANAGED, LABEL_MANAGED_V
 pub use edit::{Edit, EditError, EditMode, Filling, Obstacle};
 pub use wipe::wipe;
 
-/// The field manager of ESO, which writes generic targets without naming itself.
+/// ESO's field manager when it writes generic targets, which does not name the ExternalSecret.
 const ESO_FIELD_MANAGER: &str = "external-secrets";
 
-/// An object to be written, or that was read; its content is wiped when it is dropped, since it may
-/// contain values.
+/// An object to write, or that was read. Its content is wiped when dropped, because it may contain values.
 pub struct TargetObject(DynamicObject);
 
 impl TargetObject {
@@ -38,7 +38,7 @@ impl TargetObject {
         Self(object)
     }
 
-    /// The object. Its `data` are all fields but `apiVersion`, `kind` and `metadata`.
+    /// The object. Its `data` holds all fields except `apiVersion`, `kind` and `metadata`.
     #[must_use]
     pub const fn object(&self) -> &DynamicObject {
         &self.0
@@ -51,13 +51,13 @@ impl Drop for TargetObject {
     }
 }
 
-/// What is remembered of a write, and of the API server's answer to it.
+/// What to remember of a write and of the API server's answer.
 #[must_use]
 pub fn last_write(wanted: &TargetObject, stored: &TargetObject) -> LastWrite {
     LastWrite::new(fingerprint(&wanted.0), fingerprint(&stored.0))
 }
 
-/// Of all fields but the status and the metadata.
+/// A hash of all fields except status and metadata.
 fn fingerprint(object: &DynamicObject) -> String {
     let fields = object.data.as_object().into_iter().flatten().filter(|(key, _)| *key != "status");
     hash::fingerprint(&fields.collect::<BTreeMap<_, _>>())
@@ -76,7 +76,7 @@ fn is_managed(meta: &ObjectMeta) -> bool {
     meta.labels.as_ref().and_then(|labels| labels.get(LABEL_MANAGED)).is_some_and(|value| value == LABEL_MANAGED_VALUE)
 }
 
-/// ESO's hash: of `spec`, else of `data`; ours also of an object that has neither.
+/// ESO's hash: of `spec`, or else of `data`. Here an object with neither has one, too.
 fn content_hash(object: &DynamicObject) -> String {
     let field = |name: &str| object.data.get(name).filter(|value| !value.is_null());
     match field("spec").or_else(|| field("data")) {
@@ -85,8 +85,8 @@ fn content_hash(object: &DynamicObject) -> String {
     }
 }
 
-/// Whether this ExternalSecret wrote an object that has no owner: then it may be deleted with it. ESO's writes are recognized by
-/// ESO's label alone, since it records no writer.
+/// Whether this ExternalSecret wrote an object that has no owner, and may delete it. ESO's writes are recognized only
+/// by ESO's label, since ESO does not record the writer.
 #[must_use]
 pub fn is_written_by(meta: &ObjectMeta, owner: Owner<'_>) -> bool {
     let ours = hash::field_manager(owner.name());
@@ -94,12 +94,12 @@ pub fn is_written_by(meta: &ObjectMeta, owner: Owner<'_>) -> bool {
     is_managed(meta) && managers.any(|manager| manager == ours || manager == ESO_FIELD_MANAGER)
 }
 
-/// Why an object cannot be made.
+/// Why an object cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// A value is not text.
     NotText { key: String },
-    /// A template writes to a place that does not exist and cannot be created.
+    /// A template writes to a path that does not exist and cannot be created.
     Obstacle(Obstacle),
     /// Templates write so far beyond the ends of lists that too many elements would be created.
     Filling { path: String },
@@ -147,12 +147,12 @@ pub(super) fn desired(
     metadata.labels.get_or_insert_default().insert(LABEL_MANAGED.to_owned(), LABEL_MANAGED_VALUE.to_owned());
     let hash = content_hash(&object.0);
     object.0.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), hash);
-    // If none are given, the API server keeps the existing ones, with their times, which are not read.
+    // If none are given, the API server keeps the existing ones with their times, which are not read here.
     object.0.metadata.managed_fields = None;
     Ok(object)
 }
 
-/// The top-level field of this kind that holds the content.
+/// The top-level field that holds the content in this kind.
 fn home(manifest: &ManifestReference) -> &'static str {
     if manifest.kind == "ConfigMap" { "data" } else { "spec" }
 }
@@ -185,7 +185,8 @@ fn write_values(data: &mut Value, home: &str, content: Content<'_>, filling: &mu
     Ok(())
 }
 
-/// Whether `existing` needs no write to become `desired`, since it is equal or is the result of writing exactly this.
+/// Whether `existing` need not be written to become `desired`, because it is equal or is the result of writing exactly
+/// this.
 pub(super) fn is_as_desired(existing: &DynamicObject, desired: &DynamicObject, last: Option<&LastWrite>) -> bool {
     let is_repeated = || last.is_some_and(|last| last.is_repeated_by(&fingerprint(desired), &fingerprint(existing)));
     target::has_metadata_as(&existing.metadata, &desired.metadata) && (existing.data == desired.data || is_repeated())

@@ -1,14 +1,14 @@
-//! Removing what was written earlier from an object that others write, too.
+//! Removes what was written earlier from an object that others write, too.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
 use super::wipe::wipe;
 
-/// The fields that have no owner.
+/// Fields that belong to no writer's content.
 const NOT_CONTENT: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 
-/// What `manager` wrote of the content, as trees of `metadata.managedFields`.
+/// The content that `manager` wrote, as trees from `metadata.managedFields`.
 fn trees<'m>(meta: &'m ObjectMeta, manager: &str) -> impl Iterator<Item = &'m Map<String, Value>> {
     let manager = manager.to_owned();
     let entries = meta.managed_fields.iter().flatten();
@@ -18,14 +18,14 @@ fn trees<'m>(meta: &'m ObjectMeta, manager: &str) -> impl Iterator<Item = &'m Ma
     own.filter_map(|entry| entry.fields_v1.as_ref()?.0.as_object())
 }
 
-/// The names of the fields at the top of the object that `manager` wrote.
+/// The top-level fields that `manager` wrote.
 pub(super) fn top_level(meta: &ObjectMeta, manager: &str) -> Vec<String> {
     let keys = trees(meta, manager).flat_map(Map::keys).filter_map(|key| key.strip_prefix("f:"));
     keys.filter(|key| !NOT_CONTENT.contains(key)).map(str::to_owned).collect()
 }
 
-/// Removes the texts, numbers and booleans that `manager` wrote, and the mappings that it created and that are empty then. Lists
-/// stay: the writer of one element of a list owns the whole list, and the other elements may be someone else's.
+/// Removes the strings, numbers and booleans that `manager` wrote, and the mappings that it created and that are now
+/// empty. Lists stay: the writer of one element owns the whole list, and other elements may belong to somebody else.
 pub(super) fn remove(content: &mut Value, meta: &ObjectMeta, manager: &str) {
     for tree in trees(meta, manager) {
         let fields =

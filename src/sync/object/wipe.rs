@@ -1,9 +1,9 @@
-//! Overwriting what stems from values.
+//! Overwrites what is derived from values.
 
 use serde_json::Value;
 use zeroize::Zeroize;
 
-/// Wipes the texts in a value before its memory is freed.
+/// Wipes the strings in a value before its memory is freed.
 pub fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),

@@ -27,27 +27,27 @@ pub use refusal::Refusal;
 pub enum Plan {
     /// It does not exist: create it.
     Create(Box<TargetSecret>),
-    /// It exists and differs: replace it, at the version that was read.
+    /// It exists and differs: replace the version that was read.
     Update(Box<TargetSecret>),
     /// It is not a Secret and does not exist: create it.
     CreateObject(Box<TargetObject>),
-    /// It is not a Secret, exists and differs: replace it, at the version that was read.
+    /// It is not a Secret, exists and differs: replace the version that was read.
     UpdateObject(Box<TargetObject>),
-    /// Its values are gone, and it is deleted with them (`deletionPolicy: Delete`).
+    /// Its values are gone: delete it (`deletionPolicy: Delete`).
     Delete(Deletion),
     /// Its values are gone, and so is it.
     Deleted,
     /// It is up to date.
     Unchanged,
-    /// Its values are gone; it is kept (`deletionPolicy: Retain`).
+    /// Its values are gone: keep it (`deletionPolicy: Retain`).
     Retained,
-    /// It does not exist, and someone else must create it (`creationPolicy: Merge`).
+    /// It does not exist, and somebody else must create it (`creationPolicy: Merge`).
     Missing,
     /// It is not written (`creationPolicy: None`).
     NotWritten,
 }
 
-/// What is reported about an executed plan, in ESO's words.
+/// What to report about an executed plan, in ESO's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// The reason of the condition `Ready`, which is True.
@@ -58,14 +58,14 @@ pub struct Statement {
     pub event: Option<(&'static str, Cow<'static, str>)>,
 }
 
-/// What is reported about an executed kind of plan, for a Secret and for another object.
+/// What to report about an executed plan of one kind, for a Secret and for another object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
     /// The reason of the condition `Ready`.
     pub reason: (&'static str, &'static str),
     /// Its message.
     pub message: (&'static str, &'static str),
-    /// The reason and message of the event for a Secret, if something was written. For another object the message is
+    /// The reason and message of the event for a Secret, if something was written. For another object, the message is
     /// the reason with its kind and name.
     pub event: Option<(&'static str, &'static str)>,
 }
@@ -109,7 +109,7 @@ impl Plan {
         }
     }
 
-    /// What is reported once it was executed for `owner`.
+    /// What to report after it was executed for `owner`.
     #[must_use]
     pub fn statement(&self, owner: Owner<'_>) -> Statement {
         let said = self.said();
@@ -122,8 +122,8 @@ impl Plan {
         Statement { reason: said.reason.1, message: said.message.1, event }
     }
 
-    /// Whether the target exists, with the values, once the plan was executed. Secrets of earlier
-    /// target names may be deleted then ([`stale`]), and `status.binding` names it.
+    /// Whether the target exists with the values after the plan was executed. If so, Secrets of earlier target names
+    /// may be deleted ([`stale`]), and `status.binding` names the target.
     #[must_use]
     pub const fn leaves_target(&self) -> bool {
         match self {
@@ -150,19 +150,19 @@ impl std::fmt::Debug for Plan {
     }
 }
 
-/// An object to be deleted, as it was when that was decided.
+/// An object to delete, as it was when that was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Its name.
     pub name: String,
     /// Its UID.
     pub uid: Option<String>,
-    /// Its resourceVersion: one that has changed since is reconciled again.
+    /// Its resourceVersion: if it has changed since, the object is reconciled again.
     pub resource_version: Option<String>,
 }
 
 impl Deletion {
-    /// Of the object with this metadata.
+    /// The object with this metadata.
     #[must_use]
     pub fn of(meta: &ObjectMeta) -> Self {
         Self {
@@ -173,7 +173,7 @@ impl Deletion {
     }
 }
 
-/// A Secret to be written; its values are wiped when it is dropped.
+/// A Secret to write. Its values are wiped when dropped.
 pub struct TargetSecret(Secret);
 
 impl TargetSecret {
@@ -217,9 +217,9 @@ impl<'a> From<&'a DynamicObject> for Present<'a> {
     }
 }
 
-/// The plan, if it does not depend on what the Secret would hold; then no template needs to be rendered. `values` is
-/// everything that was read; empty means the provider confirmed that nothing exists, as every other failure returned an
-/// error earlier.
+/// The plan, if it does not depend on the Secret's new content, so that no template needs to be rendered. `values` is
+/// everything that was read. Empty means that the provider confirmed that nothing exists, because every other failure
+/// returned an error earlier.
 ///
 /// # Errors
 /// [`Refusal`], if the existing object may not be deleted.
@@ -249,15 +249,15 @@ fn deletion(owner: Owner<'_>, existing: Option<Present<'_>>) -> Result<Plan, Ref
     }
     let Some(existing) = existing else { return Ok(Plan::Deleted) };
     may_own(owner, existing)?;
-    // Better than in ESO: one that was never adopted is kept.
+    // Unlike in ESO, a target that was never adopted is kept.
     if !target::is_controlled_by(existing.metadata, owner) {
         return Err(Refusal::NotOwned { target });
     }
     Ok(Plan::Delete(Deletion::of(existing.metadata)))
 }
 
-/// Determines what to do so that the target of `owner` holds `values`, or what a template made of
-/// them, according to its policies.
+/// Decides what to do so that the target of `owner` holds `values`, or what a template made of them, according to its
+/// policies.
 ///
 /// # Errors
 /// [`Refusal`], if the existing Secret may not be written or deleted.
@@ -289,10 +289,10 @@ pub fn build(
     Ok(Plan::Update(Box::new(desired)))
 }
 
-/// Works out what to do with a target whose values stay as they are: see [`minting`](super::minting).
+/// Decides what to do with a target whose values stay as they are: see [`minting`](super::minting).
 ///
 /// # Errors
-/// [`Refusal`], where the Secret may not be written.
+/// [`Refusal`], if the Secret may not be written.
 pub fn leave(owner: Owner<'_>, existing: &Secret, written: Option<&BTreeSet<String>>) -> Result<Plan, Refusal> {
     may_own(owner, existing.into())?;
     let desired = TargetSecret(target::left(owner, existing, written));
@@ -303,13 +303,12 @@ pub fn leave(owner: Owner<'_>, existing: &Secret, written: Option<&BTreeSet<Stri
     Ok(Plan::Update(Box::new(desired)))
 }
 
-/// Types of Secrets that the cluster itself fills or trusts. Anybody who may write to one, or change the annotation that names its
-/// service account, would get rights of the cluster.
+/// Types of Secrets that the cluster itself fills or trusts. Anybody who may write one, or change the annotation that
+/// names its service account, would gain rights in the cluster.
 const SYSTEM_TYPES: [&str; 2] = ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"];
 
-/// Whether `owner` may write to `existing`. Like ESO, it compares the name, not the UID: an
-/// ExternalSecret that was recreated takes its target over. Without `creationPolicy: Owner` a
-/// controller of another kind is not an obstacle.
+/// Whether `owner` may write to `existing`. Like ESO, it compares the name, not the UID: a recreated ExternalSecret
+/// takes over its target. Without `creationPolicy: Owner`, a controller of another kind is not an obstacle.
 fn may_own(owner: Owner<'_>, existing: Present<'_>) -> Result<(), Refusal> {
     if let Some(type_) = existing.type_.filter(|type_| SYSTEM_TYPES.contains(type_)) {
         return Err(Refusal::OfTheSystem { target: owner.target(), type_: type_.to_owned() });
@@ -351,14 +350,14 @@ fn may_replace(owner: Owner<'_>, existing: &Secret, desired: &Secret) -> Result<
     }
 }
 
-/// Secrets of earlier target names, which are deleted once the target exists ([`Plan::leaves_target`]): those of
+/// Secrets of earlier target names, to be deleted when the target exists ([`Plan::leaves_target`]): those of
 /// `candidates` that carry the label of `owner` and that it controls.
 #[must_use]
 pub fn stale<'a>(owner: Owner<'_>, candidates: impl IntoIterator<Item = &'a ObjectMeta>) -> Vec<Deletion> {
     stale_of(owner, None, candidates)
 }
 
-/// The same of objects of the kind that `manifest` names.
+/// The same for objects of the kind that `manifest` names.
 #[must_use]
 pub fn stale_objects<'a>(
     owner: Owner<'_>,
@@ -388,15 +387,14 @@ fn stale_of<'a>(
     candidates.into_iter().filter(is_stale).map(Deletion::of).collect()
 }
 
-/// Whether the target is as it was last written, as far as its policy requires: an orphan is left
-/// alone until the next refresh, and what is not written, or does not exist to be merged into, needs no
-/// correction.
+/// Whether the target still is what was last written, as far as its policy requires. An orphan is left alone until the
+/// next refresh. A target that is not written, or that does not exist to be merged into, needs no correction.
 #[must_use]
 pub fn target_state(policy: CreationPolicy, existing: Option<&Secret>) -> TargetState {
     state(policy, existing.map(is_intact))
 }
 
-/// The same of a target that is not a Secret.
+/// The same for a target that is not a Secret.
 #[must_use]
 pub fn object_state(policy: CreationPolicy, existing: Option<&DynamicObject>, last: Option<&LastWrite>) -> TargetState {
     state(policy, existing.map(|object| super::object::is_intact(object, last)))

@@ -10,11 +10,11 @@ use crate::sync::object::{self, Fault};
 use crate::sync::rendered::Rendered;
 use crate::sync::target::{Content, Owner};
 
-/// Determines what to do so that the target of `owner`, an object of the kind that `manifest` names, holds `values`, or what a
-/// template made of them, as its policies say. `last` is what is known of the last write.
+/// Decides what to do so that the target of `owner`, an object of the kind that `manifest` names, holds `values`, or
+/// what a template made of them, according to its policies. `last` is the last write.
 ///
 /// # Errors
-/// [`Refusal`], where the object that is there may not be written or deleted, or cannot hold them.
+/// [`Refusal`], if the existing object may not be written or deleted, or cannot hold them.
 pub fn build_object(
     owner: Owner<'_>,
     manifest: &ManifestReference,

@@ -28,17 +28,17 @@ pub enum Refusal {
     /// The cluster itself creates or trusts it.
     #[error("{target} is of the type {type_:?}, which is the cluster's own; give spec.target.name another name")]
     OfTheSystem { target: TargetName, type_: String },
-    /// It is immutable and its data would change.
+    /// It is immutable, and its data would change.
     #[error("{target} is immutable, so its new values cannot be written; delete it, and it is made again")]
     Immutable { target: TargetName },
-    /// The template asks for a type that is not the Secret's, which cannot change.
+    /// The template asks for a type other than the Secret's, which cannot change.
     #[error(
         "{target} has the type {existing:?}, which cannot be changed to {wanted:?}; delete it, and it is made again, or correct spec.target.template.type"
     )]
     OtherType {
         target: TargetName,
         existing: String,
-        /// The type that is wanted.
+        /// The requested type.
         wanted: String,
     },
     /// It lacks what the API server requires of a Secret of its type.
@@ -48,19 +48,19 @@ pub enum Refusal {
     Incomplete {
         target: TargetName,
         type_: String,
-        /// What the type needs.
+        /// What the type requires.
         needed: &'static str,
     },
-    /// Its values are larger than a Secret can be.
+    /// Its values exceed the size of a Secret.
     #[error(
         "the values of {target} have {size} bytes together, and a Secret holds 1048576 at most; divide them among several ExternalSecrets"
     )]
     TooLarge {
         target: TargetName,
-        /// How many bytes they have.
+        /// Their size in bytes.
         size: usize,
     },
-    /// A key cannot be a key of a Secret or ConfigMap.
+    /// A key that is not valid in a Secret or ConfigMap.
     #[error(
         "{key:?} cannot be a key of a {kind}: keys have letters, digits, '-', '_' and '.', and at most 253 characters"
     )]
@@ -69,7 +69,7 @@ pub enum Refusal {
         kind: String,
         key: String,
     },
-    /// Its values are gone and it should be deleted, but the creationPolicy makes it someone else's.
+    /// Its values are gone and it should be deleted, but under its creationPolicy it belongs to somebody else.
     #[error(
         "{target} is not deleted, though its values are gone: deletionPolicy Delete needs creationPolicy Owner; set spec.target.creationPolicy: Owner, or spec.target.deletionPolicy: Retain"
     )]
@@ -79,7 +79,7 @@ pub enum Refusal {
         "{target} is not deleted, though its values are gone, since this ExternalSecret does not own it; delete it by hand, or set spec.target.deletionPolicy: Retain"
     )]
     NotOwned { target: TargetName },
-    /// A value is not text, as all values outside of a Secret must be.
+    /// A value is not text, as required outside of a Secret.
     #[error(
         "the value of {key:?} is not UTF-8, which {target} cannot hold; encode it in the template, as by {{{{ index . {key:?} | b64enc }}}}"
     )]
@@ -91,7 +91,7 @@ pub enum Refusal {
     )]
     TooMuchFilling {
         target: TargetName,
-        /// The path that exceeds it.
+        /// The path that exceeds the limit.
         path: String,
     },
     /// A template writes into something that is not a mapping or list.
@@ -101,7 +101,7 @@ pub enum Refusal {
     NoPlace {
         target: TargetName,
         path: String,
-        /// What is there.
+        /// What the path meets.
         found: &'static str,
         /// What the path needs.
         wanted: &'static str,

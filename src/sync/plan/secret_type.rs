@@ -1,4 +1,5 @@
-//! What the API server requires of a Secret, so that a rejection is known before a write, and reported without quoting it.
+//! What the API server requires of a Secret. A violation is found before the write, and reported without quoting the
+//! Secret.
 //!
 //! The rules are those of `ValidateSecret` in Kubernetes' `pkg/apis/core/validation`.
 
@@ -8,13 +9,13 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use serde::de::IgnoredAny;
 
-/// The most bytes that the values of a Secret may have together (`MaxSecretSize`).
+/// The most bytes in the values of a Secret (`MaxSecretSize`).
 const MAX_SIZE: usize = 1 << 20;
 
-/// What is wrong with a Secret. Holds no value.
+/// What is wrong with a Secret. Contains no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// Its type requires something that it lacks; the words that follow "which needs".
+    /// Its type requires something that it lacks: the words after "which needs".
     Type(&'static str),
     /// Its values have this many bytes.
     Size(usize),
@@ -65,7 +66,7 @@ fn missing(type_: &str, data: &BTreeMap<String, ByteString>) -> Option<&'static 
 
 /// Whether Go reads a value as a JSON object; `null` counts as one.
 fn is_object(value: &ByteString) -> bool {
-    // Names that are not UTF-8 do not matter to Go.
+    // Go ignores whether names are valid UTF-8.
     let text = String::from_utf8_lossy(&value.0);
     let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
     is_json && matches!(text.trim_start().bytes().next(), Some(b'{' | b'n'))

@@ -44,13 +44,13 @@ fn planned(
     build(Owner::new(meta, &spec, ServedVersion::V1), data, rendered, existing)
 }
 
-/// What is said of a plan for a Secret.
+/// What is reported about a plan for a Secret.
 fn said(plan: &Plan) -> Statement {
     let spec = ExternalSecretSpec::default();
     plan.statement(Owner::new(&meta(), &spec, ServedVersion::V1))
 }
 
-/// The Secret's name, as refusals have it.
+/// The Secret's name, as refusals show it.
 fn example() -> TargetName {
     TargetName { kind: "Secret".into(), name: "example".into() }
 }
@@ -234,7 +234,7 @@ fn a_plan_does_not_print_values() {
 
 const NOTHING: SecretData = SecretData::new();
 
-/// What of a written Secret shows who owns it, and its data.
+/// The parts of a written Secret that show its owner and its data.
 fn essence(secret: &Value) -> Value {
     let meta = &secret["metadata"];
     json!({
@@ -277,7 +277,7 @@ fn a_policy_that_merges_waits_for_the_secret_and_none_writes_nothing() {
     }
 }
 
-/// A Secret of someone else, into which ESO merged the keys `greeting` and `old`.
+/// Somebody else's Secret, into which ESO merged the keys `greeting` and `old`.
 fn merged_by_eso() -> Secret {
     let mut secret = written_by_eso();
     secret.metadata.owner_references = None;

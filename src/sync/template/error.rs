@@ -6,7 +6,7 @@ use crate::api::template_target::TemplateTargetError;
 use crate::api::v1::external_secret::DecodingStrategy;
 use crate::template;
 
-/// The kind of an object with templates.
+/// The kind of object that holds templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceKind {
     /// A ConfigMap.
@@ -24,12 +24,11 @@ impl fmt::Display for SourceKind {
     }
 }
 
-/// Why a target's template cannot be rendered: which field is wrong, and what to
-/// change. Names keys, never a value.
+/// Why a target's template cannot be rendered: which field is wrong, and what to change. Names keys but never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum RenderError {
-    /// A template is not valid, or fails.
+    /// A template is invalid or fails.
     #[error("{field}: {error}")]
     Template { field: String, error: template::Error },
     /// The templates are too large.
@@ -38,7 +37,7 @@ pub enum RenderError {
         .most >> 20
     )]
     TooLarge {
-        /// The bytes that they may have.
+        /// The limit in bytes.
         most: usize,
     },
     /// A ConfigMap or Secret does not exist.
@@ -64,7 +63,7 @@ pub enum RenderError {
     #[error("{field}: the template must make a YAML mapping of keys to strings: {reason}")]
     NotKeysAndValues {
         field: String,
-        /// What is wrong, without any value.
+        /// The reason, without any value.
         reason: String,
     },
     /// The result of a template does not have the expected encoding.
@@ -81,14 +80,14 @@ pub enum RenderError {
         /// The label, annotation or key.
         key: String,
     },
-    /// The result of a template for a place in an object is not YAML.
+    /// The result of a template for a path in an object is not YAML.
     #[error("{field}: the template must make YAML: {reason}")]
     NotYaml {
         field: String,
-        /// What is wrong, without any value.
+        /// The reason, without any value.
         reason: String,
     },
-    /// A template cannot write there.
+    /// A template cannot write to its target path.
     #[error("{field}: {error}")]
     Target { field: String, error: TemplateTargetError },
 }

@@ -1,12 +1,11 @@
-//! Renders `target.template`: from the values, and the ConfigMaps and Secrets with
-//! templates, to the content of the target, in ESO's order. Later results replace
-//! earlier ones:
+//! Renders `target.template`: turns the values, and the ConfigMaps and Secrets with templates, into the content of the
+//! target, in ESO's order. Later results replace earlier ones:
 //!
-//! 1. the values, with `mergePolicy: Merge` or where the template makes no data;
-//! 2. `templateFrom`, entry by entry: of each the ConfigMap, the Secret, then the literal;
+//! 1. the values, with `mergePolicy: Merge` or if the template produces no data;
+//! 2. `templateFrom`, entry by entry: first the ConfigMap, then the Secret, then the literal;
 //! 3. `data`, `metadata.labels` and `metadata.annotations`.
 //!
-//! Of an object that is not a Secret, `templateFrom` may name any place ([`TemplateTarget`]).
+//! For an object that is not a Secret, `templateFrom` may name any path ([`TemplateTarget`]).
 
 mod error;
 
@@ -27,7 +26,7 @@ use crate::template::{Allowance, Engine, Map, Text, Type, Value, yaml};
 
 pub use error::{RenderError, SourceKind};
 
-/// The ConfigMaps and Secrets with templates in the namespace, by name.
+/// The namespace's ConfigMaps and Secrets with templates, by name.
 #[derive(Default)]
 pub struct Sources {
     /// The `data` of the ConfigMaps.
@@ -36,16 +35,16 @@ pub struct Sources {
     pub secrets: BTreeMap<String, SecretData>,
 }
 
-/// Reads YAML into strings by key, as `sigs.k8s.io/yaml` reads it into a `map[string]string`; an error
-/// holds no value. The cost of reading is charged to the allowance.
+/// Parses YAML into strings by key, as `sigs.k8s.io/yaml` does for a `map[string]string`. Errors contain no value. The
+/// cost is charged to the allowance.
 pub type ReadKeysAndValues = fn(&[u8], &mut Allowance) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String>;
 
-/// What renders templates.
+/// Renders templates.
 #[derive(Clone, Copy)]
 pub struct Renderer<'a> {
     /// The engine, with the delimiters that the controller was given.
     pub engine: &'a Engine,
-    /// What reads the result of a template that makes keys and values.
+    /// Parses the result of a template that produces keys and values.
     pub read_keys_and_values: ReadKeysAndValues,
 }
 
@@ -53,7 +52,7 @@ impl Renderer<'_> {
     /// Renders `template` for a Secret.
     ///
     /// # Errors
-    /// [`RenderError`] where a ConfigMap, a Secret or a key in it is missing, or a template fails.
+    /// [`RenderError`] if a ConfigMap, a Secret or a key in it is missing, or a template fails.
     pub fn render(
         self,
         template: &ExternalSecretTemplate,
@@ -135,7 +134,7 @@ struct Source<'a> {
     decoding: DecodingStrategy,
 }
 
-/// The values as templates see them: strings, so that no template can change them for the next.
+/// The values as templates see them: as strings, so that no template can change them for the next.
 fn dot(values: &SecretData) -> Value {
     let entry = |(key, value): (&String, &SecretValue)| {
         (Text::from(key.as_str()), Value::String(Text::from(value.expose_secret())))
@@ -148,7 +147,7 @@ struct Rendering<'a> {
     form: Form,
     dot: Value,
     rendered: Rendered,
-    /// Of all templates of the object.
+    /// Shared by all templates of the object.
     allowance: Allowance,
 }
 
@@ -180,8 +179,7 @@ impl Rendering<'_> {
         Ok(())
     }
 
-    /// Renders the items of a ConfigMap or Secret; `text` returns one, if there are the object and the
-    /// key.
+    /// Renders the items of a ConfigMap or Secret; `text` returns one, if the object and the key exist.
     fn items<'s>(
         &mut self,
         field: &str,
@@ -244,7 +242,7 @@ impl Rendering<'_> {
         }
     }
 
-    /// Writes the YAML of a template to a place.
+    /// Writes a template's YAML to a path.
     fn edit_document(
         &mut self,
         source: Source<'_>,
@@ -283,7 +281,7 @@ impl Rendering<'_> {
             }
             TemplateTarget::Data => (FieldPath::of_keys(["data", key]), text.into()),
             TemplateTarget::Spec => (FieldPath::of_keys(["spec", key]), text.into()),
-            // As in ESO: numbers, lists and mappings are written as such, and what is not YAML as text.
+            // As in ESO, numbers, lists and mappings are written as such, and what is not YAML as a string.
             TemplateTarget::Place(path) => {
                 let value = match yaml::read_json(text.as_bytes(), &mut self.allowance) {
                     Err(error @ yaml::Error::Exceeded(_)) => {

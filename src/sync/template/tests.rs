@@ -25,7 +25,7 @@ fn sources() -> Sources {
     }
 }
 
-/// Reads `key: value` lines, which is all of YAML that these tests need.
+/// Parses `key: value` lines, which is all the YAML that these tests need.
 fn read_lines(text: &[u8], _: &mut Allowance) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, String> {
     let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
     let entry = |line: &str| {
@@ -68,7 +68,7 @@ fn many_templates_may_not_take_together_what_few_may() {
     assert!(error.contains("data[key-04]") && error.contains("render more than 4194304 bytes"), "{error}");
 }
 
-/// The error of a template for a Secret, or another object, whose documents are read as the controller reads them.
+/// The error of a template for a Secret or another object, with documents parsed as in the controller.
 fn error_of(form: Form, template: Json) -> String {
     let template: ExternalSecretTemplate = serde_json::from_value(template).unwrap();
     let engine = Engine::new(funcs::all());

@@ -63,7 +63,7 @@ fn rendered(spec: &ExternalSecretSpec, values: &SecretData) -> Result<Option<Ren
     template.map(|template| renderer.render_object(template, values, &sources)).transpose()
 }
 
-/// The plan for a spec with this `target`, whose template is rendered.
+/// The plan for a spec with this `target`, with its template rendered.
 fn planned(
     target: &Value,
     values: &SecretData,
@@ -89,7 +89,7 @@ fn made(target: &Value, values: &SecretData) -> Value {
     written(planned(target, values, None, None).unwrap())
 }
 
-/// A template from literals, each with its target.
+/// A template of literals, each with its target.
 fn literals(entries: &[(&str, &str)]) -> Value {
     let from: Vec<_> = entries.iter().map(|(target, text)| json!({"target": target, "literal": text})).collect();
     json!({"template": {"templateFrom": from}})
@@ -224,7 +224,7 @@ fn manager(fields: &Value) -> Value {
     json!([{"manager": "externalsecrets.external-secrets.io/example", "operation": "Update", "fieldsV1": fields}])
 }
 
-/// An `AppConfig` of someone else, into which `spec.database.host` and `spec.old` were written.
+/// Somebody else's `AppConfig`, into which `spec.database.host` and `spec.old` were written.
 fn of_someone_else() -> Value {
     json!({
         "apiVersion": "config.example.com/v1", "kind": "AppConfig",
