@@ -1,7 +1,8 @@
-//! What one ExternalSecret may compute per sync, apart from its templates, which have an allowance of their own.
+//! What one ExternalSecret may compute per sync. Its templates have an allowance of their own.
 //!
-//! Cost is charged where the work is called: code that searches, looks up, decodes or parses does it through the budget,
-//! or pays first. So what a user can make expensive in a manifest, a vault or both is bounded whatever the number of entries.
+//! Work is charged where it is done: code that searches, looks up, decodes or parses does so through the budget, or
+//! pays first. Whatever a user makes expensive, in a manifest, a vault or both, is thus bounded, however many entries
+//! there are.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,29 +11,30 @@ use gjson_path::{Bytes, TooComplex, Value};
 
 use crate::re2;
 
-/// Work of all regular expressions: bytes of names that searches may have to read, times the size of the pattern divided
-/// by 64. A thousand names of 100 bytes, each searched 100 times. It takes 30 ms; with patterns made for it, [`MATCHING_TIME`].
+/// Work of all regular expressions: the bytes of names that searches may have to read, times the size of the pattern
+/// divided by 64. That is a thousand names of 100 bytes, each searched 100 times. It takes 30 ms; with patterns
+/// designed to be slow, [`MATCHING_TIME`].
 pub const MATCHING: usize = 1 << 24;
-/// The CPU time of all searches: most patterns never take it, since a unit of their work is fast. One that has begun
-/// ends first.
+/// The CPU time of all searches. Most patterns never need it, since a unit of their work is fast. A search that has
+/// begun is finished.
 pub const MATCHING_TIME: Duration = Duration::from_secs(1);
-/// Of [`MATCHING`], what one text may take.
+/// How much of [`MATCHING`] one text may take.
 const ONE_SEARCH: usize = MATCHING / 4;
-/// Bytes of a key that rewriting makes; Kubernetes takes 253 in the end.
+/// The longest key, in bytes, that a rewrite may produce. Kubernetes accepts 253 in the end.
 const LONGEST_KEY: usize = 1 << 20;
-/// Work of all property paths: bytes that are read, and eight times those that are written. It takes half a second.
+/// Work of all property paths: bytes read, plus eight times the bytes written. It takes half a second.
 pub const LOOKUPS: usize = 1 << 28;
 /// Bytes of values that are decoded, parsed or merged, and of keys that are rewritten. A Secret holds 1 MiB.
 pub const VALUES: usize = 32 << 20;
-/// Members of JSON objects and elements of lists that values are parsed into. Each takes some 100 bytes of memory.
+/// Members of JSON objects and elements of lists in parsed values. Each takes about 100 bytes of memory.
 pub const NODES: usize = 200_000;
 
-/// States of all regular expressions of a manifest together, with [`PATTERN`] more for each. They are compiled in 0.1 s.
+/// States of all regular expressions in a manifest, plus [`PATTERN`] for each. Compiling them takes 0.1 s.
 pub const PATTERNS: usize = 200_000;
 /// What the smallest regular expression costs, in states.
 pub const PATTERN: usize = 100;
 
-/// What is left of the budget of one sync of one ExternalSecret. Its concurrent reads share it.
+/// The remaining budget for one sync of one ExternalSecret, shared by its concurrent reads.
 #[derive(Debug)]
 pub struct Budget(Mutex<Left>);
 
@@ -82,7 +84,7 @@ pub enum SearchError {
     /// It exceeds the ExternalSecret's budget.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
-    /// It exceeds the limit of a single one.
+    /// It exceeds the limit of a single search.
     #[error(transparent)]
     Search(re2::Exceeded),
 }
@@ -93,7 +95,7 @@ pub enum LookupError {
     /// It exceeds the ExternalSecret's budget.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
-    /// It exceeds the limit of a single one.
+    /// It exceeds the limit of a single lookup.
     #[error(transparent)]
     Lookup(TooComplex),
 }
@@ -136,7 +138,7 @@ impl Budget {
         })
     }
 
-    /// The value in `json` that the GJSON path `path` names, as text; `None` where there is none.
+    /// The value in `json` that the GJSON path `path` names, as text; `None` if there is none.
     ///
     /// # Errors
     /// [`LookupError`]

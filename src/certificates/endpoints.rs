@@ -1,4 +1,4 @@
-//! Whether the webhook serves: its endpoints are ready, and present a certificate that the API server trusts.
+//! Checks whether the webhook serves: its endpoints are ready, and present a certificate that the API server trusts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::answers::Objects;
 
 /// How long an endpoint may take.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// No more than these are asked.
+/// The most endpoints that are asked.
 const MOST: usize = 5;
-/// The name of the Service's port at which the webhook is called, in our chart and in ESO's. It may have another one for metrics.
+/// The name of the Service's port for the webhook, in our chart and in ESO's. There may be another port for metrics.
 const PORT: &str = "webhook";
 
 /// Why the webhook does not serve.
@@ -35,21 +35,21 @@ pub(super) enum NotServing {
     Untrusted { address: String, reason: String },
 }
 
-/// Which of the endpoints are known to show a certificate that is trusted.
+/// How many of the endpoints are known to present a trusted certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// Every one.
+    /// All.
     ByAll,
-    /// Some could not be asked.
+    /// Not all: some could not be asked.
     BySome,
 }
 
 /// Checks the endpoints of a Service, as ESO does, and the certificates that they present, as the API server will.
 ///
-/// An endpoint that cannot be reached from here proves nothing: a network policy may admit only the API server.
+/// An endpoint that cannot be reached from here proves nothing, because a network policy may admit only the API server.
 ///
 /// # Errors
-/// The API server's, where it cannot be asked.
+/// The API server's, if it cannot be asked.
 pub(super) async fn check(
     client: &Client,
     (service, namespace): (&str, &str),
@@ -84,18 +84,18 @@ pub(super) async fn check(
     Ok(Ok(shown))
 }
 
-/// What an endpoint answers.
+/// The answer of an endpoint.
 enum Answer {
-    /// With a certificate that is trusted.
+    /// A trusted certificate.
     Trusted,
-    /// With one that is not, for this reason.
+    /// An untrusted certificate, and why.
     Untrusted(String),
-    /// Nothing, as far as can be seen from here.
+    /// No answer, as far as can be seen from here.
     None,
 }
 
-/// The addresses of a slice that are ready, with the webhook's port; where none has its name, with the first. The ports of a slice have
-/// no order.
+/// The ready addresses of a slice with the webhook's port or, if no port has its name, with the first. The ports of a
+/// slice have no order.
 fn ready_addresses(slice: &EndpointSlice) -> Vec<(String, Option<u16>)> {
     let ports = || slice.ports.iter().flatten();
     let port = ports().find(|port| port.name.as_deref() == Some(PORT)).or_else(|| ports().next());
@@ -127,7 +127,7 @@ async fn shows_trusted_certificate(host: &str, port: u16, name: &str, bundle: &[
     }
 }
 
-/// A client that trusts the authorities of a bundle alone.
+/// A TLS client that trusts only the authorities of a bundle.
 fn trusting(bundle: &[u8]) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(bundle).flatten() {

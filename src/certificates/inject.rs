@@ -1,4 +1,4 @@
-//! Writes the CA bundle and the Service's name to where the API server looks for them.
+//! Writes the CA bundle and the Service's name where the API server looks for them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ pub(super) struct Target<'a> {
     pub(super) bundle: &'a [u8],
 }
 
-/// Into all our webhooks of a `ValidatingWebhookConfiguration`. Others in it are not touched, as in ESO.
+/// Into all our webhooks in a `ValidatingWebhookConfiguration`. As in ESO, other webhooks in it are not touched.
 pub(super) fn into_webhooks(configuration: &mut Value, target: Target<'_>) {
     let webhooks = configuration.get_mut("webhooks").and_then(Value::as_array_mut);
     for webhook in webhooks.into_iter().flatten() {

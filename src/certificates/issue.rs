@@ -1,7 +1,7 @@
-//! A certificate authority of our own, and the serving certificates that it issues.
+//! Our own certificate authority, and the serving certificates that it issues.
 //!
-//! Names, kinds and encodings are those of ESO's cert-controller (RSA 2048, keys as PKCS#1, the authority's subject), so that
-//! each can take over what the other created.
+//! Names, kinds and encodings are those of ESO's cert-controller (RSA 2048, keys as PKCS#1, the authority's subject),
+//! so that either can take over what the other created.
 
 use std::time::SystemTime;
 
@@ -17,24 +17,24 @@ use x509_cert::der::pem::{LineEnding, encode_string};
 use x509_cert::der::{Decode, Encode, EncodePem, Reader, SliceReader};
 use zeroize::Zeroizing;
 
-/// The subject of the authority, and a DNS name of it, as ESO has it.
+/// The authority's subject and DNS name, as in ESO.
 const AUTHORITY: &str = "external-secrets";
-/// How far certificates are backdated, since clocks differ.
+/// How far certificates are backdated, because clocks differ.
 const BACKDATED: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 const CERTIFICATE_SIGN: KeyUsagePurpose = KeyUsagePurpose::KeyCertSign;
 
-/// Why a certificate cannot be made or read.
+/// Why a certificate cannot be created or read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IssueError {
     #[error("a certificate cannot be made: {0}")]
     Make(#[from] rcgen::Error),
-    /// It cannot be read or written.
+    /// It cannot be parsed or encoded.
     #[error("a certificate or key is malformed: {0}")]
     Malformed(#[from] x509_cert::der::Error),
-    /// It cannot be written in PEM.
+    /// It cannot be encoded as PEM.
     #[error("a key cannot be written in PEM: {0}")]
     Pem(#[from] x509_cert::der::pem::Error),
-    /// The time is out of the range of certificates.
+    /// The time is out of range for certificates.
     #[error("the time {0} cannot be written into a certificate")]
     Time(Timestamp),
 }
@@ -55,7 +55,7 @@ pub(super) fn authority(now: Timestamp, end: Timestamp) -> Result<Issued, IssueE
     Ok(Issued { certificate: certificate.pem().into_bytes(), key: key_pem(&key)? })
 }
 
-/// A serving certificate for `name` by an authority's key, valid until `end`.
+/// A serving certificate for `name`, signed with an authority's key and valid until `end`.
 pub(super) fn serving(authority_key: &[u8], name: &str, now: Timestamp, end: Timestamp) -> Result<Issued, IssueError> {
     let issuer = Issuer::new(authority_params()?, signing_key(authority_key)?);
     let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
@@ -72,7 +72,7 @@ pub(super) fn serving(authority_key: &[u8], name: &str, now: Timestamp, end: Tim
 fn authority_params() -> Result<CertificateParams, IssueError> {
     let mut params = CertificateParams::new(vec![AUTHORITY.to_owned()])?;
     params.distinguished_name = rcgen::DistinguishedName::new();
-    // The order and the kind of string that Go writes: a signed certificate repeats the subject byte by byte.
+    // The order and the string type that Go uses, because a signed certificate repeats the subject byte by byte.
     for part in [DnType::OrganizationName, DnType::CommonName] {
         params.distinguished_name.push(part, DnValue::PrintableString(PrintableString::try_from(AUTHORITY)?));
     }
@@ -88,12 +88,12 @@ fn set_times(params: &mut CertificateParams, now: Timestamp, end: Timestamp) -> 
     Ok(())
 }
 
-/// A key in PEM, of any of the usual encodings.
+/// Parses a key in PEM, in any of the usual encodings.
 fn signing_key(pem: &[u8]) -> Result<KeyPair, IssueError> {
     Ok(KeyPair::from_pem(&Zeroizing::new(String::from_utf8_lossy(pem).into_owned()))?)
 }
 
-/// As PKCS#1, the only encoding that ESO reads.
+/// The key as PKCS#1, the only encoding that ESO reads.
 fn key_pem(key: &KeyPair) -> Result<Zeroizing<Vec<u8>>, IssueError> {
     let der = Zeroizing::new(key.serialize_der());
     // PrivateKeyInfo ::= SEQUENCE { version, algorithm, privateKey OCTET STRING }, RFC 5208.
@@ -106,12 +106,12 @@ fn key_pem(key: &KeyPair) -> Result<Zeroizing<Vec<u8>>, IssueError> {
     Ok(Zeroizing::new(encode_string("RSA PRIVATE KEY", LineEnding::LF, &pkcs1)?.into_bytes()))
 }
 
-/// A certificate of an authority.
+/// An authority's certificate.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Known(Certificate);
 
 impl Known {
-    /// All certificates of a bundle (PEM) that can be parsed; others count as absent.
+    /// All certificates of a bundle (PEM) that can be parsed; others are skipped.
     pub(super) fn all_in(bundle: &[u8]) -> Vec<Self> {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject;
@@ -121,7 +121,7 @@ impl Known {
             .collect()
     }
 
-    /// Until when it is valid.
+    /// When it expires.
     pub(super) fn end(&self) -> Timestamp {
         let end = self.0.tbs_certificate().validity().not_after.to_unix_duration();
         i64::try_from(end.as_secs())

@@ -1,9 +1,9 @@
-//! The cert-controller: certificates for the webhook, and the API server's trust in them.
+//! The cert-controller: issues certificates for the webhook, and makes the API server trust them.
 //!
-//! Each pass looks at everything and does what is due: it renews what the Secret holds ([`rotate`]), writes the bundle
-//! into the webhook configurations with ESO's label and into the CRDs that convert by webhook ([`inject`]), and sees
-//! whether the webhook serves ([`endpoints`]). A change of one of them starts a pass at once; otherwise one runs every
-//! `interval`.
+//! Each pass checks everything and does what is due: it renews the certificates in the Secret ([`rotate`]), writes the
+//! bundle into the webhook configurations with ESO's label and into the CRDs with a conversion webhook ([`inject`]),
+//! and checks whether the webhook serves ([`endpoints`]). Any change of these objects starts a pass at once; otherwise
+//! one runs every `interval`.
 
 mod endpoints;
 mod inject;
@@ -33,13 +33,13 @@ use inject::Target;
 pub(crate) use issue::IssueError;
 pub(crate) use rotate::{Announced, Lifetimes, Stored, Wanted};
 
-/// The label by which ESO's cert-controller finds webhook configurations.
+/// The label of the webhook configurations to inject into, as in ESO.
 const LABEL: &str = "external-secrets.io/component=webhook";
-/// The keys of the Secret, as ESO names them.
+/// The keys of the Secret, as in ESO.
 const KEYS: [&str; 4] = ["ca.crt", "ca.key", "tls.crt", "tls.key"];
 /// How long the API server may take for one call.
 const DEADLINE: Duration = Duration::from_secs(15);
-/// Until the next pass while something is wrong, or pending.
+/// The time until the next pass while something is wrong or pending.
 const SOON: Duration = Duration::from_secs(1);
 
 /// The configuration of the cert-controller.
@@ -51,11 +51,12 @@ pub(crate) struct Settings {
     pub(crate) secret: (String, String),
     /// The names of the CRDs that may convert by webhook.
     pub(crate) crds: Vec<String>,
-    /// How often everything is checked even if nothing has changed.
+    /// How often to check everything even if nothing has changed.
     pub(crate) interval: Duration,
-    /// How long certificates live.
+    /// The lifetimes of certificates.
     pub(crate) lifetimes: Lifetimes,
-    /// How long after the bundle was written everywhere the API servers are given to know it, before a new authority is used.
+    /// After the bundle was written everywhere, how long the API servers get to learn it before a new authority is
+    /// used.
     pub(crate) settle: Duration,
 }
 
@@ -120,23 +121,24 @@ struct Worker {
     wanted: Wanted,
     /// The bundle that is injected everywhere, and since when.
     announced: Option<(Vec<u8>, Instant)>,
-    /// Whether more than one authority is in the bundle, so that something may be due soon.
+    /// Whether the bundle has more than one authority, so that something may be due soon.
     rotating: bool,
     leaving: Option<Leaving>,
 }
 
-/// Authorities that were injected and have gone from the Secret, because somebody emptied or replaced it. A webhook serves what they
-/// vouch for until the kubelet has brought it the new certificate, so they stay trusted until every endpoint shows that one.
+/// Authorities that were injected and have disappeared from the Secret, because somebody emptied or replaced it. A
+/// webhook serves a certificate of theirs until the kubelet brings it the new one, so they stay trusted until every
+/// endpoint presents that.
 struct Leaving {
     /// The newest last.
     authorities: Vec<issue::Known>,
     since: Instant,
 }
 
-/// How many of them stay at most, should somebody empty the Secret again and again.
+/// The most that stay, in case somebody empties the Secret again and again.
 const MOST_LEAVING: usize = 8;
 
-/// How long they stay where not every endpoint can be asked. The kubelet takes some 90 s at most.
+/// How long they stay if not every endpoint can be asked. The kubelet takes at most about 90 s.
 const LONGEST_LEAVING: Duration = Duration::from_mins(5);
 
 impl Worker {
@@ -146,7 +148,7 @@ impl Worker {
         Self { client, settings, wanted, announced: None, rotating: false, leaving: None }
     }
 
-    /// Whether a new authority waits to be used, or an old one to be dropped.
+    /// Whether a new authority is waiting to be used, or an old one to be removed.
     fn is_waiting(&self) -> bool {
         let settles = || self.announced.as_ref().is_some_and(|(_, since)| since.elapsed() < self.settings.settle);
         self.leaving.is_some() || (self.rotating && settles())
@@ -190,14 +192,14 @@ impl Worker {
         Ok(self.shown(&bundle).await?.map(drop))
     }
 
-    /// Whether the endpoints show certificates that the authorities of a bundle vouch for.
+    /// Whether the endpoints present certificates issued by the authorities of a bundle.
     async fn shown(&self, bundle: &[u8]) -> Result<Result<Shown, endpoints::NotServing>, Error> {
         let (service, namespace) = &self.settings.service;
         let check = endpoints::check(&self.client, (service, namespace), &self.wanted.name, bundle);
         called("list", || format!("EndpointSlices in namespace {namespace:?}"), check).await
     }
 
-    /// Notes which authorities have gone from the Secret since they were injected.
+    /// Remembers the authorities that have disappeared from the Secret since they were injected.
     fn note_leaving(&mut self, stored: &[u8]) {
         let Some((announced, _)) = self.announced.as_ref().filter(|(announced, _)| announced != stored) else { return };
         let (stored, now) = (issue::Known::all_in(stored), Timestamp::now());
@@ -213,7 +215,7 @@ impl Worker {
         }
     }
 
-    /// The authorities that are not in the Secret and still trusted, in PEM.
+    /// The authorities that are no longer in the Secret but still trusted, in PEM.
     fn leaving(&self) -> Result<Vec<u8>, IssueError> {
         self.leaving.as_ref().map_or(Ok(Vec::new()), |leaving| rotate::bundle(leaving.authorities.iter()))
     }
@@ -225,7 +227,7 @@ impl Worker {
         }
     }
 
-    /// Reads the Secret, and writes what is due into it.
+    /// Reads the Secret, and writes into it what is due.
     async fn renew(&self) -> Result<Stored, Error> {
         let (name, namespace) = &self.settings.secret;
         let object = || format!("Secret {name:?} in namespace {namespace:?}");
@@ -255,7 +257,7 @@ impl Worker {
         Ok(next)
     }
 
-    /// Writes the bundle wherever it is not yet.
+    /// Writes the bundle wherever it is missing.
     async fn inject(&self, bundle: &[u8]) -> Result<(), Error> {
         let (service, namespace) = &self.settings.service;
         let target = Target { service, namespace, bundle };
@@ -270,7 +272,7 @@ impl Worker {
         let api: Objects<DynamicObject> = Objects::all(self.client.clone(), &resource);
         for name in &self.settings.crds {
             let definition = match called("get", || format!("CRD {name}"), api.get(name)).await {
-                // One that is not installed converts nothing.
+                // A CRD that is not installed converts nothing.
                 Err(Error::Api { error, .. }) if is_absent(&error) => continue,
                 definition => definition?,
             };
@@ -300,7 +302,7 @@ fn wipe(secret: &mut Secret) {
     }
 }
 
-/// Writes an object back, if `change` changes it.
+/// Writes an object back if `change` has changed it.
 async fn update(
     api: &Objects<DynamicObject>,
     mut object: DynamicObject,
@@ -318,7 +320,7 @@ async fn update(
     Ok(())
 }
 
-/// Waits for the API server, with a timeout, and adds the object to an error.
+/// Awaits a call to the API server, with a timeout. Errors name the object.
 async fn called<T>(
     verb: &'static str,
     object: impl Fn() -> String,

@@ -1,8 +1,8 @@
-//! Decides which certificates are needed next. No client, no clock of its own.
+//! Decides which certificates are needed next, without a client or a clock.
 //!
-//! A new authority is announced before it is used: first it joins the old one in the bundle that clients trust, while the old
-//! serving certificate stays; only when all clients have the bundle is a certificate of the new authority served. The old
-//! authority leaves the bundle when it expires. So whatever is served is trusted at any time.
+//! A new authority is announced before it is used. First it joins the old one in the bundle that clients trust, while
+//! the old serving certificate stays. A certificate of the new authority is served only when all clients have the
+//! bundle. The old authority leaves the bundle when it expires. Thus the served certificate is trusted at any time.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use zeroize::Zeroizing;
 use super::issue::{self, IssueError, Issued, Known};
 use crate::runtime::tls::{Certificate, verify};
 
-/// How long certificates live.
+/// The lifetimes of certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lifetimes {
     /// The authority's.
     pub(crate) authority: Duration,
-    /// The serving certificate's; not longer than the authority's.
+    /// The serving certificate's, at most the authority's.
     pub(crate) serving: Duration,
-    /// How long before its end each is replaced; a third of its life at most.
+    /// How long before its expiry each is replaced; at most a third of its lifetime.
     pub(crate) lookahead: Duration,
 }
 
@@ -34,7 +34,7 @@ impl Default for Lifetimes {
     }
 }
 
-/// What the Secret holds, under ESO's keys: `ca.crt`, `ca.key`, `tls.crt`, `tls.key`.
+/// The content of the Secret, under ESO's keys: `ca.crt`, `ca.key`, `tls.crt`, `tls.key`.
 #[derive(Clone, Default)]
 pub(crate) struct Stored {
     /// The authority's certificate, and those of older authorities until they expire.
@@ -44,12 +44,12 @@ pub(crate) struct Stored {
     pub(crate) key: Zeroizing<Vec<u8>>,
 }
 
-/// Which processes have the bundle as it is stored.
+/// Which clients have the stored bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Announced {
-    /// All clients, for long enough.
+    /// All, for long enough.
     Everywhere,
-    /// That is uncertain.
+    /// Uncertain.
     NotYet,
 }
 
@@ -58,7 +58,7 @@ pub(crate) enum Announced {
 pub(crate) struct Wanted {
     /// The name by which the webhook is called.
     pub(crate) name: String,
-    /// How long certificates live.
+    /// The lifetimes of certificates.
     pub(crate) lifetimes: Lifetimes,
 }
 
@@ -92,13 +92,13 @@ impl Wanted {
         Ok(is_pruned.then(|| Stored { ca_certificate: live, ..stored.clone() }))
     }
 
-    /// Whether clients that trust `authority` accept what is stored, at a time.
+    /// Whether clients that trust `authority` accept the stored certificate at this time.
     fn serves(&self, authority: &[u8], stored: &Stored, at: Timestamp) -> bool {
         let pair = Certificate::from_pem(stored.certificate.clone(), stored.key.to_vec(), None);
         pair.is_ok() && verify(authority, &stored.certificate, &self.name, at).is_ok()
     }
 
-    /// A new authority in front of those that are still valid. The serving certificate is kept, if one of them issued it.
+    /// Puts a new authority before those that are still valid. Keeps the serving certificate if one of them issued it.
     fn new_authority(&self, stored: &Stored, known: &[Known], now: Timestamp) -> Result<Stored, IssueError> {
         let end = self.later(now, self.lifetimes.authority);
         let Issued { certificate, key } = issue::authority(now, end)?;
@@ -179,7 +179,7 @@ mod tests {
     fn a_new_authority_is_announced_before_it_is_used_and_the_old_one_leaves_at_its_end() {
         let wanted = wanted();
         let mut stored = first();
-        // Serving certificates are renewed under the same authority for a while.
+        // The serving certificate is renewed several times under the same authority.
         for second in [2100, 4200, 6300] {
             stored = wanted.next(&stored, Announced::Everywhere, at(second)).unwrap().unwrap();
         }

@@ -1,11 +1,11 @@
-//! How a password is encoded.
+//! The encodings of passwords.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use crate::api::generators::PasswordEncoding;
 
-/// The text of a password in an encoding. Base64 and base32 are padded with `=`, as in ESO.
+/// A password in an encoding. Base64 and base32 are padded with `=`, as in ESO.
 pub(super) fn encode(encoding: PasswordEncoding, password: &[u8]) -> Vec<u8> {
     match encoding {
         PasswordEncoding::Raw => password.to_vec(),
@@ -21,7 +21,7 @@ fn hex(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
-/// RFC 4648, section 6: five bytes are eight digits.
+/// RFC 4648, section 6: five bytes become eight digits.
 fn base32(bytes: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut text = Vec::with_capacity(bytes.len().div_ceil(5) * 8);
@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    // From ESO's page, where base32 is wrong, and from Go's encoders.
+    // From ESO's page, which is wrong about base32, and from Go's encoders.
     #[rstest]
     #[case(PasswordEncoding::Raw, "Test>>Pass??word")]
     #[case(PasswordEncoding::Base64, "VGVzdD4+UGFzcz8/d29yZA==")]

@@ -1,32 +1,32 @@
 //! Why a generator makes no values.
 
-/// Why a generator makes no values. The words of ESO where it has some.
+/// Why a generator makes no values. The messages are ESO's where ESO has any.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
-    /// A field is more than it may be, or less.
+    /// A field exceeds its limits.
     #[error("{field}: {problem}")]
     OutOfBounds {
         /// The field.
         field: &'static str,
-        /// What is wrong with it, and what it may be.
+        /// What is wrong with it, and what is allowed.
         problem: String,
     },
-    /// The digits and symbols are more than the password has characters.
+    /// The digits and symbols outnumber the password's characters.
     #[error("number of digits and symbols must be less than total length; lower spec.digits or spec.symbols")]
     TooManyDigitsAndSymbols,
-    /// There are not so many different characters.
+    /// There are fewer different characters than requested.
     #[error(
         "number of {what} exceeds available {what} and repeats are not allowed: {wanted} are asked for and there are {available}; set spec.allowRepeat: true, or ask for fewer"
     )]
     TooFew {
         /// `letters`, `digits` or `symbols`
         what: &'static str,
-        /// How many are asked for.
+        /// The number requested.
         wanted: usize,
-        /// How many there are.
+        /// The number available.
         available: usize,
     },
-    /// Two keys are the same, or one is empty.
+    /// A key is repeated or empty.
     #[error("secretKeys must be non-empty and unique; correct spec.secretKeys")]
     SecretKeys,
     /// The system's cryptography failed.
@@ -35,7 +35,7 @@ pub enum MintError {
 }
 
 impl MintError {
-    /// Whether trying again can help without a change of the generator.
+    /// Whether a retry can help without a change of the generator.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
         matches!(self, Self::KeyGeneration)

@@ -1,4 +1,4 @@
-//! Values that stand in the generator itself.
+//! Values that are written in the generator itself.
 
 use super::values::{Values, secret};
 use crate::api::generators::FakeSpec;

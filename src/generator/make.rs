@@ -1,4 +1,4 @@
-//! From what a generator describes to its values.
+//! From a generator's spec to its values.
 
 use super::error::MintError;
 use super::values::Values;
@@ -8,12 +8,12 @@ use crate::api::generators::{AcrAccessTokenSpec, GeneratorSpec, SshKeyType};
 /// The keys of an `ACRAccessToken`.
 pub const ACR_KEYS: [&str; 2] = ["username", "password"];
 
-/// Whether anybody can give a value again.
+/// Whether a value can be obtained again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Making {
-    /// Nobody can: a password, a UUID, a key. It must not be made anew by accident.
+    /// It cannot: a password, a UUID, a key. It must not be replaced by accident.
     Minted,
-    /// It is asked for at each refresh: a token, or what stands in the generator.
+    /// It is requested at each refresh: a token, or what is written in the generator.
     Renewed,
 }
 
@@ -26,7 +26,7 @@ pub const fn making(spec: &GeneratorSpec) -> Making {
     }
 }
 
-/// The keys of the values that a generator gives.
+/// The keys of a generator's values.
 #[must_use]
 pub fn keys(spec: &GeneratorSpec) -> Vec<String> {
     match spec {
@@ -38,16 +38,16 @@ pub fn keys(spec: &GeneratorSpec) -> Vec<String> {
     }
 }
 
-/// What it costs to make the values of a generator.
+/// The cost of making a generator's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
     /// Microseconds to milliseconds.
     Small,
-    /// Up to some seconds of one processor.
+    /// Up to a few seconds of one processor.
     Large,
 }
 
-/// What it costs to make the values of a generator.
+/// The cost of making a generator's values.
 #[must_use]
 pub fn cost(spec: &GeneratorSpec) -> Cost {
     match spec {
@@ -56,15 +56,15 @@ pub fn cost(spec: &GeneratorSpec) -> Cost {
     }
 }
 
-/// What makes the values of a generator.
+/// The source of a generator's values.
 pub enum Source<'a> {
     /// They were made here.
     Made(Values),
-    /// A registry gives them.
+    /// A registry issues them.
     Registry(&'a AcrAccessTokenSpec),
 }
 
-/// Makes the values of a generator, where no service is asked for them.
+/// Makes the values of a generator, unless they come from a service.
 ///
 /// # Errors
 /// [`MintError`]

@@ -1,6 +1,6 @@
-//! Makes values: passwords, UUIDs and keys for SSH. Pure but for the keys, whose randomness is the operating system's.
+//! Makes values: passwords, UUIDs and SSH keys. Pure, except that keys use the operating system's randomness.
 //!
-//! Whatever a generator asks for is bounded, and ends: see [`bounds`].
+//! Every request is bounded and ends: see [`bounds`].
 
 pub mod bounds;
 mod encoding;

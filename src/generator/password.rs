@@ -1,7 +1,7 @@
 //! Random passwords.
 //!
-//! Characters are drawn without replacement from what is left, so that none can fail to end, and then shuffled, so that every
-//! order is equally likely.
+//! Characters are drawn without replacement from those that are left, so that drawing always ends, and then shuffled,
+//! so that every order is equally likely.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,16 +15,16 @@ use super::error::MintError;
 use super::values::{Values, secret};
 use crate::api::generators::PasswordSpec;
 
-/// The key of the password where no others are named.
+/// The default key of the password.
 const KEY: &str = "password";
 
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const DIGITS: &str = "0123456789";
-/// The symbols of ESO where `symbolCharacters` gives none.
+/// ESO's symbols if `symbolCharacters` is not given.
 const SYMBOLS: &str = "~!@#$%^&*()_+`-={}|[]\\:\"<>?,./";
 
-/// The keys of the passwords that a generator makes, each once.
+/// The keys of the passwords that a generator makes, without duplicates.
 #[must_use]
 pub fn keys(spec: &PasswordSpec) -> Vec<String> {
     match &spec.secret_keys {
@@ -33,7 +33,7 @@ pub fn keys(spec: &PasswordSpec) -> Vec<String> {
     }
 }
 
-/// A password for each of the keys.
+/// A password for each key.
 ///
 /// # Errors
 /// [`MintError`]
@@ -46,7 +46,7 @@ pub fn mint(spec: &PasswordSpec, random: &mut impl rand::CryptoRng) -> Result<Va
     Ok(passwords.collect())
 }
 
-/// Whether passwords can be made, found out without making any.
+/// Checks whether passwords can be made, without making any.
 ///
 /// # Errors
 /// [`MintError`]
@@ -54,7 +54,7 @@ pub fn check(spec: &PasswordSpec) -> Result<(), MintError> {
     Recipe::of(spec).map(drop)
 }
 
-/// How many characters of which kinds, from which.
+/// How many characters of each kind to draw, and from which.
 struct Recipe {
     symbols: Group,
     digits: Group,
@@ -62,7 +62,7 @@ struct Recipe {
     may_repeat: bool,
 }
 
-/// Characters of one kind, each once.
+/// Characters of one kind, without duplicates.
 struct Group {
     count: usize,
     characters: Vec<char>,
@@ -78,7 +78,7 @@ impl Group {
         self.characters.contains(&character)
     }
 
-    /// How many may go to another kind, where none may be used twice.
+    /// How many characters can be spared for another kind if none may be used twice.
     fn to_spare(&self) -> usize {
         self.characters.len().saturating_sub(self.count)
     }
@@ -114,7 +114,8 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// How many symbols there are, without those that must be left as digits and letters: symbols may be any characters.
+    /// How many symbols can be drawn, without those that must be left as digits and letters: symbols may be any
+    /// characters.
     fn symbols_to_draw_from(&self) -> usize {
         let shared = |group: &Group| self.symbols.characters.iter().filter(|symbol| group.has(**symbol)).count();
         let (digits, letters) = (shared(&self.digits), shared(&self.letters));
@@ -147,7 +148,7 @@ impl Recipe {
         bytes
     }
 
-    /// Draws symbols, but leaves as many digits and letters as are needed.
+    /// Draws symbols, leaving as many digits and letters as are needed.
     fn draw_symbols(&self, drawn: &mut Vec<char>, random: &mut impl rand::CryptoRng) {
         let (mut digits, mut letters, mut own) = (self.digits.to_spare(), self.letters.to_spare(), usize::MAX);
         let mut left = Zeroizing::new(self.symbols.characters.clone());
@@ -278,7 +279,7 @@ mod tests {
     fn an_order_is_not_that_of_the_kinds() {
         let first_digits =
             (0..400).filter(|_| texts(&PasswordSpec::default())[0].starts_with(|c: char| c.is_ascii_digit()));
-        // A quarter of them, give or take.
+        // Roughly a quarter of them.
         assert!((50..170).contains(&first_digits.count()));
     }
 

@@ -1,4 +1,4 @@
-//! What a generator makes.
+//! The values that a generator makes.
 
 use std::sync::Arc;
 

@@ -1,14 +1,14 @@
-//! Checks of a ClusterExternalSecret. ESO has no webhook for them, so nothing here is a reason to refuse one: the webhook warns, and the
-//! controller says in a condition what it cannot work on.
+//! Checks of a ClusterExternalSecret. ESO has no webhook for it, so nothing here is a reason to reject one: the webhook
+//! warns, and the controller reports in a condition what it cannot handle.
 
 use super::{Problem, external_secret, unsupported};
 use crate::api::v1::{ClusterExternalSecretSpec, ExternalSecretSpec};
 use crate::api::{GoDuration, Parsed, Selection};
 
-/// Where the spec of the ExternalSecrets stands.
+/// The field with the spec of the ExternalSecrets.
 const TEMPLATE: &str = "spec.externalSecretSpec";
 
-/// What keeps ExternalSecrets from being made: what is wrong with their spec, and selectors that are none.
+/// What keeps ExternalSecrets from being created: faults of their spec, and invalid selectors.
 #[must_use]
 pub fn check(spec: &ClusterExternalSecretSpec) -> Vec<Problem> {
     let mut problems: Vec<_> = selectors(spec).into_iter().collect();
@@ -22,7 +22,7 @@ pub fn check_template(spec: &ClusterExternalSecretSpec) -> Vec<Problem> {
     of_template(spec, external_secret::check)
 }
 
-/// What is legal, but hardly what is meant.
+/// What is legal, but probably a mistake.
 #[must_use]
 pub fn warnings(spec: &ClusterExternalSecretSpec) -> Vec<Problem> {
     let mut warnings: Vec<_> = refresh_time(spec).into_iter().chain(replaced(spec)).collect();
@@ -43,7 +43,7 @@ fn of_template(
     }
 }
 
-/// The spec of the ExternalSecrets, as far as this program knows it.
+/// The spec of the ExternalSecrets, as far as this program knows its fields.
 ///
 /// # Errors
 /// The field that does not fit.
@@ -56,7 +56,7 @@ pub fn template(spec: &ClusterExternalSecretSpec) -> Result<Box<ExternalSecretSp
     }
 }
 
-/// A problem of an ExternalSecret's `spec`, where that spec stands here.
+/// Moves a problem of an ExternalSecret's `spec` to where that spec is here.
 fn below(problem: Problem) -> Problem {
     let rest = problem.field.strip_prefix("spec").unwrap_or(&problem.field);
     Problem { field: format!("{TEMPLATE}{rest}"), ..problem }
@@ -67,7 +67,7 @@ fn selectors(spec: &ClusterExternalSecretSpec) -> Option<Problem> {
     Some(Problem::new(bad.field, bad.problem))
 }
 
-/// A duration that is none counts as if none were given: the rest of the object is worked on.
+/// An invalid duration counts as absent, so that the rest of the object is reconciled.
 fn refresh_time(spec: &ClusterExternalSecretSpec) -> Option<Problem> {
     let error = spec.refresh_time.as_ref()?.parse::<GoDuration>().err()?;
     Some(Problem::new("spec.refreshTime", format!("{error}; it counts as 1h until then")))

@@ -8,10 +8,10 @@ use crate::budget::{PATTERN, PATTERNS};
 use crate::re2::{ErrorKind, Pattern};
 use crate::template::{Engine, funcs};
 
-/// Parses templates; none is ever rendered here.
+/// Parses templates, but never renders any.
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(funcs::all()));
 
-/// Checks the regular expressions of a manifest, which share a bound. None is compiled: parsing shows the size.
+/// Checks the regular expressions of a manifest, which share a limit. None is compiled: parsing reveals the size.
 #[derive(Default)]
 pub(super) struct Patterns {
     states: usize,
@@ -19,10 +19,10 @@ pub(super) struct Patterns {
 }
 
 impl Patterns {
-    /// Nobody reads more, and an object with so many has thousands.
+    /// Nobody reads more, and an object with this many has thousands.
     const MOST_PROBLEMS: usize = 10;
 
-    /// Checks one in Go's syntax; `None` if something is wrong with it, or it exceeds the shared bound.
+    /// Checks an expression in Go's syntax; `None` if it is invalid or exceeds the shared limit.
     pub(super) fn check(&mut self, field: impl FnOnce() -> String, expression: &str) -> Option<Pattern> {
         if self.states > PATTERNS || self.problems.len() >= Self::MOST_PROBLEMS {
             return None;
@@ -61,7 +61,7 @@ fn shortened(text: &str) -> &str {
     text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text)
 }
 
-/// What is wrong with the number of items of a list, if anything.
+/// What is wrong with the length of a list, if anything.
 pub(super) fn count(field: impl FnOnce() -> String, items: usize, most: usize) -> Option<Problem> {
     (items > most).then(|| {
         let problem = format!("has {items} items, more than the {most} that it may have; make several objects of it");
@@ -69,7 +69,7 @@ pub(super) fn count(field: impl FnOnce() -> String, items: usize, most: usize) -
     })
 }
 
-/// What is wrong with the name of an object of the cluster, if anything; an empty one is none.
+/// What is wrong with the name of a Kubernetes object, if anything. An empty one counts as absent.
 pub(super) fn object_name(field: impl Into<String>, name: &str) -> Option<Problem> {
     let problem = || {
         let shown: String = name.chars().take(LONGEST).collect();
@@ -78,11 +78,11 @@ pub(super) fn object_name(field: impl Into<String>, name: &str) -> Option<Proble
     (!name.is_empty() && !is_object_name(name)).then(|| Problem::new(field, problem()))
 }
 
-/// What is wrong with a template, if anything.
+/// What is wrong with a template.
 pub(super) enum TemplateFault {
     /// It can never be rendered.
     Malformed(Problem),
-    /// It uses a function that is unknown here. ESO may know it.
+    /// It uses a function that is unknown here but that ESO may know.
     UnknownFunction(Problem),
 }
 

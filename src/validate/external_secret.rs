@@ -1,4 +1,4 @@
-//! Checks of an ExternalSecret: those of ESO's webhook, in its order, and then of the expressions in it.
+//! Checks of an ExternalSecret: first those of ESO's webhook, in its order, then those of its expressions.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use crate::api::{GROUP, TemplateTarget, limits};
 use crate::provider::azure::validate as azurekv;
 use crate::re2::UnknownGroup;
 
-/// The type of Secrets that hold a service account's token.
+/// The type of Secrets for a service account's token.
 const SERVICE_ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
 /// The annotation that names the service account of such a Secret.
 const SERVICE_ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
-/// The type of Secrets that let machines join the cluster.
+/// The type of Secrets with which machines join the cluster.
 const BOOTSTRAP_TOKEN: &str = "bootstrap.kubernetes.io/token";
 
 /// Everything that is wrong with a spec; empty if nothing is.
@@ -80,7 +80,7 @@ fn path((index, entry): (usize, &ExternalSecretDataFrom)) -> Option<Problem> {
     Some(Problem::new(field, "means nothing for Key Vault, which has no folders; search by name or tags"))
 }
 
-/// More often than this costs requests that all users of the vault share.
+/// A shorter interval costs requests that all users of the vault share.
 const OFTEN: Duration = Duration::from_secs(10);
 
 fn interval(spec: &ExternalSecretSpec) -> Option<Problem> {
@@ -108,7 +108,7 @@ fn missing_store(spec: &ExternalSecretSpec) -> Option<Problem> {
     })
 }
 
-/// Names that go into URLs of the API server.
+/// Names that become part of the API server's URLs.
 fn names(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let Some(target) = &spec.target else { return Vec::new() };
     let mut named = vec![("spec.target.name".to_owned(), target.name.as_deref().unwrap_or_default())];
@@ -122,7 +122,7 @@ fn names(spec: &ExternalSecretSpec) -> Vec<Problem> {
     named.into_iter().filter_map(|(field, name)| expressions::object_name(field, name)).collect()
 }
 
-/// References that no vault can have. Other providers may have such names.
+/// References that no vault can have, although other providers may.
 fn unlikely_references(spec: &ExternalSecretSpec) -> Vec<Problem> {
     const ONLY: &str = "; it can be right for a store of the fake provider only";
     let of_data = spec.data.iter().enumerate();
@@ -154,7 +154,7 @@ fn policies(spec: &ExternalSecretSpec) -> Vec<Problem> {
     }
 }
 
-/// Rejects Secrets that would give more rights to users who may write ExternalSecrets.
+/// Rejects Secrets with which users who may write ExternalSecrets would gain rights.
 fn privileged_template(template: &ExternalSecretTemplate) -> Option<Problem> {
     let field = "spec.target.template.type";
     match template.type_.as_deref() {
@@ -176,14 +176,14 @@ fn privileged_template(template: &ExternalSecretTemplate) -> Option<Problem> {
     }
 }
 
-/// Kinds that the controller may write for its own work, which does not permit a manifest to name them.
+/// Kinds that the controller may write for its own work, but not for a manifest.
 const OWN_KINDS: [(&str, &str); 3] = [("", "Event"), ("events.k8s.io", "Event"), ("coordination.k8s.io", "Lease")];
 
-/// What can be said of the kind of a generic target without asking the cluster.
+/// What can be said about the kind of a generic target without asking the cluster.
 fn kind_of_target(manifest: &ManifestReference) -> Option<Problem> {
     let ManifestReference { api_version, kind } = manifest;
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
-    // Both become parts of a URL.
+    // Both become part of a URL.
     let is_plain = |text: &str, more: &[u8]| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || more.contains(&b))
     };
@@ -206,7 +206,7 @@ fn kind_of_target(manifest: &ManifestReference) -> Option<Problem> {
     Some(Problem::new("spec.target.manifest.kind", problem))
 }
 
-/// Entries of `templateFrom` that cannot write where they say.
+/// Entries of `templateFrom` that cannot write to their target.
 fn template_targets(
     template: &ExternalSecretTemplate,
     place: fn(&str) -> Result<TemplateTarget, TemplateTargetError>,
@@ -219,7 +219,7 @@ fn template_targets(
     entries.filter_map(problem).collect()
 }
 
-/// Fields that say nothing of a generic target.
+/// Fields that have no meaning for a generic target.
 fn of_secrets_alone(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let Some(target) = spec.target.as_ref().filter(|target| target.manifest.is_some()) else { return Vec::new() };
     let template = target.template.as_deref();
@@ -270,7 +270,7 @@ fn repeated_keys(spec: &ExternalSecretSpec, problem: &str) -> Vec<Problem> {
         .collect()
 }
 
-/// Does `each` with each regular expression of a spec: with its field, its text, and what it is replaced by.
+/// Calls `each` with each regular expression of a spec: its field, its text, and its replacement.
 fn regular_expressions(spec: &ExternalSecretSpec, mut each: impl FnMut(Expression<'_>)) {
     for (entry, from) in spec.data_from.iter().enumerate() {
         let name = from.find.as_ref().and_then(|find| find.name.as_ref()).and_then(|name| name.regexp.as_ref());
@@ -285,12 +285,12 @@ fn regular_expressions(spec: &ExternalSecretSpec, mut each: impl FnMut(Expressio
     }
 }
 
-/// A regular expression and where it stands.
+/// A regular expression and its location.
 #[derive(Clone, Copy)]
 struct Expression<'a> {
     /// The entry of `dataFrom`.
     entry: usize,
-    /// The rewrite, unless it is that of `find`.
+    /// The rewrite; `None` for that of `find`.
     rewrite: Option<usize>,
     source: &'a str,
     target: &'a str,
@@ -313,7 +313,7 @@ fn malformed_expressions(spec: &ExternalSecretSpec) -> Vec<Problem> {
     patterns.into_problems()
 }
 
-/// Replacements such as `$1_NAME`, in which `1_NAME` is the name of a group that is not there.
+/// Replacements such as `$1_NAME`, in which `1_NAME` names a group that does not exist.
 fn unknown_groups(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let (mut patterns, mut problems) = (Patterns::default(), Vec::new());
     regular_expressions(spec, |expression| {
@@ -331,7 +331,7 @@ fn unknown_groups(spec: &ExternalSecretSpec) -> Vec<Problem> {
     problems
 }
 
-/// Lists that are longer than the CRD lets them be, which an older CRD may have let in.
+/// Lists that exceed the CRD's limit, which an older CRD may have admitted.
 fn long_lists(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let count = |field: &str, items, most| expressions::count(|| field.to_owned(), items, most);
     let mut problems: Vec<_> = [
@@ -370,7 +370,7 @@ fn long_lists(spec: &ExternalSecretSpec) -> Vec<Problem> {
     problems
 }
 
-/// What is wrong with the templates of a spec. Those in ConfigMaps and Secrets are not known here.
+/// What is wrong with the templates of a spec. Those in ConfigMaps and Secrets are unknown here.
 fn template_faults(spec: &ExternalSecretSpec) -> impl Iterator<Item = TemplateFault> {
     let mut templates = Vec::new();
     for (index, entry) in spec.data_from.iter().enumerate() {

@@ -6,10 +6,10 @@ use crate::api::v1::external_secret::{ExternalSecretSpec, GeneratorRef, RefreshP
 use crate::provider::RegistryView;
 use crate::provider::azure::{Options, validate as azurekv};
 
-/// Why a reference names no generator that is served: the words of ESO, where it has some.
+/// Why a reference does not name a supported generator. The messages are ESO's where ESO has any.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
-    /// `apiVersion` is none.
+    /// `apiVersion` is invalid.
     #[error("generatorRef has invalid APIVersion: {0:?}; leave it out")]
     InvalidVersion(String),
     /// Another group.
@@ -18,22 +18,22 @@ pub enum ReferenceError {
     /// Another version of the group.
     #[error("generatorRef references unknown GVK {0}; the version served is v1alpha1")]
     OtherVersion(String),
-    /// It sends what a tenant wrote to where the tenant wants.
+    /// It sends what a tenant wrote wherever the tenant wants.
     #[error(
         "generatorRef names a Webhook, which is not served by this controller: it would send requests from here to any host that whoever writes it names; the kinds served are {KINDS}"
     )]
     Webhook,
-    /// A kind that ESO serves and this controller does not.
+    /// A kind that ESO supports and this controller does not.
     #[error("generatorRef names the kind {0}, which is not served by this controller; the kinds served are {KINDS}")]
     NotServed(String),
-    /// No kind at all.
+    /// An unknown kind.
     #[error("generatorRef references unknown GVK {0}; the kinds served are {KINDS}")]
     UnknownKind(String),
 }
 
 const KINDS: &str = "ACRAccessToken, ClusterGenerator, Fake, Password, SSHKey and UUID";
 
-/// The kinds that ESO serves and this controller does not.
+/// The kinds that ESO supports and this controller does not.
 const OTHERS: [&str; 12] = [
     "BeyondtrustWorkloadCredentialsDynamicSecret",
     "CloudsmithAccessToken",
@@ -75,7 +75,7 @@ pub fn kind(reference: &GeneratorRef) -> Result<GeneratorKind, ReferenceError> {
     }
 }
 
-/// What is wrong with a generator, of which `spec` is the text.
+/// What is wrong with a generator; `spec` is its text.
 #[must_use]
 pub fn warnings(kind: GeneratorKind, spec: &str, namespace: Option<&str>, azure: &Options) -> Vec<Problem> {
     let object = format!(r#"{{"spec":{spec}}}"#);
@@ -92,7 +92,7 @@ pub fn warnings(kind: GeneratorKind, spec: &str, namespace: Option<&str>, azure:
 }
 
 fn of_spec(spec: &GeneratorSpec, at: &str, namespace: Option<&str>, azure: &Options) -> Vec<Problem> {
-    // What a generator says of itself begins with its field.
+    // What a generator reports about itself begins with the field.
     let found = |text: String| match text.strip_prefix("spec.").and_then(|text| text.split_once(": ")) {
         Some((field, problem)) => Problem::new(format!("{at}.{field}"), problem),
         None => Problem::new(at, text),
@@ -105,7 +105,7 @@ fn of_spec(spec: &GeneratorSpec, at: &str, namespace: Option<&str>, azure: &Opti
             crate::generator::ssh_key::check(spec).err().map(|error| found(error.to_string())).into_iter().collect()
         }
         GeneratorSpec::AcrAccessToken(spec) => {
-            // That of an ExternalSecret is not known here; what a generator of the cluster names is checked when it is used.
+            // The ExternalSecret is unknown here. What a ClusterGenerator refers to is checked when it is used.
             let view =
                 RegistryView { is_of_cluster: namespace.is_none(), namespace: namespace.unwrap_or_default(), spec };
             let problems = azurekv::registry(&view, azure).into_iter();
@@ -126,7 +126,7 @@ const fn member(spec: &GeneratorSpec) -> &'static str {
     }
 }
 
-/// What is hardly meant of the generators that an ExternalSecret uses.
+/// What is probably a mistake in the generators that an ExternalSecret uses.
 pub(super) fn of_external_secret(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let entries = spec.data_from.iter().enumerate();
     let references =
@@ -146,7 +146,7 @@ pub(super) fn of_external_secret(spec: &ExternalSecretSpec) -> Vec<Problem> {
     warnings
 }
 
-/// Whether a token is renewed before its end.
+/// Whether a token is renewed before it expires.
 fn is_renewed(spec: &ExternalSecretSpec) -> bool {
     matches!(spec.refresh_policy, None | Some(RefreshPolicy::Periodic))
         && spec.refresh_interval.is_none_or(|interval| interval.positive().is_some())

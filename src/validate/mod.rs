@@ -1,5 +1,5 @@
-//! Static checks of the resources: what can be said without the cluster and without a provider. The
-//! controllers apply them to every object, since a cluster may have no webhook.
+//! Static checks of the resources: what can be found without the cluster and without a provider. The controllers apply
+//! them to every object, because a cluster may have no webhook.
 
 pub mod cluster_external_secret;
 mod expressions;
@@ -25,8 +25,8 @@ impl Problem {
     }
 }
 
-/// Problems as one line of text. Of many only the first are shown, and of long ones the beginning: a status or an answer cannot
-/// hold all of them.
+/// Problems as one line of text. Shows only the first of many and the beginning of long ones, because a status or an
+/// answer cannot hold everything.
 #[must_use]
 pub fn sentences(problems: &[Problem]) -> String {
     const SHOWN: usize = 10;

@@ -1,4 +1,4 @@
-//! Checks of a SecretStore or ClusterSecretStore: those of ESO's webhook, and what of its provider can be told without a
+//! Checks of a SecretStore or ClusterSecretStore: those of ESO's webhook, and those of its provider that need no
 //! request.
 
 use std::collections::HashMap;
@@ -19,12 +19,12 @@ use crate::provider::registry::{self, Served};
 use crate::provider::{ProviderError, StoreView, fake};
 use crate::re2::{Allowance, Pattern, Regex};
 
-/// No store is validated more often, or one of a nanosecond would be validated without a pause.
+/// The shortest interval. Without it, a store could be validated without a pause.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// More often than this nobody needs to know whether a store works.
+/// Nobody needs to know more often whether a store works.
 const OFTEN: Duration = Duration::from_secs(30);
 
-/// All that is wrong with a store; empty if nothing is. `azure` is what the operator set for vaults.
+/// Everything that is wrong with a store; empty if nothing is. `azure` contains the operator's settings for vaults.
 #[must_use]
 pub fn check(view: &StoreView<'_>, azure: &Options) -> Vec<Problem> {
     let mut problems = general(view.spec);
@@ -32,7 +32,7 @@ pub fn check(view: &StoreView<'_>, azure: &Options) -> Vec<Problem> {
     problems
 }
 
-/// What is wrong with a store whatever its provider is.
+/// What is wrong with a store, whatever its provider.
 #[must_use]
 pub fn general(spec: &SecretStoreSpec) -> Vec<Problem> {
     let long_lists = long_lists(spec);
@@ -50,7 +50,7 @@ pub fn general(spec: &SecretStoreSpec) -> Vec<Problem> {
     problems
 }
 
-/// Lists that are longer than the CRD lets them be, which an older CRD may have let in.
+/// Lists that exceed the CRD's limit, which an older CRD may have admitted.
 fn long_lists(spec: &SecretStoreSpec) -> Vec<Problem> {
     let count = |field: &str, items, most| expressions::count(|| field.to_owned(), items, most);
     let provider = &spec.provider;
@@ -76,7 +76,7 @@ fn long_lists(spec: &SecretStoreSpec) -> Vec<Problem> {
     problems
 }
 
-/// Whether one of a condition's regular expressions matches the name of a namespace. One that is none matches nothing.
+/// Whether one of a condition's regular expressions matches a namespace. An invalid one matches nothing.
 #[must_use]
 pub fn names_namespace(condition: &ClusterSecretStoreCondition, namespace: &str) -> bool {
     let mut states = 0;
@@ -95,8 +95,8 @@ struct Compiled {
     size: usize,
 }
 
-/// Compiles an expression of a condition, which is asked for every ExternalSecret that uses the store. Those that were used
-/// last are kept.
+/// Compiles a regular expression of a condition, which is needed for every ExternalSecret that uses the store. The most
+/// recently used ones are kept.
 fn compiled(expression: &str) -> Option<Compiled> {
     static KEPT: LazyLock<Mutex<HashMap<String, Compiled>>> = LazyLock::new(Mutex::default);
     let kept = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,10 +115,11 @@ fn compiled(expression: &str) -> Option<Compiled> {
     Some(compiled)
 }
 
-/// `spec.refreshInterval`: whole seconds, or a Go duration, but never less than a second. Zero or nothing means the controller's own interval.
+/// `spec.refreshInterval`: whole seconds or a Go duration, and at least a second. Zero or absent means the controller's
+/// own interval.
 ///
 /// # Errors
-/// Where it is neither.
+/// If it is neither.
 pub fn interval(spec: &SecretStoreSpec) -> Result<Option<Duration>, Problem> {
     let duration = match &spec.refresh_interval {
         None => return Ok(None),
@@ -141,13 +142,13 @@ fn provider(view: &StoreView<'_>, azure: &Options) -> Vec<Problem> {
         Ok(Served::Fake(store)) => {
             fake::check(store).map_or_else(|error| problem("spec.provider.fake", error), |()| Vec::new())
         }
-        // ESO may serve it; see `warnings`.
+        // ESO may support it; see `warnings`.
         Err(error) if error.cause == registry::NOT_SERVED => Vec::new(),
         Err(error) => problem("spec.provider", error),
     }
 }
 
-/// What is legal in a store, but hardly what is meant.
+/// What is legal in a store, but probably a mistake.
 #[must_use]
 pub fn warnings(kind: StoreKind, spec: &SecretStoreSpec) -> Vec<Problem> {
     let mut warnings = Vec::new();
@@ -172,7 +173,7 @@ pub fn warnings(kind: StoreKind, spec: &SecretStoreSpec) -> Vec<Problem> {
     warnings
 }
 
-/// ESO refuses what works here, so a store that uses it cannot go back.
+/// ESO rejects what works here, so a store that uses it cannot be moved back.
 fn custom_cloud(store: &AzureKvProvider) -> Option<Problem> {
     (store.custom_cloud_config.is_some() && store.use_azure_sdk != Some(true)).then(|| {
         let problem = "is accepted by ESO only with useAzureSDK: true; set it, if ESO is to take this store";
@@ -196,7 +197,7 @@ fn unused_credentials(store: &AzureKvProvider) -> Option<Problem> {
     Some(Problem::new(format!("spec.provider.azurekv.{unused}"), problem))
 }
 
-/// Conditions that let in more namespaces than a reader expects.
+/// Conditions that admit more namespaces than a reader expects.
 fn wide_condition(index: usize, condition: &ClusterSecretStoreCondition) -> Vec<Problem> {
     let field = format!("spec.conditions[{index}]");
     let mut warnings = Vec::new();
@@ -273,7 +274,7 @@ mod tests {
                     "clientSecret": {"name": "credentials", "key": "secret"}}})),
                 "spec.provider.azurekv.authSecretRef.clientId.namespace: ",
             ),
-            // As in ESO, also where the identity does not use it.
+            // As in ESO, even if the identity does not use it.
             (
                 azurekv(&json!({"authSecretRef": {
                     "clientSecret": {"name": "credentials", "key": "secret", "namespace": "other"}}})),

@@ -1,10 +1,10 @@
-//! Checks of `syncWindows`. ESO takes a window that never opens, so it is not an error.
+//! Checks of `syncWindows`. ESO accepts a window that never opens, so it is not an error.
 
 use super::Problem;
 use crate::api::Schedule;
 use crate::api::v1::external_secret::{ExternalSecretSpec, RefreshPolicy, SyncWindow};
 
-/// Windows that never open, and windows that nothing asks about.
+/// Windows that never open, and windows that have no effect.
 pub(super) fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
     let Some(windows) = &spec.sync_windows else { return Vec::new() };
     let mut warnings = Vec::new();
@@ -20,7 +20,7 @@ pub(super) fn warnings(spec: &ExternalSecretSpec) -> Vec<Problem> {
     warnings
 }
 
-/// The field because of which a window never opens, and why.
+/// The field that keeps a window from ever opening, and why.
 fn why_never_open(window: &SyncWindow) -> Option<(&'static str, String)> {
     let schedule = match window.schedule.parse::<Schedule>() {
         Ok(schedule) => schedule,

@@ -1,10 +1,10 @@
-//! What the schema of an ExternalSecret allows and neither ESO nor this controller does. Ignoring it in silence
-//! would be worse than saying so.
+//! What the schema of an ExternalSecret allows but neither ESO nor this controller supports. Ignoring it silently would
+//! be worse than reporting it.
 
 use super::Problem;
 use crate::api::v1::external_secret::ExternalSecretSpec;
 
-/// ESO has it in the schema, too, and takes it for a store without a name.
+/// ESO also has it in the schema, and treats it as a store without a name.
 const IN_DATA: &str = "is not supported: a generator gives several values; name it in an entry of spec.dataFrom, as sourceRef.generatorRef";
 
 /// The fields whose values are not supported; empty if all are.

@@ -14,15 +14,15 @@ use crate::provider::StoreView;
 use crate::provider::azure::Options as AzureOptions;
 use crate::validate::{self, Problem};
 
-/// The API server cuts longer warnings.
+/// The API server truncates longer warnings.
 const LONGEST_WARNING: usize = 250;
 /// Nobody reads more.
 const MOST_WARNINGS: usize = 10;
 
-/// The checks, with what of the operator's settings they depend on.
+/// The checks, with the operator's settings that they depend on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Checks {
-    /// What the operator set for vaults.
+    /// The operator's settings for vaults.
     pub(crate) azure: AzureOptions,
 }
 
@@ -32,18 +32,19 @@ pub(super) enum Kind {
     ExternalSecret,
     ClusterExternalSecret,
     Store(StoreKind),
-    /// Of whichever kind the review says.
+    /// Of the kind that the review names.
     Generator,
 }
 
-/// What was found of an object.
+/// What was found in an object.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Findings {
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
 
-/// What the API server asks. Objects stay text until a part of them is needed: as values they would take many times the memory.
+/// The API server's request. Objects stay text until a part of them is needed; parsed, they would take many times the
+/// memory.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Review<'a> {
@@ -67,13 +68,13 @@ struct Request<'a> {
     old_object: Option<&'a RawValue>,
 }
 
-/// What kind of object it is, as far as that is looked at.
+/// The relevant part of an object's kind.
 #[derive(Default, Deserialize)]
 struct GroupVersionKind {
     kind: String,
 }
 
-/// What is looked at of an object.
+/// The relevant parts of an object.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Object<'a> {
@@ -99,7 +100,7 @@ impl Checks {
     /// The answer to a review.
     ///
     /// # Errors
-    /// What is wrong with a body that is not a review.
+    /// If the body is not a review.
     pub(super) fn review(&self, kind: Kind, body: &[u8]) -> Result<AdmissionReview<DynamicObject>, String> {
         let review: Review<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         let request = review.request.ok_or_else(|| "the AdmissionReview has no request".to_owned())?;
@@ -120,14 +121,14 @@ impl Checks {
             return Ok(response);
         };
         let object = Object::read(object)?;
-        // Whatever is wrong with it, it must be possible to delete it, and so to remove its finalizers.
+        // However invalid it is, it must be possible to delete it, and so to remove its finalizers.
         if object.metadata.deletion_timestamp.is_some() {
             return Ok(response);
         }
         let Findings { problems, mut warnings } =
             self.check(kind, &object, request.namespace.as_deref(), &request.kind.kind);
-        // What was stored by an older version, or without a webhook, can still be labeled and annotated. The API server
-        // writes both with their fields in one order.
+        // An object that was stored by an older version, or without a webhook, can still be labeled and annotated. The
+        // API server writes the fields of both in the same order.
         let before = request.old_object.filter(|_| request.operation == Operation::Update);
         let before = before.map(Object::read).transpose()?;
         let is_as_before =
@@ -139,7 +140,7 @@ impl Checks {
         Ok(denied(with_warnings(response, &warnings), &validate::sentences(&problems)))
     }
 
-    /// `name_of_kind` is what the review says the object is.
+    /// `name_of_kind` is the kind that the review names.
     fn check(&self, kind: Kind, object: &Object<'_>, namespace: Option<&str>, name_of_kind: &str) -> Findings {
         let spec = object.spec.map_or("{}", RawValue::get);
         let name = object.metadata.name.as_str();
@@ -157,7 +158,7 @@ impl Checks {
                 });
                 Findings { problems: Vec::new(), warnings: problems.into_iter().chain(warnings).collect() }
             }
-            // ESO has no webhook for them, so that nothing is refused.
+            // ESO has no webhook for them, so nothing is rejected.
             Kind::Generator => {
                 let warnings = GeneratorKind::named(name_of_kind)
                     .map(|kind| validate::generator::warnings(kind, spec, namespace, &self.azure));
@@ -175,7 +176,7 @@ impl Checks {
     }
 }
 
-/// What `check` finds in a spec, or the one field of it that does not fit.
+/// What `check` finds in a spec, or its first field that does not fit.
 fn parsed<T: DeserializeOwned>(spec: &str, check: impl FnOnce(&T) -> Findings) -> Findings {
     let unfit =
         |field: String, problem: String| Findings { problems: vec![Problem { field, problem }], warnings: vec![] };
@@ -196,13 +197,13 @@ fn with_warnings(mut response: AdmissionResponse, warnings: &[Problem]) -> Admis
     response
 }
 
-/// A warning travels in a header: one line of bounded length.
+/// A warning is sent in a header: one line of limited length.
 fn header_text(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line[..line.floor_char_boundary(LONGEST_WARNING)].to_owned()
 }
 
-/// As controller-runtime denies.
+/// Denies a request as controller-runtime does.
 fn denied(mut response: AdmissionResponse, why: &str) -> AdmissionResponse {
     response.allowed = false;
     response.result = Status::failure(why, "Forbidden").with_code(403);

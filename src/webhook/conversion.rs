@@ -1,7 +1,7 @@
-//! Between `v1beta1` and `v1`, which have one shape. CRDs that ESO installed name a conversion webhook.
+//! Converts between `v1beta1` and `v1`, which have the same form. CRDs that ESO installed name a conversion webhook.
 //!
-//! Nothing is read into values: an object's text is copied, with another `apiVersion`. So an answer takes as much memory as
-//! the request, whatever is in it.
+//! Objects are not parsed: their text is copied with another `apiVersion`. The answer thus takes as much memory as the
+//! request, whatever its content.
 
 use std::fmt;
 
@@ -13,29 +13,29 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{GROUP, ServedVersion};
 
-/// The longest name or version that a message shows.
+/// The longest name or version in a message.
 const LONGEST_SHOWN: usize = 253;
 
-/// Why an object cannot be had in a version.
+/// Why an object cannot be converted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Inconvertible {
-    /// The versions differ in shape, or are not known.
+    /// The versions differ in form, or are unknown.
     #[error(
         "{kind} {name:?} cannot be converted from {from} to {to}: only {GROUP}/v1 and {GROUP}/v1beta1 have the same shape; apply it again in v1"
     )]
     Versions {
         kind: String,
         name: String,
-        /// The version that it has.
+        /// Its version.
         from: String,
-        /// The version that is wanted.
+        /// The requested version.
         to: String,
     },
     #[error("what is to be converted is not an object")]
     NoObject,
 }
 
-/// What the API server asks.
+/// The API server's request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Review<'a> {
@@ -53,11 +53,11 @@ struct Request<'a> {
     objects: &'a RawValue,
 }
 
-/// The answer to a review, as JSON: all objects, or the reason of the first that cannot be converted. Ends early where
-/// nobody waits for it any more.
+/// The answer to a review, as JSON: all objects, or the reason why one of them cannot be converted. Ends early if
+/// nobody waits for it any longer.
 ///
 /// # Errors
-/// What is wrong with a body that is not a review.
+/// If the body is not a review.
 pub(super) fn review(body: &[u8], stop: &CancellationToken) -> Result<Vec<u8>, String> {
     let review: Review<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let request = review.request.ok_or_else(|| "the ConversionReview has no request".to_owned())?;
@@ -82,7 +82,7 @@ pub(super) fn review(body: &[u8], stop: &CancellationToken) -> Result<Vec<u8>, S
     Ok(answer)
 }
 
-/// Of what certainly has JSON.
+/// Serializes what always has a JSON form.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -148,7 +148,7 @@ fn convert(object: &str, desired: &str, answer: &mut Vec<u8>) -> Result<(), Inco
     Err(Inconvertible::Versions { kind, name, from, to })
 }
 
-/// What an error says of an object.
+/// How an error names an object.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Named {
@@ -162,7 +162,7 @@ struct NamedMetadata {
     name: String,
 }
 
-/// Copies the fields of an object, but `apiVersion`.
+/// Copies the fields of an object, except `apiVersion`.
 struct Fields<'a> {
     desired: &'a str,
     answer: &'a mut Vec<u8>,

@@ -1,4 +1,4 @@
-//! What the fuzz target `webhook` and the property test below run: requests, through the paths of the server.
+//! What the fuzz target `webhook` and the property test below run: requests, through the server's router.
 
 use std::sync::LazyLock;
 
@@ -20,18 +20,18 @@ const PATHS: [&str; 5] = [
     "/validate-external-secrets-io-v1-clusterexternalsecret",
 ];
 
-/// One thread serves; what a body needs is computed on another.
+/// One thread serves; another does the work for a body.
 static SERVER: LazyLock<Option<(Runtime, Router)>> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().ok()?;
     let metrics = WebhookMetrics::new(&Metrics::new(ObjectOptions::default()).ok()?).ok()?;
     Some((runtime, router(Checks::default(), metrics)))
 });
 
-/// A byte that chooses the path, and whether the rest is a body or the objects in one: that which is to be stored and, after a
-/// zero byte, that which is.
+/// The first byte chooses the path, and whether the rest is a body or the objects in one: the object to store and,
+/// after a zero byte, the stored one.
 ///
 /// # Panics
-/// Where a body is not answered.
+/// If a body is not answered.
 pub fn body(input: &[u8]) {
     let (Some((how, rest)), Some((runtime, router))) = (input.split_first(), &*SERVER) else { return };
     let path = PATHS[usize::from(*how) % PATHS.len()];

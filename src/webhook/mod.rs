@@ -1,8 +1,8 @@
-//! The webhook: what the API server asks before it stores one of our resources (`admission`), and when it needs one in
+//! The webhook, which the API server asks before it stores one of our resources (`admission`), and when it needs one in
 //! another version (`conversion`).
 //!
-//! It uses the very checks of the controllers ([`crate::validate`]), and needs no client: what it says depends on the object
-//! alone.
+//! It uses the same checks as the controllers ([`crate::validate`]) and needs no client: its answers depend only on the
+//! object.
 
 mod admission;
 mod conversion;
@@ -59,24 +59,25 @@ pub(crate) async fn watch_certificate(watch: CertificateWatch, readiness: Readin
     }
 }
 
-/// How often the files are looked at.
+/// How often the files are checked.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Which certificate is watched, and how.
+/// Which certificate to watch, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct CertificateWatch {
     pub(crate) files: CertificateFiles,
-    /// The name that the API server calls the webhook by.
+    /// The name under which the API server calls the webhook.
     pub(crate) dns_name: String,
-    /// How often it is said that it will not be valid for long.
+    /// How often to log a warning that it expires soon.
     pub(crate) check_interval: Duration,
-    /// For how long it should be valid; of one that lives shortly, a quarter of its life at most.
+    /// For how long it should be valid; for a short-lived certificate, at most a quarter of its lifetime.
     pub(crate) lookahead: Duration,
-    /// Where it is told until when it is valid.
+    /// Reports when it expires.
     pub(crate) metrics: WebhookMetrics,
 }
 
-/// With this part of its life left a certificate should have been renewed; cert-manager does so with a third left.
+/// The fraction of its lifetime that is left when a certificate should have been renewed; cert-manager renews with a
+/// third left.
 const LAST_PART: u32 = 4;
 
 impl CertificateWatch {

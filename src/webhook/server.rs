@@ -1,4 +1,4 @@
-//! The HTTP side of the webhook: its paths, and bounds on size and time.
+//! The webhook's HTTP server: its paths, and limits on size and time.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -21,18 +21,18 @@ use super::conversion;
 use crate::api::v1::StoreKind;
 use crate::runtime::webhook_metrics::WebhookMetrics;
 
-/// An object as it was and as it is to be, of which the API server stores none above 1.5 MiB, and what is said around them.
+/// An object before and after a change, each at most 1.5 MiB in the API server, and the fields around them.
 const LARGEST_REVIEW: usize = (3 << 20) + (256 << 10);
-/// All bodies of reviews that are read or answered at the same time.
+/// The bodies of all reviews that are read or answered concurrently.
 const ALL_REVIEWS: usize = 32 << 20;
-/// A conversion may be of a page of a list.
+/// A conversion may cover a page of a list.
 const LARGEST_CONVERSION: usize = 64 << 20;
-/// All bodies of conversions that are read or answered at the same time. Their answers take as much once more.
+/// The bodies of all conversions that are read or answered concurrently. Their answers take the same amount again.
 const ALL_CONVERSIONS: usize = 96 << 20;
-/// The API server waits for 5 s by the chart, and for 30 s at most.
+/// The API server waits 5 s according to the chart, and 30 s at most.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The paths of the webhook. Those with `v1beta1` are called by configurations of ESO before 0.17.
+/// The webhook's paths. Configurations of ESO before 0.17 call those with `v1beta1`.
 pub(crate) fn router(checks: Checks, metrics: WebhookMetrics) -> Router {
     router_within(Webhook::new(checks), metrics, DEADLINE)
 }
@@ -56,19 +56,19 @@ fn router_within(webhook: Webhook, metrics: WebhookMetrics, deadline: Duration) 
     router
         .route("/validate-generators-external-secrets-io-v1alpha1", post(admit_generator))
         .route("/convert", post(convert))
-        // Not for other paths, which would make as many series as a client likes.
+        // Not for other paths, because a client could create any number of metric series.
         .route_layer(middleware::from_fn_with_state((metrics, deadline), bounded))
         .with_state(Arc::new(webhook))
 }
 
-/// Asks clients to close their connections once `stopping` is cancelled. Requests still come by then, since the API server learns later
-/// that they should go elsewhere; each is answered, and the next one takes another connection.
+/// Asks clients to close their connections when `stopping` is cancelled. Requests still arrive, because the API server
+/// learns later that they should go elsewhere. Each is answered, and the next one uses another connection.
 pub(crate) fn closing(router: Router, stopping: CancellationToken) -> Router {
     router.layer(middleware::from_fn_with_state(stopping, close))
 }
 
 async fn close(State(stopping): State<CancellationToken>, request: Request, next: Next) -> Response {
-    // A connection of HTTP/2 is closed by a frame of its own.
+    // HTTP/2 closes connections with a frame of its own.
     let has_header = request.version() < Version::HTTP_2;
     let mut response = next.run(request).await;
     if has_header && stopping.is_cancelled() {
@@ -77,7 +77,7 @@ async fn close(State(stopping): State<CancellationToken>, request: Request, next
     response
 }
 
-/// Counts a request, and gives it up at its deadline.
+/// Counts a request, and aborts it at its deadline.
 async fn bounded(
     State((metrics, deadline)): State<(WebhookMetrics, Duration)>,
     request: Request,
@@ -110,7 +110,7 @@ async fn convert(State(webhook): State<Shared>, body: Body) -> Response {
     let json = [(CONTENT_TYPE, "application/json")];
     let convert = move |stop: &CancellationToken| {
         let answer = conversion::review(&body.bytes, stop)?;
-        // It takes the room that the body had, until it is sent.
+        // Takes the room that the body had, until it is sent.
         let answer = Bytes::from_owner(Taken { bytes: answer, room: body.room });
         Ok((json, answer).into_response())
     };
@@ -124,7 +124,7 @@ struct Webhook {
     checks: Arc<Checks>,
     reviews: Room,
     conversions: Room,
-    /// What is computing now, also for requests whose callers have gone.
+    /// The answers being computed, including those whose callers have gone.
     places: Arc<Semaphore>,
 }
 
@@ -139,8 +139,8 @@ impl Webhook {
         }
     }
 
-    /// Answers apart from what serves connections and probes: a large object takes its time. What is given up while it
-    /// waits is not begun, and what is given up later is told so.
+    /// Computes answers apart from the threads that serve connections and probes, because a large object takes time. A
+    /// request that is aborted while it waits is not begun; one that is aborted later is told to stop.
     async fn answer(
         &self,
         work: impl FnOnce(&CancellationToken) -> Result<Response, String> + Send + 'static,
@@ -166,9 +166,9 @@ impl Webhook {
 
 /// Room for the bodies of requests of one kind.
 struct Room {
-    /// Bytes that one may have.
+    /// The most bytes of one body.
     largest: usize,
-    /// Bytes that more may have, all together.
+    /// The bytes that are left for all bodies together.
     left: Arc<Semaphore>,
 }
 
@@ -189,7 +189,7 @@ impl Room {
         Self { largest, left: Arc::new(Semaphore::new(all)) }
     }
 
-    /// Reads a body, and takes room for each part as it comes: what is only announced takes none from others.
+    /// Reads a body, reserving room for each part as it arrives: an announced length takes nothing from others.
     async fn read(&self, body: Body) -> Result<Taken, Refused> {
         let announced = body.size_hint().exact().unwrap_or_default();
         let announced = usize::try_from(announced).unwrap_or(usize::MAX);
@@ -220,8 +220,8 @@ impl Room {
     }
 }
 
-/// Replaces what is no UTF-8. The API server may pass on such bytes in `managedFields`, where they were given to it; they are no
-/// reason to refuse an object.
+/// Replaces what is not UTF-8. The API server may pass on such bytes in `managedFields` if it was given them, and they
+/// are not a reason to reject an object.
 fn make_text(bytes: &mut [u8]) {
     let mut at = 0;
     while let Err(error) = std::str::from_utf8(&bytes[at..]) {
@@ -232,12 +232,12 @@ fn make_text(bytes: &mut [u8]) {
     }
 }
 
-/// Why a body is not read.
+/// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refused {
-    /// It has more bytes than one may have.
+    /// It exceeds the limit of one body.
     TooLarge(usize),
-    /// All together have more than they may.
+    /// All bodies together exceed their limit.
     TooMuch,
     /// It ends early.
     Broken,

@@ -1,4 +1,4 @@
-//! Pairs of keys for SSH.
+//! SSH key pairs.
 
 mod made;
 mod openssh;
@@ -11,12 +11,12 @@ use super::error::MintError;
 use super::values::{Values, secret};
 use crate::api::generators::{SshKeySpec, SshKeyType};
 
-/// The key of the private key.
+/// The key under which the private key is stored.
 pub const PRIVATE_KEY: &str = "privateKey";
-/// The key of the public key.
+/// The key under which the public key is stored.
 pub const PUBLIC_KEY: &str = "publicKey";
 
-/// A pair of keys, in OpenSSH's forms. A large RSA key takes seconds.
+/// A key pair in OpenSSH's formats. A large RSA key takes seconds.
 ///
 /// # Errors
 /// [`MintError`]
@@ -35,7 +35,7 @@ pub fn mint(spec: &SshKeySpec, random: &mut impl rand::CryptoRng) -> Result<Valu
     Ok([(PRIVATE_KEY.to_owned(), secret(private_key)), (PUBLIC_KEY.to_owned(), secret(public_key))].into())
 }
 
-/// Whether keys can be made, found out without making any.
+/// Checks whether keys can be made, without making any.
 ///
 /// # Errors
 /// [`MintError`]

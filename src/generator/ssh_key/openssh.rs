@@ -1,22 +1,22 @@
-//! OpenSSH's forms of keys: `PROTOCOL.key` of its sources, and RFC 4253, section 6.6.
+//! OpenSSH's key formats: `PROTOCOL.key` in its sources, and RFC 4253, section 6.6.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// What the blocks of a private key are padded to where it is not encrypted.
+/// The block size to which an unencrypted private key is padded.
 const BLOCK: usize = 8;
 
-/// A key's algorithm and its numbers, each as SSH writes it into a blob.
+/// A key's algorithm and numbers, each as SSH writes it into a blob.
 pub(super) struct Fields {
     /// The algorithm, such as `ssh-ed25519`.
     pub(super) algorithm: &'static str,
-    /// The fields after it.
+    /// The fields that follow it.
     pub(super) fields: Vec<Zeroizing<Vec<u8>>>,
 }
 
 impl Fields {
-    /// With the length before each.
+    /// Each preceded by its length.
     fn blob(&self) -> Zeroizing<Vec<u8>> {
         let mut blob = Blob::default();
         blob.add(self.algorithm.as_bytes());
@@ -25,7 +25,7 @@ impl Fields {
     }
 }
 
-/// Bytes that are wiped, also where they move.
+/// Bytes that are wiped, also when they are reallocated.
 #[derive(Default)]
 struct Blob(Zeroizing<Vec<u8>>);
 
@@ -44,14 +44,14 @@ impl Blob {
         self.extend(&u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes());
     }
 
-    /// A string of SSH: its length, then itself.
+    /// Adds an SSH string: its length, then its bytes.
     fn add(&mut self, bytes: &[u8]) {
         self.number(bytes.len());
         self.extend(bytes);
     }
 }
 
-/// A number as SSH writes it (RFC 4251, section 5): without zeros at the beginning, but for one that keeps it positive.
+/// A number in SSH's format (RFC 4251, section 5): without leading zeros, except one that keeps it positive.
 pub(super) fn mpint(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let number = &bytes[zeros..];
@@ -62,14 +62,14 @@ pub(super) fn mpint(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     mpint
 }
 
-/// A line of `authorized_keys`, with its end.
+/// A line of `authorized_keys`, including its line break.
 pub(super) fn public_key(public: &Fields, comment: &str) -> Vec<u8> {
     let blob = STANDARD.encode(&*public.blob());
     let space = if comment.is_empty() { "" } else { " " };
     format!("{} {blob}{space}{comment}\n", public.algorithm).into_bytes()
 }
 
-/// The private key in PEM. `check` are four random bytes that stand there twice, by which a wrong passphrase is noticed.
+/// The private key in PEM. `check` are four random bytes that appear twice, so that a wrong passphrase is noticed.
 pub(super) fn private_key(public: &Fields, private: &Fields, comment: &str, check: [u8; 4]) -> Vec<u8> {
     let mut secret = Blob::default();
     secret.extend(&check);

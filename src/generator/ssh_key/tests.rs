@@ -63,7 +63,7 @@ fn ssh_keygen_reads_the_private_key_and_finds_the_public_one(#[case] fields: Val
     assert_eq!(String::from_utf8(keygen.stdout).unwrap(), public);
 }
 
-/// Says that this machine cannot take the test, and adds it to what `.ci/run` repeats at its end.
+/// Reports that this machine cannot run the test, so that `.ci/run` repeats it at its end.
 fn skipped() {
     eprintln!("skipped: this machine has no ssh-keygen");
     let Some(list) = std::env::var_os("SKIPPED") else { return };
