@@ -1,9 +1,9 @@
-//! Watches over the connection to the Kubernetes API: counts requests, reopens a watch that has gone silent, and says
+//! Monitors the connection to the Kubernetes API: counts requests, reopens a watch that has gone silent, and reports
 //! when nothing is heard at all.
 //!
-//! A silent watch looks just like one whose objects do not change. The difference is that an API server
-//! sends a bookmark about every minute. Those never reach the consumer of the watch, so they are noticed here, where the bytes of
-//! answers pass.
+//! A silent watch looks just like one whose objects do not change. The difference is that an API server sends a
+//! bookmark about every minute. Bookmarks never reach the consumer of the watch, so they are noticed here, where the
+//! bytes of answers pass.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -71,21 +71,20 @@ fn nanoseconds(time: Duration) -> u64 {
 }
 
 impl ApiHealth {
-    /// A watch that is silent for `silence` is reopened; one that stays silent for as long again is reported as
-    /// wedged.
+    /// Reopens a watch that is silent for `silence`, and reports it as wedged if it stays silent for as long again.
     #[must_use]
     pub fn new(metrics: ApiServerMetrics, silence: Duration) -> Self {
         let (last_answer, outage) = (Pulse::now(), Outage::default());
         Self(Arc::new(Inner { metrics, silence, last_answer, outage, watches: Mutex::default() }))
     }
 
-    /// Tells whether the last request to the API server was not answered at all.
+    /// Whether the last request to the API server got no answer at all.
     #[must_use]
     pub fn outage(&self) -> watch::Receiver<bool> {
         self.0.outage.0.subscribe()
     }
 
-    /// A client for one watch, which lasts until the process ends: without it the process is not ready.
+    /// A client for one watch, which lasts until the process ends. The process is not ready without it.
     #[must_use]
     pub fn watching(&self, name: &str, client: &Client) -> Client {
         let (name, pulse) = (Arc::<str>::from(name), Arc::new(Pulse::now()));
@@ -93,7 +92,7 @@ impl ApiHealth {
         self.listening_to(Watch { name, pulse, of: Arc::clone(&self.0) }, client)
     }
 
-    /// A client for a watch that the process can do without. It, too, is reopened when it has gone silent.
+    /// A client for a watch that the process can do without. It, too, is reopened when it goes silent.
     #[must_use]
     pub fn listening(&self, name: &str, client: &Client) -> Client {
         let watch = Watch { name: Arc::from(name), pulse: Arc::new(Pulse::now()), of: Arc::clone(&self.0) };
@@ -141,7 +140,7 @@ impl Check for ApiHealth {
 #[error("nothing was heard for {} s, not even a bookmark", .0.as_secs())]
 struct Silent(Duration);
 
-/// One watch, as what listens to it knows it.
+/// The state of one watch.
 #[derive(Clone)]
 struct Watch {
     name: Arc<str>,
@@ -156,7 +155,7 @@ impl Watch {
     }
 }
 
-/// The body of a response that is listened to. It ends with an error when it has been silent for too long.
+/// The body of a response that is being monitored. It ends with an error after too long a silence.
 struct Listened<B> {
     body: Pin<Box<B>>,
     watch: Watch,
@@ -211,10 +210,10 @@ where
     }
 }
 
-/// Counts what is sent through a client to a host.
+/// Counts requests to a host.
 #[derive(Clone, Debug)]
 pub struct CountingLayer {
-    /// Where it is counted.
+    /// Counts them.
     pub api_health: ApiHealth,
     /// The host, as metrics name it.
     pub host: Arc<str>,
@@ -290,7 +289,7 @@ mod tests {
         ApiHealth::new(metrics.api_server().clone(), silence)
     }
 
-    /// A body of which nothing ever comes.
+    /// A body from which nothing ever comes.
     struct Nothing;
 
     impl Body for Nothing {

@@ -1,5 +1,5 @@
-//! Authorizes the readers of an endpoint: the API server says who the bearer of a token is (`TokenReview`) and whether they may
-//! (`SubjectAccessReview`), as controller-runtime's metrics filter does it.
+//! Authorizes the readers of an endpoint. The API server says who the bearer of a token is (`TokenReview`) and whether
+//! access is allowed (`SubjectAccessReview`), as in controller-runtime's metrics filter.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use sha3::{Digest, Sha3_256};
 
 use crate::answers::{Objects, reason};
 
-/// How long an answer is cached. A revoked right ends that late.
+/// How long a decision is cached, and so how late a revoked right takes effect.
 const REMEMBERED: Duration = Duration::from_secs(30);
 /// The most tokens that are cached.
 const TOKENS: u64 = 1_000;
@@ -32,18 +32,18 @@ pub struct Gatekeeper {
     known: Cache<[u8; 32], Decision>,
 }
 
-/// What the API server said.
+/// The API server's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decision {
     Allowed,
-    /// The token is not valid.
+    /// The token is invalid.
     Unauthenticated,
     /// Its bearer is not allowed.
     Forbidden,
 }
 
 impl Gatekeeper {
-    /// One that asks through `client`, which must be allowed to create `TokenReview`s and `SubjectAccessReview`s.
+    /// Asks through `client`, which must be allowed to create `TokenReview`s and `SubjectAccessReview`s.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client, known: Cache::builder().max_capacity(TOKENS).time_to_live(REMEMBERED).build() }
@@ -90,7 +90,7 @@ impl Gatekeeper {
     }
 }
 
-/// Admits a request whose bearer may send it.
+/// Admits a request whose bearer is allowed to send it.
 pub async fn required(State(gatekeeper): State<Gatekeeper>, request: Request, next: Next) -> Response {
     let Some(token) = bearer(request.headers()) else {
         return (StatusCode::UNAUTHORIZED, "show a bearer token\n").into_response();

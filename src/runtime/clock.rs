@@ -1,11 +1,11 @@
-//! A clock that nobody adjusts.
+//! A clock that is never adjusted.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The time since the machine was started, including the time it was suspended: what two machines must agree on, such as how
-/// long a lease lasts, continues meanwhile. [`std::time::Instant`] stands still then.
+/// The time since the machine was started, including the time it was suspended. Agreements between machines, such as
+/// how long a lease lasts, need that: [`std::time::Instant`] stands still during suspension.
 #[must_use]
 pub fn uptime() -> Duration {
     #[cfg(target_os = "linux")]

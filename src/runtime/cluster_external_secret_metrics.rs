@@ -1,4 +1,4 @@
-//! The metrics of single ClusterExternalSecrets, as ESO has them, and how many namespaces each has.
+//! The metrics of single ClusterExternalSecrets, as in ESO, and how many namespaces each has.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const STATE: &[&str] = &["name", "namespace", "state"];
 /// How many namespaces a ClusterExternalSecret has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Namespaces {
-    /// With an ExternalSecret as it should be.
+    /// With a correct ExternalSecret.
     pub provisioned: usize,
     /// Without one.
     pub failed: usize,
@@ -34,7 +34,7 @@ impl ClusterExternalSecretMetrics {
         ObjectTable::register(registrar, columns(), Vec::new(), options).map(Self)
     }
 
-    /// Shows the condition `Ready`, as far as it is known, how many namespaces there are, and how long a reconcile took.
+    /// Sets the condition `Ready` if it is known, the number of namespaces, and how long a reconcile took.
     pub fn reconciled(&self, object: Object<'_>, ready: Option<bool>, namespaces: Namespaces, took: Duration) {
         self.0.change(object, |row| {
             row.ready = ready;
@@ -43,7 +43,7 @@ impl ClusterExternalSecretMetrics {
         });
     }
 
-    /// Forgets one that was deleted.
+    /// Forgets a deleted ClusterExternalSecret.
     pub fn deleted(&self, name: &str) {
         self.0.forget("", name);
     }

@@ -1,4 +1,4 @@
-//! The metrics of controller-runtime and its queues, under their names.
+//! The metrics of controller-runtime and its queues, under the same names.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -14,9 +14,9 @@ use super::registrar::{Description, Kind, Registrar};
 const CONTROLLER: &[&str] = &["controller"];
 const QUEUE: &[&str] = &["name", "controller"];
 
-/// Upper bounds in seconds of what a reconcile takes.
+/// Upper bounds in seconds for the duration of a reconcile.
 const RECONCILE: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-/// Upper bounds in seconds, as client-go has them.
+/// Upper bounds in seconds, as in client-go.
 const IN_QUEUE: &[f64] = &[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// How a reconcile ended, as controller-runtime labels it.
@@ -34,7 +34,7 @@ impl ReconcileResult {
     /// All of them.
     const ALL: [Self; 3] = [Self::Success, Self::Error, Self::RequeueAfter];
 
-    /// The value of a label, and a word for logs.
+    /// The value of the label, also used in logs.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl ReconcileResult {
 pub struct InQueue {
     /// How many objects wait for their turn.
     pub waiting: usize,
-    /// Since when each of the others is worked on.
+    /// For each object that is being reconciled, since when.
     pub running: Vec<Instant>,
 }
 
@@ -129,7 +129,8 @@ impl ControllerMetrics {
         })
     }
 
-    /// Says which controllers there are and how many objects each works on at once; `queue` says what the queue of one holds.
+    /// Registers the controllers and how many objects each reconciles concurrently; `queue` returns what the queue of
+    /// one holds.
     pub fn start(
         &self,
         controllers: &[&'static str],
@@ -148,7 +149,7 @@ impl ControllerMetrics {
         let _ = self.queues.0.asked.set((controllers.to_vec(), Box::new(queue)));
     }
 
-    /// A reconcile begins, of an object that waited in the queue for this long.
+    /// Begins a reconcile of an object that waited in the queue for this long.
     pub fn begin(&self, controller: &'static str, waited: Option<Duration>) -> Working<'_> {
         self.active.with_label_values(&[controller]).inc();
         self.adds.with_label_values(&[controller, controller]).inc();
@@ -158,7 +159,7 @@ impl ControllerMetrics {
 }
 
 impl Working<'_> {
-    /// It has ended; returns how long it took.
+    /// The reconcile has ended. Returns how long it took.
     #[must_use]
     pub fn ended(self, result: ReconcileResult) -> Duration {
         let (metrics, controller, took) = (self.metrics, self.controller, self.began.elapsed());
@@ -179,7 +180,7 @@ impl Drop for Working<'_> {
     }
 }
 
-/// What is reported of the queues at the time of a scrape.
+/// What is reported about the queues at the time of a scrape.
 #[derive(Clone)]
 struct Queues(Arc<QueuesInner>);
 

@@ -7,14 +7,14 @@ use super::object_metrics::{
 };
 use super::registrar::{Kind, Registrar};
 
-/// What is counted of an ExternalSecret. Times are seconds since 1970; 0 is none.
+/// What is counted for an ExternalSecret. Times are seconds since 1970; 0 means none.
 #[derive(Debug, Default)]
 struct Row {
     syncs: u64,
     failures: u64,
     nanoseconds: u64,
     last_success: u64,
-    /// When the next sync is due, or since when one is that does not succeed.
+    /// When the next sync is due, or since when one has been due without succeeding.
     due: u64,
     /// When the first of its values expires at the provider.
     expires: i64,
@@ -22,7 +22,7 @@ struct Row {
 }
 
 impl Row {
-    /// How long it has waited for a sync that was due.
+    /// How long a due sync has been waiting.
     fn staleness(&self, now: u64) -> u64 {
         if self.due == 0 { 0 } else { now.saturating_sub(self.due) }
     }
@@ -65,7 +65,7 @@ impl ExternalSecretMetrics {
         self.up_to_date(object, Some(true), at, due);
     }
 
-    /// Records the status of one that needs nothing now: another process may have synced it.
+    /// Records the status of one that needs nothing at present: another process may have synced it.
     pub fn up_to_date(&self, object: Object<'_>, ready: Option<bool>, last_success: u64, due: Option<u64>) {
         self.table.change(object, |row| {
             row.ready = ready;
@@ -74,14 +74,14 @@ impl ExternalSecretMetrics {
         });
     }
 
-    /// Records when the first of the values that were read expires, where that is to be shown.
+    /// Records when the first of its values expires, if that is to be shown.
     pub fn expires(&self, object: Object<'_>, at: Option<i64>) {
         if self.remote_expiry == RemoteExpiry::Shown {
             self.table.change(object, |row| row.expires = at.unwrap_or_default());
         }
     }
 
-    /// Forgets one that was deleted.
+    /// Forgets a deleted ExternalSecret.
     pub fn deleted(&self, namespace: &str, name: &str) {
         self.table.forget(namespace, name);
     }

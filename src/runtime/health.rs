@@ -1,5 +1,5 @@
-//! The HTTP endpoints for Kubernetes' probes and for Prometheus. A dedicated thread serves them, so that they answer whatever the
-//! rest of the process computes.
+//! The HTTP endpoints for Kubernetes' probes and for Prometheus. A dedicated thread serves them, so that they answer
+//! whatever else the process computes.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ use super::tls;
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum HealthError {
-    /// The address is not one.
+    /// The address is invalid.
     #[error(
         "--{flag}={address:?} is not an address; write it as \":8080\" or \"127.0.0.1:8080\", or \"0\" to turn it off"
     )]
@@ -34,7 +34,7 @@ pub enum HealthError {
     /// Their thread cannot be started.
     #[error("the endpoints cannot be served: {0}")]
     Thread(std::io::Error),
-    /// The address cannot be listened on.
+    /// Nothing can listen on the address.
     #[error("--{flag}={address}: cannot listen: {source}")]
     Listen { flag: &'static str, address: SocketAddr, source: std::io::Error },
 }
@@ -52,7 +52,7 @@ pub trait Check: Send + Sync {
 #[derive(Clone)]
 pub struct Readiness {
     state: Arc<RwLock<Result<(), Cow<'static, str>>>>,
-    /// Set once it is never to be ready again.
+    /// Set when it will never be ready again.
     ends: Arc<OnceLock<&'static str>>,
     check: Option<Arc<dyn Check>>,
 }
@@ -65,7 +65,7 @@ impl Default for Readiness {
 }
 
 impl Readiness {
-    /// Ready only while `check` finds nothing wrong, too.
+    /// Ready only while `check` succeeds, too.
     #[must_use]
     pub fn while_well(check: impl Check + 'static) -> Self {
         Self { check: Some(Arc::new(check)), ..Self::default() }
@@ -81,7 +81,7 @@ impl Readiness {
         self.set(Err(reason.into()));
     }
 
-    /// Says that the process ends: it is not ready any more, whatever it says later.
+    /// Marks that the process is ending: it is not ready any more, whatever is reported later.
     pub fn end(&self) {
         let _ = self.ends.set("the process is stopping; no new requests should be sent to it");
     }
@@ -103,9 +103,9 @@ impl Readiness {
     }
 }
 
-/// How often the process gives a sign of life.
+/// How often the runtime reports that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How long it may give none before it counts as stuck.
+/// How long it may be silent before it counts as stuck.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
 /// When the process's runtime last ran.
@@ -113,7 +113,7 @@ const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 struct Heartbeat(Arc<RwLock<Instant>>);
 
 impl Heartbeat {
-    /// Of the calling runtime.
+    /// Starts the heartbeat of the calling runtime.
     fn start() -> Self {
         let heartbeat = Self(Arc::new(RwLock::new(Instant::now())));
         let beats = heartbeat.clone();
@@ -141,7 +141,7 @@ impl Heartbeat {
 pub struct Endpoints(Handle);
 
 impl Endpoints {
-    /// Starts it; it ends with the process.
+    /// Starts the thread, which ends with the process.
     ///
     /// # Errors
     /// [`HealthError::Thread`]
@@ -156,7 +156,7 @@ impl Endpoints {
     /// Serves `/healthz` and `/readyz` on the address of a flag until `stop`. `/healthz` reports on the calling runtime.
     ///
     /// # Errors
-    /// When the address cannot be used.
+    /// If the address cannot be used.
     pub fn serve_probes(
         &self,
         flag: &'static str,
@@ -173,7 +173,7 @@ impl Endpoints {
     /// Serves `/metrics` on `address` until `stop`.
     ///
     /// # Errors
-    /// When the address cannot be used.
+    /// If the address cannot be used.
     pub fn serve_metrics(
         &self,
         address: &str,
@@ -225,7 +225,7 @@ impl Endpoints {
     }
 }
 
-/// What is served beside `/metrics`, under the same protection.
+/// What is served alongside `/metrics`, under the same protection.
 pub struct Operated {
     /// The metrics.
     pub metrics: Metrics,
@@ -243,7 +243,7 @@ pub enum Protection {
     Tls(Arc<ServerConfig>, Option<Gatekeeper>),
 }
 
-/// Shows and changes the log level.
+/// Returns and changes the log level.
 fn log_level(log: LogLevel) -> Router {
     let shown = log.clone();
     let show = move || async move { format!("{}\n", shown.current()) };
@@ -259,7 +259,7 @@ fn log_level(log: LogLevel) -> Router {
 /// Listens on the address of a flag; `None` if it is turned off. The calling runtime serves it.
 ///
 /// # Errors
-/// When the address cannot be used.
+/// If the address cannot be used.
 pub fn listen(flag: &'static str, address: &str) -> Result<Option<TcpListener>, HealthError> {
     let Some(address) = parse(flag, address)? else { return Ok(None) };
     let bound = std::net::TcpListener::bind(address).and_then(|listener| {
@@ -271,7 +271,7 @@ pub fn listen(flag: &'static str, address: &str) -> Result<Option<TcpListener>, 
     Ok(Some(listener))
 }
 
-/// Go's form of a listen address: `:8080` means all interfaces; `0` and the empty text mean none.
+/// Parses a listen address in Go's form: `:8080` means all interfaces; `0` and the empty text mean none.
 fn parse(flag: &'static str, address: &str) -> Result<Option<SocketAddr>, HealthError> {
     if address.is_empty() || address == "0" {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! The Kubernetes client: from `KUBECONFIG` or from within the cluster, with timeouts and
-//! the proxies of the environment.
+//! The Kubernetes client: from `KUBECONFIG` or from inside the cluster, with timeouts and the proxies of the
+//! environment.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::answers::TextLayer;
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum KubeClientError {
-    /// Neither a kubeconfig nor a service account.
+    /// There is neither a kubeconfig nor a service account.
     #[error("no Kubernetes configuration: set KUBECONFIG, or run in a pod with a service account: {0}")]
     Infer(#[from] InferConfigError),
     /// The kubeconfig cannot be used.
@@ -40,7 +40,7 @@ pub struct Connection {
     counting: CountingLayer,
 }
 
-/// How to reach the cluster of `KUBECONFIG`, else of the pod. Requests to it are counted.
+/// How to reach the cluster of `KUBECONFIG`, or else of the pod. Requests to it are counted.
 ///
 /// # Errors
 /// [`KubeClientError`], a sentence for the operator.
@@ -50,12 +50,12 @@ pub async fn from_environment(api_health: ApiHealth) -> Result<Connection, KubeC
     Ok(Connection { config, counting: CountingLayer { api_health, host: Arc::from(host) } })
 }
 
-/// Which cluster a person means, and as whom they ask it.
+/// Which cluster a person wants to use, and as which user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Person<'a> {
-    /// The kubeconfig; that of `KUBECONFIG`, or of the home folder, if not given.
+    /// The kubeconfig; by default that of `KUBECONFIG`, or of the home folder.
     pub kubeconfig: Option<&'a Path>,
-    /// The context; the current one if not given.
+    /// The context; by default the current one.
     pub context: Option<&'a str>,
     /// The user to act as.
     pub user: Option<&'a str>,
@@ -63,8 +63,8 @@ pub struct Person<'a> {
     pub groups: &'a [String],
 }
 
-/// A client as `kubectl` would make it: for the cluster of a kubeconfig (a given one, else that of `KUBECONFIG` or of the
-/// home folder) and of a context (a given one, else the current), else of the pod.
+/// A client as `kubectl` would create it: for the cluster of a kubeconfig (the given one, or else that of `KUBECONFIG`
+/// or of the home folder) and of a context (the given one, or else the current one), or else of the pod.
 ///
 /// # Errors
 /// [`KubeClientError`], a sentence for the person who runs the program.
@@ -85,11 +85,11 @@ pub async fn of_person(person: Person<'_>) -> Result<(Client, Config), KubeClien
     Ok((builder.with_layer(&TextLayer).build(), config))
 }
 
-/// With bounded times, and the proxy of the environment.
+/// Adds timeouts, and the proxy of the environment.
 fn prepared(mut config: Config) -> Result<Config, KubeClientError> {
     config.connect_timeout = Some(Duration::from_secs(5));
     config.write_timeout = Some(Duration::from_secs(30));
-    // The controllers' own backoff decides; kube would try up to 15 times and wait up to 1000 s.
+    // The controllers' own backoff applies instead; kube would retry up to 15 times and wait up to 1000 s.
     config.default_retry = false;
     if config.proxy_url.is_none() {
         config.proxy_url = proxy_for(&config.cluster_url)?;
@@ -107,13 +107,13 @@ impl Connection {
         Ok(builder.with_layer(&self.counting).with_layer(&TextLayer).build())
     }
 
-    /// A client whose writes pass a guard.
+    /// A client whose writes have to pass a guard.
     ///
     /// # Errors
     /// [`KubeClientError::Build`]
     pub fn guarded(&self, guard: WriteGuard) -> Result<Client, KubeClientError> {
         let builder = ClientBuilder::try_from(self.config.clone()).map_err(KubeClientError::Build)?;
-        // The guard comes first: what it stops was never sent.
+        // The guard comes first: a request that it stops was never sent.
         Ok(builder.with_layer(&self.counting).with_layer(&TextLayer).with_layer(&GuardLayer(guard)).build())
     }
 
@@ -124,7 +124,7 @@ impl Connection {
     }
 }
 
-/// The proxy for the API server. kube matches `NO_PROXY` against the wrong host or not at all, so it is done here.
+/// The proxy for the API server. kube matches `NO_PROXY` against the wrong host or not at all, so that is done here.
 fn proxy_for(cluster: &Uri) -> Result<Option<Uri>, KubeClientError> {
     let read = |names: [&'static str; 2]| {
         names.into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()).map(|v| (name, v)))
@@ -138,9 +138,9 @@ fn proxy_for(cluster: &Uri) -> Result<Option<Uri>, KubeClientError> {
     with_scheme.parse().map(Some).map_err(|_| KubeClientError::Proxy { variable, value })
 }
 
-/// Whether `NO_PROXY` names the host of a URL: as itself, as a parent domain, as a network, or with `*`.
+/// Whether `NO_PROXY` excludes the host of a URL: by name, as a parent domain, as a network, or with `*`.
 fn is_excluded(url: &Uri, no_proxy: &str) -> bool {
-    // For hyper, `*` stands for names alone; the API server's address within a cluster is a number.
+    // To hyper, `*` only means names, but inside a cluster the API server's address is a number.
     let all = no_proxy.split(',').any(|entry| entry.trim() == "*");
     all || Matcher::builder().all("http://any-proxy").no(no_proxy).build().intercept(url).is_none()
 }

@@ -1,4 +1,4 @@
-//! Logs on standard error, one line an event, and their level, which can be changed while the process runs.
+//! Logs to standard error, one line per event, at a level that can be changed while the process runs.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -18,7 +18,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// One JSON object a line, as ESO logs.
+    /// One JSON object per line, as in ESO.
     #[default]
     Json,
     /// For people.
@@ -66,7 +66,7 @@ impl fmt::Display for Level {
 /// Why the level was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LevelError {
-    /// It is none.
+    /// There is no such level.
     #[error("{0:?} is not a level; send debug, info, warn or error")]
     Unknown(String),
     /// The log is not the one that was started.
@@ -86,16 +86,16 @@ struct Inner {
 }
 
 impl LogLevel {
-    /// The level now.
+    /// The current level.
     #[must_use]
     pub fn current(&self) -> Level {
         *self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes it to the one of this name.
+    /// Changes it to the level with this name.
     ///
     /// # Errors
-    /// [`LevelError`], and it stays as it is.
+    /// [`LevelError`], and the level does not change.
     pub fn set_by_name(&self, name: &str) -> Result<Level, LevelError> {
         let level = Level::from_str(name, false).map_err(|_| LevelError::Unknown(name.to_owned()))?;
         self.set(level)?;
@@ -116,7 +116,7 @@ impl LogLevel {
     /// Changes the level on signals until `stop`: SIGUSR1 to `debug`, SIGUSR2 back to that of the flag.
     ///
     /// # Errors
-    /// When the signals cannot be listened to.
+    /// If the signals cannot be received.
     pub fn follow_signals(&self, stop: &CancellationToken) -> std::io::Result<()> {
         for (kind, level) in
             [(SignalKind::user_defined1(), Level::Debug), (SignalKind::user_defined2(), self.0.initial)]
@@ -135,12 +135,13 @@ async fn follow(mut signal: Signal, level: Level, log: LogLevel, stop: Cancellat
     }
 }
 
-/// The level is that of this program; libraries log from `warn` up, since some of them print requests at lower levels.
+/// The level applies to this program. Libraries log from `warn` up, because some of them print requests at lower
+/// levels.
 fn filter(level: Level) -> EnvFilter {
     EnvFilter::new(format!("warn,external_secrets={level}"))
 }
 
-/// Libraries that never log, whatever the level: they log responses of the API server in full, and errors that quote
+/// Libraries that never log, whatever the level. They log the API server's responses in full, or errors that quote
 /// them, and a response may be a Secret. Their callers log what matters.
 const SILENT: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
 
@@ -149,8 +150,8 @@ fn is_heard(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && !SILENT.contains(&metadata.target())
 }
 
-/// Writes a field of an event in text: control characters as escapes, since a name or a message of a manifest must neither begin
-/// a line nor move the reader's cursor. JSON escapes by itself.
+/// Writes a field of an event as text, with control characters escaped: a name or message from a manifest must neither
+/// begin a line nor move the cursor. JSON escapes by itself.
 fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug) -> fmt::Result {
     if field.name() != "message" {
         write!(writer, "{field}=")?;

@@ -48,7 +48,7 @@ impl Metrics {
     /// Registers all metrics with a registry of their own.
     ///
     /// # Errors
-    /// Never with the names below; the registry checks them.
+    /// Never with the names below, which the registry checks.
     pub fn new(objects: ObjectOptions) -> Result<Self, prometheus::Error> {
         let registrar = Registrar::default();
         let metrics = Self {
@@ -129,7 +129,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The text that Prometheus reads.
+    /// The text for Prometheus.
     #[must_use]
     pub fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -139,7 +139,7 @@ impl Metrics {
         text
     }
 
-    /// Where metrics of other parts are added, and what there is.
+    /// Adds the metrics of other parts, and lists all.
     #[must_use]
     pub const fn registrar(&self) -> &Registrar {
         &self.registrar
@@ -163,19 +163,19 @@ impl Metrics {
         &self.stores
     }
 
-    /// Those of the controllers and their queues.
+    /// The metrics of the controllers and their queues.
     #[must_use]
     pub const fn controllers(&self) -> &ControllerMetrics {
         &self.controllers
     }
 
-    /// Those of requests to the Kubernetes API.
+    /// The metrics of requests to the Kubernetes API.
     #[must_use]
     pub const fn api_server(&self) -> &ApiServerMetrics {
         &self.api_server
     }
 
-    /// Those of vaults.
+    /// The metrics of vaults.
     #[must_use]
     pub const fn vaults(&self) -> &VaultMetrics {
         &self.vaults
@@ -186,7 +186,7 @@ impl Metrics {
         self.syncs.with_label_values(&[result]).observe(took.as_secs_f64());
     }
 
-    /// Counts a sync that failed for this cause.
+    /// Counts a sync that failed with this cause.
     pub fn sync_failed(&self, cause: &str) {
         self.sync_failures.with_label_values(&[cause]).inc();
     }

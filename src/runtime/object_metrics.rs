@@ -1,5 +1,5 @@
-//! The metrics of single objects. The prometheus crate takes about 5 KB for the metrics of each, most of it
-//! identical descriptions; this takes a small row, and makes metrics of it when they are scraped.
+//! The metrics of single objects. The prometheus crate takes about 5 KB for the metrics of each, most of it identical
+//! descriptions. This keeps a small row per object, and turns it into metrics at a scrape.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -37,23 +37,23 @@ pub struct Object<'a> {
     pub labels: Option<&'a BTreeMap<String, String>>,
 }
 
-/// How objects are shown.
+/// Which metrics of single objects are exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectOptions {
     /// Whether the labels `app.kubernetes.io/...` of an object become labels of its metrics.
     pub extended: ExtendedLabels,
-    /// How many objects of a kind have metrics of their own. The totals count all.
+    /// How many objects of a kind have metrics of their own. The totals include all.
     pub most: usize,
-    /// Whether it is shown when the values of ExternalSecrets expire at the provider.
+    /// Whether to export when the values of ExternalSecrets expire at the provider.
     pub remote_expiry: RemoteExpiry,
 }
 
-/// Whether it is shown when the values of ExternalSecrets expire at the provider.
+/// Whether to export when the values of ExternalSecrets expire at the provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RemoteExpiry {
-    /// It is.
+    /// Yes.
     Shown,
-    /// It is not.
+    /// No.
     #[default]
     Hidden,
 }
@@ -61,9 +61,9 @@ pub enum RemoteExpiry {
 /// Whether the labels `app.kubernetes.io/...` of an object become labels of its metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExtendedLabels {
-    /// They do.
+    /// Yes.
     Shown,
-    /// They do not.
+    /// No.
     Hidden,
 }
 
@@ -73,7 +73,7 @@ impl Default for ObjectOptions {
     }
 }
 
-/// A metric of single objects: its name, what it says, its labels, and its values in the row of an object.
+/// A metric of single objects: its name, help text and labels, and its values in the row of an object.
 pub(super) struct Column<R> {
     pub(super) name: String,
     pub(super) help: &'static str,
@@ -82,23 +82,24 @@ pub(super) struct Column<R> {
     pub(super) values: Values<R>,
 }
 
-/// Shows values at a time in seconds since 1970, each with those of the labels that follow name and namespace.
+/// Reports the values at a time in seconds since 1970, each with the values of the labels that follow name and
+/// namespace.
 type Values<R> = fn(&R, now: u64, &mut dyn FnMut(&[&str], f64));
 
-/// A metric of all objects together, with a value for each of the values of its only label.
+/// A metric of all objects together, with one value per value of its only label.
 pub(super) struct Total<R> {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
     pub(super) label: Option<(&'static str, &'static [&'static str])>,
-    /// Adds one more object: the value so far, the object, the time, and which of the label's values.
+    /// Adds one more object: the value so far, the object, the time, and the index of the label's value.
     pub(super) fold: fn(f64, &R, u64, usize) -> f64,
 }
 
-/// What is counted of one object, and how it is shown.
+/// What is counted for one object, and its labels.
 #[derive(Debug, Default)]
 struct Row<R> {
     value: R,
-    /// The values of [`EXTENDED`], where they are shown.
+    /// The values of [`EXTENDED`], if they are exported.
     extended: Option<Box<[Box<str>; EXTENDED.len()]>>,
     is_shown: bool,
 }
@@ -198,7 +199,7 @@ impl<R: Default + Send + 'static> ObjectTable<R> {
         change(&mut row.value);
     }
 
-    /// Forgets an object that was deleted.
+    /// Forgets a deleted object.
     pub(super) fn forget(&self, namespace: &str, name: &str) {
         let mut rows = self.lock();
         let Some(names) = rows.namespaces.get_mut(namespace) else { return };
@@ -290,7 +291,7 @@ pub(super) fn number(value: u64) -> f64 {
     value as f64
 }
 
-/// Both statuses of the condition `Ready` are shown, one of them 1 and the other 0, as ESO does.
+/// As in ESO, both statuses of the condition `Ready` are exported, one as 1 and the other as 0.
 pub(super) fn show_ready(ready: Option<bool>, show: &mut dyn FnMut(&[&str], f64)) {
     if let Some(ready) = ready {
         show(&["Ready", "True"], f64::from(u8::from(ready)));

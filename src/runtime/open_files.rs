@@ -2,11 +2,11 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit as far as the process may, as Go does for each program. Container runtimes start processes with 1,024, the limit of
-/// `select`, which nothing here calls; connections to vaults alone may be half as many.
+/// Raises the limit as far as the process may, as Go does for every program. Container runtimes start processes with
+/// 1,024, the limit of `select`, which nothing here calls; connections to vaults alone may take half of that.
 pub fn raise_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // Where it stays, what cannot be opened is told by whatever opens it.
+    // If that fails, whatever cannot be opened later is reported by the code that opens it.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 

@@ -1,4 +1,5 @@
-//! Panics, which are bugs of ours: they are logged without their message, which may quote a value, and end only what panicked.
+//! Panics, which are bugs. They are logged without their message, which may quote a value, and end only the code that
+//! panicked.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -12,14 +13,14 @@ use futures::FutureExt as _;
 use futures::future::CatchUnwind;
 
 thread_local! {
-    /// Where this thread panicked last.
+    /// Where this thread last panicked.
     static LAST: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// What panicked was ended.
+/// Code that panicked was ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Panicked {
-    /// The place in the sources, where [`install`] was called.
+    /// The location in the sources, if [`install`] was called.
     pub at: Option<String>,
 }
 
@@ -35,7 +36,7 @@ impl fmt::Display for Panicked {
 
 impl std::error::Error for Panicked {}
 
-/// From now on, only the place of a panic is reported, in the log, or on standard error if there is no log.
+/// From now on, only the location of a panic is reported, in the log or, if there is none, on standard error.
 pub fn install() {
     panic::set_hook(Box::new(|info| {
         let at = info.location().map(place).unwrap_or_default();
@@ -48,14 +49,14 @@ pub fn install() {
     }));
 }
 
-/// File, line and column, without the folders of the machine that compiled it.
+/// The file, line and column, without the folders of the machine that compiled it.
 fn place(location: &Location<'_>) -> String {
     let file = location.file();
     let root = file.rfind("/src/").and_then(|source| file[..source].rfind('/')).map_or(0, |slash| slash + 1);
     format!("{}:{}:{}", &file[root..], location.line(), location.column())
 }
 
-/// Runs `work`; a panic becomes an error.
+/// Runs `work`, and turns a panic into an error.
 ///
 /// # Errors
 /// [`Panicked`]
@@ -64,7 +65,7 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 }
 
 fn panicked(payload: Box<dyn Any + Send>) -> Panicked {
-    // Its destructor may panic as well; it is leaked instead.
+    // Its destructor may panic as well, so it is leaked.
     std::mem::forget(payload);
     Panicked { at: LAST.take() }
 }

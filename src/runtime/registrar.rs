@@ -1,4 +1,5 @@
-//! Registers metrics, and keeps what it registered: the registry itself does not list metrics that have no value yet.
+//! Registers metrics, and remembers what was registered: the registry itself does not list metrics that have no value
+//! yet.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +31,7 @@ pub struct Description {
 /// The types of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It only grows, until the process ends.
+    /// It only grows until the process ends.
     Counter,
     /// It goes up and down.
     Gauge,
@@ -104,7 +105,7 @@ impl Registrar {
         Ok(collector)
     }
 
-    /// What produces metrics at a scrape, and their descriptions.
+    /// Adds something that produces metrics at a scrape, with their descriptions.
     pub(super) fn collector(
         &self,
         collector: impl Collector + 'static,

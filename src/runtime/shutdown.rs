@@ -23,7 +23,7 @@ pub fn first_of(one: CancellationToken, other: CancellationToken) -> Cancellatio
 /// A token that is canceled by the first SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When the signals cannot be listened to.
+/// If the signals cannot be received.
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -40,7 +40,7 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
     Ok(token)
 }
 
-/// A token that is cancelled some time after another.
+/// A token that is canceled some time after another.
 #[must_use]
 pub fn after(token: &CancellationToken, delay: Duration) -> CancellationToken {
     let later = CancellationToken::new();

@@ -1,11 +1,11 @@
-//! The metrics of single stores, as ESO has them.
+//! The metrics of single stores, as in ESO.
 
 use std::time::Duration;
 
 use super::object_metrics::{CONDITION, Column, OBJECT, Object, ObjectOptions, ObjectTable, number, show_ready};
 use super::registrar::{Kind, Registrar};
 
-/// The two kinds of stores have metrics of their own.
+/// The two kinds of stores, which have separate metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreSubsystem {
     /// `secretstore_*`
@@ -14,7 +14,7 @@ pub enum StoreSubsystem {
     ClusterSecretStore,
 }
 
-/// What is counted of a store.
+/// What is counted for a store.
 #[derive(Debug, Default)]
 struct Row {
     ready: Option<bool>,
@@ -41,7 +41,7 @@ impl StoreMetrics {
         }
     }
 
-    /// Shows a store's condition `Ready`, and how long its validation took.
+    /// Records a store's condition `Ready`, and how long its validation took.
     pub fn validated(&self, kind: StoreSubsystem, object: Object<'_>, ready: bool, took: Duration) {
         self.of(kind).change(object, |row| {
             row.ready = Some(ready);
@@ -49,7 +49,7 @@ impl StoreMetrics {
         });
     }
 
-    /// Forgets a store that was deleted.
+    /// Forgets a deleted store.
     pub fn deleted(&self, kind: StoreSubsystem, namespace: &str, name: &str) {
         self.of(kind).forget(namespace, name);
     }

@@ -1,5 +1,5 @@
-//! Traces by OTLP over HTTP, to the collector that the environment names. Spans hold only what the code that makes them says: names
-//! of objects and hosts, durations, and causes of failures; never a value.
+//! Sends traces by OTLP over HTTP to the collector that the environment specifies. Spans contain only what the code
+//! that creates them adds: names of objects and hosts, durations, and causes of failures, but never a value.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -16,26 +16,27 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-/// How spans name this program, unless `OTEL_SERVICE_NAME` does.
+/// The program's name in spans, unless `OTEL_SERVICE_NAME` is set.
 const SERVICE: &str = "external-secrets";
-/// How long a collector may take, unless `OTEL_EXPORTER_OTLP_TIMEOUT` says otherwise.
+/// How long a collector may take, unless `OTEL_EXPORTER_OTLP_TIMEOUT` is set.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What sends the spans, where there is a collector.
+/// Sends the spans, if there is a collector.
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
 /// Why spans are not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TracesError {
-    /// The environment names no collector that can be used.
+    /// The environment specifies no usable collector.
     #[error("traces are not sent: {0}; correct OTEL_EXPORTER_OTLP_ENDPOINT and what begins like it")]
     Exporter(#[from] ExporterBuildError),
-    /// No HTTP client.
+    /// There is no HTTP client.
     #[error("traces are not sent, since no HTTP client could be made: {0}")]
     Client(#[from] reqwest::Error),
 }
 
-/// What takes the spans of this program; nothing where the environment names no collector. Needs a runtime to send from.
+/// The layer that collects the spans of this program; `None` if the environment specifies no collector. Needs a runtime
+/// to send from.
 pub(super) fn layer<S>() -> Result<Option<Box<dyn Layer<S> + Send + Sync>>, TracesError>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
@@ -54,17 +55,18 @@ where
         .with_location(false)
         .with_threads(false)
         .with_target(false)
-        // Events are for the log.
+        // Events go to the log.
         .with_filter(filter_fn(is_ours));
     Ok(Some(Box::new(layer)))
 }
 
-/// Spans of libraries may hold what they were given.
+/// The spans of libraries may contain their arguments.
 fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("external_secrets::")
 }
 
-/// As in OpenTelemetry's specification of the environment, except that nothing is sent unless a collector is configured.
+/// Follows OpenTelemetry's specification of environment variables, except that nothing is sent unless a collector is
+/// configured.
 fn is_asked_for(value: impl Fn(&str) -> Option<String>) -> bool {
     let named = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
         .into_iter()
@@ -73,14 +75,14 @@ fn is_asked_for(value: impl Fn(&str) -> Option<String>) -> bool {
     named && !disabled && value("OTEL_TRACES_EXPORTER").is_none_or(|exporter| exporter == "otlp")
 }
 
-/// Flushes spans; waits some seconds at most.
+/// Flushes spans, for a few seconds at most.
 pub fn finish() {
     if let Some(provider) = PROVIDER.get() {
         let _ = provider.shutdown_with_timeout(Duration::from_secs(2));
     }
 }
 
-/// The exporter runs on its own thread; its requests are sent from the program's runtime.
+/// The exporter runs on its own thread, and its requests are sent from the program's runtime.
 #[derive(Debug)]
 struct Client {
     http: reqwest::Client,

@@ -1,5 +1,5 @@
-//! Metrics of vaults, by host. A vault that is no longer used is forgotten, so that there are never more than are in
-//! use.
+//! Metrics of vaults, by host. A vault that is no longer used is forgotten, so that there are never more series than
+//! vaults in use.
 
 use prometheus::IntGaugeVec;
 
@@ -17,7 +17,7 @@ impl VaultMetrics {
     /// Registers them.
     ///
     /// # Errors
-    /// When they are registered already.
+    /// If they are registered already.
     pub(super) fn register(registrar: &Registrar) -> Result<Self, prometheus::Error> {
         let gauges = |name: &str, help: &str| registrar.int_gauges(name, help, &["vault"]);
         Ok(Self {
@@ -33,7 +33,7 @@ impl VaultMetrics {
         })
     }
 
-    /// Shows the state of a vault.
+    /// Records the state of a vault.
     pub fn show(&self, host: &str, waiting: usize, paused: bool, budget: u32) {
         self.waiting.with_label_values(&[host]).set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.paused.with_label_values(&[host]).set(i64::from(paused));
@@ -43,7 +43,7 @@ impl VaultMetrics {
     /// Forgets a vault that is no longer used.
     pub fn forget(&self, host: &str) {
         for gauges in [&self.waiting, &self.paused, &self.budget] {
-            // One that was never shown cannot be removed, and need not be.
+            // One that was never recorded cannot be removed, and need not be.
             let _ = gauges.remove_label_values(&[host]);
         }
     }

@@ -1,5 +1,5 @@
-//! Tasks without which the process does not do its work: a watch, or the writer of events. A panic of one would end it alone, and the
-//! process would seem to be well for ever; so it ends the process, which then starts again.
+//! Tasks that the process cannot work without: a watch, or the writer of events. If one of them panicked and only the
+//! task ended, the process would look healthy forever. It therefore ends the process, which is then restarted.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::panics::Caught;
 
-/// A bug of ours: the process must start again.
+/// A bug. The process must restart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {0} failed, which is a bug; please report it with the log")]
 pub struct Failed(String);
@@ -35,14 +35,14 @@ impl Vital {
         })
     }
 
-    /// Waits until one has failed, the first of them.
+    /// Waits until the first of them has failed.
     pub async fn failed(&self) -> Failed {
         let mut failed = self.0.subscribe();
         loop {
             if let Some(failed) = failed.borrow_and_update().clone() {
                 return failed;
             }
-            // The sender is this.
+            // This object owns the sender.
             let _ = failed.changed().await;
         }
     }

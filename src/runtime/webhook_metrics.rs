@@ -1,4 +1,4 @@
-//! The metrics of a webhook, as controller-runtime names them.
+//! The metrics of a webhook, under controller-runtime's names.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};
 
 use super::metrics::Metrics;
 
-/// Upper bounds in seconds: the API server waits for 30 s at most.
+/// Upper bounds in seconds: the API server waits at most 30 s.
 const LATENCY: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// The metrics of a webhook.
@@ -30,7 +30,7 @@ impl WebhookMetrics {
     /// Adds them to the program's metrics.
     ///
     /// # Errors
-    /// When they were added before.
+    /// If they were added before.
     pub fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
         let registrar = metrics.registrar();
         Ok(Self {
@@ -58,12 +58,12 @@ impl WebhookMetrics {
         })
     }
 
-    /// Records until when the certificate is valid, in seconds since 1970.
+    /// Records when the certificate expires, in seconds since 1970.
     pub fn certificate_expires(&self, at: i64) {
         self.certificate_expiry.with_label_values::<&str>(&[]).set(at);
     }
 
-    /// Counts a request of a path of the webhook as long as what is returned is kept.
+    /// Counts a request to a path of the webhook as in progress, for as long as the returned value lives.
     pub fn begin<'a>(&'a self, path: &'a str) -> InFlight<'a> {
         self.in_flight.with_label_values(&[path]).inc();
         InFlight { metrics: self, path, began: Instant::now() }
@@ -76,7 +76,7 @@ impl WebhookMetrics {
 }
 
 impl InFlight<'_> {
-    /// Counts the answer with this HTTP status.
+    /// Counts an answer with this HTTP status.
     pub fn answered(self, status: u16) {
         self.metrics.answered(self.path, status, self.began.elapsed());
     }

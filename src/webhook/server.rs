@@ -61,7 +61,7 @@ fn router_within(webhook: Webhook, metrics: WebhookMetrics, deadline: Duration) 
         .with_state(Arc::new(webhook))
 }
 
-/// Asks clients to close their connections when `stopping` is cancelled. Requests still arrive, because the API server
+/// Asks clients to close their connections when `stopping` is canceled. Requests still arrive, because the API server
 /// learns later that they should go elsewhere. Each is answered, and the next one uses another connection.
 pub(crate) fn closing(router: Router, stopping: CancellationToken) -> Router {
     router.layer(middleware::from_fn_with_state(stopping, close))

@@ -85,7 +85,7 @@ pub(crate) fn objects<K: Watched>(
     objects_until(watch, dyntype, strip, on_change, CancellationToken::new())
 }
 
-/// The same, until `stop` is cancelled.
+/// The same, until `stop` is canceled.
 pub(crate) fn objects_until<K: Watched>(
     watch: Watch<K>,
     dyntype: K::DynamicType,
@@ -146,8 +146,8 @@ fn store_and_tell<K: Watched>(
     }
 }
 
-/// Starts a watch that keeps nothing as soon as `wanted` is cancelled: for kinds of which few objects are of interest.
-/// `watch` is called at that time.
+/// Starts a watch that keeps nothing when `wanted` is canceled: for kinds of which few objects are of interest. `watch`
+/// is called at that time.
 pub(crate) fn versions<K: Watched>(
     watch: impl FnOnce() -> Watch<K> + Send + 'static,
     wanted: CancellationToken,

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-/// What a tenant may compute at once, before it has to wait as long as it computes.
+/// What a tenant may compute before it has to wait as long as it computes.
 const FREE: Duration = Duration::from_secs(1);
 
-/// How much a tenant has computed recently: CPU time adds to it, and time in which it does not compute subtracts as much.
+/// How much a tenant has computed recently: CPU time is added, and time without computing is subtracted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Account {
     level: Duration,

@@ -1,6 +1,6 @@
-//! Whose turn it is: each tenant has a lane, in which its tasks queue. Of the lanes that may go on, the one whose tenant has
-//! computed least goes first; one task per lane is polled at a time. A lane that comes back after having had nothing to do is taken to
-//! have computed as much as the lane whose turn it is, so that nobody saves up turns.
+//! Whose turn it is. Each tenant has a lane, in which its tasks are queued. Of the lanes that may run, the one whose
+//! tenant has computed least comes first; one task per lane is polled at a time. A lane that was idle is treated as if
+//! it had computed as much as the lane whose turn it is, so that nobody can save up turns.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::account::Account;
 
-/// At least this many empty lanes are kept, so that what their tenants have computed is not forgotten.
+/// At least this many empty lanes are kept, so that their tenants' accounts are not forgotten.
 const KEPT: usize = 256;
 
 /// The lanes of all tenants, with tasks of type `T`.
@@ -25,7 +25,7 @@ pub(super) struct Lanes<T> {
 #[derive(Debug)]
 struct Lane<T> {
     account: Account,
-    /// How much its tenant has computed, as far as the order considers it.
+    /// How much its tenant counts as having computed when turns are decided.
     computed: Duration,
     runnable: VecDeque<T>,
     stage: Stage,
@@ -35,13 +35,13 @@ struct Lane<T> {
 enum Stage {
     /// It is empty.
     Idle,
-    /// It waits for a thread, or until its tenant has waited long enough.
+    /// It waits for a thread, or for its tenant's pause to end.
     Waiting,
     /// One of its tasks is being polled.
     Polled,
 }
 
-/// The order in which lanes go on.
+/// The order in which lanes run.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     computed: Duration,
@@ -76,7 +76,7 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// The task to poll now. Its lane pauses until [`Self::polled`].
+    /// The task to poll now. No other task of its lane runs until [`Self::polled`].
     pub(super) fn take(&mut self, now: Instant) -> Option<(Arc<str>, T)> {
         self.rested(now);
         let turn = self.ready.pop_first()?;
@@ -104,7 +104,7 @@ impl<T> Lanes<T> {
         !self.ready.is_empty()
     }
 
-    /// Whether a tenant waits because it has computed for long.
+    /// Whether a tenant is pausing because it has computed for long.
     pub(super) fn rests(&self) -> bool {
         !self.resting.is_empty()
     }
@@ -120,7 +120,7 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Lets those go on that have waited long enough.
+    /// Resumes the lanes whose pause is over.
     fn rested(&mut self, now: Instant) {
         while self.resting.first().is_some_and(|(until, _)| *until <= now) {
             if let Some((_, tenant)) = self.resting.pop_first() {
@@ -130,7 +130,7 @@ impl<T> Lanes<T> {
     }
 
     fn forget_idle(&mut self, now: Instant) {
-        // Only where the table would grow, so that this is seldom.
+        // Only when the table would grow, which is seldom.
         if self.of_tenant.len() >= KEPT && self.of_tenant.len() == self.of_tenant.capacity() {
             self.of_tenant.retain(|_, lane| lane.stage != Stage::Idle || !lane.account.level(now).is_zero());
         }
@@ -145,7 +145,8 @@ mod tests {
         Arc::from(name)
     }
 
-    /// Lets tasks take turns of `length` for `turns` on one thread, each queued again at once; returns how often each had its turn.
+    /// Lets tasks take turns of `length` for `turns` turns on one thread, queueing each again at once. Returns how many
+    /// turns each had.
     fn turns(tenants: &[(&str, usize)], length: impl Fn(&str) -> Duration, turns: usize) -> HashMap<String, Duration> {
         let (mut lanes, mut now) = (Lanes::new(), Instant::now());
         for (name, tasks) in tenants {

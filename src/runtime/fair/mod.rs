@@ -1,15 +1,16 @@
-//! Runs the work of many tenants on one machine, none of which delays the others, whatever it computes.
+//! Runs the work of many tenants on one machine so that none delays the others, whatever it computes.
 //!
-//! Futures are polled by dedicated threads, never by those of the runtime, which are left to the network. Everything a future
-//! computes between two awaits is thus accounted for without its help: what it renders, decodes, hashes or compares, and what the
-//! libraries it calls do.
+//! Futures are polled by dedicated threads and never by those of the runtime, which are reserved for the network.
+//! Everything that a future computes between two awaits is thus accounted for without its help: what it renders,
+//! decodes, hashes or compares, and what the libraries it calls do.
 //!
-//! - [`Lanes`](lanes::Lanes): a tenant computes one thing at a time, and of several tenants the one that has computed least
-//!   goes first. A namespace that has computed for more than a second ([`account`]) waits as long as it computes. CPU time counts, so
-//!   that a busy machine does not penalize tenants that did nothing.
-//! - There are as many slots as processors, and at least two. A task that computes for longer than [`SLICE`] without an await keeps its
-//!   thread, since nothing can interrupt it, but not its slot: the thread gets a lower priority, and another takes the slot.
-//!   Up to [`MOST_LONG`] tenants can compute for long at once; the operating system schedules them.
+//! - [`Lanes`](lanes::Lanes): a tenant computes one thing at a time, and of several tenants the one that has computed
+//!   least comes first. A namespace that has computed for more than a second ([`account`]) waits as long as it
+//!   computes. Only CPU time counts, so a busy machine does not penalize tenants that did nothing.
+//! - There are as many slots as processors, and at least two. A task that computes for longer than [`SLICE`] without an
+//!   await keeps its thread, since nothing can interrupt it, but not its slot: the thread gets a lower priority, and
+//!   another thread gets the slot. Up to [`MOST_LONG`] tenants can compute for long concurrently; the operating system
+//!   schedules them.
 //!
 //! A future that panics ends with [`Panicked`]; everything else continues.
 
@@ -38,20 +39,20 @@ use thread::Thread;
 const SLICE: Duration = Duration::from_millis(20);
 /// How many tenants can compute for long at once.
 const MOST_LONG: usize = 32;
-/// How often long computations are looked for.
+/// How often to look for long computations.
 const TICK: Duration = Duration::from_millis(20);
 /// After how many idle ticks the search stops.
 const QUIET_TICKS: u32 = 50;
 /// How long an idle thread lives.
 const IDLE: Duration = Duration::from_secs(5);
-/// What is worth a log line.
+/// Computations at least this long are logged.
 const REMARKABLE: Duration = Duration::from_secs(1);
 
 /// Polls futures of many tenants. Cheap to clone.
 #[derive(Clone)]
 pub struct Executor(Arc<Shared>);
 
-/// The result of a future given to [`Executor::spawn`]; the future goes on if this is dropped.
+/// The result of a future given to [`Executor::spawn`]. The future continues if this is dropped.
 #[derive(Debug)]
 pub struct Ended<T>(oneshot::Receiver<Result<T, Panicked>>);
 
@@ -59,7 +60,7 @@ impl<T> Future for Ended<T> {
     type Output = Result<T, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Its sender is gone only where the future could not even be dropped.
+        // Its sender is gone only if the future could not even be dropped.
         self.0.poll_unpin(context).map(|ended| ended.unwrap_or_else(|_| Err(Panicked::default())))
     }
 }
@@ -108,7 +109,7 @@ struct Shared {
     turn: Condvar,
     /// Wakes the watch.
     watch: Notify,
-    /// How many threads poll at once, not counting those that compute for long.
+    /// How many threads may poll concurrently, not counting those that compute for long.
     places: usize,
     /// The priority of threads that do not compute for long.
     priority: i32,
@@ -120,7 +121,7 @@ struct State {
     threads: HashMap<u64, Polling>,
     last: u64,
     idle: usize,
-    /// Threads that have a slot.
+    /// The number of threads that have a slot.
     in_place: usize,
     /// Whether the watch is running.
     is_watched: bool,
@@ -129,7 +130,7 @@ struct State {
 /// What a thread is doing.
 struct Polling {
     thread: Thread,
-    /// Since when it polls, what it had computed before, and for whom.
+    /// Since when it has been polling, the CPU time at that point, and the tenant.
     now: Option<(Instant, Duration, Arc<str>)>,
     /// Whether it has lost its slot.
     is_long: bool,
@@ -161,7 +162,7 @@ impl Shared {
         if state.idle > 0 {
             self.turn.notify_one();
         } else if state.in_place < self.places && thread::priority() <= self.priority {
-            // One of low priority would start others of low priority, so it leaves that to the watch.
+            // A thread of low priority would start others of low priority, so it leaves that to the watch.
             state.last += 1;
             let (number, shared) = (state.last, Arc::clone(self));
             let started = std::thread::Builder::new().name("passes".to_owned()).spawn(move || shared.work(number));
@@ -173,7 +174,7 @@ impl Shared {
         }
     }
 
-    /// What a thread runs until it has been idle for a while, or lost its slot.
+    /// What a thread runs until it has been idle for a while or has lost its slot.
     fn work(self: Arc<Self>, number: u64) {
         let _runtime = self.runtime.enter();
         let mut state = self.state();
@@ -187,7 +188,7 @@ impl Shared {
                 }
                 self.call_for_help(&mut state, now);
                 drop(state);
-                // Its own panics are caught inside; what remains is that of a destructor.
+                // The task catches its own panics; only those of a destructor remain.
                 let _ = caught(|| task.poll());
                 let after = thread::computed();
                 let took = after.saturating_sub(before);
@@ -219,7 +220,8 @@ impl Shared {
         self.call_for_help(&mut state, Instant::now());
     }
 
-    /// Gives the slots of threads that compute for long to others. Returns whether anything happens at all.
+    /// Takes the slots from threads that compute for long, and gives them to others. Returns whether anything is going
+    /// on.
     fn look(self: &Arc<Self>, state: &mut State) -> bool {
         let now = Instant::now();
         let State { threads, in_place, .. } = &mut *state;
@@ -231,7 +233,7 @@ impl Shared {
             if polling.is_long || long == MOST_LONG || now.saturating_duration_since(*since) < SLICE {
                 continue;
             }
-            // If the system does not report its CPU time, it is assumed to have had a processor all the time.
+            // If the system does not report its CPU time, assume that it had a processor all the time.
             if polling.thread.computed().is_none_or(|computed| computed.saturating_sub(*before) >= SLICE / 2) {
                 polling.thread.yield_to_others();
                 tracing::debug!(namespace = %tenant, "computes for long; others get its slot");
@@ -244,7 +246,7 @@ impl Shared {
         polls || state.lanes.rests() || state.lanes.is_ready(now)
     }
 
-    /// Looks at the threads for as long as they have something to do.
+    /// Checks the threads as long as they have something to do.
     async fn watch_over(self: Arc<Self>) {
         loop {
             self.watch.notified().await;

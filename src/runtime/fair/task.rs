@@ -1,4 +1,4 @@
-//! A future that the threads poll.
+//! A future that the executor's threads poll.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,10 @@ const WAITS: u8 = 0;
 const IN_LANE: u8 = 1;
 /// It is being polled.
 const POLLED: u8 = 2;
-/// It is being polled, and was woken meanwhile.
+/// It is being polled and has been woken again.
 const POLLED_AGAIN: u8 = 3;
 
-/// A future that the threads poll.
+/// A future that the executor's threads poll.
 pub(super) struct Task {
     tenant: Arc<str>,
     /// `None` when it has ended.
@@ -24,14 +24,14 @@ pub(super) struct Task {
     line: Arc<dyn Line>,
 }
 
-/// Where tasks stand until they are polled.
+/// The queue for tasks that are to be polled.
 pub(super) trait Line: Send + Sync {
-    /// A task wants to be polled.
+    /// Queues a task.
     fn push(self: Arc<Self>, tenant: &Arc<str>, task: Arc<Task>);
 }
 
 impl Task {
-    /// Puts a future into the lane of its tenant.
+    /// Queues a future in the lane of its tenant.
     pub(super) fn start(tenant: &str, future: BoxFuture<'static, ()>, line: Arc<dyn Line>) {
         let task =
             Self { tenant: Arc::from(tenant), future: Mutex::new(Some(future)), stage: AtomicU8::new(IN_LANE), line };

@@ -2,10 +2,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
-/// A generous bound on what must not depend on others.
+/// A generous bound for what must not depend on others.
 const SOON: Duration = Duration::from_secs(10);
 
-/// Computes until it is let go.
+/// Computes until it is stopped.
 fn compute(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         std::hint::spin_loop();

@@ -1,4 +1,4 @@
-//! What the operating system knows of a thread.
+//! What the operating system knows about a thread.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use std::time::Duration;
 use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 
-/// How much lower the priority is of a thread that computes for long: of two that want one processor, the other has nine tenths of it.
+/// By how much the priority of a thread that computes for long is lowered. If two threads compete for a processor, the
+/// other gets nine tenths of it.
 #[cfg(target_os = "linux")]
 const LOWER: i32 = 10;
 /// The lowest priority.
@@ -47,7 +48,8 @@ impl Thread {
         None
     }
 
-    /// Gives it a lower priority, for good: raising it again needs a privilege. To Linux, a thread is a process here.
+    /// Lowers its priority permanently: raising it again requires a privilege. To Linux, a thread is a process in this
+    /// respect.
     pub(super) fn yield_to_others(self) {
         #[cfg(target_os = "linux")]
         if let Err(error) = rustix::process::setpriority_process(Some(self.id), (priority() + LOWER).min(LOWEST)) {
@@ -56,7 +58,7 @@ impl Thread {
     }
 }
 
-/// The priority of the calling thread, which threads that it starts inherit: the higher the number, the later its turn.
+/// The priority of the calling thread, which the threads that it starts inherit. A higher number means a later turn.
 pub(super) fn priority() -> i32 {
     #[cfg(target_os = "linux")]
     return rustix::process::getpriority_process(None).unwrap_or_default();

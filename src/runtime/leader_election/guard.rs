@@ -1,4 +1,4 @@
-//! Writes only while the lease is surely held.
+//! Allows writes only while the lease is certainly held.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use tower::{BoxError, Layer, Service};
 
 use crate::runtime::clock::uptime;
 
-/// Nobody leads any more, and never will again through this guard.
+/// The lease is lost, for good.
 const REVOKED: u64 = 0;
 
-/// A write that was not sent, or whose answer is no longer waited for.
+/// A write that was not sent, or whose answer is no longer awaited.
 #[derive(Debug, thiserror::Error)]
 #[error("the leader's lease was not renewed in time, so another replica may lead: nothing is written any more")]
 pub struct LeaseLost;
 
-/// Says whether the lease is surely held, by a clock that goes on while the process or the machine is stopped.
+/// Whether the lease is certainly held, by a clock that keeps running while the process or the machine is stopped.
 #[derive(Clone, Debug)]
 pub struct WriteGuard {
     /// The uptime, in nanoseconds, until which the lease is held.
@@ -27,7 +27,7 @@ pub struct WriteGuard {
 }
 
 impl WriteGuard {
-    /// A guard that holds until an uptime.
+    /// A guard that allows writes until this uptime.
     pub(super) fn until(uptime: Duration) -> Self {
         Self { until: Arc::new(AtomicU64::new(nanoseconds(uptime))) }
     }
@@ -65,7 +65,7 @@ fn nanoseconds(uptime: Duration) -> u64 {
     u64::try_from(uptime.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Puts a [`WriteGuard`] before a Kubernetes client: whatever is sent through it passes the guard. Reads always pass.
+/// Puts a [`WriteGuard`] in front of a Kubernetes client. Every write passes the guard; reads are always allowed.
 #[derive(Clone, Debug)]
 pub struct GuardLayer(pub WriteGuard);
 
@@ -111,7 +111,7 @@ where
         let (call, guard) = (self.inner.call(request), self.guard.clone());
         Box::pin(async move {
             let mut call = std::pin::pin!(call);
-            // A write that waits, for a connection for example, must not go out later either.
+            // A write that is waiting, for example for a connection, must not be sent later either.
             while guard.holds() {
                 if let Ok(answer) = tokio::time::timeout(guard.remaining(), &mut call).await {
                     return answer.map_err(Into::into);

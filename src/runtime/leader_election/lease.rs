@@ -1,7 +1,7 @@
-//! Who may lead, decided from what was seen of the Lease and when. No client, no clock of its own.
+//! Decides who may lead, from what was seen of the Lease and when, without a client or a clock.
 //!
-//! The times in a Lease are those of another machine's clock and are never compared with ours: a holder counts as gone when its
-//! Lease was not changed for as long as it lasts, by our own clock, since we first saw it as it is
+//! The times in a Lease come from another machine's clock and are never compared with ours. A holder counts as gone
+//! when the Lease has not changed for its own duration, by our clock, since we first saw it in its current state
 //! (<https://github.com/kubernetes/client-go/blob/master/tools/leaderelection/leaderelection.go> does the same).
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::lease_object::{Lease, LeaseSpec, micro_time};
 use super::timing::Timing;
 
-/// One that wants to lead, or does.
+/// A process that leads or wants to lead.
 #[derive(Debug)]
 pub(super) struct Candidate {
     identity: String,
@@ -19,7 +19,7 @@ pub(super) struct Candidate {
     seen: Option<Seen>,
 }
 
-/// The Lease as it was first seen.
+/// The Lease, and when it was first seen in this state.
 #[derive(Debug)]
 struct Seen {
     uid: Option<String>,
@@ -30,7 +30,7 @@ struct Seen {
 /// What to do about the Lease.
 #[derive(Debug, PartialEq)]
 pub(super) enum Decision {
-    /// Write this into it.
+    /// Write this.
     Write(LeaseSpec),
     /// Leave it to its holder.
     HeldBy(String),
@@ -45,7 +45,8 @@ impl Candidate {
         &self.identity
     }
 
-    /// What to do about the Lease as it was read at `now` (uptime); `None`: there is none. `wall` is for people to read.
+    /// What to do about the Lease that was read at `now` (uptime); `None` means that there is none. `wall` is only
+    /// written for people to read.
     pub(super) fn decide(&mut self, lease: Option<&Lease>, now: Duration, wall: Timestamp) -> Decision {
         let Some(lease) = lease else {
             self.seen = None;
@@ -67,7 +68,7 @@ impl Candidate {
         decision
     }
 
-    /// The Lease as this candidate holds it, after `before`.
+    /// The Lease as this candidate holds it, following `before`.
     fn spec(&self, before: Option<&LeaseSpec>, wall: Timestamp) -> LeaseSpec {
         let is_held = before.is_some_and(|before| before.holder_identity.as_ref() == Some(&self.identity));
         let acquired = before.filter(|_| is_held).and_then(|before| before.acquire_time.clone());
@@ -82,7 +83,7 @@ impl Candidate {
         }
     }
 
-    /// The Lease given back, so that nobody has to wait.
+    /// The Lease after it is released, so that nobody has to wait.
     pub(super) fn released(before: LeaseSpec, wall: Timestamp) -> LeaseSpec {
         LeaseSpec {
             holder_identity: Some(String::new()),
@@ -93,7 +94,7 @@ impl Candidate {
     }
 }
 
-/// A Lease knows whole seconds only; a part of one counts as a whole, or others would take over too early.
+/// A Lease has whole seconds. Rounds up, or others would take over too early.
 fn whole_seconds(duration: Duration) -> i32 {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     i32::try_from(seconds).unwrap_or(i32::MAX)
@@ -140,7 +141,7 @@ mod tests {
     fn another_holder_counts_as_gone_only_after_its_lease_was_seen_unchanged_for_as_long_as_it_lasts() {
         let held = lease(written(candidate("a").decide(None, at(0), wall(0))));
         let mut b = candidate("b");
-        // Seen for the first time long after it was written: what the other's clock said does not count.
+        // It is first seen long after it was written: the other machine's clock is ignored.
         assert_eq!(b.decide(Some(&held), at(1000), wall(9999)), Decision::HeldBy("a".to_owned()));
         assert_eq!(b.decide(Some(&held), at(1015), wall(9999)), Decision::HeldBy("a".to_owned()));
         let taken = written(b.decide(Some(&held), at(1016), wall(9999)));

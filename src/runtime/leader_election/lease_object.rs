@@ -1,7 +1,8 @@
 //! A Lease as it is read and written here.
 //!
-//! Whoever may write it decides what stands in it, and the API server takes times that `k8s-openapi` cannot read: its Go ends with the year
-//! 9999, `jiff` a day before. Read into a type of that crate, one such time would keep all replicas from leading for ever.
+//! Anybody who may write the Lease chooses its content, and the API server accepts times that `k8s-openapi` cannot
+//! parse: Go's end with the year 9999, `jiff`'s a day earlier. With a type of that crate, one such time would keep all
+//! replicas from leading forever.
 
 use std::borrow::Cow;
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::answers::metadata::{lenient, without_managed_fields};
 
-/// A Lease, read without what nobody here needs.
+/// A Lease with only the fields that are used here.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Lease {
     #[serde(default, deserialize_with = "without_managed_fields")]
@@ -23,29 +24,30 @@ pub(super) struct Lease {
     pub(super) spec: LeaseSpec,
 }
 
-/// What a Lease says. A field that is not what it should be is none.
+/// The content of a Lease. A field with an unexpected type is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct LeaseSpec {
-    /// Who holds it; nobody where it is empty.
+    /// The holder; empty if there is none.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(super) holder_identity: Option<String>,
-    /// How long others wait for a holder who does not renew it.
+    /// How long others wait for a holder that does not renew it.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(super) lease_duration_seconds: Option<i32>,
-    /// Since when it is held. This and the next are another machine's time, written again as they were read and never counted with.
+    /// Since when it has been held. This and the next field are times of another machine. They are written back as they
+    /// were read and never used in calculations.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(super) acquire_time: Option<String>,
     /// When it was last renewed.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(super) renew_time: Option<String>,
-    /// How often it changed hands.
+    /// How often the holder has changed.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(super) lease_transitions: Option<i32>,
-    /// How a coordinator chooses who leads, where there is one; kept as it is.
+    /// How a coordinator chooses the leader, if there is one. Kept as it is.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(super) strategy: Option<String>,
-    /// Whom a coordinator wants to lead; kept as it is.
+    /// The leader that a coordinator prefers. Kept as it is.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(super) preferred_holder: Option<String>,
 }
@@ -54,7 +56,7 @@ fn or_default<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Lease
     lenient(deserializer).map(Option::unwrap_or_default)
 }
 
-/// A time as a Lease has it: in UTC, with six digits of a second.
+/// A time in a Lease's format: UTC, with microseconds.
 pub(super) fn micro_time(time: Timestamp) -> String {
     format!("{time:.6}")
 }

@@ -1,10 +1,11 @@
-//! One of several replicas leads: the holder of a Lease.
+//! Elects one of several replicas as the leader: the holder of a Lease.
 //!
-//! The Lease is written by `replace` with the version that was read, so that of two who try at once one loses. The leader may
-//! write until `renew_deadline` after it *began* its last successful renewal, by a clock that counts suspension; another may
-//! lead `lease_duration` after it last saw the Lease change, which is later. All that is written passes the [`WriteGuard`].
+//! The Lease is written with `replace` and the version that was read, so if two try at the same time, one fails. The
+//! leader may write until `renew_deadline` after it *began* its last successful renewal, by a clock that includes
+//! suspension. Another may lead `lease_duration` after it last saw the Lease change, which is later. Every write passes
+//! the [`WriteGuard`].
 //!
-//! The Lease is the one of ESO's manager: during an upgrade from ESO, or back, one of both leads.
+//! The Lease is that of ESO's manager, so that during an upgrade from ESO, or back, only one of the two leads.
 
 mod guard;
 mod lease;
@@ -38,7 +39,7 @@ pub struct Settings {
     pub timing: Timing,
 }
 
-/// A lease that this process holds, and renews until it is [`finish`](Self::finish)ed.
+/// A lease that this process holds and renews until [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Leadership {
     guard: WriteGuard,
@@ -47,9 +48,9 @@ pub struct Leadership {
     finish: CancellationToken,
 }
 
-/// Waits until this process leads. `None` where `stop` came first.
+/// Waits until this process leads; `None` if `stop` is canceled first.
 ///
-/// What fails meanwhile is logged and tried again.
+/// Failures are logged and retried.
 pub async fn acquire(client: Client, settings: Settings, stop: &CancellationToken) -> Option<Leadership> {
     let candidate = Candidate::new(identity(), settings.timing);
     tracing::info!(lease = settings.name, namespace = settings.namespace, "waiting to lead");
@@ -59,7 +60,7 @@ pub async fn acquire(client: Client, settings: Settings, stop: &CancellationToke
     let guard = WriteGuard::until(since + elector.settings.timing.renew_deadline);
     let (ended, finish) = (CancellationToken::new(), CancellationToken::new());
     let leading = elector.lead(lease, guard.clone(), ended.clone(), finish.clone());
-    // Also where it panics.
+    // Also if it panics.
     let lost = ended.clone().drop_guard();
     let renewal = tokio::spawn(async move {
         let _lost = lost;
@@ -69,22 +70,22 @@ pub async fn acquire(client: Client, settings: Settings, stop: &CancellationToke
 }
 
 impl Leadership {
-    /// What all writes must pass.
+    /// The guard that all writes must pass.
     #[must_use]
     pub fn guard(&self) -> WriteGuard {
         self.guard.clone()
     }
 
-    /// Cancelled when the leadership is lost.
+    /// Canceled when the leadership is lost.
     #[must_use]
     pub fn ended(&self) -> CancellationToken {
         self.ended.clone()
     }
 
-    /// Gives the lease back. To be called when all work is done: nothing can be written from here on.
+    /// Releases the lease. Call it when all work is done, because nothing can be written afterwards.
     ///
     /// # Errors
-    /// [`LeaseLost`] where the leadership was lost before.
+    /// [`LeaseLost`] if the leadership was lost before.
     pub async fn finish(self) -> Result<(), LeaseLost> {
         self.finish.cancel();
         let result = self.renewal.await.unwrap_or(Err(LeaseLost));
@@ -93,15 +94,15 @@ impl Leadership {
     }
 }
 
-/// Unique to this process: its machine's name, and something random, as client-go does it.
+/// Unique to this process: the machine's name and a random part, as in client-go.
 fn identity() -> String {
     let host = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
     format!("{host}_{:032x}", rand::random::<u128>())
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 enum Attempt {
-    /// The Lease is ours, in this version.
+    /// We hold the Lease, in this version.
     Held(Box<Lease>),
     /// Somebody else holds it.
     HeldBy(String),
@@ -120,7 +121,7 @@ impl Elector {
         Self { api: Objects::namespaced(client, &settings.namespace, &()), settings, candidate }
     }
 
-    /// The Lease that is ours now, and the uptime when the attempt began.
+    /// The Lease that we now hold, and the uptime at the beginning of the attempt.
     async fn acquire(&mut self) -> (Box<Lease>, Duration) {
         let mut holder = None;
         loop {
@@ -136,12 +137,12 @@ impl Elector {
                     tracing::warn!(lease = self.settings.name, namespace = self.settings.namespace, %error, "the lease cannot be acquired; trying again");
                 }
             }
-            // Spread, so that replicas do not meet each time.
+            // Spread, so that replicas do not collide each time.
             tokio::time::sleep(self.settings.timing.retry_period.mul_f64(1.0 + 0.2 * rand::random::<f64>())).await;
         }
     }
 
-    /// Renews the lease until it is lost, or given back after `finish`.
+    /// Renews the lease until it is lost, or released after `finish`.
     async fn lead(
         mut self,
         lease: Box<Lease>,
@@ -168,7 +169,7 @@ impl Elector {
         }
     }
 
-    /// One attempt to renew; whether this process still leads.
+    /// One attempt to renew. Returns whether this process still leads.
     async fn renew(&mut self, known: &mut Option<Box<Lease>>, guard: &WriteGuard) -> bool {
         if !guard.holds() {
             return false;
@@ -191,7 +192,7 @@ impl Elector {
         guard.holds()
     }
 
-    /// Reads the Lease unless it is `known`, and writes it if it may be written.
+    /// Reads the Lease unless it is `known`, and writes it if that is allowed.
     async fn attempt(&mut self, known: Option<Box<Lease>>, patience: Duration) -> Result<Attempt, ElectionError> {
         tokio::time::timeout(patience, self.attempt_unbounded(known)).await.unwrap_or(Err(ElectionError::Timeout))
     }
@@ -209,7 +210,7 @@ impl Elector {
         let params = PostParams::default();
         let written = if let Some(mut lease) = lease {
             lease.spec = spec;
-            // The API server keeps those that are there.
+            // The API server keeps the existing ones.
             lease.metadata.managed_fields = None;
             self.api.replace(name, &params, &lease).await
         } else {
@@ -218,7 +219,7 @@ impl Elector {
         };
         match written {
             Ok(lease) => Ok(Attempt::Held(Box::new(lease))),
-            // 409: written or made by another meanwhile; 404: deleted.
+            // 409: somebody else wrote or created it meanwhile; 404: it was deleted.
             Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => Ok(Attempt::Contended),
             Err(error) => Err(error.into()),
         }

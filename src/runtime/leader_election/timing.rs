@@ -9,7 +9,7 @@ pub struct Timing {
     pub lease_duration: Duration,
     /// How long a leader keeps writing without a renewal.
     pub renew_deadline: Duration,
-    /// How often it is tried to renew, or to lead.
+    /// The interval between attempts to renew the lease or to lead.
     pub retry_period: Duration,
 }
 
@@ -23,7 +23,7 @@ impl Default for Timing {
     }
 }
 
-/// Times with which two could lead at once, or nobody for long.
+/// Timings under which two replicas could lead at once, or none for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimingError {
     /// A leader would write for as long as others wait, or longer.

@@ -1,4 +1,4 @@
-//! Certificates in files that change at run time, as those of a mounted Secret do.
+//! Certificates in files that change while the program runs, as those of a mounted Secret do.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::error::TlsError;
 
-/// How often the files are read. They are small, and a Secret's new content takes up to minutes to appear anyway.
+/// How often the files are read. They are small, and the new content of a Secret takes up to minutes to appear anyway.
 const READ_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a certificate cannot be used.
@@ -30,7 +30,7 @@ pub enum CertificateError {
     /// A file cannot be read.
     #[error("{path}: {source}", path = path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    /// It holds no certificate or key.
+    /// It contains no certificate or key.
     #[error("{what} is not in PEM, or empty")]
     Pem {
         /// What was looked for.
@@ -39,32 +39,32 @@ pub enum CertificateError {
     /// Certificate and key do not belong together, or the key is of an unknown kind.
     #[error("certificate and key cannot be used together: {0}")]
     Pair(rustls::Error),
-    /// The name is none.
+    /// The name is invalid.
     #[error("{0:?} is not a DNS name")]
     Name(String),
     /// The authority did not sign it, it is for other names, or it is not valid at that time.
     #[error("the certificate is not valid for {name} at {at}: {reason}")]
     Invalid {
-        /// For which name.
+        /// The name.
         name: String,
-        /// When.
+        /// The time.
         at: Timestamp,
         reason: String,
     },
 }
 
-/// Where a certificate is.
+/// The files of a certificate.
 #[derive(Clone, Debug)]
 pub struct CertificateFiles {
-    /// The certificate, and those that lead to its authority, in PEM.
+    /// The certificate and its chain up to the authority, in PEM.
     pub certificate: PathBuf,
     /// The private key, in PEM.
     pub key: PathBuf,
-    /// The authority's certificates, in PEM, where they are known.
+    /// The authority's certificates in PEM, if known.
     pub authority: Option<PathBuf>,
 }
 
-/// A certificate with its key, as it was read.
+/// A certificate and its key, as they were read.
 pub struct Certificate {
     chain: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
@@ -73,13 +73,13 @@ pub struct Certificate {
 }
 
 impl CertificateFiles {
-    /// `tls.crt`, `tls.key` and `ca.crt` of a folder, the names in a Secret of type `kubernetes.io/tls`.
+    /// `tls.crt`, `tls.key` and `ca.crt` in a folder, as in a Secret of type `kubernetes.io/tls`.
     #[must_use]
     pub fn in_folder(folder: &Path) -> Self {
         Self::named(folder, "tls.crt", "tls.key", Some("ca.crt"))
     }
 
-    /// Files of other names in a folder.
+    /// Files with other names in a folder.
     #[must_use]
     pub fn named(folder: &Path, certificate: &str, key: &str, authority: Option<&str>) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl CertificateFiles {
         }
     }
 
-    /// Whether certificate and key are there.
+    /// Whether the certificate and key exist.
     #[must_use]
     pub fn exist(&self) -> bool {
         self.certificate.exists() && self.key.exists()
@@ -98,7 +98,7 @@ impl CertificateFiles {
     /// Reads the files.
     ///
     /// # Errors
-    /// [`CertificateError`], where certificate and key cannot be used. A missing authority is not an error.
+    /// [`CertificateError`], if the certificate and key cannot be used. A missing authority is not an error.
     pub fn read(&self) -> Result<Certificate, CertificateError> {
         let read = |path: &PathBuf| {
             std::fs::read(path).map_err(|source| CertificateError::Read { path: path.clone(), source })
@@ -115,7 +115,7 @@ impl Certificate {
     /// From PEM.
     ///
     /// # Errors
-    /// [`CertificateError`], where certificate and key cannot be used together.
+    /// [`CertificateError`], if the certificate and key cannot be used together.
     pub fn from_pem(certificate: Vec<u8>, key: Vec<u8>, authority: Option<Vec<u8>>) -> Result<Self, CertificateError> {
         let key = Zeroizing::new(key);
         let certificates = chain(&certificate, "the certificate")?;
@@ -125,8 +125,8 @@ impl Certificate {
         Ok(Self { chain: certificate, key, authority, certified: Arc::new(certified) })
     }
 
-    /// Whether clients that trust its authority accept it for `name` at a time. Without an authority it
-    /// counts as valid.
+    /// Whether clients that trust its authority accept it for `name` at this time. Without an authority it counts as
+    /// valid.
     ///
     /// # Errors
     /// [`CertificateError::Invalid`]
@@ -137,14 +137,14 @@ impl Certificate {
         }
     }
 
-    /// How long it is valid in all, from its first moment to its last; `None` where that cannot be read.
+    /// Its total validity; `None` if that cannot be read.
     #[must_use]
     pub fn lifetime(&self) -> Option<Duration> {
         let validity = self.validity()?;
         validity.not_after.to_unix_duration().checked_sub(validity.not_before.to_unix_duration())
     }
 
-    /// Until when it is valid, in seconds since 1970; `None` where that cannot be read.
+    /// When it expires, in seconds since 1970; `None` if that cannot be read.
     #[must_use]
     pub fn expires(&self) -> Option<i64> {
         i64::try_from(self.validity()?.not_after.to_unix_duration().as_secs()).ok()
@@ -162,7 +162,8 @@ fn chain(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'static>>,
     if chain.is_empty() { Err(CertificateError::Pem { what }) } else { Ok(chain) }
 }
 
-/// Whether a server's certificate (a chain in PEM) is valid for `name` at a time, for clients that trust `authority` (PEM).
+/// Checks whether a server's certificate (a chain in PEM) is valid for `name` at this time, for clients that trust
+/// `authority` (PEM).
 ///
 /// # Errors
 /// [`CertificateError`]
@@ -184,19 +185,19 @@ pub fn verify(authority: &[u8], certificate: &[u8], name: &str, at: Timestamp) -
     verifier.verify_server_cert(leaf, rest, &server, &[], at_time).map(drop).map_err(|error| invalid(error.to_string()))
 }
 
-/// Gives TLS the newest certificate; none before the first is read.
+/// Provides TLS with the newest certificate; with none before the first is read.
 #[derive(Debug, Default)]
 pub struct Resolver(RwLock<Option<Arc<CertifiedKey>>>);
 
 impl Resolver {
-    /// With a certificate that does not change.
+    /// Provides a certificate that does not change.
     #[must_use]
     pub fn fixed(certificate: &Certificate) -> Self {
         Self(RwLock::new(Some(Arc::clone(&certificate.certified))))
     }
 
-    /// Reads the files now and whenever they change, until `stop`. One that cannot be used is logged, and the last good one is
-    /// kept.
+    /// Reads the files now and whenever they change, until `stop`. A certificate that cannot be used is logged, and the
+    /// last good one is kept.
     pub async fn follow(self: Arc<Self>, files: CertificateFiles, stop: CancellationToken) {
         let mut last: Option<Certificate> = None;
         let mut complaint = None;
@@ -232,7 +233,7 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-/// A self-signed certificate, for an endpoint that is to be encrypted and was given none.
+/// A self-signed certificate, for an endpoint that must be encrypted and was given none.
 ///
 /// # Errors
 /// [`TlsError`]

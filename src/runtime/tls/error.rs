@@ -3,7 +3,7 @@
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A name that is not a cipher.
+    /// A name is not that of a cipher.
     #[error(
         "--tls-ciphers: {0:?} is not a cipher; take names from https://pkg.go.dev/crypto/tls#pkg-constants, separated by commas"
     )]
@@ -11,10 +11,10 @@ pub enum TlsError {
     /// A version that does not exist.
     #[error("--tls-min-version={0:?} is not a version of TLS; write 1.2 or 1.3")]
     UnknownVersion(String),
-    /// TLS refuses the settings.
+    /// TLS rejects the settings.
     #[error("TLS cannot be set up: {0}")]
     Rustls(#[from] rustls::Error),
-    /// A certificate cannot be made.
+    /// A certificate cannot be generated.
     #[error("a certificate cannot be made: {0}")]
     Issue(#[from] rcgen::Error),
 }

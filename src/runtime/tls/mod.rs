@@ -1,4 +1,4 @@
-//! TLS for what the program serves: which versions and ciphers, and certificates that change while it runs.
+//! TLS for the program's endpoints: versions, ciphers, and certificates that change while it runs.
 
 mod certificate;
 mod error;
@@ -15,7 +15,7 @@ pub use certificate::{Certificate, CertificateError, CertificateFiles, Resolver,
 pub use error::TlsError;
 pub use serve::{Limits, serve};
 
-/// Names of Go's list that stand for ciphers of TLS 1.2 without authenticated encryption. They are known, and not served.
+/// Names in Go's list for TLS 1.2 ciphers without authenticated encryption. They are accepted but not served.
 const NOT_SERVED: [&str; 4] = [
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
     "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
@@ -26,15 +26,15 @@ const NOT_SERVED: [&str; 4] = [
 /// Whether HTTP/2 is offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Http2 {
-    /// HTTP/1.1 alone.
+    /// Only HTTP/1.1.
     #[default]
     Off,
-    /// Both.
+    /// HTTP/1.1 and HTTP/2.
     On,
 }
 
 impl Http2 {
-    /// By the flag `--enable-http2`.
+    /// From the flag `--enable-http2`.
     #[must_use]
     pub const fn enabled(enabled: bool) -> Self {
         if enabled { Self::On } else { Self::Off }
@@ -44,19 +44,19 @@ impl Http2 {
 /// What a server offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsOptions {
-    /// The ciphers of TLS 1.2 that are offered; all if not given. Those of TLS 1.3 are not chosen, as in Go.
+    /// The TLS 1.2 ciphers to offer; all if `None`. As in Go, those of TLS 1.3 cannot be chosen.
     ciphers: Option<Vec<CipherSuite>>,
-    /// TLS 1.3 alone.
+    /// Whether to offer only TLS 1.3.
     newest_only: bool,
-    /// Whether HTTP/2 is offered.
+    /// Whether to offer HTTP/2.
     pub http2: Http2,
 }
 
 impl TlsOptions {
-    /// By the flags `--tls-ciphers` (Go's names) and `--tls-min-version`. TLS before 1.2 is never served.
+    /// From the flags `--tls-ciphers` (Go's names) and `--tls-min-version`. TLS before 1.2 is never served.
     ///
     /// # Errors
-    /// A name that is not known.
+    /// If a name is unknown.
     pub fn new(ciphers: &str, min_version: &str, http2: Http2) -> Result<Self, TlsError> {
         let newest_only = match min_version {
             "" | "1.2" => false,
@@ -73,7 +73,7 @@ impl TlsOptions {
         Ok(Self { ciphers, newest_only, http2 })
     }
 
-    /// A configuration with the certificate that `resolver` gives.
+    /// A configuration with the certificate of `resolver`.
     ///
     /// # Errors
     /// [`TlsError::Rustls`]
@@ -101,9 +101,9 @@ fn has_older(provider: &CryptoProvider) -> bool {
     provider.cipher_suites.iter().any(|suite| suite.version().version == ProtocolVersion::TLSv1_2)
 }
 
-/// The cipher of Go's name; `None` for one that is known and not chosen or not served.
+/// The cipher with Go's name; `None` for a known one that cannot be chosen or is not served.
 fn cipher(name: &str) -> Result<Option<CipherSuite>, TlsError> {
-    // IANA's names of TLS 1.3 lack the 13 of rustls, and Go's end without the hash in two cases.
+    // IANA's names for TLS 1.3 lack rustls's 13, and Go's omit the hash in two cases.
     let with_hash = match name {
         "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305" | "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305" => format!("{name}_SHA256"),
         _ => name.to_owned(),

@@ -1,4 +1,4 @@
-//! HTTP over TLS, within bounds.
+//! HTTP over TLS, with limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-/// What a server grants its clients.
+/// A server's limits for its clients.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; others wait to be accepted.
+    /// Concurrent connections; others wait to be accepted.
     pub connections: usize,
     /// How long a client may take for its TLS handshake, and then for the head of a request.
     pub head: Duration,
-    /// How long requests may take once the server is to stop.
+    /// How long requests may take after the server is told to stop.
     pub grace: Duration,
 }
 
@@ -31,7 +31,7 @@ impl Default for Limits {
     }
 }
 
-/// How long to wait when no connection can be accepted, most likely for want of file descriptors.
+/// How long to wait if no connection can be accepted, most likely for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `router` over TLS until `stop`, then lets requests finish.
@@ -82,7 +82,7 @@ async fn connection(
     let handshake = tokio::time::timeout(limits.head, TlsAcceptor::from(tls).accept(stream));
     let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
-        // Probes of ports and clients that trust another authority are not news.
+        // Port scans, and clients that trust another authority, are not worth a log line.
         Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => return tracing::debug!("a TLS handshake took too long"),
     };
