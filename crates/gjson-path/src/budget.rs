@@ -1,70 +1,70 @@
-//! Bounds on what lookups may cost.
+//! Limits on the cost of lookups.
 
 use super::bytes::Output;
 
-/// The path asks for more than lookups may have.
+/// A lookup exceeds its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooComplex {
-    /// Too many bytes read or written.
+    /// Too many bytes are read or written.
     #[error("the path takes too much work on this value; use a simpler path")]
     Work,
     /// More than the [`Allowance`] has left.
     #[error("this path and those before it take too much work together; use simpler paths, or fewer of them")]
     AllWork,
-    /// Too many levels, of the path or of the document.
+    /// Too many levels of the path or the document.
     #[error("the path goes through more than {MAX_DEPTH} levels of nesting; use a simpler path")]
     Depth,
 }
 
-/// Steps of work of one lookup: a byte read costs one. A Key Vault secret has at most 25 KB, so a
-/// path may read it some thousand times over; all steps together take well under a second.
+/// Steps of work in one lookup; reading a byte takes one. A Key Vault secret has at most 25 KB, so a path may read it
+/// some thousand times. All steps together take well under a second.
 const MAX_WORK: usize = 64 << 20;
 
-/// What a byte written costs, which bounds the memory of one lookup to 8 MiB.
+/// The steps that writing a byte takes, which limits the memory of one lookup to 8 MiB.
 const WRITE_COST: usize = 8;
 
-/// Levels of nested calls of one lookup, chosen to fit the stack of any thread.
+/// Levels of nested calls in one lookup, few enough for the stack of any thread.
 const MAX_DEPTH: usize = 200;
 
-/// What several lookups may take together, besides the bounds of each: steps of work, where a byte read costs one and a byte
-/// written eight. A step takes about 2 ns.
+/// What several lookups may take together, in addition to the limits of each: steps of work, of which reading a byte
+/// takes one and writing a byte eight. A step takes about 2 ns.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Allowance {
     left: usize,
 }
 
 impl Allowance {
-    /// What one lookup may take at most.
+    /// The most that one lookup may take.
     pub const ONE_LOOKUP: usize = MAX_WORK;
 
-    /// Of so many steps.
+    /// An allowance of this many steps.
     #[must_use]
     pub const fn new(steps: usize) -> Self {
         Self { left: steps }
     }
 
-    /// How many steps are left.
+    /// The steps that are left.
     #[must_use]
     pub const fn left(&self) -> usize {
         self.left
     }
 
-    /// What a lookup took of `given`.
+    /// Deducts what a lookup took of `given`.
     pub(super) const fn take(&mut self, given: usize, budget: &Budget) {
         self.left -= given - budget.work;
     }
 }
 
-/// What is left of the bounds of one lookup.
+/// What is left of one lookup's limits.
 pub(super) struct Budget {
     work: usize,
     depth: usize,
-    /// What it is to take more work.
+    /// The error if more work is needed.
     exceeded: TooComplex,
 }
 
 impl Budget {
-    /// Of one lookup, and of what `allowance` has left.
+    /// For one lookup, within what `allowance` has left.
     pub(super) fn within(allowance: &Allowance) -> Self {
         let (work, exceeded) = if allowance.left < MAX_WORK {
             (allowance.left, TooComplex::AllWork)
@@ -74,7 +74,7 @@ impl Budget {
         Self { work, depth: MAX_DEPTH, exceeded }
     }
 
-    /// How many steps are left.
+    /// The steps that are left.
     pub(super) const fn work(&self) -> usize {
         self.work
     }
@@ -83,7 +83,7 @@ impl Budget {
     pub(super) fn read(&mut self, bytes: usize) -> Result<(), TooComplex> {
         // Every step costs something, or a path of empty steps would be free.
         let left = self.work.checked_sub(bytes.saturating_add(1));
-        // One that has failed has nothing left, nor have those that follow.
+        // A lookup that has failed has nothing left for what follows.
         self.work = left.unwrap_or_default();
         left.map(drop).ok_or(self.exceeded)
     }
@@ -95,7 +95,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Goes one level deeper; [`Budget::ascend`] comes back.
+    /// Enters a level; [`Budget::ascend`] leaves it.
     pub(super) fn descend(&mut self) -> Result<(), TooComplex> {
         self.depth = self.depth.checked_sub(1).ok_or(TooComplex::Depth)?;
         Ok(())

@@ -1,16 +1,16 @@
-//! Pieces of documents, wiped when dropped if they are copies.
+//! Pieces of documents. Copies are wiped when dropped.
 
 use std::fmt;
 use std::ops::Deref;
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// A piece of the document, or a new document that a modifier made.
+/// A piece of the document, or a new document that a modifier produced.
 #[derive(Clone)]
 pub enum Bytes<'d> {
-    /// Part of the document that was searched.
+    /// A part of the searched document.
     Borrowed(&'d [u8]),
-    /// Made by the lookup; wiped when dropped.
+    /// Produced by the lookup; wiped when dropped.
     Owned(Zeroizing<Vec<u8>>),
 }
 
@@ -24,7 +24,7 @@ impl Bytes<'_> {
         })
     }
 
-    /// The bytes on their own, for a caller that wipes them itself.
+    /// The bytes, for a caller that wipes them itself.
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         match self {
@@ -45,14 +45,14 @@ impl Deref for Bytes<'_> {
     }
 }
 
-/// Prints the length only: the content is part of a secret.
+/// Prints only the length: the content is part of a secret.
 impl fmt::Debug for Bytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{} bytes]", self.len())
     }
 }
 
-/// A document being written. Leaves no copy behind when it grows.
+/// A document that is being written. Leaves no copy behind when it grows.
 #[derive(Default)]
 pub(super) struct Output {
     text: Zeroizing<Vec<u8>>,

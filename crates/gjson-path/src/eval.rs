@@ -1,4 +1,4 @@
-//! Takes a document through a path.
+//! Evaluates a path on a document.
 
 use super::budget::{Budget, TooComplex};
 use super::bytes::Bytes;
@@ -27,7 +27,7 @@ pub(super) fn get<'d>(document: &'d [u8], path: &[u8], budget: &mut Budget) -> R
     Ok(value)
 }
 
-/// What one stage of a path comes to.
+/// The result of one stage of a path.
 pub(super) enum Stage<'d, 'p> {
     /// The result of the whole path.
     Found(Option<Value<'d>>),
@@ -43,7 +43,7 @@ impl<'d, 'p> Stage<'d, 'p> {
         }
     }
 
-    /// A new document, and what follows in the path that made it.
+    /// A new document, and the rest of the path that produced it.
     fn after(document: Bytes<'d>, rest: &'p [u8]) -> Self {
         match rest {
             [b'.' | b'|', rest @ ..] => Stage::Next(document, rest),
@@ -75,13 +75,13 @@ fn stage<'d, 'p>(document: &'d [u8], path: &'p [u8], budget: &mut Budget) -> Res
         Some((multipath, rest @ ([] | [b'.' | b'|', ..]))) => {
             Ok(Stage::after(multipath.build(document, budget)?, rest))
         }
-        // As in Go: what comes before is dropped.
+        // As in Go, what comes before is dropped.
         Some((_, rest)) => search(document, rest, budget),
         None => search(document, b"", budget),
     }
 }
 
-/// A literal, `!"text"` or `!true`, at the start of `path`, and what follows it.
+/// Reads a literal, `!"text"` or `!true`, at the start of `path`. Returns it and the rest.
 fn literal(path: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = path.strip_prefix(b"!")?;
     let len = if matches!(text.first()?, b'{' | b'[' | b'"' | b'+' | b'-' | b'0'..=b'9') {

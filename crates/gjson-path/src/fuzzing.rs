@@ -1,8 +1,8 @@
-//! What the fuzz target `gjson` and the property test below run. Whatever the bytes are, nothing of it may panic.
+//! What the fuzz target `gjson` and the property test below run. No input may cause a panic.
 
 use crate::get;
 
-/// Looks for a path, the bytes before the first that is zero, in the document after it.
+/// The input is a path, a zero byte, and a document to search.
 pub fn path(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
     let (path, document) = input.split_at(end);

@@ -1,4 +1,4 @@
-//! Multipaths, `{name:path,...}` and `[path,...]`: new documents put together from several paths.
+//! Multipaths, `{name:path,...}` and `[path,...]`, which build a new document from several paths.
 
 use super::budget::{Budget, TooComplex};
 use super::bytes::{Bytes, Output};
@@ -10,7 +10,7 @@ pub(super) struct Multipath<'p> {
     selectors: Vec<Selector<'p>>,
 }
 
-/// What a multipath makes.
+/// What a multipath builds.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
     Object,
@@ -18,19 +18,18 @@ enum Shape {
 }
 
 struct Selector<'p> {
-    /// As it stands before the colon, with quotes if it has them; may be empty.
+    /// The text before the colon, including quotes; may be empty.
     name: &'p [u8],
     path: &'p [u8],
 }
 
 impl<'p> Multipath<'p> {
-    /// Whether `path` begins as one.
+    /// Whether `path` begins with a multipath.
     pub(super) fn starts(path: &[u8]) -> bool {
         matches!(path, [b'{' | b'[', _, ..])
     }
 
-    /// Reads the multipath at the start of `path`, and gives what follows it. `None` where it does
-    /// not end.
+    /// Parses the multipath at the start of `path`. Returns it and the rest; `None` if it is not closed.
     pub(super) fn parse(path: &'p [u8]) -> Option<(Self, &'p [u8])> {
         let shape = if path.first() == Some(&b'{') { Shape::Object } else { Shape::Array };
         let mut splitter = Splitter { path, start: 1, colon: None, in_modifier: false, selectors: Vec::new() };
@@ -58,7 +57,7 @@ impl<'p> Multipath<'p> {
         }
     }
 
-    /// The new document. Paths that find nothing are left out.
+    /// Builds the new document. Paths that find nothing are left out.
     pub(super) fn build<'d>(&self, document: &[u8], budget: &mut Budget) -> Result<Bytes<'d>, TooComplex> {
         let (open, close): (&[u8], &[u8]) = match self.shape {
             Shape::Object => (b"{", b"}"),
@@ -95,7 +94,7 @@ impl Selector<'_> {
     }
 }
 
-/// The last key of a path, or `_` where that is not a plain one.
+/// The last key of a path, or `_` if that is not a plain key.
 fn implied_name(path: &[u8]) -> &[u8] {
     let separates = |i: usize| matches!(path.get(i), Some(b'.' | b'|')) && (i == 0 || path.get(i - 1) != Some(&b'\\'));
     let start = (0..path.len()).rev().find(|&i| separates(i)).map_or(0, |i| i + 1);
@@ -104,12 +103,12 @@ fn implied_name(path: &[u8]) -> &[u8] {
     if name.iter().any(special) { b"_" } else { name }
 }
 
-/// Collects selectors while a multipath is read.
+/// Collects selectors while a multipath is parsed.
 struct Splitter<'p> {
     path: &'p [u8],
     start: usize,
     colon: Option<usize>,
-    /// A modifier was seen: a colon belongs to its argument.
+    /// Inside a modifier, where a colon belongs to the argument.
     in_modifier: bool,
     selectors: Vec<Selector<'p>>,
 }

@@ -1,11 +1,11 @@
-//! Numbers as Go reads and prints them.
+//! Numbers as Go parses and prints them.
 
-/// Whether `raw` is all digits, with at most a leading minus: such a number is printed as it stands.
+/// Whether `raw` consists of digits with an optional minus. Such a number is printed unchanged.
 pub(super) fn is_integer(raw: &[u8]) -> bool {
     raw.strip_prefix(b"-").unwrap_or(raw).iter().all(u8::is_ascii_digit)
 }
 
-/// `number` in its shortest form that reads back as the same, without an exponent.
+/// `number` in its shortest form that parses to the same value, without an exponent.
 pub(super) fn format(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
@@ -13,8 +13,7 @@ pub(super) fn format(number: f64) -> String {
     format!("{number}")
 }
 
-/// `text` as Go's `strconv.ParseFloat` reads it, infinite where it is too large, zero where it is no
-/// number.
+/// Parses `text` like Go's `strconv.ParseFloat`: infinite if it is too large, zero if it is not a number.
 pub(super) fn parse(text: &[u8]) -> f64 {
     let (negative, unsigned) = match text {
         [b'-', unsigned @ ..] => (true, unsigned),
@@ -38,14 +37,14 @@ fn parse_decimal(text: &[u8]) -> Option<f64> {
     if !plain.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'+' | b'-')) {
         return None;
     }
-    // Go has read the sign already; a second one is an error.
+    // Go has consumed the sign already; a second one is an error.
     if plain.first().is_some_and(|first| matches!(first, b'+' | b'-')) {
         return None;
     }
     std::str::from_utf8(&plain).ok()?.parse().ok()
 }
 
-/// A hexadecimal number after its `0x`: `1.8p3` is 12.
+/// Parses a hexadecimal number after its `0x`: `1.8p3` is 12.
 fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
     let plain = without_underscores_after_prefix(text)?;
     let split = plain.iter().position(|&byte| byte == b'p')?;
@@ -67,7 +66,7 @@ fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
             mantissa = mantissa << 4 | digit;
             power -= if seen_dot { 4 } else { 0 };
         } else {
-            // What does not fit counts for rounding only.
+            // Digits that do not fit only affect rounding.
             mantissa |= u64::from(digit != 0);
             power += if seen_dot { 0 } else { 4 };
         }
@@ -88,7 +87,7 @@ fn scale(mantissa: u64, power: i64) -> f64 {
     number
 }
 
-/// `text` without underscores, if each of them stands between two digits.
+/// `text` without underscores, if each of them is between two digits.
 fn without_underscores(text: &[u8], is_digit: impl Fn(&u8) -> bool) -> Option<Vec<u8>> {
     let between_digits =
         |i: usize| i > 0 && text.get(i - 1).is_some_and(&is_digit) && text.get(i + 1).is_some_and(&is_digit);
@@ -103,12 +102,12 @@ fn without_underscores(text: &[u8], is_digit: impl Fn(&u8) -> bool) -> Option<Ve
     Some(plain)
 }
 
-/// As [`without_underscores`], where the prefix before `text` counts as a digit.
+/// Like [`without_underscores`], but the prefix before `text` counts as a digit.
 fn without_underscores_after_prefix(text: &[u8]) -> Option<Vec<u8>> {
     without_underscores(text.strip_prefix(b"_").unwrap_or(text), u8::is_ascii_hexdigit)
 }
 
-/// Decimal digits with at most a leading minus; wraps around where they are too many.
+/// Parses decimal digits with an optional minus; wraps around if there are too many.
 pub(super) fn parse_integer(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let mut number = 0_i64;
@@ -119,7 +118,7 @@ pub(super) fn parse_integer(text: &[u8]) -> Option<i64> {
     (!digits.is_empty()).then(|| if digits.len() == text.len() { number } else { number.wrapping_neg() })
 }
 
-/// The integer of a number, given its text for those that a float does not hold exactly.
+/// The integer value of a number, from its text if a float cannot hold it exactly.
 #[allow(clippy::cast_possible_truncation, reason = "the fraction is dropped, as Go does")]
 pub(super) fn to_integer(number: f64, raw: &[u8]) -> i64 {
     const MAX_EXACT: f64 = 9_007_199_254_740_991.0;

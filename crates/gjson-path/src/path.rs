@@ -1,8 +1,7 @@
 //! The steps of a path.
 //!
-//! A path is read one step at a time, when an object or array is entered, since what it says depends
-//! on which of the two it meets: `#(a.b=1)` is a query for an array, and for an object the key `#(a`
-//! followed by the key `b=1)`.
+//! A path is parsed one step at a time, when an object or array is entered, because its meaning depends on which of the
+//! two it meets: `#(a.b=1)` is a query for an array, but for an object it is the key `#(a` followed by the key `b=1)`.
 
 use std::borrow::Cow;
 
@@ -17,7 +16,7 @@ pub(super) enum Rest<'p> {
     End,
     /// A dot: this path, inside of what the step names.
     Inside(&'p [u8]),
-    /// A pipe: this path, on the result so far as a whole.
+    /// A pipe: this path, on the whole result so far.
     Pipe(&'p [u8]),
 }
 
@@ -100,7 +99,7 @@ impl<'p> ArrayStep<'p> {
             return Self { elements: Elements::First(Query::unfinished()), rest: Rest::End };
         };
         let all = path.get(len) == Some(&b'#');
-        // Whatever else stands before the next separator is of no account.
+        // Anything else before the next separator is ignored.
         let (_, rest) = split_step(tail(path, len));
         Self { elements: if all { Elements::All(query) } else { Elements::First(query) }, rest }
     }
@@ -131,7 +130,7 @@ fn split_step(path: &[u8]) -> (&[u8], Rest<'_>) {
     (name, rest)
 }
 
-/// A dot before a modifier or a multipath is a pipe.
+/// A dot before a modifier or a multipath acts as a pipe.
 fn after_dot(path: &[u8]) -> Rest<'_> {
     match path {
         [b'[' | b'{', ..] => Rest::Pipe(path),
@@ -140,13 +139,13 @@ fn after_dot(path: &[u8]) -> Rest<'_> {
     }
 }
 
-/// The name at the start of `path`, which stood after an `@`.
+/// The name at the start of `path`, which followed an `@`.
 pub(super) fn modifier_name(path: &[u8]) -> &[u8] {
     let end = path.iter().position(|byte| matches!(byte, b'.' | b'|' | b':')).unwrap_or(path.len());
     path.get(..end).unwrap_or_default()
 }
 
-/// An index in decimal digits. One that is too large wraps around, as in Go.
+/// An index in decimal digits. As in Go, one that is too large wraps around.
 fn index(name: &[u8]) -> Option<u64> {
     if name.is_empty() {
         return None;
@@ -161,8 +160,7 @@ fn tail(path: &[u8], from: usize) -> &[u8] {
     path.get(from..).unwrap_or_default()
 }
 
-/// Splits the `path` for each element of a list at the pipe after it, if there is one outside of
-/// queries.
+/// Splits the `path` for each element of a list at the first pipe outside of queries, if any.
 pub(super) fn split_pipe(path: &[u8]) -> Option<(&[u8], &[u8])> {
     let pipe = if let [b'{', inside @ ..] = path {
         1 + scan::balanced_len(inside)
@@ -180,8 +178,8 @@ pub(super) fn split_pipe(path: &[u8]) -> Option<(&[u8], &[u8])> {
     (*path.get(pipe)? == b'|').then(|| (path.get(..pipe).unwrap_or_default(), tail(path, pipe + 1)))
 }
 
-/// The position after the query that opens at `open`. What is there if it is not a query is skipped,
-/// as in Go, also a pipe.
+/// The position after the query that opens at `open`. If that is not a query, its text is skipped as in Go, including a
+/// pipe.
 fn query_end(path: &[u8], open: usize) -> Option<usize> {
     let (opening, closing) = match path.get(open)? {
         b'(' => (b'(', b')'),

@@ -1,4 +1,4 @@
-//! Wildcards: `*` stands for any characters, `?` for one, a backslash takes the next for itself.
+//! Wildcards: `*` matches any characters, `?` matches one, and a backslash makes the next character literal.
 
 use super::budget::{Budget, TooComplex};
 
@@ -8,11 +8,11 @@ enum Token {
     Any,
     One,
     Character(char),
-    /// A backslash at the very end, which stands for itself after a star and for nothing else.
+    /// A backslash at the very end, which is literal after a star and matches nothing otherwise.
     TrailingBackslash,
 }
 
-/// Whether all of `text` matches `pattern`. Each byte of invalid UTF-8 counts as U+FFFD.
+/// Whether `text` as a whole matches `pattern`. Each byte of invalid UTF-8 counts as U+FFFD.
 pub(super) fn matches(text: &[u8], pattern: &[u8], budget: &mut Budget) -> Result<bool, TooComplex> {
     if pattern == b"*" {
         return Ok(true);
@@ -21,8 +21,8 @@ pub(super) fn matches(text: &[u8], pattern: &[u8], budget: &mut Budget) -> Resul
     let text: Vec<char> = characters(text).collect();
     let tokens = tokens(pattern);
 
-    // The last star seen, and the text from which it was tried: where the rest does not match, the
-    // star takes one character more.
+    // The last star, and the text position from which it was tried. If the rest does not match, the star takes one more
+    // character.
     let mut retry: Option<(usize, usize)> = None;
     let (mut at, mut token) = (0, 0);
     loop {

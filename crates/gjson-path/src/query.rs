@@ -1,4 +1,4 @@
-//! Queries, `#(name=="x")`: which elements of an array a path goes on with.
+//! Queries, `#(name=="x")`, which select the elements of an array with which a path continues.
 
 use super::budget::{Budget, TooComplex};
 use super::bytes::Bytes;
@@ -8,16 +8,16 @@ use super::scan::{string_end, trim};
 use super::strings;
 use super::value::{Kind, Value};
 
-/// What stands between the brackets of a query.
+/// The content of a query's brackets.
 pub(super) struct Query<'p> {
-    /// The path, in each element, to the value that is compared; empty for the element itself.
+    /// The path in each element to the value that is compared; empty for the element itself.
     pub(super) path: &'p [u8],
     operator: Operator,
     operand: Operand<'p>,
 }
 
 enum Operator {
-    /// None given: the value has to exist.
+    /// None: the value must exist.
     Exists,
     Equal,
     NotEqual,
@@ -33,10 +33,9 @@ enum Operator {
 
 enum Operand<'p> {
     Text(Bytes<'p>),
-    /// `~true`, `~false`, `~null`, `~*`: what the value is turned into a boolean by. The boolean is
-    /// then compared with true.
+    /// `~true`, `~false`, `~null`, `~*`: how the value is converted to a boolean, which is then compared with true.
     Is(Trait),
-    /// A tilde with anything else, which nothing satisfies.
+    /// A tilde followed by anything else, which nothing satisfies.
     Unknown,
 }
 
@@ -48,8 +47,8 @@ enum Trait {
 }
 
 impl<'p> Query<'p> {
-    /// Reads the query at the start of `text`, which begins with `#(` or `#[`, and gives the length
-    /// that it takes. `None` if its brackets or quotes do not end.
+    /// Parses the query at the start of `text`, which begins with `#(` or `#[`. Returns it and its length; `None` if
+    /// brackets or quotes are not closed.
     pub(super) fn parse(text: &'p [u8]) -> Option<(Self, usize)> {
         let outline = outline(text)?;
         let inside = text.get(2..outline.end)?;
@@ -66,12 +65,12 @@ impl<'p> Query<'p> {
         Some((query, outline.end + 1))
     }
 
-    /// The query of which the end is missing: any element will do.
+    /// A query without an end, which every element satisfies.
     pub(super) const fn unfinished() -> Self {
         Self { path: b"", operator: Operator::Exists, operand: Operand::Text(Bytes::Borrowed(b"")) }
     }
 
-    /// Whether `value`, found in an element by [`Query::path`], is what is looked for.
+    /// Whether `value`, which [`Query::path`] found in an element, satisfies the query.
     pub(super) fn matches(&self, value: Option<&Value<'_>>, budget: &mut Budget) -> Result<bool, TooComplex> {
         let operand = match &self.operand {
             Operand::Unknown => return Ok(false),
@@ -120,8 +119,8 @@ impl<'p> Query<'p> {
         }
     }
 
-    /// Orders `false` before `true`; an operand that is neither is only unequal, except that every
-    /// boolean is at most, or at least, itself.
+    /// Orders `false` before `true`. An operand that is neither is only unequal, except that every boolean is at most,
+    /// and at least, itself.
     fn matches_boolean(&self, value: bool, operand: &[u8]) -> bool {
         let (own, other): (&[u8], &[u8]) = if value { (b"true", b"false") } else { (b"false", b"true") };
         match self.operator {
@@ -137,13 +136,13 @@ impl<'p> Query<'p> {
     }
 }
 
-/// Where the parts of a query are.
+/// The positions of a query's parts.
 struct Outline {
     /// The position of its closing bracket.
     end: usize,
     /// The position of its operator.
     operator: Option<usize>,
-    /// Whether a quoted string in it has a backslash.
+    /// Whether it has a quoted string with a backslash.
     has_escapes: bool,
 }
 
@@ -173,7 +172,7 @@ fn outline(text: &[u8]) -> Option<Outline> {
 }
 
 impl Operator {
-    /// The operator at the start of `comparison`, and its operand.
+    /// Splits `comparison` into the operator at its start and the operand.
     fn split(comparison: &[u8]) -> (Self, &[u8]) {
         let (operator, operand) = match comparison {
             [b'!'] => (Self::Nothing, &[] as &[u8]),

@@ -1,9 +1,9 @@
-//! Finds where values begin and end, as leniently as GJSON does: it trusts quotes and brackets and
-//! skips whatever else cannot begin a value.
+//! Finds where values begin and end, as leniently as GJSON: it trusts quotes and brackets, and skips everything else
+//! that cannot begin a value.
 //!
-//! Positions are byte offsets. A `next` may be one past the end of the document: then the document
-//! ended inside a string, which ends every enclosing search, while a document that merely lacks
-//! closing brackets is taken as if it had them.
+//! Positions are byte offsets. A `next` may be one past the end of the document. That means that the document ended
+//! inside a string, which ends every enclosing search. A document that only lacks closing brackets is treated as if it
+//! had them.
 
 use super::bytes::Bytes;
 use super::value::{Kind, Value};
@@ -13,7 +13,7 @@ use super::value::{Kind, Value};
 pub(super) struct Span {
     pub(super) kind: Kind,
     start: usize,
-    /// Where to look on.
+    /// Where to continue.
     pub(super) next: usize,
 }
 
@@ -28,7 +28,7 @@ impl Span {
     }
 }
 
-/// What an object goes on with.
+/// The next part of an object.
 pub(super) enum Member {
     /// A key, between its quotes.
     Key { start: usize, end: usize },
@@ -38,17 +38,17 @@ pub(super) enum Member {
     End,
 }
 
-/// What an array goes on with.
+/// The next part of an array.
 pub(super) enum Element {
     /// An element begins here.
     At(usize),
     /// The array's end, or the document's.
     Close { next: usize },
-    /// The document ended inside a string before.
+    /// The document ended inside a string.
     Broken,
 }
 
-/// The next key of an object, from `i`.
+/// The next key of an object, from `i` on.
 pub(super) fn member(json: &[u8], i: usize) -> Member {
     let Some(at) = position(json, i, |byte| matches!(byte, b'"' | b'}')) else { return Member::End };
     if json.get(at) == Some(&b'}') {
@@ -60,7 +60,7 @@ pub(super) fn member(json: &[u8], i: usize) -> Member {
     }
 }
 
-/// The next element of an array, from `i`.
+/// The next element of an array, from `i` on.
 pub(super) fn element(json: &[u8], i: usize) -> Element {
     if i > json.len() {
         return Element::Broken;
@@ -72,17 +72,17 @@ pub(super) fn element(json: &[u8], i: usize) -> Element {
     }
 }
 
-/// Where the next value begins, from `i`.
+/// Where the next value begins, from `i` on.
 pub(super) fn value_start(json: &[u8], i: usize) -> Option<usize> {
     position(json, i, starts_value)
 }
 
-/// The next value, from `i`; `None` where there is none, or only a string without an end.
+/// The next value from `i` on; `None` if there is none, or only a string that is not closed.
 pub(super) fn next_value(json: &[u8], i: usize) -> Option<Span> {
     value_at(json, value_start(json, i)?)
 }
 
-/// The value that begins at `start`; `None` for a string without an end.
+/// The value that begins at `start`; `None` for a string that is not closed.
 pub(super) fn value_at(json: &[u8], start: usize) -> Option<Span> {
     let rest = json.get(start..)?;
     let kind = match *rest.first()? {
@@ -108,7 +108,7 @@ const fn starts_value(byte: u8) -> bool {
     matches!(byte, b'"' | b'{' | b'[' | b'n' | b't' | b'f' | b'+' | b'-' | b'0'..=b'9' | b'i' | b'I' | b'N')
 }
 
-/// The position after the quote that ends the string whose content begins at `i`.
+/// The position after the quote that closes the string whose content begins at `i`.
 pub(super) fn string_end(json: &[u8], mut i: usize) -> Option<usize> {
     loop {
         match json.get(i)? {
@@ -119,8 +119,8 @@ pub(super) fn string_end(json: &[u8], mut i: usize) -> Option<usize> {
     }
 }
 
-/// The position after the bracket that closes the one at `start`. The byte at `start` counts as an
-/// opening bracket whatever it is; the three kinds of brackets are not told apart.
+/// The position after the bracket that closes the one at `start`. The byte at `start` counts as an opening bracket in
+/// any case, and the three kinds of brackets are not distinguished.
 pub(super) fn bracket_end(json: &[u8], start: usize) -> usize {
     let mut depth = 1_usize;
     let mut i = start + 1;
@@ -165,14 +165,14 @@ fn position(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> Option<usi
     text.get(from..)?.iter().position(|&byte| wanted(byte)).map(|offset| from + offset)
 }
 
-/// `text` without blanks and control characters at its ends.
+/// `text` without spaces and control characters at its ends.
 pub(super) fn trim(text: &[u8]) -> &[u8] {
     let start = position(text, 0, |byte| byte > b' ').unwrap_or(text.len());
     let end = text.iter().rposition(|&byte| byte > b' ').map_or(start, |last| last + 1);
     text.get(start..end).unwrap_or_default()
 }
 
-/// The members of an object or the elements of an array, for modifiers.
+/// Iterates over the members of an object or the elements of an array, for modifiers.
 pub(super) struct Items<'d> {
     json: &'d [u8],
     next: usize,
@@ -186,8 +186,8 @@ pub(super) struct Item<'d> {
     pub(super) value: Value<'d>,
 }
 
-/// The items of `container`, the text of an object or array. Brackets that close it do not end
-/// it: where text follows, its values count too, as they do in Go.
+/// The items of `container`, the text of an object or array. As in Go, closing brackets do not end it: values in the
+/// text after them count, too.
 pub(super) fn items(container: &[u8]) -> Items<'_> {
     let is_object = container.first() == Some(&b'{');
     Items { json: container, next: 1, is_object }
@@ -209,7 +209,7 @@ impl<'d> Iterator for Items<'d> {
             self.next = json.len();
             return None;
         };
-        // The byte after a value is taken for its comma.
+        // As in Go, the byte after a value is assumed to be its comma.
         self.next = span.next + 1;
         Some(Item { key, value: span.value(json) })
     }

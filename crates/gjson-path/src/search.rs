@@ -17,7 +17,7 @@ pub(super) fn search<'d, 'p>(
 ) -> Result<Stage<'d, 'p>, TooComplex> {
     let mut search = Search { json: document, found: None, pipe: None, budget };
     if let [b'.', b'.', lines @ ..] = path {
-        // JSON lines: the document is the inside of an array.
+        // JSON lines: the document is treated as the content of an array.
         search.array(0, lines)?;
     } else if let Some(open) = document.iter().position(|byte| matches!(byte, b'{' | b'[')) {
         search.container(open, path)?;
@@ -31,19 +31,19 @@ pub(super) fn search<'d, 'p>(
 /// A search in one document.
 struct Search<'d, 'p, 'b> {
     json: &'d [u8],
-    /// What was found so far. It may be set although the search goes on: a query for all elements
-    /// does not end it, and what a later, equal key holds may still take its place.
+    /// What has been found so far. It may be set although the search continues: a query for all elements does not end
+    /// it, and the value of a later, equal key may replace it.
     found: Option<Value<'d>>,
-    /// The rest of the path after a pipe, once the step before the pipe was reached.
+    /// The rest of the path after a pipe, when the step before the pipe has been reached.
     pipe: Option<&'p [u8]>,
     budget: &'b mut Budget,
 }
 
-/// How the search goes on.
+/// How the search continues.
 enum Flow {
-    /// It is over.
+    /// It is done.
     Stop,
-    /// It goes on at this position of the document.
+    /// It continues at this position of the document.
     GoOn(usize),
 }
 
@@ -51,9 +51,9 @@ enum Flow {
 #[derive(Clone, Copy)]
 enum Target<'p> {
     Skip,
-    /// It is the result.
+    /// Take it as the result.
     Take,
-    /// The path leads inside.
+    /// Enter it with this path.
     Enter(&'p [u8]),
 }
 
@@ -114,7 +114,7 @@ impl<'d, 'p> Search<'d, 'p, '_> {
         }
     }
 
-    /// What to do with a value that a step names, and notes the pipe after the step.
+    /// What to do with a value that a step names. Remembers the pipe after the step.
     fn target(&mut self, rest: Rest<'p>) -> Target<'p> {
         match rest {
             Rest::Inside(path) => Target::Enter(path),
@@ -188,7 +188,7 @@ impl<'d, 'p> Search<'d, 'p, '_> {
         Ok(Flow::Stop)
     }
 
-    /// After a comma before the closing bracket, Go takes the next value there is, wherever it is.
+    /// As in Go, after a comma before the closing bracket, the next value anywhere counts.
     fn after_last_comma(&self, end_of_last: usize) -> Option<Span> {
         let rest = self.json.get(end_of_last..)?;
         let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
@@ -237,7 +237,7 @@ impl<'d, 'p> Search<'d, 'p, '_> {
         query.matches(value.as_ref(), self.budget)
     }
 
-    /// What the path goes on to find in an element that a query chose.
+    /// What the path finds in an element that a query selected.
     fn result(&mut self, element: Span, target: Target<'p>) -> Result<Option<Value<'d>>, TooComplex> {
         match target {
             Target::Enter(path) => {
@@ -248,7 +248,7 @@ impl<'d, 'p> Search<'d, 'p, '_> {
         }
     }
 
-    /// The part of `path` that is for each element; notes the pipe after it, which is for the list.
+    /// The part of `path` that applies to each element. Remembers the pipe after it, which applies to the list.
     fn split_pipe(&mut self, path: &'p [u8]) -> Result<&'p [u8], TooComplex> {
         self.budget.read(path.len())?;
         let Some((each, pipe)) = path::split_pipe(path) else { return Ok(path) };
@@ -269,12 +269,12 @@ impl<'d, 'p> Search<'d, 'p, '_> {
     }
 }
 
-/// The elements of an array, in order.
+/// Iterates over the elements of an array.
 struct ElementSpans<'d> {
     json: &'d [u8],
     /// Where the search for the next element begins.
     at: usize,
-    /// Set at the end, if the array has one: the position after it.
+    /// The position after the end of the array, if it has one; set at the end.
     close: Option<usize>,
 }
 
@@ -283,7 +283,7 @@ impl<'d> ElementSpans<'d> {
         Self { json, at: start, close: None }
     }
 
-    /// How the search goes on after the last element.
+    /// How the search continues after the last element.
     fn flow(&self) -> Flow {
         Flow::GoOn(self.close.unwrap_or(self.json.len() + 1))
     }

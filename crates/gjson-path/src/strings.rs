@@ -1,21 +1,20 @@
-//! JSON strings: reading what stands between the quotes, and writing it.
+//! Parses and writes JSON strings.
 
 use super::bytes::{Bytes, Output};
 use super::scan;
 
-/// What a string says, given its `raw` text with the quotes. A missing last quote is not an error.
+/// The content of a string, from its `raw` text with the quotes. A missing closing quote is not an error.
 pub(super) fn content(raw: &[u8]) -> Bytes<'_> {
     let end = scan::string_end(raw, 1).map_or(raw.len(), |after_quote| after_quote - 1);
     decode(raw.get(1..end).unwrap_or_default())
 }
 
-/// What a string says, given the text between its quotes.
+/// The content of a string, from the text between its quotes.
 pub(super) fn decode(inner: &[u8]) -> Bytes<'_> {
     if inner.contains(&b'\\') { unescape(inner).finish() } else { Bytes::Borrowed(inner) }
 }
 
-/// `text` without its escapes. What follows an invalid escape or a control character is lost, as in
-/// Go.
+/// `text` with its escapes resolved. As in Go, everything after an invalid escape or a control character is lost.
 pub(super) fn unescape(text: &[u8]) -> Output {
     let mut output = Output::default();
     let mut rest = text;
@@ -44,8 +43,8 @@ pub(super) fn unescape(text: &[u8]) -> Output {
     }
 }
 
-/// The character of a `\u` escape, given what follows the `u`, and what follows the escape. Half a
-/// surrogate pair is U+FFFD, digits that are none count as zero.
+/// Parses a `\u` escape from what follows the `u`. Returns the character and the rest. Half a surrogate pair is U+FFFD,
+/// and invalid digits count as zero.
 fn unicode_escape(text: &[u8]) -> Option<(char, &[u8])> {
     let (digits, rest) = text.split_at_checked(4)?;
     let first = code_unit(digits);
@@ -70,7 +69,7 @@ fn code_unit(digits: &[u8]) -> u32 {
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | value(digit)?)).unwrap_or(0)
 }
 
-/// `text` as a JSON string. Escapes what HTML would take amiss, and replaces invalid UTF-8, as Go does.
+/// `text` as a JSON string. As in Go, escapes what is special in HTML, and replaces invalid UTF-8.
 pub(super) fn quote(text: &[u8]) -> Output {
     let mut output = Output::default();
     output.push(b"\"");

@@ -1,4 +1,4 @@
-//! What must hold for any document and path. What paths mean is in `tests/conformance`.
+//! Properties that hold for any document and path. The meaning of paths is tested in `tests/conformance`.
 
 use proptest::prelude::*;
 
@@ -49,7 +49,7 @@ fn a_wildcard_that_would_backtrack_without_end_gets_an_answer() {
     assert!(get(json.as_bytes(), path.as_bytes()).unwrap().is_none());
 }
 
-/// Each goes deeper than any honest path; none may exhaust the stack or run for long.
+/// Each is nested more deeply than any reasonable path; none may exhaust the stack or run for long.
 #[test]
 fn deep_nesting_is_refused_or_answered_but_never_fatal() {
     const DEEP: usize = 50_000;

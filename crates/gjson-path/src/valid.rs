@@ -5,10 +5,10 @@ pub(super) fn is_valid(document: &[u8]) -> bool {
     Checker { rest: document, open: Vec::new() }.document().is_some()
 }
 
-/// Reads a document from its start; a step gives `None` where the document is not JSON.
+/// Scans a document from its start. A step returns `None` if the document is not JSON.
 struct Checker<'d> {
     rest: &'d [u8],
-    /// The brackets that still close an enclosing object or array.
+    /// The closing brackets of the enclosing objects and arrays.
     open: Vec<u8>,
 }
 
@@ -24,7 +24,7 @@ impl Checker<'_> {
         self.rest.is_empty().then_some(())
     }
 
-    /// Reads a value, or no more than what opens it, down to the first that is not empty.
+    /// Scans a value, or opens it and its first values down to the first one that is not empty.
     fn value(&mut self) -> Option<()> {
         loop {
             self.skip_blanks();
@@ -53,7 +53,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Reads closing brackets, then a comma and key: whether another value follows.
+    /// Scans closing brackets, then a comma and key. Returns whether another value follows.
     fn after_value(&mut self) -> Option<bool> {
         loop {
             let Some(&close) = self.open.last() else { return Some(false) };

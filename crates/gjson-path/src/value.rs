@@ -5,14 +5,14 @@ use std::fmt;
 use super::bytes::Bytes;
 use super::{number, scan, strings};
 
-/// The type of a value, told by its first byte alone.
+/// The type of a value, determined by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `null`
     Null,
     /// `false`
     False,
-    /// A number; also `NaN` and `Inf`, which JSON does not have.
+    /// A number, including `NaN` and `Inf`, which are not JSON.
     Number,
     /// A string.
     String,
@@ -22,7 +22,7 @@ pub enum Kind {
     Json,
 }
 
-/// A value that exists in a document, or that a modifier made.
+/// A value in a document, or one that a modifier produced.
 #[derive(Clone)]
 pub struct Value<'d> {
     kind: Kind,
@@ -34,8 +34,7 @@ impl<'d> Value<'d> {
         Self { kind, raw }
     }
 
-    /// The first value of `document`, taken as it is: an object or array reaches to the document's
-    /// end, whatever that is.
+    /// The first value of `document`, unchecked: an object or array extends to the document's end, whatever that is.
     pub(super) fn parse(document: &'d [u8]) -> Option<Self> {
         let start = document.iter().position(|&byte| byte > b' ')?;
         let rest = document.get(start..)?;
@@ -57,7 +56,7 @@ impl<'d> Value<'d> {
         self.kind
     }
 
-    /// The value as it stands in the document, for example with a string's quotes.
+    /// The text of the value in the document, for example with a string's quotes.
     #[must_use]
     pub fn raw(&self) -> &[u8] {
         &self.raw
@@ -71,9 +70,8 @@ impl<'d> Value<'d> {
         Value { kind: self.kind, raw: self.raw.into_owned() }
     }
 
-    /// The value as GJSON's `String()` gives it: a string without quotes and escapes, an object,
-    /// array or plain integer as it stands, another number in its shortest form without an
-    /// exponent, `null` as nothing.
+    /// The value in the form of GJSON's `String()`: a string without quotes and escapes, an object, array or plain
+    /// integer unchanged, any other number in its shortest form without an exponent, and `null` as nothing.
     #[must_use]
     pub fn text(&self) -> Bytes<'_> {
         match self.kind {
@@ -87,7 +85,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// The number of a [`Kind::Number`]; zero where its text is none.
+    /// The number of a [`Kind::Number`]; zero if its text is not a number.
     pub(super) fn number(&self) -> f64 {
         number::parse(&self.raw)
     }
@@ -100,7 +98,7 @@ impl<'d> Value<'d> {
         self.kind == Kind::Json && self.raw.first() == Some(&b'{')
     }
 
-    /// The boolean that a value stands for, if it stands for one: `"true"`, `"T"`, `"0"`, `0`.
+    /// The boolean that a value represents, if any: `"true"`, `"T"`, `"0"`, `0`.
     pub(super) fn as_boolean(&self) -> Option<bool> {
         match self.kind {
             Kind::True => Some(true),
@@ -115,7 +113,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// The integer that a modifier's argument stands for.
+    /// The integer that a modifier's argument represents.
     pub(super) fn as_integer(&self) -> i64 {
         match self.kind {
             Kind::True => 1,
@@ -125,13 +123,13 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// The members or elements of an object or array; none otherwise.
+    /// The members of an object or elements of an array; otherwise none.
     pub(super) fn items(&self) -> impl Iterator<Item = scan::Item<'_>> {
         scan::items(if self.kind == Kind::Json { self.raw() } else { b"" })
     }
 }
 
-/// Prints the type and the length only: the value is part of a secret.
+/// Prints only the type and the length: the value is part of a secret.
 impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Value").field("kind", &self.kind).field("raw", &self.raw).finish()

@@ -1,16 +1,16 @@
-//! Reads JSON.
+//! Parses JSON.
 
 use std::collections::BTreeMap;
 
 use crate::text::Text;
 
-/// Why a text is not JSON, in Go's words but for the character, which may be a secret's.
+/// Why a text is not JSON, in Go's words except for the character, which may be a secret's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The text ends too early.
     #[error("unexpected end of JSON input")]
     End,
-    /// A character does not belong where it stands, such as `in string literal`.
+    /// An invalid character, and where, for example `in string literal`.
     #[error("invalid character {0}")]
     Character(&'static str),
 }
@@ -30,21 +30,21 @@ pub enum Scalar<'t> {
     String(Text<'t>),
 }
 
-/// Makes values of what is read.
+/// Builds values while a text is parsed.
 pub trait Build {
     /// A value.
     type Value;
     /// The name of a part of an object.
     type Name: Ord;
-    /// Why reading ends early.
+    /// Why parsing ends early.
     type Error: From<Malformed>;
 
-    /// A value begins; counts what all of them cost.
+    /// A value begins. Counts the cost that all values have.
     fn begin(&mut self) -> Result<(), Self::Error> {
         Ok(())
     }
 
-    /// The parts of a value begin; bounds how deep they are nested, as each level takes some of the stack.
+    /// The parts of a value begin. Limits the nesting, because each level takes some of the stack.
     fn descend(&mut self) -> Result<(), Self::Error> {
         Ok(())
     }
@@ -61,14 +61,14 @@ pub trait Build {
     /// A list.
     fn list(&mut self, items: Vec<Self::Value>) -> Self::Value;
 
-    /// An object, with the last of equal names.
+    /// An object. Of equal names, the last wins.
     fn object(&mut self, entries: BTreeMap<Self::Name, Self::Value>) -> Self::Value;
 }
 
-/// Reads a document.
+/// Parses a document.
 ///
 /// # Errors
-/// It is not JSON, or the builder refuses it.
+/// If it is not JSON, or the builder rejects it.
 pub fn read<B: Build>(text: &[u8], builder: &mut B) -> Result<B::Value, B::Error> {
     let mut reader = Reader { text, at: 0 };
     let value = reader.value(builder)?;
@@ -79,7 +79,7 @@ pub fn read<B: Build>(text: &[u8], builder: &mut B) -> Result<B::Value, B::Error
     Ok(value)
 }
 
-/// Reads the parts of a value.
+/// Parses the parts of a value.
 type Read<'t, B> = fn(&mut Reader<'t>, &mut B) -> Result<<B as Build>::Value, <B as Build>::Error>;
 
 struct Reader<'t> {
@@ -149,7 +149,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// What follows an item: a comma, or the end of the container. Whether it is the end.
+    /// Consumes what follows an item: a comma, or the end of the container. Returns whether it was the end.
     fn is_closed(&mut self, close: u8, context: &'static str) -> Result<bool, Malformed> {
         self.skip_blanks();
         if self.accept(b",") {

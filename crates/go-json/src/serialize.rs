@@ -1,4 +1,4 @@
-//! JSON of what implements serde's `Serialize`.
+//! Writes values that implement serde's `Serialize` as JSON.
 
 use std::io::{self, Write};
 
@@ -8,14 +8,14 @@ use zeroize::Zeroizing;
 
 use crate::write::{Escape, Sink, fragment, number};
 
-/// The JSON of a value as Go writes it, in one line, with `<`, `>` and `&` escaped.
+/// The JSON of a value as Go writes it: on one line, with `<`, `>` and `&` escaped.
 ///
 /// # Errors
-/// The value has no form in JSON.
+/// If the value cannot be expressed in JSON.
 pub fn to_vec(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
     let mut length = Length(0);
     value.serialize(&mut Serializer::with_formatter(&mut length, Go))?;
-    // As long as it becomes, so that it does not grow and leave copies behind.
+    // Of the final length, so that it does not grow and leave copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(length.0));
     value.serialize(&mut Serializer::with_formatter(&mut *text, Go))?;
     Ok(text)
@@ -34,7 +34,7 @@ impl Write for Length {
     }
 }
 
-/// As serde writes, but for what Go escapes and how it writes numbers.
+/// Writes like serde, except for Go's escapes and numbers.
 struct Go;
 
 impl Formatter for Go {

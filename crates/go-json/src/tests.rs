@@ -1,4 +1,4 @@
-//! What must hold for any text. What templates make of JSON is held against Go in `go-template`.
+//! Properties that hold for any text. The JSON in templates is compared with Go in `go-template`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{Build, Escape, Malformed, Scalar, Style, Text, Writer, in_memory, re
 
 const COMPACT: Style = Style { indent: b"", escape: Escape::Html };
 
-/// Makes serde's values.
+/// Builds serde's values.
 struct Values {
     depth: usize,
 }
@@ -103,7 +103,7 @@ proptest! {
         let style = if indent { Style { indent: b"  ", escape: Escape::Needed } } else { COMPACT };
         let text = in_memory(style, |writer| write(writer, &value));
         prop_assert_eq!(&parsed(&text).unwrap(), &value);
-        // Which reads numbers less exactly.
+        // serde parses numbers less exactly.
         prop_assert!(serde_json::from_slice::<Value>(&text).is_ok());
         prop_assert_eq!(text.len(), text.capacity());
     }
@@ -123,7 +123,7 @@ proptest! {
     #[test]
     fn texts_that_serde_reads_are_read(text in r#"[\[\]{}",:0-9.eE+a-z\\ -]{0,32}"#) {
         if let Ok(value) = serde_json::from_str::<Value>(&text) {
-            // Numbers are floats here.
+            // Here, numbers are floats.
             prop_assert!(parsed(text.as_bytes()).is_ok(), "{value}");
         }
     }

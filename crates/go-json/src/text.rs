@@ -1,17 +1,17 @@
-//! The text of a string.
+//! The content of a string.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// The text of a string, as it stands in the document until it is asked for.
+/// The content of a string, decoded only when it is requested.
 #[derive(Clone, Copy)]
 pub struct Text<'t> {
-    /// What stands between the quotes.
+    /// The text between the quotes.
     raw: &'t [u8],
 }
 
-/// Not the text, which may be a secret.
+/// Does not print the text, which may be a secret.
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Text")
@@ -19,17 +19,17 @@ impl fmt::Debug for Text<'_> {
 }
 
 impl<'t> Text<'t> {
-    /// Of the bytes between quotes, which hold no quote, and no backslash that begins no escape.
+    /// From the bytes between quotes, which contain no quote and no invalid backslash.
     pub(crate) fn of_valid(raw: &'t [u8]) -> Self {
         Self { raw }
     }
 
-    /// Its characters. A byte that is not UTF-8, and half of a surrogate pair, is U+FFFD.
+    /// Its characters. A byte that is not UTF-8 becomes U+FFFD, and so does half of a surrogate pair.
     pub fn chars(self) -> impl Iterator<Item = char> + 't {
         Characters { rest: self.raw }
     }
 
-    /// A copy of its own, which is wiped. It is allocated once, so that no other copy is left behind.
+    /// An owned copy, which is wiped. It is allocated once, so that no other copy is left behind.
     #[must_use]
     pub fn copied(self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(self.chars().map(char::len_utf8).sum()));

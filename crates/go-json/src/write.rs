@@ -10,34 +10,34 @@ use crate::text::decode;
 /// Which characters of strings are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
-    /// Also `<`, `>` and `&`, as Go does unless told otherwise.
+    /// Also `<`, `>` and `&`, which is Go's default.
     Html,
-    /// Those alone that must be, and U+2028 and U+2029, which JavaScript takes for the end of a line.
+    /// Only what must be escaped, and U+2028 and U+2029, which are line ends in JavaScript.
     Needed,
 }
 
-/// How a document is laid out.
+/// The layout of a document.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// What stands at the beginning of a line for each level; with none, all is one line.
+    /// The indentation per level; if empty, everything is on one line.
     pub indent: &'static [u8],
     /// Which characters of strings are escaped.
     pub escape: Escape,
 }
 
-/// Where a document is written.
+/// Receives a document.
 pub trait Sink {
-    /// Why it takes no more.
+    /// Why it accepts no more.
     type Error;
 
-    /// Takes a part of the document.
+    /// Accepts a part of the document.
     ///
     /// # Errors
-    /// It takes no more.
+    /// If it accepts no more.
     fn push(&mut self, text: &[u8]) -> Result<(), Self::Error>;
 }
 
-/// Does not wipe what it leaves behind as it grows; [`in_memory`] does not grow.
+/// Leaves copies behind when it grows, which are not wiped. [`in_memory`] avoids that.
 impl Sink for Vec<u8> {
     type Error = Infallible;
 
@@ -47,7 +47,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// A document that is measured or written.
+/// A document that is being measured or written.
 #[derive(Debug)]
 pub struct Memory(Pass);
 
@@ -56,7 +56,7 @@ enum Pass {
     Write(Zeroizing<Vec<u8>>),
 }
 
-/// Not the text, which may be a secret.
+/// Does not print the text, which may be a secret.
 impl fmt::Debug for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if matches!(self, Self::Measure(_)) { "Measure" } else { "Write" })
@@ -75,7 +75,8 @@ impl Sink for Memory {
     }
 }
 
-/// What `write` writes. It is called twice, to measure first, so that memory is allocated once and no copy is left behind.
+/// The output of `write`, which is called twice: the first time to measure, so that the memory is allocated once and no
+/// copy is left behind.
 pub fn in_memory(style: Style, write: impl Fn(&mut Writer<Memory>) -> Result<(), Infallible>) -> Zeroizing<Vec<u8>> {
     let pass = |pass| {
         let mut writer = Writer::new(Memory(pass), style);
@@ -100,28 +101,28 @@ impl<S: Sink> Sink for &mut S {
     }
 }
 
-/// Writes a document part by part. The caller opens and closes containers, and says where their items begin.
+/// Writes a document part by part. The caller opens and closes containers, and announces their items.
 #[derive(Debug)]
 pub struct Writer<S> {
     sink: S,
     style: Style,
     level: usize,
-    /// The innermost container has no item yet.
+    /// Whether the innermost container has no item yet.
     is_empty: bool,
 }
 
 impl<S: Sink> Writer<S> {
-    /// Writes to `sink`.
+    /// A writer to `sink`.
     pub fn new(sink: S, style: Style) -> Self {
         Self { sink, style, level: 0, is_empty: true }
     }
 
-    /// Where it writes.
+    /// The sink.
     pub fn sink(&mut self) -> &mut S {
         &mut self.sink
     }
 
-    /// Where it wrote.
+    /// Returns the sink.
     pub fn into_sink(self) -> S {
         self.sink
     }
@@ -147,7 +148,7 @@ impl<S: Sink> Writer<S> {
         self.line()
     }
 
-    /// The name of an entry, which begins with it.
+    /// Writes the name at the beginning of an entry.
     ///
     /// # Errors
     /// The sink's.
@@ -163,14 +164,14 @@ impl<S: Sink> Writer<S> {
     /// The sink's.
     pub fn close(&mut self, bracket: u8) -> Result<(), S::Error> {
         self.level = self.level.saturating_sub(1);
-        // The container is an item of the one around it.
+        // The container is itself an item of the enclosing one.
         if !std::mem::replace(&mut self.is_empty, false) {
             self.line()?;
         }
         self.sink.push(&[bracket])
     }
 
-    /// `null`, `true`, or a number with other rules than floats.
+    /// Writes `null`, `true`, or a number that is not a float.
     ///
     /// # Errors
     /// The sink's.
@@ -178,7 +179,7 @@ impl<S: Sink> Writer<S> {
         self.sink.push(text.as_bytes())
     }
 
-    /// A finite number; see [`number`].
+    /// Writes a finite number; see [`number`].
     ///
     /// # Errors
     /// The sink's.
@@ -186,7 +187,7 @@ impl<S: Sink> Writer<S> {
         self.sink.push(number(value).as_bytes())
     }
 
-    /// A string. What is not UTF-8 in it is written as `\ufffd`.
+    /// Writes a string. Bytes that are not UTF-8 become `\ufffd`.
     ///
     /// # Errors
     /// The sink's.
@@ -196,7 +197,7 @@ impl<S: Sink> Writer<S> {
         self.sink.push(b"\"")
     }
 
-    /// A new line, where lines are indented.
+    /// Begins a new line, if lines are indented.
     fn line(&mut self) -> Result<(), S::Error> {
         if self.style.indent.is_empty() {
             return Ok(());
@@ -206,7 +207,7 @@ impl<S: Sink> Writer<S> {
     }
 }
 
-/// A finite number as JavaScript writes it: very large and very small ones have an exponent, with its sign.
+/// A finite number in JavaScript's form: very large and very small ones have an exponent with a sign.
 #[must_use]
 pub fn number(value: f64) -> Zeroizing<String> {
     let size = value.abs();
@@ -220,10 +221,10 @@ pub fn number(value: f64) -> Zeroizing<String> {
     }
 }
 
-/// The inside of a string.
+/// Writes the content of a string.
 pub(crate) fn fragment<S: Sink>(sink: &mut S, text: &[u8], escape: Escape) -> Result<(), S::Error> {
     let mut rest = text;
-    // How much of it stands for itself.
+    // How many of its bytes need no escape.
     let mut plain = 0;
     while let Some(here) = rest.get(plain..).filter(|here| !here.is_empty()) {
         let (character, len) = decode(here);
@@ -233,7 +234,7 @@ pub(crate) fn fragment<S: Sink>(sink: &mut S, text: &[u8], escape: Escape) -> Re
             continue;
         };
         sink.push(rest.get(..plain).unwrap_or_default())?;
-        // A short one ends with zeros.
+        // A shorter one is padded with zeros.
         sink.push(escaped.split(|byte| *byte == 0).next().unwrap_or_default())?;
         rest = here.get(len..).unwrap_or_default();
         plain = 0;
@@ -241,7 +242,7 @@ pub(crate) fn fragment<S: Sink>(sink: &mut S, text: &[u8], escape: Escape) -> Re
     sink.push(rest)
 }
 
-/// What stands for a character that is escaped.
+/// The escape of a character, if it needs one.
 fn escaped(character: char, escape: Escape) -> Option<[u8; 6]> {
     let letter = match character {
         '"' => b'"',

@@ -11,12 +11,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// How many made-up cases are compared, unless `FUZZ_COUNT` says otherwise.
+/// The default of `FUZZ_COUNT`: how many made-up cases are compared.
 const MADE_UP: &str = "2000";
-/// Which, unless `FUZZ_SEED` says otherwise: `make test` has the same each time.
+/// The default of `FUZZ_SEED`, so that `make test` compares the same cases each time.
 const SEED: &str = "1";
 
-/// Finds Go and runs it; says where to get it from if it cannot.
+/// The script that finds and runs Go, or says where to get it.
 const GO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/go");
 
 /// The Go module of a crate: `tests/conformance`.
@@ -26,7 +26,7 @@ pub struct Module {
 }
 
 impl Module {
-    /// Of the crate in this folder: `env!("CARGO_MANIFEST_DIR")`.
+    /// For the crate in this folder: `env!("CARGO_MANIFEST_DIR")`.
     #[must_use]
     pub const fn of(manifest_folder: &'static str) -> Self {
         Self { of: manifest_folder }
@@ -38,7 +38,7 @@ impl Module {
         Path::new(self.of).join("tests/conformance")
     }
 
-    /// What the program in the folder `package` prints. Its input is a file of the module.
+    /// The output of the program in the folder `package`. `input` is a file of the module.
     #[must_use]
     pub fn run(self, package: &str, arguments: &[&str], input: Option<&str>) -> String {
         let input = match input {
@@ -48,19 +48,19 @@ impl Module {
         finish(package, self.start(package, arguments, input))
     }
 
-    /// Cases that the program in the folder `package` makes up, each a line with its result.
+    /// Cases that the program in the folder `package` makes up, one per line with its result.
     #[must_use]
     pub fn made_up(self, package: &str, flags: &[&str]) -> String {
         let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
         let (count, seed) = (setting("FUZZ_COUNT", MADE_UP), setting("FUZZ_SEED", SEED));
         let printed = self.run(package, &[flags, &["-random", &count, "-seed", &seed]].concat(), None);
         assert_eq!(printed.lines().count().to_string(), count);
-        // Shown where a case differs.
+        // Shown if a case differs.
         eprintln!("made up with FUZZ_COUNT={count} FUZZ_SEED={seed}");
         printed
     }
 
-    /// As [`Module::run`], with this input.
+    /// Like [`Module::run`], with the input itself.
     #[must_use]
     pub fn run_on(self, package: &str, arguments: &[&str], input: Vec<u8>) -> String {
         let mut program = self.start(package, arguments, Stdio::piped());

@@ -1,9 +1,9 @@
-//! What searches may take.
+//! Limits on the work of searches.
 
 use super::Exceeded;
 
-/// What searches may take together: bytes of text that they may have to read, times the pattern's weight. A unit takes some
-/// 2 ns, and 0.2 µs at the worst, where a pattern is such that all of its states are gone through for each byte.
+/// What searches may take together: bytes of text that they may have to read, times the pattern's weight. A unit takes
+/// about 2 ns, and 0.2 µs in the worst case, which is a pattern that visits all of its states for each byte.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Allowance {
     left: usize,
@@ -11,30 +11,30 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// For one search, or all matches of one text, where nobody else bounds them.
+    /// For one search, or all matches in one text, if nothing else limits them.
     pub const ONE_CALL: usize = 1 << 24;
 
-    /// Bytes that one replacement may make, where nobody bounds them further.
+    /// The most bytes that one replacement may produce, if nothing else limits it.
     pub const OUTPUT: usize = 16 << 20;
 
-    /// Of so many units.
+    /// An allowance of this many units.
     #[must_use]
     pub const fn new(units: usize) -> Self {
         Self { left: units, output: Self::OUTPUT }
     }
 
-    /// The same, with which one replacement makes no more than so many bytes.
+    /// The same with a limit of bytes that one replacement may produce.
     #[must_use]
     pub const fn with_output(self, bytes: usize) -> Self {
         Self { output: bytes, ..self }
     }
 
-    /// How many bytes one replacement may make.
+    /// The most bytes that one replacement may produce.
     pub(super) const fn output(&self) -> usize {
         self.output
     }
 
-    /// How many units are left.
+    /// The units that are left.
     #[must_use]
     pub const fn left(&self) -> usize {
         self.left
@@ -48,7 +48,7 @@ impl Allowance {
         left.map(drop).ok_or(Exceeded::Work)
     }
 
-    /// Gives back what was paid for `bytes` that were not read.
+    /// Refunds what was paid for `bytes` that were not read.
     pub(super) const fn give_back(&mut self, bytes: usize, weight: usize) {
         self.left = self.left.saturating_add(bytes.saturating_mul(weight));
     }

@@ -1,5 +1,5 @@
-//! Characters by Unicode's categories, as Go's `unicode` package tells them. The standard library's `is_alphanumeric`
-//! also takes marks and symbols that are alphabetic.
+//! Unicode categories of characters, as in Go's `unicode` package. The standard library's `is_alphanumeric` also
+//! includes alphabetic marks and symbols.
 
 use std::sync::LazyLock;
 
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn categories_are_those_of_go() {
-        // A letter, a letter number, a circled letter, a mark that is alphabetic, a digit, a fraction.
+        // A letter, a letter number, a circled letter, an alphabetic mark, a digit, a fraction.
         let of = |character| (is_letter(character), is_digit(character), is_number(character));
         assert_eq!(of('é'), (true, false, false));
         assert_eq!(of('Ⅳ'), (false, false, true));

@@ -1,7 +1,7 @@
-//! What is wrong with a pattern, or with what it is used for.
+//! What is wrong with a pattern, or with its use.
 
-/// Why a pattern was refused. `Display` shows the part of the pattern that is wrong, as Go does; use
-/// [`Error::kind`] alone where the pattern may hold a secret.
+/// Why a pattern was rejected. As in Go, `Display` shows the invalid part of the pattern. Use only [`Error::kind`] if
+/// the pattern may contain a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: `{fragment}`")]
 pub struct Error {
@@ -11,7 +11,7 @@ pub struct Error {
 
 impl Error {
     pub(super) fn new(kind: ErrorKind, fragment: &str) -> Self {
-        // A status could not hold a longer one.
+        // A longer one would not fit into a status.
         const MAX_LEN: usize = 200;
         let fragment = fragment.get(..fragment.floor_char_boundary(MAX_LEN)).unwrap_or(fragment).to_owned();
         Self { kind, fragment }
@@ -27,28 +27,28 @@ impl Error {
 /// What can be wrong with a pattern, in Go's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
-    /// A range whose end comes before its start, or a class that is not known.
+    /// A range whose end precedes its start, or an unknown class.
     #[error("invalid character class range")]
     InvalidRange,
-    /// A backslash with what has no meaning.
+    /// A backslash followed by something without a meaning.
     #[error("invalid escape sequence")]
     InvalidEscape,
-    /// A group's name that is not of letters, digits and underscores, or does not end.
+    /// A group name that is not closed, or has other characters than letters, digits and underscores.
     #[error("invalid named capture")]
     InvalidName,
-    /// `(?` with what has no meaning, such as a look-ahead.
+    /// `(?` followed by something without a meaning, such as a look-ahead.
     #[error("invalid or unsupported Perl syntax")]
     InvalidPerlSyntax,
     /// Two repetitions in a row, such as `a**`.
     #[error("invalid nested repetition operator")]
     NestedRepeat,
-    /// More than 1000 repetitions, also by those that are nested, or fewer at most than at least.
+    /// More than 1000 repetitions, counting nested ones, or a maximum below the minimum.
     #[error("invalid repeat count")]
     InvalidRepeat,
-    /// A class that does not end.
+    /// A class that is not closed.
     #[error("missing closing ]")]
     MissingBracket,
-    /// A group that does not end.
+    /// A group that is not closed.
     #[error("missing closing )")]
     MissingParenthesis,
     /// A repetition of nothing.
@@ -57,7 +57,7 @@ pub enum ErrorKind {
     /// A backslash at the end.
     #[error("trailing backslash at end of expression")]
     TrailingBackslash,
-    /// A group ends that did not begin.
+    /// The end of a group that was not opened.
     #[error("unexpected )")]
     UnexpectedParenthesis,
     /// Groups and repetitions are nested too deeply.
@@ -68,7 +68,7 @@ pub enum ErrorKind {
     TooLarge,
 }
 
-/// A search would take too much.
+/// A search exceeds its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
     /// Time: more than the [`Allowance`](crate::Allowance) has left.

@@ -1,8 +1,9 @@
-//! What the fuzz target `regexp` and the property test below run. Whatever the bytes are, nothing of it may panic.
+//! What the fuzz target `regexp` and the property test below run. No input may cause a panic.
 
 use crate::{Allowance, Regex, quote_meta};
 
-/// A pattern, a text and a replacement, with a zero byte between them: every way of matching, and whether they agree.
+/// The input is a pattern, a text and a replacement, separated by zero bytes. Tries every way of matching, and compares
+/// them.
 pub fn pattern(input: &[u8]) {
     let mut parts = input.splitn(3, |byte| *byte == 0);
     let mut part = || parts.next().unwrap_or_default();
@@ -55,7 +56,7 @@ fn all(regex: &Regex, text: &[u8]) {
     }
 }
 
-/// A text that is quoted finds itself.
+/// A quoted text matches itself.
 fn quoted(text: &[u8]) {
     let quoted = quote_meta(text);
     if let (true, Ok(quoted)) = (quoted.len() < 1000, std::str::from_utf8(&quoted)) {

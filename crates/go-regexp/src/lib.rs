@@ -1,15 +1,15 @@
-//! Go's regular expressions: the syntax and the matching of `regexp` (RE2), over bytes.
+//! Go's regular expressions: the syntax and matching of `regexp` (RE2), over bytes.
 //!
-//! ESO's `find.name.regexp`, `rewrite`, and the template functions `regex*` take them. The matching is
-//! done by the crate `regex`, whose semantics (leftmost, first alternative, linear time) are the same; the
-//! pattern is read here as Go's [`regexp/syntax`] reads it, since the two syntaxes differ in what
-//! they accept and in what `\d`, `\s`, `\b`, `{,2}`, `[[a]` and others mean.
+//! ESO uses them in `find.name.regexp`, in `rewrite`, and in the template functions `regex*`. Matching is done by the
+//! crate `regex`, whose semantics (leftmost, first alternative, linear time) are the same. The pattern is parsed here
+//! as Go's [`regexp/syntax`] does, because the two syntaxes differ in what they accept and in the meaning of `\d`,
+//! `\s`, `\b`, `{,2}`, `[[a]` and others.
 //!
 //! As in Go, a byte that is not UTF-8 matches as if it were U+FFFD.
 //!
-//! It differs from Go on purpose in its bounds: on the size of a pattern ([`ErrorKind::TooLarge`],
-//! [`ErrorKind::TooDeep`]; Go's are far larger), on the work of searches ([`Allowance`]) and on the output of one.
-//! It also knows the short names of scripts (`\p{Grek}`), which Go does not.
+//! It differs from Go deliberately in its limits: on the size of a pattern ([`ErrorKind::TooLarge`],
+//! [`ErrorKind::TooDeep`]; Go's are far larger), on the work of searches ([`Allowance`]) and on their output. It also
+//! accepts the short names of scripts (`\p{Grek}`), which Go does not.
 //!
 //! [`regexp/syntax`]: https://pkg.go.dev/regexp/syntax@go1.26.0
 
@@ -42,14 +42,14 @@ use replace::Template;
 use text::Text;
 use translate::Translation;
 
-/// Bytes that a compiled pattern may take: what the sizes that are let pass never need.
+/// The most bytes of a compiled pattern, which patterns of an accepted size never need.
 const MAX_COMPILED: usize = 16 << 20;
 
-/// How many states are a unit of a pattern's weight.
+/// The number of states per unit of a pattern's weight.
 const STATES_PER_WEIGHT: usize = 64;
 
-/// A pattern that was read and is not compiled. Reading takes time in proportion to the text, and tells its
-/// [size](Pattern::size), before compiling takes time and memory in proportion to that.
+/// A pattern that was parsed but not compiled. Parsing takes time proportional to the text and determines the
+/// [size](Pattern::size), to which the time and memory of compiling are proportional.
 #[derive(Clone)]
 pub struct Pattern {
     translation: Translation,
@@ -58,16 +58,16 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// How many states one may have.
+    /// The most states of a pattern.
     pub const MAX_SIZE: usize = translate::MAX_SIZE;
-    /// What its states times its groups may be, the whole match being one. A search for groups may keep a place for each of
-    /// them in each state, twice, which is about 32 bytes.
+    /// The limit of states times groups, counting the whole match as a group. A search for groups may keep two
+    /// positions per group in each state, which is about 32 bytes.
     pub const MAX_SIZE_TIMES_GROUPS: usize = 1 << 20;
 
-    /// Reads `pattern`.
+    /// Parses `pattern`.
     ///
     /// # Errors
-    /// Where Go refuses it, in Go's words, or where it exceeds our bounds.
+    /// If Go rejects it, in Go's words, or if it exceeds our limits.
     pub fn parse(pattern: &str) -> Result<Self, Error> {
         let translation = translate::translate(pattern)?;
         if translation.size.saturating_mul(translation.names.len()) > Self::MAX_SIZE_TIMES_GROUPS {
@@ -76,13 +76,13 @@ impl Pattern {
         Ok(Self { translation, is_empty: pattern.is_empty() })
     }
 
-    /// About how many states it has: 40 bytes and some 0.3 µs each to compile.
+    /// Roughly the number of states. Compiling takes 40 bytes and about 0.3 µs for each.
     #[must_use]
     pub const fn size(&self) -> usize {
         self.translation.size
     }
 
-    /// The groups that a [replacement](Regex::replace_all) names and the pattern has not.
+    /// The groups that a [replacement](Regex::replace_all) names but the pattern does not have.
     #[must_use]
     pub fn unknown_groups(&self, replacement: &str) -> Vec<UnknownGroup> {
         Template::parse(replacement.as_bytes()).unknown(&self.translation.names)
@@ -91,7 +91,7 @@ impl Pattern {
     /// Compiles it.
     ///
     /// # Errors
-    /// If it turns out to be larger than its size says.
+    /// If it turns out to be larger than its size indicates.
     pub fn compile(self) -> Result<Regex, Error> {
         let Translation { pattern, names, size, longest } = self.translation;
         let compiled = RegexBuilder::new(&pattern)
@@ -112,43 +112,43 @@ impl fmt::Debug for Pattern {
     }
 }
 
-/// A compiled pattern. Cheap to clone: clones share what searches keep, such as the automaton that grows with them. `Debug` does not
-/// print the pattern, which a template may make of a secret.
+/// A compiled pattern. Cheap to clone: clones share the state of searches, such as the automaton, which grows. `Debug`
+/// does not print the pattern, because a template may create it from a secret.
 #[derive(Clone)]
 pub struct Regex {
     compiled: Arc<regex::Regex>,
     /// The names of the groups; the first group is the whole match.
     names: Arc<[Option<String>]>,
-    /// About how many steps one byte of a text takes at the worst.
+    /// Roughly the number of steps per byte of text in the worst case.
     weight: usize,
-    /// The same where groups are wanted.
+    /// The same for a search with groups.
     weight_with_groups: usize,
-    /// How many bytes a match has at most, where there is a bound.
+    /// The most bytes of a match, if limited.
     longest: Option<usize>,
-    /// Whether the pattern is the empty text, which splits an empty text otherwise than others do.
+    /// Whether the pattern is empty, in which case it splits an empty text differently.
     is_empty: bool,
 }
 
-/// Where a match and its groups are, as bytes of the text: first the whole match, then each group,
-/// `None` where it took no part in the match.
+/// The byte ranges of a match and its groups: first the whole match, then each group; `None` if it did not take part in
+/// the match.
 pub type Groups = Vec<Option<Range<usize>>>;
 
 impl Regex {
-    /// Reads and compiles `pattern`.
+    /// Parses and compiles `pattern`.
     ///
     /// # Errors
-    /// Where Go refuses it, in Go's words, or where it exceeds our bounds.
+    /// If Go rejects it, in Go's words, or if it exceeds our limits.
     pub fn new(pattern: &str) -> Result<Self, Error> {
         Pattern::parse(pattern)?.compile()
     }
 
-    /// About how many steps one byte of a text takes at the worst, in 64 states of the pattern.
+    /// Roughly the number of steps per byte of text in the worst case, per 64 states of the pattern.
     #[must_use]
     pub const fn weight(&self) -> usize {
         self.weight
     }
 
-    /// The names of the groups, the whole match (which has none) first: Go's `SubexpNames`.
+    /// The names of the groups, beginning with the whole match, which has none: Go's `SubexpNames`.
     #[must_use]
     pub fn group_names(&self) -> &[Option<String>] {
         &self.names
@@ -157,7 +157,7 @@ impl Regex {
     /// Whether `text` has a match.
     ///
     /// # Errors
-    /// If it would take more than `allowance` has left, as in all that follows.
+    /// If it could take more than `allowance` has left. The same applies to the following methods.
     pub fn is_match(&self, text: &[u8], allowance: &mut Allowance) -> Result<bool, Exceeded> {
         allowance.pay(text.len(), self.weight)?;
         Ok(self.compiled.is_match(Text::new(text).as_str()))
@@ -181,8 +181,7 @@ impl Regex {
         Ok(self.captures_all(text, Some(1), allowance)?.pop())
     }
 
-    /// The matches that do not overlap, at most `limit`. An empty match right after a match does not
-    /// count.
+    /// All matches that do not overlap, at most `limit`. An empty match right after another match does not count.
     ///
     /// # Errors
     /// [`Exceeded::Work`]
@@ -221,8 +220,8 @@ impl Regex {
         Ok(found)
     }
 
-    /// The parts of `text` between the matches, at most `limit`: the last is what remains. Go's
-    /// `Split`, where `None` stands for a negative number.
+    /// The parts of `text` between the matches, at most `limit`; the last is the remainder. Like Go's `Split`, with
+    /// `None` instead of a negative number.
     ///
     /// # Errors
     /// [`Exceeded::Work`]
@@ -258,10 +257,9 @@ impl Regex {
         Ok(parts)
     }
 
-    /// `text` with each match replaced by `template`, in which `$1`, `$name`, `${1}` and `${name}` stand
-    /// for groups and `$$` for a dollar sign, by the rules of Go's `Expand`: the longest name counts,
-    /// so `$1x` is the group `1x`; a group that does not exist is empty; what is malformed, such as
-    /// `${a[0]}`, stays as it is.
+    /// `text` with each match replaced by `template`. In it, `$1`, `$name`, `${1}` and `${name}` stand for groups and
+    /// `$$` for a dollar sign, under the rules of Go's `Expand`: the longest name is used, so `$1x` is the group `1x`;
+    /// a group that does not exist is empty; malformed references such as `${a[0]}` are literal.
     ///
     /// # Errors
     /// [`Exceeded`]
@@ -274,7 +272,7 @@ impl Regex {
         replace::replace_all(self, text, &Template::parse(template), allowance)
     }
 
-    /// `text` with each match replaced by `replacement` as it is.
+    /// `text` with each match replaced by the literal `replacement`.
     ///
     /// # Errors
     /// [`Exceeded`]
@@ -287,7 +285,7 @@ impl Regex {
         replace::replace_all(self, text, &Template::literal(replacement), allowance)
     }
 
-    /// The groups that a [replacement](Regex::replace_all) names and the pattern has not.
+    /// The groups that a [replacement](Regex::replace_all) names but the pattern does not have.
     #[must_use]
     pub fn unknown_groups(&self, replacement: &str) -> Vec<UnknownGroup> {
         Template::parse(replacement.as_bytes()).unknown(&self.names)

@@ -1,4 +1,4 @@
-//! All matches of a text, by Go's rules.
+//! All matches in a text, under Go's rules.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use regex::CaptureLocations;
 use super::text::Text;
 use super::{Allowance, Exceeded, Regex};
 
-/// The weight with groups up to which states are certainly few enough for the engine of the crate that is fast.
+/// The weight with groups up to which a pattern certainly has few enough states for the crate's fast engine.
 const LIGHT: usize = 16;
 
 /// Finds one match after the other.
@@ -26,7 +26,7 @@ impl<'r, 't> Matches<'r, 't> {
         Self { regex, text: text.as_str(), locations: None, at: 0, last_end: None }
     }
 
-    /// With the groups of each match.
+    /// Including the groups of each match.
     pub(super) fn with_groups(regex: &'r Regex, text: &'t Text<'_>) -> Self {
         Self { locations: Some(regex.compiled.capture_locations()), ..Self::new(regex, text) }
     }
@@ -49,10 +49,11 @@ impl<'r, 't> Matches<'r, 't> {
         Ok(None)
     }
 
-    /// Searches from where the last match ended, paid for before it is done.
+    /// Searches from the end of the last match. Pays before it searches.
     fn search(&mut self, allowance: &mut Allowance) -> Result<Option<Range<usize>>, Exceeded> {
         let Self { regex, text, at, .. } = *self;
-        // It may read the rest of the text. What a match of bounded length shows not to have been read is given back.
+        // The search may read the rest of the text. If the length of matches is limited, what cannot have been read is
+        // refunded.
         let rest = text.len() - at;
         allowance.pay(rest, regex.weight)?;
         let found = regex.compiled.find_at(text, at).map(|found| found.range());
@@ -61,8 +62,8 @@ impl<'r, 't> Matches<'r, 't> {
             allowance.give_back(rest - read, regex.weight);
         }
         if let (Some(locations), Some(found)) = (&mut self.locations, &found) {
-            // Groups are found by going through the match once more, with a place for each group in each state. Patterns
-            // of many states may have to be gone through like this as far as the search itself reads.
+            // To find groups, the match is traversed once more with a position per group in each state. With many
+            // states, that may read as much as the search itself.
             let rest = text.len() - found.start;
             let read = if regex.weight_with_groups > LIGHT {
                 regex.longest.map_or(rest, |most| most.min(rest))
@@ -77,7 +78,7 @@ impl<'r, 't> Matches<'r, 't> {
 
     /// The groups of the last match.
     ///
-    /// All unset unless made by [`Matches::with_groups`].
+    /// All unset, unless created by [`Matches::with_groups`].
     pub(super) fn locations(&mut self) -> &CaptureLocations {
         let compiled = &self.regex.compiled;
         self.locations.get_or_insert_with(|| compiled.capture_locations())

@@ -9,25 +9,25 @@ use super::matches::Matches;
 use super::text::Text;
 use super::{Allowance, Exceeded, Regex, is_digit, is_letter};
 
-/// What takes the place of a match.
+/// What replaces a match.
 pub(super) struct Template<'t> {
     parts: Vec<Part<'t>>,
 }
 
 enum Part<'t> {
     Text(&'t [u8]),
-    /// A group by its number; the whole match is 0.
+    /// A group by number; 0 is the whole match.
     Number(usize),
     Name(&'t str),
 }
 
 impl<'t> Template<'t> {
-    /// A text that stands for itself.
+    /// A literal text.
     pub(super) fn literal(text: &'t [u8]) -> Self {
         Self { parts: vec![Part::Text(text)] }
     }
 
-    /// A text with `$name` and so on, by Go's rules.
+    /// A text with `$name` and so on, under Go's rules.
     pub(super) fn parse(mut rest: &'t [u8]) -> Self {
         let mut parts = Vec::new();
         while let Some(dollar) = rest.iter().position(|&byte| byte == b'$') {
@@ -49,7 +49,7 @@ impl<'t> Template<'t> {
         Self { parts }
     }
 
-    /// The groups that it names and `names` has not.
+    /// The groups that it names but `names` does not contain.
     pub(super) fn unknown(&self, names: &[Option<String>]) -> Vec<UnknownGroup> {
         let unknown = |part: &Part<'t>| {
             let name = match part {
@@ -67,8 +67,7 @@ impl<'t> Template<'t> {
     }
 }
 
-/// The name at the start of what follows a dollar sign, with or without braces, and what comes after
-/// it.
+/// Parses the name after a dollar sign, with or without braces. Returns it and the rest.
 fn reference(text: &[u8]) -> Option<(&str, &[u8])> {
     let (braced, text) = text.strip_prefix(b"{").map_or((false, text), |inner| (true, inner));
     let readable = text.utf8_chunks().next()?.valid();
@@ -78,18 +77,18 @@ fn reference(text: &[u8]) -> Option<(&str, &[u8])> {
     (!name.is_empty()).then_some((name, after))
 }
 
-/// The number that a name is, unless it has leading zeros or is very large.
+/// The number that a name stands for, unless it has leading zeros or is very large.
 fn number(name: &str) -> Option<usize> {
     let plain = name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0'));
     if plain && name.len() <= 9 { name.parse().ok() } else { None }
 }
 
-/// A group that a replacement names and its pattern has not. What stands for it is empty.
+/// A group that a replacement names but the pattern does not have. It is replaced by nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownGroup {
     /// Its name, such as `1_NAME` of `$1_NAME`.
     pub name: String,
-    /// What was meant, if the name begins with that of a group: `${1}_NAME`.
+    /// What was probably meant, if the name begins with that of a group: `${1}_NAME`.
     pub meant: Option<String>,
 }
 
@@ -135,7 +134,7 @@ pub(super) fn replace_all(
     Ok(output.bytes)
 }
 
-/// The first group of that name that took part in the match.
+/// The first group with that name that took part in the match.
 fn named(regex: &Regex, name: &str, locations: &CaptureLocations) -> Option<(usize, usize)> {
     let mut numbers = regex.names.iter().enumerate().filter(|(_, known)| known.as_deref() == Some(name));
     numbers.find_map(|(number, _)| locations.get(number))
@@ -145,7 +144,7 @@ fn bytes(text: &[u8], range: Range<usize>) -> &[u8] {
     text.get(range).unwrap_or_default()
 }
 
-/// A result being written. Leaves no copy behind when it grows.
+/// A result that is being written. Leaves no copy behind when it grows.
 struct Output {
     bytes: Zeroizing<Vec<u8>>,
     most: usize,

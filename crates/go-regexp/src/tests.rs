@@ -1,4 +1,4 @@
-//! What the goldens of `tests/conformance` cannot say: our own bounds.
+//! What the golden files of `tests/conformance` do not cover: our own limits.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn whatever_is_not_refused_by_its_size_can_be_compiled() {
         [r"\pL", r"\PL", r"\p{Greek}", r"\p{Han}", "[^a]", ".", r"\w", "a", "(a)?", "[a-zé-ü]", "(?i:k)", r"(?i:\pL)"]
     {
         let repeated = |count| format!("(?:{part}){}", format!("{{{}}}", 10).repeat(count));
-        // The largest that is let pass, by up to 1000 repetitions, and some in a row.
+        // The largest accepted patterns: with up to 1000 repetitions, and with several in a row.
         let largest =
             (1..=1000).rev().map(|count| format!("(?:{part}){{{count}}}")).find(|p| Pattern::parse(p).is_ok());
         let one = largest.unwrap();
@@ -104,6 +104,6 @@ fn an_error_is_short_however_long_the_pattern_is() {
 fn a_clone_searches_with_what_others_have_learnt() {
     let regex = Regex::new("a(b*)").unwrap();
     let clone = regex.clone();
-    // A copy would begin anew, which takes a thousand times as long as a search.
+    // An independent copy would start over, which takes a thousand times as long as a search.
     assert!(std::sync::Arc::ptr_eq(&regex.compiled, &clone.compiled));
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-/// A text in which each byte that is not UTF-8 is U+FFFD.
+/// A text in which each byte that is not UTF-8 is replaced by U+FFFD.
 pub(super) struct Text<'t> {
     content: Content<'t>,
-    /// Where U+FFFD stands for a byte, ascending.
+    /// The positions at which U+FFFD replaces a byte, ascending.
     replaced: Vec<usize>,
 }
 
@@ -43,7 +43,7 @@ impl<'t> Text<'t> {
         }
     }
 
-    /// The bytes of the original that a range of [`Text::as_str`] stands for.
+    /// The bytes of the original that correspond to a range of [`Text::as_str`].
     pub(super) fn original(&self, range: Range<usize>) -> Range<usize> {
         let original = |at| {
             let before = self.replaced.partition_point(|&replaced| replaced < at);

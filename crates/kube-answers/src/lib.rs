@@ -1,15 +1,17 @@
-//! Reads answers of the Kubernetes API so that nothing an object holds makes a list, a watch or a write fail.
+//! Reads answers of the Kubernetes API in such a way that no content of an object makes a list, a watch or a write
+//! fail.
 //!
-//! Whoever may write an object decides what stands in its `managedFields` and in the parts of it that nobody here looks at: a time
-//! at the end of the year 9999, which Go reads and `jiff` does not, bytes that are not UTF-8, a thousand levels of nesting. Read into
-//! the types of `k8s-openapi`, one such object makes the list of all objects fail. So what is needed is read here, and nothing else:
+//! Anybody who may write an object controls its `managedFields` and the parts that this program never uses: a time at
+//! the end of the year 9999, which Go accepts and `jiff` does not, bytes that are not UTF-8, a thousand levels of
+//! nesting. With the types of `k8s-openapi`, one such object makes the list of all objects fail. This crate therefore
+//! reads only what is needed:
 //!
-//! - [`metadata`]: an object's metadata, and [`MetadataOf`] an object of which nothing else is read.
-//! - [`Seen`]: an item of a list or a watch, which may be one that cannot be read.
+//! - [`metadata`]: an object's metadata; [`MetadataOf`] is an object of which nothing else is read.
+//! - [`Seen`]: an item of a list or a watch, possibly one that cannot be read.
 //! - [`Objects`]: reads and writes of single objects.
-//! - [`TextLayer`]: what all answers pass before they are read.
+//! - [`TextLayer`]: processes all answers before they are read.
 //!
-//! An error never quotes an answer ([`reason`]): it may be a Secret.
+//! An error never quotes an answer ([`reason`]), which may be a Secret.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

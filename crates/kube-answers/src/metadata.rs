@@ -1,4 +1,4 @@
-//! The metadata of objects: what of it is read, and how.
+//! Reads the metadata of objects.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// An object of which nothing but the metadata is read. The API server is asked for no more.
+/// An object of which only the metadata is read. The API server is asked for nothing else.
 pub struct MetadataOf<K> {
-    /// The metadata; `managedFields` only where [`Objects`](crate::Objects) read it.
+    /// The metadata; it has `managedFields` only if [`Objects`](crate::Objects) read it.
     pub metadata: ObjectMeta,
     kind: PhantomData<fn() -> K>,
 }
@@ -79,13 +79,13 @@ impl<K: Resource> Resource for MetadataOf<K> {
     }
 }
 
-/// Deserializes metadata without `managedFields`, which is most of it, and which is nested as deeply as the object.
+/// Deserializes metadata without `managedFields`, which are most of it and are nested as deeply as the object.
 pub fn without_managed_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     Ok(Metadata::deserialize(deserializer)?.into_meta(Vec::new()))
 }
 
-/// Deserializes metadata with `managedFields`, whose entries have no time: nobody asks when a field was written. An entry that
-/// cannot be read is left out.
+/// Deserializes metadata with `managedFields`. Their entries have no times, because nothing needs to know when a field
+/// was written. An entry that cannot be read is left out.
 pub fn with_managed_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -101,18 +101,18 @@ pub fn with_managed_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     Ok(metadata.into_meta(entries.map(Entry::into_entry).collect()))
 }
 
-/// Deserializes a time: `None` where it is none, or none that can be counted with. Go's times go on for a day after those of `jiff` end.
+/// Deserializes a time: `None` if it is invalid or out of range. Go's times end a day later than those of `jiff`.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     lenient(deserializer)
 }
 
-/// Deserializes a part that is nothing where it cannot be read.
+/// Deserializes a part that is `None` if it cannot be read.
 pub fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = Box::<RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(text.get()).unwrap_or_default())
 }
 
-/// What of the metadata is read.
+/// The metadata that is read.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Metadata {
@@ -158,7 +158,7 @@ impl Metadata {
     }
 }
 
-/// A time of which it matters that it is there: one that cannot be read is the last that there is.
+/// A time whose presence matters. One that cannot be read becomes the latest possible time.
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     let text = Box::<RawValue>::deserialize(deserializer)?;
     let end = || Some(Time(k8s_openapi::jiff::Timestamp::MAX));

@@ -1,4 +1,4 @@
-//! Reads and writes of single objects.
+//! Reads and writes single objects.
 
 use std::marker::PhantomData;
 
@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use crate::read;
 use crate::{MetadataOf, Unreadable};
 
-/// The objects of a kind at the API server, of a namespace or of all: as `kube::Api`, but its answers are read as this crate does,
-/// and neither kept in memory nor logged where they cannot be.
+/// The objects of a kind at the API server, in one namespace or in all. Like `kube::Api`, but answers are read as
+/// described in this crate, and an answer that cannot be read is neither kept in memory nor logged.
 pub struct Objects<K> {
     client: Client,
     requests: Request,
@@ -24,7 +24,7 @@ pub struct Objects<K> {
 type Built = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
 
 impl<K: Resource> Objects<K> {
-    /// Those of all namespaces, or of a kind that belongs to none.
+    /// Those in all namespaces, or of a cluster-scoped kind.
     #[must_use]
     pub fn all(client: Client, dyntype: &K::DynamicType) -> Self {
         Self { client, requests: Request::new(K::url_path(dyntype, None)), kind: PhantomData }
@@ -46,12 +46,12 @@ impl<K: Resource> Objects<K> {
         Ok(read::object(&text)?)
     }
 
-    /// The metadata of an object, if there is one of that name.
+    /// The metadata of an object, if it exists.
     pub async fn get_metadata_opt(&self, name: &str) -> kube::Result<Option<MetadataOf<K>>> {
         found(self.metadata(self.requests.get_metadata(name, &GetParams::default())).await)
     }
 
-    /// The metadata of the objects that are asked for. One that cannot be read is left out.
+    /// The metadata of the selected objects. One that cannot be read is left out.
     pub async fn list_metadata(&self, params: &ListParams) -> kube::Result<Vec<MetadataOf<K>>> {
         let text = self.text(self.requests.list_metadata(params)).await?;
         items(&text)
@@ -77,7 +77,7 @@ impl<K: Resource> Objects<K> {
         self.metadata(self.requests.patch(name, params, patch)).await
     }
 
-    /// Changes the status of an object. `A` reads what it needs of the object that is stored then.
+    /// Changes the status of an object. `A` reads what it needs of the stored object.
     pub async fn patch_status<P: Serialize, A: DeserializeOwned>(
         &self,
         name: &str,
@@ -100,23 +100,24 @@ impl<K: Resource + DeserializeOwned> Objects<K> {
         Ok(read::object(&text)?)
     }
 
-    /// An object. It is an error where it is not there.
+    /// An object, which must exist.
     pub async fn get(&self, name: &str) -> kube::Result<K> {
         self.object(self.requests.get(name, &GetParams::default())).await
     }
 
-    /// An object, if there is one of that name.
+    /// An object, if it exists.
     pub async fn get_opt(&self, name: &str) -> kube::Result<Option<K>> {
         found(self.get(name).await)
     }
 
-    /// The objects that are asked for. One that cannot be read is left out.
+    /// The selected objects. One that cannot be read is left out.
     pub async fn list(&self, params: &ListParams) -> kube::Result<Vec<K>> {
         let text = self.text(self.requests.list(params)).await?;
         items(&text)
     }
 
-    /// The same, in pages of so many, so that neither the API server nor this process holds all of a long list as text.
+    /// The same, in pages of this size, so that neither the API server nor this process holds a long list as text as a
+    /// whole.
     pub async fn list_in_pages(&self, params: &ListParams, page: u32) -> kube::Result<Vec<K>> {
         let mut params = ListParams { limit: Some(page), ..params.clone() };
         let mut objects = Vec::new();
@@ -132,19 +133,19 @@ impl<K: Resource + DeserializeOwned> Objects<K> {
 }
 
 impl<K: Resource + DeserializeOwned + Serialize> Objects<K> {
-    /// Creates an object, and gives what was stored.
+    /// Creates an object. Returns what was stored.
     pub async fn create(&self, params: &PostParams, object: &K) -> kube::Result<K> {
         self.object(self.requests.create(params, written(object)?)).await
     }
 
-    /// Replaces an object, and gives what was stored. What is left out of its `managedFields` stays as it is.
+    /// Replaces an object. Returns what was stored. What is left out of its `managedFields` stays as it is.
     pub async fn replace(&self, name: &str, params: &PostParams, object: &K) -> kube::Result<K> {
         self.object(self.requests.replace(name, params, written(object)?)).await
     }
 }
 
 impl<K: Resource> Objects<K> {
-    /// Asks something of an object that is answered in another shape, such as a token. `A` reads what it needs.
+    /// Sends a request about an object whose answer has another form, such as a token. `A` reads what it needs.
     pub async fn ask<A: DeserializeOwned>(
         &self,
         name: &str,
@@ -168,7 +169,7 @@ fn items<K: Resource + DeserializeOwned>(text: &str) -> kube::Result<Vec<K>> {
     Ok(list.items.into_iter().flatten().filter_map(|item| read::object(item.get()).ok()).collect())
 }
 
-/// Where a list goes on, if it does.
+/// Where a list continues, if it does.
 fn continue_token(text: &str) -> kube::Result<Option<String>> {
     #[derive(Deserialize)]
     struct List {

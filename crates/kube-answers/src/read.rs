@@ -1,4 +1,4 @@
-//! Reading whole objects, and saying why an answer could not be read.
+//! Reads whole objects, and reports why an answer could not be read.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::metadata::with_managed_fields;
 
-/// Why an answer cannot be read. It never quotes the answer, as the errors of `serde_json` do.
+/// Why an answer cannot be read. Unlike the errors of `serde_json`, it never quotes the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("its answer could not be read: {}", match .0 {
     Category::Eof => "it ends too soon",
@@ -34,12 +34,12 @@ impl From<Unreadable> for kube::Error {
     }
 }
 
-/// What an error of the API client says, without a word of an answer that could not be read.
+/// The message of an error of the API client, without any part of an answer that could not be read.
 #[must_use]
 pub fn reason(error: &kube::Error) -> String {
     match error {
         kube::Error::SerdeError(error) => match error.to_string() {
-            // Made here, from an `Unreadable`.
+            // Created here from an `Unreadable`.
             text if text.starts_with("its answer could not be read: ") => text,
             _ => Unreadable(error.classify()).to_string(),
         },
@@ -48,7 +48,7 @@ pub fn reason(error: &kube::Error) -> String {
     }
 }
 
-/// Reads the text of an object: the metadata as [`with_managed_fields`] does, the rest as its type does.
+/// Reads an object from its text: the metadata as in [`with_managed_fields`], the rest as its type does.
 pub(crate) fn object<K: Resource + DeserializeOwned>(text: &str) -> Result<K, Unreadable> {
     #[derive(Deserialize)]
     struct Metadata(#[serde(deserialize_with = "with_managed_fields")] ObjectMeta);

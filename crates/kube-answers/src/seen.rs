@@ -10,18 +10,18 @@ use serde_json::value::RawValue;
 
 use crate::metadata::lenient;
 
-/// An item of a list or a watch. That one cannot be read does not keep the others from being read.
+/// An item of a list or a watch. One that cannot be read does not affect the others.
 #[derive(Clone, Debug)]
 pub enum Seen<K> {
-    /// It was read.
+    /// The item.
     Object(K),
-    /// It cannot be read; this is what is known of it: its namespace, name, UID and version.
+    /// An item that cannot be read, with what is known of it: namespace, name, UID and version.
     Unreadable(Box<ObjectMeta>),
 }
 
 impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Seen<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The text is looked through without recursion, however deep it is.
+        // This scans the text without recursion, however deeply it is nested.
         let text = Box::<RawValue>::deserialize(deserializer)?;
         Ok(match serde_json::from_str::<K>(text.get()) {
             Ok(object) if object.meta().name.is_some() => Self::Object(object),
@@ -30,7 +30,7 @@ impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Seen<K> {
     }
 }
 
-/// What can be read of an object that is not as it should be.
+/// What can be read of a malformed object.
 fn identity(text: &str) -> ObjectMeta {
     #[derive(Deserialize)]
     struct Object {
@@ -102,7 +102,7 @@ mod tests {
 
     type Item = Seen<MetadataOf<Secret>>;
 
-    /// Items that no API server sends: whatever they are, the last one of a list is read.
+    /// Items that no API server sends. Whatever they are, the last item of a list is read.
     const ODD: [&str; 9] = [
         "7",
         "null",

@@ -1,7 +1,8 @@
-//! What all answers pass before they are read.
+//! Processes all answers before they are read.
 //!
-//! The API server writes `managedFields` as they were given, and so bytes that are not UTF-8, at which the client would give up the whole
-//! list. And what stands before an API server answers errors in its own words, which the client would take for the API server's.
+//! The API server writes `managedFields` as it received them, possibly with bytes that are not UTF-8, and the client
+//! would then reject the whole list. A proxy in front of an API server answers errors in its own words, which the
+//! client would attribute to the API server.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,10 +16,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use serde::Deserialize;
 use tower::{BoxError, Layer, Service};
 
-/// The longest refusal that is read.
+/// The longest error that is read.
 const LONGEST_REFUSAL: usize = 1 << 20;
 
-/// Makes text of all answers, and takes errors only from a Kubernetes API.
+/// Turns all answers into valid text, and accepts errors only from a Kubernetes API.
 #[derive(Clone, Copy, Debug)]
 pub struct TextLayer;
 
@@ -30,7 +31,7 @@ impl<S> Layer<S> for TextLayer {
     }
 }
 
-/// A service whose answers are text.
+/// A service whose answers are valid text.
 #[derive(Clone, Debug)]
 pub struct Text<S>(S);
 
@@ -74,7 +75,7 @@ fn is_status(text: &[u8]) -> bool {
     serde_json::from_slice::<Kind>(text).is_ok_and(|answer| answer.kind == "Status")
 }
 
-/// What is said instead of an error that is in no words of the Kubernetes API.
+/// Replaces an error that is not in the format of the Kubernetes API.
 fn refusal(code: u16) -> Bytes {
     let message = format!("it was answered with HTTP {code}, in other words than those of a Kubernetes API");
     let status = serde_json::json!({
@@ -83,10 +84,10 @@ fn refusal(code: u16) -> Bytes {
     Bytes::from(status.to_string())
 }
 
-/// A body in which everything is UTF-8: what is not becomes U+FFFD, as Go's `encoding/json` writes it elsewhere.
+/// A body in which everything is UTF-8. Other bytes become U+FFFD, as in Go's `encoding/json`.
 struct Whole<B> {
     body: Pin<Box<B>>,
-    /// The beginning of a character whose end is in the next frame.
+    /// The first bytes of a character that ends in the next frame.
     pending: Vec<u8>,
 }
 
@@ -120,7 +121,7 @@ where
     }
 }
 
-/// The text of what is pending and what came, but for the beginning of a character at its end, which is pending then.
+/// The text of the pending and the new bytes. The first bytes of an incomplete character at the end become pending.
 fn text(pending: &mut Vec<u8>, data: Bytes) -> Bytes {
     if pending.is_empty() && std::str::from_utf8(&data).is_ok() {
         return data;

@@ -1,4 +1,4 @@
-//! The programs of which a cluster consists.
+//! The programs of a cluster.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,17 +9,17 @@ use super::error::ClusterError;
 
 const PROGRAMS: [&str; 4] = ["kube-apiserver", "kube-controller-manager", "etcd", "kubectl"];
 
-/// A folder that holds kube-apiserver, kube-controller-manager, etcd and kubectl.
+/// A folder with kube-apiserver, kube-controller-manager, etcd and kubectl.
 #[derive(Clone, Debug)]
 pub(super) struct Binaries {
     folder: PathBuf,
 }
 
-/// The folder with the programs that `tests/cluster/build` of this crate's sources makes: the first time
-/// in some minutes (its progress goes to standard error), afterwards at once.
+/// The folder with the programs that this crate's `tests/cluster/build` builds: in a few minutes the first time
+/// (progress goes to standard error), and immediately afterwards.
 ///
 /// # Errors
-/// [`ClusterError::Script`] where the script is not there, [`ClusterError::Build`] where it fails.
+/// [`ClusterError::Script`] if the script does not exist, [`ClusterError::Build`] if it fails.
 pub async fn find_assets() -> Result<PathBuf, ClusterError> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cluster/build");
     let output = Command::new(&script)
@@ -36,7 +36,7 @@ pub async fn find_assets() -> Result<PathBuf, ClusterError> {
 }
 
 impl Binaries {
-    /// The programs in this folder, all of which must be there.
+    /// The programs in this folder, all of which must exist.
     pub(super) fn in_folder(folder: PathBuf) -> Result<Self, ClusterError> {
         match PROGRAMS.into_iter().find(|program| !folder.join(program).is_file()) {
             Some(program) => Err(ClusterError::Missing { folder, program }),

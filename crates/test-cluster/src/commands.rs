@@ -7,7 +7,7 @@ use crate::supervisor::Program;
 use super::binaries::Binaries;
 use super::files::Files;
 
-/// Writes reach the disk when the system likes: the data outlive no crash of the machine, and need not.
+/// Writes reach the disk when the system decides: the data need not survive a crash of the machine.
 pub(super) fn etcd(binaries: &Binaries, files: &Files) -> Program {
     let url = "http://localhost:2380";
     program(binaries.etcd(), files, "etcd.log").arguments([
@@ -15,7 +15,7 @@ pub(super) fn etcd(binaries: &Binaries, files: &Files) -> Program {
         flag("unsafe-no-fsync", "true"),
         flag("listen-client-urls", &socket(&files.etcd_socket)),
         flag("listen-peer-urls", &socket(&files.etcd_peer_socket)),
-        // A cluster of one calls no peer, but it takes no socket's path for these.
+        // A cluster of one contacts no peer, but these do not accept a socket's path.
         flag("advertise-client-urls", url),
         flag("initial-advertise-peer-urls", url),
         flag("initial-cluster", &format!("default={url}")),
@@ -35,7 +35,7 @@ pub(super) fn api_server(binaries: &Binaries, files: &Files, port: u16, issuer: 
         flag("service-account-issuer", issuer),
         flag("service-account-key-file", &path(&files.service_account_public)),
         flag("service-account-signing-key-file", &path(&files.service_account_key)),
-        // It would hold back a Pod until its service account's token is there; no Pod runs here.
+        // It would hold back a Pod until its service account's token exists; no Pod runs here.
         flag("disable-admission-plugins", "ServiceAccount"),
         flag("service-cluster-ip-range", "10.0.0.0/24"),
         flag("endpoint-reconciler-type", "none"),
@@ -48,7 +48,7 @@ pub(super) fn controller_manager(binaries: &Binaries, files: &Files) -> Program 
         flag("kubeconfig", &path(&files.kubeconfig)),
         flag("controllers", "garbage-collector-controller,namespace-controller,serviceaccount-controller"),
         flag("leader-elect", "false"),
-        // Nobody asks it anything, so it needs no port.
+        // Nothing connects to it, so it needs no port.
         flag("secure-port", "0"),
         flag("kube-api-qps", "200"),
         flag("kube-api-burst", "400"),

@@ -8,7 +8,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType,
 };
 
-/// What a cluster's processes identify themselves with. Worth nothing outside of it.
+/// The credentials of a cluster's processes. They are worthless outside of it.
 pub(super) struct Credentials {
     pub(super) ca_pem: String,
     pub(super) server_certificate_pem: String,
@@ -35,7 +35,7 @@ impl Credentials {
         let server_key = KeyPair::generate()?;
         let server = server.signed_by(&server_key, &ca)?;
 
-        // RSA, since managed clusters on Azure sign with RS256.
+        // RSA, because managed clusters on Azure sign with RS256.
         let service_account = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
         Ok(Self {
             ca_pem: ca.pem(),

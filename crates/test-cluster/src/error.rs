@@ -9,14 +9,14 @@ use crate::supervisor::{Exit, SupervisorError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
-    /// The folder with the programs lacks one.
+    /// The folder lacks one of the programs.
     #[error(
         "{} has no program {program}; name a folder with kube-apiserver, kube-controller-manager, etcd and kubectl", folder.display()
     )]
     Missing {
         /// The folder.
         folder: PathBuf,
-        /// The program that is not there.
+        /// The missing program.
         program: &'static str,
     },
     /// The programs could not be built.
@@ -34,7 +34,7 @@ pub enum ClusterError {
     Script {
         /// The script.
         script: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A process could not be run.
@@ -43,7 +43,7 @@ pub enum ClusterError {
     /// No port is free.
     #[error("no free port for the API server: {0}")]
     Port(std::io::Error),
-    /// A key or certificate could not be made.
+    /// A key or certificate could not be generated.
     #[error("the cluster's certificates cannot be made: {0}")]
     Certificate(#[from] rcgen::Error),
     /// A file could not be written.
@@ -51,10 +51,10 @@ pub enum ClusterError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// No HTTPS client for the API server.
+    /// There is no HTTPS client for the API server.
     #[error("no HTTPS client for the API server can be made: {0}")]
     Client(#[from] reqwest::Error),
     /// A process ended while it was needed.
@@ -72,7 +72,7 @@ pub enum ClusterError {
     /// The API server did not become ready in time.
     #[error("the API server is not ready after {} s: {answer}; the end of its log {}:\n{tail}", after.as_secs(), log.display())]
     NotReady {
-        /// The time it was given.
+        /// How long it was given.
         after: Duration,
         /// Its last answer.
         answer: String,

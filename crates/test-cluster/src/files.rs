@@ -1,4 +1,4 @@
-//! The files that the cluster's processes read.
+//! The files of the cluster's processes.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::error::ClusterError;
 
 const CA_CERTIFICATE: &str = "ca.crt";
 
-/// Where everything is. The folder is readable by its user alone.
+/// The locations of all files. Only its owner can read the folder.
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) directory: PathBuf,
@@ -37,7 +37,7 @@ impl Files {
         Ok(Self {
             directory: directory.to_owned(),
             etcd_data: directory.join("etcd"),
-            // Short, since the path of a socket has at most 104 or 108 bytes.
+            // Short, because the path of a socket has at most 104 or 108 bytes.
             etcd_socket: directory.join("e.sock"),
             etcd_peer_socket: directory.join("p.sock"),
             ca_certificate: file(CA_CERTIFICATE, &credentials.ca_pem)?,
@@ -51,7 +51,7 @@ impl Files {
     }
 }
 
-/// Writes `<user>.kubeconfig`. JSON is YAML, and quotes whatever a name holds.
+/// Writes `<user>.kubeconfig`. It is JSON, which is also YAML, and quotes any name.
 pub(super) fn write_kubeconfig(directory: &Path, url: &str, user: &str, token: &str) -> Result<PathBuf, ClusterError> {
     let content = json!({
         "apiVersion": "v1",

@@ -11,13 +11,13 @@ use crate::supervisor::{Process, SupervisorError};
 use super::credentials::Credentials;
 use super::error::ClusterError;
 
-/// How often the API server is asked whether it is ready: it cannot tell by itself.
+/// How often the API server is asked whether it is ready.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// How many lines of a log an error shows.
 const TAIL_LINES: usize = 15;
 
-/// Asks the API server as its administrator.
+/// Asks the API server, as the administrator.
 #[derive(Debug)]
 pub(super) struct Probe {
     client: Client,
@@ -31,15 +31,15 @@ impl Probe {
             .tls_certs_only([Certificate::from_pem(credentials.ca_pem.as_bytes())?])
             .no_proxy()
             .timeout(Duration::from_secs(5))
-            // A connection to a server that has been replaced would be tried first.
+            // Otherwise a connection to a server that has been replaced would be tried first.
             .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { client, url: url.to_owned(), token: credentials.admin_token.clone() })
     }
 
-    /// Whether all that a user takes for granted is there; else the answer.
+    /// Whether everything that a user relies on exists; if not, the answer.
     async fn ask(&self) -> Result<(), String> {
-        // The namespace is made a moment after the server calls itself ready.
+        // The namespace is created a moment after the server reports that it is ready.
         for path in ["/readyz", "/api/v1/namespaces/default"] {
             let response = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await;
             match response {
@@ -52,7 +52,8 @@ impl Probe {
     }
 }
 
-/// Waits until the API server is ready or one of the processes it needs, the last of which is itself, ends.
+/// Waits until the API server is ready, or until one of the processes that it needs (the last of them is the API server
+/// itself) ends.
 pub(super) async fn becomes_ready(probe: &Probe, needed: &[&Process], deadline: Duration) -> Result<(), ClusterError> {
     let mut answer = String::from("it was not asked");
     let ready = async {

@@ -1,13 +1,13 @@
-//! A Kubernetes API of one's own: etcd, kube-apiserver and kube-controller-manager as on a real cluster,
-//! in a temporary folder, without nodes.
+//! A private Kubernetes API: etcd, kube-apiserver and kube-controller-manager as on a real cluster, in a temporary
+//! folder and without nodes.
 //!
-//! The API server authenticates the administrator by a token, authorizes by RBAC and issues
-//! service-account tokens. The controller manager collects garbage, finishes the deletion of namespaces and
-//! makes the service account `default` of each namespace; nothing else, so a Deployment has no Pods. etcd
-//! listens on a socket that only this user can reach.
+//! The API server authenticates the administrator by a token, authorizes with RBAC and issues service account tokens.
+//! The controller manager collects garbage, completes the deletion of namespaces and creates the service account
+//! `default` in each namespace. It does nothing else, so a Deployment gets no Pods. etcd listens on a socket that only
+//! this user can reach.
 //!
-//! All processes run under a [`Supervisor`], so they end with the process that holds the [`Cluster`], also
-//! by a panic or SIGKILL. Any number of clusters may run at once.
+//! All processes run under a [`Supervisor`], so they end with the process that holds the [`Cluster`], even if that
+//! panics or is killed. Any number of clusters may run at the same time.
 //!
 //! ```no_run
 //! # use test_cluster::{Cluster, ClusterConfig, find_assets};
@@ -48,28 +48,28 @@ use files::Files;
 use health::{Probe, becomes_ready};
 use port::Port;
 
-/// The issuer of service-account tokens. It has the trailing slash that managed clusters on Azure have, which
-/// must be kept wherever the issuer is compared. Nothing is published there: whoever checks tokens must be
-/// given [`Cluster::issuer_public_key_pem`].
+/// The issuer of service account tokens. Like those of managed clusters on Azure, it has a trailing slash, which must
+/// be kept when issuers are compared. Nothing is published there: whatever verifies tokens needs
+/// [`Cluster::issuer_public_key_pem`].
 pub const ISSUER: &str = "https://oidc.sandbox.example/cluster/";
 
-/// How long a process may take to end in good order.
+/// How long a process may take to end gracefully.
 const STOP_GRACE: Duration = Duration::from_secs(15);
 
-/// How long the API server may take to be ready.
+/// How long the API server may take to become ready.
 const START_DEADLINE: Duration = Duration::from_mins(1);
 
-/// How a cluster is started.
+/// The configuration of a cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterConfig {
-    /// This crate's program, built with the feature `sandbox`: it becomes the supervisor.
+    /// This crate's program, built with the feature `sandbox`, which becomes the supervisor.
     pub program: PathBuf,
-    /// The folder with `etcd`, `kube-apiserver`, `kube-controller-manager` and `kubectl`, such as
-    /// [`find_assets`] gives.
+    /// The folder with `etcd`, `kube-apiserver`, `kube-controller-manager` and `kubectl`, for example from
+    /// [`find_assets`].
     pub assets: PathBuf,
 }
 
-/// A running cluster. It ends, and its files go, when this is dropped; its logs stay when that is due to a
+/// A running cluster. When this is dropped, it ends and its files are removed, except for the logs if the cause is a
 /// panic.
 #[derive(Debug)]
 pub struct Cluster {
@@ -92,11 +92,11 @@ struct Processes {
 }
 
 impl Cluster {
-    /// Starts a cluster and waits until its API is ready and the namespace `default` is there.
+    /// Starts a cluster, and waits until its API is ready and the namespace `default` exists.
     ///
     /// # Errors
-    /// [`ClusterError`]: a program is missing, cannot be started or has ended (with the end of its log), or the
-    /// API server is not ready within a minute. The logs are kept then.
+    /// [`ClusterError`], if a program is missing, cannot be started or has ended (with the end of its log), or if the
+    /// API server is not ready within a minute. The logs are then kept.
     pub async fn start(config: ClusterConfig) -> Result<Self, ClusterError> {
         let binaries = Binaries::in_folder(config.assets)?;
         let supervisor = Supervisor::start(&config.program)?;
@@ -130,11 +130,10 @@ impl Cluster {
         self.restart_controller_manager().await
     }
 
-    /// Starts the API server again, on the same port and data, and waits until it is ready. Does nothing if
-    /// it runs.
+    /// Restarts the API server on the same port and data, and waits until it is ready. Does nothing if it is running.
     ///
     /// # Errors
-    /// [`ClusterError`] as for [`Self::start`].
+    /// [`ClusterError`], as in [`Self::start`].
     pub async fn start_api_server(&self) -> Result<(), ClusterError> {
         let mut processes = self.processes.lock().await;
         let running = processes.api_server.as_ref().is_some_and(|process| process.exit().is_none());
@@ -146,10 +145,10 @@ impl Cluster {
         becomes_ready(&self.probe, &[etcd, api_server], START_DEADLINE).await
     }
 
-    /// Ends the API server in good order. Its data stay.
+    /// Ends the API server gracefully. Its data stays.
     ///
     /// # Errors
-    /// [`ClusterError::Supervisor`] where all has ended already.
+    /// [`ClusterError::Supervisor`], if everything has ended already.
     pub async fn stop_api_server(&self) -> Result<(), ClusterError> {
         if let Some(process) = self.processes.lock().await.api_server.take() {
             process.stop(STOP_GRACE).await?;
@@ -157,10 +156,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills the API server, so that its clients' connections break. Its data stay.
+    /// Kills the API server, so that its clients' connections break. Its data stays.
     ///
     /// # Errors
-    /// [`ClusterError::Supervisor`] where all has ended already.
+    /// [`ClusterError::Supervisor`], if everything has ended already.
     pub async fn kill_api_server(&self) -> Result<(), ClusterError> {
         if let Some(process) = self.processes.lock().await.api_server.take() {
             process.kill().await?;
@@ -168,19 +167,19 @@ impl Cluster {
         Ok(())
     }
 
-    /// Stops etcd in its tracks (SIGSTOP), as a disk does that hangs: the API server gets no answer, until
+    /// Stops etcd in its tracks (SIGSTOP), like a disk that hangs. The API server gets no answer until
     /// [`Self::resume_etcd`].
     ///
     /// # Errors
-    /// [`ClusterError::Supervisor`] where all has ended already.
+    /// [`ClusterError::Supervisor`], if everything has ended already.
     pub async fn pause_etcd(&self) -> Result<(), ClusterError> {
         self.signal_etcd(Signal::Pause).await
     }
 
-    /// Lets etcd go on.
+    /// Lets etcd continue.
     ///
     /// # Errors
-    /// [`ClusterError::Supervisor`] where all has ended already.
+    /// [`ClusterError::Supervisor`], if everything has ended already.
     pub async fn resume_etcd(&self) -> Result<(), ClusterError> {
         self.signal_etcd(Signal::Resume).await
     }
@@ -194,11 +193,11 @@ impl Cluster {
 
     /// Restarts the controller manager.
     ///
-    /// Its garbage collector looks for new kinds of objects every 30 s, and at its start: after new custom
-    /// resource definitions this spares that wait.
+    /// Its garbage collector looks for new kinds of objects every 30 s, and when it starts: after new custom resource
+    /// definitions, a restart saves that wait.
     ///
     /// # Errors
-    /// [`ClusterError::Supervisor`] where it cannot be started.
+    /// [`ClusterError::Supervisor`], if it cannot be started.
     pub async fn restart_controller_manager(&self) -> Result<(), ClusterError> {
         let mut processes = self.processes.lock().await;
         if let Some(process) = processes.controller_manager.take() {
@@ -212,7 +211,7 @@ impl Cluster {
     /// Kills the controller manager, for measurements that its garbage collector would disturb.
     ///
     /// # Errors
-    /// [`ClusterError::Supervisor`] where all has ended already.
+    /// [`ClusterError::Supervisor`], if everything has ended already.
     pub async fn kill_controller_manager(&self) -> Result<(), ClusterError> {
         if let Some(process) = self.processes.lock().await.controller_manager.take() {
             process.kill().await?;
@@ -220,18 +219,18 @@ impl Cluster {
         Ok(())
     }
 
-    /// Runs another program that is to end with the cluster, such as the controller under test.
+    /// Runs another program that should end with the cluster, such as the controller under test.
     ///
     /// # Errors
-    /// [`ClusterError::Supervisor`] where it cannot be started.
+    /// [`ClusterError::Supervisor`], if it cannot be started.
     pub async fn run(&self, program: Program) -> Result<Process, ClusterError> {
         Ok(self.supervisor.run(program).await?)
     }
 
-    /// Writes a kubeconfig for another user, by a bearer token, and returns its path.
+    /// Writes a kubeconfig for another user with a bearer token. Returns its path.
     ///
     /// # Errors
-    /// [`ClusterError::Write`] where it cannot be written.
+    /// [`ClusterError::Write`], if it cannot be written.
     pub fn kubeconfig_for(&self, user: &str, token: &str) -> Result<PathBuf, ClusterError> {
         files::write_kubeconfig(self.directory(), &self.url(), user, token)
     }
@@ -248,19 +247,19 @@ impl Cluster {
         format!("https://127.0.0.1:{}", self.port.number())
     }
 
-    /// The file with the certificate of the CA of the API server, in PEM.
+    /// The file with the API server's CA certificate, in PEM.
     #[must_use]
     pub fn ca_certificate(&self) -> &Path {
         &self.files.ca_certificate
     }
 
-    /// The issuer of service-account tokens.
+    /// The issuer of service account tokens.
     #[must_use]
     pub fn issuer_url(&self) -> &'static str {
         ISSUER
     }
 
-    /// The public key that service-account tokens are checked with (RS256), in PEM.
+    /// The public key that verifies service account tokens (RS256), in PEM.
     #[must_use]
     pub fn issuer_public_key_pem(&self) -> &str {
         &self.credentials.service_account_public_pem
@@ -272,18 +271,18 @@ impl Cluster {
         &self.kubectl
     }
 
-    /// The folder with the cluster's files and logs (`*.log`), which goes with it.
+    /// The folder with the cluster's files and logs (`*.log`), which is removed with it.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.supervisor.directory()
     }
 
-    /// Leaves the logs in [`Self::directory`] when the cluster ends.
+    /// Keeps the logs in [`Self::directory`] when the cluster ends.
     pub fn keep_logs(&self) {
         self.supervisor.keep_logs();
     }
 
-    /// Ends everything at once and removes the files; the same as dropping it, but tells when it is done.
+    /// Ends everything at once and removes the files. The same as dropping it, but returns when that is done.
     pub fn stop(&self) {
         self.supervisor.stop();
     }

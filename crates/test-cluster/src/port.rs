@@ -1,4 +1,4 @@
-//! Ports that no other cluster takes.
+//! Ports that no other cluster uses.
 
 use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, TcpListener};
@@ -6,15 +6,15 @@ use std::path::PathBuf;
 
 use super::error::ClusterError;
 
-/// Below the ports that systems give to outgoing connections, so that one is free again at once after its
-/// server was stopped.
+/// Below the ports that systems assign to outgoing connections, so that a port is free again as soon as its server has
+/// stopped.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
 
-/// A port of 127.0.0.1 for as long as this value lives, also while nothing listens on it.
+/// A port of 127.0.0.1, reserved for as long as this value lives, even while nothing listens on it.
 ///
-/// Each is a locked file in a folder of the user, so that clusters started at the same time by several
-/// processes agree. The system releases the lock with the process.
+/// Each port is a locked file in a folder of the user, so that clusters started concurrently by several processes
+/// agree. The system releases the lock when the process ends.
 #[derive(Debug)]
 pub(super) struct Port {
     number: u16,
@@ -25,7 +25,7 @@ impl Port {
     pub(super) fn reserve() -> Result<Self, ClusterError> {
         let folder = folder();
         std::fs::create_dir_all(&folder).map_err(|source| ClusterError::Write { path: folder.clone(), source })?;
-        // From a random place on, so that clusters do not all try the same ports first.
+        // From a random start, so that clusters do not all try the same ports first.
         let start = rand::random_range(0..COUNT);
         for offset in 0..COUNT {
             let number = FIRST + (start + offset) % COUNT;
@@ -48,7 +48,7 @@ impl Port {
     }
 }
 
-/// Where the locks are: in the cache that the programs are in as well.
+/// The folder of the locks, in the same cache as the programs.
 fn folder() -> PathBuf {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("XDG_CACHE_HOME")

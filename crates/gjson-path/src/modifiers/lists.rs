@@ -24,15 +24,14 @@ pub(super) fn reverse<'d>(document: &'d [u8], budget: &mut Budget) -> Result<Byt
     }
 }
 
-/// How far arrays within an array are replaced by their elements.
+/// How many levels of nested arrays are replaced by their elements.
 #[derive(Clone, Copy)]
 enum Levels {
     One,
     All,
 }
 
-/// `@flatten`: arrays within an array are replaced by their elements; with `{"deep":true}` at all
-/// levels.
+/// `@flatten`: replaces nested arrays by their elements; with `{"deep":true}`, at all levels.
 pub(super) fn flatten<'d>(document: &'d [u8], argument: &[u8], budget: &mut Budget) -> Result<Bytes<'d>, TooComplex> {
     let array = match Value::parse(document) {
         Some(value) if value.is_array() => value,
@@ -70,7 +69,7 @@ fn flat_elements(array: &Value<'_>, levels: Levels, budget: &mut Budget) -> Resu
     Ok(output)
 }
 
-/// `@dig:path`: what the path finds in the document and in every value within it.
+/// `@dig:path`: what the path finds in the document and in every value inside it.
 pub(super) fn dig<'d>(document: &[u8], path: &[u8], budget: &mut Budget) -> Result<Bytes<'d>, TooComplex> {
     let mut found = Vec::new();
     dig_into(Value::parse(document).as_ref(), path, &mut found, budget)?;
@@ -95,7 +94,7 @@ fn dig_into(
     Ok(())
 }
 
-/// The inside of an object or array.
+/// The content of an object or array.
 pub(super) fn unwrap(container: &[u8]) -> &[u8] {
     match scan::trim(container) {
         [b'[' | b'{', inside @ .., _] => inside,
@@ -103,7 +102,7 @@ pub(super) fn unwrap(container: &[u8]) -> &[u8] {
     }
 }
 
-/// `text` without white space at its ends, in Unicode's sense where it is UTF-8.
+/// `text` without white space at its ends, as defined by Unicode if it is UTF-8.
 fn trim_space(text: &[u8]) -> &[u8] {
     match std::str::from_utf8(text) {
         Ok(text) => text.trim().as_bytes(),

@@ -1,4 +1,4 @@
-//! Modifiers, `@name` or `@name:argument`: a document in, another one out.
+//! Modifiers, `@name` or `@name:argument`, which turn a document into another one.
 
 mod lists;
 mod objects;
@@ -9,7 +9,7 @@ use super::bytes::{Bytes, Output};
 use super::value::Value;
 use super::{path, scan, strings, valid};
 
-/// A modifier of GJSON's own; others cannot be added.
+/// A built-in modifier of GJSON; others cannot be added.
 #[derive(Clone, Copy)]
 pub(super) enum Modifier {
     Pretty,
@@ -55,8 +55,8 @@ impl Modifier {
 }
 
 impl<'p> Call<'p> {
-    /// Reads the modifier at the start of `path`, and gives what follows it. `None` where there is
-    /// no modifier of the name.
+    /// Parses the modifier at the start of `path`. Returns it and the rest; `None` if there is no modifier with that
+    /// name.
     pub(super) fn parse(path: &'p [u8]) -> Option<(Self, &'p [u8])> {
         let name = path::modifier_name(path.strip_prefix(b"@")?);
         let modifier = Modifier::named(name)?;
@@ -68,7 +68,7 @@ impl<'p> Call<'p> {
         Some((Self { modifier, argument }, rest))
     }
 
-    /// What the modifier makes of `document`.
+    /// Applies the modifier to `document`.
     pub(super) fn apply<'d>(&self, document: &'d [u8], budget: &mut Budget) -> Result<Bytes<'d>, TooComplex> {
         budget.read(document.len())?;
         let argument = self.argument;
@@ -98,8 +98,8 @@ impl<'p> Call<'p> {
     }
 }
 
-/// How long the argument at the start of `path` is: a JSON value, or all up to the next pipe that
-/// is not inside of brackets or quotes.
+/// The length of the argument at the start of `path`: a JSON value, or everything up to the next pipe outside of
+/// brackets and quotes.
 fn argument_len(path: &[u8]) -> usize {
     if matches!(path.first(), Some(b'{' | b'[' | b'"')) {
         return scan::balanced_len(path);

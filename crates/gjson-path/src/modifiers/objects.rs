@@ -34,8 +34,8 @@ pub(super) fn values<'d>(document: &'d [u8], budget: &mut Budget) -> Result<Byte
     Ok(write_list(values.iter().map(Value::raw), [b"[", b"]"], budget)?.finish())
 }
 
-/// `@join`: one object of the members of all objects in an array. Of equal keys the last value
-/// counts, at the place of the first; with `{"preserve":true}` all stay.
+/// `@join`: merges all objects in an array into one. Of equal keys the last value wins, in the place of the first; with
+/// `{"preserve":true}` all are kept.
 pub(super) fn join<'d>(document: &'d [u8], argument: &[u8], budget: &mut Budget) -> Result<Bytes<'d>, TooComplex> {
     let array = match Value::parse(document) {
         Some(value) if value.is_array() => value,
@@ -59,7 +59,7 @@ pub(super) fn join<'d>(document: &'d [u8], argument: &[u8], budget: &mut Budget)
     Ok(write_list(members, [b"{", b"}"], budget)?.finish())
 }
 
-/// `@group`: an object of arrays becomes an array of objects.
+/// `@group`: turns an object of arrays into an array of objects.
 pub(super) fn group<'d>(document: &[u8], budget: &mut Budget) -> Result<Bytes<'d>, TooComplex> {
     let object = match Value::parse(document) {
         Some(value) if value.is_object() => value,

@@ -1,4 +1,4 @@
-//! `@ugly` and `@pretty`: a document without white space, and with it.
+//! `@ugly` and `@pretty`: remove and add white space.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -22,7 +22,7 @@ pub(super) fn ugly<'d>(document: &[u8], budget: &mut Budget) -> Result<Bytes<'d>
     Ok(output.finish())
 }
 
-/// `@pretty`: `document` with a line for each member, and short arrays of plain values on one line.
+/// `@pretty`: `document` with one line per member, and short arrays of scalars on one line.
 pub(super) fn pretty<'d>(document: &[u8], argument: &[u8], budget: &mut Budget) -> Result<Bytes<'d>, TooComplex> {
     let options = Options::parse(argument);
     let mut output = Output::default();
@@ -42,11 +42,11 @@ fn string_end(json: &[u8], start: usize) -> usize {
 }
 
 struct Options {
-    /// Before every line.
+    /// The prefix of every line.
     prefix: Vec<u8>,
-    /// Before a line for each level.
+    /// The indentation per level.
     indent: Vec<u8>,
-    /// Up to how many columns an array stays on one line.
+    /// The widest line for an array that is kept on one line.
     width: i64,
     sort_keys: bool,
 }
@@ -72,12 +72,12 @@ fn blanks_of(text: &[u8]) -> Vec<u8> {
     text.iter().copied().filter(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).collect()
 }
 
-/// How a value is laid out.
+/// The layout of a value.
 #[derive(Clone, Copy)]
 enum Layout {
-    /// A line for each member or element.
+    /// One line per member or element.
     Lines { level: usize },
-    /// All on one line; an object does not fit there.
+    /// Everything on one line, where an object does not fit.
     OneLine,
 }
 
@@ -94,7 +94,7 @@ struct Member {
     key: Range<usize>,
     /// The whole member in the output.
     whole: Range<usize>,
-    /// Where in the output its value begins.
+    /// Where its value begins in the output.
     value: usize,
 }
 
@@ -102,19 +102,19 @@ struct Printer<'d, 'b> {
     json: &'d [u8],
     options: Options,
     output: Output,
-    /// Where in the output the current line begins, at its line feed.
+    /// Where the current line begins in the output: at its line feed.
     line_start: usize,
     budget: &'b mut Budget,
 }
 
-/// Where a value ended, and whether it could be laid out as asked.
+/// Where a value ended, and whether it fit the requested layout.
 struct Printed {
     next: usize,
     fits: bool,
 }
 
 impl Printer<'_, '_> {
-    /// Prints the next value from `i`; nothing where there is none.
+    /// Prints the next value from `i`, if there is one.
     fn value(&mut self, i: usize, layout: Layout) -> Result<Printed, TooComplex> {
         let begins_value = |byte: &u8| {
             matches!(byte, b'"' | b'0'..=b'9' | b'-' | b'+' | b'i' | b'I' | b'N' | b'{' | b'[' | b't' | b'f' | b'n')
@@ -152,7 +152,7 @@ impl Printer<'_, '_> {
         Ok(start + word.len())
     }
 
-    /// Prints an array, on one line if it fits there.
+    /// Prints an array, on one line if it fits.
     fn array(&mut self, start: usize, layout: Layout) -> Result<Printed, TooComplex> {
         if let Layout::Lines { .. } = layout
             && self.options.width > 0
@@ -221,7 +221,7 @@ impl Printer<'_, '_> {
         Ok(Printed { next: i, fits })
     }
 
-    /// Prints a member of an object of which the key begins at `start`.
+    /// Prints a member of an object; its key begins at `start`.
     fn member(&mut self, start: usize, layout: Layout, members: &mut Vec<Member>) -> Result<Printed, TooComplex> {
         let whole = self.begin_line(layout)?;
         let key_end = self.copy(start, string_end(self.json, start))?;
@@ -232,7 +232,7 @@ impl Printer<'_, '_> {
         Ok(printed)
     }
 
-    /// Begins a line for a member, and gives the position after its line feed.
+    /// Begins a line for a member. Returns the position after its line feed.
     fn begin_line(&mut self, layout: Layout) -> Result<usize, TooComplex> {
         let Layout::Lines { level } = layout else { return Ok(self.output.len()) };
         self.line_feed()?;
@@ -253,7 +253,7 @@ impl Printer<'_, '_> {
     fn line_feed(&mut self) -> Result<(), TooComplex> {
         self.line_start = self.output.len();
         match self.output.last_mut() {
-            // The blank after a comma.
+            // The space after a comma.
             Some(last @ b' ') => *last = b'\n',
             _ => self.write(b"\n")?,
         }
@@ -277,7 +277,7 @@ impl Printer<'_, '_> {
         self.budget.write(&mut self.output, text)
     }
 
-    /// Puts the last printed `members` of an object into order, if asked to.
+    /// Sorts the last printed `members` of an object, if requested.
     fn sort(&mut self, members: &[Member]) {
         let (Some(first), true) = (members.first(), self.options.sort_keys) else { return };
         let mut sorted: Vec<&Member> = members.iter().collect();
@@ -299,7 +299,7 @@ impl Printer<'_, '_> {
 }
 
 impl Layout {
-    /// The layout of what is inside.
+    /// The layout of its content.
     const fn inner(self) -> Self {
         match self {
             Self::Lines { level } => Self::Lines { level: level + 1 },
@@ -308,7 +308,7 @@ impl Layout {
     }
 }
 
-/// What keys and values are ordered by, null < false < numbers < strings < true < containers.
+/// The order of keys and values: null < false < numbers < strings < true < containers.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum SortKey<'a> {
     Null(&'a [u8]),
@@ -325,7 +325,7 @@ impl<'a> SortKey<'a> {
         match text.first() {
             None | Some(b'n') => Self::Null(text),
             Some(b'f') => Self::False(text),
-            // A string with an escape that is not valid JSON has no content, as in Go.
+            // As in Go, a string with an invalid escape counts as empty.
             Some(b'"') if text.contains(&b'\\') && !valid::is_valid(text) => Self::String(Vec::new()),
             Some(b'"') => Self::String(strings::content(text).to_vec()),
             Some(b't') => Self::True(text),
@@ -335,7 +335,7 @@ impl<'a> SortKey<'a> {
     }
 }
 
-/// A number with an order that holds for NaN as well, which in Go has none.
+/// A number with a total order that includes NaN, which has no order in Go.
 struct TotalOrder(f64);
 
 impl Ord for TotalOrder {

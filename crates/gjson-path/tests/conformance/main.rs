@@ -1,7 +1,7 @@
-//! Holds GJSON paths against what Go does.
+//! Compares GJSON paths with Go.
 //!
-//! `cases.json` is the table of cases and `golden.jsonl` what the Go program beside it printed. Where Go is installed, the golden file
-//! is also checked to be what the program prints today, and made-up cases are compared.
+//! `cases.json` is the table of cases, and `golden.jsonl` the output of the Go program next to it. If Go is installed,
+//! the golden file is compared with the program's current output, and made-up cases are compared, too.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
@@ -15,7 +15,7 @@ const GO: Module = Module::of(env!("CARGO_MANIFEST_DIR"));
 const CASES: &str = "cases.json";
 const GOLDEN: &str = include_str!("golden.jsonl");
 
-/// A document, a path, and what the Go library finds there.
+/// A document, a path, and what the Go library finds.
 struct Case {
     document: Vec<u8>,
     path: Vec<u8>,
@@ -87,7 +87,7 @@ fn mismatch(case: &Case) -> Option<String> {
     })
 }
 
-/// A field that holds text, or bytes under the name with `_base64`.
+/// A field that contains text, or bytes if its name ends in `_base64`.
 fn bytes(fields: &Value, name: &str) -> Vec<u8> {
     match fields.get(format!("{name}_base64")).and_then(Value::as_str) {
         Some(encoded) => STANDARD.decode(encoded).expect("base64"),

@@ -1,12 +1,12 @@
-//! Classes of characters.
+//! Character classes.
 
 use super::escape::CodePoint;
 use super::{ANY_SIZE, Error, ErrorKind, Flags, Item, LONGEST_CHARACTER, Translator, WIDE_SIZE, unicode, write_char};
 
-/// A class that no character is in.
+/// A class without characters.
 pub(super) const NOTHING: &str = r"[^\x{0}-\x{10FFFF}]";
 pub(super) const EVERYTHING: &str = r"[\x{0}-\x{10FFFF}]";
-/// Each POSIX class, which is ASCII only.
+/// The POSIX classes, which are ASCII only.
 const POSIX: [(&str, &str); 14] = [
     ("alnum", "0-9A-Za-z"),
     ("alpha", "A-Za-z"),
@@ -25,7 +25,7 @@ const POSIX: [(&str, &str); 14] = [
 ];
 
 impl<'p> Translator<'p> {
-    /// Reads `[...]`.
+    /// Parses `[...]`.
     pub(super) fn class(&mut self) -> Result<Item, Error> {
         let start = self.rest;
         self.skip(1);
@@ -56,17 +56,17 @@ impl<'p> Translator<'p> {
         if self.flags.has(Flags::FOLD_CASE) {
             class.size = class.size.saturating_mul(2);
         }
-        // However much is in it, it is one character.
+        // Whatever it contains, it matches one character.
         class.longest = Some(LONGEST_CHARACTER);
         Ok(class)
     }
 
-    /// Reads a character or a range of a class that began at `class`.
+    /// Parses a character or a range in a class that began at `class`.
     fn range(&mut self, class: &'p str) -> Result<Item, Error> {
         let start = self.rest;
         let from = self.class_character(class)?;
         let mut to = from;
-        // In `[a-]` it stands for itself.
+        // In `[a-]` it is literal.
         if let Some(rest) = self.rest.strip_prefix('-').filter(|rest| !rest.is_empty() && !rest.starts_with(']')) {
             self.rest = rest;
             to = self.class_character(class)?;
@@ -74,7 +74,7 @@ impl<'p> Translator<'p> {
         if to < from {
             return Err(Error::new(ErrorKind::InvalidRange, self.since(start)));
         }
-        // The surrogates are left out, which no text has.
+        // Leaves out the surrogates, which no text contains.
         let from = from.character().unwrap_or('\u{E000}');
         let to = to.character().unwrap_or('\u{D7FF}');
         let mut text = String::new();
@@ -97,7 +97,7 @@ impl<'p> Translator<'p> {
         }
     }
 
-    /// Reads `[:alpha:]` or `[:^alpha:]`, if that comes next.
+    /// Parses `[:alpha:]` or `[:^alpha:]`, if that comes next.
     fn posix_class(&mut self) -> Result<Option<Item>, Error> {
         let start = self.rest;
         let Some((name, rest)) = start.strip_prefix("[:").and_then(|inner| inner.split_once(":]")) else {
@@ -111,7 +111,7 @@ impl<'p> Translator<'p> {
         }
     }
 
-    /// Reads `\d`, `\pL` and their like, if one comes next; what it gives stands in a class.
+    /// Parses `\d`, `\pL` and the like, if one comes next. The result belongs inside a class.
     pub(super) fn class_escape(&mut self) -> Result<Option<Item>, Error> {
         let letter = self.rest.strip_prefix('\\').and_then(|rest| rest.chars().next());
         let ranges = match letter {
@@ -127,7 +127,7 @@ impl<'p> Translator<'p> {
         Ok(Some(Item::leaf(format!("[{sign}{ranges}]"), ANY_SIZE)))
     }
 
-    /// Reads `\pL`, `\p{Greek}`, `\p{^Greek}` or `\P{Greek}`.
+    /// Parses `\pL`, `\p{Greek}`, `\p{^Greek}` or `\P{Greek}`.
     fn unicode_class(&mut self) -> Result<Item, Error> {
         let start = self.rest;
         let mut negated = start.starts_with(r"\P");

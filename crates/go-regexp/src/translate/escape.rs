@@ -1,21 +1,21 @@
-//! What begins with a backslash.
+//! Escapes.
 
 use super::class::NOTHING;
 use super::{Error, ErrorKind, Item, Translator};
 
-/// One character, as a class or an escape gives it.
+/// One character of a class or an escape.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CodePoint(pub(super) u32);
 
 impl CodePoint {
-    /// The character; none for a surrogate, which no text has.
+    /// The character; `None` for a surrogate, which no text contains.
     pub(super) fn character(self) -> Option<char> {
         char::from_u32(self.0)
     }
 }
 
 impl Translator<'_> {
-    /// Reads an escape outside of a class.
+    /// Parses an escape outside of a class.
     pub(super) fn escape(&mut self, items: &mut Vec<Item>) -> Result<(), Error> {
         let start = self.rest;
         let assertion = match start.as_bytes().get(1) {
@@ -50,7 +50,7 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// Reads an escape that is one character.
+    /// Parses an escape for a single character.
     pub(super) fn character_escape(&mut self) -> Result<CodePoint, Error> {
         let start = self.rest;
         self.skip(1);
@@ -73,7 +73,7 @@ impl Translator<'_> {
         code_point.map(CodePoint).ok_or_else(|| Error::new(ErrorKind::InvalidEscape, self.since(start)))
     }
 
-    /// Up to three octal digits, of which the first was read.
+    /// Parses up to three octal digits; the first has been read.
     fn octal(&mut self, first: char) -> u32 {
         let mut value = first.to_digit(8).unwrap_or_default();
         for _ in 0..2 {
@@ -84,7 +84,7 @@ impl Translator<'_> {
         value
     }
 
-    /// Two hexadecimal digits, or as many as stand in braces.
+    /// Parses two hexadecimal digits, or any number of them in braces.
     fn hexadecimal(&mut self) -> Option<u32> {
         let first = self.next()?;
         if first != '{' {

@@ -2,18 +2,18 @@
 
 use super::{Error, ErrorKind, Item, Translator};
 
-/// The flags that hold at a place of a pattern.
+/// The flags in effect at a point of a pattern.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Flags(u8);
 
 impl Flags {
     /// `i`: upper and lower case are the same.
     pub(super) const FOLD_CASE: u8 = 1;
-    /// `m`: `^` and `$` match at lines.
+    /// `m`: `^` and `$` match at line boundaries.
     pub(super) const MULTI_LINE: u8 = 2;
     /// `s`: `.` matches a line feed.
     pub(super) const DOT_NEWLINE: u8 = 4;
-    /// `U`: `x*` and `x*?` change their meanings.
+    /// `U`: `x*` and `x*?` swap their meanings.
     pub(super) const SWAP_GREED: u8 = 8;
 
     pub(super) const fn has(self, flag: u8) -> bool {
@@ -21,20 +21,20 @@ impl Flags {
     }
 }
 
-/// What ends `(?flags`.
+/// The end of `(?flags`.
 enum End {
-    /// `)`: the flags hold for what follows.
+    /// `)`: the flags apply to what follows.
     Setting,
-    /// `:`: they hold for the group.
+    /// `:`: they apply to the group.
     Group,
 }
 
 impl Translator<'_> {
-    /// Reads what begins with `(?`: a group, or only flags.
+    /// Parses what begins with `(?`: a group, or only flags.
     pub(super) fn group_with_question_mark(&mut self) -> Result<Option<Item>, Error> {
         let start = self.rest;
         let name = ["(?P<", "(?<"].iter().find_map(|opening| start.strip_prefix(opening));
-        // Go asks for one character more.
+        // Go requires one more character.
         if let Some(name) = name.filter(|name| !name.is_empty()) {
             let Some((name, rest)) = name.split_once('>') else {
                 return Err(Error::new(ErrorKind::InvalidName, start));
@@ -55,7 +55,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Reads the letters behind `(?` and their end; `None` where they are not valid.
+    /// Parses the letters after `(?` and their end; `None` if they are invalid.
     fn flags(&mut self) -> Option<End> {
         let (mut on, mut off, mut negative, mut seen) = (0, 0, false, false);
         while let Some(letter) = self.rest.chars().next() {

@@ -1,5 +1,4 @@
-//! Reads a pattern as Go does, and writes it in the syntax of the crate `regex`, with nothing left
-//! to its defaults.
+//! Parses a pattern as Go does, and writes it in the syntax of the crate `regex`, without relying on its defaults.
 
 mod class;
 mod escape;
@@ -13,11 +12,11 @@ use flags::Flags;
 
 use super::{Error, ErrorKind};
 
-/// How deep groups may be nested (in Go: 1000, together with repetitions).
+/// The deepest nesting of groups (in Go: 1000, together with repetitions).
 const MAX_NESTING: usize = 100;
-/// How deep the written pattern may be nested: a group, what repeats it, and what sets its flags.
+/// The deepest nesting of the written pattern: each group, its repetition, and its flags.
 pub(super) const MAX_COMPILED_NESTING: u32 = 500;
-/// About how many states a pattern may have.
+/// Roughly the most states of a pattern.
 pub(super) const MAX_SIZE: usize = 100_000;
 
 /// A pattern for the crate `regex`.
@@ -26,9 +25,9 @@ pub(super) struct Translation {
     pub(super) pattern: String,
     /// The names of the groups, the whole match first.
     pub(super) names: Vec<Option<String>>,
-    /// About how many states it has.
+    /// Roughly the number of states.
     pub(super) size: usize,
-    /// How many bytes a match has at most, where there is a bound.
+    /// The most bytes of a match, if limited.
     pub(super) longest: Option<usize>,
 }
 
@@ -44,40 +43,40 @@ pub(super) fn translate(pattern: &str) -> Result<Translation, Error> {
 
 struct Translator<'p> {
     pattern: &'p str,
-    /// What was not read yet.
+    /// The rest, not parsed yet.
     rest: &'p str,
     flags: Flags,
     names: Vec<Option<String>>,
-    /// How many groups are open.
+    /// The number of open groups.
     depth: usize,
-    /// About how many states were written, repetitions apart.
+    /// Roughly the number of states written so far, not counting repetitions.
     size: usize,
 }
 
 /// A part of the pattern.
 #[derive(Default)]
 struct Item {
-    /// It in the syntax of the crate `regex`.
+    /// The part in the syntax of the crate `regex`.
     text: String,
-    /// About how many states it has.
+    /// Roughly the number of states.
     size: usize,
-    /// How many bytes it matches at most; `None` where there is no bound.
+    /// The most bytes that it matches; `None` if unlimited.
     longest: Option<usize>,
     /// How often its innermost part is repeated, by all `{n}` together.
     repeats: usize,
-    /// How many repetitions and groups are nested in it.
+    /// The depth of nested repetitions and groups.
     height: usize,
     /// Whether it ends with a repetition.
     is_repeat: bool,
 }
 
 impl Item {
-    /// A part that holds no other.
+    /// A part that contains no other.
     fn leaf(text: impl Into<String>, size: usize) -> Self {
         Self { text: text.into(), size, longest: Some(LONGEST_CHARACTER), repeats: 1, height: 0, is_repeat: false }
     }
 
-    /// Puts `next` behind it.
+    /// Appends `next`.
     fn append(&mut self, next: &Self) {
         self.text.push_str(&next.text);
         self.size = self.size.saturating_add(next.size);
@@ -88,7 +87,7 @@ impl Item {
 }
 
 impl<'p> Translator<'p> {
-    /// Reads up to the end of the group, or of the pattern.
+    /// Parses up to the end of the group or of the pattern.
     fn alternation(&mut self) -> Result<Item, Error> {
         let mut whole = Item::leaf("", 1);
         let mut items: Vec<Item> = Vec::new();
@@ -142,13 +141,13 @@ impl<'p> Translator<'p> {
                 });
             }
         }
-        // Before it costs memory.
+        // Checked before it costs memory.
         self.size = self.size.saturating_add(items.last().map_or(0, |item| item.size));
         if self.size > 4 * MAX_SIZE { Err(Error::new(ErrorKind::TooLarge, self.pattern)) } else { Ok(()) }
     }
 
-    /// Reads a group whose opening was read; `opening` is what opens it in the written pattern, `after`
-    /// are the flags that hold behind it.
+    /// Parses a group whose opening has been read; `opening` opens it in the written pattern, and `after` are the flags
+    /// in effect after it.
     fn group(&mut self, opening: &str, after: Flags) -> Result<Item, Error> {
         self.depth += 1;
         if self.depth > MAX_NESTING {
@@ -163,7 +162,7 @@ impl<'p> Translator<'p> {
         Ok(Item { text, size: inner.size.saturating_add(2), height: inner.height + 1, is_repeat: false, ..inner })
     }
 
-    /// A character that stands for itself.
+    /// A literal character.
     fn literal(&self, character: char) -> Item {
         let mut text = String::new();
         write_char(&mut text, character);
@@ -171,7 +170,7 @@ impl<'p> Translator<'p> {
         Item::leaf(self.folded(text), if is_simple { 1 } else { WIDE_SIZE })
     }
 
-    /// `text` so that it matches in upper and lower case, if the flags say so.
+    /// Makes `text` match in upper and lower case, if the flags require it.
     fn folded(&self, text: String) -> String {
         if self.flags.has(Flags::FOLD_CASE) { format!("(?i:{text})") } else { text }
     }
@@ -186,9 +185,9 @@ impl<'p> Translator<'p> {
     }
 }
 
-/// About how many states any character takes, which is one to four bytes.
+/// Roughly the states for any character, which has one to four bytes.
 const ANY_SIZE: usize = 25;
-/// About how many states a character beyond ASCII takes, or one in upper and lower case.
+/// Roughly the states for a character beyond ASCII, or for one in upper and lower case.
 const WIDE_SIZE: usize = 6;
 /// Bytes of a character.
 const LONGEST_CHARACTER: usize = 4;

@@ -2,12 +2,12 @@
 
 use super::{Error, ErrorKind, Flags, Item, Translator};
 
-/// Go's bound on a count, and on the product of nested ones.
+/// Go's limit for a count, and for the product of nested ones.
 const MAX_REPEAT: usize = 1000;
-/// How deep groups and repetitions may be nested in all.
+/// The deepest nesting of groups and repetitions together.
 const MAX_HEIGHT: usize = 200;
 
-/// How often.
+/// The count of a repetition.
 #[derive(Clone, Copy)]
 struct Count {
     min: usize,
@@ -19,7 +19,7 @@ impl Count {
         self.min <= MAX_REPEAT && self.max.is_none_or(|max| max <= MAX_REPEAT && self.min <= max)
     }
 
-    /// How often at most, as Go counts it for its bound.
+    /// The highest count, as Go's limit counts it.
     fn times(self, inner: usize) -> usize {
         match self.max {
             Some(max) => max * inner,
@@ -29,8 +29,8 @@ impl Count {
 }
 
 impl<'p> Translator<'p> {
-    /// Reads a repetition of the last of `items`; `last` is where one began that ended right before.
-    /// Returns whether it was one: a brace that is not of a count stands for itself.
+    /// Parses a repetition of the last of `items`; `last` is the beginning of a repetition that ended right before.
+    /// Returns whether there was one: a brace that is not part of a count is literal.
     pub(super) fn repeat(&mut self, items: &mut Vec<Item>, last: Option<&'p str>) -> Result<bool, Error> {
         let start = self.rest;
         let mut counted = None;
@@ -73,7 +73,7 @@ impl<'p> Translator<'p> {
         }
         let (open, close) = if item.is_repeat { ("(?:", ")") } else { ("", "") };
         let copies = counted.map_or(1, |count| count.max.unwrap_or(count.min + 1).max(1));
-        // Without an operator that counts, `?` alone has a bound.
+        // Of the operators without a count, only `?` has a limit.
         let most = counted.map_or_else(|| operator.starts_with('?').then_some(1), |count| count.max);
         items.push(Item {
             longest: item.longest.zip(most).map(|(longest, most)| longest.saturating_mul(most)),
@@ -87,7 +87,7 @@ impl<'p> Translator<'p> {
     }
 }
 
-/// Reads `{n}`, `{n,}` or `{n,m}`.
+/// Parses `{n}`, `{n,}` or `{n,m}`.
 fn count(text: &str) -> Option<(Count, &str)> {
     let (min, rest) = number(text.strip_prefix('{')?)?;
     let (max, rest) = match rest.strip_prefix(',') {
@@ -98,7 +98,7 @@ fn count(text: &str) -> Option<(Count, &str)> {
     Some((Count { min, max }, rest.strip_prefix('}')?))
 }
 
-/// Reads a number without leading zeros; one that is too large is only known to be so.
+/// Parses a number without leading zeros. Of a number that is too large, only that is known.
 fn number(text: &str) -> Option<(usize, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);

@@ -1,4 +1,4 @@
-//! Categories and scripts of Unicode.
+//! Unicode categories and scripts.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use regex::RegexBuilder;
 use super::ANY_SIZE;
 use super::class::{EVERYTHING, NOTHING};
 
-/// The general categories, by their short names and by the long ones that Go knows.
+/// The general categories, by their short names and the long names that Go accepts.
 const CATEGORIES: &str = "\
     c cc cf cn co cs l lc ll lm lo lt lu m mc me mn n nd nl no p pc pd pe pf pi po ps s sc sk sm so z zl zp \
     zs casedletter closepunctuation combiningmark connectorpunctuation control currencysymbol dashpunctuation \
@@ -20,9 +20,9 @@ const CATEGORIES: &str = "\
 /// A category or script, as a class.
 #[derive(Clone)]
 pub(super) struct Class {
-    /// It in the syntax of the crate `regex`.
+    /// The class in the syntax of the crate `regex`.
     pub(super) text: String,
-    /// About how many states it takes.
+    /// Roughly the number of states.
     pub(super) size: usize,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn class(name: &str, negated: bool) -> Option<Class> {
         "ascii" => r"[\x{0}-\x{7F}]".to_owned(),
         "assigned" => r"[\P{gc=cn}]".to_owned(),
         category if CATEGORIES.split(' ').any(|known| known == category) => format!(r"[\p{{gc={category}}}]"),
-        // The crate would ignore it.
+        // The crate would ignore the prefix.
         script if script.starts_with("is") => return None,
         script => format!(r"[\p{{sc={script}}}]"),
     };
@@ -48,8 +48,8 @@ pub(super) fn class(name: &str, negated: bool) -> Option<Class> {
     Some(Class { text, size: size + if negated { ANY_SIZE } else { 0 } })
 }
 
-/// About how many states a class takes; `None` where it is not known. There are some hundred, whose sizes are kept, since it
-/// takes up to some milliseconds to find one out.
+/// Roughly the number of states of a class; `None` if it is unknown. There are a few hundred classes, and their sizes
+/// are cached, because determining one takes up to several milliseconds.
 fn size(class: &str) -> Option<usize> {
     static SIZES: LazyLock<Mutex<BTreeMap<String, usize>>> = LazyLock::new(Mutex::default);
     let known = SIZES.lock().unwrap_or_else(PoisonError::into_inner).get(class).copied();
@@ -64,10 +64,10 @@ fn size(class: &str) -> Option<usize> {
 
 /// Bytes of a state.
 const STATE: usize = 41;
-/// States of a class; none has as many.
+/// More states than any class has.
 const LARGEST: usize = 4000;
 
-/// The first of some sizes in which a class can be compiled.
+/// The first of several sizes in which a class can be compiled.
 fn compiled_size(class: &str) -> usize {
     let sizes = std::iter::successors(Some(ANY_SIZE), |size| Some(size + size / 4));
     let fits = |size: &usize| RegexBuilder::new(class).size_limit(size * STATE).build().is_ok();

@@ -1,7 +1,7 @@
-//! Holds the regular expressions against what Go does.
+//! Compares the regular expressions with Go.
 //!
-//! `cases.json` is the table of cases and `golden.jsonl` what the Go program beside it printed. Where Go is installed, the golden file
-//! is also checked to be what the program prints today, and made-up cases are compared.
+//! `cases.json` is the table of cases, and `golden.jsonl` the output of the Go program next to it. If Go is installed,
+//! the golden file is compared with the program's current output, and made-up cases are compared, too.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
@@ -51,7 +51,7 @@ fn made_up_patterns_do_what_they_do_in_go() {
     compare(&cases);
 }
 
-/// Holds ours against what Go prints, each with the replacements that were tried.
+/// Compares with Go's output, including the replacements that were tried.
 fn compare(cases: &[(Value, Value)]) {
     let mismatches: Vec<String> = cases.iter().filter_map(|(go, replacements)| mismatch(go, replacements)).collect();
     let shown = mismatches.get(..10).unwrap_or(&mismatches).join("\n");
@@ -96,7 +96,7 @@ fn start(groups: &Groups) -> usize {
     groups[0].as_ref().expect("the whole match").start
 }
 
-/// What a pattern finds in a text, as the Go program prints it.
+/// What a pattern finds in a text, in the format of the Go program.
 fn found(regex: &Regex, text: &[u8], replacements: &[&str]) -> Value {
     let encoded = |bytes: &[u8]| STANDARD.encode(bytes);
     let matches: Vec<Vec<i64>> =
@@ -133,7 +133,7 @@ fn found(regex: &Regex, text: &[u8], replacements: &[&str]) -> Value {
     Value::Object(fields)
 }
 
-/// Two numbers for each group, -1 where it took no part.
+/// Two numbers per group, -1 if it did not take part.
 fn positions(groups: &Groups) -> Vec<i64> {
     let pair = |group: &Option<std::ops::Range<usize>>| match group {
         Some(range) => [range.start, range.end].map(|at| i64::try_from(at).expect("a short text")),

@@ -1,12 +1,12 @@
-//! Child processes that end with the process that wanted them, however that one ends.
+//! Child processes that end with the process that started them, however that ends.
 //!
-//! A [`Supervisor`] is a process of its own (`external-secrets sandbox supervise`) that runs programs on
-//! behalf of the process that started it. It reads what to do from its standard input, a pipe whose other
-//! end only its parent holds. When the parent ends, be it by a panic or by SIGKILL, the pipe closes: the
-//! supervisor then kills all it runs, removes its folder and ends.
+//! A [`Supervisor`] is a separate process (`external-secrets sandbox supervise`) that runs programs on behalf of its
+//! parent. It reads its instructions from its standard input, a pipe whose other end only the parent holds. When the
+//! parent ends, even by a panic or SIGKILL, the pipe closes. The supervisor then kills all its programs, removes its
+//! folder and ends.
 //!
-//! It is the leader of a process group of its own, so Ctrl-C reaches the parent alone, which then ends its
-//! programs in the order it likes.
+//! It leads its own process group, so Ctrl-C only reaches the parent, which then ends its programs in the order it
+//! chooses.
 
 mod process;
 mod protocol;
@@ -39,12 +39,12 @@ pub enum SupervisorError {
     /// The supervisor itself could not be started.
     #[error("{} cannot be started as a supervisor: {source}", program.display())]
     Spawn {
-        /// The program, which has the subcommand `sandbox supervise`.
+        /// The program, which must have the subcommand `sandbox supervise`.
         program: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The supervisor did not say that it is ready.
+    /// The supervisor did not report that it is ready.
     #[error("{} does not work as a supervisor: is it built with the feature `sandbox`?", program.display())]
     Silent {
         /// The program.
@@ -58,14 +58,14 @@ pub enum SupervisorError {
     Start {
         /// The program.
         program: PathBuf,
-        /// What the system says.
+        /// The system's error.
         reason: String,
     },
 }
 
-/// A process that runs programs and ends them when this value is dropped or this process ends.
+/// A process that runs programs, and ends them when this value is dropped or this process ends.
 ///
-/// Bound to no asynchronous runtime: tests that have one each may share it.
+/// Not bound to an asynchronous runtime: tests that have one each may share it.
 #[derive(Debug)]
 pub struct Supervisor {
     connection: Arc<Connection>,
@@ -73,7 +73,7 @@ pub struct Supervisor {
     child: Mutex<Child>,
 }
 
-/// The way to the supervisor's process.
+/// The connection to the supervisor's process.
 #[derive(Debug)]
 struct Connection {
     input: Mutex<Option<ChildStdin>>,
@@ -85,7 +85,7 @@ impl Supervisor {
     /// Starts a supervisor. `program` is this crate's program, built with the feature `sandbox`.
     ///
     /// # Errors
-    /// [`SupervisorError::Spawn`] or [`SupervisorError::Silent`] where that program does not do it.
+    /// [`SupervisorError::Spawn`] or [`SupervisorError::Silent`], if that program does not become one.
     pub fn start(program: &Path) -> Result<Self, SupervisorError> {
         let spawn = |source| SupervisorError::Spawn { program: program.to_owned(), source };
         let mut child = Command::new(program)
@@ -113,7 +113,7 @@ impl Supervisor {
         Ok(Self { connection, directory, child: Mutex::new(child) })
     }
 
-    /// A folder, readable by this user alone, that is removed when the supervisor ends.
+    /// A folder that only this user can read. It is removed when the supervisor ends.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -122,7 +122,7 @@ impl Supervisor {
     /// Runs a program until its [`Process`] is dropped.
     ///
     /// # Errors
-    /// [`SupervisorError::Start`] where the system refuses, [`SupervisorError::Gone`] where the supervisor has ended.
+    /// [`SupervisorError::Start`], if the system refuses; [`SupervisorError::Gone`], if the supervisor has ended.
     pub async fn run(&self, program: Program) -> Result<Process, SupervisorError> {
         let id = self.connection.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = watch::channel(State::Starting);
@@ -131,8 +131,7 @@ impl Supervisor {
         Process::started(Arc::clone(&self.connection), id, program, receiver).await
     }
 
-    /// Leaves the files called `*.log` in [`Self::directory`] when the supervisor ends, to look into what
-    /// went wrong.
+    /// Keeps the files `*.log` in [`Self::directory`] when the supervisor ends, for troubleshooting.
     pub fn keep_logs(&self) {
         // A supervisor that is gone has removed the folder already.
         let _gone = self.connection.send(&Request::KeepLogs);
@@ -160,7 +159,7 @@ impl Connection {
         input.write_all(&line).map_err(|_| SupervisorError::Gone)
     }
 
-    /// Takes reports until the supervisor ends.
+    /// Receives reports until the supervisor ends.
     fn listen(&self, mut output: impl BufRead) {
         while let Some(report) = read_report(&mut output) {
             match report {
@@ -173,12 +172,12 @@ impl Connection {
                 }),
             }
         }
-        // Whoever waits for a process learns from the closed channel that there will be no more news.
+        // Those that wait for a process learn from the closed channel that there will be no more reports.
         lock(&self.states).clear();
     }
 
     fn change(&self, id: u64, next: impl FnOnce(&State) -> State) {
-        // It is not there when its process was dropped.
+        // It is missing if its process was dropped.
         if let Some(sender) = lock(&self.states).get(&id) {
             sender.send_modify(|state| *state = next(state));
         }
@@ -191,7 +190,7 @@ fn read_report(output: &mut impl BufRead) -> Option<Report> {
     serde_json::from_str(&line).ok()
 }
 
-/// The data are whole between any two statements, so a panic elsewhere does not spoil them.
+/// The data is consistent between any two statements, so a panic elsewhere does no harm.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

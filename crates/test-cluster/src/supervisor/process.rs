@@ -1,4 +1,4 @@
-//! A program that a supervisor runs, seen from the parent.
+//! A program that a supervisor runs, as the parent sees it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use super::protocol::{Exit, Request, Signal};
 use super::{Connection, SupervisorError, lock};
 
-/// How many bytes of a log's end are read for its tail.
+/// How many bytes at the end of a log are read for its tail.
 const TAIL_BYTES: usize = 64 * 1024;
 
-/// A program to run, with all of its environment: nothing is inherited, so that a variable of the shell
-/// changes no test.
+/// A program to run, with its complete environment. Nothing is inherited, so that no variable of the shell affects a
+/// test.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Program {
     pub(super) path: PathBuf,
@@ -72,7 +72,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Waits for the supervisor's word that the program runs.
+    /// Waits for the supervisor's report that the program runs.
     pub(super) async fn started(
         connection: Arc<Connection>,
         id: u64,
@@ -91,7 +91,7 @@ impl Process {
         Ok(Self { connection, id, pid, program, state })
     }
 
-    /// The process's number. It may be another's once this one has ended.
+    /// The process ID. After this process has ended, it may be another's.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
@@ -103,7 +103,7 @@ impl Process {
         self.program.name()
     }
 
-    /// Where the program's output goes.
+    /// The file with the program's output.
     #[must_use]
     pub fn log(&self) -> &Path {
         &self.program.log
@@ -118,7 +118,7 @@ impl Process {
         }
     }
 
-    /// Waits for its end. `None`: the supervisor has ended, and this process with it.
+    /// Waits for it to end. `None` means that the supervisor has ended, and this process with it.
     pub async fn exited(&self) -> Option<Exit> {
         let mut state = self.state.clone();
         let Ok(state) = state.wait_for(|state| matches!(state, State::Exited { .. })).await else { return None };
@@ -128,18 +128,18 @@ impl Process {
         }
     }
 
-    /// Sends a signal; nothing happens if the process has ended.
+    /// Sends a signal. Does nothing if the process has ended.
     ///
     /// # Errors
-    /// [`SupervisorError::Gone`] where the supervisor has ended.
+    /// [`SupervisorError::Gone`], if the supervisor has ended.
     pub fn signal(&self, signal: Signal) -> Result<(), SupervisorError> {
         self.connection.send(&Request::Signal { id: self.id, signal })
     }
 
-    /// Ends it with SIGTERM, and with SIGKILL where that has not worked after `grace`.
+    /// Ends it with SIGTERM, and with SIGKILL if it has not ended after `grace`.
     ///
     /// # Errors
-    /// [`SupervisorError::Gone`] where the supervisor has ended.
+    /// [`SupervisorError::Gone`], if the supervisor has ended.
     pub async fn stop(&self, grace: Duration) -> Result<Exit, SupervisorError> {
         self.signal(Signal::Terminate)?;
         match tokio::time::timeout(grace, self.exited()).await {
@@ -148,10 +148,10 @@ impl Process {
         }
     }
 
-    /// Ends it with SIGKILL and waits for its end.
+    /// Ends it with SIGKILL, and waits for that.
     ///
     /// # Errors
-    /// [`SupervisorError::Gone`] where the supervisor has ended.
+    /// [`SupervisorError::Gone`], if the supervisor has ended.
     pub async fn kill(&self) -> Result<Exit, SupervisorError> {
         self.signal(Signal::Kill)?;
         self.exited().await.ok_or(SupervisorError::Gone)
@@ -169,7 +169,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Where the supervisor has ended, so has the process.
+        // If the supervisor has ended, so has the process.
         let _gone = self.signal(Signal::Kill);
         lock(&self.connection.states).remove(&self.id);
     }

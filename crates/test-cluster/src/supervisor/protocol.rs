@@ -1,4 +1,4 @@
-//! What a supervisor and its parent say to each other: one JSON object a line.
+//! The messages between a supervisor and its parent: one JSON object per line.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::process::Program;
 
-/// From the parent, on the supervisor's standard input. The end of the input means: end all.
+/// From the parent, on the supervisor's standard input. The end of the input means: end everything.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
     /// Run a program; answered by `Started` or `Failed`, later by `Exited`.
@@ -44,13 +44,13 @@ pub(super) enum Report {
 /// A signal to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signal {
-    /// SIGTERM: end in good order.
+    /// SIGTERM: end gracefully.
     Terminate,
     /// SIGKILL: end at once.
     Kill,
-    /// SIGSTOP: do nothing any more.
+    /// SIGSTOP: pause.
     Pause,
-    /// SIGCONT: go on.
+    /// SIGCONT: continue.
     Resume,
 }
 

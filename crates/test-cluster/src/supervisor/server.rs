@@ -15,11 +15,11 @@ use tokio::task::JoinSet;
 use super::process::Program;
 use super::protocol::{Exit, Report, Request, Signal};
 
-/// Runs programs as the standard input says, until it ends or SIGTERM comes; then kills them all and
-/// removes the folder.
+/// Runs programs as the standard input instructs, until it ends or SIGTERM arrives. Then kills them all and removes the
+/// folder.
 ///
 /// # Errors
-/// When the folder cannot be made, or signals or the standard input cannot be listened to.
+/// If the folder cannot be created, or signals or the standard input cannot be received.
 pub async fn serve() -> std::io::Result<()> {
     let directory = tempfile::Builder::new().prefix("external-secrets-").tempdir()?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -43,7 +43,7 @@ pub async fn serve() -> std::io::Result<()> {
 
 #[derive(Default)]
 struct Service {
-    /// The way to the task that watches over each process.
+    /// The channel to the task that watches each process.
     signals: HashMap<u64, mpsc::UnboundedSender<Signal>>,
     processes: JoinSet<()>,
     logs: Logs,
@@ -78,7 +78,7 @@ impl Service {
         }
     }
 
-    /// Kills what still runs, and waits for its end.
+    /// Kills what is still running, and waits for it to end.
     async fn end(&mut self) {
         for process in self.signals.values() {
             let _ended = process.send(Signal::Kill);
@@ -101,7 +101,7 @@ fn spawn(program: &Program) -> std::io::Result<Child> {
 
 /// Passes signals on to a process until it has ended.
 ///
-/// The process is not waited for elsewhere, so its number belongs to no other while this runs.
+/// Nothing else waits for the process, so its ID cannot be reused while this runs.
 async fn watch(id: u64, mut child: Child, mut signals: mpsc::UnboundedReceiver<Signal>) {
     loop {
         tokio::select! {
@@ -125,11 +125,11 @@ fn send(child: &Child, signal: Signal) {
         Signal::Pause => rustix::process::Signal::STOP,
         Signal::Resume => rustix::process::Signal::CONT,
     };
-    // It fails only where the process has ended, which is what was wanted.
+    // It fails only if the process has ended, which was the aim.
     let _ended = rustix::process::kill_process(pid, signal);
 }
 
-/// A line that cannot be written has no reader: the parent is gone, and the standard input will say so.
+/// A line that cannot be written has no reader: the parent is gone, and the end of the standard input will tell.
 fn report(report: &Report) {
     let mut output = std::io::stdout().lock();
     if serde_json::to_writer(&mut output, report).is_ok() {
@@ -137,7 +137,7 @@ fn report(report: &Report) {
     }
 }
 
-/// Reads requests on a thread of its own, which the end of the process does not wait for.
+/// Reads requests on a separate thread, which does not keep the process alive.
 fn read_requests() -> std::io::Result<mpsc::UnboundedReceiver<Request>> {
     let (sender, receiver) = mpsc::unbounded_channel();
     std::thread::Builder::new().name("requests".to_owned()).spawn(move || {
@@ -151,7 +151,7 @@ fn read_requests() -> std::io::Result<mpsc::UnboundedReceiver<Request>> {
     Ok(receiver)
 }
 
-/// Removes the folder, or all of it but the logs.
+/// Removes the folder, or everything in it except the logs.
 fn remove(directory: TempDir, logs: Logs) -> std::io::Result<()> {
     match logs {
         Logs::Remove => directory.close(),
