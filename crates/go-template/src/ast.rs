@@ -1,8 +1,7 @@
 //! A parsed template.
 //!
-//! Positions are byte offsets into the text. `Display` writes a node as an error message shows it:
-//! as it stands in the template, without what strings say. A template may come from a Secret, so that
-//! is wiped, too.
+//! Positions are byte offsets into the text. `Display` writes a node as an error message shows it: as in the template,
+//! but without the content of strings. A template may come from a Secret, so its text is wiped, too.
 
 use std::fmt;
 
@@ -11,7 +10,7 @@ use zeroize::Zeroizing;
 use super::format::quote;
 use super::parser::number::Number;
 
-/// A template or a part of it that `define` or `block` named.
+/// A template, or a part of it named by `define` or `block`.
 #[derive(Debug)]
 pub(super) struct Definition {
     pub(super) name: Vec<u8>,
@@ -19,7 +18,7 @@ pub(super) struct Definition {
 }
 
 impl Definition {
-    /// Whether it holds nothing but white space.
+    /// Whether it contains nothing but white space.
     pub(super) fn is_empty(&self) -> bool {
         self.body.iter().all(|node| matches!(node, Node::Text(text) if text.trim_ascii().is_empty()))
     }
@@ -28,7 +27,7 @@ impl Definition {
 #[derive(Debug)]
 pub(super) enum Node {
     Text(Zeroizing<Vec<u8>>),
-    /// A pipeline of which the value is printed, or kept in a variable.
+    /// A pipeline whose value is printed or assigned to a variable.
     Action(Pipeline),
     If(Branches),
     With(Branches),
@@ -38,7 +37,7 @@ pub(super) enum Node {
     Continue,
 }
 
-/// `if` or `with`, its `else if` or `else with`, and its `else`.
+/// `if` or `with`, with all `else if` or `else with`, and `else`.
 #[derive(Debug)]
 pub(super) struct Branches {
     pub(super) branches: Vec<(Pipeline, Vec<Node>)>,
@@ -122,7 +121,7 @@ pub(super) enum OperandKind {
 }
 
 impl Node {
-    /// Whether a function is called in it whose name `is` is true of.
+    /// Whether it calls a function whose name satisfies `is`.
     pub(super) fn calls(&self, is: &mut impl FnMut(&[u8]) -> bool) -> bool {
         match self {
             Self::Text(_) | Self::Break | Self::Continue => false,

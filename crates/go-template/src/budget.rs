@@ -1,10 +1,10 @@
-//! Bounds on what rendering may cost.
+//! Limits on the cost of rendering.
 //!
-//! A call of a function costs at least what it reads and what it makes, whatever the function pays
-//! itself: the texts that it is given are charged before the call, and after it the elements that it
-//! looked at and the values that it made, as far as it has not paid for them ([`Budget::begin`], [`Budget::settle`]). So
-//! functions pay only for what takes longer than that, and ask ([`Budget::room`]) before they make
-//! what is much larger than their arguments. How long the processor worked is the last bound.
+//! A call of a function costs at least what it reads and what it produces, even if the function itself pays for
+//! nothing: its text arguments are charged before the call. After the call, the elements that it visited and the values
+//! that it created are charged, as far as it has not paid for them ([`Budget::begin`], [`Budget::settle`]). Functions
+//! thus pay only for work that takes longer than that, and ask ([`Budget::room`]) before they create something much
+//! larger than their arguments. The last limit is CPU time.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -15,30 +15,30 @@ use super::environment::{CpuClock, Environment};
 use super::memory::{self, Share};
 use super::yaml;
 
-/// How much one rendering may take. A template that takes more gets an error.
+/// The limits of one rendering. A template that exceeds them gets an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Steps: nodes and operands that are evaluated, elements that functions look at, and one for each
-    /// 128 bytes that a function reads or makes.
+    /// Steps: evaluated nodes and operands, elements that functions visit, and one per 128 bytes that a function reads
+    /// or produces.
     pub steps: usize,
-    /// Bytes that the values of the template, and what functions need to make them, hold at one time.
+    /// Bytes held at one time by the values of the template and by what functions need to create them.
     pub memory: usize,
     /// Bytes of the output.
     pub output: usize,
-    /// Levels of nesting, of whatever is nested while it is rendered: templates, actions,
-    /// parentheses, lists that are printed. What is left of the stack bounds it.
+    /// Levels of nesting while rendering: templates, actions, parentheses, printed lists. The remaining stack is a
+    /// limit as well.
     pub depth: usize,
 }
 
-/// A Secret holds at most 1 MiB, in Base64; so do all values of a template together, as a rule. The memory
-/// has room for them some ten times over, and for several such renderings in a controller of 100 MiB.
+/// A Secret holds at most 1 MiB, in Base64, and so do all values of a template together, as a rule. The memory has room
+/// for about ten times that, and a controller of 100 MiB has room for several such renderings.
 impl Default for Limits {
     fn default() -> Self {
         Self { steps: 1_000_000, memory: 16 << 20, output: 2 << 20, depth: 200 }
     }
 }
 
-/// What several renderings may take together, such as those of one object, besides the [`Limits`] of each.
+/// What several renderings may take together, such as those of one object, in addition to the [`Limits`] of each.
 #[derive(Clone, Debug)]
 pub struct Allowance {
     steps: usize,
@@ -48,18 +48,18 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// The steps that renderings may take together: four times those of one.
+    /// The steps of all renderings together: four times the limit of one.
     pub const STEPS: usize = 4_000_000;
-    /// The bytes that they may render together: twice those of one.
+    /// The output in bytes of all renderings together: twice the limit of one.
     pub const OUTPUT: usize = 4 << 20;
-    /// How long the processor may work for them. A hundred passwords hashed with bcrypt take about half of it.
+    /// The CPU time of all renderings together. Hashing a hundred passwords with bcrypt takes about half of it.
     pub const CPU_TIME: Duration = Duration::from_secs(15);
-    /// The nodes of all YAML documents that they make.
+    /// The nodes of all YAML documents that they produce.
     pub const DOCUMENT_NODES: usize = yaml::Room::NODES;
-    /// The bytes of memory that these documents take, with aliases replaced.
+    /// The memory in bytes of these documents, with aliases expanded.
     pub const DOCUMENT_BYTES: usize = 16 << 20;
 
-    /// All of it.
+    /// A full allowance.
     #[must_use]
     pub const fn new() -> Self {
         let documents = yaml::Room { nodes: Self::DOCUMENT_NODES, bytes: Self::DOCUMENT_BYTES };
@@ -68,7 +68,7 @@ impl Allowance {
 }
 
 impl Allowance {
-    /// How many steps are left.
+    /// The steps that are left.
     #[cfg(test)]
     pub(super) const fn steps_left(&self) -> usize {
         self.steps
@@ -87,7 +87,7 @@ impl Default for Allowance {
     }
 }
 
-/// A bound was reached: which, its number, and what to do.
+/// A limit that was exceeded: which one, its value, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
     /// [`Limits::steps`]
@@ -129,10 +129,10 @@ pub enum Exceeded {
     Document(usize),
 }
 
-/// How many bytes are read or made in the time of a step, by functions that look at each of them.
+/// How many bytes a function can read or produce in the time of a step, looking at each of them.
 pub(crate) const BYTES_PER_STEP: usize = 128;
 
-/// After so many steps it is looked at how long the processor worked.
+/// The number of steps between two checks of the CPU time.
 const STEPS_PER_LOOK: usize = 1000;
 
 /// What is left of the limits.
@@ -141,16 +141,16 @@ pub struct Budget {
     allowance: Allowance,
     steps: usize,
     depth: usize,
-    /// What values of this thread held before.
+    /// What this thread's values held before.
     held_before: usize,
     clock: CpuClock,
-    /// What the clock shows when the time is over.
+    /// The CPU time at which the time is over.
     deadline: Duration,
     steps_since_look: usize,
     call: Bill,
 }
 
-/// What there was when a call began.
+/// The state when a call began.
 #[derive(Clone, Copy)]
 struct Bill {
     steps: usize,
@@ -173,7 +173,7 @@ impl Budget {
         }
     }
 
-    /// What the next rendering may take, after one with this output.
+    /// The allowance of the next rendering, after one with this output.
     pub(super) fn rest(&self, output: usize) -> Allowance {
         let taken = self.limits.steps.min(self.allowance.steps) - self.steps;
         Allowance {
@@ -187,7 +187,7 @@ impl Budget {
     /// Pays for steps.
     ///
     /// # Errors
-    /// If none are left, if the time is over, or if values hold too much by now.
+    /// If none are left, the time is over, or values hold too much memory.
     pub fn steps(&mut self, steps: usize) -> Result<(), Exceeded> {
         self.steps = self.steps.checked_sub(steps).ok_or(self.no_steps())?;
         self.steps_since_look += steps;
@@ -203,7 +203,7 @@ impl Budget {
         self.room(0)
     }
 
-    /// That there are no steps left.
+    /// The error if no steps are left.
     const fn no_steps(&self) -> Exceeded {
         if self.allowance.steps < self.limits.steps {
             Exceeded::AllSteps(Allowance::STEPS)
@@ -212,13 +212,13 @@ impl Budget {
         }
     }
 
-    /// Steps for what the call looked at and made so far, as far as it has not paid for it.
+    /// Steps for what the call has visited and created so far and not paid for.
     fn debt(&self) -> usize {
         let owed = memory::work().wrapping_sub(self.call.work) / BYTES_PER_STEP;
         owed.saturating_sub(self.call.steps.saturating_sub(self.steps))
     }
 
-    /// Pays for bytes that are read or made.
+    /// Pays for bytes that are read or produced.
     ///
     /// # Errors
     /// As [`Budget::steps`].
@@ -226,13 +226,13 @@ impl Budget {
         self.steps(bytes / BYTES_PER_STEP)
     }
 
-    /// How many steps are left.
+    /// The steps that are left.
     #[must_use]
     pub const fn steps_left(&self) -> usize {
         self.steps
     }
 
-    /// Asks whether there is memory for so many bytes more. They are charged for as long as a value holds them.
+    /// Checks whether there is memory for this many more bytes. They are charged as long as a value holds them.
     ///
     /// # Errors
     /// If there is not.
@@ -244,26 +244,26 @@ impl Budget {
         Ok(())
     }
 
-    /// How many bytes more values may hold.
+    /// How many more bytes values may hold.
     pub(super) fn room_left(&self) -> usize {
         self.limits.memory.saturating_sub(memory::held().saturating_sub(self.held_before))
     }
 
-    /// That there is no memory left.
+    /// The error if no memory is left.
     pub(super) const fn no_memory(&self) -> Exceeded {
         Exceeded::Memory(self.limits.memory)
     }
 
-    /// Begins a call that is given so many bytes of texts, and pays for them.
+    /// Begins a call with this many bytes of text arguments, and pays for them.
     pub(super) fn begin(&mut self, given: usize) -> Result<(), Exceeded> {
         self.call = Bill { steps: self.steps, work: memory::work() };
         memory::touch(given);
         self.read(given)?;
-        // A result has the size of the arguments, as a rule. A function asks for more where it needs it.
+        // A result is usually as large as the arguments. A function that needs more asks for it.
         self.room(given)
     }
 
-    /// Ends the call: pays for what was looked at and made since it began, as far as that is not paid for yet.
+    /// Ends the call: pays for what was visited and created since it began, as far as that is not paid for.
     pub(super) fn settle(&mut self) -> Result<(), Exceeded> {
         let debt = self.debt();
         self.call = Bill { steps: self.steps, work: memory::work() };
@@ -281,7 +281,7 @@ impl Budget {
         }
     }
 
-    /// Goes one level deeper; [`Budget::ascend`] comes back.
+    /// Enters a level; [`Budget::ascend`] leaves it.
     pub(super) fn descend(&mut self) -> Result<(), Exceeded> {
         self.depth = self.depth.checked_sub(1).ok_or(Exceeded::Depth(self.limits.depth))?;
         Ok(())
@@ -292,7 +292,7 @@ impl Budget {
     }
 }
 
-/// A string being written. Leaves no copy behind when it grows.
+/// A string that is being written. Leaves no copy behind when it grows.
 #[derive(Default)]
 pub struct Buffer {
     text: Zeroizing<Vec<u8>>,
@@ -310,7 +310,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// Appends `count` times the same byte.
+    /// Appends the same byte `count` times.
     ///
     /// # Errors
     /// If there is no memory left.

@@ -1,4 +1,4 @@
-//! What rendering gets from outside: the time, randomness, and how long the processor worked.
+//! What rendering gets from outside: the time, randomness and CPU time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::CryptoRng;
 
-/// Where functions get the time and random bytes from. The local time zone is always UTC.
+/// The source of time and random bytes. The local time zone is always UTC.
 #[derive(Clone)]
 pub struct Environment {
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -15,12 +15,12 @@ pub struct Environment {
     cpu_time: CpuClock,
 }
 
-/// Tells how long the processor worked for a thread.
+/// Measures the CPU time of a thread.
 pub(super) type CpuClock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 impl Environment {
-    /// With this clock, and a source of randomness that is recreated for each rendering. The time that
-    /// a rendering may take is counted by the operating system's clock of the thread.
+    /// With this clock, and a new source of randomness for each rendering. CPU time is measured by the operating
+    /// system's thread clock.
     pub fn new(
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
         random: impl Fn() -> Box<dyn CryptoRng> + Send + Sync + 'static,
@@ -28,7 +28,7 @@ impl Environment {
         Self { now: Arc::new(now), random: Arc::new(random), cpu_time: Arc::new(thread_time) }
     }
 
-    /// With another clock for the time that a rendering may take.
+    /// With another clock for CPU time.
     #[must_use]
     pub fn with_cpu_time(self, cpu_time: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self { cpu_time: Arc::new(cpu_time), ..self }
@@ -53,7 +53,7 @@ impl Environment {
     }
 }
 
-/// How long the processor worked for this thread.
+/// The CPU time of this thread.
 fn thread_time() -> Duration {
     Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -6,38 +6,38 @@ use super::format::quote;
 
 /// Why a template cannot be parsed or rendered.
 ///
-/// The text follows Go's, with the same line and column (the column counts bytes from 0), so that a
-/// person finds what others wrote about it. It holds no value that was rendered and no text of the
-/// template's strings; where Go prints a value, its type stands here.
+/// The text follows Go's, with the same line and column (the column counts bytes from 0), so that people find what
+/// others wrote about the error. It contains no rendered value and no text of the template's strings: where Go prints a
+/// value, the type is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(Box<Details>);
 
-/// What an error is about.
+/// The parts of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {
     /// The template's name.
     pub template: String,
     /// The line, from 1.
     pub line: usize,
-    /// The byte in the line, from 0.
+    /// The byte offset in the line, from 0.
     pub column: usize,
     /// What is wrong.
     pub message: String,
-    /// Where rendering was; `None` if the template could not be parsed.
+    /// What was being rendered; `None` if the template could not be parsed.
     pub context: Option<Context>,
 }
 
-/// Where rendering was when it failed.
+/// What was being rendered when it failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
-    /// The name of the template or of the definition in it.
+    /// The name of the template, or of the definition in it.
     pub executing: String,
-    /// What was evaluated.
+    /// The expression that was evaluated.
     pub at: String,
 }
 
 impl Error {
-    /// An error at a byte of the template's text.
+    /// An error at a byte offset of the template's text.
     pub(super) fn at(template: &str, text: &[u8], position: usize, message: String) -> Self {
         let (line, column) = line_and_column(text, position);
         let message = shortened(message);
@@ -50,14 +50,14 @@ impl Error {
         self
     }
 
-    /// What the error is about.
+    /// The parts of the error.
     #[must_use]
     pub fn details(&self) -> &Details {
         &self.0
     }
 }
 
-/// `text`, without its end if a status could not hold it.
+/// `text`, truncated to what fits into a status.
 fn shortened(mut text: String) -> String {
     const MAX_LEN: usize = 1000;
     if text.len() > MAX_LEN {
@@ -67,7 +67,7 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-/// The line of a byte, from 1, and its place in the line, from 0.
+/// The line of a byte offset, from 1, and the offset in that line, from 0.
 pub(super) fn line_and_column(text: &[u8], position: usize) -> (usize, usize) {
     let before = text.get(..position).unwrap_or(text);
     let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |feed| feed + 1);

@@ -17,9 +17,9 @@ pub struct Functions(HashMap<&'static str, Function>);
 /// A function.
 #[derive(Clone, Copy)]
 pub struct Function {
-    /// The parameters that must be given.
+    /// The required parameters.
     pub parameters: &'static [Type],
-    /// The type of any further arguments, if there may be more.
+    /// The type of further arguments, if they are allowed.
     pub variadic: Option<Type>,
     /// What it does.
     pub body: Body,
@@ -28,33 +28,33 @@ pub struct Function {
 /// What a function does.
 #[derive(Clone, Copy)]
 pub enum Body {
-    /// The first argument that is false, or the last; the rest is not evaluated.
+    /// The first argument that is false, or the last; the others are not evaluated.
     And,
-    /// The first argument that is true, or the last; the rest is not evaluated.
+    /// The first argument that is true, or the last; the others are not evaluated.
     Or,
     /// Calls its first argument.
     Call,
-    /// Gets its arguments in the types of the parameters. What it gives depends on them alone.
+    /// Gets its arguments as the types of the parameters. The result depends only on them.
     Native(Native),
-    /// As [`Body::Native`], but gives something else from call to call: it may ask for the time and
-    /// for randomness, which no other function can.
+    /// Like [`Body::Native`], but with a result that varies: only these functions have access to the time and to
+    /// randomness.
     Volatile(Volatile),
 }
 
 /// A function in Rust.
 pub type Native = fn(&[Value], &mut Call<'_>) -> Result<Value, FunctionError>;
 
-/// A function in Rust that may ask for the time and for randomness.
+/// A function in Rust with access to the time and to randomness.
 pub type Volatile = fn(&[Value], &mut VolatileCall<'_>) -> Result<Value, FunctionError>;
 
-/// What a function works with besides its arguments.
+/// What a function has access to besides its arguments.
 pub struct Call<'a> {
-    /// What rendering may still cost. A function pays before it does what costs much.
+    /// The remaining budget. A function pays before it does expensive work.
     pub budget: &'a mut Budget,
     state: &'a mut State,
 }
 
-/// What a [volatile](Body::Volatile) function works with besides its arguments.
+/// What a [volatile](Body::Volatile) function has access to besides its arguments.
 pub struct VolatileCall<'a> {
     call: Call<'a>,
     environment: &'a Environment,
@@ -63,9 +63,9 @@ pub struct VolatileCall<'a> {
 /// What functions keep during a rendering.
 #[derive(Default)]
 pub(super) struct State {
-    /// Made when a function asks for it.
+    /// Created when a function first needs it.
     random: Option<Box<dyn CryptoRng>>,
-    /// Regular expressions that were compiled, by their text.
+    /// Compiled regular expressions, by their text.
     pub(super) patterns: BTreeMap<Text, go_regexp::Regex>,
 }
 
@@ -117,13 +117,13 @@ pub enum FunctionError {
     /// What is wrong, without any value.
     #[error("{0}")]
     Failed(String),
-    /// A bound was reached.
+    /// A limit was exceeded.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
 }
 
 impl FunctionError {
-    /// An error with this message, which must hold no value.
+    /// An error with this message, which must not contain a value.
     pub fn new(message: impl Into<String>) -> Self {
         Self::Failed(message.into())
     }
@@ -135,7 +135,7 @@ impl Function {
         Self { parameters, variadic: None, body: Body::Native(body) }
     }
 
-    /// A function with these parameters and any number of others.
+    /// A function with these parameters and any number of further arguments.
     pub const fn variadic(parameters: &'static [Type], variadic: Type, body: Native) -> Self {
         Self { parameters, variadic: Some(variadic), body: Body::Native(body) }
     }
@@ -145,7 +145,7 @@ impl Function {
         Self { parameters, variadic: None, body: Body::Volatile(body) }
     }
 
-    /// Whether what it gives may change from call to call.
+    /// Whether its result may vary from call to call.
     #[must_use]
     pub const fn is_volatile(&self) -> bool {
         matches!(self.body, Body::Volatile(_))
@@ -159,7 +159,7 @@ impl Functions {
         Self::default()
     }
 
-    /// Adds functions; one of the same name is replaced.
+    /// Adds functions, replacing those with the same names.
     #[must_use]
     pub fn with(mut self, functions: impl IntoIterator<Item = (&'static str, Function)>) -> Self {
         self.0.extend(functions);
@@ -172,7 +172,7 @@ impl Functions {
         self.0.get(std::str::from_utf8(name).ok()?).copied()
     }
 
-    /// The names of all functions, in no order.
+    /// The names of all functions, in no particular order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.keys().copied()
     }

@@ -1,21 +1,19 @@
 //! Go's `text/template`, as ESO runs it: engine v2, with `missingkey=error`.
 //!
-//! Follows the language of Go 1.26 over strings of any bytes. A template is data that someone else
-//! wrote: it gets no I/O, and its time, memory and nesting are bounded ([`Limits`], [`Allowance`]).
+//! Implements the language of Go 1.26 over strings of arbitrary bytes. A template is data written by somebody else: it
+//! has no access to I/O, and its time, memory and nesting are limited ([`Limits`], [`Allowance`]).
 //!
-//! How it works: [`parser`] splits the text into tokens and reads them into the tree of [`ast`];
-//! [`exec`] walks the tree. [`value`] holds the values of Go that occur, [`format`] prints them as
-//! Go's `fmt` does, [`builtins`] are the functions that every template has,
-//! [`funcs`] those that ESO adds. Time and randomness come from an [`Environment`].
+//! How it works: [`parser`] splits the text into tokens and parses them into the tree of [`ast`], which [`exec`] walks.
+//! [`value`] has the values of Go that occur, [`format`] prints them as Go's `fmt` does, [`builtins`] are the functions
+//! that every template has, and [`funcs`] those that ESO adds. Time and randomness come from an [`Environment`].
 //!
-//! It differs from Go on purpose in this:
+//! It differs from Go deliberately in these points:
 //!
-//! - An error shows neither a value nor the text of a string; a type stands in its place. An error of
-//!   parsing has a column, too.
-//! - A map cannot be put into itself. Printing such a map ends a Go program.
-//! - Where Go prints an address (`%p`), a constant stands.
-//! - The element that a range has reached stays as it is when the list is sorted meanwhile.
-//! - A time is printed with the verbs for texts only; with others Go prints what is inside.
+//! - An error shows neither a value nor the text of a string, but a type instead. A parse error also has a column.
+//! - A map cannot be put into itself. Printing such a map would crash a Go program.
+//! - A constant replaces addresses, which Go prints with `%p`.
+//! - If a list is sorted during a range, the current element does not change.
+//! - A time can only be printed with the verbs for text; with others, Go prints its internals.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -55,7 +53,7 @@ use parser::Parsed;
 /// How many bytes of a template are parsed in the time of a step.
 const BYTES_PARSED_PER_STEP: usize = 64;
 
-/// What templates have in common.
+/// What templates share.
 #[derive(Clone)]
 pub struct Engine {
     delimiters: Delimiters,
@@ -65,22 +63,22 @@ pub struct Engine {
     missing_keys: MissingKeys,
 }
 
-/// What a field gives whose map has no such key.
+/// The value of a field for a key that the map does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingKeys {
-    /// An error: Go's `missingkey=error`.
+    /// An error, as with Go's `missingkey=error`.
     #[default]
     Fail,
-    /// No value: what Go does by default.
+    /// No value, which is Go's default.
     NoValue,
 }
 
 impl Engine {
-    /// How many texts, actions and operands a template may have. Each takes some hundred bytes of memory.
+    /// The most texts, actions and operands of a template. Each takes some hundred bytes of memory.
     pub const MAX_PARTS: usize = parser::MAX_PARTS;
 
-    /// An engine with these functions besides Go's own; one of the same name replaces Go's.
-    /// It has the clock and randomness of the system, unless [`Engine::with_environment`] sets others.
+    /// An engine with these functions in addition to Go's own, which are replaced by functions with the same names. It
+    /// uses the system's clock and randomness, unless [`Engine::with_environment`] sets others.
     #[must_use]
     pub fn new(functions: impl IntoIterator<Item = (&'static str, Function)>) -> Self {
         Self {
@@ -110,26 +108,27 @@ impl Engine {
         Self { environment, ..self }
     }
 
-    /// With another answer to missing keys.
+    /// With another treatment of missing keys.
     #[must_use]
     pub fn with_missing_keys(self, missing_keys: MissingKeys) -> Self {
         Self { missing_keys, ..self }
     }
 
-    /// Parses a template. `name` is what errors call it.
+    /// Parses a template. `name` is used in errors.
     ///
     /// # Errors
-    /// Where the template is malformed, or uses a function or variable that does not exist.
+    /// If the template is malformed, or uses a function or variable that does not exist.
     pub fn parse(&self, name: &str, text: &[u8]) -> Result<Template<'_>, Error> {
         let is_function = |name: &[u8]| self.functions.get(name).is_some();
         let Parsed { definitions, parts } = parser::parse(name, text, &self.delimiters, &is_function)?;
         Ok(Template { engine: self, name: name.to_owned(), text: Zeroizing::new(text.to_vec()), definitions, parts })
     }
 
-    /// Parses a template as one of several, which share an allowance: a step for each 64 bytes of its text and for each of its parts.
+    /// Parses a template as one of several that share an allowance: a step per 64 bytes of its text, and one for each
+    /// of its parts.
     ///
     /// # Errors
-    /// As [`Engine::parse`], and where nothing is left of the allowance.
+    /// As [`Engine::parse`], and if the allowance is used up.
     pub fn parse_within(&self, name: &str, text: &[u8], allowance: &mut Allowance) -> Result<Template<'_>, Error> {
         let exceeded = |exceeded: Exceeded| Error::at(name, text, 0, exceeded.to_string());
         allowance.take_steps(text.len() / BYTES_PARSED_PER_STEP).map_err(exceeded)?;
@@ -149,16 +148,15 @@ pub fn format_float(number: f64) -> String {
 pub struct Template<'e> {
     engine: &'e Engine,
     name: String,
-    /// Kept to tell where an error is; it may come from a Secret.
+    /// Kept for the locations of errors. It may come from a Secret.
     text: Zeroizing<Vec<u8>>,
     definitions: BTreeMap<Vec<u8>, Definition>,
     parts: usize,
 }
 
 impl Template<'_> {
-    /// Whether it names a function that depends on the time or on randomness, so that another
-    /// rendering with the same data may give something else. The templates that it defines count as
-    /// well, whether they are used or not.
+    /// Whether it uses a function that depends on the time or on randomness, so that another rendering with the same
+    /// data may differ. The templates that it defines are included, whether they are used or not.
     #[must_use]
     pub fn is_volatile(&self) -> bool {
         let function = |name: &[u8]| self.engine.functions.get(name);
@@ -172,15 +170,15 @@ impl Template<'_> {
     /// Renders the template. `data` is what the dot stands for at first.
     ///
     /// # Errors
-    /// Where a function fails, a key is missing, a type does not fit, or a limit is reached.
+    /// If a function fails, a key is missing, a type does not match, or a limit is exceeded.
     pub fn render(&self, data: &Value) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.render_within(data, &mut Allowance::new())
     }
 
-    /// Renders the template as one of several, which share an allowance.
+    /// Renders the template as one of several that share an allowance.
     ///
     /// # Errors
-    /// As [`Template::render`], and where nothing is left of the allowance.
+    /// As [`Template::render`], and if the allowance is used up.
     pub fn render_within(&self, data: &Value, allowance: &mut Allowance) -> Result<Zeroizing<Vec<u8>>, Error> {
         exec::render(self, data, allowance)
     }

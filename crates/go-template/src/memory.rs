@@ -1,17 +1,17 @@
-//! What values cost, counted where they are made, looked at and dropped.
+//! The cost of values, counted where they are created, visited and dropped.
 //!
-//! Every text, list and map is counted by its own constructor, for its thread, so that no function
-//! that makes or reads one can forget to. [`Budget`](super::Budget) compares the counts before and after.
+//! The constructors of texts, lists and maps count them, per thread, so that no function can forget to.
+//! [`Budget`](super::Budget) compares the counts before and after a call.
 
 use std::cell::Cell;
 
-/// What looking at an element of a list or map counts as, besides the bytes of a text.
+/// The cost of visiting an element of a list or map, in addition to the bytes of a text.
 pub(crate) const VISIT: usize = super::budget::BYTES_PER_STEP;
 
 thread_local! {
-    /// The bytes that values hold now.
+    /// The bytes that values currently hold.
     static HELD: Cell<usize> = const { Cell::new(0) };
-    /// The bytes that were made or looked at. Only differences mean something.
+    /// The bytes that were created or visited. Only differences are meaningful.
     static WORK: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -20,23 +20,22 @@ pub(crate) fn held() -> usize {
     HELD.get()
 }
 
-/// The bytes of values that were made or looked at on this thread so far; starts again when no number
-/// holds it.
+/// The bytes of values that this thread has created or visited so far; wraps around.
 pub(crate) fn work() -> usize {
     WORK.get()
 }
 
-/// Counts elements of a list or map that are looked at.
+/// Counts visited elements of a list or map.
 pub(crate) fn visit(elements: usize) {
     WORK.set(WORK.get().wrapping_add(elements.wrapping_mul(VISIT)));
 }
 
-/// Counts bytes of a text that is looked at as an element, or made.
+/// Counts bytes of a text that is created, or visited as an element.
 pub(crate) fn touch(bytes: usize) {
     WORK.set(WORK.get().wrapping_add(bytes));
 }
 
-/// Bytes that are held from now until it is dropped.
+/// Bytes that count as held until this is dropped.
 #[derive(Default)]
 pub(crate) struct Share(usize);
 
@@ -47,7 +46,7 @@ impl Share {
         share
     }
 
-    /// Holds so many bytes instead.
+    /// Changes the number of bytes.
     pub(crate) fn set(&mut self, bytes: usize) {
         HELD.set(HELD.get().wrapping_add(bytes).wrapping_sub(self.0));
         self.0 = bytes;

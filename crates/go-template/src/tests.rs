@@ -1,4 +1,4 @@
-//! What must hold for any template. What templates mean is in `tests/conformance/template`.
+//! Properties that hold for any template. The meaning of templates is tested in `tests/conformance/template`.
 
 use std::collections::BTreeMap;
 
@@ -140,7 +140,7 @@ fn a_map_cannot_be_put_into_itself() {
     assert_eq!(render("{{ $a := dict }}{{ set dict \"x\" (set $a \"y\" 1) }}").as_deref(), Ok("map[x:map[y:1]]"));
 }
 
-/// Each goes deeper than any honest template; none may exhaust the stack.
+/// Each is nested more deeply than any reasonable template; none may exhaust the stack.
 #[test]
 fn deep_nesting_is_refused_but_never_fatal() {
     const DEEP: usize = 20_000;
@@ -160,7 +160,7 @@ fn deep_nesting_is_refused_but_never_fatal() {
     assert!(render(&format!("{{{{ define \"x\" }}}}{nested}{{{{ end }}}}{nested}")).unwrap_err().contains("levels"));
     let nested = format!("{{{{ {}1{} }}}}", "(print ".repeat(90), ")".repeat(90));
     assert_eq!(render(&nested).as_deref(), Ok("1"));
-    // A long chain is not deep.
+    // A long chain is not deeply nested.
     let chain = format!("{{{{ if .empty }}}}{}{{{{ else }}}}x{{{{ end }}}}", "{{ else if .empty }}".repeat(DEEP / 4));
     assert_eq!(render(&chain).as_deref(), Ok("x"));
 }

@@ -1,4 +1,4 @@
-//! Comparisons, by Go's rules: of two values of one kind, and of integers whatever their sign.
+//! Comparisons under Go's rules: of two values of the same kind, and of integers with different signs.
 
 use std::cmp::Ordering;
 
@@ -35,13 +35,13 @@ pub(super) fn le(arguments: &[Value], _: &mut Call<'_>) -> Result {
     Ok(Value::Bool(matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
 }
 
-/// Not less or equal, so that it holds for what has no order.
+/// Not less or equal, so it holds for values without an order.
 pub(super) fn gt(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let (a, b) = pair(arguments)?;
     Ok(Value::Bool(!matches!(order(a, b)?, Some(Ordering::Less | Ordering::Equal))))
 }
 
-/// Not less, so that it holds for what has no order.
+/// Not less, so it holds for values without an order.
 pub(super) fn ge(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let (a, b) = pair(arguments)?;
     Ok(Value::Bool(order(a, b)? != Some(Ordering::Less)))
@@ -81,7 +81,7 @@ fn is_equal(a: &Value, b: &Value, call: &mut Call<'_>) -> std::result::Result<bo
     }
 }
 
-/// How `a` compares with `b`; `None` for floats of which one is not a number.
+/// The order of `a` and `b`; `None` for floats if one of them is NaN.
 fn order(a: &Value, b: &Value) -> std::result::Result<Option<Ordering>, FunctionError> {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => Ok(a.partial_cmp(b)),

@@ -1,4 +1,4 @@
-//! Parts of strings, lists and maps. Messages leave out the index, which may come from a secret.
+//! Parts of strings, lists and maps. Messages omit the index, which may be derived from a secret.
 
 use super::Result;
 use crate::functions::{Call, FunctionError};
@@ -72,7 +72,7 @@ fn part(text: &Text, start: usize, end: usize) -> std::result::Result<Text, Func
     Ok(Text::from(part))
 }
 
-/// An index that is at most `limit`.
+/// An index of at most `limit`.
 fn position(index: &Value, limit: usize) -> std::result::Result<usize, FunctionError> {
     let position = match index {
         Value::Int(_, number) => usize::try_from(*number).ok(),

@@ -1,4 +1,4 @@
-//! The functions that Go's templates have by themselves.
+//! The built-in functions of Go's templates.
 
 mod compare;
 mod escape;

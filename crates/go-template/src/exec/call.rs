@@ -1,4 +1,4 @@
-//! Calls functions: evaluates their arguments in the types of their parameters.
+//! Calls functions, evaluating their arguments as the types of their parameters.
 
 use super::eval::Arguments;
 use super::scope::Held;
@@ -10,7 +10,7 @@ use crate::parser::number::Number;
 use crate::value::{Int, Member, Text, Type, Uint, Value};
 
 impl<'t> Executor<'t> {
-    /// The result of the function `name`. An error of its own is at `call`.
+    /// The result of the function `name`. Its own errors are located at `call`.
     pub(super) fn function(
         &mut self,
         dot: &Held,
@@ -28,7 +28,7 @@ impl<'t> Executor<'t> {
             Body::Or => self.short_circuit(dot, arguments, Value::is_true).map(Held::from),
             Body::Call => {
                 let values = self.arguments(dot, &function, arguments)?;
-                // There are no values that are functions.
+                // No value is a function.
                 let problem = match values.first() {
                     None | Some(Value::Nil) => "call of nil".to_owned(),
                     Some(callee) => format!("non-function of type {}", callee.type_name()),
@@ -72,7 +72,7 @@ impl<'t> Executor<'t> {
         let result = match function.body {
             Body::Native(body) => body(values, &mut context),
             Body::Volatile(body) => body(values, &mut VolatileCall::new(context, &self.template.engine.environment)),
-            // They decide themselves which arguments are evaluated.
+            // They decide themselves which arguments to evaluate.
             Body::And | Body::Or | Body::Call => Ok(Value::Nil),
         };
         match result {
@@ -105,7 +105,7 @@ impl<'t> Executor<'t> {
         }
     }
 
-    /// The first argument for which `decides` holds, or the last. What follows is not evaluated.
+    /// The first argument that satisfies `decides`, or the last one. The arguments after it are not evaluated.
     fn short_circuit(
         &mut self,
         dot: &Held,
@@ -134,7 +134,7 @@ impl<'t> Executor<'t> {
         Ok(values)
     }
 
-    /// An argument in the type of its parameter.
+    /// An argument as the type of its parameter.
     fn argument(&mut self, dot: &Held, parameter: Type, operand: &'t Operand) -> Result<Value> {
         self.steps(1)?;
         self.at = Some(At::Operand(operand));
@@ -160,7 +160,7 @@ impl<'t> Executor<'t> {
         }
     }
 
-    /// A literal in the type of a parameter.
+    /// A literal as the type of a parameter.
     fn literal(&mut self, dot: &Held, parameter: Type, operand: &'t Operand) -> Result<Value> {
         let number = if let OperandKind::Number(number) = &operand.kind { Some(number) } else { None };
         let (value, expected) = match parameter {
@@ -178,7 +178,7 @@ impl<'t> Executor<'t> {
         value.ok_or_else(|| self.error(format!("expected {expected}; found {operand}")))
     }
 
-    /// `value` as a parameter of this type takes it.
+    /// `value` as a parameter of this type accepts it.
     fn assignable(&self, held: Held, parameter: Type) -> Result<Value> {
         if matches!(parameter, Type::Any | Type::Reflect) || held.value.type_of() == Some(parameter) {
             return Ok(held.value);
@@ -208,7 +208,7 @@ fn string(literal: &OperandKind) -> Option<Value> {
     }
 }
 
-/// Too large a literal is cut off, as in Go.
+/// As in Go, a literal that is too large is truncated.
 #[allow(clippy::cast_possible_truncation, reason = "as in Go")]
 fn integer(number: &Number, kind: Int) -> Option<Value> {
     let integer = number.integer?;

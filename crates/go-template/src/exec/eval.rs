@@ -9,11 +9,11 @@ use crate::format::quote;
 use crate::parser::number::Number;
 use crate::value::{Text, Value};
 
-/// What a field or function is given.
+/// The arguments of a field or function.
 #[derive(Clone, Copy)]
 pub(super) struct Arguments<'t, 'a> {
     pub(super) operands: &'t [Operand],
-    /// The value of the command before.
+    /// The value of the preceding command.
     pub(super) piped: Option<&'a Held>,
 }
 
@@ -26,7 +26,7 @@ impl Arguments<'_, '_> {
 }
 
 impl<'t> Executor<'t> {
-    /// The value of a pipeline, which is also set to its variables.
+    /// The value of a pipeline, which is also assigned to its variables.
     pub(super) fn pipeline(&mut self, dot: &Held, pipeline: &'t Pipeline) -> Result<Value> {
         self.at = Some(At::Pipeline(pipeline));
         self.descend()?;
@@ -111,7 +111,7 @@ impl<'t> Executor<'t> {
         }
     }
 
-    /// A field, a variable or a chain, with what it is given.
+    /// A field, a variable or a chain, with its arguments.
     pub(super) fn reference(&mut self, dot: &Held, operand: &'t Operand, arguments: Arguments<'t, '_>) -> Result<Held> {
         self.at = Some(At::Operand(operand));
         match &operand.kind {
@@ -141,7 +141,7 @@ impl<'t> Executor<'t> {
         }
     }
 
-    /// A literal or the dot, where no type is asked for.
+    /// A literal or the dot, if no type is required.
     pub(super) fn constant(&mut self, dot: &Held, operand: &'t Operand) -> Result<Held> {
         Ok(Held::from(match &operand.kind {
             OperandKind::Bool(value) => Value::Bool(*value),
@@ -156,7 +156,7 @@ impl<'t> Executor<'t> {
         }))
     }
 
-    /// A number literal where no type is asked for: how it is written tells its type.
+    /// A number literal, if no type is required: its notation determines the type.
     fn untyped_number(&self, number: &Number) -> Result<Value> {
         if let Some((real, imaginary)) = number.complex {
             return Ok(Value::Complex(real, imaginary));
@@ -175,7 +175,7 @@ impl<'t> Executor<'t> {
         Err(self.error(format!("can't give argument to non-function {operand}")))
     }
 
-    /// Goes from a value into the fields of it, one after the other.
+    /// Follows fields from a value, one after the other.
     fn fields(
         &mut self,
         dot: &Held,

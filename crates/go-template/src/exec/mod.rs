@@ -1,4 +1,4 @@
-//! Renders a template: walks its tree.
+//! Renders a template by walking its tree.
 
 mod call;
 mod eval;
@@ -22,7 +22,7 @@ type Result<T> = std::result::Result<T, Error>;
 /// What is printed for nil.
 pub(super) const NO_VALUE: &str = "<no value>";
 
-/// Renders `template` with `data`, and takes what that costs from the allowance.
+/// Renders `template` with `data`, and charges the cost to the allowance.
 pub(super) fn render(template: &Template<'_>, data: &Value, allowance: &mut Allowance) -> Result<Zeroizing<Vec<u8>>> {
     let mut executor = Executor {
         template,
@@ -42,18 +42,18 @@ pub(super) fn render(template: &Template<'_>, data: &Value, allowance: &mut Allo
 
 struct Executor<'t> {
     template: &'t Template<'t>,
-    /// The name of the definition that is rendered.
+    /// The name of the definition that is being rendered.
     executing: &'t [u8],
     output: Buffer,
     budget: Budget,
     /// What functions keep.
     state: State,
     scope: Scope<'t>,
-    /// What is evaluated, for errors.
+    /// What is being evaluated, for errors.
     at: Option<At<'t>>,
 }
 
-/// A part of a template that an error can be at.
+/// A part of a template where an error can occur.
 #[derive(Clone, Copy)]
 enum At<'t> {
     Pipeline(&'t Pipeline),
@@ -62,7 +62,7 @@ enum At<'t> {
     Invocation(&'t Invocation),
 }
 
-/// How rendering goes on after a node.
+/// How rendering continues after a node.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Next,
@@ -165,14 +165,14 @@ impl<'t> Executor<'t> {
             Value::Nil => false,
             other => return Err(self.error(format!("range can't iterate over a value of type {}", other.type_name()))),
         };
-        // As in Go, a `break` after `else` ends this range, and a `continue` the round of the one around it.
+        // As in Go, a `break` after `else` ends this range, and a `continue` the current round of the enclosing one.
         let flow = if has_run { Flow::Next } else { self.list(dot, &range.otherwise)? };
         let flow = if flow == Flow::Break { Flow::Next } else { flow };
         self.scope.truncate(mark);
         Ok(flow)
     }
 
-    /// Renders the body of a range for each item: whether there were any.
+    /// Renders the body of a range for each item. Returns whether there were any.
     fn iterate(&mut self, range: &'t Range, items: impl Iterator<Item = (Value, Held)>) -> Result<bool> {
         let mark = self.scope.mark();
         let mut has_run = false;
@@ -204,7 +204,7 @@ impl<'t> Executor<'t> {
         self.definition(&dot, definition)
     }
 
-    /// Renders a definition, which sees no variables but its own.
+    /// Renders a definition, which sees only its own variables.
     fn definition(&mut self, dot: &Held, definition: &'t Definition) -> Result<()> {
         let executing = std::mem::replace(&mut self.executing, &definition.name);
         let scope = std::mem::replace(&mut self.scope, Scope::new(dot.clone()));
@@ -233,7 +233,7 @@ impl<'t> Executor<'t> {
         self.bound(self.budget.output(self.output.len()))
     }
 
-    /// Goes one level deeper.
+    /// Enters a level.
     fn descend(&mut self) -> Result<()> {
         let descended = self.budget.descend();
         self.bound(descended)
@@ -244,7 +244,7 @@ impl<'t> Executor<'t> {
         self.bound(paid)
     }
 
-    /// Makes an error of a bound that was reached.
+    /// Turns an exceeded limit into an error.
     fn bound<T>(&self, result: std::result::Result<T, Exceeded>) -> Result<T> {
         result.map_err(|exceeded| self.error(exceeded.to_string()))
     }

@@ -3,13 +3,13 @@
 use crate::budget::BYTES_PER_STEP;
 use crate::value::{Type, Value};
 
-/// A value in a place: a variable, the dot, an element.
+/// A value and how it is held: by a variable, as the dot, as an element.
 ///
-/// Go knows where a value is held as an `interface {}`, and says so in errors.
+/// Go knows whether a value is held as an `interface {}`, and shows it in errors.
 #[derive(Clone)]
 pub(super) struct Held {
     pub(super) value: Value,
-    /// It is an element of a list or map of any values.
+    /// It is an element of a list or map of values of any type.
     pub(super) is_interface: bool,
 }
 
@@ -25,7 +25,7 @@ impl Held {
         Self { value, is_interface: of == Type::Any }
     }
 
-    /// What a function gives: if nil, then as an interface.
+    /// The result of a function. If it is nil, it is held as an interface.
     pub(super) fn result(value: Value) -> Self {
         let is_interface = matches!(value, Value::Nil);
         Self { value, is_interface }
@@ -36,22 +36,22 @@ impl Held {
         if self.is_interface { Type::Any.to_string() } else { self.value.type_name() }
     }
 
-    /// Whether there is nothing, not even a nil that something holds.
+    /// Whether there is nothing at all, not even a nil that something holds.
     pub(super) fn is_invalid(&self) -> bool {
         matches!(self.value, Value::Nil) && !self.is_interface
     }
 }
 
-/// The variables that exist, the innermost last.
+/// The variables in scope, innermost last.
 pub(super) struct Scope<'t>(Vec<(&'t [u8], Held)>);
 
 impl<'t> Scope<'t> {
-    /// With nothing but `$`.
+    /// Only `$`.
     pub(super) fn new(root: Held) -> Self {
         Self(vec![(b"$", root)])
     }
 
-    /// What [`Scope::truncate`] goes back to.
+    /// A mark for [`Scope::truncate`].
     pub(super) const fn mark(&self) -> usize {
         self.0.len()
     }
@@ -64,22 +64,22 @@ impl<'t> Scope<'t> {
         self.0.push((name, value));
     }
 
-    /// The innermost variable of the name; `None` if it is not yet declared.
+    /// The innermost variable with this name; `None` if it is not declared yet.
     pub(super) fn get(&self, name: &[u8]) -> Option<&Held> {
         self.0.iter().rev().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 
-    /// As [`Scope::get`], to change it.
+    /// Like [`Scope::get`], but mutable.
     pub(super) fn get_mut(&mut self, name: &[u8]) -> Option<&mut Held> {
         self.0.iter_mut().rev().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 
-    /// Steps to find a variable of this name at the most.
+    /// The most steps that finding a variable of this name takes.
     pub(super) const fn cost(&self, name: &[u8]) -> usize {
         self.0.len().saturating_mul(16 + name.len()) / BYTES_PER_STEP
     }
 
-    /// Sets the variable that is `from_top` from the last, which is 1.
+    /// Sets the variable at this distance from the top, where the last one has the distance 1.
     pub(super) fn set_top(&mut self, from_top: usize, value: Held) {
         if let Some(index) = self.0.len().checked_sub(from_top)
             && let Some((_, held)) = self.0.get_mut(index)

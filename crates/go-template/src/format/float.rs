@@ -1,12 +1,12 @@
-//! Floats. The standard library finds the digits; what is around them is written here.
+//! Floats. The standard library produces the digits; this adds the rest.
 
 use super::printer::Flags;
 
-/// No float has more digits than this, before or after the point; all further ones are zeros.
+/// The most digits of any float, before or after the point. All further ones are zeros.
 const MAX_DIGITS: usize = 1100;
 
-/// `number` as `verb` prints it with its sign, also if that is a plus, and without padding.
-/// `precision` is `None` for as many digits as it takes to tell the number from others.
+/// `number` as `verb` prints it, with its sign (even a plus) and without padding. If `precision` is `None`, it has as
+/// many digits as needed to distinguish it from other numbers.
 pub(super) fn digits(number: f64, verb: char, precision: Option<usize>, flags: &Flags) -> String {
     let sign = if number.is_sign_negative() && !number.is_nan() { '-' } else { '+' };
     if !number.is_finite() {
@@ -27,7 +27,7 @@ pub(super) fn digits(number: f64, verb: char, precision: Option<usize>, flags: &
     format!("{sign}{text}")
 }
 
-/// Decimal digits `0.d1d2d3... * 10^point`, without zeros at the end.
+/// Decimal digits `0.d1d2d3... * 10^point`, without trailing zeros.
 struct Decimal {
     digits: Vec<u8>,
     point: i32,
@@ -67,7 +67,7 @@ impl Decimal {
         if digits.is_empty() { Self { digits, point: 0 } } else { Self { digits, point } }
     }
 
-    /// The digit that stands for `10^(point - 1 - index)`.
+    /// The digit with the place value `10^(point - 1 - index)`.
     fn digit(&self, index: i32) -> char {
         let digit = usize::try_from(index).ok().and_then(|index| self.digits.get(index));
         char::from(digit.copied().unwrap_or(b'0'))
@@ -107,13 +107,13 @@ fn fixed(decimal: &Decimal, precision: Option<usize>) -> String {
     text
 }
 
-/// With an exponent if it is large or small, else without.
+/// With an exponent if it is large or small, otherwise without.
 fn general(number: f64, precision: Option<usize>, exponent_mark: char) -> String {
     const SHORTEST: usize = 6;
     let precision = precision.map(|precision| precision.max(1));
     let decimal = Decimal::scientific(number, precision.map(|precision| precision - 1));
     let len = decimal.digits.len();
-    // Up to which exponent no exponent is needed.
+    // The largest exponent that is written without one.
     let threshold = match precision {
         None => SHORTEST,
         Some(precision) if precision > len && len_i32(len) >= decimal.point => len,
@@ -177,7 +177,7 @@ fn parts(number: f64) -> (u64, i32) {
     }
 }
 
-/// `text` with a point, and for the general verbs with zeros up to the precision.
+/// `text` with a point and, for the general verbs, with zeros up to the precision.
 fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
     let is_hexadecimal = matches!(verb, 'x' | 'X');
     let marks: &[char] = if is_hexadecimal { &['p', 'P'] } else { &['e', 'E', 'p', 'P'] };

@@ -21,8 +21,8 @@ impl From<u64> for Integer {
     }
 }
 
-/// `number` for one of the verbs that print digits, without the padding to the width; `None` for a
-/// zero that a precision of 0 makes vanish.
+/// `number` for one of the verbs that print digits, without padding to the width; `None` for a zero that a precision of
+/// 0 hides.
 pub(super) fn digits(number: Integer, verb: char, flags: &Flags) -> Option<String> {
     let magnitude = number.magnitude;
     let has_sign = number.is_negative || flags.plus || flags.space;
@@ -54,7 +54,7 @@ pub(super) fn digits(number: Integer, verb: char, flags: &Flags) -> Option<Strin
         'X' if flags.sharp => "0X",
         _ => "",
     });
-    // The leading zero of an octal number, unless it is there already.
+    // The leading zero of an octal number, unless it has one already.
     if matches!(verb, 'o' | 'O') && flags.sharp && zeros == 0 && !plain.starts_with('0') {
         text.push('0');
     }
@@ -75,7 +75,7 @@ pub(super) fn code_point(number: u64, flags: &Flags) -> String {
     }
 }
 
-/// The character with the code `number`, U+FFFD if there is none.
+/// The character with the code `number`; U+FFFD if there is none.
 pub(super) fn character(number: u64) -> char {
     u32::try_from(number).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER)
 }

@@ -19,7 +19,7 @@ pub(super) fn float(number: f64) -> String {
 /// The largest width or precision.
 const MAX_WIDTH: i64 = 1_000_000;
 
-/// `arguments` one after the other, with a blank between two that are not strings.
+/// Prints `arguments` one after the other, with a space between two that are not strings.
 pub(super) fn print(arguments: &[Value], output: &mut Buffer, budget: &mut Budget) -> Result<(), Exceeded> {
     let mut printer = Printer::new(output, budget);
     let mut previous_is_string = true;
@@ -34,7 +34,7 @@ pub(super) fn print(arguments: &[Value], output: &mut Buffer, budget: &mut Budge
     Ok(())
 }
 
-/// `arguments` with blanks between them and a line feed at the end.
+/// Prints `arguments` separated by spaces and ending in a line feed.
 pub(super) fn println(arguments: &[Value], output: &mut Buffer, budget: &mut Budget) -> Result<(), Exceeded> {
     let mut printer = Printer::new(output, budget);
     for (i, argument) in arguments.iter().enumerate() {
@@ -46,7 +46,7 @@ pub(super) fn println(arguments: &[Value], output: &mut Buffer, budget: &mut Bud
     printer.write(b"\n")
 }
 
-/// `arguments` as `format` says.
+/// Prints `arguments` as specified by `format`.
 pub(super) fn printf(
     format: &[u8],
     arguments: &[Value],
@@ -67,18 +67,18 @@ pub(super) fn printf(
     .run()
 }
 
-/// Goes through a format.
+/// Processes a format.
 struct Directives<'a, 'b> {
     format: &'a [u8],
     at: usize,
     arguments: &'a [Value],
-    /// The argument that the next verb prints.
+    /// The argument for the next verb.
     next: usize,
-    /// Arguments were chosen by index, so some may be left over.
+    /// Arguments were chosen by index, so some may remain unused.
     is_reordered: bool,
-    /// The directive's index names an argument, and is where an index may be.
+    /// Whether the directive's index refers to an argument and is in an allowed place.
     index_is_valid: bool,
-    /// No `]` follows from here on. A format of nothing but `%[` would be gone through for each of them.
+    /// No `]` follows from here on. Without this, a format of only `%[` would be scanned for each of them.
     has_no_more_indexes: bool,
     printer: Printer<'b>,
 }
@@ -98,7 +98,7 @@ impl Directives<'_, '_> {
         }
     }
 
-    /// One directive, after its percent sign.
+    /// Processes one directive, after its percent sign.
     fn directive(&mut self) -> Result<(), Exceeded> {
         self.index_is_valid = true;
         self.printer.flags = Flags::default();
@@ -166,7 +166,7 @@ impl Directives<'_, '_> {
         if matches!(verb, 'v' | 'w') {
             let flags = &mut self.printer.flags;
             flags.go_syntax = std::mem::take(&mut flags.sharp);
-            // `%+v` names the fields of structs, of which there are none here.
+            // `%+v` adds the names of struct fields, but there are no structs here.
             flags.plus = false;
         }
         self.printer.argument(argument, verb)?;
@@ -174,7 +174,7 @@ impl Directives<'_, '_> {
         Ok(())
     }
 
-    /// `[2]`: the argument that follows. Whether there was an index that can be read.
+    /// Parses `[2]`, which selects the next argument. Returns whether there was a valid index.
     fn index(&mut self) -> bool {
         let rest = self.format.get(self.at..).unwrap_or_default();
         if rest.first() != Some(&b'[') {
@@ -200,7 +200,7 @@ impl Directives<'_, '_> {
         number.is_some()
     }
 
-    /// A number in the format. One that is too large takes the rest of the format with it.
+    /// A number in the format. One that is too large consumes the rest of the format.
     fn number(&mut self) -> Option<usize> {
         let rest = self.format.get(self.at..).unwrap_or_default();
         if !rest.first()?.is_ascii_digit() {
@@ -228,7 +228,7 @@ impl Directives<'_, '_> {
         if precision.is_none() { self.printer.write(b"%!(BADPREC)") } else { Ok(()) }
     }
 
-    /// The next argument, if it is an integer that a width can be.
+    /// The next argument, if it is an integer that can be a width.
     fn integer_argument(&mut self) -> Option<i64> {
         let argument = self.arguments.get(self.next)?;
         self.next += 1;
@@ -263,7 +263,7 @@ impl Directives<'_, '_> {
     }
 }
 
-/// The number at the start of `text`, and its length; `None` if it is none or too large.
+/// The number at the start of `text`, and its length; `None` if there is none or it is too large.
 fn leading_number(text: &[u8]) -> Option<(usize, usize)> {
     let mut number = 0_usize;
     let mut len = 0;

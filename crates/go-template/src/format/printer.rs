@@ -9,7 +9,7 @@ use crate::value::{List, Map, Text, Type, Value};
 
 type Result = std::result::Result<(), Exceeded>;
 
-/// How a directive wants its value.
+/// The options of a directive.
 #[allow(clippy::struct_excessive_bools, reason = "Go's flags are independent of each other")]
 #[derive(Clone, Default)]
 pub(super) struct Flags {
@@ -21,7 +21,7 @@ pub(super) struct Flags {
     pub(super) plus: bool,
     /// `#`: the alternate form.
     pub(super) sharp: bool,
-    /// ` `: a blank in place of a plus.
+    /// ` `: a space instead of a plus.
     pub(super) space: bool,
     /// `0`: pad with zeros.
     pub(super) zero: bool,
@@ -38,7 +38,7 @@ pub(super) struct Printer<'b> {
 /// How nil is printed.
 const NIL: &[u8] = b"<nil>";
 
-/// Where Go prints an address, which says nothing to anyone.
+/// Replaces the addresses that Go prints, which mean nothing to anybody.
 const ADDRESS: u64 = 0x00c0_0000_0000;
 
 impl<'b> Printer<'b> {
@@ -67,7 +67,7 @@ impl<'b> Printer<'b> {
         }
     }
 
-    /// `type=value`, for an argument that no directive wanted.
+    /// Prints `type=value`, for an argument that no directive used.
     pub(super) fn typed(&mut self, argument: &Value) -> Result {
         if let Some(found) = argument.type_of() {
             self.write(found.to_string().as_bytes())?;
@@ -156,12 +156,12 @@ impl<'b> Printer<'b> {
         Ok(())
     }
 
-    /// What stands around and between the elements of a container.
+    /// The text around and between the elements of a container.
     fn brackets(&self, of: Type, open: &str, close: &'static str) -> (String, &'static [u8], &'static [u8]) {
         if self.flags.go_syntax { (format!("{of}{{"), b", ", b"}") } else { (open.to_owned(), b" ", close.as_bytes()) }
     }
 
-    /// A `[]byte` that is an argument, not an element.
+    /// Prints a `[]byte` that is an argument, not an element.
     fn bytes_argument(&mut self, bytes: &Text, verb: char) -> Result {
         match verb {
             's' | 'q' | 'x' | 'X' => self.text(&Value::Bytes(bytes.clone()), bytes, verb),
@@ -178,7 +178,7 @@ impl<'b> Printer<'b> {
     }
 
     fn integer(&mut self, value: &Value, number: Integer, verb: char) -> Result {
-        // As its bits, for the verbs that take it for a character.
+        // As its bits, for verbs that treat it as a character.
         let bits = if number.is_negative { number.magnitude.wrapping_neg() } else { number.magnitude };
         match verb {
             'v' if self.flags.go_syntax && matches!(value, Value::Uint(..)) => {
@@ -241,7 +241,7 @@ impl<'b> Printer<'b> {
         self.pad(&text)
     }
 
-    /// `(1+2i)`, each part padded for itself.
+    /// `(1+2i)`, each part padded separately.
     fn complex(&mut self, value: &Value, real: f64, imaginary: f64, verb: char) -> Result {
         if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
             return self.bad_verb(value, verb);
@@ -254,7 +254,7 @@ impl<'b> Printer<'b> {
         self.write(b"i)")
     }
 
-    /// A string, or bytes that are printed as one.
+    /// Prints a string, or bytes as a string.
     fn text(&mut self, value: &Value, text: &[u8], verb: char) -> Result {
         match verb {
             'v' if self.flags.go_syntax => self.quoted(text),
@@ -344,7 +344,7 @@ fn byte_value(byte: u8) -> Value {
     Value::Uint(crate::value::Uint::Uint8, byte.into())
 }
 
-/// The lengths of the characters of `text`; each byte that is not UTF-8 counts as one.
+/// The lengths of the characters of `text`; a byte that is not UTF-8 counts as one character.
 fn characters(text: &[u8]) -> impl Iterator<Item = usize> {
     text.utf8_chunks()
         .flat_map(|chunk| chunk.valid().chars().map(char::len_utf8).chain(chunk.invalid().iter().map(|_| 1)))

@@ -6,7 +6,7 @@ pub(crate) fn quoted(text: &[u8]) -> String {
     escaped(text, '"', is_printable)
 }
 
-/// `text` in double quotes, with ASCII only, as `%+q` prints it.
+/// `text` in double quotes and in ASCII only, as `%+q` prints it.
 pub(super) fn quoted_ascii(text: &[u8]) -> String {
     escaped(text, '"', |character| character.is_ascii() && is_printable(character))
 }
@@ -16,23 +16,23 @@ pub(super) fn quoted_char(character: char) -> String {
     escaped(character.encode_utf8(&mut [0; 4]).as_bytes(), '\'', is_printable)
 }
 
-/// A character in single quotes, with ASCII only.
+/// A character in single quotes, in ASCII only.
 pub(super) fn quoted_char_ascii(character: char) -> String {
     escaped(character.encode_utf8(&mut [0; 4]).as_bytes(), '\'', |other| other.is_ascii() && is_printable(other))
 }
 
-/// Whether `text` can stand between back quotes.
+/// Whether `text` can be written between back quotes.
 pub(super) fn can_be_raw(text: &[u8]) -> bool {
     let is_plain = |character: char| character == '\t' || !matches!(character, '\0'..' ' | '`' | '\u{7f}' | '\u{feff}');
     std::str::from_utf8(text).is_ok_and(|text| text.chars().all(is_plain))
 }
 
-/// Whether a character is shown as it is.
+/// Whether a character is printed literally.
 pub(crate) fn is_printable(character: char) -> bool {
     if character.is_ascii() {
         return matches!(character, ' '..='~');
     }
-    // After another character the standard library escapes exactly what Go does not print.
+    // After another character, the standard library escapes exactly what Go does not print.
     let mut buffer = [b'a'; 5];
     let len = buffer.get_mut(1..).map_or(0, |rest| character.encode_utf8(rest).len());
     let text = buffer.get(..=len).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();

@@ -19,7 +19,7 @@ pub(super) const TABLE: Table = &[
     ("upper", Function::fixed(&[Type::String], |arguments, call| each(arguments, call, to_upper))),
 ];
 
-/// The string with each character replaced by what `change` makes of it.
+/// The string with `change` applied to each character.
 fn each(arguments: &[Value], call: &mut Call<'_>, mut change: impl FnMut(char) -> char) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     let mut output = Buffer::default();
@@ -29,8 +29,7 @@ fn each(arguments: &[Value], call: &mut Call<'_>, mut change: impl FnMut(char) -
     Ok(written(output))
 }
 
-/// Changes what is upper to lower and the reverse; a lower letter at the start of a word becomes
-/// its title case.
+/// Swaps upper and lower case; a lower-case letter at the start of a word becomes title case.
 fn swapcase(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let mut is_after_space = true;
     each(arguments, call, |character| {
@@ -46,8 +45,8 @@ fn swapcase(arguments: &[Value], call: &mut Call<'_>) -> Result {
     })
 }
 
-/// Go's `strings.Title`: a word ends at anything in ASCII but letters, digits and underscores, and
-/// beyond ASCII at spaces.
+/// Go's `strings.Title`: in ASCII, a word ends at anything except letters, digits and underscores; beyond ASCII, at
+/// spaces.
 fn title(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let mut previous = ' ';
     each(arguments, call, |character| {
@@ -61,7 +60,7 @@ fn title(arguments: &[Value], call: &mut Call<'_>) -> Result {
     })
 }
 
-/// Makes the first character of each word lower.
+/// Lower-cases the first character of each word.
 fn untitle(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let mut is_start = true;
     each(arguments, call, |character| {
@@ -81,8 +80,7 @@ fn is_connector(character: char) -> bool {
     matches!(character, '-' | '_') || character.is_whitespace()
 }
 
-/// `http_server` becomes `HttpServer`, as the library xstrings does it in `ToPascalCase`.
-/// Connectors at the start stay.
+/// `http_server` becomes `HttpServer`, as in `ToPascalCase` of the library xstrings. Leading connectors stay.
 fn camelcase(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     let mut output = Buffer::default();
@@ -93,7 +91,7 @@ fn camelcase(arguments: &[Value], call: &mut Call<'_>) -> Result {
         last_connector = Some(connector);
     }
     let Some(first) = rest.next() else {
-        // The library writes the last of nothing but connectors twice.
+        // If a string has only connectors, the library writes the last one twice.
         if let Some(connector) = last_connector {
             characters::push(&mut output, connector, call.budget)?;
         }
@@ -124,7 +122,7 @@ fn camelcase(arguments: &[Value], call: &mut Call<'_>) -> Result {
 /// What a word consists of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The end of the string, or nothing but bytes that are not UTF-8.
+    /// The end of the string, or only bytes that are not UTF-8.
     Invalid,
     Number,
     Upper,
@@ -140,7 +138,7 @@ struct Word<'t> {
     text: &'t [u8],
 }
 
-/// `HTTPServer` becomes `http_server`, as the library xstrings does it.
+/// `HTTPServer` becomes `http_server`, as in the library xstrings.
 fn separated(arguments: &[Value], connector: char, call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     let mut words = Words { rest: text };
@@ -161,7 +159,7 @@ struct Separated<'b> {
 }
 
 impl Separated<'_> {
-    /// Writes a word, and what belongs to it, and the connector: the word that comes then.
+    /// Writes a word with what belongs to it, and the connector. Returns the next word.
     fn join<'t>(&mut self, word: Word<'t>, words: &mut Words<'t>) -> std::result::Result<Word<'t>, Exceeded> {
         if word.kind != Kind::Connector {
             self.push(&word)?;
@@ -183,7 +181,7 @@ impl Separated<'_> {
         }
     }
 
-    /// A number after letters: part of the word before it, unless lower letters follow.
+    /// A number after letters, which is part of the word before it unless lower-case letters follow.
     fn number<'t>(&mut self, number: Word<'t>, words: &mut Words<'t>) -> std::result::Result<Word<'t>, Exceeded> {
         let next = words.next_word();
         if next.kind != Kind::Alphabet {
@@ -196,7 +194,7 @@ impl Separated<'_> {
         self.rest_of_number(next, words)
     }
 
-    /// What is not separated from a number: lower letters and further numbers.
+    /// What is not separated from a number: lower-case letters and further numbers.
     fn rest_of_number<'t>(
         &mut self,
         mut word: Word<'t>,
@@ -260,7 +258,7 @@ impl<'t> Words<'t> {
     }
 }
 
-/// Where a word that begins with an upper letter ends: `HTTP` in `HTTPServer`, or `Server`.
+/// Where a word that begins with an upper-case letter ends: `HTTP` in `HTTPServer`, or `Server`.
 fn upper_word(text: &[u8], start: usize, first: char) -> usize {
     let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) else { return start };
     let (second, size) = next_valid(rest, first);
@@ -279,11 +277,11 @@ fn upper_word(text: &[u8], start: usize, first: char) -> usize {
         last_size = size;
         at += size;
     }
-    // The last upper letter begins the word of the lower letters that follow.
+    // The last upper-case letter begins the word of the lower-case letters that follow.
     if at < text.len() && is_alphabet(following) { at - last_size } else { at }
 }
 
-/// Where the characters end that belong to a word, of which `start` bytes are read.
+/// Where the characters of a word end; `start` bytes of it have been read.
 fn end(text: &[u8], start: usize, first: char, belongs: impl Fn(char) -> bool) -> usize {
     let (mut at, mut previous) = (start, first);
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
@@ -297,7 +295,7 @@ fn end(text: &[u8], start: usize, first: char, belongs: impl Fn(char) -> bool) -
     at
 }
 
-/// The next character that is valid, and how many bytes it ends after; `otherwise` if there is none.
+/// The next valid character and the position after it; `otherwise` if there is none.
 fn next_valid(text: &[u8], otherwise: char) -> (char, usize) {
     let mut at = 0;
     while let Some((character, len)) = decode(text.get(at..).unwrap_or_default()) {

@@ -1,4 +1,4 @@
-//! X.509 certificates: reading what chains, names and signatures need.
+//! X.509 certificates: parses what chains, names and signatures need.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -18,9 +18,9 @@ pub(super) const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 35];
 #[derive(Clone)]
 pub(super) struct Certificate {
     pub(super) raw: Vec<u8>,
-    /// The DER of the subject.
+    /// The subject in DER.
     pub(super) subject: Vec<u8>,
-    /// The DER of the issuer's subject.
+    /// The issuer's subject in DER.
     issuer: Vec<u8>,
     public_key_algorithm: Vec<u8>,
     public_key: Vec<u8>,
@@ -29,7 +29,7 @@ pub(super) struct Certificate {
     names: AlternativeNames,
 }
 
-/// Names besides the subject's.
+/// Names in addition to the subject.
 #[derive(Clone, Default)]
 struct AlternativeNames {
     dns: Vec<String>,
@@ -39,18 +39,18 @@ struct AlternativeNames {
 }
 
 impl Certificate {
-    /// Reads the DER of one certificate.
+    /// Parses one certificate in DER.
     pub(super) fn from_der(bytes: &[u8]) -> Result<Self> {
         read(bytes).ok_or_else(|| FunctionError::new("x509: malformed certificate"))
     }
 
-    /// All names besides the subject's: of DNS, IP addresses, of mail, URIs.
+    /// All alternative names: DNS names, IP addresses, email addresses, URIs.
     pub(super) fn alternative_names(self) -> Vec<String> {
         let AlternativeNames { dns, ips, emails, uris } = self.names;
         [dns, ips, emails, uris].concat()
     }
 
-    /// Whether it was signed with its own key, as far as the key identifiers tell, or else the names.
+    /// Whether it was signed with its own key, according to the key identifiers, or else the names.
     pub(super) fn is_root(&self) -> bool {
         match &self.authority_key_id {
             Some(_) => self.authority_key_id == self.subject_key_id,
@@ -58,7 +58,7 @@ impl Certificate {
         }
     }
 
-    /// Whether `other` has signed it, as far as the key identifiers tell, or the names where one of the two has no
+    /// Whether `other` signed it, according to the key identifiers, or to the names if one of the two has no
     /// identifier.
     fn is_signed_by(&self, other: &Self) -> bool {
         match (&self.authority_key_id, &other.subject_key_id) {
@@ -67,7 +67,7 @@ impl Certificate {
         }
     }
 
-    /// Whether it is of this key.
+    /// Whether it certifies this key.
     pub(super) fn is_of(&self, key: &PublicKey) -> bool {
         self.public_key_algorithm == **key.algorithm && self.public_key == key.bytes
     }
@@ -180,7 +180,7 @@ fn ip_text(bytes: &[u8]) -> Option<String> {
 /// A part of a name.
 struct Attribute<'a> {
     oid: &'a [u8],
-    /// The DER of the value.
+    /// The value in DER.
     full: &'a [u8],
     value: String,
 }
@@ -215,9 +215,9 @@ fn text_of(tag: u8, content: &[u8]) -> Option<String> {
     }
 }
 
-/// A name's DER as text, in the order and with the escapes of RFC 2253, as Go writes it.
+/// A name in DER as text, in the order and with the escapes of RFC 2253, as Go writes it.
 pub(super) fn name_text(name: &[u8]) -> String {
-    /// The attributes that Go knows, by the last byte of 2.5.4.x, in its order.
+    /// The attributes that Go names, by the last byte of 2.5.4.x, in Go's order.
     const KNOWN: [(u8, &str); 9] = [
         (6, "C"),
         (10, "O"),
@@ -241,7 +241,7 @@ pub(super) fn name_text(name: &[u8]) -> String {
     for (number, label) in KNOWN {
         let of_kind = attributes.iter().filter(|attribute| attribute.oid == [0x55, 4, number]);
         let values: Vec<String> = of_kind.map(|attribute| format!("{label}={}", escaped(&attribute.value))).collect();
-        // Of names that occur once, Go keeps the last.
+        // Of names that may occur only once, Go keeps the last.
         match values.last() {
             Some(last) if matches!(number, 3 | 5) => parts.push(last.clone()),
             Some(_) => parts.push(values.join("+")),
@@ -270,7 +270,7 @@ fn escaped(value: &str) -> String {
     text
 }
 
-/// The certificates of all PEM blocks, whatever their kind.
+/// The certificates of all PEM blocks, whatever their type.
 fn read_all(text: &[u8]) -> Result<Vec<Certificate>> {
     let mut certificates = Vec::new();
     let mut rest = text;
@@ -281,8 +281,8 @@ fn read_all(text: &[u8]) -> Result<Vec<Certificate>> {
     Ok(certificates)
 }
 
-/// The places of some certificates in this order: the first, those that signed it, each after what it signed, and then all
-/// others as they come.
+/// The order of certificates beginning with the first: those that signed it, each after the one it signed, followed by
+/// the others.
 pub(super) fn order_from_first_on(certificates: &[Certificate]) -> Vec<usize> {
     let mut rest: Vec<(usize, &Certificate)> = certificates.iter().enumerate().collect();
     let mut order = Vec::with_capacity(rest.len());
@@ -296,11 +296,11 @@ pub(super) fn order_from_first_on(certificates: &[Certificate]) -> Vec<usize> {
     order
 }
 
-/// The certificates of PEM blocks in the order of the chain: the leaf first, the root last. Only the
-/// key identifiers and names tell who signed whom; no signature and no date is checked.
+/// The certificates of PEM blocks in the order of the chain, from the leaf to the root. Only key identifiers and names
+/// determine who signed which; no signature or date is verified.
 ///
 /// # Errors
-/// If they are not one chain.
+/// If they do not form a chain.
 pub(super) fn chain(text: &[u8]) -> Result<Vec<Certificate>> {
     let certificates = read_all(text)?;
     let parent = |at: usize, child: &Certificate| {

@@ -1,4 +1,4 @@
-//! Functions about certificates that exist.
+//! Functions for existing certificates.
 
 use super::certificate::{Certificate, chain};
 use super::mistaken::{self, Wanted};
@@ -11,7 +11,7 @@ pub(super) const TABLE: Table = &[
     ("filterCertChain", Function::fixed(&[Type::String, Type::String], filter_chain)),
 ];
 
-/// The leaf, the intermediates or the root of a chain; nothing if it has none.
+/// The leaf, the intermediates or the root of a chain; empty if it has none.
 fn filter_chain(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(kind), Value::String(text)] = arguments else { return Err(mismatch()) };
     pay_for_chain(text, call)?;
@@ -26,7 +26,7 @@ fn filter_chain(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(Value::String(chosen.into_iter().flat_map(Certificate::to_pem).collect::<Vec<u8>>().into()))
 }
 
-/// Pays for reading a chain, and for comparing each certificate with each other.
+/// Pays for parsing a chain, and for comparing all certificates with each other.
 pub(super) fn pay_for_chain(text: &[u8], call: &mut Call<'_>) -> Result<()> {
     const SHORTEST: usize = 256;
     pem::pay(text, call)?;

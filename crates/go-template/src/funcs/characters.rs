@@ -1,5 +1,4 @@
-//! Letters as Go's `unicode` package knows them: by category, and with one letter for one in each
-//! change of case.
+//! Letters as in Go's `unicode` package: by category, and with changes of case that map one letter to one letter.
 
 use std::sync::LazyLock;
 
@@ -48,13 +47,13 @@ pub(super) fn is_punctuation(character: char) -> bool {
     PUNCTUATION.contains(character)
 }
 
-/// The only letter of `letters`.
+/// The letter, if `letters` has only one.
 fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
     letters.next().filter(|_| letters.next().is_none())
 }
 
 pub(super) fn to_lower(character: char) -> char {
-    // The only letter with a longer lower case.
+    // The only letter whose lower case is longer.
     if character == '\u{130}' { 'i' } else { single(character.to_lowercase()).unwrap_or(character) }
 }
 
@@ -62,7 +61,7 @@ pub(super) fn to_upper(character: char) -> char {
     single(character.to_uppercase()).unwrap_or_else(|| with_iota(character))
 }
 
-/// For the first letter of a word: differs from the upper case where one letter stands for two.
+/// For the first letter of a word. Differs from upper case for single characters that represent two letters.
 pub(super) fn to_title(character: char) -> char {
     let code = u32::from(character);
     let title = match character {
@@ -70,14 +69,14 @@ pub(super) fn to_title(character: char) -> char {
         '\u{1c7}'..='\u{1c9}' => 0x1c8,
         '\u{1ca}'..='\u{1cc}' => 0x1cb,
         '\u{1f1}'..='\u{1f3}' => 0x1f2,
-        // Georgian has capitals for whole words only.
+        // Georgian has capitals only for whole words.
         '\u{10d0}'..='\u{10fa}' | '\u{10fd}'..='\u{10ff}' => code,
         other => return to_upper(other),
     };
     char::from_u32(title).unwrap_or(character)
 }
 
-/// The capital of a Greek letter with an iota, which is one letter here and two in full mappings.
+/// The capital of a Greek letter with iota, which is one letter here and two in full mappings.
 fn with_iota(character: char) -> char {
     let code = u32::from(character);
     let capital = match character {

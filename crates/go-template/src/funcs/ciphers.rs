@@ -24,17 +24,17 @@ pub(super) const TABLE: Table = &[
     ("rsaDecrypt", Function::fixed(&[TEXT, TEXT, TEXT, TEXT], rsa_decrypt)),
 ];
 
-/// Bytes of a block of AES.
+/// The block size of AES in bytes.
 const BLOCK: usize = 16;
 
-/// The first 32 bytes of the password, or zeros after it.
+/// The first 32 bytes of the password, padded with zeros.
 fn aes_key(password: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
     key.iter_mut().zip(password).for_each(|(place, byte)| *place = *byte);
     key
 }
 
-/// AES-256-CBC in Base64: the initialization vector, and the text.
+/// AES-256-CBC in Base64: the initialization vector, then the text.
 fn encrypt_aes(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(password), Value::String(text)] = arguments else { return Err(mismatch()) };
     if text.is_empty() {
@@ -49,7 +49,7 @@ fn encrypt_aes(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     Ok(Value::string(&STANDARD.encode(encrypted)))
 }
 
-/// The text of what `encryptAES` gave. As in sprig, only the last byte of the padding is looked at.
+/// Decrypts the result of `encryptAES`. As in sprig, only the last byte of the padding is checked.
 fn decrypt_aes(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(password), Value::String(text)] = arguments else { return Err(mismatch()) };
     if text.is_empty() {
@@ -66,7 +66,7 @@ fn decrypt_aes(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(Value::String(decrypted.get(..end).unwrap_or_default().into()))
 }
 
-/// Decrypts with RSA-OAEP, or with the scheme `None` not at all.
+/// Decrypts with RSA-OAEP or, with the scheme `None`, not at all.
 fn rsa_decrypt(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(scheme), Value::String(hash), Value::String(text), Value::String(key)] = arguments else {
         return Err(mismatch());

@@ -30,7 +30,7 @@ pub(super) const fn int64(number: i64) -> Value {
     Value::Int(Int::Int64, number)
 }
 
-/// A value as a string, as most functions take it.
+/// A value as a string, as most functions accept it.
 pub(super) fn string(value: &Value, budget: &mut Budget) -> std::result::Result<Text, Exceeded> {
     match value {
         Value::String(text) | Value::Bytes(text) => Ok(text.clone()),
@@ -48,7 +48,7 @@ pub(super) fn printed(value: &Value, budget: &mut Budget) -> std::result::Result
     Ok(output.finish().into())
 }
 
-/// The strings of a list's elements that are not nil; of anything else its own.
+/// The non-nil elements of a list as strings; for anything else, its own string.
 pub(super) fn strings(value: &Value, budget: &mut Budget) -> std::result::Result<Vec<Text>, Exceeded> {
     match value {
         Value::Nil => Ok(Vec::new()),
@@ -78,7 +78,7 @@ pub(super) fn string_list(texts: Vec<Text>) -> Value {
     Value::List(List::new(&Type::String, texts.into_iter().map(Value::String).collect()))
 }
 
-/// The elements of a slice; `None` if the value is none.
+/// The elements of a slice; `None` if the value is not one.
 pub(super) fn elements(value: &Value, budget: &mut Budget) -> Result<Option<Vec<Value>>> {
     match value {
         Value::List(list) => {
@@ -95,8 +95,8 @@ pub(super) fn elements(value: &Value, budget: &mut Budget) -> Result<Option<Vec<
     }
 }
 
-/// A value as an integer, 0 if it cannot be one. A string may be octal, `0x1f`, or end in decimals,
-/// which are cut off.
+/// A value as an integer, 0 if it cannot be one. A string may be octal, hexadecimal (`0x1f`), or have decimals, which
+/// are dropped.
 #[allow(clippy::cast_possible_wrap, reason = "wraps, as in Go")]
 pub(super) fn integer(value: &Value) -> i64 {
     match value {
@@ -109,8 +109,7 @@ pub(super) fn integer(value: &Value) -> i64 {
     }
 }
 
-/// A float as an integer. One that is out of range becomes the least, as on the processors that
-/// most clusters run on.
+/// A float as an integer. One that is out of range becomes the smallest integer, as on the processors of most clusters.
 #[allow(clippy::cast_possible_truncation, reason = "in range, as checked")]
 fn truncated(number: f64) -> i64 {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
@@ -142,7 +141,7 @@ pub(super) fn float(value: &Value) -> f64 {
     }
 }
 
-/// A float as Go's `strconv.ParseFloat` reads it, also `inf` and `nan`.
+/// A float as Go's `strconv.ParseFloat` parses it, including `inf` and `nan`.
 fn parse_float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
@@ -153,19 +152,19 @@ fn parse_float(text: &str) -> Option<f64> {
     }
 }
 
-/// A text that may be a number; none is longer than some hundred digits.
+/// A text that may be a number, which has at most some hundred digits.
 fn str_of(text: &Text) -> Option<&str> {
     const MAX_LEN: usize = 4096;
     if text.len() > MAX_LEN { None } else { std::str::from_utf8(text).ok() }
 }
 
-/// A decimal number; 0 if the string is none, the nearest number if it is out of range.
+/// A decimal number; 0 if the string is not one, the nearest integer if it is out of range.
 fn atoi(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     Ok(Value::int(str_of(text).and_then(|text| saturating(text, 10)).unwrap_or(0)))
 }
 
-/// Digits with a sign; the nearest number if they are out of range, `None` if they are not digits.
+/// Digits with an optional sign; the nearest integer if they are out of range, `None` if they are not digits.
 pub(super) fn saturating(text: &str, base: u32) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
@@ -175,7 +174,7 @@ pub(super) fn saturating(text: &str, base: u32) -> Option<i64> {
     Some(i64::from_str_radix(text, base).unwrap_or(limit))
 }
 
-/// The number that the octal digits of a value stand for.
+/// The value of octal digits.
 fn to_decimal(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let text = printed(argument(arguments)?, call.budget)?;
     let number = str_of(&text).and_then(|text| {

@@ -1,5 +1,5 @@
-//! What functions cost. It is counted, not measured in time: the steps that a call takes from the budget are held
-//! against the texts that it was given, and against the elements that it looked at and the values that it made.
+//! The cost of functions, counted rather than timed: the steps that a call takes from the budget are compared with its
+//! text arguments, with the elements that it visited, and with the values that it created.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::budget::BYTES_PER_STEP;
 use crate::functions::Body;
 use crate::{Allowance, Engine, Environment, Function, Limits, List, Map, Member, Text, Type, Value, builtins, memory};
 
-/// All functions of templates. There is no other way to one but the methods, which `receivers` have.
+/// All template functions. Other functions can only be reached as methods, which `receivers` have.
 fn functions() -> impl Iterator<Item = (&'static str, Function)> {
     builtins::all().into_iter().chain(super::all())
 }
 
-/// How long the texts are.
+/// The length of the texts.
 const LEN: usize = 1 << 16;
 
 /// The steps that a call may take.
@@ -33,7 +33,7 @@ fn map(entries: Vec<(&str, Value)>) -> Value {
     ))
 }
 
-/// Twice the same value in each of so many levels: what goes through it comes to 2^levels elements.
+/// The same value twice on each of `levels` levels, so that a function that traverses it visits 2^levels elements.
 fn shared(levels: usize, container: fn(Value) -> Value) -> Value {
     (0..levels).fold(Value::string("x"), |value, _| container(value))
 }
@@ -46,7 +46,7 @@ fn twice_in_map(value: Value) -> Value {
     map(vec![("a", value.clone()), ("b", value)])
 }
 
-/// Values for parameters: large ones, odd ones, and such of another type.
+/// Values for parameters: large ones, odd ones, and ones of another type.
 struct Pool {
     texts: Vec<Value>,
     maps: Vec<Value>,
@@ -88,7 +88,7 @@ impl Pool {
         Self { texts, maps, lists, others: [others, receivers()].concat() }
     }
 
-    /// The value of a number for a parameter.
+    /// The value with a number, for a parameter.
     fn choose(&self, of: Type, number: usize) -> Value {
         let numbers = [0, 1, -1, 3, 1000, i64::MAX, i64::MIN];
         let all: Vec<Value> = match of {
@@ -104,7 +104,7 @@ impl Pool {
         all[number % all.len()].clone()
     }
 
-    /// The arguments of a call: the parameters have the values of a number, one after the other.
+    /// The arguments of a call: the parameters get the values with consecutive numbers.
     fn arguments(&self, function: &Function, variant: usize) -> Vec<Value> {
         let parameters = function.parameters.iter().chain(function.variadic.iter().cycle().take(3));
         parameters.enumerate().map(|(at, of)| self.choose(*of, variant + at)).collect()
@@ -124,10 +124,10 @@ fn receivers() -> Vec<Value> {
     made
 }
 
-/// How many numbers there are to try.
+/// How many numbers to try.
 const VARIANTS: usize = 30;
 
-/// What came of a call.
+/// The result of a call.
 struct Cost {
     steps: usize,
     work: usize,
@@ -146,7 +146,7 @@ fn call_method(name: &str, arguments: &[Value], limits: Limits) -> Cost {
     evaluate(&format!(".a0.{name}{}", fields.concat()), arguments, limits)
 }
 
-/// Evaluates an expression in which the arguments are `.a0`, `.a1` and so on.
+/// Evaluates an expression whose arguments are `.a0`, `.a1` and so on.
 fn evaluate(expression: &str, arguments: &[Value], limits: Limits) -> Cost {
     let still = Environment::system().with_cpu_time(|| Duration::ZERO);
     let engine = Engine::new(super::all()).with_limits(limits).with_environment(still);
@@ -177,20 +177,20 @@ fn every_function_pays_for_what_it_is_given_and_for_what_it_looks_at() {
     let pool = Pool::new();
     let limits = Limits { steps: STEPS, memory: 64 << 20, ..Limits::default() };
     for (name, function) in functions() {
-        // These two give what they are given, and look at no more of it than whether it is empty.
+        // These two return an argument, and only check whether it is empty.
         let reads = !matches!(function.body, Body::And | Body::Or);
         let mut was_read = false;
         for variant in 0..VARIANTS {
             let arguments = pool.arguments(&function, variant);
             let given = texts_of(&arguments);
             let cost = call(name, &arguments, limits);
-            // Where rendering ends with an error, nothing is taken from the allowance.
+            // If rendering fails, nothing is charged to the allowance.
             if cost.result.is_ok() && reads {
                 let least = given / BYTES_PER_STEP;
                 assert!(cost.steps >= least, "{name}, {variant}: {} steps for {least}", cost.steps);
             }
             was_read |= given >= LEN;
-            // What the steps pay for, and a container whose elements are looked at all at once.
+            // What the steps pay for, and a container whose elements are visited all at once.
             let most = STEPS * BYTES_PER_STEP + 4 * given + 1000 * LEN;
             assert!(cost.work <= most, "{name}, {variant}: {} of {most}: {:?}", cost.work, cost.result);
         }
@@ -247,7 +247,7 @@ fn values_are_counted_as_long_as_they_are_there() {
     let listed = list(values);
     assert!(memory::held() - before >= shared + 100 * size_of::<Value>());
     let small = list((0..100).map(|_| map(vec![("a", Value::Nil)])).collect());
-    // A map has room for eleven entries from the first one on.
+    // A map allocates room for eleven entries with the first one.
     assert!(memory::held() - before >= shared + 100 * 11 * (size_of::<Text>() + size_of::<Value>()));
     drop((long, listed, small));
     assert_eq!(memory::held(), before);
@@ -377,7 +377,7 @@ fn a_use_of_a_variable_is_parsed_in_no_time_however_many_there_are() {
     assert!(error.to_string().contains("undefined variable \"$x\""), "{error}");
 }
 
-/// An engine for which a second passes whenever somebody looks at the clock.
+/// An engine whose clock advances by a second whenever it is read.
 fn hurried() -> Engine {
     let seconds = std::sync::atomic::AtomicU64::new(0);
     let clock = move || Duration::from_secs(seconds.fetch_add(1, std::sync::atomic::Ordering::Relaxed));

@@ -1,4 +1,4 @@
-//! What functions of cryptography may cost, and what their errors may show.
+//! What cryptographic functions may cost, and what their errors may show.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -39,7 +39,7 @@ fn hundreds_of_costly_calls_are_refused() {
 
 #[test]
 fn keys_and_certificates_of_rsa_are_few() {
-    // What costs much is paid for before it is done.
+    // Expensive work is paid for in advance.
     let with = |steps: usize, template: &str| {
         let engine = Engine::new(funcs::all()).with_limits(Limits { steps, ..Limits::default() });
         let template = engine.parse("t", template.as_bytes()).unwrap();
@@ -67,17 +67,17 @@ fn the_passwords_of_a_hundred_users_can_be_hashed_in_one_template() {
     assert!(line.starts_with(b"user:$2a$10$"));
 }
 
-/// The file of the test data with this many iterations of its MAC.
+/// The test file with this many iterations of its MAC.
 fn file_with_iterations(iterations: [u8; 4]) -> Value {
     // The file ends with the iterations of its MAC: 2048.
     let (start, end) = FILE.split_at(FILE.len() - 4);
     assert_eq!(end, [2, 2, 8, 0]);
-    // Two more bytes: the lengths around the integer grow.
+    // Two more bytes, so the lengths around the integer grow.
     let grown = [start, &[2, 4], &iterations].concat();
     Value::String(grow(grown, FILE.len()).into())
 }
 
-/// Adds two to the lengths of all sequences of `file` that reached to its former end.
+/// Adds two to the lengths of all sequences of `file` that extended to its former end.
 fn grow(mut file: Vec<u8>, end: usize) -> Vec<u8> {
     for at in 0..end - 4 {
         if file[at] != 0x30 {

@@ -53,30 +53,30 @@ pub(super) const TABLE: Table = &[
     ),
 ];
 
-/// Steps to read the data of a time zone.
+/// Steps for reading the data of a time zone.
 const ZONE_STEPS: usize = 50;
 
-/// How an input field of HTML takes a date.
+/// The date format of HTML input fields.
 const HTML_DATE: &[u8] = b"2006-01-02";
 
 fn time(value: &Value) -> Result<&Time> {
     value.downcast().ok_or_else(mismatch)
 }
 
-/// A time, or a number of seconds since 1970; anything else is now.
+/// Formats a time, or a number of seconds since 1970; anything else means now.
 fn format_date(layout: &[u8], date: &Value, zone: &[u8], call: &mut VolatileCall<'_>) -> Result {
     let time = match date {
         Value::Int(Int::Int | Int::Int32 | Int::Int64, seconds) => Time::from_unix(*seconds),
         other => other.downcast().cloned().unwrap_or_else(|| Time::new(call.now())),
     };
-    // The data of a zone are read each time.
+    // The data of a zone is read each time.
     call.budget.steps(ZONE_STEPS)?;
-    // A zone that does not exist is UTC.
+    // An unknown zone means UTC.
     let time = time.in_zone(Zone::named(zone).unwrap_or(Zone::Utc));
     Ok(Value::String(time.format(layout, call.budget)?))
 }
 
-/// Another value in place of an error, unless a bound was reached.
+/// Replaces an error by another value, unless a limit was exceeded.
 fn or_else(result: Result, otherwise: impl FnOnce() -> Value) -> Result {
     match result {
         Err(FunctionError::Failed(_)) => Ok(otherwise()),
@@ -84,7 +84,7 @@ fn or_else(result: Result, otherwise: impl FnOnce() -> Value) -> Result {
     }
 }
 
-/// The time that is a duration later; the same time if it is not a duration.
+/// The time moved by a duration; unchanged if it is not a duration.
 fn date_modify(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [_, date] = arguments else { return Err(mismatch()) };
     or_else(must_date_modify(arguments, call), || date.clone())
@@ -96,14 +96,14 @@ fn must_date_modify(arguments: &[Value], _: &mut Call<'_>) -> Result {
     Ok(time(date)?.after(duration).value())
 }
 
-/// A time; the zero time if it is none of the layout.
+/// Parses a time; the zero time if it does not match the layout.
 fn to_date(arguments: &[Value], call: &mut Call<'_>) -> Result {
     or_else(must_to_date(arguments, call), || Time::zero().value())
 }
 
 fn must_to_date(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(layout), Value::String(text)] = arguments else { return Err(mismatch()) };
-    // Each byte of a layout is held against all fields.
+    // Each byte of a layout is compared with all fields.
     call.budget.steps(layout.len() / 16)?;
     Time::parse(layout, text).map(Time::value).map_err(|error| FunctionError::new(error.to_string()))
 }
@@ -119,7 +119,7 @@ fn ago(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     Ok(Value::string(&print_duration(rounded(now.since(&past), NANOSECONDS))))
 }
 
-/// Seconds, an `int64` or a string, as a duration; anything else is none.
+/// Seconds, as an `int64` or a string, as a duration; anything else means zero.
 fn duration(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let seconds = match argument(arguments)? {
         Value::String(text) => {

@@ -1,26 +1,26 @@
-//! Decimal numbers of any length, with which sprig calculates so that 0.1 and 0.2 make 0.3.
+//! Decimal numbers of any length, with which sprig calculates, so that 0.1 plus 0.2 is 0.3.
 
 use std::cmp::Ordering;
 
 use super::Result;
 use crate::functions::{Call, FunctionError};
 
-/// How many digits after the point a division gives that does not end.
+/// How many decimals a division produces if it does not terminate.
 const DIVISION_DIGITS: i64 = 16;
 
 /// How many pairs of digits are multiplied in the time of a step.
 const DIGITS_PER_STEP: usize = 64;
 
-/// A number: its digits, the last first, times a power of ten.
+/// A number: its digits, least significant first, times a power of ten.
 pub(super) struct Decimal {
     is_negative: bool,
-    /// Without zeros at the end, which is the number's beginning.
+    /// Without trailing zeros, which would be the leading digits.
     digits: Vec<u8>,
     exponent: i64,
 }
 
 impl Decimal {
-    /// The shortest number that stands for this float.
+    /// The shortest number that represents this float.
     pub(super) fn from_float(number: f64) -> Result<Self> {
         if !number.is_finite() {
             return Err(FunctionError::new("Cannot create a Decimal from an infinite number or from none"));
@@ -40,7 +40,7 @@ impl Decimal {
         Self { is_negative: is_negative && !digits.is_empty(), digits, exponent }
     }
 
-    /// The float that is nearest.
+    /// The nearest float.
     pub(super) fn to_float(&self) -> f64 {
         let digits: String = self.digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect();
         let sign = if self.is_negative { "-" } else { "" };
@@ -81,16 +81,16 @@ impl Decimal {
         Ok(Self::new(a.is_negative != b.is_negative, digits.collect(), a.exponent + b.exponent))
     }
 
-    /// With the last digit rounded, halves away from zero.
+    /// Rounds the last digit, halves away from zero.
     pub(super) fn divide(a: &Self, b: &Self, call: &mut Call<'_>) -> Result<Self> {
         if b.digits.is_empty() {
             return Err(FunctionError::new("decimal division by 0"));
         }
-        // Both as multiples of what makes the quotient one of the last digit.
+        // Scales both so that the quotient counts units of the last digit.
         let shift = a.exponent - b.exponent + DIVISION_DIGITS;
         let dividend = shifted(&a.digits, shift.max(0), call)?;
         let divisor = shifted(&b.digits, (-shift).max(0), call)?;
-        // Each digit takes some subtractions, which cost something however short the divisor is.
+        // Each digit takes several subtractions, which cost something even if the divisor is short.
         call.budget.steps(dividend.len() * (16 + divisor.len()) / DIGITS_PER_STEP)?;
         let mut quotient = vec![0; dividend.len()];
         let mut rest: Vec<u8> = Vec::new();
@@ -107,7 +107,7 @@ impl Decimal {
         Ok(Self::new(a.is_negative != b.is_negative, quotient, -DIVISION_DIGITS))
     }
 
-    /// The digits as multiples of a smaller power of ten.
+    /// The digits relative to a smaller power of ten.
     fn digits_from(&self, exponent: i64, call: &mut Call<'_>) -> Result<Vec<u8>> {
         shifted(&self.digits, if self.digits.is_empty() { 0 } else { self.exponent - exponent }, call)
     }
@@ -120,7 +120,7 @@ fn shifted(digits: &[u8], zeros: i64, call: &mut Call<'_>) -> Result<Vec<u8>> {
     Ok([&vec![0; zeros], digits].concat())
 }
 
-/// The digits without zeros at their beginning.
+/// The digits without leading zeros.
 fn significant(digits: &[u8]) -> &[u8] {
     let len = digits.iter().rposition(|&digit| digit != 0).map_or(0, |last| last + 1);
     digits.get(..len).unwrap_or(digits)
@@ -144,7 +144,7 @@ fn sum(a: &[u8], b: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// `a` without `b`, which is not larger.
+/// `a` minus `b`, which must not be larger.
 fn difference(a: &[u8], b: &[u8]) -> Vec<u8> {
     let mut borrowed = 0;
     let minus = |(i, &digit): (usize, &u8)| {

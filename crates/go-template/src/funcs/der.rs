@@ -1,9 +1,8 @@
-//! ASN.1 in its DER form: as much of it as keys, certificates and PKCS#12 files need, written byte
-//! for byte as Go writes it.
+//! ASN.1 in DER, as far as keys, certificates and PKCS#12 files need it, written byte for byte as Go does.
 
 use zeroize::Zeroizing;
 
-/// Written DER. It may be of a private key.
+/// Encoded DER, possibly of a private key.
 pub(super) type Der = Zeroizing<Vec<u8>>;
 
 pub(super) const BOOLEAN: u8 = 0x01;
@@ -22,12 +21,12 @@ pub(super) const BMP_STRING: u8 = 0x1e;
 pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const SET: u8 = 0x31;
 
-/// The tag of a context-specific element that holds others.
+/// The tag of a context-specific element that contains other elements.
 pub(super) const fn context(number: u8) -> u8 {
     0xa0 | number
 }
 
-/// The tag of a context-specific element that holds a value.
+/// The tag of a context-specific element that contains a value.
 pub(super) const fn context_value(number: u8) -> u8 {
     0x80 | number
 }
@@ -37,11 +36,11 @@ pub(super) const fn context_value(number: u8) -> u8 {
 pub(super) struct Element<'a> {
     pub(super) tag: u8,
     pub(super) content: &'a [u8],
-    /// With its tag and length.
+    /// Including its tag and length.
     pub(super) full: &'a [u8],
 }
 
-/// Elements one after the other. What is malformed reads as `None`.
+/// A sequence of elements. Malformed input reads as `None`.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
@@ -57,7 +56,7 @@ impl<'a> Reader<'a> {
     /// The next element.
     pub(super) fn element(&mut self) -> Option<Element<'a>> {
         let (&tag, rest) = self.0.split_first()?;
-        // Tags of several bytes occur nowhere.
+        // Tags of several bytes do not occur.
         if tag & 0x1f == 0x1f {
             return None;
         }
@@ -91,8 +90,7 @@ impl<'a> Reader<'a> {
         self.expect(tag).map(Self)
     }
 
-    /// The next element, a whole number, as bytes without leading zeros; `None` also if it is
-    /// negative.
+    /// The next element as a whole number, as bytes without leading zeros; `None` if it is negative.
     pub(super) fn unsigned(&mut self) -> Option<&'a [u8]> {
         match self.expect(INTEGER)? {
             [0] => Some(&[]),
@@ -102,19 +100,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next element, a small whole number.
+    /// The next element as a small whole number.
     pub(super) fn small(&mut self) -> Option<u32> {
         let bytes = self.unsigned()?;
         (bytes.len() <= 4).then(|| bytes.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)))
     }
 
-    /// The next element, a string of whole bytes.
+    /// The next element as a bit string of whole bytes.
     pub(super) fn bit_string(&mut self) -> Option<&'a [u8]> {
         self.expect(BIT_STRING)?.split_first().filter(|(unused, _)| **unused == 0).map(|(_, bytes)| bytes)
     }
 }
 
-/// The content of the one element that `bytes` are, if it has this tag.
+/// The content of the single element in `bytes`, if it has this tag.
 pub(super) fn only(bytes: &[u8], tag: u8) -> Option<&[u8]> {
     let mut reader = Reader::new(bytes);
     let content = reader.expect(tag)?;
@@ -146,7 +144,7 @@ pub(super) fn sequence(parts: &[&[u8]]) -> Der {
     element(SEQUENCE, parts)
 }
 
-/// A whole number from bytes, of which the first may be zeros.
+/// A whole number from bytes, which may have leading zeros.
 pub(super) fn unsigned(bytes: &[u8]) -> Der {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     match bytes.get(zeros..) {
@@ -176,7 +174,7 @@ pub(super) fn null() -> Der {
     element(NULL, &[])
 }
 
-/// An identifier in numbers.
+/// An object identifier in dotted form.
 pub(super) fn dotted(oid: &[u8]) -> Option<String> {
     let mut numbers = Vec::new();
     let mut number: u64 = 0;

@@ -35,7 +35,7 @@ fn any_map(entries: BTreeMap<Text, Value>) -> Value {
     Value::Map(Map::from_entries(&Type::Any, entries))
 }
 
-/// Keys and values by turns. A key without a value has an empty string.
+/// A map from alternating keys and values. A key without a value gets an empty string.
 fn dict(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let mut entries = BTreeMap::new();
     for pair in arguments.chunks(2) {
@@ -46,14 +46,14 @@ fn dict(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(any_map(entries))
 }
 
-/// Goes from map to map by keys: the value there, or the last but one argument.
+/// Follows keys from map to map. Returns the value found, or the last but one argument.
 fn dig(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [keys @ .., default, root] = arguments else { return Err(too_few()) };
     if keys.is_empty() {
         return Err(too_few());
     }
     let mut found = root.clone();
-    // Sprig looks at all keys first.
+    // Sprig checks all keys first.
     if let Some(other) = keys.iter().find(|key| !matches!(key, Value::String(_))) {
         found.type_of().filter(|found| *found == Type::DICT).ok_or_else(|| not_a("map[string]interface {}", root))?;
         return Err(not_a("string", other));
@@ -103,7 +103,7 @@ fn values(arguments: &[Value], _: &mut Call<'_>) -> Result {
     Ok(Value::List(List::new(&Type::Any, values)))
 }
 
-/// The entries of a map as they are now.
+/// The current entries of a map.
 fn entries(map: &Value) -> Result<Vec<(Text, Value)>> {
     let Value::Map(map) = map else { return Err(mismatch()) };
     Ok(map.snapshot())

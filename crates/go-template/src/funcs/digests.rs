@@ -1,4 +1,4 @@
-//! Checksums, and hashes of passwords.
+//! Checksums and password hashes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -55,10 +55,10 @@ fn hash_password(password: &[u8], call: &mut VolatileCall<'_>) -> Result<String>
     const COST: u32 = 10;
     const MAX_LEN: usize = 72;
     if password.len() > MAX_LEN {
-        // As sprig, which gives the error as the hash.
+        // As in sprig, which returns the error as the hash.
         return Ok("failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".to_owned());
     }
-    // A hundred users of a file of passwords fit into a rendering.
+    // The cost allows a password file with a hundred users in one rendering.
     call.budget.steps(8000)?;
     let mut salt = [0; 16];
     call.random().fill_bytes(&mut salt);
@@ -67,7 +67,7 @@ fn hash_password(password: &[u8], call: &mut VolatileCall<'_>) -> Result<String>
     Ok(hash.format_for_version(bcrypt::Version::TwoA))
 }
 
-/// A line of a file of passwords; the hash is bcrypt's, or with `sha` that of SHA-1.
+/// A line of a password file. The hash is bcrypt's or, with `sha`, SHA-1.
 fn htpasswd(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(user), Value::String(password), Value::String(algorithm)] = arguments else {
         return Err(mismatch());
@@ -85,8 +85,7 @@ fn htpasswd(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
 /// Held while a key is derived.
 static SCRYPT: Mutex<()> = Mutex::new(());
 
-/// A password of Master Password, version 1: from a counter, a kind, the master password, the user
-/// and the site.
+/// A password of Master Password, version 1, from a counter, a type, the master password, the user and the site.
 fn derive_password(arguments: &[Value], call: &mut Call<'_>) -> Result {
     const SEED: &[u8] = b"com.lyndir.masterpassword";
     let [
@@ -111,7 +110,7 @@ fn derive_password(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let mut key = Zeroizing::new([0; 64]);
     let parameters = scrypt::Params::new(15, 8, 2).map_err(|_| failed())?;
     {
-        // It takes 32 MiB, which no two threads need at the same time.
+        // It takes 32 MiB, which two threads need not do at the same time.
         let _one_at_a_time = SCRYPT.lock().unwrap_or_else(PoisonError::into_inner);
         scrypt::scrypt(password, &salt, &parameters, &mut *key).map_err(|_| failed())?;
     }
@@ -130,7 +129,7 @@ fn choose<T>(choices: &[T], byte: u8) -> Option<&T> {
     choices.get(usize::from(byte).checked_rem(choices.len())?)
 }
 
-/// The templates of a kind of password: a letter stands for a class of characters.
+/// The templates of a type of password, in which a letter stands for a class of characters.
 fn templates(kind: &[u8]) -> Option<&'static [&'static str]> {
     Some(match kind {
         b"maximum" => &["anoxxxxxxxxxxxxxxxxx", "axxxxxxxxxxxxxxxxxno"],

@@ -1,5 +1,5 @@
-//! Base64, base32 and hexadecimal digits. As in sprig, what cannot be decoded gives the text of the
-//! error as its result; a template that must not go on checks that for itself.
+//! Base64, base32 and hexadecimal. As in sprig, input that cannot be decoded returns the text of the error as the
+//! result. A template that must fail has to check for that itself.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ pub(super) const TABLE: Table = &[
     ("hexdec", Function::fixed(&[Type::String], |arguments, _| decoded(arguments, hex_decode))),
 ];
 
-/// What is decoded, or the text of Go's error.
+/// The decoded bytes, or the text of Go's error.
 type Decoded = std::result::Result<Zeroizing<Vec<u8>>, String>;
 
 fn decoded(arguments: &[Value], decode: impl Fn(&[u8]) -> Decoded) -> Result {
@@ -36,12 +36,12 @@ fn base64_encode(arguments: &[Value], call: &mut Call<'_>) -> Result {
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// Line feeds and carriage returns count for nothing.
+/// Line feeds and carriage returns are ignored.
 const fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// Base64 as Go decodes it: with padding, with line ends anywhere, and with any unused bits.
+/// Decodes base64 as Go does: with padding, line ends anywhere, and any unused bits.
 fn base64_decode(text: &[u8]) -> Decoded {
     const UNITS: usize = 4;
     let corrupt = |at: usize| format!("illegal base64 data at input byte {at}");
@@ -51,7 +51,7 @@ fn base64_decode(text: &[u8]) -> Decoded {
         let mut digits = Zeroizing::new([0_u8; UNITS]);
         for i in 0..UNITS {
             let Some((at, &byte)) = input.next() else {
-                // The end, between two units or within one.
+                // The end, between two units or inside one.
                 return if i == 0 { Ok(output) } else { Err(corrupt(text.len() - i)) };
             };
             if let Some(digit) = base64_digit(byte) {
@@ -103,7 +103,7 @@ fn set(digits: &mut [u8], i: usize, digit: u8) {
     }
 }
 
-/// Appends the whole bytes that the first `count` of `digits` make, each of `width` bits.
+/// Appends the whole bytes formed by the first `count` of `digits`, which have `width` bits each.
 fn push_bits(output: &mut Vec<u8>, digits: &[u8], width: u32, count: usize) {
     let mut bits = 0_u32;
     let mut available = 0;
@@ -132,7 +132,7 @@ fn base32_encode(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(Value::String(output.into()))
 }
 
-/// Base32 as Go decodes it: with padding, and with line ends anywhere.
+/// Decodes base32 as Go does: with padding, and line ends anywhere.
 fn base32_decode(text: &[u8]) -> Decoded {
     const UNITS: usize = 8;
     let text = Zeroizing::new(text.iter().copied().filter(|&byte| !is_line_end(byte)).collect::<Vec<u8>>());
@@ -158,7 +158,7 @@ fn base32_decode(text: &[u8]) -> Decoded {
             if let Some(other) = left.iter().take(UNITS - 1 - i).position(|&byte| byte != b'=') {
                 return Err(corrupt(at + other - 1));
             }
-            // Seven, five, four or two digits make whole bytes.
+            // Seven, five, four or two digits form whole bytes.
             if matches!(i, 1 | 3 | 6) {
                 return Err(corrupt(at - 1));
             }

@@ -4,7 +4,7 @@ use super::Result;
 use crate::budget::Budget;
 use crate::value::{Value, is_same};
 
-/// Whether two values are of one type and hold the same.
+/// Whether two values have the same type and content.
 #[allow(clippy::float_cmp, reason = "floats are equal where Go finds them equal")]
 pub(super) fn is_equal(a: &Value, b: &Value, budget: &mut Budget) -> Result<bool> {
     budget.steps(1)?;
@@ -45,7 +45,7 @@ pub(super) fn is_equal(a: &Value, b: &Value, budget: &mut Budget) -> Result<bool
     })
 }
 
-/// Whether `holds` is true of all items.
+/// Whether all items satisfy `holds`.
 fn all<T>(mut items: impl Iterator<Item = T>, mut holds: impl FnMut(T) -> Result<bool>) -> Result<bool> {
     items.try_fold(true, |are_equal, item| Ok(are_equal && holds(item)?))
 }

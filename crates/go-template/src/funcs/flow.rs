@@ -1,4 +1,4 @@
-//! Functions that end the rendering.
+//! Functions that end rendering.
 
 use super::{Result, Table};
 use crate::functions::{Call, Function, FunctionError};
@@ -6,8 +6,8 @@ use crate::value::{Type, Value};
 
 pub(super) const TABLE: Table = &[("fail", Function::fixed(&[Type::String], fail))];
 
-/// Fails. The message may have been made of secrets, so it is not shown; the error's place tells
-/// which `fail` it was.
+/// Fails. The message is not shown, because it may be derived from secrets; the error's location identifies the call of
+/// `fail`.
 fn fail(_: &[Value], _: &mut Call<'_>) -> Result {
     Err(FunctionError::new("the template asks to fail"))
 }

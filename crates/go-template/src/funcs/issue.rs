@@ -1,5 +1,5 @@
-//! Private keys and certificates that are made: byte for byte as Go's `crypto/x509` writes what
-//! sprig asks it for, if key, serial number and time are the same.
+//! Generates private keys and certificates, byte for byte as Go's `crypto/x509` does for sprig, given the same key,
+//! serial number and time.
 
 use std::net::IpAddr;
 
@@ -77,7 +77,7 @@ impl Object for Pair {
     }
 }
 
-/// What a certificate says of its holder.
+/// What a certificate states about its holder.
 struct Request {
     common_name: Text,
     ips: Vec<IpAddr>,
@@ -92,9 +92,9 @@ enum Role {
     Holder,
 }
 
-/// Who signs.
+/// The signer.
 enum Issuer<'a> {
-    /// The holder.
+    /// The holder itself.
     Itself,
     Authority(&'a Certificate, &'a PrivateKey),
 }
@@ -103,7 +103,7 @@ fn failed(message: &str) -> FunctionError {
     FunctionError::new(message)
 }
 
-/// A private key of a kind, as PEM.
+/// A private key of the given type, as PEM.
 fn generate_key(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(kind)] = arguments else { return Err(mismatch()) };
     let kind = match &**kind {
@@ -116,7 +116,7 @@ fn generate_key(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     Ok(Value::String(PrivateKey::generate(kind, call)?.to_sprig_pem().into()))
 }
 
-/// The pair of a certificate and a key that are given in Base64, if they can be read.
+/// The pair of a certificate and a key that are given in Base64, if they can be parsed.
 fn build_custom(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(cert), Value::String(key)] = arguments else { return Err(mismatch()) };
     let cert = pem::standard_base64(cert).ok_or_else(|| failed("unable to decode base64 certificate"))?;
@@ -136,7 +136,7 @@ fn read_key(text: &[u8], call: &mut Call<'_>) -> Result<PrivateKey> {
     PrivateKey::from_pem(text, call).map_err(|error| while_doing("error parsing private key", error))
 }
 
-/// The key that is given, or a new one.
+/// The given key, or a new one.
 fn own_key(given: Option<&Value>, call: &mut VolatileCall<'_>) -> Result<PrivateKey> {
     match given {
         Some(Value::String(text)) => read_key(text, call),
@@ -145,7 +145,7 @@ fn own_key(given: Option<&Value>, call: &mut VolatileCall<'_>) -> Result<Private
     }
 }
 
-/// An authority.
+/// A certificate authority.
 fn generate_authority(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(common_name), Value::Int(_, days), key @ ..] = arguments else { return Err(mismatch()) };
     let key = own_key(key.first(), call)?;
@@ -154,14 +154,14 @@ fn generate_authority(arguments: &[Value], call: &mut VolatileCall<'_>) -> Resul
     issue(&request, &key, &Issuer::Itself, call)
 }
 
-/// A certificate that its own key signs.
+/// A self-signed certificate.
 fn generate_self_signed(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let (request, rest) = holder(arguments)?;
     let key = own_key(rest.first(), call)?;
     issue(&request, &key, &Issuer::Itself, call)
 }
 
-/// A certificate that an authority signs.
+/// A certificate signed by an authority.
 fn generate_signed(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let (request, rest) = holder(arguments)?;
     let [authority, key @ ..] = rest else { return Err(mismatch()) };
@@ -172,7 +172,7 @@ fn generate_signed(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     issue(&request, &key, &Issuer::Authority(&certificate, &signer), call)
 }
 
-/// The name, addresses and days at the beginning of the arguments, and what follows.
+/// The name, addresses and days at the beginning of the arguments, and the rest.
 fn holder(arguments: &[Value]) -> Result<(Request, &[Value])> {
     let [Value::String(common_name), Value::List(ips), Value::List(dns), Value::Int(_, days), rest @ ..] = arguments
     else {
@@ -211,10 +211,10 @@ fn names(list: &List) -> Result<Vec<Text>> {
     list.iter().map(name).collect()
 }
 
-/// Makes the certificate.
+/// Issues the certificate.
 fn issue(request: &Request, key: &PrivateKey, issuer: &Issuer<'_>, call: &mut VolatileCall<'_>) -> Result {
     let cannot_sign = || failed("error creating certificate: x509: only RSA, ECDSA and Ed25519 keys supported");
-    // The names are copied from each part of the certificate into the one around it.
+    // The names are copied from each part of the certificate into the enclosing one.
     let names = request.dns.iter().map(|name| name.len()).sum::<usize>() + request.common_name.len();
     call.budget.room(names.saturating_mul(24))?;
     let public = key.public().ok_or_else(cannot_sign)?;
@@ -250,7 +250,7 @@ fn issue(request: &Request, key: &PrivateKey, issuer: &Issuer<'_>, call: &mut Vo
     Ok(Value::object(Pair { cert: cert.into(), key: key.into() }))
 }
 
-/// A name of one part.
+/// A name with one part.
 fn name(common_name: &[u8]) -> Result<Der> {
     if common_name.is_empty() {
         return Ok(der::sequence(&[]));
@@ -264,7 +264,7 @@ fn name(common_name: &[u8]) -> Result<Der> {
     Ok(der::sequence(&[&der::element(der::SET, &[&part])]))
 }
 
-/// From now on, for days, of which Go counts the nanoseconds in 64 bits.
+/// From now on for a number of days, which Go counts as nanoseconds in 64 bits.
 fn validity(now: Timestamp, days: i64) -> Result<Der> {
     const DAY: i64 = 24 * 3600 * 1_000_000_000;
     let nanoseconds = i128::from(DAY.wrapping_mul(days));
@@ -289,7 +289,7 @@ fn extensions(request: &Request, public: &PublicKey, issuer_id: Option<&[u8]>) -
     let extension = |oid: &[u8], critical: &[u8], value: &[u8]| {
         der::sequence(&[&der::oid(oid), critical, &der::octet_string(value)])
     };
-    // The bits of digitalSignature, keyEncipherment and keyCertSign, after how many are not used.
+    // The bits for digitalSignature, keyEncipherment and keyCertSign, preceded by the number of unused bits.
     let (usage, constraints): ([u8; 2], Der) = match request.role {
         Role::Authority => ([2, 0xa4], der::sequence(&[&critical])),
         Role::Holder => ([5, 0xa0], der::sequence(&[])),
@@ -310,7 +310,7 @@ fn extensions(request: &Request, public: &PublicKey, issuer_id: Option<&[u8]>) -
         all.push(extension(AUTHORITY_KEY_ID, &[], &id));
     }
     if !request.dns.is_empty() || !request.ips.is_empty() {
-        // Without a subject the names here are all that there is.
+        // Without a subject, these are the only names.
         let critical: &[u8] = if request.common_name.is_empty() { &critical } else { &[] };
         all.push(extension(SUBJECT_ALT_NAME, critical, &alternative_names(request)));
     }

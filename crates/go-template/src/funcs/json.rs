@@ -1,5 +1,4 @@
-//! JSON, as Go's `encoding/json` writes it. Those that do not start with `must` swallow errors, as
-//! in sprig.
+//! JSON as Go's `encoding/json` writes it. As in sprig, the functions without `must` in their names ignore errors.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,7 +23,7 @@ pub(super) const TABLE: Table = &[
     ("toRawJson", Function::fixed(&[Type::Any], |arguments, call| to_json(arguments, RAW, call))),
 ];
 
-/// An empty string for what JSON has no form of.
+/// An empty string for a value that cannot be expressed in JSON.
 fn or_empty(result: Result) -> Result {
     match result {
         Err(FunctionError::Failed(_)) => Ok(Value::string("")),
@@ -46,7 +45,7 @@ fn from_json(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     match read(text, call.budget) {
         Ok(document) => Ok(document.value),
-        // Better on purpose: nobody could see why there is nothing.
+        // Deliberately better than sprig: otherwise nobody could see why the result is empty.
         Err(FunctionError::Failed(_)) if mistaken::has_byte_order_mark(text) => {
             Err(mistaken::or(text, Wanted::Json, ""))
         }
@@ -69,7 +68,7 @@ fn must_from_json(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(document.value)
 }
 
-/// A text that is paid for.
+/// A text that is paid for as it is written.
 struct Output<'b> {
     buffer: Buffer,
     budget: &'b mut Budget,
@@ -132,7 +131,7 @@ fn container<T>(
         .open(open)
         .and_then(|()| items.try_for_each(|value| item(writer, value)))
         .and_then(|()| writer.close(close));
-    // Also after an error, which may be swallowed.
+    // Also after an error, which may be ignored.
     writer.sink().budget.ascend();
     written
 }

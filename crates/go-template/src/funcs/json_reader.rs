@@ -1,4 +1,4 @@
-//! Reads JSON, as Go's `encoding/json` does into an `interface {}`.
+//! Parses JSON as Go's `encoding/json` does into an `interface {}`.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::budget::{Budget, Buffer};
 use crate::functions::FunctionError;
 use crate::value::{List, Map, Text, Type, Value};
 
-/// What was read.
+/// A parsed document.
 pub(super) struct Document {
     pub(super) value: Value,
-    /// A number is too large for a float; null stands in its place.
+    /// A number was too large for a float and was replaced by null.
     pub(super) has_overflow: bool,
 }
 
-/// Reads a document. Numbers become floats.
+/// Parses a document. Numbers become floats.
 pub(super) fn read(text: &[u8], budget: &mut Budget) -> Result<Document> {
     let mut builder = Builder { has_overflow: false, values: 0, budget };
     let value = go_json::read(text, &mut builder)?;
@@ -32,7 +32,7 @@ impl From<Malformed> for FunctionError {
 
 struct Builder<'b> {
     has_overflow: bool,
-    /// How many there are, some of them in lists that are not complete.
+    /// The number of values, including those in incomplete lists.
     values: usize,
     budget: &'b mut Budget,
 }
@@ -52,7 +52,7 @@ impl Build for Builder<'_> {
         Ok(self.budget.descend()?)
     }
 
-    // Also after an error, which may be swallowed.
+    // Also after an error, which may be ignored.
     fn ascend(&mut self) {
         self.budget.ascend();
     }

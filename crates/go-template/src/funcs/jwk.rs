@@ -1,4 +1,4 @@
-//! JSON web keys as PEM.
+//! JSON Web Keys as PEM.
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -18,7 +18,7 @@ pub(super) const TABLE: Table = &[
     ("jwkPublicKeyPem", Function::fixed(&[Type::String], public_pem)),
 ];
 
-/// Base64 for URLs, with or without padding, as jwx takes it.
+/// URL-safe Base64 with or without padding, as jwx accepts it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -26,7 +26,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The fields that a key may have; others mean nothing here.
+/// The fields of a key; others are ignored.
 #[derive(Deserialize)]
 struct Jwk {
     #[serde(default)]
@@ -58,7 +58,7 @@ fn parse(arguments: &[Value]) -> Result<Jwk> {
         .map_err(|_| mistaken::or(text, Wanted::Json, "failed to unmarshal JSON into key hint: it is not JSON web key"))
 }
 
-/// The bytes of a field that must be there.
+/// The bytes of a required field.
 fn field(value: Option<&str>, name: &str) -> Result<Zeroizing<Vec<u8>>> {
     let value = value.ok_or_else(|| FunctionError::new(format!("required field {name} is missing")))?;
     let bytes = BASE64.decode(value).map_err(|_| FunctionError::new(format!("field {name} is not Base64")))?;
@@ -74,7 +74,7 @@ fn unknown_type() -> FunctionError {
     FunctionError::new("invalid key type from JSON: RSA, EC and OKP are known")
 }
 
-/// The public key of a JWK that has no private part.
+/// The public key of a JWK without a private part.
 fn public_pem(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let jwk = parse(arguments)?;
     if jwk.d.is_some() {
@@ -142,7 +142,7 @@ fn rsa(jwk: &Jwk, call: &mut Call<'_>) -> Result<RsaKey> {
     let (n, e, d) = (number(&jwk.n, "n")?, number(&jwk.e, "e")?, number(&jwk.d, "d")?);
     let (p, q) = (number(&jwk.p, "p")?, number(&jwk.q, "q")?);
     let (dp, dq, qi) = (optional(&jwk.dp, "dp")?, optional(&jwk.dq, "dq")?, optional(&jwk.qi, "qi")?);
-    // Only all three of them are used.
+    // They are used only if all three are given.
     let (dp, dq, qi) = match (&dp, &dq, &qi) {
         (Some(dp), Some(dq), Some(qi)) => (Some(&***dp), Some(&***dq), Some(&***qi)),
         _ => (None, None, None),

@@ -1,4 +1,4 @@
-//! Private keys: RSA, ECDSA, Ed25519 and X25519, in the forms that Go reads and writes.
+//! Private keys: RSA, ECDSA, Ed25519 and X25519, in the formats that Go reads and writes.
 
 use aws_lc_rs::agreement;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -33,15 +33,15 @@ pub(super) struct Curve {
     /// Its name in a JWK.
     pub(super) name: &'static str,
     oid: &'static [u8],
-    /// Bytes of a coordinate.
+    /// The size of a coordinate in bytes.
     pub(super) len: usize,
     agreement: &'static agreement::Algorithm,
     signing: &'static EcdsaSigningAlgorithm,
-    /// The algorithm of signatures, as an identifier.
+    /// The identifier of its signature algorithm.
     signature: &'static [u8],
 }
 
-/// The curves that are known. P-224, which Go knows too, is not.
+/// The supported curves. Go also supports P-224.
 static CURVES: [Curve; 3] = [
     Curve {
         name: "P-256",
@@ -78,7 +78,7 @@ impl Curve {
         CURVES.iter().find(|curve| curve.oid == oid)
     }
 
-    /// The point of two coordinates, if it is on the curve.
+    /// The point with these coordinates, if it is on the curve.
     pub(super) fn point(&self, x: &[u8], y: &[u8]) -> Option<Vec<u8>> {
         let point = [&[4], padded(x, self.len)?.as_slice(), padded(y, self.len)?.as_slice()].concat();
         let key = agreement::UnparsedPublicKey::new(self.agreement, &point);
@@ -87,7 +87,7 @@ impl Curve {
     }
 }
 
-/// A number of `len` bytes: zeros at the beginning are added or left out.
+/// A number as `len` bytes, adding or removing leading zeros.
 fn padded(number: &[u8], len: usize) -> Option<Zeroizing<Vec<u8>>> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let number = number.get(zeros..).unwrap_or_default();
@@ -107,18 +107,18 @@ pub(super) enum PrivateKey {
 /// An RSA key with two primes.
 pub(super) struct RsaKey {
     pub(super) key: rsa::PrivateKey,
-    /// Its form in PKCS#1.
+    /// The key in PKCS#1.
     pkcs1: Der,
 }
 
-/// A key on a curve.
+/// An elliptic-curve key.
 pub(super) struct EcKey {
     curve: &'static Curve,
     scalar: Der,
     point: Vec<u8>,
 }
 
-/// The numbers of an RSA key; the last three may be left out.
+/// The numbers of an RSA key; the last three are optional.
 #[derive(Default)]
 pub(super) struct RsaNumbers<'a> {
     pub(super) n: &'a [u8],
@@ -132,7 +132,7 @@ pub(super) struct RsaNumbers<'a> {
 }
 
 impl RsaKey {
-    /// The key of these numbers, if they fit to each other.
+    /// The key with these numbers, if they are consistent.
     #[allow(clippy::many_single_char_names, reason = "the names of RFC 8017")]
     pub(super) fn new(numbers: &RsaNumbers<'_>, call: &mut Call<'_>) -> Result<Self> {
         let invalid = || FunctionError::new("the numbers of the RSA key do not fit to each other");
@@ -165,7 +165,7 @@ impl RsaKey {
     }
 }
 
-/// Pays for an operation with an RSA key of so many bits.
+/// Pays for an operation with an RSA key of this many bits.
 pub(super) fn pay_for_rsa(bits: usize, call: &mut Call<'_>) -> Result<()> {
     const MAX_BITS: usize = 8192;
     if bits > MAX_BITS {
@@ -178,7 +178,7 @@ pub(super) fn pay_for_rsa(bits: usize, call: &mut Call<'_>) -> Result<()> {
 #[allow(clippy::many_single_char_names, reason = "the names of RFC 8017")]
 fn read_rsa_numbers(pkcs1: &[u8]) -> Option<RsaNumbers<'_>> {
     let mut reader = Reader::new(der::only(pkcs1, der::SEQUENCE)?);
-    // Keys of more than two primes have version 1.
+    // Keys with more than two primes have version 1.
     if reader.small()? != 0 {
         return None;
     }
@@ -188,7 +188,7 @@ fn read_rsa_numbers(pkcs1: &[u8]) -> Option<RsaNumbers<'_>> {
     reader.is_empty().then_some(RsaNumbers { n, e, d, p, q, dp, dq, qi })
 }
 
-/// Kinds of keys that are generated.
+/// The types of keys that can be generated.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Rsa2048,
@@ -198,7 +198,7 @@ pub(super) enum Kind {
 }
 
 impl PrivateKey {
-    /// Makes a key. The randomness is the operating system's.
+    /// Generates a key with the operating system's randomness.
     pub(super) fn generate(kind: Kind, call: &mut VolatileCall<'_>) -> Result<Self> {
         let failed = |_| FunctionError::new("failed to generate private key");
         match kind {
@@ -232,7 +232,7 @@ impl PrivateKey {
         Ok(Self::Ed25519 { seed, public })
     }
 
-    /// A key of a curve, with its point.
+    /// An elliptic-curve key, with its point.
     pub(super) fn ec(curve: &'static Curve, scalar: &[u8]) -> Option<Self> {
         let scalar = padded(scalar, curve.len)?;
         let key = agreement::PrivateKey::from_private_key(curve.agreement, &scalar).ok()?;
@@ -240,7 +240,7 @@ impl PrivateKey {
         Some(Self::Ec(EcKey { curve, scalar, point }))
     }
 
-    /// Reads PKCS#1, PKCS#8 or SEC 1.
+    /// Parses PKCS#1, PKCS#8 or SEC 1.
     pub(super) fn from_der(bytes: &[u8], call: &mut Call<'_>) -> Result<Self> {
         if let Some(numbers) = read_rsa_numbers(bytes) {
             return Ok(Self::Rsa(Box::new(RsaKey::new(&numbers, call)?)));
@@ -254,7 +254,7 @@ impl PrivateKey {
         }
     }
 
-    /// Reads a PEM block by what its kind says.
+    /// Parses a PEM block according to its type.
     pub(super) fn from_pem(text: &[u8], call: &mut Call<'_>) -> Result<Self> {
         pem::pay(text, call)?;
         let Some((block, _)) = pem::decode(text) else {
@@ -299,7 +299,7 @@ impl PrivateKey {
         }
     }
 
-    /// Reads SEC 1; `curve` counts more than what stands there.
+    /// Parses SEC 1; `curve` takes precedence over the curve in it.
     fn from_sec1(bytes: &[u8], curve: Option<&[u8]>) -> Option<Self> {
         let mut reader = Reader::new(bytes).nested(der::SEQUENCE)?;
         if reader.small()? != 1 {
@@ -321,7 +321,7 @@ impl PrivateKey {
         der::sequence(&[&der::small(0), &algorithm, &der::octet_string(&key)])
     }
 
-    /// PEM in the form that sprig chooses.
+    /// PEM in the format that sprig chooses.
     pub(super) fn to_sprig_pem(&self) -> Zeroizing<Vec<u8>> {
         match self {
             Self::Rsa(key) => pem::encode("RSA PRIVATE KEY", &key.pkcs1),
@@ -330,7 +330,7 @@ impl PrivateKey {
         }
     }
 
-    /// The algorithm and the bytes of the public key; `None` for a key that cannot sign.
+    /// The algorithm and bytes of the public key; `None` for a key that cannot sign.
     pub(super) fn public(&self) -> Option<PublicKey> {
         Some(match self {
             Self::Rsa(key) => PublicKey::rsa(&key.key.n().to_be_bytes(), &key.key.e().to_be_bytes()),
@@ -340,7 +340,7 @@ impl PrivateKey {
         })
     }
 
-    /// The identifier of the algorithm with which certificates are signed.
+    /// The identifier of the algorithm for signing certificates.
     pub(super) fn signature_algorithm(&self) -> Option<Der> {
         Some(match self {
             Self::Rsa(_) => der::sequence(&[&der::oid(SHA256_WITH_RSA), &der::null()]),
@@ -350,7 +350,7 @@ impl PrivateKey {
         })
     }
 
-    /// Signs as certificates are signed.
+    /// Signs in the way certificates are signed.
     pub(super) fn sign(&self, message: &[u8], call: &mut VolatileCall<'_>) -> Result<Vec<u8>> {
         let failed = || FunctionError::new("error creating certificate: the key cannot sign");
         match self {
@@ -391,7 +391,7 @@ impl EcKey {
 pub(super) struct PublicKey {
     /// The `AlgorithmIdentifier`.
     pub(super) algorithm: Der,
-    /// What is in the bit string.
+    /// The content of the bit string.
     pub(super) bytes: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! Functions about PKCS#12 files.
+//! Functions for PKCS#12 files.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,7 +30,7 @@ pub(super) const TABLE: Table = &[
     ("pkcs12keyPass", Function::fixed(&[TEXT, TEXT], |arguments, call| key(arguments.last(), arguments.first(), call))),
 ];
 
-/// Reads a file, whose password is empty if it is not given.
+/// Opens a file. The default password is empty.
 fn open(file: Option<&Value>, password: Option<&Value>, what: &str, call: &mut Call<'_>) -> Result<Contents> {
     let (Some(Value::String(file)), None | Some(Value::String(_))) = (file, password) else { return Err(mismatch()) };
     let password: &[u8] = match password {
@@ -48,8 +48,8 @@ fn key(file: Option<&Value>, password: Option<&Value>, call: &mut Call<'_>) -> R
     Ok(Value::String(text.into()))
 }
 
-/// The certificates as PEM. That of the key comes first, and then those that signed it; where none is of the key, they
-/// come in the order of the chain if they are one, else as they are.
+/// The certificates as PEM: first that of the key, followed by those that signed it. If none belongs to the key, they
+/// are in the order of the chain if they form one, and otherwise unchanged.
 fn cert(file: Option<&Value>, password: Option<&Value>, call: &mut Call<'_>) -> Result {
     let contents = open(file, password, "pkcs12 certificate", call)?;
     let is_of_key = contents.key.public().is_some_and(|key| contents.certificate.is_of(&key));
@@ -66,7 +66,7 @@ fn cert(file: Option<&Value>, password: Option<&Value>, call: &mut Call<'_>) -> 
     }))
 }
 
-/// The texts that are given, and the password, if it is.
+/// The given texts, and the password if there is one.
 fn texts<const N: usize>(arguments: &[Value]) -> Result<([&[u8]; N], &[u8])> {
     let mut texts: [&[u8]; N] = [b""; N];
     let mut password: &[u8] = b"";
@@ -80,14 +80,14 @@ fn texts<const N: usize>(arguments: &[Value]) -> Result<([&[u8]; N], &[u8])> {
     Ok((texts, password))
 }
 
-/// A file of the first certificate and the key, in Base64.
+/// A file with the first certificate and the key, in Base64.
 fn pem_to_pkcs12(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let ([certificate, key], password) = texts(arguments)?;
     let (certificate, _) = first_certificate(certificate, call)?;
     with_key(certificate, Vec::new(), key, password, call)
 }
 
-/// A file of all certificates and the key, in Base64.
+/// A file with all certificates and the key, in Base64.
 fn full_pem_to_pkcs12(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let ([certificates, key], password) = texts(arguments)?;
     let (certificate, rest) = first_certificate(certificates, call)?;
@@ -95,7 +95,7 @@ fn full_pem_to_pkcs12(arguments: &[Value], call: &mut VolatileCall<'_>) -> Resul
     with_key(certificate, others, key, password, call)
 }
 
-/// A file of certificates that are trusted, in Base64.
+/// A file with trusted certificates, in Base64.
 fn trust_store(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let ([certificates], password) = texts(arguments)?;
     pem::pay(certificates, call)?;
@@ -109,7 +109,7 @@ fn first_certificate<'t>(text: &'t [u8], call: &mut Call<'_>) -> Result<(Certifi
     Ok((Certificate::from_der(&block.bytes)?, rest))
 }
 
-/// All certificates; between and after them nothing may stand, not even a line feed, as in ESO.
+/// All certificates. As in ESO, there must be nothing between and after them, not even a line feed.
 fn all_certificates(text: &[u8]) -> Result<Vec<Certificate>> {
     let mut certificates = Vec::new();
     let mut rest = text;

@@ -1,5 +1,5 @@
-//! Lists. A function that starts with `must` does the same as the one without: sprig's differ in
-//! how they fail, and both end the rendering.
+//! Lists. A function with `must` in its name does the same as the one without: sprig's only differ in how they fail,
+//! and both end rendering.
 
 use super::convert::{elements, integer};
 use super::equality::is_equal;
@@ -67,12 +67,12 @@ fn list(items: Vec<Value>) -> Value {
 /// A nil `[]interface {}`.
 const NIL: Type = Type::LIST;
 
-/// The elements of a list; for anything else an error that says what cannot be done.
+/// The elements of a list; for anything else, an error that names the failed operation.
 fn items(value: &Value, cannot: &str, call: &mut Call<'_>) -> Result<Vec<Value>> {
     elements(value, call.budget)?.ok_or_else(|| FunctionError::new(format!("{cannot} {}", kind_name(value))))
 }
 
-/// The kind of a value, for an error.
+/// The kind of a value, for errors.
 fn kind_name(value: &Value) -> &'static str {
     if matches!(value, Value::Nil) { "nil" } else { kind_of(value) }
 }
@@ -91,8 +91,8 @@ fn prepend(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(list(items))
 }
 
-/// The list in lists of `size` elements. Sizes that are not positive do what Go's arithmetic makes
-/// of them: most are refused.
+/// Splits a list into lists of `size` elements. Sizes that are not positive behave as in Go's arithmetic, and most are
+/// rejected.
 fn chunk(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Int(_, size), value] = arguments else { return Err(mismatch()) };
     let items = items(value, "Cannot chunk type", call)?;
@@ -104,7 +104,7 @@ fn chunk(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(Value::List(List::new(&Type::LIST, chunks)))
 }
 
-/// Chunks of less than no elements, of which there are none, or one with the only element.
+/// Chunks of a negative size: none, or one with the only element.
 fn negative_chunks(items: Vec<Value>, size: u64) -> Result<Vec<Value>> {
     let len = u64::try_from(items.len()).unwrap_or(u64::MAX);
     match len {
@@ -206,7 +206,7 @@ fn has(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(Value::Bool(is_in(wanted, &items, call)?))
 }
 
-/// The elements from one index to before another.
+/// The elements from one index up to another, exclusive.
 fn slice(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [value, indexes @ ..] = arguments else { return Err(mismatch()) };
     let len = match value {

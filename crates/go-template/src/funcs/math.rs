@@ -1,4 +1,4 @@
-//! Arithmetic. Integers wrap around, as in Go; floats are added and so on as decimal numbers.
+//! Arithmetic. Integers wrap around as in Go; floats are calculated as decimal numbers.
 
 use super::convert::{float, int64, integer};
 use super::decimal::Decimal;
@@ -46,7 +46,7 @@ pub(super) const TABLE: Table = &[
     ("untilStep", Function::fixed(&[Type::INT, Type::INT, Type::INT], until_step)),
 ];
 
-/// Integers from the first on.
+/// Folds integers, starting with the first.
 fn fold(numbers: &[Value], operation: impl Fn(i64, i64) -> i64) -> Result {
     numbers.iter().map(integer).reduce(operation).map(int64).ok_or_else(mismatch)
 }
@@ -55,7 +55,7 @@ fn fold_floats(numbers: &[Value], operation: impl Fn(f64, f64) -> f64) -> Result
     numbers.iter().map(float).reduce(operation).map(Value::Float).ok_or_else(mismatch)
 }
 
-/// Go's `math.Max`: what is not a number wins, except against infinity; 0 is larger than -0.
+/// Go's `math.Max`: NaN wins, except against infinity, and 0 is larger than -0.
 fn larger(a: f64, b: f64) -> f64 {
     match () {
         () if a == f64::INFINITY || b == f64::INFINITY => f64::INFINITY,
@@ -85,7 +85,7 @@ fn rounded(numbers: &[Value], operation: impl Fn(f64) -> f64) -> Result {
 
 type Operation = fn(&Decimal, &Decimal, &mut Call<'_>) -> Result<Decimal>;
 
-/// Decimal numbers from the first on.
+/// Folds decimal numbers, starting with the first.
 fn decimals(numbers: &[Value], operation: Operation, call: &mut Call<'_>) -> Result {
     let [first, others @ ..] = numbers else { return Err(mismatch()) };
     let mut number = Decimal::from_float(float(first))?;
@@ -95,7 +95,7 @@ fn decimals(numbers: &[Value], operation: Operation, call: &mut Call<'_>) -> Res
     Ok(Value::Float(number.to_float()))
 }
 
-/// A number with so many decimals. What is at least a half, or the third argument, is rounded up.
+/// Rounds a number to this many decimals, up from a half or from the third argument.
 #[allow(clippy::cast_precision_loss, reason = "rounds to the nearest, as Go does")]
 fn round(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [number, Value::Int(_, places), options @ ..] = arguments else { return Err(mismatch()) };
@@ -106,7 +106,7 @@ fn round(arguments: &[Value], _: &mut Call<'_>) -> Result {
     Ok(Value::Float(rounded / power))
 }
 
-/// The float that is nearest to a power of ten.
+/// The float nearest to a power of ten.
 fn power_of_ten(exponent: i64) -> f64 {
     let exponent = exponent.clamp(-400, 400);
     format!("1e{exponent}").parse().unwrap_or(f64::NAN)
@@ -126,7 +126,7 @@ fn int_list(numbers: Vec<i64>) -> Value {
     Value::List(List::new(&Type::INT, numbers.into_iter().map(Value::int).collect()))
 }
 
-/// The numbers from `start` to before `stop`; none if the step leads away from it.
+/// The numbers from `start` up to `stop`, exclusive; none if the step leads away from it.
 fn numbers(start: i64, stop: i64, by: i64, call: &mut Call<'_>) -> Result<Vec<i64>> {
     if by == 0 || (stop < start) != (by < 0) {
         return Ok(Vec::new());
@@ -139,13 +139,13 @@ fn numbers(start: i64, stop: i64, by: i64, call: &mut Call<'_>) -> Result<Vec<i6
     let mut number = start;
     for _ in 0..count {
         numbers.push(number);
-        // After the last number there may be none.
+        // There may be no number after the last.
         number = number.saturating_add(by);
     }
     Ok(numbers)
 }
 
-/// Numbers with blanks between them, as the Unix program of the name prints them.
+/// Numbers separated by spaces, as printed by the Unix program with this name.
 fn seq(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let parameters: Vec<i64> =
         arguments.iter().map(|value| if let Value::Int(_, number) = value { *number } else { 0 }).collect();

@@ -1,4 +1,4 @@
-//! Merging maps, as the library mergo does it.
+//! Merges maps as the library mergo does.
 
 use super::{Result, Table, mismatch};
 use crate::functions::{Call, Function, FunctionError};
@@ -15,14 +15,14 @@ pub(super) const TABLE: Table = &[
     ("mustMergeOverwrite", MERGE_OVERWRITE),
 ];
 
-/// What becomes of a value that is there already and not empty.
+/// What to do with an existing value that is not empty.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Existing {
     Keep,
     Overwrite,
 }
 
-/// Merges the other maps into the first, which is changed, as are the maps in it.
+/// Merges the other maps into the first, which is changed together with the maps in it.
 fn merge(maps: &[Value], existing: Existing, call: &mut Call<'_>) -> Result {
     let [Value::Map(target), sources @ ..] = maps else { return Err(mismatch()) };
     for source in sources {

@@ -1,21 +1,21 @@
-//! What a text is that was taken for something else, so that an error can say what to do about it.
+//! Recognizes a text that was mistaken for something else, so that an error can say what to do.
 
 use super::pem::standard_base64;
 use crate::functions::FunctionError;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Whether a text begins with a byte order mark, as some editors and PowerShell write it. JSON must not have one.
+/// Whether a text begins with a byte order mark, which some editors and PowerShell write and JSON must not have.
 pub(super) fn has_byte_order_mark(text: &[u8]) -> bool {
     text.starts_with(BYTE_ORDER_MARK)
 }
 
-/// A text without the byte order mark at its beginning.
+/// A text without a leading byte order mark.
 pub(super) fn without_byte_order_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
-/// What a function reads.
+/// What a function expects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Json,
@@ -24,24 +24,24 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    /// How what is wanted begins, so that it can be told under base64.
+    /// The first byte of what is expected, by which it can be recognized under base64.
     const fn first_byte(self) -> u8 {
         match self {
             Self::Json => b'{',
             Self::Pem => b'-',
-            // A sequence in DER.
+            // A DER sequence.
             Self::Pkcs12 => 0x30,
         }
     }
 }
 
-/// The error for a text that is not what is wanted: what it is instead, if that can be told, else `problem`.
+/// The error for a text that is not what is expected: what it is instead if that can be recognized, or else `problem`.
 pub(super) fn or(text: &[u8], wanted: Wanted, problem: &str) -> FunctionError {
     FunctionError::new(instead(text, wanted).unwrap_or(problem))
 }
 
 fn instead(text: &[u8], wanted: Wanted) -> Option<&'static str> {
-    /// What sprig's `b64dec` gives, instead of an error, for what is not in base64.
+    /// What sprig's `b64dec` returns, instead of an error, for a text that is not base64.
     const B64DEC_FAILED: &[u8] = b"illegal base64 data at input byte ";
     if wanted == Wanted::Json && has_byte_order_mark(text) {
         return Some(

@@ -1,20 +1,18 @@
-//! The functions that templates have in ESO besides Go's own: those of sprig, and ESO's.
+//! The functions that ESO's templates have in addition to Go's built-in ones: those of sprig, and ESO's own.
 //!
-//! They do what sprig's do, also at the edges, with these differences on purpose:
+//! They behave like sprig's, including edge cases, with these deliberate differences:
 //!
 //! - An error shows no value and no text of a template; `fail` does not show its message.
-//! - `keys` and `values` are in the order of the keys, where sprig's order is random.
-//! - A map cannot be put into itself; `set` makes a map of nil, for which Go's has no place.
-//! - Two versions are equal if they print the same, where Go compares pointers. `now` prints without
-//!   the reading of the monotonic clock.
+//! - `keys` and `values` are sorted by key, whereas sprig's order is random.
+//! - A map cannot be put into itself, and `set` turns a nil map into a map, which Go's cannot do.
+//! - Two versions are equal if they print the same; Go compares pointers. `now` prints without the monotonic clock.
 //! - The local time zone is UTC, as in ESO's image.
-//! - What would cost much is refused by the [budget](super::Budget).
-//! - DSA keys are neither made nor read, and of curves P-224 is not known.
-//! - The wording of an error about a certificate, a key or a PKCS#12 file is ours.
-//! - New keys of RSA and ECDSA come from the randomness of the operating system, not of the
-//!   [environment](super::Environment).
+//! - Expensive work is rejected by the [budget](super::Budget).
+//! - DSA keys are neither generated nor parsed, and the curve P-224 is not supported.
+//! - The wording of errors about certificates, keys and PKCS#12 files is ours.
+//! - New RSA and ECDSA keys use the operating system's randomness, not that of the [environment](super::Environment).
 //!
-//! Each file holds the functions of one kind, with a table of their names.
+//! Each file has the functions of one kind, with a table of their names.
 
 mod case;
 mod certificate;
@@ -118,7 +116,7 @@ fn written(output: Buffer) -> Value {
     Value::String(output.finish().into())
 }
 
-/// Bytes in hexadecimal digits.
+/// Bytes in hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -127,7 +125,7 @@ fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The error, with what was done before its message.
+/// Prefixes the error's message with the failed operation.
 fn while_doing(what: &str, error: FunctionError) -> FunctionError {
     match error {
         FunctionError::Failed(reason) => FunctionError::Failed(format!("{what}: {reason}")),
@@ -135,12 +133,12 @@ fn while_doing(what: &str, error: FunctionError) -> FunctionError {
     }
 }
 
-/// The arguments are not of the types that the function's table asks for, which the engine checks.
+/// The error if the arguments do not have the types in the function's table, which the engine checks.
 fn mismatch() -> FunctionError {
     FunctionError::new("the arguments do not have the types of the parameters")
 }
 
-/// A part of a text that shares no memory with it.
+/// A part of a text that does not share its memory.
 fn part(text: &[u8]) -> Value {
     Value::String(Text::from(text))
 }

@@ -1,4 +1,4 @@
-//! Paths with slashes. Those of files are the same, since the program runs on Linux.
+//! Slash-separated paths, including paths of files, because the program runs on Linux.
 
 use super::{Result, Table, mismatch};
 use crate::functions::{Call, Function};
@@ -28,12 +28,12 @@ pub(super) const TABLE: Table = &[
 
 fn path(arguments: &[Value], call: &mut Call<'_>, change: impl Fn(&[u8]) -> Vec<u8>) -> Result {
     let [Value::String(path)] = arguments else { return Err(mismatch()) };
-    // A part for every two bytes at the most.
+    // At most one part per two bytes.
     call.budget.room(path.len().saturating_mul(size_of::<&[u8]>()))?;
     Ok(Value::String(change(path).into()))
 }
 
-/// The last element, without slashes at the end.
+/// The last element, without trailing slashes.
 fn base(path: &[u8]) -> Vec<u8> {
     if path.is_empty() {
         return b".".to_vec();
@@ -47,14 +47,14 @@ fn dir(path: &[u8]) -> Vec<u8> {
     clean(path.get(..end).unwrap_or_default())
 }
 
-/// The ending of the last element, from its last dot.
+/// The extension of the last element, from its last dot.
 fn ext(path: &[u8]) -> Vec<u8> {
     let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
     let dot = name.iter().rposition(|&byte| byte == b'.');
     dot.and_then(|dot| name.get(dot..)).unwrap_or_default().to_vec()
 }
 
-/// The shortest path that means the same.
+/// The shortest equivalent path.
 fn clean(path: &[u8]) -> Vec<u8> {
     let is_rooted = path.starts_with(b"/");
     let mut elements: Vec<&[u8]> = Vec::new();

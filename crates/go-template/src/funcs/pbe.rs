@@ -1,4 +1,4 @@
-//! Encryption with a password, as PKCS#12 files have it: the schemes that go-pkcs12 knows.
+//! Password-based encryption in PKCS#12 files, with the schemes that go-pkcs12 supports.
 
 use aes::{Aes128, Aes192, Aes256};
 use cbc::cipher::block_padding::Pkcs7;
@@ -48,11 +48,11 @@ pub(super) const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
 /// `id-sha512`
 const SHA512: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3];
 
-/// How often a new file hashes, and how long its salts are, as go-pkcs12 has it.
+/// The iterations in a new file, and the length of its salts, as in go-pkcs12.
 pub(super) const ITERATIONS: u32 = 2048;
 pub(super) const SALT_LEN: usize = 16;
 
-/// A password as PKCS#12 has it: UTF-16, big-endian, with a zero at the end.
+/// A password in PKCS#12's form: UTF-16, big-endian, with a terminating zero.
 pub(super) struct Password {
     wide: Zeroizing<Vec<u8>>,
     text: Zeroizing<String>,
@@ -66,7 +66,7 @@ impl Password {
         Ok(Self { wide, text })
     }
 
-    /// No password at all, which is not the same as an empty one.
+    /// No password, which differs from an empty one.
     pub(super) fn none() -> Self {
         Self { wide: Zeroizing::default(), text: Zeroizing::default() }
     }
@@ -76,7 +76,7 @@ impl Password {
     }
 }
 
-/// Text as UTF-16, big-endian.
+/// Text in big-endian UTF-16.
 pub(super) fn wide(text: &str) -> Result<Zeroizing<Vec<u8>>> {
     let mut units = Zeroizing::new(Vec::with_capacity(2 * text.len() + 2));
     for character in text.chars() {
@@ -95,12 +95,12 @@ fn malformed() -> FunctionError {
     FunctionError::new("pkcs12: the parameters of an algorithm are malformed")
 }
 
-/// Pays for hashing so often. What a file asks for is up to who wrote it.
+/// Pays for this many iterations, which the author of a file chooses.
 fn pay(iterations: u32, call: &mut Call<'_>) -> Result<()> {
     Ok(call.budget.steps(100 + usize::try_from(iterations).unwrap_or(usize::MAX) / 16)?)
 }
 
-/// Decrypts what was encrypted with the algorithm of an identifier.
+/// Decrypts data that was encrypted with the algorithm of an identifier.
 pub(super) fn decrypt(mut algorithm: Reader<'_>, data: &[u8], password: &Password, call: &mut Call<'_>) -> Result<Der> {
     if data.is_empty() {
         return Err(FunctionError::new("pkcs12: empty encrypted data"));
@@ -149,7 +149,7 @@ fn decrypt_cbc<C: BlockCipherDecrypt + KeyInit>(key: &[u8], iv: &[u8], data: &[u
     decryptor.decrypt_padded_vec::<Pkcs7>(data).map(Zeroizing::new).map_err(|_| failed())
 }
 
-/// A key from the identifier of `PBKDF2`; `len` stands above what the parameters say.
+/// Derives a key with the parameters of `PBKDF2`; `len` takes precedence over the length in them.
 fn pbkdf2(mut algorithm: Reader<'_>, len: Option<usize>, password: &Password, call: &mut Call<'_>) -> Result<Der> {
     const MAX_LEN: u32 = 1024;
     match algorithm.expect(der::OBJECT_IDENTIFIER) {
@@ -179,7 +179,7 @@ fn pbkdf2(mut algorithm: Reader<'_>, len: Option<usize>, password: &Password, ca
     Ok(key)
 }
 
-/// The code that proves that a file is of this password.
+/// The code that proves that a file has this password.
 pub(super) fn mac(
     mut algorithm: Reader<'_>,
     (salt, iterations): (&[u8], u32),
@@ -216,18 +216,18 @@ fn pbmac1(mut algorithm: Reader<'_>, message: &[u8], password: &Password, call: 
 }
 
 fn hmac<D: EagerHash>(key: &[u8], message: &[u8]) -> Vec<u8> {
-    // A code takes keys of any length.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<D>::new_from_slice(key) else { return Vec::new() };
     mac.update(message);
     mac.finalize().into_bytes().to_vec()
 }
 
-/// What a key is for, in RFC 7292, appendix B.3.
+/// The purpose of a key, in RFC 7292, appendix B.3.
 const KEY: u8 = 1;
 const IV: u8 = 2;
 const MAC: u8 = 3;
 
-/// What a key is derived from.
+/// The input of a key derivation.
 struct Source<'a> {
     password: &'a [u8],
     salt: &'a [u8],
@@ -235,7 +235,7 @@ struct Source<'a> {
     id: u8,
 }
 
-/// A key by RFC 7292, appendix B.2.
+/// Derives a key according to RFC 7292, appendix B.2.
 fn derive<D: Digest + hmac::digest::block_api::BlockSizeUser>(source: &Source<'_>, len: usize) -> Der {
     let block = <D as hmac::digest::block_api::BlockSizeUser>::block_size();
     let id = vec![source.id; block];
@@ -257,12 +257,12 @@ fn derive<D: Digest + hmac::digest::block_api::BlockSizeUser>(source: &Source<'_
     }
 }
 
-/// `pattern` again and again, up to a multiple of `block` bytes.
+/// `pattern` repeated up to a multiple of `block` bytes.
 fn repeated(pattern: &[u8], block: usize) -> Vec<u8> {
     pattern.iter().copied().cycle().take(pattern.len().div_ceil(block) * block).collect()
 }
 
-/// Adds another number of the same length, and one; what is too much is lost.
+/// Adds another number of the same length, and one, dropping the carry.
 fn add_with_one(number: &mut [u8], addend: &[u8]) {
     let mut carry = 1;
     for (digit, other) in number.iter_mut().zip(addend).rev() {
@@ -272,7 +272,7 @@ fn add_with_one(number: &mut [u8], addend: &[u8]) {
     }
 }
 
-/// Encrypts with AES-256 under a key of PBKDF2 with SHA-256: the identifier, and the data.
+/// Encrypts with AES-256 and a key of PBKDF2 with SHA-256. Returns the identifier and the data.
 pub(super) fn encrypt(data: &[u8], password: &Password, call: &mut VolatileCall<'_>) -> Result<(Der, Vec<u8>)> {
     let mut salt = [0; SALT_LEN];
     let mut iv = [0; 16];

@@ -22,20 +22,20 @@ const END: &[u8] = b"\n-----END ";
 const DASHES: &[u8] = b"-----";
 const LINE: usize = 64;
 
-/// As Go's, which does not look at bits after the last byte.
+/// Like Go's, which ignores bits after the last byte.
 const LENIENT: GeneralPurpose =
     GeneralPurpose::new(&ALPHABET, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 /// A block.
 #[derive(Default)]
 pub(super) struct Block {
-    /// What stands after BEGIN.
+    /// The type after BEGIN.
     pub(super) kind: Vec<u8>,
     headers: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) bytes: Zeroizing<Vec<u8>>,
 }
 
-/// The next block, and what follows.
+/// The next block, and what follows it.
 pub(super) fn decode(data: &[u8]) -> Option<(Block, &[u8])> {
     // A byte order mark before the first BEGIN would hide it, as it does in Go.
     let mut rest = mistaken::without_byte_order_mark(data);
@@ -56,16 +56,16 @@ pub(super) fn decode(data: &[u8]) -> Option<(Block, &[u8])> {
     }
 }
 
-/// What reading from behind a BEGIN gives.
+/// The result of reading from after a BEGIN.
 enum Read<'a> {
     Block(Block, &'a [u8]),
-    /// It is not a block, but one may follow.
+    /// Not a block, but one may follow.
     Other,
-    /// It is not a block, and none follows.
+    /// Not a block, and none follows.
     Nothing,
 }
 
-/// Reads a block whose END begins at `end`.
+/// Reads a block; its END begins at `end`.
 fn read(text: &[u8], end: Option<usize>) -> Read<'_> {
     let Some(end) = end else { return Read::Other };
     let (line, mut rest) = split_line(text);
@@ -82,7 +82,7 @@ fn read(text: &[u8], end: Option<usize>) -> Read<'_> {
         rest = next;
     }
     let read = text.len() - rest.len();
-    // Between BEGIN and END may be no line at all, and then they share the line feed.
+    // There may be no line at all between BEGIN and END, which then share the line feed.
     let body = rest.get(..end.saturating_sub(read)).unwrap_or_default();
     if read > end + END.len() {
         return Read::Nothing;
@@ -104,19 +104,19 @@ fn read(text: &[u8], end: Option<usize>) -> Read<'_> {
     }
 }
 
-/// Bytes from Base64 as Go's standard encoding reads it.
+/// Decodes Base64 like Go's standard encoding.
 pub(super) fn standard_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     base64_without(text, b"\r\n")
 }
 
-/// Bytes from Base64 in which some characters count for nothing.
+/// Decodes Base64, ignoring some characters.
 fn base64_without(text: &[u8], ignored: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut kept = Zeroizing::new(Vec::with_capacity(text.len()));
     kept.extend(text.iter().copied().filter(|byte| !ignored.contains(byte)));
     LENIENT.decode(&*kept).ok().map(Zeroizing::new)
 }
 
-/// A line without blanks at its end, and what follows.
+/// A line without trailing spaces, and the rest.
 fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
     let (line, rest) = match text.iter().position(|byte| *byte == b'\n') {
         Some(end) => (text.get(..end).unwrap_or_default(), text.get(end + 1..).unwrap_or_default()),
@@ -157,13 +157,13 @@ fn encode_block(kind: &[u8], headers: &BTreeMap<Vec<u8>, Vec<u8>>, bytes: &[u8])
     output
 }
 
-/// `text` from the first BEGIN on, or all of it.
+/// `text` from the first BEGIN on, or all of it if there is none.
 pub(super) fn trim_junk(text: &[u8]) -> &[u8] {
     memmem::find(text, b"-----BEGIN").and_then(|start| text.get(start..)).unwrap_or(text)
 }
 
-/// The blocks of one kind, whatever the case of its letters. Better on purpose: of certificates that come with one key,
-/// that of the key comes first, as servers want it.
+/// The blocks of one type, ignoring case. Deliberately better than ESO's: if certificates come with one key, that of
+/// the key is first, as servers require.
 fn filter_pem(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(kind), Value::String(text)] = arguments else { return Err(mismatch()) };
     pay(text, call)?;
@@ -190,17 +190,17 @@ fn filter_pem(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(Value::String(output.into()))
 }
 
-/// Certificates as they are, if the first is of the key or none is; else that of the key, those that signed it, and then
-/// the others.
+/// The certificates unchanged, if the first or none of them belongs to the key. Otherwise that of the key, those that
+/// signed it, and then the others.
 fn of_key_first(mut blocks: Vec<Block>, key: &Block, call: &mut Call<'_>) -> Result<Vec<Block>> {
     if blocks.len() < 2 {
         return Ok(blocks);
     }
-    // Each certificate is compared with each other at most.
+    // At most, each certificate is compared with each other.
     call.budget.steps(blocks.len() * blocks.len() / 8)?;
     let key = match PrivateKey::from_der(&key.bytes, call) {
         Ok(key) => key,
-        // It may have a password.
+        // It may be encrypted.
         Err(FunctionError::Failed(_)) => return Ok(blocks),
         Err(exceeded) => return Err(exceeded),
     };
@@ -226,9 +226,9 @@ fn is_same_word(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Pays for reading a text of PEM, and for what is made of it.
+/// Pays for reading PEM, and for what is made of it.
 pub(super) fn pay(text: &[u8], call: &mut Call<'_>) -> Result<()> {
-    // A text of nothing but marks takes a search for each of them.
+    // In a text of only marks, each of them is searched for.
     let marks = memmem::find_iter(text, END).count();
     call.budget.steps(text.len() / 64 + marks * (1 + text.len() / 1024))?;
     Ok(call.budget.room(text.len().saturating_mul(2))?)

@@ -1,5 +1,5 @@
-//! PFX files, also called PKCS#12 (RFC 7292), outside of templates: with the reader of the template functions, which pays for
-//! what a file asks for before it is done.
+//! PFX files, also called PKCS#12 (RFC 7292), for use outside of templates. Uses the reader of the template functions,
+//! which pays in advance for what a file demands.
 
 use zeroize::Zeroizing;
 
@@ -9,20 +9,20 @@ use crate::budget::{Allowance, Budget, Limits};
 use crate::environment::Environment;
 use crate::functions::{Call, FunctionError, State};
 
-/// How often a file may have something hashed, in all its parts together. Tools ask for some thousands a part; this is about
-/// a second.
+/// The most hash iterations in all parts of a file together. Tools use some thousands per part; this takes about a
+/// second.
 pub const MOST_ITERATIONS: usize = 4_000_000;
 
-/// For so many iterations a step is paid.
+/// Iterations per step.
 const ITERATIONS_PER_STEP: usize = 16;
 
-/// How many keys a file may have.
+/// The most keys in a file.
 const MOST_KEYS: usize = 4;
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Default)]
 pub struct Contents {
-    /// The certificates in DER, in the order of the file.
+    /// The certificates in DER, in the file's order.
     pub certificates: Vec<Vec<u8>>,
     /// The keys in PKCS#8.
     pub keys: Vec<Zeroizing<Vec<u8>>>,
@@ -31,13 +31,13 @@ pub struct Contents {
 /// Why a file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// It is none, or of a kind that is not supported.
+    /// It is not a PFX file, or of an unsupported kind.
     #[error("it is not a PFX file of a supported kind")]
     Malformed,
     /// It is encrypted with another password.
     #[error("the password is not that of the file")]
     WrongPassword,
-    /// It asks for more hashing than [`MOST_ITERATIONS`], or has too many keys.
+    /// It demands more hashing than [`MOST_ITERATIONS`], or has too many keys.
     #[error("it asks for more than {MOST_ITERATIONS} iterations, or has more than {MOST_KEYS} keys")]
     TooCostly,
 }
@@ -51,10 +51,10 @@ impl From<FunctionError> for Unreadable {
     }
 }
 
-/// Reads a file that has this password.
+/// Reads a file with this password.
 ///
 /// # Errors
-/// It cannot be read.
+/// If it cannot be read.
 pub fn read(file: &[u8], password: &str) -> Result<Contents, Unreadable> {
     let limits = Limits { steps: MOST_ITERATIONS / ITERATIONS_PER_STEP + 10_000, ..Limits::default() };
     let (mut budget, mut state) = (Budget::new(limits, &Allowance::new(), &Environment::system()), State::default());

@@ -1,4 +1,4 @@
-//! PKCS#12 files, read as go-pkcs12's `DecodeChain` reads them and written as its `Modern` does.
+//! PKCS#12 files, read like go-pkcs12's `DecodeChain` and written like its `Modern`.
 
 use sha1::{Digest as _, Sha1};
 
@@ -26,12 +26,13 @@ const X509_CERTIFICATE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 22, 
 const FRIENDLY_NAME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 20];
 /// `localKeyId`, 1.2.840.113549.1.9.21
 const LOCAL_KEY_ID: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 21];
-/// Java's mark of certificates that are trusted, 2.16.840.1.113894.746875.1.1
+/// Java's mark for trusted certificates, 2.16.840.1.113894.746875.1.1
 const JAVA_TRUST_STORE: &[u8] = &[0x60, 0x86, 0x48, 1, 0x86, 0xf9, 0x66, 0xad, 0xca, 0x7b, 1, 1];
 /// `anyExtendedKeyUsage`, 2.5.29.37.0
 const ANY_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
 
-/// What a file holds: one key, its certificate (the first one, where none is of the key), and others in their order.
+/// The contents of a file: one key, its certificate (the first one if none belongs to the key), and other certificates
+/// in order.
 pub(super) struct Contents {
     pub(super) key: PrivateKey,
     pub(super) certificate: Certificate,
@@ -72,7 +73,7 @@ pub(super) fn read(file: &[u8], password: &[u8], call: &mut Call<'_>) -> Result<
         return Err(FunctionError::new("pkcs12: certificate missing"));
     }
     let key = key.ok_or_else(|| FunctionError::new("pkcs12: private key missing"))?;
-    // Better on purpose: Go takes the first one for it.
+    // Deliberately better than Go, which assumes that it is the first one.
     let public = key.public();
     let is_of_key = |certificate: &Certificate| public.as_ref().is_some_and(|public| certificate.is_of(public));
     if let Some(at) = certificates.iter().position(is_of_key) {
@@ -81,7 +82,7 @@ pub(super) fn read(file: &[u8], password: &[u8], call: &mut Call<'_>) -> Result<
     Ok(Contents { key, certificate: certificates.remove(0), others: certificates })
 }
 
-/// The bags, and the password with which they are encrypted.
+/// The bags, and the password that they are encrypted with.
 pub(super) fn read_bags(file: &[u8], password: Password, call: &mut Call<'_>) -> Result<(Vec<Bag>, Password)> {
     let not_a_file = || mistaken::or(file, Wanted::Pkcs12, "pkcs12: the file is malformed");
     let mut file = Reader::new(der::only(file, der::SEQUENCE).ok_or_else(not_a_file)?);
@@ -114,7 +115,7 @@ pub(super) fn read_bags(file: &[u8], password: Password, call: &mut Call<'_>) ->
     }
 }
 
-/// Checks the file's code. An empty password may also be none at all.
+/// Checks the file's code. An empty password may also mean none.
 fn verify(mut file: Reader<'_>, content: &[u8], password: Password, call: &mut Call<'_>) -> Result<Password> {
     if file.is_empty() {
         if password.is_empty() {
@@ -144,7 +145,7 @@ fn verify(mut file: Reader<'_>, content: &[u8], password: Password, call: &mut C
     Err(FunctionError::new("pkcs12: decryption password incorrect"))
 }
 
-/// Whether an error says that the password is another one: by the check value, or by what came out of the decryption.
+/// Whether an error means that the password is wrong, because of the code or of the result of the decryption.
 pub(super) fn is_of_password(message: &str) -> bool {
     message.ends_with(": decryption password incorrect") || message.ends_with("incorrect padding")
 }
@@ -195,7 +196,7 @@ fn read_shrouded_key(bag: &[u8], password: &Password, call: &mut Call<'_>) -> Re
     PrivateKey::from_pkcs8(&decrypt_key(bag, password, call)?, call)
 }
 
-/// A key in PKCS#8.
+/// Decrypts a key. The result is PKCS#8.
 pub(super) fn decrypt_key(bag: &[u8], password: &Password, call: &mut Call<'_>) -> Result<Der> {
     let broken = || malformed("the key's bag");
     let mut info = Reader::new(der::only(bag, der::SEQUENCE).ok_or_else(broken)?);
@@ -204,7 +205,7 @@ pub(super) fn decrypt_key(bag: &[u8], password: &Password, call: &mut Call<'_>) 
     pbe::decrypt(algorithm, data, password, call)
 }
 
-/// Writes a key, its certificate, and others.
+/// Writes a key, its certificate, and other certificates.
 pub(super) fn write(contents: &Contents, password: &[u8], call: &mut VolatileCall<'_>) -> Result<Der> {
     let password = Password::new(password)?;
     let key_id = attribute(LOCAL_KEY_ID, &der::octet_string(&Sha1::digest(&contents.certificate.raw)));
@@ -221,7 +222,7 @@ pub(super) fn write(contents: &Contents, password: &[u8], call: &mut VolatileCal
     file(&der::sequence(&[&certificates, &key]), &password, call)
 }
 
-/// Writes certificates that are trusted.
+/// Writes trusted certificates.
 pub(super) fn write_trust_store(
     certificates: &[Certificate],
     password: &[u8],
@@ -248,7 +249,7 @@ fn certificate_bag(certificate: &Certificate, attributes: &[&Der]) -> Der {
 }
 
 fn bag(kind: &[u8], content: &[u8], attributes: &[&Der]) -> Der {
-    // In a DER set the elements are in order.
+    // The elements of a DER set are sorted.
     let mut attributes: Vec<&[u8]> = attributes.iter().map(|attribute| attribute.as_slice()).collect();
     attributes.sort_unstable();
     der::sequence(&[&der::oid(kind), &der::element(context(0), &[content]), &der::element(der::SET, &attributes)])

@@ -28,11 +28,11 @@ pub(super) const TABLE: Table = &[
     ("uuidv4", Function::volatile(&[], |_, call| Ok(uuid(call)))),
 ];
 
-/// So many random characters; none if the number is negative.
+/// This many random characters; none if the number is negative.
 fn of_characters(arguments: &[Value], from: &[u8], call: &mut VolatileCall<'_>) -> Result {
     let [Value::Int(_, count)] = arguments else { return Err(mismatch()) };
     let count = usize::try_from(*count).unwrap_or(0);
-    // A step each, since randomness costs more than other characters.
+    // One step each, because randomness costs more than other characters.
     call.budget.steps(count)?;
     call.budget.room(count)?;
     let random = call.random();
@@ -44,7 +44,7 @@ fn of_characters(arguments: &[Value], from: &[u8], call: &mut VolatileCall<'_>) 
     Ok(Value::String(text.into()))
 }
 
-/// So many random bytes in base64.
+/// This many random bytes in base64.
 fn bytes(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::Int(_, count)] = arguments else { return Err(mismatch()) };
     let count = usize::try_from(*count).map_err(|_| FunctionError::new("the number of bytes is negative"))?;
@@ -55,7 +55,7 @@ fn bytes(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     Ok(Value::String(Text::from(STANDARD.encode(&*bytes).into_bytes())))
 }
 
-/// A number from the first argument to before the second.
+/// A number from the first argument up to the second, exclusive.
 fn integer(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::Int(_, min), Value::Int(_, max)] = arguments else { return Err(mismatch()) };
     if max <= min || max.checked_sub(*min).is_none() {
@@ -64,7 +64,7 @@ fn integer(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     Ok(Value::int(call.random().random_range(*min..*max)))
 }
 
-/// The characters in another order.
+/// The characters in random order.
 fn shuffle(arguments: &[Value], call: &mut VolatileCall<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     call.budget.steps(text.len())?;

@@ -30,7 +30,7 @@ pub(super) const TABLE: Table = &[
     (
         "regexMatch",
         Function::fixed(&[TEXT, TEXT], |arguments, call| match is_match(arguments, call) {
-            // What is not a regular expression matches nothing.
+            // An invalid regular expression matches nothing.
             Err(FunctionError::Failed(_)) => Ok(Value::Bool(false)),
             other => other,
         }),
@@ -49,29 +49,30 @@ pub(super) const TABLE: Table = &[
     ("regexSplit", Function::fixed(&[TEXT, TEXT, Type::INT], |arguments, call| split(arguments, PANIC, call))),
 ];
 
-/// How the error of a malformed pattern begins, where sprig fails with it.
+/// The prefix of the error for an invalid pattern, if sprig returns it.
 const ERROR: &str = "";
 
-/// How it begins where sprig panics with it.
+/// The prefix if sprig panics with it.
 const PANIC: &str = "regexp: Compile: ";
 
-/// Steps that the smallest pattern takes to compile.
+/// Steps for compiling the smallest pattern.
 const COMPILE_STEPS: usize = 1000;
 
 /// How many states of a pattern can be compiled in the time of a step.
 const STATES_PER_STEP: usize = 2;
 
-/// How much work of a search is a step.
+/// How much work of a search counts as a step.
 const WORK_PER_STEP: usize = 8;
 
-/// What a part of a text takes in a list, besides its bytes, and while it is looked for: where it is, in two lists of which one grows.
+/// What a part of a text takes in a list in addition to its bytes, including its position during the search, in two
+/// lists of which one grows.
 const PART_SIZE: usize = TEXT_OVERHEAD + size_of::<Text>() + size_of::<Value>() + 3 * size_of::<Range<usize>>();
 
-/// How many patterns are kept, and how much they may weigh together: with letters of all scripts, that is about 8 MiB.
+/// How many patterns are kept, and their greatest total weight, which is about 8 MiB for letters of all scripts.
 const KEPT: usize = 8;
 const KEPT_WEIGHT: usize = 600;
 
-/// The compiled pattern, paid for if it was not yet compiled.
+/// The compiled pattern. Compiling is paid for.
 fn compile(pattern: &Text, before_error: &str, call: &mut Call<'_>) -> Result<Regex> {
     if let Some(compiled) = call.state().patterns.get(&**pattern) {
         return Ok(compiled.clone());
@@ -80,7 +81,7 @@ fn compile(pattern: &Text, before_error: &str, call: &mut Call<'_>) -> Result<Re
     let Ok(text) = std::str::from_utf8(pattern) else {
         return Err(FunctionError::new(format!("{before_error}error parsing regexp: invalid UTF-8")));
     };
-    // Not the fragment that the error has, too.
+    // Without the fragment of the pattern in the error.
     let refused = |kind: ErrorKind| FunctionError::new(format!("{before_error}error parsing regexp: {kind}"));
     let pattern_read = Pattern::parse(text).map_err(|error| refused(error.kind()))?;
     call.budget.steps(pattern_read.size() / STATES_PER_STEP)?;
@@ -100,7 +101,7 @@ fn search<T>(
     search: impl FnOnce(&mut Allowance) -> std::result::Result<T, Exceeded>,
 ) -> Result<T> {
     let affordable = call.budget.steps_left().saturating_mul(WORK_PER_STEP);
-    // What it makes is moved once while it grows.
+    // The output is moved once when it grows.
     let mut allowance = Allowance::new(affordable).with_output(call.budget.room_left() / 2);
     let found = search(&mut allowance);
     call.budget.steps((affordable - allowance.left()) / WORK_PER_STEP)?;
@@ -110,12 +111,12 @@ fn search<T>(
     })
 }
 
-/// A number of results; `None` for all of them.
+/// A number of results; `None` means all.
 fn limit(number: i64) -> Option<usize> {
     usize::try_from(number).ok()
 }
 
-/// A number of results, or one more than there is room for, with which the call fails.
+/// A number of results, or one more than there is room for, in which case the call fails.
 fn affordable(limit: Option<usize>, call: &Call<'_>) -> usize {
     let most = call.budget.steps_left().min(call.budget.room_left() / PART_SIZE) + 1;
     limit.map_or(most, |limit| limit.min(most))
@@ -143,7 +144,7 @@ fn parts(text: &Text, ranges: Vec<Range<usize>>, call: &mut Call<'_>) -> Result<
     Ok(ranges.into_iter().map(|range| Text::from(text.get(range).unwrap_or_default())).collect())
 }
 
-/// The matches, at most a number of them.
+/// All matches, up to a number.
 fn find_all(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Result {
     let [Value::String(pattern), Value::String(text), Value::Int(_, count)] = arguments else {
         return Err(mismatch());
@@ -152,11 +153,11 @@ fn find_all(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Res
     let limit = affordable(limit(*count), call);
     let found = search(call, |allowance| regex.find_all(text, Some(limit), allowance))?;
     call.budget.steps(found.len())?;
-    // Without matches Go's list is nil.
+    // Without matches, Go's list is nil.
     Ok(if found.is_empty() { Value::zero(STRINGS) } else { string_list(parts(text, found, call)?) })
 }
 
-/// The parts between matches, at most a number of them.
+/// The parts between matches, up to a number.
 fn split(arguments: &[Value], before_error: &str, call: &mut Call<'_>) -> Result {
     let [Value::String(pattern), Value::String(text), Value::Int(_, count)] = arguments else {
         return Err(mismatch());
@@ -178,7 +179,7 @@ fn replace_all(arguments: &[Value], before_error: &str, replace: Replace, call: 
         return Err(mismatch());
     };
     let regex = compile(pattern, before_error, call)?;
-    // At the least, and before it is made.
+    // This is the least, and is checked before the result is created.
     call.budget.room(text.len())?;
     let replaced = search(call, |allowance| replace(&regex, text, replacement, allowance))?;
     Ok(Value::String(replaced.into()))

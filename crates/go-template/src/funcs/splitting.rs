@@ -1,4 +1,4 @@
-//! Splitting strings and joining them.
+//! Splitting and joining strings.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,13 @@ pub(super) const TABLE: Table = &[
     ("splitn", Function::fixed(&[Type::String, Type::INT, Type::String], splitn)),
 ];
 
-/// The parts of `text` between separators, at most `limit`; without a separator its characters.
+/// The parts of `text` between separators, at most `limit`; with an empty separator, its characters.
 fn parts(text: &[u8], separator: &[u8], limit: usize, call: &mut Call<'_>) -> Result<Vec<Text>> {
     let mut parts = Vec::new();
     let mut rest = text;
     while parts.len() + 1 < limit {
         let found = if separator.is_empty() {
-            // The last character is the rest.
+            // The last character is the remainder.
             decode(rest).map(|(_, len)| len).filter(|&len| len < rest.len())
         } else {
             find(rest, separator)
@@ -40,7 +40,7 @@ fn parts(text: &[u8], separator: &[u8], limit: usize, call: &mut Call<'_>) -> Re
     Ok(parts)
 }
 
-/// Parts as `_0`, `_1` and so on.
+/// Parts under the keys `_0`, `_1` and so on.
 fn numbered(parts: Vec<Text>, call: &mut Call<'_>) -> Result {
     call.budget.room(map_size(parts.len()) + parts.len() * (TEXT_OVERHEAD + 16))?;
     let entry = |(i, part)| (Text::from(format!("_{i}").as_str()), Value::String(part));
@@ -83,12 +83,12 @@ fn sort_alpha(arguments: &[Value], call: &mut Call<'_>) -> Result {
         return Ok(string_list(vec![string(value, call.budget)?]));
     }
     let mut texts = strings(value, call.budget)?;
-    // Each is compared with about as many as the length has digits.
+    // Each is compared with roughly log2 of the number of others.
     let rounds = usize::try_from(texts.len().max(2).ilog2()).unwrap_or(usize::MAX);
     call.budget.steps(texts.len().saturating_mul(rounds) / 8)?;
     call.budget.read(texts.iter().map(|text| text.len()).fold(0, usize::saturating_add).saturating_mul(rounds))?;
     texts.sort();
-    // As in sprig, a list of strings is itself sorted.
+    // As in sprig, a list of strings is sorted in place.
     match value {
         Value::List(list) if Type::Slice(list.element_type()) == STRINGS => {
             list.overwrite(texts);

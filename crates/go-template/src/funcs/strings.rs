@@ -60,18 +60,18 @@ fn two(arguments: &[Value]) -> Result<(&[u8], &[u8])> {
     }
 }
 
-/// Whether `holds` is true of the two strings.
+/// Whether the two strings satisfy `holds`.
 fn test(arguments: &[Value], holds: fn(&[u8], &[u8]) -> bool) -> Result {
     let (part, text) = two(arguments)?;
     Ok(Value::Bool(holds(part, text)))
 }
 
-/// Where `part` is in `text` for the first time; takes linear time.
+/// The first position of `part` in `text`, in linear time.
 pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     memchr::memmem::find(text, part)
 }
 
-/// The arguments that are not nil, with blanks between them.
+/// The non-nil arguments, separated by spaces.
 fn cat(arguments: &[Value], call: &mut Call<'_>) -> Result {
     joined(arguments, call, |value, output, call| {
         let text = printed(value, call.budget)?;
@@ -79,7 +79,7 @@ fn cat(arguments: &[Value], call: &mut Call<'_>) -> Result {
     })
 }
 
-/// The arguments that are not nil, each in double quotes.
+/// The non-nil arguments, each in double quotes.
 fn quote(arguments: &[Value], call: &mut Call<'_>) -> Result {
     joined(arguments, call, |value, output, call| {
         let text = string(value, call.budget)?;
@@ -89,7 +89,7 @@ fn quote(arguments: &[Value], call: &mut Call<'_>) -> Result {
     })
 }
 
-/// The arguments that are not nil, each in single quotes, with nothing escaped.
+/// The non-nil arguments, each in single quotes, without escaping.
 fn squote(arguments: &[Value], call: &mut Call<'_>) -> Result {
     joined(arguments, call, |value, output, call| {
         let text = printed(value, call.budget)?;
@@ -99,7 +99,7 @@ fn squote(arguments: &[Value], call: &mut Call<'_>) -> Result {
     })
 }
 
-/// Writes each argument that is not nil, with blanks between them.
+/// Writes each non-nil argument, separated by spaces.
 fn joined(
     arguments: &[Value],
     call: &mut Call<'_>,
@@ -115,12 +115,12 @@ fn joined(
     Ok(written(output))
 }
 
-/// A number of times that is not negative.
+/// A count, which must not be negative.
 fn count(number: i64) -> Result<usize> {
     usize::try_from(number).map_err(|_| FunctionError::new("strings: negative Repeat count"))
 }
 
-/// Each line with blanks before it.
+/// Each line, indented by spaces.
 fn indent(arguments: &[Value], before: &[u8], call: &mut Call<'_>) -> Result {
     let [Value::Int(_, spaces), Value::String(text)] = arguments else { return Err(mismatch()) };
     let spaces = count(*spaces)?;
@@ -134,7 +134,7 @@ fn indent(arguments: &[Value], before: &[u8], call: &mut Call<'_>) -> Result {
     Ok(written(output))
 }
 
-/// The bytes of a string as characters of Latin-1, which is how sprig's library looks at them here.
+/// The bytes of a string as characters of Latin-1, which is how sprig's library reads them here.
 fn bytes_as_characters(text: &[u8]) -> impl Iterator<Item = char> {
     text.iter().map(|&byte| char::from(byte))
 }
@@ -154,8 +154,7 @@ fn initials(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(written(output))
 }
 
-/// The string without white space. As in sprig, a string that holds some is damaged where it is not
-/// ASCII.
+/// The string without white space. As in sprig, a string that is not ASCII and contains white space is damaged.
 fn nospace(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     if !bytes_as_characters(text).any(char::is_whitespace) {
@@ -180,8 +179,7 @@ fn repeat(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(Value::String(text.repeat(if text.is_empty() { 0 } else { times }).into()))
 }
 
-/// Each occurrence of `old` replaced by `new`; an empty `old` is before each character and at the
-/// end.
+/// Each occurrence of `old` replaced by `new`. An empty `old` occurs before each character and at the end.
 fn replace(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(old), Value::String(new), Value::String(text)] = arguments else { return Err(mismatch()) };
     let mut output = Buffer::default();
@@ -204,8 +202,8 @@ fn replace(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(written(output))
 }
 
-/// The bytes from `start` to before `end`. A negative start is the string's, as is an end that is
-/// negative or beyond the string's.
+/// The bytes from `start` up to `end`, exclusive. A negative start means the beginning; an end that is negative or too
+/// large means the end.
 fn substr(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::Int(_, start), Value::Int(_, end), Value::String(text)] = arguments else { return Err(mismatch()) };
     let end_of_text = text.len();
@@ -219,7 +217,7 @@ fn substr(arguments: &[Value], _: &mut Call<'_>) -> Result {
     Ok(part(found))
 }
 
-/// The first `length` bytes; the last of them if it is negative.
+/// The first `length` bytes; the last ones if it is negative.
 fn trunc(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [Value::Int(_, length), Value::String(text)] = arguments else { return Err(mismatch()) };
     let len = usize::try_from(length.unsigned_abs()).unwrap_or(usize::MAX);
@@ -243,7 +241,7 @@ fn trim_all(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(part(trimmed(text, |character| cut.binary_search(&character).is_ok())))
 }
 
-/// `text` without the characters at its start and end for which `is_cut` holds.
+/// `text` without the leading and trailing characters that satisfy `is_cut`.
 fn trimmed(text: &[u8], is_cut: impl Fn(char) -> bool) -> &[u8] {
     let mut text = text;
     while let Some((character, len)) = crate::parser::decode(text)

@@ -1,5 +1,4 @@
-//! What golden files cannot hold: which functions there are, what is random or depends on the time,
-//! and what is bounded.
+//! What golden files cannot cover: the list of functions, random and time-dependent results, and limits.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +9,7 @@ use rand::rngs::StdRng;
 
 use crate::{Engine, Environment, Limits, Map, Text, Type, Value};
 
-/// The names of the functions of ESO 2.9.0 that are not Go's own: those of its copy of sprig.
+/// The names of ESO 2.9.0's functions that are not Go's own: those of its copy of sprig.
 const SPRIG: &str = "
     abbrev abbrevboth add add1 add1f addf adler32sum ago all any append atoi b32dec b32enc b64dec b64enc base bcrypt
     biggest buildCustomCert camelcase cat ceil chunk clean coalesce compact concat contains date dateInZone dateModify
@@ -30,13 +29,13 @@ const SPRIG: &str = "
     trimAll trimPrefix trimSuffix trimall trunc tuple typeIs typeIsLike typeOf uniq unixEpoch unset until untilStep
     untitle upper urlJoin urlParse uuidv4 values without wrap wrapWith";
 
-/// The names of the functions that ESO 2.9.0 has besides.
+/// The names of ESO 2.9.0's other functions.
 const OWN: &str = "
     certSANs filterCertChain filterPEM fromYaml fullPemToPkcs12 fullPemToPkcs12Pass jwkPrivateKeyPem jwkPublicKeyPem
     pemToPkcs12 pemToPkcs12Pass pemTruststoreToPKCS12 pemTruststoreToPKCS12Pass pkcs12cert pkcs12certPass pkcs12key
     pkcs12keyPass rsaDecrypt toYaml";
 
-/// Those that depend on the time or on randomness.
+/// The functions that depend on the time or on randomness.
 const VOLATILE: &str = "
     ago bcrypt date dateInZone date_in_zone durationRound encryptAES fullPemToPkcs12 fullPemToPkcs12Pass genCA genCAWithKey
     genPrivateKey genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey htmlDate htmlDateInZone
@@ -185,7 +184,7 @@ fn a_random_number_is_within_its_bounds() {
 #[test]
 fn what_would_cost_too_much_is_refused_before_it_is_done() {
     let engine = Engine::new(super::all());
-    // A tenth of what is allowed, since a debug build is slow.
+    // A tenth of the usual limits, because a debug build is slow.
     let engine = engine.with_limits(Limits { memory: 1 << 20, steps: 30_000, ..Limits::default() });
     let refused = [
         "{{ repeat 9223372036854775807 \"abc\" }}",
@@ -286,7 +285,7 @@ proptest! {
         prop_assert_eq!(shuffled, characters);
     }
 
-    /// Whatever the arguments are: an output or an error, and no panic.
+    /// Whatever the arguments, there is an output or an error, and no panic.
     #[test]
     fn any_function_takes_any_arguments(
         function in proptest::sample::select(super::all().map(|(name, _)| name).collect::<Vec<_>>()),

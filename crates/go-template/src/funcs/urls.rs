@@ -1,4 +1,4 @@
-//! Taking URLs apart and putting them together, as Go's `net/url` does it.
+//! Parses and builds URLs like Go's `net/url`.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -44,19 +44,19 @@ type Parsed<T> = std::result::Result<T, ParseUrlError>;
 /// A part of a URL, which may be a password.
 type Part = Zeroizing<Vec<u8>>;
 
-/// A part of a URL, which decides what is escaped in it.
+/// A part of a URL, which determines what is escaped in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Component {
     Path,
     Fragment,
     UserInfo,
     Host,
-    /// Of an IPv6 address.
+    /// The zone of an IPv6 address.
     Zone,
 }
 
 impl Component {
-    /// Whether a byte stands for itself.
+    /// Whether a byte needs no escape.
     fn is_plain(self, byte: u8) -> bool {
         if byte.is_ascii_alphanumeric() || b"-._~$&+,;=".contains(&byte) {
             return true;
@@ -70,7 +70,7 @@ impl Component {
     }
 
     fn escape(self, text: &[u8]) -> Part {
-        // Enough for all of it, so that nothing is left behind by growing.
+        // With room for everything, so that growing leaves nothing behind.
         let mut escaped = Zeroizing::new(Vec::with_capacity(3 * text.len()));
         for &byte in text {
             if self.is_plain(byte) {
@@ -91,7 +91,7 @@ impl Component {
                 let (high, low) = (hex_digit(after.first()), hex_digit(after.get(1)));
                 let byte = high.zip(low).map(|(high, low)| high << 4 | low).ok_or(ParseUrlError::Escape)?;
                 let is_allowed = match self {
-                    // Of a host only bytes that are not ASCII, and the percent sign.
+                    // In a host, only bytes beyond ASCII and the percent sign.
                     Self::Host => byte >= 0x80 || byte == b'%',
                     Self::Zone => byte == b'%' || byte == b' ' || Self::Host.is_plain(byte),
                     _ => true,
@@ -116,7 +116,7 @@ fn hex_digit(byte: Option<&u8>) -> Option<u8> {
     char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// A URL in its parts.
+/// The parts of a URL.
 #[derive(Default)]
 struct Url {
     scheme: Part,
@@ -241,7 +241,7 @@ impl Url {
         if !path.is_empty() && !path.starts_with(b"/") && !self.host.is_empty() {
             text.push(b"/", budget)?;
         }
-        // So that the first segment is not taken for a scheme.
+        // So that the first segment is not read as a scheme.
         if text.is_empty() && cut(&path, b'/').0.contains(&b':') {
             text.push(b"./", budget)?;
         }
@@ -249,7 +249,7 @@ impl Url {
     }
 }
 
-/// The scheme, empty if there is none, and what follows it.
+/// The scheme, empty if there is none, and the rest.
 fn split_scheme(text: &[u8]) -> Parsed<(&[u8], &[u8])> {
     for (i, byte) in text.iter().enumerate() {
         match byte {
@@ -278,7 +278,7 @@ fn parse_host(scheme: &[u8], host: &[u8]) -> Parsed<Part> {
         Some(_) => return Err(ParseUrlError::IpLiteral),
         None => {}
     }
-    // Some databases take several hosts with ports.
+    // Some databases accept several hosts with ports.
     let is_web = matches!(scheme, b"http" | b"https");
     let is_colon = |&byte: &u8| byte == b':';
     let colon = if is_web { host.iter().position(is_colon) } else { host.iter().rposition(is_colon) };

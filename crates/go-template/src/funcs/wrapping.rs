@@ -1,4 +1,4 @@
-//! Breaking lines and shortening them. Widths are in bytes, as in sprig's library.
+//! Wraps and shortens lines. As in sprig's library, widths are in bytes.
 
 use super::{Result, Table, mismatch, written};
 use crate::budget::Buffer;
@@ -14,7 +14,7 @@ pub(super) const TABLE: Table = &[
 
 const ELLIPSIS: &[u8] = b"...";
 
-/// Shortens to a width; what is cut off becomes an ellipsis.
+/// Shortens a string to a width; what is cut off is replaced by an ellipsis.
 fn abbrev(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Int(_, width), value @ Value::String(text)] = arguments else { return Err(mismatch()) };
     if *width < 4 {
@@ -23,7 +23,7 @@ fn abbrev(arguments: &[Value], call: &mut Call<'_>) -> Result {
     abbreviated(text, 0, usize::try_from(*width).unwrap_or(usize::MAX), call)
 }
 
-/// Shortens to a width at both ends; `left` is where what is shown begins, roughly.
+/// Shortens a string to a width at both ends; `left` is roughly where the remaining part begins.
 fn abbrevboth(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::Int(_, left), Value::Int(_, width), value @ Value::String(text)] = arguments else {
         return Err(mismatch());
@@ -47,7 +47,7 @@ fn abbreviated(text: &[u8], offset: usize, width: usize, call: &mut Call<'_>) ->
         output.push(text.get(..kept).unwrap_or_default(), call.budget)?;
         output.push(ELLIPSIS, call.budget)?;
     } else if width < 7 {
-        // Too narrow for two ellipses: nothing is shown.
+        // Too narrow for two ellipses, so nothing is shown.
     } else if offset + kept < text.len() {
         output.push(ELLIPSIS, call.budget)?;
         let both = kept - ELLIPSIS.len();
@@ -60,7 +60,7 @@ fn abbreviated(text: &[u8], offset: usize, width: usize, call: &mut Call<'_>) ->
     Ok(written(output))
 }
 
-/// How words are treated that are longer than a line.
+/// What to do with words that are longer than a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LongWords {
     Keep,

@@ -1,4 +1,4 @@
-//! YAML from and to values.
+//! Converts between YAML and values.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::yaml;
 pub(super) const TABLE: Table =
     &[("fromYaml", Function::fixed(&[Type::String], from_yaml)), ("toYaml", Function::fixed(&[Type::Any], to_yaml))];
 
-/// A mapping. What is not one gives a map with the entry `Error`.
+/// Parses a mapping. Anything else results in a map with the entry `Error`.
 fn from_yaml(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(text)] = arguments else { return Err(mismatch()) };
     Ok(Value::Map(match yaml::read_map(text, call.budget)? {
@@ -22,7 +22,7 @@ fn from_yaml(arguments: &[Value], call: &mut Call<'_>) -> Result {
     }))
 }
 
-/// YAML without the last line feed; nothing for what cannot be written.
+/// YAML without the final line feed; empty for a value that cannot be written.
 fn to_yaml(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [value] = arguments else { return Err(mismatch()) };
     let Some(text) = yaml::write(value, call.budget)? else { return Ok(Value::string("")) };

@@ -1,4 +1,4 @@
-//! Templates that bytes choose.
+//! Templates chosen by bytes.
 
 use std::fmt::Write as _;
 use std::slice::Iter;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use crate::funcs;
 
-/// All functions, in an order of their own so that the same bytes choose the same ones in each run.
+/// All functions, in a fixed order, so that the same bytes choose the same functions in each run.
 static FUNCTIONS: LazyLock<Vec<&str>> = LazyLock::new(|| {
     const OF_GO: [&str; 18] = [
         "and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or", "print",
@@ -17,11 +17,11 @@ static FUNCTIONS: LazyLock<Vec<&str>> = LazyLock::new(|| {
     names
 });
 
-/// Those that take long by design: what they cost is the subject of the target `costs` alone.
+/// Functions that take long by design. Only the target `costs` is about that.
 const SLOW: [&str; 7] =
     ["bcrypt", "derivePassword", "genCA", "genPrivateKey", "genSelfSignedCert", "genSignedCert", "htpasswd"];
 
-/// Small arguments at the edges of what functions take.
+/// Small arguments at the limits of what functions accept.
 const ODD: [&str; 68] = [
     "0",
     "1",
@@ -93,7 +93,7 @@ const ODD: [&str; 68] = [
     "$.l",
 ];
 
-/// Arguments that are large, or that make a result large. `$s`, `$l`, `$m` and `$w` are set before.
+/// Arguments that are large or produce large results. `$s`, `$l`, `$m` and `$w` are set beforehand.
 const LARGE: [&str; 28] = [
     "$s",
     "$s",
@@ -125,11 +125,11 @@ const LARGE: [&str; 28] = [
     "now",
 ];
 
-/// What is done with a result that stays.
+/// What to do with a result that is kept.
 const KEPT: [&str; 4] =
     ["{{ $_ := set $d (toString $i) CALL }}", "{{ $d = list $d CALL }}", "{{ CALL }}", "{{ if CALL }}{{ end }}"];
 
-/// The bytes that choose; a zero for each that is not there.
+/// The bytes that choose; missing ones count as zero.
 pub(super) struct Choices<'a>(Iter<'a, u8>);
 
 impl<'a> Choices<'a> {
@@ -145,7 +145,7 @@ impl<'a> Choices<'a> {
         choices[self.next() % choices.len()]
     }
 
-    /// There are more than 256 with those to come.
+    /// Two bytes, because there may be more than 256 functions in future.
     fn function(&mut self) -> &'static str {
         let choice = self.next() << 8 | self.next();
         FUNCTIONS[choice % FUNCTIONS.len()]
@@ -174,7 +174,7 @@ impl<'a> Choices<'a> {
         format!("({function} {})", arguments.join(" "))
     }
 
-    /// Up to four calls, each in a loop of its own.
+    /// Up to four calls, each in its own loop.
     pub(super) fn costly_calls(&mut self) -> String {
         let size = |choice: usize| 10_usize.pow(u32::try_from(choice % 8).unwrap_or_default());
         let (text, list) = (size(self.next()), size(self.next()).min(10_000));

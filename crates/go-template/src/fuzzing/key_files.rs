@@ -1,11 +1,11 @@
-//! Keys, certificates and files that hold them.
+//! Keys, certificates and the files that contain them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{SMALL, render};
 
-/// What reads them.
+/// The templates that read them.
 const TEMPLATES: [&str; 17] = [
     "{{ pkcs12key .v }}{{ pkcs12cert .v }}",
     "{{ pkcs12keyPass \"test-only\" .v }}{{ pkcs12certPass \"test-only\" .v }}",
@@ -26,17 +26,18 @@ const TEMPLATES: [&str; 17] = [
     "{{ genCAWithKey \"a\" 1 .v }}",
 ];
 
-/// What a block of PEM may be.
+/// The types of PEM blocks.
 const LABELS: [&str; 5] = ["CERTIFICATE", "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "PUBLIC KEY"];
 
-/// A byte that chooses who reads, a byte that says how the rest is wrapped, and the rest: DER, PEM, PKCS#12 or JSON.
+/// The input is a byte that chooses the template, a byte that chooses how the rest is wrapped, and the rest: DER, PEM,
+/// PKCS#12 or JSON.
 pub fn keys(input: &[u8]) {
     let [reader, how, content @ ..] = input else { return };
     let template = TEMPLATES[usize::from(*reader) % TEMPLATES.len()];
     render(&SMALL, template.as_bytes(), &[("v", &wrapped(*how, content))]);
 }
 
-/// As it is, as one block of PEM, or as several, each after two bytes that hold its length.
+/// Unchanged, as one PEM block, or as several, each preceded by its length in two bytes.
 fn wrapped(how: u8, content: &[u8]) -> Vec<u8> {
     match usize::from(how) {
         0 => content.to_vec(),

@@ -1,5 +1,5 @@
-//! What the fuzz targets of this crate and the property tests below run. Whatever the bytes are, nothing of it may panic, and
-//! none may cost more than its budget says.
+//! What this crate's fuzz targets and the property tests below run. No input may cause a panic or cost more than its
+//! budget allows.
 
 mod expressions;
 mod key_files;
@@ -12,7 +12,7 @@ use expressions::Choices;
 
 pub use key_files::keys;
 
-/// Small, so that a template takes no long time.
+/// With low limits, so that no template takes long.
 static SMALL: LazyLock<Engine> = LazyLock::new(|| {
     Engine::new(funcs::all()).with_limits(Limits {
         steps: 20_000,
@@ -22,38 +22,38 @@ static SMALL: LazyLock<Engine> = LazyLock::new(|| {
     })
 });
 
-/// A part of what one rendering may take, so that one that takes all of it is seen in a second.
+/// With a part of one rendering's usual limits, so that a rendering that exhausts them takes a second.
 static PART: LazyLock<Engine> =
     LazyLock::new(|| Engine::new(funcs::all()).with_limits(Limits { steps: 50_000, ..Limits::default() }));
 
-/// Renders a template, the bytes before the first that is zero, where `v` is what comes after it.
+/// The input is a template, a zero byte, and the value `v`.
 pub fn template(input: &[u8]) {
     let (template, value) = split(input);
     render(&SMALL, template, &[("v", value)]);
 }
 
-/// Calls functions with odd arguments, all of which the bytes choose: each a function, an argument, or how the result is used. `v`
-/// is the bytes from the 64th on.
+/// Calls functions with odd arguments. The bytes choose each function, argument, and use of the result. `v` is the
+/// bytes from the 64th on.
 pub fn calls(input: &[u8]) {
     let (choices, value) = input.split_at(input.len().min(64));
     let text = shown(Choices::new(choices).odd_call());
     render(&SMALL, text.as_bytes(), &[("v", value), ("l", &[b'1'; 300])]);
 }
 
-/// As [`calls`], with large arguments, in a loop that keeps the results.
+/// Like [`calls`], with large arguments, in a loop that keeps the results.
 pub fn costs(input: &[u8]) {
     let text = shown(Choices::new(input).costly_calls());
     render(&PART, text.as_bytes(), &[("v", &[b'1'; 300])]);
 }
 
-/// Reads YAML as each of those who read it, and writes it again.
+/// Parses YAML in all ways in which it is used, and writes it again.
 pub fn yaml(input: &[u8]) {
     let _ = documents::read_json(input, &mut Allowance::new());
     let _ = documents::read_strings(input, &mut Allowance::new());
     render(&SMALL, b"{{ $m := .v | fromYaml }}{{ toYaml $m }}{{ toJson $m | len }}", &[("v", input)]);
 }
 
-/// With `FUZZ_SHOW` in the environment, prints the template that bytes stand for.
+/// With `FUZZ_SHOW` in the environment, prints the template that the bytes chose.
 fn shown(template: String) -> String {
     #[cfg(fuzzing)]
     if std::env::var_os("FUZZ_SHOW").is_some() {

@@ -5,7 +5,7 @@ use super::{Item, ListEnd, Parser, Result, Scope};
 use crate::ast::{Branches, Definition, Invocation, Node, Range};
 
 impl Parser<'_> {
-    /// An action, after its left delimiter.
+    /// Parses an action after its left delimiter.
     pub(super) fn action(&mut self) -> Result<Item> {
         let token = self.next_after_space();
         let Kind::Keyword(keyword) = token.kind else {
@@ -32,7 +32,7 @@ impl Parser<'_> {
         }))
     }
 
-    /// What follows the keyword `else`. An `if` or `with` is left for the branches to read.
+    /// Parses what follows the keyword `else`. An `if` or `with` is left for `branches`.
     fn otherwise(&mut self) -> Result<ListEnd> {
         let next = self.peek_after_space();
         if !matches!(next.kind, Kind::Keyword(Keyword::If | Keyword::With)) {
@@ -41,7 +41,7 @@ impl Parser<'_> {
         Ok(ListEnd::Else)
     }
 
-    /// `if` or `with`, after the keyword, with all of its `else` and up to the one `end`.
+    /// Parses an `if` or `with` after the keyword, with all of its `else` branches and the final `end`.
     fn branches(&mut self, keyword: Keyword, context: &str) -> Result<Branches> {
         let variables = self.scope.variables.len();
         let mut branches = Vec::new();
@@ -94,7 +94,7 @@ impl Parser<'_> {
         Ok(node)
     }
 
-    /// `{{template "name" pipeline}}`, after the keyword.
+    /// Parses `{{template "name" pipeline}}` after the keyword.
     fn invocation(&mut self) -> Result<Invocation> {
         const CONTEXT: &str = "template clause";
         let position = self.peek_after_space().position;
@@ -109,7 +109,7 @@ impl Parser<'_> {
         Ok(Invocation { position, name, argument })
     }
 
-    /// `{{block "name" pipeline}}...{{end}}`, after the keyword: a definition and its invocation.
+    /// Parses `{{block "name" pipeline}}...{{end}}` after the keyword: a definition and its invocation.
     fn block(&mut self) -> Result<Invocation> {
         const CONTEXT: &str = "block clause";
         let position = self.peek_after_space().position;

@@ -1,14 +1,14 @@
 //! Splits a template into tokens.
 //!
-//! A state machine with two states: outside of actions all is text up to the next left delimiter;
-//! inside, the first character of what follows decides the kind of token. Comments and the white
-//! space that trim markers remove never reach the parser.
+//! A state machine with two states. Outside of actions, everything is text up to the next left delimiter. Inside, the
+//! next character determines the kind of token. Comments, and the white space that trim markers remove, never reach the
+//! parser.
 
 use super::token::{Keyword, Kind, Token};
 
 use crate::format::quote;
 
-/// What encloses an action.
+/// The delimiters of actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delimiters {
     left: String,
@@ -16,7 +16,7 @@ pub struct Delimiters {
 }
 
 impl Delimiters {
-    /// Delimiters of one's own; an empty one stands for the default.
+    /// Custom delimiters; an empty one means the default.
     #[must_use]
     pub fn new(left: &str, right: &str) -> Self {
         let or_default = |own: &str, default: &str| if own.is_empty() { default.to_owned() } else { own.to_owned() };
@@ -31,27 +31,27 @@ impl Default for Delimiters {
     }
 }
 
-/// The length of a trim marker: a minus and the blank that must be next to it.
+/// The length of a trim marker: a minus and the adjacent space.
 const TRIM_MARKER: usize = 2;
 
-/// Where the lexer is.
+/// The state of the lexer.
 #[derive(Clone, Copy)]
 enum State {
     Text,
     Action {
-        /// Parentheses that are open.
+        /// The number of open parentheses.
         parentheses: usize,
     },
-    /// After an error: nothing follows.
+    /// After an error, nothing follows.
     Stopped,
 }
 
 pub(super) struct Lexer<'t> {
     input: &'t [u8],
     delimiters: &'t Delimiters,
-    /// Where the token that is being read begins.
+    /// Where the current token begins.
     start: usize,
-    /// How far it was read.
+    /// How far the text has been read.
     at: usize,
     state: State,
 }
@@ -61,7 +61,7 @@ impl<'t> Lexer<'t> {
         Self { input, delimiters, start: 0, at: 0, state: State::Text }
     }
 
-    /// The next token; [`Kind::End`] at the end, again and again.
+    /// The next token; at the end, [`Kind::End`] repeatedly.
     pub(super) fn next_token(&mut self) -> Token<'t> {
         match self.state {
             State::Text => self.text(),
@@ -96,7 +96,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// What follows the left delimiter, which was read. `None` after a comment.
+    /// What follows the left delimiter, which has been read; `None` after a comment.
     fn left_delimiter(&mut self) -> Option<Token<'t>> {
         let marker = if has_left_trim_marker(Some(self.rest())) { TRIM_MARKER } else { 0 };
         if self.rest().get(marker..).is_some_and(|rest| rest.starts_with(b"/*")) {
@@ -109,7 +109,7 @@ impl<'t> Lexer<'t> {
         Some(token)
     }
 
-    /// Skips a comment; its opening was not yet read.
+    /// Skips a comment, including its opening.
     fn comment(&mut self) -> Result<(), Token<'t>> {
         self.start = self.at;
         self.at += 2;
@@ -122,7 +122,7 @@ impl<'t> Lexer<'t> {
         Ok(())
     }
 
-    /// If a right delimiter comes next: the length of the trim marker before it.
+    /// The length of the trim marker before the right delimiter, if that comes next.
     fn right_delimiter(&self) -> Option<usize> {
         let right = self.delimiters.right.as_bytes();
         match self.rest() {
@@ -186,7 +186,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// A run of blanks, without the last one if that belongs to a trim marker.
+    /// A run of spaces, without the last one if that belongs to a trim marker.
     fn space(&mut self) -> Token<'t> {
         self.at = self.start;
         while self.rest().first().is_some_and(|&byte| is_blank(byte)) && self.right_delimiter().is_none() {
@@ -208,7 +208,7 @@ impl<'t> Lexer<'t> {
         })
     }
 
-    /// What follows a `.` or `$`, which was read.
+    /// What follows a `.` or `$`, which has been read.
     fn field_or_variable(&mut self, kind: Kind) -> Token<'t> {
         if self.at_terminator() {
             return self.token(if kind == Kind::Field { Kind::Dot } else { kind });
@@ -220,7 +220,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// An error if something follows that cannot stand next to a word.
+    /// An error if what follows cannot be next to a word.
     fn check_terminator(&mut self) -> Option<Token<'t>> {
         if self.at_terminator() {
             return None;
@@ -236,7 +236,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// A string or character constant of which the opening quote was read.
+    /// A string or character constant; its opening quote has been read.
     fn quoted(&mut self, quote: char, kind: Kind, unterminated: &str) -> Token<'t> {
         loop {
             match self.next_char() {
@@ -258,8 +258,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// A number of which the first character was read. Finds its end only; whether it is well-formed
-    /// is for the parser to say.
+    /// A number; its first character has been read. Only finds its end: the parser checks whether it is well-formed.
     fn number(&mut self) -> Token<'t> {
         self.at = self.start;
         if !self.scan_number() {

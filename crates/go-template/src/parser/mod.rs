@@ -1,7 +1,7 @@
-//! Reads a template.
+//! Parses a template.
 //!
-//! A descent through the grammar with up to three tokens of lookahead, since blanks are tokens:
-//! `$x := 1` declares a variable, `$x 1` is a command.
+//! A recursive-descent parser with up to three tokens of lookahead, because spaces are tokens: `$x := 1` declares a
+//! variable, `$x 1` is a command.
 
 mod control;
 mod lexer;
@@ -23,22 +23,22 @@ use token::{Keyword, Kind, Token};
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// How deep actions and parentheses may be nested.
+/// The deepest nesting of actions and parentheses.
 const MAX_DEPTH: usize = 100;
 
-/// How many parts a template may have: texts, actions, and the operands in them. Each takes some hundred bytes of memory, where its
-/// text may have two.
+/// The most parts of a template: texts, actions, and the operands in them. Each takes some hundred bytes of memory for
+/// as little as two bytes of text.
 pub(super) const MAX_PARTS: usize = 20_000;
 
-/// What a text is parsed into.
+/// The result of parsing a text.
 pub(super) struct Parsed {
-    /// The definitions by name; the template itself has its own name.
+    /// The definitions by name, including the template itself.
     pub(super) definitions: BTreeMap<Vec<u8>, Definition>,
-    /// How many parts it has.
+    /// The number of parts.
     pub(super) parts: usize,
 }
 
-/// Parses `text`. `is_function` tells which functions exist.
+/// Parses `text`. `is_function` says which functions exist.
 pub(super) fn parse(
     name: &str,
     text: &[u8],
@@ -77,12 +77,12 @@ struct Parser<'t> {
     definitions: BTreeMap<Vec<u8>, Definition>,
 }
 
-/// What is known within one definition.
+/// What is known inside one definition.
 struct Scope {
     variables: Variables,
-    /// How many `range` are open.
+    /// The number of open `range` actions.
     ranges: usize,
-    /// Where the innermost action began, while it is being read.
+    /// Where the innermost action began, while it is being parsed.
     action: Option<usize>,
 }
 
@@ -94,12 +94,12 @@ impl Scope {
     }
 }
 
-/// The variables that exist, with their `$`.
+/// The variables in scope, with their `$`.
 #[derive(Default)]
 struct Variables {
-    /// In the order in which they were declared.
+    /// In the order of their declarations.
     names: Vec<Vec<u8>>,
-    /// How often each was.
+    /// How often each was declared.
     declared: HashMap<Vec<u8>, usize>,
 }
 
@@ -117,7 +117,7 @@ impl Variables {
         self.declared.contains_key(name)
     }
 
-    /// Forgets all but the first so many.
+    /// Keeps only the first `len` variables.
     fn truncate(&mut self, len: usize) {
         for name in self.names.drain(len..) {
             if let Some(count) = self.declared.get_mut(&name) {
@@ -134,7 +134,7 @@ impl Variables {
 enum ListEnd {
     /// `{{end}}`
     End,
-    /// `{{else}}`; the token after the keyword is the next one if it is `if` or `with`.
+    /// `{{else}}`. The next token is the one after the keyword if that is `if` or `with`.
     Else,
 }
 
@@ -145,7 +145,7 @@ enum Item {
 }
 
 impl<'t> Parser<'t> {
-    /// The whole template.
+    /// Parses the whole template.
     fn template(&mut self) -> Result<Vec<Node>> {
         let mut nodes = Vec::new();
         loop {
@@ -170,7 +170,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The nodes up to `end` or `else`.
+    /// Parses the nodes up to `end` or `else`.
     fn list(&mut self) -> Result<(Vec<Node>, ListEnd)> {
         self.nested(|parser| {
             let mut nodes = Vec::new();
@@ -196,7 +196,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// Text or an action.
+    /// Parses text or an action.
     fn item(&mut self) -> Result<Item> {
         self.part()?;
         let token = self.next_after_space();
@@ -212,7 +212,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// `{{define "name"}}...{{end}}`, after the keyword.
+    /// Parses `{{define "name"}}...{{end}}` after the keyword.
     fn definition(&mut self) -> Result<()> {
         const CONTEXT: &str = "define clause";
         let outer = std::mem::replace(&mut self.scope, Scope::new());
@@ -223,7 +223,7 @@ impl<'t> Parser<'t> {
         self.define(Definition { name, body })
     }
 
-    /// The nodes up to `end`, of a part that has no `else`.
+    /// Parses the nodes up to `end`, where `else` is not allowed.
     fn body(&mut self, context: &str) -> Result<Vec<Node>> {
         match self.list()? {
             (body, ListEnd::End) => Ok(body),
@@ -231,7 +231,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Adds a definition. An empty one neither replaces another nor is an error beside it.
+    /// Adds a definition. An empty one does not replace another, and is not an error next to it.
     fn define(&mut self, definition: Definition) -> Result<()> {
         match self.definitions.get(&definition.name) {
             Some(existing) if !existing.is_empty() => {

@@ -1,20 +1,20 @@
-//! Number literals. One that has no type yet can be each of the types that hold its value.
+//! Number literals. An untyped one can become any type that holds its value.
 
 use super::unquote;
 
 /// A number literal.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Number {
-    /// As it stands in the template.
+    /// As written in the template.
     pub(crate) text: String,
     pub(crate) integer: Option<i64>,
     pub(crate) unsigned: Option<u64>,
     pub(crate) float: Option<f64>,
-    /// Real and imaginary part, of an imaginary literal only.
+    /// The real and imaginary parts, only for an imaginary literal.
     pub(crate) complex: Option<(f64, f64)>,
 }
 
-/// Why a literal is not a number, as a sentence without its beginning.
+/// Why a literal is not a number: the rest of a sentence.
 pub(super) type Error = String;
 
 const SYNTAX: &str = "invalid syntax";
@@ -63,7 +63,7 @@ impl Number {
             return Ok(Self::complex(text, (0.0, imaginary)));
         }
         let integer = parse_integer(text);
-        // A signed literal is not unsigned, except zero.
+        // A signed literal is not unsigned, except for zero.
         let unsigned = parse_unsigned(text).or(if integer == Some(0) { Some(0) } else { None });
         #[allow(clippy::cast_precision_loss, reason = "rounds to the nearest, as Go does")]
         let promoted = integer.map(|integer| integer as f64).or(unsigned.map(|unsigned| unsigned as f64));
@@ -87,7 +87,7 @@ impl Number {
         number
     }
 
-    /// Sets the float, and the integers that equal it.
+    /// Sets the float, and the integers that are equal to it.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range and whole, as checked")]
     fn set_float(&mut self, float: f64) {
         const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
@@ -97,7 +97,7 @@ impl Number {
         self.unsigned = (is_whole && (0.0..2.0 * TWO_TO_63).contains(&float)).then_some(float as u64);
     }
 
-    /// Whether the literal reads as a float where no type is asked for.
+    /// Whether the literal is a float if no type is required.
     pub(crate) fn is_written_as_float(&self) -> bool {
         let is_hexadecimal = self.text.len() > 2 && self.text.to_ascii_lowercase().starts_with("0x");
         let is_hexadecimal_integer = is_hexadecimal && !self.text.contains(['p', 'P']);
@@ -108,7 +108,7 @@ impl Number {
     }
 }
 
-/// An integer with the prefix of its base; a leading zero is one, too.
+/// Parses an integer with the prefix of its base. A leading zero is a prefix, too.
 pub(crate) fn parse_integer(text: &str) -> Option<i64> {
     match text.strip_prefix('-') {
         Some(digits) => 0_i64.checked_sub_unsigned(parse_unsigned(digits)?),
@@ -116,7 +116,7 @@ pub(crate) fn parse_integer(text: &str) -> Option<i64> {
     }
 }
 
-/// Digits with the prefix of their base, `0x`, `0o`, `0` or `0b`.
+/// Parses digits with the prefix of their base, `0x`, `0o`, `0` or `0b`.
 fn parse_unsigned(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let (digits, base) = match lower.as_bytes() {
@@ -133,8 +133,7 @@ fn parse_unsigned(text: &str) -> Option<u64> {
     u64::from_str_radix(&digits, base).ok()
 }
 
-/// `digits`, the end of `text`, without underscores; each must follow a digit or the prefix, and
-/// be followed by a digit.
+/// `digits`, the end of `text`, without underscores. Each must follow a digit or the prefix, and precede a digit.
 fn without_underscores(text: &str, digits: &str) -> Option<String> {
     let whole = text.as_bytes();
     let is_prefixed = matches!(whole, [b'0', b'b' | b'o' | b'x', ..]);
@@ -149,7 +148,7 @@ fn without_underscores(text: &str, digits: &str) -> Option<String> {
     are_separated.then(|| digits.replace('_', ""))
 }
 
-/// A decimal or hexadecimal float, finite.
+/// Parses a finite decimal or hexadecimal float.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let lower = unsigned.to_ascii_lowercase();
@@ -166,7 +165,7 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     magnitude.is_finite().then_some(if text.starts_with('-') { -magnitude } else { magnitude })
 }
 
-/// A hexadecimal float after its `0x`: `1.8p3` is 12.
+/// Parses a hexadecimal float after its `0x`: `1.8p3` is 12.
 #[allow(clippy::cast_precision_loss, reason = "rounds to the nearest, as Go does")]
 fn hexadecimal_float(text: &str) -> Option<f64> {
     let (digits, exponent) = text.split_once('p')?;
@@ -183,7 +182,7 @@ fn hexadecimal_float(text: &str) -> Option<f64> {
             mantissa = mantissa << 4 | digit;
             power -= if is_fraction { 4 } else { 0 };
         } else {
-            // What does not fit counts for rounding only.
+            // Digits that do not fit only affect rounding.
             mantissa |= u64::from(digit != 0);
             power += if is_fraction { 0 } else { 4 };
         }

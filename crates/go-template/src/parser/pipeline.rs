@@ -6,11 +6,11 @@ use super::{Parser, Result, unquote};
 use crate::ast::{Binding, BindingKind, Command, Operand, OperandKind, Pipeline};
 use crate::format::quote;
 
-/// How many variables may exist at a time: while it is rendered, each use of one looks through them.
+/// The most variables in scope: during rendering, each use of a variable searches through them.
 const MAX_VARIABLES: usize = 1000;
 
 impl<'t> Parser<'t> {
-    /// `$x := command | command` up to `end`, which is read.
+    /// Parses `$x := command | command` up to and including `end`.
     pub(super) fn pipeline(&mut self, context: &str, end: &Kind) -> Result<Pipeline> {
         let position = self.peek_after_space().position;
         let binding = self.binding(context)?;
@@ -29,7 +29,7 @@ impl<'t> Parser<'t> {
         if commands.is_empty() {
             return Err(self.error(format!("missing value for {context}")));
         }
-        // Only the first command may be a mere value: the others get the value before.
+        // Only the first command may be a plain value: the others receive the preceding value.
         for (i, command) in commands.iter().enumerate().skip(1) {
             if command.operand.kind.is_value() {
                 return Err(self.error(format!("non executable command in pipeline stage {}", i + 1)));
@@ -39,7 +39,7 @@ impl<'t> Parser<'t> {
         Ok(Pipeline { position, binding, commands })
     }
 
-    /// `$x :=`, `$x =` or, in a range, `$i, $x :=`; nothing is read where there is none.
+    /// Parses `$x :=`, `$x =` or, in a range, `$i, $x :=`, if there is one.
     fn binding(&mut self, context: &str) -> Result<Option<Binding>> {
         let mut variables = Vec::new();
         loop {
@@ -89,7 +89,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// Operands up to a pipe, which is read, or the pipeline's end, which is not.
+    /// Parses operands up to and including a pipe, or up to the end of the pipeline.
     fn command(&mut self) -> Result<Command> {
         let position = self.peek_after_space().position;
         let mut operands = Vec::new();
@@ -118,7 +118,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// A term and the fields after it; `None` if no term follows.
+    /// Parses a term and the fields after it; `None` if no term follows.
     fn operand(&mut self) -> Result<Option<Operand>> {
         let Some(term) = self.term()? else { return Ok(None) };
         self.part()?;
@@ -151,7 +151,7 @@ impl<'t> Parser<'t> {
         Ok(Some(Operand { position, kind }))
     }
 
-    /// A literal, function, field, variable or a pipeline in parentheses.
+    /// Parses a literal, function, field, variable, or pipeline in parentheses.
     fn term(&mut self) -> Result<Option<Operand>> {
         let token = self.next_after_space();
         let position = token.position;
@@ -205,7 +205,7 @@ impl<'t> Parser<'t> {
 }
 
 impl OperandKind {
-    /// Whether it cannot be given the value of the command before.
+    /// Whether it cannot receive the value of the preceding command.
     const fn is_value(&self) -> bool {
         matches!(self, Self::Bool(_) | Self::Dot | Self::Nil | Self::Number(_) | Self::String(_))
     }
@@ -229,7 +229,7 @@ const fn starts_operand(kind: &Kind) -> bool {
     )
 }
 
-/// The name of a field, without its dot.
+/// The name of a field without its dot.
 fn field_name(token: &Token<'_>) -> Vec<u8> {
     token.text.strip_prefix(b".").unwrap_or(token.text).to_vec()
 }

@@ -8,24 +8,24 @@ use crate::format::quote;
 #[derive(Clone, Debug)]
 pub(super) struct Token<'t> {
     pub(super) kind: Kind,
-    /// Where it begins, in bytes.
+    /// Its byte offset.
     pub(super) position: usize,
     pub(super) text: &'t [u8],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The template cannot be split into tokens here, and why.
+    /// The template cannot be tokenized here, and why.
     Error(String),
     /// The template's end.
     End,
-    /// Outside of actions.
+    /// Text outside of actions.
     Text,
     LeftDelimiter,
     RightDelimiter,
     LeftParenthesis,
     RightParenthesis,
-    /// Blanks that separate arguments.
+    /// Spaces that separate arguments.
     Space,
     /// `|`
     Pipe,
@@ -33,19 +33,19 @@ pub(super) enum Kind {
     Assign,
     /// `:=`
     Declare,
-    /// A comma, and any other character without a meaning.
+    /// A comma, or any other character without a meaning.
     Character,
     /// `true`, `false`
     Bool,
-    /// `'x'`, with its quotes.
+    /// `'x'`, including its quotes.
     CharConstant,
     /// `1`, `0x1F`, `1e3`, `2i`
     Number,
     /// `1+2i`
     Complex,
-    /// `"x"`, with its quotes.
+    /// `"x"`, including its quotes.
     String,
-    /// A string between back quotes, with them.
+    /// A string between back quotes, including them.
     RawString,
     /// `.`
     Dot,
@@ -92,8 +92,7 @@ impl Keyword {
     }
 }
 
-/// As an error message shows it. What a string says is left out, since a template may itself come
-/// from a Secret.
+/// As error messages show it, without the content of strings, because a template may itself come from a Secret.
 impl fmt::Display for Token<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 10;

@@ -7,7 +7,7 @@ use super::lexer::decode;
 /// A character of a literal.
 #[derive(Clone, Copy)]
 pub(super) enum Character {
-    /// A byte of its own: `\xff`, `\377`.
+    /// A single byte: `\xff`, `\377`.
     Byte(u8),
     Unicode(char),
 }
@@ -21,7 +21,7 @@ impl Character {
     }
 }
 
-/// What the literal `text` says, with the quotes around it. `None` if it is malformed.
+/// The content of the literal `text`, which includes its quotes; `None` if it is malformed.
 pub(super) fn string(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     match text {
         [b'`', inner @ .., b'`'] => {
@@ -49,7 +49,7 @@ pub(super) fn string(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// The first character of the inside of a literal, and what follows it.
+/// The first character in a literal, and the rest.
 pub(super) fn character(text: &[u8], quote: u8) -> Option<(Character, &[u8])> {
     let Some(escape) = text.strip_prefix(b"\\") else {
         let (character, len) = decode(text)?;

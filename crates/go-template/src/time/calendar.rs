@@ -1,23 +1,23 @@
-//! The Gregorian calendar, also before there was one.
+//! The Gregorian calendar, extended to all years.
 
 /// A day.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Date {
     pub(super) year: i64,
-    /// From 1.
+    /// From 1 on.
     pub(super) month: i64,
     pub(super) day: i64,
 }
 
-/// In 400 years.
+/// Days in 400 years.
 const DAYS_PER_ERA: i64 = 146_097;
 
-/// From the first of March of the year 0 to 1970.
+/// Days from March 1 of the year 0 to January 1, 1970.
 const DAYS_TO_1970: i64 = 719_468;
 
 impl Date {
-    /// The day that is so many days after the first of 1970. Years begin in March here, so that the
-    /// day that may be missing is the last.
+    /// The day with this number, where January 1, 1970 is 0. Years begin in March here, so that the leap day is the
+    /// last one.
     pub(super) const fn from_days(days: i64) -> Self {
         let days = days.saturating_add(DAYS_TO_1970);
         let era = days.div_euclid(DAYS_PER_ERA);
@@ -31,7 +31,7 @@ impl Date {
         Self { year, month, day }
     }
 
-    /// How many days it is after the first of 1970. Months and days may be out of range.
+    /// The number of the day, where January 1, 1970 is 0. The month and day may be out of range.
     pub(super) const fn days(self) -> i64 {
         let months = self.month - 1;
         let year = self.year + months.div_euclid(12);
@@ -44,7 +44,7 @@ impl Date {
         era * DAYS_PER_ERA + day_of_era - DAYS_TO_1970 + (self.day - 1)
     }
 
-    /// From 1.
+    /// From 1 on.
     pub(super) const fn day_of_year(self) -> i64 {
         self.days() - Self { year: self.year, month: 1, day: 1 }.days() + 1
     }
@@ -54,7 +54,7 @@ impl Date {
         (self.days() + 4).rem_euclid(7)
     }
 
-    /// How many days its month has.
+    /// The number of days in its month.
     pub(super) const fn days_in_month(self) -> i64 {
         let next = Self { month: self.month + 1, day: 1, ..self };
         next.days() - Self { day: 1, ..self }.days()

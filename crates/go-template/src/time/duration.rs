@@ -14,7 +14,7 @@ pub(crate) enum ParseDurationError {
     UnknownUnit,
 }
 
-/// Reads `1h30m`, `-1.5s`, `100ms`.
+/// Parses `1h30m`, `-1.5s`, `100ms`.
 pub(crate) fn parse_duration(text: &[u8]) -> Result<i64, ParseDurationError> {
     const LIMIT: u64 = 1 << 63;
     let invalid = ParseDurationError::Invalid;
@@ -39,7 +39,7 @@ pub(crate) fn parse_duration(text: &[u8]) -> Result<i64, ParseDurationError> {
     }
 }
 
-/// A number with its unit at the start of `text`: as nanoseconds, and what follows.
+/// Parses a number and its unit at the start of `text`. Returns nanoseconds and the rest.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -87,7 +87,7 @@ fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len()))
 }
 
-/// Digits after a point as numerator and denominator, without those that are too many.
+/// The digits after a point as a numerator and denominator, ignoring excess digits.
 fn fraction_of(digits: &[u8]) -> (u64, f64) {
     const LIMIT: u64 = (1 << 63) - 1;
     let (mut numerator, mut scale) = (0_u64, 1.0);
@@ -127,7 +127,7 @@ pub(crate) fn print_duration(nanoseconds: i64) -> String {
     format!("{sign}{text}")
 }
 
-/// A number of units with the decimals that it needs.
+/// A number of units, with as many decimals as needed.
 fn with_fraction(number: u64, unit: u64) -> String {
     let width = unit.ilog10() as usize;
     let (whole, fraction) = (number / unit, number % unit);
@@ -138,7 +138,7 @@ fn with_fraction(number: u64, unit: u64) -> String {
     format!("{whole}.{}", decimals.trim_end_matches('0'))
 }
 
-/// The multiple of `unit` that is nearest, halves away from zero.
+/// The nearest multiple of `unit`, halves away from zero.
 pub(crate) const fn rounded(nanoseconds: i64, unit: i64) -> i64 {
     if unit <= 0 {
         return nanoseconds;

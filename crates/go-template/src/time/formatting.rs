@@ -1,4 +1,4 @@
-//! Writing times as a layout says.
+//! Formats times according to layouts.
 
 use super::layout::{Field, Fraction, OffsetStyle, Precision, next_chunk};
 use super::{Civil, Time, month_name, weekday_name};
@@ -6,7 +6,7 @@ use crate::budget::{Budget, Buffer, Exceeded};
 use crate::value::Text;
 
 impl Time {
-    /// Writes the time as `layout` says.
+    /// Formats the time according to `layout`.
     pub(crate) fn format(&self, layout: &[u8], budget: &mut Budget) -> Result<Text, Exceeded> {
         budget.steps(layout.len() / 16)?;
         let mut output = Buffer::default();
@@ -23,12 +23,12 @@ impl Time {
         Ok(output.finish().into())
     }
 
-    /// As Go prints a time: `2006-01-02 15:04:05.999 +0000 UTC`.
+    /// The form in which Go prints a time: `2006-01-02 15:04:05.999 +0000 UTC`.
     pub(super) fn print(&self) -> String {
         self.format_short(b"2006-01-02 15:04:05.999999999 -0700 MST")
     }
 
-    /// As a layout of the program says, which is short.
+    /// Formats the time with one of the program's own layouts, which are short.
     pub(super) fn format_short(&self, layout: &[u8]) -> String {
         let civil = self.civil();
         let mut text = String::new();
@@ -84,7 +84,7 @@ impl Time {
     }
 }
 
-/// A number with zeros before it; the sign does not count.
+/// A number with leading zeros; the sign does not count.
 fn padded(number: i64, width: usize) -> String {
     let sign = if number < 0 { "-" } else { "" };
     format!("{sign}{:0width$}", number.unsigned_abs())
@@ -94,7 +94,7 @@ fn offset(seconds: i64, style: OffsetStyle) -> String {
     if style.utc_is_z && seconds == 0 {
         return "Z".to_owned();
     }
-    // The sign is that of whole minutes.
+    // The sign applies to whole minutes.
     let minutes = seconds / 60;
     let sign = if minutes < 0 { '-' } else { '+' };
     let magnitude = if minutes < 0 { -seconds } else { seconds };

@@ -1,6 +1,6 @@
-//! Layouts: how the reference time, `Mon Jan 2 15:04:05 MST 2006`, would be written.
+//! Layouts, which show the reference time, `Mon Jan 2 15:04:05 MST 2006`, in the desired form.
 
-/// A part of a layout that stands for a part of a time.
+/// A part of a layout that represents a part of a time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     LongMonth,
@@ -30,16 +30,16 @@ pub(super) enum Field {
     Fraction(Fraction),
 }
 
-/// How the offset of a zone is written.
+/// The notation of a zone's offset.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct OffsetStyle {
-    /// `Z` stands for no offset.
+    /// Whether `Z` means no offset.
     pub(super) utc_is_z: bool,
     pub(super) has_colons: bool,
     pub(super) precision: Precision,
 }
 
-/// What an offset ends with.
+/// The last part of an offset.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Precision {
     Hours,
@@ -47,16 +47,16 @@ pub(super) enum Precision {
     Seconds,
 }
 
-/// How a fraction of a second is written.
+/// The notation of a fraction of a second.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fraction {
     pub(super) separator: u8,
     pub(super) digits: usize,
-    /// Without zeros at the end.
+    /// Whether trailing zeros are removed.
     pub(super) is_trimmed: bool,
 }
 
-/// The text of the fields; where one begins with another, the longer is first.
+/// The text of each field. If one is a prefix of another, the longer comes first.
 const FIELDS: &[(&[u8], Field)] = &[
     (b"January", Field::LongMonth),
     (b"Jan", Field::ShortMonth),
@@ -97,9 +97,9 @@ const fn offset(utc_is_z: bool, has_colons: bool, precision: Precision) -> Field
     Field::Offset(OffsetStyle { utc_is_z, has_colons, precision })
 }
 
-/// A layout up to and with its next field.
+/// A layout up to and including its next field.
 pub(super) struct Chunk<'l> {
-    /// What stands before the field.
+    /// The text before the field.
     pub(super) literal: &'l [u8],
     /// `None` at the end.
     pub(super) field: Option<Field>,
@@ -128,7 +128,7 @@ fn field_at(text: &[u8]) -> Option<(Field, usize)> {
     let (name, field) = FIELDS.iter().find(|(name, _)| text.starts_with(name))?;
     let follows = text.get(name.len()..).unwrap_or_default();
     let is_field = match field {
-        // `Janet` and `Month` are words of their own.
+        // `Janet` and `Month` are separate words.
         Field::ShortMonth | Field::ShortWeekday => !follows.first().is_some_and(u8::is_ascii_lowercase),
         // An underscore before a year.
         Field::UnderDay => !follows.starts_with(b"006"),

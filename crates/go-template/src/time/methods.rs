@@ -1,4 +1,4 @@
-//! What templates can call on times, durations, months and days of the week.
+//! The methods of times, durations, months and weekdays.
 
 use std::cmp::Ordering;
 
@@ -107,14 +107,14 @@ const fn int64(number: i64) -> Value {
     Value::Int(Int::Int64, number)
 }
 
-/// So many years, months and days later.
+/// This many years, months and days later.
 fn add_date(arguments: &[Value], _: &mut Call<'_>) -> Result {
     let [time, Value::Int(_, years), Value::Int(_, months), Value::Int(_, days)] = arguments else {
         return Err(no_method());
     };
     let time = receiver(time)?;
     let date = time.civil().date;
-    // Years that no calendar reaches; more would overflow.
+    // Years beyond any calendar; more would overflow.
     let bounded = |number: i64| number.clamp(-1_000_000_000, 1_000_000_000);
     let later = Date {
         year: date.year.saturating_add(bounded(*years)),
@@ -130,13 +130,13 @@ fn add_date(arguments: &[Value], _: &mut Call<'_>) -> Result {
 impl Time {
     /// The time at which clocks in its zone show `local`.
     fn at_local(&self, local: i64) -> Self {
-        // The offset before a change of the clocks may be another than after it.
+        // The offset may differ before and after a change of the clocks.
         let (_, guess) = self.zone.info(local);
         let (_, offset) = self.zone.info(local.saturating_sub(guess));
         Self { seconds: local.saturating_sub(offset), ..self.clone() }
     }
 
-    /// Since 1970, in units of which a second has so many.
+    /// The time since 1970 in units, of which a second has `units`.
     fn unix_in(&self, units: i64) -> i64 {
         let fraction = i64::from(self.nanoseconds) / (NANOSECONDS / units);
         self.seconds.wrapping_mul(units).wrapping_add(fraction)
@@ -147,7 +147,7 @@ impl Time {
     }
 }
 
-/// A method of a duration, a month or a day of the week.
+/// A method of a duration, a month or a weekday.
 pub(crate) fn integer_member(kind: Int, name: &[u8]) -> Option<Member> {
     Some(Member::Method(match (kind, name) {
         (Int::Duration, b"String") => {
@@ -176,7 +176,7 @@ fn on(arguments: &[Value], body: fn(i64) -> Value) -> Result {
     }
 }
 
-/// Nanoseconds in units of so many seconds.
+/// Nanoseconds in units of this many seconds.
 #[allow(clippy::cast_precision_loss, reason = "fewer than 2^53 seconds; a fraction of one")]
 fn in_units(nanoseconds: i64, seconds: i64) -> Value {
     let unit = seconds * NANOSECONDS;

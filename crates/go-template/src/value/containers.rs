@@ -1,7 +1,6 @@
-//! Lists and maps. Both are shared when cloned; a change is seen through all clones.
+//! Lists and maps. Clones share their content, so a change is visible through all of them.
 //!
-//! A template can nest them as deep as it has steps, so nothing here goes down by recursion, not
-//! even when they are dropped.
+//! A template can nest them as deeply as it has steps, so nothing here recurses, not even dropping them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -11,7 +10,7 @@ use super::{Text, Type, Value};
 use crate::budget::{Budget, Exceeded};
 use crate::memory::{self, Share};
 
-/// A slice: some of the elements of an array.
+/// A slice: a range of an array's elements.
 #[derive(Clone)]
 pub struct List {
     element: &'static Type,
@@ -42,7 +41,7 @@ impl List {
         }
     }
 
-    /// A nil slice: an empty list that is written to JSON as `null`.
+    /// A nil slice, which is an empty list that becomes `null` in JSON.
     #[must_use]
     pub fn nil(element: &'static Type) -> Self {
         Self { is_nil: true, ..Self::new(element, Vec::new()) }
@@ -60,19 +59,19 @@ impl List {
         self.element
     }
 
-    /// How many elements there are.
+    /// The number of elements.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How far the list can be sliced: up to the end of its array.
+    /// How far the list can be extended by slicing: to the end of its array.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.array.items.borrow().len() - self.start
@@ -85,21 +84,21 @@ impl List {
         self.array.items.borrow().get(self.start + index).map(looked_at)
     }
 
-    /// The elements, each as it is when it is asked for.
+    /// The elements, each read when it is requested.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Value> + '_ {
         (0..self.len).map(|index| self.get(index).unwrap_or(Value::Nil))
     }
 
-    /// Puts texts in the place of the first elements.
+    /// Replaces the first elements by texts.
     pub(crate) fn overwrite(&self, texts: Vec<Text>) {
         let mut array = self.array.items.borrow_mut();
         let places = array.iter_mut().skip(self.start).take(self.len);
         places.zip(texts).for_each(|(place, text)| *place = Value::String(text));
     }
 
-    /// The elements from `start` to before `end`, which may lie beyond the list's own end; `None`
-    /// if it lies beyond its capacity.
+    /// The elements from `start` up to `end`, exclusive, which may be beyond the list's own end; `None` if it is beyond
+    /// its capacity.
     #[must_use]
     pub fn slice(&self, start: usize, end: usize) -> Option<Self> {
         let len = end.checked_sub(start).filter(|_| end <= self.capacity())?;
@@ -107,7 +106,7 @@ impl List {
     }
 }
 
-/// A map from strings, in the order of its keys.
+/// A map with string keys, sorted by key.
 #[derive(Clone)]
 pub struct Map {
     element: &'static Type,
@@ -119,29 +118,29 @@ struct Entries {
     share: RefCell<Share>,
 }
 
-/// What a list takes besides its elements.
+/// What a list takes in addition to its elements.
 const LIST_OVERHEAD: usize = 80;
 
-/// What a map takes besides its entries.
+/// What a map takes in addition to its entries.
 const MAP_OVERHEAD: usize = 64;
 
-/// What the tree of a map takes at least, if there is an entry, and what it takes an entry: its nodes
-/// have places for eleven, of which about half are filled.
+/// The least that the tree of a nonempty map takes, and what it takes per entry: its nodes have room for eleven, about
+/// half of which are used.
 const MAP_NODE: usize = 11 * (size_of::<Text>() + size_of::<Value>()) + 32;
 const MAP_ENTRY: usize = 2 * (size_of::<Text>() + size_of::<Value>());
 
-/// The bytes of a map of so many entries, without what they refer to.
+/// The size in bytes of a map with this many entries, without what they refer to.
 pub(crate) fn map_size(entries: usize) -> usize {
     let tree = if entries == 0 { 0 } else { MAP_NODE.max(entries * MAP_ENTRY) };
     tree + MAP_OVERHEAD
 }
 
-/// The bytes of a list of so many elements, without what they refer to.
+/// The size in bytes of a list with this many elements, without what they refer to.
 pub(crate) const fn list_size(elements: usize) -> usize {
     elements * size_of::<Value>() + LIST_OVERHEAD
 }
 
-/// An element that somebody looks at, who may go through its text.
+/// Counts an element as visited, because its text may be read.
 fn looked_at(value: &Value) -> Value {
     memory::visit(1);
     if let Value::String(text) | Value::Bytes(text) = value {
@@ -156,19 +155,19 @@ pub enum SetError {
     /// It would contain itself.
     #[error("a map cannot contain itself")]
     Cycle,
-    /// A bound was reached.
+    /// A limit was exceeded.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
 }
 
 impl Map {
-    /// An empty map to values of one type.
+    /// An empty map with values of this type.
     #[must_use]
     pub fn new(element: &'static Type) -> Self {
         Self::from_entries(element, BTreeMap::new())
     }
 
-    /// A map to values of one type.
+    /// A map with values of this type.
     #[must_use]
     pub fn from_entries(element: &'static Type, entries: BTreeMap<Text, Value>) -> Self {
         memory::touch(map_size(entries.len()));
@@ -182,13 +181,13 @@ impl Map {
         self.element
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.tree.borrow().len()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -200,7 +199,7 @@ impl Map {
         self.entries.tree.borrow().get(key).map(looked_at)
     }
 
-    /// All entries as they are now.
+    /// A copy of all entries.
     #[must_use]
     pub fn snapshot(&self) -> Vec<(Text, Value)> {
         let entries = self.entries.tree.borrow();
@@ -214,8 +213,8 @@ impl Map {
     /// Sets the value of a key.
     ///
     /// # Errors
-    /// If the map would contain itself: nothing that walks through it would come to an end, and its
-    /// memory would never be free again. Also if the budget does not allow to find that out.
+    /// If the map would contain itself: traversing it would never end, and its memory would never be freed. Also if the
+    /// budget does not suffice to find that out.
     pub fn set(&self, key: Text, value: Value, budget: &mut Budget) -> Result<(), SetError> {
         if self.is_within(&value, budget)? {
             return Err(SetError::Cycle);
@@ -276,7 +275,7 @@ impl Drop for Entries {
     }
 }
 
-/// Drops values, and what is in them, without recursion.
+/// Drops values and their content without recursion.
 fn drop_items(mut pending: Vec<Value>) {
     while let Some(value) = pending.pop() {
         match value {

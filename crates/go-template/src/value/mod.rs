@@ -1,5 +1,4 @@
-//! The values that a template works with: those of Go that occur, with their types, since Go prints
-//! and compares by type.
+//! The values of templates: those of Go's that occur, with their types, because Go prints and compares values by type.
 
 mod containers;
 mod object;
@@ -20,7 +19,7 @@ use std::rc::Rc;
 /// A value.
 #[derive(Clone)]
 pub enum Value {
-    /// No value: `nil`, a JSON `null`, an entry that is not there.
+    /// No value: `nil`, a JSON `null`, a missing entry.
     Nil,
     /// A `bool`.
     Bool(bool),
@@ -32,7 +31,7 @@ pub enum Value {
     Float(f64),
     /// A `complex128`: real and imaginary part.
     Complex(f64, f64),
-    /// A `string`, of any bytes.
+    /// A `string` of arbitrary bytes.
     String(Text),
     /// A `[]byte`.
     Bytes(Text),
@@ -63,7 +62,7 @@ impl Value {
         Self::int(i64::try_from(len).unwrap_or(i64::MAX))
     }
 
-    /// The value's type; `None` for no value.
+    /// The value's type; `None` if there is no value.
     #[must_use]
     pub fn type_of(&self) -> Option<Type> {
         Some(match self {
@@ -87,7 +86,7 @@ impl Value {
         self.type_of().map_or_else(|| "nil".to_owned(), |found| found.to_string())
     }
 
-    /// Whether `if` takes the value for true: it is not the zero of its type, and not empty.
+    /// Whether `if` treats the value as true: it is neither empty nor the zero value of its type.
     #[must_use]
     pub fn is_true(&self) -> bool {
         match self {
@@ -104,7 +103,7 @@ impl Value {
         }
     }
 
-    /// How many bytes of text it is itself, without those of elements.
+    /// The length of its own text in bytes, not counting elements.
     pub(crate) fn text_len(&self) -> usize {
         match self {
             Self::String(text) | Self::Bytes(text) => text.len(),
@@ -117,7 +116,7 @@ impl Value {
     #[must_use]
     pub fn zero(of: Type) -> Self {
         match of {
-            // There is no parameter of a struct that may be left out.
+            // No parameter of a struct type is optional.
             Type::Any | Type::Reflect | Type::Object(_) => Self::Nil,
             Type::Bool => Self::Bool(false),
             Type::Int(kind) => Self::Int(kind, 0),
@@ -132,7 +131,7 @@ impl Value {
     }
 }
 
-/// Prints the type only: the value may be a secret.
+/// Prints only the type: the value may be a secret.
 impl std::fmt::Debug for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Value({})", self.type_name())

@@ -1,4 +1,4 @@
-//! Structs, and pointers to them, with their fields and methods.
+//! Structs and pointers to structs, with their fields and methods.
 
 use std::any::Any;
 use std::ops::Deref;
@@ -12,13 +12,13 @@ use crate::time;
 
 /// A value of a Go struct type, such as `time.Time`.
 pub trait Object: Any {
-    /// The name of its type as Go prints it.
+    /// The name of its type, as Go prints it.
     fn type_name(&self) -> &'static str;
 
-    /// The bytes that it holds, those of its texts among them.
+    /// The bytes that it holds, including its texts.
     fn size(&self) -> usize;
 
-    /// Go's name of the kind of its type.
+    /// Go's name for the kind of its type.
     fn kind(&self) -> &'static str {
         "struct"
     }
@@ -26,14 +26,14 @@ pub trait Object: Any {
     /// How Go's `fmt` prints it with `%v`.
     fn text(&self) -> Text;
 
-    /// What stands for it in JSON: a map of its fields, a string.
+    /// Its representation in JSON, such as a map of its fields or a string.
     fn plain(&self) -> Value;
 
     /// A field or a method.
     fn member(&self, name: &[u8]) -> Option<Member>;
 }
 
-/// A struct whose [size](Object::size) is counted until it is dropped.
+/// A struct whose [size](Object::size) counts until it is dropped.
 pub struct Counted<T: ?Sized> {
     _share: Share,
     object: T,
@@ -61,7 +61,7 @@ impl Value {
         Self::Object(Rc::new(Counted { _share: Share::new(object.size()), object }))
     }
 
-    /// The struct of this type that the value is.
+    /// The value as a struct of this type, if it is one.
     #[must_use]
     pub fn downcast<T: Object>(&self) -> Option<&T> {
         match self {
@@ -80,7 +80,7 @@ impl Value {
     }
 }
 
-/// Whether two structs are of one type and hold the same.
+/// Whether two structs have the same type and content.
 pub(crate) fn is_same(a: &dyn Object, b: &dyn Object, budget: &mut Budget) -> Result<bool, Exceeded> {
     if a.type_name() != b.type_name() {
         return Ok(false);

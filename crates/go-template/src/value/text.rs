@@ -1,4 +1,4 @@
-//! Strings of any bytes.
+//! Strings of arbitrary bytes.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::memory::{self, Share};
 
-/// A string of any bytes, as in Go. Shared when cloned, wiped when the last clone is dropped.
+/// A string of arbitrary bytes, as in Go. Clones share it, and it is wiped when the last of them is dropped.
 #[derive(Clone)]
 pub struct Text(Rc<Stored>);
 
@@ -19,7 +19,7 @@ struct Stored {
     _share: Share,
 }
 
-/// What a text takes besides its bytes: counters, pointers, and what the allocator adds.
+/// What a text takes in addition to its bytes: counters, pointers, and the allocator's overhead.
 pub(crate) const OVERHEAD: usize = 80;
 
 impl Default for Text {
@@ -88,7 +88,7 @@ impl Ord for Text {
     }
 }
 
-/// Prints the length only: the text may be a secret.
+/// Prints only the length: the text may be a secret.
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{} bytes]", self.len())

@@ -1,4 +1,4 @@
-//! Go's types, as far as templates meet them.
+//! Go's types, as far as templates use them.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::time;
 pub enum Type {
     /// `interface {}`
     Any,
-    /// A parameter that takes any value, and nil, as it is.
+    /// A parameter that accepts any value unchanged, including nil.
     Reflect,
     /// `bool`
     Bool,
@@ -27,7 +27,7 @@ pub enum Type {
     Slice(&'static Type),
     /// A map from strings to this type.
     Map(&'static Type),
-    /// The struct, or pointer to a struct, of this name.
+    /// The struct, or pointer to a struct, with this name.
     Object(&'static str),
 }
 
@@ -60,7 +60,7 @@ pub enum Uint {
 }
 
 impl Int {
-    /// Go's name of its kind.
+    /// Go's name for its kind.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl Int {
         }
     }
 
-    /// What Go's `String` method gives for a number, where the type has one.
+    /// The result of Go's `String` method for a number, if the type has one.
     pub(crate) fn text(self, number: i64) -> Option<String> {
         match self {
             Self::Int | Self::Int32 | Self::Int64 => None,
@@ -82,7 +82,7 @@ impl Int {
 }
 
 impl Uint {
-    /// Go's name of its kind.
+    /// Go's name for its kind.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! From text to a tree, as go-yaml decodes it: with aliases replaced and maps merged.
+//! Parses text into a tree, as go-yaml does: with aliases expanded and maps merged.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -17,12 +17,12 @@ const TAG_PREFIX: &str = "tag:yaml.org,2002:";
 
 /// A document.
 pub(super) struct Document {
-    /// The line on which its content begins.
+    /// The line where its content begins.
     pub(super) line: usize,
     pub(super) root: Node,
 }
 
-/// A value. What an alias names is shared.
+/// A value. What an alias refers to is shared.
 #[derive(Clone)]
 pub(super) enum Node {
     Null,
@@ -37,32 +37,32 @@ pub(super) enum Node {
 
 pub(super) type Entries = BTreeMap<Text, Node>;
 
-/// What a key means that a mapping has already.
+/// What to do with a key that a mapping has already.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum RepeatedKeys {
-    /// Its value takes the place of the one before, as in go-yaml.
+    /// Its value replaces the previous one, as in go-yaml.
     #[default]
     LastCounts,
-    /// It is a mistake.
+    /// It is an error.
     Refused,
 }
 
-/// Why a text cannot be read, and the line on which that shows.
+/// Why a text cannot be parsed, and the line where that was noticed.
 pub(super) struct Failed {
     pub(super) line: usize,
     pub(super) error: Error,
 }
 
-/// Reads the first document; what follows is not looked at. No document is `null`.
+/// Parses the first document and ignores the rest. Without a document, the result is `null`.
 ///
 /// # Errors
-/// If it is not YAML, or takes more than the room that there is. What it takes is taken from the room.
+/// If it is not YAML, or exceeds `room`, to which it is charged.
 pub(super) fn read(text: &[u8], room: &mut Room) -> Result<Node, Error> {
     let documents = read_documents(text, 1, RepeatedKeys::LastCounts, room).map_err(|failed| failed.error)?;
     Ok(documents.into_iter().next().map_or(Node::Null, |document| document.root))
 }
 
-/// Reads at most so many documents, likewise.
+/// Parses at most this many documents in the same way.
 pub(super) fn read_documents(
     text: &[u8],
     most: usize,
@@ -70,7 +70,7 @@ pub(super) fn read_documents(
     room: &mut Room,
 ) -> Result<Vec<Document>, Failed> {
     let text = characters(text).map_err(|error| Failed { line: 1, error })?;
-    // In YAML 1.1 this ends a line, and is read as a line feed.
+    // In YAML 1.1 this ends a line and is read as a line feed.
     let replaced = Zeroizing::new(if text.contains('\u{85}') { text.replace('\u{85}', "\n") } else { String::new() });
     let text = if replaced.is_empty() { text } else { &replaced };
     let options = options! {
@@ -97,13 +97,13 @@ pub(super) fn read_documents(
     Ok(documents)
 }
 
-/// The text, if it has only characters that YAML allows.
+/// The text, if all of its characters are allowed in YAML.
 fn characters(text: &[u8]) -> Result<&str, Error> {
     let text = str::from_utf8(text).map_err(|_| failed("invalid UTF-8"))?;
     if text.chars().all(is_allowed) { Ok(text) } else { Err(failed("control characters are not allowed")) }
 }
 
-/// Whether a character may stand in a document without being escaped.
+/// Whether a character may appear unescaped in a document.
 pub(super) const fn is_allowed(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
 }
@@ -121,12 +121,12 @@ fn syntax(error: &ScanError) -> Error {
     }
 }
 
-/// What a scalar takes: as an element or entry, and its text.
+/// What a scalar takes as an element or entry, including its text.
 const fn scalar_size(len: usize) -> usize {
     size_of::<Value>() + TEXT_OVERHEAD + len
 }
 
-/// The collections that are being read, and what was read.
+/// The open collections, and what has been parsed.
 struct Reader {
     keys: RepeatedKeys,
     /// Where the content begins.
@@ -134,22 +134,22 @@ struct Reader {
     open: Vec<Open>,
     anchors: HashMap<usize, Anchored>,
     root: Option<Node>,
-    /// How many nodes there are, with aliases replaced.
+    /// The number of nodes, with aliases expanded.
     nodes: usize,
-    /// What they take, with aliases replaced, since whoever goes on with them copies the text of each.
+    /// What they take, with aliases expanded, because whatever uses them copies the text of each.
     bytes: usize,
-    /// How many nodes come of aliases.
+    /// The number of nodes that come from aliases.
     aliased: usize,
     room: Room,
 }
 
 struct Open {
     anchor: usize,
-    /// How many nodes there were before.
+    /// The number of nodes before it.
     nodes_before: usize,
     bytes_before: usize,
     container: Container,
-    /// The keys that stand in the mapping itself, if none may stand there twice.
+    /// The keys in the mapping itself, if repeated keys are an error.
     keys: Option<BTreeSet<Text>>,
 }
 
@@ -164,7 +164,7 @@ enum Key {
     Merge,
 }
 
-/// What an alias stands for.
+/// What an alias refers to.
 struct Anchored {
     node: Node,
     nodes: usize,
@@ -256,7 +256,7 @@ impl Reader {
     }
 
     fn alias(&mut self, anchor: usize) -> Result<(), Error> {
-        // What is not complete is not known yet.
+        // An incomplete node is not known yet.
         let Some(Anchored { node, nodes, bytes }) = self.anchors.get(&anchor) else {
             return Err(failed("the value of an anchor contains itself"));
         };
@@ -275,7 +275,7 @@ impl Reader {
         }
     }
 
-    /// Puts a complete node where it belongs.
+    /// Adds a complete node to the innermost open collection.
     fn add(&mut self, node: Node, origin: Origin) -> Result<(), Error> {
         let Some(Open { container, keys, .. }) = self.open.last_mut() else {
             self.root = Some(node);
@@ -300,8 +300,8 @@ impl Reader {
     }
 }
 
-/// Adds the entries of a map, or of a list of maps, of which the first counts most. As in go-yaml
-/// they replace what stands before.
+/// Adds the entries of a map, or of a list of maps in which the first takes precedence. As in go-yaml, they replace
+/// previous entries.
 fn merge(entries: &mut Entries, node: &Node, origin: Origin) -> Result<(), Error> {
     let wrong = || failed("map merge requires map or sequence of maps as the value");
     match node {
@@ -317,7 +317,7 @@ fn merge(entries: &mut Entries, node: &Node, origin: Origin) -> Result<(), Error
     Ok(())
 }
 
-/// Whether go-yaml refuses so many nodes of aliases: the more nodes, the fewer of them may be.
+/// Whether go-yaml rejects this many nodes from aliases. The more nodes there are, the smaller their share may be.
 #[allow(clippy::cast_precision_loss, reason = "the numbers are small")]
 fn has_too_many_aliases(nodes: usize, aliased: usize) -> bool {
     const LOW: f64 = 400_000.0;
@@ -331,7 +331,7 @@ fn plain(text: &str) -> Node {
     scalar::resolve(text).map_or_else(|| Node::Text(text.into()), |plain| resolved(plain, text))
 }
 
-/// The node of a text that means this.
+/// The node for a text with this meaning.
 fn resolved(plain: Plain, text: &str) -> Node {
     match plain {
         Plain::Null => Node::Null,
@@ -343,7 +343,7 @@ fn resolved(plain: Plain, text: &str) -> Node {
     }
 }
 
-/// What a scalar with quotes or a tag means. Of tags that go-yaml does not know the text stays.
+/// The meaning of a scalar with quotes or a tag. With a tag that go-yaml does not know, it stays text.
 fn tagged(text: &str, tag: Option<&str>) -> Result<Node, Error> {
     let kind = tag.and_then(|tag| tag.strip_prefix(TAG_PREFIX)).unwrap_or_default();
     let timestamps = if kind == "timestamp" { Timestamps::Known } else { Timestamps::Unknown };
@@ -363,7 +363,7 @@ fn tagged(text: &str, tag: Option<&str>) -> Result<Node, Error> {
     }
 }
 
-/// Bytes; JSON makes U+FFFD of each that is not UTF-8.
+/// Bytes. In JSON, each one that is not UTF-8 becomes U+FFFD.
 fn binary(text: &str) -> Result<Node, Error> {
     let text: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     let bytes = STANDARD.decode(text).map_err(|_| failed("!!binary value contains invalid base64 data"))?;

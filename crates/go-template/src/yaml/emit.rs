@@ -1,4 +1,4 @@
-//! The writer: blocks, two spaces a level, long texts folded after 80 columns.
+//! Writes YAML: in block style, with two spaces per level, and long texts folded after 80 columns.
 
 use std::borrow::Cow;
 
@@ -13,13 +13,13 @@ use super::{json, order, scalar};
 use crate::budget::{Budget, Buffer, Exceeded};
 use crate::value::{List, Value};
 
-/// Beyond this column a text is folded.
+/// The column after which a text is folded.
 const WIDTH: usize = 80;
-/// Spaces a level.
+/// Spaces per level.
 const STEP: usize = 2;
-/// A longer key does not stand on the line of its value.
+/// A longer key is not written on the line of its value.
 const MAX_SIMPLE_KEY: usize = 128;
-/// go-yaml reads the JSON of the value first, in which no longer key can be read.
+/// go-yaml first reads the value's JSON, in which keys cannot be longer.
 const MAX_JSON_KEY: usize = 1024;
 
 /// Writes a document; `None` if the value cannot be written.
@@ -54,7 +54,7 @@ impl From<Exceeded> for Stop {
     }
 }
 
-/// What a node is in.
+/// What contains a node.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Context {
     Mapping,
@@ -65,9 +65,9 @@ struct Emitter<'b> {
     output: Buffer,
     column: usize,
     is_after_space: bool,
-    /// Whether the line has nothing but indentation and marks of lists.
+    /// Whether the line only has indentation and list marks.
     is_indention: bool,
-    /// The column of the level; `None` outside of all.
+    /// The column of the level; `None` outside of all levels.
     indent: Option<usize>,
     budget: &'b mut Budget,
 }
@@ -102,7 +102,7 @@ impl Emitter<'_> {
                 let entries = map.snapshot().into_iter().map(|(key, value)| Some((json_key(&key)?, value)));
                 let entries: Vec<(Zeroizing<String>, Value)> =
                     entries.collect::<Option<_>>().ok_or(Stop::Unwritable)?;
-                // Each key is compared with about as many as their number has digits.
+                // Each key is compared with roughly log2 of the number of others.
                 let len: usize = entries.iter().map(|(key, _)| key.len()).sum();
                 let rounds = usize::try_from(entries.len().max(2).ilog2()).unwrap_or(usize::MAX);
                 self.budget.steps(len.saturating_mul(rounds) / 32)?;
@@ -113,7 +113,7 @@ impl Emitter<'_> {
 
     fn list(&mut self, list: &List, context: Context) -> Result<(), Stop> {
         let outer = self.indent;
-        // In a map, the marks of a list stand below the key.
+        // In a map, the marks of a list are written below the key.
         if context != Context::Mapping || self.is_indention {
             self.indent = Some(outer.map_or(0, |indent| indent + STEP));
         }
@@ -146,7 +146,7 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// A scalar that is never quoted.
+    /// Writes a scalar that is never quoted.
     fn word(&mut self, word: &str) -> Result<(), Stop> {
         self.space()?;
         self.write(word)?;
@@ -188,7 +188,7 @@ impl Emitter<'_> {
         self.mark("'")
     }
 
-    /// Text without line breaks, folded at single spaces.
+    /// Writes text without line breaks, folded at single spaces.
     fn folded(&mut self, text: &str, place: Place, edges: Edges) -> Result<(), Stop> {
         let mut after_space = false;
         let mut characters = text.char_indices().peekable();
@@ -207,7 +207,7 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// Single-quoted text with line breaks, of which none is a line feed or beside a space.
+    /// Writes single-quoted text with line breaks, none of which is a line feed or next to a space.
     fn broken(&mut self, text: &str) -> Result<(), Stop> {
         let mut after_break = false;
         for part in text.split_inclusive(is_break) {
@@ -227,7 +227,7 @@ impl Emitter<'_> {
     fn double_quoted(&mut self, text: &str, place: Place) -> Result<(), Stop> {
         self.space()?;
         self.mark("\"")?;
-        // go-yaml looks for the mark at the beginning again at each character.
+        // At each character, go-yaml looks for the mark at the beginning again.
         let must_escape = text.starts_with('\u{feff}');
         let mut after_space = false;
         let mut characters = text.char_indices().peekable();
@@ -283,7 +283,7 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// A space, unless one is there.
+    /// Writes a space, unless there is one.
     fn space(&mut self) -> Result<(), Stop> {
         if !self.is_after_space {
             self.put(' ')?;
@@ -291,7 +291,7 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// A mark after a space, before which there may be only indentation.
+    /// Writes a mark after a space, before which there may be only indentation.
     fn indicator(&mut self, mark: &str, keeps_indention: bool) -> Result<(), Stop> {
         self.space()?;
         self.write(mark)?;
@@ -300,14 +300,14 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// A mark right after what is there.
+    /// Writes a mark directly after what is there.
     fn mark(&mut self, mark: &str) -> Result<(), Stop> {
         self.write(mark)?;
         (self.is_after_space, self.is_indention) = (false, false);
         Ok(())
     }
 
-    /// Goes to the column of the level, on a new line unless this one is still empty.
+    /// Moves to the column of the level, on a new line unless this one is still empty.
     fn new_line(&mut self) -> Result<(), Exceeded> {
         let indent = self.indent.unwrap_or(0);
         if !self.is_indention || self.column > indent || (self.column == indent && !self.is_after_space) {
@@ -332,19 +332,19 @@ impl Emitter<'_> {
     }
 }
 
-/// Whether the first and the last space of a text may be where it is folded.
+/// Whether a text may be folded at its first and last space.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Edges {
     MayFold,
     Stay,
 }
 
-/// Whether a character cannot stand as itself between double quotes.
+/// Whether a character must be escaped between double quotes.
 const fn needs_escape(character: char) -> bool {
     matches!(character, '"' | '\\') || is_break(character) || !style::is_printable(character)
 }
 
-/// A character as it stands between double quotes when it is escaped.
+/// The escape of a character between double quotes.
 fn escape(character: char) -> Cow<'static, str> {
     let short = match character {
         '\0' => "\\0",
@@ -373,7 +373,7 @@ fn escape(character: char) -> Cow<'static, str> {
     Cow::Borrowed(short)
 }
 
-/// A float as go-yaml writes what it reads in its JSON, in which a whole number has no point.
+/// A float as go-yaml writes it after reading it from JSON, where a whole number has no point.
 fn number_text(number: f64) -> String {
     match json::integer(number) {
         Some(Integer::Signed(integer)) => integer.to_string(),
@@ -382,8 +382,8 @@ fn number_text(number: f64) -> String {
     }
 }
 
-/// A key as go-yaml reads it in the JSON of the value; `None` if it does not, since it is too long or has a line
-/// break that JSON leaves as it is.
+/// A key as go-yaml reads it from the value's JSON; `None` if it cannot, because the key is too long or has a line
+/// break that JSON does not escape.
 fn json_key(key: &[u8]) -> Option<Zeroizing<String>> {
     let escaped = |character: char| match character {
         '"' | '\\' | '\x08' | '\x0c' | '\n' | '\r' | '\t' => 2,
@@ -398,8 +398,8 @@ fn has_next_line(text: &[u8]) -> bool {
     text.windows(2).any(|bytes| bytes == "\u{85}".as_bytes())
 }
 
-/// A text as go-yaml reads it in the JSON of the value; `None` if it does not, since it has a
-/// character that JSON leaves as it is and YAML forbids.
+/// A text as go-yaml reads it from the value's JSON; `None` if it cannot, because a character is not escaped in JSON
+/// and forbidden in YAML.
 fn through_json(text: &[u8]) -> Option<Zeroizing<String>> {
     let text = json::valid(text);
     let is_escaped = |character: char| character < ' ';
@@ -412,7 +412,7 @@ fn through_json(text: &[u8]) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(fold_next_lines(&text)))
 }
 
-/// Makes a space of a NEL, and line feeds of several, as between double quotes; spaces around go.
+/// Replaces a NEL by a space and several by line feeds, as between double quotes, and drops the spaces around them.
 fn fold_next_lines(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut rest = text;

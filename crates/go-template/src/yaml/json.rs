@@ -12,7 +12,7 @@ use crate::value::{List, Map, Type, Value};
 const ANY_MAP: &str = "map[string]interface {}";
 const STRING_MAP: &str = "map[string]string";
 
-/// A document as a map to anything.
+/// A document as a map with values of any type.
 pub(super) fn map(node: &Node) -> Result<Map, Error> {
     finite(node)?;
     match node {
@@ -50,7 +50,7 @@ pub(super) fn any(node: &Node) -> Result<serde_json::Value, Error> {
         Node::Int(number) => (*number).into(),
         Node::Uint(number) => (*number as f64).into(),
         Node::Float(number) => {
-            // JSON has no point in a whole number that is not large, so it is an integer again.
+            // JSON writes a whole number that is not large without a point, so it becomes an integer again.
             finite(node)?;
             match integer(*number) {
                 Some(Integer::Signed(integer)) => integer.into(),
@@ -72,14 +72,14 @@ pub(super) enum Integer {
     Unsigned(u64),
 }
 
-/// The integer that a float is in JSON, which writes no point and no exponent if it is whole and not
-/// too large, and as few digits as tell it from others.
+/// The integer that a float is in JSON, which writes a whole number of moderate size without a point or exponent, with
+/// as few digits as distinguish it from others.
 pub(super) fn integer(number: f64) -> Option<Integer> {
     let text = number.to_string();
     text.parse().map(Integer::Signed).or_else(|_| text.parse().map(Integer::Unsigned)).ok()
 }
 
-/// A document as a map to strings.
+/// A document as a map of strings.
 pub(super) fn strings(node: &Node) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, Error> {
     match node {
         Node::Null => Ok(BTreeMap::new()),
@@ -108,7 +108,7 @@ fn string(node: &Node) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// Fails if there is a number that JSON cannot say.
+/// Fails if there is a number that JSON cannot express.
 fn finite(node: &Node) -> Result<(), Error> {
     match node {
         Node::Float(number) if number.is_nan() => Err(Error::Number("NaN")),
@@ -130,8 +130,7 @@ const fn type_name(node: &Node) -> &'static str {
     }
 }
 
-/// Text in which U+FFFD stands for each byte that is not part of a character, as Go's JSON encoder
-/// writes it.
+/// Text in which U+FFFD replaces each invalid byte, as in Go's JSON encoder.
 pub(super) fn valid(bytes: &[u8]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(3 * bytes.len()));
     for chunk in bytes.utf8_chunks() {

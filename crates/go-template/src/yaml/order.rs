@@ -4,10 +4,9 @@ use std::iter::Peekable;
 
 use go_regexp::{is_digit, is_letter};
 
-/// Sorts by key: letters after all else, numbers within a key by their value.
+/// Sorts by key: letters come after everything else, and numbers inside a key are compared by value.
 ///
-/// This is not a total order for all keys, which the standard library's sorting does not allow; Go's
-/// takes it as it comes.
+/// This is not a total order for all keys. The standard library's sorting requires one; Go's does not care.
 pub(super) fn sort<T>(mut items: Vec<T>, key: &impl Fn(&T) -> &str) -> Vec<T> {
     if items.len() < 2 {
         return items;
@@ -50,14 +49,14 @@ fn is_less(a: &str, b: &str) -> bool {
     (number_a, end_a, first) < (number_b, end_b, second)
 }
 
-/// One if the digits before, which both keys share, make a zero here count.
+/// One if the preceding digits, which both keys share, make a zero here significant.
 fn leading_digit(key: &[char], at: usize, first: char, second: char) -> i64 {
     let before = key.get(..at).unwrap_or_default().iter().rev().take_while(|digit| is_digit(**digit));
     let counts = (first == '0' || second == '0') && before.into_iter().any(|digit| *digit != '0');
     i64::from(counts)
 }
 
-/// The number at a place of a key, continuing from `start`, and where it ends.
+/// The number at a position of a key, continuing from `start`, and where it ends.
 fn number(key: &[char], at: usize, start: i64) -> (i64, usize) {
     let digits = key.get(at..).unwrap_or_default().iter().take_while(|digit| is_digit(**digit));
     digits.fold((start, at), |(number, end), digit| {

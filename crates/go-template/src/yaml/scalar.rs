@@ -1,4 +1,4 @@
-//! What a scalar means in YAML 1.1, as far as go-yaml follows it.
+//! The meaning of scalars in YAML 1.1, as far as go-yaml follows it.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ pub(super) enum Plain {
     Int(i64),
     Uint(u64),
     Float(f64),
-    /// A date or a time, which stays the text that it is.
+    /// A date or a time, which stays text.
     Timestamp,
 }
 
@@ -31,19 +31,19 @@ impl Plain {
     }
 }
 
-/// What a text without quotes and tag means; `None` for a text.
+/// The meaning of a text without quotes and tag; `None` if it is just text.
 pub(super) fn resolve(text: &str) -> Option<Plain> {
     resolve_as(text, Timestamps::Known)
 }
 
-/// Whether dates are told from texts.
+/// Whether to recognize dates.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timestamps {
     Known,
     Unknown,
 }
 
-/// What a text means; `None` for a text.
+/// The meaning of a text; `None` if it is just text.
 pub(super) fn resolve_as(text: &str, timestamps: Timestamps) -> Option<Plain> {
     if let Some(word) = word(text) {
         return Some(word);
@@ -93,7 +93,7 @@ fn number(text: &str) -> Option<Plain> {
     if FLOAT.as_ref().is_some_and(|float| float.is_match(text)) { go_float(text).map(Plain::Float) } else { None }
 }
 
-/// An integer with the prefixes of Go's literals.
+/// Parses an integer with the prefixes of Go's literals.
 fn magnitude(digits: &str) -> Option<u64> {
     let (radix, digits) = match digits.as_bytes() {
         [b'0', b'x' | b'X', ..] => (16, digits.get(2..)?),
@@ -102,7 +102,7 @@ fn magnitude(digits: &str) -> Option<u64> {
         [b'0', _, ..] => (8, digits.get(1..)?),
         _ => (10, digits),
     };
-    // The standard library would take a sign.
+    // The standard library would accept a sign.
     if digits.bytes().all(|digit| digit.is_ascii_alphanumeric()) {
         u64::from_str_radix(digits, radix).ok()
     } else {
@@ -110,12 +110,12 @@ fn magnitude(digits: &str) -> Option<u64> {
     }
 }
 
-/// A float without the names of those that are not finite; `None` also if it is too large for one.
+/// Parses a finite float; `None` if it is not a number, or too large for a float.
 fn go_float(text: &str) -> Option<f64> {
     text.parse().ok().filter(|float: &f64| float.is_finite())
 }
 
-/// Whether go-yaml takes the text for a date, with or without a time.
+/// Whether go-yaml recognizes the text as a date, with or without a time.
 pub(super) fn is_timestamp(text: &str) -> bool {
     static TIMESTAMP: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
@@ -135,21 +135,20 @@ pub(super) fn is_timestamp(text: &str) -> bool {
     jiff::civil::Date::new(year, month, day).is_ok()
 }
 
-/// Whether YAML 1.1 takes the text for a number of base 60. go-yaml does not, but quotes it for
-/// others.
+/// Whether the text is a number of base 60 in YAML 1.1. go-yaml does not read it as such, but quotes it for others.
 pub(super) fn is_sexagesimal(text: &str) -> bool {
     static SEXAGESIMAL: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$").ok());
     SEXAGESIMAL.as_ref().is_some_and(|sexagesimal| sexagesimal.is_match(text))
 }
 
-/// A float as Go's `strconv` writes it in the shortest way.
+/// A float in its shortest form, as Go's `strconv` writes it.
 pub(super) fn float_text(float: f64) -> String {
     general(&format!("{float:e}"), float)
 }
 
-/// A float as Go's `strconv` writes it with the precision of a `float32`, which is what
-/// `sigs.k8s.io/yaml` makes of a float that becomes a string.
+/// A float with the precision of a `float32`, as Go's `strconv` writes it. `sigs.k8s.io/yaml` does that when a float
+/// becomes a string.
 #[allow(clippy::cast_possible_truncation, reason = "Go rounds as well")]
 pub(super) fn float32_text(float: f64) -> String {
     general(&format!("{:e}", float as f32), f64::from(float as f32))

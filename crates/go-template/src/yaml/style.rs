@@ -11,7 +11,7 @@ pub(super) enum Style {
     Literal,
 }
 
-/// What a text allows.
+/// Which styles a text allows.
 #[allow(clippy::struct_excessive_bools, reason = "they are independent findings")]
 #[derive(Clone, Copy, Default)]
 pub(super) struct Findings {
@@ -21,7 +21,7 @@ pub(super) struct Findings {
     no_block: bool,
 }
 
-/// Where the text stands.
+/// Where a text is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// As a key on the line of its value.
@@ -47,7 +47,7 @@ pub(super) fn of_text(text: &str, findings: Findings, place: Place) -> Style {
     }
 }
 
-/// Looks at a text for what stands against a style.
+/// Examines a text for what rules out a style.
 pub(super) fn analyze(text: &str) -> Findings {
     if text.is_empty() {
         return Findings { no_block: true, ..Findings::default() };
@@ -102,7 +102,7 @@ pub(super) const fn is_break(character: char) -> bool {
     matches!(character, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Whether a character need not be escaped. go-yaml escapes all beyond U+FFFF.
+/// Whether a character need not be escaped. go-yaml escapes everything beyond U+FFFF.
 pub(super) const fn is_printable(character: char) -> bool {
     matches!(character, '\n' | ' '..='~' | '\u{a0}'..='\u{fffd}') && character != '\u{feff}'
 }

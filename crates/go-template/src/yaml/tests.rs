@@ -1,4 +1,4 @@
-//! What must hold for any YAML. What YAML means is in `tests/conformance/eso`.
+//! Properties that hold for any YAML. The meaning of YAML is tested in `tests/conformance/eso`.
 
 use proptest::prelude::*;
 
@@ -23,7 +23,7 @@ fn render(template: &str, data: &Value) -> Result<Vec<u8>, String> {
     Ok(template.render(data).map_err(|error| error.to_string())?.to_vec())
 }
 
-/// A document in which each line holds ten times the one before.
+/// A document in which each line expands to ten times the previous one.
 fn bomb(lines: usize) -> String {
     let line = |line: usize| {
         let aliases = vec![format!("*a{}", line - 1); 10].join(", ");
@@ -77,7 +77,7 @@ fn errors_hold_no_value() {
 proptest! {
     #[test]
     fn a_text_is_read_as_it_was_written(text in any::<String>()) {
-        // These are read as something else, or not at all, as in Go.
+        // As in Go, these are read as something else, or not at all.
         prop_assume!(!text.contains(|c: char| ('\u{7f}'..'\u{a0}').contains(&c) || "\u{fffe}\u{ffff}".contains(c)));
         let template = "{{ (toYaml (dict \"k\" .) | fromYaml).k }}";
         let read = render(template, &Value::String(Text::from(text.as_str())));

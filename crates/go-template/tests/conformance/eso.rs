@@ -14,14 +14,14 @@ use super::GO;
 const CASES: &str = "eso/cases.json";
 const GOLDEN: &str = include_str!("eso/golden.jsonl");
 
-/// A template with its data, and what Go makes of it.
+/// A template with its data, and Go's result.
 struct Case {
     template: String,
     data: Value,
     go: Json,
-    /// The error that is ours on purpose.
+    /// The error that differs on purpose.
     own_error: Option<String>,
-    /// What is better on purpose than what Go gives: `output` with the text, or `error` with words of it.
+    /// What is deliberately better than Go's result: `output` with the text, or `error` with words of it.
     better: Option<String>,
 }
 
@@ -117,8 +117,8 @@ fn mismatch(case: &Case) -> Option<String> {
         .then(|| format!("template {} {document}\n      Go {go}\n    ours {ours}\n", case.template.escape_debug()))
 }
 
-/// `result` without the part that is ours on purpose: the wording of a parser, and values. Of an error
-/// of a function stays which function failed.
+/// `result` without the parts that differ on purpose: the wording of a parser, and values. The error of a function
+/// keeps the name of the function.
 fn loosened(result: &str) -> &str {
     const WORDED: [&str; 2] = ["converting YAML to JSON: yaml: ", "unsupported map key of type: "];
     if let Some((_, failure)) = result.split_once(": error calling ") {
@@ -127,7 +127,7 @@ fn loosened(result: &str) -> &str {
     WORDED.iter().find_map(|words| result.split_once(words)).map_or(result, |(before, _)| before)
 }
 
-/// A field that holds text, or bytes under the name with `_base64`.
+/// A field that contains text, or bytes if its name ends in `_base64`.
 fn bytes(fields: &Json, name: &str) -> Vec<u8> {
     match fields.get(format!("{name}_base64")).and_then(Json::as_str) {
         Some(encoded) => STANDARD.decode(encoded).expect("base64"),
@@ -135,8 +135,8 @@ fn bytes(fields: &Json, name: &str) -> Vec<u8> {
     }
 }
 
-/// Data: JSON, in which an object with one key that begins with a dollar sign is a value of another
-/// type, or the content of a file, as the Go program reads it.
+/// Data in JSON, read as in the Go program: an object with a single key that begins with a dollar sign is a value of
+/// another type, or the content of a file.
 fn value(json: &Json) -> Value {
     match json {
         Json::Null => Value::Nil,
@@ -180,7 +180,7 @@ pub(crate) fn file(name: &str) -> Vec<u8> {
 
 type Result = std::result::Result<Value, FunctionError>;
 
-/// The functions of the Go program that are none of ESO's.
+/// The functions of the Go program that are not ESO's.
 fn helpers() -> [(&'static str, Function); 2] {
     [
         ("keysAndValues", Function::fixed(&[Type::String], keys_and_values)),

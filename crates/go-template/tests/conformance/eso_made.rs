@@ -1,4 +1,4 @@
-//! What functions of ESO and sprig make at random: Go reads it and finds in it what belongs there.
+//! The random results of ESO's and sprig's functions: Go parses them and finds what it should.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -13,10 +13,10 @@ use serde_json::{Value as Json, json};
 use super::GO;
 use super::eso::file;
 
-/// What a template gets.
+/// The data of a template.
 type Data<'a> = [(&'a str, Vec<u8>)];
 
-/// The same, with its own memory.
+/// The same, owned.
 type OwnData<'a> = Vec<(&'a str, Vec<u8>)>;
 
 /// What our functions make of a template.
@@ -131,7 +131,7 @@ fn go_finds_in_our_certificates_what_it_puts_into_its_own() {
         ("p521.key", "leaf.key"),
     ] {
         let data = vec![("key", file(key)), ("other", file(other))];
-        // Go compares the kind of a key by its PEM block.
+        // Go compares the type of a key by its PEM block.
         for make in MAKE.iter().take(if key == "p256.key" { 4 } else { 3 }) {
             let made = ours(&format!("{make}{SHOW}"), &data);
             let parts =
@@ -161,7 +161,7 @@ fn go_takes_our_private_keys() {
     }
 }
 
-/// Gives the same bytes each time it is made.
+/// Returns the same bytes each time it is created.
 #[derive(Clone)]
 struct Fixed(Vec<u8>);
 
@@ -195,7 +195,7 @@ fn a_certificate_of_the_same_time_and_serial_number_is_the_same_byte_for_byte() 
          {{ $c := genSignedCertWithKey \"cn\" nil (list \"a\" \"b\") 1 $ca .key }}",
     ];
     for key in ["leaf-pkcs1.key", "ed25519.key"] {
-        // Signatures of this authority's key depend on no randomness.
+        // The signatures of this authority's key involve no randomness.
         let data = [("key", file(key)), ("caCert", file("intermediate.crt")), ("caKey", file("intermediate.key"))];
         for make in MAKE {
             let of_go = format!("{make}{{{{ $c.Cert }}}}{{{{ $c.Key }}}}|{{{{ serialTime $c.Cert }}}}");

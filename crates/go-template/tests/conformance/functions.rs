@@ -1,4 +1,4 @@
-//! The functions of sprig, as ESO offers them.
+//! The functions of sprig, as ESO provides them.
 
 use go_template::funcs;
 
@@ -33,7 +33,7 @@ fn made_up_templates_with_calls_render_as_go_renders_them() {
     template::compare(template::made_up(&printed), &functions, place);
 }
 
-/// Texts of errors are the table's to compare; here their place.
+/// The texts of errors are compared with the table; this is their location.
 fn place(result: &str) -> String {
     let loosened = template::loosened(result);
     match result.split_once(">: ") {
@@ -42,7 +42,7 @@ fn place(result: &str) -> String {
     }
 }
 
-/// `result` without the text of an error of Go's runtime, in place of which ours has one of these.
+/// `result` without the text of an error of Go's runtime, which is replaced by one of these here.
 fn loosened(result: &str) -> String {
     const ERRORS: [&str; 8] = [
         "runtime error: ",

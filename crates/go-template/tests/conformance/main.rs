@@ -1,7 +1,7 @@
-//! Holds templates, their functions and YAML against what Go and its libraries make of them.
+//! Compares templates, their functions and YAML with Go and its libraries.
 //!
-//! Each part has a table of cases and a golden file, which the Go program beside it printed. Where Go is installed, the golden files are
-//! also checked to be what the programs print today, and made-up cases are compared.
+//! Each part has a table of cases and a golden file, which is the output of the Go program next to it. If Go is
+//! installed, the golden files are compared with the programs' current output, and made-up cases are compared, too.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 

@@ -14,13 +14,13 @@ use super::GO;
 const CASES: &str = "template/cases.json";
 const GOLDEN: &str = include_str!("template/golden.jsonl");
 
-/// A template with its data, and what Go makes of it.
+/// A template with its data, and Go's result.
 pub(crate) struct Case {
     template: String,
     data: Value,
     delimiters: Delimiters,
     go: Json,
-    /// The error that is ours on purpose, where Go's shows a value.
+    /// The error that differs on purpose, because Go's shows a value.
     own_error: Option<String>,
 }
 
@@ -82,10 +82,10 @@ pub(crate) fn made_up(printed: &str) -> impl Iterator<Item = Case> {
     printed.lines().map(case)
 }
 
-/// What [`loosened`] gives for all errors of recursion.
+/// What [`loosened`] returns for all errors of recursion.
 pub(crate) const RECURSION: &str = "error of recursion";
 
-/// `result` without the part in which ours differs on purpose, where Go shows a value.
+/// `result` without the parts that differ on purpose, because Go's show a value.
 pub(crate) fn loosened(result: &str) -> String {
     const DIFFER: [&str; 12] = [
         "range can't iterate over ",
@@ -101,7 +101,7 @@ pub(crate) fn loosened(result: &str) -> String {
         "strconv.Parse",
         "invalid syntax",
     ];
-    // Recursion ends earlier here, and so elsewhere.
+    // Recursion ends earlier here, and so at another place.
     if ["exceeded maximum template depth", "levels of nesting"].iter().any(|part| result.contains(part)) {
         return RECURSION.to_owned();
     }
@@ -115,7 +115,7 @@ pub(crate) fn loosened(result: &str) -> String {
     }
 }
 
-/// Renders the cases with these functions; what is compared is made `comparable` first.
+/// Renders the cases with these functions, and compares the results after applying `comparable`.
 pub(crate) fn compare(
     cases: impl IntoIterator<Item = Case>,
     functions: &[(&'static str, Function)],
@@ -148,7 +148,7 @@ fn mismatch(
         .then(|| format!("template {}\n      Go {go}\n    ours {ours}\n", case.template.escape_debug()))
 }
 
-/// Our error; in one of parsing without the column, which Go does not tell.
+/// Our error, without the column if it is a parse error, because Go's has none.
 fn shown(error: &Error) -> String {
     let details = error.details();
     match details.context {
@@ -157,7 +157,7 @@ fn shown(error: &Error) -> String {
     }
 }
 
-/// Go's error without the text of strings, which ours leave out.
+/// Go's error without the content of strings, which ours omit.
 fn without_values(error: &str) -> String {
     if let Some(rest) = ["\\\"", "`", "'"].iter().find_map(|quote| {
         let (before, after) = error.split_once(&format!("unexpected \"{quote}"))?;
@@ -200,7 +200,7 @@ fn without_strings(text: &str) -> String {
     output
 }
 
-/// A field that holds text, or bytes under the name with `_base64`.
+/// A field that contains text, or bytes if its name ends in `_base64`.
 fn bytes(fields: &Json, name: &str) -> Vec<u8> {
     match fields.get(format!("{name}_base64")).and_then(Json::as_str) {
         Some(encoded) => STANDARD.decode(encoded).expect("base64"),
@@ -208,8 +208,8 @@ fn bytes(fields: &Json, name: &str) -> Vec<u8> {
     }
 }
 
-/// Data: JSON, in which an object with one key that begins with a dollar sign is a value of another
-/// type, as the Go program reads it.
+/// Data in JSON, read as in the Go program: an object with a single key that begins with a dollar sign is a value of
+/// another type.
 fn value(json: &Json) -> Value {
     match json {
         Json::Null => Value::Nil,

@@ -8,11 +8,11 @@ use regex::Regex;
 use super::Error;
 use super::version::{Version, compare_prereleases};
 
-/// A version in a constraint, some of whose numbers may be wildcards or left out. It has eight
-/// groups: the numbers are the first three, of which the last two begin with a dot.
+/// A version in a constraint. Its numbers may be wildcards or missing. It has eight groups, of which the first three
+/// are the numbers; the second and third begin with a dot.
 const VERSION: &str = r"v?([0-9|xX*]+)(\.[0-9|xX*]+)?(\.[0-9|xX*]+)?(-([0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*))?(\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?";
 
-/// White space of Go's regular expressions.
+/// White space in Go's regular expressions.
 const BLANK: &str = r"[\t\n\f\r ]";
 
 /// `1.2 - 2.3`
@@ -23,11 +23,11 @@ static RANGE: LazyLock<Option<Regex>> =
 static PART: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(&format!("^(?<operator>[=!<>~^]*){BLANK}*(?<version>{VERSION})")).ok());
 
-/// What separates two parts, and what may stand after the last.
+/// What separates two parts, and may follow the last one.
 static SEPARATOR: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(&format!("^(?:{BLANK}*,{BLANK}*|{BLANK}+)")).ok());
 
-/// Alternatives, each of parts that must all hold.
+/// Alternatives, each consisting of parts that must all hold.
 pub(super) struct Constraints(Vec<Vec<Part>>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ enum Operator {
     Caret,
 }
 
-/// The first number that is a wildcard or left out.
+/// The first number that is a wildcard or missing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     Major,
@@ -63,10 +63,10 @@ impl Constraints {
         text.split("||").map(parse_parts).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether a version is one of those.
+    /// Whether a version satisfies the constraints.
     pub(super) fn allow(&self, version: &Version) -> bool {
         self.0.iter().any(|parts| {
-            // Prereleases count only where the constraint names one.
+            // Prereleases match only if the constraint names one.
             let may_be_prerelease = parts.iter().any(|part| !part.version.prerelease.is_empty());
             let is_considered = may_be_prerelease || version.prerelease.is_empty();
             is_considered && parts.iter().all(|part| part.allows(version))
@@ -74,7 +74,7 @@ impl Constraints {
     }
 }
 
-/// `text` with its ranges as pairs of comparisons.
+/// `text` with ranges replaced by pairs of comparisons.
 fn without_ranges(text: &str) -> String {
     let mut rewritten = text.to_owned();
     let Some(range) = &*RANGE else { return rewritten };
@@ -85,7 +85,7 @@ fn without_ranges(text: &str) -> String {
     rewritten
 }
 
-/// Parts that are separated by blanks or commas.
+/// Parses parts that are separated by spaces or commas.
 fn parse_parts(text: &str) -> Result<Vec<Part>, Error> {
     let (Some(part), Some(separator)) = (&*PART, &*SEPARATOR) else { return Err(Error::Constraint) };
     let is_blank = |c: char| matches!(c, '\t' | '\n' | '\x0c' | '\r' | ' ');
@@ -139,7 +139,7 @@ impl Part {
         Ok(Self { operator, version, open })
     }
 
-    /// Whether the part allows a version, whose being a prerelease was considered before.
+    /// Whether the part allows a version. Prereleases were considered before.
     fn allows(&self, version: &Version) -> bool {
         let own = &self.version;
         let order = version.compare(own);
@@ -164,7 +164,7 @@ impl Part {
         }
     }
 
-    /// Every version but this, or but those with these numbers.
+    /// All versions except this one, or except those with these numbers.
     fn allows_other(&self, version: &Version, order: Ordering) -> bool {
         let own = &self.version;
         match self.open {
@@ -177,7 +177,7 @@ impl Part {
         }
     }
 
-    /// From this version on with the same minor version, or major version if that is open.
+    /// This version or later, with the same minor version, or the same major version if the minor one is open.
     fn allows_tilde(&self, version: &Version, order: Ordering) -> bool {
         let own = &self.version;
         let is_any = (own.major, own.minor, own.patch) == (0, 0, 0) && matches!(self.open, Open::None | Open::Major);
@@ -185,7 +185,7 @@ impl Part {
         order.is_ge() && (is_any || version.major == own.major && has_minor)
     }
 
-    /// From this version on with the same first number that is not 0.
+    /// This version or later, with the same leftmost nonzero number.
     fn allows_caret(&self, version: &Version, order: Ordering) -> bool {
         let own = &self.version;
         if order.is_lt() || version.major != own.major {

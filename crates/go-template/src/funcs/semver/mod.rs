@@ -1,4 +1,4 @@
-//! Semantic versions and constraints on them, as the library of sprig reads them.
+//! Semantic versions and constraints, as parsed by sprig's library.
 
 mod constraint;
 mod version;
@@ -49,10 +49,10 @@ fn semver(arguments: &[Value], _: &mut Call<'_>) -> Result {
     Ok(Value::object(parse(text)?))
 }
 
-/// Whether a version is one that the constraint allows.
+/// Whether a version satisfies a constraint.
 fn semver_compare(arguments: &[Value], call: &mut Call<'_>) -> Result {
     let [Value::String(constraint), Value::String(version)] = arguments else { return Err(mismatch()) };
-    // Ranges are found by a regular expression, and replaced one by one.
+    // Ranges are found with a regular expression and replaced one by one.
     call.budget.steps(constraint.len().saturating_mul(constraint.len()) / 1024 + version.len())?;
     let constraint = std::str::from_utf8(constraint).map_err(|_| Error::Constraint)?;
     let constraints = Constraints::parse(constraint)?;

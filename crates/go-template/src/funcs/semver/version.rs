@@ -6,7 +6,7 @@ use super::Error;
 use crate::functions::{Function, FunctionError};
 use crate::value::{Member, Object, Text, Type, Uint, Value};
 
-/// Go's type of a version: a pointer when it was read, not when it was made of another.
+/// Go's type of a version: a pointer if it was parsed, a struct if it was derived from another.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Held {
     Pointer,
@@ -28,8 +28,7 @@ pub(super) struct Version {
 const POINTER: Type = Type::Object("*semver.Version");
 
 impl Version {
-    /// Reads `1.2.3-beta.1+build`; a `v` may stand before it, and the minor version and patch may
-    /// be left out.
+    /// Parses `1.2.3-beta.1+build`, with an optional leading `v` and optional minor version and patch.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
         let numbers = text.strip_prefix('v').unwrap_or(text);
         let end = numbers.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(numbers.len());
@@ -59,7 +58,7 @@ impl Version {
         Ok(Self { major, minor, patch, prerelease, metadata, original: text.to_owned(), held: Held::Pointer })
     }
 
-    /// Which is newer. Metadata does not count.
+    /// Compares two versions. Metadata is ignored.
     pub(super) fn compare(&self, other: &Self) -> Ordering {
         let numbers = |version: &Self| (version.major, version.minor, version.patch);
         numbers(self).cmp(&numbers(other)).then_with(|| {
@@ -83,7 +82,7 @@ impl Version {
         text
     }
 
-    /// The version that `change` makes of it, which is not a prerelease.
+    /// The result of applying `change`, without a prerelease.
     fn next(&self, change: impl Fn(&mut Self)) -> Value {
         let mut next = self.clone();
         change(&mut next);
@@ -123,14 +122,14 @@ fn is_identifiers(text: &str) -> bool {
     text.split('.').all(|part| !part.is_empty() && part.bytes().all(is_allowed))
 }
 
-/// A number in a prerelease has no zeros before it.
+/// A number in a prerelease has no leading zeros.
 fn check_prerelease(prerelease: &str) -> Result<(), Error> {
     let has_zero =
         |part: &str| part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
     if prerelease.split('.').any(has_zero) { Err(Error::LeadingZero) } else { Ok(()) }
 }
 
-/// Part by part: numbers by value and before others.
+/// Compares part by part: numbers by value and before others.
 pub(super) fn compare_prereleases(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.split('.'), b.split('.'));
     loop {
@@ -180,7 +179,7 @@ impl Object for Version {
     }
 
     fn member(&self, name: &[u8]) -> Option<Member> {
-        // Methods of the pointer, which a struct does not have.
+        // Methods of the pointer, which the struct does not have.
         let needs_pointer = matches!(
             name,
             b"Original" | b"Compare" | b"Equal" | b"LessThan" | b"LessThanEqual" | b"GreaterThan" | b"GreaterThanEqual"
