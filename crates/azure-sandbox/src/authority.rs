@@ -1,4 +1,4 @@
-//! The sandbox's certificate authority, which issues a server certificate for each host it plays.
+//! The sandbox's certificate authority, which issues a server certificate for each emulated host.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::SandboxError;
 
-/// Issues and keeps the server certificates of the hosts that the sandbox plays.
+/// Issues and caches the server certificates of emulated hosts.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
@@ -24,7 +24,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// A new authority with a key of its own.
+    /// A new authority with its own key.
     pub(crate) fn new() -> Result<Self, SandboxError> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "external-secrets sandbox CA");
@@ -47,7 +47,7 @@ impl Authority {
         &self.certificate_pem
     }
 
-    /// How to end the TLS of a host: a certificate for exactly that name; HTTP/2 and HTTP/1.1 by ALPN.
+    /// The TLS configuration for a host: a certificate for exactly that name, and HTTP/2 and HTTP/1.1 by ALPN.
     pub(crate) fn server_config(&self, host: &str) -> Result<Arc<ServerConfig>, SandboxError> {
         if let Some(known) = self.configurations.read().get(host) {
             return Ok(Arc::clone(known));
@@ -59,7 +59,7 @@ impl Authority {
 
     fn issue(&self, host: &str) -> Result<ServerConfig, SandboxError> {
         let mut params = CertificateParams::new(vec![host.to_owned()]).map_err(SandboxError::Certificate)?;
-        // A common name has at most 64 characters, so the host stands only in the alternative names.
+        // A common name has at most 64 characters, so the host is only in the alternative names.
         params.distinguished_name.push(DnType::CommonName, "external-secrets sandbox");
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

@@ -1,4 +1,4 @@
-//! The time as the emulated services see it.
+//! The time in the emulated services.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Tells the time. Cheap to clone; clones share what they were made from.
+/// A source of time. Cheap to clone; clones share the same source.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -17,8 +17,8 @@ impl Clock {
         Self(Arc::new(Timestamp::now))
     }
 
-    /// The machine's clock plus an offset that a test moves, so that a token expires or a soft-deleted
-    /// object is purged without waiting.
+    /// The machine's clock plus an offset that a test controls, so that a token expires or a soft-deleted object is
+    /// purged without waiting.
     #[must_use]
     pub fn adjustable() -> (Self, ClockOffset) {
         let offset = ClockOffset(Arc::new(AtomicI64::new(0)));
@@ -51,7 +51,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Moves the clock that [`Clock::adjustable`] made with it.
+/// Moves the clock that [`Clock::adjustable`] returned with it.
 #[derive(Clone, Debug)]
 pub struct ClockOffset(Arc<AtomicI64>);
 

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-/// One of Azure's clouds, or a private one (`AzureStackCloud`, `customCloudConfig`): where its Entra ID
-/// and its Key Vaults are.
+/// One of Azure's clouds, or a private one (`AzureStackCloud`, `customCloudConfig`): the hosts of its Entra ID and its
+/// Key Vaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cloud {
     /// Host of Entra ID, for example `login.microsoftonline.com`.
     pub login_host: String,
     /// Other hosts of the same Entra ID.
     pub login_aliases: Vec<String>,
-    /// Host of the issuer that stands in access tokens, for example `sts.windows.net`.
+    /// Host of the issuer in access tokens, for example `sts.windows.net`.
     pub sts_host: String,
-    /// What follows a vault's name in its host, for example `vault.azure.net`.
+    /// The part of a vault's host after its name, for example `vault.azure.net`.
     pub vault_suffix: String,
 }
 
@@ -37,7 +37,7 @@ impl Cloud {
             .with_login_aliases(["login.partner.microsoftonline.cn"])
     }
 
-    /// A cloud with hosts of its own.
+    /// A cloud with its own hosts.
     #[must_use]
     pub fn new(login_host: &str, sts_host: &str, vault_suffix: &str) -> Self {
         Self {
@@ -54,27 +54,27 @@ impl Cloud {
         self
     }
 
-    /// The resource for which tokens to this cloud's vaults are issued, without a trailing slash.
+    /// The resource for tokens to this cloud's vaults, without a trailing slash.
     #[must_use]
     pub fn vault_resource(&self) -> String {
         format!("https://{}", self.vault_suffix)
     }
 
-    /// Whether its Entra ID answers under this host.
+    /// Whether this is a host of its Entra ID.
     pub(crate) fn is_login_host(&self, host: &str) -> bool {
         self.login_host == host || self.login_aliases.iter().any(|alias| alias == host)
     }
 }
 
-/// What answers under a host name.
+/// The service at a host name.
 #[derive(Clone, Debug)]
 pub(crate) enum Site {
     /// Entra ID of a cloud.
     Entra(Arc<Cloud>),
-    /// A vault, by the host under which it is known.
+    /// A vault, by its host.
     Vault {
-        /// The vault's usual host, in lower case, also where it was reached by the name of its private
-        /// endpoint, which its certificate does not cover.
+        /// The vault's usual host in lower case, even if it was reached by the name of its private endpoint, which its
+        /// certificate does not cover.
         host: String,
     },
     /// A container registry, by its host in lower case.
@@ -84,10 +84,10 @@ pub(crate) enum Site {
     },
 }
 
-/// What the hosts of container registries end with, in the clouds that Microsoft runs.
+/// The suffixes of container registries' hosts in Microsoft's clouds.
 const REGISTRY_SUFFIXES: [&str; 3] = [".azurecr.io", ".azurecr.us", ".azurecr.cn"];
 
-/// The clouds that a sandbox plays.
+/// The clouds that a sandbox emulates.
 #[derive(Clone, Debug)]
 pub(crate) struct Clouds {
     public: Arc<Cloud>,
@@ -95,7 +95,7 @@ pub(crate) struct Clouds {
 }
 
 impl Clouds {
-    /// The clouds that Microsoft runs, and others.
+    /// Microsoft's clouds, and others.
     pub(crate) fn with(others: Vec<Cloud>) -> Self {
         let known = [Cloud::us_government(), Cloud::china()];
         Self { public: Arc::new(Cloud::public()), others: known.into_iter().chain(others).map(Arc::new).collect() }
@@ -110,7 +110,7 @@ impl Clouds {
         std::iter::once(&self.public).chain(&self.others)
     }
 
-    /// What answers under a host name; `None` for a host that is not part of Azure.
+    /// The service at a host name; `None` for a host that is not part of Azure.
     pub(crate) fn site(&self, host: &str) -> Option<Site> {
         let host = host.to_ascii_lowercase();
         if let Some(cloud) = self.all().find(|cloud| cloud.is_login_host(&host)) {
@@ -125,7 +125,7 @@ impl Clouds {
         self.of_vault(&host).map(|_| Site::Vault { host })
     }
 
-    /// Whether a host, in lower case, can be that of a container registry.
+    /// Whether a host, in lower case, can be a container registry's.
     pub(crate) fn is_registry(host: &str) -> bool {
         REGISTRY_SUFFIXES.iter().any(|suffix| host.strip_suffix(suffix).is_some_and(|name| !name.is_empty()))
     }
@@ -139,12 +139,12 @@ impl Clouds {
         })
     }
 
-    /// The cloud whose Entra ID has this host, if it is known.
+    /// The cloud whose Entra ID has this host, if any.
     pub(crate) fn of_login_host(&self, host: &str) -> Option<&Arc<Cloud>> {
         self.all().find(|cloud| cloud.is_login_host(host))
     }
 
-    /// Whether a token may be asked for this resource, which has no trailing slash.
+    /// Whether tokens can be requested for this resource, given without a trailing slash.
     pub(crate) fn is_known_resource(&self, resource: &str) -> bool {
         const OTHERS: [&str; 7] = [
             "https://management.azure.com",

@@ -1,4 +1,4 @@
-//! What was asked of the emulated services, and what they answered.
+//! Counts the requests to the emulated services, and their answers.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,31 @@ use serde::Serialize;
 
 use super::keyvault::object::ObjectKind;
 
-/// Requests of one vault since it was made or its counters were reset.
+/// Requests to one vault since it was created or its counters were reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VaultCounters {
-    /// Requests that have come, answered or not.
+    /// Requests that arrived, answered or not.
     pub arrived: u64,
-    /// All HTTP requests, whatever became of them.
+    /// All HTTP requests, whatever the result.
     pub requests: u64,
     /// Answers 401 to a request without a token.
     pub challenges: u64,
-    /// Answers 429, by the limit or by a fault.
+    /// Answers 429, caused by the limit or by a fault.
     pub throttled: u64,
     /// Answers by status code.
     pub statuses: BTreeMap<u16, u64>,
     /// Requests by operation (`GetSecret`, `SetSecret`, ...) that passed authentication, limit and
     /// faults, whether or not access was granted.
     pub operations: BTreeMap<&'static str, u64>,
-    /// Of those, the reads of each object by its name: `secrets/NAME`, `keys/NAME`, `certificates/NAME`.
+    /// The reads among them, by object: `secrets/NAME`, `keys/NAME`, `certificates/NAME`.
     pub reads: BTreeMap<String, u64>,
     /// TLS connections.
     pub connections: u64,
 }
 
 impl VaultCounters {
-    /// How many requests of an operation, such as `GetSecret`, were served.
+    /// How many requests for an operation, such as `GetSecret`, were served.
     #[must_use]
     pub fn operation(&self, name: &str) -> u64 {
         self.operations.get(name).copied().unwrap_or_default()
@@ -54,15 +54,15 @@ impl VaultCounters {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EntraCounters {
-    /// Requests for a token, whatever became of them.
+    /// Requests for a token, whatever the result.
     pub exchanges: u64,
     /// Tokens that were issued.
     pub issued: u64,
-    /// Refusals by their `AADSTS` number.
+    /// Refusals by `AADSTS` number.
     pub refused: BTreeMap<u32, u64>,
     /// Answers 429.
     pub throttled: u64,
-    /// The id (`jti`) of the token of an external identity provider that was accepted last, of an application.
+    /// The ID (`jti`) of the external identity provider's token that was last accepted for an application.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_assertion: Option<String>,
 }
@@ -83,7 +83,7 @@ pub struct RegistryCounters {
     pub pulls: u64,
 }
 
-/// Counters that many connections change.
+/// Counters that are changed by many connections.
 #[derive(Debug, Default)]
 pub(crate) struct Counted<T>(Mutex<T>);
 

@@ -1,6 +1,6 @@
-//! Failures on request: what a vault, a tenant or an application does wrong, and for how long.
+//! Failures on demand: what a vault, a tenant or an application does wrong, and for how long.
 //!
-//! A fault lasts until it is lifted, or ends by itself after a number of requests or some seconds.
+//! A fault lasts until it is lifted, or ends after a number of requests or seconds.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -19,38 +19,37 @@ use super::message::{Answer, Connection, empty, set_header};
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Every answer comes so much later.
+    /// Delays every answer by this much.
     Latency(Duration),
     /// 429, with this `Retry-After` in seconds or without the header.
     Throttle(Option<u64>),
-    /// This status, as when the service fails: 500, 503.
+    /// This status, as if the service failed: 500, 503.
     Status(u16),
-    /// Entra ID refuses with this `AADSTS` number. Means nothing for a vault.
+    /// Entra ID refuses with this `AADSTS` number. Has no effect on a vault.
     Refuse(u32),
-    /// The connection ends instead of an answer; the request has no effect.
+    /// The connection ends instead of an answer, and the request has no effect.
     DropBefore,
-    /// The connection ends instead of an answer; the request has taken effect.
+    /// The connection ends instead of an answer, but the request has taken effect.
     DropAfter,
-    /// The body comes at so many bytes a second.
+    /// The body arrives at this many bytes per second.
     SlowBody(u32),
     /// The answer is 200 with a body that never ends.
     EndlessBody,
-    /// The answer is that of a secret whose value has so many bytes, more than Key Vault would take. Means nothing for
+    /// The answer is a secret with a value of this many bytes, which may exceed Key Vault's limit. Has no effect on
     /// Entra ID.
     LargeValue(usize),
-    /// The answer has an additional header of so many bytes.
+    /// The answer has an additional header of this many bytes.
     HugeHeader(usize),
     /// The answer is a redirect (307) to this URL.
     Redirect(String),
     /// Lists name this URL as their next page.
     NextLink(String),
-    /// TLS shows a certificate for another name.
+    /// TLS presents a certificate for another name.
     ///
-    /// This and the two below end the connections that are open, so that a client must reconnect and
-    /// meets the fault; a request that is on its way just then sees its connection end instead.
+    /// This fault and the two below end open connections, so that a client must reconnect and meets the fault. A
+    /// request in progress sees its connection end instead.
     WrongCertificate,
-    /// The name of the host cannot be resolved: the proxy answers 502, as the module
-    /// `sandbox` says.
+    /// The host's name cannot be resolved: the proxy answers 502, as described in the module `sandbox`.
     HostNotFound,
     /// The host refuses connections: the proxy answers 502, with the cause
     /// `connection_refused`.
@@ -74,7 +73,7 @@ impl Fault {
         Self { effect, operation: None, object: None, times: None, lasts: None }
     }
 
-    /// Every answer comes so much later.
+    /// Delays every answer by this much.
     #[must_use]
     pub const fn latency(duration: Duration) -> Self {
         Self::new(Effect::Latency(duration))
@@ -105,35 +104,35 @@ impl Fault {
         self
     }
 
-    /// Only for requests of the object of this name.
+    /// Only for requests for the object with this name.
     #[must_use]
     pub fn of(mut self, object: &str) -> Self {
         self.object = Some(object.to_owned());
         self
     }
 
-    /// Ends by itself after so many requests. Those without a token, which get a challenge anyway, are
-    /// let through and not counted, so that the number does not depend on what a client remembers.
+    /// Ends after this many requests. Requests without a token, which get a challenge anyway, pass and are not counted,
+    /// so that the number does not depend on what a client has cached.
     #[must_use]
     pub const fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Ends by itself after this time.
+    /// Ends after this time.
     #[must_use]
     pub const fn lasting(mut self, duration: Duration) -> Self {
         self.lasts = Some(duration);
         self
     }
 
-    /// Whether it can be seen only by a client that reconnects.
+    /// Whether only a client that reconnects can see it.
     pub(crate) const fn is_of_connections(&self) -> bool {
         matches!(self.effect, Effect::WrongCertificate | Effect::HostNotFound | Effect::ConnectionRefused)
     }
 }
 
-/// Names a fault, so that it can be lifted.
+/// Identifies a fault, so that it can be lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FaultId(pub u64);
 
@@ -145,7 +144,7 @@ pub(crate) struct Situation<'a> {
     pub(crate) authenticated: bool,
 }
 
-/// What a client that connects finds.
+/// What a connecting client finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Connect {
     Open,
@@ -159,9 +158,9 @@ pub(crate) enum Connect {
 pub(crate) struct Treatment {
     /// How long to wait first.
     pub(crate) latency: Duration,
-    /// What happens instead of the request.
+    /// What happens instead of serving the request.
     pub(crate) instead: Option<Effect>,
-    /// The next page that a list names.
+    /// The next page that a list should name.
     pub(crate) next_link: Option<String>,
     after: Vec<Effect>,
 }
@@ -187,7 +186,7 @@ impl Active {
             || self.remaining.as_ref().is_some_and(|left| left.load(Ordering::SeqCst) == 0)
     }
 
-    /// Whether it applies; counts it if it ends by number.
+    /// Whether it applies. Counts the request if the fault ends by number.
     fn applies(&self, now: Timestamp, situation: &Situation<'_>) -> bool {
         let fault = &self.fault;
         if self.ends_at.is_some_and(|end| now >= end)
@@ -219,7 +218,7 @@ impl Faults {
         id
     }
 
-    /// Ends one fault; whether there was one.
+    /// Ends one fault. Returns whether it existed.
     pub(crate) fn lift(&self, id: FaultId) -> bool {
         let mut active = self.active.write();
         let before = active.len();
@@ -232,7 +231,7 @@ impl Faults {
         self.active.write().clear();
     }
 
-    /// What a client that connects finds.
+    /// What a connecting client finds.
     pub(crate) fn on_connect(&self, now: Timestamp) -> Connect {
         let situation = Situation { operation: "Connect", object: None, authenticated: true };
         let active = self.active.read();
@@ -245,8 +244,8 @@ impl Faults {
         }
     }
 
-    /// Adds to `treatment` what happens to a request here. The first fault that stands in for the answer
-    /// wins; latencies add up.
+    /// Adds to `treatment` what happens to a request here. The first fault that replaces the answer wins; latencies add
+    /// up.
     pub(crate) fn treat(&self, now: Timestamp, situation: &Situation<'_>, treatment: &mut Treatment) {
         let active = self.active.read();
         for fault in active.iter().filter(|fault| !fault.fault.is_of_connections()) {
@@ -280,7 +279,7 @@ impl Effect {
 }
 
 impl Effect {
-    /// What comes in the place of any answer of a service: a body without an end, a redirect, or the end of the connection.
+    /// What can replace any service's answer: an endless body, a redirect, or the end of the connection.
     pub(crate) fn answer(self, connection: &Connection) -> Answer {
         match self {
             Self::EndlessBody => Ok(Response::new(endless_body())),
@@ -295,14 +294,14 @@ impl Effect {
 }
 
 impl Treatment {
-    /// Waits as long as the faults say.
+    /// Waits for the faults' latency.
     pub(crate) async fn delay(&self) {
         if !self.latency.is_zero() {
             tokio::time::sleep(self.latency).await;
         }
     }
 
-    /// Sends an answer the way the faults say.
+    /// Sends an answer as the faults require.
     pub(crate) fn send(&self, mut response: Response<Body>, connection: &Connection) -> Answer {
         for effect in &self.after {
             match effect {
@@ -320,13 +319,13 @@ impl Treatment {
     }
 }
 
-/// A body without an end.
+/// An endless body.
 pub(crate) fn endless_body() -> Body {
     const CHUNK: Bytes = Bytes::from_static(&[b' '; 8192]);
     Body::from_stream(stream::repeat_with(|| Ok::<_, Infallible>(CHUNK)))
 }
 
-/// Sends the body in a piece each tenth of a second.
+/// Sends a piece of the body every tenth of a second.
 fn slow(response: Response<Body>, bytes_per_second: u32) -> Response<Body> {
     const PIECES_PER_SECOND: u32 = 10;
     let piece = usize::try_from(bytes_per_second / PIECES_PER_SECOND).unwrap_or(usize::MAX).max(1);

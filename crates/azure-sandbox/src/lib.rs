@@ -1,12 +1,13 @@
-//! An emulator of Entra ID, Azure Key Vault and Azure Container Registry, for tests and for trying things out without a cloud.
+//! An emulator of Entra ID, Azure Key Vault and Azure Container Registry, for tests and for trying things without a
+//! cloud.
 //!
-//! It is a peer, not a mock: it speaks TLS under Azure's real host names with a certificate authority of
-//! its own, checks federated tokens as Entra ID does (signature, issuer, subject, audience, times), issues
-//! signed access tokens which its vaults check, and answers with Azure's status codes and error bodies.
-//! Microsoft's own SDKs work against it unchanged.
+//! It is a peer, not a mock. It speaks TLS under Azure's real host names with its own certificate authority, checks
+//! federated tokens as Entra ID does (signature, issuer, subject, audience, times), issues signed access tokens, which
+//! its vaults verify, and answers with Azure's status codes and error bodies. Microsoft's own SDKs work with it
+//! unchanged.
 //!
-//! It is reached as an HTTPS proxy that ends the TLS of those hosts itself, so that manifests carry real
-//! vault URLs and a client needs no more than three variables: see [`Sandbox::environment`].
+//! Clients reach it as an HTTPS proxy that terminates the TLS of those hosts, so that manifests contain real vault URLs
+//! and a client needs only three variables: see [`Sandbox::environment`].
 //!
 //! ```no_run
 //! # use azure_sandbox::{Config, IssuerKeys, Sandbox, SecretPermission};
@@ -23,13 +24,13 @@
 //! # }
 //! ```
 //!
-//! A person or a script controls a running sandbox by HTTP: see [`control`].
+//! People and scripts control a running sandbox over HTTP: see [`control`].
 //!
-//! # What a client sees of names that do not exist
-//! A `CONNECT` to a vault that was not made here, or to a host that is not part of Azure, is answered `502`
-//! with `Proxy-Status: sandbox; error=dns_error` (RFC 9209). A client behind a proxy resolves no names
-//! itself and reports that the tunnel failed. A test that needs the client's own resolver to fail puts the
-//! host into the client's `NO_PROXY`.
+//! # Names that do not exist
+//! A `CONNECT` to a vault that was not created here, or to a host that is not part of Azure, is answered with `502` and
+//! `Proxy-Status: sandbox; error=dns_error` (RFC 9209). A client behind a proxy does not resolve names itself, and
+//! reports that the tunnel failed. A test that needs the client's own resolver to fail adds the host to the client's
+//! `NO_PROXY`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 #![allow(
@@ -87,21 +88,21 @@ pub use service_account::{ServiceAccountIssuer, ServiceAccountToken};
 use control::{Control, Document};
 use state::State;
 
-/// The tenant to which vaults belong that were not given another.
+/// The default tenant of vaults.
 pub const DEFAULT_TENANT: &str = "11111111-2222-4333-8444-555555555555";
 
-/// How a sandbox is started.
+/// The configuration of a sandbox.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The port of the proxy on 127.0.0.1; 0 takes a free one.
+    /// The port of the proxy on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// Where `ca.pem` is written; `None`: to a folder that is removed with the sandbox.
+    /// Where to write `ca.pem`; `None` means a folder that is removed with the sandbox.
     pub folder: Option<PathBuf>,
-    /// The id of the tenant to which vaults belong that were not given another.
+    /// The ID of the default tenant of vaults.
     pub tenant: String,
-    /// Clouds beside those that Microsoft runs.
+    /// Clouds in addition to Microsoft's.
     pub clouds: Vec<Cloud>,
-    /// What time it is.
+    /// The source of time.
     pub clock: Clock,
 }
 
@@ -111,16 +112,16 @@ impl Default for Config {
     }
 }
 
-/// Why a sandbox could not be started or told something.
+/// Why a sandbox could not be started or configured.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// The port is taken, most likely.
+    /// The port is probably taken.
     #[error("the sandbox cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for a free one")]
     Listen {
-        /// The port that was asked for.
+        /// The requested port.
         port: u16,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The CA's certificate could not be written.
@@ -128,7 +129,7 @@ pub enum SandboxError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// No thread could be started.
@@ -145,16 +146,16 @@ pub enum SandboxError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A vault refuses.
+    /// A vault refused.
     #[error("the vault refuses: {0}")]
     Vault(#[from] KeyVaultError),
-    /// The host cannot be that of a container registry.
+    /// The host cannot be a container registry's.
     #[error("{host} is no container registry's host; give a registry's name, or a host below azurecr.io")]
     NoRegistryHost {
         /// The host.
         host: String,
     },
-    /// A certificate or key could not be made.
+    /// A certificate or key could not be generated.
     #[error("the sandbox cannot make a certificate or key: {0}")]
     Certificate(rcgen::Error),
     /// A certificate could not be used.
@@ -181,20 +182,19 @@ pub enum SandboxError {
     },
 }
 
-/// How the program runs a sandbox in the foreground.
+/// The options for running a sandbox in the foreground.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// How it is started.
+    /// The sandbox's configuration.
     pub config: Config,
-    /// A file with a [`Document`] in JSON or YAML that is applied at the start.
+    /// A file with a [`Document`] in JSON or YAML to apply at the start.
     pub document: Option<PathBuf>,
 }
 
-/// Runs a sandbox until `stopped` completes. `ready` is called once it listens, to tell the person how to
-/// reach it.
+/// Runs a sandbox until `stopped` completes. `ready` is called when it listens, to tell the person how to reach it.
 ///
 /// # Errors
-/// [`SandboxError`] where it cannot start, or the document cannot be applied.
+/// [`SandboxError`] if it cannot start, or the document cannot be applied.
 pub async fn run(
     options: RunOptions,
     ready: impl FnOnce(&Sandbox),
@@ -221,19 +221,18 @@ struct Running {
 }
 
 impl Sandbox {
-    /// Starts an emulator on the runtime of the caller, which must outlive it.
+    /// Starts an emulator on the caller's runtime, which must outlive it.
     ///
     /// # Errors
-    /// [`SandboxError`] where the port is taken or the folder cannot be written.
+    /// [`SandboxError`] if the port is taken or the folder cannot be written.
     pub async fn start(config: Config) -> Result<Self, SandboxError> {
         Self::start_until(config, CancellationToken::new()).await
     }
 
-    /// Starts an emulator on a thread of its own, so that tests which each have their own runtime can share
-    /// it. Waits until it listens.
+    /// Starts an emulator on its own thread, so that tests with separate runtimes can share it. Waits until it listens.
     ///
     /// # Errors
-    /// As [`Sandbox::start`]; also where no thread can be started.
+    /// As [`Sandbox::start`]; also if no thread can be started.
     pub fn start_in_background(config: Config) -> Result<Self, SandboxError> {
         let (sender, receiver) = std::sync::mpsc::channel();
         let serve = move || {
@@ -290,72 +289,72 @@ impl Sandbox {
         self.0.control.state.authority.certificate_pem()
     }
 
-    /// The variables that lead a client here: `HTTPS_PROXY`, `NO_PROXY` (the machine itself),
-    /// `SSL_CERT_FILE`, and for Python's requests `REQUESTS_CA_BUNDLE`.
+    /// The variables that direct a client here: `HTTPS_PROXY`, `NO_PROXY` (the machine itself), `SSL_CERT_FILE` and,
+    /// for Python's requests, `REQUESTS_CA_BUNDLE`.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         self.0.control.environment()
     }
 
-    /// Makes and changes what a document names.
+    /// Creates and changes what a document names.
     ///
     /// # Errors
-    /// [`SandboxError`] where the document names what cannot be.
+    /// [`SandboxError`], if the document is invalid.
     pub fn apply(&self, document: &Document) -> Result<(), SandboxError> {
         document.apply(&self.0.control.state)
     }
 
-    /// Says with what keys an external identity provider signs. Entra ID would read them from the issuer's
-    /// metadata; an issuer that was not set here counts as one whose metadata cannot be read.
+    /// Sets the keys with which an external identity provider signs. Entra ID would read them from the issuer's
+    /// metadata; the metadata of an issuer that was not set here counts as unreadable.
     pub fn set_issuer(&self, issuer: &str, keys: IssuerKeys) {
         self.0.control.state.set_issuer(issuer, keys);
     }
 
-    /// Forgets an issuer's keys; whether there were any.
+    /// Forgets an issuer's keys. Returns whether there were any.
     pub fn remove_issuer(&self, issuer: &str) -> bool {
         self.0.control.state.remove_issuer(issuer)
     }
 
-    /// The tenant to which vaults belong that were not given another.
+    /// The default tenant of vaults.
     #[must_use]
     pub fn default_tenant(&self) -> Tenant {
         self.tenant(self.0.control.state.default_tenant())
     }
 
-    /// The tenant of this id in the public cloud; made where there is none yet.
+    /// The tenant with this ID in the public cloud, created if it does not exist.
     #[must_use]
     pub fn tenant(&self, id: &str) -> Tenant {
         Tenant(self.0.control.state.tenant(self.0.control.state.clouds.public(), id))
     }
 
-    /// The tenant of this id in the cloud whose Entra ID has this host; made where there is none yet.
-    /// `None` where no cloud has this host.
+    /// The tenant with this ID in the cloud whose Entra ID has this host, created if it does not exist; `None` if no
+    /// cloud has this host.
     #[must_use]
     pub fn tenant_at(&self, login_host: &str, id: &str) -> Option<Tenant> {
         let cloud = self.0.control.state.clouds.of_login_host(login_host)?;
         Some(Tenant(self.0.control.state.tenant(cloud, id)))
     }
 
-    /// The machine on which clients run, whose metadata service (IMDS) gives tokens of managed identities.
+    /// The machine on which clients run. Its metadata service (IMDS) issues tokens for managed identities.
     #[must_use]
     pub fn machine(&self) -> Machine {
         self.0.control.state.machine()
     }
 
-    /// The vault of this name in the public cloud, or of this host in any cloud; made where there is none
-    /// yet. A new vault belongs to the default tenant, uses access policies and allows nobody anything.
+    /// The vault with this name in the public cloud, or with this host in any cloud, created if it does not exist. A
+    /// new vault belongs to the default tenant, uses access policies, and allows nobody anything.
     ///
     /// # Errors
-    /// [`SandboxError::NoVaultHost`] where the host belongs to no cloud.
+    /// [`SandboxError::NoVaultHost`] if the host belongs to no cloud.
     pub fn vault(&self, name: &str) -> Result<Vault, SandboxError> {
         self.0.control.state.vault_named(name)
     }
 
-    /// The container registry of this name in the public cloud, or of this host; made where there is none yet. A new registry
-    /// belongs to the default tenant, decides by roles and has given nobody any.
+    /// The container registry with this name in the public cloud, or with this host, created if it does not exist. A
+    /// new registry belongs to the default tenant and authorizes by roles, of which it has none.
     ///
     /// # Errors
-    /// [`SandboxError::NoRegistryHost`] where the host cannot be that of a registry.
+    /// [`SandboxError::NoRegistryHost`] if the host cannot be a registry's.
     pub fn registry(&self, name: &str) -> Result<Registry, SandboxError> {
         self.0.control.state.registry_named(name)
     }
@@ -372,24 +371,24 @@ impl Sandbox {
         self.0.control.state.vaults().into_iter().map(Vault).collect()
     }
 
-    /// Removes a vault with all that is in it; whether there was one.
+    /// Removes a vault with all of its content. Returns whether it existed.
     pub fn remove_vault(&self, name: &str) -> bool {
         self.0.control.state.remove_vault(&self.0.control.state.vault_host(name))
     }
 
-    /// Starts a fault of the connections to Entra ID, for all tenants of all clouds: a wrong certificate,
-    /// host not found, connection refused. For other faults see [`Tenant::fault`].
+    /// Starts a fault of connections to Entra ID, for all tenants of all clouds: a wrong certificate, host not found,
+    /// connection refused. For other faults see [`Tenant::fault`].
     pub fn entra_fault(&self, fault: Fault) -> FaultId {
         self.0.control.state.entra_fault(fault)
     }
 
-    /// Ends a fault of the connections to Entra ID; whether there was one.
+    /// Ends a fault of connections to Entra ID. Returns whether it existed.
     pub fn lift_entra_fault(&self, fault: FaultId) -> bool {
         self.0.control.state.entra_faults.lift(fault)
     }
 }
 
-/// Where the CA's certificate is.
+/// The location of the CA's certificate.
 enum Folder {
     Given(PathBuf),
     Temporary(TempDir),

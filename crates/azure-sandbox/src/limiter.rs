@@ -1,4 +1,4 @@
-//! Key Vault's limits: a number of served requests in any ten seconds, of a vault and of each kind of object.
+//! Key Vault's limits: a number of served requests in any ten seconds, for a vault and for each kind of object.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -14,10 +14,9 @@ use super::keyvault::object::ObjectKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Limit {
-    /// Served requests in any window of ten seconds. Refused ones are not counted.
+    /// Served requests in any window of ten seconds. Refused ones do not count.
     pub served: usize,
-    /// The `Retry-After` of a refusal, in seconds; `None` leaves the header out, as Key Vault does at
-    /// times.
+    /// The `Retry-After` of a refusal, in seconds; `None` omits the header, as Key Vault sometimes does.
     #[serde(default = "default_retry_after")]
     pub retry_after: Option<u64>,
 }
@@ -31,20 +30,20 @@ const fn default_retry_after() -> Option<u64> {
 }
 
 impl Limit {
-    /// Serves so many requests in any ten seconds, and refuses the others with `Retry-After: 2`.
+    /// Serves this many requests in any ten seconds, and refuses others with `Retry-After: 2`.
     #[must_use]
     pub const fn per_ten_seconds(served: usize) -> Self {
         Self { served, retry_after: default_retry_after() }
     }
 }
 
-/// Refused, with this `Retry-After`.
+/// A refusal, with this `Retry-After`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) retry_after: Option<u64>,
 }
 
-/// A vault's limits and the requests that count against them.
+/// A vault's limits, and the requests that count against them.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter(Mutex<State>);
 
@@ -66,7 +65,7 @@ impl Window {
         Self { limit, served: VecDeque::new() }
     }
 
-    /// Whether there is room for one more.
+    /// Checks whether there is room for one more.
     fn check(&mut self, now: Timestamp) -> Result<(), Refused> {
         let Some(limit) = self.limit else { return Ok(()) };
         let window = SignedDuration::from_secs(WINDOW_SECONDS);
@@ -84,12 +83,12 @@ impl Window {
 }
 
 impl Limiter {
-    /// Sets or, with `None`, lifts the limit of all requests.
+    /// Sets the limit of all requests; `None` removes it.
     pub(crate) fn set(&self, limit: Option<Limit>) {
         self.0.lock().all = Window::with(limit);
     }
 
-    /// Sets or, with `None`, lifts the limit of requests for one kind of object.
+    /// Sets the limit of requests for one kind of object; `None` removes it.
     pub(crate) fn set_of(&self, kind: ObjectKind, limit: Option<Limit>) {
         self.0.lock().kinds.insert(kind, Window::with(limit));
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
-/// No request of these services is larger; Key Vault's largest value has 25 KB.
+/// The largest request. Key Vault's largest value has 25 KB.
 const REQUEST_LIMIT: usize = 1024 * 1024;
 
 /// The connection is dropped instead of an answer.
@@ -19,10 +19,10 @@ const REQUEST_LIMIT: usize = 1024 * 1024;
 #[error("the connection was dropped")]
 pub(crate) struct Dropped;
 
-/// What a service gives back for a request.
+/// The result of a request.
 pub(crate) type Answer = Result<Response<Body>, Dropped>;
 
-/// The connection on which a request came.
+/// The connection of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     closing: CancellationToken,
@@ -46,7 +46,7 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Response<Body> {
     json_text(status, body.to_string())
 }
 
-/// An answer with a body that is JSON already.
+/// An answer whose body is already JSON.
 pub(crate) fn json_text(status: StatusCode, body: String) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -63,14 +63,14 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// Sets a header if its value can stand in one.
+/// Sets a header, if the value is valid.
 pub(crate) fn set_header(response: &mut Response<Body>, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
 }
 
-/// The whole body of a request; `None` where it breaks off or is too large.
+/// The whole body of a request; `None` if it is interrupted or too large.
 pub(crate) async fn read_body(request: Request<Incoming>) -> Option<Vec<u8>> {
     let collected = Limited::new(request.into_body(), REQUEST_LIMIT).collect().await.ok()?;
     Some(collected.to_bytes().to_vec())

@@ -1,4 +1,4 @@
-//! The proxy: takes `CONNECT`, ends the TLS of Azure's hosts itself and hands their requests on.
+//! The proxy: accepts `CONNECT`, terminates the TLS of Azure's hosts, and passes their requests on.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use super::message::{Connection, Dropped, empty, set_header};
 use super::registry::{self, RegistryState};
 use super::state::State;
 
-/// Serves the proxy's port until `stop` is canceled; `control` answers what is for the port itself.
+/// Serves the proxy's port until `stop` is canceled; `control` handles requests for the port itself.
 pub(crate) async fn serve(listener: TcpListener, state: Arc<State>, control: Router, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
@@ -36,14 +36,14 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>, control: Rou
         };
         match accepted {
             Ok((stream, _)) => {
-                // Small answers would otherwise wait for the client's acknowledgement.
+                // Otherwise, small answers would wait for the client's acknowledgement.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "the sandbox could not set TCP_NODELAY");
                 }
                 tokio::spawn(front(stream, Arc::clone(&state), control.clone(), stop.clone()));
             }
             Err(error) => {
-                // Out of file descriptors, most likely: others must close theirs first.
+                // Most likely out of file descriptors, so other connections must close first.
                 tracing::warn!(%error, "the sandbox could not accept a connection");
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
@@ -83,7 +83,7 @@ async fn front(stream: TcpStream, state: Arc<State>, control: Router, stop: Canc
     }
 }
 
-/// Opens a tunnel to one of Azure's hosts, or says why not.
+/// Opens a tunnel to one of Azure's hosts, or reports why not.
 fn connect(mut request: Request<Incoming>, state: &Arc<State>, stop: &CancellationToken) -> Response<Body> {
     let Some(authority) = request.uri().authority() else { return empty(StatusCode::BAD_REQUEST) };
     if authority.port_u16() != Some(443) {
@@ -106,14 +106,14 @@ fn connect(mut request: Request<Incoming>, state: &Arc<State>, stop: &Cancellati
     empty(StatusCode::OK)
 }
 
-/// 502, with the cause as RFC 9209 names it.
+/// 502, with a cause as defined in RFC 9209.
 fn bad_gateway(cause: &str) -> Response<Body> {
     let mut response = empty(StatusCode::BAD_GATEWAY);
     set_header(&mut response, "proxy-status", &format!("sandbox; error={cause}"));
     response
 }
 
-/// What answers in a tunnel.
+/// The service at the end of a tunnel.
 #[derive(Clone)]
 enum Host {
     Entra(Arc<Cloud>),
@@ -124,14 +124,14 @@ enum Host {
 /// Where a tunnel leads.
 struct Target {
     host: Host,
-    /// The name for which a certificate is shown.
+    /// The name on the certificate.
     certificate: String,
-    /// Cancelled when the tunnel must end.
+    /// Canceled when the tunnel must end.
     closing: CancellationToken,
 }
 
 impl Target {
-    /// The target of a host name, or the cause why it cannot be reached.
+    /// The target of a host name, or why it cannot be reached.
     fn find(host: &str, state: &State) -> Result<Self, &'static str> {
         let now = state.clock.now();
         let (target, connect) = match state.clouds.site(host).ok_or("dns_error")? {
@@ -177,7 +177,7 @@ async fn tunnel(
         requests(stream, state, host, Connection::new(closing.clone())).await
     };
     let served: Result<(), Box<dyn std::error::Error + Send + Sync>> = tokio::select! {
-        // Once it must end, no further request is served.
+        // When the tunnel must end, no further request is served.
         biased;
         () = closing.cancelled() => Ok(()),
         () = stop.cancelled() => Ok(()),

@@ -1,4 +1,4 @@
-//! Service-account tokens as a cluster signs them, for tests and trials without a cluster.
+//! Service account tokens as a cluster signs them, for tests and experiments without a cluster.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::entra::issuer::IssuerKeys;
 use super::{SandboxError, TOKEN_EXCHANGE_AUDIENCE, ids};
 
-/// Signs tokens of service accounts as kube-apiserver does.
+/// Signs service account tokens as kube-apiserver does.
 pub struct ServiceAccountIssuer {
     url: String,
     key_id: String,
@@ -20,23 +20,23 @@ pub struct ServiceAccountIssuer {
     public_key_pem: String,
 }
 
-/// What a token says. Times are seconds since 1970.
+/// The claims of a token. Times are seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccountToken {
     /// The account's namespace.
     pub namespace: String,
     /// The account's name.
     pub name: String,
-    /// Who may take the token.
+    /// The audience.
     pub audience: String,
-    /// When it was issued, and from when it is good.
+    /// When it was issued and becomes valid.
     pub issued_at: i64,
-    /// Until when it is good.
+    /// When it expires.
     pub expires_at: i64,
 }
 
 impl ServiceAccountToken {
-    /// A token for Entra ID, good for an hour from now.
+    /// A token for Entra ID that is valid for an hour from now.
     #[must_use]
     pub fn new(namespace: &str, name: &str) -> Self {
         let now = Timestamp::now().as_second();
@@ -57,10 +57,10 @@ impl ServiceAccountToken {
 }
 
 impl ServiceAccountIssuer {
-    /// An issuer with a new RSA key, as clusters have by default.
+    /// An issuer with a new RSA key, which is the default in clusters.
     ///
     /// # Errors
-    /// [`SandboxError::Certificate`] where no key can be made.
+    /// [`SandboxError::Certificate`] if no key can be generated.
     pub fn rsa(url: &str) -> Result<Self, SandboxError> {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(SandboxError::Certificate)?;
         let key = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes()).map_err(SandboxError::Token)?;
@@ -87,16 +87,16 @@ impl ServiceAccountIssuer {
         }
     }
 
-    /// Its URL, which stands in tokens as `iss`.
+    /// Its URL, which is `iss` in tokens.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The key with which its tokens are checked.
+    /// The key that verifies its tokens.
     ///
     /// # Errors
-    /// None in practice: the key was made here.
+    /// None in practice: the key was generated here.
     pub fn keys(&self) -> Result<IssuerKeys, SandboxError> {
         IssuerKeys::from_pem(&self.public_key_pem)
     }
@@ -104,7 +104,7 @@ impl ServiceAccountIssuer {
     /// Signs a token.
     ///
     /// # Errors
-    /// [`SandboxError::Token`] where signing fails.
+    /// [`SandboxError::Token`] if signing fails.
     pub fn sign(&self, token: &ServiceAccountToken) -> Result<String, SandboxError> {
         let mut header = Header::new(self.algorithm);
         header.typ = None;

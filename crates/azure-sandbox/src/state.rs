@@ -1,4 +1,4 @@
-//! What the connections of a sandbox share.
+//! What a sandbox's connections share.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::fault::{Fault, FaultId, Faults};
 use super::keyvault::vault::{Vault, VaultState};
 use super::registry::{Registry, RegistryState};
 
-/// A tenant's Entra ID host and its id, in lower case.
+/// The host of a tenant's Entra ID and the tenant's ID, in lower case.
 type TenantKey = (String, String);
 
 pub(crate) struct State {
@@ -28,7 +28,7 @@ pub(crate) struct State {
     pub(crate) signer: TokenSigner,
     /// The machine on which the clients run.
     pub(crate) machine: Arc<MachineState>,
-    /// Faults of connections to Entra ID, which cannot be told apart by tenant.
+    /// Faults of connections to Entra ID, which cannot be limited to a tenant.
     pub(crate) entra_faults: Faults,
     entra_connections: Mutex<CancellationToken>,
     default_tenant: String,
@@ -56,7 +56,7 @@ impl State {
         })
     }
 
-    /// The id of the tenant to which vaults belong that were not given another.
+    /// The ID of the default tenant of vaults.
     pub(crate) fn default_tenant(&self) -> &str {
         &self.default_tenant
     }
@@ -65,20 +65,20 @@ impl State {
         self.tenants.read().get(&tenant_key(cloud, id)).cloned()
     }
 
-    /// The tenant of this id in a cloud, made where there is none.
+    /// The tenant with this ID in a cloud, created if it does not exist.
     pub(crate) fn tenant(&self, cloud: &Arc<Cloud>, id: &str) -> Arc<TenantState> {
         let mut tenants = self.tenants.write();
         let make = || Arc::new(TenantState::new(id, Arc::clone(cloud), self.clock.clone()));
         Arc::clone(tenants.entry(tenant_key(cloud, id)).or_insert_with(make))
     }
 
-    /// The tenant of this id in the public cloud; `default` is the default tenant.
+    /// The tenant with this ID in the public cloud; `default` is the default tenant.
     pub(crate) fn tenant_named(&self, name: &str) -> Tenant {
         let id = if name == "default" { self.default_tenant() } else { name };
         Tenant(self.tenant(self.clouds.public(), id))
     }
 
-    /// The tenant of this id in the cloud of a vault.
+    /// The tenant with this ID in the cloud of a vault.
     pub(crate) fn tenant_of(&self, vault: &Vault, id: &str) -> Tenant {
         Tenant(self.tenant(&vault.0.cloud, id))
     }
@@ -87,20 +87,20 @@ impl State {
         self.tenants.read().values().cloned().collect()
     }
 
-    /// The host of a vault that is given by its name in the public cloud, or by its host.
+    /// The host of a vault that is given by its name in the public cloud or by its host.
     pub(crate) fn vault_host(&self, name: &str) -> String {
         let name = name.to_ascii_lowercase();
         if name.contains('.') { name } else { format!("{name}.{}", self.clouds.public().vault_suffix) }
     }
 
-    /// The vault of this name in the public cloud, or of this host; made where there is none.
+    /// The vault with this name in the public cloud, or with this host, created if it does not exist.
     pub(crate) fn vault_named(&self, name: &str) -> Result<Vault, SandboxError> {
         let host = self.vault_host(name);
         let cloud = self.clouds.of_vault(&host).ok_or_else(|| SandboxError::NoVaultHost { host: host.clone() })?;
         Ok(Vault(self.vault(&host, cloud)))
     }
 
-    /// The registry of this name in the public cloud, or of this host; made where there is none.
+    /// The registry with this name in the public cloud, or with this host, created if it does not exist.
     pub(crate) fn registry_named(&self, name: &str) -> Result<Registry, SandboxError> {
         let name = name.to_ascii_lowercase();
         let host = if name.contains('.') { name } else { format!("{name}.azurecr.io") };
@@ -155,19 +155,19 @@ impl State {
         Machine::new(&self.machine, &self.clock)
     }
 
-    /// Starts a fault of the connections to Entra ID.
+    /// Starts a fault of connections to Entra ID.
     pub(crate) fn entra_fault(&self, fault: Fault) -> FaultId {
         let id = self.entra_faults.add(fault, self.clock.now());
         self.close_entra_connections();
         id
     }
 
-    /// Cancelled when the connections to Entra ID that are open now must end.
+    /// Canceled when the current connections to Entra ID must end.
     pub(crate) fn entra_connections(&self) -> CancellationToken {
         self.entra_connections.lock().clone()
     }
 
-    /// Ends the connections to Entra ID that are open now.
+    /// Ends the current connections to Entra ID.
     fn close_entra_connections(&self) {
         let old = std::mem::take(&mut *self.entra_connections.lock());
         old.cancel();

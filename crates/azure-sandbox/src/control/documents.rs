@@ -1,4 +1,4 @@
-//! What the control API takes, and what `external-secrets sandbox` reads from a file.
+//! The documents that the control API accepts, and that `external-secrets sandbox` reads from a file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,13 +14,13 @@ use crate::{IssuerKeys, SandboxError};
 
 use super::vaults::VaultDocument;
 
-/// All that a sandbox can be told to hold. What it does not name stays as it is.
+/// The configuration of a sandbox. What it does not name stays as it is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Document {
     /// External identity providers.
     pub issuers: Vec<IssuerDocument>,
-    /// Applications by client id, by tenant id (or `default`).
+    /// Applications by client ID, by tenant ID (or `default`).
     pub tenants: BTreeMap<String, BTreeMap<String, ApplicationDocument>>,
     /// The machine on which clients run.
     pub machine: Option<MachineDocument>,
@@ -28,21 +28,21 @@ pub struct Document {
     pub vaults: BTreeMap<String, VaultDocument>,
 }
 
-/// An external identity provider and its keys. One of `publicKeyPem` and `jwks` is needed.
+/// An external identity provider and its keys. Either `publicKeyPem` or `jwks` is required.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct IssuerDocument {
-    /// Its URL, as it stands in tokens.
+    /// Its URL, as in tokens.
     pub issuer: String,
     /// Public keys in PEM.
     #[serde(default)]
     pub public_key_pem: Option<String>,
-    /// A JSON web key set, such as kube-apiserver's `/openid/v1/jwks`.
+    /// A JSON Web Key Set, such as kube-apiserver's `/openid/v1/jwks`.
     #[serde(default)]
     pub jwks: Option<serde_json::Value>,
 }
 
-/// An application's credentials. A list that is given replaces what there was.
+/// An application's credentials. A given list replaces the existing one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ApplicationDocument {
@@ -50,7 +50,7 @@ pub struct ApplicationDocument {
     pub federated: Option<Vec<FederatedDocument>>,
     /// Client secrets.
     pub client_secrets: Option<Vec<ClientSecretDocument>>,
-    /// Certificates in PEM with whose keys the application signs assertions itself.
+    /// Certificates in PEM, with whose keys the application signs its own assertions.
     pub certificates: Option<Vec<String>>,
 }
 
@@ -62,7 +62,7 @@ pub struct FederatedDocument {
     pub issuer: String,
     /// Their subject.
     pub subject: String,
-    /// Their audience; `api://AzureADTokenExchange` where it is left out.
+    /// Their audience; `api://AzureADTokenExchange` by default.
     #[serde(default)]
     pub audience: Option<String>,
 }
@@ -84,14 +84,13 @@ impl std::fmt::Debug for ClientSecretDocument {
     }
 }
 
-/// The managed identities of the machine, which replace those there were: client ids in the default
-/// tenant.
+/// The machine's managed identities, which replace the existing ones: client IDs in the default tenant.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct MachineDocument {
     /// The machine's own identity.
     pub system_identity: Option<String>,
-    /// User-assigned identities by resource id.
+    /// User-assigned identities by resource ID.
     pub user_identities: BTreeMap<String, String>,
 }
 
@@ -99,27 +98,27 @@ pub struct MachineDocument {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FaultDocument {
-    /// What goes wrong. The fields that it needs are named with it.
+    /// What goes wrong. Each kind lists the fields that it needs.
     pub fault: FaultKind,
     /// Only for this operation, such as `GetSecret`.
     #[serde(default)]
     pub operation: Option<String>,
-    /// Only for the object of this name.
+    /// Only for the object with this name.
     #[serde(default)]
     pub object: Option<String>,
-    /// Ends by itself after so many requests.
+    /// Ends after this many requests.
     #[serde(default)]
     pub times: Option<u32>,
-    /// Ends by itself after so many seconds.
+    /// Ends after this many seconds.
     #[serde(default)]
     pub seconds: Option<u64>,
     /// For `latency`.
     #[serde(default)]
     pub milliseconds: Option<u64>,
-    /// For `throttle`, in seconds; no header where it is left out.
+    /// For `throttle`, in seconds; without it, there is no header.
     #[serde(default)]
     pub retry_after: Option<u64>,
-    /// For `status`; 503 where it is left out.
+    /// For `status`; 503 by default.
     #[serde(default)]
     pub status: Option<u16>,
     /// For `refuse`: the `AADSTS` number.
@@ -128,7 +127,7 @@ pub struct FaultDocument {
     /// For `redirect` and `nextLink`.
     #[serde(default)]
     pub url: Option<String>,
-    /// For `slowBody` (a second) and `hugeHeader`.
+    /// For `slowBody` (per second) and `hugeHeader`.
     #[serde(default)]
     pub bytes: Option<u32>,
 }
@@ -203,14 +202,14 @@ impl Document {
     /// Reads a document in JSON or YAML from a file.
     ///
     /// # Errors
-    /// [`SandboxError::Read`] where the file cannot be read or is not a document.
+    /// [`SandboxError::Read`] if the file cannot be read or is not a document.
     pub fn read(path: &Path) -> Result<Self, SandboxError> {
         let unreadable = |reason| SandboxError::Read { path: path.to_owned(), reason };
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
         serde_saphyr::from_str(&text).map_err(|error| unreadable(error.to_string()))
     }
 
-    /// Makes and changes what it names.
+    /// Creates and changes what it names.
     pub(crate) fn apply(&self, state: &State) -> Result<(), SandboxError> {
         for issuer in &self.issuers {
             issuer.apply(state)?;

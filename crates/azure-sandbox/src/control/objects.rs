@@ -1,4 +1,4 @@
-//! The documents for what a vault holds: secrets, keys and certificates.
+//! The documents for the contents of a vault: secrets, keys and certificates.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::keyvault::policy::{AlternativeNames, CertificatePolicy};
 use crate::keyvault::secrets::SecretProperties;
 use crate::keyvault::vault::Vault;
 
-/// A secret: its value alone, or with what goes with it.
+/// A secret: only its value, or with other properties.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
 pub enum SecretDocument {
@@ -30,7 +30,7 @@ impl std::fmt::Debug for SecretDocument {
     }
 }
 
-/// A secret with what goes with it.
+/// A secret with other properties.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FullSecretDocument {
@@ -44,11 +44,11 @@ pub struct FullSecretDocument {
     tags: Option<BTreeMap<String, String>>,
 }
 
-/// A key, which is made if no `jwk` is given: RSA with 2048 bits if nothing else is said.
+/// A key, which is generated unless `jwk` is given: RSA with 2048 bits by default.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct KeyDocument {
-    /// The key itself as a JSON web key.
+    /// The key itself as a JSON Web Key.
     pub jwk: Option<serde_json::Value>,
     /// `RSA` or `EC`.
     pub kty: Option<String>,
@@ -62,8 +62,8 @@ pub struct KeyDocument {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-/// A certificate, which is made and signed by itself if no `value` is given: RSA with 2048 bits, for
-/// `CN=NAME`, valid for 12 months, if nothing else is said.
+/// A certificate, which is generated and self-signed unless `value` is given: by default with RSA and 2048 bits, for
+/// `CN=NAME`, valid for 12 months.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct CertificateDocument {
@@ -73,7 +73,7 @@ pub struct CertificateDocument {
     pub password: Option<String>,
     /// Such as `CN=www.example.com`.
     pub subject: Option<String>,
-    /// Host names beside the subject.
+    /// Host names in addition to the subject.
     pub dns_names: Vec<String>,
     /// How long it is valid.
     pub validity_months: Option<u32>,
@@ -98,7 +98,7 @@ impl std::fmt::Debug for CertificateDocument {
 }
 
 impl SecretDocument {
-    /// Writes it; gives the version.
+    /// Writes it. Returns the version.
     pub(crate) fn write(&self, vault: &Vault, name: &str) -> Result<String, SandboxError> {
         let (value, properties) = match self {
             Self::Value(value) => (value, SecretProperties::default()),
@@ -116,7 +116,7 @@ impl SecretDocument {
 }
 
 impl KeyDocument {
-    /// Writes it; gives the version.
+    /// Writes it. Returns the version.
     pub(crate) fn write(&self, vault: &Vault, name: &str) -> Result<String, SandboxError> {
         let properties = ObjectProperties { attributes: self.attributes, tags: self.tags.clone() };
         let new = if let Some(jwk) = &self.jwk {
@@ -130,7 +130,7 @@ impl KeyDocument {
 }
 
 impl CertificateDocument {
-    /// Writes it; gives the version.
+    /// Writes it. Returns the version.
     pub(crate) fn write(&self, vault: &Vault, name: &str) -> Result<String, SandboxError> {
         let properties = ObjectProperties { attributes: self.attributes, tags: self.tags.clone() };
         let Some(value) = &self.value else {

@@ -84,7 +84,7 @@ fn done() -> Response {
     message::empty(StatusCode::NO_CONTENT)
 }
 
-/// The body, whatever its `Content-Type` says: `curl -d` calls it a form.
+/// Parses the body, whatever its `Content-Type`: `curl -d` declares it as a form.
 fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
     serde_json::from_slice(body)
         .map_err(|error| Refusal(StatusCode::BAD_REQUEST, format!("the body is not what is expected here: {error}")))

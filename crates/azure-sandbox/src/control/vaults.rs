@@ -1,4 +1,5 @@
-//! The documents for a vault: who may do what in it, how it is reached, how much it serves, what it holds.
+//! The documents for a vault: who may do what in it, how it is reached, how many requests it serves, and what it
+//! contains.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +15,21 @@ use crate::state::State;
 
 use super::objects::{CertificateDocument, KeyDocument, SecretDocument};
 
-/// A vault. Access that is given replaces what there was; secrets, keys and certificates are added.
+/// A vault. Access that is given replaces the existing one; secrets, keys and certificates are added.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct VaultDocument {
-    /// The id of its tenant.
+    /// The ID of its tenant.
     pub tenant: Option<String>,
-    /// Access policies; with them the vault uses policies.
+    /// Access policies. If given, the vault uses policies.
     pub policies: Option<Vec<PolicyDocument>>,
-    /// Role assignments; with them the vault uses roles.
+    /// Role assignments. If given, the vault uses roles.
     pub roles: Option<Vec<RoleDocument>>,
     /// From where it can be reached.
     pub network: Option<NetworkDocument>,
-    /// How many requests it serves in all.
+    /// How many requests it serves in total.
     pub limit: Option<LimitDocument>,
-    /// How many requests it serves for one kind of object.
+    /// How many requests it serves per kind of object.
     pub limits: LimitsDocument,
     /// Secrets by name.
     pub secrets: BTreeMap<String, SecretDocument>,
@@ -38,11 +39,11 @@ pub struct VaultDocument {
     pub certificates: BTreeMap<String, CertificateDocument>,
 }
 
-/// What an application may do by an access policy.
+/// What an application may do according to an access policy.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PolicyDocument {
-    /// The application's client id, in the vault's tenant.
+    /// The application's client ID in the vault's tenant.
     pub application: String,
     /// On secrets.
     #[serde(default)]
@@ -55,21 +56,21 @@ pub struct PolicyDocument {
     pub certificates: Vec<CertificatePermission>,
 }
 
-/// What an application may do by a role.
+/// What an application may do according to a role.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RoleDocument {
-    /// The application's client id, in the vault's tenant.
+    /// The application's client ID in the vault's tenant.
     pub application: String,
     /// The role.
     pub role: Role,
-    /// The one secret it is for; the whole vault where this, `key` and `certificate` are left out.
+    /// The only secret it applies to. If this, `key` and `certificate` are omitted, it applies to the whole vault.
     #[serde(default)]
     pub secret: Option<String>,
-    /// The one key it is for.
+    /// The only key it applies to.
     #[serde(default)]
     pub key: Option<String>,
-    /// The one certificate it is for.
+    /// The only certificate it applies to.
     #[serde(default)]
     pub certificate: Option<String>,
 }
@@ -98,13 +99,13 @@ impl RoleDocument {
 pub enum NetworkDocument {
     /// From everywhere.
     Open,
-    /// The firewall refuses the client, whose address it sees as this one.
+    /// The firewall rejects the client, whose address appears as this one.
     Firewall(String),
-    /// Only through private endpoints, and the client comes another way.
+    /// Only through private endpoints, which the client does not use.
     PrivateOnly,
 }
 
-/// How many requests a vault serves for each kind of object.
+/// How many requests a vault serves per kind of object.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct LimitsDocument {
@@ -135,9 +136,9 @@ impl LimitsDocument {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum LimitDocument {
-    /// So many in ten seconds, or, with 0, all.
+    /// This many in ten seconds; with 0, all.
     Number(usize),
-    /// With the `Retry-After` of refusals.
+    /// Including the `Retry-After` of refusals.
     Limit(Limit),
 }
 

@@ -15,12 +15,12 @@ use super::errors::{AssertionPart, EntraError};
 use super::issuer::IssuerKeys;
 use super::signer::verified_claims;
 
-/// The longest lifetime of a token that Entra ID takes: 25 hours.
+/// The longest lifetime of a token that Entra ID accepts: 25 hours.
 const LONGEST_LIFETIME_SECONDS: i64 = 25 * 60 * 60;
 /// How far the clocks of the issuer and of Entra ID may differ.
 const CLOCK_SKEW_SECONDS: i64 = 5 * 60;
 
-/// The claims of an assertion that Entra ID looks at.
+/// The claims of an assertion that Entra ID checks.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct AssertionClaims {
@@ -30,18 +30,18 @@ pub(crate) struct AssertionClaims {
     iat: Seconds,
     nbf: Option<Seconds>,
     exp: Seconds,
-    /// Which of an issuer's tokens it is.
+    /// Identifies one of an issuer's tokens.
     pub(super) jti: Option<String>,
 }
 
 impl AssertionClaims {
-    /// For whom it is.
+    /// The audiences.
     pub(super) fn audiences(&self) -> &[String] {
         self.aud.as_slice()
     }
 }
 
-/// `aud` is one text or a list of them.
+/// `aud` is one string or a list of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 enum Audiences {
@@ -64,7 +64,7 @@ impl Audiences {
     }
 }
 
-/// A time in seconds since 1970, which JSON web tokens may give with a fraction.
+/// A time in seconds since 1970, possibly with a fraction, as allowed in JSON Web Tokens.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(transparent)]
 struct Seconds(f64);
@@ -76,15 +76,14 @@ impl Seconds {
     }
 }
 
-/// The claims of an assertion, unverified: only to find out who should check it.
+/// The claims of an assertion, not verified: only to determine who should verify it.
 pub(crate) fn unverified(assertion: &str) -> Result<AssertionClaims, EntraError> {
     insecure_decode_claims(assertion).map_err(|_| EntraError::assertion_malformed())
 }
 
 /// Checks a federated assertion.
 ///
-/// `keys` are those of the issuer that the assertion names; `None` where that issuer's metadata cannot be
-/// read.
+/// `keys` are those of the assertion's issuer; `None` if the issuer's metadata cannot be read.
 pub(crate) fn check_federated(
     assertion: &str,
     credentials: &[FederatedCredential],
@@ -118,7 +117,7 @@ fn check_signature(assertion: &str, issuer: &str, keys: Option<&IssuerKeys>) -> 
     verified_claims(assertion, key, header.alg).ok_or_else(|| EntraError::signature_wrong(&key_id))
 }
 
-/// Whether it is good now, and not good for too long.
+/// Checks that it is valid now, and not for too long.
 pub(super) fn check_times(claims: &AssertionClaims, now: Timestamp) -> Result<(), EntraError> {
     let (issued, expires) = (claims.iat.whole(), claims.exp.whole());
     if expires.saturating_sub(issued) > LONGEST_LIFETIME_SECONDS {

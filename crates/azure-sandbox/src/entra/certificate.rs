@@ -1,4 +1,4 @@
-//! Client assertions that an application signs itself, with the key of a certificate that it registered.
+//! Client assertions that an application signs itself with the key of a registered certificate.
 //!
 //! Source: "Microsoft identity platform application authentication certificate credentials"
 //! (<https://learn.microsoft.com/entra/identity-platform/certificate-credentials>).
@@ -29,7 +29,7 @@ pub(crate) struct RegisteredCertificate {
 }
 
 impl RegisteredCertificate {
-    /// From the first certificate of a PEM text.
+    /// From the first certificate in a PEM text.
     pub(crate) fn from_pem(pem: &str) -> Result<Self, SandboxError> {
         let invalid = |reason: String| SandboxError::ClientCertificate(reason);
         let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| invalid(error.to_string()))?;
@@ -44,8 +44,8 @@ impl RegisteredCertificate {
 
 /// Checks an assertion that the application signed itself.
 ///
-/// The certificate is found by `x5t#S256`. Where an assertion has only `x5t`, its SHA-1 kin, any
-/// registered certificate whose key fits is taken.
+/// The certificate is found by `x5t#S256`. If an assertion only has `x5t`, which uses SHA-1, any registered certificate
+/// with a matching key is accepted.
 pub(crate) fn check_own(
     assertion: &str,
     certificates: &[RegisteredCertificate],
@@ -79,7 +79,7 @@ pub(crate) fn check_own(
     check_times(&claims, now)
 }
 
-/// Whether an audience names the tenant's token endpoint or the tenant.
+/// Whether an audience is the tenant's token endpoint or the tenant.
 fn is_token_endpoint(audience: &str, tenant: &TenantState) -> bool {
     let Some((host, path)) = audience.strip_prefix("https://").and_then(|rest| rest.split_once('/')) else {
         return false;

@@ -1,4 +1,4 @@
-//! Tenants and the applications in them.
+//! Tenants and their applications.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::errors::EntraError;
 /// The audience of federated tokens in the public cloud.
 pub const TOKEN_EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// A trust of an application in tokens of an external issuer.
+/// An application's trust in tokens of an external issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FederatedCredential {
     pub(crate) issuer: String,
@@ -34,7 +34,7 @@ struct ClientSecret {
     expires: Option<Timestamp>,
 }
 
-/// How long access tokens are good, where a tenant does not say otherwise.
+/// The default lifetime of access tokens.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
 pub(crate) struct TenantState {
@@ -44,7 +44,7 @@ pub(crate) struct TenantState {
     pub(crate) counters: Counted<EntraCounters>,
     clock: Clock,
     token_lifetime: RwLock<Duration>,
-    /// Resources that this tenant does not know, though others do.
+    /// Resources that this tenant does not know, although others do.
     unknown_resources: RwLock<Vec<String>>,
     applications: RwLock<HashMap<String, Arc<ApplicationState>>>,
 }
@@ -115,13 +115,13 @@ impl ApplicationState {
 pub struct Tenant(pub(crate) Arc<TenantState>);
 
 impl Tenant {
-    /// Its id, a GUID.
+    /// Its ID, a GUID.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.0.id
     }
 
-    /// The application with this client id; made, without any credential, where there is none yet.
+    /// The application with this client ID. Created without credentials if it does not exist.
     #[must_use]
     pub fn application(&self, client_id: &str) -> Application {
         let mut applications = self.0.applications.write();
@@ -140,12 +140,12 @@ impl Tenant {
         Application { state: Arc::clone(state), tenant: Arc::clone(&self.0) }
     }
 
-    /// Removes an application; whether there was one.
+    /// Removes an application. Returns whether it existed.
     pub fn remove_application(&self, client_id: &str) -> bool {
         self.0.applications.write().remove(&client_id.to_ascii_lowercase()).is_some()
     }
 
-    /// The client ids of all applications.
+    /// The client IDs of all applications.
     #[must_use]
     pub fn applications(&self) -> Vec<String> {
         let mut ids: Vec<_> =
@@ -154,27 +154,27 @@ impl Tenant {
         ids
     }
 
-    /// How long tokens are good that are issued from now on; an hour if never set.
+    /// Sets the lifetime of tokens issued from now on; an hour by default.
     pub fn set_token_lifetime(&self, lifetime: Duration) -> Self {
         *self.0.token_lifetime.write() = lifetime;
         self.clone()
     }
 
-    /// Does not know a resource from now on, such as `https://containerregistry.azure.net` in a cloud of one's own.
+    /// From now on does not know a resource, for example `https://containerregistry.azure.net` in a custom cloud.
     pub fn forget_resource(&self, resource: &str) -> Self {
         self.0.unknown_resources.write().push(resource.to_owned());
         self.clone()
     }
 
-    /// Starts a fault for all token requests to this tenant. Faults of connections (wrong certificate,
-    /// host not found) cannot be told apart by tenant: see [`Sandbox::entra_fault`].
+    /// Starts a fault for all token requests to this tenant. Faults of connections (wrong certificate, host not found)
+    /// cannot be limited to a tenant: see [`Sandbox::entra_fault`].
     ///
     /// [`Sandbox::entra_fault`]: crate::Sandbox::entra_fault
     pub fn fault(&self, fault: Fault) -> FaultId {
         self.0.faults.add(fault, self.0.clock.now())
     }
 
-    /// Ends a fault; whether there was one.
+    /// Ends a fault. Returns whether it existed.
     pub fn lift(&self, fault: FaultId) -> bool {
         self.0.faults.lift(fault)
     }
@@ -190,7 +190,7 @@ impl Tenant {
         self.0.counters.snapshot()
     }
 
-    /// Sets the counters to zero.
+    /// Resets the counters.
     pub fn reset_counters(&self) {
         self.0.counters.reset();
     }
@@ -204,19 +204,19 @@ pub struct Application {
 }
 
 impl Application {
-    /// Its client id.
+    /// Its client ID.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.state.client_id
     }
 
-    /// The object id of its service principal, which stands in access policies and refusals.
+    /// The object ID of its service principal, which access policies and refusals name.
     #[must_use]
     pub fn object_id(&self) -> &str {
         &self.state.object_id
     }
 
-    /// The tenant it belongs to.
+    /// Its tenant.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
         Tenant(Arc::clone(&self.tenant))
@@ -255,11 +255,11 @@ impl Application {
         self.clone()
     }
 
-    /// Registers a certificate (PEM) with whose key the application may sign assertions itself.
+    /// Registers a certificate (PEM) with whose key the application may sign its own assertions.
     ///
     /// # Errors
-    /// [`SandboxError::ClientCertificate`] where the text holds no certificate, or one whose key is
-    /// neither RSA nor P-256.
+    /// [`SandboxError::ClientCertificate`] if the text contains no certificate, or one whose key is neither RSA nor
+    /// P-256.
     pub fn add_certificate(&self, pem: &str) -> Result<Self, SandboxError> {
         self.state.certificates.write().push(RegisteredCertificate::from_pem(pem)?);
         Ok(self.clone())
@@ -276,7 +276,7 @@ impl Application {
         self.state.faults.add(fault, self.state.clock.now())
     }
 
-    /// Ends a fault; whether there was one.
+    /// Ends a fault. Returns whether it existed.
     pub fn lift(&self, fault: FaultId) -> bool {
         self.state.faults.lift(fault)
     }
@@ -292,7 +292,7 @@ impl Application {
         self.state.counters.snapshot()
     }
 
-    /// Sets the counters to zero.
+    /// Resets the counters.
     pub fn reset_counters(&self) {
         self.state.counters.reset();
     }

@@ -1,4 +1,4 @@
-//! What MSAL asks before it asks for a token.
+//! What MSAL requests before it requests a token.
 
 use axum::body::Body;
 use http::{Response, StatusCode};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cloud::Cloud;
 use crate::message::{json, parameter};
 
-/// The hosts of a cloud, and where the tenant that `authorization_endpoint` names describes itself.
+/// The hosts of a cloud, and the metadata address of the tenant in `authorization_endpoint`.
 pub(super) fn instance(cloud: &Cloud, query: Option<&str>) -> Response<Body> {
     let endpoint = parameter(query.unwrap_or_default().as_bytes(), "authorization_endpoint");
     let tenant = endpoint
@@ -31,7 +31,7 @@ pub(super) fn instance(cloud: &Cloud, query: Option<&str>) -> Response<Body> {
     )
 }
 
-/// How a tenant describes itself to `OpenID` clients.
+/// A tenant's `OpenID` metadata.
 pub(super) fn openid_configuration(cloud: &Cloud, tenant: &str) -> Value {
     let base = format!("https://{}/{tenant}", cloud.login_host);
     json!({

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::ids;
 use crate::message::{json, set_header};
 
-/// A refusal: its number and what it says after `AADSTSnnnnn: `.
+/// A refusal: its number and the text after `AADSTSnnnnn: `.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntraError {
     pub(crate) code: u32,
@@ -21,7 +21,7 @@ pub(crate) struct EntraError {
     retry_after: Option<u64>,
 }
 
-/// OAuth's word for a refusal, which goes with a status code.
+/// OAuth's code for a refusal, which determines the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     InvalidRequest,
@@ -259,7 +259,7 @@ impl EntraError {
         )
     }
 
-    /// Each part matches some credential, but no credential matches them all.
+    /// Each part matches some credential, but no single credential matches them all.
     pub(crate) fn no_matching_record(issuer: &str, subject: &str, audience: &str) -> Self {
         Self::new(
             70_021,
@@ -302,7 +302,7 @@ impl EntraError {
         Self::new(50_000, "There was an error issuing a token or an issue with our sign-in service.")
     }
 
-    /// A refusal that a fault asks for: the number with a text that says where it comes from.
+    /// A refusal that a fault demands, with a text that names the cause.
     pub(crate) fn injected(code: u32) -> Self {
         match code {
             700_223 | 700_238 => {
@@ -343,7 +343,7 @@ impl EntraError {
     }
 }
 
-/// The parts of an assertion that a federated credential is compared with.
+/// The parts of an assertion that are compared with a federated credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AssertionPart {
     Issuer,

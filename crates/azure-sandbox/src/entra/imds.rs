@@ -24,10 +24,10 @@ pub(crate) const ADDRESS: &str = "169.254.169.254";
 /// The path of the endpoint.
 pub(crate) const PATH: &str = "/metadata/identity/oauth2/token";
 
-/// Tokens of managed identities are good for a day.
+/// The lifetime of managed identities' tokens: a day.
 const TOKEN_SECONDS: u64 = 24 * 60 * 60;
 
-/// The machine on which clients of the sandbox run, and its identities.
+/// The machine on which the sandbox's clients run, and its identities.
 #[derive(Default)]
 pub(crate) struct MachineState {
     identities: RwLock<Vec<Identity>>,
@@ -36,14 +36,14 @@ pub(crate) struct MachineState {
 }
 
 struct Identity {
-    /// `None`: the identity of the machine itself.
+    /// `None` for the system-assigned identity.
     resource_id: Option<String>,
     tenant: Arc<TenantState>,
     application: Arc<ApplicationState>,
 }
 
-/// The machine on which clients of the sandbox run: the identities that its metadata service gives tokens
-/// of. There is one in a sandbox.
+/// The machine on which the sandbox's clients run: the identities for which its metadata service issues tokens. A
+/// sandbox has one.
 ///
 /// The service is reached through the sandbox as a plain HTTP proxy (`HTTP_PROXY`), or at the proxy's own
 /// URL (`AZURE_POD_IDENTITY_AUTHORITY_HOST`).
@@ -58,7 +58,7 @@ impl Machine {
         Self { state: Arc::clone(state), clock: clock.clone() }
     }
 
-    /// Makes an application the machine's own (system-assigned) identity, instead of any other.
+    /// Makes an application the machine's system-assigned identity, replacing any other.
     pub fn assign_system_identity(&self, application: &Application) -> Self {
         let mut identities = self.state.identities.write();
         identities.retain(|identity| identity.resource_id.is_some());
@@ -67,25 +67,25 @@ impl Machine {
         self.clone()
     }
 
-    /// Assigns an application to the machine as a user-assigned identity with this resource id.
+    /// Assigns an application to the machine as a user-assigned identity with this resource ID.
     pub fn assign_user_identity(&self, application: &Application, resource_id: &str) -> Self {
         self.state.identities.write().push(Identity::new(application, Some(resource_id.to_owned())));
         self.clone()
     }
 
-    /// Takes all identities from the machine.
+    /// Removes all identities from the machine.
     pub fn clear(&self) -> Self {
         self.state.identities.write().clear();
         self.clone()
     }
 
-    /// Starts a fault of the metadata service: latency, throttling, a status, a dropped connection before
-    /// its answer, or an endless body. Others have no effect on it.
+    /// Starts a fault of the metadata service: latency, throttling, a status, a connection dropped before the answer,
+    /// or an endless body. Others have no effect.
     pub fn fault(&self, fault: Fault) -> FaultId {
         self.state.faults.add(fault, self.clock.now())
     }
 
-    /// Ends a fault; whether there was one.
+    /// Ends a fault. Returns whether it existed.
     pub fn lift(&self, fault: FaultId) -> bool {
         self.state.faults.lift(fault)
     }
@@ -95,7 +95,7 @@ impl Machine {
         self.state.faults.lift_all();
     }
 
-    /// Requests to the metadata service; refusals have no number and are not counted as such.
+    /// Requests to the metadata service. Its refusals have no numbers, so they are not counted by number.
     #[must_use]
     pub fn counters(&self) -> EntraCounters {
         self.state.counters.snapshot()
@@ -111,7 +111,7 @@ impl Identity {
 /// A refusal of the metadata service.
 struct Refusal(&'static str);
 
-/// Answers a request for a token; `None` where the connection is to end without an answer.
+/// Answers a request for a token; `None` if the connection should end without an answer.
 pub(crate) async fn answer<B>(state: &State, request: &Request<B>) -> Option<Response<Body>> {
     let machine = &state.machine;
     machine.counters.record(|counters| counters.exchanges += 1);
@@ -175,7 +175,7 @@ fn issue<B>(state: &State, request: &Request<B>) -> Result<Response<Body>, Refus
     ))
 }
 
-/// The identity that a request names, or the one that is meant where it names none.
+/// The identity that a request names, or the default if it names none.
 fn choose<'a>(identities: &'a [Identity], query: &[u8]) -> Result<&'a Identity, Refusal> {
     let named = |name: &str| parameter(query, name);
     let resource_id = named("mi_res_id").or_else(|| named("msi_res_id"));

@@ -1,4 +1,4 @@
-//! The keys with which an external identity provider, such as a cluster, signs its tokens.
+//! The keys with which an external identity provider, such as a cluster, signs tokens.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -22,12 +22,11 @@ struct IssuerKey {
 
 impl IssuerKeys {
     /// From public keys in PEM (`PUBLIC KEY`), such as the file that kube-apiserver gets as
-    /// `--service-account-key-file`. Each gets the id that Kubernetes gives it: the SHA-256 of its DER
-    /// form in base64url.
+    /// `--service-account-key-file`. Each gets the ID that Kubernetes assigns: the SHA-256 of its DER form in
+    /// base64url.
     ///
     /// # Errors
-    /// [`SandboxError::IssuerKey`] where the text holds no public key, or one that is neither RSA nor
-    /// P-256.
+    /// [`SandboxError::IssuerKey`] if the text contains no public key, or one that is neither RSA nor P-256.
     pub fn from_pem(pem: &str) -> Result<Self, SandboxError> {
         let keys = SubjectPublicKeyInfoDer::pem_slice_iter(pem.as_bytes())
             .map(|der| {
@@ -41,11 +40,10 @@ impl IssuerKeys {
         Ok(Self(keys))
     }
 
-    /// From a JSON web key set, such as kube-apiserver's `/openid/v1/jwks`.
+    /// From a JSON Web Key Set, such as kube-apiserver's `/openid/v1/jwks`.
     ///
     /// # Errors
-    /// [`SandboxError::IssuerKey`] where the text is not a key set, or a key of it is neither RSA nor
-    /// P-256.
+    /// [`SandboxError::IssuerKey`] if the text is not a key set, or one of its keys is neither RSA nor P-256.
     pub fn from_jwks(json: &str) -> Result<Self, SandboxError> {
         let invalid = |reason: String| SandboxError::IssuerKey(reason);
         let set: JwkSet = serde_json::from_str(json).map_err(|error| invalid(error.to_string()))?;
@@ -60,7 +58,7 @@ impl IssuerKeys {
         Ok(Self(keys))
     }
 
-    /// The key with this id.
+    /// The key with this ID.
     pub(crate) fn find(&self, id: &str) -> Option<&DecodingKey> {
         self.0.iter().find(|key| key.id == id).map(|key| &key.key)
     }
@@ -73,7 +71,7 @@ impl IssuerKey {
     }
 }
 
-/// The key of a public key's DER form, which must be RSA or P-256.
+/// Decodes a public key in DER, which must be RSA or P-256.
 pub(super) fn decoding_key(der: &SubjectPublicKeyInfoDer<'_>) -> Result<DecodingKey, SandboxError> {
     let pem = pem_of(der.as_ref());
     DecodingKey::from_rsa_pem(pem.as_bytes())

@@ -23,7 +23,7 @@ use super::state::State;
 use directory::TenantState;
 use errors::EntraError;
 
-/// Answers a request to Entra ID of a cloud.
+/// Answers a request to a cloud's Entra ID.
 pub(crate) async fn answer(
     state: &State,
     cloud: &Arc<Cloud>,
@@ -53,7 +53,7 @@ pub(crate) async fn answer(
     }
 }
 
-/// The tenant that a path names.
+/// The tenant in a path.
 fn tenant(state: &State, cloud: &Arc<Cloud>, name: &str) -> Result<Arc<TenantState>, EntraError> {
     if !ids::is_guid(name) && !name.contains('.') {
         return Err(EntraError::tenant_malformed(name));

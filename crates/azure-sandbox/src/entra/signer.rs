@@ -1,4 +1,4 @@
-//! Access tokens: signed by Entra ID, checked by Key Vault.
+//! Access tokens, signed by Entra ID and verified by Key Vault.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{SandboxError, ids};
 
-/// The claims of an access token for an application, in the form of version 1.0 that Key Vault gets.
+/// The claims of an access token for an application, in version 1.0, which Key Vault receives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccessClaims {
     pub(crate) aud: String,
@@ -34,9 +34,9 @@ pub(crate) struct AccessClaims {
 pub(crate) enum TokenFlaw {
     /// It is not a JWT.
     Malformed,
-    /// It names a key that Entra ID does not have.
+    /// It names an unknown key.
     UnknownKey,
-    /// Its signature does not fit.
+    /// Its signature is invalid.
     Forged,
 }
 
@@ -46,11 +46,11 @@ pub(crate) struct TokenSigner {
     encoding: EncodingKey,
     decoding: DecodingKey,
     key_set: Value,
-    /// Tokens whose signature was found right; a client sends the same one with each of its requests.
+    /// Tokens with verified signatures. A client sends the same one with each request.
     verified: RwLock<HashMap<Box<str>, Arc<AccessClaims>>>,
 }
 
-/// Verified tokens that are remembered; beyond that all are forgotten at once.
+/// The most verified tokens that are remembered; beyond that, all are forgotten at once.
 const REMEMBERED_TOKENS: usize = 4096;
 
 impl TokenSigner {
@@ -65,7 +65,7 @@ impl TokenSigner {
         Ok(Self { key_id, encoding, decoding, key_set: json!({ "keys": [jwk] }), verified: RwLock::default() })
     }
 
-    /// The public key as a JSON web key set.
+    /// The public key as a JSON Web Key Set.
     pub(crate) const fn key_set(&self) -> &Value {
         &self.key_set
     }
@@ -77,7 +77,7 @@ impl TokenSigner {
         encode(&header, claims, &self.encoding).map_err(SandboxError::Token)
     }
 
-    /// The claims of a token that this signer has signed. Times, audience and tenant are not looked at.
+    /// The claims of a token that this signer signed. Does not check times, audience and tenant.
     pub(crate) fn verify(&self, token: &str) -> Result<Arc<AccessClaims>, TokenFlaw> {
         if let Some(claims) = self.verified.read().get(token) {
             return Ok(Arc::clone(claims));
@@ -97,7 +97,7 @@ impl TokenSigner {
     }
 }
 
-/// The claims of a token whose signature fits the key; its times and names are the caller's to check.
+/// The claims of a token whose signature matches the key. The caller must check its times and names.
 pub(crate) fn verified_claims<C: serde::de::DeserializeOwned>(
     token: &str,
     key: &DecodingKey,

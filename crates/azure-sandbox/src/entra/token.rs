@@ -73,7 +73,7 @@ pub(crate) async fn exchange(
     treatment.send(response, connection)
 }
 
-/// The counters that a request changes.
+/// The counters that a request affects.
 struct Tell<'a> {
     tenant: &'a Counted<EntraCounters>,
     application: Option<&'a Counted<EntraCounters>>,
@@ -123,7 +123,7 @@ fn issue(
     ))
 }
 
-/// Checks who asks.
+/// Authenticates the client.
 fn authenticate(
     state: &State,
     tenant: &TenantState,
@@ -137,7 +137,7 @@ fn authenticate(
             return Err(EntraError::assertion_malformed());
         }
         let claims = assertion::unverified(&assertion)?;
-        // An assertion of the application's own names it as issuer and subject.
+        // In an application's own assertion, it is both issuer and subject.
         if claims.iss == application.client_id || claims.iss == claims.sub {
             let certificates = application.certificates();
             return certificate::check_own(&assertion, &certificates, &application.client_id, tenant, now);
@@ -162,7 +162,7 @@ fn audience(state: &State, tenant: &TenantState, scope: &str) -> Result<String, 
     Ok(resource.to_owned())
 }
 
-/// Signs an access token of an application for an audience.
+/// Signs an access token for an application and an audience.
 pub(super) fn access_token(
     state: &State,
     tenant: &TenantState,

@@ -17,7 +17,7 @@ pub trait Permission: Copy {
     fn grant(self) -> Grant;
 }
 
-/// What a permission allows: something, in the word of access policies, with one kind of object.
+/// What a permission allows: an action, named as in access policies, on one kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Grant {
     kind: ObjectKind,
@@ -25,7 +25,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// What an operation needs.
+    /// What an operation requires.
     const fn for_operation(kind: ObjectKind, verb: Verb) -> Self {
         let word = match verb {
             Verb::Get | Verb::GetDeleted | Verb::GetPolicy | Verb::GetPending => "get",
@@ -43,7 +43,7 @@ impl Grant {
     }
 }
 
-/// The permissions of an access policy on one kind of object, with their words.
+/// The permissions of an access policy on one kind of object, with their names.
 macro_rules! permissions {
     ($(#[$about:meta])* $name:ident: $kind:ident { $($(#[$meaning:meta])* $permission:ident = $word:literal,)+ }) => {
         $(#[$about])*
@@ -86,9 +86,9 @@ permissions! {
         Set = "set",
         /// Delete softly.
         Delete = "delete",
-        /// Take a deleted secret back.
+        /// Recover a deleted secret.
         Recover = "recover",
-        /// Remove a deleted secret for good.
+        /// Purge a deleted secret.
         Purge = "purge",
     }
 }
@@ -100,45 +100,45 @@ permissions! {
         Get = "get",
         /// List names.
         List = "list",
-        /// Make a key.
+        /// Create a key.
         Create = "create",
-        /// Bring a key.
+        /// Import a key.
         Import = "import",
         /// Write attributes.
         Update = "update",
         /// Delete softly.
         Delete = "delete",
-        /// Take a deleted key back.
+        /// Recover a deleted key.
         Recover = "recover",
-        /// Remove a deleted key for good.
+        /// Purge a deleted key.
         Purge = "purge",
     }
 }
 
 permissions! {
-    /// What an access policy can allow on certificates. Reading a certificate's private key is a matter of
+    /// What an access policy can allow on certificates. Reading a certificate's private key requires
     /// [`SecretPermission::Get`].
     CertificatePermission: Certificate {
         /// Read the certificate and its policy.
         Get = "get",
         /// List names.
         List = "list",
-        /// Make a certificate.
+        /// Create a certificate.
         Create = "create",
-        /// Bring a certificate.
+        /// Import a certificate.
         Import = "import",
         /// Write attributes and the policy.
         Update = "update",
         /// Delete softly.
         Delete = "delete",
-        /// Take a deleted certificate back.
+        /// Recover a deleted certificate.
         Recover = "recover",
-        /// Remove a deleted certificate for good.
+        /// Purge a deleted certificate.
         Purge = "purge",
     }
 }
 
-/// Azure's built-in roles for Key Vault, as far as they concern what a vault holds.
+/// Azure's built-in roles for Key Vault, as far as they concern a vault's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// Key Vault Secrets User: read values.
@@ -159,7 +159,7 @@ pub enum Role {
     /// Key Vault Certificates Officer: everything with certificates.
     #[serde(rename = "Key Vault Certificates Officer")]
     CertificatesOfficer,
-    /// Key Vault Reader: names and attributes, public keys and certificates, no secrets' values.
+    /// Key Vault Reader: names and attributes, public keys and certificates, but no secrets' values.
     #[serde(rename = "Key Vault Reader")]
     Reader,
     /// Key Vault Administrator: everything.
@@ -168,7 +168,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The data actions of the role's definition, without `Microsoft.KeyVault/vaults/`; `*` stands for any text.
+    /// The data actions of the role's definition, without `Microsoft.KeyVault/vaults/`; `*` matches any text.
     ///
     /// Source: "Azure built-in roles for Security"
     /// (<https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security>).
@@ -195,7 +195,7 @@ impl Role {
     }
 }
 
-/// The data action that an operation needs, without `Microsoft.KeyVault/vaults/`.
+/// The data action that an operation requires, without `Microsoft.KeyVault/vaults/`.
 fn data_action(kind: ObjectKind, verb: Verb) -> String {
     let action = match verb {
         Verb::Get if kind == ObjectKind::Secret => "getSecret/action",
@@ -220,22 +220,22 @@ fn data_action(kind: ObjectKind, verb: Verb) -> String {
     format!("{}/{action}", kind.collection())
 }
 
-/// From where a vault lets itself be reached.
+/// From where a vault can be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Network {
     /// From everywhere.
     #[default]
     Open,
-    /// The firewall refuses the client, whose address it sees as this one.
+    /// The firewall rejects the client, whose address appears as this one.
     Firewall {
         /// For example `203.0.113.7`.
         client_address: String,
     },
-    /// Only through private endpoints, and the client comes another way.
+    /// Only through private endpoints, which the client does not use.
     PrivateOnly,
 }
 
-/// How a vault decides.
+/// How a vault authorizes requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mode {
     #[default]
@@ -250,12 +250,12 @@ struct Assignment {
     scope: Scope,
 }
 
-/// What a role is assigned on.
+/// The scope of a role assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// The whole vault.
     Vault,
-    /// The one object of this name.
+    /// The object with this name.
     Object(ObjectKind, String),
 }
 
@@ -274,13 +274,13 @@ impl Scope {
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     mode: Mode,
-    /// By object id.
+    /// By object ID.
     policies: HashMap<String, HashSet<Grant>>,
     assignments: Vec<Assignment>,
     pub(crate) network: Network,
 }
 
-/// Who asks, as it stands in refusals.
+/// The caller, as named in refusals.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller<'a> {
     pub(crate) application_id: &'a str,
@@ -288,7 +288,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) issuer: &'a str,
 }
 
-/// The vault as it stands in refusals.
+/// The vault, as named in refusals.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VaultName<'a> {
     pub(crate) name: &'a str,
@@ -325,7 +325,7 @@ impl Access {
         *self = Self { network: std::mem::take(&mut self.network), ..Self::default() };
     }
 
-    /// Whether the caller's way to the vault is open.
+    /// Checks whether the network admits the caller.
     pub(crate) fn check_network(&self, caller: &Caller<'_>, vault: &VaultName<'_>) -> Result<(), KeyVaultError> {
         let ending = format!("Caller: {}\r\nVault: {};location={}", caller.describe(), vault.name, vault.location);
         match &self.network {
@@ -347,7 +347,7 @@ impl Access {
         }
     }
 
-    /// Whether the caller may do this.
+    /// Checks whether the caller may do this.
     pub(crate) fn check(
         &self,
         caller: &Caller<'_>,

@@ -1,4 +1,4 @@
-//! Who asks: the access token of a request.
+//! Authenticates requests by their access tokens.
 //!
 //! Source: "Authentication, requests and responses"
 //! (<https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>).
@@ -14,12 +14,12 @@ use crate::state::State;
 use super::errors::KeyVaultError;
 use super::vault::VaultState;
 
-/// The audience by which tokens may name Key Vault instead of its URL: its application id.
+/// Key Vault's application ID, which tokens may name as the audience instead of its URL.
 const KEY_VAULT_APPLICATION: &str = "cfa8b339-82a2-471a-a3c9-0fc0be7a4093";
 /// How far the clocks of Entra ID and the vault may differ.
 const CLOCK_SKEW_SECONDS: i64 = 5 * 60;
 
-/// The token that a request brings.
+/// The bearer token of a request.
 pub(super) fn bearer<B>(request: &Request<B>) -> Option<&str> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
@@ -38,8 +38,8 @@ pub(super) fn challenge(vault: &VaultState) -> String {
 
 /// Checks a token: signature, audience, issuer, times.
 ///
-/// The numbers AKV10022, AKV10032 and AKV10046 are Key Vault's own; those of malformed, forged and expired
-/// tokens are not documented and stand in for them.
+/// The numbers AKV10022, AKV10032 and AKV10046 are Key Vault's own. Its numbers for malformed, forged and expired
+/// tokens are undocumented, so these are substitutes.
 pub(super) fn check(state: &State, vault: &VaultState, token: &str) -> Result<Arc<AccessClaims>, KeyVaultError> {
     let claims = state.signer.verify(token).map_err(|flaw| {
         KeyVaultError::unauthorized(match flaw {

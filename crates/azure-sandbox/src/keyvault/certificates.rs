@@ -1,5 +1,5 @@
-//! Certificates: what Key Vault's REST API says of them beside what all objects have. A certificate is also
-//! a key and a secret of the same name, versions, attributes and tags.
+//! Certificates: the parts of Key Vault's REST API that objects do not have in common. A certificate is also a key and
+//! a secret with the same name, versions, attributes and tags.
 //!
 //! Sources: "Azure Key Vault REST API reference", operation group Certificates
 //! (<https://learn.microsoft.com/rest/api/keyvault/certificates/operation-groups>); "About Azure Key Vault
@@ -28,14 +28,14 @@ use super::policy::{CertificatePolicy, IssuerPolicy};
 use super::secrets::SecretBody;
 use super::shelf::{Entry, Shelf};
 
-/// What a certificate has beside an object's versions, attributes and tags.
+/// What a certificate has in addition to an object's versions, attributes and tags.
 #[derive(Clone)]
 pub(crate) struct CertificateBody {
     der: Vec<u8>,
     policy: CertificatePolicy,
-    /// When the policy was made and changed, in seconds since 1970.
+    /// When the policy was created and changed, in seconds since 1970.
     policy_times: PolicyTimes,
-    /// The operation that made it; `None` for an imported one.
+    /// The operation that created it; `None` for an imported one.
     pending: Option<Pending>,
 }
 
@@ -56,7 +56,7 @@ struct Pending {
 /// A vault's certificates.
 pub(crate) type Certificates = Shelf<CertificateBody>;
 
-/// A certificate as answers give it: a bundle, or the item of a list.
+/// A certificate in an answer: a bundle, or an item of a list.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum CertificateView<'a> {
@@ -97,7 +97,7 @@ pub(crate) struct PendingLink {
     id: String,
 }
 
-/// The operation that made a certificate, as answers give it.
+/// The operation that created a certificate, in an answer.
 #[derive(Serialize)]
 struct PendingView<'a> {
     id: String,
@@ -148,7 +148,7 @@ fn pending_id(name: &str, setting: &Setting<'_>) -> String {
     setting.id(ObjectKind::Certificate, name, Some("pending"))
 }
 
-/// A request to make a certificate.
+/// A request to create a certificate.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct CreateRequest {
@@ -194,7 +194,7 @@ impl ImportRequest {
         Self { value: value.to_owned(), pwd: password.map(str::to_owned), policy: None, properties }
     }
 
-    /// With a policy for the secret's form.
+    /// With a policy that determines the secret's format.
     pub(crate) fn with_policy(mut self, policy: CertificatePolicy) -> Self {
         self.policy = Some(policy);
         self
@@ -202,12 +202,12 @@ impl ImportRequest {
 }
 
 impl NewCertificate {
-    /// Makes the certificate that a request asks for.
+    /// Creates the certificate that a request asks for.
     pub(crate) fn create(request: CreateRequest, now: i64) -> Result<Self, KeyVaultError> {
         Self::issue(request.policy, request.properties, now)
     }
 
-    /// Makes a key and a certificate for it, signed by itself.
+    /// Generates a key and a self-signed certificate for it.
     pub(crate) fn issue(
         policy: CertificatePolicy,
         properties: ObjectProperties,
@@ -225,7 +225,7 @@ impl NewCertificate {
         Ok(Self { pending: Some(pending), ..made })
     }
 
-    /// Takes the certificate that a client brings.
+    /// Imports a client's certificate.
     pub(crate) fn import(request: ImportRequest) -> Result<Self, KeyVaultError> {
         let (value, password) = (Zeroizing::new(request.value), Zeroizing::new(request.pwd.unwrap_or_default()));
         let (material, format) = Material::parse(&value, &password)?;
@@ -251,7 +251,7 @@ impl NewCertificate {
     }
 }
 
-/// Adds a certificate as a new version, with its key and its secret; gives that version's id.
+/// Adds a certificate as a new version, with its key and its secret. Returns the version's ID.
 pub(crate) fn write(objects: &mut Objects, name: &str, new: NewCertificate, now: i64) -> Result<String, KeyVaultError> {
     check_name(name)?;
     new.properties.check()?;
@@ -270,7 +270,7 @@ pub(crate) fn write(objects: &mut Objects, name: &str, new: NewCertificate, now:
     Ok(id)
 }
 
-/// Refuses a certificate of a name that a key or secret of its own has.
+/// Rejects the name of a certificate if an independent key or secret has it.
 fn check_free<B: Body>(shelf: &Shelf<B>, name: &str, now: i64) -> Result<(), KeyVaultError> {
     match shelf.get(name, now).and_then(Entry::current) {
         Some(version) if !version.body.is_managed() => Err(KeyVaultError::name_taken(B::KIND, name)),
@@ -286,7 +286,7 @@ pub(crate) fn modify(
     mut properties: ObjectProperties,
     now: i64,
 ) -> Result<(), KeyVaultError> {
-    // The certificate itself says when it is valid.
+    // The certificate itself determines when it is valid.
     properties.attributes.not_before = None;
     properties.attributes.expires = None;
     lifecycle::change(&mut objects.certificates, name, version, &properties, now)?;
@@ -306,8 +306,8 @@ pub(crate) fn import(
     show(&objects.certificates, name, Some(&id), Form::Bundle, setting)
 }
 
-/// `POST /certificates/NAME/create`. As Key Vault does, it says that the operation is in progress, since
-/// clients wait for its end with [`get_pending`]; but the certificate is there already.
+/// `POST /certificates/NAME/create`. Like Key Vault, it reports that the operation is in progress, because clients wait
+/// for its end with [`get_pending`], but the certificate exists already.
 pub(crate) fn create(
     objects: &mut Objects,
     name: &str,
@@ -366,7 +366,7 @@ pub(crate) fn get_policy(
     text(&policy_view(&entry.name, &current.body, setting))
 }
 
-/// `PATCH /certificates/NAME/policy`: what the next version will be made by.
+/// `PATCH /certificates/NAME/policy`: how the next version will be created.
 pub(crate) fn update_policy(
     certificates: &mut Certificates,
     name: &str,
@@ -393,7 +393,7 @@ pub(crate) fn get_pending(
     pending(certificates, name, Progress::Completed, setting)
 }
 
-/// How far the making of a certificate is said to be.
+/// The reported progress of a certificate's creation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Started,
@@ -427,7 +427,7 @@ fn pending(
     })
 }
 
-/// `DELETE /certificates/NAME/pending`: forgets the operation; gives it as it was.
+/// `DELETE /certificates/NAME/pending`: forgets the operation. Returns it as it was.
 pub(crate) fn delete_pending(
     certificates: &mut Certificates,
     name: &str,

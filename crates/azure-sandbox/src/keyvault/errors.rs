@@ -14,7 +14,7 @@ use crate::message::{json, set_header};
 use super::object::ObjectKind;
 use super::shelf::Conflict;
 
-/// A refusal: its status and what stands in `error`.
+/// A refusal: its status and the content of `error`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct KeyVaultError {
@@ -75,12 +75,12 @@ impl KeyVaultError {
         Self::bad_parameter("Unable to parse the request body as JSON.")
     }
 
-    /// Only secrets: keys and certificates can be read while they are disabled.
+    /// Only for secrets: disabled keys and certificates can be read.
     pub(crate) fn secret_disabled() -> Self {
         Self::forbidden("SecretDisabled", "Operation get is not allowed on a disabled secret.")
     }
 
-    /// A key or secret that is a certificate's cannot be changed but with it.
+    /// A certificate's key or secret can only be changed together with the certificate.
     pub(crate) fn managed(kind: ObjectKind, operation: &str) -> Self {
         let (inner, word) = match kind {
             ObjectKind::Key => ("KeyManagedByKeyVault", "Key"),
@@ -96,7 +96,7 @@ impl KeyVaultError {
         )
     }
 
-    /// A certificate cannot be made where its key or secret could not.
+    /// A certificate cannot be created if its key or secret could not.
     pub(crate) fn name_taken(kind: ObjectKind, name: &str) -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -135,7 +135,7 @@ impl KeyVaultError {
         )
     }
 
-    /// What a conflict means for a request to a live object.
+    /// The refusal that a conflict causes for a request to a live object.
     pub(crate) fn conflict(kind: ObjectKind, name: &str, conflict: Conflict) -> Self {
         let title = kind.title();
         let of = |inner, message: String| Self::new(StatusCode::CONFLICT, "Conflict", message).with_inner(inner);

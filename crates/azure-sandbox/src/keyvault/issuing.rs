@@ -1,4 +1,4 @@
-//! Certificates that a vault signs itself, by their policy: the issuer `Self`.
+//! Self-signed certificates, issued according to their policies (the issuer `Self`).
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 use rcgen::{
@@ -17,10 +17,10 @@ pub(crate) struct Issued {
     pub(crate) request: Vec<u8>,
 }
 
-/// Certificates start to be valid some minutes before they are made, as Key Vault's do.
+/// Like Key Vault's, certificates are valid from a few minutes before they are created.
 const BACKDATED_SECONDS: i64 = 10 * 60;
 
-/// Makes a key and a certificate for it.
+/// Generates a key and issues a certificate for it.
 pub(crate) fn issue(policy: &CertificatePolicy, now: i64) -> Result<Issued, KeyVaultError> {
     let key = &policy.key_props;
     let kind = KeyKind::parse(key.kty.as_deref(), key.key_size, key.crv.as_deref())?;
@@ -40,7 +40,7 @@ fn failed() -> KeyVaultError {
 
 fn parameters(x509: &X509Policy, now: i64) -> Result<CertificateParams, KeyVaultError> {
     let mut params = CertificateParams::default();
-    // Alternative names will do, but a certificate for nobody will not.
+    // Alternative names are sufficient, but a certificate must have some name.
     params.distinguished_name =
         if x509.subject.is_empty() && x509.sans.is_some() { DistinguishedName::new() } else { subject(&x509.subject)? };
     if let Some(names) = &x509.sans {
@@ -103,7 +103,7 @@ fn usages(x509: &X509Policy) -> Result<Vec<KeyUsagePurpose>, KeyVaultError> {
     x509.key_usage.iter().flatten().map(parse).collect()
 }
 
-/// A name of the form `CN=www.example.com, O=Example`; a comma within a value is written `\,`.
+/// Parses a name such as `CN=www.example.com, O=Example`; a comma inside a value is written `\,`.
 fn subject(text: &str) -> Result<DistinguishedName, KeyVaultError> {
     let invalid = || KeyVaultError::bad_parameter(format!("The subject {text} is not a valid X.500 name."));
     let mut name = DistinguishedName::new();

@@ -1,4 +1,4 @@
-//! Public keys as JSON web keys.
+//! Public keys as JSON Web Keys.
 //!
 //! Sources: RFC 7518, section 6; "About keys", key types
 //! (<https://learn.microsoft.com/azure/key-vault/keys/about-keys>).
@@ -17,7 +17,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::errors::KeyVaultError;
 
-/// What keys a vault makes.
+/// The kinds of keys that a vault generates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyKind {
     /// RSA with 2048 bits.
@@ -37,7 +37,7 @@ pub enum KeyKind {
     P521,
 }
 
-/// The curves by Key Vault's name, the OID in dotted form, and the bytes of a coordinate.
+/// The curves: Key Vault's name, the dotted OID, and the size of a coordinate in bytes.
 const CURVES: [(&str, &str, usize); 4] = [
     ("P-256", "1.2.840.10045.3.1.7", 32),
     ("P-256K", "1.3.132.0.10", 32),
@@ -46,7 +46,7 @@ const CURVES: [(&str, &str, usize); 4] = [
 ];
 
 impl KeyKind {
-    /// From the fields of a request; RSA has 2048 bits and EC is P-256 where they say no more.
+    /// From the fields of a request. The defaults are 2048 bits for RSA, and P-256 for EC.
     pub(crate) fn parse(key_type: Option<&str>, bits: Option<u32>, curve: Option<&str>) -> Result<Self, KeyVaultError> {
         let refused = |what: String| Err(KeyVaultError::bad_parameter(what));
         match (key_type.unwrap_or("RSA"), bits, curve) {
@@ -63,7 +63,7 @@ impl KeyKind {
         }
     }
 
-    /// Makes a key pair; `None` for P-256K, with which nothing can be signed here.
+    /// Generates a key pair; `None` for P-256K, which cannot sign here.
     pub(crate) fn pair(self) -> Option<Result<KeyPair, rcgen::Error>> {
         let rsa = |size| Some(KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size));
         match self {
@@ -78,7 +78,7 @@ impl KeyKind {
     }
 }
 
-/// A public key. Numbers are big-endian in base64url, as in a JSON web key.
+/// A public key. Numbers are big-endian in base64url, as in a JSON Web Key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum PublicKey {
@@ -92,7 +92,7 @@ fn number(bytes: &[u8]) -> String {
 }
 
 impl PublicKey {
-    /// A new key's public part. The private part is not kept, since no operation gives or uses it.
+    /// The public part of a new key. The private part is not kept, because no operation returns or uses it.
     pub(crate) fn generate(kind: KeyKind) -> Result<Self, KeyVaultError> {
         let failed = || KeyVaultError::failed(http::StatusCode::INTERNAL_SERVER_ERROR);
         match kind.pair() {
@@ -104,7 +104,7 @@ impl PublicKey {
         }
     }
 
-    /// From a `SubjectPublicKeyInfo` in DER; `None` for other keys than Key Vault has.
+    /// From a `SubjectPublicKeyInfo` in DER; `None` for kinds of keys that Key Vault does not have.
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
         SubjectPublicKeyInfo::from_der(der).ok().and_then(|(_, parsed)| Self::from_parsed(&parsed))
     }
@@ -121,7 +121,7 @@ impl PublicKey {
         }
     }
 
-    /// From a point in its uncompressed form: the byte 4, x, y.
+    /// From a point in uncompressed form: the byte 4, x, y.
     fn from_point(curve: &str, point: &[u8]) -> Option<Self> {
         let (_, _, length) = CURVES.iter().find(|(name, ..)| *name == curve)?;
         let (4, coordinates) = point.split_first()? else { return None };
@@ -146,7 +146,7 @@ impl PublicKey {
         }
     }
 
-    /// How many bits an RSA key has; 0 for one that is malformed.
+    /// The size of an RSA key in bits; 0 if it is malformed.
     pub(crate) fn bits(&self) -> Option<u32> {
         match self {
             Self::Rsa { n, .. } => {
@@ -157,7 +157,7 @@ impl PublicKey {
         }
     }
 
-    /// Refuses what a client sent as a key but is none.
+    /// Rejects what a client sent as a key if it is not one.
     pub(crate) fn check(&self) -> Result<(), KeyVaultError> {
         match self {
             Self::Rsa { e, .. } => {
@@ -178,7 +178,7 @@ impl PublicKey {
     }
 }
 
-/// What a client sent as a key is none.
+/// The refusal of something that is not a key.
 pub(crate) fn malformed() -> KeyVaultError {
     KeyVaultError::bad_parameter("The parameter key is not a valid JSON web key.")
 }

@@ -1,6 +1,6 @@
-//! Keys: what Key Vault's REST API says of them beside what all objects have.
+//! Keys: the parts of Key Vault's REST API that objects do not have in common.
 //!
-//! Only public parts are kept: nothing can be signed or decrypted here.
+//! Only public parts are kept, so nothing can be signed or decrypted.
 //!
 //! Source: "Azure Key Vault REST API reference", operation group Keys
 //! (<https://learn.microsoft.com/rest/api/keyvault/keys/operation-groups>).
@@ -30,7 +30,7 @@ pub(crate) enum KeyOperation {
 }
 
 impl KeyOperation {
-    /// What a key is made for where a request does not say.
+    /// The default operations of a key.
     fn default_for(key: &PublicKey) -> Vec<Self> {
         match key {
             PublicKey::Rsa { .. } => {
@@ -41,13 +41,13 @@ impl KeyOperation {
     }
 }
 
-/// What a key has beside an object's versions, attributes and tags.
+/// What a key has in addition to an object's versions, attributes and tags.
 #[derive(Clone)]
 pub(crate) struct KeyBody {
     public: PublicKey,
     operations: Vec<KeyOperation>,
     exportable: bool,
-    /// Whether it is a certificate's.
+    /// Whether it belongs to a certificate.
     managed: bool,
 }
 
@@ -62,7 +62,7 @@ impl KeyBody {
 /// A vault's keys.
 pub(crate) type Keys = Shelf<KeyBody>;
 
-/// A key as answers give it: a bundle, or the item of a list.
+/// A key in an answer: a bundle, or an item of a list.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum KeyView<'a> {
@@ -122,7 +122,7 @@ impl Body for KeyBody {
     }
 }
 
-/// A request to make a key, or to change one: `key_ops`, attributes and tags.
+/// A request to create or change a key: `key_ops`, attributes and tags.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct KeyRequest {
@@ -142,7 +142,7 @@ pub(crate) struct ImportRequest {
     properties: ObjectProperties,
 }
 
-/// A JSON web key as a client brings it. Its private part is not looked at.
+/// A JSON Web Key from a client. Its private part is ignored.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ImportedKey {
     kty: String,
@@ -165,24 +165,24 @@ impl NewKey {
         Self { public, operations, properties }
     }
 
-    /// Makes a key, which takes a moment if it is one of RSA.
+    /// Generates a key, which takes a moment for RSA.
     pub(crate) fn generate(kind: KeyKind, properties: ObjectProperties) -> Result<Self, KeyVaultError> {
         Ok(Self::of(PublicKey::generate(kind)?, None, properties))
     }
 
-    /// Makes the key that a request asks for.
+    /// Generates the key that a request asks for.
     pub(crate) fn create(request: KeyRequest) -> Result<Self, KeyVaultError> {
         let kind = KeyKind::parse(request.kty.as_deref(), request.key_size, request.crv.as_deref())?;
         Ok(Self::of(PublicKey::generate(kind)?, request.key_ops, request.properties))
     }
 
-    /// Takes a JSON web key.
+    /// Imports a JSON Web Key.
     pub(crate) fn of_jwk(jwk: &serde_json::Value, properties: ObjectProperties) -> Result<Self, KeyVaultError> {
         let key = ImportedKey::deserialize(jwk).map_err(|_| malformed())?;
         Self::import(ImportRequest { key, properties })
     }
 
-    /// Takes the key that a client brings.
+    /// Imports a client's key.
     pub(crate) fn import(request: ImportRequest) -> Result<Self, KeyVaultError> {
         let ImportedKey { kty, key_ops, public } = request.key;
         if kty != public.key_type() {
@@ -195,7 +195,7 @@ impl NewKey {
     }
 }
 
-/// Adds a key as a new version, which becomes the current one; gives that version's id.
+/// Adds a key as a new version, which becomes the current one. Returns the version's ID.
 pub(crate) fn write(keys: &mut Keys, name: &str, new: NewKey, now: i64) -> Result<String, KeyVaultError> {
     check_name(name)?;
     check_unmanaged(keys, name, "create", now)?;

@@ -1,7 +1,7 @@
-//! What can be done alike with the objects of every kind: finding, changing, deleting, recovering, listing.
+//! What works the same for objects of every kind: finding, changing, deleting, recovering, listing.
 //!
-//! Source: "Azure Key Vault REST API reference" (<https://learn.microsoft.com/rest/api/keyvault/>): the
-//! operations of the three kinds differ in the bodies of their answers alone.
+//! Source: "Azure Key Vault REST API reference" (<https://learn.microsoft.com/rest/api/keyvault/>): the operations of
+//! the three kinds differ only in the bodies of their answers.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -11,12 +11,12 @@ use super::object::{AttributesView, DeletionView, ObjectKind, ObjectProperties, 
 use super::paging::{PageRequest, page};
 use super::shelf::{Conflict, Deletion, Entry, Shelf};
 
-/// What a kind of object has beside versions, attributes and tags.
+/// What a kind of object has in addition to versions, attributes and tags.
 pub(crate) trait Body: Sized {
     /// The kind.
     const KIND: ObjectKind;
 
-    /// How answers show a version.
+    /// The form of a version in answers.
     type View<'a>: Serialize
     where
         Self: 'a;
@@ -24,7 +24,7 @@ pub(crate) trait Body: Sized {
     /// Shows a version.
     fn view<'a>(shown: &Shown<'a, Self>) -> Self::View<'a>;
 
-    /// Whether the object is part of a certificate, and changes only with that.
+    /// Whether the object is part of a certificate, and only changes with that.
     fn is_managed(&self) -> bool {
         false
     }
@@ -38,17 +38,17 @@ pub(crate) trait Body: Sized {
 /// How much an answer shows of a version.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// All of it, a secret's value too.
+    /// Everything, including a secret's value.
     Whole,
-    /// All but a secret's value.
+    /// Everything except a secret's value.
     Bundle,
-    /// What a list of versions shows.
+    /// An item in a list of versions.
     VersionItem,
-    /// What a list of objects shows, whose id has no version.
+    /// An item in a list of objects, whose ID has no version.
     Item,
 }
 
-/// A version that is to be shown.
+/// A version to be shown.
 pub(crate) struct Shown<'a, B> {
     pub(crate) name: &'a str,
     pub(crate) version: &'a Version<B>,
@@ -57,7 +57,7 @@ pub(crate) struct Shown<'a, B> {
 }
 
 impl<B: Body> Shown<'_, B> {
-    /// The identifier of what is shown.
+    /// Its identifier.
     pub(crate) fn id(&self) -> String {
         let version = (self.form != Form::Item).then_some(self.version.id.as_str());
         self.setting.id(B::KIND, self.name, version)
@@ -76,7 +76,7 @@ impl<B: Body> Shown<'_, B> {
         AttributesView::new(&self.version.attributes, self.setting.recovery)
     }
 
-    /// The value of `managed`, which is left out where it is not true.
+    /// The value of `managed`, which is omitted unless it is true.
     pub(crate) fn managed(&self) -> Option<bool> {
         self.version.body.is_managed().then_some(true)
     }
@@ -106,12 +106,12 @@ fn answer<'a, B: Body>(
     Answer { deletion, view: B::view(&Shown { name: &entry.name, version, setting, form }) }
 }
 
-/// The JSON text of an answer, with its fields in the order of the type.
+/// The JSON of an answer, with its fields in the order of the type.
 pub(crate) fn text(answer: &impl Serialize) -> Result<String, KeyVaultError> {
     serde_json::to_string(answer).map_err(|_| KeyVaultError::failed(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-/// A name, or a name and a version, as refusals write it.
+/// A name, or a name and a version, as in refusals.
 fn path(name: &str, version: Option<&str>) -> String {
     version.map_or_else(|| name.to_owned(), |version| format!("{name}/{version}"))
 }
@@ -120,7 +120,7 @@ fn conflict<B: Body>(name: &str, conflict: Conflict) -> KeyVaultError {
     KeyVaultError::conflict(B::KIND, name, conflict)
 }
 
-/// What a conflict means for a request to a deleted object.
+/// The refusal that a conflict causes for a request to a deleted object.
 fn deleted_conflict<B: Body>(name: &str, conflict: Conflict) -> KeyVaultError {
     match conflict {
         Conflict::NotFound => KeyVaultError::deleted_not_found(B::KIND, name),
@@ -144,7 +144,7 @@ pub(crate) fn find<'a, B: Body>(
     found.map(|found| (entry, found)).ok_or_else(missing)
 }
 
-/// Refuses to touch what is part of a certificate.
+/// Rejects a change of something that is part of a certificate.
 pub(crate) fn check_unmanaged<B: Body>(
     shelf: &Shelf<B>,
     name: &str,
@@ -168,7 +168,7 @@ pub(crate) fn add<B: Body>(
     shelf.add(name, version, now).map(|_| ()).map_err(|problem| conflict::<B>(name, problem))
 }
 
-/// Changes attributes and tags of a version, or of the current one; gives that version.
+/// Changes attributes and tags of a version, or of the current one. Returns that version.
 pub(crate) fn change<'a, B: Body>(
     shelf: &'a mut Shelf<B>,
     name: &str,
@@ -268,7 +268,7 @@ pub(crate) fn purge<B: Body>(shelf: &mut Shelf<B>, name: &str, setting: &Setting
     shelf.purge(name, setting.now).map_err(|problem| deleted_conflict::<B>(name, problem))
 }
 
-/// `GET /COLLECTION`: `link` makes the next page's address of its token.
+/// `GET /COLLECTION`: `link` turns the next page's token into its address.
 pub(crate) fn list<B: Body>(
     shelf: &Shelf<B>,
     request: &PageRequest,
@@ -294,7 +294,7 @@ pub(crate) fn list_deleted<B: Body>(
     text(&page(items, request.size, link))
 }
 
-/// `GET /COLLECTION/NAME/versions`: in the order of their ids, which says nothing about their age.
+/// `GET /COLLECTION/NAME/versions`: sorted by ID, which is unrelated to age.
 pub(crate) fn list_versions<B: Body>(
     shelf: &Shelf<B>,
     name: &str,

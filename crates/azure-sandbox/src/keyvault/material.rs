@@ -1,5 +1,5 @@
-//! A certificate with its private key, in the two forms in which it comes to a vault and can be had from it:
-//! PFX (PKCS#12, RFC 7292) in base64, and PEM.
+//! A certificate with its private key, in the two formats in which it is imported and read: PFX (PKCS#12, RFC 7292) in
+//! base64, and PEM.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::errors::KeyVaultError;
 
-/// The form of a certificate's secret: its content type.
+/// The format of a certificate's secret: its content type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CertificateFormat {
     /// PFX without a password, in base64.
@@ -39,10 +39,10 @@ impl CertificateFormat {
     }
 }
 
-/// With what a PEM text starts.
+/// The beginning of a PEM text.
 const PEM_START: &str = "-----BEGIN ";
 
-/// Key Vault writes PFX in the old way that every reader knows: 3DES, SHA-1, 2,000 rounds of key derivation.
+/// Key Vault writes PFX in the old format that every reader supports: 3DES, SHA-1, 2,000 rounds of key derivation.
 const PFX_ROUNDS: u32 = 2000;
 
 /// A certificate, its chain and its private key.
@@ -54,13 +54,12 @@ pub(crate) struct Material {
 }
 
 impl Material {
-    /// What was issued here: a certificate without a chain.
+    /// An issued certificate, without a chain.
     pub(crate) fn issued(certificate: &CertificateDer<'_>, pair: &KeyPair) -> Self {
         Self { chain: vec![certificate.to_vec()], key: Zeroizing::new(pair.serialize_der()) }
     }
 
-    /// From the value of an import: PFX in base64 with its password, or PEM, which some clients send in base64
-    /// too.
+    /// From the value of an import: PFX in base64 with its password, or PEM, which some clients also send in base64.
     pub(crate) fn parse(value: &str, password: &str) -> Result<(Self, CertificateFormat), KeyVaultError> {
         let decoded = decode(value);
         let text = if value.contains(PEM_START) { Some(value) } else { std::str::from_utf8(&decoded).ok() };
@@ -100,7 +99,7 @@ impl Material {
         })
     }
 
-    /// Whether there is a certificate, and the private key is its own.
+    /// Whether there is a certificate, and the private key belongs to it.
     fn fits(&self) -> bool {
         let Ok((_, certificate)) = X509Certificate::from_der(self.certificate()) else { return false };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.to_vec()));
@@ -145,7 +144,7 @@ impl Material {
     }
 }
 
-/// The bytes of a text in base64; none where it is not.
+/// The bytes of a text in base64; empty if it is not base64.
 fn decode(base64: &str) -> Zeroizing<Vec<u8>> {
     let compact: Zeroizing<String> = Zeroizing::new(base64.split_whitespace().collect());
     Zeroizing::new(BASE64_STANDARD.decode(compact.as_bytes()).unwrap_or_default())

@@ -1,8 +1,7 @@
 //! The emulator of Key Vault: secrets, keys and certificates.
 //!
-//! Not emulated: what keys do (sign, verify, encrypt, wrap), their rotation and release; backup and restore;
-//! certificate issuers other than `Self`, contacts and the merge of a certificate that was signed elsewhere;
-//! keys in hardware.
+//! Not emulated: using keys (sign, verify, encrypt, wrap), their rotation and release; backup and restore; certificate
+//! issuers other than `Self`, contacts, and merging a certificate that was signed elsewhere; keys in hardware.
 
 pub(crate) mod access;
 mod authentication;
@@ -42,7 +41,7 @@ use operation::{Operation, Verb};
 use paging::PageRequest;
 use vault::{LOCATION, VaultState};
 
-/// The versions of the REST API that are known; the last is the latest.
+/// The known versions of the REST API, ending with the latest.
 const API_VERSIONS: [&str; 11] =
     ["2015-06-01", "2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"];
 
@@ -73,7 +72,7 @@ pub(crate) async fn answer(
     Ok(response)
 }
 
-/// Lets the faults have their way with a request, else serves it.
+/// Applies the faults to a request, or else serves it.
 async fn treat(state: &State, vault: &VaultState, request: Request<Incoming>, connection: &Connection) -> Answer {
     let path = request.uri().path().to_owned();
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
@@ -116,7 +115,7 @@ async fn treat(state: &State, vault: &VaultState, request: Request<Incoming>, co
     treatment.send(response, connection)
 }
 
-/// Authenticates, admits, authorizes and carries out a request.
+/// Authenticates, admits, authorizes and executes a request.
 async fn serve(
     state: &State,
     vault: &VaultState,
@@ -210,7 +209,7 @@ fn carry_out(
     Ok(json_text(StatusCode::OK, answer))
 }
 
-/// Makes or changes an object. Keys and certificates are made before the vault is locked, since that takes a
+/// Creates or changes an object. Keys and certificates are generated before the vault is locked, because that takes a
 /// while.
 fn put(
     vault: &VaultState,
@@ -251,7 +250,7 @@ fn put(
     Ok(json_text(StatusCode::OK, answer))
 }
 
-/// The address of a list's next page: that of this one with another token.
+/// The address of a list's next page: that of the current page with another token.
 fn next_link(vault: &VaultState, collection: &str, query: &str, token: &str) -> String {
     let kept = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key != "$skiptoken");
     let query: Vec<String> = kept

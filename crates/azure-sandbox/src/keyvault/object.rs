@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::errors::KeyVaultError;
 
-/// The kinds of objects that a vault holds.
+/// The kinds of objects in a vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ObjectKind {
@@ -14,7 +14,7 @@ pub enum ObjectKind {
     Secret,
     /// A key of which only the public part can be read.
     Key,
-    /// A certificate, which is also a key and a secret of the same name.
+    /// A certificate, which is also a key and a secret with the same name.
     Certificate,
 }
 
@@ -32,7 +32,7 @@ impl ObjectKind {
         }
     }
 
-    /// The collection of deleted ones: `deletedsecrets`.
+    /// The collection of deleted objects: `deletedsecrets`.
     pub(crate) const fn deleted_collection(self) -> &'static str {
         match self {
             Self::Secret => "deletedsecrets",
@@ -41,7 +41,7 @@ impl ObjectKind {
         }
     }
 
-    /// The kind whose collection this is.
+    /// The kind with this collection.
     pub(crate) fn of_collection(collection: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.collection() == collection)
     }
@@ -55,7 +55,7 @@ impl ObjectKind {
         }
     }
 
-    /// As a word within a sentence: `secret`.
+    /// As a word inside a sentence: `secret`.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Secret => "secret",
@@ -74,7 +74,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), KeyVaultError> {
     if fits { Ok(()) } else { Err(KeyVaultError::invalid_name(name)) }
 }
 
-/// Attributes as a request gives them: what is left out stays as it is.
+/// Attributes in a request. Omitted ones do not change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AttributeChanges {
@@ -124,22 +124,22 @@ impl Attributes {
 /// Tags: names and values.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// No object has more tags.
+/// The most tags of an object.
 const MOST_TAGS: usize = 15;
 
-/// What of any object can be changed without a new version; what is left out stays as it is.
+/// What can be changed of any object without a new version. Omitted properties do not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ObjectProperties {
-    /// Whether it can be used, and from when till when it is meant to be.
+    /// Whether it can be used, and the intended period of use.
     pub attributes: AttributeChanges,
-    /// Names and values that replace the tags there are.
+    /// Names and values that replace the existing tags.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,
 }
 
 impl ObjectProperties {
-    /// Refuses what no object may have.
+    /// Rejects what no object may have.
     pub(crate) fn check(&self) -> Result<(), KeyVaultError> {
         if self.tags.as_ref().is_some_and(|tags| tags.len() > MOST_TAGS) {
             return Err(KeyVaultError::bad_parameter(format!("Too many tags: at most {MOST_TAGS} are allowed.")));
@@ -159,7 +159,7 @@ pub(crate) struct Version<B> {
 }
 
 impl<B> Version<B> {
-    /// A version that is made now.
+    /// A version created now.
     pub(crate) fn new(id: String, properties: ObjectProperties, body: B, now: i64) -> Self {
         let attributes = Attributes::new(properties.attributes, now);
         Self { id, attributes, tags: properties.tags.unwrap_or_default(), body }
@@ -182,7 +182,7 @@ pub(crate) struct Setting<'a> {
     /// Seconds since 1970.
     pub(crate) now: i64,
     pub(crate) recovery: Recovery,
-    /// How many seconds deleting and recovering take.
+    /// How many seconds deletion and recovery take.
     pub(crate) transition: i64,
 }
 
@@ -192,7 +192,7 @@ impl Setting<'_> {
         i64::from(self.recovery.days) * 24 * 60 * 60
     }
 
-    /// The identifier of an object, or of one version of it.
+    /// The identifier of an object, or of one of its versions.
     pub(crate) fn id(&self, kind: ObjectKind, name: &str, version: Option<&str>) -> String {
         let version = version.map(|version| format!("/{version}")).unwrap_or_default();
         format!("https://{}/{}/{name}{version}", self.host, kind.collection())
@@ -220,7 +220,7 @@ impl Recovery {
     }
 }
 
-/// Attributes as an answer gives them.
+/// Attributes in an answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AttributesView {
@@ -235,7 +235,7 @@ pub(crate) struct AttributesView {
     recovery_level: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recoverable_days: Option<u8>,
-    /// Only of keys: whether the private part can be had.
+    /// Only for keys: whether the private part can be exported.
     #[serde(skip_serializing_if = "Option::is_none")]
     exportable: Option<bool>,
 }
@@ -254,21 +254,21 @@ impl AttributesView {
         }
     }
 
-    /// As lists of certificates give them.
+    /// As in lists of certificates.
     pub(crate) const fn without_recovery(mut self) -> Self {
         self.recovery_level = None;
         self.recoverable_days = None;
         self
     }
 
-    /// With what a key's attributes say beside.
+    /// With the additional attributes of a key.
     pub(crate) const fn of_key(mut self, exportable: bool) -> Self {
         self.exportable = Some(exportable);
         self
     }
 }
 
-/// When a deleted object was deleted and will be purged, as answers give it.
+/// When a deleted object was deleted and will be purged, in an answer.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeletionView {

@@ -1,4 +1,4 @@
-//! All that a vault holds, and what can be done with any of it by its kind.
+//! Everything in a vault, with the operations on each kind.
 
 use super::certificates::{self, Certificates};
 use super::errors::KeyVaultError;

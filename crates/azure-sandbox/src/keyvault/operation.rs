@@ -1,11 +1,11 @@
-//! Which operation a request asks for.
+//! Determines the operation of a request.
 
 use http::Method;
 
 use super::errors::KeyVaultError;
 use super::object::ObjectKind;
 
-/// What is done with an object or a collection.
+/// The action on an object or a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verb {
     Get,
@@ -27,13 +27,13 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// Whether a request brings a body.
+    /// Whether a request has a body.
     pub(crate) const fn has_body(self) -> bool {
         matches!(self, Self::Set | Self::Create | Self::Import | Self::Update | Self::UpdatePolicy)
     }
 }
 
-/// An operation as a URL names it.
+/// An operation, as identified by a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Operation<'a> {
     pub(crate) kind: ObjectKind,
@@ -98,7 +98,7 @@ impl<'a> Operation<'a> {
 
     /// The operation's name in Key Vault's REST reference, as counters and faults use it.
     pub(crate) const fn label(&self) -> &'static str {
-        // Of secrets, keys and certificates; `Unknown` where there is none.
+        // For secrets, keys and certificates; `Unknown` if there is none.
         let [secret, key, certificate] = match self.verb {
             Verb::Get => ["GetSecret", "GetKey", "GetCertificate"],
             Verb::Set => ["SetSecret", "Unknown", "Unknown"],

@@ -1,4 +1,4 @@
-//! Lists: pages of at most 25 items, the next one named by an absolute link.
+//! Lists: pages of at most 25 items, with an absolute link to the next.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -9,15 +9,15 @@ use crate::message::parameter;
 
 use super::errors::KeyVaultError;
 
-/// Key Vault gives no more items on a page.
+/// Key Vault returns no more items per page.
 const LARGEST_PAGE: usize = 25;
 
-/// Which page a request asks for.
+/// The requested page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PageRequest {
-    /// Items on it, 1 to 25.
+    /// The number of items, 1 to 25.
     pub(crate) size: usize,
-    /// The item before its first.
+    /// The item before the first one.
     pub(crate) after: Option<String>,
 }
 
@@ -47,7 +47,7 @@ fn marker(token: &str) -> Option<String> {
     decoded.get("NextMarker")?.as_str().map(str::to_owned)
 }
 
-/// A page as an answer gives it.
+/// A page in an answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<T> {
@@ -55,7 +55,7 @@ pub(crate) struct Page<T> {
     pub(crate) next_link: Option<String>,
 }
 
-/// What items a page gets: each with the marker by which the next page can start after it.
+/// The items of a page, each with the marker after which the next page can start.
 pub(crate) fn page<T>(
     items: impl Iterator<Item = (String, T)>,
     size: usize,

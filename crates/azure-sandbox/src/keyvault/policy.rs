@@ -1,4 +1,4 @@
-//! The policy of a certificate: how it was, and how it will be, made.
+//! The policy of a certificate: how it was, and will be, created.
 //!
 //! Source: "About Azure Key Vault certificates", certificate policy
 //! (<https://learn.microsoft.com/azure/key-vault/certificates/about-certificates>); the field names are
@@ -12,7 +12,7 @@ use x509_parser::extensions::{GeneralName, KeyUsage};
 use super::jwk::PublicKey;
 use super::material::CertificateFormat;
 
-/// How a certificate is made; what is left out is as Key Vault has it by default.
+/// How to create a certificate. Omitted fields have Key Vault's defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CertificatePolicy {
@@ -20,12 +20,12 @@ pub struct CertificatePolicy {
     pub key_props: KeyPolicy,
     /// The secret.
     pub secret_props: SecretPolicy,
-    /// What stands in the certificate.
+    /// The content of the certificate.
     pub x509_props: X509Policy,
-    /// What happens when it is about to expire. Kept, but never done.
+    /// What should happen before it expires. Kept but never done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetime_actions: Option<Value>,
-    /// Who issues it. Only `Self` is emulated, and `Unknown` for imported ones.
+    /// The issuer. Only `Self` is emulated, and `Unknown` for imported certificates.
     pub issuer: IssuerPolicy,
 }
 
@@ -33,7 +33,7 @@ pub struct CertificatePolicy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeyPolicy {
-    /// Whether the secret has the private key; always so here.
+    /// Whether the secret has the private key, which is always the case here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exportable: Option<bool>,
     /// `RSA` or `EC`.
@@ -45,7 +45,7 @@ pub struct KeyPolicy {
     /// `P-256`, `P-384` or `P-521`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crv: Option<String>,
-    /// Whether the next version keeps the key; never so here.
+    /// Whether the next version keeps the key, which is never the case here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse_key: Option<bool>,
 }
@@ -54,12 +54,12 @@ pub struct KeyPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SecretPolicy {
-    /// In which form the certificate and its private key can be had.
+    /// The format in which the certificate and its private key can be read.
     #[serde(rename = "contentType", skip_serializing_if = "Option::is_none")]
     pub content_type: Option<CertificateFormat>,
 }
 
-/// What stands in a certificate.
+/// The content of a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct X509Policy {
@@ -68,13 +68,13 @@ pub struct X509Policy {
     /// Other names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sans: Option<AlternativeNames>,
-    /// Object identifiers of extended key usages; of TLS server and client where it is left out.
+    /// Object identifiers of extended key usages; by default those of TLS servers and clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ekus: Option<Vec<String>>,
     /// Such as `digitalSignature`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_usage: Option<Vec<String>>,
-    /// 12 where it is left out.
+    /// 12 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validity_months: Option<u32>,
 }
@@ -100,7 +100,7 @@ pub struct IssuerPolicy {
     pub name: Option<String>,
 }
 
-/// Key Vault's words for the bits of a key usage, with the test of each.
+/// Key Vault's names for the bits of a key usage, with a test for each.
 type UsageTest = (&'static str, fn(&KeyUsage) -> bool);
 const USAGES: [UsageTest; 9] = [
     ("digitalSignature", KeyUsage::digital_signature),
@@ -115,7 +115,7 @@ const USAGES: [UsageTest; 9] = [
 ];
 
 impl CertificatePolicy {
-    /// A policy by which a vault signs a certificate itself, for a subject such as `CN=www.example.com`.
+    /// A policy for a self-signed certificate with a subject such as `CN=www.example.com`.
     #[must_use]
     pub fn self_signed(subject: &str) -> Self {
         let mut policy = Self::default();
@@ -124,7 +124,7 @@ impl CertificatePolicy {
         policy
     }
 
-    /// The policy that fits a certificate which is there already.
+    /// The policy that matches an existing certificate.
     pub(crate) fn of(certificate: &X509Certificate<'_>, format: CertificateFormat) -> Self {
         let usage = certificate.key_usage().ok().flatten();
         let seconds = certificate.validity().not_after.timestamp() - certificate.validity().not_before.timestamp();
@@ -147,7 +147,7 @@ impl CertificatePolicy {
         }
     }
 
-    /// With what another policy says of the secret and of renewal, as an import gives it.
+    /// With the secret and renewal of another policy, as given by an import.
     pub(crate) fn overridden(mut self, other: Option<Self>) -> Self {
         if let Some(Self { secret_props, lifetime_actions, issuer, .. }) = other {
             self.change(Self { secret_props, lifetime_actions, issuer, ..Self::default() });
@@ -155,7 +155,7 @@ impl CertificatePolicy {
         self
     }
 
-    /// With Key Vault's defaults for what is left out.
+    /// With Key Vault's defaults for omitted fields.
     pub(crate) fn with_defaults(mut self) -> Self {
         self.secret_props.content_type.get_or_insert_default();
         let x509 = &mut self.x509_props;
@@ -169,13 +169,13 @@ impl CertificatePolicy {
         self
     }
 
-    /// With what fits the key that there is.
+    /// With the properties of the existing key.
     pub(crate) fn with_key(mut self, public: &PublicKey) -> Self {
         self.key_props = KeyPolicy::of(public);
         self
     }
 
-    /// Takes over what another policy says; what it leaves out stays as it is.
+    /// Adopts the fields of another policy; omitted ones do not change.
     pub(crate) fn change(&mut self, other: Self) {
         let Self { key_props, secret_props, x509_props, lifetime_actions, issuer } = other;
         replace(&mut self.key_props.kty, key_props.kty);
@@ -195,13 +195,13 @@ impl CertificatePolicy {
         replace(&mut self.issuer.name, issuer.name);
     }
 
-    /// The form of the secret.
+    /// The format of the secret.
     pub(crate) fn format(&self) -> CertificateFormat {
         self.secret_props.content_type.unwrap_or_default()
     }
 }
 
-/// Sets what is given.
+/// Replaces a value if a new one is given.
 fn replace<T>(old: &mut Option<T>, new: Option<T>) {
     if new.is_some() {
         *old = new;

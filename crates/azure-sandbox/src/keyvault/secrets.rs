@@ -1,4 +1,4 @@
-//! Secrets: what Key Vault's REST API says of them beside what all objects have.
+//! Secrets: the parts of Key Vault's REST API that objects do not have in common.
 //!
 //! Source: "Azure Key Vault REST API reference", operation group Secrets
 //! (<https://learn.microsoft.com/rest/api/keyvault/secrets/operation-groups>).
@@ -15,30 +15,30 @@ use super::object::{
 };
 use super::shelf::Shelf;
 
-/// Key Vault takes values up to 25 KB.
+/// The largest value that Key Vault accepts: 25 KB.
 const LARGEST_VALUE: usize = 25 * 1024;
-/// And content types up to 255 characters.
+/// The longest content type.
 const LONGEST_CONTENT_TYPE: usize = 255;
 
-/// What a secret has beside an object's versions, attributes and tags.
+/// What a secret has in addition to an object's versions, attributes and tags.
 #[derive(Clone)]
 pub(crate) struct SecretBody {
     pub(crate) value: SecretString,
     pub(crate) content_type: Option<String>,
-    /// Whether it is a certificate's.
+    /// Whether it belongs to a certificate.
     pub(crate) managed: bool,
 }
 
-/// What of a secret can be changed without a new version; what is left out stays as it is.
+/// What can be changed of a secret without a new version. Omitted properties do not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct SecretProperties {
-    /// A note on what the value is, such as `application/json`.
+    /// A description of the value, such as `application/json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Whether it can be read, and from when till when it is meant to be used.
+    /// Whether it can be read, and the intended period of use.
     pub attributes: AttributeChanges,
-    /// Names and values that replace the tags there are.
+    /// Names and values that replace the existing tags.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,
 }
@@ -61,7 +61,7 @@ pub(crate) struct SetRequest {
 /// A vault's secrets.
 pub(crate) type Secrets = Shelf<SecretBody>;
 
-/// A secret as answers give it.
+/// A secret in an answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SecretView<'a> {
@@ -116,7 +116,7 @@ fn check_content_type(content_type: Option<&str>) -> Result<(), KeyVaultError> {
     Ok(())
 }
 
-/// Writes a value as a new version, which becomes the current one; gives that version's id.
+/// Writes a value as a new version, which becomes the current one. Returns the version's ID.
 pub(crate) fn write(
     secrets: &mut Secrets,
     name: &str,

@@ -1,4 +1,4 @@
-//! The objects of one kind in a vault, with their versions, deleted or not.
+//! The objects of one kind in a vault, with their versions, live and deleted.
 //!
 //! Source: "Azure Key Vault soft-delete overview"
 //! (<https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview>).
@@ -11,9 +11,9 @@ use super::object::Version;
 /// An object: its versions, the last of which is the current one, and whether it is deleted.
 #[derive(Clone)]
 pub(crate) struct Entry<B> {
-    /// The name as it was first written; names do not differ by case alone.
+    /// The name as it was first written; names are case-insensitive.
     pub(crate) name: String,
-    /// In the order in which they were made. Never empty.
+    /// In the order of their creation. Never empty.
     versions: Vec<Version<B>>,
     life: Life,
 }
@@ -21,15 +21,15 @@ pub(crate) struct Entry<B> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Live,
-    /// Deleted; until `done`, deleting is under way.
+    /// Deleted; until `done`, deletion is in progress.
     Deleted(Deletion),
-    /// Recovering is under way until then.
+    /// Recovery is in progress until this time.
     Recovering {
         done: i64,
     },
 }
 
-/// Times of a deletion, in seconds since 1970.
+/// The times of a deletion, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deletion {
     pub(crate) deleted: i64,
@@ -37,31 +37,31 @@ pub(crate) struct Deletion {
     pub(crate) purged: i64,
 }
 
-/// Why an object cannot be touched.
+/// Why an object cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Conflict {
-    /// There is no such object, or no such version, or it is not in this state.
+    /// The object or version does not exist, or not in this state.
     NotFound,
-    /// It is deleted, and its name taken until it is recovered or purged.
+    /// It is deleted, and its name is taken until it is recovered or purged.
     Deleted,
-    /// Deleting is under way.
+    /// Deletion is in progress.
     BeingDeleted,
-    /// Recovering is under way.
+    /// Recovery is in progress.
     BeingRecovered,
 }
 
 impl<B> Entry<B> {
-    /// The current version: the one made last, whether or not it is enabled.
+    /// The current version: the newest, whether it is enabled or not.
     pub(crate) fn current(&self) -> Option<&Version<B>> {
         self.versions.last()
     }
 
-    /// The version of this id.
+    /// The version with this ID.
     pub(crate) fn version(&self, id: &str) -> Option<&Version<B>> {
         self.versions.iter().find(|version| version.id == id)
     }
 
-    /// The version of this id, or the current one, to change it.
+    /// The version with this ID, or the current one, mutable.
     pub(crate) fn version_mut(&mut self, id: Option<&str>) -> Option<&mut Version<B>> {
         match id {
             None => self.versions.last_mut(),
@@ -74,7 +74,7 @@ impl<B> Entry<B> {
         &self.versions
     }
 
-    /// Whether it can be read.
+    /// Checks that it can be read.
     fn live(&self, now: i64) -> Result<(), Conflict> {
         match self.life {
             Life::Live => Ok(()),
@@ -85,7 +85,7 @@ impl<B> Entry<B> {
         }
     }
 
-    /// When it was deleted, if deleting has been completed.
+    /// When it was deleted, if deletion is complete.
     pub(crate) fn deletion(&self, now: i64) -> Result<Deletion, Conflict> {
         match self.life {
             Life::Deleted(deletion) if now < deletion.done => Err(Conflict::BeingDeleted),
@@ -109,30 +109,30 @@ impl<B> Default for Shelf<B> {
 }
 
 impl<B> Shelf<B> {
-    /// The object of this name, deleted or not.
+    /// The object with this name, live or deleted.
     pub(crate) fn get(&self, name: &str, now: i64) -> Option<&Entry<B>> {
         self.0.get(&name.to_ascii_lowercase()).filter(|entry| !entry.is_gone(now))
     }
 
-    /// The object of this name, which is not deleted.
+    /// The live object with this name.
     pub(crate) fn live(&self, name: &str, now: i64) -> Result<&Entry<B>, Conflict> {
         let entry = self.get(name, now).ok_or(Conflict::NotFound)?;
         entry.live(now).map(|()| entry)
     }
 
-    /// The object of this name, which is not deleted, to change it.
+    /// The live object with this name, mutable.
     pub(crate) fn live_mut(&mut self, name: &str, now: i64) -> Result<&mut Entry<B>, Conflict> {
         self.live(name, now)?;
         self.0.get_mut(&name.to_ascii_lowercase()).ok_or(Conflict::NotFound)
     }
 
-    /// Whether an object of this name may get a new version, or be made.
+    /// Checks whether an object with this name may be created or get a new version.
     pub(crate) fn check_writable(&self, name: &str, now: i64) -> Result<(), Conflict> {
         self.get(name, now).map_or(Ok(()), |entry| entry.live(now))
     }
 
-    /// Adds a version, which becomes the current one; makes the object where there is none. Gives the
-    /// object's name as it was first written.
+    /// Adds a version, which becomes the current one, and creates the object if it does not exist. The object keeps its
+    /// name as first written.
     pub(crate) fn add(&mut self, name: &str, version: Version<B>, now: i64) -> Result<&Entry<B>, Conflict> {
         self.check_writable(name, now)?;
         let key = name.to_ascii_lowercase();
@@ -148,7 +148,7 @@ impl<B> Shelf<B> {
         Ok(entry)
     }
 
-    /// Deletes an object softly. Deleting takes `takes` seconds; after `kept` seconds it is purged.
+    /// Soft-deletes an object. Deletion takes `takes` seconds; after `kept` seconds the object is purged.
     pub(crate) fn delete(
         &mut self,
         name: &str,
@@ -162,13 +162,13 @@ impl<B> Shelf<B> {
         Ok((entry, deletion))
     }
 
-    /// The deleted object of this name.
+    /// The deleted object with this name.
     pub(crate) fn deleted(&self, name: &str, now: i64) -> Result<(&Entry<B>, Deletion), Conflict> {
         let entry = self.get(name, now).ok_or(Conflict::NotFound)?;
         entry.deletion(now).map(|deletion| (entry, deletion))
     }
 
-    /// Takes a deleted object back, which takes `takes` seconds.
+    /// Recovers a deleted object, which takes `takes` seconds.
     pub(crate) fn recover(&mut self, name: &str, now: i64, takes: i64) -> Result<&Entry<B>, Conflict> {
         self.deleted(name, now)?;
         let entry = self.0.get_mut(&name.to_ascii_lowercase()).ok_or(Conflict::NotFound)?;
@@ -176,14 +176,14 @@ impl<B> Shelf<B> {
         Ok(entry)
     }
 
-    /// Removes a deleted object for good.
+    /// Purges a deleted object.
     pub(crate) fn purge(&mut self, name: &str, now: i64) -> Result<(), Conflict> {
         self.deleted(name, now)?;
         self.0.remove(&name.to_ascii_lowercase());
         Ok(())
     }
 
-    /// The objects after a name, in the order of their names, that are not deleted.
+    /// The live objects after a name, sorted by name.
     pub(crate) fn live_after<'a>(&'a self, after: Option<&str>, now: i64) -> impl Iterator<Item = &'a Entry<B>> {
         self.after(after).filter(move |entry| !entry.is_gone(now) && entry.live(now).is_ok())
     }

@@ -24,7 +24,7 @@ use super::objects::Objects;
 use super::policy::CertificatePolicy;
 use super::secrets::{self, SecretProperties};
 
-/// Where the sandbox's vaults claim to be.
+/// The location of the sandbox's vaults.
 pub(crate) const LOCATION: &str = "westeurope";
 
 pub(crate) struct VaultState {
@@ -70,7 +70,7 @@ impl VaultState {
         }
     }
 
-    /// The tenant whose tokens the vault takes.
+    /// The tenant whose tokens the vault accepts.
     pub(crate) fn tenant(&self) -> String {
         self.tenant.read().clone()
     }
@@ -94,14 +94,14 @@ impl VaultState {
         self.connections.lock().clone()
     }
 
-    /// Ends the connections that are open now.
+    /// Ends the current connections.
     pub(crate) fn close_connections(&self) {
         let old = std::mem::take(&mut *self.connections.lock());
         old.cancel();
     }
 }
 
-/// A vault. Cheap to clone. What is done through it needs no permission and counts as no request.
+/// A vault. Cheap to clone. Operations through this handle need no permission and are not counted as requests.
 #[derive(Clone)]
 pub struct Vault(pub(crate) Arc<VaultState>);
 
@@ -118,105 +118,103 @@ impl Vault {
         &self.0.host
     }
 
-    /// Takes tokens of this tenant from now on.
+    /// From now on accepts tokens of this tenant.
     pub fn in_tenant(&self, tenant: &Tenant) -> Self {
         tenant.id().clone_into(&mut self.0.tenant.write());
         self.clone()
     }
 
-    /// Allows an application something by an access policy: one or several of
-    /// [`SecretPermission`](super::access::SecretPermission),
-    /// [`KeyPermission`](super::access::KeyPermission) or
-    /// [`CertificatePermission`](super::access::CertificatePermission). The vault uses access policies from
-    /// now on.
+    /// Allows an application something with an access policy: one or more of
+    /// [`SecretPermission`](super::access::SecretPermission), [`KeyPermission`](super::access::KeyPermission) or
+    /// [`CertificatePermission`](super::access::CertificatePermission). The vault uses access policies from now on.
     pub fn allow<P: Permission>(&self, application: &Application, permissions: impl AsRef<[P]>) -> Self {
         let grants = permissions.as_ref().iter().map(|permission| permission.grant());
         self.0.access.write().allow(application.object_id(), grants);
         self.clone()
     }
 
-    /// Assigns an application a role on the vault. The vault uses roles from now on.
+    /// Assigns a role on the vault to an application. The vault uses roles from now on.
     pub fn assign(&self, application: &Application, role: Role) -> Self {
         self.0.access.write().assign(application.object_id(), role, Scope::Vault);
         self.clone()
     }
 
-    /// Assigns an application a role on one secret. The vault uses roles from now on.
+    /// Assigns a role on one secret to an application. The vault uses roles from now on.
     pub fn assign_on_secret(&self, application: &Application, role: Role, secret: &str) -> Self {
         self.assign_on(application, role, ObjectKind::Secret, secret)
     }
 
-    /// Assigns an application a role on one object. The vault uses roles from now on.
+    /// Assigns a role on one object to an application. The vault uses roles from now on.
     pub fn assign_on(&self, application: &Application, role: Role, kind: ObjectKind, name: &str) -> Self {
         let scope = Scope::Object(kind, name.to_owned());
         self.0.access.write().assign(application.object_id(), role, scope);
         self.clone()
     }
 
-    /// Decides by roles from now on, of which there may be none yet.
+    /// Authorizes by roles from now on, even if there are none yet.
     pub fn use_roles(&self) -> Self {
         self.0.access.write().use_roles();
         self.clone()
     }
 
-    /// Takes all permissions and roles from an application.
+    /// Revokes all permissions and roles of an application.
     pub fn revoke(&self, application: &Application) -> Self {
         self.0.access.write().revoke(application.object_id());
         self.clone()
     }
 
-    /// Takes all permissions and roles from everybody; the vault uses access policies from now on.
+    /// Revokes all permissions and roles of everybody. The vault uses access policies from now on.
     pub fn revoke_all(&self) -> Self {
         self.0.access.write().revoke_all();
         self.clone()
     }
 
-    /// Says from where the vault can be reached.
+    /// Sets from where the vault can be reached.
     pub fn set_network(&self, network: Network) -> Self {
         self.0.access.write().network = network;
         self.clone()
     }
 
-    /// Limits all requests it serves; `None` lifts the limit. `Limit::per_ten_seconds(4000)` serves 4,000
-    /// requests in any ten seconds and refuses the others with `Retry-After: 2`; refusals do not count.
+    /// Limits all requests; `None` removes the limit. `Limit::per_ten_seconds(4000)` serves 4,000 requests in any ten
+    /// seconds and refuses the others with `Retry-After: 2`; refusals do not count.
     pub fn set_limit(&self, limit: Option<Limit>) -> Self {
         self.0.limiter.set(limit);
         self.clone()
     }
 
-    /// Limits the requests for one kind of object, beside the limit of all requests.
+    /// Limits the requests for one kind of object, in addition to the limit of all requests.
     pub fn set_limit_of(&self, kind: ObjectKind, limit: Option<Limit>) -> Self {
         self.0.limiter.set_of(kind, limit);
         self.clone()
     }
 
-    /// Says how long deleted objects are kept: 7 to 90 days; 90 if never set.
+    /// Sets how long deleted objects are kept: 7 to 90 days; 90 by default.
     pub fn set_recovery_days(&self, days: u8) -> Self {
         self.0.settings.write().recovery.days = days.clamp(7, 90);
         self.clone()
     }
 
-    /// Forbids purging, which cannot be taken back.
+    /// Forbids purging, which cannot be undone.
     pub fn protect_from_purging(&self) -> Self {
         self.0.settings.write().recovery.purge_protection = true;
         self.clone()
     }
 
-    /// Says how long deleting and recovering take, in whole seconds; no time if never set.
+    /// Sets how long deletion and recovery take, in whole seconds; zero by default.
     pub fn set_transition(&self, duration: Duration) -> Self {
         self.0.settings.write().transition = duration;
         self.clone()
     }
 
-    /// Writes a secret; gives the new version's id.
+    /// Writes a secret. Returns the new version's ID.
     ///
     /// # Errors
-    /// Those of Key Vault: a bad name, a value beyond 25 KB, a name whose secret is deleted.
+    /// Key Vault's: an invalid name, a value beyond 25 KB, or a name whose secret is deleted.
     pub fn set_secret(&self, name: &str, value: &str) -> Result<String, KeyVaultError> {
         self.set_secret_with(name, value, SecretProperties::default())
     }
 
-    /// Writes a secret with content type, attributes and tags; gives the new version's id.
+    /// Writes a secret with content type, attributes and tags. Returns the new version's ID.
     ///
     /// # Errors
     /// As [`Vault::set_secret`].
@@ -232,7 +230,7 @@ impl Vault {
     /// Changes content type, attributes or tags of a version, or of the current one.
     ///
     /// # Errors
-    /// Those of Key Vault: there is no such secret or version, or it is deleted.
+    /// Key Vault's: the secret or version does not exist, or is deleted.
     pub fn update_secret(
         &self,
         name: &str,
@@ -252,15 +250,15 @@ impl Vault {
         self.update_secret(name, None, properties)
     }
 
-    /// Makes a key; gives the new version's id. RSA keys take a moment.
+    /// Generates a key. Returns the new version's ID. RSA keys take a moment.
     ///
     /// # Errors
-    /// Those of Key Vault: a bad name, a name whose key is deleted, or which a certificate has.
+    /// Key Vault's: an invalid name, or a name whose key is deleted or belongs to a certificate.
     pub fn create_key(&self, name: &str, kind: KeyKind) -> Result<String, KeyVaultError> {
         self.create_key_with(name, kind, ObjectProperties::default())
     }
 
-    /// Makes a key with attributes and tags; gives the new version's id.
+    /// Generates a key with attributes and tags. Returns the new version's ID.
     ///
     /// # Errors
     /// As [`Vault::create_key`].
@@ -273,12 +271,11 @@ impl Vault {
         self.add_key(name, NewKey::generate(kind, properties)?)
     }
 
-    /// Brings a key as a JSON web key, `{"kty": "RSA", "n": ..., "e": ...}` or
-    /// `{"kty": "EC", "crv": ..., "x": ..., "y": ...}`, with or without its private part; gives the new
-    /// version's id.
+    /// Imports a key as a JSON Web Key, `{"kty": "RSA", "n": ..., "e": ...}` or `{"kty": "EC", "crv": ..., "x": ...,
+    /// "y": ...}`, with or without its private part. Returns the new version's ID.
     ///
     /// # Errors
-    /// As [`Vault::create_key`]; also where it is not JSON web key.
+    /// As [`Vault::create_key`]; also if it is not a JSON Web Key.
     pub fn import_key(&self, name: &str, jwk: &serde_json::Value) -> Result<String, KeyVaultError> {
         self.add_key(name, NewKey::of_jwk(jwk, ObjectProperties::default())?)
     }
@@ -287,17 +284,17 @@ impl Vault {
         keys::write(&mut self.0.objects.write().keys, name, new, self.0.clock.seconds())
     }
 
-    /// Makes a certificate by a policy, with its key and its secret; gives the new version's id. Most tests
-    /// need no more than `CertificatePolicy::self_signed("CN=www.example.com")`.
+    /// Creates a certificate according to a policy, with its key and its secret. Returns the new version's ID.
+    /// `CertificatePolicy::self_signed("CN=www.example.com")` suffices for most tests.
     ///
     /// # Errors
-    /// Those of Key Vault: a bad name or policy, a name whose certificate is deleted, or which a key or
-    /// secret of its own has.
+    /// Key Vault's: an invalid name or policy, a name whose certificate is deleted, or a name that an independent key
+    /// or secret has.
     pub fn create_certificate(&self, name: &str, policy: CertificatePolicy) -> Result<String, KeyVaultError> {
         self.create_certificate_with(name, policy, ObjectProperties::default())
     }
 
-    /// Makes a certificate with attributes and tags; gives the new version's id.
+    /// Creates a certificate with attributes and tags. Returns the new version's ID.
     ///
     /// # Errors
     /// As [`Vault::create_certificate`].
@@ -310,11 +307,11 @@ impl Vault {
         self.add_certificate(name, NewCertificate::issue(policy, properties, self.0.clock.seconds())?)
     }
 
-    /// Brings a certificate with its private key: PEM, or PFX in base64 with its password; gives the new
-    /// version's id.
+    /// Imports a certificate with its private key: PEM, or PFX in base64 with its password. Returns the new version's
+    /// ID.
     ///
     /// # Errors
-    /// As [`Vault::create_certificate`]; also where the value cannot be read.
+    /// As [`Vault::create_certificate`]; also if the value cannot be parsed.
     pub fn import_certificate(&self, name: &str, value: &str, password: Option<&str>) -> Result<String, KeyVaultError> {
         let request = certificates::ImportRequest::new(value, password, ObjectProperties::default());
         self.add_certificate(name, NewCertificate::import(request)?)
@@ -327,7 +324,7 @@ impl Vault {
     /// Changes attributes or tags of a version of an object, or of the current one.
     ///
     /// # Errors
-    /// Those of Key Vault: there is no such object or version, it is deleted, or a certificate's.
+    /// Key Vault's: the object or version does not exist, is deleted, or belongs to a certificate.
     pub fn update(
         &self,
         kind: ObjectKind,
@@ -348,31 +345,31 @@ impl Vault {
         self.update(kind, name, None, properties)
     }
 
-    /// Deletes an object softly.
+    /// Soft-deletes an object.
     ///
     /// # Errors
-    /// Those of Key Vault: there is no such object, or it is a certificate's.
+    /// Key Vault's: the object does not exist, or belongs to a certificate.
     pub fn delete(&self, kind: ObjectKind, name: &str) -> Result<(), KeyVaultError> {
         self.0.objects.write().delete(kind, name, &self.0.setting()).map(|_| ())
     }
 
-    /// Takes a deleted object back.
+    /// Recovers a deleted object.
     ///
     /// # Errors
-    /// Those of Key Vault: there is no such deleted object, or deleting it is under way.
+    /// Key Vault's: the deleted object does not exist, or its deletion is in progress.
     pub fn recover(&self, kind: ObjectKind, name: &str) -> Result<(), KeyVaultError> {
         self.0.objects.write().recover(kind, name, &self.0.setting()).map(|_| ())
     }
 
-    /// Removes a deleted object for good.
+    /// Purges a deleted object.
     ///
     /// # Errors
-    /// As [`Vault::recover`]; also where purging is forbidden.
+    /// As [`Vault::recover`]; also if purging is forbidden.
     pub fn purge(&self, kind: ObjectKind, name: &str) -> Result<(), KeyVaultError> {
         self.0.objects.write().purge(kind, name, &self.0.setting())
     }
 
-    /// Deletes a secret softly.
+    /// Soft-deletes a secret.
     ///
     /// # Errors
     /// As [`Vault::delete`].
@@ -380,7 +377,7 @@ impl Vault {
         self.delete(ObjectKind::Secret, name)
     }
 
-    /// Takes a deleted secret back.
+    /// Recovers a deleted secret.
     ///
     /// # Errors
     /// As [`Vault::recover`].
@@ -388,7 +385,7 @@ impl Vault {
         self.recover(ObjectKind::Secret, name)
     }
 
-    /// Removes a deleted secret for good.
+    /// Purges a deleted secret.
     ///
     /// # Errors
     /// As [`Vault::purge`].
@@ -406,7 +403,7 @@ impl Vault {
         id
     }
 
-    /// Ends a fault; whether there was one.
+    /// Ends a fault. Returns whether it existed.
     pub fn lift(&self, fault: FaultId) -> bool {
         self.0.faults.lift(fault)
     }
@@ -416,13 +413,13 @@ impl Vault {
         self.0.faults.lift_all();
     }
 
-    /// What was asked of the vault.
+    /// The requests to the vault.
     #[must_use]
     pub fn counters(&self) -> VaultCounters {
         self.0.counters.snapshot()
     }
 
-    /// Sets the counters to zero.
+    /// Resets the counters.
     pub fn reset_counters(&self) {
         self.0.counters.reset();
     }

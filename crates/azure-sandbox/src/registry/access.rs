@@ -9,24 +9,24 @@ use super::errors::RegistryError;
 /// Azure's built-in roles for registries, as far as they concern images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RegistryRole {
-    /// `AcrPull`: pull, where the registry decides by roles alone.
+    /// `AcrPull`: pull, if the registry uses only roles.
     AcrPull,
-    /// `AcrPush`: pull and push, likewise.
+    /// `AcrPush`: pull and push, under the same condition.
     AcrPush,
-    /// `AcrDelete`: delete, likewise.
+    /// `AcrDelete`: delete, under the same condition.
     AcrDelete,
-    /// `Container Registry Repository Reader`: pull, where the registry decides by roles and attributes (ABAC).
+    /// `Container Registry Repository Reader`: pull, if the registry uses roles and attributes (ABAC).
     RepositoryReader,
-    /// `Container Registry Repository Writer`: pull and push, likewise.
+    /// `Container Registry Repository Writer`: pull and push, under the same condition.
     RepositoryWriter,
-    /// `Container Registry Repository Contributor`: pull, push and delete, likewise.
+    /// `Container Registry Repository Contributor`: pull, push and delete, under the same condition.
     RepositoryContributor,
-    /// `Container Registry Repository Catalog Lister`: names, no images.
+    /// `Container Registry Repository Catalog Lister`: names, but no images.
     CatalogLister,
 }
 
 impl RegistryRole {
-    /// What it allows with images.
+    /// The actions on images that it allows.
     const fn actions(self, decides_by: DecidesBy) -> &'static [&'static str] {
         match (self, decides_by) {
             (Self::AcrPull, DecidesBy::Roles) | (Self::RepositoryReader, DecidesBy::Attributes) => &["pull"],
@@ -38,7 +38,7 @@ impl RegistryRole {
     }
 }
 
-/// How a registry decides (`roleAssignmentMode`).
+/// How a registry authorizes requests (`roleAssignmentMode`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum DecidesBy {
     #[default]
@@ -50,7 +50,7 @@ enum DecidesBy {
 struct Assignment {
     object_id: String,
     role: RegistryRole,
-    /// The beginning of the names of the repositories that it is for; all if empty.
+    /// The prefix of the repositories that it applies to; all if empty.
     repositories: String,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Access {
     pub(super) network: Network,
 }
 
-/// Something that a token is good for.
+/// Something that a token allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scope {
     #[serde(rename = "type")]
@@ -79,7 +79,7 @@ impl Scope {
         Self { type_: "repository".to_owned(), name: name.to_owned(), actions: vec!["pull".to_owned()] }
     }
 
-    /// `repository:name:pull,push`; no wildcard in names.
+    /// Parses `repository:name:pull,push`, without wildcards in names.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (type_, rest) = text.split_once(':')?;
         let (name, actions) = rest.rsplit_once(':')?;
@@ -108,12 +108,12 @@ impl Access {
         self.decides_by = DecidesBy::Attributes;
     }
 
-    /// Whether an identity has any role at all.
+    /// Whether an identity has any role.
     pub(super) fn knows(&self, object_id: &str) -> bool {
         self.assignments.iter().any(|assignment| assignment.object_id == object_id)
     }
 
-    /// What an identity gets of what it asks for; perhaps less.
+    /// The part of the requested scopes that an identity gets.
     pub(super) fn granted(&self, object_id: &str, asked: &[Scope]) -> Vec<Scope> {
         let granted = asked.iter().filter(|scope| scope.type_ == "repository").map(|scope| {
             let mine = self.assignments.iter().filter(|assignment| {

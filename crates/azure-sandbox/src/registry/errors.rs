@@ -9,7 +9,7 @@ use crate::message::{json, set_header};
 
 use super::RegistryState;
 
-/// A refusal: its status, and what its body says.
+/// A refusal: its status, and the content of its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RegistryError {
     status: StatusCode,
@@ -35,7 +35,7 @@ impl RegistryError {
         )
     }
 
-    /// The token is for another resource than this registry takes.
+    /// The token is for another resource than this registry accepts.
     pub(super) fn audience() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "token validation failed")
     }

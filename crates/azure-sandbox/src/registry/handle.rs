@@ -17,7 +17,7 @@ use super::access::{Access, RegistryRole};
 use super::images::Images;
 use super::tokens::Tokens;
 
-/// How long tokens are good where a registry does not say otherwise.
+/// The default lifetimes of tokens.
 const LIFETIMES: Lifetimes = Lifetimes { refresh: Duration::from_hours(3), access: Duration::from_mins(75) };
 
 #[derive(Clone, Copy)]
@@ -59,7 +59,7 @@ impl RegistryState {
         self.clock.now()
     }
 
-    /// The tenant whose identities may be given roles.
+    /// The tenant whose identities may have roles.
     pub(super) fn tenant(&self) -> String {
         self.tenant.read().clone()
     }
@@ -68,7 +68,7 @@ impl RegistryState {
         *self.lifetimes.read()
     }
 
-    /// Cancelled when the connections that are open now must end.
+    /// Canceled when the current connections must end.
     pub(crate) fn connections(&self) -> CancellationToken {
         self.connections.lock().clone()
     }
@@ -79,7 +79,8 @@ impl RegistryState {
     }
 }
 
-/// A container registry. Cheap to clone. What is done through it needs no permission and counts as no request.
+/// A container registry. Cheap to clone. Operations through this handle need no permission and are not counted as
+/// requests.
 #[derive(Clone)]
 pub struct Registry(pub(crate) Arc<RegistryState>);
 
@@ -90,30 +91,30 @@ impl Registry {
         &self.0.host
     }
 
-    /// Belongs to this tenant from now on.
+    /// Moves it to this tenant.
     pub fn in_tenant(&self, tenant: &Tenant) -> Self {
         tenant.id().clone_into(&mut self.0.tenant.write());
         self.clone()
     }
 
-    /// Assigns an application a role on all repositories.
+    /// Assigns a role on all repositories to an application.
     pub fn assign(&self, application: &Application, role: RegistryRole) -> Self {
         self.assign_on(application, role, "")
     }
 
-    /// Assigns an application a role on the repositories whose names begin so.
+    /// Assigns a role on the repositories with this prefix to an application.
     pub fn assign_on(&self, application: &Application, role: RegistryRole, repositories: &str) -> Self {
         self.0.access.write().assign(application.object_id(), role, repositories);
         self.clone()
     }
 
-    /// Takes all roles from an application.
+    /// Revokes all roles of an application.
     pub fn revoke(&self, application: &Application) -> Self {
         self.0.access.write().revoke(application.object_id());
         self.clone()
     }
 
-    /// Decides by roles and attributes (ABAC) from now on: the older roles give no images any more.
+    /// Authorizes by roles and attributes (ABAC) from now on: the older roles no longer apply to images.
     pub fn decide_by_attributes(&self) -> Self {
         self.0.access.write().decide_by_attributes();
         self.clone()
@@ -125,24 +126,24 @@ impl Registry {
         self.clone()
     }
 
-    /// Lets itself be reached from there alone.
+    /// Sets from where it can be reached.
     pub fn set_network(&self, network: Network) -> Self {
         self.0.access.write().network = network;
         self.clone()
     }
 
-    /// How long refresh tokens and access tokens are good that are issued from now on; 3 hours and 75 minutes if never set.
+    /// Sets the lifetimes of refresh tokens and access tokens issued from now on; 3 hours and 75 minutes by default.
     pub fn set_lifetimes(&self, refresh: Duration, access: Duration) -> Self {
         *self.0.lifetimes.write() = Lifetimes { refresh, access };
         self.clone()
     }
 
-    /// Adds an image for two platforms; gives the digest of its list of manifests.
+    /// Adds an image for two platforms. Returns the digest of its list of manifests.
     pub fn add_image(&self, repository: &str, tag: &str) -> String {
         self.0.images.write().add(repository, tag)
     }
 
-    /// Starts a fault, perhaps of one operation: `Exchange`, `Token`, `Manifest`.
+    /// Starts a fault, possibly of one operation: `Exchange`, `Token`, `Manifest`.
     pub fn fault(&self, fault: Fault) -> FaultId {
         let is_of_connections = fault.is_of_connections();
         let id = self.0.faults.add(fault, self.0.now());
@@ -152,7 +153,7 @@ impl Registry {
         id
     }
 
-    /// Ends a fault; whether there was one.
+    /// Ends a fault. Returns whether it existed.
     pub fn lift(&self, fault: FaultId) -> bool {
         self.0.faults.lift(fault)
     }
@@ -168,7 +169,7 @@ impl Registry {
         self.0.counters.snapshot()
     }
 
-    /// Sets the counters to zero.
+    /// Resets the counters.
     pub fn reset_counters(&self) {
         self.0.counters.reset();
     }

@@ -1,4 +1,4 @@
-//! The images of a registry: lists of manifests, which is what a pull asks for first.
+//! The images of a registry: lists of manifests, which a pull requests first.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

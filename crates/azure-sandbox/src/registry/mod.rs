@@ -1,9 +1,9 @@
-//! The emulator of Azure Container Registry: tokens, and images that are pulled with them.
+//! The emulator of Azure Container Registry: tokens, and pulling images with them.
 //!
 //! Sources: "Azure AD OAuth" of Azure/acr (`docs/AAD-OAuth.md`), the distribution specification, and "Azure Container Registry
 //! Entra permissions and roles overview" (<https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-overview>).
 //!
-//! Not emulated: pushing, layers, lists of tags and the catalog, tokens and users of the registry itself, anonymous pulls.
+//! Not emulated: pushing, layers, lists of tags and the catalog, the registry's own tokens and users, anonymous pulls.
 
 pub(crate) mod access;
 mod errors;
@@ -29,7 +29,7 @@ pub use handle::Registry;
 pub(crate) use handle::RegistryState;
 use tokens::Kind;
 
-/// The user that goes with a token.
+/// The user name for a token.
 const USER: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Answers a request to a registry.
@@ -94,7 +94,7 @@ async fn serve(
     }
 }
 
-/// The claims of the token that a request brings: as a bearer token, or as the password of its user.
+/// The claims of a request's token, which may be a bearer token or a user's password.
 fn bearer<B>(registry: &RegistryState, request: &Request<B>) -> Result<tokens::Claims, RegistryError> {
     let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, given) = given.and_then(|given| given.split_once(' ')).ok_or_else(RegistryError::unauthorized)?;
@@ -110,14 +110,14 @@ fn bearer<B>(registry: &RegistryState, request: &Request<B>) -> Result<tokens::C
     registry.tokens.verify(password, registry, Kind::Any)
 }
 
-/// The manifest of an image, for whoever may pull it.
+/// The manifest of an image, if the caller may pull it.
 fn manifest<B>(registry: &RegistryState, request: &Request<B>) -> Result<Response<Body>, RegistryError> {
     let claims = bearer(registry, request)?;
     let path = request.uri().path().strip_prefix("/v2/").ok_or_else(RegistryError::not_found)?;
     let (name, reference) = path.split_once("/manifests/").ok_or_else(RegistryError::not_found)?;
     let scope = Scope::pull(name);
     let is_allowed = match &claims.access {
-        // A refresh token is good for all that its identity may do.
+        // A refresh token allows everything that its identity may do.
         None => !registry.access.read().granted(&claims.sub, std::slice::from_ref(&scope)).is_empty(),
         Some(access) => access.iter().any(|granted| granted.covers(&scope)),
     };

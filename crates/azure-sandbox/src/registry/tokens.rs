@@ -1,4 +1,5 @@
-//! The tokens of a registry: refresh tokens for tokens of Entra ID, and access tokens for these.
+//! The tokens of a registry: refresh tokens in exchange for Entra ID's tokens, and access tokens in exchange for
+//! refresh tokens.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,9 @@ use super::access::Scope;
 use super::errors::RegistryError;
 use super::{RegistryState, required};
 
-/// The audience of tokens of Entra ID that are for registries.
+/// The audience of Entra ID's tokens for registries.
 pub(crate) const RESOURCE: &str = "https://containerregistry.azure.net";
-/// Azure Resource Manager, of all clouds.
+/// The addresses of Azure Resource Manager in all clouds.
 const RESOURCE_MANAGERS: [&str; 4] = [
     "https://management.azure.com",
     "https://management.core.windows.net",
@@ -22,11 +23,11 @@ const RESOURCE_MANAGERS: [&str; 4] = [
     "https://management.chinacloudapi.cn",
 ];
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Claims {
     jti: String,
-    /// The object id of the identity.
+    /// The object ID of the identity.
     pub(super) sub: String,
     iss: String,
     aud: String,
@@ -34,12 +35,12 @@ pub(crate) struct Claims {
     nbf: i64,
     exp: i64,
     grant_type: String,
-    /// What an access token is good for.
+    /// What an access token allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) access: Option<Vec<Scope>>,
 }
 
-/// Which tokens will do.
+/// Which tokens are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Refresh,
@@ -47,7 +48,7 @@ pub(super) enum Kind {
     Any,
 }
 
-/// What a registry signs its tokens with.
+/// Signs a registry's tokens.
 pub(super) struct Tokens {
     secret: String,
 }
@@ -62,7 +63,7 @@ impl Tokens {
             .map_err(|_| RegistryError::failed(500))
     }
 
-    /// The claims of a token of this registry that is good now.
+    /// The claims of a valid token of this registry.
     pub(super) fn verify(&self, token: &str, registry: &RegistryState, kind: Kind) -> Result<Claims, RegistryError> {
         let key = DecodingKey::from_secret(self.secret.as_bytes());
         let claims: Claims = verified_claims(token, &key, Algorithm::HS256).ok_or_else(RegistryError::unauthorized)?;
@@ -105,7 +106,7 @@ fn seconds(life: std::time::Duration) -> i64 {
     i64::try_from(life.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// A refresh token for a token of Entra ID.
+/// A refresh token in exchange for Entra ID's token.
 pub(super) fn exchange(state: &State, registry: &RegistryState, form: &[u8]) -> Result<String, RegistryError> {
     if required(form, "grant_type")? != "access_token" || required(form, "service")? != registry.host {
         return Err(RegistryError::malformed());
@@ -131,7 +132,7 @@ pub(super) fn exchange(state: &State, registry: &RegistryState, form: &[u8]) -> 
     Ok(signed)
 }
 
-/// An access token for a refresh token.
+/// An access token in exchange for a refresh token.
 pub(super) fn access_token(registry: &RegistryState, form: &[u8]) -> Result<String, RegistryError> {
     if required(form, "grant_type")? != "refresh_token" || required(form, "service")? != registry.host {
         return Err(RegistryError::malformed());

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::{CertificatePolicy, Clock, Network, ObjectKind, Role};
 
-/// A vault with a secret in which nobody may do anything yet.
+/// A vault with a secret, in which nobody may do anything yet.
 fn closed(world: &World) -> Vault {
     let vault = world.sandbox.vault("team-a-kv").unwrap();
     vault.set_secret("a", "one").unwrap();
@@ -76,7 +76,7 @@ async fn a_reader_sees_names_and_no_values() {
     assert_eq!(world.client.read(&format!("{}/secrets/a", vault.url()), &token).await.status, StatusCode::FORBIDDEN);
 }
 
-/// What reading and listing each kind of object gives with a role.
+/// The status of reading and listing each kind of object with a role.
 async fn statuses(role: Role) -> Vec<(&'static str, u16)> {
     let world = World::new().await;
     let token = world.token().await;

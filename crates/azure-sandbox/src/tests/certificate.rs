@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::client::Answer;
 use super::*;
 
-/// A certificate and its key, as an application has them.
+/// An application's certificate and its key.
 struct Certificate {
     pem: String,
     thumbprint: String,

@@ -1,4 +1,4 @@
-//! A client that knows no more than a real one: the proxy and the CA.
+//! A client that knows only what a real one does: the proxy and the CA.
 
 use reqwest::{Certificate, Method, Proxy, Response, StatusCode};
 use serde_json::{Value, json};
@@ -25,12 +25,12 @@ impl Client {
         Answer::of(self.0.get(url).send().await.unwrap()).await
     }
 
-    /// Asks Entra ID for a token with an assertion.
+    /// Requests a token from Entra ID with an assertion.
     pub(super) async fn exchange(&self, tenant: &str, client_id: &str, assertion: &str) -> Answer {
         self.exchange_for(tenant, &assertion_form(client_id, assertion)).await
     }
 
-    /// Asks Entra ID for a token with a form.
+    /// Requests a token from Entra ID with a form.
     pub(super) async fn exchange_for(&self, tenant: &str, form: &[(&str, &str)]) -> Answer {
         let url = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
         self.post_form(&url, url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()).await

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{RunOptions, control::Document};
 
-/// The control API of a sandbox that nothing has been told in process but the cluster's key.
+/// The control API of a sandbox that was configured in process only with the cluster's key.
 struct Api {
     world: World,
     http: reqwest::Client,

@@ -155,7 +155,7 @@ async fn a_hostile_vault_redirects_names_foreign_pages_and_sends_huge_headers() 
     assert_eq!(answer.header("x-ms-filler").len(), 8_000);
 }
 
-/// The error of reconnecting. The first request may still find the old connection, and see it end.
+/// The error of reconnecting. The first request may still use the old connection and see it end.
 async fn connect_error(request: impl Fn() -> reqwest::RequestBuilder) -> String {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {

@@ -11,7 +11,7 @@ const USER_ID: &str = "0a1b2c3d-0000-4000-8000-000000000002";
 const USER_RESOURCE: &str =
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/u";
 
-/// A client that asks the machine's metadata service through the sandbox as a plain HTTP proxy.
+/// A client that asks the machine's metadata service, with the sandbox as a plain HTTP proxy.
 fn client(world: &World) -> reqwest::Client {
     reqwest::Client::builder().proxy(Proxy::http(world.sandbox.proxy_url()).unwrap()).build().unwrap()
 }

@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 use super::{Application, Config, Sandbox, SecretPermission, ServiceAccountIssuer, ServiceAccountToken, Vault};
 use client::Client;
 
-/// One issuer for all tests, since making its key takes a while.
+/// One issuer for all tests, because generating its key takes a while.
 static ISSUER: LazyLock<ServiceAccountIssuer> =
     LazyLock::new(|| ServiceAccountIssuer::rsa("https://cluster.example").unwrap());
 

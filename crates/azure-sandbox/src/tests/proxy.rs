@@ -13,7 +13,7 @@ async fn the_environment_leads_a_client_here() {
     assert_eq!(value("REQUESTS_CA_BUNDLE"), value("SSL_CERT_FILE"));
 }
 
-/// What the proxy says to a request in its own words.
+/// The proxy's raw answer to a request.
 async fn ask_proxy(world: &World, request: &str) -> String {
     let address = world.sandbox.proxy_url().replace("http://", "");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();

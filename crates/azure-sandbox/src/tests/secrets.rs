@@ -166,7 +166,7 @@ async fn the_version_of_the_api_is_checked() {
     assert_eq!(missing.refusal().3, "api-version must be specified");
 }
 
-/// Follows a list to its end; gives its pages.
+/// Follows a list to its end. Returns its pages.
 async fn pages(world: &World, url: &str, token: &str) -> Vec<Vec<serde_json::Value>> {
     let mut pages = Vec::new();
     let mut next = Some(url.to_owned());

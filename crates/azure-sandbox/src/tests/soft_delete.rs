@@ -127,7 +127,7 @@ async fn a_deleted_secret_is_purged_when_its_days_are_over() {
     test.vault.set_recovery_days(7);
     test.call(Method::DELETE, "/secrets/a").await;
     offset.advance(7 * 24 * 3600);
-    // The first token has expired by now, and so would a service account's that the machine's clock dates.
+    // The first token has expired by now, and so would a service account's token dated by the machine's clock.
     let mut fresh = ServiceAccountToken::new("team-a", "reader");
     fresh.issued_at += 7 * 24 * 3600;
     fresh.expires_at += 7 * 24 * 3600;
