@@ -9,10 +9,10 @@ use test_stage::process::peak_memory;
 use crate::error::Error;
 use crate::stage::Stage;
 
-/// Ticks of a second in `/proc/PID/stat`; the kernel's interface has this value on all platforms.
+/// Clock ticks per second in `/proc/PID/stat`: the kernel reports 100 on every platform.
 const TICKS: f64 = 100.0;
 
-/// How a controller is started.
+/// How to start a controller.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandLine {
     pub(crate) program: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) struct CommandLine {
 }
 
 impl CommandLine {
-    /// Splits at spaces; there is no quoting.
+    /// Splits at spaces; quoting is not supported.
     pub(crate) fn parse(line: &str) -> Result<Self, Error> {
         let mut words = line.split_whitespace();
         let program = std::path::absolute(words.next().ok_or(Error::NoController)?)?;
@@ -29,7 +29,7 @@ impl CommandLine {
 }
 
 impl CommandLine {
-    /// The same with another value of a flag.
+    /// The same command line with another value for one flag.
     pub(crate) fn with_flag(&self, flag: &str, value: &str) -> Self {
         let mut arguments = self.arguments.clone();
         arguments.retain(|argument| !argument.starts_with(&format!("{flag}=")));
@@ -55,7 +55,7 @@ impl Controller {
         Ok(Self { process: stage.cluster.run(program).await?, started })
     }
 
-    /// The processor time that it has used, in user and system mode.
+    /// The processor time it has used, in user and system mode.
     pub(crate) fn cpu(&self) -> Result<Duration, Error> {
         let stat = self.proc("stat")?;
         // The second field is the name in parentheses; user and system time are the 14th and 15th.
@@ -67,7 +67,7 @@ impl Controller {
         }
     }
 
-    /// The most memory that it has held, in bytes (resident set).
+    /// Its peak memory, in bytes (resident set).
     pub(crate) fn peak_memory(&self) -> Result<u64, Error> {
         peak_memory(self.process.pid()).map_err(|error| self.unmeasurable(&error))
     }

@@ -1,5 +1,5 @@
-//! What the API server alone needs for the writes of a first sync: for each ExternalSecret a Secret, a status and an
-//! event, written by 32 plain HTTP/2 workers.
+//! What the API server alone needs for the writes of a first sync: a Secret, a status and an event per ExternalSecret,
+//! written by 32 plain HTTP/2 workers.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::stage::{NAMESPACE, Stage, namespace, template};
 
 const WORKERS: usize = 32;
 
-/// Writes for the ExternalSecrets `e0` to `e<count - 1>`, which must be there, and gives the time that it took.
+/// Writes for the ExternalSecrets `e0` to `e<count - 1>`, which must exist, and returns the time taken.
 pub(crate) async fn measure(stage: &Stage, count: usize) -> Result<Duration, Error> {
     let api = Plain::of(stage)?;
     let started = Instant::now();
@@ -33,7 +33,8 @@ pub(crate) async fn measure(stage: &Stage, count: usize) -> Result<Duration, Err
     Ok(started.elapsed())
 }
 
-/// The same with an ExternalSecret for each of the namespaces of [`Stage::create_namespaces`], which is written as well.
+/// The same with an ExternalSecret in each namespace of [`Stage::create_namespaces`]; creates those ExternalSecrets
+/// too.
 pub(crate) async fn measure_in_namespaces(stage: &Stage, count: usize) -> Result<Duration, Error> {
     let api = Plain::of(stage)?;
     let started = Instant::now();
@@ -60,7 +61,7 @@ pub(crate) async fn measure_in_namespaces(stage: &Stage, count: usize) -> Result
     Ok(started.elapsed())
 }
 
-/// A client that does nothing but send.
+/// A client that only sends.
 struct Plain {
     client: Client,
     url: String,

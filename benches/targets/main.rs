@@ -1,8 +1,8 @@
-//! Measures a controller against a real API server and an emulated Azure, row by row, and prints the figures beside
+//! Measures a controller against a real API server and an emulated Azure, row by row, and prints the figures next to
 //! those of the External Secrets Operator (ESO) 2.9.0.
 //!
-//! The vault answers after 20 ms and the token endpoint after 50 ms. Each row has a cluster of its own, so that no row
-//! sees what another left behind. Times are taken from watches. Nothing here fails on a figure.
+//! The vault answers after 20 ms and the token endpoint after 50 ms. Each row has its own cluster, so no row sees what
+//! another left behind. Times come from watches. No figure makes this program fail.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints a table and its progress")]
 
 mod controller;
@@ -21,22 +21,22 @@ use controller::CommandLine;
 use error::Error;
 use report::Report;
 
-/// Measures a controller; prints a table.
+/// Measures a controller and prints a table.
 #[derive(Parser)]
 struct Arguments {
     /// The command line of the controller; its environment names the cluster, the proxy and the CA
     #[arg(long, default_value = "target/release/external-secrets --metrics-addr=0 --live-addr=0")]
     controller: String,
-    /// Only rows whose name contains this; may be given again
+    /// Only rows whose name contains this; repeatable
     #[arg(long)]
     row: Vec<String>,
-    /// Writes the table to this file as well
+    /// Also writes the table to this file
     #[arg(long)]
     output: Option<PathBuf>,
     /// Lists the rows
     #[arg(long)]
     list: bool,
-    /// Given by cargo
+    /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -63,7 +63,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Measures the rows one after the other. A row that fails is told in the table, and the next one goes on.
+/// Measures the rows one after another. The table shows a row that failed, and the next one runs.
 async fn measure(command: &CommandLine, rows: Vec<rows::Row>) -> Report {
     let mut report = Report::new(command);
     for row in rows {

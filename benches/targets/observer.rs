@@ -1,4 +1,4 @@
-//! Watches objects, and waits until they are as a row wants them. It sees what any client would see.
+//! Watches objects and waits until they are in the state that a row wants. It sees what any client sees.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +33,7 @@ struct Seen {
 }
 
 impl Observer {
-    /// Watches the ExternalSecrets of all namespaces: the status of their condition Ready.
+    /// Watches the ExternalSecrets of all namespaces: the status of their Ready condition.
     pub(crate) fn of_external_secrets(stage: &Stage) -> Self {
         let api = Api::all_with(stage.client.clone(), &ServedVersion::V1);
         Self::start(api, |object: &ExternalSecret| {
@@ -43,17 +43,17 @@ impl Observer {
         })
     }
 
-    /// Watches ClusterExternalSecrets, to count what is written to them.
+    /// Watches ClusterExternalSecrets, to count the writes to them.
     pub(crate) fn of_cluster_external_secrets(stage: &Stage) -> Self {
         Self::start(Api::all_with(stage.client.clone(), &ServedVersion::V1), |_: &ClusterExternalSecret| String::new())
     }
 
-    /// How many changes were seen, creations included.
+    /// How many changes it saw, including creations.
     pub(crate) fn events(&self) -> u64 {
         self.seen.events.load(Ordering::Relaxed)
     }
 
-    /// Watches Secrets: the value of their key `k0`.
+    /// Watches Secrets: the value of key `k0`.
     pub(crate) fn of_secrets(stage: &Stage) -> Self {
         Self::start(Api::namespaced(stage.client.clone(), NAMESPACE), |secret: &Secret| {
             let value = secret.data.as_ref().and_then(|data| data.get("k0"));
@@ -71,7 +71,7 @@ impl Observer {
             async move {
                 let mut events = std::pin::pin!(watcher(api, watcher::Config::default()));
                 while let Some(event) = events.next().await {
-                    // An API server that is away comes back; the watcher goes on.
+                    // An API server that is down comes back; the watcher carries on.
                     if let Ok(Event::Apply(object) | Event::InitApply(object)) = event {
                         let namespace = object.namespace().unwrap_or_default();
                         seen.set(format!("{namespace}/{}", object.name_any()), state_of(&object));
@@ -82,7 +82,7 @@ impl Observer {
         Self { seen, task }
     }
 
-    /// Waits until `count` objects are in this state, and gives the time at which they were.
+    /// Waits until `count` objects are in this state and returns when that was.
     pub(crate) async fn all(
         &self,
         count: usize,

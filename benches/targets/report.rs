@@ -7,15 +7,15 @@ use crate::controller::CommandLine;
 use crate::error::Error;
 use crate::rows::Row;
 
-/// A figure, with those of ESO and the target beside it.
+/// A figure, next to ESO's and the target.
 pub(crate) struct Figure {
     what: String,
     measured: String,
     beside: Beside,
 }
 
-/// What a figure is compared with: ESO 2.9.0 as it is shipped, ESO with 50 workers and its client's limits lifted, and
-/// what this project wants to reach. An empty text where there is none.
+/// What a figure is compared with: ESO 2.9.0 as shipped, ESO with 50 workers and without its client's rate limits, and
+/// this project's goal. Empty where there is none.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Beside {
     pub(crate) shipped: &'static str,
@@ -32,7 +32,7 @@ impl Figure {
         Self { what: what.into(), measured: format!("{:.1} MiB", to_f64(bytes) / 1_048_576.0), beside }
     }
 
-    /// As files are measured, in MB.
+    /// In MB, the usual unit for files.
     pub(crate) fn size(what: impl Into<String>, bytes: u64, beside: Beside) -> Self {
         Self { what: what.into(), measured: format!("{:.1} MB", to_f64(bytes) / 1e6), beside }
     }

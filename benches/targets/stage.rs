@@ -1,4 +1,4 @@
-//! What a row is measured on: a cluster with the custom resources, an emulated Azure, and a store that joins them.
+//! What a row runs on: a cluster with the custom resources, an emulated Azure, and a store that connects them.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -16,14 +16,14 @@ use test_stage::cluster_access::is_established;
 
 use crate::error::Error;
 
-/// Where all ExternalSecrets are.
+/// The namespace of all ExternalSecrets.
 pub(crate) const NAMESPACE: &str = "default";
 
 const VAULT_LATENCY: Duration = Duration::from_millis(20);
 const TOKEN_LATENCY: Duration = Duration::from_millis(50);
 const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000c11e";
 const ACCOUNT: &str = "reader";
-/// How many objects are created at once.
+/// How many objects are created at a time.
 const CREATORS: usize = 16;
 
 /// A cluster, an emulated Azure that trusts it, a vault and a store that reads it.
@@ -35,30 +35,30 @@ pub(crate) struct Stage {
     pub(crate) client: Client,
 }
 
-/// An ExternalSecret to be created.
+/// An ExternalSecret to create.
 pub(crate) struct Wanted {
     /// Its name.
     pub(crate) name: String,
-    /// The secrets that it reads; the n-th becomes the key `k<n>`.
+    /// The secrets it reads; the n-th becomes the key `k<n>`.
     pub(crate) secrets: Vec<String>,
     /// Its refreshInterval.
     pub(crate) interval: &'static str,
 }
 
 impl Wanted {
-    /// `count` ExternalSecrets that read one secret each: that of their own number.
+    /// `count` ExternalSecrets, each of which reads its own secret.
     pub(crate) fn each_its_own(count: usize, interval: &'static str) -> Vec<Self> {
         (0..count).map(|n| Self { name: format!("e{n}"), secrets: vec![format!("s{n}")], interval }).collect()
     }
 
-    /// `count` ExternalSecrets that all read one secret.
+    /// `count` ExternalSecrets that all read the same secret.
     pub(crate) fn all_one(count: usize) -> Vec<Self> {
         (0..count).map(|n| Self { name: format!("e{n}"), secrets: vec!["s0".to_owned()], interval: "1h" }).collect()
     }
 }
 
 impl Stage {
-    /// A stage whose identity may do this with the vault's secrets.
+    /// A stage whose identity has these permissions on the vault's secrets.
     pub(crate) async fn set(permissions: &[SecretPermission]) -> Result<Self, Error> {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_external-secrets"));
         let cluster = Cluster::start(ClusterConfig { program, assets: find_assets().await? }).await?;
@@ -78,14 +78,14 @@ impl Stage {
         Ok(stage)
     }
 
-    /// What tells a controller where all is.
+    /// The environment that connects a controller to the stage.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let mut environment = self.sandbox.environment();
         environment.push(("KUBECONFIG".to_owned(), self.cluster.kubeconfig().display().to_string()));
         environment
     }
 
-    /// Writes the secrets that are read, with this value.
+    /// Sets the secrets to read to this value.
     pub(crate) fn fill_vault(&self, wanted: &[Wanted], value: &str) -> Result<(), Error> {
         for name in wanted.iter().flat_map(|wanted| &wanted.secrets) {
             self.vault.set_secret(name, value).map_err(|error| Error::Vault(error.to_string()))?;
@@ -129,7 +129,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Creates a ClusterExternalSecret for these namespaces, which reads one secret.
+    /// Creates a ClusterExternalSecret for these namespaces that reads one secret.
     pub(crate) async fn create_cluster_external_secret(&self, secret: &str, interval: Duration) -> Result<(), Error> {
         let mut spec = template(secret, &format!("{}s", interval.as_secs()));
         spec["secretStoreRef"] = json!({"name": "vault", "kind": "ClusterSecretStore"});

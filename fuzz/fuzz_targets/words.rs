@@ -1,4 +1,4 @@
-//! The small languages of fields: schedules, durations, paths, places.
+//! The small languages in fields: schedules, durations, paths, places.
 
 #![no_main]
 

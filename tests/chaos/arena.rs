@@ -1,4 +1,4 @@
-//! What the faults befall: 200 ExternalSecrets, the controller, the webhook and the cert-controller.
+//! What the faults hit: 200 ExternalSecrets, the controller, the webhook and the cert-controller.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -16,16 +16,16 @@ use crate::ledger::{self, COUNT, Ledger};
 use crate::memory::{Memory, Role};
 use crate::witness::{KEY, PROBE, Witness, version_of};
 
-/// How many objects are created at once.
+/// How many objects are created at a time.
 const CREATORS: usize = 16;
 
 /// How often the values are read again.
 const INTERVAL: &str = "10s";
 
-/// How long access tokens live: so short that every fault also meets their end.
+/// The lifetime of access tokens: so short that tokens also expire during every fault.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(10);
 
-/// How the replicas take turns: a lease of 6 s.
+/// Leader election of the replicas: a lease of 6 s.
 const ELECTION: [&str; 4] = [
     "--enable-leader-election=true",
     "--leader-election-lease-duration=6s",
@@ -36,7 +36,7 @@ const ELECTION: [&str; 4] = [
 /// The Lease of the replicas.
 pub const LEASE: &str = "chaos";
 
-/// All that runs.
+/// Everything that runs.
 pub struct Arena {
     pub scene: Scene,
     pub installation: Arc<Installation>,
@@ -44,32 +44,32 @@ pub struct Arena {
     pub witness: Witness,
     pub memory: Memory,
     replicas: Arc<Replicas>,
-    /// What a fault found out that must not be.
+    /// Violations that a fault noticed.
     notes: Mutex<Vec<String>>,
 }
 
-/// The controllers, and those that were.
+/// The controllers, current and former.
 #[derive(Default)]
 struct Replicas {
     running: Mutex<Vec<Arc<Replica>>>,
     stopped: Mutex<Vec<Arc<Replica>>>,
 }
 
-/// What was done so far.
+/// The work done so far.
 #[derive(Clone, Copy, Default)]
 pub struct Work {
-    /// Secrets that were created or updated.
+    /// Secrets created or updated.
     pub secrets: u64,
-    /// Statuses of ExternalSecrets that were written.
+    /// ExternalSecret statuses written.
     pub statuses: u64,
-    /// Secrets that were read from the vault.
+    /// Secrets read from the vault.
     pub reads: u64,
-    /// Tokens that were asked of Entra ID.
+    /// Tokens requested from Entra ID.
     pub exchanges: u64,
 }
 
 impl Arena {
-    /// Starts all, and waits until all Secrets equal the vault.
+    /// Starts everything, and waits until all Secrets match the vault.
     pub async fn start() -> Self {
         let world = World::without_controller().await;
         world.sandbox.default_tenant().set_token_lifetime(TOKEN_LIFETIME);
@@ -111,7 +111,7 @@ impl Arena {
         }
     }
 
-    /// Changes the values while a fault lasts: about half of them, and later all.
+    /// Changes the values during a fault: about half of them at random times, and later all.
     pub async fn change_within(&self, time: Duration, mut chance: Chance) {
         let first = time.mul_f64(0.1) + chance.duration(0.0..0.4).mul_f64(time.as_secs_f64());
         tokio::time::sleep(first).await;
@@ -121,8 +121,8 @@ impl Arena {
         self.change(0..COUNT);
     }
 
-    /// Waits until all is as it should be after a fault: the Secrets equal the vault, the ExternalSecrets are Ready, a
-    /// changed ExternalSecret is worked on, and a Secret that somebody changed is put right.
+    /// Waits for recovery after a fault: the Secrets match the vault, the ExternalSecrets are Ready, a changed
+    /// ExternalSecret is synced, and a Secret that somebody changed is corrected.
     pub async fn recovered(&self, round: u64) {
         tokio::join!(self.witness.until_equal(), self.probe(round));
     }
@@ -144,12 +144,12 @@ impl Arena {
         format!("{}.probe.{round}", self.ledger.canary())
     }
 
-    /// Lets one controller run, without leader election.
+    /// Runs one controller, without leader election.
     pub async fn one_controller(&self) {
         self.replace(&["controller"], &[], Ends::Never).await;
     }
 
-    /// Lets two controllers run, of which one leads.
+    /// Runs two controllers, one of which leads.
     pub async fn two_replicas(&self) {
         let lease = format!("--leader-election-id={LEASE}");
         let election: Vec<_> = ELECTION.into_iter().chain([lease.as_str()]).collect();
@@ -176,7 +176,7 @@ impl Arena {
         }
     }
 
-    /// The controllers that run now.
+    /// The running controllers.
     pub fn replicas(&self) -> Vec<Arc<Replica>> {
         self.replicas.running.lock().unwrap().clone()
     }
@@ -186,18 +186,18 @@ impl Arena {
         processes(&self.replicas, &self.installation)
     }
 
-    /// Where our processes log.
+    /// The log files of our processes.
     pub fn logs(&self) -> Vec<PathBuf> {
         let names = ["controller", "replica-a", "replica-b", "webhook", "cert-controller"];
         names.iter().map(|name| self.scene.world.log_of(name)).filter(|log| log.exists()).collect()
     }
 
-    /// Takes down something that must not be.
+    /// Records a violation.
     pub fn note(&self, what: impl Into<String>) {
         self.notes.lock().unwrap().push(what.into());
     }
 
-    /// Takes all that was noticed which must not be.
+    /// Takes the violations recorded so far.
     pub fn take_violations(&self) -> Vec<String> {
         let mut violations = self.witness.take_violations();
         violations.append(&mut self.notes.lock().unwrap());
@@ -213,7 +213,7 @@ impl Arena {
         violations
     }
 
-    /// What was done so far.
+    /// The work done so far.
     pub fn work(&self) -> Work {
         let (running, stopped) = (self.replicas(), self.replicas.stopped.lock().unwrap().clone());
         let done = |right: &str| running.iter().chain(&stopped).map(|replica| replica.proxy.done(right)).sum::<u64>();
@@ -225,7 +225,7 @@ impl Arena {
         }
     }
 
-    /// All that people may read of our resources and of the events, as text.
+    /// Everything people can read in our resources and events, as text.
     pub async fn shown(&self) -> Vec<Value> {
         let mut shown = Vec::new();
         for kind in ["ExternalSecret", "SecretStore", "Event"] {

@@ -1,4 +1,4 @@
-//! Random moments that a seed gives again.
+//! Random moments, reproducible from a seed.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use rand::{RngExt, SeedableRng};
 pub struct Chance(StdRng);
 
 impl Chance {
-    /// The sequence of a fault: of its own, so that the fault alone meets the same moments as among others.
+    /// The sequence for a fault. Each fault has its own, so a fault run alone sees the same moments as among others.
     pub fn of(seed: u64, fault: &str) -> Self {
-        // FNV-1a, which is the same on every machine and in every version.
+        // FNV-1a: the same on every machine and in every version.
         let hash = fault
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Self(StdRng::seed_from_u64(seed ^ hash))
     }
 
-    /// A sequence for what goes on at the same time.
+    /// A separate sequence for something that runs concurrently.
     pub fn fork(&mut self) -> Self {
         Self(StdRng::seed_from_u64(self.0.random()))
     }
@@ -29,22 +29,22 @@ impl Chance {
         Duration::from_secs_f64(self.0.random_range(seconds))
     }
 
-    /// Lets a random time go by, given in seconds.
+    /// Pauses for a random time, given in seconds.
     pub async fn pause(&mut self, seconds: Range<f64>) {
         tokio::time::sleep(self.duration(seconds)).await;
     }
 
-    /// A number.
+    /// A number in this range.
     pub fn number(&mut self, range: Range<i64>) -> i64 {
         self.0.random_range(range)
     }
 
-    /// One of several.
+    /// One of these.
     pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.0.random_range(0..of.len())]
     }
 
-    /// Takes one out of several.
+    /// Takes one of these out of the list.
     pub fn take<T>(&mut self, of: &mut Vec<T>) -> T {
         of.swap_remove(self.0.random_range(0..of.len()))
     }

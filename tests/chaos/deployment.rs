@@ -1,4 +1,4 @@
-//! The controller as a cluster keeps it: a process that ends is started again.
+//! Runs the controller as a cluster does: a process that exits is restarted.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,20 +9,20 @@ use test_stage::world::World;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// When a controller may end by itself.
+/// When a controller may exit by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ends {
-    /// Whatever happens, it goes on.
+    /// Never, whatever happens.
     Never,
-    /// With exit code 1 when it no longer leads, and with 0 when it is asked to stop.
+    /// With exit code 1 when it loses the leadership, and with 0 when asked to stop.
     WithItsLeadership,
 }
 
-/// One controller, behind a proxy of its own.
+/// One controller, behind its own proxy.
 pub struct Replica {
-    /// Its host's name, too.
+    /// Also its host name.
     pub name: String,
-    /// Before the API server.
+    /// Between it and the API server.
     pub proxy: ApiProxy,
     world: &'static World,
     arguments: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Starts it, and starts it again whenever it ends.
+    /// Starts it, and restarts it whenever it exits.
     pub async fn start(world: &'static World, name: &str, arguments: Vec<String>, ends: Ends) -> Arc<Self> {
         let proxy = ApiProxy::start(world.cluster.kubeconfig(), world.cluster.directory()).await;
         proxy.pass();
@@ -80,7 +80,7 @@ impl Replica {
         }
     }
 
-    /// The process that runs now.
+    /// The current process.
     pub fn controller(&self) -> Arc<Controller> {
         self.running.lock().unwrap().clone().expect("it was started")
     }
@@ -100,7 +100,7 @@ impl Replica {
         self.controller().kill().await;
     }
 
-    /// Takes the ends that nobody caused.
+    /// Takes the exits that no fault caused.
     pub fn take_surprises(&self) -> Vec<String> {
         std::mem::take(&mut *self.surprises.lock().unwrap())
     }

@@ -1,9 +1,9 @@
-//! Which values the vault's secrets have had. Each value begins with the same random text, so that it is known wherever it
-//! turns up.
+//! The values that the vault's secrets have had. All begin with the same random text, which makes them recognizable
+//! wherever they turn up.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How many ExternalSecrets there are, each with a secret of its own.
+/// The number of ExternalSecrets, each with its own secret.
 pub const COUNT: usize = 200;
 
 /// The values.
@@ -13,29 +13,29 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// No secret has a value yet.
+    /// An empty ledger: no secret has a value yet.
     pub fn new() -> Self {
         let canary = format!("canary{:032x}", rand::random::<u128>());
         Self { canary, latest: (0..COUNT).map(|_| AtomicU32::new(0)).collect() }
     }
 
-    /// What each value begins with.
+    /// The text that every value begins with.
     pub fn canary(&self) -> &str {
         &self.canary
     }
 
-    /// The next value of a secret. It counts as the latest before the vault has it, so that nobody sees it sooner.
+    /// The next value of a secret. It counts as the latest before the vault has it, so nobody can see it earlier.
     pub fn next(&self, index: usize) -> String {
         let number = self.latest[index].fetch_add(1, Ordering::SeqCst) + 1;
         self.text(index, number)
     }
 
-    /// The number of a secret's latest value; the first is 1.
+    /// The number of a secret's latest value, starting at 1.
     pub fn latest(&self, index: usize) -> u32 {
         self.latest[index].load(Ordering::SeqCst)
     }
 
-    /// The number of a value that a secret has or had.
+    /// The number of a value that the secret has or had.
     pub fn number_of(&self, index: usize, value: &str) -> Option<u32> {
         let number = value.rsplit('.').next()?.parse().ok()?;
         (1..=self.latest(index)).contains(&number).then_some(number).filter(|number| self.text(index, *number) == value)

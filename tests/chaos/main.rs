@@ -1,6 +1,6 @@
-//! Lets everything fail that 200 ExternalSecrets depend on, one fault after the other, and watches that no Secret is ever
-//! deleted, blanked or written without need, that all equals the vault again after each, that no log shows a secret, and
-//! that no process grows beyond its bound. See docs/chaos.md.
+//! Breaks everything that 200 ExternalSecrets depend on, one fault after another, and checks that no Secret is ever
+//! deleted, blanked or written needlessly, that everything matches the vault after each fault, that no log shows a
+//! secret, and that no process exceeds its memory bound. See docs/chaos.md.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,38 +33,38 @@ use arena::Arena;
 use faults::Fault;
 use report::Report;
 
-/// How long the faults last, and how many there are.
+/// How many faults run, and how long they last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// All of them, each for as long as it takes to hurt.
+    /// All of them, each long enough to hurt.
     Full,
-    /// Some of them, for moments.
+    /// Some of them, briefly.
     Short,
 }
 
-/// Lets everything fail that ExternalSecrets depend on; prints a table of what was survived.
+/// Breaks everything that ExternalSecrets depend on; prints a table of the results.
 #[derive(Parser)]
 struct Arguments {
     /// Only faults whose name contains one of these
     filter: Vec<String>,
-    /// All faults, for some minutes; else a short form for every change
+    /// All faults, for minutes each; the default is a short form for every change
     #[arg(long)]
     full: bool,
-    /// The seed of an earlier run, whose random moments come again
+    /// The seed of an earlier run, to repeat its random moments
     #[arg(long)]
     seed: Option<u64>,
-    /// Writes the table to this file as well, in the place of the one that is there
+    /// Also writes the table to this file, replacing the one there
     #[arg(long)]
     output: Option<PathBuf>,
     /// Lists the faults
     #[arg(long)]
     list: bool,
-    /// What cargo's own test programs understand, and may be given to all of them
+    /// Options of cargo's own test harness, which cargo passes to every test program
     #[command(flatten)]
     ignored: HarnessArguments,
 }
 
-/// Means nothing here.
+/// Ignored here.
 #[derive(clap::Args)]
 struct HarnessArguments {
     #[arg(long, alias = "no-capture", hide = true)]
@@ -82,7 +82,7 @@ impl Arguments {
         if self.full { Form::Full } else { Form::Short }
     }
 
-    /// The faults that are asked for: in the short form by no name, those that are part of it.
+    /// The selected faults; in the short form without a filter, those that belong to it.
     fn faults(&self) -> Vec<Fault> {
         let is_named = |fault: &Fault| self.filter.iter().any(|part| fault.name.contains(part.as_str()));
         let is_asked_for = |fault: &Fault| match (self.filter.is_empty(), self.form()) {
@@ -137,7 +137,7 @@ async fn run(faults: &[Fault], seed: u64, form: Form) -> Report {
     report
 }
 
-/// What stands in the file from here on is the table.
+/// The table follows this line in the file.
 const MARK: &str = "<!-- the table: make chaos ARGS=\"--output docs/chaos.md\" -->\n";
 
 fn write(file: &std::path::Path, report: &Report) {

@@ -1,10 +1,11 @@
-//! The most memory that the processes hold.
+//! The peak memory of the processes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How often a process is looked at: its own high-water mark misses nothing, but goes with it when it is killed.
+/// How often each process is sampled. The kernel's high-water mark misses nothing, but is lost when the process is
+/// killed.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The kinds of processes.
@@ -19,12 +20,11 @@ pub enum Role {
 }
 
 impl Role {
-    /// What one process of this kind may hold, in bytes.
+    /// The most that one process of this kind may use, in bytes.
     ///
-    /// The program without optimizations, as tests build it, holds some 45 MiB when it has started, most of it its own code,
-    /// and some 60 MiB with 200 ExternalSecrets of which 64 are worked on at once. What grows with a fault is what waits: at
-    /// most those 64, with a request and an answer each. A queue, a log or a retry that grows without bound passes this
-    /// bound within one fault.
+    /// The unoptimized test build uses about 45 MiB after its start, mostly its own code, and about 60 MiB with 200
+    /// ExternalSecrets, 64 of which are synced at once. During a fault, only waiting work grows: at most those 64, with
+    /// a request and an answer each. An unbounded queue, log or retry exceeds this bound within one fault.
     pub const fn bound(self) -> u64 {
         match self {
             Self::Controller => 96 << 20,
@@ -33,12 +33,12 @@ impl Role {
     }
 }
 
-/// The peaks since they were last reset.
+/// The peaks since the last reset.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Mutex<BTreeMap<Role, u64>>>);
 
 impl Memory {
-    /// Begins to look at processes.
+    /// Starts sampling processes.
     pub fn start(processes: impl Fn() -> Vec<(Role, u32)> + Send + 'static) -> Self {
         let memory = Self::default();
         let peaks = memory.clone();
@@ -53,10 +53,10 @@ impl Memory {
         memory
     }
 
-    /// Forgets the peaks, of these processes, too.
+    /// Resets the peaks, including the kernel's for these processes.
     pub fn reset(&self, processes: &[(Role, u32)]) {
         for (_, process) in processes {
-            // Where it is forbidden, or the process has ended just now, the mark of before stands.
+            // If that is forbidden, or the process has just exited, the old mark stands.
             let _ = std::fs::write(format!("/proc/{process}/clear_refs"), "5");
         }
         self.0.lock().unwrap().clear();
@@ -67,7 +67,7 @@ impl Memory {
         self.0.lock().unwrap().get(&role).copied().unwrap_or_default()
     }
 
-    /// Who held more than it may.
+    /// The processes that exceeded their bound.
     pub fn violations(&self) -> Vec<String> {
         let peaks = self.0.lock().unwrap();
         let beyond = peaks.iter().filter(|(role, peak)| **peak > role.bound());
@@ -75,7 +75,7 @@ impl Memory {
     }
 
     fn look(&self, role: Role, process: u32) {
-        // One that has ended holds nothing.
+        // One that has exited uses nothing.
         let bytes = test_stage::process::peak_memory(process).unwrap_or_default();
         let mut peaks = self.0.lock().unwrap();
         let peak = peaks.entry(role).or_default();

@@ -1,4 +1,4 @@
-//! The table of what was survived.
+//! The table of results.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ pub struct Report {
     pub seed: u64,
     pub form: Form,
     pub rows: Vec<Row>,
-    /// What was found wrong at the end.
+    /// Violations found at the end.
     pub wrong: Vec<String>,
 }
 
 impl Report {
-    /// Whether all was survived.
+    /// Whether everything survived.
     pub fn is_good(&self) -> bool {
         self.wrong.is_empty() && self.rows.iter().all(|row| row.wrong.is_empty())
     }

@@ -1,4 +1,4 @@
-//! One fault, and what became of it.
+//! One fault and its outcome.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -13,27 +13,28 @@ use crate::faults::Fault;
 use crate::memory::Role;
 use crate::witness::within;
 
-/// How long all may take to be right again. Far more than it takes: a failure is told by what is not right, not by the time.
+/// How long recovery may take. It is far longer than needed: a failure should report what is still wrong, not a
+/// timeout.
 const PATIENCE: Duration = Duration::from_mins(8);
 
-/// How many things that are wrong are told of one fault.
+/// How many violations of one fault are reported.
 const MOST_TOLD: usize = 8;
 
-/// What became of a fault.
+/// The outcome of a fault.
 pub struct Row {
     pub fault: &'static str,
     pub about: &'static str,
     pub lasted: Duration,
-    /// From the end of the fault until all was right again.
+    /// From the end of the fault until everything had recovered.
     pub recovery: Option<Duration>,
     pub work: Work,
-    /// The most that a controller held, in bytes.
+    /// The peak memory of a controller, in bytes.
     pub peak: u64,
-    /// What must not have been.
+    /// Violations.
     pub wrong: Vec<String>,
 }
 
-/// Lets a fault happen while values change, and waits until all is right again.
+/// Causes a fault while values change, and waits for recovery.
 pub async fn undergo(arena: &Arena, leaks: &mut Leaks, fault: &Fault, seed: u64, form: Form, round: u64) -> Row {
     let mut chance = Chance::of(seed, fault.name);
     let range = match form {
@@ -60,7 +61,7 @@ pub async fn undergo(arena: &Arena, leaks: &mut Leaks, fault: &Fault, seed: u64,
     Row { fault: fault.name, about: fault.about, lasted, recovery, work, peak, wrong }
 }
 
-/// The first few of a list, or something else where there is nothing in it.
+/// The first few entries of a list, or `else_` if it is empty.
 fn told(mut list: Vec<String>, else_: &str) -> Vec<String> {
     if list.is_empty() && !else_.is_empty() {
         return vec![else_.to_owned()];

@@ -1,4 +1,4 @@
-//! Watches all Secrets and ExternalSecrets the whole time, past the proxy, and takes down what must never be seen.
+//! Watches all Secrets and ExternalSecrets the whole time, bypassing the proxy, and records what must never happen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use crate::ledger::{self, COUNT, Ledger};
 
-/// The ExternalSecret that is changed after each fault, to see whether the controller's watches live.
+/// The ExternalSecret that is changed after each fault, to check that the controller's watches work.
 pub const PROBE: &str = "probe";
-/// The key of every Secret.
+/// The key in every Secret.
 pub const KEY: &str = "value";
 
 /// What was seen.
@@ -26,11 +26,11 @@ pub struct Witness {
     ledger: Arc<Ledger>,
 }
 
-/// The last known state, and what must not have been.
+/// The last known state, and the violations.
 #[derive(Default)]
 pub struct Seen {
     secrets: BTreeMap<String, SecretSeen>,
-    /// Of a list that is under way.
+    /// Objects of a list in progress.
     listed: BTreeSet<String>,
     ready: BTreeMap<String, bool>,
     violations: Vec<String>,
@@ -44,12 +44,12 @@ pub struct SecretSeen {
     pub version: String,
     /// The number of its value.
     number: u32,
-    /// The value itself, of the probe alone.
+    /// The value itself, for the probe only.
     pub value: String,
 }
 
 impl Witness {
-    /// Begins to watch.
+    /// Starts watching.
     pub fn start(secrets: Api<DynamicObject>, external_secrets: Api<DynamicObject>, ledger: Arc<Ledger>) -> Self {
         let witness = Self { seen: watch::Sender::default(), ledger };
         tokio::spawn(follow(secrets, witness.clone(), Self::secret));
@@ -62,17 +62,17 @@ impl Witness {
         let _ = self.seen.subscribe().wait_for(|seen| seen.lagging(&self.ledger).is_empty()).await;
     }
 
-    /// Waits until the probe's Secret is as wanted.
+    /// Waits until the probe's Secret satisfies `wanted`.
     pub async fn until_probe(&self, wanted: impl Fn(&SecretSeen) -> bool) {
         let _ = self.seen.subscribe().wait_for(|seen| seen.secrets.get(PROBE).is_some_and(&wanted)).await;
     }
 
-    /// What is not as it should be yet.
+    /// What is not up to date yet.
     pub fn lagging(&self) -> Vec<String> {
         self.seen.borrow().lagging(&self.ledger)
     }
 
-    /// Takes what was seen that must never be.
+    /// Takes the violations recorded so far.
     pub fn take_violations(&self) -> Vec<String> {
         let mut taken = Vec::new();
         self.seen.send_modify(|seen| taken = std::mem::take(&mut seen.violations));
@@ -112,7 +112,7 @@ async fn follow(api: Api<DynamicObject>, witness: Witness, tell: fn(&Witness, Ev
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => tell(&witness, event),
-            // The API server is away; the watch is opened again.
+            // The API server is down; the watch is reopened.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
@@ -176,7 +176,7 @@ impl Seen {
     }
 }
 
-/// Waits for something, and gives the time that it took, or what was still missing.
+/// Waits for something; returns the time it took, or what was still missing.
 pub async fn within(
     patience: Duration,
     what: impl Future<Output = ()>,

@@ -1,4 +1,4 @@
-//! Microsoft's own SDK against the sandbox, unchanged: what it accepts, a real vault could have said.
+//! Microsoft's own, unmodified SDK against the sandbox: what the SDK accepts, a real vault could have answered.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
 mod rust;
@@ -15,16 +15,16 @@ use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 
 const CLIENT_ID: &str = "0a1b2c3d-0000-4000-8000-000000000001";
 
-/// A vault with a secret.
+/// A vault with one secret.
 fn vault(sandbox: &Sandbox, name: &str) -> Vault {
     let vault = sandbox.vault(name).unwrap();
     vault.set_secret("db-password", "correct horse").unwrap();
     vault
 }
 
-/// The vaults that the script uses, and the variables by which it finds them.
+/// The vaults that the script uses, and the variables that tell it their addresses.
 fn vaults(sandbox: &Sandbox, application: &Application) -> Vec<(&'static str, String)> {
-    // Deleting takes a while, as it does in a real vault, so that the SDK must wait for it.
+    // Deletion takes a while, as in a real vault, so the SDK must wait for it.
     let open = vault(sandbox, "fidelity-kv")
         .allow(application, SecretPermission::ALL)
         .allow(application, KeyPermission::ALL)
@@ -46,7 +46,7 @@ fn vaults(sandbox: &Sandbox, application: &Application) -> Vec<(&'static str, St
     ]
 }
 
-/// The service-account tokens that the script presents, as files.
+/// Writes the service-account tokens that the script presents to files.
 fn write_assertions(issuer: &ServiceAccountIssuer, folder: &Path) {
     let good = ServiceAccountToken::new("team-a", "reader");
     let audience = ServiceAccountToken { audience: "https://kubernetes.default.svc".to_owned(), ..good.clone() };
@@ -65,7 +65,7 @@ fn write_assertions(issuer: &ServiceAccountIssuer, folder: &Path) {
     }
 }
 
-/// A new certificate and its key in one PEM file; gives the certificate.
+/// Writes a new certificate and its key to one PEM file; returns the certificate.
 fn write_certificate(file: &Path) -> String {
     let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
     let certificate = CertificateParams::default().self_signed(&key).unwrap().pem();
@@ -73,7 +73,7 @@ fn write_certificate(file: &Path) -> String {
     certificate
 }
 
-/// The interpreter of an environment that has the SDK.
+/// The Python interpreter of an environment with the SDK.
 fn interpreter(sources: &Path) -> PathBuf {
     let made = Command::new(sources.join("python")).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

@@ -1,4 +1,4 @@
-//! Microsoft's SDK for Rust against the sandbox, unchanged.
+//! Microsoft's own, unmodified SDK for Rust against the sandbox.
 
 use std::sync::Arc;
 

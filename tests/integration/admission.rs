@@ -1,4 +1,4 @@
-//! What the API server refuses by the rules in the CRDs alone, and what it accepts.
+//! What the API server rejects by the CRDs' rules alone, and what it accepts.
 
 use kube::api::{Patch, PatchParams};
 use serde::Deserialize;

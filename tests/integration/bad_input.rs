@@ -1,4 +1,4 @@
-//! What a user can get wrong: one clear sentence, on that object alone.
+//! Mistakes users can make: each gets one clear sentence, on that object alone.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ async fn what_cannot_be_right_is_named_and_nothing_is_written(#[case] spec: Valu
         manifest["spec"][field] = value.clone();
     }
     scene.apply(manifest).await;
-    // The store may not be ready yet, which is said first then.
+    // If the store is not ready yet, the condition says that first.
     let object = scene
         .until("ExternalSecret", "example", &format!("refused for {named:?}"), |object| {
             let ready = condition(object, "Ready");
@@ -66,7 +66,7 @@ async fn a_vault_url_that_is_none_gets_no_token(#[case] url: &str, #[case] named
     let mut store = scene.store_manifest("SecretStore", "mine");
     store["spec"]["provider"]["azurekv"]["vaultUrl"] = url.into();
     if scene.try_apply(store).await.is_err() {
-        // Refused by the CRD's own rules already.
+        // Already rejected by the CRD's own rules.
         return;
     }
     let store =

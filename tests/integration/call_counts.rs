@@ -1,4 +1,4 @@
-//! How much is asked of Entra ID and of the vault.
+//! How many requests go to Entra ID and the vault.
 
 use serde_json::json;
 use test_stage::scene::Scene;
@@ -36,8 +36,8 @@ async fn two_hundred_external_secrets_that_share_a_secret_cost_three_reads_at_th
         scene.until_secret(&format!("es-{index}"), json!({"value": "one for all"})).await;
     }
     assert_eq!(scene.application.counters().exchanges, 1);
-    // One read serves all that start within two seconds after it; on a machine that needs no more than four seconds for
-    // all of them, that is three.
+    // One read serves everything that starts within the next two seconds. A machine that needs at most four seconds for
+    // all of them makes three reads.
     let reads = scene.reads_of("value");
     let windows = started.elapsed().as_secs() / 2 + 1;
     assert!(reads <= windows, "{reads} reads in {:?}", started.elapsed());

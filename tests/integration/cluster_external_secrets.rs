@@ -1,4 +1,4 @@
-//! ClusterExternalSecrets: an ExternalSecret in each namespace that one selects.
+//! ClusterExternalSecrets: an ExternalSecret in each selected namespace.
 
 mod deletion;
 mod rename;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use setting::{OWNER, Setting};
 use test_stage::cluster_access::condition;
 
-/// What is said of a namespace with an ExternalSecret of somebody else.
+/// The message about a namespace with somebody else's ExternalSecret.
 const TAKEN: &str = "external secret already exists in namespace";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,11 +51,11 @@ async fn namespaces_come_and_go() {
     setting.namespaces(&["a", "b"]).await;
     setting.apply(setting.manifest()).await;
     setting.until_provisioned(&["a", "b"]).await;
-    // A new one.
+    // A new namespace.
     setting.namespaces(&["c"]).await;
     setting.of("c").until_secret(setting.name(), json!({"greeting": "hello"})).await;
     setting.until_provisioned(&["a", "b", "c"]).await;
-    // One that is not selected any more, and then again.
+    // A namespace that is no longer selected, and then selected again.
     setting.label("a", Value::Null).await;
     setting.of("a").until_gone("Secret", setting.name()).await;
     assert_eq!(setting.of("a").get("ExternalSecret", setting.name()).await, None);
@@ -63,11 +63,11 @@ async fn namespaces_come_and_go() {
     setting.label("a", setting.scene.name().into()).await;
     setting.of("a").until_secret(setting.name(), json!({"greeting": "hello"})).await;
     setting.until_provisioned(&["a", "b", "c"]).await;
-    // One that is deleted with all that is in it.
+    // A namespace that is deleted with everything in it.
     setting.scene.delete("Namespace", &setting.namespace("b")).await;
     setting.scene.until_gone("Namespace", &setting.namespace("b")).await;
     setting.until_provisioned(&["a", "c"]).await;
-    // The older fields count as well.
+    // The older fields work too.
     let names = json!([setting.namespace("a"), "does-not-exist"]);
     setting.merge(json!({"spec": {"namespaceSelectors": null, "namespaces": names}})).await;
     setting.until_provisioned(&["a"]).await;
@@ -88,7 +88,7 @@ async fn a_change_reaches_each_namespace_and_one_of_a_child_is_put_back() {
     setting.apply(manifest).await;
     let (access, name) = (setting.of("a"), setting.name());
     access.until_secret(name, json!({"greeting": "hello"})).await;
-    // The one who changes a child loses; what others add to its metadata stays.
+    // Changes to a child are reverted; metadata added by others stays.
     let other = json!([{"secretKey": "greeting", "remoteRef": {"key": "other"}}]);
     access
         .merge("ExternalSecret", name, json!({"metadata": {"labels": {"theirs": "1"}}, "spec": {"data": other}}))
@@ -99,14 +99,14 @@ async fn a_change_reaches_each_namespace_and_one_of_a_child_is_put_back() {
     assert_eq!(child["metadata"]["labels"], json!({"team": "data", "theirs": "1"}));
     access.until_secret(name, json!({"greeting": "hello"})).await;
     assert_eq!(child["spec"]["data"][0]["remoteRef"]["key"], data[0]["remoteRef"]["key"]);
-    // A change for all, with keys that are not wanted any more.
+    // A change for all children that removes keys.
     let spec = json!({"externalSecretSpec": {"data": other}, "externalSecretMetadata": {"labels": {"team": null, "tier": "1"}, "annotations": null}});
     setting.merge(json!({"spec": spec})).await;
     access.until_secret(name, json!({"greeting": "bye"})).await;
     let child = access.get("ExternalSecret", name).await.unwrap();
     assert_eq!(child["metadata"]["labels"], json!({"theirs": "1", "tier": "1"}));
     assert_eq!(child["metadata"].get("annotations"), None);
-    // One that somebody deletes is made again.
+    // A child that somebody deletes is created again.
     let uid = child["metadata"]["uid"].clone();
     access.delete("ExternalSecret", name).await;
     access.until("ExternalSecret", name, "made again", |child| child["metadata"]["uid"] != uid).await;
@@ -159,7 +159,7 @@ async fn an_external_secret_of_somebody_else_fails_its_namespace_alone_until_it_
         .until_event(setting.name(), &format!("Warning NamespacesFailed cluster-external-secret: {message}"))
         .await;
     assert_eq!(setting.of("b").secret_data(setting.name()).await, Some(json!({"own": "hello"})));
-    // It is noticed that it goes.
+    // The controller notices that it is gone.
     setting.of("b").delete("ExternalSecret", setting.name()).await;
     setting.of("b").until_secret(setting.name(), json!({"greeting": "hello"})).await;
     setting.until_provisioned(&["a", "b"]).await;
@@ -197,21 +197,21 @@ async fn a_spec_that_cannot_be_worked_on_is_told_and_all_stays_as_it_was() {
         let ready = condition(object, "Ready");
         ready["status"] == "False" && ready["reason"] == reason && ready["message"].as_str().unwrap().contains(text)
     };
-    // Only a duration inside of the spec of the ExternalSecrets: the watch goes on.
+    // Only a duration within the ExternalSecrets' spec: the watch carries on.
     setting.merge(json!({"spec": {"externalSecretSpec": {"refreshInterval": "bogus"}}})).await;
     let field = "one or more namespaces failed: spec.externalSecretSpec.refreshInterval: ";
     let object = setting.until("told", |object| says(object, "InvalidSpec", field)).await;
     assert_eq!(object["status"]["provisionedNamespaces"], json!([setting.namespace("a")]));
     let child = setting.of("a").get("ExternalSecret", setting.name()).await.unwrap();
     assert_eq!(child["spec"]["refreshInterval"], "1h");
-    // A duration of its own counts as none.
+    // An invalid duration of its own counts as unset.
     setting.merge(json!({"spec": {"refreshTime": "bogus", "externalSecretSpec": {"refreshInterval": "2h"}}})).await;
     setting
         .of("a")
         .until("ExternalSecret", setting.name(), "changed", |child| child["spec"]["refreshInterval"] == "2h")
         .await;
     setting.until_provisioned(&["a"]).await;
-    // A selector that is none.
+    // An invalid selector.
     let selector = json!([{"matchExpressions": [{"key": "scene", "operator": "Foo"}]}]);
     setting.merge(json!({"spec": {"namespaceSelectors": selector}})).await;
     let text = "1 of 2: unknown (failed to convert label selector spec.namespaceSelectors[0]: ";

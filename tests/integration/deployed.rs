@@ -1,4 +1,4 @@
-//! The controller as the chart deploys it: with its arguments, under its own service account, with no right but the chart's.
+//! The controller as the chart deploys it: with the chart's arguments, service account and rights, and no others.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,30 +15,30 @@ use test_stage::world::World;
 use crate::helm::{Tools, repository};
 use crate::node;
 
-/// What gives rights, and to whom.
+/// The kinds that grant rights, and to whom.
 const ACCESS_KINDS: [&str; 5] = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
 
-/// Addresses are left to the test, since others run beside it.
+/// The test chooses addresses, because other tests run at the same time.
 const ADDRESSES: [&str; 2] = ["--metrics-addr=", "--live-addr="];
 
-/// What the chart deploys for the stores of a scene's class.
+/// What the chart deploys for stores of the scene's class.
 pub struct Deployment {
     pub arguments: Vec<String>,
     /// Its service account.
     pub account: String,
-    /// Of its service account.
+    /// Of that service account.
     pub kubeconfig: PathBuf,
-    /// The service account, as the API server names it.
+    /// The service account by its name in the API server.
     pub user: String,
 }
 
 impl Deployment {
-    /// Applies the chart's accounts and rights.
+    /// Applies the chart's service accounts and rights.
     pub fn apply(scene: &Scene, values: &[&str]) -> Self {
         Self::apply_in(scene.name(), scene, values)
     }
 
-    /// Applies the chart's accounts and rights, as of a release in a namespace.
+    /// Applies the chart's service accounts and rights for a release in this namespace.
     pub fn apply_in(namespace: &str, scene: &Scene, values: &[&str]) -> Self {
         let tools = Tools::of(&scene.world.cluster);
         let class = format!("controllerClass={}", scene.name());
@@ -62,18 +62,18 @@ impl Deployment {
         Self { arguments, account: account.to_owned(), kubeconfig, user }
     }
 
-    /// Whether its service account may do something.
+    /// Whether the service account may do this.
     pub fn may(&self, scene: &Scene, verb: &str, resource: &str, namespace: &str) -> bool {
         let tools = Tools::of(&scene.world.cluster);
         let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
         let part = format!("--subresource={part}");
         let arguments = ["auth", "can-i", verb, resource, &part, "--namespace", namespace, "--as", &self.user];
         let answer = tools.kubectl(&arguments);
-        // kubectl fails where the answer is no.
+        // kubectl exits with an error if the answer is no.
         answer.is_ok_and(|answer| answer.trim().ends_with("yes"))
     }
 
-    /// Starts it under its service account.
+    /// Starts the controller under that service account.
     pub async fn start_as_deployed(&self, scene: &Scene) -> Controller {
         self.start(scene, &self.kubeconfig).await
     }
@@ -89,14 +89,14 @@ pub async fn deploy(scene: &Scene, values: &[&str]) -> Controller {
     Deployment::apply(scene, values).start_as_deployed(scene).await
 }
 
-/// Makes a namespace the one of whoever uses a kubeconfig, as that of its pod is.
+/// Sets the kubeconfig's namespace, as a Pod's namespace would be.
 pub fn in_namespace(kubeconfig: &Path, namespace: &str) {
     let mut content: Value = serde_json::from_slice(&std::fs::read(kubeconfig).unwrap()).unwrap();
     content["contexts"][0]["context"]["namespace"] = namespace.into();
     std::fs::write(kubeconfig, content.to_string()).unwrap();
 }
 
-/// Fails where the API server refused something.
+/// Panics if the API server refused anything.
 pub fn nothing_was_forbidden(controller: &Controller) {
     let log = controller.log();
     let refused: Vec<_> = log.lines().filter(|line| line.to_lowercase().contains("forbidden")).collect();
@@ -121,7 +121,7 @@ async fn the_rights_of_the_chart_are_enough(#[case] values: &[&str]) {
     scene.until_event("example", "Normal Created external-secrets: secret created").await;
     scene.set_secret("greeting", "hello again");
     scene.until_secret("example", json!({"greeting": "hello again"})).await;
-    // A Secret that somebody changes is put right.
+    // A Secret that somebody changes is corrected.
     scene.merge("Secret", "example", json!({"data": {"greeting": "YmFk"}})).await;
     scene.until_secret("example", json!({"greeting": "hello again"})).await;
     scene.delete("ExternalSecret", "example").await;
@@ -190,7 +190,7 @@ fn rights_of_the_chart() -> BTreeSet<String> {
     rights
 }
 
-/// Has an ExternalSecret made, changed and deleted for a ClusterExternalSecret, with ESO's finalizer.
+/// Has a ClusterExternalSecret create, change and delete an ExternalSecret, with ESO's finalizer.
 async fn make_for_many(scene: &Scene) {
     let name = format!("{}-many", scene.name());
     let store = json!({"name": scene.name(), "kind": "ClusterSecretStore"});
@@ -243,20 +243,20 @@ async fn with_generators_of_all_kinds(scene: &Scene) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_right_of_the_chart_is_unused() {
-    // Alone, since another controller would do its work for ClusterExternalSecrets.
+    // In a world without a controller, since another one would do its work on ClusterExternalSecrets.
     let scene = Scene::with_own_controller_on(World::without_controller().await, "deployed-rights").await;
     scene.set_secret("greeting", "hello");
     let deployment = Deployment::apply(&scene, &[]);
     let proxy = ApiProxy::start(&deployment.kubeconfig, scene.world.cluster.directory()).await;
     proxy.pass();
     let _controller = deployment.start(&scene, &proxy.kubeconfig).await;
-    // With the finalizers of ESO, which are taken off when the objects are deleted.
+    // With ESO's finalizers, which the controller removes when the objects are deleted.
     for kind in ["SecretStore", "ClusterSecretStore"] {
         let mut store = scene.store_manifest(kind, scene.name());
         store["metadata"]["finalizers"] = json!(["secretstore.externalsecrets.io/finalizer"]);
         scene.apply(store).await;
     }
-    // An account that the watch does not show is asked for.
+    // A service account that the watch does not show is fetched.
     let mut store = scene.store_manifest("SecretStore", "of-nobody");
     store["spec"]["provider"]["azurekv"]["serviceAccountRef"]["name"] = "nobody".into();
     scene.apply(store).await;
@@ -275,7 +275,7 @@ async fn no_right_of_the_chart_is_unused() {
     scene
         .apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "template"}, "data": template}))
         .await;
-    // Another name of the target: the Secret of the former name goes.
+    // Another target name: the Secret with the old name is deleted.
     let source = json!([{"configMap": {"name": "template", "items": [{"key": "greeting"}]}}]);
     let target = json!({"name": "templated", "template": {"templateFrom": source}});
     scene.merge("ExternalSecret", "example", json!({"spec": {"target": target}})).await;
@@ -291,7 +291,7 @@ async fn no_right_of_the_chart_is_unused() {
 
     let given = rights_of_the_chart();
     let unused = || given.difference(&proxy.rights()).cloned().collect::<Vec<_>>();
-    // What a request did can be seen before the proxy has heard that it was done.
+    // The effect of a request can be visible before the proxy has its answer.
     let heard = tokio::time::timeout(DEADLINE, async {
         while unused().len() > NEVER_ASKED.len() {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,4 +1,4 @@
-//! How much an ExternalSecret says.
+//! How many events an ExternalSecret causes.
 
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use test_stage::scene::Scene;
 use test_stage::world::World;
 
-/// An ExternalSecret of which 999 entries, nearly all that one may have, are missing, and whose Secret is another at each refresh.
+/// An ExternalSecret with 999 missing entries, nearly the maximum, whose target Secret changes at each refresh.
 fn flood(scene: &Scene) -> Value {
     let missing = (0..999)
         .map(|number| json!({"secretKey": format!("k{number}"), "remoteRef": {"key": format!("absent-{number}")}}));
@@ -40,7 +40,7 @@ async fn an_object_that_says_something_new_every_second_fills_nothing_and_drowns
         .await;
     loud.apply(flood(&loud)).await;
     let controller = world.start_controller("flood", &[]).await;
-    // 25 were written or counted by now, each of them by a request to the API server.
+    // By now 25 have been written or counted, each with a request to the API server.
     controller.until_measured("external_secrets_events_dropped_total{of=\"object\"} ").await;
 
     quiet.set_secret("greeting", "hello");

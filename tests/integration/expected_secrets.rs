@@ -1,5 +1,5 @@
-//! Every file in `secrets/` is an ExternalSecret with what the vault and the namespace hold, and the Secret that ESO
-//! makes of it. What ESO makes was worked out from its documentation and its source.
+//! Every file in `secrets/` holds an ExternalSecret, the contents of the vault and the namespace, and the Secret that
+//! ESO makes of them, as worked out from ESO's documentation and source.
 //!
 //! ```yaml
 //! about: what the case shows
@@ -36,7 +36,7 @@ use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 use test_stage::scene::Scene;
 
-/// How many cases are looked at at once.
+/// How many cases run at once.
 const AT_ONCE: usize = 16;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +57,7 @@ async fn every_external_secret_gives_the_secret_that_eso_makes() {
     assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), cases.len(), failures.join("\n"));
 }
 
-/// All cases by the name of their file.
+/// All cases by file name.
 fn cases() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/secrets");
     let files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -90,7 +90,7 @@ fn fill_vault(scene: &Scene, case_name: &str, case: &Value) {
     }
 }
 
-/// What is wrong, if something is.
+/// What is wrong, if anything.
 async fn check(scene: &Scene, name: &str, case: &Value) -> Option<String> {
     for object in case["objects"].as_array().into_iter().flatten() {
         scene.apply(object.clone()).await;

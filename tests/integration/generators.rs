@@ -1,4 +1,4 @@
-//! Values that generators mint: each comes once, and stays until somebody asks for another or its time is over.
+//! Values from generators: each is generated once, and stays until somebody asks for another or its time is over.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::synced::Synced;
 
 const API_VERSION: &str = "generators.external-secrets.io/v1alpha1";
 const SYNCED: (&str, &str) = ("SecretSynced", "secret synced");
-/// More writes than any of these needs; a test that gets here never came to an end.
+/// More writes than any of these cases needs; a test that gets here would never end.
 const TOO_MANY: usize = 20;
 
 /// Applies a generator.
@@ -25,7 +25,7 @@ async fn generator(scene: &Scene, kind: &str, name: &str, spec: Value) {
     scene.apply(json!({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec})).await;
 }
 
-/// An entry of `dataFrom` that names a generator; its keys begin with a prefix.
+/// A `dataFrom` entry that names a generator and prefixes its keys.
 fn entry(kind: &str, name: &str, prefix: &str) -> Value {
     let rewrite = json!([{"regexp": {"source": "^(.*)$", "target": format!("{prefix}$1")}}]);
     json!({
@@ -34,7 +34,7 @@ fn entry(kind: &str, name: &str, prefix: &str) -> Value {
     })
 }
 
-/// An ExternalSecret that needs no store.
+/// An ExternalSecret without a store.
 fn manifest(name: &str, interval: &str, entries: &[Value]) -> Value {
     json!({
         "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": name},
@@ -42,19 +42,19 @@ fn manifest(name: &str, interval: &str, entries: &[Value]) -> Value {
     })
 }
 
-/// Waits until an ExternalSecret is synced, and gives the data of its Secret.
+/// Waits until an ExternalSecret is synced; returns the data of its Secret.
 async fn synced(scene: &Scene, name: &str) -> Value {
     scene.until_synced(name).await;
     scene.secret_data(name).await.expect("the Secret of a synced ExternalSecret")
 }
 
-/// Waits until a key of a Secret has another value, and gives that.
+/// Waits until a key of a Secret has another value, and returns that value.
 async fn changed(scene: &Scene, name: &str, key: &str, before: &Value) -> Value {
     let is_other = |secret: &Value| decoded(secret)[key].is_string() && decoded(secret)[key] != before[key];
     decoded(&scene.until("Secret", name, &format!("{key} made anew"), is_other).await)
 }
 
-/// Takes the status of an ExternalSecret, as a restored backup lacks it, and has it looked at.
+/// Removes the status of an ExternalSecret, as a restored backup does, and triggers a sync.
 async fn lose_status(scene: &Scene, name: &str) {
     let status = json!({"status": {"refreshTime": null, "syncedResourceVersion": null, "conditions": null}});
     let params = kube::api::PatchParams::default();
@@ -95,7 +95,7 @@ async fn each_kind_gives_its_keys_and_rewrites_tell_several_apart() {
     assert!(data["publicKey"].as_str().unwrap().starts_with("ssh-ed25519 "));
     assert!(data["publicKey"].as_str().unwrap().ends_with(" it's me\n"));
     assert!(data["privateKey"].as_str().unwrap().starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\n"));
-    // Nothing of it is told but in the Secret.
+    // Nothing outside the Secret reveals it.
     let told =
         [scene.get("ExternalSecret", "example").await.unwrap().to_string(), scene.events("example").await.join("\n")];
     let annotations = scene.get("Secret", "example").await.unwrap()["metadata"].to_string();
@@ -133,7 +133,7 @@ async fn minted_values_stay_whatever_happens_to_the_external_secret() {
     scene.merge("UUID", "u", json!({"metadata": {"labels": {"changed": "yes"}}})).await;
     assert_eq!(synced(&scene, "example").await, restored, "the generator itself");
 
-    // As with a backup, or with an ExternalSecret that is deleted and comes back.
+    // As after a restored backup, or when an ExternalSecret is deleted and created again.
     let orphan = json!({"spec": {"target": {"creationPolicy": "Orphan"}}});
     scene.merge("ExternalSecret", "example", orphan).await;
     scene.until_synced("example").await;
@@ -162,7 +162,7 @@ async fn what_is_made_once_stays_under_any_change(#[case] policy: Value) {
         json!({"spec": {"target": {"template": {"metadata": {"labels": {"some": "label"}}}}}}),
         json!({"metadata": {"annotations": {"some": "note"}}}),
     ];
-    // A second one with an interval shows that time enough has passed.
+    // A second one with an interval shows that enough time has passed.
     scene.apply(manifest("clock", "1s", &[entry("Password", "p", "")])).await;
     scene.until_ready("clock", "True", SYNCED.0, SYNCED.1).await;
     for patch in patches {
@@ -228,7 +228,7 @@ async fn a_template_is_rendered_from_minted_values_which_stay_with_it() {
     assert_eq!(synced(&scene, "example").await, first);
     lose_status(&scene, "example").await;
     assert_eq!(synced(&scene, "example").await, first);
-    // What it is rendered from is nowhere: another text takes another password.
+    // The input of the template is stored nowhere, so another template needs another password.
     let template = json!({"data": {"url": "mysql://shop:{{ .password | urlquery }}@db"}});
     scene.merge("ExternalSecret", "example", json!({"spec": {"target": {"template": template}}})).await;
     let second = synced(&scene, "example").await;
@@ -255,7 +255,7 @@ async fn what_eso_has_minted_is_taken_over_unchanged(#[case] data_hash: String) 
         .await;
     scene.apply(manifest("example", "1h", &[entry("Password", "p", "")])).await;
     assert_eq!(synced(&scene, "example").await, json!({"password": "minted by ESO"}));
-    // From now on the record says so, and the values stay under changes.
+    // From now on the record says so, and the values survive changes.
     scene.merge("ExternalSecret", "example", json!({"metadata": {"labels": {"some": "label"}}})).await;
     assert_eq!(synced(&scene, "example").await, json!({"password": "minted by ESO"}));
     let secret = scene.get("Secret", "example").await.unwrap();
@@ -282,10 +282,10 @@ async fn a_generator_that_comes_or_is_mended_wakes_those_that_failed_over_it() {
     generator(&scene, "UUID", "u", json!({})).await;
     scene.until_ready("missing", "True", SYNCED.0, SYNCED.1).await;
 
-    // This one is not tried again by itself.
+    // This one is not retried.
     let other = json!({"kind": "ECRAuthorizationToken", "generator": {"ecrAuthorizationTokenSpec": {"region": "eu"}}});
     generator(&scene, "ClusterGenerator", scene.name(), other).await;
-    // What ESO knows and this controller does not serve survives.
+    // Fields that ESO knows and this controller does not serve are preserved.
     let kept = scene.get("ClusterGenerator", scene.name()).await.unwrap();
     assert_eq!(kept["spec"]["generator"]["ecrAuthorizationTokenSpec"]["region"], "eu");
     scene.apply(manifest("unserved", "1h", &[entry("ClusterGenerator", scene.name(), "")])).await;
@@ -303,7 +303,7 @@ async fn what_generators_say_and_give_is_bounded_in_sum() {
         scene.until_ready_starts(name, "could not get secret data from provider").await;
         scene.until_event_has(name, words).await;
     };
-    // Each is small, and read as often as it is named.
+    // Each one is small, but is read as often as it is named.
     generator(&scene, "Fake", "large", json!({"data": {"k": "x".repeat(2_000)}})).await;
     let entries: Vec<_> = (0..150).map(|number| entry("Fake", "large", &format!("k{number}-"))).collect();
     scene.apply(manifest("texts", "1h", &entries)).await;
@@ -317,7 +317,7 @@ async fn what_generators_say_and_give_is_bounded_in_sum() {
     scene.apply(manifest("values", "1h", &entries)).await;
     fails_with("values", "may read 4 MiB").await;
 
-    // A record that names one large value for each entry, written under the controller's name.
+    // A record that names one large value for each entry, under the controller's field manager.
     generator(&scene, "UUID", "id", json!({})).await;
     scene.apply(manifest("forged", "1h", &vec![entry("UUID", "id", ""); 6])).await;
     synced(&scene, "forged").await;
@@ -344,7 +344,7 @@ async fn kinds_that_are_not_served_are_named_in_an_event(#[case] kind: &str, #[c
     let scene = Scene::new("unserved").await;
     let refused = scene.try_apply(manifest("example", "1h", &[entry(kind, "g", "")])).await;
     if let Err(error) = refused {
-        // The schema has a list of kinds.
+        // The schema lists the kinds.
         assert!(error.to_string().contains(kind), "{error}");
         return;
     }
@@ -365,14 +365,14 @@ async fn an_external_secret_with_a_fake_of_another_class_is_left_alone() {
     assert!(other["status"]["conditions"].is_null() && scene.get("Secret", "other").await.is_none());
 }
 
-/// An ExternalSecret for a controller of the scene's own: its store is of that class.
+/// An ExternalSecret for the scene's own controller, whose store has its class.
 fn own(scene: &Scene, name: &str) -> Value {
     let mut own = scene.manifest(name, "1h", &[("greeting", "greeting")]);
     own["spec"]["dataFrom"] = json!([entry("UUID", "u", "")]);
     own
 }
 
-/// All values that a key of a Secret ever has, from now on.
+/// Every value that a key of a Secret has from now on.
 fn values_of(access: Access, secret: &str, key: &'static str) -> Arc<Mutex<BTreeSet<String>>> {
     let (values, name) = (Arc::new(Mutex::new(BTreeSet::new())), secret.to_owned());
     let seen = Arc::clone(&values);
@@ -427,7 +427,7 @@ async fn two_controllers_at_once_agree_on_what_is_minted() {
         let values = values_of((*scene).clone(), &name, "uuid");
         scene.apply(own(&scene, &name)).await;
         scene.until_synced(&name).await;
-        // Both have seen it when both have seen what came after it.
+        // Both have seen it once they have seen a later change.
         scene.merge("ExternalSecret", &name, json!({"metadata": {"labels": {"round": "yes"}}})).await;
         scene.until_synced(&name).await;
         let value = scene.secret_data(&name).await.unwrap()["uuid"].as_str().unwrap().to_owned();

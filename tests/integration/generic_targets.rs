@@ -1,4 +1,4 @@
-//! Targets that are not Secrets: ConfigMaps and custom resources.
+//! Targets other than Secrets: ConfigMaps and custom resources.
 
 use serde_json::{Value, json};
 use test_stage::cluster_access::{Access, condition};
@@ -9,7 +9,7 @@ use test_stage::world::World;
 use crate::deployed::{deploy, nothing_was_forbidden};
 use crate::synced::Synced;
 
-/// An ExternalSecret whose target is of another kind.
+/// An ExternalSecret with a target of another kind.
 fn manifest(scene: &Scene, interval: &str, api_version: &str, kind: &str, data: &[(&str, &str)]) -> Value {
     let mut manifest = scene.manifest("example", interval, data);
     manifest["spec"]["target"]["manifest"] = json!({"apiVersion": api_version, "kind": kind});
@@ -321,7 +321,7 @@ async fn a_kind_that_the_controller_has_no_right_to_is_named_with_the_remedy() {
     assert!(message.starts_with(beginning) && message.contains("cannot list resource \"appconfigs\""), "{message}");
 }
 
-/// Any kind that a tenant names is watched in the whole cluster.
+/// Each kind that a tenant names is watched cluster-wide.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_writes_ten_kinds_and_no_more_until_one_is_gone() {
     let world = World::without_controller().await;
@@ -357,10 +357,10 @@ async fn a_namespace_writes_ten_kinds_and_no_more_until_one_is_gone() {
         greedy.name()
     );
     greedy.until_ready(plural, "False", "SecretSyncedError", &refusal).await;
-    // Another namespace has its own number.
+    // Each namespace has its own count.
     other.apply(of(&other, plural, kind)).await;
     other.until_ready(plural, synced.0, synced.1, synced.2).await;
-    // The failed one is tried again, and a person need not wait for that.
+    // The controller retries the failed one without anybody's help.
     greedy.delete("ExternalSecret", &kinds[0].1).await;
     greedy.until_gone("ExternalSecret", &kinds[0].1).await;
     greedy.force_sync(plural).await;

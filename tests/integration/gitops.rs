@@ -1,5 +1,5 @@
-//! Argo CD and Flux tell the health of our objects by the files in `examples`: with the engines of both, over what a real controller
-//! and ESO write.
+//! Argo CD and Flux report the health of our objects with the files in `examples`. The tests run both engines on what a
+//! real controller and ESO write.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -14,13 +14,13 @@ use test_stage::scene::Scene;
 
 use crate::helm::{Tools, repository};
 
-/// What both make of an object.
+/// The health of an object in both.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 struct Health {
     argocd: String,
     message: String,
     flux: String,
-    /// The annotation that Argo CD's action leaves.
+    /// The annotation set by Argo CD's action.
     refreshed: Option<String>,
 }
 
@@ -28,7 +28,7 @@ fn example(path: &str) -> String {
     std::fs::read_to_string(repository(path)).unwrap()
 }
 
-/// The health of an object, by the examples.
+/// The health of an object according to the examples.
 fn health(object: &Value) -> Health {
     let build = Command::new(repository("tests/gitops/build")).stderr(Stdio::inherit()).output().unwrap();
     assert!(build.status.success());
@@ -61,7 +61,7 @@ fn assert_failed(object: &Value, words: &str) {
 fn assert_waited_for(object: &Value) {
     let health = health(object);
     assert_eq!(health.argocd, "Progressing", "{health:?} {object}");
-    // Without a status Flux's evaluator gives an error, which it tries again.
+    // Without a status, Flux's evaluator returns an error and retries.
     assert!(["InProgress", "error: "].iter().any(|start| health.flux.starts_with(start)), "{health:?} {object}");
 }
 
@@ -79,7 +79,7 @@ async fn objects_are_healthy_or_failed_as_the_controller_finds_them() {
     let failed = |object: &Value| condition(object, "Ready")["status"] == "False";
     assert_failed(&scene.until("ExternalSecret", "broken", "failed", failed).await, "could not get secret data");
 
-    // As it is before the controller sees it, and just after somebody has changed it.
+    // As it is before the controller sees it, and right after somebody has changed it.
     let mut fresh = synced.clone();
     fresh.as_object_mut().unwrap().remove("status");
     assert_waited_for(&fresh);

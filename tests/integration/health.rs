@@ -1,11 +1,12 @@
-//! What the probe of readiness says of a broken connection to the API server, and how it recovers.
+//! What the readiness probe reports about a broken connection to the API server, and how the connection recovers.
 
 use serde_json::json;
 use test_stage::api_proxy::{ApiProxy, Flow};
 use test_stage::controller_process::Controller;
 use test_stage::scene::Scene;
 
-/// An API server sends bookmarks about every minute; a test cannot wait that long. Watches are thus reopened all the time.
+/// An API server sends bookmarks about once a minute, too long for a test. With this flag, the controller reopens
+/// watches all the time.
 const SHORT: &str = "--watch-silence=1s";
 
 async fn started(name: &str) -> (Scene, ApiProxy, Controller) {
@@ -36,7 +37,7 @@ async fn a_process_whose_watches_are_wedged_is_not_ready_until_they_hear_somethi
     let (scene, proxy, controller) = started("watch-wedged").await;
     proxy.let_pass(Flow::NoWatches);
     controller.until_readyz(503, "has shown no sign of life for ").await;
-    // All else works on meanwhile.
+    // Everything else works in the meantime.
     scene.set_secret("greeting", "hello again");
     scene.until_secret("example", json!({"greeting": "hello again"})).await;
     scene.external_secret("example", "1s", &[("greeting", "other")]).await;

@@ -1,11 +1,12 @@
-//! What goes wrong with workload identity, one thing at a time: the store's condition names the remedy, and the remedy works.
+//! What goes wrong with workload identity, one mistake at a time: the store's condition names the remedy, and the
+//! remedy works.
 
 use rstest::rstest;
 use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 use test_stage::scene::{SERVICE_ACCOUNT, Scene};
 
-/// A mistake, and how it is made and fixed.
+/// A mistake: how to make it and how to fix it.
 #[derive(Clone, Copy, Debug)]
 enum Mistake {
     SubjectOfAnotherNamespace,
@@ -47,7 +48,7 @@ impl Mistake {
         json!({"azure.workload.identity/client-id": client, "azure.workload.identity/tenant-id": tenant})
     }
 
-    /// What the condition must say, the presented token included where Entra ID has refused it.
+    /// What the condition must say, including the presented token if Entra ID refused it.
     fn words(self, scene: &Scene) -> Vec<String> {
         let issuer = format!("issuer {:?}", scene.world.cluster.issuer_url());
         let subject = format!("subject {:?}", subject(scene));

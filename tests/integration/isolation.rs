@@ -1,5 +1,5 @@
-//! That a tenant who computes, or whose passes hang, does not hold up the others. The deadlines are bounds on that, many times what
-//! is usual: figures are in `docs/benchmarks.md`.
+//! A tenant whose passes compute or hang does not hold up the others. The deadlines here are many times the usual
+//! duration; for figures see `docs/benchmarks.md`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,17 +15,17 @@ use test_stage::controller_process::Controller;
 use test_stage::scene::Scene;
 use test_stage::world::World;
 
-/// How long an ExternalSecret of another namespace may take, in a build without optimization on a machine that does other things.
+/// How long an ExternalSecret of another namespace may take, in an unoptimized build on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
 
-/// What costs processor time, within what one ExternalSecret may.
+/// Templates that use a lot of processor time within one ExternalSecret's budget.
 const COSTLY: [&str; 3] = [
     r#"{{range until 5}}{{$k := genPrivateKey "rsa"}}{{len $k}} {{end}}"#,
     r#"{{range until 20}}{{$h := bcrypt "password"}}{{len $h}} {{end}}"#,
     r#"{{range until 3000}}{{range until 3000}}{{$x := sha512sum "a"}}{{end}}{{end}}"#,
 ];
 
-/// A tenant with values of the fake provider, whose templates compute all the time.
+/// A tenant with values from the fake provider, whose templates compute all the time.
 async fn attack(tenant: &Scene, external_secrets: usize) {
     let fake = json!({"fake": {"data": [{"key": "a", "value": "1"}]}});
     tenant
@@ -43,7 +43,7 @@ async fn attack(tenant: &Scene, external_secrets: usize) {
     }
 }
 
-/// That a new ExternalSecret of somebody else is synced soon, and that the endpoints answer.
+/// Checks that a new ExternalSecret of somebody else syncs soon, and that the endpoints answer.
 async fn others_go_on(victim: &Scene, name: &str, controller: &Controller) {
     let synced = async {
         victim.external_secret(name, "1h", &[("value", "secret")]).await;
@@ -57,7 +57,7 @@ async fn others_go_on(victim: &Scene, name: &str, controller: &Controller) {
     assert!(answered.await.expect("the endpoints answer").contains("controller_runtime_active_workers"));
 }
 
-/// Has all threads of a process share one processor, now and later.
+/// Confines all threads of a process to one processor, now and later.
 fn give_one_processor(controller: &Controller) {
     let mut first = CpuSet::new();
     first.set(0);
@@ -107,12 +107,12 @@ async fn a_tenant_whose_vault_does_not_answer_leaves_places_to_the_others() {
     for number in 0..40 {
         attacker.external_secret(&format!("hangs-{number}"), "1s", &[("value", &format!("s{number}"))]).await;
     }
-    // All that one namespace can have.
+    // The most that one namespace gets.
     controller.until_measured("controller_runtime_active_workers{controller=\"externalsecret\"} 7").await;
     others_go_on(&victim, "after", &controller).await;
 }
 
-/// How many connections a process has to the proxy through which it reaches vaults and authorities.
+/// How many connections a process has to the proxy that leads to vaults and authorities.
 fn connections(controller: &Controller, proxy: u16) -> usize {
     let process = format!("/proc/{}", controller.id());
     let files = std::fs::read_dir(format!("{process}/fd")).unwrap().filter_map(Result::ok);
@@ -128,9 +128,9 @@ fn connections(controller: &Controller, proxy: u16) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_with_hundreds_of_vaults_that_do_not_answer_leaves_connections_to_the_others() {
-    /// All that one namespace can have.
+    /// The most that one namespace gets.
     const MOST: usize = 256;
-    /// Those that are just being closed, and those of the others.
+    /// Connections that are closing, and those of the others.
     const MORE: usize = 64;
     let (world, attacker, victim) = tenants("open").await;
     let controller = world.start_controller("open", &["--concurrent=512"]).await;

@@ -1,4 +1,4 @@
-//! The controller is killed after each of its writes, and started again.
+//! The controller is killed after each of its writes, and restarted.
 
 use serde_json::json;
 use test_stage::api_proxy::ApiProxy;
@@ -6,7 +6,7 @@ use test_stage::scene::Scene;
 
 use crate::synced::Synced;
 
-/// More writes than any of these needs; a test that gets here never came to an end.
+/// More writes than any of these cases needs; a test that gets here would never end.
 const TOO_MANY: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +68,7 @@ async fn a_deletion_ends_well_wherever_it_was_cut_off() {
         assert!(writes < TOO_MANY);
         let name = format!("example-{writes}");
         let mut manifest = scene.manifest(&name, "1h", &[("greeting", "greeting")]);
-        // With ESO's finalizer there is something to write.
+        // ESO's finalizer gives it something to write.
         manifest["metadata"]["finalizers"] = json!(["externalsecrets.external-secrets.io/externalsecret-cleanup"]);
         scene.apply(manifest).await;
         {

@@ -36,7 +36,7 @@ async fn what_kustomize_moves_to_another_namespace_works_there() {
     a_store_that_kustomize_moved_says_what_it_left_behind(world, &tools).await;
 }
 
-/// kustomize moves service accounts, and knows nothing of references to them in custom resources.
+/// kustomize moves service accounts, but does not know the references to them in custom resources.
 async fn a_store_that_kustomize_moved_says_what_it_left_behind(world: &'static World, tools: &Tools) {
     let folder = tools.home.path().join("walkthrough");
     std::fs::create_dir(&folder).unwrap();
@@ -63,6 +63,6 @@ async fn a_store_that_kustomize_moved_says_what_it_left_behind(world: &'static W
     let reference = "/spec/provider/azurekv/serviceAccountRef/namespace";
     let operation = json!([{"op": "replace", "path": reference, "value": "team"}]).to_string();
     apply(&format!("patches: [{{target: {{kind: ClusterSecretStore}}, patch: '{operation}'}}]\n"));
-    // The account is found, whose tenant the sandbox does not know.
+    // The account is found, but the sandbox does not know its tenant.
     says("AADSTS90002").await;
 }

@@ -1,4 +1,4 @@
-//! What somebody reads who reads far too much, and what becomes of the others meanwhile.
+//! What somebody who reads far too much gets, and how the others fare in the meantime.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use test_stage::cluster_access::condition;
 use test_stage::scene::Scene;
 
-/// The most memory that a process has held, in KiB.
+/// The peak memory of a process, in KiB.
 fn peak_of(process: u32) -> u64 {
     test_stage::process::peak_memory(process).unwrap() / 1024
 }

@@ -1,4 +1,4 @@
-//! Two replicas of the controller, of which one leads.
+//! Two replicas of the controller, one of which leads.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use test_stage::api_proxy::ApiProxy;
 use test_stage::cluster_access::Access;
 use test_stage::scene::Scene;
 
-/// Times that a test can wait for.
+/// Short enough for a test to wait for.
 const SHORT: [&str; 3] = [
     "--leader-election-lease-duration=4s",
     "--leader-election-renew-deadline=2s",
     "--leader-election-retry-period=300ms",
 ];
-/// Others wait longer for a leader than any test.
+/// Longer than any test waits for a leader.
 const LONG: [&str; 3] = [
     "--leader-election-lease-duration=10m",
     "--leader-election-renew-deadline=5m",
@@ -47,7 +47,7 @@ async fn a_leader_that_was_stopped_beyond_its_lease_writes_nothing_when_it_goes_
         "it says that it leads"
     );
 
-    // It finds much to do: the value is another one, and every refresh is long overdue.
+    // It has plenty to do: the value has changed, and every refresh is long overdue.
     scene.set_secret("greeting", "third");
     let before = proxy.writes();
     first.resume();

@@ -1,7 +1,7 @@
 //! The controller as its own process, against a real API server and an emulated Key Vault over TLS.
 //!
-//! Most tests share one cluster, one sandbox and one controller; each has a namespace, a vault and an
-//! identity of its own. Those that stop or kill something have their own.
+//! Most tests share one cluster, one sandbox and one controller; each has its own namespace, vault and identity. Tests
+//! that stop or kill something have their own.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What the metrics say of what happened.
+//! What the metrics report.
 
 use external_secrets::sandbox::{AttributeChanges, SecretPermission, SecretProperties};
 use serde_json::json;

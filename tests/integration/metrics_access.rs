@@ -1,9 +1,9 @@
-//! Who may read the metrics, and change the level of the log.
+//! Who may read the metrics and change the log level.
 
 use reqwest::Method;
 use test_stage::scene::Scene;
 
-/// What the endpoint of the metrics answers to who shows a token, over TLS.
+/// What the metrics endpoint answers over TLS to a caller with this token.
 async fn ask(address: &str, method: Method, path: &str, token: Option<&str>, body: &'static str) -> (u16, String) {
     let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
     let request = client.request(method, format!("https://{address}{path}")).body(body);
@@ -19,7 +19,7 @@ async fn status(address: &str, token: Option<&str>) -> u16 {
     ask(address, Method::GET, "/metrics", token, "").await.0
 }
 
-/// Lets a service account of the scene do something with a path that is not a resource; gives a token of it.
+/// Grants a service account of the scene these verbs on a non-resource path; returns a token for it.
 fn allowed(scene: &Scene, account: &str, verbs: &str, path: &str) -> String {
     scene.kubectl(&["create", "serviceaccount", account]);
     let role = format!("{account}-{}", scene.name());

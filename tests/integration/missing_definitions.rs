@@ -1,4 +1,4 @@
-//! A cluster that lacks some of the definitions, as with `installCRDs: false`.
+//! A cluster without some of the CRDs, as with `installCRDs: false`.
 
 use external_secrets::api::crd;
 use external_secrets::sandbox::Config;
@@ -36,7 +36,7 @@ async fn definitions_that_are_missing_are_named_with_the_remedy_and_work_begins_
         assert_eq!(controller.log().matches(words).count(), 1, "it is said once: {}", controller.log());
     }
 
-    // Who wants no stores of the cluster needs no definition of them.
+    // A controller without ClusterSecretStores does not need their CRD.
     let without = world.start_controller("no-cluster-stores", &["--enable-cluster-store-reconciler=false"]).await;
     without.until_ready().await;
     without.kill().await;

@@ -1,5 +1,5 @@
-//! A real Prometheus reads what the processes serve: each panel of the dashboard has data, and alerts are quiet where all is calm and
-//! fire where something is wrong.
+//! A real Prometheus scrapes the processes: every panel of the dashboard has data, and alerts stay quiet when all is
+//! well and fire when something is wrong.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -21,7 +21,7 @@ use crate::helm::{Tools, repository};
 const DAY: f64 = 86_400.0;
 const DASHBOARD: &str = "helm/external-secrets/files/monitoring/grafana-dashboard.json";
 
-/// The rules that the chart renders, where some are changed.
+/// The rules that the chart renders, some of them changed.
 fn rules(tools: &Tools, changed: &BTreeMap<String, Value>) -> Value {
     let values = json!({"prometheusRule": {"enabled": true, "renderMode": "alwaysRender", "rules": changed}});
     let file = tools.home.path().join("values.yaml");
@@ -33,7 +33,7 @@ fn rules(tools: &Tools, changed: &BTreeMap<String, Value>) -> Value {
     rule["spec"].clone()
 }
 
-/// The names of the alerts among rules.
+/// The names of the alerts in these rules.
 fn names(rules: &Value) -> Vec<String> {
     let groups = rules["groups"].as_array().unwrap().iter();
     let rules = groups.flat_map(|group| group["rules"].as_array().unwrap());
@@ -44,12 +44,12 @@ fn dashboard() -> Value {
     serde_json::from_slice(&std::fs::read(repository(DASHBOARD)).unwrap()).unwrap()
 }
 
-/// A query of the dashboard as Grafana asks it.
+/// A query of the dashboard as Grafana sends it.
 fn asked(query: &str) -> String {
     query.replace("$namespace", ".*").replace("$__rate_interval", "20s")
 }
 
-/// The queries of the dashboard, each with the title of its panel.
+/// The queries of the dashboard, each with its panel's title.
 fn queries() -> Vec<(String, String)> {
     let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap().iter();
@@ -83,7 +83,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The processes of the chart, in a cluster of the test's own, and a Prometheus that reads them.
+/// The chart's processes in the test's own cluster, and a Prometheus that scrapes them.
 struct Watched {
     scene: Scene,
     installation: Installation,
@@ -101,7 +101,7 @@ impl Watched {
         let proxy = ApiProxy::start(scene.kubeconfig(), world.cluster.directory()).await;
         proxy.pass();
         let replica = async |name: &str| {
-            // Longer than a machine with much to do keeps a process waiting.
+            // Longer than a busy machine delays a process.
             let lease = [
                 "--enable-leader-election=true",
                 "--leader-election-lease-duration=40s",
@@ -133,14 +133,14 @@ impl Watched {
         }
     }
 
-    /// Waits until a query gives something.
+    /// Waits until a query returns something.
     async fn until_given(&self, what: &str, query: &str) {
         self.prometheus
             .until(&format!("{what}: {query}"), async || !self.prometheus.query(query).await.is_empty())
             .await;
     }
 
-    /// Objects that are synced, and one whose value soon expires.
+    /// Objects that sync, and one whose value expires soon.
     async fn sync(&self) {
         let attributes = AttributeChanges { expires: Some(days_from_now(40)), ..AttributeChanges::default() };
         let properties = SecretProperties { attributes, ..SecretProperties::default() };
@@ -155,7 +155,7 @@ impl Watched {
         }
     }
 
-    /// What may go wrong with objects, the vault, Entra ID and the API server.
+    /// Faults of objects, the vault, Entra ID and the API server.
     async fn disturb(&self) {
         let scene = &self.scene;
         for name in ["missing", "missing-too"] {
@@ -174,7 +174,7 @@ impl Watched {
             let refused = |store: &Value| condition(store, "Ready")["status"] == "False";
             scene.until(kind, "stranger", "refused", refused).await;
         }
-        // Of a name that is somebody else's.
+        // With the name of somebody else's object.
         let spec = json!({"externalSecretName": "one", "namespaces": [scene.name()],
                           "externalSecretSpec": scene.manifest("any", "1h", &[("a", "greeting")])["spec"]});
         let distributed = json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret",
@@ -182,7 +182,8 @@ impl Watched {
         scene.apply(distributed).await;
     }
 
-    /// Puts all that the dashboard shows since then into the file that `DASHBOARD` names, of which `make dashboard` draws a picture.
+    /// Writes everything the dashboard shows since then to the file in `DASHBOARD`, from which `make dashboard` draws a
+    /// picture.
     async fn record(&self, since: i64) {
         let Some(file) = std::env::var_os("DASHBOARD") else { return };
         let now = jiff::Timestamp::now().as_second();
@@ -196,7 +197,7 @@ impl Watched {
         std::fs::write(file, dashboard.to_string()).unwrap();
     }
 
-    /// A vault that does not answer, and more who read it than the controller works on at once.
+    /// A vault that does not answer, and more readers than the controller syncs at once.
     async fn hang(&self) {
         let scene = &self.scene;
         let vault = scene.world.sandbox.vault("hangs").unwrap().allow(&scene.application, SecretPermission::Get);
@@ -217,7 +218,7 @@ fn days_from_now(days: i64) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prometheus_finds_data_for_each_panel_and_fires_alerts_for_what_is_wrong() {
     let tools = Tools::of(&World::shared().cluster);
-    // Nobody waits for minutes here; promtool tries that.
+    // No test waits for minutes; promtool covers that.
     let names = names(&rules(&tools, &BTreeMap::new()));
     let mut changed: BTreeMap<_, _> = names.into_iter().map(|alert| (alert, json!({"for": "0s"}))).collect();
     let watched = Watched::start(&rules(&tools, &changed)).await;
@@ -253,7 +254,7 @@ async fn a_prometheus_finds_data_for_each_panel_and_fires_alerts_for_what_is_wro
     watched.until_firing(&["ExternalSecretsWebhookCertificateEnds", "ExternalSecretsWebhookSlow"]).await;
     let refused = watched.proxy.fault(ApiFault::Refuse(500, None), 0.2);
     watched.until_firing(&["KubernetesRequestsFail"]).await;
-    // It hides why a store fails, which then counts as usable.
+    // It hides why a store fails; the store then counts as usable.
     watched.proxy.lift(refused);
     watched.scene.vault.fault(Fault::throttle(Some(1)));
     watched.until_firing(&["VaultThrottles", "VaultCallsFail", "VaultPaused"]).await;
@@ -265,7 +266,7 @@ async fn a_prometheus_finds_data_for_each_panel_and_fires_alerts_for_what_is_wro
     watched.hang().await;
     watched.until_firing(&["ReconcileStuck", "ExternalSecretsQueueGrows"]).await;
 
-    // Nobody can tell of a leader that hangs, until another one leads.
+    // Nobody can report a hung leader until another one leads.
     watched.leader.pause();
     watched.until_firing(&["ExternalSecretsControllerAbsent", "ExternalSecretsNoLeader"]).await;
     watched.until_firing(&["ExternalSecretsLeaderChanges"]).await;

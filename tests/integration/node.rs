@@ -1,8 +1,8 @@
-//! What a cluster's nodes do for the Deployments of the chart: their containers run as processes, with the arguments, the
-//! environment, the mounted Secrets and the service account that the chart gives them, and are asked its probes.
+//! Stands in for a cluster's nodes: runs the containers of the chart's Deployments as processes, with the arguments,
+//! environment, mounted Secrets and service account from the chart, and calls their probes.
 //!
-//! All share the network of this machine, so each port of a container is another one here; and since nothing routes the
-//! addresses of Services, that of the webhook leads to this machine by name.
+//! They all share this machine's network, so each container port maps to another port here. Nothing routes the
+//! addresses of Services, so the webhook's Service leads to this machine by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -26,16 +26,16 @@ use tokio::task::JoinHandle;
 
 use crate::deployed::in_namespace;
 
-/// How often the Deployments are looked at.
+/// How often it checks the Deployments.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a process may take to end.
+/// How long a process may take to exit.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The audience of workload identity in the public cloud.
+/// The audience for workload identity in the public cloud.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// Runs what the chart deploys until it is dropped, or the test's runtime ends.
+/// Runs what the chart deploys until it is dropped or the test's runtime ends.
 pub struct Node {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
@@ -46,15 +46,15 @@ struct Shared {
     access: Access,
     probes: reqwest::Client,
     looks: watch::Sender<u64>,
-    /// What the API server refused last.
+    /// The API server's last refusal.
     problem: Mutex<String>,
-    /// The log of each container that has run.
+    /// The log of each container so far.
     logs: Mutex<BTreeSet<PathBuf>>,
-    /// What each container asks the API server through.
+    /// Each container's proxy to the API server.
     proxies: Mutex<Vec<(String, ApiProxy)>>,
 }
 
-/// A container that runs, or is taken to run where its image is not ours.
+/// A running container, or one counted as running because its image is not ours.
 struct Pod {
     template: Value,
     process: Option<Process>,
@@ -63,7 +63,7 @@ struct Pod {
 }
 
 impl Node {
-    /// Starts to look after all Deployments of a cluster.
+    /// Starts running all Deployments of a cluster.
     pub async fn start(world: &'static World) -> Self {
         let access =
             Access { client: world.client().await, namespace: "default".to_owned(), version: "external-secrets.io/v1" };
@@ -80,7 +80,7 @@ impl Node {
         Self { shared, task }
     }
 
-    /// Waits until everything was looked at that is there now.
+    /// Waits until it has processed everything that exists now.
     pub async fn looked(&self) {
         let mut looks = self.shared.looks.subscribe();
         let wanted = *looks.borrow() + 2;
@@ -89,13 +89,13 @@ impl Node {
         assert!(looked, "the node looks at nothing any more: {}", self.shared.problem.lock().unwrap());
     }
 
-    /// All that the containers have logged.
+    /// Everything the containers have logged.
     pub fn logs(&self) -> String {
         let logs = self.shared.logs.lock().unwrap();
         logs.iter().map(|log| std::fs::read_to_string(log).unwrap_or_default()).collect()
     }
 
-    /// The rights that a container has used so far, as `verb group/resource`.
+    /// The rights a container has used so far, as `verb group/resource`.
     pub fn rights_used_by(&self, container: &str) -> BTreeSet<String> {
         let proxies = self.shared.proxies.lock().unwrap();
         proxies.iter().filter(|(name, _)| name == container).flat_map(|(_, proxy)| proxy.rights()).collect()
@@ -113,7 +113,7 @@ async fn look_after(shared: Arc<Shared>) {
     loop {
         match shared.look(&mut pods).await {
             Ok(()) => shared.looks.send_modify(|looks| *looks += 1),
-            // A conflict, or a cluster that restarts: the next look will tell.
+            // A conflict, or a cluster that restarts: the next round will tell.
             Err(error) => *shared.problem.lock().unwrap() = error.to_string(),
         }
         tokio::time::sleep(PAUSE).await;
@@ -212,7 +212,7 @@ impl Shared {
         Ok(pod)
     }
 
-    /// What the webhook of workload identity adds to a labeled Pod.
+    /// What the workload identity webhook adds to a labeled Pod.
     async fn workload_identity(
         &self,
         namespace: &str,
@@ -246,7 +246,7 @@ impl Shared {
         Ok(answer.status.expect("a token").token)
     }
 
-    /// A kubeconfig of the container's service account, through a proxy that notes what rights it uses.
+    /// A kubeconfig for the container's service account, through a proxy that records the rights it uses.
     async fn kubeconfig(&self, namespace: &str, account: &str, container: &str) -> kube::Result<PathBuf> {
         let token = self.token(namespace, account, &[]).await?;
         let user = format!("{namespace}-{account}-{container}");
@@ -259,7 +259,7 @@ impl Shared {
         Ok(through)
     }
 
-    /// Leads the Service of a webhook to its process.
+    /// Routes the Service of a webhook to its process.
     async fn route(&self, deployment: &Value, pod: &Pod, ready: bool) -> kube::Result<()> {
         let (Some(port), Some(service)) = (pod.port_of(&json!("webhook")), pod.service()) else { return Ok(()) };
         let access = self.within(&text(&deployment["metadata"]["namespace"]));
@@ -279,7 +279,7 @@ impl Shared {
         self.say_port(service, &access.namespace, port).await
     }
 
-    /// Takes a webhook that has ended out of its Service.
+    /// Removes a webhook that has exited from its Service.
     async fn unroute(&self, key: &str, pod: Option<&Pod>) -> kube::Result<()> {
         let namespace = key.split('/').next().unwrap_or_default();
         let Some(service) = pod.and_then(Pod::service) else { return Ok(()) };
@@ -290,7 +290,7 @@ impl Shared {
         }
     }
 
-    /// Says the port wherever the API server is told to call a Service.
+    /// Sets the port wherever the API server is configured to call a Service.
     async fn say_port(&self, service: &str, namespace: &str, port: u16) -> kube::Result<()> {
         let calls = |client: &Value| {
             client["service"]["name"] == service
@@ -323,7 +323,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Says in the Deployment's status whether its Pods are ready.
+    /// Reports in the Deployment's status whether its Pods are ready.
     async fn report(&self, deployment: &Value, ready: bool) -> kube::Result<()> {
         let available = if ready { deployment["spec"]["replicas"].as_u64().unwrap_or(1) } else { 0 };
         let (status, reason, message) = if ready {
@@ -360,14 +360,14 @@ impl Pod {
         self.process.as_ref().is_some_and(|process| process.exit().is_some())
     }
 
-    /// The Service that a webhook is called by.
+    /// The Service of a webhook.
     fn service(&self) -> Option<&str> {
         let arguments = self.template["spec"]["containers"][0]["args"].as_array().into_iter().flatten();
         let mut names = arguments.filter_map(|argument| argument.as_str()?.strip_prefix("--dns-name="));
         names.next()?.split('.').next()
     }
 
-    /// An argument with the ports of this machine in place of the container's.
+    /// An argument with this machine's ports in place of the container's.
     fn on_this_machine(&mut self, argument: &str) -> String {
         let Some((flag, value)) = argument.split_once('=') else { return argument.to_owned() };
         if flag != "--port" && !flag.ends_with("-addr") {
@@ -379,7 +379,7 @@ impl Pod {
         host.map_or_else(|| format!("{flag}={port}"), |host| format!("{flag}={host}:{port}"))
     }
 
-    /// The port of this machine for one of the container's, by name or number.
+    /// This machine's port for one of the container's, by name or number.
     fn port_of(&self, port: &Value) -> Option<u16> {
         let container = &self.template["spec"]["containers"][0];
         let mut named = container["ports"].as_array().into_iter().flatten();
@@ -405,7 +405,7 @@ impl Pod {
     }
 }
 
-/// A container's environment in a namespace. Of its Pod only that may be asked for.
+/// A container's environment in a namespace. Only the namespace may be taken from the Pod.
 fn variables(container: &Value, namespace: &str) -> Vec<(String, String)> {
     let variables = container["env"].as_array().into_iter().flatten();
     let value = |variable: &Value| match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
@@ -416,7 +416,7 @@ fn variables(container: &Value, namespace: &str) -> Vec<(String, String)> {
     variables.map(|variable| (text(&variable["name"]), value(variable))).collect()
 }
 
-/// A container's arguments in a namespace, with its variables in their places.
+/// A container's arguments in a namespace, with its variables expanded.
 pub fn arguments(container: &Value, namespace: &str) -> Vec<String> {
     let variables = variables(container, namespace);
     let arguments = container["args"].as_array().into_iter().flatten().map(text);
@@ -434,7 +434,7 @@ async fn end(pod: Option<Pod>) {
         mount.abort();
     }
     if let Some(process) = &pod.process {
-        // Where the cluster has ended, so has the process.
+        // If the cluster has gone, so has the process.
         let _ = process.stop(GRACE).await;
     }
 }
@@ -447,7 +447,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// The Secrets of a volume, and which of their keys it has.
+/// The Secrets of a volume, and which of their keys are mounted.
 fn secrets_of(volume: &Value) -> Vec<(String, Keys)> {
     let keys = |secret: &Value| match secret["items"].as_array() {
         Some(items) => Keys::Items(items.iter().map(|item| text(&item["key"])).collect()),

@@ -1,5 +1,5 @@
-//! Objects that hold what the API server takes and most libraries cannot read: whoever may write one must not keep anybody else's
-//! from being seen, neither while the controller runs nor when it starts.
+//! Objects that the API server accepts and most libraries cannot parse. Whoever may write one must not hide anybody
+//! else's objects, neither while the controller runs nor when it starts.
 
 use serde_json::{Value, json};
 use test_stage::api_proxy::{ApiFault, ApiProxy};
@@ -8,11 +8,11 @@ use test_stage::controller_process::Controller;
 use test_stage::scene::{SERVICE_ACCOUNT, Scene};
 use test_stage::world::World;
 
-/// A time that Go knows. The last one of `jiff` is a day earlier.
+/// A time valid in Go. `jiff`'s last one is a day earlier.
 const NEVER: &str = "9999-12-31T23:59:59Z";
 const ARGUMENTS: [&str; 2] = ["--unsafe-allow-generic-targets", "--store-requeue-interval=1h"];
 
-/// Objects that nobody but this test can read, in ways that its client cannot.
+/// Objects that only this test can read, since its client cannot parse them.
 struct Raw<'a> {
     access: &'a Access,
     path: String,
@@ -32,9 +32,9 @@ impl<'a> Raw<'a> {
         serde_json::from_str(&self.send("GET", &self.path, Vec::new()).await.unwrap()).unwrap()
     }
 
-    /// Replaces the object; gives what the API server stored.
+    /// Replaces the object; returns what the API server stored.
     async fn replace(&self, change: impl Fn(&mut Value)) -> String {
-        // The controller, or its tests, may write it at the same time.
+        // The controller or a test may write it at the same time.
         loop {
             let mut object = self.get().await;
             change(&mut object);
@@ -45,10 +45,10 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Gives the object an entry of `managedFields` that cannot be read.
+    /// Gives the object an unreadable `managedFields` entry.
     async fn spoil(&self) {
         let spoil = |object: &mut Value| {
-            // Of a field that is not there, so that nobody takes it away.
+            // For a nonexistent field, so nobody removes it.
             let entry = json!({
                 "manager": "odd", "operation": "Update", "apiVersion": object["apiVersion"], "time": NEVER,
                 "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": {"f:labels": {"f:odd": {}}}},
@@ -59,7 +59,7 @@ impl<'a> Raw<'a> {
         assert!(stored.contains(NEVER), "{} is as the test needs it: {stored}", self.path);
     }
 
-    /// Gives the object an entry of `managedFields` that is not text, and is nested deeply, where the API server takes that.
+    /// Gives the object a deeply nested `managedFields` entry that is not text, if the API server accepts it.
     async fn spoil_further(&self) {
         let mut object = self.get().await;
         object["metadata"]["managedFields"] = json!([{
@@ -72,12 +72,12 @@ impl<'a> Raw<'a> {
             let text = object.to_string();
             let (before, after) = text.split_once(r#""${fields}""#).unwrap();
             let body = [before.as_bytes(), fields, after.as_bytes()].concat();
-            // What it refuses is not a danger. What it took cannot be read here either.
+            // If it refuses, there is no danger. If it accepts, this client cannot read the answer either.
             let _ = self.send("PUT", &self.path, body).await;
         }
     }
 
-    /// Writes a status as somebody may who has the right to.
+    /// Writes a status as anybody with that right can.
     async fn set_status(&self, status: &Value) {
         let path = format!("{}/status", self.path);
         let mut object = self.get().await;
@@ -87,7 +87,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// One tenant who writes odd objects, and another.
+/// A tenant that writes odd objects, and another one.
 struct Stage {
     world: &'static World,
     odd: Scene,
@@ -107,7 +107,7 @@ impl Stage {
         stage
     }
 
-    /// What the tenant has, of every kind that is watched.
+    /// The tenant's objects, of every watched kind.
     async fn furnish(&self) {
         let odd = &self.odd;
         let labels = json!({"reconcile.external-secrets.io/managed": "true"});
@@ -136,7 +136,7 @@ impl Stage {
         odd.apply(odd.store_manifest("SecretStore", odd.name())).await;
     }
 
-    /// Each object that the controller sees.
+    /// Every object that the controller sees.
     fn all(&self) -> Vec<Raw<'_>> {
         let odd = &self.odd;
         let of = |kind, name| Raw::of(odd, kind, name);
@@ -157,7 +157,7 @@ impl Stage {
         self.world.start_controller(log, &ARGUMENTS).await
     }
 
-    /// That a fresh ExternalSecret of the other tenant is synced, and a change of its vault is seen.
+    /// Checks that a new ExternalSecret of the other tenant is synced, and that a change in its vault arrives.
     async fn others_go_on(&self, controller: &Controller, name: &str) {
         controller.until_ready().await;
         self.well.external_secret(name, "1h", &[("greeting", "greeting")]).await;
@@ -181,7 +181,7 @@ async fn objects_that_hold_what_cannot_be_read_are_worked_on_as_all_others_are()
         Raw::of(odd, "ExternalSecret", name).set_status(&status).await;
     }
     Raw::of(odd, "SecretStore", odd.name()).set_status(&json!({"conditions": [condition]})).await;
-    // The end of what can be read, and the beginning.
+    // The last and the first readable time.
     for (name, time) in [("last", "9999-12-30T21:59:59Z"), ("first", "0000-01-01T00:00:00Z")] {
         odd.external_secret(name, "1h", &[("greeting", "greeting")]).await;
         let status = json!({"refreshTime": time, "syncedResourceVersion": NEVER, "conditions": [condition]});
@@ -190,7 +190,7 @@ async fn objects_that_hold_what_cannot_be_read_are_worked_on_as_all_others_are()
 
     let controller = stage.start("odd").await;
     stage.others_go_on(&controller, "at-the-start").await;
-    // The tenant's own are worked on, too.
+    // The tenant's own objects sync too.
     let merged = Raw::of(odd, "Secret", "merged");
     let is_merged = |secret: &Value| secret["data"]["greeting"] == "aGVsbG8=" && secret["data"]["other"] == "dmFsdWU=";
     let merged = eventually(&merged, is_merged).await;
@@ -208,7 +208,7 @@ async fn objects_that_hold_what_cannot_be_read_are_worked_on_as_all_others_are()
         eventually(&Raw::of(odd, "ExternalSecret", name), is_synced).await;
     }
 
-    // And while it runs: as events of the watches.
+    // And while it runs: as watch events.
     for object in stage.all() {
         object.spoil().await;
         object.spoil_further().await;
@@ -221,7 +221,7 @@ async fn objects_that_hold_what_cannot_be_read_are_worked_on_as_all_others_are()
     assert!(!metrics.contains("external_secrets_unreadable_objects_total{"), "all of them can be read: {metrics}");
 }
 
-/// Waits until an object is as `wanted` says.
+/// Waits until an object satisfies `wanted`.
 async fn eventually(object: &Raw<'_>, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;
     let found = tokio::time::timeout(test_stage::cluster_access::DEADLINE, async {
@@ -250,7 +250,7 @@ async fn lists_that_fail_are_asked_for_ever_more_rarely() {
         }
     });
     assert!(asked.await.is_ok(), "it tries again");
-    // 0.1, 0.2, 0.4, 0.8 and 1.6 s lie between six tries.
+    // Six tries with 0.1, 0.2, 0.4, 0.8 and 1.6 s between them.
     assert!(began.elapsed() >= std::time::Duration::from_secs(3), "after {:?}", began.elapsed());
     for (watch, times) in interruptions(&controller.log()) {
         assert!(times <= 2, "the watch of {watch} says so {times} times: at its first failure and at the eleventh");
@@ -259,7 +259,7 @@ async fn lists_that_fail_are_asked_for_ever_more_rarely() {
     controller.until_ready().await;
 }
 
-/// How often each watch has said that it was interrupted.
+/// How often each watch was logged as interrupted.
 fn interruptions(log: &str) -> std::collections::BTreeMap<String, usize> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let said =

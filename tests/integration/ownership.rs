@@ -1,4 +1,4 @@
-//! Whose Secret it is.
+//! Who owns a Secret.
 
 use serde_json::{Value, json};
 use test_stage::scene::Scene;
@@ -63,7 +63,7 @@ async fn a_secret_that_nobody_owns_is_adopted() {
     assert_eq!(secret["metadata"]["ownerReferences"][0]["name"], "example");
 }
 
-/// The Secret as ESO 2.9.0 leaves it: written with Update, under its field manager.
+/// The Secret as ESO 2.9.0 leaves it: written by an Update of its field manager.
 async fn write_as_eso(scene: &Scene, external_secret: &Value) -> Value {
     let meta = &external_secret["metadata"];
     let secret = json!({
@@ -92,7 +92,7 @@ async fn a_secret_that_eso_wrote_is_taken_over_without_a_write_and_a_removed_key
     let scene = Scene::new("takeover").await;
     scene.set_secret("greeting", "hello");
     scene.set_secret("other", "else");
-    // The store comes last, so that nothing is synced before ESO's Secret is there.
+    // The store comes last, so nothing syncs before ESO's Secret exists.
     let mut manifest = scene.manifest("example", "1h", &[("greeting", "greeting")]);
     manifest["metadata"]["labels"] = json!({"team": "a"});
     manifest["metadata"]["annotations"] = json!({"force-sync": "7"});

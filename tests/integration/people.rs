@@ -12,7 +12,7 @@ use test_stage::scene::Scene;
 
 use run::Command;
 
-/// The value that no command may tell.
+/// The value that no command may print.
 const VALUE: &str = "canary-0123456789abcdef";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,7 +60,7 @@ async fn get_tells_of_each_whether_it_is_ready_when_it_is_next_and_what_is_wrong
     let run = Command::of(&scene).run(&["get", &format!("css/{name}"), "-o", "yaml"]).await;
     assert!(run.text.contains("kind: ClusterSecretStore") && run.text.contains("ready: \"True\""), "{}", run.text);
 
-    // With the rights of somebody else.
+    // With somebody else's rights.
     let run = Command::of(&scene).run(&["get", "--as", "nobody"]).await;
     assert_eq!(run.code, 1);
     assert!(run.errors.contains("cannot list resource \"externalsecrets\""), "{}", run.errors);
@@ -104,7 +104,7 @@ async fn a_refresh_is_waited_for_and_tells_of_each_how_it_went() {
     assert!(all["bad"]["message"].as_str().unwrap().starts_with("SecretNotFound: "));
     assert_eq!(scene.secret_data("changed").await, Some(json!({"a": VALUE})), "it is there when the command ends");
 
-    // A second failure says the same, and yet is known to be one of its own.
+    // A second failure has the same text, but is recognized as a new one.
     let again = results(&["bad"], 1).await;
     assert_eq!(again["bad"]["message"], all["bad"]["message"]);
     scene.set_secret("missing", "there now");

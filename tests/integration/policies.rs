@@ -1,4 +1,4 @@
-//! What becomes of a Secret over time, as its policies say, and whose part of it is whose.
+//! What happens to a Secret over time under its policies, and who owns which part.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -16,7 +16,7 @@ const MANAGED: &str = "reconcile.external-secrets.io/managed";
 const DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
 const CREATED_BY: &str = "reconcile.external-secrets.io/created-by";
 
-/// A scene with a store, whose vault has the secrets `one` and `two` of these values.
+/// A scene with a store whose vault holds the secrets `one` and `two` with these values.
 async fn scene(name: &str) -> Scene {
     let scene = Scene::new(name).await;
     scene.set_secret("one", "1");
@@ -25,7 +25,7 @@ async fn scene(name: &str) -> Scene {
     scene
 }
 
-/// An ExternalSecret named `example` with this target, whose keys have the names of secrets.
+/// An ExternalSecret named `example` with this target; its keys have the secrets' names.
 fn example(scene: &Scene, target: &Value, secrets: &[&str]) -> Value {
     let pairs: Vec<_> = secrets.iter().map(|secret| (*secret, *secret)).collect();
     let mut manifest = scene.manifest("example", "1h", &pairs);
@@ -35,7 +35,7 @@ fn example(scene: &Scene, target: &Value, secrets: &[&str]) -> Value {
     manifest
 }
 
-/// Makes a Secret of someone else, with a key, a label and an annotation.
+/// Creates somebody else's Secret, with a key, a label and an annotation.
 async fn of_others(scene: &Scene, name: &str) -> Value {
     let metadata = json!({"name": name, "labels": {"theirs": "l"}, "annotations": {"theirs": "a"}});
     scene
@@ -115,7 +115,7 @@ async fn a_template_that_comes_and_goes_leaves_the_secret_as_it_was() {
             "data": {"text": "{{ .one }}{{ .one }}"},
         }),
         json!({"mergePolicy": "Merge", "data": {"text": "{{ .one }}{{ .one }}"}}),
-        // One that makes nothing.
+        // One that writes nothing.
         json!({}),
     ];
     let rendered = [
@@ -135,7 +135,7 @@ async fn a_template_that_comes_and_goes_leaves_the_secret_as_it_was() {
     scene.until("Secret", "example", "as without a template", |secret| part(secret) == plain).await;
 }
 
-/// Writes the Secret `example` as ESO 2.9.0 does for this policy, over what is there.
+/// Writes the Secret `example` as ESO 2.9.0 does under this policy, over the existing one.
 async fn write_as_eso(scene: &Scene, policy: &str, existing: Option<Value>) -> Value {
     let mut data = json!({"one": "MQ==", "two": "Mg=="});
     if existing.is_some() {
@@ -182,7 +182,7 @@ async fn what_eso_wrote_is_taken_over_without_a_write_and_what_is_removed_later_
     let scene = Scene::new("eso-takeover").await;
     scene.set_secret("one", "1");
     scene.set_secret("two", "2");
-    // The store comes last, so that nothing is synced before ESO's Secret is there.
+    // The store comes last, so nothing syncs before ESO's Secret exists.
     let existing = if is_of_others { Some(of_others(&scene, "example").await) } else { None };
     let mut manifest = example(&scene, &json!({"creationPolicy": policy}), &["one", "two"]);
     manifest["metadata"]["labels"] = json!({"team": "a"});
@@ -390,7 +390,7 @@ async fn two_that_render_what_the_other_wrote_soon_wait_for_each_other() {
         manifest["metadata"]["name"] = name.into();
         manifest
     };
-    // With words of their own, or they would wait for each other to begin.
+    // With separate keys, or each would wait for the other.
     for name in ["left", "right"] {
         let text = json!({"text": "words"});
         scene
@@ -401,7 +401,7 @@ async fn two_that_render_what_the_other_wrote_soon_wait_for_each_other() {
         scene.apply(reads_secret_of(name, other)).await;
     }
     scene.until_ready("left", "True", "SecretSynced", "secret synced").await;
-    // 20 writes at once, and four more after five seconds each.
+    // 20 writes at once, and four more five seconds apart.
     let (began, seen) = (Instant::now(), Mutex::new(BTreeSet::new()));
     let written_often = |secret: &Value| {
         let mut seen = seen.lock().unwrap();
@@ -427,7 +427,7 @@ async fn sync_windows_hold_back_periodic_refreshes_and_no_others() {
     scene.until_secret("example", json!({"one": "1"})).await;
     scene.until_synced("example").await;
     scene.set_secret("one", "later");
-    // Another one shows that time enough has passed for a refresh.
+    // Another one shows that enough time has passed for a refresh.
     scene.external_secret("clock", "1s", &[("one", "one")]).await;
     scene.until_refreshed_twice("clock").await;
     assert_eq!(scene.secret_data("example").await, Some(json!({"one": "1"})));

@@ -1,4 +1,4 @@
-//! An object that is deleted and recreated under its name while the first one is worked on.
+//! An object that is deleted and recreated under the same name while the first one is being processed.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use test_stage::scene::Scene;
 
 use crate::synced::Synced;
 
-/// How long a read of the vault takes; what is recreated is recreated meanwhile.
+/// How long a read of the vault takes; the object is recreated in that time.
 const SLOW: Duration = Duration::from_millis(1500);
 
-/// Waits until the vault was asked since its counters were reset.
+/// Waits until the vault has had a request since its counters were reset.
 async fn until_asked(scene: &Scene) {
     let asked = async {
         while scene.vault.counters().arrived == 0 {

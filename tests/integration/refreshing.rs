@@ -1,4 +1,4 @@
-//! When values are read again, and when a Secret is put right.
+//! When values are read again, and when a Secret is corrected.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -22,7 +22,7 @@ async fn an_interval_of_zero_reads_once_but_follows_force_sync_and_the_spec() {
     scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
 
     scene.set_secret("greeting", "second");
-    // A second ExternalSecret with an interval shows that time enough has passed for a refresh.
+    // A second ExternalSecret with an interval shows that enough time has passed for a refresh.
     scene.external_secret("clock", "1s", &[("greeting", "greeting")]).await;
     scene.until_refreshed_twice("clock").await;
     assert_eq!(scene.secret_data("example").await, Some(json!({"greeting": "first"})));
@@ -78,7 +78,7 @@ async fn a_refresh_that_finds_the_same_does_not_even_read_the_secret_unless_some
     scene.until_refreshed_twice("example").await;
     assert_eq!(proxy.asked("get /secrets"), reads);
 
-    // So that it looks like one that was not changed.
+    // Makes it look unchanged.
     let hash = data_hash([("greeting", b"forged".as_slice())]);
     let forged = json!({
         "stringData": {"greeting": "forged"},
@@ -94,7 +94,7 @@ async fn a_refresh_that_finds_the_same_does_not_even_read_the_secret_unless_some
     }
 }
 
-/// A scene whose identity may list secrets, so that a list tells what has changed.
+/// A scene whose identity may list secrets, so a list shows what has changed.
 async fn with_list(name: &str) -> Scene {
     let scene = Scene::new(name).await;
     scene.vault.allow(&scene.application, [SecretPermission::Get, SecretPermission::List]);
@@ -103,7 +103,7 @@ async fn with_list(name: &str) -> Scene {
     scene
 }
 
-/// Waits until an annotation of a Secret has had so many values.
+/// Waits until an annotation of a Secret has had this many values.
 async fn until_moved(scene: &Scene, secret: &str, times: usize) {
     let values = Mutex::new(BTreeSet::new());
     let moved = |object: &Value| {
@@ -134,7 +134,7 @@ async fn a_template_that_asks_for_the_time_is_rendered_at_each_refresh_also_with
     }});
     scene.apply(from_map).await;
 
-    // Long enough for a list to tell that nothing has changed.
+    // Long enough for a list to show that nothing has changed.
     tokio::join!(until_moved(&scene, "inline", 5), until_moved(&scene, "from-map", 5));
 }
 
@@ -210,7 +210,7 @@ async fn where_a_vault_is_too_slow_for_all_refreshes_each_external_secret_has_it
         scene.external_secret(name, "1s", &[("greeting", name)]).await;
     }
     scene.store().await;
-    // Two at once, of 200 ms each: ten a second, and four times as many are due.
+    // Two at a time at 200 ms each: ten a second, with four times as many due.
     scene.vault.fault(Fault::latency(Duration::from_millis(200)));
     let _controller = scene.start_controller_with(&["--concurrent=2"]).await;
     for name in &names {

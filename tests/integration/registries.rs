@@ -1,4 +1,4 @@
-//! Tokens of container registries, from the generator to the image that is pulled with them.
+//! Container registry tokens, from the generator to the pulled image.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use test_stage::scene::{SERVICE_ACCOUNT, Scene};
 const API_VERSION: &str = "generators.external-secrets.io/v1alpha1";
 const FAILED: &str = "could not get secret data from provider";
 
-/// A registry with an image, of the name of the scene.
+/// A registry with one image, named after the scene.
 fn registry(scene: &Scene) -> Registry {
     let registry = scene.world.sandbox.registry(&scene.name().replace('-', "x")).unwrap();
     registry.add_image("app", "1");
@@ -42,7 +42,7 @@ fn manifest(name: &str, interval: &str) -> Value {
     })
 }
 
-/// Asks the registry for the list of manifests of an image, as a kubelet does that was given a user and a password.
+/// Requests an image's manifest as a kubelet with this user and password does.
 async fn pull(scene: &Scene, registry: &Registry, user: &str, password: &str) -> (u16, Value) {
     let sandbox = &scene.world.sandbox;
     let client = reqwest::Client::builder()
@@ -55,7 +55,7 @@ async fn pull(scene: &Scene, registry: &Registry, user: &str, password: &str) ->
     (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
 }
 
-/// Waits until an ExternalSecret has failed with an event that says so.
+/// Waits until an ExternalSecret has failed with an event that contains these words.
 async fn failed_with(scene: &Scene, name: &str, words: &[&str]) {
     scene.until_ready_starts(name, FAILED).await;
     let start = "Warning UpdateFailed external-secrets: could not get secret data from provider: error processing spec.dataFrom[0].sourceRef.generatorRef, err: \
@@ -87,7 +87,7 @@ async fn a_pull_secret_pulls_an_image_from_the_registry() {
     let password = login["password"].as_str().unwrap();
     let (status, list) = pull(&scene, &registry, login["username"].as_str().unwrap(), password).await;
     assert_eq!((status, list["manifests"].as_array().map(Vec::len)), (200, Some(2)), "{list}");
-    // The token stands nowhere but in the Secret.
+    // Only the Secret contains the token.
     let told = scene.get("ExternalSecret", "registry").await.unwrap().to_string();
     assert!(!told.contains(password) && !secret["metadata"].to_string().contains(password));
     assert!(scene.events("registry").await.iter().all(|event| !event.contains(password)));
@@ -127,7 +127,7 @@ async fn a_registry_that_refuses_is_told_apart_and_works_once_it_does() {
     failed_with(&scene, "example", &[registry.host(), "DENIED", "firewall"]).await;
     let events = scene.events("example").await;
     assert!(events.iter().all(|event| !event.contains("203.0.113.7")), "{events:#?}");
-    // What is there stays.
+    // The existing Secret stays.
     let data = scene.secret_data("example").await.unwrap();
     let (user, password) = (data["username"].as_str().unwrap(), data["password"].as_str().unwrap());
     registry.set_network(Network::Open);
@@ -147,7 +147,7 @@ async fn a_token_is_renewed_before_its_end_whatever_the_interval() {
     let first = scene.secret_data("example").await.unwrap();
     let is_other = |secret: &Value| decoded(secret)["password"] != first["password"];
     let second = decoded(&scene.until("Secret", "example", "renewed", is_other).await);
-    // The former one is good until after the new one is there.
+    // The old token stays valid until the new one is in place.
     for data in [&first, &second] {
         let (user, password) = (data["username"].as_str().unwrap(), data["password"].as_str().unwrap());
         assert_eq!(pull(&scene, &registry, user, password).await.0, 200);

@@ -37,7 +37,7 @@ async fn a_controller_that_starts_again_writes_nothing_that_is_right_already() {
     let secret = scene.get("Secret", "example").await.unwrap();
     let reads = scene.reads_of("greeting");
     let _controller = scene.start_controller().await;
-    // A new one is synced after the old ones were looked at.
+    // A new one syncs after the old ones have been checked.
     scene.external_secret("later", "1h", &[("greeting", "greeting")]).await;
     scene.until_ready("later", "True", "SecretSynced", "secret synced").await;
     assert_eq!(scene.get("Secret", "example").await.unwrap()["metadata"], secret["metadata"]);

@@ -1,4 +1,4 @@
-//! Modes in which the controller works on less, each with the smaller rights that the chart gives for it.
+//! Modes with a smaller scope, each with the smaller rights that the chart grants for it.
 
 use serde_json::{Value, json};
 use test_stage::cluster_access::{Access, condition};
@@ -13,19 +13,19 @@ async fn scene(name: &str) -> Scene {
     scene
 }
 
-/// A namespace beside that of the scene.
+/// A second namespace besides the scene's.
 async fn another(scene: &Scene) -> Access {
     let namespace = format!("{}-other", scene.name());
     scene.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})).await;
     Access { namespace, client: scene.client.clone(), version: scene.version }
 }
 
-/// Whether nobody has said anything of an object.
+/// Whether nobody has written a status to an object.
 fn is_untouched(object: &Value) -> bool {
     object["status"]["conditions"].as_array().is_none_or(Vec::is_empty)
 }
 
-/// The values as arguments of helm.
+/// The values as helm arguments.
 fn set<'a>(values: &[&'a str]) -> Vec<&'a str> {
     values.iter().flat_map(|value| ["--set", value]).collect()
 }
@@ -34,7 +34,7 @@ fn set<'a>(values: &[&'a str]) -> Vec<&'a str> {
 async fn in_one_namespace_it_has_rights_there_alone_and_leaves_the_others_alone() {
     let scene = scene("scoped").await;
     let other = another(&scene).await;
-    // The release stands in a namespace in which it has no rights but to its lease.
+    // The release's namespace grants it nothing but its Lease.
     let release = format!("{}-release", scene.name());
     scene.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": release}})).await;
     let scope = format!("scopedNamespace={}", scene.name());
@@ -44,7 +44,7 @@ async fn in_one_namespace_it_has_rights_there_alone_and_leaves_the_others_alone(
     scene.external_secret("example", "1s", &[("greeting", "greeting")]).await;
     other.apply(scene.manifest("example", "1s", &[("greeting", "greeting")])).await;
     other.apply(scene.store_manifest("SecretStore", scene.name())).await;
-    // Templates, credentials and another controller's changes need rights of their own.
+    // Templates, credentials and another controller's changes need their own rights.
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "template"}, "data": {"greeting": "{{ .greeting }}!"}});
     scene.apply(config).await;
     let source = json!([{"configMap": {"name": "template", "items": [{"key": "greeting"}]}}]);
@@ -148,7 +148,7 @@ async fn stores_of_another_class_and_who_uses_them_are_left_alone() {
     scene.until_refreshed_twice("example").await;
     assert!(is_untouched(&scene.get("ExternalSecret", "left-alone").await.unwrap()));
     assert!(is_untouched(&scene.get("SecretStore", "foreign").await.unwrap()));
-    // One that changes its class becomes ours.
+    // A store that changes to our class becomes ours.
     scene.merge("SecretStore", "foreign", json!({"spec": {"controller": scene.name()}})).await;
     let is_valid = |store: &Value| condition(store, "Ready")["status"] == "True";
     scene.until("SecretStore", "foreign", "valid", is_valid).await;

@@ -1,4 +1,4 @@
-//! What tools read in a status: kstatus, with which Flux and Helm decide, and `kubectl wait`.
+//! What tools read in a status: kstatus, which Flux and Helm use, and `kubectl wait`.
 
 use go_oracle::Module;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use test_stage::world::{World, our_crds};
 
 const TOOLS: Module = Module::of(env!("CARGO_MANIFEST_DIR"));
 
-/// What kstatus makes of objects of a scene.
+/// kstatus's verdict on objects of a scene.
 async fn verdicts<const N: usize>(scene: &Scene, objects: [(&str, &str); N]) -> [String; N] {
     let mut input = String::new();
     for (kind, name) in objects {
@@ -21,7 +21,7 @@ async fn verdicts<const N: usize>(scene: &Scene, objects: [(&str, &str); N]) -> 
     verdicts.try_into().unwrap()
 }
 
-/// Waits with kubectl's own means.
+/// Waits with kubectl itself.
 fn wait(scene: &Scene, resource: &str, condition: &str) {
     scene.kubectl(&["wait", resource, &format!("--for=condition={condition}"), "--timeout=90s"]);
 }
@@ -96,7 +96,7 @@ async fn a_new_generation_is_observed_also_where_it_changes_nothing() {
     let reads = scene.reads_of("one");
     for (name, _) in &policies {
         scene.merge("ExternalSecret", name, json!({"spec": {"target": {"deletionPolicy": "Delete"}}})).await;
-        // It passes over conditions of an older generation.
+        // It ignores conditions of an older generation.
         wait(&scene, &format!("externalsecret/{name}"), "Ready");
         scene.kubectl(&[
             "wait",
@@ -129,7 +129,7 @@ async fn a_refresh_that_was_asked_for_is_known_by_its_text_when_it_is_over() {
     let synced =
         scene.until("ExternalSecret", "bad", "third", |es| es["status"]["lastHandledRefresh"] == "third").await;
     assert_eq!(condition(&synced, "Ready")["status"], "True");
-    // What is no short line is not repeated.
+    // Text that is not one short line is not repeated.
     ask(&"x".repeat(65)).await;
     scene.until("ExternalSecret", "bad", "too long", |es| es["status"].get("lastHandledRefresh").is_none()).await;
 }
@@ -154,7 +154,7 @@ async fn a_store_that_only_a_change_of_it_can_mend_has_failed() {
     assert_eq!(condition(&mended, "Stalled"), Value::Null);
 }
 
-/// Our CRDs without what statuses have in them beyond ESO's.
+/// Our CRDs without our additions to ESO's statuses.
 fn crds_of_eso() -> Vec<Value> {
     let mut definitions = our_crds();
     for definition in &mut definitions {
@@ -175,7 +175,7 @@ fn crds_of_eso() -> Vec<Value> {
     definitions
 }
 
-/// Waits until so many syncs have failed.
+/// Waits until this many syncs have failed.
 async fn until_failed(controller: &Controller, cause: &str, times: usize) {
     controller.until_measured(&format!("external_secrets_sync_failures_total{{cause=\"{cause}\"}} {times}")).await;
 }
@@ -198,7 +198,7 @@ async fn what_the_crds_of_eso_do_not_keep_is_not_written_again_and_again() {
     assert!(patches <= 2, "{patches} patches in ten retries");
     let bad = scene.get("ExternalSecret", "bad").await.unwrap();
     assert_eq!(bad["status"].get("cause"), None, "the CRD does not keep it");
-    // What it does keep is still written.
+    // Fields that it does keep are still written.
     scene.set_secret("missing", "value");
     scene.force_sync("bad").await;
     scene.until_ready("bad", "True", "SecretSynced", "secret synced").await;

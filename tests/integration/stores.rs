@@ -1,4 +1,4 @@
-//! What a store says of itself, and what ExternalSecrets make of it.
+//! What a store reports about itself, and what ExternalSecrets make of it.
 
 use external_secrets::sandbox::Network;
 use serde_json::json;
@@ -57,7 +57,7 @@ async fn a_store_of_another_class_is_not_ours_nor_are_those_who_use_it() {
     store["spec"]["controller"] = "someone-else".into();
     scene.apply(store).await;
     scene.apply(scene.manifest_for("SecretStore", "theirs", "example", "1h", &[("greeting", "greeting")])).await;
-    // What was applied later is done: so the controller has seen both, and left them alone.
+    // The controller has processed something applied later, so it has seen both and left them alone.
     scene.store().await;
     scene.external_secret("ours", "1h", &[("greeting", "greeting")]).await;
     scene.until_secret("ours", json!({"greeting": "hello"})).await;

@@ -1,4 +1,4 @@
-//! What the program writes of an ExternalSecret that it has synced, computed by the program's own functions.
+//! What the program writes to a synced ExternalSecret, computed with the program's own functions.
 
 use external_secrets::sync::hash;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -7,10 +7,10 @@ use test_stage::scene::Scene;
 
 /// The hashes of a scene's ExternalSecrets.
 pub trait Synced {
-    /// Waits until the last change of an ExternalSecret was synced.
+    /// Waits until the latest generation of an ExternalSecret is synced.
     async fn until_synced(&self, name: &str);
 
-    /// The hash of `namespace/name`, as ESO writes it into the label of a Secret.
+    /// The hash of `namespace/name`, as ESO writes it to a Secret's label.
     fn owner_hash(&self, external_secret: &str) -> String;
 }
 

@@ -1,4 +1,4 @@
-//! The three processes of the chart, each as its Deployment says, on CRDs in the shapes of ESO's bundles.
+//! The chart's three processes, each as its Deployment runs it, on CRDs shaped like those in ESO's bundles.
 
 use std::collections::BTreeSet;
 
@@ -17,13 +17,13 @@ pub const CHART: &str = "helm/external-secrets";
 pub const RELEASE: &str = "external-secrets-operator";
 const NAMESPACE: &str = "qmonus-system";
 
-/// What ESO's bundles have been like. All name a conversion webhook of a Service that is none.
+/// Shapes of ESO's bundles. Each names a conversion webhook with a Service that does not exist.
 #[derive(Clone, Copy, Debug)]
 enum Bundle {
-    /// v0.5.0: v1beta1 is stored, and v1alpha1 served; what it gives as the webhook's authority is none, so that the API server
-    /// serves the kinds not at all.
+    /// v0.5.0: v1beta1 is stored and v1alpha1 also served. Its CA for the webhook is invalid, so the API server does
+    /// not serve the kinds at all.
     V0_5,
-    /// v0.16: v1 is stored, and v1beta1 served. No authority is given.
+    /// v0.16: v1 is stored and v1beta1 also served. There is no CA.
     V0_16,
 }
 
@@ -38,7 +38,7 @@ impl Bundle {
         let changed = definitions.map(|mut definition| {
             definition["spec"]["conversion"] = json!({"strategy": "Webhook", "webhook": webhook.clone()});
             let versions = definition["spec"]["versions"].as_array_mut().unwrap();
-            // Kinds of one version, as generators, are those of today.
+            // Kinds with one version, such as generators, are today's.
             if !matches!(self, Self::V0_16) && versions.len() > 1 {
                 versions.retain(|version| version["name"] == "v1beta1");
                 versions[0]["storage"] = true.into();
@@ -52,7 +52,7 @@ impl Bundle {
         changed.collect()
     }
 
-    /// The versions in which the walkthrough is done.
+    /// The versions that the walkthrough uses.
     fn versions(self) -> &'static [&'static str] {
         match self {
             Self::V0_5 => &["external-secrets.io/v1beta1"],
@@ -60,7 +60,7 @@ impl Bundle {
         }
     }
 
-    /// The version that the controller works in: v1 where it is served.
+    /// The version that the controller uses: v1 if it is served.
     fn used(self) -> &'static str {
         match self {
             Self::V0_5 => "external-secrets.io/v1beta1",
@@ -69,7 +69,7 @@ impl Bundle {
     }
 }
 
-/// Puts the CRDs of a bundle in the place of those that are there.
+/// Replaces the existing CRDs with a bundle's.
 async fn replace_definitions(access: &Access, bundle: Bundle) {
     for definition in bundle.definitions() {
         let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
@@ -77,7 +77,7 @@ async fn replace_definitions(access: &Access, bundle: Bundle) {
             access.delete("CustomResourceDefinition", &name).await;
             access.until_gone("CustomResourceDefinition", &name).await;
         }
-        // Only when it is made may a CRD have an authority that is none, so it is not patched.
+        // A CRD may have an invalid CA only from its creation, so it is not patched.
         access.apply(definition).await;
     }
 }
@@ -89,7 +89,7 @@ pub fn wait_until_available(tools: &Tools, node: &Node, namespace: &str) {
     assert!(waited.is_ok(), "{waited:?}\n{}", node.logs());
 }
 
-/// Does what the walkthrough does; `served` is the version in which the controller works.
+/// Follows the walkthrough; `served` is the version that the controller uses.
 pub async fn walk_through(scene: &Scene, served: &str) {
     scene.set_secret("qvs-secret-manager", "Hello, Qmonus Value Stream!");
     scene.store().await;
@@ -124,14 +124,14 @@ async fn the_processes_of_the_chart_do_the_walkthrough_on_crds_of_any_bundle_of_
         replace_definitions(&access, bundle).await;
         let install = ["upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, "--create-namespace"];
         tools.helm(&[&install[..], &values].concat()).unwrap();
-        // The version of the API is found out at the start.
+        // Each process looks up the API version at its start.
         for deployment in ["", "-cert-controller"] {
             let deployment = format!("deployment/{RELEASE}{deployment}");
             tools.kubectl(&["rollout", "restart", &deployment, "--namespace", NAMESPACE]).unwrap();
         }
         node.looked().await;
         wait_until_available(&tools, &node, NAMESPACE);
-        // Its garbage collector then knows the kinds that are new.
+        // Its garbage collector then knows the new kinds.
         world.cluster.restart_controller_manager().await.unwrap();
         for version in bundle.versions() {
             walk_through(&Scene::in_version(world, version, "bundle").await, bundle.used()).await;
@@ -171,7 +171,7 @@ fn readiness_tells_the_truth(tools: &Tools) {
     }
 }
 
-/// With cert-manager's certificate and no cert-controller.
+/// With cert-manager's certificate and without the cert-controller.
 async fn webhook_works_with_a_certificate_of_cert_manager(
     world: &'static World,
     access: &Access,
@@ -193,7 +193,7 @@ async fn webhook_works_with_a_certificate_of_cert_manager(
     walk_through(&Scene::on(world, "cert-manager").await, "external-secrets.io/v1").await;
 }
 
-/// Does what cert-manager does: a certificate in the Secret, and its authority in the webhook configurations.
+/// Does what cert-manager does: writes a certificate to the Secret, and its CA to the webhook configurations.
 async fn certify(access: &Access, tools: &Tools) {
     let engine = base64::engine::general_purpose::STANDARD;
     let service = format!("{RELEASE}-webhook");
@@ -221,7 +221,7 @@ async fn certify(access: &Access, tools: &Tools) {
     }
 }
 
-/// The rights in roles of both kinds, as `verb group/resource`.
+/// The rights in roles of both scopes, as `verb group/resource`.
 fn rights_of(objects: &[Value], roles: &[&str]) -> BTreeSet<String> {
     let is_one = |object: &&Value| {
         object["kind"].as_str().is_some_and(|kind| kind.ends_with("Role"))

@@ -1,11 +1,11 @@
-//! A vault that serves far less than is asked of it.
+//! A vault that serves far fewer requests than it gets.
 
 use external_secrets::sandbox::{Limit, SecretPermission};
 use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 use test_stage::scene::Scene;
 
-/// More than the vault serves before one read of them takes too long.
+/// Too many for the vault to serve before a read takes too long.
 const SECRETS: u64 = 120;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,6 +32,6 @@ async fn searches_that_read_more_than_a_vault_serves_in_time_get_all_and_ask_for
     }
     let counters = scene.vault.counters();
     assert_eq!(counters.operation("GetSecret"), SECRETS);
-    // Those that were under way when the vault began to refuse, and some that looked for its limit.
+    // Those in flight when the vault began to refuse, and a few that probed its limit.
     assert!(counters.throttled <= 40, "{} of {} were refused", counters.throttled, counters.requests);
 }

@@ -1,4 +1,4 @@
-//! Traces by OTLP, as a collector gets them.
+//! OTLP traces, as a collector receives them.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use test_stage::cluster_access::DEADLINE;
 use test_stage::controller_process::Controller;
 use test_stage::scene::Scene;
 
-/// A collector that keeps what it gets.
+/// A collector that keeps what it receives.
 struct Collector {
     bodies: Arc<Mutex<Vec<Bytes>>>,
     endpoint: String,
@@ -58,7 +58,7 @@ impl Collector {
     }
 }
 
-/// An attribute of a span that is a text.
+/// A text attribute of a span.
 fn text(span: &Span, key: &str) -> String {
     let attribute = span.attributes.iter().find(|attribute| attribute.key == key);
     match attribute.and_then(|attribute| attribute.value.as_ref()?.value.as_ref()) {

@@ -1,4 +1,4 @@
-//! Two controllers that work on the same objects, as while a Deployment without leader election is updated.
+//! Two controllers that work on the same objects, as during an update of a Deployment without leader election.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use test_stage::cluster_access::decoded;
 use test_stage::scene::Scene;
 
-/// How many ExternalSecrets read the same secret, whose answers they share.
+/// How many ExternalSecrets read the same secret and share its answers.
 const OBJECTS: usize = 10;
 const CHANGES: usize = 6;
 
-/// The values that a watch has shown of each Secret, in their order.
+/// The values that a watch has shown for each Secret, in order.
 fn observe(scene: &Scene) -> Arc<Mutex<BTreeMap<String, Vec<String>>>> {
     let seen = Arc::<Mutex<BTreeMap<String, Vec<String>>>>::default();
     let (noted, secrets) = (Arc::clone(&seen), scene.api("Secret"));
@@ -44,7 +44,7 @@ async fn of_two_controllers_at_once_neither_brings_an_older_value_back() {
     let seen = observe(&scene);
     let _one = scene.start_controller().await;
     let name = format!("{}-other", scene.name());
-    // It finds answers to share that are older than what the first has written.
+    // Its shared answers are older than what the first one has written.
     let arguments = [&scene.arguments()[..], &["--azure-coalesce=5s"]].concat();
     let _other = scene.world.start_controller(&name, &arguments).await;
     let names: Vec<_> = (0..OBJECTS).map(|index| format!("example-{index}")).collect();

@@ -1,5 +1,5 @@
-//! Answers of the API server that cannot be read, or that come from something else: no value of them is shown, whatever the level of
-//! the log, and the condition says what is the matter.
+//! Answers of the API server that cannot be read, or that come from something else: no value in them is shown at any
+//! log level, and the condition says what is wrong.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! After an outage all are synced at once, not when the backoff of each has ended.
+//! After an outage, everything syncs at once instead of waiting for each object's backoff.
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ use test_stage::api_proxy::{ApiFault, ApiProxy};
 use test_stage::scene::Scene;
 
 const MANY: usize = 40;
-/// Less than an ExternalSecret waits by itself that failed as often as these do: a minute where the provider tells when it
-/// has recovered, and more than that after seven refusals of one object.
+/// Less than the backoff of an ExternalSecret that has failed as often as these: a minute if the provider reports its
+/// recovery, and longer after seven refusals of one object.
 const SOON: Duration = Duration::from_secs(50);
 const REFUSALS: u64 = 7;
-/// After so many writes of one object that were not answered, its next try is up to 19 s away. Forty of them are not all tried
+/// After this many unanswered writes of one object, its next try is up to 19 s away. Forty of them do not all retry
 /// within this time by chance.
 const UNANSWERED: u64 = 5;
 const SOONER: Duration = Duration::from_secs(10);
 
-/// ExternalSecrets of a secret each, and the store.
+/// ExternalSecrets with one secret each, and the store.
 async fn apply(scene: &Scene, interval: &str) {
     for index in 0..MANY {
         scene.set_secret(&format!("value-{index}"), "before");
@@ -33,7 +33,7 @@ async fn all_have(scene: &Scene, value: &str) {
     }
 }
 
-/// Waits until so much was counted, which takes probes with backoff some time.
+/// Waits until the count reaches `least`; with probes and their backoff that takes some time.
 async fn until_counted(count: impl Fn() -> u64, least: u64) {
     let deadline = Instant::now() + Duration::from_mins(3);
     while count() < least {
@@ -95,7 +95,7 @@ async fn when_the_api_server_answers_again_all_are_synced_within_seconds() {
     for index in 0..MANY {
         scene.set_secret(&format!("value-{index}"), "after");
     }
-    // A target is read before it is changed.
+    // The controller reads a target before it changes it.
     let reads = proxy.asked("get /secrets");
     until_counted(|| proxy.asked("get /secrets") - reads, UNANSWERED * MANY as u64).await;
     proxy.lift(fault);

@@ -1,4 +1,4 @@
-//! What a person sees who follows the README.
+//! What a person sees when following the README.
 
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! One tenant cannot stop, flood or slow the others. Apart from the other tests, which would wait for the attackers' share of the
-//! machine, and one after the other.
+//! One tenant cannot stop, flood or slow the others. These tests run apart from the rest, which the attackers would
+//! slow down, and one after another.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says with a panic that it failed")]
 

@@ -1,4 +1,4 @@
-//! The emulated Azure, which trusts the node's cluster, and what Pods are given to reach it.
+//! The emulated Azure, which trusts the node's cluster, and what Pods need to reach it.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::cluster::{DEPLOYMENTS, NAMESPACE, Node, PROGRAM, in_container, proces
 
 /// Of the cluster's tokens.
 const ISSUER: &str = "https://kubernetes.default.svc";
-/// From where `tests/node/apart` leads connections of Pods to this machine's port 3127.
+/// The proxy for Pods; `tests/node/apart` leads its connections to this machine's port 3127.
 const PROXY: &str = "http://198.51.100.1:3128";
 const PORT: u16 = 3127;
-/// How long the emulated Entra ID lets its tokens live where a test wants them renewed.
+/// The lifetime of the emulated Entra ID's tokens in tests that want renewals.
 const LIFETIME: Duration = Duration::from_mins(5);
-/// How much longer a vault takes them.
+/// How long after expiry a vault still accepts them.
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
-/// A vault, and the application of the controller's own service account, which may read it.
+/// A vault, and the application that the controller's own service account represents, which may read it.
 pub struct Azure {
     sandbox: Sandbox,
     clock: ClockOffset,
@@ -30,7 +30,7 @@ pub struct Azure {
 }
 
 impl Azure {
-    /// Starts it, and writes the authority of its certificates where the values of [`Azure::values`] look for it.
+    /// Starts it, and writes its CA certificate where [`Azure::values`] expects it.
     pub async fn start(node: &Node) -> Self {
         let (time, clock) = Clock::adjustable();
         let sandbox = Sandbox::start(Config { port: PORT, clock: time, ..Config::default() }).await.unwrap();
@@ -50,8 +50,8 @@ impl Azure {
         Self { sandbox, clock, application, vault }
     }
 
-    /// The chart's values for a controller that reaches it with a token of its own, which the kubelet projects as it does where the
-    /// webhook of workload identity has asked for it.
+    /// Chart values for a controller that reaches it with its own token. The kubelet projects the token as the workload
+    /// identity webhook would ask it to.
     pub fn values(&self) -> Value {
         let variable = |name: &str, value: &str| json!({"name": name, "value": value});
         let token = json!({"serviceAccountToken":
@@ -80,7 +80,7 @@ impl Azure {
         })
     }
 
-    /// A store that reads the vault as the controller.
+    /// A store that reads the vault with the controller's identity.
     pub fn store(&self, name: &str) -> Value {
         json!({
             "apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": {"name": name},
@@ -89,7 +89,7 @@ impl Azure {
     }
 }
 
-/// An ExternalSecret of the namespace `default` for one secret of the vault.
+/// An ExternalSecret for one secret of the vault, in the namespace `default`.
 pub fn external_secret(name: &str, store: &str, interval: &str, secret: &str) -> Value {
     json!({
         "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
@@ -101,7 +101,7 @@ pub fn external_secret(name: &str, store: &str, interval: &str, secret: &str) ->
     })
 }
 
-/// Waits for a value in a Secret of the namespace `default`.
+/// Waits for a value in a Secret in the namespace `default`.
 pub async fn until_value(node: &Node, secret: &str, value: &str) {
     let wanted = json!({"value": value});
     node.access.until("Secret", secret, value, |secret| decoded(secret) == wanted).await;
@@ -122,7 +122,7 @@ async fn a_secret_travels_into_the_cluster_by_a_token_that_the_kubelet_projects_
 
     let first = token_of_the_controller();
     assert_eq!(azure.application.counters().last_assertion, Some(first.clone()));
-    // A token is renewed when four fifths of its time have passed; a kubelet that is new does so at once.
+    // The kubelet renews a token after four fifths of its lifetime; a restarted one does so at once.
     restart_kubelet();
     let next = until("a new token", || Some(token_of_the_controller()).filter(|token| *token != first)).await;
     azure.clock.advance(i64::try_from((LIFETIME + CLOCK_SKEW).as_secs()).unwrap() + 1);
@@ -155,7 +155,7 @@ async fn a_secret_travels_into_the_cluster_by_the_token_of_the_stores_service_ac
     node.kubectl(&["wait", "--for=condition=Ready", "externalsecret/example", "--timeout=60s"]);
     let secret = node.access.get("Secret", "qvs-kubernetes-secret").await.unwrap();
     assert_eq!(decoded(&secret), json!({"greeting": "Hello, Qmonus Value Stream!"}));
-    // The garbage collector looks for new kinds every 30 s.
+    // The garbage collector discovers new kinds every 30 s.
     node.kubectl(&["delete", "externalsecret", "example"]);
     node.access.until_gone("Secret", "qvs-kubernetes-secret").await;
 }

@@ -1,4 +1,4 @@
-//! The cluster that `tests/node/run` has started, and what is installed in it.
+//! The cluster started by `tests/node/run`, and what is installed in it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,34 +12,34 @@ use test_stage::helm::Tools;
 
 pub const CHART: &str = "helm/external-secrets";
 pub const RELEASE: &str = "external-secrets-operator";
-/// Where the release is.
+/// The namespace of the release.
 pub const NAMESPACE: &str = "qmonus-system";
 /// The Deployments of the chart.
 pub const DEPLOYMENTS: [&str; 3] =
     ["external-secrets-operator", "external-secrets-operator-webhook", "external-secrets-operator-cert-controller"];
 /// The Deployment of the webhook, its Service and its Secret.
 pub const WEBHOOK: &str = DEPLOYMENTS[1];
-/// That of the cert-controller.
+/// The Deployment of the cert-controller.
 pub const CERT_CONTROLLER: &str = DEPLOYMENTS[2];
 
 /// The program in its container.
 pub const PROGRAM: &str = "/bin/external-secrets";
 
-/// Namespaces that a cluster always has.
+/// Namespaces that every cluster has.
 const LASTING_NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
-/// The cluster, with the administrator's rights.
+/// The cluster, with administrator rights.
 pub struct Node {
     /// Its files and logs.
     pub folder: PathBuf,
     pub tools: Tools,
     pub access: Access,
-    /// How many lines the API server's log of writes had when the test began.
+    /// The length of the API server's log of writes when the test began, in lines.
     noted: usize,
 }
 
 impl Node {
-    /// The node, without what earlier tests have left in the cluster.
+    /// The node, without anything that earlier tests left in the cluster.
     pub async fn cleared() -> Self {
         let variable = |name| PathBuf::from(std::env::var_os(name).expect("`make test-node` runs these tests"));
         let kubeconfig = variable("KUBECONFIG");
@@ -64,7 +64,7 @@ impl Node {
         };
         let namespaces = named("namespace").into_iter().filter(|name| !LASTING_NAMESPACES.contains(&name.as_str()));
         let kinds = named("crd").into_iter().filter(|name| name.ends_with("external-secrets.io"));
-        // A namespace in which a kind goes at the same time takes its time to end.
+        // A namespace takes longer to go while a kind goes too.
         for (kind, found) in [("namespace", namespaces.collect::<Vec<_>>()), ("crd", kinds.collect())] {
             if !found.is_empty() {
                 let found: Vec<_> = found.iter().map(String::as_str).collect();
@@ -73,23 +73,23 @@ impl Node {
         }
     }
 
-    /// What kubectl prints, where it must succeed.
+    /// What kubectl prints; panics if it fails.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         self.tools.kubectl(arguments).unwrap_or_else(|error| panic!("kubectl {}: {error}", arguments.join(" ")))
     }
 
-    /// The same within the release's namespace.
+    /// The same in the release's namespace.
     pub fn of_release(&self, arguments: &[&str]) -> String {
         self.kubectl(&[&["--namespace", NAMESPACE], arguments].concat())
     }
 
-    /// Installs the chart or upgrades it, and waits until all is available.
+    /// Installs or upgrades the chart, and waits until everything is available.
     pub fn install(&self, arguments: &[&str]) -> Result<String, String> {
         let upgrade = ["upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, "--create-namespace"];
         self.tools.helm(&[&upgrade[..], &["--wait", "--timeout=60s"], arguments].concat())
     }
 
-    /// Installs the chart with these values, which must succeed.
+    /// Installs the chart with these values; panics if that fails.
     pub fn install_with(&self, values: &Value) {
         let file = self.tools.home.path().join("values.json");
         std::fs::write(&file, values.to_string()).unwrap();
@@ -98,7 +98,7 @@ impl Node {
         }
     }
 
-    /// What a person would look at who sees that the Pods do not become ready.
+    /// What a person would look at when Pods do not become ready.
     pub fn state_of_pods(&self) -> String {
         let described = self.of_release(&["describe", "pods"]);
         let logs = DEPLOYMENTS.map(|name| {
@@ -109,7 +109,7 @@ impl Node {
         format!("{described}\n{}", logs.join("\n"))
     }
 
-    /// The Pods of a Deployment of the chart that are not being deleted, as JSON.
+    /// The Pods of one of the chart's Deployments as JSON, without those being deleted.
     pub fn pods_of(&self, deployment: &str) -> Vec<Value> {
         let deployment = self.json(&["get", "deployment", deployment]);
         let labels = deployment["spec"]["selector"]["matchLabels"].as_object().unwrap();
@@ -120,7 +120,7 @@ impl Node {
         pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).cloned().collect()
     }
 
-    /// An object of the release's namespace.
+    /// An object in the release's namespace.
     pub fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.of_release(&[arguments, &["--output=json"]].concat())).unwrap()
     }
@@ -130,7 +130,7 @@ impl Node {
         self.of_release(&["logs", &format!("deployment/{deployment}"), "--tail=-1"])
     }
 
-    /// Creates or changes objects, within the namespaces that they name.
+    /// Creates or changes objects in the namespaces they name.
     pub fn apply(&self, objects: &[Value]) {
         self.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &self.tools.manifest(objects)]);
     }
@@ -139,10 +139,10 @@ impl Node {
         std::fs::read_to_string(self.folder.join("log/audit.log")).unwrap()
     }
 
-    /// The name of each Secret of a namespace that was written since the test began, once per write that the API server took.
+    /// The names of a namespace's Secrets, once for each write that the API server has accepted since the test began.
     pub fn writes_of_secrets(&self, namespace: &str) -> Vec<String> {
         let text = self.audit();
-        // The last line may not be whole yet.
+        // The last line may be incomplete.
         let events = text.lines().skip(self.noted).filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let stored = events.filter(|event| {
             event["objectRef"]["namespace"] == namespace
@@ -152,19 +152,20 @@ impl Node {
     }
 }
 
-/// Ends the kubelet, which is started again at once.
+/// Kills the kubelet, which is restarted at once.
 pub fn restart_kubelet() {
     let kubelets = processes(|arguments| arguments.first().is_some_and(|program| program == "kubelet"));
     assert_eq!(kubelets.len(), 1, "one kubelet runs");
     run(Command::new("kill").arg(kubelets[0].to_string()));
 }
 
-/// Switches the node `on` or `off`. Off all its processes end at once, containers included; on, it has the data of before.
+/// Switches the node `on` or `off`. Off kills all its processes at once, including containers; on brings it back with
+/// its data.
 pub fn power(switch: &str) {
     run(Command::new("power").arg(switch));
 }
 
-/// Waits until something holds; `what` is for the message of a test that fails.
+/// Waits until something holds; `what` goes into the message of a failing test.
 pub async fn until<T>(what: &str, mut wanted: impl FnMut() -> Option<T>) -> T {
     let end = tokio::time::Instant::now() + DEADLINE;
     loop {
@@ -176,7 +177,7 @@ pub async fn until<T>(what: &str, mut wanted: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The processes whose arguments are as wanted.
+/// The processes whose arguments match.
 pub fn processes(wanted: impl Fn(&[String]) -> bool) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -188,7 +189,7 @@ pub fn processes(wanted: impl Fn(&[String]) -> bool) -> Vec<u32> {
     numbers.filter(|number| wanted(&arguments(number))).collect()
 }
 
-/// A file of the container that a process runs in. The kernel shows what that has as its root beside the process.
+/// A file in a process's container. The kernel exposes the container's root directory below the process.
 pub fn in_container(process: u32, path: &str) -> PathBuf {
     Path::new("/proc").join(process.to_string()).join("root").join(path)
 }

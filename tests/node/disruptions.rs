@@ -1,4 +1,5 @@
-//! What a cluster does to Pods: rolling updates, evictions, deletions, a power cut. No write may be refused, lost or doubled.
+//! What a cluster does to Pods: rolling updates, evictions, deletions, a power cut. No write may be refused, lost or
+//! repeated.
 
 use std::time::Duration;
 
@@ -35,12 +36,12 @@ async fn a_rolling_update_of_the_webhook_refuses_no_write() {
     restart(&node, WEBHOOK);
     node.install(&["--set", "webhook.podAnnotations.changed=yes,webhook.replicaCount=2"]).unwrap();
     node.install(&["--set", "webhook.podAnnotations.changed=again"]).unwrap();
-    // A Pod that has gone serves on until nobody asks it any more.
+    // A Pod that is going keeps serving until nobody calls it any more.
     until("the Pods of before gone", || (all_pods(&node) == DEPLOYMENTS.len()).then_some(())).await;
     load.end_without_refusal().await;
 }
 
-/// How many Pods there are, those that end included.
+/// The number of Pods, including those that are going.
 fn all_pods(node: &Node) -> usize {
     node.of_release(&["get", "pods", "--output=name"]).lines().count()
 }
@@ -61,7 +62,7 @@ async fn an_emptied_certificate_secret_refuses_no_write() {
         (certificate != before).then_some(())
     })
     .await;
-    // The kubelet looks at mounted Secrets once a minute, and when a Pod changes.
+    // The kubelet checks mounted Secrets once a minute, and when a Pod changes.
     let pod = node.pods_of(WEBHOOK)[0]["metadata"]["name"].as_str().unwrap().to_owned();
     node.of_release(&["annotate", "pod", &pod, "changed=yes"]);
     until("the new certificate in the Pod", || (served_certificate() != before).then_some(())).await;
@@ -103,7 +104,7 @@ async fn the_other_replica_leads_once_the_leaders_pod_is_deleted() {
     assert_eq!(node.writes_of_secrets("default").iter().filter(|name| *name == "before").count(), 1);
 }
 
-/// The Pod that holds the lease; no Pod's name where nobody does.
+/// The Pod that holds the lease; empty if nobody does.
 fn leader(node: &Node) -> String {
     let lease = node.json(&["get", "lease", "external-secrets-controller"]);
     let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
@@ -134,7 +135,7 @@ impl Followers {
         followers
     }
 
-    /// A new version in the vault.
+    /// Writes a new version to the vault.
     fn change(&mut self) {
         self.versions += 1;
         self.azure.vault.set_secret("greeting", &self.value()).unwrap();
@@ -144,12 +145,12 @@ impl Followers {
         format!("version {}", self.versions)
     }
 
-    /// Waits until all Secrets have the vault's version; each has then been written once per version.
+    /// Waits until all Secrets have the vault's version, each written once per version.
     async fn until_all_have_it(&self, after: &str) {
         let wanted = base64::engine::general_purpose::STANDARD.encode(self.value());
         let begin = Instant::now();
         until(&format!("the vault's version in all Secrets after {after}"), || {
-            // The API server is away for a while after a power cut.
+            // After a power cut, the API server is down for a while.
             let values =
                 self.node.tools.kubectl(&["get", "secrets", "--output=jsonpath={.items[*].data.value}"]).ok()?;
             let values: Vec<_> = values.split(' ').collect();
@@ -198,7 +199,7 @@ async fn pods_that_are_replaced_deleted_and_evicted_lose_and_double_no_write() {
 #[ignore = "it needs a node: make test-node"]
 async fn a_power_cut_loses_and_doubles_no_write() {
     let mut followers = Followers::start().await;
-    // In the middle of the writes.
+    // During the writes.
     followers.change();
     let before = followers.node.writes_of_secrets("default").len();
     until("a write", || (followers.node.writes_of_secrets("default").len() > before).then_some(())).await;
@@ -207,7 +208,7 @@ async fn a_power_cut_loses_and_doubles_no_write() {
     power("on");
     followers.until_all_have_it("a power cut").await;
 
-    // In between, and the vault changes while it is dark.
+    // The vault changes during the power cut.
     power("off");
     followers.change();
     power("on");
@@ -228,8 +229,7 @@ async fn an_upgrade_by_force_refuses_writes_for_a_moment_at_most() {
     node.install(&[]).unwrap();
     node.apply(&[fake_store()]);
     let load = Load::start(&node.access, 20);
-    // It replaces the Secret, and the webhook's configurations, which have no authority then until the cert-controller gives them
-    // one again.
+    // This replaces the Secret and the webhook configurations, which have no CA until the cert-controller injects one.
     let changed = "podAnnotations.changed=yes,webhook.podAnnotations.changed=yes";
     let arguments = ["upgrade", RELEASE, CHART, "--namespace", NAMESPACE, "--force", "--set", changed];
     node.tools.helm(&arguments).unwrap();

@@ -1,5 +1,5 @@
-//! A release of ESO's chart that is upgraded to ours in place: what is seen of it from outside stays, and our Pods take the place of
-//! its Pods. Its image is one that does nothing.
+//! Upgrades a release of ESO's chart to ours in place: what is visible from outside stays, and our Pods replace ESO's.
+//! ESO's image is a stand-in that does nothing.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::azure::external_secret;
 use crate::cluster::{CERT_CONTROLLER, DEPLOYMENTS, NAMESPACE, Node, RELEASE, WEBHOOK, until};
 use crate::installing::fake_store;
 
-/// As tests/node/images gives it a stand-in.
+/// tests/node/images provides a stand-in for it.
 const IMAGE: &str = "ghcr.io/external-secrets/external-secrets:v2.9.0";
 
 /// The labels of a component.
@@ -47,13 +47,13 @@ fn webhook(name: &str, kind: &str, scope: &str) -> Value {
                 "resources": [format!("{kind}s")], "scope": scope}],
             "clientConfig": {"service": {"namespace": NAMESPACE, "name": WEBHOOK, "path": path}},
             "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None", "timeoutSeconds": 5,
-            // ESO's is Fail; what stands in for its webhook does not answer.
+            // ESO uses Fail, but the stand-in for its webhook does not answer.
             "failurePolicy": "Ignore",
         }],
     })
 }
 
-/// What ESO's chart makes, as far as another chart can see it.
+/// What ESO's chart creates, as far as another chart can see it.
 fn objects() -> Vec<Value> {
     let accounts = DEPLOYMENTS.map(|name| {
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}})
@@ -90,7 +90,7 @@ fn write_chart(folder: &Path) {
     std::fs::create_dir_all(folder.join("templates")).unwrap();
     std::fs::write(folder.join("Chart.yaml"), "apiVersion: v2\nname: external-secrets\nversion: 2.9.0\n").unwrap();
     for (index, object) in objects().iter().enumerate() {
-        // The descriptions hold template expressions that are none of Helm's.
+        // The descriptions hold template expressions that are not Helm's.
         let text = object.to_string().replace("{{", "{ {").replace("}}", "} }");
         std::fs::write(folder.join(format!("templates/{index}.yaml")), text).unwrap();
     }
@@ -104,7 +104,7 @@ async fn a_release_of_eso_is_upgraded_in_place() {
     write_chart(&chart);
     let install = ["install", RELEASE, &chart.display().to_string(), "--namespace", NAMESPACE, "--create-namespace"];
     node.tools.helm(&[&install[..], &["--wait", "--timeout=60s"]].concat()).unwrap();
-    // What ESO has written, with the marks by which its Secrets are known.
+    // A Secret that ESO has written, with the marks that identify it.
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "others", "namespace": "default"}, "data": {"a": "Yg=="},
     });
@@ -140,7 +140,7 @@ async fn a_release_of_eso_is_upgraded_in_place() {
         (!former.iter().any(|name| left.contains(name))).then_some(())
     })
     .await;
-    // The Service leads to our webhook, which alone is asked.
+    // The Service routes to our webhook only.
     let slices = node.json(&["get", "endpointslices", "--selector", &format!("kubernetes.io/service-name={WEBHOOK}")]);
     let endpoints: Vec<_> = slices["items"]
         .as_array()

@@ -1,4 +1,4 @@
-//! The chart with its default values: installed, looked at, called through its Service, uninstalled.
+//! The chart with its default values: installed, inspected, called through its Service, uninstalled.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -16,17 +16,17 @@ use tokio::time::Instant;
 
 use crate::cluster::{CERT_CONTROLLER, CHART, DEPLOYMENTS, NAMESPACE, Node, RELEASE, WEBHOOK, processes, until};
 
-/// What installing may take. It takes 5 to 7 s where nothing else runs.
+/// How long the installation may take. On an idle machine it takes 5 to 7 s.
 const SOON: Duration = Duration::from_secs(20);
 
-/// The namespace of the release, where only Pods that Pod Security calls restricted may run.
+/// The release's namespace, which enforces the restricted Pod Security Standard.
 fn restricted_namespace() -> Value {
     let labels = ["enforce", "warn"].map(|mode| (format!("pod-security.kubernetes.io/{mode}"), "restricted".into()));
     let labels: serde_json::Map<String, Value> = labels.into_iter().collect();
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
 }
 
-/// A store that has its secrets in itself, for the namespace `default`.
+/// A store that holds its own secrets, for the namespace `default`.
 pub fn fake_store() -> Value {
     json!({
         "apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": {"name": "fake"},
@@ -34,7 +34,7 @@ pub fn fake_store() -> Value {
     })
 }
 
-/// What the program in a container says of itself.
+/// The version that the program in a container reports.
 fn version() -> String {
     format!("external-secrets {}", env!("CARGO_PKG_VERSION"))
 }
@@ -71,11 +71,11 @@ async fn the_chart_runs_with_default_values_where_pod_security_is_restricted() {
     a_start_that_fails_says_why(&node).await;
 }
 
-/// A container's port at one of this machine, by `kubectl port-forward`, until it is dropped.
+/// Forwards a container's port to this machine with `kubectl port-forward`, until dropped.
 pub struct Forward {
     kubectl: Child,
     pub port: u16,
-    /// It prints more later, which ends it where nobody holds the other end.
+    /// kubectl prints more later, and exits if nobody holds the other end.
     _printed: BufReader<ChildStdout>,
 }
 
@@ -101,7 +101,7 @@ impl Drop for Forward {
     }
 }
 
-/// What a path answers at a container's port.
+/// What a container's port answers at a path.
 pub async fn forwarded(node: &Node, deployment: &str, port: u16, path: &str) -> String {
     let forward = Forward::start(node, deployment, port);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -109,7 +109,7 @@ pub async fn forwarded(node: &Node, deployment: &str, port: u16, path: &str) -> 
     client.get(url).send().await.unwrap().text().await.unwrap()
 }
 
-/// It has no key of the authority, and no token of the API server, which it does not call.
+/// Neither the CA's key nor a token for the API server, which the webhook does not call.
 fn nothing_secret_is_in_the_webhooks_pod() {
     let webhooks = processes(|arguments| arguments.get(1).is_some_and(|argument| argument == "webhook"));
     assert_eq!(webhooks.len(), 1, "one webhook runs");
@@ -142,7 +142,7 @@ fn the_webhook_is_asked_through_its_service(node: &Node) {
     node.kubectl(&["wait", "--for=condition=Ready", "externalsecret/example", "--timeout=60s"]);
 }
 
-/// `kubectl describe pod` shows the last words of a program that does not start.
+/// `kubectl describe pod` shows the last words of a program that fails to start.
 async fn a_start_that_fails_says_why(node: &Node) {
     let namespace = ["--namespace", NAMESPACE];
     let arguments = ["upgrade", RELEASE, CHART, "--set", "extraArgs.no-such-flag=1"];
@@ -152,7 +152,7 @@ async fn a_start_that_fails_says_why(node: &Node) {
         described.contains("Message:").then_some(described).filter(|text| text.contains("no-such-flag"))
     })
     .await;
-    // The Pods of before have served on meanwhile.
+    // The earlier Pods kept serving.
     node.of_release(&["wait", "--for=condition=Available", "deployment", "--all", "--timeout=60s"]);
     node.tools.helm(&[&["rollback", RELEASE, "--wait", "--timeout=60s"][..], &namespace].concat()).unwrap();
 }
@@ -169,7 +169,7 @@ async fn an_uninstalled_release_ends_in_good_order_and_leaves_definitions_and_se
     node.tools.helm(&["uninstall", RELEASE, "--namespace", NAMESPACE]).unwrap();
     until("all Pods gone", || node.of_release(&["get", "pods", "--output=name"]).is_empty().then_some(())).await;
     println!("uninstalled in {:.1} s", begin.elapsed().as_secs_f32());
-    // The webhook serves on for 5 s.
+    // The webhook keeps serving for 5 s.
     assert!(begin.elapsed() < SOON, "the Pods took {:?}", begin.elapsed());
     assert_eq!(ends.of_all(DEPLOYMENTS.len()).await, [0, 0, 0]);
 
@@ -181,7 +181,7 @@ async fn an_uninstalled_release_ends_in_good_order_and_leaves_definitions_and_se
     for kept in ["crd/externalsecrets.external-secrets.io", "externalsecret/kept", "secret/kept"] {
         node.kubectl(&["get", kept]);
     }
-    // Without the webhook objects can be written, and a release that comes again takes them over.
+    // Without the webhook, objects can be written, and a release installed later takes them over.
     let patch = json!({"spec": {"refreshInterval": "2h"}}).to_string();
     node.kubectl(&["patch", "externalsecret", "kept", "--type=merge", "--patch", &patch]);
     let before = node.writes_of_secrets("default").len();
@@ -191,7 +191,7 @@ async fn an_uninstalled_release_ends_in_good_order_and_leaves_definitions_and_se
     assert_eq!(node.writes_of_secrets("default").len(), before, "the Secret is as it was");
 }
 
-/// With what exit codes the containers of Pods end.
+/// The exit codes of Pods' containers.
 struct Ends(Arc<Mutex<BTreeMap<String, i32>>>);
 
 impl Ends {
@@ -213,7 +213,7 @@ impl Ends {
         Self(codes)
     }
 
-    /// The codes of so many containers.
+    /// The exit codes of `count` containers.
     async fn of_all(&self, count: usize) -> Vec<i32> {
         until("the ends of all containers", || {
             let codes: Vec<_> = self.0.lock().unwrap().values().copied().collect();

@@ -1,4 +1,4 @@
-//! Writes that the webhook is asked about, at an even pace.
+//! Writes that the webhook is asked about, at a steady rate.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-/// ExternalSecrets that are created for trial, until it is ended.
+/// Creates ExternalSecrets as dry runs until ended.
 pub struct Load {
     stop: CancellationToken,
     task: JoinHandle<u32>,
     refusals: Arc<Mutex<Vec<Refusal>>>,
 }
 
-/// A write that was refused.
+/// A refused write.
 #[derive(Clone)]
 pub struct Refusal {
     /// When.
@@ -26,7 +26,7 @@ pub struct Refusal {
 }
 
 impl Load {
-    /// Starts so many a second.
+    /// Starts this many per second.
     pub fn start(access: &Access, per_second: u32) -> Self {
         let stop = CancellationToken::new();
         let refusals = Arc::<Mutex<Vec<Refusal>>>::default();
@@ -34,7 +34,7 @@ impl Load {
         Self { stop, task, refusals }
     }
 
-    /// Ends it; returns what was refused.
+    /// Ends it; returns the refusals.
     pub async fn end(self) -> Vec<Refusal> {
         self.stop.cancel();
         let count = self.task.await.unwrap();
@@ -44,7 +44,7 @@ impl Load {
         refusals
     }
 
-    /// Ends it; fails if a write was refused.
+    /// Ends it; panics if a write was refused.
     pub async fn end_without_refusal(self) {
         let refusals = self.end().await;
         assert!(refusals.is_empty(), "{} were refused, such as: {}", refusals.len(), refusals[0].message);

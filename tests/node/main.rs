@@ -1,7 +1,7 @@
-//! The image and the chart as they run in a cluster: on a real node, whose kubelet starts their Pods.
+//! The image and the chart in a cluster: on a real node, whose kubelet starts their Pods.
 //!
-//! `make test-node` starts the node and runs these tests in its network, one after the other; without it they are ignored. Each begins
-//! with a cluster that has nothing of ours.
+//! `make test-node` starts the node and runs these tests in its network, one after another; otherwise they are ignored.
+//! Each test starts with a cluster that has nothing of ours.
 
 #![allow(
     clippy::unwrap_used,

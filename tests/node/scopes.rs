@@ -1,11 +1,11 @@
-//! A controller of one namespace.
+//! A controller for one namespace.
 
 use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 
 use crate::cluster::{DEPLOYMENTS, Node};
 
-/// A store and an ExternalSecret of one namespace.
+/// A store and an ExternalSecret in one namespace.
 fn objects(namespace: &str) -> [Value; 3] {
     [
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),

@@ -1,5 +1,5 @@
-//! The values of the chart, in running Pods: each file of `values` is installed, and what it says is looked for. A test of the
-//! repository sees to it that the files have every value, each other than by default.
+//! The chart's values in running Pods: the tests install each file of `values` and check its effect. A repository test
+//! checks that the files set every value to something other than its default.
 
 use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
@@ -9,7 +9,7 @@ use crate::cluster::{CERT_CONTROLLER, DEPLOYMENTS, NAMESPACE, Node, RELEASE, WEB
 use crate::installing::{fake_store, forwarded};
 
 impl Node {
-    /// Installs the chart with the values of a file.
+    /// Installs the chart with a values file.
     fn install_with_file(&self, name: &str) {
         let file = format!("tests/node/values/{name}.yaml");
         if let Err(error) = self.install(&["--values", &file]) {
@@ -17,20 +17,20 @@ impl Node {
         }
     }
 
-    /// The container and the template of a Deployment's Pods.
+    /// The container and the Pod template of a Deployment.
     fn template(&self, deployment: &str) -> (Value, Value) {
         let template = self.json(&["get", "deployment", deployment])["spec"]["template"].clone();
         (template["spec"]["containers"][0].clone(), template)
     }
 
-    /// Has a Secret made from a store of the cluster.
+    /// Checks that a store of the cluster can sync a Secret.
     fn syncs(&self) {
         self.apply(&[fake_store(), external_secret("example", "fake", "1h", "greeting")]);
         self.kubectl(&["wait", "--for=condition=Ready", "externalsecret/example", "--timeout=60s"]);
     }
 }
 
-/// What is expected at a path of an object.
+/// Checks what is at a path of an object.
 fn expect(object: &Value, pointer: &str, expected: &Value) {
     assert_eq!(object.pointer(pointer), Some(expected), "{pointer} of {object:#}");
 }
@@ -39,7 +39,7 @@ fn expect(object: &Value, pointer: &str, expected: &Value) {
 #[ignore = "it needs a node: make test-node"]
 async fn pods_run_where_and_as_the_values_say() {
     let node = Node::cleared().await;
-    // It asks for the runtime that is used in any case.
+    // It names the runtime that is used anyway.
     node.apply(&[json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "same"}, "handler": "runc"})]);
     node.install_with_file("pods");
     node.syncs();
@@ -108,7 +108,7 @@ async fn the_chart_works_under_other_names_and_with_what_all_components_share() 
         expect(pod, "/metadata/annotations/example.com~1why", &json!("test"));
         expect(pod, "/spec/containers/0/image", &json!("local.test/external-secrets:1-flavored"));
         expect(pod, "/spec/hostAliases/0/ip", &json!("198.51.100.1"));
-        // As OpenShift chooses them.
+        // OpenShift chooses these.
         assert_eq!(pod.pointer("/spec/containers/0/securityContext/runAsUser"), None);
     }
 }
@@ -126,7 +126,7 @@ async fn components_serve_at_the_ports_that_the_values_say() {
         assert!(metrics.contains("# TYPE"), "{deployment}: {metrics}");
         let log = node.log_of(deployment);
         assert!(log.contains("\"level\":\"DEBUG\""), "{deployment}: {log}");
-        // The webhook's has two ports.
+        // The webhook's Service has two ports.
         let service = if deployment == WEBHOOK { WEBHOOK.to_owned() } else { format!("{deployment}-metrics") };
         let service = node.json(&["get", "service", &service]);
         let ports = service["spec"]["ports"].as_array().unwrap();
@@ -161,7 +161,7 @@ async fn metrics_are_served_over_tls_to_those_who_may_read_them() {
     let token = node.of_release(&["create", "token", "reader"]);
     for deployment in DEPLOYMENTS {
         let client = reqwest::Client::builder().no_proxy().resolve("localhost", ([127, 0, 0, 1], 0).into());
-        // The controller's is the one in the Secret; who signs its own proves nothing.
+        // The controller uses the one in the Secret; a self-signed one proves nothing.
         let client = if deployment == RELEASE {
             let certificate = reqwest::Certificate::from_pem(certificate.pem().as_bytes()).unwrap();
             client.tls_certs_only([certificate])
@@ -238,7 +238,8 @@ async fn the_controller_works_on_what_the_values_say() {
     assert!(!log.to_lowercase().contains("forbidden"), "{log}");
 }
 
-/// Installs the chart once for its accounts, rights and definitions, and takes the rest of it away; returns what is there then.
+/// Installs the chart for its service accounts, rights and definitions, and removes everything else; returns what is
+/// left.
 fn leave_rights(node: &Node, account: &str) {
     node.install(&[]).unwrap();
     let kinds = "role,rolebinding";
@@ -304,7 +305,7 @@ async fn the_webhook_runs_without_the_controller() {
     let deployments = node.of_release(&["get", "deployments", "--output=name"]);
     let expected = format!("deployment.apps/{CERT_CONTROLLER}\ndeployment.apps/{WEBHOOK}");
     assert_eq!(deployments.trim(), expected);
-    // Without probes nobody has waited for it.
+    // Without probes, nothing has waited for it.
     crate::cluster::until("the webhook's answer", || {
         let twice =
             json!([{"secretKey": "a", "remoteRef": {"key": "a"}}, {"secretKey": "a", "remoteRef": {"key": "b"}}]);

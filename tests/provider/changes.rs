@@ -1,4 +1,4 @@
-//! Whether a refresh must read anything, learned from one list.
+//! Learning from one list whether a refresh has anything to read.
 
 use external_secrets::provider::azure::Options;
 use external_secrets::provider::{Changes, ReadMark, SecretsClient};
@@ -9,7 +9,7 @@ use crate::support::{SHARED, World, reference};
 /// Three pages.
 const MANY: usize = 60;
 
-/// Reads so many secrets, and then acts as if that had been some time after their last change.
+/// Reads `count` secrets, and then pretends that this was some time after their last change.
 async fn marks(world: &World, client: &dyn SecretsClient) -> Vec<ReadMark> {
     let mut marks = Vec::new();
     for number in 0..MANY {
@@ -23,7 +23,7 @@ async fn marks(world: &World, client: &dyn SecretsClient) -> Vec<ReadMark> {
     marks
 }
 
-/// Asks as many ExternalSecrets do, of a secret each.
+/// Asks as this many ExternalSecrets with one secret each.
 async fn ask(client: &dyn SecretsClient, marks: &[ReadMark]) -> Vec<Changes> {
     futures::future::join_all(marks.iter().map(|mark| client.changes(std::slice::from_ref(mark)))).await
 }

@@ -1,4 +1,4 @@
-//! The variables that lead a process to a proxy, to other roots and to its own identity, in a process of its own.
+//! The variables that give a process a proxy, other roots or its own identity, each tested in a separate process.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tokio::io::AsyncReadExt;
 
 use crate::support::{ACCOUNT, CLIENT_ID, NAMESPACE, World, client, read};
 
-/// Names the vault to the process that this test starts.
+/// Tells the child process which vault to use.
 const VAULT: &str = "PROVIDER_TEST_VAULT";
 
-/// Says to that process what it is to try.
+/// Tells the child process what to try.
 const TRIED: &str = "PROVIDER_TEST_TRIED";
 
 /// Runs a test of this module again in a process with this environment.
@@ -35,7 +35,7 @@ async fn run(test: &str, tried: &str, vault_url: &str, environment: Vec<(String,
     assert!(output.status.success(), "{tried}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The variables of a pod's own identity, and those that lead to the sandbox.
+/// The variables for a pod's own identity, and those that lead to the sandbox.
 fn environment(world: &World, folder: &std::path::Path) -> Vec<(String, String)> {
     let token_file = folder.join("token");
     let token = world.issuer.sign(&ServiceAccountToken::new(NAMESPACE, ACCOUNT)).unwrap();
@@ -77,12 +77,12 @@ async fn the_pods_own_identity_and_the_way_to_azure_come_from_the_environment() 
     run(TEST, "by proxy", &world.vault.url(), base.clone()).await;
     assert_eq!(world.vault.counters().secret_reads("a"), 1);
 
-    // There is no such vault for who goes there without the proxy.
+    // Without the proxy, this vault does not exist.
     let mut past = base.clone();
     set(&mut past, "NO_PROXY", ".vault.azure.net");
     run(TEST, "past the proxy", &world.vault.url(), past).await;
 
-    // A file of roots takes the place of the system's; a bundle adds to it.
+    // A file of roots replaces the system's; a bundle adds to it.
     let roots = base.iter().find(|(name, _)| name == "SSL_CERT_FILE").unwrap().1.clone();
     let other = rcgen::generate_simple_self_signed(["other.example".to_owned()]).unwrap();
     let other_roots = folder.path().join("other.pem");
@@ -104,7 +104,8 @@ async fn the_machines_identity_endpoint_is_not_reached_by_a_proxy() {
             AzureKvProvider { auth_type: AzureAuthType::ManagedIdentity, vault_url, ..AzureKvProvider::default() };
         let options = Options { own_identity: OwnIdentity::AllStores, ..Options::default() };
         let provider = AzureKeyVault::new(options, Arc::new(NoCluster), Arc::new(())).unwrap();
-        // No machine of a test answers; that of a cloud gives a token for a vault that is not there.
+        // On a test machine nothing answers; a cloud's instance metadata service gives a token, for a vault that does
+        // not exist.
         let reading = async { read(client(&provider, store).await.unwrap().as_ref(), "a").await.map(drop) };
         let _ = tokio::time::timeout(Duration::from_secs(2), reading).await;
         return;
@@ -127,7 +128,7 @@ async fn the_machines_identity_endpoint_is_not_reached_by_a_proxy() {
     assert!(!asked.contains("169.254.169.254") && !asked.contains("/metadata/"), "{asked}");
 }
 
-/// Reads as the pod's own identity, by what the environment says.
+/// Reads with the pod's own identity, as the environment configures it.
 async fn own(vault_url: String, ca_bundle: Option<Vec<u8>>) -> Result<String, ProviderError> {
     let options = Options {
         environment: Environment::of_process(),
@@ -143,7 +144,7 @@ async fn own(vault_url: String, ca_bundle: Option<Vec<u8>>) -> Result<String, Pr
     read(client.as_ref(), "a").await
 }
 
-/// The pod's own identity needs nothing of the cluster.
+/// The pod's own identity needs nothing from the cluster.
 struct NoCluster;
 
 #[async_trait]

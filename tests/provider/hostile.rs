@@ -1,4 +1,4 @@
-//! A vault that does what it likes gets no token for elsewhere and takes neither memory nor time.
+//! A vault that misbehaves gets no token meant for another, and uses up neither memory nor time.
 
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ async fn an_authority_that_sends_without_an_end_is_cut_off() {
     assert_eq!(world.vault.counters().requests, 0);
 }
 
-/// An authority of somebody else, that knows the identity too.
+/// Somebody else's authority that also knows the identity.
 fn other_tenant(world: &World) -> Tenant {
     let tenant = world.sandbox.tenant("00000000-0000-4000-8000-00000000000e");
     let subject = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
@@ -92,13 +92,13 @@ async fn an_authority_that_hangs_takes_no_place_at_a_vault_that_others_read() {
     let provider = world.provider(world.options());
     let store = AzureKvProvider { tenant_id: Some(hostile.id().to_owned()), ..world.store() };
     let attacker = client(&provider, store).await.unwrap();
-    // It gives one token of a second, and then hangs.
+    // It issues one token with a lifetime of a second, and then hangs.
     read(attacker.as_ref(), "first").await.unwrap_err();
     hostile.fault(Fault::latency(HANGS));
     let names: Vec<_> = (0..200).map(|number| format!("s-{number}")).collect();
     let began = Instant::now();
     let mut all = Box::pin(futures::future::join_all(names.iter().map(|name| read(attacker.as_ref(), name))));
-    // Until none of them has a token any more, and all of them wait for one.
+    // Until the token has expired and all of them wait for a new one.
     while began.elapsed() < Duration::from_secs(3) {
         let _ = tokio::time::timeout(Duration::from_millis(100), &mut all).await;
     }
@@ -121,7 +121,7 @@ async fn an_authority_that_asks_for_no_wait_gets_an_exchange_in_some_seconds() {
     let began = Instant::now();
     let refused = read(client.as_ref(), "a").await.unwrap_err();
     assert_eq!(refused.cause, "EntraThrottled");
-    // As long as somebody waits for the read, it goes on.
+    // The read continues as long as somebody waits for it.
     let deadline = began + Duration::from_secs(30);
     while world.tenant.counters().exchanges < 3 {
         assert!(Instant::now() < deadline, "it is tried no more");
@@ -132,10 +132,12 @@ async fn an_authority_that_asks_for_no_wait_gets_an_exchange_in_some_seconds() {
     drop(refused);
 }
 
-/// What a client offers in its first message of TLS: the list in the extension `supported_versions` (RFC 8446, section 4.2.1).
+/// The TLS versions that a client offers in its first message: the list in the `supported_versions` extension (RFC
+/// 8446, section 4.2.1).
 fn offered_versions(hello: &[u8]) -> Vec<u16> {
     let number = |at: usize| usize::from(u16::from_be_bytes([hello[at], hello[at + 1]]));
-    // Headers of record and handshake, version and random; then the session's id, ciphers and compressions, by their lengths.
+    // Record header, handshake header, version and random; then session id, cipher suites and compression methods, each
+    // with its length.
     let mut at = 5 + 4 + 2 + 32;
     at += 1 + usize::from(hello[at]);
     at += 2 + number(at);

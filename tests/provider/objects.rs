@@ -56,7 +56,7 @@ async fn keys_are_json_web_keys_and_certificates_their_bytes() {
     let (rest, parsed) = x509_parser::parse_x509_certificate(certificate.expose_secret()).unwrap();
     assert!(rest.is_empty());
     assert_eq!(parsed.subject().to_string(), "CN=www.example.com");
-    // Its key and its secret have the same name.
+    // The certificate's key and secret have the same name.
     let key = get(client.as_ref(), &reference("key/site")).await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&key).unwrap()["kty"], "RSA");
     get(client.as_ref(), &reference("secret/site")).await.unwrap();
@@ -171,7 +171,7 @@ async fn a_search_without_the_permission_to_list_says_so() {
 async fn a_next_page_in_another_vault_gets_no_token() {
     let world = world().await;
     let other = world.sandbox.vault("other-vault").unwrap();
-    // One more than a page holds.
+    // One more than fits on a page.
     for number in 0..26 {
         world.vault.set_secret(&format!("s-{number}"), "1").unwrap();
     }

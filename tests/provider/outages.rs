@@ -1,4 +1,4 @@
-//! What an outage costs, and that it ends.
+//! What an outage costs, and how it ends.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use external_secrets::sandbox::{Effect, Fault, Limit, SecretPermission};
 
 use crate::support::{World, read, read_when_it_works};
 
-/// The names of so many secrets, which the vault has.
+/// The names of `count` secrets that exist in the vault.
 fn secrets(world: &World, count: usize) -> Vec<String> {
     let names: Vec<_> = (0..count).map(|number| format!("s-{number}")).collect();
     for name in &names {
@@ -17,7 +17,7 @@ fn secrets(world: &World, count: usize) -> Vec<String> {
     names
 }
 
-/// Reads all at once, and all fail.
+/// Reads all at once; all must fail.
 async fn failures(client: &dyn SecretsClient, names: &[String], class: Class) -> Vec<ProviderError> {
     let errors = futures::future::join_all(names.iter().map(|name| read(client, name))).await;
     let errors: Vec<_> = errors.into_iter().map(Result::unwrap_err).collect();
@@ -25,7 +25,7 @@ async fn failures(client: &dyn SecretsClient, names: &[String], class: Class) ->
     errors
 }
 
-/// Waits until all are worthwhile to be read again.
+/// Waits until all are worth retrying.
 async fn until_recovered(errors: &[ProviderError]) {
     let all = errors.iter().map(|error| error.recovery.as_ref().unwrap().recovered());
     tokio::time::timeout(Duration::from_secs(20), futures::future::join_all(all)).await.unwrap();

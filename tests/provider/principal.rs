@@ -38,7 +38,7 @@ impl Certificate {
     }
 }
 
-/// A world whose application proves itself by a certificate, and not by a service account.
+/// A world whose application authenticates with a certificate instead of a service account.
 async fn world() -> World {
     let world = World::new().await;
     world.vault.set_secret("a", "1").unwrap();

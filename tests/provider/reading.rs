@@ -1,4 +1,4 @@
-//! What is read, and what it costs.
+//! What reads return, and what they cost.
 
 use std::time::Duration;
 

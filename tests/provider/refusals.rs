@@ -1,4 +1,4 @@
-//! Each refusal by its cause, with a hint, and in words that stay equal.
+//! Each refusal by cause, with a hint, and in words that do not change between tries.
 
 use external_secrets::api::v1::external_secret::RemoteRef;
 use external_secrets::provider::{Class, ProviderError};
@@ -6,7 +6,7 @@ use external_secrets::sandbox::{Fault, Network, Role};
 
 use crate::support::{CANARY, NAMESPACE, World, client, get, reference};
 
-/// Reads the secret `a` twice and checks that both failures say the same.
+/// Reads the secret `a` twice and checks that both failures have the same text.
 async fn refused(world: &World) -> ProviderError {
     let first = world.read("a").await.unwrap_err();
     let second = world.read("a").await.unwrap_err();

@@ -1,4 +1,4 @@
-//! A sandbox with one identity and one vault, and a provider that is led to it.
+//! A sandbox with one identity and one vault, and a provider that connects to it.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -28,17 +28,17 @@ pub(crate) const ACCOUNT: &str = "reader";
 pub(crate) const SECRET: &str = "principal";
 pub(crate) const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000c11e";
 pub(crate) const ISSUER: &str = "https://kubernetes.default.svc";
-/// Stands in values, and must stand nowhere else.
+/// Marks values; must appear nowhere else.
 pub(crate) const CANARY: &str = "canary-5d1f";
 
-/// A sandbox with one identity that may get the secrets of one vault, and nothing else.
+/// A sandbox with one identity that may get the secrets of one vault, and do nothing else.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     pub(crate) tenant: Tenant,
     pub(crate) application: Application,
     pub(crate) vault: Vault,
     pub(crate) issuer: Arc<ServiceAccountIssuer>,
-    /// What is under the keys of the one Secret, [`SECRET`].
+    /// The keys and values of the only Secret, [`SECRET`].
     pub(crate) credentials: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
 }
 
@@ -54,7 +54,7 @@ impl World {
         Self { sandbox, tenant, application, vault, issuer: Arc::new(issuer), credentials: Arc::default() }
     }
 
-    /// What leads a provider here; it keeps no answers, and waits for a vault but a moment.
+    /// Connects a provider to the sandbox, without caching answers and with little patience for a vault.
     pub(crate) fn options(&self) -> Options {
         Options {
             coalesce: Duration::ZERO,
@@ -70,7 +70,7 @@ impl World {
         self.provider_of(options, CLIENT_ID)
     }
 
-    /// The same, with another client id in the account's annotation.
+    /// The same with another client id in the service account's annotation.
     pub(crate) fn provider_of(&self, options: Options, client_id: &str) -> AzureKeyVault {
         let cluster = Cluster {
             issuer: Arc::clone(&self.issuer),
@@ -82,7 +82,7 @@ impl World {
         AzureKeyVault::new(options, Arc::new(cluster), Arc::new(())).unwrap()
     }
 
-    /// A store that reads the vault by the service account.
+    /// A store that reads the vault through the service account.
     pub(crate) fn store(&self) -> AzureKvProvider {
         AzureKvProvider {
             auth_type: AzureAuthType::WorkloadIdentity,
@@ -116,7 +116,7 @@ pub(crate) async fn client(
     provider.client(view, Caller::ExternalSecret { namespace: NAMESPACE, budget: &Arc::default() }).await
 }
 
-/// Names a secret, or `key/x` and the like.
+/// A reference to a secret, or to `key/x` and so on.
 pub(crate) fn reference(key: &str) -> RemoteRef {
     RemoteRef {
         key: key.to_owned(),
@@ -134,13 +134,13 @@ pub(crate) async fn read(client: &dyn SecretsClient, key: &str) -> Result<String
     get(client, &reference(key)).await
 }
 
-/// What a reference names.
+/// What a reference refers to.
 pub(crate) async fn get(client: &dyn SecretsClient, reference: &RemoteRef) -> Result<String, ProviderError> {
     let value = client.get_secret(reference, SHARED).await?.value;
     Ok(String::from_utf8(value.expose_secret().to_vec()).unwrap())
 }
 
-/// Reads again and again until it works.
+/// Retries a read until it works.
 pub(crate) async fn read_when_it_works(client: &dyn SecretsClient, key: &str) -> String {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -182,7 +182,7 @@ impl ClusterReader for Cluster {
     async fn secret_key(&self, _: &str, name: &str, key: &str) -> Result<CredentialValue, ClusterReadError> {
         let value = self.credentials.lock().unwrap().get(key).filter(|_| name == SECRET).cloned();
         let value = value.ok_or_else(|| ClusterReadError::NotFound { object: format!("Secret {name:?}") })?;
-        // Another value is another version.
+        // Another value gets another version.
         let mut hasher = DefaultHasher::new();
         value.hash(&mut hasher);
         let resource_version = hasher.finish().to_string();

@@ -1,4 +1,4 @@
-//! `docs/troubleshooting.md` quotes what a person meets first word by word.
+//! `docs/troubleshooting.md` quotes, word for word, the first thing a person sees.
 
 use external_secrets::api::v1::secret_store::{AzureKvProvider, ServiceAccountSelector};
 use external_secrets::provider::ProviderError;
@@ -8,7 +8,7 @@ use crate::support::{ACCOUNT, CLIENT_ID, NAMESPACE, World, client, read};
 
 const PAGE: &str = include_str!("../../docs/troubleshooting.md");
 
-/// Fails unless a line of the page is what the error says, or ends it, with the names that the page uses.
+/// Panics unless a line of the page quotes the error, or its end, with the page's own names.
 fn assert_quoted(world: &World, error: &ProviderError) {
     let object = format!("secret \"a\" in vault {}: ", world.vault.host());
     let said = error

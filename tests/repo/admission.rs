@@ -1,5 +1,5 @@
-//! Holds `fixtures/admission.yaml` against the rules in the CRDs. Whether the API server refuses
-//! each with just that message is for a test with an API server.
+//! Compares `fixtures/admission.yaml` with the rules in the CRDs. A test with an API server checks that it rejects each
+//! case with exactly this message.
 
 use std::collections::BTreeSet;
 

@@ -1,15 +1,15 @@
-//! Which file uses which: no circle in `src`, a core of the controllers that knows no kind, and kinds that know each other through
-//! interfaces alone.
+//! Which file uses which: no cycles in `src`, a controller core that knows no kind, and kinds that know each other only
+//! through interfaces.
 //!
-//! An arrow goes to the file that defines what is used, also where another hands it on by `pub use`, which is no arrow by itself. Tests
-//! have no arrows, and the declaration of a module is none.
+//! An arrow points to the file that defines what is used, even if another re-exports it with `pub use`, which draws no
+//! arrow itself. Tests draw no arrows, nor does the declaration of a module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::paths::{Use, module_of, paths_in};
 use crate::{files, read};
 
-/// The arrows of some files, and by what name each was drawn first.
+/// The arrows between files, each with the first name that drew it.
 #[derive(Default)]
 struct Arrows(BTreeMap<String, BTreeMap<String, String>>);
 
@@ -35,12 +35,12 @@ impl Arrows {
         arrows
     }
 
-    /// Every arrow: from, to, by what.
+    /// All arrows: from, to, and through which name.
     fn all(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.0.iter().flat_map(|(from, to)| to.iter().map(move |(to, by)| (from.as_str(), to.as_str(), by.as_str())))
     }
 
-    /// The files that can be reached from one.
+    /// The files reachable from one.
     fn reached_from(&self, file: &str) -> BTreeSet<&str> {
         let mut reached = BTreeSet::new();
         let mut open = vec![file];
@@ -54,7 +54,7 @@ impl Arrows {
         reached
     }
 
-    /// The circles: of each, its files and the arrows among them.
+    /// The cycles, each with its files and the arrows between them.
     fn circles(&self) -> Vec<String> {
         let reached: BTreeMap<_, _> = self.0.keys().map(|file| (file.as_str(), self.reached_from(file))).collect();
         let together = |a: &str, b: &str| reached[a].contains(b) && reached.get(b).is_some_and(|of| of.contains(a));
@@ -74,14 +74,14 @@ impl Arrows {
     }
 }
 
-/// Where paths lead.
+/// Resolves paths.
 struct Crossroads<'a> {
     modules: BTreeMap<Vec<String>, String>,
     used: &'a BTreeMap<String, Vec<Use>>,
 }
 
 impl Crossroads<'_> {
-    /// The file that defines what a path names, and its name.
+    /// The file that defines what a path names, and its name there.
     fn follow(&self, path: &[String], hops: usize) -> Option<(&String, String)> {
         let length = (1..=path.len()).rev().find(|length| self.modules.contains_key(&path[..*length]))?;
         let file = &self.modules[&path[..length]];
@@ -97,7 +97,7 @@ impl Crossroads<'_> {
     }
 }
 
-/// What the core of the controllers may use of the custom resources: what all of them have.
+/// What the core of the controllers may use of the custom resources: what they all share.
 const OF_ALL_KINDS: [&str; 5] =
     ["api::ANNOTATION_REFRESH", "api::GROUP", "api::ServedVersion", "api::v1::Condition", "api::v1::ConditionStatus"];
 
@@ -134,7 +134,7 @@ fn kinds_know_each_other_through_interfaces_alone() {
     };
     let mut broken = Vec::new();
     for (from, to, by) in Arrows::of_src().all().filter(|(from, ..)| from.starts_with(CONTROLLERS)) {
-        // The list of kinds puts them together. Fuzz targets look at each.
+        // The list of kinds assembles them. Fuzz targets see each.
         let is_list = ["kinds.rs", "fuzzing.rs"].iter().any(|list| from.strip_prefix(CONTROLLERS) == Some(list));
         if kind(to).is_some() && kind(from) != kind(to) && !is_list {
             broken.push(format!("{from} -> {to} ({by})"));
@@ -145,9 +145,9 @@ fn kinds_know_each_other_through_interfaces_alone() {
 
 /// The controllers.
 const CONTROLLERS: &str = "src/controller/";
-/// What they have in common.
+/// The core they share.
 const CORE: &str = "src/controller/core/";
-/// Folders of the controllers that are no kinds.
+/// Folders of the controllers that are not kinds.
 const SHARED: [&str; 4] = ["core", "generators", "store_access", "run"];
 
 fn of(files: &[(&str, &str)]) -> Arrows {

@@ -26,7 +26,7 @@ fn the_printed_yaml_reads_back_as_the_same_definitions() {
     for definition in crd::all() {
         let printed = crd::to_yaml(std::slice::from_ref(&definition)).unwrap();
         let mut read: serde_json::Value = serde_saphyr::from_str(&printed).unwrap();
-        // Removes the webhook that older CRDs of ESO name.
+        // Removes the webhook that ESO's older CRDs name.
         assert_eq!(
             read["spec"]["conversion"].as_object_mut().unwrap().remove("webhook"),
             Some(serde_json::Value::Null)
@@ -43,7 +43,7 @@ fn every_definition_fits_well_into_what_kubectl_apply_can_store() {
     }
 }
 
-/// Those of the group `external-secrets.io`.
+/// The CRDs of the group `external-secrets.io`.
 fn of_the_main_group() -> impl Iterator<Item = CustomResourceDefinition> {
     crd::all().into_iter().filter(|definition| definition.spec.group == GROUP)
 }

@@ -1,5 +1,5 @@
-//! Enforces which module may use which, as ARCHITECTURE.md says, by reading every path that starts
-//! with `crate`, `super` or `self` in `src`: in code, in grouped imports, in macros and in attributes.
+//! Enforces which module may use which, as ARCHITECTURE.md lists. It reads every path in `src` that starts with
+//! `crate`, `super` or `self`: in code, grouped imports, macros and attributes.
 
 use std::collections::BTreeSet;
 
@@ -61,7 +61,7 @@ const RULES: [(&str, &[&str]); 16] = [
     ),
 ];
 
-/// The modules that are crates of their own.
+/// The modules that are separate crates.
 const CRATES: [&str; 4] = ["answers", "re2", "template", "sandbox"];
 
 #[test]
@@ -117,7 +117,7 @@ fn the_picture_in_the_architecture_shows_only_arrows_that_are_allowed() {
     let name = |end: &str| end.split('[').next().unwrap().to_owned();
     let mut count = 0;
     for (from, to) in arrows.map(|(from, to)| (name(from), name(to))) {
-        // Between crates, the compiler knows.
+        // Between crates, the compiler enforces the rule.
         let Some((_, allowed)) = RULES.iter().find(|(module, allowed)| *module == from && !allowed.is_empty()) else {
             continue;
         };
@@ -128,27 +128,27 @@ fn the_picture_in_the_architecture_shows_only_arrows_that_are_allowed() {
     assert!(count > 10, "the first picture is that of the rooms");
 }
 
-/// The lines of a file that break the rule, each with what is wrong.
+/// The lines of a file that break the rule, each with the problem.
 fn violations(file: &str, text: &str) -> Vec<(usize, String)> {
     let module = module_of(file);
     let problem = |found: Use| Some((found.line, problem(file, module.first(), &found)?));
     paths_in(file, text).into_iter().filter_map(problem).collect()
 }
 
-/// Whether a path leads to a part of the crate, such as `provider::fake`, or to something in it.
+/// Whether a path leads to a part of the crate, such as `provider::fake`, or into it.
 fn is_within(part: &str, path: &[String]) -> bool {
     let mut names = path.iter();
     part.split("::").all(|name| names.next().is_some_and(|found| found == name))
 }
 
-/// What is wrong with a path, if anything.
+/// The problem with a path, if there is one.
 fn problem(file: &str, module: Option<&String>, found: &Use) -> Option<String> {
     let used = found.path.join("::");
     let Some(target) = found.path.first().filter(|name| *name != "*") else {
         return Some("names the crate's root: name the module that is meant".to_owned());
     };
     let Some(module) = module else {
-        // `lib.rs` is the map of all modules. `main.rs` reads the library by its name.
+        // `lib.rs` declares all modules. `main.rs` uses the library by its name.
         return (file == "src/main.rs" && target != "cli").then(|| format!("main may use cli only, not {used}"));
     };
     let Some((_, allowed)) = RULES.iter().find(|(name, _)| name == module) else {
@@ -165,7 +165,7 @@ fn problem(file: &str, module: Option<&String>, found: &Use) -> Option<String> {
     Some(format!("{module} may use {allowed}, not {used}"))
 }
 
-/// The problems of a text as a file of a module.
+/// The problems of a text as if it were a file of this module.
 fn found_in(file: &str, text: &str) -> Vec<String> {
     violations(file, text).into_iter().map(|(line, problem)| format!("{line}: {problem}")).collect()
 }

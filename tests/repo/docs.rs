@@ -1,4 +1,4 @@
-//! The pages of the documentation that are made from the program are fresh.
+//! The generated pages of the documentation are current.
 
 use rstest::rstest;
 

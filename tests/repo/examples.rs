@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::manifest::{documents, problems};
 use crate::{files, read};
 
-/// Kinds of others that examples use: of Kubernetes itself, of Flux, and of Tekton, which `pipeline.rs` checks.
+/// Third-party kinds in the examples: from Kubernetes itself, Flux, and Tekton, which `pipeline.rs` checks.
 const FOREIGN: [(&str, &str); 9] = [
     ("v1", "ConfigMap"),
     ("v1", "Namespace"),

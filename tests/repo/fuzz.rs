@@ -1,4 +1,4 @@
-//! The fuzz targets, which are a workspace of their own, follow the program.
+//! The fuzz targets, a workspace of their own, match the program.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ fn the_fuzz_targets_have_the_dependencies_of_the_program() {
     }
 }
 
-/// The text of a module `fuzzing` in a folder of sources.
+/// The `fuzzing` module in a source folder, as text.
 fn module(folder: &str) -> String {
     let file = format!("{folder}/fuzzing.rs");
     if repository(&file).exists() {
@@ -59,7 +59,7 @@ fn every_fuzz_target_has_seeds_and_runs_what_there_is() {
                 "{folder}/Cargo.toml lacks {name}"
             );
             assert!(seeds.contains(&format!("\"{name}\": ")), "fuzz/seeds.py makes no seeds for {name}");
-            // The targets are compiled by `make fuzz-build` alone, with a nightly Rust.
+            // Only `make fuzz-build` compiles the targets, with a nightly Rust.
             let target = read(&file);
             let (_, path) = target.split_once(&format!("fuzz_cost::target!({krate}::")).expect("a target of the crate");
             let (path, _) = path.split_once(',').unwrap();

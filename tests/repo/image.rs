@@ -1,4 +1,4 @@
-//! What can be told of the image without building it.
+//! What can be checked about the image without building it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -83,14 +83,14 @@ fn what_the_dockerfile_copies_is_all_that_cargo_needs() {
         "--offline",
         "--format-version=1",
         "--features=otlp",
-        // The crates of other platforms need not be on this machine.
+        // This machine may lack the crates for other platforms.
         &format!("--filter-platform={}", host()),
     ]);
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The platform of this machine, as rustc calls it.
+/// This machine's platform, in rustc's notation.
 fn host() -> String {
     let output = Command::new("rustc").arg("-vV").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -106,7 +106,7 @@ fn the_published_image_comes_with_its_parts_list_and_its_origin() {
     }
 }
 
-/// What the Dockerfile's first stage leaves, with this program in it.
+/// Writes what the Dockerfile's first stage produces, with this program in it.
 fn write_stage(root: &Path, program: &str) {
     std::fs::create_dir_all(root.join("bin")).unwrap();
     std::fs::create_dir_all(root.join("licenses")).unwrap();
@@ -116,7 +116,7 @@ fn write_stage(root: &Path, program: &str) {
     std::fs::write(root.join("public.crt"), "-----BEGIN CERTIFICATE-----\n").unwrap();
 }
 
-/// Makes the image without a container engine; returns the archive.
+/// Builds the image without a container engine; returns the archive.
 fn archive(root: &Path) -> PathBuf {
     let out = root.join("image.tar");
     let output = Command::new("python3")
@@ -140,7 +140,7 @@ fn unpacked(archive: &Path) -> tempfile::TempDir {
     folder
 }
 
-/// An image, unpacked: its configuration, and its only layer.
+/// An unpacked image: its configuration and its only layer.
 struct Image {
     folder: tempfile::TempDir,
     name: String,
@@ -201,7 +201,7 @@ fn the_image_that_is_made_without_an_engine_is_that_of_the_dockerfile() {
     assert_eq!(image.content("bin/external-secrets"), "the program");
     assert_eq!(image.content("licenses/LICENSE"), read("LICENSE"));
 
-    // With what stands in for the base image.
+    // Including the stand-in for the base image.
     let files = image.files();
     let time = "2001-09-09 01:46";
     for file in [

@@ -1,4 +1,4 @@
-//! The pages in Japanese say what the English ones say: each command, each quoted message and each code stands in both.
+//! The Japanese pages match the English ones: both contain every command, quoted message and code.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use test_stage::markdown::blocks;
 
 use crate::read;
 
-/// The commands and messages of a page, in their order. Of commands that show something only the commands count.
+/// The commands and messages of a page, in order. For commands with output, only the commands count.
 fn quoted(page: &str) -> Vec<String> {
     let told = |block: test_stage::markdown::Block| match block.language.as_str() {
         "console" => block.commands().into_iter().map(|(command, _)| command).collect::<Vec<_>>().join("\n"),
@@ -16,7 +16,7 @@ fn quoted(page: &str) -> Vec<String> {
     blocks(page).into_iter().map(told).collect()
 }
 
-/// What stands in backticks outside of blocks, and the codes of Entra ID and Key Vault.
+/// Text in backticks outside of code blocks, and the codes of Entra ID and Key Vault.
 fn named(page: &str) -> BTreeSet<String> {
     let text = read(page);
     let outside: String = text.split("```").step_by(2).collect();

@@ -1,4 +1,4 @@
-//! Links between the Markdown files lead somewhere, and every command in them is run or says why not.
+//! Links between Markdown files resolve, and every command in them is run or says why not.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -21,13 +21,13 @@ fn prose(page: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// The targets of the links in a line, without code.
+/// The link targets in a line, outside of code.
 fn links(line: &str) -> Vec<String> {
     let text: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
     text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
 }
 
-/// The anchors that GitHub gives the headings of a page.
+/// The anchors that GitHub generates for a page's headings.
 fn anchors(page: &str) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
     for (_, line) in prose(page) {

@@ -1,4 +1,4 @@
-//! What a machine must have, and what it says where something is missing.
+//! What a machine needs, and what the scripts say if something is missing.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -8,14 +8,14 @@ use rstest::rstest;
 
 use crate::{read, repository};
 
-/// The programs of this machine that `.ci/tools` lists.
+/// The programs in `.ci/tools` that this machine has.
 fn tools() -> Vec<String> {
     let text = read(".ci/tools");
     let listed = text.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
     listed.map(ToOwned::to_owned).collect()
 }
 
-/// A folder with those programs of this machine, but for some.
+/// A folder with these programs, except for some.
 fn path_without(missing: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = std::env::var_os("PATH").unwrap();
@@ -27,7 +27,7 @@ fn path_without(missing: &[&str]) -> tempfile::TempDir {
     folder
 }
 
-/// What a command says with this PATH and no caches; it must fail.
+/// What a command prints when it fails with this PATH and without caches.
 fn refusal(command: &[&str], path: &Path) -> String {
     let home = tempfile::tempdir().unwrap();
     let output = Command::new(path.join(command[0]))
@@ -113,7 +113,7 @@ fn is_of_shell(first_line: &[u8]) -> bool {
     first_line.starts_with(b"#!") && first_line.ends_with(b"sh")
 }
 
-/// What `.ci/advisories` says with a cargo-deny that does this, its exit code, and what counts as skipped.
+/// What `.ci/advisories` prints with a cargo-deny that behaves like this, its exit code, and what counts as skipped.
 fn advisories(cargo_deny: &str, required: &str) -> (String, Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     let (program, skipped) = (folder.path().join("cargo-deny"), folder.path().join("skipped"));

@@ -1,7 +1,7 @@
-//! What must hold of the repository itself: generated files are fresh, the CRDs have ESO's schema,
-//! modules import only what they may, examples are right.
+//! What must hold for the repository itself: generated files are current, the CRDs have ESO's schema, modules import
+//! only what they may, and examples are valid.
 
-// What a test cannot go on without fails the test.
+// If a test cannot continue, it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod admission;
@@ -70,7 +70,7 @@ fn files(folder: &str, extensions: &[&str]) -> Vec<String> {
     found
 }
 
-/// The document with `content` between the marks of a section.
+/// The document with `content` between a section's markers.
 fn with_section(document: &str, section: &str, content: &str) -> String {
     let (before, rest) = document.split_once(&format!("<!-- {section} -->\n")).unwrap();
     let (_, after) = rest.split_once("<!-- end -->").unwrap();

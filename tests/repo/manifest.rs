@@ -1,4 +1,4 @@
-//! Reads manifests and holds them against the schemas of the CRDs, as the API server would.
+//! Reads manifests and checks them against the CRDs' schemas, as the API server would.
 
 use external_secrets::api::crd;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -6,13 +6,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::Value;
 
-/// The documents of a YAML text that are not empty.
+/// The non-empty documents of a YAML text.
 pub(crate) fn documents(yaml: &str) -> Result<Vec<Value>, String> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).map_err(|error| error.to_string())?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
-/// The schema of a manifest's kind and version; `None` where it is none of ours.
+/// The schema of a manifest's kind and version; `None` if the kind is not ours.
 pub(crate) fn schema(manifest: &Value) -> Option<JSONSchemaProps> {
     let (group, version) = manifest["apiVersion"].as_str()?.split_once('/')?;
     let definition =
@@ -21,8 +21,8 @@ pub(crate) fn schema(manifest: &Value) -> Option<JSONSchemaProps> {
     served.schema?.open_api_v3_schema
 }
 
-/// What is wrong with a manifest by the schema of its kind: unknown and missing fields, types,
-/// values that an enum lacks, and bounds. Patterns and rules are left to the API server.
+/// What a manifest violates in its kind's schema: unknown and missing fields, types, enum values and bounds. Patterns
+/// and rules are left to the API server.
 pub(crate) fn problems(manifest: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     match schema(manifest) {
@@ -58,7 +58,7 @@ fn check(value: &Value, schema: &JSONSchemaProps, path: &str, problems: &mut Vec
                 }
             }
         }
-        // The API server has a schema of its own for metadata.
+        // The API server has its own schema for metadata.
         Value::Object(fields) if path != ".metadata" => {
             for name in schema.required.iter().flatten().filter(|name| !fields.contains_key(*name)) {
                 problems.push(format!("{path}.{name} is missing"));

@@ -1,4 +1,4 @@
-//! Dashboard and alerts ask for metrics that the program has, and each alert has its part of the runbook.
+//! Dashboard and alerts use metrics that the program has, and each alert has its section in the runbook.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ const ALERTS: &str = "helm/external-secrets/files/monitoring/alerts.yaml";
 const PAGE: &str = "docs/monitoring.md";
 const RUNBOOK: &str = "docs/runbook.md";
 
-/// The program's metrics as its documentation has them: by name, the type and the labels.
+/// The program's metrics from its documentation: name, type and labels.
 fn metrics() -> BTreeMap<String, (String, BTreeSet<String>)> {
     let page = printed(&["docs", "metrics"]);
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
@@ -31,7 +31,7 @@ fn metrics() -> BTreeMap<String, (String, BTreeSet<String>)> {
 /// Labels that Prometheus adds to every series.
 const ADDED: [&str; 6] = ["job", "instance", "pod", "service", "container", "le"];
 
-/// Fails where a query asks for what the program does not have.
+/// Panics if a query uses something that the program does not have.
 fn check(place: &str, query: &str, metrics: &BTreeMap<String, (String, BTreeSet<String>)>) {
     let query = query.replace("$__rate_interval", "5m").replace("$__range", "1h");
     let asked = promql::asked(&query).unwrap_or_else(|problem| panic!("{place}: {query}: {problem}"));
@@ -41,7 +41,7 @@ fn check(place: &str, query: &str, metrics: &BTreeMap<String, (String, BTreeSet<
             metrics.get(family).filter(|(kind, _)| kind == "histogram")
         });
         let Some((kind, known)) = family.or_else(|| metrics.get(&name)) else {
-            // Prometheus' own.
+            // Prometheus's own metric.
             assert!(name == "up", "{place}: the program has no metric {name}");
             continue;
         };
@@ -68,7 +68,7 @@ fn the_dashboard_shows_metrics_that_the_program_has() {
     }
 }
 
-/// The alerts of the chart: name and rule, as it is written in the chart's file.
+/// The alerts of the chart: name and rule, as the chart's file has them.
 fn alerts() -> Vec<(String, Value)> {
     let documents = documents(&read(ALERTS)).unwrap();
     let [alerts] = documents.as_slice() else { panic!("{ALERTS} holds one object") };

@@ -1,26 +1,26 @@
-//! The values that are tried in running Pods (tests/node/values.rs) are all that the chart has.
+//! The values tried in running Pods (tests/node/values.rs) cover the whole chart.
 
 use serde_json::Value;
 
 use crate::{read, repository};
 
-/// Values that no Pod shows, and values of which no other makes a difference; each is a prefix.
+/// Prefixes of values that no Pod shows, or that only work one way.
 const NOT_TRIED: &[&str] = &[
-    // Kinds of the Prometheus Operator, and one of cert-manager; tests of the chart render them.
+    // Kinds of the Prometheus Operator, and one of cert-manager; the chart's tests render them.
     "prometheusRule.",
     "serviceMonitor.",
     "webhook.certManager.",
-    // Another is refused.
+    // Any other value is refused.
     "bitwarden-sdk-server.enabled",
     // Without it there is no webhook either.
     "webhook.service.enabled",
-    // The kubelet takes no other for these probes.
+    // The kubelet accepts no other value for these probes.
     "livenessProbe.spec.successThreshold",
     "webhook.livenessProbe.successThreshold",
     "certController.livenessProbe.successThreshold",
 ];
 
-/// The values at the ends of a tree, by their paths.
+/// The leaf values of a tree, by path.
 fn leaves<'a>(path: &str, value: &'a Value, found: &mut Vec<(String, &'a Value)>) {
     match value.as_object().filter(|fields| !fields.is_empty()) {
         Some(fields) => {

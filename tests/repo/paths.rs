@@ -1,21 +1,21 @@
-//! The paths that a file names: every one that starts with `crate`, `super`, `self` or a module of the file's own, in code, in
-//! grouped imports, in macros and in attributes.
+//! The paths in a file: each one that starts with `crate`, `super`, `self` or one of the file's own modules, in code,
+//! grouped imports, macros and attributes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// A path in the code, from the crate's root, and where it stands.
+/// A path in the code, from the crate's root, and its position.
 #[derive(Debug)]
 pub(crate) struct Use {
     pub(crate) line: usize,
     pub(crate) path: Vec<String>,
     pub(crate) in_test: bool,
-    /// The name that it has from then on, where a `use` gives it one.
+    /// The name that a `use` binds to it.
     pub(crate) binds: Option<String>,
-    /// Whether it says who may see something (`pub(in path)`).
+    /// Whether it restricts visibility (`pub(in path)`).
     pub(crate) is_visibility: bool,
-    /// Whether it is only handed on to others (`pub use`): nothing else in the file names it.
+    /// Whether it is only re-exported (`pub use`): nothing else in the file names it.
     pub(crate) is_handed_on: bool,
 }
 
@@ -29,13 +29,13 @@ pub(crate) fn paths_in(file: &str, text: &str) -> Vec<Use> {
     count(&tokens, &mut names);
     Reader { uses: &mut uses, children: children(&tokens) }.read(tokens, &module_of(file), place);
     for found in &mut uses {
-        // `pub use x::*` hands on what it finds.
+        // `pub use x::*` re-exports whatever is there.
         found.is_handed_on &= found.binds.as_ref().is_some_and(|name| names.get(name).is_none_or(|times| *times == 1));
     }
     uses
 }
 
-/// How often each name stands in a text.
+/// How often each name occurs in a text.
 fn count(tokens: &TokenStream, names: &mut BTreeMap<String, usize>) {
     for token in tokens.clone() {
         match token {
@@ -46,7 +46,7 @@ fn count(tokens: &TokenStream, names: &mut BTreeMap<String, usize>) {
     }
 }
 
-/// The modules that stand in files of their own below a file.
+/// The modules below a file that have files of their own.
 fn children(tokens: &TokenStream) -> BTreeSet<String> {
     let tokens: Vec<_> = tokens.clone().into_iter().collect();
     let declared = tokens.windows(3).filter_map(|three| match three {
@@ -60,7 +60,7 @@ fn children(tokens: &TokenStream) -> BTreeSet<String> {
     declared.collect()
 }
 
-/// The path of the module that a file holds: `src/api/v1/mod.rs` is `api::v1`.
+/// The path of the module in a file: `src/api/v1/mod.rs` is `api::v1`.
 pub(crate) fn module_of(file: &str) -> Vec<String> {
     let path = file.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
     if ["lib", "main"].contains(&path) { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
@@ -72,7 +72,7 @@ struct Reader<'a> {
     children: BTreeSet<String>,
 }
 
-/// Where a path stands.
+/// The position of a path.
 #[derive(Clone, Copy)]
 struct Place {
     in_test: bool,
@@ -94,11 +94,11 @@ enum Within {
 }
 
 impl Reader<'_> {
-    /// Reads the tokens of `module` or of a part of it.
+    /// Reads the tokens of `module`, or of part of it.
     fn read(&mut self, tokens: TokenStream, module: &[String], place: Place) {
         let tokens: Vec<_> = tokens.into_iter().collect();
         let mut at = 0;
-        // Of the item that follows: whether it is for tests only, and the module that it opens.
+        // About the next item: whether it is only for tests, and the module it opens.
         let (mut here, mut inner) = (place, None);
         while let Some(token) = tokens.get(at) {
             at += 1;
@@ -107,7 +107,7 @@ impl Reader<'_> {
                     inner = tokens.get(at).map(|name| [module, &[name.to_string()]].concat());
                 }
                 TokenTree::Ident(name) if name == "pub" => here.within = Within::Public,
-                // And not `impl Trait + use<>`.
+                // But not `impl Trait + use<>`.
                 TokenTree::Ident(name) if name == "use" && !is_punct(&tokens, at, '<') => {
                     let is_public = here.within == Within::Public;
                     here.within = if is_public { Within::PublicUse } else { Within::Use };
@@ -140,7 +140,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the path, or tree of paths, at `tokens[at]` that continues `prefix`; returns where it ends.
+    /// Reads the path or tree of paths at `tokens[at]`, which continues `prefix`; returns where it ends.
     fn path(
         &mut self,
         tokens: &[TokenTree],
@@ -170,7 +170,7 @@ impl Reader<'_> {
             }
             at += 2;
         }
-        // `pub(crate)`, `self.x`, `super` in `pub(super)`: no path, unless it is given another name.
+        // `pub(crate)`, `self.x` and `super` in `pub(super)` are not paths, unless renamed.
         let renamed = matches!(tokens.get(at), Some(TokenTree::Ident(word)) if word == "as");
         if !(alone && prefix.len() == 1) || renamed {
             let path = resolve(prefix, module);
@@ -184,7 +184,7 @@ impl Reader<'_> {
         at
     }
 
-    /// Whether a name begins a path into a module of the file's own.
+    /// Whether a name starts a path into one of the file's own modules.
     fn is_child(&self, name: &str, tokens: &[TokenTree], at: usize) -> bool {
         self.children.contains(name)
             && is_punct(tokens, at, ':')
@@ -192,7 +192,7 @@ impl Reader<'_> {
             && !follows_path(tokens, at - 1)
     }
 
-    /// A path in a text of an attribute, such as `default = "crate::api::x"`.
+    /// A path in an attribute's string, such as `default = "crate::api::x"`.
     fn literal(&mut self, literal: &proc_macro2::Literal, module: &[String], place: Place) {
         let text = literal.to_string();
         let text = text.trim_matches('"');
@@ -219,13 +219,13 @@ impl Use {
     }
 }
 
-/// Whether a group says who may see something: `(in path)`.
+/// Whether a group restricts visibility: `(in path)`.
 fn is_visibility(group: &proc_macro2::Group) -> bool {
     group.delimiter() == Delimiter::Parenthesis
         && matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(word)) if word == "in")
 }
 
-/// The path from the crate's root, of one that stands in `module`.
+/// The path from the crate's root, given a path in `module`.
 fn resolve(path: &[String], module: &[String]) -> Vec<String> {
     let mut resolved = Vec::new();
     for (index, segment) in path.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The Tekton pipeline of the examples holds together; the integration tests run its scripts.
+//! The Tekton pipeline in the examples is consistent; the integration tests run its scripts.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn used(manifest: &Value) -> Vec<String> {
     text.split("$(params.").skip(1).map(|rest| rest.split(')').next().unwrap().to_owned()).collect()
 }
 
-/// Fails unless `given` are parameters of the task or pipeline, and all that it needs.
+/// Panics unless `given` names only parameters of the task or pipeline, and all the required ones.
 fn check_given(what: &str, given: &Value, declared: &BTreeMap<String, bool>) {
     let given: Vec<_> = given.as_array().unwrap().iter().map(|param| param["name"].as_str().unwrap()).collect();
     for name in &given {

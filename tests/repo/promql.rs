@@ -1,12 +1,12 @@
-//! Reads queries of Prometheus as far as is needed to tell which metrics and labels they ask for. What it does not know it
-//! refuses, so that a slip of the pen is found.
+//! Parses Prometheus queries far enough to tell which metrics and labels they use. It refuses anything unknown, so
+//! typos are found.
 
-/// What a query asks for.
+/// What a query uses.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
-    /// The metrics, each with the labels that it is selected by.
+    /// The metrics, each with the labels in its selector.
     pub(crate) metrics: Vec<(String, Vec<String>)>,
-    /// The labels that results are grouped or matched by.
+    /// The labels by which results are grouped or matched.
     pub(crate) grouped: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ const FUNCTIONS: [&str; 27] = [
     "label_replace",
     "vector",
 ];
-/// Those that labels in parentheses follow.
+/// The keywords that precede labels in parentheses.
 const GROUPING: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
 const OPERATORS: [&str; 6] = ["and", "or", "unless", "bool", "offset", "atan2"];
 
@@ -51,7 +51,7 @@ enum Token {
     Sign(char),
 }
 
-/// What `query` asks for.
+/// What `query` uses.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -89,7 +89,7 @@ fn is_grouping(token: Option<&Token>) -> bool {
     matches!(token, Some(Token::Word(word)) if GROUPING.contains(&word.as_str()))
 }
 
-/// The labels between brackets, of which the first stands at `open`, and where what follows begins.
+/// The labels between brackets that open at `open`, and the position after them.
 fn labels(tokens: &[Token], open: usize, close: char) -> Result<(Vec<String>, usize), String> {
     let length = tokens[open..].iter().position(|token| *token == Token::Sign(close)).ok_or("an open bracket")?;
     let inner = &tokens[open + 1..open + length];

@@ -1,10 +1,10 @@
-//! The README shows figures of docs/benchmarks.md, as they are there.
+//! The README shows the figures of docs/benchmarks.md unchanged.
 
 use std::fmt::Write as _;
 
 use crate::{read, repository, with_section};
 
-/// What the README calls a figure, and the row of the benchmarks that it is.
+/// A figure's name in the README, and its row in the benchmarks.
 const FIGURES: [(&str, &str, &str); 11] = [
     ("1,000 new ExternalSecrets: time until all are synced", "first-1000", "time"),
     ("- token exchanges", "first-1000", "token exchanges"),

@@ -13,16 +13,16 @@ use serde_json::Value;
 
 use crate::read;
 
-/// What the schema has beyond ESO's, on purpose: the path and what is said of it.
+/// Our deliberate additions to ESO's schema: the path and the difference.
 const ADDITIONS: [(&str, &str); 18] = [
-    // Tells whether a condition speaks of the current spec.
+    // Tells whether a condition describes the current spec.
     (".status.conditions[].observedGeneration", "a field"),
     (".status.observedGeneration", "a field"),
-    // Which refresh that was asked for is over.
+    // Which requested refresh has finished.
     (".status.lastHandledRefresh", "a field"),
-    // Providers that ESO serves and this controller does not are stored as they are.
+    // Providers that ESO serves and this controller does not are stored unchanged.
     (".spec.provider", "x-kubernetes-preserve-unknown-fields=True"),
-    // Lists beyond reason: see docs/compatibility.md.
+    // Lists of unreasonable size: see docs/compatibility.md.
     (".spec.data", "maxItems=1000"),
     (".spec.dataFrom", "maxItems=200"),
     (".spec.dataFrom[].rewrite", "maxItems=100"),
@@ -39,9 +39,9 @@ const ADDITIONS: [(&str, &str); 18] = [
     (".spec.provider.azurekv.serviceAccountRef.audiences", "maxItems=100"),
 ];
 
-/// The same of generators: the kind, the path and what is said of it.
+/// The same for generators: the kind, the path and the difference.
 const GENERATOR_ADDITIONS: [(&str, &str, &str); 3] = [
-    // Kinds that ESO serves and this controller does not are stored as they are.
+    // Kinds that ESO serves and this controller does not are stored unchanged.
     ("ClusterGenerator", ".spec.generator", "x-kubernetes-preserve-unknown-fields=True"),
     ("ACRAccessToken", ".spec.auth.workloadIdentity.serviceAccountRef.audiences", "maxItems=100"),
     (
@@ -56,10 +56,10 @@ fn is_generator(kind: &str) -> bool {
     GeneratorKind::named(kind).is_some()
 }
 
-/// What the status of an ExternalSecret has beyond ESO's, besides what a store has, too.
+/// Additions to the status of an ExternalSecret, besides those that stores have too.
 const ADDITIONS_TO_STATUS: [(&str, &str); 1] = [(".status.cause", "a field")];
 
-/// What the conditions of ClusterExternalSecrets have beyond ESO's, which are a type, a status and a message.
+/// Additions to the conditions of ClusterExternalSecrets; ESO's have a type, a status and a message.
 const ADDITIONS_TO_PARENTS: [(&str, &str); 4] = [
     (".status.observedGeneration", "a field"),
     (".status.conditions[].lastTransitionTime", "a field"),
@@ -67,7 +67,7 @@ const ADDITIONS_TO_PARENTS: [(&str, &str); 4] = [
     (".status.conditions[].reason", "a field"),
 ];
 
-/// The additions to one kind. A ClusterExternalSecret has the spec of an ExternalSecret in a field of its own.
+/// The additions to one kind. A ClusterExternalSecret contains the spec of an ExternalSecret.
 fn additions(kind: &str) -> Vec<(String, &'static str)> {
     if is_generator(kind) {
         let mine = GENERATOR_ADDITIONS.iter().filter(|(of, ..)| *of == kind);
@@ -124,7 +124,7 @@ fn row(schema: &JSONSchemaProps) -> Row {
     let mut constraints = BTreeSet::new();
     for (key, value) in json.as_object().unwrap() {
         let value = match (key.as_str(), value) {
-            // Shown in columns of their own, or compared as fields; rules have tests of their own.
+            // Shown in their own columns or compared as fields; rules have their own tests.
             (
                 "type"
                 | "enum"
@@ -140,7 +140,7 @@ fn row(schema: &JSONSchemaProps) -> Row {
             ("anyOf", _) if schema.x_kubernetes_int_or_string == Some(true) => continue,
             (_, Value::Bool(true)) => "True".to_owned(),
             (_, Value::String(text)) => text.clone(),
-            // A bound is a number of any kind in the schema.
+            // The schema writes bounds as numbers of any type.
             (_, Value::Number(number)) if number.is_f64() => number.as_f64().unwrap_or_default().to_string(),
             (_, Value::Array(names)) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
             (_, other) => other.to_string(),
@@ -155,7 +155,7 @@ fn row(schema: &JSONSchemaProps) -> Row {
     Row { type_, values, default: schema.default.as_ref().map(|default| default.0.clone()), constraints }
 }
 
-/// The fields of a version, without what is beyond ESO's on purpose.
+/// The fields of a version, without our deliberate additions.
 fn actual(version: &CustomResourceDefinitionVersion, kind: &str) -> BTreeMap<String, Row> {
     let additions = additions(kind);
     let is_added = |path: &str, what: &str| additions.iter().any(|(added, of)| added == path && *of == what);

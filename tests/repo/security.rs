@@ -1,4 +1,4 @@
-//! docs/security.md shows the attacks that `tests/integration/tenants` tries, the rights of the chart and the budgets, as they are.
+//! docs/security.md lists the attacks in `tests/integration/tenants`, the chart's rights and the budgets as they are.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ struct Group {
     attacks: Vec<Attack>,
 }
 
-/// What the document shows of a row.
+/// What the document shows from a row.
 #[derive(Deserialize)]
 struct Attack {
     name: String,
@@ -78,7 +78,7 @@ fn table_of_rights() -> String {
     table
 }
 
-/// The budgets with their numbers: of what, how much, and what goes into it.
+/// The budgets: what they limit, the number, and what counts towards it.
 fn budgets() -> Vec<(&'static str, String, &'static str)> {
     let one = Limits::default();
     let mib = |bytes: usize| {

@@ -1,4 +1,4 @@
-//! Every field of an ExternalSecret is either supported, or refused with a condition that names it.
+//! Every field of an ExternalSecret is either supported or refused with a condition that names it.
 
 use external_secrets::api::Parsed;
 use external_secrets::api::crd;
@@ -9,7 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::{Value, json};
 
-/// Fields that are refused, with all that is in them; every other one does what it says.
+/// Fields that are refused with everything in them; all others work.
 const UNSUPPORTED: [&str; 1] = [".spec.data[].sourceRef.generatorRef"];
 
 #[test]
@@ -40,7 +40,7 @@ fn no_field_is_taken_in_silence() {
     assert!(seen > 100, "the schema was walked: {seen} values");
 }
 
-/// Values to try: all of an enum, else one.
+/// Values to try: all of an enum, or else one.
 fn values(field: &crd::Field<'_>) -> Vec<Value> {
     let listed: Vec<Value> = field.values().map(Value::from).collect();
     if listed.is_empty() { vec![sample(field.schema)] } else { listed }
@@ -52,7 +52,7 @@ fn steps(path: &str) -> Vec<String> {
     separated.split('.').filter(|step| !step.is_empty()).map(ToOwned::to_owned).collect()
 }
 
-/// An object that has `value` at the end of the steps, and besides only what is required.
+/// An object with `value` at the end of the steps and otherwise only required fields.
 fn holding(schema: &JSONSchemaProps, steps: &[String], value: &Value) -> Value {
     let Some((step, rest)) = steps.split_first() else { return value.clone() };
     match step.as_str() {
@@ -75,7 +75,7 @@ fn holding(schema: &JSONSchemaProps, steps: &[String], value: &Value) -> Value {
     }
 }
 
-/// A value that fits a schema, with nothing that is not required.
+/// A value that fits a schema, with required fields only.
 fn sample(schema: &JSONSchemaProps) -> Value {
     match schema.type_.as_deref() {
         Some("object") => {
@@ -86,7 +86,7 @@ fn sample(schema: &JSONSchemaProps) -> Value {
         Some("array") => json!([]),
         Some("boolean") => json!(true),
         Some("integer") => json!(1),
-        // Fits all texts: names, keys and durations.
+        // Valid for every text: names, keys and durations.
         _ => schema.enum_.iter().flatten().next().map_or_else(|| json!("1h"), |first| first.0.clone()),
     }
 }

@@ -1,4 +1,4 @@
-//! `docs/values.md` says what `values.yaml` and `values.schema.json` of the charts say.
+//! `docs/values.md` agrees with the charts' `values.yaml` and `values.schema.json`.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::{read, repository};
 
 const PAGE: &str = "docs/values.md";
 
-/// A default longer than this is left to the file.
+/// The page leaves longer defaults to the file.
 const LONGEST_DEFAULT: usize = 60;
 
 const HEAD: &str = "# Values of the charts
@@ -18,7 +18,7 @@ ESO 2.9.0's chart: [what differs](compatibility.md#the-helm-chart). A values fil
 refused.
 ";
 
-/// The charts, and the parts of their values that have a heading of their own.
+/// The charts, and the parts of their values with a separate heading.
 const CHARTS: [(&str, &[(&str, &str)]); 2] = [
     (
         "helm/external-secrets",
@@ -33,7 +33,7 @@ const CHARTS: [(&str, &[(&str, &str)]); 2] = [
     ("helm/azure-cluster-secret-store", &[("", "The store")]),
 ];
 
-/// A value as the file has it.
+/// A value in the file.
 struct Entry {
     path: Vec<String>,
     description: String,
@@ -87,8 +87,7 @@ fn page() -> String {
     page
 }
 
-/// The values in the order of the file, each with the comment above it. A value with parts has none of its own, but where it has
-/// a comment.
+/// The values in the file's order, each with the comment above it. A value with parts appears only if it has a comment.
 fn entries(text: &str) -> Vec<Entry> {
     let mut path: Vec<(usize, String)> = Vec::new();
     let mut comment: Vec<String> = Vec::new();
@@ -106,7 +105,7 @@ fn entries(text: &str) -> Vec<Entry> {
             continue;
         };
         path.retain(|(depth, _)| *depth < indent);
-        // The parts of a list's entry are not values.
+        // The parts of a list item are not values.
         path.push((indent, key.to_owned()));
         let description = described(&std::mem::take(&mut comment));
         entries.push(Entry { path: path.iter().map(|(_, key)| key.clone()).collect(), description });
@@ -114,7 +113,7 @@ fn entries(text: &str) -> Vec<Entry> {
     entries
 }
 
-/// A comment as one line; its indented lines are an example.
+/// A comment as one line; indented lines are an example.
 fn described(comment: &[String]) -> String {
     let (example, prose): (Vec<_>, Vec<_>) = comment.iter().partition(|line| line.starts_with("  "));
     let mut text = prose.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
@@ -124,11 +123,11 @@ fn described(comment: &[String]) -> String {
     text
 }
 
-/// A row of the table; empty for a value that is only its parts.
+/// A row of the table; empty for a value that only groups its parts.
 fn row(entry: &Entry, values: &Value, schema: &Value) -> String {
     let name = entry.path.join(".");
     let value = entry.path.iter().try_fold(values, |value, key| value.get(key));
-    // What stands in a list.
+    // Within a list.
     let Some(value) = value else { return String::new() };
     let has_parts = value.as_object().is_some_and(|fields| !fields.is_empty());
     if has_parts {
@@ -143,7 +142,7 @@ fn row(entry: &Entry, values: &Value, schema: &Value) -> String {
     format!("| `{name}` | {} | {default} | {} |\n", kind(&entry.path, value, schema), entry.description)
 }
 
-/// What the schema says of a value, else what its default is.
+/// The type from the schema, or else the type of the default.
 fn kind(path: &[String], value: &Value, schema: &Value) -> String {
     let mut nodes = vec![schema];
     for key in path {
@@ -177,7 +176,7 @@ fn kind(path: &[String], value: &Value, schema: &Value) -> String {
     })
 }
 
-/// A node of the schema with all that it refers to.
+/// A schema node, with everything it refers to.
 fn alternatives<'a>(node: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
     let mut found = vec![node];
     let mut at = 0;

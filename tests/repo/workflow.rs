@@ -1,4 +1,4 @@
-//! The workflow that runs on a pull request, without running it.
+//! The pull request workflow, checked without running it.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use crate::{files, read, repository};
 
-/// What a script beside the workflows' tools prints: the folder that it has filled.
+/// What a workflow script prints: the folder it has filled.
 fn folder_of(script: &str) -> PathBuf {
     let build = Command::new(repository(script)).output().unwrap();
     assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
     PathBuf::from(String::from_utf8(build.stdout).unwrap().trim_end())
 }
 
-/// All workflows, by their files.
+/// All workflows by file.
 fn workflows() -> Vec<(String, Value)> {
     let files = files(".github/workflows", &["yaml", "yml"]);
     assert!(files.len() > 3);
@@ -24,7 +24,7 @@ fn workflows() -> Vec<(String, Value)> {
 #[test]
 fn every_workflow_passes_actionlint() {
     let lint = Command::new(folder_of("tests/workflow/build").join("actionlint"))
-        // Which would be used where they are there.
+        // Disables tools that would be used if present.
         .args(["-shellcheck=", "-pyflakes="])
         .args(workflows().into_iter().map(|(file, _)| file))
         .current_dir(repository(""))

@@ -1,4 +1,4 @@
-//! ExternalSecrets that are there when the controller starts, until all are Ready.
+//! ExternalSecrets that exist when the controller starts, until all are Ready.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn sync(command: &CommandLine, wanted: &[Wanted]) -> Result<Synced, Error>
     Ok(Synced { time: ready - controller.started, cpu: controller.cpu()?, memory: controller.peak_memory()?, stage })
 }
 
-/// The floor for `wanted`, on a stage of its own.
+/// The floor for `wanted`, on its own stage.
 async fn floor_of(wanted: &[Wanted]) -> Result<Duration, Error> {
     let stage = Stage::set(&[SecretPermission::Get]).await?;
     stage.create(wanted).await?;

@@ -16,9 +16,9 @@ use crate::stage::{Stage, Wanted};
 const LIMIT: Duration = Duration::from_mins(5);
 /// How often the ExternalSecrets of `ces-200` are refreshed.
 const INTERVAL: Duration = Duration::from_secs(40);
-/// Over how many intervals their reads are counted.
+/// The number of intervals over which reads are counted.
 const INTERVALS: u32 = 3;
-/// Within which all that happened is said in the status.
+/// How long the status may take to catch up.
 const SETTLE: Duration = Duration::from_secs(20);
 
 pub(super) fn rows() -> Vec<Row> {
@@ -36,11 +36,11 @@ pub(super) fn rows() -> Vec<Row> {
     ]
 }
 
-/// A stage with a ClusterExternalSecret for so many namespaces, all of whose ExternalSecrets are Ready.
+/// A stage with a ClusterExternalSecret for this many namespaces, whose ExternalSecrets are all Ready.
 struct Provisioned {
     stage: Stage,
     controller: Controller,
-    /// From the creation of the ClusterExternalSecret on.
+    /// From the creation of the ClusterExternalSecret.
     time: Duration,
     parents: Observer,
 }
@@ -52,7 +52,7 @@ async fn provision(command: &CommandLine, count: usize, interval: Duration) -> R
     let children = Observer::of_external_secrets(&stage);
     let parents = Observer::of_cluster_external_secrets(&stage);
     let controller = Controller::start(command, &stage).await?;
-    // It works when it has synced one of its own.
+    // The controller is up when it has synced an ExternalSecret of its own.
     stage.create(&[Wanted { name: "own".to_owned(), secrets: vec!["s0".to_owned()], interval: "1h" }]).await?;
     children.all(1, "True", &controller, LIMIT).await?;
     let started = Instant::now();

@@ -14,7 +14,7 @@ use crate::controller::CommandLine;
 use crate::error::Error;
 use crate::report::Figure;
 
-/// A row: a situation in which some figures are taken.
+/// A row: a situation, and the figures taken in it.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,

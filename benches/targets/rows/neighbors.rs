@@ -1,4 +1,4 @@
-//! A neighbor of a tenant who tries to stop, flood or slow all others.
+//! A neighbor of a tenant that tries to stop, flood or slow everyone else.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,15 +17,15 @@ use crate::observer::Observer;
 use crate::report::{Beside, Figure};
 use crate::stage::{Stage, Wanted};
 
-/// How many fresh ExternalSecrets are measured, one after the other.
+/// How many new ExternalSecrets are measured, one after another.
 const FRESH: usize = 10;
-/// How long after the one before.
+/// The pause between two of them.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long the flood may take hold before the neighbor is looked at.
+/// The flood's head start before the neighbor is measured.
 const HEAD_START: Duration = Duration::from_secs(3);
-/// What takes longer is not measured.
+/// Anything slower counts as failed.
 const LIMIT: Duration = Duration::from_secs(40);
-/// How often the probe is asked.
+/// The pause between two probes.
 const PROBE_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn rows() -> Vec<Row> {
@@ -72,7 +72,7 @@ impl std::fmt::Display for Measured {
     }
 }
 
-/// Measures the neighbor beside one flood, in a cluster that has no other.
+/// Measures the neighbor next to one flood, in a cluster without any other.
 async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error> {
     let stage = Stage::set(&[SecretPermission::Get]).await?;
     let wanted = Wanted::each_its_own(FRESH + 2, "1h");
@@ -82,7 +82,7 @@ async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error>
     let observer = Observer::of_secrets(&stage);
     let controller = Controller::start(&command, &stage).await?;
     let probe = Probe::start(port);
-    // The store is validated, and a first sync is done.
+    // First the store is validated and one ExternalSecret synced.
     stage.create(&wanted[..1]).await?;
     observer.all(1, "value", &controller, LIMIT).await?;
 
@@ -121,7 +121,7 @@ async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error>
     Ok(Measured { fresh, after_restart, probe: slowest, memory, events })
 }
 
-/// How many Events of one object of the tenant there are at most, for each minute that has passed.
+/// The most Events per minute that one object of the tenant has.
 async fn most_events(stage: &Stage, flood: &Flood, passed: Duration) -> Result<u64, Error> {
     let busiest = busiest_object(&Api::namespaced(stage.client.clone(), &flood.name)).await?;
     let minutes = passed.as_secs() / 60 + 1;
@@ -132,7 +132,7 @@ fn free_port() -> Result<u16, Error> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// Asks the probe of liveness again and again.
+/// Calls the liveness probe again and again.
 struct Probe {
     slowest: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
@@ -149,7 +149,7 @@ impl Probe {
             loop {
                 let asked = Instant::now();
                 let answered = client.get(&url).timeout(LIMIT).send().await.is_ok();
-                // Until it listens for the first time there is nothing to measure.
+                // Nothing to measure before it listens.
                 answers |= answered;
                 if answers {
                     let took = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);

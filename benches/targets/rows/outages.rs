@@ -1,4 +1,4 @@
-//! How soon all is right again after something was down.
+//! How soon everything works again after an outage.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::stage::{Stage, Wanted};
 const LIMIT: Duration = Duration::from_mins(4);
 /// AADSTS70021: no matching federated identity record found.
 const NOT_FEDERATED: u32 = 70_021;
-/// Far less than an outage of Entra ID lasts here.
+/// Far shorter than the outages of Entra ID here.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(5);
 
 pub(super) fn rows() -> Vec<Row> {
@@ -63,7 +63,7 @@ enum Outage {
 }
 
 impl Outage {
-    /// Lets it be down for `time`, and gives the time of its return.
+    /// Takes it down for `time`, and returns when it came back.
     async fn play(self, stage: &Stage, time: Duration) -> Result<Instant, Error> {
         match self {
             Self::Vault => {
@@ -100,7 +100,7 @@ impl Outage {
     }
 }
 
-/// The controller starts while something is down.
+/// The controller starts during an outage.
 async fn start_under(command: &CommandLine, outage: Outage) -> Result<Vec<Figure>, Error> {
     let wanted = Wanted::each_its_own(300, "1h");
     let stage = Stage::set(&[SecretPermission::Get]).await?;
@@ -117,13 +117,13 @@ async fn start_under(command: &CommandLine, outage: Outage) -> Result<Vec<Figure
     Ok(vec![Figure::seconds("all Ready after the return", ready - returned, beside)])
 }
 
-/// Something is down while values are refreshed, and they change meanwhile.
+/// An outage during refreshes, while the values change.
 async fn refresh_through(command: &CommandLine, outage: Outage) -> Result<Vec<Figure>, Error> {
     let wanted = Wanted::each_its_own(200, "5s");
     let stage = Stage::set(&[SecretPermission::Get]).await?;
     stage.fill_vault(&wanted, "before")?;
     if outage == Outage::Entra {
-        // A token that was got before would hide the outage.
+        // A token fetched earlier would hide the outage.
         stage.sandbox.default_tenant().set_token_lifetime(TOKEN_LIFETIME);
     }
     stage.create(&wanted).await?;

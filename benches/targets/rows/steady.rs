@@ -1,4 +1,4 @@
-//! What goes on when all is synced.
+//! The load once everything is synced.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::report::{Beside, Figure};
 use crate::stage::{Stage, Wanted};
 
 const MINUTE: Duration = Duration::from_mins(1);
-/// After all are Ready, for what the start left to do.
+/// Time for the work left from the start.
 const SETTLE: Duration = Duration::from_secs(5);
 
 pub(super) fn rows() -> Vec<Row> {

@@ -1,4 +1,4 @@
-//! A vault that serves fewer requests than there are to send.
+//! A vault that serves fewer requests than the controller has to send.
 
 use std::time::Duration;
 

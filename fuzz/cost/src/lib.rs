@@ -1,9 +1,10 @@
 //! What an input costs. Every fuzz target runs its inputs through [`measured`], which
 //!
-//! - panics where one takes more processor time or memory than the target allows, whatever the budgets of the code say: that is a
-//!   finding as any other;
-//! - shows libFuzzer the cost, as if it were code that is reached: an input that is more costly than all before is kept and changed
-//!   further, and of two that cost the same, the shorter one. So each target looks for the heaviest answer per byte.
+//! - - panics if an input takes more processor time or memory than the target allows, whatever the budgets in the code
+//!   say: that is a finding like any other;
+//! - - reports the cost to libFuzzer as if it were covered code: libFuzzer keeps and mutates an input that costs more
+//!   than all before it, and of two with the same cost, the shorter one. So each target looks for the most work per
+//!   byte.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -12,12 +13,12 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What one input may take.
+/// The limits for one input.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Processor time of the process. A fuzzer's build takes some five times that of a release build.
+    /// Processor time of the process. A fuzzing build takes about five times as long as a release build.
     pub milliseconds: u64,
-    /// Bytes that are allocated at one time.
+    /// Memory allocated at the same time.
     pub mebibytes: usize,
 }
 
@@ -41,7 +42,7 @@ macro_rules! target {
 /// Runs `run` on the input.
 ///
 /// # Panics
-/// Where that takes more than the limits.
+/// If that takes more than the limits.
 pub fn measured(limits: Limits, input: &[u8], run: impl Fn(&[u8])) {
     let cost = Cost::of(|| run(input));
     show(cost);
@@ -59,13 +60,18 @@ pub fn measured(limits: Limits, input: &[u8], run: impl Fn(&[u8])) {
 #[derive(Clone, Copy)]
 struct Cost {
     time: Duration,
-    /// Bytes that were allocated at one time, besides those that were before.
+    /// The most bytes allocated at the same time, beyond those allocated before.
     memory: usize,
 }
 
 impl std::fmt::Display for Cost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.1} ms of processor time and {:.1} MiB", self.time.as_secs_f64() * 1e3, self.memory as f64 / 1048576.0)
+        write!(
+            f,
+            "{:.1} ms of processor time and {:.1} MiB",
+            self.time.as_secs_f64() * 1e3,
+            self.memory as f64 / 1048576.0
+        )
     }
 }
 
@@ -85,22 +91,19 @@ fn processor_time() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
-/// Steps of cost that libFuzzer tells apart: four for each time that it doubles.
+/// The cost levels that libFuzzer tells apart: four per doubling.
 const LEVELS: usize = 128;
-/// What costs less is not worth a place in the corpus: 2 ms, less of which is chance, and 64 KiB.
+/// Anything cheaper is not worth a place in the corpus: 2 ms, below which noise dominates, and 64 KiB.
 const SMALLEST: Cost = Cost { time: Duration::from_millis(2), memory: 64 << 10 };
 
-/// libFuzzer takes each byte here that is not zero after a run as something that the input reached.
-// SAFETY: libFuzzer looks for the section by this name, and reads and clears its bytes between two runs of the target only.
+/// libFuzzer treats each nonzero byte here after a run as something that the input covered.
+// SAFETY: libFuzzer finds the section by this name, and reads and clears its bytes only between two runs of the target.
 #[unsafe(link_section = "__libfuzzer_extra_counters")]
 #[used]
 static COUNTERS: [AtomicU8; 2 * LEVELS] = [const { AtomicU8::new(0) }; 2 * LEVELS];
 
 fn show(cost: Cost) {
-    let levels = [
-        cost.time.as_secs_f64() / SMALLEST.time.as_secs_f64(),
-        cost.memory as f64 / SMALLEST.memory as f64,
-    ];
+    let levels = [cost.time.as_secs_f64() / SMALLEST.time.as_secs_f64(), cost.memory as f64 / SMALLEST.memory as f64];
     for (kind, times) in levels.into_iter().enumerate() {
         if times >= 1.0 {
             let level = ((4.0 * times.log2()) as usize).min(LEVELS - 1);
@@ -109,7 +112,7 @@ fn show(cost: Cost) {
     }
 }
 
-/// Says so where an input costs twice as much as all before it.
+/// Reports an input that costs twice as much as any before it.
 fn report(cost: Cost, len: usize) {
     thread_local! {
         static HEAVIEST: Cell<Cost> = const { Cell::new(SMALLEST) };
@@ -124,7 +127,7 @@ fn report(cost: Cost, len: usize) {
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-/// The system's allocator, which counts.
+/// The system allocator, with a counter.
 struct Counting;
 
 #[global_allocator]
@@ -136,7 +139,7 @@ fn count(more: usize, less: usize) {
     PEAK.fetch_max(now, Ordering::Relaxed);
 }
 
-// SAFETY: all is left to the system's allocator.
+// SAFETY: every call is passed to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 0);

@@ -1,4 +1,4 @@
-//! The API server, what is behind it, and the way to it.
+//! The API server, what is behind it, and the network in front of it.
 
 use std::time::{Duration, Instant};
 
@@ -105,7 +105,7 @@ pub(super) async fn kill(arena: &Arena, lasts: Duration) {
     start(cluster).await;
 }
 
-/// Starts the API server; on a machine with much else to do that takes more than the minute that the launcher waits.
+/// Starts the API server. On a busy machine that takes longer than the minute that the launcher waits.
 async fn start(cluster: &Cluster) {
     let started = async {
         loop {
@@ -152,7 +152,7 @@ pub(super) async fn refuse(arena: &Arena, lasts: Duration, statuses: &[(u16, Opt
     futures::future::join_all(refusals).await;
 }
 
-/// A fault on the way from all controllers to the API server.
+/// A fault between all controllers and the API server.
 pub(super) async fn through(arena: &Arena, lasts: Duration, fault: ApiFault, share: f64) {
     let started: Vec<_> =
         arena.replicas().into_iter().map(|replica| (replica.proxy.fault(fault, share), replica)).collect();

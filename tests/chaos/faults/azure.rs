@@ -9,7 +9,7 @@ use super::Fault;
 use crate::arena::{Arena, TOKEN_LIFETIME};
 use crate::chance::Chance;
 
-/// How far the clocks of Entra ID, the vault and their clients may differ, in seconds.
+/// The clock skew that Entra ID, the vault and their clients tolerate, in seconds.
 const TOLERANCE: i64 = 300;
 
 pub(super) fn faults() -> Vec<Fault> {
@@ -152,8 +152,8 @@ pub(super) async fn entra_unreachable(arena: &Arena, lasts: Duration) {
     sandbox.lift_entra_fault(fault);
 }
 
-/// A jump of Azure's clock ends tokens that the controller takes for good; the way back makes those that were issued
-/// meanwhile ones from the future.
+/// A jump of Azure's clock expires tokens that the controller considers valid; the jump back puts those issued in
+/// between into the future.
 async fn refuse_tokens(arena: &Arena, lasts: Duration) {
     const LIFETIME: i64 = 400;
     let (world, application) = (arena.scene.world, &arena.scene.application);

@@ -14,10 +14,10 @@ use futures::future::BoxFuture;
 use crate::arena::Arena;
 use crate::chance::Chance;
 
-/// Lets something go wrong for some time, and fixes it.
+/// Causes a fault for some time, and ends it.
 pub type Play = for<'a> fn(&'a Arena, Duration, Chance) -> BoxFuture<'a, ()>;
 
-/// Something that goes wrong.
+/// A fault.
 pub struct Fault {
     /// Its name.
     pub name: &'static str,
@@ -25,13 +25,13 @@ pub struct Fault {
     pub about: &'static str,
     /// How long it lasts, in seconds.
     pub lasts: Range<f64>,
-    /// How long it lasts in the short form, of which not all faults are part.
+    /// How long it lasts in the short form, which does not include every fault.
     pub short: Option<Range<f64>>,
-    /// Lets it happen.
+    /// Causes it.
     pub play: Play,
 }
 
-/// No fault at all, to compare with.
+/// No fault at all, for comparison.
 fn calm() -> Fault {
     Fault {
         name: "calm",
@@ -42,7 +42,7 @@ fn calm() -> Fault {
     }
 }
 
-/// All faults, in the order in which they befall.
+/// All faults, in the order in which they run.
 pub fn all() -> Vec<Fault> {
     [vec![calm()], api_server::faults(), azure::faults(), processes::faults(), vec![storm::fault()]]
         .into_iter()

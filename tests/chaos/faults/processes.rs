@@ -14,7 +14,7 @@ use crate::arena::{Arena, LEASE};
 use crate::chance::Chance;
 use crate::deployment::Replica;
 
-/// How often leadership moves at least.
+/// The minimum number of leadership changes.
 const LEAST_BLOWS: u32 = 2;
 
 pub(super) fn faults() -> Vec<Fault> {
@@ -64,7 +64,7 @@ pub(super) async fn pause(arena: &Arena, lasts: Duration) {
     }
 }
 
-/// What happens to the replica that leads.
+/// What happens to the leader.
 #[derive(Clone, Copy)]
 enum Blow {
     Kill,
@@ -95,7 +95,8 @@ async fn move_leadership(arena: &Arena, lasts: Duration, mut chance: Chance) {
     arena.one_controller().await;
 }
 
-/// Gives a replica the blow; ends when another leads, which it gives. What was paused or cut off goes on then.
+/// Hits a replica, waits until another one leads, and returns that one. A replica that was paused or cut off then
+/// carries on.
 async fn suffer(arena: &Arena, replica: &Arc<Replica>, blow: Blow, leader: &str) -> String {
     let controller = replica.controller();
     match blow {
@@ -123,7 +124,7 @@ async fn suffer(arena: &Arena, replica: &Arc<Replica>, blow: Blow, leader: &str)
     }
 }
 
-/// Waits until another leads than before; gives its identity.
+/// Waits until another replica leads; returns its identity.
 async fn other_leader(arena: &Arena, before: &str) -> String {
     let api: Api<Lease> = Api::namespaced(arena.scene.client.clone(), "default");
     let wait = async {

@@ -10,7 +10,7 @@ use super::{Fault, Play, api_server, azure, processes};
 use crate::arena::Arena;
 use crate::chance::Chance;
 
-/// On the way to the API server.
+/// Between the controllers and the API server.
 const WAY: [Play; 6] = [
     |arena, lasts, chance| api_server::break_watches(arena, lasts, chance, Break::Drop).boxed(),
     |arena, lasts, chance| api_server::break_watches(arena, lasts, chance, Break::Expire).boxed(),
@@ -20,7 +20,7 @@ const WAY: [Play; 6] = [
     |arena, lasts, _| api_server::cut_off(arena, lasts).boxed(),
 ];
 
-/// At Azure.
+/// In Azure.
 const AZURE: [Play; 7] = [
     |arena, lasts, _| azure::vault(arena, lasts, AzureFault::status(503)).boxed(),
     |arena, lasts, _| azure::vault(arena, lasts, AzureFault::throttle(Some(1))).boxed(),
@@ -54,7 +54,7 @@ async fn storm(arena: &Arena, lasts: Duration, mut chance: Chance) {
     tokio::join!(way, azure, lane(arena, lasts, &PROCESSES, chance.fork()));
 }
 
-/// One fault after the other, with pauses; none again before all were there.
+/// One fault after another, with pauses; none repeats before all have happened.
 async fn lane(arena: &Arena, lasts: Duration, faults: &[Play], mut chance: Chance) {
     let end = Instant::now() + lasts;
     let mut left = Vec::new();

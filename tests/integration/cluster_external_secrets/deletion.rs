@@ -1,4 +1,4 @@
-//! A ClusterExternalSecret that is deleted.
+//! Deleting a ClusterExternalSecret.
 
 use kube::api::{DeleteParams, PropagationPolicy};
 use rstest::rstest;

@@ -1,4 +1,4 @@
-//! Another name for the ExternalSecrets: the Secret is never missing.
+//! Renaming the ExternalSecrets: the Secret is never missing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::setting::Setting;
 use test_stage::cluster_access::Access;
 
-/// Whether an object was ever missing, or another of its name in its place, since this was called.
+/// Whether the object was ever missing, or replaced by another of the same name, since this call.
 async fn watched(access: &Access, name: &str) -> Arc<AtomicBool> {
     let was_gone = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&was_gone);
@@ -76,7 +76,7 @@ async fn while_the_new_one_has_not_said_anything_the_former_stays() {
     setting.apply(setting.manifest()).await;
     let access = setting.of("a");
     access.until_secret(setting.name(), json!({"greeting": "hello"})).await;
-    // A store of another class: nobody works on the new one.
+    // A store of another class: no controller works on the new ExternalSecret.
     let mut store = setting.scene.store_manifest("ClusterSecretStore", &format!("{}-other", setting.name()));
     store["spec"]["controller"] = "nobody".into();
     setting.scene.apply(store).await;
@@ -88,7 +88,7 @@ async fn while_the_new_one_has_not_said_anything_the_former_stays() {
     setting.until("told", |object| object["status"]["externalSecretName"] == "renamed").await;
     assert!(access.get("ExternalSecret", setting.name()).await.is_some());
     assert_eq!(access.secret_data(setting.name()).await, Some(json!({"greeting": "hello"})));
-    // It fails: so does the change that the operator asked for, and what was there goes as it would have.
+    // It fails. So does the change the operator made, and the old ExternalSecret goes as it would have anyway.
     setting.merge(json!({"spec": {"externalSecretSpec": {"secretStoreRef": {"name": "does-not-exist"}}}})).await;
     access.until_gone("ExternalSecret", setting.name()).await;
 }

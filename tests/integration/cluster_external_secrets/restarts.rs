@@ -1,4 +1,4 @@
-//! The controller is killed, started again, or has nothing to do.
+//! The controller is killed, restarted, or has nothing to do.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use test_stage::controller_process::Controller;
 use test_stage::scene::Scene;
 use test_stage::world::World;
 
-/// More writes than any of these needs; a test that gets here never came to an end.
+/// More writes than any of these cases needs; a test that gets here would never end.
 const TOO_MANY: usize = 30;
 
-/// A world without a controller, and a proxy before its API server.
+/// A world without a controller, and a proxy in front of its API server.
 async fn alone(name: &str) -> (Setting, ApiProxy) {
     let setting = Setting::of_scene(Scene::on(World::without_controller().await, name).await).await;
     let proxy = ApiProxy::start(setting.scene.kubeconfig(), setting.scene.world.cluster.directory()).await;
@@ -24,7 +24,7 @@ async fn start(setting: &Setting, proxy: &ApiProxy) -> Controller {
     setting.scene.world.start_controller_with(setting.name(), &[], &proxy.kubeconfig).await
 }
 
-/// Whether an object was written since it was `before`.
+/// Whether an object was written since `before`.
 async fn is_written(setting: &Setting, team: &str, kind: &str, before: &Value) -> bool {
     let after = setting.of(team).get(kind, setting.name()).await.unwrap();
     after["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]
@@ -57,7 +57,7 @@ async fn at_rest_nothing_is_asked_and_after_a_restart_nothing_is_written() {
     assert!(proxy.done("patch external-secrets.io/clusterexternalsecrets/status") <= 4);
     let child = setting.of("a").get("ExternalSecret", setting.name()).await.unwrap();
 
-    // What is asked of the API server is the same before and after some seconds in which nothing happens.
+    // The requests to the API server are the same before and after a few idle seconds.
     let asked = || {
         let verbs = ["create", "update", "patch", "delete", "get", "list"];
         let resources = ["externalsecrets", "clusterexternalsecrets", "clusterexternalsecrets/status", "namespaces"];
@@ -85,7 +85,7 @@ async fn at_rest_nothing_is_asked_and_after_a_restart_nothing_is_written() {
     ] {
         controller.until_measured(&series).await;
     }
-    // A new one is made after the old ones were looked at.
+    // A new one is processed after the old ones.
     let mut later = setting.manifest();
     later["metadata"]["name"] = "later".into();
     setting.apply(later).await;
@@ -106,7 +106,7 @@ async fn a_namespace_is_provisioned_renamed_and_left_wherever_it_was_cut_off() {
     manifest["spec"]["externalSecretSpec"]["target"] = json!({"name": "shared"});
     for writes in 1.. {
         assert!(writes < TOO_MANY);
-        // Made.
+        // Created.
         setting.apply(manifest.clone()).await;
         let mut cut_off = killed_after(&setting, &proxy, writes, setting.until_provisioned(&["a"])).await;
         {
@@ -137,7 +137,7 @@ async fn a_namespace_is_provisioned_renamed_and_left_wherever_it_was_cut_off() {
             access.until_secret("shared", json!({"greeting": writes.to_string()})).await;
             setting.until_provisioned(&["a"]).await;
         }
-        // Left.
+        // Deselected.
         setting.merge(json!({"spec": {"namespaceSelectors": [], "namespaces": []}})).await;
         cut_off |= killed_after(&setting, &proxy, writes, setting.until_provisioned(&[])).await;
         {
@@ -159,7 +159,8 @@ async fn start_afresh(setting: &Setting) -> Controller {
     setting.scene.world.start_controller(setting.name(), &[]).await
 }
 
-/// Starts the controller through a proxy that kills it after so many writes. Gives whether that happened before `done`.
+/// Starts the controller through a proxy that kills it after `writes` writes. Returns whether that happened before
+/// `done`.
 async fn killed_after<T>(setting: &Setting, proxy: &ApiProxy, writes: usize, done: impl Future<Output = T>) -> bool {
     proxy.killed_after(start(setting, proxy), writes, done).await
 }

@@ -1,4 +1,4 @@
-//! A ClusterExternalSecret and the namespaces that it selects.
+//! A ClusterExternalSecret and its selected namespaces.
 
 use external_secrets::api::v1::ClusterExternalSecret;
 use serde_json::{Value, json};
@@ -15,12 +15,12 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// In the shared world, whose controller works on all namespaces.
+    /// In the shared world, whose controller works in all namespaces.
     pub async fn new(name: &str) -> Self {
         Self::of_scene(Scene::new(name).await).await
     }
 
-    /// With a scene of another world. Its store is one of the cluster.
+    /// With a scene of another world, and a ClusterSecretStore.
     pub async fn of_scene(scene: Scene) -> Self {
         scene.set_secret("greeting", "hello");
         scene.apply(scene.store_manifest("ClusterSecretStore", scene.name())).await;
@@ -37,12 +37,12 @@ impl Setting {
         format!("{}-{team}", self.scene.name())
     }
 
-    /// What is in the namespace of a team.
+    /// Access to a team's namespace.
     pub fn of(&self, team: &str) -> Access {
         Access { client: self.scene.client.clone(), namespace: self.namespace(team), version: self.scene.version }
     }
 
-    /// Makes namespaces that are selected.
+    /// Creates namespaces that are selected.
     pub async fn namespaces(&self, teams: &[&str]) {
         for team in teams {
             let metadata = json!({"name": self.namespace(team), "labels": {"scene": self.scene.name()}});
@@ -50,13 +50,13 @@ impl Setting {
         }
     }
 
-    /// Changes the label of a namespace; null takes it off.
+    /// Changes the label of a namespace; null removes it.
     pub async fn label(&self, team: &str, value: Value) {
         let labels = json!({"metadata": {"labels": {"scene": value}}});
         self.scene.merge("Namespace", &self.namespace(team), labels).await;
     }
 
-    /// Selects the namespaces.
+    /// The namespace selectors.
     pub fn selectors(&self) -> Value {
         json!([{"matchLabels": {"scene": self.scene.name()}}])
     }
@@ -95,7 +95,7 @@ impl Setting {
         self.scene.until(OWNER, self.name(), what, wanted).await
     }
 
-    /// Waits until its status lists just these teams, and nothing has failed, for its last change.
+    /// Waits until the status, for the latest generation, lists exactly these teams and no failures.
     pub async fn until_provisioned(&self, teams: &[&str]) -> Value {
         let expected: Vec<_> = teams.iter().map(|team| Value::from(self.namespace(team))).collect();
         let what = format!("provisioned in {teams:?}");

@@ -1,4 +1,4 @@
-//! What ESO left, its CRDs, and a controller that is told to leave ClusterExternalSecrets alone.
+//! What ESO left behind, its CRDs, and a controller told to leave ClusterExternalSecrets alone.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ use test_stage::world::World;
 /// ESO's finalizer on ClusterExternalSecrets.
 const ON_OWNER: &str = "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup";
 
-/// Creates an object as ESO does: by an update of its field manager.
+/// Creates an object as ESO does: with an update by its field manager.
 async fn create_as_eso(setting: &Setting, team: &str, object: Value) -> Value {
     let access = setting.of(team);
     let object: DynamicObject = serde_json::from_value(object).unwrap();
@@ -29,7 +29,7 @@ async fn what_eso_made_is_taken_over_without_a_write_to_a_child() {
     let scene = Scene::on(World::without_controller().await, "ces-eso").await;
     let setting = Setting::of_scene(scene).await;
     setting.namespaces(&["a"]).await;
-    // As ESO's controller left it, which made namespaces keep a finalizer.
+    // As ESO's controller left it: it put a finalizer on the namespaces.
     let held = format!("externalsecrets.external-secrets.io/ces-{}", setting.name());
     let finalizers = json!({"metadata": {"finalizers": [held, "example.com/other"]}});
     setting.scene.merge("Namespace", &setting.namespace("a"), finalizers).await;
@@ -62,12 +62,12 @@ async fn what_eso_made_is_taken_over_without_a_write_to_a_child() {
     let after = setting.of("a").get("ExternalSecret", setting.name()).await.unwrap();
     assert_eq!(after["metadata"]["generation"], child["metadata"]["generation"]);
     assert_eq!(after["metadata"]["ownerReferences"], child["metadata"]["ownerReferences"]);
-    // A key that ESO wrote is taken back like one of our own.
+    // A key that ESO wrote is removed like one of our own.
     setting.merge(json!({"spec": {"externalSecretMetadata": null}})).await;
     let is_taken_back = |child: &Value| child["metadata"].get("labels").is_none();
     setting.of("a").until("ExternalSecret", setting.name(), "taken back", is_taken_back).await;
 
-    // The finalizer is said, and removed by a person.
+    // The controller reports the finalizer; a person removes it.
     let note = format!(
         "Warning NamespacesHeld cluster-external-secret: 1 namespaces, {:?} among them, have the finalizer {held} of the External \
          Secrets Operator and cannot be deleted: remove it with `external-secrets migrate finalizers`",
@@ -90,7 +90,7 @@ async fn what_eso_made_is_taken_over_without_a_write_to_a_child() {
     let namespace = setting.scene.get("Namespace", &name).await.unwrap();
     assert_eq!(namespace["metadata"]["finalizers"], json!(["example.com/other"]));
 
-    // ESO's finalizer on the object itself does not hold it.
+    // ESO's finalizer on the object itself does not block it.
     setting.scene.delete(OWNER, setting.name()).await;
     setting.scene.until_gone(OWNER, setting.name()).await;
     setting.of("a").until_gone("Secret", setting.name()).await;
@@ -107,7 +107,7 @@ async fn crds_that_serve_one_version_will_do(#[case] served: &'static str, #[cas
             version["served"] = (version["name"] != other).into();
             version["storage"] = (version["name"] != other).into();
         }
-        // As ESO's, without what ours adds.
+        // ESO's definition, without our additions.
         if definition["spec"]["names"]["kind"] == OWNER {
             for version in definition["spec"]["versions"].as_array_mut().unwrap() {
                 let schema = &mut version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"];
@@ -125,7 +125,7 @@ async fn crds_that_serve_one_version_will_do(#[case] served: &'static str, #[cas
     let is_said = |object: &Value| condition(object, "ExternalSecretsReady")["status"] == "True";
     let one = json!([setting.namespace("a")]);
     setting.until("one", |object| object["status"]["provisionedNamespaces"] == one && is_said(object)).await;
-    // What this CRD does not keep is no reason to write it again.
+    // A field that this CRD drops is no reason to write it again.
     setting.namespaces(&["b"]).await;
     setting.of("b").until_ready(setting.name(), "True", "SecretSynced", "secret synced").await;
     let both = json!([setting.namespace("a"), setting.namespace("b")]);
@@ -144,7 +144,7 @@ async fn a_controller_that_is_to_leave_them_alone_does(#[case] arguments: &[&str
     setting.namespaces(&["a"]).await;
     setting.apply(setting.manifest()).await;
     let _controller = setting.scene.world.start_controller("off", arguments).await;
-    // What it does work on is worked on.
+    // It does work on what it should.
     let mut own = setting.scene.manifest_for(
         "ClusterSecretStore",
         setting.scene.name(),

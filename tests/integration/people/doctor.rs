@@ -11,7 +11,7 @@ use test_stage::world::World;
 use super::VALUE;
 use super::run::{Command, Run};
 
-/// The checks of a run by their ids: what each came to, and what is said.
+/// The checks of a run: id, result and text.
 fn checks(run: &Run) -> Vec<(String, String, String)> {
     let document: Value = serde_json::from_str(&run.text).unwrap_or_else(|_| panic!("{}\n{}", run.text, run.errors));
     assert_eq!(document["version"], 1);
@@ -27,7 +27,7 @@ fn assert_came_to(run: &Run, id: &str, result: &str) {
     assert!(found, "{id} did not come to {result}: {checks:#?}");
 }
 
-/// The lease of a controller that leads, as the chart's replicas hold it.
+/// The Lease of a leader, as the chart's replicas hold it.
 fn lease(renewed: &str) -> Value {
     json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "external-secrets-controller"},
         "spec": {"holderIdentity": "external-secrets-1", "leaseDurationSeconds": 15, "renewTime": renewed}})
@@ -65,14 +65,14 @@ async fn all_is_well_where_a_controller_leads_and_stores_and_external_secrets_ar
     assert_came_to(&run, "lease-fresh", "failed");
     assert_came_to(&run, "controller-there", "failed");
 
-    // From here the vault answers, too.
+    // From here on, the vault answers too.
     let run = Command::of(&scene).run(&["doctor", "--probe", "-o", "json"]).await;
     assert_came_to(&run, "probe", "ok");
     scene.vault.fault(external_secrets::sandbox::Fault::status(503));
     let run = Command::of(&scene).run(&["doctor", "--probe", "-o", "json"]).await;
     assert_came_to(&run, "probe", "failed");
 
-    // What may not be read is skipped, and is no failure.
+    // A check without read access is skipped, not failed.
     let run = Command::of(&scene).run(&["doctor", "-o", "json", "--as", "nobody"]).await;
     let checks = checks(&run);
     assert!(checks.iter().all(|(_, came_to, _)| came_to != "failed"), "{checks:#?}");

@@ -1,4 +1,4 @@
-//! `docs/diagnosis.md`: what `why` and `doctor` say of each fault that the sandbox has, and how soon.
+//! `docs/diagnosis.md`: what `why` and `doctor` say about each fault of the sandbox, and how soon.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ async fn synced(number: usize) -> Scene {
     scene
 }
 
-/// Breaks it, and returns once the controller has noticed.
+/// Breaks it, and returns as soon as the controller has noticed.
 async fn break_it(scene: &Scene, broken: &str) {
     let vault = |effect| scene.vault.fault(Fault::new(effect));
     let change = async |spec: Value| {

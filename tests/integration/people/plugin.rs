@@ -1,4 +1,4 @@
-//! The program as a plugin of kubectl.
+//! The program as a kubectl plugin.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Running a command as a person does.
+//! Runs commands as a person does.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -20,12 +20,12 @@ pub struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// As the administrator of the cluster.
+    /// As the cluster's administrator.
     pub fn of(scene: &'a Scene) -> Self {
         Self { scene, kubeconfig: scene.kubeconfig().to_owned() }
     }
 
-    /// With another kubeconfig, as that of a proxy.
+    /// With another kubeconfig, such as a proxy's.
     pub fn through(self, kubeconfig: &Path) -> Self {
         Self { kubeconfig: kubeconfig.to_owned(), ..self }
     }
@@ -46,7 +46,7 @@ impl<'a> Command<'a> {
 }
 
 impl Run {
-    /// Panics if anything printed tells one of the values.
+    /// Panics if the output contains one of the values.
     #[track_caller]
     pub fn tells_none_of(&self, values: &[&str]) {
         for value in values {

@@ -46,7 +46,7 @@ async fn all_links_hold_where_all_is_well_and_the_first_that_does_not_is_named()
     assert!(run.text.contains("FAIL  spec.data[0]  could not get secret data"), "{}", run.text);
     assert!(run.text.contains("                      do: "), "{}", run.text);
 
-    // What the vault says now, without the controller.
+    // What the vault answers now, without the controller.
     let check = async || {
         let run = Command::of(&scene).run(&["why", "example", "--check", "-o", "json"]).await;
         serde_json::from_str::<Value>(&run.text).unwrap_or_else(|_| panic!("{}\n{}", run.text, run.errors))["check"]

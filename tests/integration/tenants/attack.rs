@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Attacks that have something in common.
+/// Related attacks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
-    /// What.
+    /// What they have in common.
     #[serde(rename = "group")]
     pub _name: String,
     pub attacks: Vec<Attack>,
@@ -17,7 +17,7 @@ pub struct Group {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attack {
-    /// Of the namespace.
+    /// Also the name of the namespace.
     pub name: String,
     /// In words.
     #[serde(rename = "attack")]
@@ -28,21 +28,21 @@ pub struct Attack {
     /// The advisory of ESO that it repeats.
     #[serde(rename = "advisory")]
     pub _advisory: Option<String>,
-    /// What an administrator made before.
+    /// What an administrator created earlier.
     #[serde(default)]
     pub given: Vec<Value>,
     /// What the tenant's own vault does.
     pub vault: Option<VaultFault>,
-    /// What the attacker applies, one after the other.
+    /// What the attacker applies, one after another.
     pub manifests: Vec<Value>,
-    /// What an administrator makes after that.
+    /// What an administrator creates after that.
     #[serde(default)]
     pub later: Vec<Value>,
-    /// What must come of the last of them.
+    /// The required outcome for the last manifest.
     pub seen: Seen,
 }
 
-/// What a vault does to its clients.
+/// How a vault misbehaves.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VaultFault {
@@ -53,21 +53,21 @@ pub enum VaultFault {
     Hangs,
 }
 
-/// What must be seen.
+/// The required outcome.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Seen {
-    /// The API server refuses the last manifest with these words, and the controllers would with those.
+    /// The API server rejects the last manifest with the first text; the controllers' own checks report the second.
     Denied { denied: String, checked: Option<String> },
-    /// The condition Ready of the last manifest.
+    /// The Ready condition of the last manifest.
     Ready {
         ready: String,
         says: Vec<String>,
-        /// Words of an event about it.
+        /// Text in an event about it.
         event: Option<String>,
     },
-    /// What a ClusterExternalSecret for the attacker and the victim says of the attacker's namespace: with these words that it
-    /// has failed, or nothing where the ExternalSecret is to be gone, or else that its ExternalSecret is as it should be.
+    /// What a ClusterExternalSecret for the attacker and the victim reports about the attacker's namespace: a failure
+    /// with this text; or, if the ExternalSecret must be gone, nothing; or else that its ExternalSecret is up to date.
     Parent {
         parent: String,
         failed: Option<String>,

@@ -1,4 +1,4 @@
-//! A host of an attacker: it listens, and counts who comes.
+//! An attacker's host: it listens, and counts connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ impl HostileHost {
         format!("localhost:{}", self.port)
     }
 
-    /// How many came.
+    /// How many connections it has accepted.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }

@@ -1,5 +1,5 @@
-//! Tenant boundaries: what somebody tries who may write to one namespace only, with the controller as the chart deploys it, on a real API
-//! server. All attacks stay in place while it is looked at what became of everybody else.
+//! Tenant boundaries: what somebody with write access to a single namespace can try, against the controller as the
+//! chart deploys it, on a real API server. All attacks stay in place while the test checks everybody else.
 
 mod attack;
 mod hostile;
@@ -27,20 +27,20 @@ use crate::deployed::Deployment;
 use crate::helm::Tools;
 use crate::synced::Synced;
 
-/// Stands in what nobody but the victim, or the platform, may see.
+/// Marks what only the victim or the platform may see.
 const CANARY: &str = "canary-7d3a";
-/// A tenant of Entra ID where no request is answered.
+/// A tenant of Entra ID that answers no request.
 const HANGING_TENANT: &str = "00000000-0000-4000-8000-00000000000e";
-/// For how long it is not.
+/// For this long.
 const HANGING: std::time::Duration = std::time::Duration::from_mins(10);
-/// A client certificate that asks for six million rounds of hashing: `openssl pkcs12 -export -iter 3000000`.
+/// A client certificate that demands six million rounds of hashing: `openssl pkcs12 -export -iter 3000000`.
 const COSTLY_PFX: &[u8] = include_bytes!("costly.pfx");
-/// What the controller's own pod would prove itself with.
+/// The audience of the tokens with which the controller's own pod authenticates.
 const OWN_AUDIENCE: &str = "api://AzureADTokenExchange";
-/// Where generators are.
+/// The API version of the generators.
 const GENERATORS: &str = "generators.external-secrets.io/v1alpha1";
 
-/// The cluster with its controller, the tenant whose neighbors attack, and the host that they would lead things to.
+/// The cluster with its controller, the tenant whose neighbors attack, and the host to which they try to send things.
 struct Stage {
     platform: Scene,
     own_identity: Application,
@@ -58,7 +58,7 @@ impl Stage {
     async fn build() -> Self {
         let world = World::without_controller().await;
         let platform = Scene::on(world, "platform").await;
-        // The controller serves all stores, as it does by default.
+        // The controller serves all stores, as by default.
         let deployment = Deployment::apply(&platform, &["--set", "controllerClass="]);
         let subject = format!("system:serviceaccount:{}:{}", platform.name(), deployment.account);
         let own_identity = world
@@ -94,7 +94,7 @@ impl Stage {
         stage
     }
 
-    /// What the victim has, and what its neighbors are after.
+    /// What the victim has, which its neighbors want.
     async fn settle_victim(&mut self) {
         let victim = &self.victim;
         victim.set_secret("secret", CANARY);
@@ -114,7 +114,7 @@ impl Stage {
         }
     }
 
-    /// Starts the controller under its own account, with the identity of its pod.
+    /// Starts the controller under its own service account, with its pod's identity.
     async fn start(&self, log: &str) -> Controller {
         let tenant = self.own_identity.tenant();
         let environment = [
@@ -128,7 +128,7 @@ impl Stage {
         self.platform.world.start_controller_in(log, &arguments, kubeconfig, &environment).await
     }
 
-    /// The names that `attacks.yaml` may use, as they are in the namespace of an attacker.
+    /// The names that `attacks.yaml` may use, for an attacker's namespace.
     async fn names(&self, tenant: &Scene) -> BTreeMap<&'static str, String> {
         let uid = |object: Option<Value>| object.unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
         BTreeMap::from([
@@ -153,7 +153,7 @@ impl Stage {
         ])
     }
 
-    /// That a secret of the victim still comes, and changes with the vault.
+    /// Checks that the victim's secrets still arrive, and change with the vault.
     async fn victim_goes_on(&self, name: &str) {
         let victim = &self.victim;
         victim.set_secret("secret", &format!("{CANARY} {name}"));
@@ -166,7 +166,7 @@ impl Stage {
         }
     }
 
-    /// That nothing came to where it should not.
+    /// Checks that nothing leaked.
     async fn nothing_came_out(&self, logs: &[&str]) {
         assert_eq!(self.hostile.connections(), 0, "nothing is sent to the hostile host");
         assert_eq!(self.hostile_vault.counters().requests, 0, "nothing is sent to another vault");
@@ -197,7 +197,7 @@ impl Stage {
 async fn all_of(access: &Access, kind: &str) -> Vec<Value> {
     let version =
         if kind.ends_with("SecretStore") || kind == "ExternalSecret" { "external-secrets.io/v1" } else { "v1" };
-    // One store is nested more deeply than the client of this test reads.
+    // One store is nested too deeply for this test's client.
     let (group, version_name) = version.split_once('/').unwrap_or(("", version));
     let path = if group.is_empty() { format!("/api/{version_name}") } else { format!("/apis/{group}/{version_name}") };
     let request = http::Request::get(format!("{path}/{}s", kind.to_lowercase())).body(Vec::new()).unwrap();
@@ -211,7 +211,7 @@ struct Items {
     items: Vec<Box<serde_json::value::RawValue>>,
 }
 
-/// With the data of a Secret as text.
+/// Decodes the data of a Secret to text.
 fn readable(mut object: Value) -> Value {
     if object["type"].is_string() && object["data"].is_object() {
         object["data"] = test_stage::cluster_access::decoded(&object);
@@ -219,15 +219,16 @@ fn readable(mut object: Value) -> Value {
     object
 }
 
-/// What an object says to people: the message of an event, or those of conditions.
+/// The texts for people in an object: the message of an event, or those of conditions.
 fn messages(object: &Value) -> Vec<String> {
     let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
     let all = conditions.map(|condition| &condition["message"]).chain([&object["message"]]);
     all.filter_map(|message| message.as_str().map(ToOwned::to_owned)).collect()
 }
 
-/// An object as a row gives it, with what is not worth repeating: `name` and `metadata`, a version, Key Vault's fields in
-/// `azurekv`, and for an ExternalSecret the store `own`, an interval and an entry, or the generator that `spec.generator` names.
+/// An object from a row, completed with what is not worth repeating: `name` and `metadata`, a version, Key Vault's
+/// fields in `azurekv`, and for an ExternalSecret the store `own`, an interval and an entry, or the generator that
+/// `spec.generator` names.
 fn manifest(row: &Value) -> Value {
     let mut object = row.clone();
     let fields = object.as_object_mut().unwrap();
@@ -267,7 +268,7 @@ fn manifest(row: &Value) -> Value {
     object
 }
 
-/// The kind that makes ExternalSecrets.
+/// The kind that creates ExternalSecrets.
 const PARENT: &str = "ClusterExternalSecret";
 
 /// Fills in names.
@@ -283,13 +284,13 @@ fn filled(value: &Value, names: &BTreeMap<&'static str, String>) -> Value {
     }
 }
 
-/// An object as it is sent. A value that is nested as deeply as an attack needs would end this program.
+/// An object as it is sent. Serializing a value nested as deeply as an attack needs would crash this program.
 fn text_of(object: &Value) -> String {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(3000), "}".repeat(3000));
     object.to_string().replace(r#""${deep}""#, &deep)
 }
 
-/// A client of the API server as somebody who may write these kinds in one namespace.
+/// An API client of somebody who may write these kinds in one namespace.
 async fn attacker(tenant: &Scene) -> Access {
     let rules = json!([
         {"apiGroups": [""], "resources": ["secrets", "configmaps", "serviceaccounts"], "verbs": ["*"]},
@@ -311,7 +312,7 @@ async fn attacker(tenant: &Scene) -> Access {
         .await;
     let client = tenant.world.client_as(tenant.name()).await;
     let access = Access { client, namespace: tenant.name().to_owned(), version: "external-secrets.io/v1" };
-    // The API server learns of new rights by a watch.
+    // The API server learns about new rights through a watch.
     let has_rights = tokio::time::timeout(DEADLINE, async {
         while access.api("ExternalSecret").list(&ListParams::default()).await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -321,7 +322,8 @@ async fn attacker(tenant: &Scene) -> Access {
     access
 }
 
-/// Makes an object, as the API server takes it from `kubectl create`: what it does not know is dropped. Gives the refusal, if there is one.
+/// Creates an object as `kubectl create` does: the API server drops unknown fields. Returns the refusal, if there is
+/// one.
 async fn create(access: &Access, object: &Value) -> Option<String> {
     let kind = object["kind"].as_str().unwrap();
     let api = access.api_in_version(object["apiVersion"].as_str().unwrap(), kind);
@@ -338,7 +340,7 @@ async fn create(access: &Access, object: &Value) -> Option<String> {
     }
 }
 
-/// Changes what exists already: the own namespace, or what a ClusterExternalSecret made.
+/// Changes an existing object: the attacker's namespace, or what a ClusterExternalSecret created.
 async fn create_or_change(access: &Access, object: &Value) -> Option<String> {
     let kind = object["kind"].as_str().unwrap();
     if kind != "Namespace" {
@@ -353,12 +355,12 @@ async fn create_or_change(access: &Access, object: &Value) -> Option<String> {
     Some(refused.to_string())
 }
 
-/// Has the vault of a tenant do what it should not.
+/// Makes a tenant's vault misbehave.
 fn misbehave(stage: &Stage, tenant: &Scene, fault: VaultFault) {
     let elsewhere = stage.hostile_vault.url();
     let effect = match fault {
         VaultFault::NextLink => {
-            // One more than a page holds.
+            // One more than fits on a page.
             for number in 0..26 {
                 tenant.set_secret(&format!("s-{number}"), "value");
             }
@@ -467,7 +469,7 @@ async fn try_attack(stage: &Stage, row: &Attack) {
     }
 }
 
-/// What the checks say that webhook and controllers share.
+/// The problems found by the checks that the webhook and the controllers share.
 fn problems(object: &Value, namespace: &str) -> String {
     let found = if object["kind"] == "ExternalSecret" {
         validate::external_secret::check(&serde_json::from_value(object["spec"].clone()).unwrap())
@@ -479,7 +481,7 @@ fn problems(object: &Value, namespace: &str) -> String {
     validate::sentences(&found)
 }
 
-/// Waits for the condition Ready of an object, of which no more is read than its status: it may be nested deeply.
+/// Waits for an object's Ready condition. It reads nothing but the status, since the rest may be nested deeply.
 async fn until_ready_is(tenant: &Scene, kind: &str, name: &str, status: &str, says: &[String]) {
     #[derive(serde::Deserialize)]
     struct Object {
@@ -503,7 +505,7 @@ async fn until_ready_is(tenant: &Scene, kind: &str, name: &str, status: &str, sa
     assert!(found, "{kind} {name} in {} did not become Ready={status} {says:?}\nlast seen: {last:#}", tenant.name());
 }
 
-/// Fails where `kubectl auth can-i` says yes.
+/// Panics if `kubectl auth can-i` says yes.
 fn may_not_do(stage: &Stage, account: &str, action: &str) {
     let tools = Tools::of(&stage.platform.world.cluster);
     let as_account = format!("--as={account}");
@@ -546,7 +548,7 @@ async fn nobody_gets_out_of_the_own_namespace() {
         succeeded.join("\n\n")
     );
 
-    // While all of it is there, and after a start in the middle of it.
+    // With all attacks in place, and after a restart among them.
     stage.victim_goes_on("during").await;
     let first = controller.log();
     controller.kill().await;

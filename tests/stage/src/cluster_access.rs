@@ -1,4 +1,4 @@
-//! Objects of the cluster as JSON: apply, read, and wait for what they become.
+//! Cluster objects as JSON: apply, read, and wait for changes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use kube::runtime::watcher;
 use kube::{Api, Client};
 use serde_json::Value;
 
-/// How long anything may take. Far more than it takes, since machines differ; never waited in full
-/// but by a test that fails.
+/// The deadline for everything. It is far longer than needed, since machines differ; only a failing test waits that
+/// long.
 pub const DEADLINE: Duration = Duration::from_secs(90);
 
-/// A client of the cluster, for one namespace.
+/// A cluster client for one namespace.
 #[derive(Clone)]
 pub struct Access {
-    /// With the administrator's rights.
+    /// With administrator rights.
     pub client: Client,
-    /// Where objects are that are in a namespace.
+    /// The namespace of namespaced objects.
     pub namespace: String,
-    /// The version in which our kinds are read.
+    /// The version used for our kinds.
     pub version: &'static str,
 }
 
@@ -52,7 +52,7 @@ impl Access {
         self.api_in_version(api_version, kind)
     }
 
-    /// The API of a kind in a version, such as `apps/v1`.
+    /// The API of a kind in a version such as `apps/v1`.
     pub fn api_in_version(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -63,12 +63,12 @@ impl Access {
         }
     }
 
-    /// Applies an object; its `metadata.namespace` is that of the test.
+    /// Applies an object in the test's namespace.
     pub async fn apply(&self, object: Value) -> Value {
         self.try_apply(object).await.unwrap()
     }
 
-    /// The same, with the API server's refusal.
+    /// The same, but returns the API server's refusal.
     ///
     /// # Errors
     /// What the API server answers.
@@ -89,7 +89,7 @@ impl Access {
         json(&self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap())
     }
 
-    /// An object, if it is there.
+    /// An object, if it exists.
     pub async fn get(&self, kind: &str, name: &str) -> Option<Value> {
         self.api(kind).get_opt(name).await.unwrap().as_ref().map(json)
     }
@@ -99,8 +99,7 @@ impl Access {
         self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
     }
 
-    /// Waits until an object is as `wanted` says, and returns it. `what` is for the message of a test
-    /// that fails.
+    /// Waits until an object satisfies `wanted`, and returns it. `what` goes into the message of a failing test.
     pub async fn until(&self, kind: &str, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         self.watch_until(kind, name, what, |object| object.filter(|object| wanted(object)).cloned()).await
     }
@@ -121,7 +120,7 @@ impl Access {
         let found = tokio::time::timeout(DEADLINE, async {
             let mut objects = watcher::watch_object(self.api(kind), name).boxed();
             loop {
-                // An error is a break of the watch, which the stream recovers from by itself.
+                // An error interrupts the watch; the stream recovers by itself.
                 let Ok(object) = objects.try_next().await else { continue };
                 last = object.flatten().as_ref().map(json);
                 if let Some(found) = wanted(last.as_ref()) {
@@ -146,7 +145,7 @@ impl Access {
         self.until("Secret", name, &format!("its data {data}"), |secret| decoded(secret) == data).await
     }
 
-    /// Waits until the condition Ready of an ExternalSecret has a status, reason and message.
+    /// Waits until an ExternalSecret's Ready condition has this status, reason and message.
     pub async fn until_ready(&self, name: &str, status: &str, reason: &str, message: &str) -> Value {
         let what = format!("Ready={status} {reason}: {message}");
         self.until("ExternalSecret", name, &what, |object| {
@@ -158,7 +157,7 @@ impl Access {
         .await
     }
 
-    /// Waits until the condition Ready of an ExternalSecret is False with a message that begins so.
+    /// Waits until an ExternalSecret's Ready condition is False with a message that starts like this.
     pub async fn until_ready_starts(&self, name: &str, message: &str) -> Value {
         self.until("ExternalSecret", name, &format!("Ready=False: {message}"), |object| {
             let ready = condition(object, "Ready");
@@ -193,12 +192,12 @@ impl Access {
         self.until_event_is(name, event, |found| found == event).await;
     }
 
-    /// Waits until an object has an event that begins so.
+    /// Waits until an object has an event that starts like this.
     pub async fn until_event_starts(&self, name: &str, event: &str) {
         self.until_event_is(name, event, |found| found.starts_with(event)).await;
     }
 
-    /// Waits until an object has an event with these words in it.
+    /// Waits until an object has an event that contains this text.
     pub async fn until_event_has(&self, name: &str, words: &str) {
         self.until_event_is(name, words, |found| found.contains(words)).await;
     }
@@ -224,8 +223,8 @@ impl Access {
     }
 }
 
-/// The object with the most Events among those of an API, as `namespace/kind/name`, and how many it has. An Event that was repeated counts as often as it
-/// was.
+/// The object with the most Events in an API, as `namespace/kind/name`, and their number. A repeated Event counts as
+/// often as it happened.
 ///
 /// # Errors
 /// The Events cannot be listed.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use test_cluster::Cluster;
 use test_cluster::supervisor::{Exit, Process, Program, Signal};
 
-/// A running controller; killed when dropped, and when its cluster ends.
+/// A running controller; killed when dropped and when its cluster ends.
 pub struct Controller {
     process: Process,
     log: PathBuf,
@@ -47,19 +47,19 @@ impl Controller {
         self.process.pid()
     }
 
-    /// All that it has logged.
+    /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// What it serves as metrics.
+    /// Its metrics.
     pub async fn metrics(&self) -> String {
-        // It may have been started a moment ago.
+        // It may have just been started.
         self.until_logged("\"flag\":\"metrics-addr\"").await;
         self.get("metrics-addr", "/metrics").await.1
     }
 
-    /// Waits until its metrics have a line that begins like this, and returns the rest of it.
+    /// Waits until its metrics have a line that starts like this; returns the rest of that line.
     pub async fn until_measured(&self, start: &str) -> String {
         let found = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
             loop {
@@ -81,12 +81,12 @@ impl Controller {
         self.until_readyz(200, "ok").await;
     }
 
-    /// Waits until `/readyz` answers with this status and words.
+    /// Waits until `/readyz` answers with this status and text.
     pub async fn until_readyz(&self, status: u16, words: &str) {
         self.until_readyz_of("live-addr", status, words).await;
     }
 
-    /// The same of a subcommand whose probes are at the address of another flag.
+    /// The same for a subcommand that serves its probes at another flag's address.
     pub async fn until_readyz_of(&self, flag: &str, status: u16, words: &str) {
         self.until_logged(&format!("\"flag\":\"{flag}\"")).await;
         let mut last = (0, String::new());
@@ -102,7 +102,7 @@ impl Controller {
         assert!(answered.await.is_ok(), "/readyz still answers {last:?}, not {status} {words}");
     }
 
-    /// The address that it serves at for one of its flags.
+    /// The address that it uses for one of its flags.
     pub fn address(&self, flag: &str) -> String {
         let log = self.log();
         let mut lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
@@ -116,12 +116,12 @@ impl Controller {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    /// Stops it in its tracks (SIGSTOP).
+    /// Pauses it (SIGSTOP).
     pub fn pause(&self) {
         self.send("-STOP");
     }
 
-    /// Lets it go on (SIGCONT).
+    /// Resumes it (SIGCONT).
     pub fn resume(&self) {
         self.send("-CONT");
     }
@@ -132,7 +132,7 @@ impl Controller {
         assert!(status.success());
     }
 
-    /// Waits until it has logged something.
+    /// Waits until it has logged this text.
     pub async fn until_logged(&self, text: &str) {
         let found = tokio::time::timeout(crate::cluster_access::DEADLINE, async {
             while !self.log().contains(text) {
@@ -152,12 +152,12 @@ impl Controller {
         self.process.kill().await.unwrap();
     }
 
-    /// How it ended, once it has.
+    /// Waits until it has exited; returns how.
     pub async fn exited(&self) -> Exit {
         self.process.exited().await.expect("the supervisor is there")
     }
 
-    /// How it ended; panics if it does not end within `deadline`.
+    /// Its exit and how long that took; panics if it does not exit within `deadline`.
     pub async fn ended(&self, deadline: Duration) -> (Exit, Duration) {
         let started = Instant::now();
         let exit = tokio::time::timeout(deadline, self.process.exited()).await.expect("the controller ends in time");

@@ -1,13 +1,13 @@
-//! A kind of custom resources to write.
+//! A kind of custom resource to write.
 
 use serde_json::{Value, json};
 
-/// A kind of custom resources, which each test cluster has. Its `mode` has a default, and it is particular about hosts.
+/// A custom resource in every test cluster. Its `mode` has a default, and it validates hosts.
 pub fn app_config() -> Value {
     definition("AppConfig", "appconfigs")
 }
 
-/// A definition of such a kind.
+/// A definition for such a kind.
 pub fn definition(kind: &str, plural: &str) -> Value {
     let host = json!({"type": "string", "pattern": "^[a-z.]*$"});
     let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});

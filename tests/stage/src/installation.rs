@@ -14,9 +14,9 @@ use crate::world::World;
 
 /// The Service of the webhook.
 pub const SERVICE: &str = "webhook";
-/// Where all is installed.
+/// The namespace of the installation.
 pub const NAMESPACE: &str = "operators";
-/// For which its certificate is.
+/// The name in its certificate.
 pub const DNS_NAME: &str = "webhook.operators.svc";
 /// The Secret with its certificate.
 pub const SECRET: &str = "webhook-certificates";
@@ -37,12 +37,12 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Installs all as the chart does, in a cluster of the test's own. `lifetimes` are flags of the cert-controller.
+    /// Installs everything as the chart does, in the test's own cluster. `lifetimes` are flags of the cert-controller.
     pub async fn new(lifetimes: &[&str]) -> Self {
         Self::on(World::start().await, lifetimes).await
     }
 
-    /// The same in a cluster that has no webhook yet.
+    /// The same, in a cluster that has no webhook yet.
     pub async fn on(world: &'static World, lifetimes: &[&str]) -> Self {
         let access =
             Access { client: world.client().await, namespace: NAMESPACE.to_owned(), version: "external-secrets.io/v1" };
@@ -74,20 +74,20 @@ impl Installation {
         installation
     }
 
-    /// Brings the Secret to the webhook, now and whenever it changes.
+    /// Mounts the Secret for the webhook, now and whenever it changes.
     pub fn mount(&self) {
         let mounting = mount(self.access.clone(), SECRET.to_owned(), Keys::All, self.folder.clone());
         *self.mount.lock().unwrap() = Some(tokio::spawn(mounting));
     }
 
-    /// Leaves the webhook with what it has of the Secret.
+    /// Stops updating the webhook's copy of the Secret.
     pub fn hold_mount(&self) {
         if let Some(mount) = self.mount.lock().unwrap().take() {
             mount.abort();
         }
     }
 
-    /// Starts the webhook, in the place of one that was killed.
+    /// Starts the webhook, replacing one that was killed.
     pub async fn start_webhook(&self) {
         let arguments = [
             "webhook".to_owned(),
@@ -116,7 +116,7 @@ impl Installation {
         assert!(answered.await.is_ok(), "the webhook does not answer\n{}", self.webhook().log());
     }
 
-    /// The authorities that the API server is told to trust, in PEM.
+    /// The CA certificates that the API server is told to trust, in PEM.
     pub async fn injected(&self) -> Vec<u8> {
         let resource = kube::api::ApiResource::erase::<
             k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration,
@@ -127,18 +127,18 @@ impl Installation {
         base64::engine::general_purpose::STANDARD.decode(bundle).unwrap()
     }
 
-    /// What the webhook answers on a new connection that trusts only `bundle`.
+    /// The status that the webhook returns on a new connection that trusts only `bundle`.
     pub async fn answer(&self, bundle: &[u8]) -> Result<u16, reqwest::Error> {
         ask(self.port, bundle).await
     }
 
-    /// The same, whole.
+    /// The same, with the whole answer.
     pub async fn respond(&self, bundle: &[u8]) -> Result<reqwest::Response, reqwest::Error> {
         request(self.port, bundle).await
     }
 }
 
-/// What a webhook at a port of this machine answers on a new connection that trusts only `bundle`.
+/// The status that a webhook at a port of this machine returns on a new connection that trusts only `bundle`.
 pub async fn ask(port: u16, bundle: &[u8]) -> Result<u16, reqwest::Error> {
     Ok(request(port, bundle).await?.status().as_u16())
 }
@@ -153,20 +153,20 @@ async fn request(port: u16, bundle: &[u8]) -> Result<reqwest::Response, reqwest:
     client.post(url).body("no review").send().await
 }
 
-/// A port that nobody has; it is not kept, but nobody else asks for a certain one.
+/// A free port. Nothing reserves it, but nobody else asks for a specific port.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// An address of this machine that is not the loopback's, which an `EndpointSlice` may not have. Without a network it is one that
-/// nobody has, which says nothing of the webhook.
+/// A non-loopback address of this machine: an `EndpointSlice` may not have a loopback address. Without a network it is
+/// an unused address, which does not affect the webhook.
 pub fn own_address() -> String {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
     let routed = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
     routed.map_or_else(|_| "192.0.2.1".to_owned(), |address| address.ip().to_string())
 }
 
-/// What the chart makes of the webhook. The API server reaches a Service of type `ExternalName` by its name.
+/// What the chart creates for the webhook. The API server reaches a Service of type `ExternalName` by name.
 fn objects(port: u16) -> Vec<Value> {
     let webhook = |kind: &str, scope: &str| {
         json!({
@@ -215,7 +215,7 @@ pub async fn mount(access: Access, secret: String, keys: Keys, folder: PathBuf) 
     };
     let mut written = Value::Null;
     loop {
-        // While the API server is away, all stays as it is.
+        // While the API server is down, everything stays as it is.
         let found = access.api("Secret").get_opt(&secret).await.ok().flatten();
         let data = found.map(|secret| secret.data["data"].clone()).unwrap_or_default();
         if !data.is_null() && data != written {

@@ -7,17 +7,17 @@ use base64::Engine;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-/// How JSON web tokens of the cluster and of Entra ID begin: `{"alg":` and `{"typ":`.
+/// How JSON web tokens of the cluster and of Entra ID start: `{"alg":` and `{"typ":`.
 const TOKENS: [&str; 2] = ["eyJhbGciOi", "eyJ0eXAiOi"];
 
-/// What is looked for, and how far the logs were read.
+/// What to look for, and how far the logs have been read.
 pub struct Leaks {
     needles: Vec<Vec<u8>>,
     read: HashMap<PathBuf, usize>,
 }
 
 impl Leaks {
-    /// For values that begin with a text.
+    /// For values that start with this text.
     pub fn of(canary: &str) -> Self {
         let mut needles = vec![canary.as_bytes().to_vec()];
         for alphabet in [&STANDARD, &URL_SAFE] {
@@ -29,12 +29,12 @@ impl Leaks {
         Self { needles, read: HashMap::new() }
     }
 
-    /// Whether a text has a value or a token in it.
+    /// Whether a text contains a value or a token.
     pub fn is_in(&self, text: &[u8]) -> bool {
         self.needles.iter().any(|needle| memchr::memmem::find(text, needle).is_some())
     }
 
-    /// Looks through what was added to logs.
+    /// Searches what has been added to the logs.
     pub fn in_logs<'a>(&mut self, logs: impl IntoIterator<Item = &'a Path>) -> Vec<String> {
         let mut found = Vec::new();
         for log in logs {
@@ -54,7 +54,7 @@ fn whole_lines(text: &[u8]) -> usize {
     memchr::memrchr(b'\n', text).map_or(0, |end| end + 1)
 }
 
-/// How a text looks in base64 after a number of other bytes: without the characters that depend on its neighbors.
+/// A text in base64 after `before` other bytes, without the characters that depend on its neighbors.
 fn encoded(text: &str, before: usize, alphabet: &GeneralPurpose) -> Vec<u8> {
     let bytes = [&vec![0; before][..], text.as_bytes()].concat();
     let whole = alphabet.encode(&bytes).into_bytes();

@@ -32,7 +32,7 @@ pub fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The program that is tested: the one that cargo built with the test, in the folder above the test binary's.
+/// The program under test: cargo builds it with the test, one folder above the test binary.
 #[must_use]
 pub fn program() -> PathBuf {
     let test = std::env::current_exe().expect("the test binary's path");

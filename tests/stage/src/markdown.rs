@@ -1,6 +1,6 @@
-//! The blocks of code in the Markdown files, for the tests that run them and for those that check them.
+//! The code blocks in the Markdown files, for the tests that run them and those that check them.
 
-/// A block of code that is fenced.
+/// A fenced code block.
 #[derive(Debug)]
 pub struct Block {
     /// The file, relative to the repository's root.
@@ -63,17 +63,17 @@ pub fn blocks(page: &str) -> Vec<Block> {
 }
 
 impl Block {
-    /// Whether it holds commands: `sh` nothing else, `console` with what they show.
+    /// Whether it holds commands: `sh` nothing else, `console` also their output.
     pub fn is_shell(&self) -> bool {
         ["sh", "console", "bash", "shell"].contains(&self.language.as_str())
     }
 
-    /// Why it cannot be run in a test, if it says so: `<!-- not run: it needs a container engine -->`.
+    /// Why a test cannot run it, if it says so: `<!-- not run: it needs a container engine -->`.
     pub fn not_run(&self) -> Option<&str> {
         self.comment.as_deref()?.strip_prefix("not run: ")
     }
 
-    /// The commands of a `console` block, each with the lines that it shows.
+    /// The commands of a `console` block, each with its output.
     pub fn commands(&self) -> Vec<(String, Vec<String>)> {
         let mut commands: Vec<(String, Vec<String>)> = Vec::new();
         let mut continued = false;

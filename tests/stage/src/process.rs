@@ -1,8 +1,8 @@
-//! What the kernel knows of a process.
+//! What the kernel knows about a process.
 
 use std::io::{Error, Result};
 
-/// The most memory that a process has held so far (resident set), in bytes.
+/// The peak memory of a process (resident set), in bytes.
 ///
 /// # Errors
 /// The process has ended.

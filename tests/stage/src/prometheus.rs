@@ -1,4 +1,4 @@
-//! A real Prometheus that scrapes processes of a test.
+//! A real Prometheus that scrapes a test's processes.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use crate::cluster_access::DEADLINE;
 use crate::installation::free_port;
 use crate::repository;
 
-/// How often it looks whether an answer is what is waited for.
+/// The pause between two checks while it waits.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A running Prometheus; killed when dropped, and when its cluster ends.
@@ -23,7 +23,7 @@ pub struct Prometheus {
     client: reqwest::Client,
 }
 
-/// The folder with `prometheus` and `promtool`, which are built where they are not there yet.
+/// The folder with `prometheus` and `promtool`; builds them if they do not exist.
 pub fn programs() -> PathBuf {
     let build = Command::new(repository().join("tests/monitoring/build")).stderr(Stdio::inherit()).output().unwrap();
     assert!(build.status.success(), "tests/monitoring/build failed");
@@ -31,7 +31,7 @@ pub fn programs() -> PathBuf {
 }
 
 impl Prometheus {
-    /// Starts one in a folder of the cluster. It scrapes the addresses, each as a job of its name, twice a second.
+    /// Starts it in a folder of the cluster. It scrapes each address twice a second, as a job with the given name.
     pub async fn start(cluster: &Cluster, targets: &[(&str, String)], rules: &Value) -> Self {
         let folder = cluster.directory().join("prometheus");
         std::fs::create_dir(&folder).unwrap();
@@ -69,20 +69,20 @@ impl Prometheus {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
-    /// The series that a query gives now.
+    /// The series that a query returns now.
     ///
     /// # Panics
-    /// The query is wrong.
+    /// If the query is wrong.
     pub async fn query(&self, query: &str) -> Vec<Value> {
         let answer = self.get("/api/v1/query", &[("query", query)]).await.unwrap_or_default();
         assert_eq!(answer["status"], "success", "{query}: {answer}");
         answer["data"]["result"].as_array().cloned().unwrap_or_default()
     }
 
-    /// The series that a query gives over time, once a second.
+    /// The series that a query returns over time, once a second.
     ///
     /// # Panics
-    /// The query is wrong.
+    /// If the query is wrong.
     pub async fn query_range(&self, query: &str, from: i64, to: i64) -> Vec<Value> {
         let (from, to) = (from.to_string(), to.to_string());
         let parameters = [("query", query), ("start", &from), ("end", &to), ("step", "1")];
@@ -102,7 +102,7 @@ impl Prometheus {
     /// Waits until something holds.
     ///
     /// # Panics
-    /// It does not within the deadline.
+    /// If it does not hold within the deadline.
     pub async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
         let waited = tokio::time::timeout(DEADLINE, async {
             while !holds().await {

@@ -13,12 +13,12 @@ use crate::cluster_access::{Access, condition};
 use crate::controller_process::Controller;
 use crate::world::World;
 
-/// The service account whose token is exchanged, in the namespace of the test.
+/// The service account, in the test's namespace, whose token is exchanged.
 pub const SERVICE_ACCOUNT: &str = "azure-key-vault";
 
 /// What one test works on.
 pub struct Scene {
-    /// Where it is.
+    /// The world it is in.
     pub world: &'static World,
     /// The vault that the store reads.
     pub vault: Vault,
@@ -43,25 +43,24 @@ impl Scene {
         Self::on(World::shared(), name).await
     }
 
-    /// In a world of the test's own.
+    /// In the test's own world.
     pub async fn on(world: &'static World, name: &str) -> Self {
         Self::in_version(world, "external-secrets.io/v1", name).await
     }
 
-    /// With manifests of another version.
+    /// With manifests in another version.
     pub async fn in_version(world: &'static World, version: &'static str, name: &str) -> Self {
         let scene = Self::bare(world, version, name).await;
         scene.annotate_service_account().await;
         scene
     }
 
-    /// In the shared world, with a service account that nobody annotated.
+    /// In the shared world, with a service account without annotations.
     pub async fn without_annotations(name: &str) -> Self {
         Self::bare(World::shared(), "external-secrets.io/v1", name).await
     }
 
-    /// In the shared world, but its stores are of the namespace and of a class of their own, which only a controller
-    /// serves that the test starts.
+    /// In the shared world, but with SecretStores of its own class, which only a controller started by the test serves.
     pub async fn with_own_controller(name: &str) -> Self {
         Self::with_own_controller_on(World::shared(), name).await
     }
@@ -76,7 +75,7 @@ impl Scene {
     async fn bare(world: &'static World, version: &'static str, name: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // Vault names have at most 24 characters, which the namespace shares.
+        // Vault names have at most 24 characters; the namespace has the same name.
         let name = format!("{}-{number}", &name[..name.len().min(18)]);
         let access = Access { client: world.client().await, namespace: name.clone(), version };
         access.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await;
@@ -96,7 +95,7 @@ impl Scene {
         &self.name
     }
 
-    /// Writes a secret into the vault; returns the version.
+    /// Writes a secret to the vault; returns the version.
     pub fn set_secret(&self, name: &str, value: &str) -> String {
         self.vault.set_secret(name, value).unwrap()
     }
@@ -106,7 +105,7 @@ impl Scene {
         self.vault.counters().secret_reads(secret)
     }
 
-    /// Says on the service account which identity it stands for.
+    /// Annotates the service account with its identity.
     pub async fn annotate_service_account(&self) {
         let annotations = json!({
             "azure.workload.identity/client-id": self.application.client_id(),
@@ -115,7 +114,7 @@ impl Scene {
         self.merge("ServiceAccount", SERVICE_ACCOUNT, json!({"metadata": {"annotations": annotations}})).await;
     }
 
-    /// Deletes the service account and recreates it, as another identity of the same name.
+    /// Deletes the service account and recreates it under the same name, as another identity.
     pub async fn remake_service_account(&self) {
         self.delete("ServiceAccount", SERVICE_ACCOUNT).await;
         self.until_gone("ServiceAccount", SERVICE_ACCOUNT).await;
@@ -123,8 +122,8 @@ impl Scene {
         self.annotate_service_account().await;
     }
 
-    /// Waits until the store's condition Ready has a reason: a changed service account is
-    /// noticed by itself, but not in no time.
+    /// Waits until the store's Ready condition has this reason: the controller notices a changed service account by
+    /// itself, but not immediately.
     pub async fn until_store_says(&self, reason: &str) {
         self.until(self.store_kind(), &self.name, reason, |store| condition(store, "Ready")["reason"] == reason).await;
     }
@@ -151,8 +150,8 @@ impl Scene {
         store
     }
 
-    /// The kind of the scene's store: of the cluster, but where a controller of the test's own serves it, which
-    /// leaves those of the other tests alone.
+    /// The kind of the scene's store: ClusterSecretStore, or SecretStore if the test's own controller serves it, so
+    /// that controller ignores the stores of other tests.
     pub fn store_kind(&self) -> &'static str {
         if self.class.is_some() { "SecretStore" } else { "ClusterSecretStore" }
     }
@@ -162,7 +161,7 @@ impl Scene {
         self.apply(self.store_manifest(self.store_kind(), &self.name)).await;
     }
 
-    /// An ExternalSecret on the scene's store; `data` are pairs of key and secret.
+    /// An ExternalSecret on the scene's store; `data` holds pairs of key and secret.
     pub fn manifest(&self, name: &str, interval: &str, data: &[(&str, &str)]) -> Value {
         self.manifest_for(self.store_kind(), &self.name, name, interval, data)
     }
@@ -188,14 +187,14 @@ impl Scene {
         self.apply(self.manifest(name, interval, data)).await;
     }
 
-    /// Asks for a refresh, as a person does.
+    /// Requests a refresh, as a person does.
     pub async fn force_sync(&self, name: &str) {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed).to_string();
         self.merge("ExternalSecret", name, json!({"metadata": {"annotations": {"force-sync": number}}})).await;
     }
 
-    /// Waits for two refreshes, so that one of them began after now.
+    /// Waits for two refreshes, so the second one began after this call.
     pub async fn until_refreshed_twice(&self, name: &str) {
         for _ in 0..2 {
             let before = self.get("ExternalSecret", name).await.unwrap();
@@ -220,18 +219,18 @@ impl Scene {
         self.world.cluster.kubeconfig()
     }
 
-    /// Starts the controller of the scene's class.
+    /// Starts a controller for the scene's class.
     pub async fn start_controller(&self) -> Controller {
         self.world.start_controller(&self.name, &self.arguments()).await
     }
 
-    /// Starts the controller of the scene's class with more arguments.
+    /// Starts a controller for the scene's class with more arguments.
     pub async fn start_controller_with(&self, more: &[&str]) -> Controller {
         let arguments = [&self.arguments()[..], more].concat();
         self.world.start_controller(&self.name, &arguments).await
     }
 
-    /// Starts the controller of the scene's class, behind a proxy before the API server.
+    /// Starts a controller for the scene's class, behind a proxy in front of the API server.
     pub async fn start_controller_through(&self, proxy: &ApiProxy, more: &[&str]) -> Controller {
         let arguments = [&self.arguments()[..], more].concat();
         self.world.start_controller_with(&self.name, &arguments, &proxy.kubeconfig).await
@@ -260,8 +259,8 @@ impl Scene {
         self.world.start_controller_with(&format!("{}-{name}", self.name), &arguments, kubeconfig).await
     }
 
-    /// Starts the controller through a proxy that kills it after so many writes. Gives whether that
-    /// happened before `done`.
+    /// Starts the controller through a proxy that kills it after `writes` writes. Returns whether that happened before
+    /// `done`.
     pub async fn killed_after<T>(&self, proxy: &ApiProxy, writes: usize, done: impl Future<Output = T>) -> bool {
         let arguments = self.arguments();
         let controller = self.world.start_controller_with(&self.name, &arguments, &proxy.kubeconfig);

@@ -20,21 +20,21 @@ pub struct World {
     pub cluster: Cluster,
     /// The emulated Azure.
     pub sandbox: Sandbox,
-    /// Moves the sandbox's clock away from that of the controllers and of the cluster.
+    /// Shifts the sandbox's clock against that of the controllers and the cluster.
     pub clock: ClockOffset,
     controller: Mutex<Option<Controller>>,
 }
 
 impl World {
-    /// The world that most tests share. It is started by the first of them, on a runtime of its own,
-    /// since a test's runtime ends with the test. The cluster's processes end with this process.
+    /// The world that most tests share. The first of them starts it, on a separate runtime, since a test's runtime ends
+    /// with the test. The cluster's processes end with this process.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<World> = OnceLock::new();
         Self::in_background(&SHARED)
     }
 
-    /// A second one, for tests whose controllers look at all namespaces: these serve every store that asks for no class,
-    /// and would disturb the tests that count what is asked of Azure.
+    /// A second one, for tests whose controllers work in all namespaces: they serve every store without a class, and
+    /// would disturb tests that count requests to Azure.
     pub fn of_controllers() -> &'static Self {
         static OTHER: OnceLock<World> = OnceLock::new();
         Self::in_background(&OTHER)
@@ -55,28 +55,28 @@ impl World {
         })
     }
 
-    /// A world for one test alone.
+    /// A world for one test.
     pub async fn start() -> &'static Self {
         Self::with_crds(our_crds()).await
     }
 
-    /// A world for one test alone, with other CRDs.
+    /// A world for one test, with other CRDs.
     pub async fn with_crds(crds: Vec<Value>) -> &'static Self {
         Self::make(crds).await.of_this_test()
     }
 
-    /// A world for one test alone, without a controller but those that it starts.
+    /// A world for one test, in which only the test starts controllers.
     pub async fn without_controller() -> &'static Self {
         Self::prepare(our_crds()).await.of_this_test()
     }
 
-    /// A world for one test alone, in which nothing of ours is: no CRD, no controller.
+    /// A world for one test with nothing of ours in it: no CRDs, no controller.
     pub async fn empty(config: Config) -> &'static Self {
         Self::bare(config).await.of_this_test()
     }
 
-    /// Keeps a world for as long as the runtime of the calling test lasts; its processes end with that. An API server without
-    /// anything to do takes some hundredths of a processor, and tests have dozens.
+    /// Keeps a world as long as the calling test's runtime; its processes end with it. An idle API server takes a few
+    /// hundredths of a processor, and dozens of tests have one.
     fn of_this_test(self) -> &'static Self {
         struct End(&'static World);
         impl Drop for End {
@@ -119,7 +119,7 @@ impl World {
             access.apply(definition).await;
             access.until("CustomResourceDefinition", &name, "established", is_established).await;
         }
-        // The garbage collector looks for new kinds every 30 s; one that starts now knows them.
+        // The garbage collector discovers new kinds every 30 s; a restarted one knows them.
         world.cluster.restart_controller_manager().await.unwrap();
         world
     }
@@ -129,7 +129,7 @@ impl World {
         Client::try_from(self.config().await).unwrap()
     }
 
-    /// A client of a user who has no rights but those that were given to that name.
+    /// A client for a user with only the rights granted to that name.
     pub async fn client_as(&self, user: &str) -> Client {
         let mut config = self.config().await;
         config.auth_info.impersonate = Some(user.to_owned());
@@ -152,7 +152,7 @@ impl World {
         self.start_controller_in(name, arguments, kubeconfig, &[]).await
     }
 
-    /// Starts another controller with another kubeconfig and more in its environment.
+    /// Starts another controller with another kubeconfig and additional environment variables.
     pub async fn start_controller_in(
         &self,
         name: &str,
@@ -166,7 +166,7 @@ impl World {
         Controller::start(&self.cluster, arguments, environment, &self.log_of(name)).await
     }
 
-    /// Where a controller logs.
+    /// The path of a controller's log.
     pub fn log_of(&self, name: &str) -> PathBuf {
         self.cluster.directory().join(format!("{name}.log"))
     }

@@ -1,4 +1,4 @@
-//! What goes wrong between a controller and the API server.
+//! Faults between a controller and the API server.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,33 +10,33 @@ use http::{Response, StatusCode};
 use serde_json::json;
 use tokio::sync::watch;
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ApiFault {
-    /// It is refused with this status, and with so many seconds in `Retry-After`.
+    /// It is refused with this status and this many seconds in `Retry-After`.
     Refuse(u16, Option<u32>),
-    /// The same of requests for lists alone.
+    /// The same, for lists only.
     RefuseLists(u16),
-    /// It takes effect, and its answer, unless it is a watch's, becomes one that cannot be read.
+    /// It takes effect, but its answer becomes unreadable, except for a watch.
     Alter(Alteration),
     /// Its connection ends, and it has no effect.
     Cut,
-    /// It takes effect, and its connection ends instead of the answer.
+    /// It takes effect, but its connection ends instead of an answer.
     LoseAnswer,
-    /// Its answer comes so much later.
+    /// Its answer is delayed.
     Delay(Duration),
 }
 
-/// What becomes of an answer. All of it stays in it, so that whoever repeats it shows a secret.
+/// How an answer is altered. Its contents stay in it, so anybody who repeats it reveals a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alteration {
-    /// It ends in its middle.
+    /// It ends in the middle.
     CutShort,
-    /// Something stands before it.
+    /// Text precedes it.
     NoJson,
-    /// What should be a map is a text, and a text a map.
+    /// A text replaces a map, and a map a text.
     OtherTypes,
-    /// It comes with the status 500.
+    /// Its status is 500.
     AsError,
     /// It is not UTF-8.
     NoText,
@@ -56,7 +56,7 @@ impl Alteration {
     }
 }
 
-/// With a text in the place of the fields that hold values, and of the status.
+/// Replaces the fields that hold values, and the status, with a text.
 fn other_types(mut object: serde_json::Value) -> Vec<u8> {
     for field in ["data", "spec", "status", "metadata"] {
         if object[field].is_object() {
@@ -72,7 +72,7 @@ pub enum Break {
     /// Its connection ends.
     #[default]
     Drop,
-    /// The API server says that it no longer knows the version from which the watch goes on (410).
+    /// The API server says that it no longer has the version at which the watch continues (410).
     Expire,
 }
 
@@ -88,11 +88,11 @@ pub(super) struct Faults {
     breaks: watch::Sender<Break>,
 }
 
-/// What is done to one request.
+/// What to do with a request.
 #[derive(Debug, Default)]
 pub(super) struct Treatment {
     pub(super) delay: Duration,
-    /// What happens instead of the request, or of its answer.
+    /// What happens instead of the request or its answer.
     pub(super) instead: Option<ApiFault>,
 }
 
@@ -107,7 +107,7 @@ impl Faults {
         self.active.lock().unwrap().retain(|(other, ..)| *other != id);
     }
 
-    /// What is done to a request that needs this right.
+    /// What to do with a request that needs this right.
     pub(super) fn treatment(&self, right: Option<&str>) -> Treatment {
         let mut treatment = Treatment::default();
         for (_, fault, share) in self.active.lock().unwrap().iter() {
@@ -136,7 +136,7 @@ impl Faults {
         struct Open<S> {
             body: S,
             breaks: watch::Receiver<Break>,
-            /// Between two events, where another may stand.
+            /// Between two events, where another one may go.
             at_line_end: bool,
         }
         let open = Open { body: Box::pin(body), breaks: self.breaks.subscribe(), at_line_end: true };
@@ -170,7 +170,7 @@ fn expired() -> Bytes {
     Bytes::from(format!("{}\n", json!({"type": "ERROR", "object": status})))
 }
 
-/// A refusal as the API server, or what stands before it, gives it.
+/// A refusal as the API server, or something in front of it, sends it.
 pub(super) fn refusal(status: u16, retry_after: Option<u32>) -> Response<Body> {
     let mut response = Response::builder().status(status).header("content-type", "application/json");
     if let Some(seconds) = retry_after {

@@ -1,4 +1,4 @@
-//! Silence: requests that are not answered, and watches of which nothing is heard, while nobody closes a connection.
+//! Silence: requests without an answer and watches without events, on connections that nobody closes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,23 +6,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::{Stream, StreamExt};
 use tokio::sync::watch;
 
-/// What passes.
+/// What the proxy lets through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flow {
     /// Everything.
     #[default]
     All,
-    /// Everything but watches and lists, which hear nothing any more.
+    /// Everything except watches and lists, which go silent.
     NoWatches,
-    /// Nothing: no request is answered.
+    /// Nothing: no request gets an answer.
     Nothing,
 }
 
-/// What passes a proxy.
+/// What a proxy lets through.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     flow: watch::Sender<Flow>,
-    /// Lists and watches that were begun at an earlier number are silent for ever.
+    /// Lists and watches with an earlier number are silent forever.
     frozen: AtomicUsize,
 }
 
@@ -35,7 +35,7 @@ impl Flows {
         self.frozen.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Waits until a request, or a part of its answer, may pass. `reads` says whether it is of a list or a watch.
+    /// Waits until a request, or part of its answer, may pass. `reads` says whether it is a list or watch.
     pub(super) async fn passed(&self, reads: bool) {
         let may_pass = |flow: &Flow| match flow {
             Flow::All => true,
@@ -45,7 +45,7 @@ impl Flows {
         let _ = self.flow.subscribe().wait_for(may_pass).await;
     }
 
-    /// The body of an answer, of which each part waits until it may pass.
+    /// The body of an answer, each part of which waits until it may pass.
     pub(super) fn flowing<T: Send + 'static>(
         self: &Arc<Self>,
         body: impl Stream<Item = T> + Send + 'static,

@@ -1,5 +1,5 @@
-//! A proxy before the API server. It counts what is asked, kills the controller after one of its writes, and fails as API
-//! servers and the networks before them do, or falls silent.
+//! A proxy in front of the API server. It counts requests, kills the controller after one of its writes, and fails or
+//! goes silent as API servers and networks do.
 
 mod faults;
 mod flow;
@@ -33,7 +33,7 @@ use requests::{is_write, right_of};
 /// The proxy; it lives as long as the test's runtime.
 pub struct ApiProxy {
     shared: Arc<Shared>,
-    /// A kubeconfig that leads through the proxy.
+    /// A kubeconfig for the proxy.
     pub kubeconfig: PathBuf,
 }
 
@@ -50,12 +50,12 @@ struct Shared {
     connections: Mutex<CancellationToken>,
 }
 
-/// Requests by the right that they need, as `verb group/resource`.
+/// Requests by the right they need, as `verb group/resource`.
 #[derive(Clone, Debug, Default)]
 struct Traffic {
     asked: BTreeMap<String, u64>,
     done: BTreeMap<String, u64>,
-    /// Not forbidden.
+    /// Of requests that were not forbidden.
     rights: BTreeSet<String>,
 }
 
@@ -65,8 +65,7 @@ struct Traffic {
 struct Cut;
 
 impl ApiProxy {
-    /// Starts a proxy before the API server of `kubeconfig`, and writes a kubeconfig for it into
-    /// `folder`.
+    /// Starts a proxy in front of `kubeconfig`'s API server, and writes a kubeconfig for it to `folder`.
     pub async fn start(kubeconfig: &Path, folder: &Path) -> Self {
         let config = kube::config::Kubeconfig::read_from(kubeconfig).unwrap();
         let cluster = config.clusters[0].cluster.as_ref().unwrap();
@@ -101,13 +100,13 @@ impl ApiProxy {
         Self { shared, kubeconfig: path }
     }
 
-    /// Lets no write pass until [`ApiProxy::kill`] says whom to kill.
+    /// Holds all writes until [`ApiProxy::kill`] names the process.
     pub fn hold(&self) {
         self.shared.victim.send_replace(None);
         self.shared.kill_after.store(usize::MAX, Ordering::SeqCst);
     }
 
-    /// From now on the process is killed when its `writes`-th write was done, before it hears of it.
+    /// From now on, kills the process after its `writes`-th write, before it has the answer.
     pub fn kill(&self, process: u32, writes: usize) {
         self.shared.killed.send_replace(false);
         self.shared.writes.store(0, Ordering::SeqCst);
@@ -115,7 +114,7 @@ impl ApiProxy {
         self.shared.victim.send_replace(Some(process));
     }
 
-    /// Starts a controller that is killed after so many writes. Returns whether that happened before `done`.
+    /// Starts a controller that is killed after `writes` writes. Returns whether that happened before `done`.
     pub async fn killed_after<T>(
         &self,
         start: impl Future<Output = Controller>,
@@ -142,22 +141,22 @@ impl ApiProxy {
         self.kill(0, usize::MAX);
     }
 
-    /// How many writes arrived since they pass.
+    /// How many writes have arrived since they may pass.
     pub fn writes(&self) -> usize {
         self.shared.writes.load(Ordering::SeqCst)
     }
 
-    /// The rights that requests needed so far, as `verb group/resource`, for those that were not forbidden.
+    /// The rights that requests have used so far, as `verb group/resource`, except forbidden ones.
     pub fn rights(&self) -> BTreeSet<String> {
         self.shared.traffic.lock().unwrap().rights.clone()
     }
 
-    /// How many requests with this right arrived so far, whatever became of them.
+    /// How many requests with this right have arrived so far, whatever their outcome.
     pub fn asked(&self, right: &str) -> u64 {
         self.shared.traffic.lock().unwrap().asked.get(right).copied().unwrap_or_default()
     }
 
-    /// How many requests with this right succeeded so far.
+    /// How many requests with this right have succeeded so far.
     pub fn done(&self, right: &str) -> u64 {
         self.shared.traffic.lock().unwrap().done.get(right).copied().unwrap_or_default()
     }
@@ -167,7 +166,7 @@ impl ApiProxy {
         let _ = self.shared.killed.subscribe().wait_for(|killed| *killed).await;
     }
 
-    /// Whether the write that is the process's last was sent to the API server.
+    /// Whether the process's last write was sent to the API server.
     pub fn is_reached(&self) -> bool {
         self.shared.writes.load(Ordering::SeqCst) >= self.shared.kill_after.load(Ordering::SeqCst)
     }
@@ -182,22 +181,22 @@ impl ApiProxy {
         self.shared.faults.lift(fault);
     }
 
-    /// Says what passes from now on; what is held back passes when it may.
+    /// Sets what passes from now on; requests that were held back pass when they may.
     pub fn let_pass(&self, flow: Flow) {
         self.shared.flows.let_pass(flow);
     }
 
-    /// Makes the watches that are open now silent for ever, as a broken connection does that nobody closed.
+    /// Makes the currently open watches silent forever, like a broken connection that nobody closed.
     pub fn freeze_watches(&self) {
         self.shared.flows.freeze();
     }
 
-    /// Ends the watches that are open now.
+    /// Ends the currently open watches.
     pub fn break_watches(&self, how: Break) {
         self.shared.faults.break_watches(how);
     }
 
-    /// Ends all connections that are open now.
+    /// Ends all currently open connections.
     pub fn cut_connections(&self) {
         std::mem::take(&mut *self.shared.connections.lock().unwrap()).cancel();
     }
@@ -212,11 +211,11 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) -> Infallible {
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>, closing: CancellationToken) {
-    // Small answers would otherwise wait for the client's acknowledgement.
+    // Otherwise small answers would wait for the client's acknowledgement.
     stream.set_nodelay(true).unwrap();
     let service = service_fn(move |request| forward(Arc::clone(&shared), request));
     let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // It ends with an error where the connection was cut, as it should.
+    // It ends with an error if the connection was cut, as intended.
     let _ = closing.run_until_cancelled(serving).await;
 }
 
@@ -228,7 +227,7 @@ async fn forward(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
     let mut is_last = false;
     if is_write(&parts.method, path) {
         let _ = shared.victim.subscribe().wait_for(Option::is_some).await;
-        // Counted before it is sent, so that whoever sees its effect finds it counted.
+        // Counted before it is sent, so anybody who sees its effect also sees it counted.
         is_last = shared.writes.fetch_add(1, Ordering::SeqCst) + 1 == shared.kill_after.load(Ordering::SeqCst);
     }
     let reads = right.as_deref().is_some_and(|right| right.starts_with("watch ") || right.starts_with("list "));

@@ -2,14 +2,14 @@
 
 use http::Method;
 
-/// Whether a request changes what matters; events and tokens do not.
+/// Whether a request changes anything that matters; events and tokens do not.
 pub(super) fn is_write(method: &Method, path: &str) -> bool {
     let path = path.split('?').next().unwrap_or_default();
     let changes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
     changes && !path.ends_with("/events") && !path.contains("/events/") && !path.ends_with("/token")
 }
 
-/// The right that a request needs, as `verb group/resource`; `None` for what anybody may ask.
+/// The right that a request needs, as `verb group/resource`; `None` if anybody may send it.
 pub(super) fn right_of(method: &Method, path: &str) -> Option<String> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let parts: Vec<_> = path.trim_matches('/').split('/').collect();

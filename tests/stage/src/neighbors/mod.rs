@@ -1,7 +1,8 @@
-//! What one tenant puts in place to stop, flood or slow all others: the rows of `floods.yaml`, as objects of one namespace.
+//! What one tenant creates to stop, flood or slow everyone else: the rows of `floods.yaml`, as objects of one
+//! namespace.
 //!
-//! The integration tests put all of them in place at once and look at a neighbor; `make bench ARGS="--row neighbors"` measures
-//! the neighbor beside each of them alone.
+//! The integration tests create all of them at once and look at a neighbor; `make bench ARGS="--row neighbors"`
+//! measures the neighbor next to each of them separately.
 
 mod expansion;
 
@@ -22,7 +23,7 @@ const ACCOUNT: &str = "reader";
 pub struct Flood {
     /// The namespace.
     pub name: String,
-    /// In words, for docs/security.md.
+    /// The attack in words, for docs/security.md.
     pub attack: String,
     /// Why the neighbors do not notice, in words.
     pub refused: String,
@@ -82,13 +83,13 @@ pub struct Ground<'a> {
 }
 
 impl Flood {
-    /// A tenant who does nothing.
+    /// A tenant that does nothing.
     pub fn of_nothing(name: &str) -> Self {
         let text = String::new;
         Self { name: name.to_owned(), attack: text(), refused: text(), vault: Filling::default(), objects: Vec::new() }
     }
 
-    /// Creates the namespace with all objects of the row. Those that the API server refuses are returned, with its words.
+    /// Creates the namespace with all objects of the row. Returns the API server's refusals.
     pub async fn place(&self, ground: &Ground<'_>) -> Result<Vec<String>, PlaceError> {
         let names = self.settle(ground).await?;
         let mut refused = Vec::new();
@@ -98,7 +99,8 @@ impl Flood {
         Ok(refused)
     }
 
-    /// Makes the namespace, its service account, its identity and its vault; returns the names that manifests may use.
+    /// Creates the namespace, its service account, its identity and its vault; returns the names that manifests may
+    /// use.
     async fn settle(&self, ground: &Ground<'_>) -> Result<BTreeMap<&'static str, String>, PlaceError> {
         let Ground { client, sandbox, issuer, neighbors_vault } = ground;
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}});
@@ -131,7 +133,7 @@ impl Flood {
     }
 }
 
-/// What became of the ExternalSecrets of a namespace: reason and message of their first condition, and of how many.
+/// The outcomes of a namespace's ExternalSecrets: reason and message of their first condition, and how many have it.
 pub async fn outcomes(client: &Client, namespace: &str) -> Result<BTreeMap<String, usize>, PlaceError> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("external-secrets.io", "v1", "ExternalSecret"));
     let request = kube::core::Request::new(DynamicObject::url_path(&resource, Some(namespace)));
@@ -145,13 +147,13 @@ pub async fn outcomes(client: &Client, namespace: &str) -> Result<BTreeMap<Strin
     Ok(outcomes)
 }
 
-/// An id of an application that is the tenant's alone.
+/// An application id that only this tenant has.
 fn client_id(name: &str) -> String {
     let number = name.bytes().fold(7_u64, |number, byte| number.wrapping_mul(31).wrapping_add(u64::from(byte)));
     format!("00000000-0000-4000-9000-{:012}", number % 1_000_000_000_000)
 }
 
-/// Creates an object; returns what the API server said if it refused it.
+/// Creates an object; returns the API server's answer if it refuses.
 pub async fn create(client: &Client, namespace: &str, object: Value) -> Result<Option<String>, PlaceError> {
     let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
@@ -161,7 +163,7 @@ pub async fn create(client: &Client, namespace: &str, object: Value) -> Result<O
         "Namespace" => Api::all_with(client.clone(), &resource),
         _ => Api::namespaced_with(client.clone(), namespace, &resource),
     };
-    // As text, since this client's own types do not take all that the API server takes.
+    // As text, since this client's types do not accept everything the API server accepts.
     let request = kube::core::Request::new(api.resource_url());
     let request = request.create(&PostParams::default(), serde_json::to_vec(&object)?);
     let request = request.map_err(|error| PlaceError::Vault(error.to_string()))?;
