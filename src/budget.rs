@@ -1,7 +1,7 @@
 //! What one ExternalSecret may compute per sync. Its templates have an allowance of their own.
 //!
 //! Work is charged where it is done: code that searches, looks up, decodes or parses does so through the budget, or
-//! pays first. Whatever a user makes expensive, in a manifest, a vault or both, is thus bounded, however many entries
+//! pays first. This bounds whatever a user makes expensive, in a manifest, a vault or both, no matter how many entries
 //! there are.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

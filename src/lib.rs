@@ -4,18 +4,18 @@
 //! Read the modules in this order:
 //!
 //! - [`api`]: the custom resources, as types.
-//! - [`sync`]: the pure decisions: is a refresh due, what should the target Secret be.
-//! - [`re2`]: Go's regular expressions, which ExternalSecrets and templates are written with.
-//! - [`template`]: Go's `text/template`, which ExternalSecrets are written in.
-//! - [`answers`]: reads answers of the Kubernetes API, whatever stands in them.
-//! - [`secret`]: values of secrets in memory.
-//! - [`budget`]: what one ExternalSecret may compute.
+//! - [`sync`]: the pure decisions: whether a refresh is due, what the target should be.
+//! - [`re2`]: Go's regular expressions, which ExternalSecrets and templates use.
+//! - [`template`]: Go's `text/template`, which ExternalSecrets use.
+//! - [`answers`]: reads the Kubernetes API's answers, whatever they contain.
+//! - [`secret`]: secret values in memory.
+//! - [`budget`]: limits on what one ExternalSecret may compute.
 //! - [`generator`]: makes values: passwords, UUIDs, keys for SSH.
 //! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
-//! - [`validate`]: the static checks of the custom resources.
-//! - [`webhook`]: answers the API server before it stores or converts one of them.
-//! - [`certificates`]: certificates for the webhook, and the API server's trust in them.
+//! - [`validate`]: static checks of the custom resources.
+//! - [`webhook`]: answers the API server before it stores or converts a custom resource.
+//! - [`certificates`]: the webhook's certificates, and the API server's trust in them.
 //! - [`runtime`]: logging, metrics, health, shutdown.
 //! - [`cli`]: the program's subcommands.
 //! - `sandbox` (feature `sandbox`): an emulator of Entra ID and Key Vault, and a cluster to try it on.

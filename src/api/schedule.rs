@@ -17,7 +17,7 @@ const MAX_YEARS: i16 = 5;
 pub enum Schedule {
     /// At the minutes that match all fields.
     At(Fields),
-    /// `@every`: always this long after the time that is asked about, and so never at a definite time.
+    /// `@every`: always this long after the time in question, so never at a fixed time.
     Every(Duration),
 }
 

@@ -1,7 +1,7 @@
 //! What to print of values, and of labels and annotations that may be derived from values.
 //!
-//! A value is shown as its length and the first bytes of an HMAC under a key that is random for each run. Equal values
-//! can thus be recognized within the output of one run, and nowhere else. With a plain hash of a short password,
+//! A value is shown as its length and the first bytes of an HMAC under a key that is random for each run. So equal
+//! values can be recognized within the output of one run, and nowhere else. With a plain hash of a short password,
 //! anybody who reads the log of a pipeline could try passwords until one fits.
 
 use std::fmt::Write as _;

@@ -23,7 +23,7 @@ pub trait ProviderMetrics: Send + Sync {
     /// The state of the gate to the vault with this host; `None` when it is no longer used.
     fn gate(&self, _host: &str, _state: Option<GateState>) {}
 
-    /// One request finds out for all that wait whether a failure is over.
+    /// A single request finds out, on behalf of all waiting callers, whether a failure is over.
     fn probe(&self, _of: Probe) {}
 }
 

@@ -1,8 +1,8 @@
 //! Memory that namespaces share without being able to take it from each other.
 //!
-//! A namespace may hold at most as much as stays free. A single one thus gets half, two get a third each, and however
-//! many take all they can, as much is left for the next as each of them has. Nobody waits while holding something: what
-//! is not free now is refused, and a refused caller returns what it has before it tries again.
+//! A namespace may hold at most as much as stays free. A single one gets half, two get a third each, and however many
+//! take all they can, the next can still get as much as each of them has. Nobody waits while holding something: what is
+//! not free now is refused, and a refused caller returns what it has before it tries again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

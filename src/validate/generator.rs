@@ -18,7 +18,7 @@ pub enum ReferenceError {
     /// Another version of the group.
     #[error("generatorRef references unknown GVK {0}; the version served is v1alpha1")]
     OtherVersion(String),
-    /// It sends what a tenant wrote wherever the tenant wants.
+    /// It sends a tenant's text to any address that the tenant chooses.
     #[error(
         "generatorRef names a Webhook, which is not served by this controller: it would send requests from here to any host that whoever writes it names; the kinds served are {KINDS}"
     )]

@@ -1,6 +1,6 @@
 //! Converts between `v1beta1` and `v1`, which have the same form. CRDs that ESO installed name a conversion webhook.
 //!
-//! Objects are not parsed: their text is copied with another `apiVersion`. The answer thus takes as much memory as the
+//! Objects are not parsed: their text is copied with another `apiVersion`. So the answer takes as much memory as the
 //! request, whatever its content.
 
 use std::fmt;

@@ -43,7 +43,7 @@ pub use value::{Kind, Value};
 
 use budget::Budget;
 
-/// The value in `json` that `path` names; `None` if there is none. A JSON `null` is a value.
+/// The value in `json` that `path` names; `None` if it does not exist. A JSON `null` is a value.
 ///
 /// # Errors
 ///

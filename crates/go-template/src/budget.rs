@@ -2,9 +2,9 @@
 //!
 //! A call of a function costs at least what it reads and what it produces, even if the function itself pays for
 //! nothing: its text arguments are charged before the call. After the call, the elements that it visited and the values
-//! that it created are charged, as far as it has not paid for them ([`Budget::begin`], [`Budget::settle`]). Functions
-//! thus pay only for work that takes longer than that, and ask ([`Budget::room`]) before they create something much
-//! larger than their arguments. The last limit is CPU time.
+//! that it created are charged, as far as it has not paid for them ([`Budget::begin`], [`Budget::settle`]). So
+//! functions pay only for work that takes longer than that, and ask ([`Budget::room`]) before they create something
+//! much larger than their arguments. The last limit is CPU time.
 
 use std::ops::Deref;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! Reads answers of the Kubernetes API in such a way that no content of an object makes a list, a watch or a write
-//! fail.
+//! Reads answers of the Kubernetes API so tolerantly that no object's content can make a list, a watch or a write fail.
 //!
 //! Anybody who may write an object controls its `managedFields` and the parts that this program never uses: a time at
 //! the end of the year 9999, which Go accepts and `jiff` does not, bytes that are not UTF-8, a thousand levels of

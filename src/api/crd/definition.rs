@@ -16,7 +16,7 @@ pub(super) struct Names {
     pub(super) kind: &'static str,
     pub(super) plural: &'static str,
     pub(super) short: Option<&'static str>,
-    /// A category in addition to that of all kinds.
+    /// A category in addition to the one that all kinds have.
     pub(super) category: Option<&'static str>,
     pub(super) scope: &'static str,
 }

@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_secs(8);
 /// Time without changes after which collecting starts again with the shortest time.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Collects changes for a second, and for longer while they continue. A status is thus written soon after a single
+/// Collects changes for a second, and for longer while they continue. So a status is written soon after a single
 /// change, and seldom while a thousand namespaces are being reconciled or somebody changes something in a loop.
 #[derive(Debug, Default)]
 pub(super) struct Collecting {

@@ -7,7 +7,7 @@
 //! An object is in the queue once, however often it is requested, so the queue is never longer than the number of
 //! objects. Some places stay free for other namespaces: a namespace may hold at most [`SHARE`] times as many places as
 //! it would leave free ([`WorkQueue::begin`]), and always at least one. If all passes of one namespace hang on a vault
-//! that does not answer, there are thus places for the next namespace, and after that for another.
+//! that does not answer, places remain for the next namespace, and then for another.
 
 mod turns;
 

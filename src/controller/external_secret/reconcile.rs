@@ -38,7 +38,7 @@ use crate::sync::target::Owner;
 use crate::sync::{SecretData, data};
 
 /// How long a store may take to appear or to be validated before an ExternalSecret that uses it reports that it is
-/// waiting. Objects that are applied together are thus not reported as broken.
+/// waiting. So objects that are applied together are not reported as broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it checks while it waits. A store that becomes Ready wakes it sooner.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);

@@ -69,10 +69,10 @@ pub struct Options {
     pub request_timeout: Duration,
     /// PEM certificates to trust in addition to the system's root certificates (which `SSL_CERT_FILE` replaces).
     pub ca_bundle: Option<Vec<u8>>,
-    /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) that `customCloudConfig` of a namespaced SecretStore
-    /// may send tokens to that are valid for more than its namespace: for `serviceAccountRef.audiences`, and, where
-    /// [`Self::own_identity`] lets it have them, those of the pod's own or a managed identity; and that of any store the
-    /// caller's own. They may have a port, and need not be public domains.
+    /// Hosts (`login.example.com`) or suffixes (`.vault.example.com`) to which a namespaced SecretStore with
+    /// `customCloudConfig` may send tokens that are valid beyond its namespace: those for `serviceAccountRef.audiences`
+    /// and, where [`Self::own_identity`] allows them, those of the pod's own or a managed identity. A store of any kind
+    /// needs them to send the caller's own tokens. They may have a port, and need not be public domains.
     pub extra_hosts: Vec<String>,
     /// Which stores may use the identity of the controller's own pod or machine.
     pub own_identity: OwnIdentity,

@@ -1,4 +1,4 @@
-//! What a vault refused to an identity, with one probe for all that wait for a right.
+//! What a vault refused to an identity, with one probe for all callers that wait for a right.
 //!
 //! A role may apply to single secrets, so one refusal says nothing about another object. But if several objects in a
 //! row were refused and none allowed, all of them are probably waiting for the same change. Then one of them is

@@ -1,8 +1,8 @@
 //! Runs the work of many tenants on one machine so that none delays the others, whatever it computes.
 //!
-//! Futures are polled by dedicated threads and never by those of the runtime, which are reserved for the network.
-//! Everything that a future computes between two awaits is thus accounted for without its help: what it renders,
-//! decodes, hashes or compares, and what the libraries it calls do.
+//! Futures are polled by dedicated threads and never by those of the runtime, which are reserved for the network. This
+//! accounts for everything that a future computes between two awaits, without its help: what it renders, decodes,
+//! hashes or compares, and what the libraries it calls do.
 //!
 //! - [`Lanes`](lanes::Lanes): a tenant computes one thing at a time, and of several tenants the one that has computed
 //!   least comes first. A namespace that has computed for more than a second ([`account`]) waits as long as it

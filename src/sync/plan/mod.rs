@@ -218,7 +218,7 @@ impl<'a> From<&'a DynamicObject> for Present<'a> {
 }
 
 /// The plan, if it does not depend on the Secret's new content, so that no template needs to be rendered. `values` is
-/// everything that was read. Empty means that the provider confirmed that nothing exists, because every other failure
+/// everything that was read. If it is empty, the provider confirmed that nothing exists, because every other failure
 /// returned an error earlier.
 ///
 /// # Errors

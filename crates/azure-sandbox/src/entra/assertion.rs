@@ -1,9 +1,9 @@
 //! Client assertions of an external identity provider (workload identity federation).
 //!
 //! Source: "Workload identity federation"
-//! (<https://learn.microsoft.com/entra/workload-id/workload-identity-federation>). The order of the checks
-//! is this: is there a federated credential at all, the issuer, the signature, the times, the audience,
-//! the subject, and last whether one credential fits all of it.
+//! (<https://learn.microsoft.com/entra/workload-id/workload-identity-federation>). Checks, in order: that a federated
+//! credential exists at all, the issuer, the signature, the times, the audience, the subject, and finally that a single
+//! credential matches all of them.
 
 use jiff::Timestamp;
 use jsonwebtoken::dangerous::insecure_decode_claims;

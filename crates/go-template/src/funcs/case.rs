@@ -315,7 +315,7 @@ fn is_lower_alphabet(character: char) -> bool {
     is_alphabet(character) && !is_upper(character)
 }
 
-/// A letter, except those of Chinese.
+/// A letter, except Chinese ones.
 fn is_alphabet(character: char) -> bool {
     is_letter(character)
         && !matches!(character, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4d85}' | '\u{20000}'..='\u{2b81d}')

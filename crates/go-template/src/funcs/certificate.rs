@@ -281,8 +281,8 @@ fn read_all(text: &[u8]) -> Result<Vec<Certificate>> {
     Ok(certificates)
 }
 
-/// The order of certificates beginning with the first: those that signed it, each after the one it signed, followed by
-/// the others.
+/// The certificates in order, beginning with the first: each is followed by the one that signed it; the others come
+/// last.
 pub(super) fn order_from_first_on(certificates: &[Certificate]) -> Vec<usize> {
     let mut rest: Vec<(usize, &Certificate)> = certificates.iter().enumerate().collect();
     let mut order = Vec::with_capacity(rest.len());

@@ -1,4 +1,4 @@
-//! Decimal numbers of any length, with which sprig calculates, so that 0.1 plus 0.2 is 0.3.
+//! Decimal numbers of any length. sprig calculates with them, so 0.1 plus 0.2 is 0.3.
 
 use std::cmp::Ordering;
 

@@ -68,7 +68,7 @@ fn must_from_json(arguments: &[Value], call: &mut Call<'_>) -> Result {
     Ok(document.value)
 }
 
-/// A text that is paid for as it is written.
+/// A text that is paid for while it is written.
 struct Output<'b> {
     buffer: Buffer,
     budget: &'b mut Budget,

@@ -136,7 +136,7 @@ impl Time {
         Self { seconds: local.saturating_sub(offset), ..self.clone() }
     }
 
-    /// The time since 1970 in units, of which a second has `units`.
+    /// The time since 1970 in units of 1/`units` seconds.
     fn unix_in(&self, units: i64) -> i64 {
         let fraction = i64::from(self.nanoseconds) / (NANOSECONDS / units);
         self.seconds.wrapping_mul(units).wrapping_add(fraction)

@@ -41,7 +41,7 @@ use crate::provider::{Freshness, ProviderError, ProviderMetrics, Registries, Reg
 const MOST_TOKENS: u64 = 1000;
 const KEPT_UNUSED: Duration = Duration::from_hours(2);
 
-/// The part of its lifetime for which a token answers equal requests. Callers that share it thus request the next one
+/// The part of its lifetime during which a token answers equal requests. Callers that share it request the next one
 /// together.
 const SHARED_PART: u32 = 10;
 
