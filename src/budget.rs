@@ -52,28 +52,28 @@ struct Left {
 pub enum Exceeded {
     /// [`MATCHING`]
     #[error(
-        "the regular expressions of this ExternalSecret take more work than the {MATCHING} steps that all of them may take together; use simpler expressions, find fewer secrets, or make several ExternalSecrets of it"
+        "the regular expressions of this ExternalSecret take more than the {MATCHING} steps allowed in total; use simpler expressions, find fewer secrets, or split it into several ExternalSecrets"
     )]
     Matching,
     /// [`MATCHING_TIME`]
     #[error(
-        "the regular expressions of this ExternalSecret take more than {} s of CPU time; use simpler expressions, find fewer secrets, or make several ExternalSecrets of it",
+        "the regular expressions of this ExternalSecret take more than {} s of CPU time; use simpler expressions, find fewer secrets, or split it into several ExternalSecrets",
         MATCHING_TIME.as_secs()
     )]
     MatchingTime,
     /// [`LOOKUPS`]
     #[error(
-        "the property paths of this ExternalSecret take more work than the {LOOKUPS} steps that all of them may take together; use simpler paths on smaller values, or make several ExternalSecrets of it"
+        "the property paths of this ExternalSecret take more than the {LOOKUPS} steps allowed in total; use simpler paths on smaller values, or split it into several ExternalSecrets"
     )]
     Lookups,
     /// [`VALUES`]
     #[error(
-        "this ExternalSecret decodes, takes apart or rewrites more than the {VALUES} bytes that it may in all; name fewer or smaller values, or make several ExternalSecrets of it"
+        "this ExternalSecret decodes, extracts or rewrites more than the {VALUES} bytes allowed in total; name fewer or smaller values, or split it into several ExternalSecrets"
     )]
     Values,
     /// [`NODES`]
     #[error(
-        "the values of this ExternalSecret are taken apart into more than the {NODES} JSON values that they may in all; name fewer or smaller values, or make several ExternalSecrets of it"
+        "the values of this ExternalSecret contain more than the {NODES} JSON values allowed in total; name fewer or smaller values, or split it into several ExternalSecrets"
     )]
     Nodes,
 }

@@ -86,8 +86,7 @@ impl<'de, T> Deserialize<'de> for Parsed<T> {
         // This scans the text without recursion, however deeply it is nested. Parsing it has a depth limit.
         let text = Box::<RawValue>::deserialize(deserializer)?;
         if values(text.get()) > MOST_VALUES {
-            let problem =
-                format!("has more than the {MOST_VALUES} values that it may have; make several objects of it");
+            let problem = format!("has more than the {MOST_VALUES} values allowed; split it into several objects");
             return Ok(Self::of(Err(InvalidField { path: "spec".to_owned(), problem })));
         }
         let text: Box<str> = text.into();
@@ -128,7 +127,7 @@ fn values(json: &str) -> usize {
 /// What is wrong with a text that the API server accepted as JSON.
 fn unreadable(error: &serde_json::Error) -> String {
     if error.to_string().starts_with("recursion limit") {
-        "is nested too deeply; nothing that is needed here has more than some levels".to_owned()
+        "is nested too deeply; no field needs more than a few levels".to_owned()
     } else {
         "is not JSON that can be read".to_owned()
     }

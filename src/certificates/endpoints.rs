@@ -31,7 +31,7 @@ pub(super) enum NotServing {
     #[error("the Service {0} has no ready endpoint")]
     NoEndpoint(String),
     /// The API server would not trust it.
-    #[error("the webhook at {address} shows a certificate that the injected bundle does not vouch for: {reason}")]
+    #[error("the webhook at {address} presents a certificate that does not verify with the injected bundle: {reason}")]
     Untrusted { address: String, reason: String },
 }
 

@@ -26,7 +26,7 @@ const CERTIFICATE_SIGN: KeyUsagePurpose = KeyUsagePurpose::KeyCertSign;
 /// Why a certificate cannot be created or read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IssueError {
-    #[error("a certificate cannot be made: {0}")]
+    #[error("a certificate cannot be created: {0}")]
     Make(#[from] rcgen::Error),
     /// It cannot be parsed or encoded.
     #[error("a certificate or key is malformed: {0}")]

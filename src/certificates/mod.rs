@@ -185,7 +185,7 @@ impl Worker {
             if shown == Ok(Shown::ByAll) || leaving.since.elapsed() > LONGEST_LEAVING {
                 self.leaving = None;
                 self.inject(&stored).await?;
-                tracing::info!("authorities that have gone from the Secret are no longer trusted");
+                tracing::info!("authorities that disappeared from the Secret are no longer trusted");
                 return Ok(shown.map(drop));
             }
         }
@@ -209,7 +209,7 @@ impl Worker {
         authorities.drain(..authorities.len().saturating_sub(MOST_LEAVING));
         if !authorities.is_empty() {
             tracing::warn!(
-                "authorities have gone from the Secret; they stay trusted until every endpoint shows a new certificate"
+                "authorities have disappeared from the Secret; they stay trusted until every endpoint presents a new certificate"
             );
             self.leaving = Some(Leaving { authorities, since: Instant::now() });
         }

@@ -34,7 +34,7 @@ pub(super) enum Error {
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
     /// Signals cannot be received.
-    #[error("signals cannot be listened to: {0}")]
+    #[error("cannot listen for signals: {0}")]
     Signals(#[from] std::io::Error),
     /// Another replica may lead, so this process must restart.
     #[error(transparent)]
@@ -115,7 +115,7 @@ pub(super) async fn execute(arguments: CertControllerArguments) -> Result<(), Er
     let endpoints = Endpoints::start()?;
     arguments.metrics.serve(&endpoints, operated, Some(client.clone()), stop.clone())?;
     let readiness = Readiness::while_well(api_health.clone());
-    readiness.set_not_ready("the certificates were not looked at yet");
+    readiness.set_not_ready("the certificates have not been checked yet");
     endpoints.serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), stop.clone())?;
     if !arguments.enable_leader_election {
         certificates::run((client, api_health), settings, readiness, stop).await;

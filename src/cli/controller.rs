@@ -37,7 +37,7 @@ pub(super) enum Error {
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
     /// Signals cannot be received.
-    #[error("signals cannot be listened to: {0}")]
+    #[error("cannot listen for signals: {0}")]
     Signals(#[from] std::io::Error),
     /// The providers cannot be set up.
     #[error(transparent)]

@@ -17,7 +17,7 @@ const OF_THE_CLUSTER: [&str; 2] = ["webhook", "certcontroller"];
 /// rights of the person who called it.
 #[derive(clap::Parser, Debug)]
 #[command(name = "kubectl-external_secrets", bin_name = "kubectl external-secrets", version)]
-#[command(about = "Commands for whoever uses and operates External Secrets")]
+#[command(about = "Commands for users and operators of External Secrets")]
 struct Plugin {
     #[command(subcommand)]
     command: Option<Command>,
@@ -50,7 +50,7 @@ pub(super) fn parse() -> Result<Option<Command>, clap::Error> {
         }
         Some(Command::Webhook(_) | Command::CertController(_)) => Err(line.error(
             clap::error::ErrorKind::InvalidSubcommand,
-            "a plugin of kubectl starts no process of the cluster; run it as `external-secrets`",
+            "a kubectl plugin does not start the cluster's processes; run it as `external-secrets`",
         )),
         command => Ok(command),
     }

@@ -40,10 +40,10 @@ pub(super) enum Error {
     #[error(transparent)]
     Client(#[from] KubeClientError),
     /// Signals cannot be received.
-    #[error("signals cannot be listened to: {0}")]
+    #[error("cannot listen for signals: {0}")]
     Signals(#[from] std::io::Error),
     /// The port is invalid.
-    #[error("--port=0 would serve nobody; give the port of the webhook's Service")]
+    #[error("--port=0 would serve nobody; use the port of the webhook's Service")]
     NoPort,
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
     let endpoints = Endpoints::start()?;
     arguments.metrics.serve(&endpoints, Operated { metrics, log }, client, end.clone())?;
     let readiness = Readiness::default();
-    readiness.set_not_ready("the serving certificate was not read yet");
+    readiness.set_not_ready("the serving certificate has not been read yet");
     endpoints.serve_probes("healthz-addr", &arguments.healthz_addr, readiness.clone(), end.clone())?;
 
     let files = CertificateFiles::in_folder(&arguments.cert_dir);

@@ -30,7 +30,7 @@ pub enum MintError {
     #[error("secretKeys must be non-empty and unique; correct spec.secretKeys")]
     SecretKeys,
     /// The system's cryptography failed.
-    #[error("unable to generate SSH key: the system's cryptography failed; it is tried again")]
+    #[error("unable to generate SSH key: the system's cryptography failed; the controller retries")]
     KeyGeneration,
 }
 

@@ -191,7 +191,7 @@ fn check_keys(spec: &PasswordSpec) -> Result<(), MintError> {
 }
 
 fn bounded(field: &'static str, count: i64) -> Result<usize, MintError> {
-    let problem = || format!("{count} is not from 0 to {LONGEST_PASSWORD}, which are the bounds; correct it");
+    let problem = || format!("{count} is not between 0 and {LONGEST_PASSWORD}; correct it");
     usize::try_from(count)
         .ok()
         .filter(|_| count <= LONGEST_PASSWORD)
@@ -244,9 +244,9 @@ mod tests {
     #[case::letters_are_used_up(json!({"length": 55, "digits": 0, "symbols": 3, "symbolCharacters": "abc"}), "number of symbols exceeds")]
     #[case(json!({"secretKeys": ["a", "a"]}), "secretKeys must be non-empty and unique")]
     #[case(json!({"secretKeys": [""]}), "secretKeys must be non-empty and unique")]
-    #[case(json!({"length": 4097}), "spec.length: 4097 is not from 0 to 4096")]
-    #[case(json!({"digits": -1}), "spec.digits: -1 is not from 0")]
-    #[case(json!({"symbols": i64::MAX}), "spec.symbols: 9223372036854775807 is not from 0")]
+    #[case(json!({"length": 4097}), "spec.length: 4097 is not between 0 and 4096")]
+    #[case(json!({"digits": -1}), "spec.digits: -1 is not between 0 and")]
+    #[case(json!({"symbols": i64::MAX}), "spec.symbols: 9223372036854775807 is not between 0 and")]
     fn what_cannot_be_is_an_error_in_the_words_of_eso(#[case] fields: Value, #[case] words: &str) {
         let error = mint(&spec(&fields), &mut rand::rng()).unwrap_err();
         assert!(error.to_string().starts_with(words), "{error}");

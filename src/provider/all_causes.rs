@@ -16,8 +16,8 @@ const ANY: [CauseDescription; 7] = [
         label: registry::NOT_SERVED,
         class: Class::InvalidStore,
         store: StoreEffect::NotReady,
-        meaning: "The store is of a provider that is not served here.",
-        remedy: "Leave it to the controller that serves it by `spec.controller`.",
+        meaning: "The store's provider is not supported here.",
+        remedy: "Leave it to a controller that supports it, with `spec.controller`.",
     },
     CauseDescription {
         label: "ProviderMissing",
@@ -58,7 +58,7 @@ const ANY: [CauseDescription; 7] = [
         label: read_budget::CROWDED,
         class: Class::Throttled,
         store: StoreEffect::None,
-        meaning: "The ExternalSecrets that are synced now hold as much as they may together.",
-        remedy: "Nothing: it is tried again. If it lasts, let large ExternalSecrets read less.",
+        meaning: "The ExternalSecrets being synced have reached their shared memory limit.",
+        remedy: "Nothing: the controller retries. If it lasts, let large ExternalSecrets read less.",
     },
 ];

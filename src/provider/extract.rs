@@ -17,7 +17,7 @@ pub(super) enum ExtractError {
     #[error("begins with a byte order mark (U+FEFF), which JSON must not have")]
     ByteOrderMark,
     /// It is not an object.
-    #[error("is not JSON object, which dataFrom.extract needs")]
+    #[error("is not a JSON object, which dataFrom.extract needs")]
     NoObject,
     /// The ExternalSecret exceeds its parsing budget.
     #[error("cannot be taken apart")]

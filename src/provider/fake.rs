@@ -53,7 +53,7 @@ pub(super) const CAUSES: [CauseDescription; 10] = [
     ),
     described("SecretNotFound", Class::Absent, "The store has no such key.", "Correct `remoteRef`, or add the entry."),
     described("PropertyMissing", Class::Absent, "The value has no such property.", "Correct `remoteRef.property`."),
-    described("NoObject", Class::PropertyMissing, "The value is not JSON object.", "Name the value in `data`."),
+    described("NoObject", Class::PropertyMissing, "The value is not a JSON object.", "Name the value in `data`."),
     described(
         "PropertyTooComplex",
         Class::InvalidReference,
@@ -70,8 +70,8 @@ pub(super) const CAUSES: [CauseDescription; 10] = [
     described(
         "TooMuch",
         Class::InvalidReference,
-        "The ExternalSecret asks for more than one may compute.",
-        "Make several of it, or simpler expressions.",
+        "The ExternalSecret needs more than it may compute.",
+        "Split it, or use simpler expressions.",
     ),
     described(
         "RegexpInvalid",
@@ -260,7 +260,7 @@ fn converted(key: &str, strategy: ConversionStrategy) -> String {
 
 /// The ExternalSecret exceeds its computing budget.
 fn too_much(exceeded: impl std::fmt::Display) -> ProviderError {
-    error(Class::InvalidReference, "TooMuch", "what is asked for is not computed".to_owned(), &exceeded.to_string())
+    error(Class::InvalidReference, "TooMuch", "the value was not computed".to_owned(), &exceeded.to_string())
 }
 
 fn no_such_key(key: &str, version: &str) -> ProviderError {

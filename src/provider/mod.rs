@@ -326,7 +326,7 @@ impl Asker {
     const fn remedy(self) -> &'static str {
         match self {
             Self::Controller => "grant it in the controller's ClusterRole",
-            Self::Person => "ask for a role of the cluster that allows it",
+            Self::Person => "ask for a ClusterRole that allows it",
         }
     }
 }

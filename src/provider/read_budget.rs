@@ -131,7 +131,7 @@ impl ReadBudget {
 
 fn over_budget() -> ProviderError {
     let message =
-        format!("one ExternalSecret may read {} MiB of values and names in sum, and this is more", MOST_READ >> 20);
+        format!("one ExternalSecret may read {} MiB of values and names in total, and this is more", MOST_READ >> 20);
     ProviderError::new(Class::OverBudget, OVER_BUDGET, message)
         .with_hint("make several ExternalSecrets, or let dataFrom.find match fewer")
 }
@@ -141,10 +141,10 @@ fn crowded() -> ProviderError {
         class: Class::Throttled,
         cause: CROWDED,
         message: format!(
-            "the ExternalSecrets that are synced now hold as much as they may, {} MiB in all and half of it for one namespace",
+            "the ExternalSecrets being synced have reached their shared limit of {} MiB, half of which one namespace may use",
             HELD_IN_ALL >> 20
         ),
-        hint: Some("it is tried again; if it lasts, let large ExternalSecrets read less".to_owned()),
+        hint: Some("the controller retries; if it lasts, let large ExternalSecrets read less".to_owned()),
         retry_after: Some(Duration::from_secs(2)),
         recovery: None,
     }

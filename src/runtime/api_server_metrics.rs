@@ -22,7 +22,7 @@ impl ApiServerMetrics {
         Ok(Self {
             requests: registrar.counters(
                 "rest_client_requests_total",
-                "Requests to the Kubernetes API by HTTP status, or <error> where there was no answer",
+                "Requests to the Kubernetes API by HTTP status, or <error> if there was no answer",
                 &["code", "method", "host"],
             )?,
             time: registrar.histograms(
@@ -33,7 +33,7 @@ impl ApiServerMetrics {
             )?,
             unreadable: registrar.counters(
                 "external_secrets_unreadable_objects_total",
-                "Objects that a watch passed over since they cannot be read, by the name of the watch; the log names each once",
+                "Unreadable objects that a watch skipped, by its name; the log names each once",
                 &["watch"],
             )?,
         })

@@ -67,7 +67,7 @@ fn columns() -> Vec<Column<Row>> {
         },
         Column {
             name: "clusterexternalsecret_namespaces".to_owned(),
-            help: "Namespaces of a ClusterExternalSecret, by whether its ExternalSecret is there as it should be",
+            help: "Namespaces of a ClusterExternalSecret, by whether its ExternalSecret is correct",
             labels: STATE,
             kind: Kind::Gauge,
             values: |row, _, show| {

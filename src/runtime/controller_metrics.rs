@@ -101,10 +101,10 @@ impl ControllerMetrics {
                 CONTROLLER,
                 RECONCILE,
             )?,
-            active: registrar.int_gauges("controller_runtime_active_workers", "Reconciles under way", CONTROLLER)?,
+            active: registrar.int_gauges("controller_runtime_active_workers", "Reconciles in progress", CONTROLLER)?,
             most: registrar.gauges(
                 "controller_runtime_max_concurrent_reconciles",
-                "The most reconciles that may be under way at once",
+                "The most reconciles that may be in progress at once",
                 CONTROLLER,
             )?,
             adds: registrar.counters("workqueue_adds_total", "Objects that came out of a queue", QUEUE)?,
@@ -198,11 +198,8 @@ impl fmt::Debug for Queues {
 /// Names and help texts.
 const SHOWN: [(&str, &str); 3] = [
     ("workqueue_depth", "Objects that wait in a queue for their turn"),
-    ("workqueue_unfinished_work_seconds", "How long all reconciles that are under way have taken so far, together"),
-    (
-        "workqueue_longest_running_processor_seconds",
-        "How long the longest reconcile that is under way has taken so far",
-    ),
+    ("workqueue_unfinished_work_seconds", "How long all reconciles in progress have taken so far, in total"),
+    ("workqueue_longest_running_processor_seconds", "How long the longest reconcile in progress has taken so far"),
 ];
 
 impl Queues {

@@ -157,7 +157,7 @@ fn totals() -> Vec<Total<Row>> {
     vec![
         Total {
             name: "external_secrets_objects",
-            help: "ExternalSecrets by the status of their condition Ready, also those without metrics of their own",
+            help: "ExternalSecrets by the status of their condition Ready, including those without their own metrics",
             label: Some(("ready", &["True", "False", "Unknown"])),
             fold: |sum, row, _, index| {
                 let status = row.ready.map_or(2, |ready| usize::from(!ready));
@@ -166,7 +166,7 @@ fn totals() -> Vec<Total<Row>> {
         },
         Total {
             name: "external_secrets_staleness_seconds_max",
-            help: "The largest external_secrets_staleness_seconds, also of those without metrics of their own",
+            help: "The largest external_secrets_staleness_seconds, including those without their own metrics",
             label: None,
             fold: |most, row, now, _| most.max(number(row.staleness(now))),
         },

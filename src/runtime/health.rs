@@ -132,7 +132,7 @@ impl Heartbeat {
             return (StatusCode::OK, "ok\n".to_owned());
         }
         let seconds = silence.as_secs();
-        (StatusCode::SERVICE_UNAVAILABLE, format!("the process has come to nothing for {seconds} s\n"))
+        (StatusCode::SERVICE_UNAVAILABLE, format!("the process has made no progress for {seconds} s\n"))
     }
 }
 

@@ -60,7 +60,7 @@ impl Metrics {
             vaults: VaultMetrics::register(&registrar)?,
             syncs: registrar.histograms(
                 "external_secrets_sync_duration_seconds",
-                "How long syncs of ExternalSecrets took; result is success, error, or unchanged where nothing was due",
+                "How long syncs of ExternalSecrets took; result is success, error, or unchanged if nothing was due",
                 &["result"],
                 SYNC,
             )?,
@@ -71,7 +71,7 @@ impl Metrics {
             )?,
             validations: registrar.counters(
                 "external_secrets_store_validations_total",
-                "Validations of stores by the reason of their condition Ready, and the cause where they are not Valid",
+                "Validations of stores by the reason of their condition Ready, and the cause if they are not Valid",
                 &["kind", "reason", "cause"],
             )?,
             provider_calls: registrar.counters(
@@ -97,7 +97,7 @@ impl Metrics {
             )?,
             throttled: registrar.counters(
                 "external_secrets_throttled_total",
-                "Calls that a provider refused to slow us down",
+                "Calls that a provider throttled",
                 &["provider"],
             )?,
             gate_waits: registrar.histograms(
@@ -108,7 +108,7 @@ impl Metrics {
             )?,
             probes: registrar.counters(
                 "external_secrets_probes_total",
-                "Requests that found out, for all who waited, whether a failure was over",
+                "Requests that found out, on behalf of all waiting callers, whether a failure was over",
                 &["provider", "of"],
             )?,
             leader: registrar.gauges(
@@ -118,7 +118,7 @@ impl Metrics {
             )?,
             events_dropped: registrar.counters(
                 "external_secrets_events_dropped_total",
-                "Events that were not written: of an object that said more than 25 at once and one every 5 minutes, or of the namespace of which most waited",
+                "Events that were not written, because an object published more than 25 at once and one every 5 minutes, or because its namespace had the most events waiting",
                 &["of"],
             )?,
             registrar,
@@ -223,7 +223,8 @@ impl Metrics {
         self.gate_waits.with_label_values(&[provider]).observe(waited.as_secs_f64());
     }
 
-    /// Counts a request that found out, for all that waited, whether a failure was over; `of` is the kind of failure.
+    /// Counts a request that found out, on behalf of all waiting callers, whether a failure was over; `of` is the kind
+    /// of failure.
     pub fn probe(&self, provider: &str, of: &str) {
         self.probes.with_label_values(&[provider, of]).inc();
     }

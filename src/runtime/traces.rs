@@ -28,7 +28,7 @@ static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 #[derive(Debug, thiserror::Error)]
 pub enum TracesError {
     /// The environment specifies no usable collector.
-    #[error("traces are not sent: {0}; correct OTEL_EXPORTER_OTLP_ENDPOINT and what begins like it")]
+    #[error("traces are not sent: {0}; correct OTEL_EXPORTER_OTLP_ENDPOINT and the variables that begin like it")]
     Exporter(#[from] ExporterBuildError),
     /// There is no HTTP client.
     #[error("traces are not sent, since no HTTP client could be made: {0}")]

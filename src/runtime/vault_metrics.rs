@@ -24,11 +24,11 @@ impl VaultMetrics {
             waiting: gauges("external_secrets_vault_waiting_requests", "Requests that wait for their turn at a vault")?,
             paused: gauges(
                 "external_secrets_vault_paused",
-                "Whether a vault is not asked since it throttles or does not answer: 1, else 0",
+                "Whether requests to a vault are paused because it throttles or does not answer: 1, else 0",
             )?,
             budget: gauges(
                 "external_secrets_vault_budget_requests",
-                "Requests for secrets that may be sent to a vault in 10 s: what was seen to pass, else what is allowed",
+                "Requests for secrets that may be sent to a vault in 10 s: what the vault served before it last refused some, or else what the operator allows",
             )?,
         })
     }

@@ -52,7 +52,7 @@ impl WebhookMetrics {
             )?,
             certificate_expiry: registrar.int_gauges(
                 "external_secrets_webhook_certificate_expiry_timestamp_seconds",
-                "Until when the certificate is valid that the webhook serves with, in seconds since 1970",
+                "When the webhook's serving certificate expires, in seconds since 1970",
                 &[],
             )?,
         })

@@ -34,7 +34,7 @@ impl Patterns {
                     return Some(pattern);
                 }
                 format!(
-                    "this and the regular expressions before it have more than the {PATTERNS} states that those of one manifest may have together; repeat less in them, or make several manifests of it"
+                    "this and the regular expressions before it have more than the {PATTERNS} states allowed in one manifest; repeat less in them, or split it into several manifests"
                 )
             }
             Err(error) if error.kind() == ErrorKind::TooLarge => format!(
@@ -64,7 +64,7 @@ fn shortened(text: &str) -> &str {
 /// What is wrong with the length of a list, if anything.
 pub(super) fn count(field: impl FnOnce() -> String, items: usize, most: usize) -> Option<Problem> {
     (items > most).then(|| {
-        let problem = format!("has {items} items, more than the {most} that it may have; make several objects of it");
+        let problem = format!("has {items} items, more than the {most} allowed; split it into several objects");
         Problem::new(field(), problem)
     })
 }

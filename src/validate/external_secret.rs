@@ -89,7 +89,7 @@ fn interval(spec: &ExternalSecretSpec) -> Option<Problem> {
     let problem = match interval.positive() {
         None => "no later value is ever fetched; say so with refreshPolicy: OnChange, or give an interval",
         Some(interval) if interval < OFTEN => {
-            "is very often; each refresh is a request of the vault, and all its users share its limit"
+            "is very short; each refresh is a request to the vault, and all its users share its limit"
         }
         Some(_) => return None,
     };
@@ -486,7 +486,7 @@ mod tests {
         let window = json!({"schedule": "0 0 * * *", "duration": "1h"});
         let from = |count: usize| json!({"configMap": {"name": "a", "items": vec![json!({"key": "a"}); count]}});
         for (change, problem) in [
-            (json!({"data": entries(1001)}), "spec.data: has 1001 items, more than the 1000 that it may have"),
+            (json!({"data": entries(1001)}), "spec.data: has 1001 items, more than the 1000 allowed"),
             (json!({"dataFrom": vec![json!({"extract": {"key": "a"}}); 201]}), "spec.dataFrom: has 201 items"),
             (
                 json!({"dataFrom": [{"extract": {"key": "a"}, "rewrite": vec![json!({"merge": {}}); 101]}]}),
@@ -596,7 +596,7 @@ mod tests {
     fn what_is_legal_but_unwise_is_a_warning_and_no_problem() {
         let cases = [
             (json!({"refreshInterval": "0"}), "spec.refreshInterval: no later value"),
-            (json!({"refreshInterval": "1s"}), "spec.refreshInterval: is very often"),
+            (json!({"refreshInterval": "1s"}), "spec.refreshInterval: is very short"),
             (json!({"secretStoreRef": {}}), "spec.secretStoreRef.name: names no store"),
             (
                 json!({"data": [{"secretKey": "a", "remoteRef": {"key": "my secret"}}]}),

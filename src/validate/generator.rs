@@ -198,10 +198,10 @@ mod tests {
     #[test]
     fn what_a_generator_cannot_make_is_warned_of_with_its_field() {
         let long = told(GeneratorKind::Password, &json!({"length": 9999}), Some("team"));
-        assert!(long[0].starts_with("spec.length: 9999 is not from 0 to 4096"), "{long:?}");
+        assert!(long[0].starts_with("spec.length: 9999 is not between 0 and 4096"), "{long:?}");
         let size = json!({"kind": "SSHKey", "generator": {"sshKeySpec": {"keySize": 1024}}});
         let size = told(GeneratorKind::ClusterGenerator, &size, None);
-        assert!(size[0].starts_with("spec.generator.sshKeySpec.keySize: no RSA key of 1024 bits"), "{size:?}");
+        assert!(size[0].starts_with("spec.generator.sshKeySpec.keySize: RSA keys of 1024 bits"), "{size:?}");
         let ecr = json!({"kind": "ECRAuthorizationToken", "generator": {"ecrAuthorizationTokenSpec": {}}});
         assert!(
             told(GeneratorKind::ClusterGenerator, &ecr, None)[0].starts_with("spec.kind: ClusterGenerator has kind")

@@ -162,7 +162,7 @@ pub fn warnings(kind: StoreKind, spec: &SecretStoreSpec) -> Vec<Problem> {
     }
     if interval(spec).is_ok_and(|interval| interval.is_some_and(|interval| interval < OFTEN)) {
         let problem =
-            "validates the store very often, and each validation is a request of the vault; the default is 5m";
+            "validates the store very often, and each validation is a request to the vault; the default is 5m";
         warnings.push(Problem::new("spec.refreshInterval", problem));
     }
     if kind == StoreKind::SecretStore && !spec.conditions.is_empty() {

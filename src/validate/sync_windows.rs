@@ -27,7 +27,7 @@ fn why_never_open(window: &SyncWindow) -> Option<(&'static str, String)> {
         Err(error) => return Some(("schedule", format!("{error}; as it stands, the window never opens"))),
     };
     let Some(duration) = window.duration.positive() else {
-        return Some(("duration", "the window never stays open; give it a time, such as 8h".to_owned()));
+        return Some(("duration", "the window is never open; give it a duration, such as 8h".to_owned()));
     };
     match schedule {
         Schedule::Every(pause) if !Schedule::overlaps(pause, duration) => {
@@ -65,7 +65,7 @@ mod tests {
     #[rstest]
     #[case("0 25 * * *", "8h", "spec.syncWindows.windows[0].schedule: it is not a schedule")]
     #[case("@every 6h", "1h", "spec.syncWindows.windows[0].schedule: with @every a window never opens")]
-    #[case("@daily", "0s", "spec.syncWindows.windows[0].duration: the window never stays open")]
+    #[case("@daily", "0s", "spec.syncWindows.windows[0].duration: the window is never open")]
     fn a_window_that_never_opens_is_warned_of(#[case] schedule: &str, #[case] duration: &str, #[case] begin: &str) {
         let warnings = warned("Periodic", schedule, duration);
         assert_eq!(warnings.len(), 1, "{warnings:?}");

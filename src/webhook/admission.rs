@@ -331,7 +331,9 @@ mod tests {
             answer.warnings.unwrap_or_default()
         };
         assert!(review("Password", json!({"length": 24})).is_empty());
-        assert!(review("Password", json!({"length": 5000}))[0].starts_with("spec.length: 5000 is not from 0 to 4096"));
+        assert!(
+            review("Password", json!({"length": 5000}))[0].starts_with("spec.length: 5000 is not between 0 and 4096")
+        );
         assert!(review("Password", json!({"length": "x"}))[0].starts_with("spec.length: "));
         assert!(review("Other", json!({"length": "x"})).is_empty());
     }

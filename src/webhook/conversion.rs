@@ -31,7 +31,7 @@ enum Inconvertible {
         /// The requested version.
         to: String,
     },
-    #[error("what is to be converted is not an object")]
+    #[error("the item to convert is not an object")]
     NoObject,
 }
 
@@ -245,7 +245,7 @@ mod tests {
         let error = failure(object("v1alpha1"), &format!("{GROUP}/v1"));
         assert!(error.contains("SecretStore \"vault\"") && error.contains("external-secrets.io/v1alpha1"), "{error}");
         assert!(!failure(object("v1"), "other.io/v1").is_empty());
-        assert_eq!(failure(json!("text"), "other.io/v1"), "what is to be converted is not an object");
+        assert_eq!(failure(json!("text"), "other.io/v1"), "the item to convert is not an object");
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Webhook {
         let stop = CancellationToken::new();
         let _given_up = stop.clone().drop_guard();
         let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-            return (StatusCode::SERVICE_UNAVAILABLE, "the webhook ends\n").into_response();
+            return (StatusCode::SERVICE_UNAVAILABLE, "the webhook is stopping\n").into_response();
         };
         let answered = tokio::task::spawn_blocking(move || {
             let _place = place;
@@ -251,7 +251,7 @@ impl IntoResponse for Refused {
             }
             Self::TooMuch => {
                 let again = [(RETRY_AFTER, "1")];
-                (StatusCode::TOO_MANY_REQUESTS, again, "too much is asked at once; try again\n").into_response()
+                (StatusCode::TOO_MANY_REQUESTS, again, "too much data in progress at once; try again\n").into_response()
             }
             Self::Broken => (StatusCode::BAD_REQUEST, "the body ends early\n").into_response(),
         }

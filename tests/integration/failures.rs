@@ -1,4 +1,4 @@
-//! What fails at the provider: the exact condition and event, and the Secret as it was.
+//! Failures of the provider: the exact condition and event, and an unchanged Secret.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 use test_stage::scene::{SERVICE_ACCOUNT, Scene};
 
-/// Syncs `example` from the secret `greeting`, so that there is something to lose.
+/// Syncs `example` from the secret `greeting`, so there is something to lose.
 async fn synced(name: &str) -> (Scene, Value) {
     let scene = Scene::new(name).await;
     scene.set_secret("greeting", "hello");
@@ -18,11 +18,11 @@ async fn synced(name: &str) -> (Scene, Value) {
     (scene, secret)
 }
 
-/// The leading words of a value that could not be read.
+/// How the message about a value that could not be read begins.
 const LEAD: &str = "could not get secret data from provider: spec.data[0] (\"greeting\"): ";
 
-/// Asks for a refresh, and expects it to fail with exactly this message, as condition and event, while the Secret stays as
-/// it was.
+/// Asks for a refresh and expects it to fail with exactly this message, in the condition and the event, while the
+/// Secret stays unchanged.
 async fn fails_with(scene: &Scene, before: &Value, message: &str) {
     scene.force_sync("example").await;
     scene.until_ready("example", "False", "SecretSyncedError", message).await;
@@ -122,7 +122,7 @@ async fn a_vault_that_is_down_for_a_while_costs_nothing_but_time() {
 async fn an_entra_id_that_is_down_for_a_while_costs_nothing_but_time() {
     let (scene, before) = synced("entra-down").await;
     let fault = scene.application.fault(Fault::status(503));
-    // A token that is still good hides the outage; a new identity of the account has none.
+    // A valid token hides the outage; a new identity of the account has none.
     scene.remake_service_account().await;
     scene.until_store_says("ValidationUnknown").await;
     let message = format!(
@@ -144,7 +144,7 @@ async fn a_subject_that_no_federated_credential_has_is_shown() {
     let subject = format!("system:serviceaccount:{}:azure-key-vault", scene.name());
     let message = format!(
         "could not get secret data from provider: ClusterSecretStore {:?} is not ready: unable to validate store: \
-         login.microsoftonline.com refused to give a token: AADSTS700213: No matching federated identity record found for \
+         login.microsoftonline.com refused to issue a token: AADSTS700213: No matching federated identity record found for \
          presented assertion subject '{subject}'. Check your federated identity credential Subject, Audience and Issuer \
          against the presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation: the \
          federated credential's subject must equal system:serviceaccount:NAMESPACE:NAME of the service account, also in upper \
@@ -173,7 +173,7 @@ async fn an_annotation_that_is_missing_is_named() {
     scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
 }
 
-/// Whatever happens, values are nobody's business.
+/// No failure may reveal a value.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_appears_in_no_log_event_status_or_metric() {
     const CANARY: &str = "canary-3f9a1c-value";

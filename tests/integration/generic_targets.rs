@@ -269,7 +269,7 @@ async fn without_the_flag_nothing_is_written_and_the_condition_names_it() {
     scene.store().await;
     scene.apply(config_map(&scene, "1h")).await;
     let refused = "invalid generic target: spec.target.manifest: generic targets are disabled; start the controller with \
-                   --unsafe-allow-generic-targets, which is genericTargets.enabled in the chart, or leave the field out";
+                   --unsafe-allow-generic-targets, which is genericTargets.enabled in the chart, or omit the field";
     until_refused(&scene, "SecretSyncedError", refused).await;
     assert_eq!(scene.get("ConfigMap", "example").await, None);
 }
@@ -306,8 +306,8 @@ async fn a_kind_that_the_controller_has_no_right_to_is_named_with_the_remedy() {
     let _controller = deploy(&scene, &["--set", "genericTargets.enabled=true"]).await;
     scene.store().await;
     scene.apply(database(&scene, "1h")).await;
-    let remedy = "let the controller get, list, watch, create, update and delete appconfigs of the API group \
-                  \"config.example.com\", as the chart does for what is named in genericTargets.resources";
+    let remedy = "allow the controller to get, list, watch, create, update and delete appconfigs of the API group \
+                  \"config.example.com\", as the chart does for genericTargets.resources";
     let object = scene
         .until("ExternalSecret", "example", "refused", |object| {
             condition(object, "Ready")["message"].as_str().is_some_and(|message| message.ends_with(remedy))

@@ -49,7 +49,7 @@ async fn who_finds_far_too_much_is_told_so_and_takes_neither_time_nor_memory_fro
     for number in 0..3 {
         let is_told = |object: &serde_json::Value| {
             let message = condition(object, "Ready")["message"].to_string();
-            message.contains("4 MiB") || message.contains("hold as much as they may")
+            message.contains("4 MiB") || message.contains("have reached their shared")
         };
         greedy.until("ExternalSecret", &format!("all-{number}"), "told", is_told).await;
     }

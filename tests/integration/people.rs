@@ -119,7 +119,7 @@ async fn a_refresh_is_waited_for_and_tells_of_each_how_it_went() {
     let run = Command::of(&scene).run(&["refresh"]).await;
     assert_eq!(run.code, 1, "one of names, -l, --all is needed");
     let run = Command::of(&scene).run(&["refresh", "same"]).await;
-    assert_eq!((run.code, run.text.trim()), (0, format!("{name}/same  a refresh is asked for").as_str()));
+    assert_eq!((run.code, run.text.trim()), (0, format!("{name}/same  a refresh was requested").as_str()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

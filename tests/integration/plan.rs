@@ -35,7 +35,7 @@ impl<'a> Plan<'a> {
         Self { kubeconfig: kubeconfig.to_owned(), ..self }
     }
 
-    /// Gives manifests on the standard input.
+    /// Passes manifests on standard input.
     fn with(self, manifests: &[&Value]) -> Self {
         let documents: Vec<String> = manifests.iter().map(|manifest| format!("---\n{manifest}\n")).collect();
         let input = documents.concat();
@@ -72,7 +72,7 @@ impl<'a> Plan<'a> {
 }
 
 impl Run {
-    /// Panics unless the run ended so and printed lines that contain these texts, in this order.
+    /// Panics unless the run ended with this code and printed lines that contain these texts, in this order.
     #[track_caller]
     fn says(&self, code: i32, texts: &[&str]) {
         let mut lines = self.text.lines();
@@ -82,7 +82,7 @@ impl Run {
         assert_eq!(self.code, code, "{}\n{}", self.text, self.errors);
     }
 
-    /// Panics if anything printed tells one of the values.
+    /// Panics if the output contains one of the values.
     #[track_caller]
     fn tells_none_of(&self, values: &[&str]) {
         use base64::Engine as _;
@@ -109,17 +109,17 @@ async fn a_plan_tells_what_would_be_made_and_changed_and_writes_nothing() {
     proxy.pass();
     let plan = || Plan::of(&scene).through(&proxy.kubeconfig);
 
-    let same = format!("ExternalSecret {name}/example: its Secret is as it should be; next refresh at 20");
+    let same = format!("ExternalSecret {name}/example: its Secret is up to date; next refresh at 20");
     plan().run(&[]).await.says(0, &[&same, "Plan: 0 to create, 0 to change, 0 to delete; 1 unchanged, 0 refused."]);
 
-    // The vault has another value; the controller will see it at the next refresh.
+    // The vault has another value, which the controller will see at the next refresh.
     scene.set_secret("one", "the second value");
     let run = plan().run(&["example"]).await;
     let changed = format!("~ Secret {name}/example would be changed by ExternalSecret {name}/example, at 20");
     run.says(2, &[&changed, "    ~ data.gone: (5 bytes, hash ", "    ~ data.value: (5 bytes, hash ", "1 to change"]);
     run.tells_none_of(&["first", "the second value"]);
 
-    // Manifests that are not applied: one is new, one changes.
+    // Manifests that are not applied: one new, one changed.
     let new = scene.manifest("new", "1h", &[("value", "one")]);
     manifest["metadata"]["labels"] = json!({"team": "b"});
     manifest["spec"]["data"] = json!([{"secretKey": "value", "remoteRef": {"key": "one"}}]);
@@ -195,7 +195,11 @@ async fn a_plan_tells_what_would_be_deleted_and_why() {
             "Plan: 0 to create, 0 to change, 1 to delete; 0 unchanged, 0 refused.",
         ],
     );
-    assert!(run.text.contains("its values are gone at the provider, and deletionPolicy is Delete"), "{}", run.text);
+    assert!(
+        run.text.contains("its values no longer exist at the provider, and deletionPolicy is Delete"),
+        "{}",
+        run.text
+    );
 
     renamed["spec"]["target"]["name"] = "another".into();
     let run = Plan::of(&scene).with(&[&renamed]).run(&["--output=json"]).await;
@@ -232,15 +236,15 @@ async fn an_object_that_is_no_secret_is_planned_only_for_a_controller_that_write
     allowed().run(&["--unsafe-allow-generic-targets"]).await.says(2, &[&created, "1 to create"]);
     scene.apply(manifest.clone()).await;
     scene.until_ready("example", "True", "ResourceSynced", "secret synced").await;
-    let same = format!("ExternalSecret {name}/example: its ConfigMap is as it should be");
+    let same = format!("ExternalSecret {name}/example: its ConfigMap is up to date");
     Plan::of(&scene).run(&["--unsafe-allow-generic-targets"]).await.says(0, &[&same, "1 unchanged, 0 refused."]);
 
-    // Stores of a kind that the controller leaves alone.
+    // Stores of a kind that this controller ignores.
     let left = format!("ExternalSecret {name}/example: ");
     let alone = ["--enable-secret-store-reconciler=false", "--enable-cluster-store-reconciler=false"];
     let run = Plan::of(&scene).run(&["--unsafe-allow-generic-targets", alone[0], alone[1]]).await;
     run.says(0, &[&left, "0 to create, 0 to change, 0 to delete; 1 unchanged, 0 refused."]);
-    assert!(run.text.contains("a kind that is left alone"), "{}", run.text);
+    assert!(run.text.contains("a kind that this controller ignores"), "{}", run.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -258,7 +262,7 @@ async fn an_object_that_is_being_deleted_is_left_alone_also_where_its_spec_canno
 
     let run = Plan::of(&scene).run(&[]).await;
     run.says(0, &[&format!("ExternalSecret {name}/example: "), "1 unchanged, 0 refused."]);
-    assert!(run.text.contains("it is being deleted, and what it owns goes with it"), "{}", run.text);
+    assert!(run.text.contains("it is being deleted, together with what it owns"), "{}", run.text);
     scene.merge("ExternalSecret", "example", json!({"metadata": {"finalizers": null}})).await;
     scene.until_gone("ExternalSecret", "example").await;
 }
@@ -284,7 +288,7 @@ async fn what_the_controller_would_refuse_is_told_in_the_words_of_its_condition(
             "Plan: 0 to create, 0 to change, 0 to delete; 0 unchanged, 3 refused.",
         ],
     );
-    // And what cannot be asked at all, in one sentence.
+    // Requests that cannot be answered at all get one sentence.
     for (run, code, said) in [
         (
             Plan::of(&scene).run(&["nobody"]).await,
@@ -333,7 +337,7 @@ async fn a_plan_needs_only_the_rights_of_its_caller_and_says_which_are_missing()
     let account =
         format!("you may not create a token for service account \"azure-key-vault\" in namespace \"{}\"", scene.name());
     let deadline = tokio::time::Instant::now() + test_stage::cluster_access::DEADLINE;
-    // The API server learns of a new binding after a moment.
+    // The API server takes a moment to see a new binding.
     let mut run = plan().await;
     while !run.text.contains(&account) && tokio::time::Instant::now() < deadline {
         run = plan().await;
@@ -346,7 +350,7 @@ async fn a_plan_needs_only_the_rights_of_its_caller_and_says_which_are_missing()
     run.says(2, &["would be created"]);
 }
 
-/// An application that the service account knows nothing of, with a client secret, which may read the vault.
+/// An application with a client secret that may read the vault and that the service account does not know.
 fn caller(scene: &Scene) -> Application {
     let caller = scene.application.tenant().application(&format!("caller-{}", scene.name()));
     let caller = caller.add_client_secret("caller's secret", None);
@@ -372,7 +376,7 @@ async fn the_vault_is_read_as_the_caller_where_that_is_asked_for() {
     by_environment.run(&["--azure-identity=caller"]).await.says(2, &["would be created", "data.value: (1 byte"]);
     assert_eq!(caller.counters().exchanges, 1);
 
-    // Who is logged in with the Azure CLI.
+    // A user who is logged in with the Azure CLI.
     let folder = scene.world.cluster.directory().join(format!("bin-of-{}", scene.name()));
     std::fs::create_dir(&folder).unwrap();
     let token =
@@ -428,7 +432,7 @@ async fn what_comes_only_when_asked_for_is_planned_only_when_asked_for() {
         .says(0, &["nothing is due; next refresh not before the ExternalSecret or the target changes"]);
     Plan::of(&scene).run(&["--force-sync"]).await.says(2, &["~ Secret", "~ data.value", "1 to change"]);
 
-    // A template in a ConfigMap that a manifest brings is rendered at once.
+    // A template in a ConfigMap from a manifest is rendered right away.
     let config_map = |text: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "templates"}, "data": {"value": text}});
     scene.apply(config_map("a {{ .value }}")).await;
     let mut templated = scene.manifest("templated", "0", &[("value", "two")]);
@@ -458,7 +462,7 @@ async fn versions_properties_and_tags_are_read_from_the_vault_and_from_a_file_al
         run.says(2, &["would be created", "+ data.pinned: \"bar\"", "+ data.tag: \"prod\""]);
     }
 
-    // What the API server would refuse is refused before.
+    // It refuses what the API server would refuse.
     manifest["spec"]["target"]["template"] = json!({"type": "kubernetes.io/tls", "data": {"tls.crt": "{{ .pinned }}"}});
     let said = "would be of the type \"kubernetes.io/tls\", which needs the key \"tls.key\"";
     Plan::of(&scene).with(&[&manifest]).run(&[]).await.says(1, &[said]);
@@ -496,23 +500,20 @@ async fn for_a_cluster_external_secret_it_tells_each_namespace_that_changes_and_
     ] {
         assert!(text.contains(&line), "{line:?} is not in\n{text}");
     }
-    // What is there already, and is not selected any more.
+    // A child that exists and is no longer selected.
     scene.apply(parent.clone()).await;
     let made = test_stage::cluster_access::Access { namespace: free.clone(), ..(*scene).clone() };
     made.until_secret(name, json!({"greeting": "hello"})).await;
     scene.merge("Namespace", &place("taken"), json!({"metadata": {"labels": {"scene": null}}})).await;
     let Run { code, text, .. } = Plan::of(&scene).with(&[&parent]).run(&[]).await;
     assert_eq!(code, 0, "{text}");
-    assert!(
-        text.contains(&format!("  ClusterExternalSecret {name}: 1 of its namespaces is as it should be")),
-        "{text}"
-    );
+    assert!(text.contains(&format!("  ClusterExternalSecret {name}: 1 of its namespaces is up to date")), "{text}");
     let mut changed = parent.clone();
     changed["spec"]["namespaceSelectors"] = json!([]);
     let Run { code, text, .. } = Plan::of(&scene).with(&[&changed]).run(&[]).await;
     assert_eq!(code, 2, "{text}");
     let line = format!(
-        "- ExternalSecret {free}/{name} would be deleted by ClusterExternalSecret {name}: its namespace is not selected any more"
+        "- ExternalSecret {free}/{name} would be deleted by ClusterExternalSecret {name}: its namespace is no longer selected"
     );
     assert!(text.contains(&line), "{text}");
     scene.delete("ClusterExternalSecret", name).await;

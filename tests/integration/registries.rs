@@ -159,7 +159,7 @@ async fn a_token_is_renewed_before_its_end_whatever_the_interval() {
     let says_until = |object: &Value| {
         let ready = condition(object, "Ready");
         ready["status"] == "True"
-            && ready["message"].as_str().unwrap().starts_with("secret synced; a generated token in it is good until ")
+            && ready["message"].as_str().unwrap().starts_with("secret synced; a generated token in it is valid until ")
     };
     scene.until("ExternalSecret", "once", "told of the end of its token", says_until).await;
 }

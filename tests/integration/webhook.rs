@@ -1,5 +1,5 @@
-//! The webhook and the cert-controller as their own processes: a real API server calls the one with the certificates of the
-//! other.
+//! The webhook and the cert-controller as their own processes: a real API server calls the webhook with the
+//! cert-controller's certificates.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -124,7 +124,7 @@ async fn what_can_never_work_is_refused_at_its_creation_and_what_is_unwise_is_wa
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let warned = [
-        (external_secret(json!({"refreshInterval": "1s"})), "Warning: spec.refreshInterval: is very often"),
+        (external_secret(json!({"refreshInterval": "1s"})), "Warning: spec.refreshInterval: is very short"),
         (
             external_secret(json!({"data": [{"secretKey": "a", "remoteRef": {"key": "my secret"}}]})),
             "Warning: spec.data[0].remoteRef: ",
@@ -150,7 +150,7 @@ async fn a_webhook_that_is_told_to_stop_answers_all_that_is_sent_to_it_and_is_no
     let webhook = installation.webhook();
     webhook.terminate();
     webhook.until_readyz_of("healthz-addr", 503, "the process is stopping").await;
-    // Whoever does not know yet goes on sending; connections are not kept.
+    // A client that does not know yet keeps sending; connections are not kept open.
     for _ in 0..20 {
         let answer = installation.respond(&bundle).await;
         let answer = answer.unwrap_or_else(|error| panic!("refused: {error:?}\n{}", webhook.log()));
@@ -164,7 +164,7 @@ async fn a_webhook_that_is_told_to_stop_answers_all_that_is_sent_to_it_and_is_no
 async fn a_certificate_secret_that_is_emptied_or_replaced_refuses_no_write() {
     let installation = Installation::new(&[]).await;
     let first = installation.access.get("Secret", SECRET).await.unwrap()["data"].clone();
-    // The kubelet looks at mounted Secrets once a minute.
+    // The kubelet checks mounted Secrets once a minute.
     installation.hold_mount();
     installation.access.merge("Secret", SECRET, json!({"data": null})).await;
     let is_new = |secret: &Value| secret["data"]["ca.key"].is_string() && secret["data"]["ca.key"] != first["ca.key"];
@@ -178,7 +178,7 @@ async fn a_certificate_secret_that_is_emptied_or_replaced_refuses_no_write() {
         requests += 1;
     }
     installation.mount();
-    installation.certificates.until_logged("authorities that have gone from the Secret are no longer trusted").await;
+    installation.certificates.until_logged("authorities that disappeared from the Secret are no longer trusted").await;
     let now = installation.access.get("Secret", SECRET).await.unwrap()["data"].clone();
     assert_ne!(now["ca.key"], first["ca.key"]);
     let injected = base64::engine::general_purpose::STANDARD.encode(installation.injected().await);
@@ -193,7 +193,7 @@ async fn certificates_and_their_authority_change_under_load_and_no_request_fails
     let started = Instant::now();
     let mut requests = 0;
     loop {
-        // As the API server, with what it is told at this moment; and through it.
+        // As the API server does, with what it trusts at this moment; and through the API server.
         let bundle = installation.injected().await;
         let answer = installation.answer(&bundle).await;
         assert_eq!(
@@ -208,7 +208,7 @@ async fn certificates_and_their_authority_change_under_load_and_no_request_fails
         requests += 1;
         let now = installation.access.get("Secret", SECRET).await.unwrap()["data"].clone();
         let new_authority = now["ca.key"] != first["ca.key"];
-        // Signed by the new authority alone.
+        // Signed by the new CA only.
         let used = external_secrets::runtime::tls::verify(
             &first_certificate(&now["ca.crt"]),
             &decoded(&now["tls.crt"]),
@@ -232,7 +232,7 @@ fn decoded(value: &Value) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap()
 }
 
-/// The newest authority of a bundle.
+/// The newest CA of a bundle.
 fn first_certificate(bundle: &Value) -> Vec<u8> {
     const END: &str = "-----END CERTIFICATE-----\n";
     let bundle = String::from_utf8(decoded(bundle)).unwrap();
@@ -240,7 +240,7 @@ fn first_certificate(bundle: &Value) -> Vec<u8> {
     bundle.as_bytes()[..end].to_vec()
 }
 
-/// Writes a certificate of a day into a folder as cert-manager does; gives its authority.
+/// Writes a one-day certificate to a folder as cert-manager does; returns its CA.
 fn certify(folder: &Path) -> Vec<u8> {
     let mut params = rcgen::CertificateParams::new(vec!["an issuer of cert-manager".to_owned()]).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

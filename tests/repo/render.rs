@@ -148,7 +148,7 @@ fn nonsense_is_told_in_one_sentence() {
     let output = render(&MANIFEST.replace("extract: {key: db}", "extrakt: {key: db}"), &[]);
     assert_eq!(
         text(&output.stderr),
-        "external-secrets: standard input, line 2: ExternalSecret \"db\": spec.dataFrom[0].extrakt: there is no such field\n"
+        "external-secrets: standard input, line 2: ExternalSecret \"db\": spec.dataFrom[0].extrakt: unknown field\n"
     );
 }
 

@@ -23,17 +23,17 @@ pub fn generators() -> Vec<CustomResourceDefinition> {
 pub fn generator_schema(kind: GeneratorKind) -> JSONSchemaProps {
     let (description, spec) = match kind {
         GeneratorKind::AcrAccessToken => (
-            "Makes a user and a password with which images are pulled from an Azure Container Registry.",
+            "Generates a user and a password to pull images from an Azure Container Registry.",
             structural::schema_of::<AcrAccessTokenSpec>(),
         ),
         GeneratorKind::ClusterGenerator => {
             ("A generator for the ExternalSecrets of all namespaces.", structural::schema_of::<ClusterGeneratorSpec>())
         }
         GeneratorKind::Fake => {
-            ("Gives values that stand in it, to try manifests.", structural::schema_of::<FakeSpec>())
+            ("Returns the values in its spec, to try out manifests.", structural::schema_of::<FakeSpec>())
         }
         GeneratorKind::Password => ("Makes a random password.", structural::schema_of::<PasswordSpec>()),
-        GeneratorKind::SshKey => ("Makes a pair of keys for SSH.", structural::schema_of::<SshKeySpec>()),
+        GeneratorKind::SshKey => ("Generates an SSH key pair.", structural::schema_of::<SshKeySpec>()),
         GeneratorKind::Uuid => ("Makes a random UUID.", structural::schema_of::<UuidSpec>()),
     };
     root_without_status(description, spec)

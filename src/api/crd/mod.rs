@@ -106,7 +106,7 @@ pub fn external_secret() -> CustomResourceDefinition {
 #[must_use]
 pub fn cluster_external_secret_schema() -> JSONSchemaProps {
     root(
-        "An ExternalSecret for each of the namespaces that it selects.",
+        "An ExternalSecret in each of the namespaces that it selects.",
         structural::schema_of::<ClusterExternalSecretSpec>(),
         structural::schema_of::<ClusterExternalSecretStatus>(),
     )

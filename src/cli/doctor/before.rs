@@ -36,7 +36,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
                 "docs/install.md",
             )
         } else {
-            VERSION.ok("its version will do")
+            VERSION.ok("its version is supported")
         });
     }
     let mut missing = Vec::new();
@@ -55,7 +55,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     } else {
         RIGHTS.failed(
             format!("you may not create {}", missing.join(", ")),
-            "Let an administrator of the cluster install it, or give you these rights.",
+            "Ask a cluster administrator to install it, or to grant you these rights.",
             "docs/install.md",
         )
     });

@@ -101,7 +101,7 @@ fn version(deployment: &DynamicObject) -> Option<Finding> {
     } else {
         VERSION.warning(
             format!("this program is {OURS}, the controller {theirs}"),
-            "Use the program of the controller's release where they disagree.",
+            "Use the program of the controller's release if they disagree.",
             "docs/install.md",
         )
     })
@@ -123,7 +123,7 @@ async fn restarts(client: &Client, namespace: &str) -> Option<Finding> {
             NOT_RUNNING,
         )
     } else {
-        RESTARTS.ok("its pods are not restarted again and again")
+        RESTARTS.ok("its pods do not restart repeatedly")
     };
     Some(finding.about("Pod", namespace, name))
 }
@@ -158,7 +158,7 @@ async fn lease(patient: &Patient<'_>) -> Option<Finding> {
             let since = age.map(|age| format!(", last renewed {} ago", span(age))).unwrap_or_default();
             LEASE.failed(
                 format!("no controller leads: the lease {namespace}/{LEASE_NAME} is {holder}'s{since}"),
-                "Start the controller; another replica takes over by itself after some seconds.",
+                "Start the controller; another replica takes over by itself after a few seconds.",
                 NOT_RUNNING,
             )
         }

@@ -62,7 +62,7 @@ fn served(definitions: &[(&str, Value)]) -> Vec<Finding> {
     } else if without.is_empty() {
         vec![SERVED.ok("all serve v1")]
     } else {
-        let message = format!("{} do not serve v1, but v1beta1 alone", without.join(", "));
+        let message = format!("{} serve only v1beta1, not v1", without.join(", "));
         vec![SERVED.warning(message, "Upgrade them: manifests of v1 are refused until then.", PAGE)]
     }
 }
@@ -85,7 +85,7 @@ fn stored(definitions: &[(&str, Value)]) -> Option<Finding> {
     } else {
         STORED.warning(
             format!("objects may be stored in an older version: {}", old.join(", ")),
-            "Write each once, as `kubectl get KIND -A -o json | kubectl replace -f -` does, and take the version off `status.storedVersions`.",
+            "Write each once, as `kubectl get KIND -A -o json | kubectl replace -f -` does, and remove the version from `status.storedVersions`.",
             "docs/upgrade-from-eso.md",
         )
     })
@@ -98,11 +98,11 @@ fn whose(definitions: &[(&str, Value)]) -> Option<Finding> {
     let status = &version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"];
     Some(if status["observedGeneration"].is_null() {
         WHOSE.warning(
-            "the CRDs are ESO's, or of an older release: a status keeps neither `observedGeneration`, nor `cause`, nor `lastHandledRefresh`",
+            "the CRDs are ESO's, or of an older release: a status loses `observedGeneration`, `cause` and `lastHandledRefresh`",
             "Install those of this release; they serve the same manifests.",
             "docs/upgrade-from-eso.md",
         )
     } else {
-        WHOSE.ok("the CRDs are of this program")
+        WHOSE.ok("the CRDs match this program")
     })
 }

@@ -106,7 +106,7 @@ pub(super) async fn execute(arguments: &DoctorArguments) -> Result<ExitCode, Err
         let is_failed = findings.iter().any(|finding| finding.outcome == Outcome::Failed);
         let rest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if let Some(rest) = rest.filter(|rest| is_failed && !rest.is_zero()) {
-            note("not all is well yet");
+            note("some checks still fail; checking again");
             tokio::time::sleep(PAUSE.min(rest)).await;
             continue;
         }

@@ -78,7 +78,7 @@ fn stale(overviews: &[(&ExternalSecret, Overview)]) -> Finding {
         None => STALE.ok("none is overdue"),
         Some(first) => STALE
             .warning(
-                format!("{} ({}) are overdue, or were not looked at yet", count(late.len()), named(&late)),
+                format!("{} ({}) are overdue, or have not been processed yet", count(late.len()), named(&late)),
                 "See whether the controller runs, serves the class of their stores, and is not too busy.",
                 "docs/runbook.md#externalsecretstale",
             )

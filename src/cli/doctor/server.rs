@@ -40,7 +40,7 @@ async fn clock(patient: &Patient<'_>) -> Option<Finding> {
     Some(if apart.abs() > CLOCK_TOLERANCE {
         CLOCK.warning(
             format!("the API server's clock is {apart} s away from this machine's"),
-            "Set the clocks of nodes and of this machine by NTP: tokens are refused where clocks differ.",
+            "Synchronize the clocks of the nodes and of this machine with NTP: tokens are refused if clocks differ.",
             "docs/troubleshooting.md#entra-id-gives-no-token",
         )
     } else {

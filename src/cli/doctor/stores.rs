@@ -46,7 +46,7 @@ pub(super) async fn look(
         Err((kind, error)) => return vec![STORE_READY.skipped(kind.plural(), error)],
     };
     if let (Some(only), true) = (patient.store, stores.is_empty()) {
-        let remedy = "Create it, or correct the name; `external-secrets get stores` lists those that there are.";
+        let remedy = "Create it, or correct the name; `external-secrets get stores` lists the existing ones.";
         return vec![STORE_READY.failed(format!("{only} does not exist"), remedy, "docs/install.md")];
     }
     let mut findings = Vec::new();
@@ -104,7 +104,7 @@ fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Optio
     let since = ready.last_transition_time.as_ref().map(|since| patient.now.duration_since(since.0));
     let since = since.map(|since| format!(" for {}", span(since))).unwrap_or_default();
     let explanation = explanation::of(cause, message);
-    let (remedy, see) = ("Mend the store as its message says.", "docs/runbook.md#secretstorenotready");
+    let (remedy, see) = ("Fix the store as its message says.", "docs/runbook.md#secretstorenotready");
     match (ready.status, broken) {
         (ConditionStatus::False, _) => Some(
             STORE_READY
@@ -119,7 +119,11 @@ fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Optio
         }
         (_, None) if ready.reason.as_deref() == Some("ValidationUnknown") => Some(
             STORE_READY
-                .warning(format!("{key}: {message}"), "It is asked again by itself; see the cause if it lasts.", see)
+                .warning(
+                    format!("{key}: {message}"),
+                    "The controller retries by itself; see the cause if it lasts.",
+                    see,
+                )
                 .explained(explanation),
         ),
         _ => None,
@@ -136,7 +140,7 @@ async fn account(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> 
         StoreKind::ClusterSecretStore => reference.namespace.as_deref()?,
     };
     let api: Objects<ServiceAccount> = Objects::namespaced(patient.client.clone(), namespace, &());
-    let see = "docs/troubleshooting.md#the-service-account-is-not-as-it-should-be";
+    let see = "docs/troubleshooting.md#the-service-account-is-missing-or-incomplete";
     let name = &reference.name;
     let account = match bounded(api.get_metadata_opt(name)).await {
         Ok(account) => account,

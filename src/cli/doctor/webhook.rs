@@ -35,7 +35,7 @@ pub(super) async fn look(patient: &Patient<'_>, cluster: &Cluster) -> Vec<Findin
         Ok(Some(configuration)) => configuration,
         Ok(None) => {
             return vec![
-                ANSWERS.not_looked_at("no webhook is installed; mistakes show as conditions of what was applied"),
+                ANSWERS.not_looked_at("no webhook is installed; mistakes appear as conditions of the applied objects"),
             ];
         }
         Err(error) => return vec![ANSWERS.skipped("webhook configurations", &error)],
@@ -65,20 +65,20 @@ async fn answers(patient: &Patient<'_>, cluster: &Cluster) -> Finding {
     let took = began.elapsed().as_millis();
     match created {
         Ok(_) => ANSWERS.failed(
-            "the API server stores what the webhook must refuse: it does not ask it",
+            "the API server accepts what the webhook must reject: it does not call the webhook",
             "See whether the webhook's pods are ready, and the `failurePolicy` of its configuration.",
             PAGE,
         ),
         Err(error) => {
             let reason = error.reason();
             if reason.contains("denied the request") {
-                ANSWERS.ok(format!("it refuses what it must, in {took} ms"))
+                ANSWERS.ok(format!("it rejects what it must, in {took} ms"))
             } else if error.code() == Some(403) {
                 ANSWERS
                     .not_looked_at(&format!("no right to create an ExternalSecret in {namespace}, even as a dry run"))
             } else {
                 ANSWERS.failed(
-                    format!("it cannot be asked: {reason}"),
+                    format!("it cannot be called: {reason}"),
                     "See whether the webhook's pods are ready, its Service, and the certificate.",
                     PAGE,
                 )

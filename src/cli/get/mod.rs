@@ -105,7 +105,7 @@ pub(super) async fn execute(arguments: &GetArguments) -> Result<ExitCode, Error>
         return follow(arguments, &cluster, scope, &keys, &filter).await;
     }
     if shown.is_empty() && arguments.output.format == Format::Text && code == ExitCode::SUCCESS {
-        note("no ExternalSecret is like that");
+        note("no ExternalSecret matches");
     }
     arguments.output.print(
         || print::external_secrets(&shown, arguments.all_namespaces, now),
@@ -181,7 +181,7 @@ async fn follow(
             }
             Ok(_) => continue,
             Err(error) => {
-                note(&format!("external-secrets: the watch is opened again: {error}"));
+                note(&format!("external-secrets: the watch is reopened: {error}"));
                 continue;
             }
         };

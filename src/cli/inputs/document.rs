@@ -65,7 +65,7 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
     /// It is not an object.
-    #[error("{0}: this is not an object of Kubernetes: it has no apiVersion and no kind")]
+    #[error("{0}: this is not a Kubernetes object: it has no apiVersion and no kind")]
     NoObject(Place),
     /// A field that every object must have is missing.
     #[error("{place}: {field}: it is missing")]
@@ -74,7 +74,7 @@ pub(in crate::cli) enum Error {
     #[error("{place}: apiVersion: {version:?} is not served; write {}", ServedVersion::V1.api_version())]
     Version { place: Place, version: String },
     /// An unknown field.
-    #[error("{place}: {field}: there is no such field")]
+    #[error("{place}: {field}: unknown field")]
     Unknown { place: Place, field: String },
     /// A field of one of our kinds is invalid.
     #[error("{place}: {field}: {problem}")]

@@ -29,7 +29,7 @@ pub(in crate::cli) enum Error {
     #[error(transparent)]
     Document(#[from] document::Error),
     /// The same object appears twice.
-    #[error("{place}: this object is given twice; the other is in {other}")]
+    #[error("{place}: this object occurs twice; the other one is in {other}")]
     Twice { place: Place, other: String },
 }
 
@@ -203,7 +203,7 @@ mod tests {
 
     #[rstest]
     #[case("a: [", "x.yaml, line ")]
-    #[case("hello", "x.yaml, line 1: this is not an object of Kubernetes: it has no apiVersion and no kind")]
+    #[case("hello", "x.yaml, line 1: this is not a Kubernetes object: it has no apiVersion and no kind")]
     #[case("kind: Secret", "x.yaml, line 1: Secret \"\": apiVersion: it is missing")]
     #[case("\n---\n# words\napiVersion: v1\n", "x.yaml, line 4: kind: it is missing")]
     #[case(
@@ -216,7 +216,7 @@ mod tests {
     )]
     #[case(
         "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {data: [{secretKey: a, remoteref: {key: b}}]}",
-        "x.yaml, line 1: ExternalSecret \"a\": spec.data[0].remoteref: there is no such field"
+        "x.yaml, line 1: ExternalSecret \"a\": spec.data[0].remoteref: unknown field"
     )]
     #[case(
         "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {refreshInterval: soon}",
@@ -278,7 +278,7 @@ mod tests {
         let error = read(&format!("{GOOD}---\n{GOOD}")).err().unwrap().to_string();
         assert_eq!(
             error,
-            "x.yaml, line 6: ExternalSecret \"db\": this object is given twice; the other is in x.yaml, line 1"
+            "x.yaml, line 6: ExternalSecret \"db\": this object occurs twice; the other one is in x.yaml, line 1"
         );
     }
 

@@ -27,7 +27,7 @@ use crate::runtime::kube_client::{self, KubeClientError, Person};
 pub(super) enum Error {
     #[error(transparent)]
     Client(#[from] KubeClientError),
-    #[error("the API server could not be asked: {0}")]
+    #[error("the API server could not be reached: {0}")]
     Cluster(#[from] ApiError),
     #[error(
         "the cluster has no ExternalSecrets: the CRDs are not installed; apply what `external-secrets crds` prints, or name another cluster with --context"

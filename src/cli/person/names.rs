@@ -7,9 +7,9 @@ use crate::controller::store_access::key::StoreKey;
 /// Why a name is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
-    #[error("{0:?} names no kind of ours: write NAME or es/NAME of an ExternalSecret, store/NAME, or css/NAME")]
+    #[error("{0:?} is not a kind of this project: write NAME or es/NAME of an ExternalSecret, store/NAME, or css/NAME")]
     Kind(String),
-    #[error("{0:?} names no store: write store/NAME of a SecretStore, or css/NAME of a ClusterSecretStore")]
+    #[error("{0:?} is not a store: write store/NAME of a SecretStore, or css/NAME of a ClusterSecretStore")]
     NotAStore(String),
 }
 

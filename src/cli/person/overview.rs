@@ -144,7 +144,7 @@ impl Overview {
     /// What else there is to report, shortest first; nothing if it is healthy.
     pub(in crate::cli) fn says(&self) -> String {
         if !self.is_observed {
-            return "the controller has not looked at it since it was changed".to_owned();
+            return "the controller has not processed it since it was changed".to_owned();
         }
         if self.ready == Some(ConditionStatus::True) {
             return if self.is_stale {
@@ -292,7 +292,7 @@ mod tests {
     fn one_that_was_changed_since_is_not_told_as_ready() {
         let mut status = synced("2026-11-30T11:59:00Z");
         status["observedGeneration"] = json!(1);
-        assert!(overview(&json!({}), &status).says().contains("has not looked at it"));
+        assert!(overview(&json!({}), &status).says().contains("has not processed it"));
         let new = overview(&json!({}), &json!({"observedGeneration": -1}));
         assert_eq!((new.next, new.ready_word()), (Next::Now, ""));
     }

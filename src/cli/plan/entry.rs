@@ -127,11 +127,11 @@ impl Examiner<'_> {
         {
             Step::NotOurs => {
                 return Ok(Finding::NotOurs(
-                    "a store or generator that it uses is of another controller class, or of a kind that is left alone",
+                    "a store or generator that it uses is of another controller class, or of a kind that this controller ignores",
                 ));
             }
             Step::Deleted => {
-                return Ok(Finding::NotOurs("it is being deleted, and what it owns goes with it"));
+                return Ok(Finding::NotOurs("it is being deleted, together with what it owns"));
             }
             Step::Sync(look) => look,
         };
@@ -144,7 +144,7 @@ impl Examiner<'_> {
     }
 
     fn fill(&self, entry: &mut Entry, due: Due, preview: &Preview, object: &ExternalSecret) {
-        const GONE: &str = "its values are gone at the provider, and deletionPolicy is Delete";
+        const GONE: &str = "its values no longer exist at the provider, and deletionPolicy is Delete";
         const STALE: &str = "it has an earlier target name of the ExternalSecret";
         let Ok(spec) = object.spec.get() else { return };
         let owner = Owner::new(&object.metadata, spec, self.previewer.version);
@@ -193,10 +193,10 @@ const fn reason_in_words(reason: Reason) -> &'static str {
     match reason {
         Reason::First => "it was never synced",
         Reason::Changed => "its spec, labels or annotations differ from those of the last sync",
-        Reason::Interval => "its interval is over",
+        Reason::Interval => "its interval has passed",
         Reason::ClockWentBack => "its last sync is in the future",
-        Reason::TargetChanged => "the target is not as it was last written",
-        Reason::TemplatesChanged => "what its templates come from changes",
+        Reason::TargetChanged => "the target differs from what was last written",
+        Reason::TemplatesChanged => "the source of its templates changes",
         Reason::Expiry => "a token ends",
     }
 }

@@ -17,7 +17,7 @@ pub(in crate::cli) enum Error {
     Values(#[from] values::Error),
     #[error(transparent)]
     Providers(#[from] providers::Error),
-    #[error("the API server could not be asked: {0}")]
+    #[error("the API server could not be reached: {0}")]
     Cluster(#[source] ApiError),
     #[error(
         "the cluster has no ExternalSecrets: the CRDs are not installed; name manifests with -f, or another cluster with --context"

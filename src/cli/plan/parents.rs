@@ -177,7 +177,11 @@ impl World {
                 subjects.extend(subject(object));
             }
             (Step::Delete(..) | Step::Release(_), Outcome::Provisioned) if named.is_none() => {
-                add(&key.name, Action::Create, Some("it takes over the target of the one of the former name"));
+                add(
+                    &key.name,
+                    Action::Create,
+                    Some("it takes over the target of the ExternalSecret with the former name"),
+                );
             }
             (_, Outcome::Provisioned) => parent.unchanged += 1,
             _ => {}
@@ -185,7 +189,7 @@ impl World {
         for child in children {
             let name = child.metadata.name.as_deref().unwrap_or_default();
             match place {
-                Place::NotSelected => add(name, Action::Delete, Some("its namespace is not selected any more")),
+                Place::NotSelected => add(name, Action::Delete, Some("its namespace is no longer selected")),
                 Place::Selected if name != wanted.name() => add(name, Action::Delete, Some("it has a former name")),
                 Place::Selected | Place::Gone => {}
             }

@@ -93,8 +93,8 @@ impl Page {
         }
         match parent.unchanged {
             0 => {}
-            1 => self.line(0, Mark::Same, &format!("{owner}: 1 of its namespaces is as it should be")),
-            number => self.line(0, Mark::Same, &format!("{owner}: {number} of its namespaces are as they should be")),
+            1 => self.line(0, Mark::Same, &format!("{owner}: 1 of its namespaces is up to date")),
+            number => self.line(0, Mark::Same, &format!("{owner}: {number} of its namespaces are up to date")),
         }
         for child in &parent.children {
             let object = format!("ExternalSecret {}", child.external_secret);
@@ -221,7 +221,7 @@ fn nothing(entry: &Entry) -> String {
         (Some(why), _) => why.to_owned(),
         (None, None) => "nothing is due".to_owned(),
         (None, Some(condition)) if condition.message == "secret synced" => {
-            format!("its {} is as it should be", entry.kind)
+            format!("its {} is up to date", entry.kind)
         }
         (None, Some(condition)) => condition.message.clone(),
     };
@@ -297,7 +297,7 @@ mod tests {
             "    - labels.team: \"a\"",
             "- Secret team-a/old would be deleted by ExternalSecret team-a/changed: it has an earlier name",
             "! ExternalSecret team-a/refused: SecretSyncedError: could not\\u{1b}[2J",
-            "  ExternalSecret team-a/same: its Secret is as it should be; next refresh at 2026-01-01T00:00:00Z",
+            "  ExternalSecret team-a/same: its Secret is up to date; next refresh at 2026-01-01T00:00:00Z",
             "",
             "Plan: 1 to create, 1 to change, 1 to delete; 1 unchanged, 1 refused.",
             "",

@@ -74,7 +74,7 @@ fn said(result: Result<(), ApiError>) -> Outcome {
 /// Why the annotation could not be written.
 pub(super) fn refused(error: &ApiError) -> String {
     match error.code() {
-        Some(404) => "it does not exist any more".to_owned(),
+        Some(404) => "it no longer exists".to_owned(),
         Some(403) => format!("the right to patch it is missing: {}", error.reason()),
         _ => format!("it could not be asked for: {}", error.reason()),
     }

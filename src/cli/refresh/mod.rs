@@ -35,7 +35,7 @@ const WAITED_IN_VAIN: u8 = 3;
 pub(super) enum Error {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    #[error("{0} ExternalSecrets would be read again, each from its vault; give --yes if that is meant")]
+    #[error("{0} ExternalSecrets would be read again, each from its vault; pass --yes if that is intended")]
     Many(usize),
 }
 

@@ -13,9 +13,9 @@ fn says(outcome: &Outcome) -> String {
     let took = outcome.took.map(|took| format!("{:.1} s", took.as_secs_f64())).unwrap_or_default();
     let message = on_one_line(&outcome.message);
     match (outcome.result, outcome.secret_changed) {
-        (Result::Asked, _) => "a refresh is asked for".to_owned(),
+        (Result::Asked, _) => "a refresh was requested".to_owned(),
         (Result::Refreshed, Some(true)) => format!("refreshed in {took}, the Secret changed"),
-        (Result::Refreshed, Some(false)) => format!("refreshed in {took}, the Secret is as it was"),
+        (Result::Refreshed, Some(false)) => format!("refreshed in {took}, the Secret is unchanged"),
         (Result::Refreshed, None) => format!("refreshed in {took}"),
         (Result::Failed, _) if took.is_empty() => format!("failed: {message}"),
         (Result::Failed, _) => format!("failed after {took}: {message}"),

@@ -108,7 +108,7 @@ fn answered(
             let name = name_of(&object);
             let asked = waiting.get(&name)?;
             if asked.metadata.uid != object.metadata.uid {
-                return Some((name, Outcome::failed("another of its name has taken its place")));
+                return Some((name, Outcome::failed("another object of the same name has replaced it")));
             }
             is_answered(&object, token).then(|| (name, outcome(&object)))
         }
@@ -189,7 +189,7 @@ async fn say_which_stores_are_not_ready(cluster: &Cluster, objects: &[ExternalSe
         let Ok(Some(store)) = cluster.store(&key).await else { continue };
         let conditions = store.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
         if ready(conditions) == Some(ConditionStatus::False) {
-            note(&format!("external-secrets: {key} is not Ready, so what reads it is not read"));
+            note(&format!("external-secrets: {key} is not Ready, so its ExternalSecrets are not refreshed"));
         }
     }
 }

@@ -127,7 +127,7 @@ fn failed(object: &ExternalSecret, error: &SyncError) {
     let name = object.metadata.name.as_deref().unwrap_or_default();
     match error {
         SyncError::Store(NotFound(store)) => eprintln!(
-            "external-secrets: ExternalSecret {name:?}: {store} is in none of the manifests; give it as well, or the values by --values"
+            "external-secrets: ExternalSecret {name:?}: {store} is not in the manifests; add it, or pass the values with --values"
         ),
         SyncError::Store(NamespaceExcluded { .. }) => eprintln!(
             "external-secrets: ExternalSecret {name:?}: {error}; where its labels decide, give the Namespace as well"

@@ -120,7 +120,7 @@ fn spec(object: &ExternalSecret, overview: &Overview) -> Vec<Found> {
         links.push(Found::new(link, Outcome::Warning, validate::sentences(&warnings)));
     }
     if !overview.is_observed {
-        let found = Found::new(link, Outcome::Warning, "the controller has not looked at it as it is now");
+        let found = Found::new(link, Outcome::Warning, "the controller has not processed it in its current form");
         links.push(Found {
             remedy: Some("See whether the controller runs: `external-secrets doctor`.".to_owned()),
             see: Some("docs/troubleshooting.md#the-controller-does-not-become-ready"),

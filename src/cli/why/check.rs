@@ -36,7 +36,7 @@ pub(super) async fn check(
         version: cluster.version,
     };
     Ok(match previewer.preview(object, None, Reason::Changed).await {
-        Ok(_) => Checked { cause: None, message: "it can be read and put together now".to_owned() },
+        Ok(_) => Checked { cause: None, message: "it can be read and assembled now".to_owned() },
         Err(error) => {
             let report = Report::of(&error, object);
             Checked { cause: Some(report.cause.to_owned()), message: report.message(&error) }

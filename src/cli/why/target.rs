@@ -35,7 +35,7 @@ pub(super) async fn found(cluster: &Cluster, object: &ExternalSecret, overview: 
     let new = |outcome, message: String| Found::new(Link::Target, outcome, message);
     let target = object.spec.get().ok().and_then(|spec| spec.target.as_ref());
     if let Some(manifest) = target.and_then(|target| target.manifest.as_ref()) {
-        return new(Outcome::Skipped, format!("it is a {}, which is not looked at here", manifest.kind));
+        return new(Outcome::Skipped, format!("it is a {}, which is not examined here", manifest.kind));
     }
     let (namespace, name) = (overview.key.namespace.as_str(), overview.target.as_str());
     let api: Objects<Secret> = Objects::namespaced(cluster.client.clone(), namespace, &());
@@ -48,12 +48,11 @@ pub(super) async fn found(cluster: &Cluster, object: &ExternalSecret, overview: 
     let Some(secret) = secret else {
         let is_wanted = target.is_none_or(|target| target.creation_policy != CreationPolicy::None);
         return match overview.synced_at {
-            None => new(Outcome::NotReached, format!("Secret {namespace}/{name} is not there")),
+            None => new(Outcome::NotReached, format!("Secret {namespace}/{name} does not exist")),
             Some(_) if !is_wanted => new(Outcome::Ok, "none is written: creationPolicy None".to_owned()),
             Some(_) => {
-                let found = new(Outcome::Warning, format!("Secret {namespace}/{name} is not there"));
-                let remedy =
-                    "See `deletionPolicy`, and who deletes it; `external-secrets refresh --wait` makes it again.";
+                let found = new(Outcome::Warning, format!("Secret {namespace}/{name} does not exist"));
+                let remedy = "See `deletionPolicy`, and find out who deletes it; `external-secrets refresh --wait` recreates it.";
                 Found { remedy: Some(remedy.to_owned()), ..found }
             }
         };

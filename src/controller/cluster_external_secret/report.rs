@@ -94,7 +94,7 @@ fn publish(object: &ClusterExternalSecret, before: Option<&Condition>, after: Op
     if is_ready {
         tracing::info!(cluster_external_secret = name, "each namespace has its ExternalSecret");
     } else {
-        tracing::warn!(cluster_external_secret = name, problem = note, "not each namespace has its ExternalSecret");
+        tracing::warn!(cluster_external_secret = name, problem = note, "not every namespace has its ExternalSecret");
     }
     context.events.publish(Notice {
         component: super::KIND.component,

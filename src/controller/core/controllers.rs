@@ -115,7 +115,7 @@ impl Running {
         match stop.run_until_cancelled(self.tasks.join_next()).await {
             None => Ok(()),
             // A controller that panicked cannot return its name.
-            Some(ended) => Err(Ended(ended.and_then(Result::ok).unwrap_or("of which the log tells"))),
+            Some(ended) => Err(Ended(ended.and_then(Result::ok).unwrap_or("as the log shows"))),
         }
     }
 
@@ -130,7 +130,7 @@ impl Running {
             let _ = event_writer.await;
         };
         if tokio::time::timeout(SHUTDOWN_GRACE, finished).await.is_err() {
-            tracing::warn!("stopping although some work is still in progress; it is done again at the next start");
+            tracing::warn!("stopping although some work is still in progress; it is repeated at the next start");
         }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) async fn served_version(client: &Client, plurals: &[&'static str], re
             Ok(Discovered::Served(version)) => {
                 if said.is_some() {
                     readiness.set_not_ready(
-                        "the CRDs are there since a moment: the watches have not delivered their first list yet",
+                        "the CRDs have just been installed: the watches have not delivered their first list yet",
                     );
                 }
                 return version;
@@ -83,7 +83,7 @@ pub(crate) async fn served_version(client: &Client, plurals: &[&'static str], re
                 said = Some(missing);
             }
             Ok(Discovered::Lacking(_)) => {}
-            Err(error) => tracing::warn!(%error, "the API server cannot be asked which resources it serves"),
+            Err(error) => tracing::warn!(%error, "the API server could not be asked which resources it serves"),
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -237,7 +237,7 @@ impl PassedOver {
         self.metrics.passed_over(&self.watch);
         let key = ObjectKey::of(meta);
         if self.named.len() < NAMED && self.named.insert(key.clone()) {
-            tracing::warn!(watch = self.watch, object = %key, "an object cannot be read and is passed over; look at its metadata");
+            tracing::warn!(watch = self.watch, object = %key, "an object cannot be read and is skipped; check its metadata");
         }
         key
     }
@@ -306,7 +306,7 @@ fn retry_after(error: &watcher::Error) -> Duration {
 fn report(watch: &str, error: &watcher::Error, failures: u32) {
     if failures % 10 == 1 {
         let error = client_error(error).map_or_else(|| error.to_string(), reason);
-        tracing::warn!(watch, error, failures, "a watch was interrupted and is opened again");
+        tracing::warn!(watch, error, failures, "a watch was interrupted and is reopened");
     }
 }
 

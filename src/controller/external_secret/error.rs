@@ -104,7 +104,7 @@ pub(crate) enum Error {
     Kind(#[from] KindError),
     /// Targets other than Secrets are disabled.
     #[error(
-        "spec.target.manifest: generic targets are disabled; start the controller with --unsafe-allow-generic-targets, which is genericTargets.enabled in the chart, or leave the field out"
+        "spec.target.manifest: generic targets are disabled; start the controller with --unsafe-allow-generic-targets, which is genericTargets.enabled in the chart, or omit the field"
     )]
     GenericTargetsOff,
     /// Another writer was faster at every attempt.

@@ -217,7 +217,7 @@ impl Failure {
             Self::StoreNotValidated => {
                 (DATA, "StoreNotValidated", Backoff, "See the store's conditions, `spec.controller`, and the log.")
             }
-            Self::StoreNotReady => (DATA, "StoreNotReady", Backoff, "Mend the store as its condition `Ready` says."),
+            Self::StoreNotReady => (DATA, "StoreNotReady", Backoff, "Fix the store as its condition `Ready` says."),
             Self::NamespaceExcluded => (
                 DATA,
                 "NamespaceExcluded",
@@ -229,20 +229,22 @@ impl Failure {
                 DATA,
                 "Generator",
                 Backoff,
-                "Create or correct the generator, or its reference, as the message says; of a registry see the causes below.",
+                "Create or correct the generator, or its reference, as the message says; for a registry, see the causes below.",
             ),
             Self::Unreadable => {
-                (DATA, "ApiServer", Backoff, "See the API server's words: a right, or the API server itself.")
+                (DATA, "ApiServer", Backoff, "See the API server's message: a right, or the API server itself.")
             }
             Self::Data => (
                 DATA,
                 "Data",
                 Backoff,
-                "Change the field that the message names so that it fits the value, or the value.",
+                "Change the field that the message names to fit the value, or change the value.",
             ),
-            Self::Template => (UPDATE, "Template", Backoff, "Correct the template where the message says."),
+            Self::Template => {
+                (UPDATE, "Template", Backoff, "Correct the template at the place that the message names.")
+            }
             Self::Stale => {
-                (ORPHANS, "ApiServer", Backoff, "Let the controller delete Secrets; see the API server's words.")
+                (ORPHANS, "ApiServer", Backoff, "Allow the controller to delete Secrets; see the API server's message.")
             }
             Self::OwnedByExternalSecret => (
                 OWNED,
@@ -259,19 +261,19 @@ impl Failure {
             Self::DeletionByPolicy => {
                 (DELETE, "DeletionByPolicy", OnChange, "`deletionPolicy: Delete` needs `creationPolicy: Owner`.")
             }
-            Self::NotOwned => (DELETE, "NotOwned", Backoff, "Delete the Secret yourself if it is to go."),
-            Self::InvalidKey => (UPDATE, "InvalidKey", OnChange, "Change the key by `rewrite`, or in the template."),
+            Self::NotOwned => (DELETE, "NotOwned", Backoff, "Delete the Secret yourself if it is no longer needed."),
+            Self::InvalidKey => (UPDATE, "InvalidKey", OnChange, "Change the key with `rewrite`, or in the template."),
             Self::Incomplete => (
                 UPDATE,
                 "Incomplete",
                 Backoff,
-                "Give the Secret the keys that its type asks for, or correct `target.template.type`.",
+                "Give the Secret the keys that its type requires, or correct `target.template.type`.",
             ),
             Self::TooLarge => {
                 (UPDATE, "TooLarge", Backoff, "Divide the values among several ExternalSecrets, or take fewer.")
             }
             Self::ApiServer => {
-                (UPDATE, "ApiServer", Backoff, "See the API server's words: a right, a quota, an admission webhook.")
+                (UPDATE, "ApiServer", Backoff, "See the API server's message: a right, a quota, an admission webhook.")
             }
             Self::Contended => {
                 (UPDATE, "Contended", Backoff, "Find the other writer in the Secret's `metadata.managedFields`.")
@@ -283,16 +285,14 @@ impl Failure {
                 OnChange,
                 "Write a Secret, or start the controller with `--unsafe-allow-generic-targets`.",
             ),
-            Self::ClusterScoped => {
-                (TARGET, "ClusterScoped", Backoff, "Name a kind whose objects belong to a namespace.")
-            }
+            Self::ClusterScoped => (TARGET, "ClusterScoped", Backoff, "Name a namespaced kind."),
             Self::NotStored => (TARGET, "NotStored", Backoff, "Name a kind whose objects are stored."),
             Self::NotServed => (GET, "NotServed", Backoff, "Install its CRD, or correct `target.manifest`."),
             Self::TooManyKinds => {
-                (TARGET, "TooManyKinds", Backoff, "Write a Secret, or a kind that the namespace writes already.")
+                (TARGET, "TooManyKinds", Backoff, "Write a Secret, or a kind that the namespace already writes.")
             }
-            Self::TargetUnreadable => (GET, "ApiServer", Backoff, "Give the controller the rights for the kind."),
-            Self::NotText => (UPDATE, "NotText", Backoff, "Encode the value in a template, as by `b64enc`."),
+            Self::TargetUnreadable => (GET, "ApiServer", Backoff, "Grant the controller the rights for the kind."),
+            Self::NotText => (UPDATE, "NotText", Backoff, "Encode the value in a template, for example with `b64enc`."),
             Self::Panicked => (
                 UNSUPPORTED,
                 "Panic",

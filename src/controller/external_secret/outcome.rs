@@ -57,7 +57,7 @@ impl Synced {
         match self.ends {
             None => message.to_owned(),
             Some(until) => format!(
-                "{message}; a generated token in it is good until {until} and is not renewed, since that takes refreshPolicy Periodic and a refreshInterval"
+                "{message}; a generated token in it is valid until {until} and is not renewed, since that requires refreshPolicy Periodic and a refreshInterval"
             ),
         }
     }

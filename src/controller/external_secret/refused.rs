@@ -21,7 +21,7 @@ fn of_status(status: &Status, kind: &ApiResource) -> String {
     let (plural, group) = (&kind.plural, &kind.group);
     if status.code == 403 && is_of_rbac(status, plural) {
         return format!(
-            "{}; let the controller get, list, watch, create, update and delete {plural} of the API group {group:?}, as the chart does for what is named in genericTargets.resources",
+            "{}; allow the controller to get, list, watch, create, update and delete {plural} of the API group {group:?}, as the chart does for genericTargets.resources",
             status.message
         );
     }
@@ -29,7 +29,7 @@ fn of_status(status: &Status, kind: &ApiResource) -> String {
         && let Some((webhook, _)) = rest.split_once('"')
     {
         return format!(
-            "the admission webhook {webhook:?} refuses it; why is not shown here, since that may hold values"
+            "the admission webhook {webhook:?} refuses it; the reason is not shown here, since it may contain values"
         );
     }
     let causes = status.details.iter().flat_map(|details| &details.causes).filter(|cause| !cause.field.is_empty());
@@ -41,9 +41,9 @@ fn of_status(status: &Status, kind: &ApiResource) -> String {
         // These messages contain only names.
         404 | 409 => status.message.clone(),
         code if status.reason.is_empty() => {
-            format!("it answers {code}; why is not shown here, since that may hold values")
+            format!("it answers {code}; the reason is not shown here, since it may contain values")
         }
-        _ => format!("it answers {}; why is not shown here, since that may hold values", status.reason),
+        _ => format!("it answers {}; the reason is not shown here, since it may contain values", status.reason),
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) enum Error {
     NotServed(GeneratorKind),
     /// The controller works in one namespace and so reads no ClusterGenerators.
     #[error(
-        "unable to get generator: a controller that works in one namespace reads no ClusterGenerators; make a generator in the namespace"
+        "unable to get generator: a controller for one namespace does not read ClusterGenerators; create a generator in the namespace"
     )]
     OfCluster,
     /// It could not be read.
@@ -56,7 +56,7 @@ pub(crate) enum Error {
     },
     /// It asks for more keys than one ExternalSecret may generate per pass.
     #[error(
-        "error using generator: one ExternalSecret may have at most {most} RSA keys made; divide them among several ExternalSecrets"
+        "error using generator: one ExternalSecret may generate at most {most} RSA keys; divide them among several ExternalSecrets"
     )]
     TooManyKeys {
         /// The limit.
@@ -64,7 +64,7 @@ pub(crate) enum Error {
     },
     /// The record to be written on the target is too long.
     #[error(
-        "error using generator: {0} generators with many keys are more than one Secret can be told of; make several ExternalSecrets"
+        "error using generator: the record of {0} generators with many keys does not fit into one Secret; divide them among several ExternalSecrets"
     )]
     TooManyNoted(usize),
     /// A registry returned no token.

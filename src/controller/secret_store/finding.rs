@@ -60,16 +60,16 @@ impl StoreState {
                 ConditionStatus::True,
                 "ValidationUnknown",
                 "could not determine validation status",
-                "Nothing yet: it is asked again. The store stays usable; see the cause if it lasts.",
+                "Nothing yet: the controller tries again, and the store stays usable. If it lasts, see the cause.",
             ),
             Self::NoClient => {
-                (ConditionStatus::False, INVALID, "unable to create client", "Mend the store as the message says.")
+                (ConditionStatus::False, INVALID, "unable to create client", "Fix the store as the message says.")
             }
             Self::Invalid => (
                 ConditionStatus::False,
                 INVALID,
                 "unable to validate store",
-                "Mend in Azure, or in the store, what the message says.",
+                "Fix what the message names, in Azure or in the store.",
             ),
         };
         StoreReport { status, reason, lead, remedy }
@@ -127,7 +127,7 @@ impl Finding {
     }
 
     fn without_client(error: &Error) -> Self {
-        let unknown = || Check::Unknown("the store's configuration must be mended first".to_owned());
+        let unknown = || Check::Unknown("the store's configuration must be fixed first".to_owned());
         let authenticated = match error {
             Error::Client(error) if error.class == Class::Unauthenticated => Check::Failed(error.clone()),
             Error::Client(_) | Error::Invalid(_) | Error::Panicked(_) => unknown(),

@@ -11,7 +11,7 @@ pub(crate) enum Error {
     #[error("{0} does not exist{place}; create it, or correct spec.secretStoreRef", place = place(.0))]
     NotFound(StoreKey),
     /// It was never validated.
-    #[error("{0} was not validated yet; see its conditions and the controller's log")]
+    #[error("{0} has not been validated yet; see its conditions and the controller's log")]
     NotValidated(StoreKey),
     /// It is not Ready.
     #[error("{store} is not ready: {message}")]

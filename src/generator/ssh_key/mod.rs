@@ -49,13 +49,13 @@ pub fn check(spec: &SshKeySpec) -> Result<(), MintError> {
         let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
         let (last, others) = sizes.split_last().map_or(("", String::new()), |(last, others)| (last, others.join(", ")));
         let kind = if spec.key_type == SshKeyType::Rsa { "RSA" } else { "ECDSA" };
-        let problem = format!("no {kind} key of {size} bits is made; use {others} or {last}");
+        let problem = format!("{kind} keys of {size} bits are not supported; use {others} or {last}");
         return Err(MintError::OutOfBounds { field: "spec.keySize", problem });
     }
     let comment = spec.comment.as_deref().unwrap_or_default();
     if comment.chars().any(char::is_control) {
         // It would add a line to a file of authorized keys.
-        let problem = "has a line break or another control character; leave it out".to_owned();
+        let problem = "has a line break or another control character; remove it".to_owned();
         return Err(MintError::OutOfBounds { field: "spec.comment", problem });
     }
     if comment.len() > LONGEST_TEXT {

@@ -76,14 +76,17 @@ impl Cluster {
         let read = |_| async move {
             let place = places.take_within(&namespace.as_str().into(), 1, PATIENCE).await;
             let _place = place.ok_or_else(|| {
-                Diagnosis::new(Cause::ClusterUnavailable, "too many credentials are read at once; it is tried again")
+                Diagnosis::new(
+                    Cause::ClusterUnavailable,
+                    "too many credentials are being read at once; the controller retries",
+                )
             })?;
             let read = reader.secret_key(&namespace, &name, &key).await.map_err(|error| diagnosis(&error))?;
             let length = read.value.expose_secret().len();
             if length > LARGEST {
                 let message =
                     format!("key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\" has {length} bytes");
-                let hint = format!("put the credential alone there; it has at most {LARGEST} bytes");
+                let hint = format!("put only the credential there; it has at most {LARGEST} bytes");
                 return Err(Diagnosis::new(Cause::IdentityIncomplete, message).hint(hint));
             }
             Ok(read)

@@ -44,7 +44,7 @@ pub(super) fn crowded() -> Diagnosis {
     let message =
         "too many requests to vaults and authorities are in flight: one namespace may have half of what all share";
     Diagnosis::new(Cause::ConnectionsCrowded, message)
-        .hint("it is tried again; if it lasts, look for stores whose hosts do not answer")
+        .hint("the controller retries; if it lasts, look for stores whose hosts do not answer")
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl Exchange {
         if token.token.secret().is_empty() {
             return Err(Diagnosis::new(
                 Cause::UnexpectedAnswer,
-                format!("{} gave an empty token", self.purpose.authority_host()),
+                format!("{} returned an empty token", self.purpose.authority_host()),
             ));
         }
         Ok(token)
@@ -258,7 +258,7 @@ impl Workbench {
     async fn place(&self, namespace: &str) -> Result<Share, Diagnosis> {
         let place = self.places.take_within(&namespace.into(), 1, PATIENCE).await;
         place.ok_or_else(|| {
-            Diagnosis::new(Cause::Aborted, "too many certificates are opened at once; it is tried again")
+            Diagnosis::new(Cause::Aborted, "too many certificates are opened at once; the controller retries")
         })
     }
 

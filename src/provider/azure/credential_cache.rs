@@ -302,7 +302,7 @@ impl State {
 }
 
 fn over_at_once() -> Diagnosis {
-    Diagnosis::new(Cause::UnexpectedAnswer, "the authority gave a token that was over before it could be used")
+    Diagnosis::new(Cause::UnexpectedAnswer, "the authority issued a token that expired before it could be used")
         .hint("let tokens live for some minutes, and compare the clocks of the authority and of the controller")
 }
 
@@ -384,7 +384,7 @@ mod tests {
     fn a_token_that_is_over_at_once_is_exchanged_anew_every_2_s_at_most() {
         let (mut state, now) = (State::default(), Instant::now());
         state.obtained(now, token("a", Duration::ZERO));
-        let told = "failed: the authority gave a token that was over before it could be used";
+        let told = "failed: the authority issued a token that expired before it could be used";
         assert_eq!(shown(&state.answer(now + Duration::from_millis(1999))), told);
         assert_eq!(shown(&state.answer(now + Duration::from_secs(2))), "exchange");
         state.obtained(now, token("b", Duration::from_secs(2)));

@@ -368,7 +368,7 @@ mod tests {
         let refused = extract("cert/web").unwrap_err();
         assert_eq!(refused.message, "dataFrom.extract cannot take \"cert/web\" apart: it is not a secret");
         let text = extract("other").unwrap_err();
-        assert!(text.message.starts_with("secret \"other\" in values.yaml is not JSON object"), "{text}");
+        assert!(text.message.starts_with("secret \"other\" in values.yaml is not a JSON object"), "{text}");
     }
 
     #[test]

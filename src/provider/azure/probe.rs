@@ -48,7 +48,7 @@ fn authorized() -> Validation {
 
 /// The verdict on a store that gets no token.
 pub(super) fn without_token(diagnosis: Diagnosis) -> Validation {
-    let unknown = || Check::Unknown("there is no token to ask the vault with".to_owned());
+    let unknown = || Check::Unknown("the vault was not asked, because there is no token".to_owned());
     let authenticated = if diagnosis.cause.is_outage() {
         Check::Unknown(diagnosis.to_string())
     } else {

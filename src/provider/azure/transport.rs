@@ -167,7 +167,7 @@ impl Pinned {
     fn too_large(&self, more_than: std::fmt::Arguments<'_>) -> Diagnosis {
         let message = format!("{} sent an answer of more than {more_than}", self.host());
         Diagnosis::new(Cause::AnswerTooLarge, message)
-            .hint("this is not an answer of Azure: check what its name resolves to")
+            .hint("this is not an answer from Azure: check what its name resolves to")
     }
 
     /// The challenge with which a vault answers a request without a token. The SDK sends its first request without one
@@ -237,9 +237,9 @@ fn reserve(memory: &Mutex<Share>, length: usize) -> Result<(), Diagnosis> {
 pub(super) fn crowded() -> Diagnosis {
     Diagnosis::new(
         Cause::AnswersCrowded,
-        "the answers of vaults that are read now hold as much memory as they may, half of it those for one namespace",
+        "the answers being read have reached their shared memory limit, half of which one namespace may use",
     )
-    .hint("it is tried again; if it lasts, let large ExternalSecrets read less")
+    .hint("the controller retries; if it lasts, let large ExternalSecrets read less")
 }
 
 /// Whether a text has more values than [`MOST_ELEMENTS`], if it is JSON.

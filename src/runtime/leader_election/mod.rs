@@ -232,11 +232,11 @@ impl Elector {
         let params = PostParams::default();
         let call = self.api.replace(&self.settings.name, &params, &lease);
         match tokio::time::timeout(self.settings.timing.retry_period, call).await {
-            Ok(Ok(_)) => tracing::info!(lease = self.settings.name, "the lease was given back"),
+            Ok(Ok(_)) => tracing::info!(lease = self.settings.name, "the lease was released"),
             Ok(Err(error)) => {
-                tracing::warn!(error = reason(&error), "the lease could not be given back; it runs out by itself");
+                tracing::warn!(error = reason(&error), "the lease could not be released; it expires by itself");
             }
-            Err(_) => tracing::warn!("the lease could not be given back in time; it runs out by itself"),
+            Err(_) => tracing::warn!("the lease could not be released in time; it expires by itself"),
         }
     }
 }

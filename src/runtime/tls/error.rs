@@ -15,6 +15,6 @@ pub enum TlsError {
     #[error("TLS cannot be set up: {0}")]
     Rustls(#[from] rustls::Error),
     /// A certificate cannot be generated.
-    #[error("a certificate cannot be made: {0}")]
+    #[error("a certificate cannot be created: {0}")]
     Issue(#[from] rcgen::Error),
 }

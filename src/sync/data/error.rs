@@ -36,7 +36,7 @@ pub enum DataError {
     },
     /// A name is not a valid key.
     #[error(
-        "{field}: {key:?} cannot be a key: keys have letters, digits, '-', '_' and '.', and at most 253 characters; change it by rewrite"
+        "{field}: {key:?} cannot be a key: keys have letters, digits, '-', '_' and '.', and at most 253 characters; change it with rewrite"
     )]
     InvalidKey { field: String, key: String },
     /// A template produces a key that is not UTF-8.

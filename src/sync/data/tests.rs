@@ -137,7 +137,7 @@ fn names_are_not_converted_where_they_are_rewritten() {
     let error = from(json!({"rewrite": rewrite}), &[("x/b", "1")]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "spec.dataFrom[0]: \"y/b\" cannot be a key: keys have letters, digits, '-', '_' and '.', and at most 253 characters; change it by rewrite"
+        "spec.dataFrom[0]: \"y/b\" cannot be a key: keys have letters, digits, '-', '_' and '.', and at most 253 characters; change it with rewrite"
     );
 }
 

@@ -29,11 +29,11 @@ pub enum Refusal {
     #[error("{target} is of the type {type_:?}, which is the cluster's own; give spec.target.name another name")]
     OfTheSystem { target: TargetName, type_: String },
     /// It is immutable, and its data would change.
-    #[error("{target} is immutable, so its new values cannot be written; delete it, and it is made again")]
+    #[error("{target} is immutable, so its new values cannot be written; delete it to have it recreated")]
     Immutable { target: TargetName },
     /// The template asks for a type other than the Secret's, which cannot change.
     #[error(
-        "{target} has the type {existing:?}, which cannot be changed to {wanted:?}; delete it, and it is made again, or correct spec.target.template.type"
+        "{target} has the type {existing:?}, which cannot be changed to {wanted:?}; delete it to have it recreated, or correct spec.target.template.type"
     )]
     OtherType {
         target: TargetName,
@@ -86,7 +86,7 @@ pub enum Refusal {
     NotText { target: TargetName, key: String },
     /// Templates write so far beyond the ends of lists that too many elements would be created.
     #[error(
-        "the path {path:?} of the template fills lists of {target} up with more than the {MOST} places that all paths together may; use lower indexes in templateFrom.target",
+        "the path {path:?} of the template fills lists of {target} up with more than the {MOST} places allowed for all paths together; use lower indexes in templateFrom.target",
         MOST = Filling::MOST
     )]
     TooMuchFilling {

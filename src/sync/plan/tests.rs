@@ -456,7 +456,7 @@ fn another_type_than_the_secret_has_is_refused_with_both_named() {
     let refusal = planned(&meta(), &json!({}), &hello(), Some(&rendered()), Some(&written_by_eso())).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "Secret \"example\" has the type \"Opaque\", which cannot be changed to \"example.com/certificate\"; delete it, and it is made again, or correct spec.target.template.type"
+        "Secret \"example\" has the type \"Opaque\", which cannot be changed to \"example.com/certificate\"; delete it to have it recreated, or correct spec.target.template.type"
     );
 }
 

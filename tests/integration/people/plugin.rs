@@ -27,7 +27,7 @@ async fn kubectl_finds_the_plugin_which_is_never_a_controller() {
     assert!(!help.contains("webhook"), "{help}");
     let (code, _, errors) = run(&["external-secrets", "webhook"]);
     assert_eq!(code, Some(1));
-    assert!(errors.contains("starts no process of the cluster"), "{errors}");
+    assert!(errors.contains("does not start the cluster's processes"), "{errors}");
     let (code, stores, errors) = run(&["external-secrets", "get", "stores"]);
     assert_eq!(code, Some(0), "{errors}");
     assert!(stores.contains(&format!("css/{}", scene.name())), "{stores}");

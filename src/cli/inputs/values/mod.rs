@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path) -> Result<GivenObjects, Error> {
 fn objects(text: &str, source: &str) -> Result<GivenObjects, Problem> {
     let root = texts::read(text)?;
     let Node::Map(entries) = root else {
-        return Err(Problem::new(1, "this is not YAML mapping of keys to values"));
+        return Err(Problem::new(1, "this is not a YAML mapping of keys to values"));
     };
     let mut objects = GivenObjects::new(source);
     for (key, node) in &entries {
@@ -214,8 +214,8 @@ mod tests {
     #[case("a:", "line 1: \"a\" has no value; put the text in quotes, if that is its value")]
     #[case("a: ~", "line 1: \"a\" has no value; put the text in quotes, if that is its value")]
     #[case("b: 1\na: null", "line 2: \"a\" has no value; put the text in quotes, if that is its value")]
-    #[case("- a", "line 1: this is not YAML mapping of keys to values")]
-    #[case("", "line 1: this is not YAML mapping of keys to values")]
+    #[case("- a", "line 1: this is not a YAML mapping of keys to values")]
+    #[case("", "line 1: this is not a YAML mapping of keys to values")]
     #[case("a: x\nb: y\na: z", "line 3: the key \"a\" is given twice; the other is in line 1")]
     #[case("a: {b: 1, b: 2}", "line 1: the key \"b\" is given twice; the other is in line 1")]
     #[case("a: x\nA: y", "line 2: \"A\" is the same object as \"a\", to Key Vault")]

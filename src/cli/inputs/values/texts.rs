@@ -175,7 +175,7 @@ impl Reader {
     fn grow(&mut self, size: Size, line: usize) -> Result<(), Problem> {
         self.size = Size { nodes: self.size.nodes + size.nodes, bytes: self.size.bytes + size.bytes };
         if self.size.nodes > MAX_NODES || self.size.bytes > MAX_BYTES {
-            return Err(Problem::new(line, "the values are too many or too long, with their aliases; take them apart"));
+            return Err(Problem::new(line, "the values are too many or too long, with their aliases; split the file"));
         }
         Ok(())
     }

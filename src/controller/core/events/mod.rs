@@ -154,7 +154,7 @@ impl Shared {
             tracing::warn!(
                 of_object,
                 of_namespace,
-                "events were dropped: one object said too much, or too many waited"
+                "events were dropped: an object published too many, or too many were waiting"
             );
         }
     }

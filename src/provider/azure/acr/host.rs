@@ -23,14 +23,14 @@ impl RegistryHost {
         let host = registry.to_ascii_lowercase();
         if !is_domain(&host) {
             return Err(refuse(
-                "is not a host alone (letters, digits, hyphens and dots, without a scheme, port or path)",
+                "is not just a host (letters, digits, hyphens and dots, without a scheme, port or path)",
                 &example,
             ));
         }
         let name = cloud.suffix.and_then(|suffix| host.strip_suffix(suffix)?.strip_suffix('.'));
         match name {
             Some(name) if name.rsplit('.').next() == Some("data") => {
-                Err(refuse("is an endpoint for layers alone, which gives no token", &example))
+                Err(refuse("is a data endpoint, which issues no tokens", &example))
             }
             Some(_) => Ok(Self(host)),
             None if is_listed(&host, listed) => Ok(Self(host)),

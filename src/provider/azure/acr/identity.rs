@@ -180,7 +180,7 @@ fn check_name(name: &str, field: &str) -> Result<(), Diagnosis> {
     if is_object_name(name) {
         return Ok(());
     }
-    let problem = format!("\"{}\" is no name of an object", text::stable(name));
+    let problem = format!("\"{}\" is not a valid object name", text::stable(name));
     Err(Diagnosis::of_field(Cause::GeneratorInvalid, format!("{field}.name"), problem)
         .hint("write lower case letters, digits, '-' and '.'"))
 }

@@ -22,7 +22,7 @@ pub(in crate::provider::azure) enum Unusable {
     Encrypted,
     /// It costs too much to open.
     #[error(
-        "holds a PFX that asks for more than {MOST_ITERATIONS} iterations of hashing in sum, or has more than 4 keys"
+        "holds a PFX that asks for more than {MOST_ITERATIONS} iterations of hashing in total, or has more than 4 keys"
     )]
     TooCostly,
     /// A key that cannot sign for Entra ID.
@@ -50,7 +50,7 @@ impl Unusable {
             Self::Encrypted => "store the key without a password: openssl pkcs12 -in client.pfx -nodes",
             Self::KeyUnsupported | Self::NotSigned => "create a certificate with an RSA key of 2048 bits or more",
             Self::KeyOfAnother => "put the certificate there that was issued for this key",
-            Self::Expired(_) => "register a new certificate at the application and put it with its key there",
+            Self::Expired(_) => "register a new certificate with the application and put it there with its key",
         }
     }
 }

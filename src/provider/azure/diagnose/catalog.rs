@@ -6,7 +6,7 @@ use crate::provider::Class;
 use crate::provider::causes::{CauseDescription, StoreEffect};
 
 const PROXY: &str = "Check `HTTPS_PROXY`, `NO_PROXY`, and what the host's name resolves to.";
-const PASSES: &str = "Nothing: it is tried again.";
+const PASSES: &str = "Nothing: the controller retries.";
 
 /// All causes, one per label.
 pub(in crate::provider::azure) fn causes() -> Vec<CauseDescription> {
@@ -41,15 +41,14 @@ fn describe(cause: Cause, (meaning, remedy): (&'static str, &'static str)) -> Ca
 #[allow(clippy::too_many_lines, reason = "a table, of one line a cause")]
 const fn explain(cause: Cause) -> (&'static str, &'static str) {
     match cause {
-        Cause::StoreInvalid => (
-            "A field of the store is missing, or its value cannot be right.",
-            "Correct the field that the message names.",
-        ),
+        Cause::StoreInvalid => {
+            ("A field of the store is missing or invalid.", "Correct the field that the message names.")
+        }
         Cause::NamespaceForbidden => {
             ("A SecretStore names another namespace.", "Leave the namespace out, or use a ClusterSecretStore.")
         }
         Cause::CustomCloudForbidden => (
-            "`customCloudConfig` of a SecretStore would lead an identity that is not of its namespace elsewhere.",
+            "`customCloudConfig` of a SecretStore would send an identity from outside its namespace elsewhere.",
             "Use a service account or Secret of the namespace, or have the operator allow the host by `--azure-extra-host`.",
         ),
         Cause::OwnIdentityForbidden => (
@@ -57,14 +56,14 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
             "Name a service account or Secret of the namespace in the store, or use a ClusterSecretStore.",
         ),
         Cause::ReferenceInvalid => {
-            ("The name or version in a reference cannot be right.", "Correct `remoteRef` as the message says.")
+            ("The name or version in a reference is invalid.", "Correct `remoteRef` as the message says.")
         }
         Cause::PropertyMissing => (
             "The value has no such property, or is not JSON.",
             "Correct `remoteRef.property`, or the value in the vault.",
         ),
         Cause::ServiceAccountMissing => {
-            ("The service account is not there.", "Create it, or correct `serviceAccountRef`.")
+            ("The service account does not exist.", "Create it, or correct `serviceAccountRef`.")
         }
         Cause::IdentityIncomplete => (
             "No client id or no tenant id was found.",
@@ -82,7 +81,7 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
             ("The pod's token file cannot be read.", "Restart the pod, so that the token is mounted again.")
         }
         Cause::CredentialMissing => {
-            ("A Secret with a credential, or its key, is not there.", "Create it, or correct `authSecretRef`.")
+            ("A Secret with a credential, or its key, does not exist.", "Create it, or correct `authSecretRef`.")
         }
         Cause::ClientCertificateUnusable => (
             "The client certificate cannot be used.",
@@ -106,19 +105,19 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
         ),
         Cause::ForbiddenByRbac => (
             "No role of the identity allows it.",
-            "Assign `Key Vault Secrets User` to the identity of the message; it takes Azure some minutes.",
+            "Assign `Key Vault Secrets User` to the identity in the message; it takes Azure a few minutes.",
         ),
         Cause::AccessDenied => (
             "No access policy of the vault allows it.",
-            "Add a policy for the identity of the message; roles do not help there.",
+            "Add a policy for the identity in the message; roles do not help there.",
         ),
-        Cause::Forbidden => ("The vault refused for another reason.", "See the message, which has Azure's words."),
+        Cause::Forbidden => ("The vault refused for another reason.", "See the message, which quotes Azure."),
         Cause::ForbiddenByFirewall => (
             "The vault's firewall refuses the network.",
-            "Allow the address of the message, or the subnet, in the vault's firewall.",
+            "Allow the address in the message, or the subnet, in the vault's firewall.",
         ),
         Cause::ForbiddenByConnection => {
-            ("The vault takes private connections only.", "Use a private endpoint and its DNS zone.")
+            ("The vault accepts only private connections.", "Use a private endpoint and its DNS zone.")
         }
         Cause::Disabled => ("The object is disabled.", "Enable it, or pin an enabled version by `remoteRef.version`."),
         Cause::SecretNotFound => {
@@ -132,30 +131,25 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
             ("The name is taken by a deleted object.", "Recover or purge the deleted object.")
         }
         Cause::BeingDeleted => ("The object is being deleted.", "Wait until it is deleted."),
-        Cause::BadRequest => {
-            ("Key Vault refused the request as malformed.", "See the message, which has Azure's words.")
-        }
+        Cause::BadRequest => ("Key Vault refused the request as malformed.", "See the message, which quotes Azure."),
         Cause::VaultThrottled => (
             "The vault asked to slow down.",
-            "Its limit is shared by all that use it: lengthen `refreshInterval`, or use more vaults.",
+            "Everybody who uses it shares its limit: lengthen `refreshInterval`, or use more vaults.",
         ),
         Cause::VaultUnavailable => ("The vault is not available for now.", PASSES),
         Cause::VaultFailed => ("The vault failed.", PASSES),
-        Cause::GeneratorInvalid => (
-            "A field of an ACRAccessToken is missing, or its value cannot be right.",
-            "Correct the field that the message names.",
-        ),
+        Cause::GeneratorInvalid => {
+            ("A field of an ACRAccessToken is missing or invalid.", "Correct the field that the message names.")
+        }
         Cause::RegistryUnauthorized => (
-            "The registry gives the identity no token.",
-            "Assign `AcrPull`, or `Container Registry Repository Reader` where the registry decides by ABAC; it takes Azure some minutes.",
+            "The registry issues no token to the identity.",
+            "Assign `AcrPull`, or `Container Registry Repository Reader` where the registry decides by ABAC; it takes Azure a few minutes.",
         ),
         Cause::RegistryFirewall => (
             "The registry's firewall refuses the network.",
             "Allow the cluster's address or subnet in the registry's firewall, or use a private endpoint and its DNS zone.",
         ),
-        Cause::RegistryDenied => {
-            ("The registry refused for another reason.", "See the message, which has Azure's words.")
-        }
+        Cause::RegistryDenied => ("The registry refused for another reason.", "See the message, which quotes Azure."),
         Cause::RegistryThrottled => ("The registry asked to slow down.", PASSES),
         Cause::RegistryFailed => ("The registry failed.", PASSES),
         Cause::HostNotFound => {
@@ -175,10 +169,10 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
         Cause::TlsExpired => ("The certificate is not valid now.", "Check the certificate and the node's clock."),
         Cause::TlsFailed => ("TLS failed.", PROXY),
         Cause::Redirected => ("A redirect, which is not followed with a token.", "Check `vaultUrl`."),
-        Cause::AnswerTooLarge => ("The answer is larger than any of Key Vault.", PROXY),
-        Cause::AnswersCrowded => ("All answers that are read now hold as much memory as they may.", PASSES),
+        Cause::AnswerTooLarge => ("The answer is larger than any that Key Vault sends.", PROXY),
+        Cause::AnswersCrowded => ("The answers being read have reached their shared memory limit.", PASSES),
         Cause::ConnectionsCrowded => ("Too many requests to vaults and authorities are in flight.", PASSES),
-        Cause::UnexpectedAnswer => ("The answer is not what it should be.", PROXY),
+        Cause::UnexpectedAnswer => ("The answer has an unexpected form.", PROXY),
         Cause::ForeignHost => ("A paging link leads to another host; it was not followed.", PROXY),
         Cause::Aborted => ("The read was given up inside the program.", PASSES),
     }
@@ -188,7 +182,7 @@ const fn explain_code(code: EntraCode) -> (&'static str, &'static str) {
     match code {
         EntraCode::NoMatchingFederation => (
             "No federated credential matches the token.",
-            "Make one with exactly the issuer, subject and audience of the message; it takes Azure some minutes.",
+            "Create one with exactly the issuer, subject and audience in the message; it takes Azure a few minutes.",
         ),
         EntraCode::NoFederation => ("The identity has no federated credential.", "Create one as the message says."),
         EntraCode::FederationForbidden => {
@@ -220,10 +214,9 @@ const fn explain_code(code: EntraCode) -> (&'static str, &'static str) {
         EntraCode::AssertionOutsideTime => {
             ("The token is outside its valid time.", "Check the clocks of node and control plane.")
         }
-        EntraCode::AssertionTooLong => (
-            "The token lives too long.",
-            "Let `AZURE_FEDERATED_TOKEN_FILE` name the projected token of workload identity.",
-        ),
+        EntraCode::AssertionTooLong => {
+            ("The token lives too long.", "Point `AZURE_FEDERATED_TOKEN_FILE` to workload identity's projected token.")
+        }
         EntraCode::ClientSecretInvalid => {
             ("The client secret is wrong.", "Put the secret's value, not its id, into the Secret.")
         }
@@ -231,13 +224,13 @@ const fn explain_code(code: EntraCode) -> (&'static str, &'static str) {
             ("The client secret has expired.", "Create a new one, and put its value into the Secret.")
         }
         EntraCode::CertificateRefused => {
-            ("The application does not know the client certificate.", "Register it at the application.")
+            ("The application does not know the client certificate.", "Register it with the application.")
         }
         EntraCode::ResourceUnknown => (
             "The tenant does not know the resource that the token is for.",
             "Check that tenant and `environmentType` are those of the vault or registry.",
         ),
-        EntraCode::Other => ("Entra ID refused for another reason.", "Look up the AADSTS code of the message."),
+        EntraCode::Other => ("Entra ID refused for another reason.", "Look up the AADSTS code in the message."),
     }
 }
 

@@ -61,7 +61,7 @@ pub(in crate::provider::azure) fn refusal(
                 .retry_after(retry_after)
         }
         (_, Some(refusal)) if refusal.is_refusal() => {
-            Diagnosis::new(Cause::EntraRefused(refusal.code()), format!("{host} refused to give a token{said}"))
+            Diagnosis::new(Cause::EntraRefused(refusal.code()), format!("{host} refused to issue a token{said}"))
         }
         _ => Diagnosis::new(
             Cause::UnexpectedAnswer,
@@ -83,9 +83,9 @@ pub(in crate::provider::azure) fn machine_refusal(
     match status {
         400 if refusal.code() == EntraCode::ResourceUnknown => Diagnosis::new(
             Cause::EntraRefused(EntraCode::ResourceUnknown),
-            format!("{HOST} refused to give a token{said}"),
+            format!("{HOST} refused to issue a token{said}"),
         ),
-        400 => Diagnosis::new(Cause::ManagedIdentityMissing, format!("{HOST} refused to give a token{said}"))
+        400 => Diagnosis::new(Cause::ManagedIdentityMissing, format!("{HOST} refused to issue a token{said}"))
             .hint("assign the identity to the node pool's machines, and set identityId to its client id"),
         404 | 410 | 429 => Diagnosis::new(Cause::EntraThrottled, format!("{HOST} is busy (HTTP {status}){said}"))
             .retry_after(retry_after),
@@ -133,7 +133,7 @@ pub(in crate::provider::azure) fn hint(code: EntraCode, presented: &Presented) -
     );
     let hint = match code {
         EntraCode::NoMatchingFederation => format!(
-            "{token}; a federated credential of the application or identity {client_id} must name exactly these; a new one takes some minutes to work"
+            "{token}; a federated credential of the application or identity {client_id} must name exactly these; a new one takes a few minutes to work"
         ),
         EntraCode::NoFederation => {
             format!("create a federated credential on the application or identity {client_id}; {token}")
@@ -163,7 +163,7 @@ pub(in crate::provider::azure) fn hint(code: EntraCode, presented: &Presented) -
             "the service account's token is stale or the clocks differ: check the token file's age and the clocks of the node and the control plane".to_owned()
         }
         EntraCode::AssertionTooLong => {
-            "AZURE_FEDERATED_TOKEN_FILE names another token than the projected one of workload identity".to_owned()
+            "AZURE_FEDERATED_TOKEN_FILE does not name workload identity's projected token".to_owned()
         }
         EntraCode::ClientSecretInvalid => {
             "the Secret must hold the client secret's value, not its id".to_owned()
@@ -172,7 +172,7 @@ pub(in crate::provider::azure) fn hint(code: EntraCode, presented: &Presented) -
             format!("create a new client secret for {client_id} and put its value into the Secret")
         }
         EntraCode::CertificateRefused => format!(
-            "register the certificate of azurekv.authSecretRef.clientCertificate at the application {client_id}, or put a registered one with its key into the Secret"
+            "register the certificate of azurekv.authSecretRef.clientCertificate with the application {client_id}, or put a registered one with its key into the Secret"
         ),
         EntraCode::ResourceUnknown => {
             format!("check that tenant {tenant_id} and environmentType are those of what the token is for")
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(diagnosis.cause.class(), Class::Unauthenticated);
         assert_eq!(
             diagnosis.message,
-            format!("login.microsoftonline.com refused to give a token: AADSTS{number}: Azure's words.")
+            format!("login.microsoftonline.com refused to issue a token: AADSTS{number}: Azure's words.")
         );
         let Cause::EntraRefused(code) = diagnosis.cause else { panic!("{diagnosis:?}") };
         let hint = hint(code, &presented()).unwrap();

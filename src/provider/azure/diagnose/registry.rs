@@ -41,10 +41,10 @@ pub(in crate::provider::azure) fn refusal(
             .retry_after(retry_after),
         (401, false) => Diagnosis::new(
             Cause::RegistryUnauthorized,
-            format!("{host} gives the identity no token{said}"),
+            format!("{host} issues no token to the identity{said}"),
         )
         .hint(
-            "assign the identity AcrPull on the registry, or, where the registry decides by ABAC, Container Registry Repository Reader; check that tenantId is the registry's tenant, and that scope names a repository that the role covers; a new role takes some minutes to work",
+            "assign the identity AcrPull on the registry, or, where the registry decides by ABAC, Container Registry Repository Reader; check that tenantId is the registry's tenant, and that scope names a repository that the role covers; a new role takes a few minutes to work",
         ),
         (403, false) if message.contains("client with IP") => Diagnosis::new(
             Cause::RegistryFirewall,
@@ -53,7 +53,7 @@ pub(in crate::provider::azure) fn refusal(
         .hint(
             "it is the network, not the identity: allow the cluster's address or subnet in the registry's firewall, or use a private endpoint and the DNS zone privatelink.azurecr.io",
         ),
-        (403, false) => Diagnosis::new(Cause::RegistryDenied, format!("{host} refuses to give a token{said}")),
+        (403, false) => Diagnosis::new(Cause::RegistryDenied, format!("{host} refuses to issue a token{said}")),
         _ => Diagnosis::new(
             Cause::UnexpectedAnswer,
             format!("{host} answered HTTP {status} and not as a container registry does"),

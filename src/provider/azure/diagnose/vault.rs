@@ -118,7 +118,7 @@ fn hint(cause: Cause, message: &str) -> Option<String> {
         Cause::TokenRefused => "check that vaultUrl and environmentType are of the same cloud".to_owned(),
         Cause::ForbiddenByRbac => {
             let role = role_for(message);
-            format!("assign the role {role} on the vault to {who}; it takes some minutes to work")
+            format!("assign the role {role} on the vault to {who}; it takes a few minutes to work")
         }
         Cause::AccessDenied => {
             let kind = ["keys ", "certificates "].into_iter().find(|kind| message.contains(kind)).unwrap_or_default();

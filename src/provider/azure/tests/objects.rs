@@ -142,7 +142,7 @@ async fn extract_gives_members_or_tags(#[case] reference: RemoteRef, #[case] exp
 #[case::no_object(
     of("x", Some("user"), None),
     Class::PropertyMissing,
-    "property \"user\" of secret \"x\" is not JSON object"
+    "property \"user\" of secret \"x\" is not a JSON object"
 )]
 #[case::no_tag(of("x", Some("gone"), FETCH), Class::PropertyMissing, "no tag or attribute \"gone\"")]
 #[tokio::test]
