@@ -139,7 +139,7 @@ mod tests {
     #[case("spec.a[-1]", "malformed index")]
     #[case("spec.a[0]b", "malformed index")]
     #[case("spec.a[10001]", "has an index above 10000")]
-    fn what_is_no_path_is_refused(#[case] text: &str, #[case] problem: &str) {
+    fn an_invalid_path_is_refused(#[case] text: &str, #[case] problem: &str) {
         let error = text.parse::<FieldPath>().unwrap_err().to_string();
         assert!(error.starts_with(&format!("{text:?} ")) && error.contains(problem), "{error}");
     }

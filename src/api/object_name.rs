@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_would_lead_elsewhere_in_a_url_is_none() {
+    fn a_name_that_would_lead_elsewhere_in_a_url_is_invalid() {
         for name in ["a", "db-password", "sh.helm.release.v1.x", "0", &"a".repeat(253)] {
             assert!(is_object_name(name), "{name}");
         }

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[rstest]
-    fn what_is_no_schedule_is_refused(
+    fn an_invalid_schedule_is_refused(
         #[values(
             "",
             "* * * *",

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_are_told_within_a_run_and_in_no_other() {
+    fn equal_values_are_recognized_within_a_run_and_in_no_other() {
         let (one, other) = (Redactor::new(Values::Redacted), Redactor::new(Values::Redacted));
         assert_eq!(hash(&one, b"1234"), hash(&one, b"1234"));
         assert_ne!(hash(&one, b"1234"), hash(&one, b"1235"));
@@ -192,7 +192,7 @@ mod tests {
     #[case::rendered(Metadata::Annotations, "made", "hunter2", false)]
     #[case::of_before(Metadata::Labels, "team", "b", false)]
     #[case::of_all_data(Metadata::Annotations, ANNOTATION_DATA_HASH, "0123", false)]
-    fn metadata_is_shown_only_where_it_stands_in_the_manifest(
+    fn metadata_is_shown_only_if_it_is_in_the_manifest(
         #[case] part: Metadata,
         #[case] key: &str,
         #[case] value: &str,

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn each_key_gets_a_password_of_its_own() {
+    fn each_key_gets_its_own_password() {
         let passwords = texts(&spec(&json!({"secretKeys": ["a", "b", "c"]})));
         assert_eq!(passwords.iter().collect::<BTreeSet<_>>().len(), 3);
     }
@@ -247,7 +247,7 @@ mod tests {
     #[case(json!({"length": 4097}), "spec.length: 4097 is not between 0 and 4096")]
     #[case(json!({"digits": -1}), "spec.digits: -1 is not between 0 and")]
     #[case(json!({"symbols": i64::MAX}), "spec.symbols: 9223372036854775807 is not between 0 and")]
-    fn what_cannot_be_is_an_error_in_the_words_of_eso(#[case] fields: Value, #[case] words: &str) {
+    fn an_invalid_spec_is_an_error_in_the_words_of_eso(#[case] fields: Value, #[case] words: &str) {
         let error = mint(&spec(&fields), &mut rand::rng()).unwrap_err();
         assert!(error.to_string().starts_with(words), "{error}");
         assert_eq!(check(&spec(&fields)), Err(error));

@@ -165,12 +165,12 @@ mod tests {
     #[case("\"a\"")]
     #[case(r#"{"a":1"#)]
     #[case(r#"{"a":1} trailing"#)]
-    fn what_is_no_object_has_no_members(#[case] value: &str) {
+    fn a_value_that_is_not_an_object_has_no_members(#[case] value: &str) {
         assert_eq!(shown(value), None);
     }
 
     #[test]
-    fn a_byte_order_mark_is_told() {
+    fn a_byte_order_mark_is_reported() {
         let refused = members("\u{feff}{\"a\":1}".as_bytes(), &Budget::default()).unwrap_err();
         assert_eq!(refused, ExtractError::ByteOrderMark);
     }

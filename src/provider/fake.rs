@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_cannot_be_is_told() {
+    fn an_impossible_search_is_reported() {
         assert_eq!(finds(&named("("), paths()).unwrap_err().class, Class::InvalidReference);
         assert_eq!(finds(&Find::default(), paths()).unwrap_err().class, Class::Unsupported);
         let alike = vec![entry("a/b", None, "1"), entry("a:b", None, "2")];
@@ -491,7 +491,7 @@ mod tests {
     #[rstest]
     #[case(entry("", None, "v"), "spec.provider.fake.data[1] has no key")]
     #[case(entry("k", None, ""), "spec.provider.fake.data[1] has no value")]
-    fn an_incomplete_entry_is_told(#[case] bad: FakeProviderData, #[case] message: &str) {
+    fn an_incomplete_entry_is_reported(#[case] bad: FakeProviderData, #[case] message: &str) {
         let config = FakeProvider { data: vec![entry("k", None, "v"), bad], validation_result: None };
         assert_eq!(check(&config).unwrap_err().message, message);
     }

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_over_the_budget_is_told_with_its_number_and_a_remedy() {
+    fn an_exceeded_budget_is_reported_with_its_number_and_a_remedy() {
         let budget = ReadBudget::alone();
         assert_eq!(budget.charge_bytes(MOST_READ), Ok(()));
         let refused = budget.charge_bytes(1).unwrap_err();

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn however_much_others_take_something_is_left_for_who_comes_next() {
+    fn however_much_others_take_something_is_left_for_the_next_caller() {
         let shares = Shares::new(1000);
         let mut taken = Vec::new();
         for number in 0..9 {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_gets_what_another_puts_back() {
+    async fn a_waiting_caller_gets_what_another_puts_back() {
         let shares = Shares::new(100);
         let one: Arc<str> = "one".into();
         let first = shares.try_take(&one, 50);

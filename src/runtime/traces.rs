@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_sent_only_where_the_environment_names_a_collector() {
+    fn spans_are_sent_only_if_the_environment_names_a_collector() {
         let asked = |set: &[(&str, &str)]| {
             is_asked_for(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
         };

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_panics_is_told_by_its_name_and_one_that_ends_is_not() {
+    async fn a_task_that_panics_is_reported_by_name_and_one_that_ends_is_not() {
         let vital = Vital::default();
         vital.spawn("one that ends", async {}).await.unwrap();
         let mut waiting = Box::pin(vital.failed());

@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_got_anew_between_two_thirds_and_three_quarters_of_its_life() {
+    fn a_token_is_renewed_between_two_thirds_and_three_quarters_of_its_life() {
         let daily = spec(RefreshPolicy::Periodic, "24h");
         let Due::At(renewal) = with_token(&daily, 1) else { panic!("not due yet") };
         assert!(renewal >= at(800) && renewal <= at(900), "{renewal}");
@@ -457,12 +457,12 @@ mod tests {
     #[case(RefreshPolicy::Periodic, "0")]
     #[case(RefreshPolicy::OnChange, "1h")]
     #[case(RefreshPolicy::CreatedOnce, "1h")]
-    fn a_token_that_is_got_once_is_not_got_anew(#[case] policy: RefreshPolicy, #[case] interval: &str) {
+    fn a_token_that_is_requested_once_is_not_renewed(#[case] policy: RefreshPolicy, #[case] interval: &str) {
         assert_eq!(with_token(&spec(policy, interval), 5000), Due::OnChange);
     }
 
     #[test]
-    fn a_token_that_is_over_at_once_is_asked_for_once_a_second() {
+    fn a_token_that_expires_at_once_is_requested_once_per_second() {
         let (meta, spec, status) = (meta(), spec(RefreshPolicy::Periodic, "1h"), synced(at(100)));
         let token = Some(TokenLife { made: at(100), until: at(0) });
         let (target, templates) = (TargetState::Intact, TemplatesState::Same);

@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn regular_expressions_are_bounded_together_and_the_first_problems_are_told() {
+    fn regular_expressions_are_bounded_together_and_the_first_problems_are_reported() {
         let sane: Vec<_> = (0..400).map(|number| format!("^team-{number}-([a-z0-9-]+)\\.(?P<end>.*)$")).collect();
         assert_eq!(check(&rewriting(&sane)), []);
         let problems = check(&rewriting(&vec![r"\pL{400}".to_owned(); 1250]));
@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_beyond_reason_are_refused_with_their_number() {
+    fn lists_that_are_too_long_are_refused_with_their_length() {
         let entry = |number: usize| json!({"secretKey": format!("k{number}"), "remoteRef": {"key": "a"}});
         let entries = |count: usize| json!((0..count).map(entry).collect::<Vec<_>>());
         assert_eq!(check(&spec(&json!({"data": entries(1000)}))), []);

@@ -174,13 +174,13 @@ mod tests {
     #[case(json!({"kind": "Nothing"}), "generatorRef references unknown GVK ")]
     #[case(json!({"kind": "Webhook"}), "generatorRef names a Webhook, which is not served")]
     #[case(json!({"kind": "MFA"}), "generatorRef names the kind MFA, which is not served by this controller; the kinds served are ACRAccessToken")]
-    fn a_reference_to_what_is_not_served_is_told_in_the_words_of_eso(#[case] fields: Value, #[case] words: &str) {
+    fn a_reference_to_an_unsupported_kind_is_reported_in_the_words_of_eso(#[case] fields: Value, #[case] words: &str) {
         let error = kind(&reference(&fields)).unwrap_err();
         assert!(error.to_string().starts_with(words), "{error}");
     }
 
     #[test]
-    fn every_kind_of_eso_is_served_or_told_apart() {
+    fn every_kind_of_eso_is_served_or_recognized() {
         let schema = crate::api::crd::external_secret_schema();
         let fields = crate::api::crd::fields("", &schema);
         let kinds = fields.iter().find(|field| field.path == ".spec.dataFrom[].sourceRef.generatorRef.kind").unwrap();

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn all_problems_are_told_at_once() {
+    fn all_problems_are_reported_at_once() {
         let value = azurekv(&json!({"vaultUrl": "team", "tenantId": "a/b"}));
         let found = problems(StoreKind::SecretStore, value);
         assert_eq!(found.len(), 2, "{found:?}");

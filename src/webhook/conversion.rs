@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_converted_for_who_has_given_up() {
+    fn nothing_is_converted_for_a_client_that_has_given_up() {
         let stop = CancellationToken::new();
         stop.cancel();
         let review = format!(

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_is_no_review_or_too_large_is_refused() {
+    async fn a_body_that_is_not_a_review_or_too_large_is_refused() {
         assert_eq!(answer(PATH, Body::from("{}")).await, StatusCode::BAD_REQUEST);
         let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(answer(PATH, Body::from(deep)).await, StatusCode::BAD_REQUEST);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_that_are_no_text_are_replaced_wherever_they_stand() {
+    async fn bytes_that_are_not_text_are_replaced_wherever_they_are() {
         let room = Room::new(100, 100);
         for (body, text) in [
             (b"a\xffb\xe2\x82".as_slice(), "a?b??"),
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_object_is_reviewed_and_converted_whatever_bytes_stand_in_its_managed_fields() {
+    async fn an_object_is_reviewed_and_converted_whatever_bytes_its_managed_fields_contain() {
         let object = b"{\"apiVersion\":\"external-secrets.io/v1\",\"metadata\":{\"name\":\"a\",\"managedFields\":[{\"fieldsV1\":{\"f:\xff\":{}}}]},\"spec\":{\"provider\":{\"fake\":{\"data\":[]}}}}";
         let review = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","operation":"CREATE","object":"#;
         assert_eq!(answer(PATH, Body::from([review, object.as_slice(), b"}}"].concat())).await, StatusCode::OK);
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_is_given_up_is_told_so_and_holds_its_place_until_it_ends() {
+    async fn aborted_work_is_canceled_and_holds_its_place_until_it_ends() {
         let webhook = Webhook { places: Arc::new(Semaphore::new(1)), ..Webhook::new(Checks::default()) };
         let (begun, was_begun) = std::sync::mpsc::channel();
         let (told, was_told) = tokio::sync::oneshot::channel();

@@ -7,7 +7,7 @@ use test_stage::scene::Scene;
 
 /// An ExternalSecret with `refreshInterval: bogus` stops ESO 2.9.0 for the whole cluster.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invalid_object_is_told_so_and_the_others_go_on() {
+async fn an_invalid_object_gets_a_condition_and_the_others_carry_on() {
     let scene = Scene::new("bogus").await;
     scene.set_secret("greeting", "hello");
     scene.store().await;
@@ -61,7 +61,7 @@ async fn what_cannot_be_right_is_named_and_nothing_is_written(#[case] spec: Valu
 #[case::user("https://my-vault.vault.azure.net@example.com", "vaultUrl")]
 #[case::nonsense("my vault", "vaultUrl")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vault_url_that_is_none_gets_no_token(#[case] url: &str, #[case] named: &str) {
+async fn an_invalid_vault_url_gets_no_token(#[case] url: &str, #[case] named: &str) {
     let scene = Scene::new("url").await;
     let mut store = scene.store_manifest("SecretStore", "mine");
     store["spec"]["provider"]["azurekv"]["vaultUrl"] = url.into();

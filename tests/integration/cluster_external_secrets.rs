@@ -132,7 +132,7 @@ async fn force_sync_is_handed_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_external_secret_of_somebody_else_fails_its_namespace_alone_until_it_goes() {
+async fn an_external_secret_of_somebody_else_fails_only_its_namespace_until_it_is_gone() {
     let setting = Setting::new("ces-taken").await;
     setting.namespaces(&["a", "b"]).await;
     let own = setting.scene.manifest_for(
@@ -188,7 +188,7 @@ async fn of_two_that_want_one_name_the_second_has_its_turn_when_the_first_goes()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_spec_that_cannot_be_worked_on_is_told_and_all_stays_as_it_was() {
+async fn a_spec_that_cannot_be_reconciled_is_reported_and_everything_stays_unchanged() {
     let setting = Setting::new("ces-bad").await;
     setting.namespaces(&["a"]).await;
     setting.apply(setting.manifest()).await;

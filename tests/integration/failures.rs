@@ -68,7 +68,7 @@ async fn a_disabled_secret_is_not_taken_for_an_absent_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_identity_that_may_not_read_is_told_what_to_grant() {
+async fn an_identity_that_may_not_read_gets_a_remedy() {
     let (scene, before) = synced("denied").await;
     scene.vault.revoke(&scene.application);
     let message = format!(

@@ -196,7 +196,7 @@ async fn new_values_come_with_the_interval_with_force_sync_and_with_another_entr
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_that_somebody_removed_or_changed_is_made_anew_alone_and_an_event_says_so() {
+async fn a_value_that_somebody_removed_or_changed_is_the_only_one_regenerated_and_an_event_says_so() {
     let scene = Scene::new("lost").await;
     generator(&scene, "UUID", "u", json!({})).await;
     generator(&scene, "Password", "p", json!({})).await;
@@ -271,7 +271,7 @@ async fn what_eso_has_minted_is_taken_over_unchanged(#[case] data_hash: String) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_generator_that_comes_or_is_mended_wakes_those_that_failed_over_it() {
+async fn a_generator_that_appears_or_is_fixed_wakes_those_that_failed_over_it() {
     let scene = Scene::new("wakes").await;
     scene.apply(manifest("missing", "1h", &[entry("UUID", "u", "")])).await;
     let message = "could not get secret data from provider";
@@ -297,7 +297,7 @@ async fn a_generator_that_comes_or_is_mended_wakes_those_that_failed_over_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_generators_say_and_give_is_bounded_in_sum() {
+async fn the_specs_and_values_of_generators_are_bounded_in_total() {
     let scene = Scene::new("bounded").await;
     let fails_with = async |name: &str, words: &str| {
         scene.until_ready_starts(name, "could not get secret data from provider").await;

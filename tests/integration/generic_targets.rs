@@ -138,7 +138,7 @@ async fn what_others_wrote_into_an_object_that_is_merged_into_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_whose_values_are_gone_goes_by_its_deletion_policy() {
+async fn a_target_whose_values_are_gone_follows_its_deletion_policy() {
     let scene = Scene::new("gone").await;
     scene.set_secret("greeting", "hello");
     scene.store().await;
@@ -173,7 +173,7 @@ async fn an_orphan_that_is_to_be_deleted_has_a_finalizer_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_of_an_earlier_name_or_kind_goes_once_the_new_one_is_there() {
+async fn a_target_of_an_earlier_name_or_kind_is_deleted_when_the_new_one_exists() {
     let scene = Scene::new("renamed").await;
     scene.set_secret("greeting", "hello");
     scene.store().await;
@@ -275,7 +275,7 @@ async fn without_the_flag_nothing_is_written_and_the_condition_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_chart_gives_rights_to_config_maps_and_to_the_kinds_that_it_is_told() {
+async fn the_chart_grants_rights_to_config_maps_and_to_the_listed_kinds() {
     let scene = Scene::with_own_controller_on(World::of_controllers(), "generic-rights").await;
     scene.set_secret("greeting", "hello");
     scene.set_secret("host", "db.example");

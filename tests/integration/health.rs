@@ -24,7 +24,7 @@ async fn started(name: &str) -> (Scene, ApiProxy, Controller) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn watches_that_hear_nothing_any_more_are_opened_anew() {
+async fn silent_watches_are_reopened() {
     let (scene, proxy, controller) = started("watch-frozen").await;
     proxy.freeze_watches();
     scene.external_secret("example", "1s", &[("greeting", "other")]).await;

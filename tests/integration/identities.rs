@@ -138,7 +138,7 @@ async fn a_mistake_is_named_with_its_remedy_and_what_follows_it_works(#[case] mi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tenant_may_be_given_by_the_store_alone() {
+async fn the_store_alone_may_set_the_tenant() {
     let scene = Scene::new("identity-tenant").await;
     scene.set_secret("greeting", "hello");
     annotate(&scene, Mistake::NoTenant.annotations(&scene)).await;
@@ -150,7 +150,7 @@ async fn the_tenant_may_be_given_by_the_store_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_audience_of_the_federated_credentials_own_is_asked_for_where_the_store_names_it() {
+async fn a_federated_credentials_own_audience_is_requested_if_the_store_names_it() {
     let scene = Scene::new("identity-audience").await;
     scene.set_secret("greeting", "hello");
     Mistake::AudienceOfTheirOwn.federate(&scene);

@@ -13,7 +13,7 @@ fn peak_of(process: u32) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_finds_far_too_much_is_told_so_and_takes_neither_time_nor_memory_from_others() {
+async fn a_search_that_finds_far_too_much_fails_and_takes_neither_time_nor_memory_from_others() {
     const MOST_MORE_KIB: u64 = 48 << 10;
     let greedy = Scene::with_own_controller("greedy").await;
     let class = ["--controller-class", greedy.name(), "--enable-cluster-store-reconciler=false"];

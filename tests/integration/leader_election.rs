@@ -29,7 +29,7 @@ async fn scene(name: &str) -> Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_was_stopped_beyond_its_lease_writes_nothing_when_it_goes_on() {
+async fn a_leader_that_was_paused_beyond_its_lease_writes_nothing_when_it_resumes() {
     let scene = scene("leader-stopped").await;
     let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
     proxy.pass();
@@ -72,7 +72,7 @@ async fn a_leader_that_cannot_renew_its_lease_ends_before_another_may_lead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_is_asked_to_stop_gives_its_lease_back() {
+async fn a_leader_that_is_asked_to_stop_releases_its_lease() {
     let scene = scene("leader-leaves").await;
     let first = scene.start_replica("first", scene.kubeconfig(), LONG).await;
     scene.until_secret("example", json!({"greeting": "first"})).await;

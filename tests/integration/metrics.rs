@@ -65,7 +65,7 @@ async fn metrics_tell_what_was_synced_and_what_was_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_told_when_the_first_of_the_values_expires_where_that_is_asked_for() {
+async fn the_expiry_of_the_first_value_is_exported_on_request() {
     let scene = Scene::with_own_controller("metrics-expiry").await;
     let controller = scene.start_controller_with(&["--enable-remote-expiry-metrics"]).await;
     controller.until_ready().await;

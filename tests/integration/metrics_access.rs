@@ -31,7 +31,7 @@ fn allowed(scene: &Scene, account: &str, verbs: &str, path: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_are_only_for_who_shows_a_token_that_may_get_them() {
+async fn metrics_require_a_token_that_may_get_them() {
     let scene = Scene::with_own_controller("metrics").await;
     let controller = scene.start_controller_with(&["--metrics-secure=true", "--metrics-auth=true"]).await;
     controller.until_logged("all watches have delivered their first list").await;
@@ -45,7 +45,7 @@ async fn metrics_are_only_for_who_shows_a_token_that_may_get_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn secure_metrics_are_served_where_the_folder_of_the_chart_has_no_certificate_yet() {
+async fn secure_metrics_are_served_before_the_charts_folder_has_a_certificate() {
     let scene = Scene::with_own_controller("metrics-files").await;
     let folder = scene.world.cluster.directory().join("metrics-files");
     let given = format!("--metrics-cert-dir={}", folder.display());
@@ -63,7 +63,7 @@ async fn secure_metrics_are_served_where_the_folder_of_the_chart_has_no_certific
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_put_the_level_of_the_log_changes_it_while_the_process_runs() {
+async fn a_token_that_may_put_the_log_level_changes_it_while_the_process_runs() {
     let scene = Scene::with_own_controller("loglevel").await;
     let arguments = ["--metrics-secure=true", "--metrics-auth=true", "--loglevel=info"];
     let controller = scene.start_controller_with(&arguments).await;

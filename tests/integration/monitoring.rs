@@ -61,7 +61,7 @@ fn queries() -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn each_alert_fires_when_it_should_and_says_so_in_words() {
+async fn each_alert_fires_when_it_should_with_a_summary() {
     let tools = Tools::of(&World::shared().cluster);
     let folder = tools.home.path();
     std::fs::write(folder.join("alerts.yaml"), rules(&tools, &BTreeMap::new()).to_string()).unwrap();

@@ -238,7 +238,7 @@ async fn eventually(object: &Raw<'_>, wanted: impl Fn(&Value) -> bool) -> Value 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_that_fail_are_asked_for_ever_more_rarely() {
+async fn lists_that_fail_are_requested_less_and_less_often() {
     let scene = Scene::with_own_controller("list-backoff").await;
     let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
     let fault = proxy.fault(ApiFault::RefuseLists(503), 1.0);

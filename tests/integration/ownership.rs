@@ -88,7 +88,7 @@ async fn write_as_eso(scene: &Scene, external_secret: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_eso_wrote_is_taken_over_without_a_write_and_a_removed_key_goes_later() {
+async fn a_secret_that_eso_wrote_is_taken_over_without_a_write_and_a_removed_key_is_deleted_later() {
     let scene = Scene::new("takeover").await;
     scene.set_secret("greeting", "hello");
     scene.set_secret("other", "else");

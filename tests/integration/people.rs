@@ -123,7 +123,7 @@ async fn a_refresh_is_waited_for_and_tells_of_each_how_it_went() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_that_nobody_answers_ends_with_3_and_says_where_to_look() {
+async fn a_refresh_without_an_answer_exits_with_3_and_says_where_to_look() {
     let scene = Scene::with_own_controller("people-vain").await;
     scene.store().await;
     scene.external_secret("one", "1h", &[("a", "one")]).await;

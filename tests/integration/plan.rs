@@ -217,7 +217,7 @@ async fn a_plan_tells_what_would_be_deleted_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_is_no_secret_is_planned_only_for_a_controller_that_writes_such() {
+async fn a_target_other_than_a_secret_is_planned_only_for_a_controller_that_writes_it() {
     let scene = Scene::new("planned-kinds").await;
     let name = scene.name();
     scene.set_secret("one", "1");
@@ -248,7 +248,7 @@ async fn an_object_that_is_no_secret_is_planned_only_for_a_controller_that_write
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_is_being_deleted_is_left_alone_also_where_its_spec_cannot_be_read() {
+async fn an_object_that_is_being_deleted_is_left_alone_even_if_its_spec_cannot_be_read() {
     let scene = Scene::new("planned-deletion").await;
     let name = scene.name();
     scene.store().await;
@@ -359,7 +359,7 @@ fn caller(scene: &Scene) -> Application {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_vault_is_read_as_the_caller_where_that_is_asked_for() {
+async fn the_vault_is_read_as_the_caller_on_request() {
     let scene = Scene::new("as-caller").await;
     scene.set_secret("one", "1");
     scene.store().await;

@@ -47,7 +47,7 @@ async fn of_others(scene: &Scene, name: &str) -> Value {
 #[case("Merge")]
 #[case("CreateOrMerge")]
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_longer_asked_for_goes_and_what_others_wrote_before_and_after_stays(#[case] policy: &str) {
+async fn what_is_no_longer_wanted_is_removed_and_what_others_wrote_stays(#[case] policy: &str) {
     let scene = scene("managed").await;
     of_others(&scene, "example").await;
     let mut manifest = example(&scene, &json!({"creationPolicy": policy}), &["one", "two"]);
@@ -91,7 +91,7 @@ async fn labels_and_annotations_of_a_template_go_with_it_and_those_of_others_sta
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_template_that_comes_and_goes_leaves_the_secret_as_it_was() {
+async fn a_template_that_is_added_and_removed_leaves_the_secret_unchanged() {
     let scene = scene("template-gone").await;
     let labeled = |target: &Value| {
         let mut manifest = example(&scene, target, &["one"]);
@@ -236,7 +236,7 @@ async fn another_writer_loses_nothing_however_often_both_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_another_target_name_the_secret_of_the_earlier_goes_and_one_that_was_given_up_stays() {
+async fn with_another_target_name_the_earlier_secret_is_deleted_and_an_abandoned_one_stays() {
     let scene = scene("renamed").await;
     scene.apply(example(&scene, &json!({"name": "first"}), &["one"])).await;
     scene.until_secret("first", json!({"one": "1"})).await;
@@ -261,7 +261,7 @@ async fn with_another_target_name_the_secret_of_the_earlier_goes_and_one_that_wa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_creation_policy_gives_the_secret_up_and_takes_it_back() {
+async fn a_changed_creation_policy_abandons_the_secret_and_takes_it_back() {
     let scene = scene("policy").await;
     scene.apply(example(&scene, &json!({}), &["one"])).await;
     scene.until_secret("example", json!({"one": "1"})).await;
@@ -280,7 +280,7 @@ async fn a_changed_creation_policy_gives_the_secret_up_and_takes_it_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_deletion_policy_delete_a_secret_goes_with_its_last_value_and_comes_back() {
+async fn with_deletion_policy_delete_a_secret_is_deleted_with_its_last_value_and_comes_back() {
     let scene = scene("deletion").await;
     scene.apply(example(&scene, &json!({"deletionPolicy": "Delete"}), &["one", "two"])).await;
     scene.until_secret("example", json!({"one": "1", "two": "2"})).await;
@@ -337,7 +337,7 @@ async fn without_certainty_of_absence_nothing_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_immutable_target_keeps_its_values_and_is_made_anew_when_it_is_deleted() {
+async fn an_immutable_target_keeps_its_values_and_is_recreated_when_it_is_deleted() {
     let scene = scene("immutable").await;
     scene.apply(example(&scene, &json!({"immutable": true}), &["one"])).await;
     let secret = scene.until_secret("example", json!({"one": "1"})).await;

@@ -23,7 +23,7 @@ async fn until_asked(scene: &Scene) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_external_secret_that_is_made_anew_during_its_sync_is_synced_as_it_is_then() {
+async fn an_external_secret_that_is_recreated_during_its_sync_is_synced_in_its_new_form() {
     let scene = Scene::new("recreated").await;
     scene.store().await;
     scene.until_store_says("Valid").await;
@@ -52,7 +52,7 @@ async fn an_external_secret_that_is_made_anew_during_its_sync_is_synced_as_it_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_found_of_a_store_is_not_said_of_one_that_was_made_anew() {
+async fn findings_about_a_store_are_not_reported_on_a_recreated_one() {
     let scene = Scene::new("store-recreated").await;
     for round in 0..3 {
         let name = format!("store-{round}");

@@ -112,7 +112,7 @@ async fn a_token_for_one_repository_pulls_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_refuses_is_told_apart_and_works_once_it_does() {
+async fn a_registrys_refusal_has_its_own_cause_and_ends_when_the_registry_works() {
     let scene = Scene::new("refused").await;
     let registry = registry(&scene);
     generator(&scene, &registry, json!({})).await;

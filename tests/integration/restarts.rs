@@ -7,7 +7,7 @@ use test_stage::scene::Scene;
 use test_stage::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_controller_goes_on_after_the_api_server_was_restarted() {
+async fn the_controller_carries_on_after_the_api_server_was_restarted() {
     let world = World::start().await;
     let scene = Scene::on(world, "api-restart").await;
     scene.set_secret("greeting", "first");

@@ -31,7 +31,7 @@ fn set<'a>(values: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_one_namespace_it_has_rights_there_alone_and_leaves_the_others_alone() {
+async fn in_one_namespace_it_has_rights_only_there_and_leaves_the_others_alone() {
     let scene = scene("scoped").await;
     let other = another(&scene).await;
     // The release's namespace grants it nothing but its Lease.
@@ -93,7 +93,7 @@ async fn in_one_namespace_with_the_rights_of_the_cluster_stores_of_the_cluster_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_stores_of_the_cluster_it_may_not_read_them_and_leaves_alone_who_uses_them() {
+async fn without_cluster_stores_it_may_not_read_them_and_leaves_objects_that_use_them_alone() {
     let scene = scene("no-css").await;
     let deployment = Deployment::apply_in(scene.name(), &scene, &set(&["processClusterStore=false"]));
     let controller = deployment.start_as_deployed(&scene).await;
@@ -113,7 +113,7 @@ async fn without_stores_of_the_cluster_it_may_not_read_them_and_leaves_alone_who
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_stores_of_namespaces_it_may_not_read_them_and_leaves_alone_who_uses_them() {
+async fn without_namespaced_stores_it_may_not_read_them_and_leaves_objects_that_use_them_alone() {
     let scene = scene("no-ss").await;
     let deployment = Deployment::apply_in(scene.name(), &scene, &set(&["processSecretStore=false"]));
     let controller = deployment.start_as_deployed(&scene).await;
@@ -133,7 +133,7 @@ async fn without_stores_of_namespaces_it_may_not_read_them_and_leaves_alone_who_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stores_of_another_class_and_who_uses_them_are_left_alone() {
+async fn stores_of_another_class_and_objects_that_use_them_are_left_alone() {
     let scene = scene("classes").await;
     let deployment = Deployment::apply_in(scene.name(), &scene, &[]);
     let controller = deployment.start_as_deployed(&scene).await;

@@ -77,7 +77,7 @@ async fn objects_are_in_progress_from_their_creation_until_they_were_worked_on()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_generation_is_observed_also_where_it_changes_nothing() {
+async fn a_new_generation_is_observed_even_if_it_changes_nothing() {
     let scene = Scene::new("status-generation").await;
     scene.set_secret("one", "value");
     scene.store().await;
@@ -135,7 +135,7 @@ async fn a_refresh_that_was_asked_for_is_known_by_its_text_when_it_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_only_a_change_of_it_can_mend_has_failed() {
+async fn a_store_that_only_a_change_can_fix_has_failed() {
     let scene = Scene::new("status-stalled").await;
     let mut store = scene.store_manifest("SecretStore", "own");
     let url = store["spec"]["provider"]["azurekv"]["vaultUrl"].clone();

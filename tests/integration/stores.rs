@@ -50,7 +50,7 @@ async fn a_store_of_another_provider_is_refused_politely_and_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_of_another_class_is_not_ours_nor_are_those_who_use_it() {
+async fn a_store_of_another_class_is_not_ours_nor_are_objects_that_use_it() {
     let scene = Scene::new("class").await;
     scene.set_secret("greeting", "hello");
     let mut store = scene.store_manifest("SecretStore", "theirs");

@@ -57,7 +57,7 @@ async fn when_a_vault_is_back_all_are_synced_within_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_entra_id_gives_tokens_again_all_are_synced_within_seconds() {
+async fn when_entra_id_issues_tokens_again_all_are_synced_within_seconds() {
     let scene = Scene::new("entra-back").await;
     let issuer = scene.world.cluster.issuer_url();
     scene.application.clear_federation();

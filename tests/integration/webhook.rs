@@ -144,7 +144,7 @@ async fn what_can_never_work_is_refused_at_its_creation_and_what_is_unwise_is_wa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_that_is_told_to_stop_answers_all_that_is_sent_to_it_and_is_not_ready_meanwhile() {
+async fn a_webhook_that_is_stopping_answers_every_request_and_is_not_ready() {
     let installation = Installation::new(&[]).await;
     let bundle = installation.injected().await;
     let webhook = installation.webhook();

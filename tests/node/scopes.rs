@@ -27,7 +27,7 @@ fn objects(namespace: &str) -> [Value; 3] {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it needs a node: make test-node"]
-async fn a_controller_of_one_namespace_serves_that_one_with_rights_in_it_alone() {
+async fn a_controller_of_one_namespace_serves_that_one_with_rights_only_in_it() {
     let node = Node::cleared().await;
     let (team, elsewhere) = (objects("team"), objects("elsewhere"));
     node.apply(&team[..1]);

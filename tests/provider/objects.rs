@@ -64,7 +64,7 @@ async fn keys_are_json_web_keys_and_certificates_their_bytes() {
 }
 
 #[tokio::test]
-async fn a_pinned_version_of_a_key_stays_what_it_was() {
+async fn a_pinned_version_of_a_key_stays_unchanged() {
     let world = world().await;
     let first = world.vault.create_key("k", KeyKind::P256).unwrap();
     world.vault.create_key("k", KeyKind::P384).unwrap();
@@ -105,7 +105,7 @@ async fn tags_and_times_of_each_kind_are_read_with_one_request_for_all_of_an_obj
 }
 
 #[tokio::test]
-async fn what_is_absent_or_not_permitted_is_told_by_kind() {
+async fn absent_and_forbidden_objects_are_reported_by_kind() {
     let world = World::new().await;
     world.vault.allow(&world.application, KeyPermission::Get);
     let client = world.client(&world.provider(world.options())).await;

@@ -32,7 +32,7 @@ async fn until_recovered(errors: &[ProviderError]) {
 }
 
 #[tokio::test]
-async fn when_a_vault_is_back_those_who_wait_are_told_and_their_values_are_there() {
+async fn when_a_vault_is_back_waiting_callers_are_woken_and_get_their_values() {
     let world = World::new().await;
     let names = secrets(&world, 50);
     let down = world.vault.fault(Fault::status(503));
@@ -49,7 +49,7 @@ async fn when_a_vault_is_back_those_who_wait_are_told_and_their_values_are_there
 }
 
 #[tokio::test]
-async fn when_an_identity_gets_a_token_again_those_who_wait_are_told() {
+async fn when_an_identity_gets_a_token_again_waiting_callers_are_woken() {
     let world = World::new().await;
     let names = secrets(&world, 50);
     let down = world.tenant.fault(Fault::status(503));
@@ -64,7 +64,7 @@ async fn when_an_identity_gets_a_token_again_those_who_wait_are_told() {
 }
 
 #[tokio::test]
-async fn when_a_right_is_given_those_who_wait_for_it_are_told_by_a_single_probe() {
+async fn when_a_right_is_granted_a_single_probe_wakes_all_waiting_callers() {
     let world = World::new().await;
     let names = secrets(&world, 50);
     world.vault.revoke(&world.application);
@@ -110,7 +110,7 @@ async fn a_vault_with_a_low_limit_is_seldom_asked_in_vain_and_all_come_through()
 }
 
 #[tokio::test]
-async fn while_entra_is_down_all_who_ask_cost_one_exchange_and_it_works_again_afterwards() {
+async fn while_entra_is_down_all_callers_cost_one_exchange_and_it_works_again_afterwards() {
     let world = World::new().await;
     world.vault.set_secret("a", "1").unwrap();
     let down = world.tenant.fault(Fault::status(503));
@@ -144,7 +144,7 @@ async fn while_a_vault_is_down_one_request_at_a_time_asks_and_it_works_again_aft
 }
 
 #[tokio::test]
-async fn a_short_throttling_is_waited_out_and_a_long_one_is_told_with_its_end() {
+async fn a_short_throttling_is_waited_out_and_a_long_one_is_reported_with_its_end() {
     let world = World::new().await;
     world.vault.set_secret("a", "1").unwrap();
     let patient = world.provider(Options { patience: Duration::from_secs(10), ..world.options() });

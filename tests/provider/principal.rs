@@ -104,7 +104,7 @@ async fn a_renewed_certificate_takes_effect_at_once() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_registered_is_told_with_what_to_do() {
+async fn a_certificate_that_is_not_registered_is_reported_with_a_remedy() {
     let world = world().await;
     world.application.add_certificate(&p256().certificate).unwrap();
     world.put("certificate", p256().with_key());

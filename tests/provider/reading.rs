@@ -72,7 +72,7 @@ async fn the_largest_value_of_key_vault_and_one_with_escapes_come_through() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_is_exchanged_anew() {
+async fn a_token_that_expires_is_exchanged_again() {
     let world = World::new().await;
     world.vault.set_secret("a", "1").unwrap();
     world.tenant.set_token_lifetime(Duration::from_secs(6));

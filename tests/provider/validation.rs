@@ -26,7 +26,7 @@ fn summary(validation: &Validation) -> String {
 }
 
 #[tokio::test]
-async fn get_alone_is_enough_and_the_secret_need_not_be_there() {
+async fn get_alone_is_enough_and_the_secret_need_not_exist() {
     let world = World::new().await;
     assert_eq!(summary(&validated(&world).await), "Valid TTT");
     assert_eq!(world.vault.counters().secret_reads("external-secrets-probe"), 1);

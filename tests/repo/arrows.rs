@@ -127,7 +127,7 @@ fn the_core_of_the_controllers_knows_no_kind() {
 }
 
 #[test]
-fn kinds_know_each_other_through_interfaces_alone() {
+fn kinds_know_each_other_only_through_interfaces() {
     let kind = |file: &str| {
         let (folder, _) = file.strip_prefix(CONTROLLERS)?.split_once('/')?;
         (!SHARED.contains(&folder)).then(|| folder.to_owned())
@@ -155,7 +155,7 @@ fn of(files: &[(&str, &str)]) -> Arrows {
 }
 
 #[test]
-fn an_arrow_goes_to_the_file_that_defines_what_is_used() {
+fn an_arrow_points_to_the_file_that_defines_what_is_used() {
     let arrows = of(&[
         ("src/a/mod.rs", "mod b; mod e; pub use b::B; pub(in crate::c) use b::D as E; pub use e::G; fn f() -> G {}"),
         ("src/a/b.rs", "#[cfg(test)] mod tests { use crate::c::C; }"),

@@ -61,7 +61,11 @@ fn refusal(command: &[&str], path: &Path) -> String {
     "demo",
     "go: it is missing: install Go 1.26.0 or later (https://go.dev/dl/), or Python 3 with pip, and run this again"
 )]
-fn what_a_machine_lacks_is_told_in_a_sentence(#[case] missing: &[&str], #[case] target: &str, #[case] sentence: &str) {
+fn what_a_machine_lacks_is_reported_in_a_sentence(
+    #[case] missing: &[&str],
+    #[case] target: &str,
+    #[case] sentence: &str,
+) {
     let path = path_without(missing);
     let said = refusal(&["make", target], path.path());
     let lines: Vec<_> = said.lines().filter(|line| !line.starts_with("make")).collect();

@@ -161,7 +161,7 @@ fn balanced(tokens: &[Token]) -> Result<(), String> {
 }
 
 #[test]
-fn metrics_labels_and_functions_are_told_apart() {
+fn metrics_labels_and_functions_are_distinguished() {
     let found =
         asked("sum by (le, a) (rate(some_bucket{b=~\"x|y\",c!=\"1\"}[5m])) / on(d) group_left other > 0.5").unwrap();
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();

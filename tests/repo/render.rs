@@ -144,7 +144,7 @@ fn a_target_that_is_among_the_manifests_is_merged_into() {
 }
 
 #[test]
-fn nonsense_is_told_in_one_sentence() {
+fn nonsense_is_reported_in_one_sentence() {
     let output = render(&MANIFEST.replace("extract: {key: db}", "extrakt: {key: db}"), &[]);
     assert_eq!(
         text(&output.stderr),

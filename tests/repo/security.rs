@@ -155,7 +155,7 @@ fn the_security_model_shows_the_attacks_that_are_tried_the_rights_of_the_chart_a
 }
 
 #[test]
-fn each_attack_has_a_name_of_its_own_and_words_for_the_table() {
+fn each_attack_has_its_own_name_and_words_for_the_table() {
     let all: Vec<_> = attacks().into_iter().flat_map(|group| group.attacks).collect();
     assert!(all.len() > 50);
     let mut names: Vec<_> = all.iter().map(|attack| attack.name.as_str()).collect();

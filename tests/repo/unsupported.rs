@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const UNSUPPORTED: [&str; 1] = [".spec.data[].sourceRef.generatorRef"];
 
 #[test]
-fn no_field_is_taken_in_silence() {
+fn no_field_is_ignored_silently() {
     let schema = crd::external_secret_schema();
     let mut seen = 0;
     for field in crd::fields("", &schema) {

@@ -10,7 +10,7 @@ fn text(json: &str, path: &str) -> Option<String> {
 }
 
 #[test]
-fn a_value_a_null_and_nothing_are_told_apart() {
+fn a_value_a_null_and_nothing_are_distinguished() {
     let json = br#"{"name":"x","none":null}"#;
     assert_eq!(get(json, b"name").unwrap().unwrap().kind(), Kind::String);
     let null = get(json, b"none").unwrap().unwrap();

@@ -130,7 +130,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_no_character_becomes_the_replacement_character() {
+fn invalid_characters_become_the_replacement_character() {
     let text = |json: &[u8]| parsed(json).unwrap().as_str().unwrap().to_owned();
     assert_eq!(text(br#""\ud83d\ude00""#), "\u{1f600}");
     assert_eq!(text(br#""\ud83dx""#), "\u{fffd}x");

@@ -79,7 +79,7 @@ fn an_allowance_is_for_all_searches_together() {
 }
 
 #[test]
-fn groups_that_a_replacement_names_in_vain_are_told() {
+fn groups_that_do_not_exist_are_reported_for_a_replacement() {
     let pattern = Pattern::parse("(?P<name>.)(.*)").unwrap();
     let unknown = pattern.unknown_groups("$1_MONITOR ${1}_X $name $2 $3 ${nam} $$9 $0 $namely");
     let unknown: Vec<_> = unknown.iter().map(|group| (group.name.as_str(), group.meant.as_deref())).collect();

@@ -202,7 +202,7 @@ mod tests {
     struct Whole(#[serde(deserialize_with = "with_managed_fields")] ObjectMeta);
 
     #[test]
-    fn metadata_is_read_whatever_stands_in_what_is_not_needed() {
+    fn metadata_is_read_whatever_the_unneeded_parts_contain() {
         let deep = format!("{}1{}", r#"{"a":"#.repeat(5000), "}".repeat(5000));
         for (field, value) in [
             ("managedFields", r#"[{"time": "9999-12-31T23:59:59Z"}]"#),

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_replaced_wherever_frames_end() {
+    fn invalid_text_is_replaced_wherever_frames_end() {
         let all = "a\u{e4}\u{20ac}\u{1f600}z".as_bytes();
         let odd = [b"\"f:\xff\": \xe2\x82, ", all, b"\xf0\x9f".as_slice()].concat();
         for (bytes, whole) in [(all.to_vec(), true), (odd, false)] {

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_generator_of_a_kind_that_is_not_served_is_read_and_told_apart() {
+    fn a_cluster_generator_of_an_unsupported_kind_is_read_and_recognized() {
         let of = |spec| match generator(&spec).described(GeneratorKind::ClusterGenerator) {
             Ok(Described::Cluster(spec)) => spec.served().map(|served| format!("{served:?}")),
             other => panic!("{other:?}"),

@@ -230,7 +230,7 @@ mod tests {
         "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: 5}]",
         "x.yaml, line 1: items[0]: ConfigMap \"c\": data: this does not fit the schema of a ConfigMap"
     )]
-    fn nonsense_is_told_with_file_document_and_field(#[case] text: &str, #[case] expected: &str) {
+    fn nonsense_is_reported_with_file_document_and_field(#[case] text: &str, #[case] expected: &str) {
         let error = read(text).err().unwrap().to_string();
         assert!(error.starts_with(expected), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
@@ -269,12 +269,12 @@ mod tests {
         "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {target: {template: {data: {a: yes}}}}",
         "x.yaml, line 1: ExternalSecret \"a\": spec.target.template.data.a: without quotes it is a truth value in YAML; put it in quotes, if it is text"
     )]
-    fn what_is_no_text_for_want_of_quotes_is_told_so(#[case] text: &str, #[case] message: &str) {
+    fn a_missing_pair_of_quotes_is_reported(#[case] text: &str, #[case] message: &str) {
         assert_eq!(read(text).err().unwrap().to_string(), message);
     }
 
     #[test]
-    fn an_object_that_is_given_twice_is_told_with_both_places() {
+    fn an_object_that_occurs_twice_is_reported_with_both_places() {
         let error = read(&format!("{GOOD}---\n{GOOD}")).err().unwrap().to_string();
         assert_eq!(
             error,

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_lies_where_its_remedy_helps() {
+    fn a_cause_is_located_where_its_remedy_helps() {
         let link = |cause| of(Some(cause), "").unwrap().link;
         assert_eq!(link("Rejected"), Link::Spec);
         assert_eq!(link("StoreNotReady"), Link::Store);

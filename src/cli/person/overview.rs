@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_refresh_is_told_or_why_there_is_none() {
+    fn the_next_refresh_is_shown_or_why_there_is_none() {
         let fresh = || synced("2026-11-30T11:56:00Z");
         let next = |spec| overview(&spec, &fresh()).next.in_words(NOW.parse().unwrap());
         assert!(next(json!({"refreshInterval": "1h"})).starts_with("in 5"), "56 minutes and the jitter");
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_by_its_cause_also_where_the_status_does_not_keep_it() {
+    fn a_failure_shows_its_cause_even_if_the_status_does_not_keep_it() {
         let message =
             "could not get secret data from provider: spec.data[0]: secret \"a\" (SecretNotFound): check the name";
         let failed = |cause: &Value| {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_changed_since_is_not_told_as_ready() {
+    fn an_object_changed_since_its_last_sync_is_not_shown_as_ready() {
         let mut status = synced("2026-11-30T11:59:00Z");
         status["observedGeneration"] = json!(1);
         assert!(overview(&json!({}), &status).says().contains("has not processed it"));

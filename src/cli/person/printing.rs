@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_told_in_the_unit_that_fits() {
+    fn spans_are_shown_in_the_unit_that_fits() {
         let told = |seconds| span(SignedDuration::from_secs(seconds));
         assert_eq!([told(0), told(119), told(120), told(7_200), told(90 * 86_400)], ["0s", "119s", "2m", "2h", "90d"]);
     }

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_old_secret_what_differs_is_told_and_nothing_else() {
+    fn only_differences_from_the_old_secret_are_shown() {
         let before = json!({"type": "Opaque", "metadata": {"labels": {"same": "1", "gone": "2"}},
             "data": {"same": "MQ==", "gone": "Mg==", "changed": "Mw=="}});
         let after = json!({"type": "Opaque", "immutable": true, "metadata": {"labels": {"same": "1"}},
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn of_another_object_each_single_value_is_told_by_its_path() {
+    fn each_value_of_another_object_is_shown_by_its_path() {
         let (meta, spec) = (ObjectMeta::default(), ExternalSecretSpec::default());
         let owner = Owner::new(&meta, &spec, ServedVersion::V1);
         let object = |fields: Value| serde_json::from_value::<DynamicObject>(fields).unwrap();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_of_the_data_is_told_only_where_the_data_stays() {
+    fn the_hash_of_the_data_is_shown_only_if_the_data_is_unchanged() {
         let secret = |data: &str, hash: &str| json!({"type": "Opaque", "metadata": {"annotations": {ANNOTATION_DATA_HASH: hash}}, "data": {"a": data}});
         let keys = |before, after| {
             let changes = found(Some(before), after, Values::Redacted);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_of_both_sides_have_one_hash_and_no_value_is_told() {
+    fn equal_values_on_both_sides_have_one_hash_and_no_value_is_shown() {
         let before = json!({"type": "Opaque", "metadata": {}, "data": {"old": "aHVudGVyMg=="}});
         let after = json!({"type": "Opaque", "metadata": {"annotations": {"made": "hunter2"}}, "data": {"new": "aHVudGVyMg=="}});
         let changes = found(Some(before), after, Values::Redacted);

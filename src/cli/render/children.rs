@@ -86,7 +86,7 @@ spec:
     }
 
     #[test]
-    fn that_no_namespace_is_given_is_told() {
+    fn missing_namespaces_are_reported() {
         let made = of(&Manifests::of_text(PARENT, "default").unwrap(), Some("db"));
         let problem = "ClusterExternalSecret \"db\": it selects none of the namespaces that are given; give the Namespaces as well";
         assert_eq!(made.problems, [problem]);

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_leaves_is_told_to_whom_it_belonged() {
+    fn a_child_that_leaves_is_reported_to_its_former_owner() {
         let mut children = Children::default();
         children.applied(&object("db", Some("db"), &json!({})), true);
         let change = children.applied(&object("db", None, &json!({})), true);

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_api_server_dropped_is_no_difference_until_it_keeps_it() {
+    fn a_field_that_the_api_server_dropped_makes_no_difference_until_it_is_kept() {
         let kept = KeptFields::default();
         let wanted = json!({"cause": "x", "conditions": [{"type": "Ready", "observedGeneration": 2}]});
         let stored = json!({"conditions": [{"type": "Ready"}]});

@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_that_fails_again_and_again_is_opened_ever_more_rarely() {
+    fn a_watch_that_keeps_failing_is_reopened_less_and_less_often() {
         let of = |code| kube::Error::Api(Status::failure("no", "No").with_code(code).boxed());
         for (error, longest) in [
             (watcher::Error::InitialListFailed(of(503)), LONGEST_PAUSE),

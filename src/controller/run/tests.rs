@@ -163,7 +163,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_pass_is_a_condition_of_its_object_and_the_controller_goes_on() {
+async fn a_panic_in_a_pass_becomes_a_condition_and_the_controller_carries_on() {
     let patches = Patches::default();
     let context = context(patches.client(), vec![object("panics", "1h"), object("invalid", "no duration")]);
     let controller: Arc<dyn Controller> = Arc::clone(&context) as _;

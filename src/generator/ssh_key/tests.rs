@@ -25,7 +25,7 @@ fn pair(fields: &Value) -> (String, String) {
 #[case(json!({"keyType": "ecdsa", "keySize": 2048}), "spec.keySize: ECDSA keys of 2048 bits are not supported; use 256, 384 or 521")]
 #[case(json!({"comment": "a\nssh-rsa AAAA"}), "spec.comment: has a line break")]
 #[case(json!({"comment": "a".repeat(4097)}), "spec.comment: may have at most")]
-fn what_cannot_be_is_an_error_that_says_what_can(#[case] fields: Value, #[case] words: &str) {
+fn an_unsupported_key_is_an_error_that_names_the_supported_ones(#[case] fields: Value, #[case] words: &str) {
     let error = mint(&spec(&fields), &mut rand::rng()).unwrap_err();
     assert!(error.to_string().starts_with(words), "{error}");
     assert_eq!(check(&spec(&fields)), Err(error));

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn issuer_subject_and_all_audiences_are_told() {
+    fn issuer_subject_and_all_audiences_are_shown() {
         let told = claims(&token(r#"{"iss":"https://i/","sub":"system:serviceaccount:a:b","aud":["x","y"],"exp":1}"#));
         let expected = Claims {
             issuer: "https://i/".into(),
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_tells_nothing() {
+    fn an_invalid_token_reveals_nothing() {
         for text in ["", "a.b", "a.!!.c", &token("[]"), &token("{\"aud\":1}")] {
             assert_eq!(claims(text), None, "{text}");
         }

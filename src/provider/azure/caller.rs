@@ -157,7 +157,7 @@ mod tests {
     #[case(&[])]
     #[case(&["AZURE_CLIENT_ID", "AZURE_TENANT_ID"])]
     #[case(&["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"])]
-    fn without_one_it_is_who_is_logged_in_in_the_tenant_of_the_store(#[case] names: &[&str]) {
+    fn without_one_it_is_the_logged_in_account_in_the_tenant_of_the_store(#[case] names: &[&str]) {
         let found = identity(&environment(names), Some("of-store")).unwrap();
         assert_eq!(found, Identity::LoggedIn { tenant_id: Some("of-store".to_owned()) });
     }

@@ -589,7 +589,7 @@ mod tests {
     #[case("https://login.example.com/adfs")]
     #[case("login.example.com")]
     #[case("")]
-    fn an_authority_is_https_and_a_host_alone(#[case] endpoint: &str) {
+    fn an_authority_is_https_and_only_a_host(#[case] endpoint: &str) {
         let mut store = custom(store(AzureEnvironmentType::AzureStackCloud));
         store.custom_cloud_config.as_mut().unwrap().active_directory_endpoint = endpoint.to_owned();
         let refused = of(StoreKind::ClusterSecretStore, &store, &Options::default()).unwrap_err();

@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_forced_read_asks_anew_and_its_answer_takes_the_place_of_the_old_one() {
+    async fn a_forced_read_sends_a_request_and_its_answer_replaces_the_old_one() {
         let (coalescer, source) = (long(), Source::new());
         source.answers.add_permits(9);
         let read = |freshness| coalescer.read("a", freshness, |progress| source.read(Some(progress)));
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_read_that_takes_long_says_why_and_its_answer_is_there_when_it_is_told() {
+    async fn a_slow_read_says_why_and_its_answer_is_kept_for_the_next_try() {
         let coalescer: Coalescer<&str, usize> = Coalescer::new(Duration::ZERO);
         let source = Source::new();
         let start = |progress: Progress| {
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_read_that_panics_is_an_error_and_the_next_starts_anew() {
+    async fn a_read_that_panics_is_an_error_and_the_next_one_starts_over() {
         let (coalescer, source) = (long(), Source::new());
         // Panics without a message, which would only clutter the test's output.
         let panics = |_| async { std::panic::resume_unwind(Box::new(())) };

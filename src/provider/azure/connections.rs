@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_exchange_that_finds_none_is_told_so_after_a_while() {
+    async fn an_exchange_that_finds_no_free_connection_fails_after_a_while() {
         let connections = Connections { patience: Duration::from_millis(1), ..Connections::new() };
         let namespace: Arc<str> = "one".into();
         let mut held: Vec<_> = std::iter::from_fn(|| connections.try_take(&namespace)).collect();

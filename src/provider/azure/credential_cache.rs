@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_for_a_while_and_longer_from_one_to_the_next() {
+    fn a_failure_is_repeated_for_a_while_and_longer_each_time() {
         let (mut state, mut now) = (State::default(), Instant::now());
         for seconds in [1, 2, 3, 3] {
             state.failed(now, refusal(None)).unwrap_err();
@@ -363,14 +363,14 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_for_as_long_as_entra_asks_to_wait() {
+    fn a_failure_is_repeated_for_as_long_as_entra_asks_to_wait() {
         let (mut state, now) = (State::default(), Instant::now());
         state.failed(now, refusal(Some(20))).unwrap_err();
         assert_eq!(shown(&state.answer(now + Duration::from_secs(19))), "failed: down");
     }
 
     #[test]
-    fn who_asks_for_no_wait_is_asked_no_more_often_than_who_says_nothing() {
+    fn an_authority_that_asks_for_no_wait_gets_no_more_requests_than_one_that_says_nothing() {
         let (mut state, mut now) = (State::default(), Instant::now());
         for seconds in [1, 2, 3, 3] {
             state.failed(now, refusal(Some(0))).unwrap_err();
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_over_at_once_is_exchanged_anew_every_2_s_at_most() {
+    fn a_token_that_expires_at_once_is_exchanged_every_2_s_at_most() {
         let (mut state, now) = (State::default(), Instant::now());
         state.obtained(now, token("a", Duration::ZERO));
         let told = "failed: the authority issued a token that expired before it could be used";
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_token_is_given_up_once_a_minute_at_most() {
+    fn a_refused_token_is_discarded_once_per_minute_at_most() {
         let (mut state, now) = (State::default(), Instant::now());
         state.obtained(now, token("a", HOUR));
         assert!(!state.give_up(now + Duration::from_secs(59)));

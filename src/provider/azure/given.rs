@@ -412,7 +412,7 @@ mod tests {
         "\"secrets/x\" names the unknown kind \"secrets\": write NAME, secret/NAME, key/NAME or cert/NAME"
     )]
     #[case("DB", "\"DB\" is the same object as \"db\", to Key Vault")]
-    fn a_name_that_no_object_can_have_is_told(#[case] key: &str, #[case] message: &str) {
+    fn a_name_that_no_object_can_have_is_reported(#[case] key: &str, #[case] message: &str) {
         let refused = objects().set_value(key, b"x").unwrap_err();
         assert_eq!(refused.to_string(), message);
     }

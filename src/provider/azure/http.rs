@@ -136,7 +136,7 @@ mod tests {
         "certificates"
     )]
     #[case::proxy(Options { https_proxy: Some("://".to_owned()), ..Options::default() }, "proxy \"://\"")]
-    fn options_that_cannot_be_used_are_told(#[case] options: Options, #[case] words: &str) {
+    fn unusable_options_are_reported(#[case] options: Options, #[case] words: &str) {
         let Err(error) = Clients::new(&options) else { panic!("they were used") };
         assert!(error.to_string().contains(words), "{error}");
     }

@@ -150,7 +150,7 @@ mod tests {
     #[case::no_answer(Cause::Timeout)]
     #[case::no_token(Cause::EntraUnavailable)]
     #[tokio::test]
-    async fn nobody_waits_where_the_vault_does_not_throttle(#[case] cause: Cause) {
+    async fn nobody_waits_if_the_vault_does_not_throttle(#[case] cause: Cause) {
         let (reason, _end) = long_read(cause);
         assert_eq!(reader(s(1), Some(s(0))).0.outlasts(&reason).now_or_never(), Some(false));
     }

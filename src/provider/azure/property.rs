@@ -63,7 +63,7 @@ mod tests {
     #[case("no JSON", "a")]
     #[case(r#"{"a":1}"#, "b")]
     #[case(r#"{"a":1}"#, "a.b")]
-    fn a_missing_property_is_told_without_the_value(#[case] json: &str, #[case] path: &str) {
+    fn a_missing_property_is_reported_without_the_value(#[case] json: &str, #[case] path: &str) {
         let missing = lookup(&value(json), path, "secret \"s\"", &Budget::default()).unwrap_err();
         assert_eq!(missing.message, format!("secret \"s\" has no property \"{path}\""));
     }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_have_no_properties() {
+    fn bytes_that_are_not_text_have_no_properties() {
         let value = Arc::new(SecretSlice::from(vec![0xff, 0xfe]));
         assert_eq!(lookup(&value, "a", "x", &Budget::default()).unwrap_err().cause, Cause::PropertyMissing);
     }

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_refused_many_objects_is_told_apart_and_no_list_of_them_grows() {
+    fn an_identity_that_is_refused_many_objects_is_recognized_and_no_list_of_them_grows() {
         let rights = Rights::new();
         for number in 0..1000 {
             drop(refuse(&rights, &number.to_string()));

@@ -128,7 +128,7 @@ async fn any_number_of_reads_of_one_identity_costs_one_exchange_and_no_request_w
 }
 
 #[tokio::test]
-async fn a_wave_of_reads_of_one_secret_costs_one_get_and_a_forced_read_asks_anew() {
+async fn a_wave_of_reads_of_one_secret_costs_one_get_and_a_forced_read_one_more() {
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     let provider = provider(&azure, &cluster, Options { coalesce: Duration::from_mins(10), ..options() });
     for _ in 0..3 {
@@ -203,7 +203,7 @@ async fn a_changed_annotation_takes_effect_at_the_next_reconcile() {
 }
 
 #[tokio::test]
-async fn an_account_without_the_annotation_is_told_by_name_and_nothing_is_sent() {
+async fn an_account_without_the_annotation_is_named_and_nothing_is_sent() {
     let (azure, cluster) = (Azure::new(), FakeCluster::with_account(BTreeMap::new()));
     let provider = provider(&azure, &cluster, options());
     let refused = read(&provider, "a").await.unwrap_err();
@@ -216,7 +216,7 @@ async fn an_account_without_the_annotation_is_told_by_name_and_nothing_is_sent()
 }
 
 #[tokio::test]
-async fn an_outage_of_entra_costs_one_exchange_for_all_who_ask_and_is_told_to_each_of_them() {
+async fn an_outage_of_entra_costs_one_exchange_for_all_callers_and_fails_each_of_them() {
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     azure.on_entra(|_| Reply::status(503));
     let provider = provider(&azure, &cluster, options());
@@ -228,7 +228,7 @@ async fn an_outage_of_entra_costs_one_exchange_for_all_who_ask_and_is_told_to_ea
 }
 
 #[tokio::test]
-async fn a_refused_federation_is_told_with_what_the_token_says_of_itself_but_not_the_token() {
+async fn a_refused_federation_is_reported_with_the_tokens_claims_but_not_the_token() {
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     azure.on_entra(|_| {
         Reply::status(401).with_json(&serde_json::json!({
@@ -324,7 +324,7 @@ async fn a_throttled_vault_is_asked_by_one_request_until_it_answers_and_then_by_
 }
 
 #[tokio::test]
-async fn a_vault_that_stays_down_is_told_when_patience_ends() {
+async fn a_vault_that_stays_down_is_reported_when_patience_ends() {
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     azure.on_vault(|_| Reply::status(503));
     let provider = provider(&azure, &cluster, Options { patience: Duration::ZERO, ..options() });

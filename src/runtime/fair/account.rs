@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn who_computed_for_long_waits_about_as_long() {
+    fn a_tenant_that_computed_for_long_waits_about_as_long() {
         let start = Instant::now();
         let mut account = Account::new(start);
         let end = start + s(14);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn who_computes_no_more_than_half_of_the_time_never_waits() {
+    fn a_tenant_that_computes_at_most_half_of_the_time_never_waits() {
         let start = Instant::now();
         let mut account = Account::new(start);
         for second in (2..200).step_by(2) {

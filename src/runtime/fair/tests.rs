@@ -75,7 +75,7 @@ async fn a_tenant_computes_one_thing_at_a_time_on_however_many_threads() {
 }
 
 #[tokio::test]
-async fn a_panic_ends_its_own_future_alone() {
+async fn a_panic_ends_only_its_own_future() {
     let executor = Executor::start();
     let waiting = Arc::new(Notify::new());
     let told = Arc::clone(&waiting);

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_starts_the_wait_anew() {
+    fn a_renewal_restarts_the_wait() {
         let mut a = candidate("a");
         let mut b = candidate("b");
         let first = lease(written(a.decide(None, at(0), wall(0))));
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_was_deleted_and_made_anew_is_another_one() {
+    fn a_lease_that_was_deleted_and_recreated_is_another_one() {
         let held = lease(written(candidate("a").decide(None, at(0), wall(0))));
         let mut b = candidate("b");
         b.decide(Some(&held), at(0), wall(0));

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_is_read_whatever_stands_in_its_fields() {
+    fn a_lease_is_read_whatever_its_fields_contain() {
         for (field, value) in [
             ("renewTime", json!("9999-12-31T23:59:59.999999Z")),
             ("acquireTime", json!("9999-12-31T23:59:59.999999Z")),

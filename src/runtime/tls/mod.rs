@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn http_2_is_offered_where_it_is_asked_for_alone() {
+    fn http_2_is_offered_only_on_request() {
         let offered = |http2| {
             let options = TlsOptions::new("", "", http2).unwrap();
             options.server_config(Arc::new(Resolver::default())).unwrap().alpn_protocols

@@ -287,7 +287,7 @@ fn while_namespaces_are_worked_on_ready_stays_as_it_was() {
 }
 
 #[test]
-fn a_spec_that_cannot_be_worked_on_is_told_once() {
+fn a_spec_that_cannot_be_reconciled_is_reported_once() {
     let outcomes = failed(0);
     let fault = Fault::Field("spec.externalSecretSpec: neither data nor dataFrom is given".into());
     let status = status::status(&facts(&outcomes, Some(&fault)), &ClusterExternalSecretStatus::default());

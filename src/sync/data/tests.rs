@@ -367,7 +367,7 @@ fn what_is_taken_apart_is_bounded_in_values_and_bytes() {
 }
 
 #[test]
-fn a_replacement_that_takes_the_name_away_by_mistake_is_told_with_what_was_meant() {
+fn a_replacement_that_removes_the_name_by_mistake_is_reported_with_what_was_meant() {
     let step = |source: &str, target: &str| json!({"rewrite": [{"regexp": {"source": source, "target": target}}]});
     let error = from(step("(.*)", "$1_MONITOR"), &[("a", "1")]).unwrap_err().to_string();
     assert_eq!(

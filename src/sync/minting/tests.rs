@@ -302,7 +302,7 @@ fn another_part_of_the_spec_keeps_and_one_more_entry_mints_its_own() {
 }
 
 #[test]
-fn what_must_be_rendered_anew_is_minted() {
+fn what_must_be_rendered_again_is_minted() {
     let changed = |case: Case| {
         let mut case = case.with_spec(&json!({"target": {"template": {"data": {"password": "x{{ .password }}"}}}}));
         case.meta.generation = Some(2);
@@ -375,7 +375,7 @@ fn what_is_not_written_is_not_made() {
 }
 
 #[test]
-fn a_tokens_end_renders_a_template_anew_and_otherwise_keeps_what_is_not_due() {
+fn a_tokens_end_renders_a_template_again_and_otherwise_keeps_what_is_not_due() {
     assert!(Case::synced().because(Reason::Expiry).is_kept());
     let mut late = Case::synced().because(Reason::Expiry);
     late.now = at(3600);

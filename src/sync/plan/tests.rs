@@ -190,7 +190,7 @@ fn a_secret_of_someone_else_is_refused() {
 }
 
 #[test]
-fn an_external_secret_that_was_made_anew_takes_its_secret_over() {
+fn a_recreated_external_secret_takes_its_secret_over() {
     let secret = written(plan(&meta(), &hello(), Some(&owned_by("ExternalSecret", "example"))).unwrap());
     assert_eq!(secret["metadata"]["ownerReferences"].as_array().map(Vec::len), Some(1));
     assert_eq!(secret["metadata"]["ownerReferences"][0]["uid"], "es-uid");
@@ -461,7 +461,7 @@ fn another_type_than_the_secret_has_is_refused_with_both_named() {
 }
 
 #[test]
-fn what_a_type_asks_for_is_told_before_the_api_server_refuses_it() {
+fn missing_keys_of_a_type_are_reported_before_the_api_server_refuses_them() {
     let tls = Rendered { type_: Some("kubernetes.io/tls".to_owned()), ..rendered() };
     let mut existing = written_by_eso();
     existing.type_ = tls.type_.clone();

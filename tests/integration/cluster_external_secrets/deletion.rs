@@ -10,7 +10,7 @@ use super::setting::{OWNER, Setting};
 #[case::background(PropagationPolicy::Background)]
 #[case::foreground(PropagationPolicy::Foreground)]
 #[tokio::test(flavor = "multi_thread")]
-async fn what_it_made_goes_with_it(#[case] policy: PropagationPolicy) {
+async fn what_it_created_is_deleted_with_it(#[case] policy: PropagationPolicy) {
     let setting = Setting::new("ces-delete").await;
     setting.namespaces(&["a", "b"]).await;
     setting.apply(setting.manifest()).await;
@@ -56,7 +56,7 @@ async fn one_that_is_made_again_takes_over_what_the_former_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_finalizer_on_one_external_secret_holds_that_one_alone() {
+async fn a_finalizer_on_one_external_secret_holds_only_that_one() {
     let setting = Setting::new("ces-held").await;
     setting.namespaces(&["a", "b"]).await;
     setting.apply(setting.manifest()).await;

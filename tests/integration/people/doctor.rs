@@ -34,7 +34,7 @@ fn lease(renewed: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_is_well_where_a_controller_leads_and_stores_and_external_secrets_are_ready() {
+async fn all_checks_pass_if_a_controller_leads_and_stores_and_external_secrets_are_ready() {
     let world = World::start().await;
     let scene = Scene::on(world, "doctor-well").await;
     scene.set_secret("one", VALUE);

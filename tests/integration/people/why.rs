@@ -7,7 +7,7 @@ use super::VALUE;
 use super::run::Command;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_links_hold_where_all_is_well_and_the_first_that_does_not_is_named() {
+async fn all_links_hold_if_all_is_well_and_the_first_broken_one_is_named() {
     let scene = Scene::new("people-why").await;
     let name = scene.name();
     scene.set_secret("one", VALUE);

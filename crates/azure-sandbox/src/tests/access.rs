@@ -130,7 +130,7 @@ async fn a_role_on_one_secret_covers_no_other() {
 }
 
 #[tokio::test]
-async fn the_network_is_told_apart_from_permissions() {
+async fn a_refused_network_differs_from_missing_permissions() {
     let world = World::new().await;
     let token = world.token().await;
     let vault = closed(&world).allow(&world.application, SecretPermission::ALL);

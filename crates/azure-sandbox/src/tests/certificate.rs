@@ -112,7 +112,7 @@ async fn an_assertion_that_does_not_fit_is_refused(#[case] claim: &str, #[case] 
 }
 
 #[tokio::test]
-async fn a_text_that_is_no_certificate_is_refused() {
+async fn a_text_that_is_not_a_certificate_is_refused() {
     let world = World::new().await;
     let error = world.application.add_certificate("nonsense").err().unwrap().to_string();
     assert!(error.contains("give a certificate in PEM"), "{error}");

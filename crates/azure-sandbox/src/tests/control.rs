@@ -197,7 +197,7 @@ async fn a_script_can_change_who_may_do_what() {
 }
 
 #[tokio::test]
-async fn a_script_can_give_the_machine_identities_and_break_what_gives_tokens() {
+async fn a_script_can_give_the_machine_identities_and_break_its_token_endpoint() {
     let api = Api::new().await;
     let imds = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net";
     let ask = async || {
@@ -265,7 +265,7 @@ vaults:
 ";
 
 #[tokio::test]
-async fn a_program_in_the_foreground_starts_with_a_document_and_ends_when_told() {
+async fn a_program_in_the_foreground_starts_with_a_document_and_ends_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sandbox.yaml");
     std::fs::write(&path, DOCUMENT).unwrap();

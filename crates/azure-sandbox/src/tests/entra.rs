@@ -125,14 +125,14 @@ async fn a_token_that_matches_no_single_credential_is_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn an_application_without_federated_credentials_is_told_so() {
+async fn an_application_without_federated_credentials_gets_its_own_error() {
     let world = World::new().await;
     world.application.clear_federation();
     assert_eq!(world.present(&reader()).await.aadsts(), 70_025);
 }
 
 #[tokio::test]
-async fn an_issuer_whose_metadata_cannot_be_read_is_told_so() {
+async fn an_issuer_whose_metadata_cannot_be_read_gets_its_own_error() {
     let world = World::new().await;
     assert!(world.sandbox.remove_issuer(ISSUER.url()));
     assert_eq!(world.present(&reader()).await.aadsts(), 90_061);
@@ -160,7 +160,7 @@ async fn what_is_not_there_is_named(
 #[case::resource("https://nothing.example/.default", 500_011)]
 #[case::not_default("https://vault.azure.net/secrets.read", 1_002_012)]
 #[tokio::test]
-async fn a_scope_that_is_no_resource_is_refused(#[case] scope: &str, #[case] number: u64) {
+async fn a_scope_that_is_not_a_resource_is_refused(#[case] scope: &str, #[case] number: u64) {
     let world = World::new().await;
     let assertion = ISSUER.sign(&reader()).unwrap();
     let mut form = assertion_form(CLIENT_ID, &assertion);
@@ -249,7 +249,7 @@ async fn msal_can_discover_the_cloud_the_tenant_and_the_keys() {
 }
 
 #[test]
-fn keys_that_are_none_are_refused_with_what_to_give_instead() {
+fn invalid_keys_are_refused_with_what_to_give_instead() {
     for text in ["", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "nonsense"] {
         let error = IssuerKeys::from_pem(text).err().unwrap().to_string();
         assert!(error.contains("give an RSA or P-256 public key"), "{error}");

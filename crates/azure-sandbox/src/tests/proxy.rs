@@ -73,7 +73,7 @@ async fn a_dropped_sandbox_stops_answering() {
 }
 
 #[tokio::test]
-async fn a_host_of_no_cloud_is_no_vault() {
+async fn a_host_outside_every_cloud_is_not_a_vault() {
     let world = World::new().await;
     let error = world.sandbox.vault("kv.vault.azure.example").err().unwrap().to_string();
     assert!(error.starts_with("kv.vault.azure.example is not a vault's host"), "{error}");

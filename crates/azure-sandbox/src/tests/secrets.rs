@@ -5,7 +5,7 @@ use super::*;
 use crate::SecretProperties;
 
 #[tokio::test]
-async fn a_call_without_a_token_is_told_where_to_get_one() {
+async fn a_call_without_a_token_learns_where_to_get_one() {
     let world = World::new().await;
     let vault = world.vault();
     let answer = world.client.get(&format!("{}/secrets/a?api-version=7.6", vault.url())).await;

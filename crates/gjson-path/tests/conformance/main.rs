@@ -23,7 +23,7 @@ struct Case {
 }
 
 #[test]
-fn every_case_gives_what_the_go_library_gives() {
+fn every_case_gives_the_same_as_the_go_library() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("cases.json")).expect("cases.json");
     let mut golden = GOLDEN.lines();
     let mut all = Vec::new();

@@ -234,12 +234,12 @@ mod tests {
         "a: x\na.attributes: {end: 2026-11-28T18:00:00Z}",
         "line 2: an object has no time \"end\": it has expires, created, updated and notBefore"
     )]
-    fn nonsense_is_told_with_its_line(#[case] text: &str, #[case] message: &str) {
+    fn nonsense_is_reported_with_its_line(#[case] text: &str, #[case] message: &str) {
         assert_eq!(a(text).unwrap_err(), message);
     }
 
     #[test]
-    fn what_is_not_yaml_is_told_without_its_text() {
+    fn invalid_yaml_is_reported_without_its_text() {
         let refused = a("b: x\na: {hunter2: hunter2").unwrap_err();
         assert!(refused.contains("this is not valid YAML") && !refused.contains("hunter2"), "{refused}");
     }

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_says_25_things_at_once_and_one_every_five_minutes() {
+    fn an_object_publishes_25_events_at_once_and_then_one_every_five_minutes() {
         let (mut allowances, began) = (Allowances::default(), Instant::now());
         let said = |allowances: &mut Allowances, speaker, at| (0..100).filter(|_| allowances.take(speaker, at)).count();
         assert_eq!(said(&mut allowances, 1, began), 25);

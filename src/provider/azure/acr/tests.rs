@@ -241,7 +241,7 @@ async fn a_registry_that_asks_to_slow_down_is_left_alone_for_all() {
 #[case::no_json(|| Reply::status(200).with_body("<html>"), "UnexpectedAnswer")]
 #[case::empty(|| Reply::json(&json!({})), "UnexpectedAnswer")]
 #[tokio::test]
-async fn an_answer_that_is_none_is_told_and_not_followed(#[case] reply: fn() -> Reply, #[case] cause: &str) {
+async fn an_invalid_answer_is_reported_and_not_followed(#[case] reply: fn() -> Reply, #[case] cause: &str) {
     let (azure, cluster) = (azure(), FakeCluster::with_reader());
     azure.on_vault(move |_| reply());
     let registries = registries(&azure, &cluster, Options::default());
@@ -251,7 +251,7 @@ async fn an_answer_that_is_none_is_told_and_not_followed(#[case] reply: fn() -> 
 }
 
 #[tokio::test]
-async fn problems_are_told_with_their_fields_without_asking_anybody() {
+async fn problems_are_reported_with_their_fields_without_any_request() {
     let spec = spec(&json!({"managedIdentity": {}}), &json!({"registry": "x.example"}));
     let view = RegistryView { is_of_cluster: false, namespace: "team-a", spec: &spec };
     let found = problems(&view, &Options::default());

@@ -202,7 +202,7 @@ fn rsa_pkcs1() -> String {
 )]
 #[case::another_kind_of_key(both(&of_curve(&PKCS_ED25519)), Unusable::KeyUnsupported)]
 #[case::too_large("-----BEGIN CERTIFICATE-----".repeat(10_000), Unusable::NotACertificate)]
-fn what_cannot_be_used_is_told_apart(#[case] content: impl AsRef<[u8]>, #[case] expected: Unusable) {
+fn each_unusable_certificate_has_its_own_error(#[case] content: impl AsRef<[u8]>, #[case] expected: Unusable) {
     assert_eq!(read(content).err(), Some(expected));
 }
 
@@ -221,7 +221,7 @@ fn costly() -> Vec<u8> {
 #[rstest]
 #[case::line_end(b"\n")]
 #[case::line_end_of_windows(b"\r\n")]
-fn a_line_end_behind_a_pfx_is_no_part_of_it(#[case] end: &[u8]) {
+fn a_line_end_after_a_pfx_is_not_part_of_it(#[case] end: &[u8]) {
     let made = p256();
     let file = pfx(&made, "", EncryptionAlgorithm::PbeWithHmacSha256AndAes256);
     assert!(read([&file, end].concat()).is_ok());
@@ -234,7 +234,7 @@ fn a_line_end_behind_a_pfx_is_no_part_of_it(#[case] end: &[u8]) {
 #[case::password_and_triple_des(pfx(&p256(), "secret", EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc), Unusable::Encrypted)]
 #[case::certificate_alone(p256().der, Unusable::NoPrivateKey)]
 #[case::broken(vec![0x30, 0x82, 0xff], Unusable::NotACertificate)]
-fn a_pfx_that_cannot_be_used_is_told_apart(#[case] content: Vec<u8>, #[case] expected: Unusable) {
+fn each_unusable_pfx_has_its_own_error(#[case] content: Vec<u8>, #[case] expected: Unusable) {
     assert_eq!(read(content).err(), Some(expected));
 }
 

@@ -274,7 +274,7 @@ mod tests {
     #[case(429, Cause::EntraThrottled)]
     #[case(500, Cause::EntraUnavailable)]
     #[case(405, Cause::UnexpectedAnswer)]
-    fn the_machines_endpoint_has_causes_of_its_own(#[case] status: u16, #[case] cause: Cause) {
+    fn the_machines_endpoint_has_its_own_causes(#[case] status: u16, #[case] cause: Cause) {
         assert_eq!(machine_refusal(status, None, b"").cause, cause);
     }
 }

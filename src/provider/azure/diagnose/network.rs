@@ -224,7 +224,7 @@ mod tests {
     #[case::gnu_for_now("Temporary failure in name resolution", Cause::DnsUnavailable)]
     #[case::musl_for_now("Try again", Cause::DnsUnavailable)]
     #[tokio::test]
-    async fn a_name_that_does_not_exist_is_told_from_a_resolver_that_fails(
+    async fn a_name_that_does_not_exist_differs_from_a_resolver_that_fails(
         #[case] words: &'static str,
         #[case] cause: Cause,
     ) {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_proxy_that_does_not_connect_is_told_from_the_vault() {
+    async fn a_proxy_that_does_not_connect_differs_from_a_failing_vault() {
         let refusing = server(|mut stream| {
             let _ = stream.read(&mut [0; 1024]);
             let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n");
@@ -297,7 +297,7 @@ mod tests {
         }
 
         #[tokio::test]
-        async fn an_unknown_issuer_is_told() {
+        async fn an_unknown_issuer_is_reported() {
             let (address, _) = server_of("a CA", |_| {}, HOST);
             for trusted in ["another CA", "a CA"] {
                 let (_, other) = server_of(trusted, |_| {}, HOST);
@@ -308,7 +308,7 @@ mod tests {
         }
 
         #[tokio::test]
-        async fn a_certificate_for_another_name_is_told_with_its_name() {
+        async fn a_certificate_for_another_name_is_reported_with_its_name() {
             let (address, ca) = server_with(|_| {}, "another.example");
             let diagnosis = met(address, client().tls_certs_only([ca])).await;
             assert_eq!(diagnosis.cause, Cause::TlsWrongName);
@@ -316,7 +316,7 @@ mod tests {
         }
 
         #[tokio::test]
-        async fn a_certificate_that_has_expired_is_told() {
+        async fn a_certificate_that_has_expired_is_reported() {
             let (address, ca) = server_with(|params| params.not_after = date_time_ymd(2020, 1, 1), HOST);
             let diagnosis = met(address, client().tls_certs_only([ca])).await;
             assert_eq!(diagnosis.cause, Cause::TlsExpired);

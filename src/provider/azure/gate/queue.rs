@@ -338,7 +338,7 @@ mod tests {
     proptest! {
         /// Every waiter that stays is served exactly once, and no waiter that left is served.
         #[test]
-        fn all_who_stay_get_their_turn_once(
+        fn all_callers_that_stay_get_their_turn_once(
             steps in prop::collection::vec((0usize..3, 0usize..4, 0usize..3, 0u8..4), 1..200)
         ) {
             let mut queue = Queue::new();

@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn who_must_wait_longer_than_patience_is_told_what_the_vault_said_and_when_to_come_back() {
+    fn a_caller_that_would_wait_too_long_learns_what_the_vault_said_and_when_to_come_back() {
         let mut gate = Gate::new(LIMITS);
         let pass = gate.pass(0.0);
         gate.ended(0.0, pass, End::Refused(throttled(Some(30))));
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn while_a_vault_keeps_failing_whoever_comes_is_told_at_once() {
+    fn while_a_vault_keeps_failing_new_callers_fail_at_once() {
         let mut gate = Gate::new(LIMITS);
         let mut at = 0.0;
         for _ in 0..4 {

@@ -43,7 +43,7 @@ async fn no_more_requests_are_under_way_than_allowed_and_all_come_through() {
 }
 
 #[tokio::test]
-async fn who_waits_for_the_probe_is_woken_when_it_ends() {
+async fn callers_that_wait_for_the_probe_are_woken_when_it_ends() {
     let gate = gate(8, Duration::from_secs(5));
     enter(&gate, "store").await.report(&throttled(1));
     let probe = enter(&gate, "store").await;
@@ -60,7 +60,7 @@ async fn who_waits_for_the_probe_is_woken_when_it_ends() {
 }
 
 #[tokio::test]
-async fn a_probe_that_is_dropped_leaves_its_place_to_one_who_waits() {
+async fn a_probe_that_is_dropped_leaves_its_place_to_a_waiting_caller() {
     let gate = gate(8, Duration::from_secs(5));
     enter(&gate, "store").await.report(&throttled(1));
     let probe = enter(&gate, "store").await;
@@ -84,7 +84,7 @@ async fn a_waiter_that_goes_away_leaves_its_place_to_the_next() {
 }
 
 #[tokio::test]
-async fn who_is_told_why_it_waits_keeps_its_place_and_passes_when_the_vault_is_back() {
+async fn a_caller_that_learns_why_it_waits_keeps_its_place_and_passes_when_the_vault_is_back() {
     let gate = gate(8, Duration::ZERO);
     enter(&gate, "store").await.report(&throttled(20));
     let told = Mutex::new(None);

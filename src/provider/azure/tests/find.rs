@@ -83,7 +83,7 @@ async fn what_matches_is_read_from_all_pages_and_disabled_secrets_are_left_out(
 }
 
 #[tokio::test]
-async fn a_name_that_is_no_regular_expression_is_an_error_and_costs_nothing() {
+async fn an_invalid_regular_expression_is_an_error_and_costs_nothing() {
     let (azure, found) = search(&named("a(", &[]), two_pages).await;
     let refused = found.unwrap_err();
     assert_eq!(refused.class, Class::InvalidReference);

@@ -103,7 +103,7 @@ fn variables_with_a_line_end_are_used_without_it() {
 #[case::client_that_is_none(Given { annotation: Some("a/../b"), ..NOWHERE }, ANNOTATED, "client id")]
 #[case::tenant_that_is_none(ANNOTATED, Given { annotation: Some("x?y=z"), ..NOWHERE }, "tenant id")]
 #[tokio::test]
-async fn what_is_missing_or_cannot_be_is_named(#[case] client: Given, #[case] tenant: Given, #[case] words: &str) {
+async fn missing_and_invalid_fields_are_named(#[case] client: Given, #[case] tenant: Given, #[case] words: &str) {
     let refused = exchange(client, tenant).await.unwrap_err();
     assert_eq!(refused.class, Class::Unauthenticated);
     assert!(refused.to_string().contains(words), "{refused}");
@@ -130,7 +130,7 @@ async fn the_pods_own_identity_reads_its_token_file_at_each_exchange() {
 }
 
 #[tokio::test]
-async fn a_pod_without_an_identity_or_with_a_lost_token_file_is_told_what_to_do() {
+async fn a_pod_without_an_identity_or_with_a_lost_token_file_gets_a_remedy() {
     let (azure, cluster) = (Azure::new(), FakeCluster::with_reader());
     let own = AzureKvProvider { service_account_ref: None, ..store() };
     let without = provider(&azure, &cluster, options());

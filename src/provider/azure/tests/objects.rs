@@ -113,7 +113,7 @@ async fn the_current_version_of_a_secret_is_marked_with_the_vaults_times() {
 }
 
 #[tokio::test]
-async fn it_is_told_when_a_value_expires() {
+async fn the_expiry_of_a_value_is_reported() {
     let (_, client) = reader(options()).await;
     assert_eq!(client.get_secret(&of("x", Some("user"), None), SHARED).await.unwrap().expires, Some(1_700_000_000));
     assert_eq!(client.get_secret_map(&of("x", None, FETCH), SHARED).await.unwrap().expires, Some(1_700_000_000));
@@ -146,7 +146,11 @@ async fn extract_gives_members_or_tags(#[case] reference: RemoteRef, #[case] exp
 )]
 #[case::no_tag(of("x", Some("gone"), FETCH), Class::PropertyMissing, "no tag or attribute \"gone\"")]
 #[tokio::test]
-async fn what_cannot_be_taken_apart_is_told(#[case] reference: RemoteRef, #[case] class: Class, #[case] words: &str) {
+async fn a_value_that_cannot_be_extracted_is_reported(
+    #[case] reference: RemoteRef,
+    #[case] class: Class,
+    #[case] words: &str,
+) {
     let (_, client) = reader(options()).await;
     let refused = client.get_secret_map(&reference, SHARED).await.unwrap_err();
     assert_eq!(refused.class, class);

@@ -67,7 +67,7 @@ fn a_store_that_cannot_make_up_a_principal_is_refused_by_its_text_alone() {
 }
 
 #[test]
-fn a_store_without_auth_secret_ref_is_no_principal() {
+fn a_store_without_auth_secret_ref_has_no_principal() {
     let store = AzureKvProvider { auth_secret_ref: None, ..principal() };
     let refused = check(StoreKind::ClusterSecretStore, &store).unwrap_err();
     assert!(

@@ -275,7 +275,7 @@ fn an_object_that_is_as_it_should_be_is_not_written() {
 }
 
 #[test]
-fn what_the_api_server_filled_in_is_no_change() {
+fn what_the_api_server_filled_in_does_not_count_as_a_change() {
     let target = with(app_config(), literals(&[("spec.database", "host: db")]));
     let object = |value: &Value| TargetObject::new(serde_json::from_value(value.clone()).unwrap());
     let wanted = made(&target, &hello());
