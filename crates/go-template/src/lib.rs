@@ -29,6 +29,7 @@ mod functions;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod memory;
+mod names;
 mod parser;
 #[cfg(test)]
 mod tests;
@@ -165,6 +166,13 @@ impl Template<'_> {
             .values()
             .flat_map(|definition| &definition.body)
             .any(|node: &Node| node.calls(&mut is_volatile))
+    }
+
+    /// The names at the top of the data that it reads as fields, such as `a` for `{{ .a.b }}`: rendering it with data that lacks one of them may
+    /// fail. What functions read, as `index` does, is not known.
+    #[must_use]
+    pub fn names(&self) -> std::collections::BTreeSet<String> {
+        self.definitions.get(self.name.as_bytes()).map(|definition| names::of(&definition.body)).unwrap_or_default()
     }
 
     /// Renders the template. `data` is what the dot stands for at first.

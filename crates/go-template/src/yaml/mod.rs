@@ -148,6 +148,18 @@ pub fn read_documents(text: &[u8]) -> Result<Vec<Document>, DocumentsError> {
     documents.into_iter().map(read).collect()
 }
 
+/// Reads the first document of a text as `kubectl apply` does: of a key that is given twice the last value counts. No document is `null`.
+///
+/// # Errors
+/// If `text` is not YAML, or has no JSON.
+pub fn read_manifest(text: &[u8]) -> Result<serde_json::Value, DocumentsError> {
+    let mut room = Room::OF_OWN_FILES;
+    let documents = document::read_documents(text, 1, document::RepeatedKeys::LastCounts, &mut room)
+        .map_err(|failed| DocumentsError { line: failed.line, problem: problem(failed.error) })?;
+    let Some(document) = documents.into_iter().next() else { return Ok(serde_json::Value::Null) };
+    json::any(&document.root).map_err(|error| DocumentsError { line: document.line, problem: problem(error) })
+}
+
 /// What is wrong, without the line.
 fn problem(error: Error) -> String {
     match error {
