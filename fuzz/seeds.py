@@ -253,6 +253,7 @@ SEEDS = {
     "fuzz": {
         "answers": lambda: [status.to_bytes(2, "big") + body for status in (200, 401, 403, 429) for body in REFUSALS],
         "certificates": files,
+        "lint": lambda: lines(text.replace("external-secrets.io/v1\n", "external-secrets.io/v1beta1\n") for text in manifests()),
         "manifests": lambda: lines(manifests()),
         "render": render,
         "spec": lambda: lines([*objects(), *manifests()]),

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 #[cfg(feature = "sandbox")]
 use super::sandbox;
-use super::{certcontroller, crds, docs, doctor, get, migrate, plan, refresh, render, webhook, why};
+use super::{certcontroller, completion, crds, docs, doctor, get, lint, migrate, plan, refresh, render, webhook, why};
 
 /// A subcommand, with its arguments.
 #[derive(Subcommand, Debug)]
@@ -25,11 +25,18 @@ pub(super) enum Command {
     Doctor(Box<doctor::DoctorArguments>),
     /// Ask the controller to read values again, and report the result
     Refresh(Box<refresh::RefreshArguments>),
+    /// Check manifests before they are applied, without a cluster
+    Lint(Box<lint::LintArguments>),
     /// One-time steps after a migration from the External Secrets Operator
     Migrate(migrate::MigrateArguments),
     /// Issue certificates for the webhook, and make the API server trust them
     #[command(name = "certcontroller")]
     CertController(Box<certcontroller::CertControllerArguments>),
+    /// Print the script that completes commands in a shell
+    Completion(completion::CompletionArguments),
+    /// What may follow some words, as kubectl asks its plugins
+    #[command(name = "__complete", hide = true)]
+    Complete(completion::CompleteArguments),
     /// Print the CRDs as YAML
     Crds(crds::CrdsArguments),
     /// Print a page of the documentation that is generated from the program

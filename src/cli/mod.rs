@@ -3,6 +3,7 @@
 mod api_health;
 mod certcontroller;
 mod command;
+mod completion;
 mod controller;
 mod crds;
 #[cfg(feature = "sandbox")]
@@ -15,6 +16,7 @@ mod get;
 mod go_bool;
 mod inputs;
 mod leader_election;
+mod lint;
 mod logging;
 mod metrics;
 mod migrate;
@@ -28,6 +30,7 @@ mod refresh;
 mod render;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod source;
 mod webhook;
 mod why;
 
@@ -113,7 +116,10 @@ async fn subcommand(command: Command) -> Result<ExitCode, Box<dyn std::error::Er
         Command::Why(arguments) => return Ok(why::execute(&arguments).await?),
         Command::Doctor(arguments) => return Ok(doctor::execute(&arguments).await?),
         Command::Refresh(arguments) => return Ok(refresh::execute(&arguments).await?),
+        Command::Lint(arguments) => return Ok(lint::execute(&arguments)?),
         Command::Migrate(arguments) => return Ok(migrate::execute(&arguments).await?),
+        Command::Completion(arguments) => return Ok(completion::execute(&arguments, Cli::command())?),
+        Command::Complete(arguments) => return Ok(completion::complete(&arguments, plugin::command()).await?),
         Command::CertController(arguments) => certcontroller::execute(*arguments).await?,
         Command::Crds(arguments) => crds::execute(&arguments)?,
         Command::Docs(arguments) => docs::execute(&arguments, Cli::command())?,

@@ -33,14 +33,18 @@ fn is_plugin(name: &std::ffi::OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(PREFIX))
 }
 
+/// The command line, as it is offered: without what serves a cluster.
+pub(super) fn command() -> clap::Command {
+    let hidden = |line: clap::Command, name: &&str| line.mut_subcommand(name, |subcommand| subcommand.hide(true));
+    OF_THE_CLUSTER.iter().fold(Plugin::command(), hidden)
+}
+
 /// The requested subcommand; `None` if there was none and the help was printed.
 ///
 /// # Errors
 /// clap's errors, also for a subcommand that only runs inside a cluster.
 pub(super) fn parse() -> Result<Option<Command>, clap::Error> {
-    let mut line = OF_THE_CLUSTER
-        .iter()
-        .fold(Plugin::command(), |line, name| line.mut_subcommand(name, |subcommand| subcommand.hide(true)));
+    let mut line = command();
     let matches = line.try_get_matches_from_mut(std::env::args_os())?;
     let plugin = <Plugin as clap::FromArgMatches>::from_arg_matches(&matches)?;
     match plugin.command {

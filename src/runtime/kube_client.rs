@@ -10,6 +10,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use kube::client::ClientBuilder;
 use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use tower::timeout::TimeoutLayer;
 
 use super::api_health::{ApiHealth, CountingLayer};
 use super::leader_election::{GuardLayer, WriteGuard};
@@ -61,6 +62,8 @@ pub struct Person<'a> {
     pub user: Option<&'a str>,
     /// The groups to act as.
     pub groups: &'a [String],
+    /// How long the answer to a request may take to begin; unbounded if not given.
+    pub request_timeout: Option<Duration>,
 }
 
 /// A client as `kubectl` would create it: for the cluster of a kubeconfig (the given one, or else that of `KUBECONFIG`
@@ -69,7 +72,7 @@ pub struct Person<'a> {
 /// # Errors
 /// [`KubeClientError`], a sentence for the person who runs the program.
 pub async fn of_person(person: Person<'_>) -> Result<(Client, Config), KubeClientError> {
-    let Person { kubeconfig, context, user, groups } = person;
+    let Person { kubeconfig, context, user, groups, request_timeout } = person;
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let mut config = match (kubeconfig, context) {
         (Some(path), _) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
@@ -82,7 +85,11 @@ pub async fn of_person(person: Person<'_>) -> Result<(Client, Config), KubeClien
     }
     let config = prepared(config)?;
     let builder = ClientBuilder::try_from(config.clone()).map_err(KubeClientError::Build)?;
-    Ok((builder.with_layer(&TextLayer).build(), config))
+    let client = match request_timeout {
+        Some(timeout) => builder.with_layer(&TextLayer).with_layer(&TimeoutLayer::new(timeout)).build(),
+        None => builder.with_layer(&TextLayer).build(),
+    };
+    Ok((client, config))
 }
 
 /// Adds timeouts, and the proxy of the environment.

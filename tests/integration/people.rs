@@ -1,7 +1,9 @@
 //! The commands for people, `get` and `refresh`, against a real API server.
 
+mod completion;
 mod doctor;
 mod faults;
+mod migrate;
 mod plugin;
 mod run;
 mod why;
@@ -53,6 +55,13 @@ async fn get_tells_of_each_whether_it_is_ready_when_it_is_next_and_what_is_wrong
     assert_eq!(names(&["--stale"]).await, [""; 0]);
     assert_eq!(names(&["--store", &format!("css/{name}")]).await.len(), 3);
     assert_eq!(names(&["good", "es/once"]).await, ["good", "once"]);
+
+    let wide = Command::of(&scene).run(&["get", "-o", "wide", "bad", "--request-timeout", "20s"]).await;
+    let headings: Vec<_> = wide.text.lines().next().unwrap().split_whitespace().collect();
+    let expected = ["NAME", "STORE", "TARGET", "READY", "SINCE", "SYNCED", "NEXT", "CAUSE", "SAYS"];
+    assert_eq!(headings, expected, "{}", wide.errors);
+    let plain = Command::of(&scene).run(&["get", "-o", "name"]).await;
+    assert_eq!(plain.text, "externalsecret/bad\nexternalsecret/good\nexternalsecret/once\n");
 
     let run = Command::of(&scene).run(&["status", "gone", "good"]).await;
     assert_eq!(run.code, 1);

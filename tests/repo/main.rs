@@ -7,6 +7,7 @@
 mod admission;
 mod arrows;
 mod chart;
+mod completion;
 mod crds;
 mod dependency_rule;
 mod docs;
@@ -15,8 +16,10 @@ mod fuzz;
 mod image;
 mod languages;
 mod links;
+mod lint;
 mod machine;
 mod manifest;
+mod migrate;
 mod monitoring;
 mod node_values;
 mod paths;

@@ -56,6 +56,16 @@ fn values_are_shown_by_their_length_and_hash_alone() {
 }
 
 #[test]
+fn programs_get_one_document_with_the_manifest_of_each() {
+    let output = render(&format!("{MANIFEST}{STORE}"), &["-o", "json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let one = &document["rendered"][0];
+    assert_eq!((&document["version"], &one["externalSecret"]["name"]), (&1.into(), &"db".into()));
+    assert_eq!((&one["manifest"]["kind"], &one["manifest"]["metadata"]["name"]), (&"Secret".into(), &"db".into()));
+    assert!(one["manifest"]["data"]["url"].as_str().unwrap().starts_with("REDACTED (19 bytes, hash "), "{one}");
+}
+
+#[test]
 fn values_are_printed_when_asked_for() {
     let printed = text(&render(&format!("{MANIFEST}{STORE}"), &["--show-values"]).stdout);
     // postgres://u:p+w@db

@@ -43,7 +43,8 @@ pub(super) fn page(mut program: Command) -> String {
 }
 
 fn subcommands(command: &Command, path: &str, page: &mut String) {
-    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+    let shown = |subcommand: &&Command| subcommand.get_name() != "help" && !subcommand.is_hide_set();
+    for subcommand in command.get_subcommands().filter(shown) {
         let path = format!("{path} {}", subcommand.get_name());
         let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
         let words = path.split(' ').skip(1).collect::<Vec<_>>().join(" ");

@@ -85,7 +85,7 @@ fn stored(definitions: &[(&str, Value)]) -> Option<Finding> {
     } else {
         STORED.warning(
             format!("objects may be stored in an older version: {}", old.join(", ")),
-            "Write each once, as `kubectl get KIND -A -o json | kubectl replace -f -` does, and remove the version from `status.storedVersions`.",
+            "Run `external-secrets migrate stored-versions`: it writes each once, and removes the version from `status.storedVersions`.",
             "docs/upgrade-from-eso.md",
         )
     })

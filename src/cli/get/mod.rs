@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::person::names::{self, Named};
 use super::person::overview::Overview;
-use super::person::printing::{Format, Output, note};
+use super::person::printing::{Format, ListFormat, ListOutput, Output, note};
 use super::person::{Cluster, ClusterArguments, Error};
 use crate::answers::Seen;
 use crate::api::v1::{ConditionStatus, ExternalSecret, SecretStore, StoreKind};
@@ -52,7 +52,7 @@ pub(super) struct GetArguments {
     #[arg(short, long)]
     watch: bool,
     #[command(flatten)]
-    output: Output,
+    output: ListOutput,
     #[command(flatten)]
     cluster: ClusterArguments,
 }
@@ -104,14 +104,24 @@ pub(super) async fn execute(arguments: &GetArguments) -> Result<ExitCode, Error>
     if arguments.watch {
         return follow(arguments, &cluster, scope, &keys, &filter).await;
     }
-    if shown.is_empty() && arguments.output.format == Format::Text && code == ExitCode::SUCCESS {
+    if shown.is_empty() && !arguments.output.is_document() && code == ExitCode::SUCCESS {
         note("no ExternalSecret matches");
     }
-    arguments.output.print(
-        || print::external_secrets(&shown, arguments.all_namespaces, now),
+    arguments.output.output().print(
+        || print::external_secrets(&shown, arguments.list(), arguments.all_namespaces, now),
         || print::external_secrets_document(&shown),
     )?;
     Ok(code)
+}
+
+impl GetArguments {
+    const fn list(&self) -> print::List {
+        match self.output.format {
+            ListFormat::Wide => print::List::Wide,
+            ListFormat::Name => print::List::Names,
+            ListFormat::Text | ListFormat::Json | ListFormat::Yaml => print::List::Table,
+        }
+    }
 }
 
 fn not_there(what: &str) -> ExitCode {
@@ -125,7 +135,8 @@ fn print_stores(
     code: ExitCode,
 ) -> Result<ExitCode, Error> {
     let now = Timestamp::now();
-    arguments.output.print(|| print::stores(stores, now), || print::stores_document(stores))?;
+    let output = arguments.output.output();
+    output.print(|| print::stores(stores, arguments.list(), now), || print::stores_document(stores))?;
     Ok(code)
 }
 
@@ -191,12 +202,17 @@ async fn follow(
             continue;
         }
         let document = || json!({"version": 1, "externalSecret": overview.document()});
-        if arguments.output.format == Format::Text {
-            arguments.output.print(|| print::line(&overview, now), document)?;
-        } else {
+        if arguments.output.is_document() {
             // One per line, so that a reader knows where it ends.
             let output = Output { format: Format::Text };
             output.print(|| format!("{}\n", document()), document)?;
+        } else {
+            let list = arguments.list();
+            let text = || match list {
+                print::List::Names => print::external_secrets(std::slice::from_ref(&overview), list, false, now),
+                _ => print::line(&overview, now),
+            };
+            arguments.output.output().print(text, document)?;
         }
     }
     Ok(ExitCode::SUCCESS)

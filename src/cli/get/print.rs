@@ -13,37 +13,77 @@ use crate::controller::core::conditions;
 use crate::controller::store_access::key::StoreKey;
 use crate::sync::one_line::on_one_line;
 
-/// ExternalSecrets as a table.
-pub(super) fn external_secrets(overviews: &[Overview], all_namespaces: bool, now: Timestamp) -> String {
+/// How ExternalSecrets and stores are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// A table that fits the terminal.
+    Table,
+    /// A table with more columns.
+    Wide,
+    /// Kind and name alone.
+    Names,
+}
+
+/// ExternalSecrets for people.
+pub(super) fn external_secrets(overviews: &[Overview], list: List, all_namespaces: bool, now: Timestamp) -> String {
     if overviews.is_empty() {
         return String::new();
     }
-    let headings = ["NAMESPACE", "NAME", "STORE", "READY", "SYNCED", "NEXT", "SAYS"];
-    let skipped = usize::from(!all_namespaces);
-    let mut table = Table::new(headings.get(skipped..).unwrap_or_default(), terminal_width());
+    if list == List::Names {
+        let names: Vec<_> = overviews.iter().map(|overview| format!("externalsecret/{}", overview.key.name)).collect();
+        return names.join("\n") + "\n";
+    }
+    let is_wide = list == List::Wide;
+    let is_shown = |column: &&Column| {
+        (all_namespaces || column.heading != NAMESPACE) && (is_wide || !ONLY_WIDE.contains(&column.heading))
+    };
+    let columns: Vec<&Column> = COLUMNS.iter().filter(is_shown).collect();
+    let headings: Vec<_> = columns.iter().map(|column| column.heading).collect();
+    let mut table = Table::new(&headings, if is_wide { None } else { terminal_width() });
     for overview in overviews {
-        table.row(cells(overview, now).into_iter().skip(skipped));
+        table.row(columns.iter().map(|column| (column.cell)(overview, now)));
     }
     table.text()
 }
 
-fn cells(overview: &Overview, now: Timestamp) -> [String; 7] {
-    [
-        overview.key.namespace.clone(),
-        overview.key.name.clone(),
-        overview.store(),
-        overview.ready_word().to_owned(),
-        overview.synced(now),
-        overview.next.in_words(now),
-        overview.says(),
-    ]
+/// A column of the table.
+struct Column {
+    heading: &'static str,
+    cell: fn(&Overview, Timestamp) -> String,
 }
+
+const NAMESPACE: &str = "NAMESPACE";
+/// What is shown by `-o wide` alone.
+const ONLY_WIDE: [&str; 3] = ["TARGET", "SINCE", "CAUSE"];
+
+const COLUMNS: [Column; 10] = [
+    Column { heading: NAMESPACE, cell: |overview, _| overview.key.namespace.clone() },
+    Column { heading: "NAME", cell: |overview, _| overview.key.name.clone() },
+    Column { heading: "STORE", cell: |overview, _| overview.store() },
+    Column { heading: "TARGET", cell: |overview, _| overview.target.clone() },
+    Column { heading: "READY", cell: |overview, _| overview.ready_word().to_owned() },
+    Column { heading: "SINCE", cell: |overview, now| overview.since.map(|since| ago(since, now)).unwrap_or_default() },
+    Column { heading: "SYNCED", cell: Overview::synced },
+    Column { heading: "NEXT", cell: |overview, now| overview.next.in_words(now) },
+    Column { heading: "CAUSE", cell: |overview, _| overview.cause.clone().unwrap_or_default() },
+    Column { heading: "SAYS", cell: |overview, _| overview.says() },
+];
 
 /// One ExternalSecret as a line.
 pub(super) fn line(overview: &Overview, now: Timestamp) -> String {
-    let [namespace, name, store, ready, synced, next, says] = cells(overview, now);
-    let ready = if ready.is_empty() { "not looked at yet".to_owned() } else { format!("Ready={ready}") };
-    let line = format!("{namespace}/{name}  {store}  {ready}  synced {synced}  next {next}  {says}");
+    let ready = match overview.ready_word() {
+        "" => "not looked at yet".to_owned(),
+        ready => format!("Ready={ready}"),
+    };
+    let line = format!(
+        "{}/{}  {}  {ready}  synced {}  next {}  {}",
+        overview.key.namespace,
+        overview.key.name,
+        overview.store(),
+        overview.synced(now),
+        overview.next.in_words(now),
+        overview.says(),
+    );
     format!("{}\n", on_one_line(line.trim_end()))
 }
 
@@ -83,9 +123,15 @@ fn said(store: &SecretStore) -> Said {
     Said { ready: word, since: ready.last_transition_time.as_ref().map(|time| time.0), message }
 }
 
-/// Stores as a table.
-pub(super) fn stores(stores: &[(StoreKey, SecretStore)], now: Timestamp) -> String {
-    let mut table = Table::new(&["NAMESPACE", "STORE", "READY", "SINCE", "SAYS"], terminal_width());
+/// Stores for people.
+pub(super) fn stores(stores: &[(StoreKey, SecretStore)], list: List, now: Timestamp) -> String {
+    if list == List::Names {
+        let name =
+            |(key, _): &(StoreKey, SecretStore)| format!("{}/{}", key.kind.name().to_lowercase(), key.object.name);
+        return stores.iter().map(name).collect::<Vec<_>>().join("\n") + "\n";
+    }
+    let width = if list == List::Wide { None } else { terminal_width() };
+    let mut table = Table::new(&["NAMESPACE", "STORE", "READY", "SINCE", "SAYS"], width);
     for (key, store) in stores {
         let said = said(store);
         let since = said.since.map(|since| ago(since, now)).unwrap_or_default();

@@ -1,14 +1,13 @@
 //! Manifests, sorted by kind: ExternalSecrets and the objects that they refer to.
 
 use std::collections::HashMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 
 use super::document::{self, Document, Object, Place};
-use super::text::text;
+use super::files::{self, Named};
 use crate::api::generators::Generator;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
 use crate::controller::core::key::ObjectKey;
@@ -20,8 +19,8 @@ use crate::template::yaml;
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
     /// A file or folder cannot be read.
-    #[error("{path} cannot be read: {source}", path = path.display())]
-    File { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    File(#[from] files::Error),
     /// It is not YAML.
     #[error("{file}, line {line}: this is not valid YAML: {problem}")]
     Yaml { file: String, line: usize, problem: String },
@@ -31,15 +30,6 @@ pub(in crate::cli) enum Error {
     /// The same object appears twice.
     #[error("{place}: this object occurs twice; the other one is in {other}")]
     Twice { place: Place, other: String },
-}
-
-/// Whether a file must be a manifest.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Named {
-    /// The file itself was named, so anything that is not a manifest is an error.
-    Itself,
-    /// The folder of the file was named, which may also contain other files.
-    ByFolder,
 }
 
 /// Manifests, sorted by kind.
@@ -62,17 +52,8 @@ impl Manifests {
     /// a namespace get `namespace`.
     pub(in crate::cli) fn read(paths: &[PathBuf], namespace: &str) -> Result<Self, Error> {
         let mut manifests = Self::default();
-        for path in paths {
-            if path.as_os_str() == "-" {
-                let mut bytes = Vec::new();
-                let read = std::io::stdin().read_to_end(&mut bytes);
-                let text = read
-                    .and_then(|_| text(bytes))
-                    .map_err(|source| Error::File { path: "standard input".into(), source })?;
-                manifests.add(&text, "standard input", Named::Itself, namespace)?;
-            } else {
-                manifests.add_path(path, Named::Itself, namespace)?;
-            }
+        for file in files::read(paths)? {
+            manifests.add(&file.text, &file.name(), file.named, namespace)?;
         }
         Ok(manifests)
     }
@@ -84,6 +65,16 @@ impl Manifests {
         manifests.add(text, "x.yaml", Named::Itself, namespace).map(|()| manifests)
     }
 
+    /// Objects that were made, each of its namespace.
+    pub(in crate::cli) fn of_values(values: Vec<serde_json::Value>) -> Result<Self, Error> {
+        let mut manifests = Self::default();
+        for (index, value) in values.into_iter().enumerate() {
+            let place = Place::new("what was made", index + 1);
+            manifests.add_document(Document { value, place, namespace: "" })?;
+        }
+        Ok(manifests)
+    }
+
     /// A ConfigMap from the manifests.
     pub(in crate::cli) fn config_map(&self, key: &ObjectKey) -> Option<&ConfigMap> {
         self.config_maps.get(key)
@@ -92,22 +83,6 @@ impl Manifests {
     /// A Secret from the manifests.
     pub(in crate::cli) fn secret(&self, key: &ObjectKey) -> Option<&Secret> {
         self.secrets.get(key)
-    }
-
-    fn add_path(&mut self, path: &Path, named: Named, namespace: &str) -> Result<(), Error> {
-        let failed = |source| Error::File { path: path.to_owned(), source };
-        if path.is_dir() {
-            let entries = std::fs::read_dir(path).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-            let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-            paths.sort();
-            let is_manifest = |path: &PathBuf| {
-                path.is_dir() || path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
-            };
-            let mut manifests = paths.iter().filter(|path| is_manifest(path));
-            return manifests.try_for_each(|path| self.add_path(path, Named::ByFolder, namespace));
-        }
-        let text = std::fs::read(path).and_then(text).map_err(failed)?;
-        self.add(&text, &path.display().to_string(), named, namespace)
     }
 
     /// Adds the documents of a file.

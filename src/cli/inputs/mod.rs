@@ -3,6 +3,7 @@
 
 pub(super) mod cluster;
 pub(super) mod document;
+pub(super) mod files;
 pub(super) mod manifests;
 mod text;
 pub(super) mod values;

@@ -1,30 +1,20 @@
 //! `external-secrets migrate finalizers`
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ListParams, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::error::Error;
 use crate::answers::Objects;
 use crate::api::FINALIZER_NAMESPACE_PREFIX;
+use crate::cli::person::ClusterArguments;
+use crate::cli::person::printing::{Output, note as said};
 use crate::controller::core::api_call::{ApiError, bounded};
-use crate::runtime::kube_client::{self, KubeClientError, Person};
-
-/// Why finalizers could not be removed.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum Error {
-    #[error(transparent)]
-    Client(#[from] KubeClientError),
-    #[error("the namespaces cannot be listed: {0}")]
-    Namespaces(#[source] ApiError),
-    #[error("the list cannot be printed: {0}")]
-    Output(#[from] std::io::Error),
-}
 
 /// Flags of `migrate finalizers`.
 #[derive(Args, Debug)]
@@ -32,52 +22,77 @@ pub(super) struct FinalizersArguments {
     /// Only list them
     #[arg(long)]
     dry_run: bool,
-    /// Path of the kubeconfig; default: KUBECONFIG, then ~/.kube/config
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig; default: the current context
-    #[arg(long)]
-    context: Option<String>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    cluster: ClusterArguments,
+}
+
+/// What came of the finalizers of one Namespace.
+struct Done {
+    namespace: String,
+    finalizers: Vec<String>,
+    /// Why they were not removed.
+    failed: Option<String>,
 }
 
 /// Removes the finalizers, and says of each Namespace what came of it. One that fails does not keep the others.
 pub(super) async fn execute(arguments: &FinalizersArguments) -> Result<ExitCode, Error> {
-    let (client, _) = kube_client::of_person(Person {
-        kubeconfig: arguments.kubeconfig.as_deref(),
-        context: arguments.context.as_deref(),
-        ..Person::default()
-    })
-    .await?;
+    let (client, _) = arguments.cluster.connect().await?;
     let api: Objects<Namespace> = Objects::all(client, &());
     let namespaces = bounded(api.list_metadata(&ListParams::default())).await.map_err(Error::Namespaces)?;
-    let (mut code, mut count) = (ExitCode::SUCCESS, 0);
-    let mut out = std::io::stdout();
+    let mut done = Vec::new();
     for meta in namespaces.iter().map(|namespace| &namespace.metadata) {
-        let finalizers = of_eso(meta);
+        let finalizers: Vec<String> = of_eso(meta).into_iter().map(str::to_owned).collect();
         if finalizers.is_empty() {
             continue;
         }
-        let name = meta.name.as_deref().unwrap_or_default();
-        let listed = finalizers.join(", ");
-        if arguments.dry_run {
-            count += finalizers.len();
-            writeln!(out, "Namespace {name} has {listed}")?;
-            continue;
-        }
-        match remove(&api, meta).await {
-            Ok(()) => {
-                count += finalizers.len();
-                writeln!(out, "Namespace {name}: removed {listed}")?;
-            }
-            Err(error) => {
-                code = ExitCode::FAILURE;
-                failed(name, &error);
-            }
+        let removed = if arguments.dry_run { Ok(()) } else { remove(&api, meta).await };
+        done.push(Done {
+            namespace: meta.name.clone().unwrap_or_default(),
+            finalizers,
+            failed: removed.err().map(|error| error.reason()),
+        });
+    }
+    arguments.output.print(|| text(&done, arguments.dry_run), || document(&done, arguments.dry_run))?;
+    for Done { namespace, failed, .. } in &done {
+        if let Some(reason) = failed {
+            said(&format!("external-secrets: Namespace {namespace}: the finalizers cannot be removed: {reason}"));
         }
     }
-    let done = if arguments.dry_run { "to remove" } else { "removed" };
-    writeln!(out, "{count} finalizers {done}.")?;
-    Ok(code)
+    Ok(if done.iter().any(|done| done.failed.is_some()) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn text(done: &[Done], is_dry: bool) -> String {
+    let (mut text, mut count) = (String::new(), 0);
+    for Done { namespace, finalizers, .. } in done.iter().filter(|done| done.failed.is_none()) {
+        let listed = finalizers.join(", ");
+        count += finalizers.len();
+        let _ = if is_dry {
+            writeln!(text, "Namespace {namespace} has {listed}")
+        } else {
+            writeln!(text, "Namespace {namespace}: removed {listed}")
+        };
+    }
+    let _ = writeln!(text, "{count} finalizers {}.", if is_dry { "to remove" } else { "removed" });
+    text
+}
+
+fn document(done: &[Done], is_dry: bool) -> Value {
+    let one = |done: &Done| {
+        let result = match (&done.failed, is_dry) {
+            (Some(_), _) => "failed",
+            (None, true) => "found",
+            (None, false) => "removed",
+        };
+        json!({
+            "namespace": done.namespace,
+            "finalizers": done.finalizers,
+            "result": result,
+            "message": done.failed.clone().unwrap_or_default(),
+        })
+    };
+    json!({"version": 1, "namespaces": done.iter().map(one).collect::<Vec<_>>()})
 }
 
 /// ESO's finalizers on a Namespace.
@@ -108,9 +123,4 @@ async fn remove(api: &Objects<Namespace>, seen: &ObjectMeta) -> Result<(), ApiEr
         }
     }
     Ok(())
-}
-
-#[allow(clippy::print_stderr, reason = "said to whoever runs the command")]
-fn failed(name: &str, error: &ApiError) {
-    eprintln!("external-secrets: Namespace {name}: the finalizers cannot be removed: {}", error.reason());
 }

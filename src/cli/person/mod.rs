@@ -16,8 +16,8 @@ use kube::Client;
 
 pub(super) use cluster::Cluster;
 
-use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
+use crate::api::{GoDuration, ServedVersion};
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::discovery::{self, Discovered};
 use crate::runtime::kube_client::{self, KubeClientError, Person};
@@ -60,6 +60,9 @@ pub(super) struct ClusterArguments {
     /// Group to act as; can be repeated
     #[arg(long = "as-group", value_name = "GROUP", requires = "user")]
     groups: Vec<String>,
+    /// Timeout of a request to the API server, such as 10s; at most 30s
+    #[arg(id = "api_request_timeout", long = "request-timeout", value_name = "DURATION")]
+    request_timeout: Option<GoDuration>,
 }
 
 impl ClusterArguments {
@@ -70,6 +73,7 @@ impl ClusterArguments {
             context: self.context.as_deref(),
             user: self.user.as_deref(),
             groups: &self.groups,
+            request_timeout: self.request_timeout.and_then(GoDuration::positive),
         })
         .await?;
         Ok((client, self.namespace.clone().unwrap_or(config.default_namespace)))

@@ -27,6 +27,46 @@ pub(in crate::cli) enum Format {
     Yaml,
 }
 
+/// How a list is printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(in crate::cli) struct ListOutput {
+    /// How the answer is printed
+    #[arg(short = 'o', long = "output", value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT")]
+    pub(in crate::cli) format: ListFormat,
+}
+
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ListFormat {
+    /// For people
+    Text,
+    /// With more columns, none of which is cut
+    Wide,
+    /// Kinds and names alone, as kubectl takes them
+    Name,
+    /// As JSON
+    Json,
+    /// As YAML
+    Yaml,
+}
+
+impl ListOutput {
+    /// Whether a document for programs is printed.
+    pub(in crate::cli) const fn is_document(self) -> bool {
+        matches!(self.format, ListFormat::Json | ListFormat::Yaml)
+    }
+
+    /// As of a command that prints no list; `text` is what it prints for people.
+    pub(in crate::cli) const fn output(self) -> Output {
+        let format = match self.format {
+            ListFormat::Json => Format::Json,
+            ListFormat::Yaml => Format::Yaml,
+            ListFormat::Text | ListFormat::Wide | ListFormat::Name => Format::Text,
+        };
+        Output { format }
+    }
+}
+
 impl Output {
     /// Prints an answer.
     pub(in crate::cli) fn print(

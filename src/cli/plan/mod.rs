@@ -1,6 +1,7 @@
 //! `external-secrets plan`
 
 mod action;
+mod data_change;
 mod diff;
 mod entry;
 mod error;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use clap::{ArgAction, Args, ValueEnum};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
+use kube::Client;
 
 use crate::api::v1::ExternalSecret;
 use crate::controller::core::discovery::{self, Discovered};
@@ -24,15 +26,16 @@ use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::steps::Settings;
 use crate::controller::options::{FloodGate, GenericTargets, Switch};
 use crate::controller::store_access::clients::ControllerClass;
-use crate::runtime::kube_client::{self, Person};
 
 use super::go_bool::go_bool;
 use super::inputs::Inputs;
 use super::inputs::cluster::Cluster;
 use super::inputs::manifests::Manifests;
+use super::person::ClusterArguments;
 use super::preview::{PreviewArguments, Previewer};
 use super::providers;
 use super::redaction::{Redactor, Values};
+pub(super) use data_change::DataChange;
 use entry::{Entry, Examiner, Summary};
 pub(super) use error::Error;
 use parents::Parent;
@@ -60,21 +63,12 @@ pub(super) struct PlanArguments {
     /// Manifests to treat as if they were applied: files, folders, or - for standard input; can be repeated
     #[arg(short = 'f', long = "filename", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Namespace, also for manifests that name none; by default that of the kubeconfig
-    #[arg(short, long)]
-    namespace: Option<String>,
     /// ExternalSecrets in all namespaces
     #[arg(short = 'A', long, conflicts_with_all = ["namespace", "names", "paths"])]
     all_namespaces: bool,
     /// Only ExternalSecrets with these labels
     #[arg(short = 'l', long, conflicts_with_all = ["names", "paths"])]
     selector: Option<String>,
-    /// Kubeconfig; by default that of KUBECONFIG, or of the home folder
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig; by default the current one
-    #[arg(long)]
-    context: Option<String>,
     /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
@@ -101,6 +95,8 @@ pub(super) struct PlanArguments {
     unsafe_allow_generic_targets: bool,
     #[command(flatten)]
     preview: PreviewArguments,
+    #[command(flatten)]
+    cluster: ClusterArguments,
     #[command(flatten)]
     providers: providers::ProviderArguments,
 }
@@ -143,22 +139,8 @@ impl Color {
 
 /// Prints the plan. The exit code says whether anything would change.
 pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error> {
-    let (client, config) = kube_client::of_person(Person {
-        kubeconfig: arguments.kubeconfig.as_deref(),
-        context: arguments.context.as_deref(),
-        ..Person::default()
-    })
-    .await?;
-    let namespace = arguments.namespace.clone().unwrap_or(config.default_namespace);
+    let (client, namespace) = arguments.cluster.connect().await?;
     let manifests = Manifests::read(&arguments.paths, &namespace)?;
-    let version = match discovery::discover(&client, &[ExternalSecret::PLURAL]).await.map_err(Error::Cluster)? {
-        Discovered::Served(version) => Some(version),
-        Discovered::Lacking(_) => None,
-    };
-    let cluster = Cluster::new(client, version);
-    let inputs = Arc::new(Inputs::new(manifests, arguments.preview.values.as_deref(), Some(cluster))?);
-    let Some(cluster) = &inputs.cluster else { return Ok(ExitCode::FAILURE) };
-
     let which = Which {
         names: &arguments.names,
         namespace: (!arguments.all_namespaces).then_some(&namespace),
@@ -166,31 +148,14 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
         is_given: !arguments.paths.is_empty(),
         is_forced: arguments.force_sync,
     };
-    let mut subjects = subject::subjects(&which, &inputs, cluster).await?;
-    let (parents, made) = parents::parents(&which, &inputs, cluster).await?;
-    let is_new = |made: &Subject| {
-        let key = ObjectKey::of(&made.object.metadata);
-        !subjects.iter().any(|subject| ObjectKey::of(&subject.object.metadata) == key)
-    };
-    let made: Vec<_> = made.into_iter().filter(is_new).collect();
-    // An ExternalSecret that a ClusterExternalSecret would change is examined in its new form.
-    subjects.extend(made);
-    let acts_as = arguments.preview.azure_identity.into();
-    let previewer = Previewer {
-        inputs: &inputs,
-        providers: inputs.in_place_of_vaults(providers::of_person(
-            &arguments.providers,
-            acts_as,
-            Arc::clone(&inputs) as _,
-        )?),
-        templates: arguments.preview.templates(),
+    let question = Question {
+        which,
+        settings: arguments.settings(),
         flood_gate: arguments.flood_gate(),
-        version: cluster.version(),
+        preview: &arguments.preview,
+        providers: &arguments.providers,
     };
-    let redactor = Redactor::new(Values::of_flag(arguments.preview.show_values));
-    let examiner = Examiner { previewer, settings: arguments.settings(), redactor, now: Timestamp::now() };
-    let entries = stream::iter(&subjects).map(|subject| examiner.examine(subject)).buffered(CONCURRENCY);
-    let entries: Vec<Entry> = entries.collect().await;
+    let (entries, parents) = answers(client, manifests, &question).await?;
     arguments.print(&entries, &parents)?;
     let summary = Summary::of(&entries, &parents);
     Ok(match summary.refused {
@@ -198,6 +163,72 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// What would become of the targets of manifests, as far as their data goes: what whoever moves from another tool wants to know.
+pub(super) async fn data_changes(
+    client: Client,
+    manifests: Manifests,
+    preview: &PreviewArguments,
+    providers: &providers::ProviderArguments,
+) -> Result<Vec<DataChange>, Error> {
+    let class = ControllerClass { name: "default", secret_stores: Switch::On, cluster_secret_stores: Switch::On };
+    let question = Question {
+        which: Which { names: &[], namespace: None, selector: None, is_given: true, is_forced: true },
+        settings: Settings { class, generic_targets: GenericTargets::of_flag(false) },
+        flood_gate: FloodGate::Open,
+        preview,
+        providers,
+    };
+    let (entries, _) = answers(client, manifests, &question).await?;
+    Ok(entries.iter().map(DataChange::of).collect())
+}
+
+/// What is to be planned, and how.
+struct Question<'a> {
+    which: Which<'a>,
+    settings: Settings<'a>,
+    flood_gate: FloodGate,
+    preview: &'a PreviewArguments,
+    providers: &'a providers::ProviderArguments,
+}
+
+/// What the controller would do.
+async fn answers(
+    client: Client,
+    manifests: Manifests,
+    question: &Question<'_>,
+) -> Result<(Vec<Entry>, Vec<Parent>), Error> {
+    let Question { which, settings, flood_gate, preview, providers } = question;
+    let version = match discovery::discover(&client, &[ExternalSecret::PLURAL]).await.map_err(Error::Cluster)? {
+        Discovered::Served(version) => Some(version),
+        Discovered::Lacking(_) => None,
+    };
+    let cluster = Cluster::new(client, version);
+    let inputs = Arc::new(Inputs::new(manifests, preview.values.as_deref(), Some(cluster))?);
+    let Some(cluster) = &inputs.cluster else { return Ok((Vec::new(), Vec::new())) };
+    let mut subjects = subject::subjects(which, &inputs, cluster).await?;
+    let (parents, made) = parents::parents(which, &inputs, cluster).await?;
+    let is_new = |made: &Subject| {
+        let key = ObjectKey::of(&made.object.metadata);
+        !subjects.iter().any(|subject| ObjectKey::of(&subject.object.metadata) == key)
+    };
+    let made: Vec<_> = made.into_iter().filter(is_new).collect();
+    // An ExternalSecret that a ClusterExternalSecret would change is examined in its new form.
+    subjects.extend(made);
+    let acts_as = preview.azure_identity.into();
+    let of_person = providers::of_person(providers, acts_as, Arc::clone(&inputs) as _)?;
+    let previewer = Previewer {
+        inputs: &inputs,
+        providers: inputs.in_place_of_vaults(of_person),
+        templates: preview.templates(),
+        flood_gate: *flood_gate,
+        version: cluster.version(),
+    };
+    let redactor = Redactor::new(Values::of_flag(preview.show_values));
+    let examiner = Examiner { previewer, settings: *settings, redactor, now: Timestamp::now() };
+    let entries = stream::iter(&subjects).map(|subject| examiner.examine(subject)).buffered(CONCURRENCY);
+    Ok((entries.collect().await, parents))
 }
 
 impl PlanArguments {

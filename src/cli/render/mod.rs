@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
@@ -56,10 +56,22 @@ pub(super) struct RenderArguments {
     /// Namespace for manifests that name none
     #[arg(short, long, default_value = DEFAULT_NAMESPACE)]
     namespace: String,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Format::Yaml, value_name = "FORMAT")]
+    output: Format,
     #[command(flatten)]
     preview: PreviewArguments,
     #[command(flatten)]
     providers: providers::ProviderArguments,
+}
+
+/// How Secrets are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// As manifests in YAML
+    Yaml,
+    /// As one JSON document, with the manifest of each ExternalSecret
+    Json,
 }
 
 /// Prints each Secret. An ExternalSecret that cannot be rendered is reported, and the others are still printed.
@@ -92,14 +104,24 @@ pub(super) async fn execute(arguments: &RenderArguments) -> Result<ExitCode, Err
         return Err(Error::Nothing(named));
     }
     let redactor = Redactor::new(Values::of_flag(arguments.preview.show_values));
+    let mut all = Vec::new();
     for object in wanted {
         match render(&previewer, object).await {
-            Ok(preview) => print::secret(&preview, object, &redactor)?,
+            Ok(preview) => {
+                let Some(rendered) = print::rendered(&preview, object, &redactor) else { continue };
+                match arguments.output {
+                    Format::Yaml => print::print(&rendered.yaml()?)?,
+                    Format::Json => all.push(rendered),
+                }
+            }
             Err(error) => {
                 code = ExitCode::FAILURE;
                 failed(object, &error);
             }
         }
+    }
+    if arguments.output == Format::Json {
+        print::print(&format!("{:#}\n", print::document(&all)))?;
     }
     Ok(code)
 }

@@ -13,6 +13,7 @@ use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
 use crate::cli::preview::Preview;
 use crate::cli::redaction::{Metadata, Redactor, Shown, Values};
+use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::destination::Existing;
 use crate::sync::plan::Plan;
 use crate::sync::target::Owner;
@@ -31,11 +32,47 @@ pub(in crate::cli) enum Error {
     Output(#[from] std::io::Error),
 }
 
-/// Prints the Secret as a YAML document, or the reason why there is none.
-pub(super) fn secret(preview: &Preview, object: &ExternalSecret, redactor: &Redactor) -> Result<(), Error> {
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    // An unreadable spec has no preview.
-    let Ok(spec) = object.spec.get() else { return Ok(()) };
+/// What an ExternalSecret gives.
+pub(super) struct Rendered {
+    external_secret: ObjectKey,
+    /// The target; none where there is none.
+    manifest: Option<Value>,
+    /// Why there is none.
+    message: String,
+}
+
+impl Rendered {
+    /// As a YAML document, or as a comment that says why there is none.
+    pub(super) fn yaml(&self) -> Result<String, Error> {
+        let name = &self.external_secret.name;
+        Ok(match &self.manifest {
+            Some(manifest) => format!("---\n# ExternalSecret {name:?}\n{}", serde_saphyr::to_string(manifest)?),
+            None => format!("---\n# ExternalSecret {name:?}: {}\n", self.message),
+        })
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "externalSecret": {"namespace": self.external_secret.namespace, "name": self.external_secret.name},
+            "manifest": self.manifest,
+            "message": self.message,
+        })
+    }
+}
+
+/// All that was rendered, for programs.
+pub(super) fn document(rendered: &[Rendered]) -> Value {
+    json!({"version": 1, "rendered": rendered.iter().map(Rendered::document).collect::<Vec<_>>()})
+}
+
+/// Prints a text.
+pub(super) fn print(text: &str) -> Result<(), Error> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+/// What an ExternalSecret gives; nothing where its spec cannot be read, which has no preview.
+pub(super) fn rendered(preview: &Preview, object: &ExternalSecret, redactor: &Redactor) -> Option<Rendered> {
+    let spec = object.spec.get().ok()?;
     let owner = Owner::new(&object.metadata, spec, ServedVersion::V1);
     let of_object = |object: &DynamicObject| object_manifest(object, owner, redactor);
     let manifest = match (&preview.plan, &preview.existing) {
@@ -46,12 +83,11 @@ pub(super) fn secret(preview: &Preview, object: &ExternalSecret, redactor: &Reda
         | (Plan::Unchanged, Some(Existing::Object(object))) => Some(of_object(object.object())),
         _ => None,
     };
-    let text = match manifest {
-        Some(manifest) => format!("---\n# ExternalSecret {name:?}\n{}", serde_saphyr::to_string(&manifest)?),
-        None => format!("---\n# ExternalSecret {name:?}: {}\n", preview.plan.statement(owner).message),
+    let message = match &manifest {
+        Some(_) => String::new(),
+        None => preview.plan.statement(owner).message.to_owned(),
     };
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    Some(Rendered { external_secret: ObjectKey::of(&object.metadata), manifest, message })
 }
 
 /// An object that is not a Secret. Any scalar in it may be derived from a secret.

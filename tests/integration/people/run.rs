@@ -32,10 +32,15 @@ impl<'a> Command<'a> {
 
     /// Runs it.
     pub async fn run(self, arguments: &[&str]) -> Run {
+        let namespace = ["--namespace", self.scene.name()];
+        self.run_as_is(&[arguments, &namespace].concat()).await
+    }
+
+    /// Runs it without a namespace of its own.
+    pub async fn run_as_is(self, arguments: &[&str]) -> Run {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_external-secrets"));
         command
             .args(arguments)
-            .args(["--namespace", self.scene.name()])
             .envs(self.scene.world.sandbox.environment())
             .env("KUBECONFIG", &self.kubeconfig)
             .stdin(Stdio::null());

@@ -1,0 +1,240 @@
+//! What is wrong with manifests only beside each other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::fields::Completeness;
+use super::object::Object;
+use super::problem::{Finding, Id, Level, Problem};
+use super::specs::spec_of;
+use crate::api::GROUP;
+use crate::api::v1::external_secret::{CreationPolicy, DEFAULT_REFRESH_INTERVAL, RefreshPolicy, SecretStoreRef};
+use crate::api::v1::secret_store::SecretStoreSpec;
+use crate::api::v1::{ExternalSecretSpec, StoreKind};
+
+/// What a vault answers in 10 s for all its users together.
+const VAULT_LIMIT: f64 = 4000.0;
+/// In seconds.
+const LIMIT_PERIOD: f64 = 10.0;
+
+/// All that is found of objects of ours, and of the Secrets among the manifests.
+pub(super) fn check(objects: &[Object<'_>]) -> Vec<Problem> {
+    let whole: Vec<&Object<'_>> = objects.iter().filter(|o| o.completeness == Completeness::Whole).collect();
+    let readers: Vec<Reader<'_>> = whole.iter().filter_map(|object| Reader::of(object)).collect();
+    let mut problems = twice(&whole);
+    problems.extend(two_owners(&readers));
+    problems.extend(stores_not_given(&readers, &whole));
+    problems.extend(plain_credentials(&whole));
+    problems.extend(too_often(&readers));
+    problems
+}
+
+/// An ExternalSecret.
+struct Reader<'o> {
+    object: &'o Object<'o>,
+    spec: ExternalSecretSpec,
+}
+
+impl<'o> Reader<'o> {
+    fn of(object: &'o Object<'_>) -> Option<Self> {
+        (object.group() == GROUP && object.kind() == "ExternalSecret").then_some(())?;
+        Some(Self { object, spec: spec_of(object)? })
+    }
+
+    /// Whether it wants to own its target.
+    fn owns(&self) -> bool {
+        let policy = self.spec.target.as_ref().map(|target| target.creation_policy).unwrap_or_default();
+        policy == CreationPolicy::Owner
+    }
+
+    /// The kind and name of its target.
+    fn target(&self) -> (String, String) {
+        let target = self.spec.target.as_ref();
+        let kind = target.and_then(|target| target.manifest.as_ref());
+        let kind = kind.map_or_else(|| "Secret".to_owned(), |kind| format!("{}/{}", kind.api_version, kind.kind));
+        let name = target.and_then(|target| target.name.clone()).filter(|name| !name.is_empty());
+        (kind, name.unwrap_or_else(|| self.object.name().to_owned()))
+    }
+
+    /// The stores that it reads, with how many entries, and the field that names each first.
+    fn stores(&self) -> BTreeMap<Store, (usize, String)> {
+        let mut stores: BTreeMap<Store, (usize, String)> = BTreeMap::new();
+        let mut add = |own: Option<&SecretStoreRef>, field: String| {
+            let (reference, field) = match own {
+                Some(reference) => (Some(reference), field),
+                None => (self.spec.secret_store_ref.as_ref(), "spec.secretStoreRef.name".to_owned()),
+            };
+            let Some(reference) = reference else { return };
+            let Some(name) = reference.name.clone().filter(|name| !name.is_empty()) else { return };
+            let store = Store::new(reference.kind.unwrap_or_default(), self.object.namespace(), name);
+            stores.entry(store).or_insert((0, field)).0 += 1;
+        };
+        for (index, entry) in self.spec.data.iter().enumerate() {
+            let source = entry.source_ref.as_deref();
+            add(
+                source.and_then(|source| source.store_ref.as_ref()),
+                format!("spec.data[{index}].sourceRef.storeRef.name"),
+            );
+        }
+        for (index, entry) in self.spec.data_from.iter().enumerate() {
+            let source = entry.source_ref.as_deref();
+            if source.is_none_or(|source| source.generator_ref.is_none()) {
+                let own = source.and_then(|source| source.store_ref.as_ref());
+                add(own, format!("spec.dataFrom[{index}].sourceRef.storeRef.name"));
+            }
+        }
+        stores
+    }
+
+    /// How many seconds lie between two refreshes, if there are any by themselves.
+    fn interval(&self) -> Option<f64> {
+        let is_periodic = matches!(self.spec.refresh_policy, None | Some(RefreshPolicy::Periodic));
+        let interval = self.spec.refresh_interval.unwrap_or(DEFAULT_REFRESH_INTERVAL).positive()?;
+        is_periodic.then_some(interval.as_secs_f64().max(1.0))
+    }
+}
+
+/// A store, by kind, namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Store {
+    kind: StoreKind,
+    namespace: String,
+    name: String,
+}
+
+impl Store {
+    fn new(kind: StoreKind, namespace: &str, name: String) -> Self {
+        let namespace = if kind == StoreKind::SecretStore { namespace.to_owned() } else { String::new() };
+        Self { kind, namespace, name }
+    }
+}
+
+/// How surely two objects are applied to one cluster: those of one file are; those of one folder may be the same object of two environments; of those of
+/// two folders nothing is known.
+fn together(one: &Object<'_>, other: &Object<'_>) -> Option<Level> {
+    if one.file == other.file {
+        return Some(Level::Error);
+    }
+    let folder = |object: &Object<'_>| Path::new(object.path).parent().map(Path::to_owned);
+    (folder(one) == folder(other)).then_some(Level::Note)
+}
+
+/// Where an object is, as a message names it.
+fn place(object: &Object<'_>) -> String {
+    let line = object.problem(Finding::error(Id::Syntax, "", "")).map_or(1, |problem| problem.mark.line);
+    format!("{}, line {line}", object.path)
+}
+
+fn twice(objects: &[&Object<'_>]) -> Vec<Problem> {
+    let mut first: BTreeMap<(&str, &str, &str, &str), Vec<&Object<'_>>> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for object in objects.iter().filter(|object| !object.name().is_empty()) {
+        let others = first.entry((object.group(), object.kind(), object.namespace(), object.name())).or_default();
+        if let Some((level, other)) = others.iter().find_map(|other| Some((together(other, object)?, other))) {
+            let message = format!("this object is given twice; the other is in {}", place(other));
+            problems.extend(object.problem(Finding::new(Id::Twice, level, "metadata.name", message)));
+        }
+        others.push(object);
+    }
+    problems
+}
+
+fn two_owners(readers: &[Reader<'_>]) -> Vec<Problem> {
+    let mut owners: BTreeMap<(&str, (String, String)), Vec<&Reader<'_>>> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for reader in readers.iter().filter(|reader| reader.owns()) {
+        let others = owners.entry((reader.object.namespace(), reader.target())).or_default();
+        let mut others_of_other_names = others.iter().filter(|other| other.object.name() != reader.object.name());
+        let found = others_of_other_names.find_map(|other| Some((together(other.object, reader.object)?, other)));
+        if let Some((level, other)) = found {
+            let (kind, name) = reader.target();
+            let message = format!(
+                "the ExternalSecret {:?} in {} wants to own the {kind} {name:?}, too; give one of the two another target.name, or creationPolicy: Merge",
+                other.object.name(),
+                place(other.object),
+            );
+            problems.extend(reader.object.problem(Finding::new(Id::TwoOwners, level, "spec.target.name", message)));
+        }
+        others.push(reader);
+    }
+    problems
+}
+
+fn stores_not_given(readers: &[Reader<'_>], objects: &[&Object<'_>]) -> Vec<Problem> {
+    let given: Vec<Store> = objects.iter().filter_map(|object| Some(store_of(object)?.0)).collect();
+    let mut problems = Vec::new();
+    for reader in readers {
+        for (store, (_, field)) in reader.stores().into_iter().filter(|(store, _)| !given.contains(store)) {
+            let message = format!("the {} {:?} is not among the manifests", store.kind, store.name);
+            problems.extend(reader.object.problem(Finding::new(Id::StoreNotGiven, Level::Note, field, message)));
+        }
+    }
+    problems
+}
+
+/// The store that an object is.
+fn store_of(object: &Object<'_>) -> Option<(Store, SecretStoreSpec)> {
+    (object.group() == GROUP).then_some(())?;
+    let kind =
+        [StoreKind::SecretStore, StoreKind::ClusterSecretStore].into_iter().find(|k| k.name() == object.kind())?;
+    Some((Store::new(kind, object.namespace(), object.name().to_owned()), spec_of(object)?))
+}
+
+/// Secrets in clear text that a store takes its credential from.
+fn plain_credentials(objects: &[&Object<'_>]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (store, spec) in objects.iter().filter_map(|object| store_of(object)) {
+        let Some(auth) = spec.provider.azurekv.and_then(|azurekv| azurekv.auth_secret_ref) else { continue };
+        for reference in [auth.client_secret, auth.client_certificate].into_iter().flatten() {
+            let Some(name) = reference.name else { continue };
+            let key = reference.key.unwrap_or_default();
+            let namespace = reference.namespace.unwrap_or_else(|| store.namespace.clone());
+            let is_meant = |object: &&&Object<'_>| {
+                object.kind() == "Secret" && object.name() == name && object.namespace() == namespace
+            };
+            for object in objects.iter().filter(is_meant) {
+                let field = ["stringData", "data"].into_iter().find(|field| is_clear(&object.value[*field][&key]));
+                let Some(field) = field.filter(|_| object.value.get("sops").is_none()) else { continue };
+                let message = format!(
+                    "a credential of {} {:?} stands here in clear text; encrypt it, or use workload identity, which needs none",
+                    store.kind, store.name
+                );
+                problems.extend(object.problem(Finding::warning(
+                    Id::PlainCredential,
+                    format!("{field}.{key}"),
+                    message,
+                )));
+            }
+        }
+    }
+    problems
+}
+
+/// Whether a value is there, and is neither encrypted nor empty.
+fn is_clear(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty() && !text.starts_with("ENC["))
+}
+
+/// Stores that would be asked more often than a vault answers.
+fn too_often(readers: &[Reader<'_>]) -> Vec<Problem> {
+    let mut sums: BTreeMap<Store, (f64, &Reader<'_>, String)> = BTreeMap::new();
+    for reader in readers {
+        let Some(interval) = reader.interval() else { continue };
+        for (store, (entries, field)) in reader.stores() {
+            #[allow(clippy::cast_precision_loss, reason = "the numbers are small")]
+            let requests = entries as f64 * LIMIT_PERIOD / interval;
+            sums.entry(store).or_insert((0.0, reader, field)).0 += requests;
+        }
+    }
+    let too_many = sums.into_iter().filter(|(_, (requests, ..))| *requests > VAULT_LIMIT);
+    let problem = |(store, (requests, reader, field)): (Store, (f64, &Reader<'_>, String))| {
+        let message = format!(
+            "the ExternalSecrets of the {} {:?} ask for {requests:.0} values in 10 s, and a vault answers {VAULT_LIMIT:.0} to all its users; lengthen refreshInterval",
+            store.kind, store.name
+        );
+        reader.object.problem(Finding::warning(Id::TooOften, field, message))
+    };
+    too_many.filter_map(problem).collect()
+}
