@@ -30,6 +30,7 @@ fn named(page: &str) -> BTreeSet<String> {
 #[case("walkthrough.md")]
 #[case("install.md")]
 #[case("troubleshooting.md")]
+#[case("diagnosis.md")]
 fn a_page_in_japanese_has_each_command_message_and_code_of_the_english_one(#[case] page: &str) {
     let (english, japanese) = (format!("docs/{page}"), format!("docs/ja/{page}"));
     assert_eq!(quoted(&japanese), quoted(&english));

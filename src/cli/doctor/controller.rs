@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::finding::{Check, Finding};
+use super::network_policy;
 use super::patient::Patient;
 use crate::answers::Objects;
 use crate::cli::person::outcome::Outcome;
@@ -88,6 +89,7 @@ async fn deployed(client: &Client, deployment: &DynamicObject) -> Vec<Finding> {
     findings.extend(version(deployment).map(about));
     findings.extend(restarts(client, namespace).await);
     findings.extend(rights(client, deployment, namespace).await.map(about));
+    findings.extend(network_policy::look(client, deployment, namespace).await.map(about));
     findings
 }
 

@@ -3,7 +3,9 @@
 mod before;
 mod controller;
 mod definitions;
+mod federation;
 mod finding;
+mod network_policy;
 mod objects;
 mod patient;
 mod print;
@@ -135,6 +137,9 @@ async fn look(arguments: &DoctorArguments, patient: &Patient<'_>) -> Result<Vec<
     findings.extend(webhook::look(patient, &cluster).await);
     let stores = stores::listed(patient, &cluster).await;
     findings.extend(stores::look(patient, &stores).await);
+    if let Ok(stores) = &stores {
+        findings.extend(federation::look(patient, stores).await);
+    }
     if arguments.probe {
         let found = probe::look(&cluster, &stores, arguments.azure_identity, &arguments.providers).await?;
         findings.extend(found);

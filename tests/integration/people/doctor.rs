@@ -52,6 +52,14 @@ async fn all_checks_pass_if_a_controller_leads_and_stores_and_external_secrets_a
         assert_came_to(&run, id, "ok");
     }
     assert_came_to(&run, "webhook-answers", "skipped");
+    // What a federated credential must have.
+    let (_, came_to, federation) = checks(&run).into_iter().find(|(id, ..)| id == "federation").unwrap();
+    let subject = format!("system:serviceaccount:{}:azure-key-vault", scene.name());
+    let issuer = format!("the issuer {}", world.cluster.issuer_url());
+    assert_eq!(came_to, "ok");
+    for told in [subject.as_str(), issuer.as_str(), "the audience api://AzureADTokenExchange"] {
+        assert!(federation.contains(told), "{told}: {federation}");
+    }
     assert_eq!(proxy.writes(), 0, "nothing is written");
     run.tells_none_of(&[VALUE]);
     let run = Command::of(&scene).run(&["doctor"]).await;
