@@ -6,7 +6,10 @@
 //! From time to time, a single request beyond the limit tests whether there is more room.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use super::shares::Shares;
 
 /// The granularity of counting sent requests. A coarser one takes less memory, and holds requests back up to this much
 /// longer than the window requires. It never sends more requests than the budget.
@@ -27,6 +30,12 @@ const LEAST_PART_LEARNED: u32 = 100;
 /// The most by which a limit grows after a test, as a fraction of it.
 const LARGEST_STEP: u32 = 10;
 
+/// The part of a budget that only namespaces which have used little of the window may use.
+const RESERVED_PART: u32 = 32;
+
+/// How many such namespaces the reserve is for, if each uses as much of it as it may.
+const RESERVED_FOR: u32 = 4;
+
 /// The budget for one kind of object.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -34,8 +43,18 @@ pub(super) struct Budget {
     window: Duration,
     sent: Window,
     served: Window,
+    shares: Shares,
     in_flight: u32,
     learned: Option<Learned>,
+}
+
+/// How much of the window a namespace has used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// So little that it may use the reserve.
+    Light,
+    /// More than that.
+    Heavy,
 }
 
 /// What the vault has been seen to serve.
@@ -74,21 +93,33 @@ pub(super) enum Purpose {
     Test,
 }
 
+impl Usage {
+    /// The part of a limit that may be used.
+    const fn part_of(self, limit: u32) -> u32 {
+        match self {
+            Self::Light => limit,
+            Self::Heavy => limit - limit / RESERVED_PART,
+        }
+    }
+}
+
 impl Budget {
     /// At most this many requests within a window.
     pub(super) fn new(configured: u32, window: Duration) -> Self {
         let configured = configured.max(1);
         let (sent, served) = (Window::new(SENT_SLOT, window), Window::new(SERVED_SLOT, window));
-        Self { configured, window, sent, served, in_flight: 0, learned: None }
+        Self { configured, window, sent, served, shares: Shares::new(window), in_flight: 0, learned: None }
     }
 
-    /// Whether one more request may be sent now.
-    pub(super) fn room(&mut self, now: Instant) -> Room {
-        if self.sent.count(now) >= self.configured {
+    /// Whether one more request may be sent now, by a namespace that has used so much.
+    pub(super) fn room(&mut self, now: Instant, usage: Usage) -> Room {
+        if self.sent.count(now) >= usage.part_of(self.configured) {
             return self.sent.free_at().map_or(Room::WhenOneEnds, Room::At);
         }
         let Some(learned) = &self.learned else { return Room::Now(Purpose::Answer) };
-        if self.served.count(now) + self.in_flight < learned.limit {
+        // A test asks for one more than the limit, so that what is below the limit must be in use.
+        let limit = if now >= learned.test_at { learned.limit } else { usage.part_of(learned.limit) };
+        if self.served.count(now) + self.in_flight < limit {
             return Room::Now(Purpose::Answer);
         }
         // A test runs alone, so that its result is meaningful.
@@ -101,9 +132,16 @@ impl Budget {
         times.min().map_or(Room::WhenOneEnds, Room::At)
     }
 
-    /// Counts a request that is being sent.
-    pub(super) fn send(&mut self, now: Instant, purpose: Purpose) {
+    /// How much of the window a namespace has used, as of the last request that was sent.
+    pub(super) fn usage(&self, namespace: &str) -> Usage {
+        let light = self.effective() / RESERVED_PART / RESERVED_FOR;
+        if self.shares.of(namespace) < light.max(1) { Usage::Light } else { Usage::Heavy }
+    }
+
+    /// Counts a request that is being sent for a namespace.
+    pub(super) fn send(&mut self, now: Instant, purpose: Purpose, namespace: &Arc<str>) {
         self.sent.add(now);
+        self.shares.add(now, namespace);
         self.in_flight += 1;
         if let (Purpose::Test, Some(learned)) = (purpose, &mut self.learned) {
             learned.testing = true;

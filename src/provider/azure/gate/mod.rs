@@ -1,12 +1,14 @@
 //! The gate that all requests to a vault pass: a limit of concurrent requests, a budget per kind of object, and a pause
 //! of the whole vault if it asks to slow down or does not answer.
 //!
-//! Waiting requests are queued. Namespaces take turns, and so do the stores of each. While the vault is paused, one
+//! Waiting requests are queued. Namespaces take turns, and so do the stores of each. The last of a window is for
+//! namespaces that have used little of it, so that no namespace can use up what the vault serves. While the vault is paused, one
 //! request at a time finds out whether it has recovered; then the others follow, at the rate that the vault is known to
 //! serve. A caller that waits too long gets the reason as an error, but its request keeps its place.
 
 mod budget;
 mod queue;
+mod shares;
 #[cfg(test)]
 mod simulation;
 mod state;

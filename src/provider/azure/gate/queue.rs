@@ -86,6 +86,9 @@ struct Lanes<T> {
 /// The waiters of one rank: namespaces take turns, and within each its stores.
 type Lane<T> = Rounds<Rounds<Places<T>>>;
 
+/// The namespace whose turn it is, and its waiter.
+type Turn<T> = (Arc<str>, T);
+
 /// The waiters of one store, in the order of their tickets.
 type Places<T> = VecDeque<(u64, T)>;
 
@@ -135,11 +138,11 @@ impl<T> Queue<T> {
         Some(waiter)
     }
 
-    /// The one whose turn it is to send a request for an object of this kind.
-    pub(super) fn pop(&mut self, kind: ObjectKind) -> Option<T> {
-        let waiter = self.kinds[kind as usize].pop()?;
+    /// The one whose turn it is to send a request for an object of this kind, among the namespaces that may.
+    pub(super) fn pop(&mut self, kind: ObjectKind, may: impl Fn(&str) -> bool) -> Option<Turn<T>> {
+        let turn = self.kinds[kind as usize].pop(&may)?;
         self.waiting -= 1;
-        Some(waiter)
+        Some(turn)
     }
 
     /// Whether somebody waits for an object of this kind.
@@ -173,36 +176,38 @@ impl<T> Lanes<T> {
         }
     }
 
-    fn pop(&mut self) -> Option<T> {
+    fn pop(&mut self, may: &impl Fn(&str) -> bool) -> Option<Turn<T>> {
         if self.others_in_a_row < OTHERS_IN_A_ROW
-            && let Some(waiter) = self.pop_of_others()
+            && let Some(turn) = self.pop_of_others(may)
         {
             self.others_in_a_row += 1;
-            return Some(waiter);
+            return Some(turn);
         }
         self.others_in_a_row = 0;
-        next_of(&mut self.often_refused).or_else(|| self.pop_of_others())
+        next_of(&mut self.often_refused, may).or_else(|| self.pop_of_others(may))
     }
 
     /// The next one that has not been refused often.
-    fn pop_of_others(&mut self) -> Option<T> {
+    fn pop_of_others(&mut self, may: &impl Fn(&str) -> bool) -> Option<Turn<T>> {
         if self.firsts_in_a_row < FIRSTS_IN_A_ROW
-            && let Some(waiter) = next_of(&mut self.first)
+            && let Some(turn) = next_of(&mut self.first, may)
         {
             self.firsts_in_a_row += 1;
-            return Some(waiter);
+            return Some(turn);
         }
         self.firsts_in_a_row = 0;
-        next_of(&mut self.refresh).or_else(|| next_of(&mut self.first))
+        next_of(&mut self.refresh, may).or_else(|| next_of(&mut self.first, may))
     }
 }
 
-/// The first waiter of the next store of the next namespace.
-fn next_of<T>(lane: &mut Lane<T>) -> Option<T> {
-    lane.next(|stores| {
-        let waiter = stores.next(|places| (places.pop_front().map(|(_, waiter)| waiter), places.is_empty()));
-        (waiter, stores.is_empty())
-    })
+/// The first waiter of the next store of the next namespace that may.
+fn next_of<T>(lane: &mut Lane<T>, may: &impl Fn(&str) -> bool) -> Option<Turn<T>> {
+    let (namespace, waiter) = lane.next(may, |stores| {
+        let next =
+            stores.next(&|_: &str| true, |places| (places.pop_front().map(|(_, waiter)| waiter), places.is_empty()));
+        (next.and_then(|(_, waiter)| waiter), stores.is_empty())
+    })?;
+    Some((namespace, waiter?))
 }
 
 impl<M> Default for Rounds<M> {
@@ -232,16 +237,22 @@ impl<M> Rounds<M> {
         self.turns.retain(|other| other != name);
     }
 
-    /// What `take` returns for the next member; `take` also says whether that member is empty now.
-    fn next<T>(&mut self, take: impl FnOnce(&mut M) -> (Option<T>, bool)) -> Option<T> {
-        let name = self.turns.pop_front()?;
+    /// The next member that may have a turn, and what `take` returns for it; `take` also says whether that member is
+    /// empty now.
+    fn next<T>(
+        &mut self,
+        may: &impl Fn(&str) -> bool,
+        take: impl FnOnce(&mut M) -> (T, bool),
+    ) -> Option<(Arc<str>, T)> {
+        let place = self.turns.iter().position(|name| may(name))?;
+        let name = self.turns.remove(place)?;
         let (taken, is_empty) = take(self.members.get_mut(&name)?);
         if is_empty {
             self.members.remove(&name);
         } else {
-            self.turns.push_back(name);
+            self.turns.push_back(Arc::clone(&name));
         }
-        taken
+        Some((name, taken))
     }
 }
 
@@ -253,6 +264,10 @@ mod tests {
 
     fn requester(namespace: &str, store: &str) -> Requester {
         Requester { namespace: namespace.into(), store: store.into() }
+    }
+
+    fn popped<T>(queue: &mut Queue<T>, kind: ObjectKind) -> Option<T> {
+        queue.pop(kind, |_| true).map(|(_, waiter)| waiter)
     }
 
     fn push(queue: &mut Queue<&'static str>, namespace: &'static str, rank: Rank) -> Ticket {
@@ -270,7 +285,7 @@ mod tests {
         for _ in 0..3 {
             push(&mut queue, "small", Rank::First);
         }
-        let first: Vec<_> = (0..6).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
+        let first: Vec<_> = (0..6).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
         assert_eq!(first.iter().filter(|store| **store == "small").count(), 3, "{first:?}");
     }
 
@@ -281,7 +296,7 @@ mod tests {
         for _ in 0..20 {
             push(&mut queue, "first", Rank::First);
         }
-        let order: Vec<_> = (0..20).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
+        let order: Vec<_> = (0..20).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
         assert_eq!(order.iter().position(|waiter| *waiter == "refresh"), Some(7));
     }
 
@@ -297,7 +312,7 @@ mod tests {
         for _ in 0..10 {
             push(&mut queue, "one", Rank::First);
         }
-        let order: Vec<_> = (0..20).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
+        let order: Vec<_> = (0..20).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
         assert_eq!(order.iter().filter(|namespace| **namespace == "one").count(), 10, "{order:?}");
     }
 
@@ -308,7 +323,7 @@ mod tests {
             let ticket = queue.ticket(ObjectKind::Secret, Rank::First, &requester("one", store));
             queue.push(&ticket, store);
         }
-        let order: Vec<_> = (0..4).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
+        let order: Vec<_> = (0..4).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
         assert_eq!(order, ["large", "small", "large", "large"]);
     }
 
@@ -319,7 +334,7 @@ mod tests {
             push(&mut queue, "refused", Rank::OftenRefused);
             push(&mut queue, "refresh", Rank::Refresh);
         }
-        let order: Vec<_> = (0..32).filter_map(|_| queue.pop(ObjectKind::Secret)).collect();
+        let order: Vec<_> = (0..32).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
         let refused: Vec<_> =
             order.iter().enumerate().filter(|(_, who)| **who == "refused").map(|(at, _)| at).collect();
         assert_eq!(refused, [15, 31]);
@@ -329,10 +344,22 @@ mod tests {
     fn who_must_send_again_keeps_its_place() {
         let mut queue = Queue::new();
         let ticket = push(&mut queue, "store", Rank::First);
-        queue.pop(ObjectKind::Secret);
+        popped(&mut queue, ObjectKind::Secret);
         push(&mut queue, "store", Rank::First);
         queue.push(&ticket, "again");
-        assert_eq!(queue.pop(ObjectKind::Secret), Some("again"));
+        assert_eq!(popped(&mut queue, ObjectKind::Secret), Some("again"));
+    }
+
+    #[test]
+    fn a_turn_goes_to_the_next_namespace_that_may_have_one() {
+        let mut queue = Queue::new();
+        for namespace in ["heavy", "light", "heavy", "light"] {
+            push(&mut queue, namespace, Rank::First);
+        }
+        let mut light =
+            || queue.pop(ObjectKind::Secret, |namespace| namespace == "light").map(|(namespace, _)| namespace);
+        assert_eq!([light(), light(), light()], [Some("light".into()), Some("light".into()), None]);
+        assert_eq!(queue.len(), 2);
     }
 
     proptest! {
@@ -346,7 +373,7 @@ mod tests {
             for (number, (kind, store, rank, what)) in steps.into_iter().enumerate() {
                 let kind = [ObjectKind::Secret, ObjectKind::Key, ObjectKind::Certificate][kind];
                 match what {
-                    0 => served.extend(queue.pop(kind)),
+                    0 => served.extend(popped(&mut queue, kind)),
                     1 => {
                         if let Some((number, ticket)) = staying.pop_first()
                             && queue.leave(&ticket).is_none()
@@ -364,7 +391,7 @@ mod tests {
                 }
             }
             for kind in [ObjectKind::Secret, ObjectKind::Key, ObjectKind::Certificate] {
-                while let Some(number) = queue.pop(kind) {
+                while let Some(number) = popped(&mut queue, kind) {
                     prop_assert!(staying.contains_key(&number), "it left");
                     served.push(number);
                 }

@@ -1,11 +1,12 @@
 //! The gate's decisions, as a state machine that gets the time as an argument.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::diagnose::{Cause, Diagnosis};
 use super::super::object::ObjectKind;
 use super::super::options::Budgets;
-use super::budget::{Budget, Purpose, Room};
+use super::budget::{Budget, Purpose, Room, Usage};
 use super::queue::{KINDS, Queue, Rank, Requester, Ticket};
 
 /// Waits, in seconds, after refusals without a `Retry-After`, from Key Vault's guidance:
@@ -186,17 +187,34 @@ impl<T> State<T> {
             if !self.queue.has(ALL[index]) {
                 continue;
             }
-            match self.budgets[index].room(now) {
-                Room::Now(purpose) => {
-                    let Some(waiter) = self.queue.pop(ALL[index]) else { continue };
-                    self.turn = (index + 1) % KINDS;
-                    return Next::Send(waiter, self.send(now, ALL[index], purpose));
-                }
-                Room::At(time) => earliest = Some(earliest.map_or(time, |other| other.min(time))),
-                Room::WhenOneEnds => {}
+            let (turn, room) = self.turn_of(now, ALL[index]);
+            if let (Some((namespace, waiter)), Room::Now(purpose)) = (turn, room) {
+                self.turn = (index + 1) % KINDS;
+                return Next::Send(waiter, self.send(now, ALL[index], purpose, &namespace));
+            }
+            if let Room::At(time) = room {
+                earliest = Some(earliest.map_or(time, |other| other.min(time)));
             }
         }
         earliest.map_or(Next::Wait, Next::WaitUntil)
+    }
+
+    /// The one that may send a request of a kind, or when there is room for one.
+    fn turn_of(&mut self, now: Instant, kind: ObjectKind) -> (Option<(Arc<str>, T)>, Room) {
+        let budget = &mut self.budgets[kind as usize];
+        let room = budget.room(now, Usage::Heavy);
+        if matches!(room, Room::Now(_)) {
+            return (self.queue.pop(kind, |_| true), room);
+        }
+        // Only the reserve is left, if anything.
+        let reserve = budget.room(now, Usage::Light);
+        if !matches!(reserve, Room::Now(_)) {
+            return (None, room);
+        }
+        match self.queue.pop(kind, |namespace| budget.usage(namespace) == Usage::Light) {
+            None => (None, room),
+            turn => (turn, reserve),
+        }
     }
 
     /// A request has ended. `spread`, from 0 to 1, is added to the wait, so that controllers that share a vault do not
@@ -259,7 +277,7 @@ impl<T> State<T> {
         }
     }
 
-    fn send(&mut self, now: Instant, kind: ObjectKind, purpose: Purpose) -> Pass {
+    fn send(&mut self, now: Instant, kind: ObjectKind, purpose: Purpose, namespace: &Arc<str>) -> Pass {
         self.in_flight += 1;
         let (mut purpose, mut probe) = (purpose, false);
         if let Phase::Paused(pause) = &self.phase {
@@ -269,7 +287,7 @@ impl<T> State<T> {
                 purpose = Purpose::Probe;
             }
         }
-        self.budgets[kind as usize].send(now, purpose);
+        self.budgets[kind as usize].send(now, purpose, namespace);
         Pass { kind, purpose, probe, pauses: self.pauses }
     }
 
@@ -417,6 +435,30 @@ mod tests {
             gate.pass(until);
         }
         assert!(gate.waits_until(until) >= 20.0);
+    }
+
+    #[test]
+    fn what_a_namespace_leaves_of_the_window_is_enough_for_another() {
+        let budgets = Budgets { secrets: 3200, ..LIMITS.budgets };
+        let mut state = State::new(Limits { budgets, concurrency: 10_000, ..LIMITS });
+        let now = Instant::now();
+        let mut sent = |namespace: &str, wanted: u32| {
+            let tickets: Vec<_> = (0..wanted)
+                .map(|_| state.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test(namespace)))
+                .collect();
+            for ticket in &tickets {
+                state.arrive(ticket, ());
+            }
+            let count = (0..wanted).take_while(|_| matches!(state.next(now), Next::Send(..))).count();
+            for ticket in &tickets {
+                state.leave(ticket);
+            }
+            count
+        };
+        assert_eq!(sent("flood", 4000), 3100);
+        assert_eq!(sent("neighbor", 20), 20);
+        assert_eq!(sent("greedy", 4000), 25, "and not all of it for the next");
+        assert_eq!(sent("third", 1), 1);
     }
 
     #[test]
