@@ -7,7 +7,9 @@
 //! An object is in the queue once, however often it is requested, so the queue is never longer than the number of
 //! objects. Some places stay free for other namespaces: a namespace may hold at most [`SHARE`] times as many places as
 //! it would leave free ([`WorkQueue::begin`]), and always at least one. If all passes of one namespace hang on a vault
-//! that does not answer, places remain for the next namespace, and then for another.
+//! that does not answer, places remain for the next namespace, and then for another. What is due because its time has
+//! come may hold one in [`TIMED_PART`] of the places: a namespace with hundreds of objects that are due every second
+//! would otherwise keep the API server so busy that each request of the others waits behind all of its.
 
 mod turns;
 
@@ -26,7 +28,7 @@ use super::key::WorkKey;
 use super::requeue::Next;
 use crate::runtime::metrics::InQueue;
 use crate::runtime::panics::Panicked;
-use turns::Turns;
+use turns::{DueBy, Turn, Turns};
 
 /// The longest pause between two passes. An unnecessary pass finds nothing to do.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24 * 30);
@@ -34,6 +36,8 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(24 * 30);
 const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
 /// How many times as many places a namespace may hold as it leaves free.
 const SHARE: usize = 7;
+/// The part of all places that passes of one namespace may hold whose time has come, as one in so many.
+const TIMED_PART: usize = 4;
 
 /// The requested objects, waiting for their turn.
 #[derive(Debug)]
@@ -71,7 +75,8 @@ impl<K: WorkKey> Queue for Requests<K> {
 
     fn holds(&self) -> InQueue {
         let queue = &self.lock().queue;
-        InQueue { waiting: queue.due.len(), running: queue.running.values().copied().collect() }
+        let running = queue.running.values().map(|running| running.since).collect();
+        InQueue { waiting: queue.due.len(), running }
     }
 }
 
@@ -148,8 +153,23 @@ struct WorkQueue<K> {
     due: Turns<K>,
     later: DelayQueue<K>,
     /// What is being worked on and since when, and how many pieces per namespace.
-    running: HashMap<K, Instant>,
-    running_of: HashMap<String, usize>,
+    running: HashMap<K, Running>,
+    running_of: HashMap<String, Held>,
+}
+
+/// A pass in progress.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    since: Instant,
+    by: DueBy,
+}
+
+/// The places that a namespace holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    all: usize,
+    /// Of these, by objects whose time had come.
+    timed: usize,
 }
 
 /// The state of an object.
@@ -185,9 +205,9 @@ impl<K: WorkKey> WorkQueue<K> {
             }
             Some(Entry::Later(timer)) => {
                 self.later.remove(timer);
-                self.push(key.clone(), Instant::now());
+                self.push(key.clone(), Instant::now(), DueBy::Request);
             }
-            None => self.push(key.clone(), Instant::now()),
+            None => self.push(key.clone(), Instant::now(), DueBy::Request),
         }
     }
 
@@ -195,28 +215,31 @@ impl<K: WorkKey> WorkQueue<K> {
     fn begin(&mut self, places: usize) -> Option<(K, Instant)> {
         let free = places.checked_sub(self.running.len())?.checked_sub(1)?;
         let held = &self.running_of;
-        let turn = self.due.take(|namespace| {
+        let Turn { key, since, by } = self.due.take(|namespace, by| {
             let held = held.get(namespace).copied().unwrap_or_default();
-            held == 0 || held < SHARE * free
+            let is_within_its_part = by == DueBy::Request || held.timed < (places / TIMED_PART).max(1);
+            held.all == 0 || held.all < SHARE * free && is_within_its_part
         })?;
-        self.running.insert(turn.0.clone(), Instant::now());
-        *self.running_of.entry(turn.0.namespace().to_owned()).or_default() += 1;
-        self.entries.insert(turn.0.clone(), Entry::Running(None));
-        Some(turn)
+        self.running.insert(key.clone(), Running { since: Instant::now(), by });
+        let held = self.running_of.entry(key.namespace().to_owned()).or_default();
+        held.all += 1;
+        held.timed += usize::from(by == DueBy::Time);
+        self.entries.insert(key.clone(), Entry::Running(None));
+        Some((key, since))
     }
 
     /// A pass over an object has ended.
     fn end(&mut self, key: &K, next: Next) {
-        self.running.remove(key);
-        if let Some(held) = self.running_of.get_mut(key.namespace()) {
-            *held -= 1;
-            if *held == 0 {
+        if let (Some(running), Some(held)) = (self.running.remove(key), self.running_of.get_mut(key.namespace())) {
+            held.all -= 1;
+            held.timed -= usize::from(running.by == DueBy::Time);
+            if held.all == 0 {
                 self.running_of.remove(key.namespace());
             }
         }
         match (self.entries.remove(key), next) {
-            (Some(Entry::Running(Some(asked))), _) => self.push(key.clone(), asked),
-            (_, Next::After(Duration::ZERO)) => self.push(key.clone(), Instant::now()),
+            (Some(Entry::Running(Some(asked))), _) => self.push(key.clone(), asked, DueBy::Request),
+            (_, Next::After(Duration::ZERO)) => self.push(key.clone(), Instant::now(), DueBy::Time),
             (_, Next::After(pause)) => {
                 let timer = self.later.insert(key.clone(), pause.min(LONGEST_PAUSE));
                 self.entries.insert(key.clone(), Entry::Later(timer));
@@ -228,13 +251,13 @@ impl<K: WorkKey> WorkQueue<K> {
     /// Queues what has become due, and registers the task of `context` to be woken when more does.
     fn expire(&mut self, context: &mut Context<'_>) {
         while let Poll::Ready(Some(expired)) = self.later.poll_expired(context) {
-            self.push(expired.into_inner(), Instant::now());
+            self.push(expired.into_inner(), Instant::now(), DueBy::Time);
         }
     }
 
-    fn push(&mut self, key: K, due: Instant) {
+    fn push(&mut self, key: K, since: Instant, by: DueBy) {
         self.entries.insert(key.clone(), Entry::Due);
-        self.due.push(key, due);
+        self.due.push(Turn { key, since, by });
     }
 }
 

@@ -129,6 +129,21 @@ async fn a_namespace_whose_passes_hang_leaves_places_to_the_next() {
 }
 
 #[tokio::test]
+async fn what_is_due_by_time_leaves_places_to_what_has_changed() {
+    let mut queue = WorkQueue::default();
+    for number in 0..100 {
+        queue.push(ObjectKey::new("busy", &number.to_string()), Instant::now(), DueBy::Time);
+    }
+    let begun: Vec<_> = std::iter::from_fn(|| begin(&mut queue)).collect();
+    assert_eq!(begun.len(), 16);
+    queue.ask(&ObjectKey::new("busy", "changed"));
+    assert_eq!(begin(&mut queue), Some(ObjectKey::new("busy", "changed")));
+    queue.end(&begun[0], Next::OnChange);
+    assert!(begin(&mut queue).is_some_and(|key| key.name != "changed"));
+    assert_eq!(begin(&mut queue), None);
+}
+
+#[tokio::test]
 async fn what_was_asked_for_twice_is_in_the_queue_once() {
     let requests = Requests::default();
     for _ in 0..1_000 {

@@ -5,13 +5,66 @@ use std::time::Instant;
 
 use crate::controller::core::key::WorkKey;
 
+/// Why an object is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DueBy {
+    /// Something has changed.
+    Request,
+    /// Its time has come: a refresh, or another attempt.
+    Time,
+}
+
+/// An object whose turn it is.
+#[derive(Debug)]
+pub(super) struct Turn<K> {
+    pub(super) key: K,
+    /// Since when it has been due.
+    pub(super) since: Instant,
+    pub(super) by: DueBy,
+}
+
 /// Objects that are due, and since when.
 #[derive(Debug)]
 pub(super) struct Turns<K> {
-    of: HashMap<String, VecDeque<(K, Instant)>>,
+    of: HashMap<String, Objects<K>>,
     /// The namespaces with objects that are due. After its turn, a namespace moves to the end.
     line: VecDeque<String>,
     len: usize,
+}
+
+/// The objects of one namespace that are due, each list in the order in which they became due. One of them has objects.
+#[derive(Debug)]
+struct Objects<K> {
+    by_request: VecDeque<(K, Instant)>,
+    by_time: VecDeque<(K, Instant)>,
+}
+
+impl<K> Default for Objects<K> {
+    fn default() -> Self {
+        Self { by_request: VecDeque::new(), by_time: VecDeque::new() }
+    }
+}
+
+impl<K> Objects<K> {
+    fn of(&mut self, by: DueBy) -> &mut VecDeque<(K, Instant)> {
+        match by {
+            DueBy::Request => &mut self.by_request,
+            DueBy::Time => &mut self.by_time,
+        }
+    }
+
+    /// The list whose first object has been due longer, of those that may have a turn.
+    fn next(&self, may: impl Fn(DueBy) -> bool) -> Option<DueBy> {
+        let first = |by: DueBy, objects: &VecDeque<(K, Instant)>| {
+            objects.front().filter(|_| may(by)).map(|(_, since)| (*since, by))
+        };
+        let firsts = [first(DueBy::Request, &self.by_request), first(DueBy::Time, &self.by_time)];
+        firsts.into_iter().flatten().min_by_key(|(since, _)| *since).map(|(_, by)| by)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.by_request.is_empty() && self.by_time.is_empty()
+    }
 }
 
 impl<K> Default for Turns<K> {
@@ -22,30 +75,32 @@ impl<K> Default for Turns<K> {
 
 impl<K: WorkKey> Turns<K> {
     /// Adds an object that is due.
-    pub(super) fn push(&mut self, key: K, due: Instant) {
+    pub(super) fn push(&mut self, Turn { key, since, by }: Turn<K>) {
         self.len += 1;
         if let Some(objects) = self.of.get_mut(key.namespace()) {
-            objects.push_back((key, due));
+            objects.of(by).push_back((key, since));
         } else {
             let namespace = key.namespace().to_owned();
             self.line.push_back(namespace.clone());
-            self.of.insert(namespace, VecDeque::from([(key, due)]));
+            self.of.entry(namespace).or_default().of(by).push_back((key, since));
         }
     }
 
     /// The next object of the first namespace that may have a turn.
-    pub(super) fn take(&mut self, may: impl Fn(&str) -> bool) -> Option<(K, Instant)> {
-        let place = self.line.iter().position(|namespace| may(namespace))?;
+    pub(super) fn take(&mut self, may: impl Fn(&str, DueBy) -> bool) -> Option<Turn<K>> {
+        let next = |namespace: &String| self.of.get(namespace)?.next(|by| may(namespace, by));
+        let (place, by) =
+            self.line.iter().enumerate().find_map(|(place, namespace)| Some((place, next(namespace)?)))?;
         let namespace = self.line.remove(place)?;
         let objects = self.of.get_mut(&namespace)?;
-        let turn = objects.pop_front()?;
+        let (key, since) = objects.of(by).pop_front()?;
         self.len -= 1;
         if objects.is_empty() {
             self.of.remove(&namespace);
         } else {
             self.line.push_back(namespace);
         }
-        Some(turn)
+        Some(Turn { key, since, by })
     }
 
     /// The number of objects that are due.
