@@ -1,43 +1,82 @@
-//! All that a tenant can write, with large and odd values: each field of our kinds, and each function of templates.
+//! Everything a tenant can write, with large and odd values: each field of our kinds, and each template function.
 //!
 //! The rows of `tests/stage/src/neighbors/floods.yaml` are what somebody has thought of. This is the rest: it follows the schemas and the table of functions, so
 //! a new field or function is walked as soon as it is there.
+
+use std::collections::BTreeMap;
 
 use external_secrets::api::crd;
 use external_secrets::template::{Type, funcs};
 use serde_json::{Value, json};
 
-/// Deeper than this, nothing is put into a field.
+/// Fields nested more deeply than this stay empty.
 const DEEPEST: usize = 12;
-/// How many items a list has, or entries a map, where the schema allows as many.
+/// How many items a list or map gets, if the schema allows that many.
 const MANY: u64 = 1_000;
 
-/// Objects of a kind, each with one odd value in one of the fields of its spec. The API server refuses some of them.
-pub(crate) fn fields(kind: &str, base: &Value) -> Vec<Value> {
+/// Objects of each kind that a tenant may write, by kind; each has one odd value in one of the fields of its spec. The API server refuses some of them.
+pub(crate) fn kinds() -> BTreeMap<String, Vec<Value>> {
     let definitions = crd::all().into_iter().map(|definition| serde_json::to_value(definition).unwrap_or_default());
-    let definition = definitions.into_iter().find(|definition| definition["spec"]["names"]["kind"] == kind);
-    let definition = definition.unwrap_or_default();
-    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
-    odd(schema, 0)
-        .into_iter()
-        .enumerate()
-        .map(|(number, spec)| {
-            let mut object = json!({
-                "apiVersion": "external-secrets.io/v1", "kind": kind,
-                "metadata": {"name": format!("walk-{number}")}, "spec": base,
-            });
-            for (field, value) in spec.as_object().into_iter().flatten() {
-                object["spec"][field] = value.clone();
-            }
-            object
-        })
-        .collect()
+    let namespaced = definitions.filter(|definition| definition["spec"]["scope"] == "Namespaced");
+    namespaced.map(|definition| (text(&definition["spec"]["names"]["kind"]), fields(&definition["spec"]))).collect()
 }
 
-/// ExternalSecrets that call each function of templates again and again, with long texts and large containers.
+/// What an object of a kind has where nothing odd stands: enough for the controller to work on it.
+fn base(kind: &str) -> Value {
+    match kind {
+        "ExternalSecret" => json!({
+            "refreshInterval": "1h", "secretStoreRef": {"name": "own"},
+            "data": [{"secretKey": "value", "remoteRef": {"key": "own"}}],
+        }),
+        "SecretStore" => json!({"provider": {"fake": {"data": []}}}),
+        "ACRAccessToken" => json!({"registry": "walker.azurecr.io", "auth": {"workloadIdentity": {}}}),
+        "Password" => json!({"length": 12, "allowRepeat": true, "noUpper": false}),
+        "Fake" | "SSHKey" | "UUID" => json!({}),
+        _ => panic!("walk.rs does not say what an object of kind {kind} looks like"),
+    }
+}
+
+/// Objects of the kind that a definition is of.
+fn fields(definition: &Value) -> Vec<Value> {
+    let kind = text(&definition["names"]["kind"]);
+    let api_version = format!("{}/{}", text(&definition["group"]), text(&definition["versions"][0]["name"]));
+    let base = base(&kind);
+    let schema = &definition["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let object = |(number, spec): (usize, Value)| {
+        let name = format!("{}-{number}", kind.to_lowercase());
+        let mut object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": base});
+        for (field, value) in spec.as_object().into_iter().flatten() {
+            object["spec"][field] = value.clone();
+        }
+        object
+    };
+    [json!({})].into_iter().chain(odd(schema, 0)).enumerate().map(object).collect()
+}
+
+/// An ExternalSecret for each of the generators, which takes its values from it.
+pub(crate) fn users_of_generators(kinds: &BTreeMap<String, Vec<Value>>) -> Vec<Value> {
+    let is_generator = |object: &&Value| text(&object["apiVersion"]).starts_with("generators.");
+    let user = |generator: &Value| {
+        let reference = json!({
+            "apiVersion": generator["apiVersion"], "kind": generator["kind"], "name": generator["metadata"]["name"],
+        });
+        json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"name": format!("of-{}", text(&generator["metadata"]["name"]))},
+            "spec": {"refreshInterval": "1s", "dataFrom": [{"sourceRef": {"generatorRef": reference}}]},
+        })
+    };
+    kinds.values().flatten().filter(is_generator).map(user).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// ExternalSecrets that call each template function again and again, with long texts and large containers.
 pub(crate) fn functions() -> Vec<Value> {
     let mut objects = Vec::new();
-    // Two names may differ in case alone.
+    // Two names may differ only in case.
     for (number, (name, function)) in funcs::all().enumerate() {
         for (flavour, any) in [("texts", "$x"), ("lists", "$l"), ("maps", "$d")] {
             let one = |parameter: &Type| match parameter {
@@ -71,7 +110,7 @@ pub(crate) fn functions() -> Vec<Value> {
     objects
 }
 
-/// Odd values for a node of a schema and for each node below it; what else must be there is there.
+/// Odd values for a schema node and for each node below it, with all other required fields present.
 fn odd(schema: &Value, depth: usize) -> Vec<Value> {
     if depth > DEEPEST {
         return Vec::new();
@@ -89,7 +128,7 @@ fn odd(schema: &Value, depth: usize) -> Vec<Value> {
     all
 }
 
-/// Odd values for a node alone.
+/// Odd values for one node.
 fn odd_itself(schema: &Value) -> Vec<Value> {
     if let Some(values) = schema["enum"].as_array() {
         return values.clone();
@@ -111,7 +150,7 @@ fn odd_itself(schema: &Value) -> Vec<Value> {
     }
 }
 
-/// Texts that are long, that mean much work wherever they are a pattern, a template, a path, a time or a name, or that are odd.
+/// Texts that are long, odd, or costly as a pattern, template, path, time or name.
 fn texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         "",
@@ -139,7 +178,7 @@ fn texts() -> Vec<String> {
     texts
 }
 
-/// The least that a node may be.
+/// The smallest valid value for a node.
 fn sample(schema: &Value) -> Value {
     if let Some(value) = schema["enum"].get(0) {
         return value.clone();

@@ -2,17 +2,17 @@
 //!
 //! - `copies: N` beside `kind` makes N objects, `NAME-0` and so on;
 //! - `{times: N, item: ...}` in a list stands for N items;
-//! - `{text: ..., times: N}`, with `before` and `after` if need be, stands for a text that is repeated;
-//! - `${n}` is the number of the innermost copy, and `${name}` one of the names that the caller gives.
+//! - - `{text: ..., times: N}`, optionally with `before` and `after`, stands for a repeated text;
+//! - - `${n}` is the number of the innermost copy, and `${name}` one of the caller's names.
 //!
-//! What all objects have in common is filled in: `apiVersion`, a name, and for an ExternalSecret the store `own`, an interval of a
+//! Common fields are filled in: `apiVersion`, a name, and for an ExternalSecret the store `own`, an interval of a
 //! second and an entry.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// The objects, in their order.
+/// The objects, in order.
 pub(super) fn expanded(objects: &[Value], names: &BTreeMap<&'static str, String>) -> Vec<Value> {
     let mut all = Vec::new();
     for object in objects {
@@ -28,11 +28,15 @@ pub(super) fn expanded(objects: &[Value], names: &BTreeMap<&'static str, String>
     all
 }
 
-/// An object with what is not worth repeating.
+/// An object completed with the fields not worth repeating.
 fn completed(mut object: Map<String, Value>, name: &str) -> Value {
     let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-    let is_ours = ["ExternalSecret", "SecretStore"].contains(&kind.as_str());
-    object.entry("apiVersion").or_insert_with(|| if is_ours { "external-secrets.io/v1" } else { "v1" }.into());
+    let api_version = match kind.as_str() {
+        "ExternalSecret" | "SecretStore" => "external-secrets.io/v1",
+        "ACRAccessToken" | "SSHKey" => "generators.external-secrets.io/v1alpha1",
+        _ => "v1",
+    };
+    object.entry("apiVersion").or_insert_with(|| api_version.into());
     object.entry("metadata").or_insert_with(|| json!({}))["name"] = name.into();
     let mut object = Value::Object(object);
     if kind == "ExternalSecret" {
@@ -48,7 +52,7 @@ fn completed(mut object: Map<String, Value>, name: &str) -> Value {
     object
 }
 
-/// A value with its names, its number and what is repeated in it.
+/// A value with its names, number and repetitions filled in.
 fn filled(value: &Value, names: &BTreeMap<&'static str, String>, number: u64) -> Value {
     match value {
         Value::String(text) => named(text, names, number).into(),
