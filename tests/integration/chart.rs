@@ -1,4 +1,4 @@
-//! The Helm charts on a real API server: what they render is accepted, installs, upgrades and works.
+//! The Helm charts on a real API server: it accepts what they render, and they install, upgrade and work.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,10 +13,10 @@ use crate::helm::{Tools, repository};
 const CHART: &str = "helm/external-secrets";
 const RELEASE: &str = "external-secrets-operator";
 
-/// Kinds of others that the test cluster does not have.
+/// Third-party kinds that the test cluster does not have.
 const UNKNOWN_KINDS: [&str; 2] = ["ServiceMonitor", "Certificate"];
 
-/// The folder's files, each with the chart that it holds values for.
+/// The files in this folder, each with the chart it holds values for.
 fn value_files() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for chart in ["external-secrets", "azure-cluster-secret-store"] {
@@ -51,7 +51,7 @@ async fn every_object_of_the_charts_is_one_that_the_api_server_accepts() {
     }
 }
 
-/// The Pods that the Deployments of a chart would make.
+/// The Pods that a chart's Deployments would create.
 fn pods(objects: &[Value]) -> Vec<Value> {
     let deployments = objects.iter().filter(|object| object["kind"] == "Deployment");
     deployments
@@ -97,7 +97,7 @@ async fn the_program_knows_every_argument_that_the_chart_gives_it() {
             let arguments = pod["spec"]["containers"][0]["args"].as_array().unwrap();
             let output = Command::new(env!("CARGO_BIN_EXE_external-secrets"))
                 .args(arguments.iter().map(|argument| argument.as_str().unwrap()))
-                // Only once all before it is understood the program says this.
+                // The program prints its help only after it has parsed everything before it.
                 .arg("--help")
                 .output()
                 .unwrap();
@@ -106,7 +106,8 @@ async fn the_program_knows_every_argument_that_the_chart_gives_it() {
     }
 }
 
-/// A chart as ESO's is seen from outside: a Deployment with its labels, and the definition of a kind that ours lacks.
+/// A chart that looks like ESO's from outside: a Deployment with its labels, and the definition of a kind that ours
+/// lacks.
 fn write_former_chart(folder: &Path) {
     std::fs::create_dir_all(folder.join("templates")).unwrap();
     std::fs::write(folder.join("Chart.yaml"), "apiVersion: v2\nname: external-secrets\nversion: 2.9.0\n").unwrap();
@@ -146,7 +147,7 @@ async fn a_release_of_eso_is_upgraded_in_place_and_no_object_is_lost() {
     upgrade(&former.display().to_string()).unwrap();
     let uid = || tools.kubectl(&["get", "deployment", RELEASE, "--output=jsonpath={.metadata.uid}"]).unwrap();
     let before = uid();
-    tools.kubectl(&["wait", "--for=condition=Established", "crd/gadgets.generators.external-secrets.io"]).unwrap();
+    tools.until_established(&["gadgets.generators.external-secrets.io"]);
     let gadget = json!({
         "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Gadget",
         "metadata": {"name": "kept", "namespace": "default"},
@@ -164,7 +165,7 @@ async fn a_release_of_eso_is_upgraded_in_place_and_no_object_is_lost() {
     let arguments = tools.kubectl(&["get", "deployment", RELEASE, arguments]).unwrap();
     assert!(!arguments.contains("--concurrent"), "and runs our program: {arguments}");
     tools.kubectl(&["get", "gadget", "kept"]).unwrap();
-    tools.kubectl(&["wait", "--for=condition=Established", "crd/externalsecrets.external-secrets.io"]).unwrap();
+    tools.until_established(&["externalsecrets.external-secrets.io"]);
 
     tools.helm(&["uninstall", RELEASE]).unwrap();
     tools.kubectl(&["get", "crd/externalsecrets.external-secrets.io"]).unwrap();
@@ -179,7 +180,7 @@ async fn the_operator_stage_of_the_pipeline_waits_and_fails_with_the_words_of_th
         [("RELEASE", RELEASE), ("NAMESPACE", "qmonus-system"), ("VALUES", "/dev/null"), ("TIMEOUT", "1s")];
     let stage = |step| tools.run_step("external-secrets-operator", step, &environment);
     stage("install").unwrap();
-    // Nothing runs Pods here, so the test says how the Deployments are.
+    // Nothing runs Pods here, so the test sets the status of the Deployments.
     let say = |deployment: &str, status: &str| {
         let condition = json!({"type": "Available", "status": status, "message": "Deployment has an answer."});
         let patch = json!({"status": {"conditions": [condition]}}).to_string();
@@ -212,7 +213,7 @@ async fn the_store_stage_of_the_pipeline_makes_a_store_that_is_ready() {
         ("TENANT_ID", tenant_id),
         ("TIMEOUT", "45s"),
     ];
-    // Helm takes no object that somebody else made.
+    // Helm does not adopt objects that somebody else created.
     scene.delete("ServiceAccount", "azure-key-vault").await;
     scene.until_gone("ServiceAccount", "azure-key-vault").await;
     for step in ["install", "wait"] {

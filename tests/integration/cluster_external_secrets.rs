@@ -102,9 +102,9 @@ async fn a_change_reaches_each_namespace_and_one_of_a_child_is_put_back() {
     // A change for all children that removes keys.
     let spec = json!({"externalSecretSpec": {"data": other}, "externalSecretMetadata": {"labels": {"team": null, "tier": "1"}, "annotations": null}});
     setting.merge(json!({"spec": spec})).await;
+    let has_labels = |child: &Value| child["metadata"]["labels"] == json!({"theirs": "1", "tier": "1"});
+    let child = access.until("ExternalSecret", name, "changed", has_labels).await;
     access.until_secret(name, json!({"greeting": "bye"})).await;
-    let child = access.get("ExternalSecret", name).await.unwrap();
-    assert_eq!(child["metadata"]["labels"], json!({"theirs": "1", "tier": "1"}));
     assert_eq!(child["metadata"].get("annotations"), None);
     // A child that somebody deletes is created again.
     let uid = child["metadata"]["uid"].clone();

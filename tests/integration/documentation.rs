@@ -1,5 +1,6 @@
-//! All commands of the documentation that can run do, as a person would type them: on a real API server, with the charts, and with
-//! the processes that these deploy. `sh` blocks must succeed; the commands of `console` blocks must show what stands there.
+//! Every runnable command in the documentation works as a person would type it: on a real API server, with the charts
+//! and the processes they deploy. `sh` blocks must succeed; the commands of `console` blocks must print what the page
+//! shows.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,10 @@ use test_stage::world::World;
 use crate::helm::{Tools, repository};
 use crate::node::Node;
 
-/// How long a command may take; longer than the time that the commands themselves wait.
+/// How long a command may take; longer than the commands' own timeouts.
 const DEADLINE: Duration = Duration::from_secs(150);
 
-/// How long what a command shows may change until it shows what it should.
+/// How long a command's output may take to become what the page shows.
 const SETTLE: Duration = Duration::from_mins(1);
 
 // The names in the documentation and the examples.
@@ -23,7 +24,7 @@ const CLIENT: &str = "00000000-0000-0000-0000-00000000c11e";
 const VAULT: &str = "my-key-container";
 const REGISTRY: &str = "myregistry";
 
-/// The service accounts of the pages that Entra ID trusts.
+/// The service accounts of the pages, which Entra ID trusts.
 const TRUSTED: [&str; 4] = [
     "qmonus-system:azure-key-vault",
     "qmonus-system:external-secrets-operator",
@@ -31,17 +32,17 @@ const TRUSTED: [&str; 4] = [
     "team-b:vault-reader",
 ];
 
-/// Pages that install, upgrade and remove the charts themselves. All others are run where the chart is installed.
+/// Pages that install, upgrade and remove the charts themselves. The others run with the chart installed.
 const INSTALLATION: [&str; 2] = ["README.md", "docs/install.md"];
 const UPGRADE: [&str; 1] = ["docs/upgrade-from-eso.md"];
 
-/// Pages that make all that they speak of, and remove it at their end.
+/// Pages that create everything they use, and remove it at the end.
 const WALKTHROUGH: [&str; 2] = ["docs/walkthrough.md", "docs/ja/walkthrough.md"];
 
-/// Pages whose commands are those of the English ones, as a test of the repository knows.
+/// Pages with the same commands as the English ones, which a repository test checks.
 const TRANSLATED: [&str; 2] = ["docs/ja/install.md", "docs/ja/troubleshooting.md"];
 
-/// What a page's blocks are run with.
+/// What a page's blocks run with.
 struct Desk {
     world: &'static World,
     tools: Tools,
@@ -74,7 +75,7 @@ impl Desk {
         Self { world, tools, node: Node::start(world).await, kinds: String::new() }
     }
 
-    /// Runs a script as in a checkout; gives all that it prints, and whether it succeeded.
+    /// Runs a script in a checkout; returns its output and whether it succeeded.
     async fn run(&self, script: &str) -> (bool, String) {
         let mut command = self.tools.command(std::path::Path::new("bash"));
         let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, path)| path).unwrap().to_owned();
@@ -92,7 +93,7 @@ impl Desk {
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// As the first steps of the installation's page.
+    /// The first steps of the installation page.
     async fn install(&mut self) {
         let release = "external-secrets-operator helm/external-secrets --namespace qmonus-system --create-namespace";
         let (success, output) = self.run(&format!("helm upgrade --install {release}")).await;
@@ -103,7 +104,7 @@ impl Desk {
         assert!(success, "{output}\n{}", self.node.logs());
     }
 
-    /// Lets the node see what a command has changed, and the garbage collector new kinds.
+    /// Lets the node see a command's changes, and the garbage collector see new kinds.
     async fn settle(&mut self) {
         self.node.looked().await;
         let (_, kinds) = self.run("kubectl get crd --output name").await;
@@ -143,7 +144,7 @@ impl Desk {
         }
     }
 
-    /// Runs a command until it shows what it should, where it may be repeated.
+    /// Runs a command until it prints what the page shows, if it may be repeated.
     async fn show(&self, command: &str, expected: &[String]) -> Result<(), String> {
         let started = Instant::now();
         let asks =
@@ -160,14 +161,14 @@ impl Desk {
     }
 }
 
-/// The first of the expected lines that does not follow the others in what was shown.
+/// The first expected line that is missing, or out of order, in the output.
 fn first_missing(shown: &str, expected: &[String]) -> Option<String> {
     let mut shown = shown.lines().map(without_ages);
     let expected = expected.iter().filter(|line| !line.trim().is_empty() && line.trim() != "...");
     expected.into_iter().find(|line| !shown.any(|found| found == without_ages(line))).cloned()
 }
 
-/// The words of a line; those that say how old something is are equal.
+/// The words of a line, with all ages equal.
 fn without_ages(line: &str) -> Vec<String> {
     let is_age = |word: &str| {
         word.starts_with(|first: char| first.is_ascii_digit())
@@ -192,7 +193,7 @@ async fn the_commands_of_the_pages_that_install_and_upgrade_work() {
     for page in INSTALLATION {
         desk.run_page(page).await;
     }
-    // All of it is removed again at the end.
+    // All of it is removed at the end.
     desk.install_former().await;
     for page in UPGRADE {
         desk.run_page(page).await;
@@ -215,7 +216,7 @@ async fn the_commands_of_all_other_pages_work() {
 }
 
 impl Desk {
-    /// A release as ESO's is seen from outside: its name, labels and CRDs, and a Secret that it has synced.
+    /// A release that looks like ESO's from outside: its name, labels and CRDs, and a Secret that it has synced.
     async fn install_former(&mut self) {
         let folder = self.tools.home.path().join("former");
         std::fs::create_dir_all(folder.join("templates")).unwrap();
@@ -233,13 +234,13 @@ impl Desk {
         for definition in external_secrets::api::crd::all() {
             let definition = serde_json::to_value(definition).unwrap();
             let name = definition["metadata"]["name"].as_str().unwrap();
-            // What the schema's texts say in braces is not a template.
+            // Braces in the schema's descriptions are not templates.
             let text = serde_json::to_string(&definition).unwrap().replace("{{", "{{`{{`}}");
             std::fs::write(folder.join(format!("templates/{name}.yaml")), text).unwrap();
         }
         let install = "helm upgrade --install external-secrets former --namespace external-secrets --create-namespace \
              --set replicaCount=1\n\
-             kubectl wait --for=condition=Established crd --all --timeout=60s\n\
+             timeout 60 sh -c 'until kubectl wait --for=condition=Established crd --all; do :; done'\n\
              kubectl apply -f examples/walkthrough/";
         let (success, output) = self.run(install).await;
         assert!(success, "{output}");

