@@ -113,6 +113,7 @@ impl Budget {
 
     /// Whether one more request may be sent now, by a namespace that has used so much.
     pub(super) fn room(&mut self, now: Instant, usage: Usage) -> Room {
+        self.shares.expire(now);
         if self.sent.count(now) >= usage.part_of(self.configured) {
             return self.sent.free_at().map_or(Room::WhenOneEnds, Room::At);
         }
@@ -132,7 +133,7 @@ impl Budget {
         times.min().map_or(Room::WhenOneEnds, Room::At)
     }
 
-    /// How much of the window a namespace has used, as of the last request that was sent.
+    /// How much of the window a namespace has used, as of the last call of [`Self::room`].
     pub(super) fn usage(&self, namespace: &str) -> Usage {
         let light = self.effective() / RESERVED_PART / RESERVED_FOR;
         if self.shares.of(namespace) < light.max(1) { Usage::Light } else { Usage::Heavy }

@@ -23,9 +23,8 @@ impl Shares {
         Self { window, slots: VecDeque::new(), totals: Counts::new() }
     }
 
-    /// Counts a request of a namespace.
+    /// Counts a request of a namespace. Only [`Self::expire`] forgets requests.
     pub(super) fn add(&mut self, now: Instant, namespace: &Arc<str>) {
-        self.expire(now);
         *self.totals.entry(Arc::clone(namespace)).or_default() += 1;
         if self.slots.back().is_none_or(|(began, _)| now >= *began + SLOT) {
             self.slots.push_back((now, Counts::new()));

@@ -462,6 +462,29 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_whose_requests_have_left_the_window_may_use_the_reserve_again() {
+        let budgets = Budgets { secrets: 3200, ..LIMITS.budgets };
+        let mut gate = Gate::new(Limits { budgets, concurrency: 10_000, ..LIMITS });
+        let mut sent = |namespace: &str, wanted: u32, at: f64| {
+            let now = gate.start + seconds(at);
+            (0..wanted)
+                .take_while(|_| {
+                    let ticket = gate.state.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test(namespace));
+                    gate.state.arrive(&ticket, ());
+                    let is_sent = matches!(gate.state.next(now), Next::Send(..));
+                    gate.state.leave(&ticket);
+                    is_sent
+                })
+                .count()
+        };
+        assert_eq!(sent("neighbor", 30, 0.0), 30);
+        assert_eq!(sent("flood", 4000, 5.0), 3070);
+        assert_eq!(sent("neighbor", 1, 6.0), 0, "it has used its part");
+        assert_eq!(sent("flood", 4000, 10.5), 30);
+        assert_eq!(sent("neighbor", 1, 11.5), 1, "nothing of it is in the window");
+    }
+
+    #[test]
     fn each_kind_of_object_has_a_budget_of_its_own() {
         let mut gate = Gate::new(LIMITS);
         for _ in 0..3 {
