@@ -28,7 +28,7 @@ use super::key::WorkKey;
 use super::requeue::Next;
 use crate::runtime::metrics::InQueue;
 use crate::runtime::panics::Panicked;
-use turns::{DueBy, Turn, Turns};
+use turns::{DueBy, Place, Turn, Turns};
 
 /// The longest pause between two passes. An unnecessary pass finds nothing to do.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24 * 30);
@@ -178,7 +178,7 @@ enum Entry {
     /// Due at a time.
     Later(Key),
     /// Waiting for its turn.
-    Due,
+    Due(Place),
     /// Being worked on; the time, if any, is when it was requested again.
     Running(Option<Instant>),
 }
@@ -199,7 +199,7 @@ impl<K: WorkKey> WorkQueue<K> {
     /// Marks an object as due now.
     fn ask(&mut self, key: &K) {
         match self.entries.get_mut(key) {
-            Some(Entry::Due) => {}
+            Some(Entry::Due(place)) => self.due.promote(key, place),
             Some(Entry::Running(asked)) => {
                 asked.get_or_insert_with(Instant::now);
             }
@@ -256,8 +256,8 @@ impl<K: WorkKey> WorkQueue<K> {
     }
 
     fn push(&mut self, key: K, since: Instant, by: DueBy) {
-        self.entries.insert(key.clone(), Entry::Due);
-        self.due.push(Turn { key, since, by });
+        let place = self.due.push(Turn { key: key.clone(), since, by });
+        self.entries.insert(key, Entry::Due(place));
     }
 }
 

@@ -141,6 +141,10 @@ async fn what_is_due_by_time_leaves_places_to_what_has_changed() {
     queue.end(&begun[0], Next::OnChange);
     assert!(begin(&mut queue).is_some_and(|key| key.name != "changed"));
     assert_eq!(begin(&mut queue), None);
+    // The last of those whose time has come.
+    queue.ask(&ObjectKey::new("busy", "99"));
+    assert_eq!(begin(&mut queue), Some(ObjectKey::new("busy", "99")));
+    assert_eq!(begin(&mut queue), None);
 }
 
 #[tokio::test]

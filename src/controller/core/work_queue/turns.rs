@@ -1,6 +1,6 @@
 //! Turns, first by namespace, then by object.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use crate::controller::core::key::WorkKey;
@@ -12,6 +12,13 @@ pub(super) enum DueBy {
     Request,
     /// Its time has come: a refresh, or another attempt.
     Time,
+}
+
+/// The place of an object that is due, within its namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    by: DueBy,
+    number: u64,
 }
 
 /// An object whose turn it is.
@@ -30,23 +37,28 @@ pub(super) struct Turns<K> {
     /// The namespaces with objects that are due. After its turn, a namespace moves to the end.
     line: VecDeque<String>,
     len: usize,
+    /// The number of the last place.
+    last: u64,
 }
 
 /// The objects of one namespace that are due, each list in the order in which they became due. One of them has objects.
 #[derive(Debug)]
 struct Objects<K> {
-    by_request: VecDeque<(K, Instant)>,
-    by_time: VecDeque<(K, Instant)>,
+    by_request: Places<K>,
+    by_time: Places<K>,
 }
+
+/// Objects and since when they have been due, by the number of their place.
+type Places<K> = BTreeMap<u64, (K, Instant)>;
 
 impl<K> Default for Objects<K> {
     fn default() -> Self {
-        Self { by_request: VecDeque::new(), by_time: VecDeque::new() }
+        Self { by_request: Places::new(), by_time: Places::new() }
     }
 }
 
 impl<K> Objects<K> {
-    fn of(&mut self, by: DueBy) -> &mut VecDeque<(K, Instant)> {
+    fn of(&mut self, by: DueBy) -> &mut Places<K> {
         match by {
             DueBy::Request => &mut self.by_request,
             DueBy::Time => &mut self.by_time,
@@ -55,8 +67,8 @@ impl<K> Objects<K> {
 
     /// The list whose first object has been due longer, of those that may have a turn.
     fn next(&self, may: impl Fn(DueBy) -> bool) -> Option<DueBy> {
-        let first = |by: DueBy, objects: &VecDeque<(K, Instant)>| {
-            objects.front().filter(|_| may(by)).map(|(_, since)| (*since, by))
+        let first = |by: DueBy, objects: &Places<K>| {
+            objects.first_key_value().filter(|_| may(by)).map(|(_, (_, since))| (*since, by))
         };
         let firsts = [first(DueBy::Request, &self.by_request), first(DueBy::Time, &self.by_time)];
         firsts.into_iter().flatten().min_by_key(|(since, _)| *since).map(|(_, by)| by)
@@ -69,20 +81,34 @@ impl<K> Objects<K> {
 
 impl<K> Default for Turns<K> {
     fn default() -> Self {
-        Self { of: HashMap::new(), line: VecDeque::new(), len: 0 }
+        Self { of: HashMap::new(), line: VecDeque::new(), len: 0, last: 0 }
     }
 }
 
 impl<K: WorkKey> Turns<K> {
     /// Adds an object that is due.
-    pub(super) fn push(&mut self, Turn { key, since, by }: Turn<K>) {
+    pub(super) fn push(&mut self, Turn { key, since, by }: Turn<K>) -> Place {
         self.len += 1;
+        self.last += 1;
+        let place = Place { by, number: self.last };
         if let Some(objects) = self.of.get_mut(key.namespace()) {
-            objects.of(by).push_back((key, since));
+            objects.of(by).insert(place.number, (key, since));
         } else {
             let namespace = key.namespace().to_owned();
             self.line.push_back(namespace.clone());
-            self.of.entry(namespace).or_default().of(by).push_back((key, since));
+            self.of.entry(namespace).or_default().of(by).insert(place.number, (key, since));
+        }
+        place
+    }
+
+    /// Something has changed in an object that is due: it no longer waits behind those whose time has come.
+    pub(super) fn promote(&mut self, key: &K, place: &mut Place) {
+        let Some(objects) = self.of.get_mut(key.namespace()) else { return };
+        if place.by == DueBy::Time
+            && let Some(object) = objects.by_time.remove(&place.number)
+        {
+            objects.by_request.insert(place.number, object);
+            place.by = DueBy::Request;
         }
     }
 
@@ -93,7 +119,7 @@ impl<K: WorkKey> Turns<K> {
             self.line.iter().enumerate().find_map(|(place, namespace)| Some((place, next(namespace)?)))?;
         let namespace = self.line.remove(place)?;
         let objects = self.of.get_mut(&namespace)?;
-        let (key, since) = objects.of(by).pop_front()?;
+        let (_, (key, since)) = objects.of(by).pop_first()?;
         self.len -= 1;
         if objects.is_empty() {
             self.of.remove(&namespace);
