@@ -10,6 +10,7 @@ mod crds;
 mod demo;
 mod docs;
 mod doctor;
+mod exit_code;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod get;

@@ -20,12 +20,10 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use super::exit_code;
 use super::inputs::files::{self, File};
 use super::person::printing;
 use problem::{Id, Level, Problem};
-
-/// The exit code that says that `--fix` would change something.
-const CHANGES: u8 = 2;
 
 /// Why files cannot be checked.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +122,7 @@ pub(super) fn execute(arguments: &LintArguments) -> Result<ExitCode, Error> {
         Some(level) if level >= arguments.fail_on.level() && !(would_change && all_fixable(&problems, arguments)) => {
             ExitCode::FAILURE
         }
-        _ if would_change => ExitCode::from(CHANGES),
+        _ if would_change => ExitCode::from(exit_code::CHANGES),
         _ => ExitCode::SUCCESS,
     })
 }

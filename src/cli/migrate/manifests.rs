@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::error::Error;
 use crate::api::{ServedVersion, is_ours};
+use crate::cli::exit_code;
 use crate::cli::inputs::files::{self, File, Named};
 use crate::cli::person::printing::note;
 use crate::cli::source::documents::{Document, documents};
@@ -16,8 +17,6 @@ use crate::cli::source::tree::Node;
 
 /// The kinds that `v1` has. Those of other versions of the group, as PushSecret, stay.
 const KINDS: [&str; 4] = ["ExternalSecret", "ClusterExternalSecret", "SecretStore", "ClusterSecretStore"];
-/// The exit code that says that something would change.
-const CHANGES: u8 = 2;
 
 /// Converts manifests from v1beta1 to v1. Only the version changes: comments, quotes and order are kept.
 ///
@@ -60,7 +59,11 @@ pub(super) fn execute(arguments: &ManifestsArguments) -> Result<ExitCode, Error>
     }
     let done = if arguments.check { "to write as v1" } else { "written as v1" };
     note(&format!("{changed} objects {done}"));
-    Ok(if arguments.check && changed > 0 && code == ExitCode::SUCCESS { ExitCode::from(CHANGES) } else { code })
+    Ok(if arguments.check && changed > 0 && code == ExitCode::SUCCESS {
+        ExitCode::from(exit_code::CHANGES)
+    } else {
+        code
+    })
 }
 
 /// Prints a file so that what follows is another document.

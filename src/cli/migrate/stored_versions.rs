@@ -8,22 +8,19 @@ use clap::Args;
 use futures::{StreamExt as _, stream};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
-use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch};
 use serde_json::{Value, json};
 
 use super::error::Error;
 use crate::answers::Objects;
 use crate::api::crd;
-use crate::cli::person::ClusterArguments;
+use crate::cli::exit_code;
 use crate::cli::person::printing::Output;
+use crate::cli::person::{ClusterArguments, patch_params};
 use crate::controller::core::api_call::{ApiError, bounded};
 
 /// How many objects are written at once.
 const CONCURRENCY: usize = 16;
-/// The exit code that says that something would change.
-const CHANGES: u8 = 2;
-/// The field manager of what is written.
-const MANAGER: &str = "external-secrets-cli";
 
 /// Writes each object once, so that it is stored in the storage version of its CRD, and removes the other versions from `status.storedVersions`.
 ///
@@ -86,7 +83,7 @@ pub(super) async fn execute(arguments: &StoredVersionsArguments) -> Result<ExitC
     Ok(if any(|result| matches!(result, Outcome::Failed(_))) {
         ExitCode::FAILURE
     } else if any(|result| matches!(result, Outcome::Found)) {
-        ExitCode::from(CHANGES)
+        ExitCode::from(exit_code::CHANGES)
     } else {
         ExitCode::SUCCESS
     })
@@ -127,15 +124,11 @@ async fn of_definition(client: &Client, name: String, is_dry: bool) -> Option<Do
         return Some(done(keys.len(), Outcome::Failed(problem)));
     }
     let patch = Patch::Merge(json!({"status": {"storedVersions": [storage]}}));
-    let patched: Result<Value, ApiError> = bounded(definitions.patch_status(&name, &params(), &patch)).await;
+    let patched: Result<Value, ApiError> = bounded(definitions.patch_status(&name, &patch_params(), &patch)).await;
     Some(match patched {
         Ok(_) => done(keys.len(), Outcome::Migrated),
         Err(error) => done(keys.len(), Outcome::Failed(format!("its status cannot be written: {error}"))),
     })
-}
-
-fn params() -> PatchParams {
-    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 fn resource(definition: &CustomResourceDefinition, version: &str) -> ApiResource {
@@ -158,7 +151,7 @@ async fn write_all(client: &Client, kind: &ApiResource, keys: &[(Option<String>,
             None => Objects::all(client.clone(), kind),
         };
         let nothing = Patch::Merge(json!({}));
-        match bounded(objects.patch_metadata(name, &params(), &nothing)).await {
+        match bounded(objects.patch_metadata(name, &patch_params(), &nothing)).await {
             // Deleted meanwhile.
             Err(error) if error.code() == Some(404) => None,
             Err(error) => {

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kube::Client;
+use kube::api::PatchParams;
 
 pub(super) use cluster::Cluster;
 
@@ -21,6 +22,14 @@ use crate::api::{GoDuration, ServedVersion};
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::discovery::{self, Discovered};
 use crate::runtime::kube_client::{self, KubeClientError, Person};
+
+/// The field manager of what people write with our commands. Flux reverts changes of managers named `kubectl`.
+const MANAGER: &str = "external-secrets-cli";
+
+/// The parameters of a patch that a person sends.
+pub(super) fn patch_params() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+}
 
 /// Why the cluster cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use kube::Client;
 
 use crate::api::v1::ExternalSecret;
+use crate::cli::exit_code;
 use crate::controller::core::discovery::{self, Discovered};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::steps::Settings;
@@ -44,8 +45,6 @@ use text::Paint;
 
 /// How many ExternalSecrets are examined concurrently.
 const CONCURRENCY: usize = 16;
-/// The exit code if something would change.
-const CHANGES: u8 = 2;
 
 /// Shows what the controller would create, change or delete, and changes nothing.
 ///
@@ -159,7 +158,7 @@ pub(super) async fn execute(arguments: &PlanArguments) -> Result<ExitCode, Error
     arguments.print(&entries, &parents)?;
     let summary = Summary::of(&entries, &parents);
     Ok(match summary.refused {
-        0 if summary.has_changes() => ExitCode::from(CHANGES),
+        0 if summary.has_changes() => ExitCode::from(exit_code::CHANGES),
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })

@@ -4,21 +4,18 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use serde_json::{Value, json};
 
 use super::outcome::{Outcome, name_of};
 use crate::api::ANNOTATION_REFRESH;
 use crate::api::v1::ExternalSecret;
-use crate::cli::person::{Cluster, names};
+use crate::cli::person::{Cluster, names, patch_params};
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::store_access::key::StoreKey;
 
 /// How many requests are sent concurrently.
 const CONCURRENCY: usize = 16;
-
-/// The field manager of the annotation. Flux reverts changes of managers named `kubectl`.
-const MANAGER: &str = "external-secrets-cli";
 
 /// A text that no other refresh has: the time in nanoseconds.
 pub(super) fn token(now: Timestamp) -> String {
@@ -29,21 +26,17 @@ fn patch(token: &str) -> Patch<Value> {
     Patch::Merge(json!({"metadata": {"annotations": {ANNOTATION_REFRESH: token}}}))
 }
 
-fn params() -> PatchParams {
-    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
-}
-
 /// Requests the refresh of one ExternalSecret.
 pub(super) async fn one(cluster: &Cluster, object: &ExternalSecret, token: &str) -> Result<(), ApiError> {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let name = object.metadata.name.as_deref().unwrap_or_default();
-    bounded(cluster.api_of(Some(namespace)).patch_metadata(name, &params(), &patch(token))).await.map(drop)
+    bounded(cluster.api_of(Some(namespace)).patch_metadata(name, &patch_params(), &patch(token))).await.map(drop)
 }
 
 /// Requests the validation of a store.
 pub(super) async fn store(cluster: &Cluster, key: &StoreKey, token: &str) -> Result<(), ApiError> {
     let api = cluster.stores_of(key.kind, Some(&key.object.namespace));
-    bounded(api.patch_metadata(&key.object.name, &params(), &patch(token))).await.map(drop)
+    bounded(api.patch_metadata(&key.object.name, &patch_params(), &patch(token))).await.map(drop)
 }
 
 /// Requests all, 16 at a time, without waiting for results.

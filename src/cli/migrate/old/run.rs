@@ -10,6 +10,7 @@ use super::objects::{self, Found, Kind};
 use super::print;
 use super::report::Conversion;
 use super::vault::Store;
+use crate::cli::exit_code;
 use crate::cli::inputs::manifests::Manifests;
 use crate::cli::migrate::error::Error;
 use crate::cli::person::printing::{Output, note};
@@ -17,9 +18,6 @@ use crate::cli::person::{ClusterArguments, names};
 use crate::cli::plan::{self, DataChange};
 use crate::cli::preview::PreviewArguments;
 use crate::cli::providers::ProviderArguments;
-
-/// The exit code that says that bytes of a Secret would be other ones.
-const CHANGES: u8 = 2;
 
 /// Flags of the commands that move from another tool.
 #[derive(Args, Debug)]
@@ -89,7 +87,7 @@ pub(in crate::cli::migrate) async fn execute(arguments: &OldArguments, tool: &To
         if changes.iter().any(|change| change.refused.is_some()) {
             code = ExitCode::FAILURE;
         } else if code == ExitCode::SUCCESS && changes.iter().any(|change| !change.is_new && !change.keys.is_empty()) {
-            code = ExitCode::from(CHANGES);
+            code = ExitCode::from(exit_code::CHANGES);
         }
     }
     Ok(code)
