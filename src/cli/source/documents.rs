@@ -36,12 +36,18 @@ impl Document {
 
 /// The documents of a text, in its order. Parts without content are none.
 pub(in crate::cli) fn documents(text: &str) -> Vec<Result<Document, Broken>> {
-    parts(text).into_iter().filter_map(|range| document(text, range).transpose()).collect()
+    let (mut lines_before, mut counted) = (0, 0);
+    let read = |range: Range<usize>| {
+        // Counted from one document to the next: a file may have thousands.
+        lines_before += text.get(counted..range.start).unwrap_or_default().matches('\n').count();
+        counted = range.start;
+        document(text, range, lines_before).transpose()
+    };
+    parts(text).into_iter().filter_map(read).collect()
 }
 
-fn document(text: &str, range: Range<usize>) -> Result<Option<Document>, Broken> {
+fn document(text: &str, range: Range<usize>, lines_before: usize) -> Result<Option<Document>, Broken> {
     let part = text.get(range.clone()).unwrap_or_default();
-    let lines_before = text.get(..range.start).unwrap_or_default().matches('\n').count();
     let broken = |Malformed { mark: Mark { line, column }, problem }| Broken {
         range: range.clone(),
         why: Malformed { mark: Mark { line: line + lines_before, column }, problem },
