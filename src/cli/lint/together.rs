@@ -1,6 +1,7 @@
 //! What is wrong with manifests only beside each other.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -111,14 +112,14 @@ impl Store {
     }
 }
 
-/// How surely two objects are applied to one cluster: those of one file are; those of one folder may be the same object of two environments; of those of
-/// two folders nothing is known.
-fn together(one: &Object<'_>, other: &Object<'_>) -> Option<Level> {
-    if one.file == other.file {
-        return Some(Level::Error);
-    }
-    let folder = |object: &Object<'_>| Path::new(object.path).parent().map(Path::to_owned);
-    (folder(one) == folder(other)).then_some(Level::Note)
+/// How surely two objects of one folder are applied to one cluster: those of one file are; others may be the same object of two environments. Of objects
+/// of two folders nothing is known.
+fn together(one: &Object<'_>, other: &Object<'_>) -> Level {
+    if one.file == other.file { Level::Error } else { Level::Note }
+}
+
+fn folder<'o>(object: &'o Object<'_>) -> Option<&'o Path> {
+    Path::new(object.path).parent()
 }
 
 /// Where an object is, as a message names it.
@@ -128,27 +129,34 @@ fn place(object: &Object<'_>) -> String {
 }
 
 fn twice(objects: &[&Object<'_>]) -> Vec<Problem> {
-    let mut first: BTreeMap<(&str, &str, &str, &str), Vec<&Object<'_>>> = BTreeMap::new();
+    let mut first = BTreeMap::new();
     let mut problems = Vec::new();
     for object in objects.iter().filter(|object| !object.name().is_empty()) {
-        let others = first.entry((object.group(), object.kind(), object.namespace(), object.name())).or_default();
-        if let Some((level, other)) = others.iter().find_map(|other| Some((together(other, object)?, other))) {
-            let message = format!("this object is given twice; the other is in {}", place(other));
-            problems.extend(object.problem(Finding::new(Id::Twice, level, "metadata.name", message)));
+        match first.entry((object.group(), object.kind(), object.namespace(), object.name(), folder(object))) {
+            Entry::Vacant(entry) => {
+                entry.insert(object);
+            }
+            Entry::Occupied(entry) => {
+                let other = entry.get();
+                let level = together(other, object);
+                let message = format!("this object is given twice; the other is in {}", place(other));
+                problems.extend(object.problem(Finding::new(Id::Twice, level, "metadata.name", message)));
+            }
         }
-        others.push(object);
     }
     problems
 }
 
 fn two_owners(readers: &[Reader<'_>]) -> Vec<Problem> {
-    let mut owners: BTreeMap<(&str, (String, String)), Vec<&Reader<'_>>> = BTreeMap::new();
+    // The first owner of a target in a folder, and the first of another name.
+    let mut owners: BTreeMap<_, [Option<&Reader<'_>>; 2]> = BTreeMap::new();
     let mut problems = Vec::new();
     for reader in readers.iter().filter(|reader| reader.owns()) {
-        let others = owners.entry((reader.object.namespace(), reader.target())).or_default();
-        let mut others_of_other_names = others.iter().filter(|other| other.object.name() != reader.object.name());
-        let found = others_of_other_names.find_map(|other| Some((together(other.object, reader.object)?, other)));
-        if let Some((level, other)) = found {
+        let is_other = |other: &&Reader<'_>| other.object.name() != reader.object.name();
+        let [first, second] =
+            owners.entry((reader.object.namespace(), reader.target(), folder(reader.object))).or_default();
+        if let Some(other) = first.filter(is_other).or(second.filter(is_other)) {
+            let level = together(other.object, reader.object);
             let (kind, name) = reader.target();
             let message = format!(
                 "the ExternalSecret {:?} in {} wants to own the {kind} {name:?}, too; give one of the two another target.name, or creationPolicy: Merge",
@@ -157,13 +165,15 @@ fn two_owners(readers: &[Reader<'_>]) -> Vec<Problem> {
             );
             problems.extend(reader.object.problem(Finding::new(Id::TwoOwners, level, "spec.target.name", message)));
         }
-        others.push(reader);
+        if first.get_or_insert(reader).object.name() != reader.object.name() {
+            second.get_or_insert(reader);
+        }
     }
     problems
 }
 
 fn stores_not_given(readers: &[Reader<'_>], objects: &[&Object<'_>]) -> Vec<Problem> {
-    let given: Vec<Store> = objects.iter().filter_map(|object| Some(store_of(object)?.0)).collect();
+    let given: BTreeSet<Store> = objects.iter().filter_map(|object| Some(store_of(object)?.0)).collect();
     let mut problems = Vec::new();
     for reader in readers {
         for (store, (_, field)) in reader.stores().into_iter().filter(|(store, _)| !given.contains(store)) {
@@ -184,6 +194,10 @@ fn store_of(object: &Object<'_>) -> Option<(Store, SecretStoreSpec)> {
 
 /// Secrets in clear text that a store takes its credential from.
 fn plain_credentials(objects: &[&Object<'_>]) -> Vec<Problem> {
+    let mut secrets: BTreeMap<(String, String), Vec<&Object<'_>>> = BTreeMap::new();
+    for secret in objects.iter().filter(|object| object.kind() == "Secret") {
+        secrets.entry((secret.namespace().to_owned(), secret.name().to_owned())).or_default().push(secret);
+    }
     let mut problems = Vec::new();
     for (store, spec) in objects.iter().filter_map(|object| store_of(object)) {
         let Some(auth) = spec.provider.azurekv.and_then(|azurekv| azurekv.auth_secret_ref) else { continue };
@@ -191,10 +205,7 @@ fn plain_credentials(objects: &[&Object<'_>]) -> Vec<Problem> {
             let Some(name) = reference.name else { continue };
             let key = reference.key.unwrap_or_default();
             let namespace = reference.namespace.unwrap_or_else(|| store.namespace.clone());
-            let is_meant = |object: &&&Object<'_>| {
-                object.kind() == "Secret" && object.name() == name && object.namespace() == namespace
-            };
-            for object in objects.iter().filter(is_meant) {
+            for object in secrets.get(&(namespace, name)).into_iter().flatten() {
                 let field = ["stringData", "data"].into_iter().find(|field| is_clear(&object.value[*field][&key]));
                 let Some(field) = field.filter(|_| object.value.get("sops").is_none()) else { continue };
                 let message = format!(
