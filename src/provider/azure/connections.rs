@@ -2,9 +2,11 @@
 //! never answer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::cloud::HostsOf;
 use super::diagnose::{Cause, Diagnosis};
+use super::kept_hosts::KeptHosts;
 use crate::provider::shares::{Share, Shares};
 
 /// The most requests in progress to all vaults and authorities. Each holds a connection and its file descriptor, of
@@ -17,25 +19,46 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The connections that requests hold, by the namespace that they are made for.
 pub(super) struct Connections {
     shares: Arc<Shares>,
+    /// The hosts whose connections stay open after a request.
+    kept: Arc<KeptHosts>,
     patience: Duration,
 }
 
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Destination<'a> {
+    pub(super) host: &'a str,
+    pub(super) hosts_of: HostsOf,
+}
+
 impl Connections {
-    pub(super) fn new() -> Self {
-        Self { shares: Shares::new(MOST), patience: PATIENCE }
+    pub(super) fn new(kept: Arc<KeptHosts>) -> Self {
+        Self { shares: Shares::new(MOST), kept, patience: PATIENCE }
     }
 
-    /// A connection, if the namespace may have another one now.
-    pub(super) fn try_take(&self, namespace: &Arc<str>) -> Option<Share> {
-        self.shares.try_take(namespace, 1)
+    /// A connection for one request, if the namespace may have another one now.
+    pub(super) fn try_take(&self, namespace: &Arc<str>, to: Destination<'_>) -> Option<Share> {
+        let share = self.shares.try_take(namespace, 1)?;
+        self.used(namespace, to);
+        Some(share)
+    }
+
+    fn used(&self, namespace: &Arc<str>, to: Destination<'_>) {
+        // Connections to hosts of tenants are never kept.
+        if to.hosts_of == HostsOf::Operator {
+            self.kept.used(to.host, namespace, Instant::now());
+        }
     }
 
     /// A connection, as soon as the namespace may have one.
     ///
     /// # Errors
     /// If that takes more than a few seconds.
-    pub(super) async fn take(&self, namespace: &str) -> Result<Share, Diagnosis> {
-        self.shares.take_within(&namespace.into(), 1, self.patience).await.ok_or_else(crowded)
+    pub(super) async fn take(&self, namespace: &str, to: Destination<'_>) -> Result<Share, Diagnosis> {
+        let namespace = namespace.into();
+        let share = self.shares.take_within(&namespace, 1, self.patience).await.ok_or_else(crowded)?;
+        self.used(&namespace, to);
+        Ok(share)
     }
 }
 
@@ -51,30 +74,36 @@ pub(super) fn crowded() -> Diagnosis {
 mod tests {
     use super::*;
 
+    const ANYWHERE: Destination<'_> = Destination { host: "my-vault.vault.azure.net", hosts_of: HostsOf::Operator };
+
+    fn connections() -> Connections {
+        Connections::new(Arc::new(KeptHosts::new()))
+    }
+
     #[test]
     fn a_namespace_whose_hosts_do_not_answer_leaves_connections_to_others() {
-        let connections = Connections::new();
+        let connections = connections();
         let hang = |namespace: &str| {
             let namespace: Arc<str> = namespace.into();
-            std::iter::from_fn(|| connections.try_take(&namespace)).collect::<Vec<_>>()
+            std::iter::from_fn(|| connections.try_take(&namespace, ANYWHERE)).collect::<Vec<_>>()
         };
         let first = hang("one");
         assert_eq!(first.len(), MOST / 2);
         let second = hang("another");
         assert_eq!(second.len(), MOST / 4);
-        assert!(connections.try_take(&"victim".into()).is_some());
+        assert!(connections.try_take(&"victim".into(), ANYWHERE).is_some());
         drop(first);
-        assert!(connections.try_take(&"one".into()).is_some());
+        assert!(connections.try_take(&"one".into(), ANYWHERE).is_some());
     }
 
     #[tokio::test]
     async fn an_exchange_that_finds_no_free_connection_fails_after_a_while() {
-        let connections = Connections { patience: Duration::from_millis(1), ..Connections::new() };
+        let connections = Connections { patience: Duration::from_millis(1), ..connections() };
         let namespace: Arc<str> = "one".into();
-        let mut held: Vec<_> = std::iter::from_fn(|| connections.try_take(&namespace)).collect();
-        let told = connections.take("one").await.unwrap_err();
+        let mut held: Vec<_> = std::iter::from_fn(|| connections.try_take(&namespace, ANYWHERE)).collect();
+        let told = connections.take("one", ANYWHERE).await.unwrap_err();
         assert_eq!(told.cause, Cause::ConnectionsCrowded);
         held.pop();
-        assert!(connections.take("one").await.is_ok());
+        assert!(connections.take("one", ANYWHERE).await.is_ok());
     }
 }

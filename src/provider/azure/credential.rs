@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::certificate::{ClientCertificate, LARGEST, Unusable};
 use super::cloud::HostsOf;
 use super::cluster::Cluster;
-use super::connections::Connections;
+use super::connections::{Connections, Destination};
 use super::diagnose::entra::{self, Presented};
 use super::diagnose::{Cause, Diagnosis, text};
 use super::http::Clients;
@@ -158,7 +158,9 @@ impl Exchange {
                 self.assertion_credential(assertion, &presented)?
             }
         };
-        let _connection = self.connections.take(proof.namespace()).await?;
+        let host = self.purpose.authority.host_str().unwrap_or_default();
+        let to = Destination { host, hosts_of: self.purpose.hosts_of };
+        let _connection = self.connections.take(proof.namespace(), to).await?;
         let result = credential.get_token(&[self.purpose.scope.as_str()], None).await;
         result.map_err(|error| with_hint(Diagnosis::from_sdk(&error), &presented))
     }
@@ -228,7 +230,7 @@ impl Exchange {
     }
 
     fn authority_options(&self) -> ClientOptions {
-        let client = self.clients.to(self.purpose.hosts_of, &self.options);
+        let client = self.clients.to(self.purpose.hosts_of);
         let transport = Pinned::to(&self.purpose.authority, Peer::Authority, Arc::clone(client));
         let mut cloud = CustomConfiguration::default();
         self.purpose.authority.as_str().trim_end_matches('/').clone_into(&mut cloud.authority_host);

@@ -34,6 +34,7 @@ mod gate;
 pub mod given;
 mod http;
 mod identity;
+mod kept_hosts;
 mod list;
 mod lookups;
 mod memory;
@@ -65,6 +66,7 @@ use self::diagnose::{Cause, Diagnosis};
 use self::gate::Requester;
 use self::http::Clients;
 use self::identity::Resolver;
+use self::kept_hosts::KeptHosts;
 use self::reader::KeyVaultClient;
 use self::validate::Checked;
 use self::vault::{VaultClient, VaultPool};
@@ -105,19 +107,20 @@ impl AzureKeyVault {
         cluster: Arc<dyn ClusterReader>,
         metrics: Arc<dyn ProviderMetrics>,
     ) -> Result<Self, SetupError> {
-        let clients = Clients::new(&options)?;
-        Ok(Self::with_clients(options, clients, cluster, metrics))
+        let (options, kept) = (Arc::new(options), Arc::new(KeptHosts::new()));
+        let clients = Clients::new(&options, Arc::clone(&kept))?;
+        Ok(Self::with_clients(options, clients, kept, cluster, metrics))
     }
 
     fn with_clients(
-        options: Options,
+        options: Arc<Options>,
         clients: Clients,
+        kept: Arc<KeptHosts>,
         cluster: Arc<dyn ClusterReader>,
         metrics: Arc<dyn ProviderMetrics>,
     ) -> Self {
-        let options = Arc::new(options);
         let cluster = Arc::new(Cluster::new(cluster, options.coalesce));
-        let (clients, connections) = (Arc::new(clients), Arc::new(Connections::new()));
+        let (clients, connections) = (Arc::new(clients), Arc::new(Connections::new(kept)));
         let vaults =
             VaultPool::new(Arc::clone(&clients), Arc::clone(&connections), Arc::clone(&options), Arc::clone(&metrics));
         let credentials = CredentialCache::new(

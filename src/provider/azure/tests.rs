@@ -19,6 +19,7 @@ use super::super::{
     StoreView, Verdict,
 };
 use super::http::Clients;
+use super::kept_hosts::KeptHosts;
 use super::vault::VaultClient;
 use super::{AzureKeyVault, Options, OwnIdentity};
 use crate::api::v1::external_secret::RemoteRef;
@@ -41,9 +42,9 @@ fn options() -> Options {
 }
 
 fn provider(azure: &Arc<Azure>, cluster: &Arc<FakeCluster>, options: Options) -> AzureKeyVault {
-    let passing = std::sync::OnceLock::from(Arc::clone(azure) as Arc<dyn azure_core::http::HttpClient>);
-    let clients = Clients { azure: Arc::clone(azure) as _, passing, machine: Arc::clone(azure) as _ };
-    AzureKeyVault::with_clients(options, clients, Arc::clone(cluster) as _, Arc::new(()))
+    let clients = Clients::through(&(Arc::clone(azure) as _));
+    let kept = Arc::new(KeptHosts::new());
+    AzureKeyVault::with_clients(Arc::new(options), clients, kept, Arc::clone(cluster) as _, Arc::new(()))
 }
 
 /// A store that reads with the service account `reader`, in its own namespace unless another is given.

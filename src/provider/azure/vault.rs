@@ -13,9 +13,9 @@ use tracing::instrument::{Instrument as _, Instrumented};
 
 use super::answer::Object;
 use super::changes::{ChangeDetector, Lists};
-use super::cloud::Cloud;
+use super::cloud::{Cloud, HostsOf};
 use super::coalesce::{Coalescer, Progress};
-use super::connections::{self, Connections};
+use super::connections::{self, Connections, Destination};
 use super::credential_cache::SharedCredential;
 use super::diagnose::{Cause, Diagnosis};
 use super::endpoint::VaultEndpoint;
@@ -104,7 +104,8 @@ impl VaultPool {
         let client = VaultClient {
             key: key.clone(),
             requester: requester.clone(),
-            sdk: Arc::new(Sdk::new(&key.1, cloud, self.http.to(cloud.hosts_of, &self.options))?),
+            hosts_of: cloud.hosts_of,
+            sdk: Arc::new(Sdk::new(&key.1, cloud, self.http.to(cloud.hosts_of))?),
             gate: self.gate(key.1.host()),
             rights: Arc::new(Rights::new()),
             changes: self.options.change_detection.then(|| Arc::new(ChangeDetector::new())),
@@ -176,6 +177,7 @@ pub(super) struct VaultClient {
     key: VaultKey,
     /// Determines the turn at the gate.
     requester: Requester,
+    hosts_of: HostsOf,
     sdk: Arc<Sdk>,
     gate: Arc<Gate>,
     rights: Arc<Rights>,
@@ -308,7 +310,8 @@ impl VaultClient {
                 leave.unsent();
                 continue;
             };
-            let Some(connection) = self.connections.try_take(&self.requester.namespace) else {
+            let to = Destination { host: self.key.1.host(), hosts_of: self.hosts_of };
+            let Some(connection) = self.connections.try_take(&self.requester.namespace, to) else {
                 // It holds no place at the vault while it waits.
                 leave.unsent();
                 without_connection += 1;

@@ -30,7 +30,7 @@ use self::pauses::Pauses;
 use super::cloud::{HostsOf, RegistryCloud};
 use super::cluster::Cluster;
 use super::coalesce::Coalescer;
-use super::connections::Connections;
+use super::connections::{Connections, Destination};
 use super::credential::Purpose;
 use super::credential_cache::CredentialCache;
 use super::diagnose::{Cause, Diagnosis, EntraCode};
@@ -192,10 +192,11 @@ impl Asker {
             http: &self.http,
             metrics: &self.metrics,
         };
+        let to = Destination { host: key.host.name(), hosts_of: HostsOf::Operator };
         let (mut other_token, mut once_more) = (false, false);
         loop {
             let token = credential.token().await?;
-            let _connection = self.connections.take(namespace).await?;
+            let _connection = self.connections.take(namespace, to).await?;
             match exchange.token(token.token.secret()).await {
                 // The token may have been revoked; a new one will show.
                 Err(refused)

@@ -1,6 +1,5 @@
 //! From a generator to a token. Closures play Azure and the cluster.
 
-use azure_core::http::HttpClient;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rstest::rstest;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::http::Clients;
 use super::super::options::{Environment, OwnIdentity};
 use super::super::tests::azure::{Azure, FakeCluster, Reply, Seen};
-use super::super::{AzureKeyVault, Options};
+use super::super::{AzureKeyVault, KeptHosts, Options};
 use super::*;
 use crate::api::generators::AcrAccessTokenSpec;
 use crate::provider::Class;
@@ -18,9 +17,9 @@ use crate::provider::Class;
 const REGISTRY: &str = "team.azurecr.io";
 
 fn registries(azure: &Arc<Azure>, cluster: &Arc<FakeCluster>, options: Options) -> Arc<ContainerRegistries> {
-    let http = || Arc::clone(azure) as Arc<dyn HttpClient>;
-    let clients = Clients { azure: http(), passing: std::sync::OnceLock::from(http()), machine: http() };
-    AzureKeyVault::with_clients(options, clients, Arc::clone(cluster) as _, Arc::new(())).registries()
+    let clients = Clients::through(&(Arc::clone(azure) as _));
+    let kept = Arc::new(KeptHosts::new());
+    AzureKeyVault::with_clients(Arc::new(options), clients, kept, Arc::clone(cluster) as _, Arc::new(())).registries()
 }
 
 fn jwt(life: i64) -> String {
