@@ -12,10 +12,10 @@ const MANY: usize = 40;
 /// recovery, and longer after seven refusals of one object.
 const SOON: Duration = Duration::from_secs(50);
 const REFUSALS: u64 = 7;
-/// After this many unanswered writes of one object, its next try is up to 19 s away. Forty of them do not all retry
+/// After this many unanswered reads of one object, its next try is at least 30 s away. Forty of them do not all retry
 /// within this time by chance.
-const UNANSWERED: u64 = 5;
-const SOONER: Duration = Duration::from_secs(10);
+const UNANSWERED: u64 = 6;
+const SOONER: Duration = Duration::from_secs(25);
 
 /// ExternalSecrets with one secret each, and the store.
 async fn apply(scene: &Scene, interval: &str) {
