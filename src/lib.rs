@@ -12,6 +12,7 @@
 //! - [`budget`]: limits on what one ExternalSecret may compute.
 //! - [`generator`]: makes values: passwords, UUIDs, keys for SSH.
 //! - [`provider`]: how values are read; [`provider::azure`] is Key Vault.
+//! - [`push`]: what a push finds at a provider, and what it does about it.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
 //! - [`validate`]: static checks of the custom resources.
 //! - [`webhook`]: answers the API server before it stores or converts a custom resource.
@@ -33,6 +34,7 @@ pub mod cli;
 pub mod controller;
 pub mod generator;
 pub mod provider;
+pub mod push;
 pub mod runtime;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

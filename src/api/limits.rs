@@ -29,3 +29,5 @@ pub const NAMESPACE_REGEXES: usize = 200;
 pub const FAKE_DATA: usize = 5000;
 /// `spec.provider.azurekv.serviceAccountRef.audiences`.
 pub const AUDIENCES: usize = 100;
+/// `spec.secretStoreRefs` of a PushSecret.
+pub const PUSH_STORES: usize = 100;

@@ -15,6 +15,7 @@ mod schema;
 pub mod selection;
 pub mod template_target;
 pub mod v1;
+pub mod v1alpha1;
 
 pub use duration::GoDuration;
 pub use field_path::FieldPath;
@@ -58,6 +59,10 @@ pub const FINALIZER_CLUSTER_EXTERNAL_SECRET: &str = "externalsecrets.external-se
 pub const FINALIZER_NAMESPACE_PREFIX: &str = "externalsecrets.external-secrets.io/ces-";
 /// The annotation that asks for a refresh in ESO's documentation. The status says which text of it was answered last.
 pub const ANNOTATION_REFRESH: &str = "force-sync";
+/// The finalizer that ESO puts on PushSecrets whose objects are to be deleted with them.
+pub const FINALIZER_PUSH_SECRET: &str = "pushsecret.externalsecrets.io/finalizer";
+/// The annotation by which a PushSecret takes over objects that are not tagged as managed: their remote keys, separated by commas.
+pub const ANNOTATION_ADOPT: &str = "external-secrets.io/adopt-remote-keys";
 /// The annotation that asks for a refresh; a ClusterExternalSecret hands it on to its ExternalSecrets.
 pub const ANNOTATION_FORCE_SYNC: &str = "external-secrets.io/force-sync";
 

@@ -66,6 +66,11 @@ pub(super) fn ssh_key_size(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer", "minimum": 256, "maximum": 8192 })
 }
 
+/// Any JSON.
+pub(super) fn anything(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
+}
+
 pub(super) fn integer(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer" })
 }

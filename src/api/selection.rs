@@ -1,4 +1,4 @@
-//! Which namespaces a ClusterExternalSecret is about.
+//! Which namespaces a ClusterExternalSecret or ClusterPushSecret is about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use kube::core::{Selector, SelectorExt as _};
 
 use crate::api::v1::ClusterExternalSecretSpec;
 
-/// The namespaces that a ClusterExternalSecret is about: those that any of its selectors matches, and those that it names.
+/// The namespaces that an object of the cluster is about: those that any of its selectors matches, and those that it names.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     selectors: Vec<Selector>,
@@ -38,6 +38,17 @@ impl Selection {
             .chain(single)
             .map(|(field, selector)| compiled(selector).map_err(|problem| BadSelector { field, problem }));
         Ok(Self { selectors: selectors.collect::<Result<_, _>>()?, names: spec.namespaces.iter().cloned().collect() })
+    }
+
+    /// What label selectors select together; `field` is the list that they stand in.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn of_labels(field: &str, selectors: &[LabelSelector]) -> Result<Self, BadSelector> {
+        let selectors = selectors.iter().enumerate().map(|(index, selector)| {
+            compiled(selector).map_err(|problem| BadSelector { field: format!("{field}[{index}]"), problem })
+        });
+        Ok(Self { selectors: selectors.collect::<Result<_, _>>()?, names: BTreeSet::new() })
     }
 
     /// Whether a namespace is among them.

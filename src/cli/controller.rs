@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ListParams;
+use kube::{Api, Client};
 
 use crate::api::GoDuration;
+use crate::controller::core::api_call::bounded;
 use crate::controller::options::{FloodGate, GenericTargets, Options, Switch};
 use crate::controller::run::{RunError, Setup, run};
 use crate::runtime::health::{Endpoints, HealthError, Operated, Readiness};
@@ -42,6 +46,11 @@ pub(super) enum Error {
     /// The providers cannot be set up.
     #[error(transparent)]
     Providers(#[from] providers::Error),
+    /// The cluster has no name of its own to tag objects with.
+    #[error(
+        "--push-owner-tag: the UID of the namespace kube-system could not be read (it takes the right to list namespaces, which scopedRBAC does not give): {0}"
+    )]
+    ClusterUnknown(String),
     /// The controllers could not start, or ended unexpectedly.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -93,6 +102,19 @@ pub(super) struct ControllerArguments {
     /// Reconcile ClusterExternalSecrets; if false, or with --namespace, they are not watched
     #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     enable_cluster_external_secret_reconciler: bool,
+    /// Reconcile PushSecrets; if false, or where the cluster does not serve them, they are not watched
+    #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_push_secret_reconciler: bool,
+    /// Reconcile ClusterPushSecrets; if false, or with --namespace, or where PushSecrets are not reconciled, they are not watched
+    #[arg(long, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    enable_cluster_push_secret_reconciler: bool,
+    /// Also push Secrets that are credentials of the cluster itself: tokens of service accounts, and bootstrap tokens
+    #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    push_token_secrets: bool,
+    /// Tag what PushSecrets write with the UID of the namespace kube-system, and leave alone what has the tag of another
+    /// cluster
+    #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
+    push_owner_tag: bool,
     /// Also write ConfigMaps and custom resources (target.manifest). They are not Secrets: other RBAC rules grant
     /// access to them, and they are seldom encrypted at rest
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
@@ -131,12 +153,6 @@ struct AcceptedArguments {
     /// See --client-qps
     #[arg(long)]
     client_burst: Option<i32>,
-    /// Not supported yet
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    enable_cluster_push_secret_reconciler: Option<bool>,
-    /// Not supported yet
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    enable_push_secret_reconciler: Option<bool>,
     /// Secrets are watched without their content
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     enable_secrets_caching: Option<bool>,
@@ -179,7 +195,8 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     arguments.metrics.serve(&endpoints, operated, Some(client.clone()), stop.clone())?;
     let options = arguments.options();
     let tenants = if options.namespace.is_some() { Tenants::One } else { Tenants::Many };
-    let providers = providers::build(&arguments.providers, tenants, metrics.clone())?;
+    let owner = if arguments.push_owner_tag { Some(uid_of_cluster(&client).await?) } else { None };
+    let providers = providers::build(&arguments.providers, tenants, owner, metrics.clone())?;
     let Some(election) = arguments.leader_election.settings(connection.namespace())? else {
         return Ok(run(Setup { client, api_health, options, providers, metrics, readiness, stop }).await?);
     };
@@ -195,6 +212,17 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     let ended = run(Setup { client, api_health, options, providers, metrics, readiness, stop }).await;
     leadership.finish().await?;
     Ok(ended?)
+}
+
+/// What tells this cluster from others.
+async fn uid_of_cluster(client: &Client) -> Result<String, Error> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let unknown = |why: &dyn std::fmt::Display| Error::ClusterUnknown(why.to_string());
+    // Listed: the controller has the right to list namespaces anyway, and not that to get one.
+    let only = ListParams::default().fields("metadata.name=kube-system").limit(1);
+    let found = bounded(namespaces.list_metadata(&only)).await.map_err(|error| unknown(&error))?;
+    let uid = found.items.into_iter().find_map(|namespace| namespace.metadata.uid);
+    uid.ok_or_else(|| unknown(&"there is none"))
 }
 
 impl ControllerArguments {
@@ -219,6 +247,11 @@ impl ControllerArguments {
             cluster_external_secrets: Switch::of_flag(
                 self.enable_cluster_external_secret_reconciler && self.namespace.is_empty(),
             ),
+            push_secrets: Switch::of_flag(self.enable_push_secret_reconciler),
+            cluster_push_secrets: Switch::of_flag(
+                self.enable_cluster_push_secret_reconciler && self.namespace.is_empty(),
+            ),
+            push_token_secrets: Switch::of_flag(self.push_token_secrets),
         }
     }
 }
@@ -229,8 +262,6 @@ impl AcceptedArguments {
         let flags = [
             (self.client_qps.is_some(), "--client-qps"),
             (self.client_burst.is_some(), "--client-burst"),
-            (self.enable_cluster_push_secret_reconciler.is_some(), "--enable-cluster-push-secret-reconciler"),
-            (self.enable_push_secret_reconciler.is_some(), "--enable-push-secret-reconciler"),
             (self.enable_secrets_caching.is_some(), "--enable-secrets-caching"),
             (self.enable_configmaps_caching.is_some(), "--enable-configmaps-caching"),
             (self.enable_managed_secrets_caching.is_some(), "--enable-managed-secrets-caching"),

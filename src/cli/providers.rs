@@ -44,6 +44,9 @@ pub(super) struct ProviderArguments {
     /// Limit of requests for certificates per vault in 10 s
     #[arg(long = "azure-vault-certificate-requests", default_value_t = Budgets::default().certificates)]
     vault_certificate_requests: u32,
+    /// Limit of new versions of secrets and imports of keys and certificates per vault in 10 s; Key Vault allows 300 together
+    #[arg(long = "azure-vault-writes", default_value_t = Budgets::default().writes)]
+    vault_writes: u32,
     /// How long a response also answers identical reads that start after it
     #[arg(long = "azure-coalesce", default_value = "2s")]
     coalesce: GoDuration,
@@ -95,6 +98,7 @@ impl ProviderArguments {
                 secrets: self.vault_requests.max(1),
                 keys: self.vault_key_requests.max(1),
                 certificates: self.vault_certificate_requests.max(1),
+                writes: self.vault_writes.max(1),
             },
             coalesce: self.coalesce.positive().unwrap_or(Duration::ZERO),
             request_timeout: self.request_timeout.positive().unwrap_or(Options::default().request_timeout),
@@ -110,8 +114,15 @@ impl ProviderArguments {
 }
 
 /// A function that creates the providers as soon as the cluster can be read.
-pub(super) fn build(arguments: &ProviderArguments, tenants: Tenants, metrics: Metrics) -> Result<MakeProviders, Error> {
-    let options = arguments.options(tenants)?;
+///
+/// Objects that are pushed are tagged with `owner`, if it is given.
+pub(super) fn build(
+    arguments: &ProviderArguments,
+    tenants: Tenants,
+    owner: Option<String>,
+    metrics: Metrics,
+) -> Result<MakeProviders, Error> {
+    let options = Options { push_owner: owner, ..arguments.options(tenants)? };
     Ok(Box::new(move |cluster| Ok(providers(AzureKeyVault::new(options, cluster, Arc::new(Counted(metrics)))?))))
 }
 

@@ -133,6 +133,7 @@ pub fn render(input: &[u8]) {
 /// Renders a Secret, and another object whose edits are applied.
 fn rendered(template: &ExternalSecretTemplate, values: &SecretData) {
     let renderer = Renderer {
+        root: "spec.target.template",
         engine: &TARGET,
         read_keys_and_values: |text, allowance| yaml::read_strings(text, allowance).map_err(|e| e.to_string()),
     };

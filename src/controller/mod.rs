@@ -1,6 +1,7 @@
 //! The controllers: they watch the custom resources and carry out what [`crate::sync`] decides.
 
 pub(crate) mod cluster_external_secret;
+pub(crate) mod cluster_push_secret;
 pub(crate) mod cluster_reader;
 pub(crate) mod core;
 pub(crate) mod external_secret;
@@ -10,6 +11,8 @@ pub(crate) mod generators;
 mod kinds;
 pub(crate) mod namespaces;
 pub(crate) mod options;
+pub(crate) mod push_secret;
 pub(crate) mod run;
 pub(crate) mod secret_store;
 pub(crate) mod store_access;
+pub(crate) mod template_engines;

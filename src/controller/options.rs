@@ -27,6 +27,12 @@ pub(crate) struct Options {
     pub(crate) cluster_secret_stores: Switch,
     /// Whether ClusterExternalSecrets are reconciled. Off if the controller works in a single namespace.
     pub(crate) cluster_external_secrets: Switch,
+    /// Whether PushSecrets are pushed.
+    pub(crate) push_secrets: Switch,
+    /// Whether the PushSecrets of ClusterPushSecrets are made; never where the controller works in one namespace alone, or pushes none.
+    pub(crate) cluster_push_secrets: Switch,
+    /// Whether Secrets that are credentials of the cluster itself may be pushed.
+    pub(crate) push_token_secrets: Switch,
 }
 
 /// Whether an ExternalSecret waits for its store to be Ready.

@@ -7,13 +7,14 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::core::controllers::{Ended, Passes, Running};
-use super::core::discovery::served_version;
+use super::core::discovery::{is_served_at_last, served_version};
 use super::core::events::Recorder;
 use super::core::outages;
 use super::core::watching::Watching;
 pub(crate) use super::kinds::MakeProviders;
 use super::kinds::{self, Parts};
-use super::options::Options;
+use super::options::{Options, Switch};
+use crate::api::v1alpha1::{self, ClusterPushSecret, PushSecret};
 use crate::provider::azure::SetupError;
 use crate::runtime::api_health::ApiHealth;
 use crate::runtime::health::Readiness;
@@ -62,11 +63,29 @@ pub(crate) async fn run(setup: Setup) -> Result<(), RunError> {
 }
 
 async fn run_with(setup: Setup, vital: &Vital) -> Result<(), RunError> {
-    let Setup { client, api_health, options, providers, metrics, readiness, stop } = setup;
-    let plurals: Vec<_> = kinds::worked_on(&options).into_iter().map(|kind| kind.plural).collect();
+    let Setup { client, api_health, mut options, providers, metrics, readiness, stop } = setup;
+    let plurals: Vec<_> = kinds::needed(&options).into_iter().map(|kind| kind.plural).collect();
     let version = served_version(&client, &plurals, &readiness);
     let Some(version) = stop.run_until_cancelled(version).await else { return Ok(()) };
     tracing::info!(version = version.api_version(), "the custom resources are served");
+    // Not each installation has them; what they are for is of no concern to ExternalSecrets.
+    for (plural, switch) in [
+        (PushSecret::PLURAL, &mut options.push_secrets),
+        (ClusterPushSecret::PLURAL, &mut options.cluster_push_secrets),
+    ] {
+        let is_served = is_served_at_last(&client, v1alpha1::API_VERSION, plural);
+        let Some(is_served) = stop.run_until_cancelled(is_served).await else { return Ok(()) };
+        if *switch == Switch::On && !is_served {
+            tracing::warn!(
+                plural,
+                "the cluster does not serve them, and they are left alone: apply the CRD and restart"
+            );
+            *switch = Switch::Off;
+        }
+    }
+    if options.push_secrets == Switch::Off {
+        options.cluster_push_secrets = Switch::Off;
+    }
 
     let at_once = options.concurrency;
     let (events, event_writer) = Recorder::start(client.clone(), metrics.clone(), vital);

@@ -88,6 +88,10 @@ pub enum Class {
     Absent,
     /// It exists, and is disabled.
     Disabled,
+    /// It is deleted, and its name cannot be used until it is recovered or purged.
+    SoftDeleted,
+    /// It is being deleted or recovered.
+    Busy,
     /// The identity may not read it.
     Denied,
     /// The identity could not get a token; somebody must change something.
@@ -127,6 +131,8 @@ impl Class {
         match self {
             Self::Absent
             | Self::Disabled
+            | Self::SoftDeleted
+            | Self::Busy
             | Self::Denied
             | Self::Unauthenticated
             | Self::Unreachable

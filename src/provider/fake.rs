@@ -11,7 +11,7 @@ use super::extract::{self, ExtractError};
 use super::gjson::Bytes;
 use super::{
     Caller, Check, Class, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue,
-    SecretsClient, StoreView, Validation, Verdict,
+    SecretsClient, StoreView, Validation, Verdict, Writer,
 };
 use crate::api::v1::external_secret::{ConversionStrategy, Find, RemoteRef};
 use crate::api::v1::secret_store::{FakeProvider, FakeProviderData};
@@ -35,10 +35,19 @@ impl Provider for Fake {
         })?;
         Ok(Arc::new(FakeClient { config, budget: caller.budget() }))
     }
+
+    async fn writer(&self, store: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn Writer>, ProviderError> {
+        Err(error(
+            Class::Unsupported,
+            "NotWritable",
+            format!("{} \"{}\" is of the fake provider, whose values stand in the store", store.kind, store.name),
+            "push to a store with spec.provider.azurekv",
+        ))
+    }
 }
 
 /// What the causes of failures of this provider mean.
-pub(super) const CAUSES: [CauseDescription; 10] = [
+pub(super) const CAUSES: [CauseDescription; 11] = [
     described(
         "EntryIncomplete",
         Class::InvalidStore,
@@ -60,6 +69,7 @@ pub(super) const CAUSES: [CauseDescription; 10] = [
         "The path in `remoteRef.property` costs too much.",
         "Make it simpler.",
     ),
+    described("NotWritable", Class::Unsupported, "It cannot be written to.", "Push to a vault."),
     described("FindUnsupported", Class::Unsupported, "It searches by name only.", "Set `find.name.regexp`."),
     described(
         "KeyCollision",

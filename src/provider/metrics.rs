@@ -40,6 +40,38 @@ pub enum ApiCall {
     GetKey,
     /// One certificate.
     GetCertificate,
+    /// A new version of a secret.
+    SetSecret,
+    /// Properties of a secret. ESO does not send it.
+    UpdateSecret,
+    /// A deletion of a secret.
+    DeleteSecret,
+    /// A deleted secret. ESO does not send it.
+    GetDeletedSecret,
+    /// A recovery of a secret. ESO does not send it.
+    RecoverDeletedSecret,
+    /// A page of the versions of a secret. ESO does not send it.
+    GetSecretVersions,
+    /// A new version of a key.
+    ImportKey,
+    /// Properties of a key. ESO does not send it.
+    UpdateKey,
+    /// A deletion of a key.
+    DeleteKey,
+    /// A deleted key. ESO does not send it.
+    GetDeletedKey,
+    /// A recovery of a key. ESO does not send it.
+    RecoverDeletedKey,
+    /// A new version of a certificate.
+    ImportCertificate,
+    /// Properties of a certificate. ESO does not send it.
+    UpdateCertificate,
+    /// A deletion of a certificate.
+    DeleteCertificate,
+    /// A deleted certificate. ESO does not send it.
+    GetDeletedCertificate,
+    /// A recovery of a certificate. ESO does not send it.
+    RecoverDeletedCertificate,
     /// A refresh token of a container registry. ESO does not count it.
     ExchangeRefreshToken,
     /// An access token of a container registry. ESO does not count it.
@@ -55,6 +87,22 @@ impl ApiCall {
             Self::GetSecrets => "GetSecrets",
             Self::GetKey => "GetKey",
             Self::GetCertificate => "GetCertificate",
+            Self::SetSecret => "SetSecret",
+            Self::UpdateSecret => "UpdateSecret",
+            Self::DeleteSecret => "DeleteSecret",
+            Self::GetDeletedSecret => "GetDeletedSecret",
+            Self::RecoverDeletedSecret => "RecoverDeletedSecret",
+            Self::GetSecretVersions => "GetSecretVersions",
+            Self::ImportKey => "ImportKey",
+            Self::UpdateKey => "UpdateKey",
+            Self::DeleteKey => "DeleteKey",
+            Self::GetDeletedKey => "GetDeletedKey",
+            Self::RecoverDeletedKey => "RecoverDeletedKey",
+            Self::ImportCertificate => "ImportCertificate",
+            Self::UpdateCertificate => "UpdateCertificate",
+            Self::DeleteCertificate => "DeleteCertificate",
+            Self::GetDeletedCertificate => "GetDeletedCertificate",
+            Self::RecoverDeletedCertificate => "RecoverDeletedCertificate",
             Self::ExchangeRefreshToken => "ExchangeRefreshToken",
             Self::ExchangeAccessToken => "ExchangeAccessToken",
         }
@@ -64,8 +112,8 @@ impl ApiCall {
     #[must_use]
     pub const fn provider(self) -> &'static str {
         match self {
-            Self::GetSecret | Self::GetSecrets | Self::GetKey | Self::GetCertificate => "Azure/KeyVault",
             Self::ExchangeRefreshToken | Self::ExchangeAccessToken => "Azure/ContainerRegistry",
+            _ => "Azure/KeyVault",
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod read_budget;
 pub mod registry;
 pub mod shares;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +33,7 @@ pub use error::{Class, ProviderError, Recovery};
 pub use metrics::ProviderMetrics;
 pub use read_budget::{ReadBudget, ValueMemory};
 pub use registry::Providers;
+pub use write::Writer;
 
 /// In a [`SecretMap`]: the properties of one value, or all matching values.
 pub use crate::secret::{SecretMap, SecretValue};
@@ -59,6 +61,11 @@ pub enum Caller<'a> {
         /// What it may compute during this sync, with all of its stores.
         budget: &'a Arc<Budget>,
     },
+    /// A PushSecret.
+    PushSecret {
+        /// Its namespace, in which references without a namespace are resolved.
+        namespace: &'a str,
+    },
     /// The store's own validation. References of a ClusterSecretStore without a namespace cannot be
     /// resolved then.
     StoreValidation,
@@ -69,7 +76,7 @@ impl Caller<'_> {
     fn budget(self) -> Arc<Budget> {
         match self {
             Self::ExternalSecret { budget, .. } => Arc::clone(budget),
-            Self::StoreValidation => Arc::default(),
+            Self::PushSecret { .. } | Self::StoreValidation => Arc::default(),
         }
     }
 }
@@ -92,8 +99,10 @@ pub enum Freshness {
 pub enum Priority {
     /// Somebody is waiting: there is no target yet, or a refresh was requested.
     First,
-    /// A periodic refresh.
+    /// A periodic refresh, or a push.
     Refresh,
+    /// A deletion.
+    CleanUp,
 }
 
 /// How a value is read.
@@ -171,6 +180,9 @@ pub trait Provider: Send + Sync {
     /// A client for `store`. Cheap when called again for the same store and caller: credentials,
     /// tokens and connections are kept.
     async fn client(&self, store: StoreView<'_>, caller: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError>;
+
+    /// What writes to `store`. As cheap as [`Provider::client`].
+    async fn writer(&self, store: StoreView<'_>, caller: Caller<'_>) -> Result<Arc<dyn Writer>, ProviderError>;
 }
 
 /// Reads values with one identity from one vault.

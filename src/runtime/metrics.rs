@@ -9,6 +9,7 @@ pub use super::cluster_external_secret_metrics::{ClusterExternalSecretMetrics, N
 pub use super::controller_metrics::{ControllerMetrics, InQueue, ReconcileResult, Working};
 pub use super::external_secret_metrics::ExternalSecretMetrics;
 pub use super::object_metrics::{ExtendedLabels, Object, ObjectOptions, RemoteExpiry};
+pub use super::push_secret_metrics::PushSecretMetrics;
 pub use super::registrar::{Description, Kind, Registrar};
 pub use super::store_metrics::{StoreMetrics, StoreSubsystem};
 pub use super::vault_metrics::VaultMetrics;
@@ -26,6 +27,10 @@ pub struct Metrics {
     registrar: Registrar,
     external_secrets: ExternalSecretMetrics,
     cluster_external_secrets: ClusterExternalSecretMetrics,
+    push_secrets: PushSecretMetrics,
+    cluster_push_secrets: PushSecretMetrics,
+    pushed: IntCounterVec,
+    push_failures: IntCounterVec,
     stores: StoreMetrics,
     controllers: ControllerMetrics,
     api_server: ApiServerMetrics,
@@ -54,6 +59,18 @@ impl Metrics {
         let metrics = Self {
             external_secrets: ExternalSecretMetrics::register(&registrar, objects)?,
             cluster_external_secrets: ClusterExternalSecretMetrics::register(&registrar, objects)?,
+            push_secrets: PushSecretMetrics::register("pushsecret", &registrar, objects)?,
+            cluster_push_secrets: PushSecretMetrics::register("clusterpushsecret", &registrar, objects)?,
+            pushed: registrar.counters(
+                "external_secrets_pushed_objects_total",
+                "Objects at providers that PushSecrets were about, by what was done: created, version, properties, recovered, unchanged, refused, deleted, left, waiting or failed",
+                &["result"],
+            )?,
+            push_failures: registrar.counters(
+                "external_secrets_push_failures_total",
+                "Passes over PushSecrets that failed, by cause; docs/conditions.md lists the causes",
+                &["cause"],
+            )?,
             stores: StoreMetrics::register(&registrar, objects)?,
             controllers: ControllerMetrics::register(&registrar)?,
             api_server: ApiServerMetrics::register(&registrar)?,
@@ -155,6 +172,28 @@ impl Metrics {
     #[must_use]
     pub const fn cluster_external_secrets(&self) -> &ClusterExternalSecretMetrics {
         &self.cluster_external_secrets
+    }
+
+    /// The metrics of single PushSecrets.
+    #[must_use]
+    pub const fn push_secrets(&self) -> &PushSecretMetrics {
+        &self.push_secrets
+    }
+
+    /// The metrics of single ClusterPushSecrets.
+    #[must_use]
+    pub const fn cluster_push_secrets(&self) -> &PushSecretMetrics {
+        &self.cluster_push_secrets
+    }
+
+    /// Counts an object that a PushSecret was about, by what was done.
+    pub fn object_pushed(&self, result: &str) {
+        self.pushed.with_label_values(&[result]).inc();
+    }
+
+    /// Counts a pass over a PushSecret that failed for this cause.
+    pub fn push_failed(&self, cause: &str) {
+        self.push_failures.with_label_values(&[cause]).inc();
     }
 
     /// The metrics of single stores.

@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod object_metrics;
 pub mod open_files;
 pub mod panics;
+pub mod push_secret_metrics;
 pub mod registrar;
 pub mod shutdown;
 pub mod store_metrics;

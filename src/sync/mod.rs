@@ -13,6 +13,7 @@ pub mod minting;
 pub mod object;
 pub mod one_line;
 pub mod plan;
+pub mod push;
 pub mod refresh;
 pub mod rendered;
 pub mod target;

@@ -18,7 +18,7 @@ const JITTER: f64 = 0.05;
 
 /// No ExternalSecret is refreshed more often: times have whole seconds, and a shorter interval would be reconciled
 /// without a pause.
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whether a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +181,8 @@ fn put_off(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
     }
 }
 
-fn jitter(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
+/// By how much a refresh is delayed, so that objects that were applied together drift apart.
+pub(super) fn jitter(meta: &ObjectMeta, last: Timestamp, interval: Duration) -> Duration {
     interval.mul_f64(fraction(of_object(meta, last)) * JITTER)
 }
 

@@ -381,24 +381,29 @@ fn template_faults(spec: &ExternalSecretSpec) -> impl Iterator<Item = TemplateFa
             }));
         }
     }
-    if let Some(template) = spec.target.as_ref().and_then(|target| target.template.as_deref()) {
-        let field = "spec.target.template";
-        let metadata = template.metadata.as_ref();
-        let maps = [
-            ("data", template.data.as_ref()),
-            ("metadata.annotations", metadata.and_then(|metadata| metadata.annotations.as_ref())),
-            ("metadata.labels", metadata.and_then(|metadata| metadata.labels.as_ref())),
-        ];
-        for (name, map) in maps {
-            let entries = map.into_iter().flatten();
-            templates.extend(entries.map(|(key, text)| (format!("{field}.{name}[{key:?}]"), text)));
-        }
-        for (index, from) in template.template_from.iter().enumerate() {
-            let literal = from.literal.as_ref();
-            templates.extend(literal.map(|text| (format!("{field}.templateFrom[{index}].literal"), text)));
-        }
-    }
+    let template = spec.target.as_ref().and_then(|target| target.template.as_deref());
+    templates.extend(template.into_iter().flat_map(|template| template_texts("spec.target.template", template)));
     templates.into_iter().filter_map(|(field, text)| expressions::template(&field, text))
+}
+
+/// The texts of a template that stands at `field`, each with its own field. Those in ConfigMaps and Secrets are not known here.
+pub(super) fn template_texts<'a>(field: &str, template: &'a ExternalSecretTemplate) -> Vec<(String, &'a String)> {
+    let mut texts = Vec::new();
+    let metadata = template.metadata.as_ref();
+    let maps = [
+        ("data", template.data.as_ref()),
+        ("metadata.annotations", metadata.and_then(|metadata| metadata.annotations.as_ref())),
+        ("metadata.labels", metadata.and_then(|metadata| metadata.labels.as_ref())),
+    ];
+    for (name, map) in maps {
+        let entries = map.into_iter().flatten();
+        texts.extend(entries.map(|(key, text)| (format!("{field}.{name}[{key:?}]"), text)));
+    }
+    for (index, from) in template.template_from.iter().enumerate() {
+        let literal = from.literal.as_ref();
+        texts.extend(literal.map(|text| (format!("{field}.templateFrom[{index}].literal"), text)));
+    }
+    texts
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 //! them to every object, because a cluster may have no webhook.
 
 pub mod cluster_external_secret;
+pub mod cluster_push_secret;
 mod expressions;
 pub mod external_secret;
 pub mod generator;
+pub mod push_secret;
 pub mod secret_store;
 mod sync_windows;
 pub mod unsupported;

@@ -10,6 +10,7 @@ use crate::api::Parsed;
 use crate::api::generators::GeneratorKind;
 use crate::api::v1::secret_store::SecretStoreSpec;
 use crate::api::v1::{ClusterExternalSecretSpec, ExternalSecretSpec, StoreKind};
+use crate::api::v1alpha1::{ClusterPushSecretSpec, PushSecretSpec};
 use crate::provider::StoreView;
 use crate::provider::azure::Options as AzureOptions;
 use crate::validate::{self, Problem};
@@ -31,6 +32,8 @@ pub(crate) struct Checks {
 pub(super) enum Kind {
     ExternalSecret,
     ClusterExternalSecret,
+    PushSecret,
+    ClusterPushSecret,
     Store(StoreKind),
     /// Of the kind that the review names.
     Generator,
@@ -150,14 +153,20 @@ impl Checks {
                 warnings.extend(validate::unsupported::check(spec));
                 Findings { problems: validate::external_secret::check(spec), warnings }
             }),
+            // The same of these.
+            Kind::PushSecret => warned_of(parsed(spec, |spec: &PushSecretSpec| Findings {
+                problems: validate::push_secret::check(spec),
+                warnings: validate::push_secret::warnings(spec),
+            })),
+            Kind::ClusterPushSecret => warned_of(parsed(spec, |spec: &ClusterPushSecretSpec| Findings {
+                problems: validate::cluster_push_secret::check(spec),
+                warnings: validate::cluster_push_secret::warnings(spec),
+            })),
             // ESO has no webhook for them and stores any, so nothing is refused.
-            Kind::ClusterExternalSecret => {
-                let Findings { problems, warnings } = parsed(spec, |spec: &ClusterExternalSecretSpec| Findings {
-                    problems: validate::cluster_external_secret::check(spec),
-                    warnings: validate::cluster_external_secret::warnings(spec),
-                });
-                Findings { problems: Vec::new(), warnings: problems.into_iter().chain(warnings).collect() }
-            }
+            Kind::ClusterExternalSecret => warned_of(parsed(spec, |spec: &ClusterExternalSecretSpec| Findings {
+                problems: validate::cluster_external_secret::check(spec),
+                warnings: validate::cluster_external_secret::warnings(spec),
+            })),
             // ESO has no webhook for them, so nothing is rejected.
             Kind::Generator => {
                 let warnings = GeneratorKind::named(name_of_kind)
@@ -174,6 +183,12 @@ impl Checks {
             }),
         }
     }
+}
+
+/// The same of a kind of which nothing is refused.
+fn warned_of(findings: Findings) -> Findings {
+    let Findings { problems, warnings } = findings;
+    Findings { problems: Vec::new(), warnings: problems.into_iter().chain(warnings).collect() }
 }
 
 /// What `check` finds in a spec, or its first field that does not fit.
@@ -283,6 +298,22 @@ mod tests {
         let good = r#"{"externalSecretSpec": {"secretStoreRef": {"name": "vault"}, "data": [{"secretKey": "a", "remoteRef": {"key": "a"}}]},
             "namespaceSelectors": [{}]}"#;
         assert_eq!(warnings(good), Vec::<String>::new());
+    }
+
+    #[test]
+    fn push_secrets_are_warned_of_and_never_denied() {
+        let warnings = |kind: Kind, spec: &str| {
+            let object = Object { spec: Some(serde_json::from_str(spec).unwrap()), ..Object::default() };
+            let Findings { problems, warnings } = Checks::default().check(kind, &object, None, "");
+            assert_eq!(problems, vec![], "{spec}");
+            warnings.into_iter().map(|warning| warning.field).collect::<Vec<_>>()
+        };
+        let fields = ["spec.selector.secret", "spec.secretStoreRefs"];
+        assert_eq!(warnings(Kind::PushSecret, r#"{"selector": {}, "secretStoreRefs": []}"#), fields);
+        assert_eq!(warnings(Kind::PushSecret, r#"{"selector": 7, "secretStoreRefs": []}"#), ["spec.selector"]);
+        let parent = r#"{"pushSecretSpec": {"selector": {}, "secretStoreRefs": []}, "namespaceSelectors": [{}]}"#;
+        let fields = ["spec.pushSecretSpec.selector.secret", "spec.pushSecretSpec.secretStoreRefs"];
+        assert_eq!(warnings(Kind::ClusterPushSecret, parent), fields);
     }
 
     #[test]

@@ -12,12 +12,14 @@ use super::{Checks, router};
 use crate::runtime::metrics::{Metrics, ObjectOptions};
 use crate::runtime::webhook_metrics::WebhookMetrics;
 
-const PATHS: [&str; 5] = [
+const PATHS: [&str; 7] = [
     "/validate-external-secrets-io-v1-externalsecret",
     "/validate-external-secrets-io-v1-secretstore",
     "/validate-external-secrets-io-v1-clustersecretstore",
     "/convert",
     "/validate-external-secrets-io-v1-clusterexternalsecret",
+    "/validate-external-secrets-io-v1alpha1-pushsecret",
+    "/validate-external-secrets-io-v1alpha1-clusterpushsecret",
 ];
 
 /// One thread serves; another does the work for a body.

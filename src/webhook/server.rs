@@ -52,9 +52,14 @@ fn router_within(webhook: Webhook, metrics: WebhookMetrics, deadline: Duration) 
                 router.route(&path, post(move |State(webhook): State<Shared>, body: Body| admit(webhook, kind, body)));
         }
     }
+    let admit_push_secret = |State(webhook): State<Shared>, body: Body| admit(webhook, Kind::PushSecret, body);
+    let admit_cluster_push_secret =
+        |State(webhook): State<Shared>, body: Body| admit(webhook, Kind::ClusterPushSecret, body);
     let admit_generator = |State(webhook): State<Shared>, body: Body| admit(webhook, Kind::Generator, body);
     router
         .route("/validate-generators-external-secrets-io-v1alpha1", post(admit_generator))
+        .route("/validate-external-secrets-io-v1alpha1-pushsecret", post(admit_push_secret))
+        .route("/validate-external-secrets-io-v1alpha1-clusterpushsecret", post(admit_cluster_push_secret))
         .route("/convert", post(convert))
         // Not for other paths, because a client could create any number of metric series.
         .route_layer(middleware::from_fn_with_state((metrics, deadline), bounded))

@@ -1,4 +1,4 @@
-//! What the faults hit: 200 ExternalSecrets, the controller, the webhook and the cert-controller.
+//! What the faults hit: 200 ExternalSecrets, 100 PushSecrets, the controller, the webhook and the cert-controller.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use crate::chance::Chance;
 use crate::deployment::{Ends, Replica};
 use crate::ledger::{self, COUNT, Ledger};
 use crate::memory::{Memory, Role};
+use crate::pushes::Pushes;
 use crate::witness::{KEY, PROBE, Witness, version_of};
 
 /// How many objects are created at a time.
@@ -41,6 +42,7 @@ pub struct Arena {
     pub scene: Scene,
     pub installation: Arc<Installation>,
     pub ledger: Arc<Ledger>,
+    pub pushes: Arc<Pushes>,
     pub witness: Witness,
     pub memory: Memory,
     replicas: Arc<Replicas>,
@@ -60,10 +62,12 @@ struct Replicas {
 pub struct Work {
     /// Secrets created or updated.
     pub secrets: u64,
-    /// ExternalSecret statuses written.
+    /// Statuses of ExternalSecrets and PushSecrets written.
     pub statuses: u64,
     /// Secrets read from the vault.
     pub reads: u64,
+    /// Versions of secrets that were written to it.
+    pub versions: u64,
     /// Tokens requested from Entra ID.
     pub exchanges: u64,
 }
@@ -82,10 +86,12 @@ impl Arena {
             let (replicas, installation) = (Arc::clone(&replicas), Arc::clone(&installation));
             move || processes(&replicas, &installation)
         });
-        let arena = Self { scene, installation, ledger, witness, memory, replicas, notes: Mutex::default() };
+        let pushes = Pushes::start(&scene, &scene.application, ledger.canary()).await;
+        let arena = Self { scene, installation, ledger, pushes, witness, memory, replicas, notes: Mutex::default() };
         arena.fill().await;
         arena.one_controller().await;
         arena.witness.until_equal().await;
+        arena.pushes.until_equal().await;
         arena
     }
 
@@ -111,7 +117,7 @@ impl Arena {
         }
     }
 
-    /// Changes the values during a fault: about half of them at random times, and later all.
+    /// Changes the values in the vault during a fault: about half of them at random times, and later all.
     pub async fn change_within(&self, time: Duration, mut chance: Chance) {
         let first = time.mul_f64(0.1) + chance.duration(0.0..0.4).mul_f64(time.as_secs_f64());
         tokio::time::sleep(first).await;
@@ -121,10 +127,10 @@ impl Arena {
         self.change(0..COUNT);
     }
 
-    /// Waits for recovery after a fault: the Secrets match the vault, the ExternalSecrets are Ready, a changed
+    /// Waits for recovery after a fault: the Secrets match the vault, and it what is pushed, the ExternalSecrets are Ready, a changed
     /// ExternalSecret is synced, and a Secret that somebody changed is corrected.
     pub async fn recovered(&self, round: u64) {
-        tokio::join!(self.witness.until_equal(), self.probe(round));
+        tokio::join!(self.witness.until_equal(), self.pushes.until_equal(), self.probe(round));
     }
 
     async fn probe(&self, round: u64) {
@@ -202,6 +208,7 @@ impl Arena {
         let mut violations = self.witness.take_violations();
         violations.append(&mut self.notes.lock().unwrap());
         violations.extend(self.memory.violations());
+        violations.extend(self.pushes.violations());
         let (running, stopped) = (self.replicas(), self.replicas.stopped.lock().unwrap().clone());
         for replica in running.iter().chain(&stopped) {
             violations.extend(replica.take_surprises());
@@ -219,8 +226,10 @@ impl Arena {
         let done = |right: &str| running.iter().chain(&stopped).map(|replica| replica.proxy.done(right)).sum::<u64>();
         Work {
             secrets: done("create /secrets") + done("update /secrets"),
-            statuses: done("patch external-secrets.io/externalsecrets/status"),
+            statuses: done("patch external-secrets.io/externalsecrets/status")
+                + done("patch external-secrets.io/pushsecrets/status"),
             reads: self.scene.vault.counters().operation("GetSecret"),
+            versions: self.scene.vault.counters().operation("SetSecret"),
             exchanges: self.scene.application.counters().exchanges,
         }
     }
@@ -228,7 +237,7 @@ impl Arena {
     /// Everything people can read in our resources and events, as text.
     pub async fn shown(&self) -> Vec<Value> {
         let mut shown = Vec::new();
-        for kind in ["ExternalSecret", "SecretStore", "Event"] {
+        for kind in ["ExternalSecret", "PushSecret", "SecretStore", "Event"] {
             let list = self.scene.api(kind).list(&kube::api::ListParams::default()).await.unwrap();
             shown.extend(list.items.iter().map(|object| serde_json::to_value(object).unwrap()));
         }

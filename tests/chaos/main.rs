@@ -1,6 +1,6 @@
-//! Breaks everything that 200 ExternalSecrets depend on, one fault after another, and checks that no Secret is ever
-//! deleted, blanked or written needlessly, that everything matches the vault after each fault, that no log shows a
-//! secret, and that no process exceeds its memory bound. See docs/chaos.md.
+//! Breaks everything that 200 ExternalSecrets and 100 PushSecrets depend on, one fault after another, and checks that no
+//! Secret is ever deleted, blanked or written needlessly, that everything matches the vault after each fault, and the vault
+//! what is pushed, that no log shows a secret, and that no process exceeds its memory bound. See docs/chaos.md.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,6 +19,7 @@ mod deployment;
 mod faults;
 mod ledger;
 mod memory;
+mod pushes;
 mod report;
 mod trial;
 mod witness;
@@ -118,7 +119,7 @@ async fn run(faults: &[Fault], seed: u64, form: Form) -> Report {
     let arena = Arena::start().await;
     let mut leaks = Leaks::of(arena.ledger.canary());
     let mut report = Report { seed, form, rows: Vec::new(), wrong: Vec::new() };
-    println!("chaos: {} ExternalSecrets equal the vault", ledger::COUNT);
+    println!("chaos: {} ExternalSecrets equal the vault, and it {} PushSecrets", ledger::COUNT, pushes::COUNT);
     for (round, fault) in (1..).zip(faults) {
         let row = trial::undergo(&arena, &mut leaks, fault, seed, form, round).await;
         let recovery = row.recovery.map_or("did not recover".to_owned(), |time| format!("recovered after {time:.1?}"));

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::Form;
 use crate::ledger::COUNT;
 use crate::memory::Role;
+use crate::pushes;
 use crate::trial::Row;
 
 /// All rows of a run.
@@ -27,7 +28,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{COUNT} ExternalSecrets, seed {}, {} form.\n",
+            "{COUNT} ExternalSecrets, {} PushSecrets, seed {}, {} form.\n",
+            pushes::COUNT,
             self.seed,
             match self.form {
                 Form::Full => "full",
@@ -36,21 +38,22 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "| fault | what goes wrong | lasted | recovery | Secret writes | status writes | GETs | token exchanges | peak memory | survived |"
+            "| fault | what goes wrong | lasted | recovery | Secret writes | status writes | GETs | PUTs | token exchanges | peak memory | survived |"
         )?;
-        writeln!(f, "|---|---|--:|--:|--:|--:|--:|--:|--:|---|")?;
+        writeln!(f, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")?;
         for row in &self.rows {
             let recovery = row.recovery.map_or("never".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()));
             let survived = if row.wrong.is_empty() { "yes" } else { "**no**" };
             writeln!(
                 f,
-                "| `{}` | {} | {:.1} s | {recovery} | {} | {} | {} | {} | {} MiB | {survived} |",
+                "| `{}` | {} | {:.1} s | {recovery} | {} | {} | {} | {} | {} | {} MiB | {survived} |",
                 row.fault,
                 row.about,
                 row.lasted.as_secs_f64(),
                 row.work.secrets,
                 row.work.statuses,
                 row.work.reads,
+                row.work.versions,
                 row.work.exchanges,
                 row.peak >> 20,
             )?;

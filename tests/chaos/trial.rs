@@ -45,9 +45,14 @@ pub async fn undergo(arena: &Arena, leaks: &mut Leaks, fault: &Fault, seed: u64,
     arena.memory.reset(&arena.processes());
     let (before, started) = (arena.work(), Instant::now());
     let both = async {
-        tokio::join!((fault.play)(arena, planned, chance.fork()), arena.change_within(planned, chance.fork()));
+        tokio::join!(
+            (fault.play)(arena, planned, chance.fork()),
+            arena.change_within(planned, chance.fork()),
+            arena.pushes.change_within(&arena.scene, planned, chance.fork()),
+        );
         let lasted = started.elapsed();
-        (lasted, within(PATIENCE, arena.recovered(round), || arena.witness.lagging()).await)
+        let lagging = || [arena.witness.lagging(), arena.pushes.lagging()].concat();
+        (lasted, within(PATIENCE, arena.recovered(round), lagging).await)
     };
     let (lasted, recovery, mut wrong) = match AssertUnwindSafe(both).catch_unwind().await {
         Ok((lasted, Ok(recovery))) => (lasted, Some(recovery), Vec::new()),
@@ -80,6 +85,7 @@ impl Work {
             secrets: self.secrets - before.secrets,
             statuses: self.statuses - before.statuses,
             reads: self.reads - before.reads,
+            versions: self.versions - before.versions,
             exchanges: self.exchanges - before.exchanges,
         }
     }

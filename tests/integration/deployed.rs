@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use azure_sandbox::SecretPermission;
 use rstest::rstest;
 use serde_json::{Value, json};
 use test_stage::api_proxy::ApiProxy;
@@ -108,6 +109,7 @@ pub fn nothing_was_forbidden(controller: &Controller) {
 #[case::in_one_namespace(&["scopedRBAC=true"])]
 #[case::without_stores_of_the_cluster(&["processClusterStore=false"])]
 #[case::without_openshift(&["openshiftFinalizers=false"])]
+#[case::with_the_tag_of_the_cluster(&["extraArgs.push-owner-tag=true"])]
 #[case::as_one_of_several(&["leaderElect=true", "leaderElectionID=lease"])]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_of_the_chart_are_enough(#[case] values: &[&str]) {
@@ -166,9 +168,10 @@ async fn only_named_service_accounts_give_tokens_where_the_values_name_some() {
 }
 
 /// Rights that no request needs, and why the controller has them.
-const NEVER_ASKED: [&str; 2] = [
+const NEVER_ASKED: [&str; 3] = [
     // Checked by an admission plugin where an owner reference blocks the owner's deletion.
     "update external-secrets.io/clusterexternalsecrets/finalizers",
+    "update external-secrets.io/clusterpushsecrets/finalizers",
     "update external-secrets.io/externalsecrets/finalizers",
 ];
 
@@ -213,6 +216,38 @@ async fn make_for_many(scene: &Scene) {
     scene.until("ClusterExternalSecret", &name, "said", is_said).await;
     scene.delete("ClusterExternalSecret", &name).await;
     scene.until_gone("ClusterExternalSecret", &name).await;
+}
+
+/// A ClusterPushSecret with everything that happens to its PushSecrets.
+async fn push_from_many(scene: &Scene) {
+    let name = format!("{}-push", scene.name());
+    let all = [SecretPermission::Get, SecretPermission::Set, SecretPermission::Delete, SecretPermission::List];
+    scene.vault.allow(&scene.application, all);
+    scene
+        .apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pushed"}, "stringData": {"a": "1"}}))
+        .await;
+    let spec = json!({
+        "deletionPolicy": "Delete",
+        "secretStoreRefs": [{"name": scene.name(), "kind": "ClusterSecretStore"}],
+        "selector": {"secret": {"name": "pushed"}},
+        "data": [{"match": {"secretKey": "a", "remoteRef": {"remoteKey": "pushed"}}}],
+    });
+    let here = json!([{"matchLabels": {"kubernetes.io/metadata.name": scene.name()}}]);
+    scene
+        .apply(json!({
+            "apiVersion": "external-secrets.io/v1alpha1", "kind": "ClusterPushSecret", "metadata": {"name": name},
+            "spec": {"namespaceSelectors": here, "pushSecretSpec": spec},
+        }))
+        .await;
+    let is_pushed = |object: &Value| condition(object, "Ready")["status"] == "True";
+    scene.until("PushSecret", &name, "pushed", is_pushed).await;
+    let change = json!({"spec": {"pushSecretSpec": {"refreshInterval": "2h"}}});
+    scene.merge("ClusterPushSecret", &name, change).await;
+    scene.until("PushSecret", &name, "changed", |object| object["spec"]["refreshInterval"] == "2h").await;
+    scene.merge("ClusterPushSecret", &name, json!({"spec": {"namespaceSelectors": []}})).await;
+    scene.until_gone("PushSecret", &name).await;
+    scene.delete("ClusterPushSecret", &name).await;
+    scene.until_gone("ClusterPushSecret", &name).await;
 }
 
 /// An ExternalSecret that names a generator of each kind. The registry has no role for it, so it fails after all were looked up.
@@ -284,6 +319,7 @@ async fn no_right_of_the_chart_is_unused() {
     scene.delete("ExternalSecret", "example").await;
     scene.until_gone("ExternalSecret", "example").await;
     make_for_many(&scene).await;
+    push_from_many(&scene).await;
     for kind in ["SecretStore", "ClusterSecretStore"] {
         scene.delete(kind, scene.name()).await;
         scene.until_gone(kind, scene.name()).await;

@@ -57,7 +57,10 @@ impl Desk {
         for account in TRUSTED {
             application = application.federate(world.cluster.issuer_url(), &format!("system:serviceaccount:{account}"));
         }
-        let vault = world.sandbox.vault(VAULT).unwrap().allow(&application, SecretPermission::Get);
+        let vault = world.sandbox.vault(VAULT).unwrap().allow(
+            &application,
+            [SecretPermission::Get, SecretPermission::Set, SecretPermission::Delete, SecretPermission::List],
+        );
         vault.set_secret("qvs-secret-manager", "Hello, Qmonus Value Stream!").unwrap();
         let registry = world.sandbox.registry(REGISTRY).unwrap();
         registry.assign(&application, RegistryRole::AcrPull);

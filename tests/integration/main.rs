@@ -46,6 +46,7 @@ mod ownership;
 mod people;
 mod plan;
 mod policies;
+mod push_secrets;
 mod recreated;
 mod refreshing;
 mod registries;

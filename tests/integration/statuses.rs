@@ -1,5 +1,6 @@
 //! What tools read in a status: kstatus, which Flux and Helm use, and `kubectl wait`.
 
+use azure_sandbox::SecretPermission;
 use go_oracle::Module;
 use serde_json::{Value, json};
 use test_stage::api_proxy::ApiProxy;
@@ -26,6 +27,18 @@ fn wait(scene: &Scene, resource: &str, condition: &str) {
     scene.kubectl(&["wait", resource, &format!("--for=condition={condition}"), "--timeout=90s"]);
 }
 
+/// A PushSecret of a key of a Secret, to the store of the scene.
+fn push_secret(scene: &Scene, name: &str, secret: &str) -> Value {
+    json!({
+        "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret", "metadata": {"name": name},
+        "spec": {
+            "secretStoreRefs": [{"name": scene.name(), "kind": scene.store_kind()}],
+            "selector": {"secret": {"name": secret}},
+            "data": [{"match": {"secretKey": "a", "remoteRef": {"remoteKey": format!("pushed-{name}")}}}],
+        },
+    })
+}
+
 fn generation(object: &Value) -> i64 {
     object["metadata"]["generation"].as_i64().unwrap()
 }
@@ -46,30 +59,63 @@ async fn objects_are_in_progress_from_their_creation_until_they_were_worked_on()
         json!({"namespaces": [name], "externalSecretSpec": scene.manifest("x", "1h", &[("a", "one")])["spec"]});
     parent["spec"]["externalSecretSpec"]["target"] = json!({"name": "from-parent"});
     scene.apply(parent).await;
+    scene.apply(push_secret(&scene, "good", "exists")).await;
+    scene.apply(push_secret(&scene, "bad", "missing")).await;
+    let mut stalled = push_secret(&scene, "stalled", "exists");
+    stalled["spec"]["dataTo"] = json!([{"storeRef": {"name": "another"}}]);
+    scene.apply(stalled).await;
+    scene
+        .apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "exists"}, "stringData": {"a": "1"}}))
+        .await;
+    let mut parent = json!({
+        "apiVersion": "external-secrets.io/v1alpha1", "kind": "ClusterPushSecret", "metadata": {"name": name},
+    });
+    let selector = json!({"matchLabels": {"kubernetes.io/metadata.name": name}});
+    let child = push_secret(&scene, "x", "exists")["spec"].clone();
+    parent["spec"] = json!({"namespaceSelectors": [selector], "pushSecretSpec": child});
+    scene.apply(parent).await;
+    scene.vault.allow(&scene.application, [SecretPermission::Get, SecretPermission::Set, SecretPermission::List]);
     let all = [
         ("SecretStore", "own"),
         ("ClusterSecretStore", name),
         ("ExternalSecret", "good"),
         ("ExternalSecret", "bad"),
         ("ClusterExternalSecret", name),
+        ("PushSecret", "good"),
+        ("PushSecret", "bad"),
+        ("PushSecret", "stalled"),
+        ("ClusterPushSecret", name),
     ];
-    assert_eq!(verdicts(&scene, all).await, ["InProgress"; 5]);
+    assert_eq!(verdicts(&scene, all).await, ["InProgress"; 9]);
 
     let _controller = world.start_controller("status-new", &[]).await;
     for resource in ["secretstore/own", &format!("css/{name}"), "externalsecret/good", &format!("ces/{name}")] {
         wait(&scene, resource, "Ready");
     }
     wait(&scene, "externalsecret/bad", "Ready=False");
-    let expected = ["Current", "Current", "Current", "InProgress", "Current"];
-    assert_eq!(verdicts(&scene, all).await, expected);
+    for resource in ["pushsecret/good", &format!("clusterpushsecret/{name}")] {
+        wait(&scene, resource, "Ready");
+    }
+    wait(&scene, "pushsecret/bad", "Ready=False");
+    wait(&scene, "pushsecret/stalled", "Stalled");
+    let of_pushes = ["Current", "InProgress", "Failed", "Current"];
+    let expected = [["Current", "Current", "Current", "InProgress", "Current"].as_slice(), &of_pushes].concat();
+    assert_eq!(verdicts(&scene, all).await.as_slice(), expected);
     for (kind, name) in all {
         let object = scene.get(kind, name).await.unwrap();
         assert_eq!(object["status"]["observedGeneration"], generation(&object), "{kind} {name}");
     }
     let bad = scene.get("ExternalSecret", "bad").await.unwrap();
     assert_eq!(bad["status"]["cause"], "SecretNotFound");
-    let good = scene.get("ExternalSecret", "good").await.unwrap();
-    assert_eq!(good["status"].get("cause"), None);
+    for (kind, name, cause) in [
+        ("ExternalSecret", "good", None),
+        ("PushSecret", "good", None),
+        ("PushSecret", "bad", Some("Source")),
+        ("PushSecret", "stalled", Some("DataToStore")),
+    ] {
+        let object = scene.get(kind, name).await.unwrap();
+        assert_eq!(object["status"].get("cause").and_then(Value::as_str), cause, "{kind} {name}");
+    }
     scene.set_secret("missing", "value");
     scene.force_sync("bad").await;
     let mended = scene.until("ExternalSecret", "bad", "ready", |es| condition(es, "Ready")["status"] == "True").await;
@@ -129,6 +175,10 @@ async fn a_refresh_that_was_asked_for_is_known_by_its_text_when_it_is_over() {
     let synced =
         scene.until("ExternalSecret", "bad", "third", |es| es["status"]["lastHandledRefresh"] == "third").await;
     assert_eq!(condition(&synced, "Ready")["status"], "True");
+    scene.apply(push_secret(&scene, "push", "missing")).await;
+    scene.until("PushSecret", "push", "failed", |object| object["status"]["cause"] == "Source").await;
+    scene.merge("PushSecret", "push", json!({"metadata": {"annotations": {"force-sync": "again"}}})).await;
+    scene.until("PushSecret", "push", "again", |object| object["status"]["lastHandledRefresh"] == "again").await;
     // Text that is not one short line is not repeated.
     ask(&"x".repeat(65)).await;
     scene.until("ExternalSecret", "bad", "too long", |es| es["status"].get("lastHandledRefresh").is_none()).await;
@@ -198,6 +248,12 @@ async fn what_the_crds_of_eso_do_not_keep_is_not_written_again_and_again() {
     assert!(patches <= 2, "{patches} patches in ten retries");
     let bad = scene.get("ExternalSecret", "bad").await.unwrap();
     assert_eq!(bad["status"].get("cause"), None, "the CRD does not keep it");
+    scene.apply(push_secret(&scene, "push", "missing")).await;
+    for retry in 1..=4 {
+        controller.until_measured(&format!("external_secrets_push_failures_total{{cause=\"Source\"}} {retry}")).await;
+    }
+    let patches = proxy.done("patch external-secrets.io/pushsecrets/status");
+    assert!(patches <= 2, "{patches} patches in four tries");
     // Fields that it does keep are still written.
     scene.set_secret("missing", "value");
     scene.force_sync("bad").await;

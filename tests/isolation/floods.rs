@@ -82,7 +82,7 @@ impl Stage {
         refusals.filter(|refusal| std::future::ready(refusal.is_none())).count().await
     }
 
-    /// A tenant with a store and nothing else.
+    /// A tenant with a store of values, a store that leads to its own vault, a Secret, and nothing else.
     async fn tenant(&self, name: &str) {
         let world = self.victim.world;
         let ground = Ground {
@@ -96,7 +96,18 @@ impl Stage {
             "apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "own"},
             "spec": {"provider": {"fake": {"data": [{"key": "own", "value": "own value"}, {"key": "a", "value": "{}"}]}}},
         });
-        self.create(name, vec![store]).await;
+        let vault = world.sandbox.vault(name).unwrap().url();
+        let azure = json!({
+            "authType": "WorkloadIdentity", "vaultUrl": vault, "serviceAccountRef": {"name": neighbors::ACCOUNT},
+        });
+        let written_to = json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "vault"},
+            "spec": {"provider": {"azurekv": azure}},
+        });
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "own"}, "stringData": {"value": "own value"},
+        });
+        self.create(name, vec![store, written_to, secret]).await;
     }
 }
 

@@ -28,6 +28,10 @@ fn base(kind: &str) -> Value {
             "refreshInterval": "1h", "secretStoreRef": {"name": "own"},
             "data": [{"secretKey": "value", "remoteRef": {"key": "own"}}],
         }),
+        "PushSecret" => json!({
+            "secretStoreRefs": [{"name": "vault"}], "selector": {"secret": {"name": "own"}},
+            "data": [{"match": {"secretKey": "value", "remoteRef": {"remoteKey": "own"}}}],
+        }),
         "SecretStore" => json!({"provider": {"fake": {"data": []}}}),
         "ACRAccessToken" => json!({"registry": "walker.azurecr.io", "auth": {"workloadIdentity": {}}}),
         "Password" => json!({"length": 12, "allowRepeat": true, "noUpper": false}),
@@ -42,15 +46,20 @@ fn fields(definition: &Value) -> Vec<Value> {
     let api_version = format!("{}/{}", text(&definition["group"]), text(&definition["versions"][0]["name"]));
     let base = base(&kind);
     let schema = &definition["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
-    let object = |(number, spec): (usize, Value)| {
+    // The rest of the spec stays as it is in `base`: what is enough for the schema is not enough for the controller.
+    let odd_in = |(field, schema): (&String, &Value)| {
+        odd(schema, 1).into_iter().map(|value| (field.clone(), value)).collect::<Vec<_>>()
+    };
+    let odds = schema["properties"].as_object().into_iter().flatten().flat_map(odd_in);
+    let object = |(number, odd): (usize, Option<(String, Value)>)| {
         let name = format!("{}-{number}", kind.to_lowercase());
         let mut object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": base});
-        for (field, value) in spec.as_object().into_iter().flatten() {
-            object["spec"][field] = value.clone();
+        if let Some((field, value)) = odd {
+            object["spec"][field] = value;
         }
         object
     };
-    [json!({})].into_iter().chain(odd(schema, 0)).enumerate().map(object).collect()
+    [None].into_iter().chain(odds.map(Some)).enumerate().map(object).collect()
 }
 
 /// An ExternalSecret for each of the generators, which takes its values from it.
@@ -193,7 +202,12 @@ fn sample(schema: &Value) -> Value {
         Some("object") => {
             let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let properties = required.map(|name| (name.to_owned(), sample(&schema["properties"][name])));
-            Value::Object(properties.collect())
+            let mut object = Value::Object(properties.collect());
+            // Required by a rule.
+            if schema["x-kubernetes-validations"].to_string().contains("has(self.storeRef)") {
+                object["storeRef"] = json!({"name": "vault"});
+            }
+            object
         }
         _ => json!("a"),
     }

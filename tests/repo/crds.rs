@@ -45,7 +45,25 @@ fn every_definition_fits_well_into_what_kubectl_apply_can_store() {
 
 /// The CRDs of the group `external-secrets.io`.
 fn of_the_main_group() -> impl Iterator<Item = CustomResourceDefinition> {
-    crd::all().into_iter().filter(|definition| definition.spec.group == GROUP)
+    let pushes = ["PushSecret", "ClusterPushSecret"];
+    let all = crd::all().into_iter().filter(|definition| definition.spec.group == GROUP);
+    all.filter(move |definition| !pushes.contains(&definition.spec.names.kind.as_str()))
+}
+
+#[test]
+fn the_kinds_that_push_are_served_as_eso_serves_them() {
+    let short: Option<Vec<String>> = Some(vec!["ps".to_owned()]);
+    for (definition, short_names, scope) in
+        [(crd::push_secret(), short, "Namespaced"), (crd::cluster_push_secret(), None, "Cluster")]
+    {
+        let [v1alpha1] = definition.spec.versions.as_slice() else { panic!("one version") };
+        assert_eq!((v1alpha1.name.as_str(), v1alpha1.served, v1alpha1.storage), ("v1alpha1", true, true));
+        let names = definition.spec.names;
+        assert_eq!(names.categories.unwrap(), ["external-secrets"]);
+        assert_eq!((names.plural, names.short_names), (format!("{}s", names.kind.to_lowercase()), short_names));
+        assert_eq!(definition.metadata.labels.unwrap()["external-secrets.io/component"], "controller");
+        assert_eq!(definition.spec.scope, scope);
+    }
 }
 
 #[test]

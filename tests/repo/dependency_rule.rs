@@ -7,7 +7,7 @@ use crate::paths::{Use, module_of, paths_in};
 use crate::{files, read};
 
 /// Each top-level module and what else it may use: a module, or only a part of one.
-const RULES: [(&str, &[&str]); 16] = [
+const RULES: [(&str, &[&str]); 17] = [
     ("answers", &[]),
     ("secret", &[]),
     ("api", &["answers"]),
@@ -17,8 +17,9 @@ const RULES: [(&str, &[&str]); 16] = [
     ("sandbox", &[]),
     ("budget", &["re2"]),
     ("generator", &["api", "secret"]),
-    ("provider", &["api", "re2", "budget", "secret", "template::funcs::pfx", "runtime::fair"]),
-    ("sync", &["api", "re2", "template", "budget", "secret", "generator::Making"]),
+    ("push", &["secret"]),
+    ("provider", &["api", "re2", "budget", "secret", "push", "template::funcs::pfx", "runtime::fair"]),
+    ("sync", &["api", "re2", "template", "budget", "secret", "push", "generator::Making"]),
     (
         "validate",
         &[
@@ -39,7 +40,10 @@ const RULES: [(&str, &[&str]); 16] = [
             "provider::fake",
         ],
     ),
-    ("controller", &["answers", "api", "template", "budget", "generator", "provider", "sync", "validate", "runtime"]),
+    (
+        "controller",
+        &["answers", "api", "template", "budget", "generator", "push", "provider", "sync", "validate", "runtime"],
+    ),
     ("webhook", &["api", "provider::StoreView", "provider::azure::Options", "validate", "runtime"]),
     ("certificates", &["answers", "runtime"]),
     (
@@ -209,24 +213,24 @@ fn parts_of_modules_roots_and_unknown_modules_are_told_apart() {
         (
             "src/provider/mod.rs",
             "use crate::template::funcs::json;",
-            "provider may use only api, re2, budget, secret, template::funcs::pfx, runtime::fair, not template::funcs::json",
+            "provider may use only api, re2, budget, secret, push, template::funcs::pfx, runtime::fair, not template::funcs::json",
         ),
         (
             "src/provider/mod.rs",
             "use crate::template;",
-            "provider may use only api, re2, budget, secret, template::funcs::pfx, runtime::fair, not template",
+            "provider may use only api, re2, budget, secret, push, template::funcs::pfx, runtime::fair, not template",
         ),
         ("src/sync.rs", "use super::*;", "names the crate's root: name the module that is meant"),
         ("src/sync.rs", "use crate as root;", "names the crate's root: name the module that is meant"),
         (
             "src/sync.rs",
             "use crate::cli;",
-            "sync may use only api, re2, template, budget, secret, generator::Making, not cli",
+            "sync may use only api, re2, template, budget, secret, push, generator::Making, not cli",
         ),
         (
             "src/controller/mod.rs",
             "use crate::sandbox::Vault;",
-            "controller may use only answers, api, template, budget, generator, provider, sync, validate, runtime, not sandbox::Vault",
+            "controller may use only answers, api, template, budget, generator, push, provider, sync, validate, runtime, not sandbox::Vault",
         ),
         ("src/extra.rs", "use crate::api;", "the module extra has no rule: add it to the table and to ARCHITECTURE.md"),
         ("src/main.rs", "fn main() { external_secrets::sync::run() }", "main may use cli only, not sync::run"),

@@ -1,6 +1,7 @@
 use external_secrets::api::Parsed;
 use external_secrets::api::generators::{self, Generator, GeneratorKind};
 use external_secrets::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
+use external_secrets::api::v1alpha1::PushSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -47,6 +48,7 @@ fn check(manifest: &Value) -> Result<(), String> {
     match kind {
         "ExternalSecret" => is_valid(&read_as::<ExternalSecret>(manifest)?.spec),
         "ClusterExternalSecret" => is_valid(&read_as::<ClusterExternalSecret>(manifest)?.spec),
+        "PushSecret" => is_valid(&read_as::<PushSecret>(manifest)?.spec),
         _ if api_version == generators::API_VERSION => {
             let kind = GeneratorKind::named(kind).ok_or_else(|| format!("{kind} is not served"))?;
             read_as::<Generator>(manifest)?.described(kind).map(drop).map_err(|problem| problem.to_string())

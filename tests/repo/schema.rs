@@ -51,6 +51,18 @@ const GENERATOR_ADDITIONS: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// The same of PushSecrets, whose spec a ClusterPushSecret has in a field of its own.
+const PUSH_ADDITIONS: [(&str, &str); 8] = [
+    (".data", "maxItems=1000"),
+    (".dataTo", "maxItems=200"),
+    (".dataTo[].rewrite", "maxItems=100"),
+    (".secretStoreRefs", "maxItems=100"),
+    (".template.metadata.finalizers", "maxItems=100"),
+    (".template.templateFrom", "maxItems=200"),
+    (".template.templateFrom[].configMap.items", "maxItems=200"),
+    (".template.templateFrom[].secret.items", "maxItems=200"),
+];
+
 /// Generators have neither columns nor selectable fields.
 fn is_generator(kind: &str) -> bool {
     GeneratorKind::named(kind).is_some()
@@ -72,6 +84,27 @@ fn additions(kind: &str) -> Vec<(String, &'static str)> {
     if is_generator(kind) {
         let mine = GENERATOR_ADDITIONS.iter().filter(|(of, ..)| *of == kind);
         return mine.map(|(_, path, what)| ((*path).to_owned(), *what)).collect();
+    }
+    let spec_of_push = match kind {
+        "PushSecret" => Some(".spec"),
+        "ClusterPushSecret" => Some(".spec.pushSecretSpec"),
+        _ => None,
+    };
+    if let Some(spec) = spec_of_push {
+        let of_spec = PUSH_ADDITIONS.iter().map(|(path, what)| (format!("{spec}{path}"), *what));
+        let of_parent = [".status.conditions[].observedGeneration", ".status.observedGeneration"];
+        let of_child = [
+            "lastHandledRefresh",
+            "cause",
+            "syncedVaults",
+            "syncedVaults{}",
+            "recovering",
+            "recovering{}",
+            "recovering{}[]",
+        ];
+        let of_child = of_child.into_iter().filter(|_| kind == "PushSecret").map(|field| format!(".status.{field}"));
+        let of_status = of_parent.into_iter().map(str::to_owned).chain(of_child).map(|path| (path, "a field"));
+        return of_spec.chain(of_status).collect();
     }
     let of_store = |path: &str| path.starts_with(".spec.provider") || path.starts_with(".spec.conditions");
     let is_for = |path: &str| match kind {
@@ -218,7 +251,7 @@ fn printer_columns_are_those_of_eso() {
             vec![column.name.clone(), column.json_path.clone(), column.type_.clone(), priority]
         });
         let mut expected = table("columns.tsv", kind);
-        if kind == "ExternalSecret" {
+        if ["ExternalSecret", "PushSecret"].contains(&kind) {
             expected.push(["Cause", ".status.cause", "string", "1"].map(str::to_owned).to_vec());
         }
         assert_eq!(columns.collect::<Vec<_>>(), expected, "{kind} {}", version.name);

@@ -31,6 +31,8 @@ pub enum Effect {
     DropBefore,
     /// The connection ends instead of an answer, but the request has taken effect.
     DropAfter,
+    /// The answer never comes to its end; the request has taken effect.
+    HangAfter,
     /// The body arrives at this many bytes per second.
     SlowBody(u32),
     /// The answer is 200 with a body that never ends.
@@ -38,6 +40,8 @@ pub enum Effect {
     /// The answer is a secret with a value of this many bytes, which may exceed Key Vault's limit. Has no effect on
     /// Entra ID.
     LargeValue(usize),
+    /// The answer is 400, and repeats what the request has sent. Means nothing for Entra ID.
+    Repeat,
     /// The answer has an additional header of this many bytes.
     HugeHeader(usize),
     /// The answer is a redirect (307) to this URL.
@@ -62,15 +66,26 @@ pub struct Fault {
     effect: Effect,
     operation: Option<String>,
     object: Option<String>,
+    scope: Scope,
+    spared: u32,
     times: Option<u32>,
     lasts: Option<Duration>,
+}
+
+/// Which requests a fault is for, besides the operation and the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// All.
+    Any,
+    /// Those that change something.
+    Writes,
 }
 
 impl Fault {
     /// A fault for every request until it is lifted.
     #[must_use]
     pub const fn new(effect: Effect) -> Self {
-        Self { effect, operation: None, object: None, times: None, lasts: None }
+        Self { effect, operation: None, object: None, scope: Scope::Any, spared: 0, times: None, lasts: None }
     }
 
     /// Delays every answer by this much.
@@ -95,6 +110,20 @@ impl Fault {
     #[must_use]
     pub const fn refuse(code: u32) -> Self {
         Self::new(Effect::Refuse(code))
+    }
+
+    /// Only for requests that change something, with a token.
+    #[must_use]
+    pub const fn on_writes(mut self) -> Self {
+        self.scope = Scope::Writes;
+        self
+    }
+
+    /// Spares the first requests that it is for, with a token.
+    #[must_use]
+    pub const fn after(mut self, requests: u32) -> Self {
+        self.spared = requests;
+        self
     }
 
     /// Only for requests of this operation, such as `GetSecret`.
@@ -140,6 +169,7 @@ pub struct FaultId(pub u64);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Situation<'a> {
     pub(crate) operation: &'a str,
+    pub(crate) is_write: bool,
     pub(crate) object: Option<&'a str>,
     pub(crate) authenticated: bool,
 }
@@ -177,7 +207,9 @@ struct Active {
     id: FaultId,
     fault: Fault,
     ends_at: Option<Timestamp>,
+    spared: AtomicU32,
     remaining: Option<AtomicU32>,
+    met: AtomicU32,
 }
 
 impl Active {
@@ -192,14 +224,23 @@ impl Active {
         if self.ends_at.is_some_and(|end| now >= end)
             || fault.operation.as_deref().is_some_and(|operation| operation != situation.operation)
             || fault.object.as_deref().is_some_and(|object| Some(object) != situation.object)
+            || (fault.scope == Scope::Writes && !(situation.is_write && situation.authenticated))
         {
             return false;
         }
-        match &self.remaining {
+        let counts = |left: &AtomicU32| {
+            left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        };
+        if fault.spared > 0 && (!situation.authenticated || counts(&self.spared)) {
+            return false;
+        }
+        let applies = match &self.remaining {
             None => true,
             Some(_) if !situation.authenticated => false,
-            Some(left) => left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok(),
-        }
+            Some(left) => counts(left),
+        };
+        self.met.fetch_add(u32::from(applies), Ordering::SeqCst);
+        applies
     }
 }
 
@@ -212,9 +253,10 @@ impl Faults {
             .and_then(|duration| SignedDuration::try_from(duration).ok())
             .and_then(|duration| now.checked_add(duration).ok());
         let remaining = fault.times.map(AtomicU32::new);
+        let (spared, met) = (AtomicU32::new(fault.spared), AtomicU32::new(0));
         let mut active = self.active.write();
         active.retain(|other| !other.is_over(now));
-        active.push(Active { id, fault, ends_at, remaining });
+        active.push(Active { id, fault, ends_at, spared, remaining, met });
         id
     }
 
@@ -226,6 +268,12 @@ impl Faults {
         active.len() < before
     }
 
+    /// How many requests a fault has met; none once it is over and another was started.
+    pub(crate) fn met(&self, id: FaultId) -> u32 {
+        let active = self.active.read();
+        active.iter().find(|fault| fault.id == id).map_or(0, |fault| fault.met.load(Ordering::SeqCst))
+    }
+
     /// Ends all faults.
     pub(crate) fn lift_all(&self) {
         self.active.write().clear();
@@ -233,7 +281,7 @@ impl Faults {
 
     /// What a connecting client finds.
     pub(crate) fn on_connect(&self, now: Timestamp) -> Connect {
-        let situation = Situation { operation: "Connect", object: None, authenticated: true };
+        let situation = Situation { operation: "Connect", is_write: false, object: None, authenticated: true };
         let active = self.active.read();
         let found = active.iter().find(|fault| fault.fault.is_of_connections() && fault.applies(now, &situation));
         match found.map(|active| &active.fault.effect) {
@@ -273,6 +321,7 @@ impl Effect {
                 | Self::DropBefore
                 | Self::EndlessBody
                 | Self::LargeValue(_)
+                | Self::Repeat
                 | Self::Redirect(_)
         )
     }
@@ -306,6 +355,9 @@ impl Treatment {
         for effect in &self.after {
             match effect {
                 Effect::DropAfter => return Err(connection.cut()),
+                Effect::HangAfter => {
+                    *response.body_mut() = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+                }
                 Effect::SlowBody(rate) => response = slow(response, *rate),
                 Effect::HugeHeader(bytes) => {
                     if let Ok(value) = HeaderValue::from_str(&"x".repeat(*bytes)) {
@@ -351,7 +403,8 @@ fn slow(response: Response<Body>, bytes_per_second: u32) -> Response<Body> {
 mod tests {
     use super::*;
 
-    const READ: Situation<'_> = Situation { operation: "GetSecret", object: Some("a"), authenticated: true };
+    const READ: Situation<'_> =
+        Situation { operation: "GetSecret", is_write: false, object: Some("a"), authenticated: true };
 
     fn instead(faults: &Faults, now: Timestamp, situation: &Situation<'_>) -> Option<Effect> {
         let mut treatment = Treatment::default();
@@ -399,6 +452,18 @@ mod tests {
         assert!(instead(&faults, now, &READ).is_some());
         assert_eq!(instead(&faults, now, &Situation { object: Some("b"), ..READ }), None);
         assert_eq!(instead(&faults, now, &Situation { operation: "SetSecret", ..READ }), None);
+    }
+
+    #[test]
+    fn a_fault_of_writes_spares_the_first_and_counts_those_that_it_meets() {
+        let faults = Faults::default();
+        let now = Timestamp::UNIX_EPOCH;
+        let id = faults.add(Fault::status(500).on_writes().after(1).times(1), now);
+        let write = Situation { operation: "SetSecret", is_write: true, ..READ };
+        assert_eq!(instead(&faults, now, &READ), None);
+        assert_eq!((instead(&faults, now, &write), faults.met(id)), (None, 0));
+        assert_eq!((instead(&faults, now, &write), faults.met(id)), (Some(Effect::Status(500)), 1));
+        assert_eq!((instead(&faults, now, &write), faults.met(id)), (None, 1));
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub use keyvault::material::CertificateFormat;
 pub use keyvault::object::{AttributeChanges, ObjectKind, ObjectProperties};
 pub use keyvault::policy::{AlternativeNames, CertificatePolicy, IssuerPolicy, KeyPolicy, SecretPolicy, X509Policy};
 pub use keyvault::secrets::SecretProperties;
-pub use keyvault::vault::Vault;
+pub use keyvault::vault::{Governance, Vault};
 pub use limiter::Limit;
 pub use registry::Registry;
 pub use registry::access::RegistryRole;

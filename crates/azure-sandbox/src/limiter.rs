@@ -47,10 +47,21 @@ pub(crate) struct Refused {
 #[derive(Debug, Default)]
 pub(crate) struct Limiter(Mutex<State>);
 
+/// What a request makes, as far as that has a limit of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Makes {
+    /// No new version.
+    Nothing,
+    /// A new version of a secret, or an import of a key or certificate.
+    Version,
+}
+
 #[derive(Debug, Default)]
 struct State {
     all: Window,
     kinds: HashMap<ObjectKind, Window>,
+    /// New versions of secrets, and imports of keys and certificates.
+    writes: Window,
 }
 
 /// A limit and the requests that were served in the last ten seconds.
@@ -93,14 +104,25 @@ impl Limiter {
         self.0.lock().kinds.insert(kind, Window::with(limit));
     }
 
+    /// Sets or, with `None`, lifts the limit that new versions of secrets and imports of keys and certificates share.
+    pub(crate) fn set_of_writes(&self, limit: Option<Limit>) {
+        self.0.lock().writes = Window::with(limit);
+    }
+
     /// Serves a request or refuses it. A refused one counts against no limit.
-    pub(crate) fn admit(&self, kind: Option<ObjectKind>, now: Timestamp) -> Result<(), Refused> {
-        let State { all, kinds } = &mut *self.0.lock();
+    pub(crate) fn admit(&self, kind: Option<ObjectKind>, makes: Makes, now: Timestamp) -> Result<(), Refused> {
+        let State { all, kinds, writes } = &mut *self.0.lock();
         let mut of_kind = kind.and_then(|kind| kinds.get_mut(&kind));
         all.check(now)?;
+        if makes == Makes::Version {
+            writes.check(now)?;
+        }
         if let Some(window) = &mut of_kind {
             window.check(now)?;
             window.count(now);
+        }
+        if makes == Makes::Version {
+            writes.count(now);
         }
         all.count(now);
         Ok(())
@@ -118,39 +140,42 @@ mod tests {
     #[test]
     fn without_a_limit_everything_is_served() {
         let limiter = Limiter::default();
-        assert!((0..100).all(|_| limiter.admit(None, at(0)).is_ok()));
+        assert!((0..100).all(|_| limiter.admit(None, Makes::Nothing, at(0)).is_ok()));
     }
 
     #[test]
     fn no_window_of_ten_seconds_holds_more_than_the_limit() {
         let limiter = Limiter::default();
         limiter.set(Some(Limit::per_ten_seconds(3)));
-        assert!(limiter.admit(None, at(0)).is_ok());
-        assert!(limiter.admit(None, at(5)).is_ok());
-        assert!(limiter.admit(None, at(5)).is_ok());
-        assert_eq!(limiter.admit(None, at(9)), Err(Refused { retry_after: Some(2) }));
-        assert!(limiter.admit(None, at(10)).is_ok(), "the request of second 0 has left the window");
-        assert!(limiter.admit(None, at(10)).is_err());
-        assert!(limiter.admit(None, at(15)).is_ok());
+        assert!(limiter.admit(None, Makes::Nothing, at(0)).is_ok());
+        assert!(limiter.admit(None, Makes::Nothing, at(5)).is_ok());
+        assert!(limiter.admit(None, Makes::Nothing, at(5)).is_ok());
+        assert_eq!(limiter.admit(None, Makes::Nothing, at(9)), Err(Refused { retry_after: Some(2) }));
+        assert!(limiter.admit(None, Makes::Nothing, at(10)).is_ok(), "the request of second 0 has left the window");
+        assert!(limiter.admit(None, Makes::Nothing, at(10)).is_err());
+        assert!(limiter.admit(None, Makes::Nothing, at(15)).is_ok());
     }
 
     #[test]
     fn a_refused_request_does_not_count() {
         let limiter = Limiter::default();
         limiter.set(Some(Limit::per_ten_seconds(1)));
-        assert!(limiter.admit(None, at(0)).is_ok());
-        assert!((1..10).all(|second| limiter.admit(None, at(second)).is_err()));
-        assert!(limiter.admit(None, at(10)).is_ok());
+        assert!(limiter.admit(None, Makes::Nothing, at(0)).is_ok());
+        assert!((1..10).all(|second| limiter.admit(None, Makes::Nothing, at(second)).is_err()));
+        assert!(limiter.admit(None, Makes::Nothing, at(10)).is_ok());
     }
     #[test]
     fn a_limit_of_one_kind_leaves_the_others_alone_and_both_limits_hold() {
         let limiter = Limiter::default();
         limiter.set_of(ObjectKind::Key, Some(Limit::per_ten_seconds(1)));
         limiter.set(Some(Limit::per_ten_seconds(2)));
-        assert!(limiter.admit(Some(ObjectKind::Key), at(0)).is_ok());
-        assert!(limiter.admit(Some(ObjectKind::Key), at(0)).is_err());
-        assert!(limiter.admit(Some(ObjectKind::Secret), at(1)).is_ok(), "what the one refused did not count");
-        assert!(limiter.admit(Some(ObjectKind::Secret), at(1)).is_err());
-        assert!(limiter.admit(Some(ObjectKind::Key), at(10)).is_ok());
+        assert!(limiter.admit(Some(ObjectKind::Key), Makes::Nothing, at(0)).is_ok());
+        assert!(limiter.admit(Some(ObjectKind::Key), Makes::Nothing, at(0)).is_err());
+        assert!(
+            limiter.admit(Some(ObjectKind::Secret), Makes::Nothing, at(1)).is_ok(),
+            "what the one refused did not count"
+        );
+        assert!(limiter.admit(Some(ObjectKind::Secret), Makes::Nothing, at(1)).is_err());
+        assert!(limiter.admit(Some(ObjectKind::Key), Makes::Nothing, at(10)).is_ok());
     }
 }

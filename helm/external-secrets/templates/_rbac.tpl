@@ -26,10 +26,10 @@ namespace: {{ include "external-secrets.scope" . }}
 {{- end }}
 {{- range .Files.Get "files/rules.yaml" | fromYamlArray }}
 {{- $wanted := list }}
-{{- $makes := and (has "create" .verbs) (has "externalsecrets" .resources) }}
+{{- $makes := has "create" .verbs }}
 {{- range .resources }}
-{{- /* ExternalSecrets are made for ClusterExternalSecrets alone. */}}
-{{- if not (or (has . $off) (and $makes (has "clusterexternalsecrets" $off)) (and (hasSuffix "/finalizers" .) (not $.Values.openshiftFinalizers))) }}
+{{- /* ExternalSecrets and PushSecrets are made for ClusterExternalSecrets and ClusterPushSecrets alone. */}}
+{{- if not (or (has . $off) (and $makes (has (printf "cluster%s" .) $off)) (and (hasSuffix "/finalizers" .) (not $.Values.openshiftFinalizers))) }}
 {{- $wanted = append $wanted . }}
 {{- end }}
 {{- end }}
@@ -64,7 +64,7 @@ namespace: {{ include "external-secrets.scope" . }}
   "clustergenerators" (and .Values.processClusterGenerator (not .Values.scopedRBAC))
   "clusterexternalsecrets" (and .Values.processClusterExternalSecret (not (or .Values.scopedRBAC .Values.scopedNamespace)))
   "pushsecrets" .Values.processPushSecret
-  "clusterpushsecrets" (and .Values.processClusterPushSecret (not .Values.scopedRBAC))
+  "clusterpushsecrets" (and .Values.processClusterPushSecret (not (or .Values.scopedRBAC .Values.scopedNamespace)))
 }}
 {{- if not $enabled }}
 {{- $disabled = append $disabled $kind }}

@@ -1,14 +1,20 @@
 //! What the definitions of all kinds share.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec,
-    CustomResourceDefinitionVersion, CustomResourceSubresourceStatus, CustomResourceSubresources,
-    CustomResourceValidation, JSONSchemaProps,
+    CustomResourceColumnDefinition, CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames,
+    CustomResourceDefinitionSpec, CustomResourceDefinitionVersion, CustomResourceSubresourceStatus,
+    CustomResourceSubresources, CustomResourceValidation, JSONSchemaProps,
 };
 use kube::api::ObjectMeta;
 
 /// The category of all kinds: `kubectl get external-secrets` lists them.
 const CATEGORY: &str = "external-secrets";
+
+/// Columns that are shown by `-o wide` alone.
+const WIDE: [&str; 1] = ["Cause"];
+
+/// A printer column: name, JSON path and type.
+pub(super) type Column = (&'static str, &'static str, &'static str);
 
 /// How a kind is called.
 pub(super) struct Names {
@@ -50,8 +56,16 @@ pub(super) fn of(names: &Names, versions: Vec<CustomResourceDefinitionVersion>) 
 }
 
 /// A version that is served, with a status that is written apart.
-pub(super) fn version(name: &str, schema: JSONSchemaProps) -> CustomResourceDefinitionVersion {
+pub(super) fn version(name: &str, columns: &[Column], schema: JSONSchemaProps) -> CustomResourceDefinitionVersion {
+    let columns = columns.iter().map(|(name, json_path, type_)| CustomResourceColumnDefinition {
+        name: (*name).to_owned(),
+        json_path: (*json_path).to_owned(),
+        type_: (*type_).to_owned(),
+        priority: WIDE.contains(name).then_some(1),
+        ..Default::default()
+    });
     CustomResourceDefinitionVersion {
+        additional_printer_columns: Some(columns.collect::<Vec<_>>()).filter(|columns| !columns.is_empty()),
         name: name.to_owned(),
         schema: Some(CustomResourceValidation { open_api_v3_schema: Some(schema) }),
         served: true,

@@ -48,6 +48,6 @@ fn definition(kind: GeneratorKind) -> CustomResourceDefinition {
         category: Some("external-secrets-generators"),
         scope: if kind.is_of_cluster() { "Cluster" } else { "Namespaced" },
     };
-    let version = definition::version(VERSION, generator_schema(kind));
+    let version = definition::version(VERSION, &[], generator_schema(kind));
     definition::of(&names, vec![CustomResourceDefinitionVersion { storage: true, ..version }])
 }

@@ -1,7 +1,7 @@
-//! The definitions of the custom resources (CRDs), made from the types in [`v1`](super::v1) and in
-//! [`generators`](super::generators) in the shape of ESO 2.9.0.
+//! The definitions of the custom resources (CRDs), made from the types in [`v1`](super::v1),
+//! [`v1alpha1`](super::v1alpha1) and [`generators`](super::generators) in the shape of ESO 2.9.0.
 //!
-//! Each kind of `external-secrets.io` is served as `v1`, which is stored, and as `v1beta1` with exactly the same schema: with
+//! Each kind of `external-secrets.io/v1` is served as `v1`, which is stored, and as `v1beta1` with exactly the same schema: with
 //! conversion `None` the API server only changes `apiVersion`, and a smaller schema would prune
 //! fields.
 
@@ -9,13 +9,13 @@ mod definition;
 mod fields;
 mod generators;
 mod manifest;
+mod push_secrets;
 mod root;
 mod rules;
 mod structural;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionVersion, JSON, JSONSchemaProps,
-    SelectableField,
+    CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps, SelectableField,
 };
 
 use super::v1::{
@@ -24,18 +24,13 @@ use super::v1::{
 };
 use super::{GROUP, ServedVersion};
 
-use definition::Names;
-use root::root_without_status;
+use definition::{Column, Names};
+use root::root_with_status;
 
 pub use fields::{Field, fields};
 pub use generators::{generator_schema, generators};
 pub use manifest::{fill_defaults, unknown_field};
-
-/// A printer column: name, JSON path and type.
-type Column = (&'static str, &'static str, &'static str);
-
-/// Columns that are shown by `-o wide` alone.
-const WIDE: [&str; 1] = ["Cause"];
+pub use push_secrets::{cluster_push_secret, cluster_push_secret_schema, push_secret, push_secret_schema};
 
 const EXTERNAL_SECRET_COLUMNS: [Column; 7] = [
     ("StoreType", ".spec.secretStoreRef.kind", "string"),
@@ -71,6 +66,8 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         store(StoreKind::ClusterSecretStore),
         external_secret(),
         cluster_external_secret(),
+        push_secret(),
+        cluster_push_secret(),
     ];
     all.extend(generators());
     all
@@ -79,7 +76,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
 /// The schema of a whole ExternalSecret.
 #[must_use]
 pub fn external_secret_schema() -> JSONSchemaProps {
-    let mut root = root(
+    let mut root = root_with_status(
         "Which values to read from a store, and the Kubernetes Secret to keep equal to them.",
         structural::schema_of::<ExternalSecretSpec>(),
         structural::schema_of::<ExternalSecretStatus>(),
@@ -105,7 +102,7 @@ pub fn external_secret() -> CustomResourceDefinition {
 /// The schema of a whole ClusterExternalSecret. It has no rules, because ESO accepts any and has no webhook for them.
 #[must_use]
 pub fn cluster_external_secret_schema() -> JSONSchemaProps {
-    root(
+    root_with_status(
         "An ExternalSecret in each of the namespaces that it selects.",
         structural::schema_of::<ClusterExternalSecretSpec>(),
         structural::schema_of::<ClusterExternalSecretStatus>(),
@@ -146,7 +143,7 @@ pub fn store(kind: StoreKind) -> CustomResourceDefinition {
 /// The schema of a whole store; both kinds have the same.
 #[must_use]
 pub fn store_schema() -> JSONSchemaProps {
-    let mut root = root(
+    let mut root = root_with_status(
         "A vault and the identity to read it with.",
         structural::schema_of::<SecretStoreSpec>(),
         structural::schema_of::<SecretStoreStatus>(),
@@ -201,29 +198,10 @@ fn definition(kind: &Kind, schema: &JSONSchemaProps) -> CustomResourceDefinition
 }
 
 fn served(version: ServedVersion, kind: &Kind, schema: &JSONSchemaProps) -> CustomResourceDefinitionVersion {
-    let columns = kind.columns.iter().map(|(name, json_path, type_)| CustomResourceColumnDefinition {
-        name: (*name).to_owned(),
-        json_path: (*json_path).to_owned(),
-        type_: (*type_).to_owned(),
-        priority: WIDE.contains(name).then_some(1),
-        ..Default::default()
-    });
     let selectable = kind.selectable.iter().map(|path| SelectableField { json_path: (*path).to_owned() });
     CustomResourceDefinitionVersion {
-        additional_printer_columns: Some(columns.collect()),
         selectable_fields: Some(selectable.collect::<Vec<_>>()).filter(|fields| !fields.is_empty()),
         storage: version == ServedVersion::default(),
-        ..definition::version(version.name(), schema.clone())
+        ..definition::version(version.name(), kind.columns, schema.clone())
     }
-}
-
-/// The schema of a whole object.
-fn root(description: &str, spec: JSONSchemaProps, status: JSONSchemaProps) -> JSONSchemaProps {
-    // To kstatus, and so to Flux, an object without a status is ready. As the default of the status as a whole it does not fill up one
-    // that ESO writes.
-    let never_observed = JSON(serde_json::json!({ "observedGeneration": -1 }));
-    let status = JSONSchemaProps { default: Some(never_observed), ..status };
-    let mut root = root_without_status(description, spec);
-    root.properties.get_or_insert_default().insert("status".to_owned(), status);
-    root
 }

@@ -158,6 +158,39 @@ pub(super) const STORE: &[Rule] = &[
     },
 ];
 
+/// Why one of [`PUSH_SECRET`] refuses, in ESO's words.
+const STORE_OF_SET: &str = "storeRef must specify either name or labelSelector";
+const HAS_STORE: &str = "has(self.storeRef) && (has(self.storeRef.name) || has(self.storeRef.labelSelector))";
+const ONE_MODE: &str =
+    "remoteKey and rewrite are mutually exclusive: rewrite is only supported in per-key mode (without remoteKey)";
+const IS_ONE_MODE: &str = "!has(self.remoteKey) || !has(self.rewrite) || size(self.rewrite) == 0";
+const ONE_REWRITE: &str = "exactly one of regexp or transform must be set";
+const IS_ONE_REWRITE: &str = "(has(self.regexp) && !has(self.transform)) || (!has(self.regexp) && has(self.transform))";
+
+/// Rules for `PushSecret`, which are ESO's own.
+pub(super) const PUSH_SECRET: &[Rule] = &[
+    Rule { at: &["spec", "dataTo", "[]"], expression: HAS_STORE, message: STORE_OF_SET, field: None },
+    Rule { at: &["spec", "dataTo", "[]"], expression: IS_ONE_MODE, message: ONE_MODE, field: None },
+    Rule {
+        at: &["spec", "dataTo", "[]", "rewrite", "[]"],
+        expression: IS_ONE_REWRITE,
+        message: ONE_REWRITE,
+        field: None,
+    },
+];
+
+/// The same for `ClusterPushSecret`, which has the spec of a PushSecret in a field.
+pub(super) const CLUSTER_PUSH_SECRET: &[Rule] = &[
+    Rule { at: &["spec", "pushSecretSpec", "dataTo", "[]"], expression: HAS_STORE, message: STORE_OF_SET, field: None },
+    Rule { at: &["spec", "pushSecretSpec", "dataTo", "[]"], expression: IS_ONE_MODE, message: ONE_MODE, field: None },
+    Rule {
+        at: &["spec", "pushSecretSpec", "dataTo", "[]", "rewrite", "[]"],
+        expression: IS_ONE_REWRITE,
+        message: ONE_REWRITE,
+        field: None,
+    },
+];
+
 /// Writes rules into the schema of a whole object. A rule whose part is not there is left out; a
 /// test makes sure that there is none.
 pub(super) fn add(root: &mut JSONSchemaProps, rules: &[Rule]) {
@@ -195,6 +228,8 @@ mod tests {
             let rules = match definition.spec.names.kind.as_str() {
                 "ExternalSecret" => EXTERNAL_SECRET,
                 "SecretStore" | "ClusterSecretStore" => STORE,
+                "PushSecret" => PUSH_SECRET,
+                "ClusterPushSecret" => CLUSTER_PUSH_SECRET,
                 // ESO accepts any ClusterExternalSecret, and checks no generator.
                 _ => &[],
             };

@@ -60,7 +60,9 @@ fn structural(node: &Value) -> JSONSchemaProps {
         x_kubernetes_int_or_string: int_or_string,
         x_kubernetes_list_type: text(node, "x-kubernetes-list-type"),
         x_kubernetes_map_type: text(node, "x-kubernetes-map-type"),
-        x_kubernetes_preserve_unknown_fields: open.then_some(true),
+        x_kubernetes_preserve_unknown_fields: open
+            .then_some(true)
+            .or_else(|| flag(node, "x-kubernetes-preserve-unknown-fields")),
         ..Default::default()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::markdown::{code, head, table};
 use crate::controller::external_secret::failure::Failure;
+use crate::controller::push_secret::failure::Failure as PushFailure;
 use crate::controller::secret_store::finding::{CHECKS, NOT_KNOWN, PASSED, StoreState};
 use crate::provider::all_causes;
 use crate::provider::causes::{CauseDescription, StoreEffect};
@@ -48,6 +49,26 @@ failed are in `status.failedNamespaces`, whose reasons begin with the words of E
 
 ";
 
+const PUSH_SECRETS: &str = "\
+## PushSecret
+
+The reason of `Ready` is also that of the event. True: `Synced`, \"PushSecret synced successfully\" (with `IfNotExists` and something that was there
+\". Existing secrets in providers unchanged.\"). False: `SourceDeleted`, \"source secret deleted; provider secrets cleaned up\"; and `Errored`, whose message begins as below, names the first object
+that failed with the cause and the remedy, then the others. Objects that did not fail are written all the same. `cause` is the word in `status.cause`, in the log and in the label of
+`external_secrets_push_failures_total`. A condition `Stalled`, with the cause as its reason, is there and True while only a change of the PushSecret can help. Events tell
+what was written or deleted (`Pushed`), what was left at the provider since it is not managed here, or in a vault that the store does not lead to any more (`ObjectsLeft`), and entries that do not count (`EntriesSuperseded`).
+
+";
+
+const CLUSTER_PUSH_SECRETS: &str = "\
+## ClusterPushSecret
+
+`Ready` says whether each selected namespace has its PushSecret (reason `Provisioned`, `NamespacesFailed` or `InvalidSpec`), and `PushSecretsReady` whether these are Ready themselves (`AllReady` or
+`NotReady`). The message of a failure begins with \"one or more namespaces failed\"; then it counts and names namespaces, or names the field that is wrong, and there is a condition `Stalled` until that is
+corrected. When `Ready` changes there is an event. The namespaces that failed are in `status.failedNamespaces`, whose reasons begin with the words of ESO.
+
+";
+
 const CAUSES: &str = "\
 ## Causes of providers
 
@@ -86,6 +107,15 @@ pub(super) fn page() -> String {
         [code(said.type_), code(said.reason), format!("{:?}", said.status), lead, said.remedy.to_owned()]
     });
     page.push_str(&table(["type", "reason", "status", "message begins with", "what to do"], statements));
+    page.push_str(PUSH_SECRETS);
+    let failures = PushFailure::ALL.iter().map(|failure| {
+        let said = failure.report();
+        let cause = if said.cause.is_empty() { "that of the provider".to_owned() } else { code(said.cause) };
+        let retry = if said.cause.is_empty() { "by the cause" } else { retry(said.retry) };
+        [cause, said.lead.to_owned(), retry.to_owned(), said.remedy.to_owned()]
+    });
+    page.push_str(&table(["cause", "message begins with", "retry", "what to do"], failures));
+    page.push_str(CLUSTER_PUSH_SECRETS);
     page.push_str(CAUSES);
     for (provider, causes) in all_causes::of_providers() {
         page.extend([format!("### {}\n\n", if provider == "any" { "Any provider" } else { provider })]);

@@ -17,14 +17,21 @@ every other character. At most `--metrics-max-objects` ExternalSecrets have metr
 /// The sections: the prefixes of names, the title, and an introduction.
 const SECTIONS: [(&[&str], &str, &str); 3] = [
     (
-        &["externalsecret_", "clusterexternalsecret_", "secretstore_", "clustersecretstore_"],
+        &[
+            "externalsecret_",
+            "clusterexternalsecret_",
+            "pushsecret_",
+            "clusterpushsecret_",
+            "secretstore_",
+            "clustersecretstore_",
+        ],
         "Those of ESO",
         "Under its names and labels, so that its dashboards and alerts go on working.",
     ),
     (
         &["controller_runtime_", "workqueue_", "rest_client_", "leader_election_"],
         "Those of controller-runtime and client-go",
-        "As ESO has them from its libraries. `controller` is `externalsecret`, `clusterexternalsecret`, `secretstore` or `clustersecretstore`.",
+        "As ESO has them from its libraries. `controller` is `externalsecret`, `clusterexternalsecret`, `pushsecret`, `clusterpushsecret`, `secretstore` or `clustersecretstore`.",
     ),
     (&["external_secrets_"], "Our own", "What ESO does not tell."),
 ];

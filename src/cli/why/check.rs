@@ -5,8 +5,8 @@ use crate::cli::person::{Cluster, vaults};
 use crate::cli::preview::{AzureIdentity, Previewer};
 use crate::cli::providers::ProviderArguments;
 use crate::controller::external_secret::failure::Report;
-use crate::controller::external_secret::templates::Templates;
 use crate::controller::options::FloodGate;
+use crate::controller::template_engines::Templates;
 use crate::sync::refresh::Reason;
 use crate::template::Delimiters;
 

@@ -64,6 +64,29 @@ pub(crate) async fn discover(client: &Client, plurals: &[&'static str]) -> Resul
     Ok(Discovered::Lacking(least))
 }
 
+/// Whether the cluster serves a kind in a version.
+///
+/// # Errors
+/// [`ApiError`]
+pub(crate) async fn is_served(client: &Client, api_version: &str, plural: &str) -> Result<bool, ApiError> {
+    match bounded(client.list_api_group_resources(api_version)).await {
+        Ok(list) => Ok(list.resources.iter().any(|resource| resource.name == plural)),
+        Err(error) if error.code() == Some(404) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same, until the API server answers.
+pub(crate) async fn is_served_at_last(client: &Client, api_version: &str, plural: &str) -> bool {
+    loop {
+        match is_served(client, api_version, plural).await {
+            Ok(is_served) => return is_served,
+            Err(error) => tracing::warn!(%error, "the API server cannot be asked which resources it serves"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// The version in which the cluster serves all of these kinds. Waits until their CRDs are installed.
 pub(crate) async fn served_version(client: &Client, plurals: &[&'static str], readiness: &Readiness) -> ServedVersion {
     let mut said = None;

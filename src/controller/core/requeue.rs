@@ -13,6 +13,17 @@ pub(crate) enum Next {
     After(Duration),
 }
 
+impl Next {
+    /// The same, but after this time at the latest.
+    #[must_use]
+    pub(crate) fn no_later_than(self, most: Duration) -> Self {
+        match self {
+            Self::OnChange => Self::After(most),
+            Self::After(wait) => Self::After(wait.min(most)),
+        }
+    }
+}
+
 /// Adds up to a fifth at random, so that what failed together is not retried together.
 #[must_use]
 pub(crate) fn spread(wait: Duration) -> Duration {

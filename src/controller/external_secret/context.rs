@@ -17,7 +17,6 @@ use super::state::State;
 use super::steps::Settings;
 use super::subject::Subject;
 use super::target_kinds::TargetKinds;
-use super::templates::Templates;
 use crate::answers::{MetadataOf, Objects};
 use crate::api::ServedVersion;
 use crate::api::generators::Generator;
@@ -36,6 +35,7 @@ use crate::controller::options::Options;
 use crate::controller::store_access::clients::{Access, ControllerClass, StoreLookup};
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::Stores;
+use crate::controller::template_engines::Templates;
 use crate::provider::Providers;
 use crate::runtime::metrics::Metrics;
 

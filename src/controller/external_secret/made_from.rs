@@ -5,9 +5,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::templates::Templates;
 use crate::api::v1::ExternalSecretSpec;
 use crate::controller::core::key::ObjectKey;
+use crate::controller::template_engines::Templates;
 use crate::provider::ReadMark;
 use crate::sync::{SecretData, hash};
 

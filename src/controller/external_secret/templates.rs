@@ -10,49 +10,15 @@ use super::index::{TemplateSource, TemplateSourceKind, template_sources_of};
 use crate::api::v1::external_secret::ExternalSecretTemplate;
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectVersion;
+use crate::controller::template_engines::Templates;
 use crate::provider::read_budget::MOST_READ;
 use crate::sync::rendered::Rendered;
 use crate::sync::target::Owner;
-use crate::sync::template::{RenderError, Renderer, Sources};
+use crate::sync::template::{RenderError, Sources};
 use crate::sync::{SecretData, SecretValue};
-use crate::template::{Delimiters, Engine, MissingKeys, funcs, yaml};
 
-/// The template engines.
-pub(crate) struct Templates {
-    /// For `target.template`.
-    target: Engine,
-    /// For `rewrite.transform`, which uses Go's delimiters and accepts missing keys, as in ESO.
-    rewrite: Engine,
-}
-
-impl Templates {
-    /// With these delimiters in `target.template`.
-    #[must_use]
-    pub(crate) fn new(delimiters: Delimiters) -> Self {
-        let engine = Engine::new(funcs::all());
-        Self {
-            target: engine.clone().with_delimiters(delimiters),
-            rewrite: engine.with_missing_keys(MissingKeys::NoValue),
-        }
-    }
-
-    /// The renderer of `target.template`.
-    #[must_use]
-    pub(crate) fn renderer(&self) -> Renderer<'_> {
-        Renderer {
-            engine: &self.target,
-            read_keys_and_values: |text, allowance| {
-                yaml::read_strings(text, allowance).map_err(|error| error.to_string())
-            },
-        }
-    }
-
-    /// The engine of `rewrite.transform`.
-    #[must_use]
-    pub(crate) const fn rewrite(&self) -> &Engine {
-        &self.rewrite
-    }
-}
+/// Where the template stands in the spec.
+const ROOT: &str = "spec.target.template";
 
 /// What a template produced, and what from.
 pub(crate) struct Rendering {
@@ -74,8 +40,8 @@ pub(crate) async fn render(
 ) -> Result<Rendering, Error> {
     let (sources, versions) = read(owner, cluster).await?;
     let rendered = match owner.manifest() {
-        None => templates.renderer().render(template, values, &sources),
-        Some(_) => templates.renderer().render_object(template, values, &sources),
+        None => templates.renderer(ROOT).render(template, values, &sources),
+        Some(_) => templates.renderer(ROOT).render_object(template, values, &sources),
     };
     // Rendering may have taken so long that this thread lost its slot (`runtime::fair`). Yield, so that the rest runs
     // in one.

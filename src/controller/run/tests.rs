@@ -20,11 +20,11 @@ use crate::controller::core::key::ObjectKey;
 use crate::controller::core::watch;
 use crate::controller::external_secret::context::{Context, Watched};
 use crate::controller::external_secret::target_kinds::TargetKinds;
-use crate::controller::external_secret::templates::Templates;
 use crate::controller::generators::watched::WatchedGenerators;
 use crate::controller::namespaces::Namespaces;
 use crate::controller::options::{FloodGate, GenericTargets, Switch};
 use crate::controller::secret_store::watched::WatchedStores;
+use crate::controller::template_engines::Templates;
 use crate::provider::{
     Caller, Freshness, Provider, ProviderError, Providers, Registries, RegistryToken, RegistryView, SecretsClient,
     StoreView, ValueMemory,
@@ -39,6 +39,10 @@ struct Broken;
 impl Provider for Broken {
     async fn client(&self, _: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
         panic!("a bug that speaks of hunter2")
+    }
+
+    async fn writer(&self, _: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn crate::provider::Writer>, ProviderError> {
+        panic!("a bug")
     }
 }
 
@@ -116,6 +120,9 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         generic_targets: GenericTargets::Refused,
         secret_stores: Switch::On,
         cluster_secret_stores: Switch::On,
+        push_secrets: Switch::Off,
+        push_token_secrets: Switch::Off,
+        cluster_push_secrets: Switch::Off,
         cluster_external_secrets: Switch::Off,
     };
     let store = json!({

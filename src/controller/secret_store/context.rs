@@ -12,7 +12,10 @@ use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{SecretStore, StoreKind};
 use crate::controller::core::events::Recorder;
 use crate::controller::core::kept_fields::KeptFields;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::namespaces::Namespaces;
 use crate::controller::options::Options;
+use crate::controller::store_access::clients::admits;
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::StoreReaders;
 use crate::provider::Providers;
@@ -30,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// The watched stores.
     pub(crate) watched: Arc<WatchedStores>,
+    /// Namespaces, with their labels.
+    pub(crate) namespaces: Namespaces,
     /// The kinds of objects that read stores.
     pub(crate) readers: Vec<Arc<dyn StoreReaders>>,
     /// The status fields that the API server stores.
@@ -47,6 +52,20 @@ impl Context {
             StoreKind::SecretStore => Objects::namespaced(self.client.clone(), &key.object.namespace, &dyntype),
             StoreKind::ClusterSecretStore => Objects::all(self.client.clone(), &dyntype),
         }
+    }
+
+    /// Who needs a store to stay, sorted. A namespace that the store does not admit needs nothing of it: nothing can be deleted from
+    /// there through it.
+    #[must_use]
+    pub(crate) fn holders(&self, object: &SecretStore, key: &StoreKey) -> Vec<ObjectKey> {
+        let mut holders: Vec<_> = self.readers.iter().flat_map(|readers| readers.holders(key)).collect();
+        // Of a spec that cannot be read nobody knows whom it admits.
+        if let Ok(spec) = object.spec.get() {
+            let labels = |namespace: &str| self.namespaces.labels(namespace);
+            holders.retain(|holder| admits(spec, key.kind, &holder.namespace, labels(&holder.namespace).as_ref()));
+        }
+        holders.sort_unstable();
+        holders
     }
 
     /// Whether any object reads a store, and so waits for it while it is not Ready.

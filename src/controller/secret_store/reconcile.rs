@@ -37,6 +37,8 @@ use crate::validate;
 const VALID_EVENT_INTERVAL: Duration = Duration::from_mins(30);
 /// The longest wait between validations of a store that is not valid and for which ExternalSecrets wait.
 const LONGEST_WHILE_AWAITED: Duration = Duration::from_secs(3);
+/// How often a store that is being deleted looks whether PushSecrets still need it. The last that does also wakes it.
+const LOOK_AGAIN_WHILE_HELD: Duration = Duration::from_secs(30);
 /// What Key Vault and the fake provider support, in ESO's words.
 const CAPABILITIES: &str = "ReadWrite";
 
@@ -82,6 +84,7 @@ impl Reconcile for StoreController {
             return Pass::succeeded(release(&object, &key, context).await);
         }
         let began = Began { at: Instant::now(), now: Timestamp::now() };
+        hold(&object, &key, context).await;
         let validation = validate(&object, &key, context).await;
         concluded(&object, &key, &validation, began, context).await
     }
@@ -266,11 +269,15 @@ fn next_validation(object: &SecretStore, key: &StoreKey, finding: &Finding, cont
     spread(refresh::backoff(failures).min(longest)).min(interval)
 }
 
-/// Removes ESO's finalizer from a store that is being deleted. This controller pushes nothing that would have to be
-/// cleaned up.
+/// Lets a store that is being deleted go, unless PushSecrets need it to delete what they have written.
 async fn release(object: &SecretStore, key: &StoreKey, context: &Context) -> Next {
     if !finalizer::is_on(&object.metadata, FINALIZER_STORE) {
         return Next::OnChange;
+    }
+    let holders = context.holders(object, key);
+    if let Some(first) = holders.first() {
+        say_held(object, key, first, holders.len(), context).await;
+        return Next::After(spread(LOOK_AGAIN_WHILE_HELD));
     }
     match finalizer::remove(&context.stores(key), &object.metadata, FINALIZER_STORE).await {
         Ok(()) => Next::OnChange,
@@ -278,5 +285,38 @@ async fn release(object: &SecretStore, key: &StoreKey, context: &Context) -> Nex
             tracing::warn!(store = %key, %error, "the finalizer could not be removed");
             Next::After(spread(Duration::from_secs(1)))
         }
+    }
+}
+
+/// Says in the condition who holds a store that is being deleted, and how to let it go.
+async fn say_held(object: &SecretStore, key: &StoreKey, first: &ObjectKey, number: usize, context: &Context) {
+    let others = if number > 1 { format!(" and {} more", number - 1) } else { String::new() };
+    let message = format!(
+        "the store is being deleted and is kept for PushSecret {first}{others}, which must delete what it has written: delete the PushSecret first, or set its spec.deletionPolicy to None to leave the objects"
+    );
+    let before = object.status.as_ref();
+    let mut status = before.cloned().unwrap_or_default();
+    let held = Statement { type_: "Held", status: ConditionStatus::True, reason: "PushSecrets".to_owned(), message };
+    conditions::set(&mut status.conditions, held, object.metadata.generation, Timestamp::now());
+    if !context.kept_fields.differs(before, &status) {
+        return;
+    }
+    let (api, uid) = (context.stores(key), object.metadata.uid.as_deref());
+    let patch = status::patch(before, &status);
+    if let Err(error) = status::write(&api, &key.object.name, uid, &patch, &context.kept_fields).await {
+        tracing::debug!(store = %key, %error, "the status could not be written");
+    }
+}
+
+/// Puts ESO's finalizer on a store while PushSecrets need it, and removes it after that.
+async fn hold(object: &SecretStore, key: &StoreKey, context: &Context) {
+    let is_held = !context.holders(object, key).is_empty();
+    let result = match (is_held, finalizer::is_on(&object.metadata, FINALIZER_STORE)) {
+        (true, false) => finalizer::add(&context.stores(key), &object.metadata, FINALIZER_STORE).await,
+        (false, true) => finalizer::remove(&context.stores(key), &object.metadata, FINALIZER_STORE).await,
+        _ => return,
+    };
+    if let Err(error) = result {
+        tracing::warn!(store = %key, %error, "the finalizer could not be changed");
     }
 }

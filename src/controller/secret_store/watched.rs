@@ -39,6 +39,17 @@ impl Stores for WatchedStores {
         }
     }
 
+    fn all(&self, kind: StoreKind, namespace: &str) -> Vec<Arc<SecretStore>> {
+        match kind {
+            StoreKind::SecretStore => {
+                let mut stores = self.secret_stores.state();
+                stores.retain(|store| store.metadata.namespace.as_deref() == Some(namespace));
+                stores
+            }
+            StoreKind::ClusterSecretStore => self.cluster_secret_stores.state(),
+        }
+    }
+
     fn question(&self, key: &StoreKey) {
         self.state.wake(key);
     }

@@ -14,7 +14,7 @@ use crate::api::v1::{ConditionStatus, SecretStore, SecretStoreSpec, StoreKind};
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::conditions;
 use crate::controller::options::{FloodGate, Options, Switch};
-use crate::provider::{Caller, Class, ProviderError, Providers, SecretsClient, StoreView};
+use crate::provider::{Caller, Class, ProviderError, Providers, SecretsClient, StoreView, Writer};
 use crate::validate::secret_store;
 
 /// Which stores a controller handles.
@@ -36,7 +36,9 @@ impl<'a> ControllerClass<'a> {
         Self { name, secret_stores: *secret_stores, cluster_secret_stores: *cluster_secret_stores }
     }
 
-    fn works_on(self, kind: StoreKind) -> bool {
+    /// Whether stores of a kind are worked on.
+    #[must_use]
+    pub(crate) fn works_on(self, kind: StoreKind) -> bool {
         let reconciler = match kind {
             StoreKind::SecretStore => self.secret_stores,
             StoreKind::ClusterSecretStore => self.cluster_secret_stores,
@@ -105,6 +107,31 @@ impl Access<'_> {
         caller: Caller<'_>,
     ) -> Result<Arc<dyn SecretsClient>, Error> {
         let object = self.usable(store).await?;
+        let spec = self.admitted(&object, store, namespace).await?;
+        let unusable = |error: ProviderError| Error::Client { store: store.clone(), error: Box::new(error) };
+        let provider = self.providers.of(spec).map_err(unusable)?;
+        provider.client(view(store, spec), caller).await.map_err(unusable)
+    }
+
+    /// What writes to a store, for work in a namespace.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub(crate) async fn writer(self, store: &StoreKey, namespace: &str) -> Result<Arc<dyn Writer>, Error> {
+        let object = self.usable(store).await?;
+        let spec = self.admitted(&object, store, namespace).await?;
+        let unusable = |error: ProviderError| Error::Client { store: store.clone(), error: Box::new(error) };
+        let provider = self.providers.of(spec).map_err(unusable)?;
+        provider.writer(view(store, spec), Caller::PushSecret { namespace }).await.map_err(unusable)
+    }
+
+    /// The spec of a store, if it may be used from a namespace.
+    async fn admitted<'a>(
+        self,
+        object: &'a SecretStore,
+        store: &StoreKey,
+        namespace: &str,
+    ) -> Result<&'a SecretStoreSpec, Error> {
         let unusable = |error: ProviderError| Error::Client { store: store.clone(), error: Box::new(error) };
         let spec = object
             .spec
@@ -113,8 +140,7 @@ impl Access<'_> {
         if !self.admits(spec, store, namespace).await? {
             return Err(Error::NamespaceExcluded { store: store.clone(), namespace: namespace.to_owned() });
         }
-        let provider = self.providers.of(spec).map_err(unusable)?;
-        provider.client(view(store, spec), caller).await.map_err(unusable)
+        Ok(spec)
     }
 
     /// The store, if it exists and the flood gate admits it.
@@ -137,16 +163,27 @@ impl Access<'_> {
 
     /// Whether a ClusterSecretStore may be used from a namespace: any of its conditions matches, or it has none.
     async fn admits(self, spec: &SecretStoreSpec, store: &StoreKey, namespace: &str) -> Result<bool, Error> {
-        if store.kind == StoreKind::SecretStore || spec.conditions.is_empty() {
-            return Ok(true);
-        }
-        let labels = if spec.conditions.iter().any(|condition| condition.namespace_selector.is_some()) {
+        let is_by_label = spec.conditions.iter().any(|condition| condition.namespace_selector.is_some());
+        let labels = if store.kind == StoreKind::ClusterSecretStore && is_by_label {
             self.stores.namespace_labels(namespace).await.map_err(|error| unreadable("Namespace", namespace, error))?
         } else {
             None
         };
-        Ok(spec.conditions.iter().any(|condition| matches(condition, namespace, labels.as_ref())))
+        Ok(admits(spec, store.kind, namespace, labels.as_ref()))
     }
+}
+
+/// Whether a store may be used from a namespace with these labels: a ClusterSecretStore by any of its conditions, or if it has none.
+#[must_use]
+pub(crate) fn admits(
+    spec: &SecretStoreSpec,
+    kind: StoreKind,
+    namespace: &str,
+    labels: Option<&BTreeMap<String, String>>,
+) -> bool {
+    kind == StoreKind::SecretStore
+        || spec.conditions.is_empty()
+        || spec.conditions.iter().any(|condition| matches(condition, namespace, labels))
 }
 
 async fn store(key: &StoreKey, stores: &dyn StoreLookup) -> Result<Option<Arc<SecretStore>>, Error> {

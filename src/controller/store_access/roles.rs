@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::key::StoreKey;
-use crate::api::v1::SecretStore;
+use crate::api::v1::{SecretStore, StoreKind};
+use crate::controller::core::key::ObjectKey;
 
 /// The stores, as seen by the objects that read them.
 pub(crate) trait Stores: Send + Sync {
     /// A store from the watch.
     fn watched(&self, key: &StoreKey) -> Option<Arc<SecretStore>>;
+
+    /// The stores of a kind: of one namespace, or of the cluster.
+    fn all(&self, kind: StoreKind, namespace: &str) -> Vec<Arc<SecretStore>>;
 
     /// Queues a validation of a store: there is reason to doubt that it is still Ready.
     fn question(&self, key: &StoreKey);
@@ -21,4 +25,10 @@ pub(crate) trait StoreReaders: Send + Sync {
 
     /// Queues all objects that read a store: it may have become usable or unusable.
     fn wake(&self, store: &StoreKey);
+
+    /// Who needs a store to stay: it must be there to delete what they wrote to it.
+    fn holders(&self, store: &StoreKey) -> Vec<ObjectKey> {
+        let _ = store;
+        Vec::new()
+    }
 }

@@ -24,12 +24,25 @@ pub(super) struct Object {
     pub(super) tags: BTreeMap<String, String>,
     /// Its times.
     pub(super) attributes: Attributes,
+    /// What a write must know besides.
+    pub(super) written: WrittenAs,
     /// With it a later refresh can ask whether the object has changed; for the current version of a secret only.
     pub(super) mark: Option<ReadMark>,
     /// The memory charged while the answer is kept for identical reads; `None` if it is not kept.
     kept: Option<Share>,
     /// The memory charged for a large answer.
     _memory: Option<Share>,
+}
+
+/// What a write must know of an object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WrittenAs {
+    /// Its version.
+    pub(super) version: Option<String>,
+    /// The note on what its value is.
+    pub(super) content_type: Option<String>,
+    /// Whether it is a part of a certificate.
+    pub(super) is_of_certificate: bool,
 }
 
 /// What an object costs in addition to its texts.
@@ -55,8 +68,11 @@ pub(super) struct Attributes {
 /// The bundles of secrets, keys and certificates of the REST API, as far as they are read:
 /// <https://learn.microsoft.com/rest/api/keyvault>.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Bundle {
     id: Option<String>,
+    content_type: Option<String>,
+    managed: Option<bool>,
     value: Option<String>,
     key: Option<JsonWebKey>,
     cer: Option<String>,
@@ -129,6 +145,15 @@ impl Object {
             }
             _ => None,
         };
+        let url = match id.kind {
+            ObjectKind::Key => bundle.key.as_ref().and_then(|key| key.kid.as_deref()),
+            ObjectKind::Secret | ObjectKind::Certificate => bundle.id.as_deref(),
+        };
+        let written = WrittenAs {
+            version: url.and_then(version_of).map(str::to_owned),
+            content_type: bundle.content_type,
+            is_of_certificate: bundle.managed == Some(true),
+        };
         let value = match id.kind {
             ObjectKind::Secret => bundle.value.map(String::into_bytes),
             ObjectKind::Key => bundle.key.map(JsonWebKey::json).transpose()?,
@@ -143,6 +168,7 @@ impl Object {
             value: value.map(|value| Arc::new(SecretSlice::from(value))),
             tags: tags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
             attributes,
+            written,
             mark,
             kept: None,
             _memory: None,
@@ -172,7 +198,7 @@ impl Object {
 
     /// An object that does not come from a vault.
     pub(super) fn given(value: Option<SecretValue>, tags: BTreeMap<String, String>, attributes: Attributes) -> Self {
-        Self { value, tags, attributes, mark: None, kept: None, _memory: None }
+        Self { value, tags, attributes, written: WrittenAs::default(), mark: None, kept: None, _memory: None }
     }
 
     /// The value; for a key its JSON Web Key, for a certificate its DER.
@@ -199,6 +225,13 @@ fn without_version(url: &str) -> &str {
         Some((object, _)) if object.matches('/').count() == 4 => object,
         _ => url,
     }
+}
+
+/// The version in `https://vault/secrets/name/version`.
+pub(super) fn version_of(url: &str) -> Option<&str> {
+    let (object, version) = url.rsplit_once('/')?;
+    let is_version = version.len() == 32 && version.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_version && object.matches('/').count() == 4).then_some(version)
 }
 
 /// When an answer was made, in seconds since 1970 by the sender's clock, else by ours.

@@ -155,6 +155,11 @@ where
         lock(&self.flights).contains_key(key)
     }
 
+    /// Lets no later read share what matches: it is out of date. Those that wait already get their answer.
+    pub(super) fn forget(&self, is_outdated: impl Fn(&K) -> bool) {
+        lock(&self.flights).retain(|key, _| !is_outdated(key));
+    }
+
     /// How many reads are in progress or kept.
     #[cfg(test)]
     fn len(&self) -> usize {

@@ -19,8 +19,8 @@ use super::reader;
 use crate::api::v1::external_secret::{Find, MetadataPolicy, RemoteRef};
 use crate::budget::Budget;
 use crate::provider::{
-    Caller, Check, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue, SecretsClient,
-    StoreView, Validation, Verdict,
+    Caller, Check, Class, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue,
+    SecretsClient, StoreView, Validation, Verdict, Writer,
 };
 
 /// Why an object cannot be given. Contains no value.
@@ -277,6 +277,11 @@ impl Provider for GivenVault {
     async fn client(&self, _: StoreView<'_>, caller: Caller<'_>) -> Result<Arc<dyn SecretsClient>, ProviderError> {
         Ok(Arc::clone(&self.0).client(caller.budget()))
     }
+
+    async fn writer(&self, store: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn Writer>, ProviderError> {
+        let message = format!("{} {:?}: values that are given in a file cannot be written to", store.kind, store.name);
+        Err(ProviderError::new(Class::Unsupported, "NotWritable", message).with_hint("leave out --values"))
+    }
 }
 
 #[cfg(test)]
@@ -287,7 +292,7 @@ mod tests {
 
     use super::*;
     use crate::api::v1::external_secret::FindName;
-    use crate::provider::{Class, Freshness, Priority};
+    use crate::provider::{Freshness, Priority};
 
     const SHARED: ReadOptions = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
 

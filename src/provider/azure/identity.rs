@@ -379,7 +379,8 @@ impl Resolver<'_> {
             return Ok(own);
         }
         match (given(named), self.caller) {
-            (Some(namespace), _) | (None, Caller::ExternalSecret { namespace, .. }) => Ok(namespace),
+            (Some(namespace), _)
+            | (None, Caller::ExternalSecret { namespace, .. } | Caller::PushSecret { namespace }) => Ok(namespace),
             (None, Caller::StoreValidation) => Err(Diagnosis::new(
                 Cause::StoreInvalid,
                 "the store's references name no namespace, so it can be used by an ExternalSecret only",

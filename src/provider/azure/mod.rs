@@ -45,6 +45,7 @@ mod pace;
 mod principal;
 mod probe;
 mod property;
+mod push;
 mod reader;
 mod rights;
 mod sdk;
@@ -67,13 +68,14 @@ use self::gate::Requester;
 use self::http::Clients;
 use self::identity::Resolver;
 use self::kept_hosts::KeptHosts;
+use self::push::KeyVaultWriter;
 use self::reader::KeyVaultClient;
 use self::validate::Checked;
 use self::vault::{VaultClient, VaultPool};
 use super::causes::CauseDescription;
 use super::{
     Caller, ClusterReader, Fetched, Provider, ProviderError, ProviderMetrics, ReadBudget, ReadOptions, SecretMap,
-    SecretValue, SecretsClient, StoreView, Validation,
+    SecretValue, SecretsClient, StoreView, Validation, Writer,
 };
 use crate::api::v1::external_secret::{Find, RemoteRef};
 use crate::api::v1::secret_store::AzureKvProvider;
@@ -172,7 +174,7 @@ impl AzureKeyVault {
 fn requester(view: &StoreView<'_>, caller: Caller<'_>) -> Requester {
     let own = view.namespace.unwrap_or_default();
     let namespace = match caller {
-        Caller::ExternalSecret { namespace, .. } => namespace,
+        Caller::ExternalSecret { namespace, .. } | Caller::PushSecret { namespace } => namespace,
         Caller::StoreValidation => own,
     };
     Requester { namespace: namespace.into(), store: format!("{own}/{}", view.name).into() }
@@ -198,6 +200,15 @@ impl Provider for AzureKeyVault {
             }
             Err(diagnosis) => Err(diagnosis.into()),
         }
+    }
+
+    async fn writer(&self, view: StoreView<'_>, caller: Caller<'_>) -> Result<Arc<dyn Writer>, ProviderError> {
+        let store = view.spec.provider.azurekv.as_deref().ok_or_else(|| {
+            Diagnosis::new(Cause::StoreInvalid, "spec.provider.azurekv is missing")
+                .hint("set it to use Azure Key Vault")
+        })?;
+        let vault = self.reader(view, store, caller).await?;
+        Ok(Arc::new(KeyVaultWriter { vault, owner: self.options.push_owner.clone() }))
     }
 }
 

@@ -10,6 +10,8 @@ use secrecy::SecretString;
 /// gate learns.
 const DOCUMENTED_LIMIT: u32 = 4000;
 
+/// The same on new versions of secrets together with imports of keys and certificates.
+const DOCUMENTED_LIMIT_OF_WRITES: u32 = 300;
 /// The time over which Key Vault counts requests.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
 
@@ -23,13 +25,15 @@ pub struct Budgets {
     pub keys: u32,
     /// For certificates.
     pub certificates: u32,
+    /// For new versions of secrets, and imports of keys and certificates, together.
+    pub writes: u32,
 }
 
 impl Default for Budgets {
     /// 80% of the documented limit.
     fn default() -> Self {
         const BUDGET: u32 = DOCUMENTED_LIMIT / 5 * 4;
-        Self { secrets: BUDGET, keys: BUDGET, certificates: BUDGET }
+        Self { secrets: BUDGET, keys: BUDGET, certificates: BUDGET, writes: DOCUMENTED_LIMIT_OF_WRITES / 5 * 4 }
     }
 }
 
@@ -87,6 +91,8 @@ pub struct Options {
     pub machine_identity_proxy: Option<String>,
     /// Whose identity reads vaults.
     pub acts_as: ActsAs,
+    /// What names this cluster in the tags of the objects that it writes; `None` leaves that tag out.
+    pub push_owner: Option<String>,
     /// The identity of the process: the pod's own, or the caller's.
     pub environment: Environment,
 }
@@ -107,6 +113,7 @@ impl Default for Options {
             https_proxy: None,
             machine_identity_proxy: None,
             acts_as: ActsAs::default(),
+            push_owner: None,
             environment: Environment::default(),
         }
     }

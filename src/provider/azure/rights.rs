@@ -45,6 +45,7 @@ struct Inner {
     /// Whether more were refused than are remembered.
     more_refused: bool,
     refusals_in_a_row: u32,
+    refused_writes_in_a_row: u32,
     given_at: Option<Instant>,
     probing: bool,
     probes: usize,
@@ -113,6 +114,23 @@ impl Rights {
     /// Whether many reads in a row were refused, and none allowed.
     pub(super) fn is_refused_often(&self) -> bool {
         self.inner().refusals_in_a_row >= REFUSED_OFTEN
+    }
+
+    /// A write ended.
+    pub(super) fn write_ended<T>(&self, outcome: &Result<T, Diagnosis>) {
+        let mut inner = self.inner();
+        inner.refused_writes_in_a_row = match outcome {
+            Err(refusal) if refusal.cause.class() == Class::Denied || refusal.cause == Cause::TokenRefused => {
+                inner.refused_writes_in_a_row.saturating_add(1)
+            }
+            Ok(_) => 0,
+            Err(_) => inner.refused_writes_in_a_row,
+        };
+    }
+
+    /// Whether writes were refused many times in a row: who may read a vault need not be allowed to write to it.
+    pub(super) fn are_writes_refused_often(&self) -> bool {
+        self.inner().refused_writes_in_a_row >= REFUSED_OFTEN
     }
 
     fn refused(&self, object: &ObjectId) -> Consequence {
@@ -230,6 +248,19 @@ mod tests {
         let _ = rights.read_ended(&object("999"), Ok(()));
         assert!(is_recovered(&waiting), "it is not among those that are remembered");
         assert!(!rights.is_refused_often());
+    }
+
+    #[test]
+    fn who_may_read_and_is_refused_many_writes_is_told_apart_until_one_is_allowed() {
+        let rights = Rights::new();
+        for _ in 0..REFUSED_OFTEN {
+            assert!(!rights.are_writes_refused_often());
+            let _ = rights.read_ended(&object("a"), Ok(()));
+            rights.write_ended::<()>(&Err(Diagnosis::new(Cause::ForbiddenByRbac, "no")));
+        }
+        assert!(rights.are_writes_refused_often() && !rights.is_refused_often());
+        rights.write_ended(&Ok(()));
+        assert!(!rights.are_writes_refused_often());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The Azure SDK's clients of one vault, one for each kind of object. Each call here is one request, with the token that
 //! it is given.
 
+mod writes;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;

@@ -1,5 +1,7 @@
 //! Checks of a store's text, without any request, for the webhook, the command line and the controllers.
 
+use serde_json::Value;
+
 use super::cloud::Cloud;
 use super::diagnose::{Cause, Diagnosis, text};
 use super::endpoint::VaultEndpoint;
@@ -61,6 +63,12 @@ pub fn registry(view: &RegistryView<'_>, options: &Options) -> Vec<FieldProblem>
 #[must_use]
 pub fn reference(reference: &RemoteRef) -> Option<String> {
     Some(ObjectId::parse(reference).err()?.field_and_problem().1)
+}
+
+/// What is wrong with what a PushSecret says of an object besides its value, if anything.
+#[must_use]
+pub fn push_metadata(metadata: &Value) -> Option<String> {
+    Some(super::push::check_metadata(metadata).err()?.field_and_problem().1)
 }
 
 /// The same for a controller, which also needs the result.

@@ -1,4 +1,4 @@
-//! Reads from a vault as one identity.
+//! Requests to a vault as one identity.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use azure_core::credentials::AccessToken;
 use futures::future::{BoxFuture, FutureExt as _};
 use moka::future::Cache;
+use tokio::sync::oneshot;
 use tracing::instrument::{Instrument as _, Instrumented};
 
 use super::answer::Object;
@@ -19,7 +20,7 @@ use super::connections::{self, Connections, Destination};
 use super::credential_cache::SharedCredential;
 use super::diagnose::{Cause, Diagnosis};
 use super::endpoint::VaultEndpoint;
-use super::gate::{Gate, Rank, Requester, Verdict};
+use super::gate::{Gate, Leave, Rank, Requester, Ticket, Traffic, Verdict};
 use super::http::Clients;
 use super::list::{List, Listed, NextPage, Page};
 use super::memory::Memory;
@@ -31,6 +32,7 @@ use super::sdk::{Errand, Sdk};
 use super::transport::crowded;
 use crate::provider::error::Retry;
 use crate::provider::metrics::{ApiCall, CallStatus, Probe, SharedRead};
+use crate::provider::shares::Share;
 use crate::provider::{Changes, Freshness, Priority, ProviderMetrics, ReadMark, ReadOptions};
 
 /// Bounds on the clients and gates that are kept.
@@ -49,6 +51,9 @@ const CROWDED_PAUSE: Duration = Duration::from_millis(250);
 /// A request that finds no connection retries after pauses of about this length, and reports it after this many.
 const CONNECTION_PAUSE: Duration = Duration::from_millis(50);
 const TRIES_WITHOUT_CONNECTION: u32 = 100;
+
+/// How long a write waits for its turn, in all. Longer than a read: a thousand of them take a minute at the vault's limit.
+const PATIENCE_OF_WRITES: Duration = Duration::from_secs(30);
 
 /// A vault as one identity sees it.
 type VaultKey = (u64, VaultEndpoint);
@@ -171,7 +176,16 @@ struct Turn {
     progress: Progress,
 }
 
-/// Reads one vault as one identity, on behalf of one store.
+/// A write on its way through the gate.
+pub(super) struct Write<'a> {
+    /// What it counts against.
+    pub(super) traffic: Traffic,
+    pub(super) priority: Priority,
+    pub(super) call: ApiCall,
+    pub(super) object: &'a ObjectId,
+}
+
+/// Reads and writes one vault as one identity, on behalf of one store.
 #[derive(Clone)]
 pub(super) struct VaultClient {
     key: VaultKey,
@@ -298,8 +312,8 @@ impl VaultClient {
         F: Future<Output = Result<T, Diagnosis>>,
     {
         let began = Instant::now();
-        let rank = if self.rights.is_refused_often() { Rank::OftenRefused } else { turn.priority.into() };
-        let ticket = self.gate.ticket(turn.kind, rank, &self.requester);
+        let rank = if self.rights.is_refused_often() { Rank::Last } else { turn.priority.into() };
+        let ticket = self.gate.ticket(turn.kind.into(), rank, &self.requester);
         let (mut other_token, mut once_more, mut crowded, mut without_connection) = (false, false, 0, 0);
         loop {
             self.until_authenticated(turn).await?;
@@ -310,8 +324,7 @@ impl VaultClient {
                 leave.unsent();
                 continue;
             };
-            let to = Destination { host: self.key.1.host(), hosts_of: self.hosts_of };
-            let Some(connection) = self.connections.try_take(&self.requester.namespace, to) else {
+            let Some(connection) = self.connection() else {
                 // It holds no place at the vault while it waits.
                 leave.unsent();
                 without_connection += 1;
@@ -399,6 +412,95 @@ impl VaultClient {
         }
         self.metrics.api_call(call, status(&result), began.elapsed());
         result
+    }
+
+    /// A connection to the vault, if the namespace may have another one now.
+    fn connection(&self) -> Option<Share> {
+        let to = Destination { host: self.key.1.host(), hosts_of: self.hosts_of };
+        self.connections.try_take(&self.requester.namespace, to)
+    }
+
+    /// Sends a write through the gate, once: what may have reached the vault is not sent again, since only a look tells whether it
+    /// was carried out. What the vault refused before it looked at it is: for the number of requests, or for the token.
+    pub(super) async fn write<T, F>(
+        &self,
+        write: &Write<'_>,
+        request: impl Fn(Arc<Errand>) -> F,
+    ) -> Result<T, Diagnosis>
+    where
+        F: Future<Output = Result<T, Diagnosis>>,
+    {
+        let began = Instant::now();
+        let what = self.named(write.object);
+        let is_refused_often = self.rights.is_refused_often() || self.rights.are_writes_refused_often();
+        let rank = if is_refused_often { Rank::Last } else { write.priority.into() };
+        let ticket = self.gate.ticket(write.traffic, rank, &self.requester);
+        let mut other_token = false;
+        loop {
+            self.authenticate().await.map_err(|reason| reason.of(&what))?;
+            let leave = self.turn(&ticket, began).await.map_err(|reason| reason.of(&what))?;
+            let Some(token) = self.credential.held_token() else {
+                leave.unsent();
+                continue;
+            };
+            let Some(connection) = self.connection() else {
+                leave.unsent();
+                if began.elapsed() > PATIENCE_OF_WRITES {
+                    return Err(connections::crowded().of(&what));
+                }
+                tokio::time::sleep(CONNECTION_PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
+                continue;
+            };
+            let result = self.counted(write.call, request(self.errand(token)), CallStatus::of).await;
+            drop(connection);
+            leave.report(&result);
+            self.rights.write_ended(&result);
+            // Also of one that failed: it may have reached the vault.
+            self.forget_reads(write.object);
+            match result.as_ref().map_err(|diagnosis| diagnosis.cause) {
+                Err(Cause::VaultThrottled) if began.elapsed() < PATIENCE_OF_WRITES => {}
+                Err(Cause::TokenRefused) if !other_token && self.credential.give_up_token() => other_token = true,
+                _ => return result.map_err(|reason| reason.of(&what)),
+            }
+        }
+    }
+
+    /// A turn at the gate, or the reason where that takes too long.
+    async fn turn(&self, ticket: &Ticket, began: Instant) -> Result<Leave, Diagnosis> {
+        let (sender, stalled) = oneshot::channel();
+        let entering = self.gate.enter(ticket, began, |reason| drop(sender.send(reason)));
+        let patient = async {
+            let reason = stalled.await;
+            // As long as the vault takes others it is only a matter of turns.
+            tokio::time::sleep_until((began + PATIENCE_OF_WRITES).into()).await;
+            reason
+        };
+        tokio::select! {
+            biased;
+            leave = entering => leave,
+            Ok(reason) = patient => Err(reason),
+        }
+    }
+
+    /// No answer from before a write serves a read that begins after it, whatever identity reads.
+    fn forget_reads(&self, written: &ObjectId) {
+        let of_certificate = written.kind == ObjectKind::Certificate;
+        self.reads.forget(|((_, endpoint), read)| {
+            *endpoint == self.key.1
+                && read.name.eq_ignore_ascii_case(&written.name)
+                && (of_certificate || read.kind == written.kind)
+        });
+        self.lists.forget(|(_, endpoint)| *endpoint == self.key.1);
+    }
+
+    /// The vault's host.
+    pub(super) fn host(&self) -> &str {
+        self.key.1.host()
+    }
+
+    /// The clients that requests are made with.
+    pub(super) fn sdk(&self) -> &Sdk {
+        &self.sdk
     }
 
     #[cfg(test)]

@@ -42,6 +42,8 @@ pub type ReadKeysAndValues = fn(&[u8], &mut Allowance) -> Result<BTreeMap<String
 /// Renders templates.
 #[derive(Clone, Copy)]
 pub struct Renderer<'a> {
+    /// Where the template stands in the spec, for messages: `spec.target.template`.
+    pub root: &'static str,
     /// The engine, with the delimiters that the controller was given.
     pub engine: &'a Engine,
     /// Parses the result of a template that produces keys and values.
@@ -82,6 +84,7 @@ impl Renderer<'_> {
         values: &SecretData,
         sources: &Sources,
     ) -> Result<Rendered, RenderError> {
+        let root = self.root;
         let makes_no_data = template.data.as_ref().is_none_or(BTreeMap::is_empty) && template.template_from.is_empty();
         let mut rendering = Rendering {
             renderer: self,
@@ -94,13 +97,13 @@ impl Renderer<'_> {
             rendering.rendered.data = values.clone();
         }
         for (index, from) in template.template_from.iter().enumerate() {
-            rendering.template_from(&format!("{ROOT}.templateFrom[{index}]"), from, sources)?;
+            rendering.template_from(&format!("{root}.templateFrom[{index}]"), from, sources)?;
         }
-        rendering.map(&format!("{ROOT}.data"), template.data.as_ref(), &TemplateTarget::Data)?;
+        rendering.map(&format!("{root}.data"), template.data.as_ref(), &TemplateTarget::Data)?;
         if let Some(metadata) = &template.metadata {
-            rendering.map(&format!("{ROOT}.metadata.labels"), metadata.labels.as_ref(), &TemplateTarget::Labels)?;
+            rendering.map(&format!("{root}.metadata.labels"), metadata.labels.as_ref(), &TemplateTarget::Labels)?;
             rendering.map(
-                &format!("{ROOT}.metadata.annotations"),
+                &format!("{root}.metadata.annotations"),
                 metadata.annotations.as_ref(),
                 &TemplateTarget::Annotations,
             )?;
@@ -110,8 +113,6 @@ impl Renderer<'_> {
         Ok(rendering.rendered)
     }
 }
-
-const ROOT: &str = "spec.target.template";
 
 /// What is rendered for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -38,7 +38,11 @@ fn read_lines(text: &[u8], _: &mut Allowance) -> Result<BTreeMap<String, Zeroizi
 fn render_with(template: Json, values: &SecretData) -> Result<Rendered, RenderError> {
     let template: ExternalSecretTemplate = serde_json::from_value(template).unwrap();
     let engine = Engine::new(funcs::all());
-    Renderer { engine: &engine, read_keys_and_values: read_lines }.render(&template, values, &sources())
+    Renderer { root: "spec.target.template", engine: &engine, read_keys_and_values: read_lines }.render(
+        &template,
+        values,
+        &sources(),
+    )
 }
 
 fn render(template: Json) -> Result<Rendered, RenderError> {
@@ -74,7 +78,7 @@ fn error_of(form: Form, template: Json) -> String {
     let engine = Engine::new(funcs::all());
     let read =
         |text: &[u8], allowance: &mut Allowance| yaml::read_strings(text, allowance).map_err(|error| error.to_string());
-    let renderer = Renderer { engine: &engine, read_keys_and_values: read };
+    let renderer = Renderer { root: "spec.target.template", engine: &engine, read_keys_and_values: read };
     let result = renderer.render_for(form, &template, &two_values(), &sources());
     result.map(drop).unwrap_err().to_string()
 }
@@ -117,7 +121,7 @@ fn a_value_for_a_place_is_no_way_past_the_bounds_of_yaml() {
     let mut sources = sources();
     sources.config_maps.get_mut("templates").unwrap().insert("many".into(), "[{{ repeat 150000 \"1,\" }}]".into());
     let engine = Engine::new(funcs::all());
-    let renderer = Renderer { engine: &engine, read_keys_and_values: read_lines };
+    let renderer = Renderer { root: "spec.target.template", engine: &engine, read_keys_and_values: read_lines };
     let error = renderer.render_object(&template, &two_values(), &sources).map(drop).unwrap_err().to_string();
     assert!(error.contains("the YAML has more than 100000 nodes"), "{error}");
 }

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use external_secrets::sandbox::{Effect, Fault as AzureFault, Limit, SecretPermission};
+use external_secrets::sandbox::{Effect, Fault as AzureFault, Limit};
 use futures::FutureExt;
 
 use super::Fault;
 use crate::arena::{Arena, TOKEN_LIFETIME};
 use crate::chance::Chance;
+use crate::pushes::RIGHTS;
 
 /// The clock skew that Entra ID, the vault and their clients tolerate, in seconds.
 const TOLERANCE: i64 = 300;
@@ -136,7 +137,7 @@ pub(super) async fn deny(arena: &Arena, lasts: Duration) {
     let (vault, application) = (&arena.scene.vault, &arena.scene.application);
     vault.revoke(application);
     tokio::time::sleep(lasts).await;
-    vault.allow(application, SecretPermission::Get);
+    vault.allow(application, RIGHTS);
 }
 
 pub(super) async fn entra(arena: &Arena, lasts: Duration) {

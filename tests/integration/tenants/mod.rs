@@ -108,8 +108,10 @@ impl Stage {
             .await;
         for kind in ["Secret", "ConfigMap"] {
             let data = if kind == "Secret" { "stringData" } else { "data" };
-            let object =
-                json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "bystander"}, data: {"value": CANARY}});
+            let object = json!({
+                "apiVersion": "v1", "kind": kind, "metadata": {"name": "bystander", "labels": {"of": "the-victim"}},
+                data: {"value": CANARY},
+            });
             self.bystander.insert(kind, victim.apply(object).await);
         }
     }

@@ -26,12 +26,13 @@ pub struct Access {
 }
 
 /// Kinds of the cluster, not of a namespace.
-const CLUSTER_KINDS: [&str; 8] = [
+const CLUSTER_KINDS: [&str; 9] = [
     "Namespace",
     "ClusterRole",
     "ClusterRoleBinding",
     "ClusterSecretStore",
     "ClusterExternalSecret",
+    "ClusterPushSecret",
     "ClusterGenerator",
     "CustomResourceDefinition",
     "ValidatingWebhookConfiguration",
@@ -45,6 +46,7 @@ impl Access {
             "ACRAccessToken" | "ClusterGenerator" | "Fake" | "Password" | "SSHKey" | "UUID" => {
                 "generators.external-secrets.io/v1alpha1"
             }
+            "PushSecret" | "ClusterPushSecret" => "external-secrets.io/v1alpha1",
             "CustomResourceDefinition" => "apiextensions.k8s.io/v1",
             "AppConfig" => "config.example.com/v1",
             _ => "v1",

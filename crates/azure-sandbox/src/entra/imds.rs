@@ -116,7 +116,7 @@ pub(crate) async fn answer<B>(state: &State, request: &Request<B>) -> Option<Res
     let machine = &state.machine;
     machine.counters.record(|counters| counters.exchanges += 1);
     let mut treatment = Treatment::default();
-    let situation = Situation { operation: "Token", object: None, authenticated: true };
+    let situation = Situation { operation: "Token", is_write: false, object: None, authenticated: true };
     machine.faults.treat(state.clock.now(), &situation, &mut treatment);
     treatment.delay().await;
     match treatment.instead.take() {

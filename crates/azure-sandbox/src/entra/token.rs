@@ -39,7 +39,7 @@ pub(crate) async fn exchange(
 
     let mut treatment = Treatment::default();
     let now = state.clock.now();
-    let situation = Situation { operation: "Token", object: None, authenticated: true };
+    let situation = Situation { operation: "Token", is_write: false, object: None, authenticated: true };
     if let Some(application) = &application {
         application.faults.treat(now, &situation, &mut treatment);
     }

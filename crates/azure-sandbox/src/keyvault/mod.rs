@@ -29,6 +29,7 @@ use url::form_urlencoded;
 
 use super::fault::{Effect, Situation, Treatment, endless_body};
 use super::ids;
+use super::limiter::Makes;
 use super::message::{Answer, Connection, empty, header, json_text, parameter, read_body, set_header};
 use super::state::State;
 
@@ -81,6 +82,7 @@ async fn treat(state: &State, vault: &VaultState, request: Request<Incoming>, co
     let mut treatment = Treatment::default();
     let situation = Situation {
         operation: operation.as_ref().map_or("Unknown", Operation::label),
+        is_write: request.method() != http::Method::GET,
         object: operation.as_ref().ok().and_then(|operation| operation.name),
         authenticated: authentication::bearer(&request).is_some(),
     };
@@ -97,6 +99,10 @@ async fn treat(state: &State, vault: &VaultState, request: Request<Incoming>, co
         Some(Effect::LargeValue(bytes)) => {
             let secret = serde_json::json!({"value": "x".repeat(bytes), "attributes": {"enabled": true}});
             return Ok(Response::new(Body::from(secret.to_string())));
+        }
+        Some(Effect::Repeat) => {
+            let sent = read_body(request).await.unwrap_or_default();
+            Err(KeyVaultError::bad_parameter(format!("It is invalid: {}", String::from_utf8_lossy(&sent))))
         }
         Some(Effect::Redirect(location)) => {
             let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
@@ -132,7 +138,12 @@ async fn serve(
     let name = VaultName { name: &vault.name, location: LOCATION };
     vault.access.read().check_network(&caller, &name)?;
     let kind = operation.as_ref().ok().map(|operation| operation.kind);
-    vault.limiter.admit(kind, vault.now()).map_err(|refused| KeyVaultError::throttled(refused.retry_after))?;
+    let makes = match operation.as_ref().map(|operation| operation.verb) {
+        Ok(Verb::Set | Verb::Import) => Makes::Version,
+        _ => Makes::Nothing,
+    };
+    let refused = vault.limiter.admit(kind, makes, vault.now());
+    refused.map_err(|refused| KeyVaultError::throttled(refused.retry_after))?;
 
     let operation = operation?;
     let query = request.uri().query().unwrap_or_default().to_owned();
@@ -223,7 +234,11 @@ fn put(
         (ObjectKind::Secret, Verb::Update) => {
             secrets::update(&mut write().secrets, name, operation.version, parse(body)?, setting)?
         }
-        (ObjectKind::Secret, _) => secrets::set(&mut write().secrets, name, parse(body)?, setting)?,
+        (ObjectKind::Secret, _) => {
+            let request = parse(body)?;
+            vault.governance().check(&request)?;
+            secrets::set(&mut write().secrets, name, request, setting)?
+        }
         (ObjectKind::Key, Verb::Update) => {
             keys::update(&mut write().keys, name, operation.version, parse(body)?, setting)?
         }

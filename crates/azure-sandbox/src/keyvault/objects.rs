@@ -37,6 +37,11 @@ macro_rules! on_shelf {
 }
 
 impl Objects {
+    /// How many versions an object has, deleted or not.
+    pub(crate) fn versions(&self, kind: ObjectKind, name: &str, now: i64) -> usize {
+        on_shelf!(self, kind, |shelf| shelf.get(name, now).map_or(0, |entry| entry.versions().len()))
+    }
+
     pub(crate) fn get(
         &self,
         kind: ObjectKind,

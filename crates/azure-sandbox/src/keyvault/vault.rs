@@ -22,7 +22,7 @@ use super::keys::{self, NewKey};
 use super::object::{ObjectKind, ObjectProperties, Recovery, Setting};
 use super::objects::Objects;
 use super::policy::CertificatePolicy;
-use super::secrets::{self, SecretProperties};
+use super::secrets::{self, SecretProperties, SetRequest};
 
 /// The location of the sandbox's vaults.
 pub(crate) const LOCATION: &str = "westeurope";
@@ -47,6 +47,31 @@ pub(crate) struct VaultState {
 struct Settings {
     recovery: Recovery,
     transition: Duration,
+    governance: Governance,
+}
+
+/// What an Azure Policy with the effect `deny` asks of new versions of secrets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Governance {
+    /// A content type.
+    pub content_type: bool,
+    /// An expiration date.
+    pub expires: bool,
+}
+
+impl Governance {
+    /// Refuses a secret that lacks something.
+    pub(crate) fn check(self, request: &SetRequest) -> Result<(), KeyVaultError> {
+        let lacks_type = self.content_type && request.properties.content_type.is_none();
+        let lacks_expiry = self.expires && request.properties.attributes.expires.is_none();
+        if lacks_type || lacks_expiry {
+            return Err(KeyVaultError::forbidden(
+                "ForbiddenByGovernancePolicy",
+                "The operation is forbidden by an Azure Policy that is assigned to this vault.",
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl VaultState {
@@ -65,6 +90,7 @@ impl VaultState {
             settings: RwLock::new(Settings {
                 recovery: Recovery { days: 90, purge_protection: false },
                 transition: Duration::ZERO,
+                governance: Governance::default(),
             }),
             connections: Mutex::default(),
         }
@@ -87,6 +113,11 @@ impl VaultState {
             recovery: settings.recovery,
             transition: i64::try_from(settings.transition.as_secs()).unwrap_or(i64::MAX),
         }
+    }
+
+    /// What an Azure Policy asks for.
+    pub(crate) fn governance(&self) -> Governance {
+        self.settings.read().governance
     }
 
     /// Cancelled when the connections that are open now must end.
@@ -393,6 +424,38 @@ impl Vault {
         self.purge(ObjectKind::Secret, name)
     }
 
+    /// An object as a GET by its name answers it, whoever asks; `None` where that fails.
+    #[must_use]
+    pub fn object(&self, kind: ObjectKind, name: &str) -> Option<serde_json::Value> {
+        let answer = self.0.objects.read().get(kind, name, None, &self.0.setting()).ok()?;
+        serde_json::from_str(&answer).ok()
+    }
+
+    /// A deleted object as a GET answers it; `None` where there is none.
+    #[must_use]
+    pub fn deleted_object(&self, kind: ObjectKind, name: &str) -> Option<serde_json::Value> {
+        let answer = self.0.objects.read().get_deleted(kind, name, &self.0.setting()).ok()?;
+        serde_json::from_str(&answer).ok()
+    }
+
+    /// How many versions an object has, deleted or not.
+    #[must_use]
+    pub fn versions(&self, kind: ObjectKind, name: &str) -> usize {
+        self.0.objects.read().versions(kind, name, self.0.clock.seconds())
+    }
+
+    /// Sets or, with `None`, lifts the limit that new versions of secrets and imports of keys and certificates share.
+    pub fn set_limit_of_writes(&self, limit: Option<Limit>) -> Self {
+        self.0.limiter.set_of_writes(limit);
+        self.clone()
+    }
+
+    /// Refuses new versions of secrets that lack what an Azure Policy with the effect `deny` asks for.
+    pub fn govern(&self, policy: Governance) -> Self {
+        self.0.settings.write().governance = policy;
+        self.clone()
+    }
+
     /// Starts a fault.
     pub fn fault(&self, fault: Fault) -> FaultId {
         let closes = fault.is_of_connections();
@@ -401,6 +464,12 @@ impl Vault {
             self.0.close_connections();
         }
         id
+    }
+
+    /// How many requests a fault has met; none once it is over and another was started.
+    #[must_use]
+    pub fn met(&self, fault: FaultId) -> u32 {
+        self.0.faults.met(fault)
     }
 
     /// Ends a fault. Returns whether it existed.

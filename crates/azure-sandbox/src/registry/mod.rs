@@ -43,7 +43,7 @@ pub(crate) async fn answer(
     let operation = operation(request.method(), &path);
     registry.counters.record(|counters| *counters.requests.entry(operation).or_default() += 1);
     let mut treatment = Treatment::default();
-    let situation = Situation { operation, object: None, authenticated: true };
+    let situation = Situation { operation, is_write: false, object: None, authenticated: true };
     registry.faults.treat(registry.now(), &situation, &mut treatment);
     treatment.delay().await;
     let outcome = match treatment.instead.take() {

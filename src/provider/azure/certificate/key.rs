@@ -1,10 +1,13 @@
 //! A private key that signs.
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
     EcdsaSigningAlgorithm, KeyPair as _, RSA_PSS_SHA256, RsaKeyPair,
 };
+
+use zeroize::Zeroizing;
 
 use super::unusable::Unusable;
 
@@ -16,7 +19,7 @@ const CURVES: [(&str, &EcdsaSigningAlgorithm); 3] = [
 ];
 
 /// A private key. The library wipes it when it is dropped.
-pub(super) enum Key {
+pub(in crate::provider::azure) enum Key {
     /// An RSA key.
     Rsa(RsaKeyPair),
     /// An elliptic-curve key, and the algorithm of its curve.
@@ -25,7 +28,7 @@ pub(super) enum Key {
 
 impl Key {
     /// From PKCS#8 (`PRIVATE KEY`).
-    pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, Unusable> {
+    pub(in crate::provider::azure) fn from_pkcs8(der: &[u8]) -> Result<Self, Unusable> {
         match RsaKeyPair::from_pkcs8(der) {
             Ok(key) => Ok(Self::Rsa(key)),
             Err(_) => Self::from_sec1(der),
@@ -33,12 +36,12 @@ impl Key {
     }
 
     /// From PKCS#1 (`RSA PRIVATE KEY`).
-    pub(super) fn from_pkcs1(der: &[u8]) -> Result<Self, Unusable> {
+    pub(in crate::provider::azure) fn from_pkcs1(der: &[u8]) -> Result<Self, Unusable> {
         RsaKeyPair::from_der(der).map(Self::Rsa).map_err(|_| Unusable::KeyUnsupported)
     }
 
     /// From SEC 1 (`EC PRIVATE KEY`) or PKCS#8.
-    pub(super) fn from_sec1(der: &[u8]) -> Result<Self, Unusable> {
+    pub(in crate::provider::azure) fn from_sec1(der: &[u8]) -> Result<Self, Unusable> {
         CURVES
             .into_iter()
             .find_map(|(name, curve)| Some(Self::Ecdsa(name, EcdsaKeyPair::from_private_key_der(curve, der).ok()?)))
@@ -46,11 +49,20 @@ impl Key {
     }
 
     /// The public key as it stands in a certificate.
-    pub(super) fn public(&self) -> &[u8] {
+    pub(in crate::provider::azure) fn public(&self) -> &[u8] {
         match self {
             Self::Rsa(key) => key.public_key().as_ref(),
             Self::Ecdsa(_, key) => key.public_key().as_ref(),
         }
+    }
+
+    /// The key in PKCS#8 (RFC 5208).
+    pub(in crate::provider::azure) fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+        let der = match self {
+            Self::Rsa(key) => AsDer::<Pkcs8V1Der<'_>>::as_der(key).map(|der| der.as_ref().to_vec()),
+            Self::Ecdsa(_, key) => key.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
+        };
+        der.map(Zeroizing::new).map_err(|_| Unusable::KeyUnsupported)
     }
 
     /// The algorithm's name. Entra ID asks for PS256 with RSA keys:

@@ -5,9 +5,9 @@
 //! elliptic-curve keys, certificates in any order, and a PFX in base64, which is what Key Vault returns. Nothing is
 //! cached between two exchanges.
 
-mod key;
+pub(super) mod key;
 mod parts;
-mod pem;
+pub(super) mod pem;
 mod pfx;
 mod sign;
 mod unusable;
@@ -43,6 +43,19 @@ impl ClientCertificate {
     /// # Errors
     /// There is no certificate with its key that is valid at `now`.
     pub(super) fn read(content: &[u8], now: Timestamp) -> Result<Self, Unusable> {
+        let read = Self::of_any_time(content)?;
+        let end = certificate(read.leaf())?.validity().not_after.timestamp();
+        if end < now.as_second() {
+            return Err(Unusable::Expired(Timestamp::from_second(end).unwrap_or(Timestamp::MIN)));
+        }
+        Ok(read)
+    }
+
+    /// The same, also of one that is not valid now.
+    ///
+    /// # Errors
+    /// There is no certificate with its key.
+    pub(super) fn of_any_time(content: &[u8]) -> Result<Self, Unusable> {
         if content.len() > LARGEST {
             return Err(Unusable::NotACertificate);
         }
@@ -56,12 +69,23 @@ impl ClientCertificate {
             .iter()
             .position(|certificate| certificate.public_key().subject_public_key.data.as_ref() == key.public())
             .ok_or(Unusable::KeyOfAnother)?;
-        let end = parsed[own].validity().not_after.timestamp();
-        if end < now.as_second() {
-            return Err(Unusable::Expired(Timestamp::from_second(end).unwrap_or(Timestamp::MIN)));
-        }
         let chain = order(&parsed, own).into_iter().map(|at| certificates[at].clone()).collect();
         Ok(Self { chain, key })
+    }
+
+    /// The certificate, in DER.
+    pub(super) fn leaf(&self) -> &[u8] {
+        self.chain.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// The certificate and those that lead to its root, each in DER.
+    pub(super) fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
+    }
+
+    /// Its key.
+    pub(super) const fn key(&self) -> &Key {
+        &self.key
     }
 }
 

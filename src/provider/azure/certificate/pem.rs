@@ -43,7 +43,7 @@ pub(in crate::provider::azure) fn first_certificate(text: &str) -> Option<Vec<u8
 }
 
 /// The next block: its label, what is in it, and the text after it.
-fn next(text: &str) -> Option<(&str, &str, &str)> {
+pub(in crate::provider::azure) fn next(text: &str) -> Option<(&str, &str, &str)> {
     let (_, begun) = text.split_once("-----BEGIN ")?;
     let (label, rest) = begun.split_once("-----")?;
     let end = format!("-----END {label}-----");
@@ -51,7 +51,7 @@ fn next(text: &str) -> Option<(&str, &str, &str)> {
     Some((label, body, after))
 }
 
-fn decoded(body: &str) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+pub(in crate::provider::azure) fn decoded(body: &str) -> Result<Zeroizing<Vec<u8>>, Unusable> {
     let text: Zeroizing<Vec<u8>> = Zeroizing::new(body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
     STANDARD.decode(text.as_slice()).map(Zeroizing::new).map_err(|_| Unusable::NotACertificate)
 }

@@ -77,6 +77,16 @@ listed! {
         DeletedButRecoverable,
         /// The object is being deleted.
         BeingDeleted,
+        /// The object is being recovered.
+        BeingRecovered,
+        /// Another request changes the object, or its name, at the same time.
+        Conflict,
+        /// The object is a part of a certificate.
+        PartOfCertificate,
+        /// An Azure Policy forbids the object as it is to be.
+        ForbiddenByPolicy,
+        /// What is to be written is not what the kind of object takes.
+        ValueUnusable,
         /// Key Vault refused the request as malformed.
         BadRequest,
         /// It asked to slow down.
@@ -191,7 +201,9 @@ impl Cause {
             }
             Self::GeneratorInvalid => Class::InvalidGenerator,
             Self::ReferenceInvalid => Class::InvalidReference,
-            Self::PropertyMissing => Class::PropertyMissing,
+            Self::DeletedButRecoverable => Class::SoftDeleted,
+            Self::BeingDeleted | Self::BeingRecovered | Self::Conflict => Class::Busy,
+            Self::PropertyMissing | Self::ValueUnusable => Class::PropertyMissing,
             Self::ServiceAccountMissing
             | Self::IdentityIncomplete
             | Self::PodIdentityMissing
@@ -207,6 +219,8 @@ impl Cause {
             | Self::AccessDenied
             | Self::Forbidden
             | Self::RegistryUnauthorized
+            | Self::PartOfCertificate
+            | Self::ForbiddenByPolicy
             | Self::RegistryDenied => Class::Denied,
             Self::Disabled => Class::Disabled,
             Self::SecretNotFound | Self::KeyNotFound | Self::CertificateNotFound => Class::Absent,
@@ -219,8 +233,6 @@ impl Cause {
             | Self::EntraUnavailable
             | Self::ForbiddenByFirewall
             | Self::ForbiddenByConnection
-            | Self::DeletedButRecoverable
-            | Self::BeingDeleted
             | Self::BadRequest
             | Self::VaultUnavailable
             | Self::VaultFailed
@@ -284,6 +296,11 @@ impl Cause {
             Self::CertificateNotFound => "CertificateNotFound",
             Self::DeletedButRecoverable => "ObjectIsDeletedButRecoverable",
             Self::BeingDeleted => "ObjectIsBeingDeleted",
+            Self::BeingRecovered => "ObjectIsBeingRecovered",
+            Self::Conflict => "Conflict",
+            Self::PartOfCertificate => "ManagedByKeyVault",
+            Self::ForbiddenByPolicy => "ForbiddenByGovernancePolicy",
+            Self::ValueUnusable => "ValueUnusable",
             Self::BadRequest => "BadParameter",
             Self::VaultThrottled => "Throttled",
             Self::VaultUnavailable => "VaultUnavailable",
@@ -367,6 +384,11 @@ impl Cause {
             | Self::CertificateNotFound
             | Self::DeletedButRecoverable
             | Self::BeingDeleted
+            | Self::BeingRecovered
+            | Self::Conflict
+            | Self::PartOfCertificate
+            | Self::ForbiddenByPolicy
+            | Self::ValueUnusable
             | Self::BadRequest
             | Self::HostNotFound
             | Self::TlsWrongName

@@ -94,6 +94,28 @@ impl Diagnosis {
         self
     }
 
+    /// The same of a request that carried a secret value: without the vault's own words where they may repeat it.
+    pub(super) fn of_sent(self, value: &[u8]) -> Self {
+        let is_about_the_content = matches!(
+            self.cause,
+            Cause::BadRequest
+                | Cause::Conflict
+                | Cause::VaultFailed
+                | Cause::VaultUnavailable
+                | Cause::VaultThrottled
+                | Cause::UnexpectedAnswer
+        );
+        let hint = self.hint.filter(|hint| !text::repeats(hint, value));
+        if !is_about_the_content && !text::repeats(&self.message, value) {
+            return Self { hint, ..self };
+        }
+        let message = format!(
+            "the vault refused it ({}); its words are left out, since they may repeat the value",
+            self.cause.label()
+        );
+        Self { message, hint, ..self }
+    }
+
     /// Extracts the diagnosis from an error of the Azure SDK. The transport attaches one to every failure, so an error
     /// without one comes from the SDK itself. Its text is withheld, because it may quote what could not be parsed,
     /// which may be a secret.

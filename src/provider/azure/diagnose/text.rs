@@ -1,5 +1,11 @@
 //! Removes from a message what differs from one failure to the next.
 
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+use zeroize::Zeroizing;
+
 /// The longest text that is kept. Conditions and events have limits of their own (an event's note has 1 KB).
 const LONGEST: usize = 800;
 
@@ -38,6 +44,36 @@ pub(in crate::provider::azure) fn stable(message: &str) -> String {
         }
     }
     shortened(kept.join(" "))
+}
+
+/// So many bytes of a value in a row count as a part of it.
+const TELLING: usize = 8;
+
+/// What is shorter is in any text by chance.
+const SHORTEST: usize = 4;
+
+/// Whether a text holds a part of a value, as it is, in JSON or in base64: eight bytes in a row, or all of a shorter one.
+pub(in crate::provider::azure) fn repeats(text: &str, value: &[u8]) -> bool {
+    if value.len() < SHORTEST {
+        return false;
+    }
+    // A byte becomes six at most, `\u0000`.
+    let mut json = Zeroizing::new(Vec::with_capacity(6 * value.len() + 2));
+    let is_text = std::str::from_utf8(value).is_ok_and(|value| serde_json::to_writer(&mut *json, value).is_ok());
+    let escaped = json.get(1..json.len().saturating_sub(1)).filter(|_| is_text).unwrap_or_default();
+    // Three bytes become four characters, so that a part may begin at any of three places.
+    let encoded = |start: usize| Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(&value[start..]));
+    let is_encoded = |text: &str, part: &str| part.len() >= TELLING && holds(text, part.as_bytes());
+    holds(text, value) || holds(text, escaped) || (0..3).any(|start| is_encoded(text, &encoded(start)))
+}
+
+fn holds(text: &str, value: &[u8]) -> bool {
+    let length = value.len().min(TELLING);
+    if length == 0 {
+        return false;
+    }
+    let parts: HashSet<&[u8]> = text.as_bytes().windows(length).collect();
+    value.windows(length).any(|part| parts.contains(part))
 }
 
 /// The value after `label=` or `label: ` in a message of Key Vault, up to a separator.
@@ -134,6 +170,18 @@ mod tests {
     #[case::empty("", "")]
     fn what_varies_is_taken_out(#[case] message: &str, #[case] expected: &str) {
         assert_eq!(stable(message), expected);
+    }
+
+    #[test]
+    fn a_text_that_repeats_a_part_of_a_value_is_known() {
+        assert!(repeats("invalid value 's3cret-canary'", b"my s3cret-canary!"));
+        assert!(repeats("it is abcd", b"abcd"));
+        for start in 0..3 {
+            let whole = format!("{}s3cret-canary", "x".repeat(start));
+            assert!(repeats(&BASE64_STANDARD_NO_PAD.encode(whole), b"s3cret-canary"), "{start}");
+        }
+        assert!(repeats(r#"{"a":"a\"b\"c"}"#, br#"a"b"c"#));
+        assert!(!repeats("it is too long", b"s3cret-canary") && !repeats("anything", b"") && !repeats("a b", b"a"));
     }
 
     #[test]

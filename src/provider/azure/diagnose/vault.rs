@@ -61,6 +61,7 @@ fn cause(status: u16, codes: &[&str], message: &str) -> Cause {
         401 => Cause::TokenRefused,
         403 if message.contains("Assignment: (not found)") => Cause::ForbiddenByRbac,
         403 if !codes.is_empty() => Cause::Forbidden,
+        409 if !codes.is_empty() => Cause::Conflict,
         429 => Cause::VaultThrottled,
         503 => Cause::VaultUnavailable,
         500.. => Cause::VaultFailed,
@@ -81,6 +82,9 @@ fn cause_of_code(status: u16, code: &str) -> Option<Cause> {
         (404, "CertificateNotFound") => Cause::CertificateNotFound,
         (409, "ObjectIsDeletedButRecoverable") => Cause::DeletedButRecoverable,
         (409, "ObjectIsBeingDeleted") => Cause::BeingDeleted,
+        (409, "ObjectIsBeingRecovered") => Cause::BeingRecovered,
+        (403, "SecretManagedByKeyVault" | "KeyManagedByKeyVault") => Cause::PartOfCertificate,
+        (403, "ForbiddenByGovernancePolicy") => Cause::ForbiddenByPolicy,
         _ => return None,
     })
 }
@@ -102,10 +106,27 @@ fn sentence(said: &str) -> String {
 /// <https://learn.microsoft.com/azure/key-vault/general/rbac-guide>.
 fn role_for(message: &str) -> &'static str {
     match value_after(message, "Action: '") {
+        Some(action) if action.contains("/keys/") && is_write(action) => "Key Vault Crypto Officer",
+        Some(action) if action.contains("/certificates/") && is_write(action) => "Key Vault Certificates Officer",
+        Some(action) if is_write(action) => "Key Vault Secrets Officer",
         Some(action) if action.contains("/keys/") => "Key Vault Crypto User",
         Some(action) if action.contains("/certificates/") => "Key Vault Certificate User",
         _ => "Key Vault Secrets User",
     }
+}
+
+/// Whether an action changes something. Those of reads end with `/read`, `/getSecret/action` and the like.
+fn is_write(action: &str) -> bool {
+    const ENDS: [&str; 7] = [
+        "/write",
+        "/delete",
+        "/setSecret/action",
+        "/import/action",
+        "/recover/action",
+        "/update/action",
+        "/create/action",
+    ];
+    ENDS.iter().any(|end| action.ends_with(end))
 }
 
 fn hint(cause: Cause, message: &str) -> Option<String> {
@@ -123,8 +144,13 @@ fn hint(cause: Cause, message: &str) -> Option<String> {
         Cause::AccessDenied => {
             let kind = ["keys ", "certificates "].into_iter().find(|kind| message.contains(kind)).unwrap_or_default();
             // Only a search needs to list.
-            let permission =
-                if message.contains(" list permission") { "permissions get and list" } else { "permission get" };
+            let writes = ["set", "delete", "recover", "import", "update"];
+            let write = writes.into_iter().find(|word| message.contains(&format!(" {word} permission")));
+            let permission = match write {
+                Some(word) => format!("permissions get and {word}"),
+                None if message.contains(" list permission") => "permissions get and list".to_owned(),
+                None => "permission get".to_owned(),
+            };
             format!(
                 "the vault uses access policies: add one with the {kind}{permission} for {who}; role assignments do not help"
             )
@@ -142,6 +168,13 @@ fn hint(cause: Cause, message: &str) -> Option<String> {
         }
         Cause::DeletedButRecoverable => "recover or purge the deleted object".to_owned(),
         Cause::BeingDeleted => "wait until it is deleted".to_owned(),
+        Cause::BeingRecovered | Cause::Conflict => "it is tried again after some seconds".to_owned(),
+        Cause::PartOfCertificate => {
+            "the name is that of a certificate: write to cert/NAME, or use another name".to_owned()
+        }
+        Cause::ForbiddenByPolicy => {
+            "an Azure Policy asks for a content type, an expiration date or a size of key: set what it asks for in metadata.spec".to_owned()
+        }
         Cause::VaultThrottled => {
             "the vault's limit is shared by all that use it: lengthen refreshInterval, or use more vaults".to_owned()
         }
@@ -255,7 +288,7 @@ mod tests {
         "Conflict",
         "ObjectIsDeletedButRecoverable",
         "m",
-        Class::Unreachable,
+        Class::SoftDeleted,
         "ObjectIsDeletedButRecoverable",
         "recover or purge"
     )]

@@ -20,10 +20,9 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-pub(super) use self::queue::{Rank, Requester, Ticket};
+pub(super) use self::queue::{Rank, Requester, Ticket, Traffic};
 use self::state::{Change, End, Limits, Next, Pass, Stall, State};
 use super::diagnose::{Cause, Diagnosis};
-use super::object::ObjectKind;
 use super::options::{Options, WINDOW};
 use crate::provider::ProviderMetrics;
 use crate::provider::metrics::{GateState, Probe};
@@ -57,7 +56,7 @@ impl Gate {
     }
 
     /// A place in the queue for a request. It is empty before [`Gate::enter`].
-    pub(super) fn ticket(&self, kind: ObjectKind, rank: Rank, requester: &Requester) -> Ticket {
+    pub(super) fn ticket(&self, kind: Traffic, rank: Rank, requester: &Requester) -> Ticket {
         self.inner().state.ticket(kind, rank, requester)
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Namespaces take turns, and in each its stores, so that one with thousands of ExternalSecrets does not starve one with
 //! three, and a hundred stores of one namespace get no more than one. First syncs go before periodic refreshes, but every
-//! few of them one refresh goes, so that these are not starved. Callers that are refused again and again go last.
+//! few of them one refresh goes, so that these are not starved. Callers that are refused again and again go last, and so
+//! do deletions.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,8 +17,31 @@ const FIRSTS_IN_A_ROW: u32 = 7;
 /// Other requests after which one is sent that is likely to be refused.
 const OTHERS_IN_A_ROW: u32 = 15;
 
-/// How many kinds of objects there are.
-pub(super) const KINDS: usize = 3;
+/// How many kinds of requests there are.
+pub(super) const KINDS: usize = 4;
+
+/// The kinds of requests that a vault limits apart from each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::provider::azure) enum Traffic {
+    /// All for secrets but new versions.
+    Secrets,
+    /// All for keys but imports.
+    Keys,
+    /// All for certificates but imports.
+    Certificates,
+    /// New versions of secrets, and imports of keys and certificates, which share one limit.
+    Writes,
+}
+
+impl From<ObjectKind> for Traffic {
+    fn from(kind: ObjectKind) -> Self {
+        match kind {
+            ObjectKind::Secret => Self::Secrets,
+            ObjectKind::Key => Self::Keys,
+            ObjectKind::Certificate => Self::Certificates,
+        }
+    }
+}
 
 /// On whose behalf a request is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,8 +68,8 @@ pub(in crate::provider::azure) enum Rank {
     First,
     /// A periodic refresh.
     Refresh,
-    /// The identity was refused many times in a row.
-    OftenRefused,
+    /// Nobody waits for it: a deletion, or a request of an identity that was refused many times in a row.
+    Last,
 }
 
 impl From<Priority> for Rank {
@@ -53,6 +77,7 @@ impl From<Priority> for Rank {
         match priority {
             Priority::First => Self::First,
             Priority::Refresh => Self::Refresh,
+            Priority::CleanUp => Self::Last,
         }
     }
 }
@@ -61,7 +86,7 @@ impl From<Priority> for Rank {
 #[derive(Clone, Debug)]
 pub(in crate::provider::azure) struct Ticket {
     id: u64,
-    pub(super) kind: ObjectKind,
+    pub(super) kind: Traffic,
     rank: Rank,
     requester: Requester,
 }
@@ -105,7 +130,7 @@ impl<T> Queue<T> {
     }
 
     /// A place behind all others of the same requester.
-    pub(super) fn ticket(&mut self, kind: ObjectKind, rank: Rank, requester: &Requester) -> Ticket {
+    pub(super) fn ticket(&mut self, kind: Traffic, rank: Rank, requester: &Requester) -> Ticket {
         self.next_id += 1;
         Ticket { id: self.next_id, kind, rank, requester: requester.clone() }
     }
@@ -138,15 +163,15 @@ impl<T> Queue<T> {
         Some(waiter)
     }
 
-    /// The one whose turn it is to send a request for an object of this kind, among the namespaces that may.
-    pub(super) fn pop(&mut self, kind: ObjectKind, may: impl Fn(&str) -> bool) -> Option<Turn<T>> {
+    /// The one whose turn it is to send a request of this kind, among the namespaces that may.
+    pub(super) fn pop(&mut self, kind: Traffic, may: impl Fn(&str) -> bool) -> Option<Turn<T>> {
         let turn = self.kinds[kind as usize].pop(&may)?;
         self.waiting -= 1;
         Some(turn)
     }
 
-    /// Whether somebody waits for an object of this kind.
-    pub(super) fn has(&self, kind: ObjectKind) -> bool {
+    /// Whether somebody waits to send a request of this kind.
+    pub(super) fn has(&self, kind: Traffic) -> bool {
         let Lanes { first, refresh, often_refused, .. } = &self.kinds[kind as usize];
         [first, refresh, often_refused].into_iter().any(|lane| !lane.is_empty())
     }
@@ -172,7 +197,7 @@ impl<T> Lanes<T> {
         match rank {
             Rank::First => &mut self.first,
             Rank::Refresh => &mut self.refresh,
-            Rank::OftenRefused => &mut self.often_refused,
+            Rank::Last => &mut self.often_refused,
         }
     }
 
@@ -266,12 +291,12 @@ mod tests {
         Requester { namespace: namespace.into(), store: store.into() }
     }
 
-    fn popped<T>(queue: &mut Queue<T>, kind: ObjectKind) -> Option<T> {
+    fn popped<T>(queue: &mut Queue<T>, kind: Traffic) -> Option<T> {
         queue.pop(kind, |_| true).map(|(_, waiter)| waiter)
     }
 
     fn push(queue: &mut Queue<&'static str>, namespace: &'static str, rank: Rank) -> Ticket {
-        let ticket = queue.ticket(ObjectKind::Secret, rank, &requester(namespace, "store"));
+        let ticket = queue.ticket(Traffic::Secrets, rank, &requester(namespace, "store"));
         queue.push(&ticket, namespace);
         ticket
     }
@@ -285,7 +310,7 @@ mod tests {
         for _ in 0..3 {
             push(&mut queue, "small", Rank::First);
         }
-        let first: Vec<_> = (0..6).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
+        let first: Vec<_> = (0..6).filter_map(|_| popped(&mut queue, Traffic::Secrets)).collect();
         assert_eq!(first.iter().filter(|store| **store == "small").count(), 3, "{first:?}");
     }
 
@@ -296,7 +321,7 @@ mod tests {
         for _ in 0..20 {
             push(&mut queue, "first", Rank::First);
         }
-        let order: Vec<_> = (0..20).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
+        let order: Vec<_> = (0..20).filter_map(|_| popped(&mut queue, Traffic::Secrets)).collect();
         assert_eq!(order.iter().position(|waiter| *waiter == "refresh"), Some(7));
     }
 
@@ -305,14 +330,14 @@ mod tests {
         let mut queue = Queue::new();
         for store in 0..100 {
             for _ in 0..10 {
-                let ticket = queue.ticket(ObjectKind::Secret, Rank::First, &requester("many", &store.to_string()));
+                let ticket = queue.ticket(Traffic::Secrets, Rank::First, &requester("many", &store.to_string()));
                 queue.push(&ticket, "many");
             }
         }
         for _ in 0..10 {
             push(&mut queue, "one", Rank::First);
         }
-        let order: Vec<_> = (0..20).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
+        let order: Vec<_> = (0..20).filter_map(|_| popped(&mut queue, Traffic::Secrets)).collect();
         assert_eq!(order.iter().filter(|namespace| **namespace == "one").count(), 10, "{order:?}");
     }
 
@@ -320,10 +345,10 @@ mod tests {
     fn the_stores_of_a_namespace_take_turns() {
         let mut queue = Queue::new();
         for store in ["large", "large", "large", "small"] {
-            let ticket = queue.ticket(ObjectKind::Secret, Rank::First, &requester("one", store));
+            let ticket = queue.ticket(Traffic::Secrets, Rank::First, &requester("one", store));
             queue.push(&ticket, store);
         }
-        let order: Vec<_> = (0..4).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
+        let order: Vec<_> = (0..4).filter_map(|_| popped(&mut queue, Traffic::Secrets)).collect();
         assert_eq!(order, ["large", "small", "large", "large"]);
     }
 
@@ -331,10 +356,10 @@ mod tests {
     fn who_is_refused_often_goes_last_but_goes() {
         let mut queue = Queue::new();
         for _ in 0..40 {
-            push(&mut queue, "refused", Rank::OftenRefused);
+            push(&mut queue, "refused", Rank::Last);
             push(&mut queue, "refresh", Rank::Refresh);
         }
-        let order: Vec<_> = (0..32).filter_map(|_| popped(&mut queue, ObjectKind::Secret)).collect();
+        let order: Vec<_> = (0..32).filter_map(|_| popped(&mut queue, Traffic::Secrets)).collect();
         let refused: Vec<_> =
             order.iter().enumerate().filter(|(_, who)| **who == "refused").map(|(at, _)| at).collect();
         assert_eq!(refused, [15, 31]);
@@ -344,10 +369,10 @@ mod tests {
     fn who_must_send_again_keeps_its_place() {
         let mut queue = Queue::new();
         let ticket = push(&mut queue, "store", Rank::First);
-        popped(&mut queue, ObjectKind::Secret);
+        popped(&mut queue, Traffic::Secrets);
         push(&mut queue, "store", Rank::First);
         queue.push(&ticket, "again");
-        assert_eq!(popped(&mut queue, ObjectKind::Secret), Some("again"));
+        assert_eq!(popped(&mut queue, Traffic::Secrets), Some("again"));
     }
 
     #[test]
@@ -357,7 +382,7 @@ mod tests {
             push(&mut queue, namespace, Rank::First);
         }
         let mut light =
-            || queue.pop(ObjectKind::Secret, |namespace| namespace == "light").map(|(namespace, _)| namespace);
+            || queue.pop(Traffic::Secrets, |namespace| namespace == "light").map(|(namespace, _)| namespace);
         assert_eq!([light(), light(), light()], [Some("light".into()), Some("light".into()), None]);
         assert_eq!(queue.len(), 2);
     }
@@ -371,7 +396,7 @@ mod tests {
             let mut queue = Queue::new();
             let (mut staying, mut served) = (std::collections::BTreeMap::new(), Vec::new());
             for (number, (kind, store, rank, what)) in steps.into_iter().enumerate() {
-                let kind = [ObjectKind::Secret, ObjectKind::Key, ObjectKind::Certificate][kind];
+                let kind = [Traffic::Secrets, Traffic::Keys, Traffic::Certificates][kind];
                 match what {
                     0 => served.extend(popped(&mut queue, kind)),
                     1 => {
@@ -382,7 +407,7 @@ mod tests {
                         }
                     }
                     _ => {
-                        let rank = [Rank::First, Rank::Refresh, Rank::OftenRefused][rank];
+                        let rank = [Rank::First, Rank::Refresh, Rank::Last][rank];
                         let (namespace, name) = [("a", "x"), ("a", "y"), ("b", "x"), ("c", "z")][store];
                         let ticket = queue.ticket(kind, rank, &requester(namespace, name));
                         queue.push(&ticket, number);
@@ -390,7 +415,7 @@ mod tests {
                     }
                 }
             }
-            for kind in [ObjectKind::Secret, ObjectKind::Key, ObjectKind::Certificate] {
+            for kind in [Traffic::Secrets, Traffic::Keys, Traffic::Certificates] {
                 while let Some(number) = popped(&mut queue, kind) {
                     prop_assert!(staying.contains_key(&number), "it left");
                     served.push(number);

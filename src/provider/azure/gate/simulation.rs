@@ -8,8 +8,8 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::super::diagnose::{Cause, Diagnosis};
-use super::super::object::ObjectKind;
 use super::super::options::Budgets;
+use super::Traffic;
 use super::queue::{Rank, Requester};
 use super::state::{End, Limits, Next, Pass, State};
 
@@ -124,7 +124,7 @@ impl World {
             Event::Other => self.outcome.others_refused += usize::from(!self.limiter.admit(seconds(at))),
             Event::Limit(limit) => self.limiter.limit = limit,
             Event::Read => {
-                let ticket = self.state.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test("store"));
+                let ticket = self.state.ticket(Traffic::Secrets, Rank::First, &Requester::of_test("store"));
                 self.state.arrive(&ticket, ());
             }
             Event::Arrives(request) => {
@@ -168,7 +168,7 @@ impl World {
 }
 
 fn run(scene: Scene) -> Outcome {
-    let budgets = Budgets { secrets: 3200, keys: 3200, certificates: 3200 };
+    let budgets = Budgets { secrets: 3200, keys: 3200, certificates: 3200, writes: 240 };
     let limits = Limits { budgets, window: Duration::from_secs(10), concurrency: 32, patience: Duration::from_secs(5) };
     let mut world = World {
         start: Instant::now(),

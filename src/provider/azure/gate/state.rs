@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::diagnose::{Cause, Diagnosis};
-use super::super::object::ObjectKind;
 use super::super::options::Budgets;
 use super::budget::{Budget, Purpose, Room, Usage};
-use super::queue::{KINDS, Queue, Rank, Requester, Ticket};
+use super::queue::{KINDS, Queue, Rank, Requester, Ticket, Traffic};
 
 /// Waits, in seconds, after refusals without a `Retry-After`, from Key Vault's guidance:
 /// <https://learn.microsoft.com/azure/key-vault/general/overview-throttling>.
@@ -22,13 +21,13 @@ const LEAST_PAUSE: Duration = Duration::from_millis(100);
 /// How long a caller waits for a turn before it gets the reason, while the vault answers others.
 const PATIENCE_FOR_A_TURN: Duration = Duration::from_secs(5);
 
-/// All kinds of objects, each with a budget of its own.
-const ALL: [ObjectKind; KINDS] = [ObjectKind::Secret, ObjectKind::Key, ObjectKind::Certificate];
+/// All kinds of requests, each with a budget of its own.
+const ALL: [Traffic; KINDS] = [Traffic::Secrets, Traffic::Keys, Traffic::Certificates, Traffic::Writes];
 
 /// What may be sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Requests within a window, by kind of object.
+    /// Requests within a window, by kind.
     pub(super) budgets: Budgets,
     /// The window.
     pub(super) window: Duration,
@@ -106,7 +105,7 @@ pub(super) enum Change {
 /// Permission to send one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pass {
-    kind: ObjectKind,
+    kind: Traffic,
     purpose: Purpose,
     pub(super) probe: bool,
     pauses: u64,
@@ -127,11 +126,11 @@ pub(super) enum End {
 
 impl<T> State<T> {
     pub(super) fn new(limits: Limits) -> Self {
-        let Budgets { secrets, keys, certificates } = limits.budgets;
+        let Budgets { secrets, keys, certificates, writes } = limits.budgets;
         Self {
             limits,
             queue: Queue::new(),
-            budgets: [secrets, keys, certificates].map(|budget| Budget::new(budget, limits.window)),
+            budgets: [secrets, keys, certificates, writes].map(|budget| Budget::new(budget, limits.window)),
             turn: 0,
             in_flight: 0,
             ramp: limits.concurrency,
@@ -143,7 +142,7 @@ impl<T> State<T> {
     }
 
     /// A place for a request.
-    pub(super) fn ticket(&mut self, kind: ObjectKind, rank: Rank, requester: &Requester) -> Ticket {
+    pub(super) fn ticket(&mut self, kind: Traffic, rank: Rank, requester: &Requester) -> Ticket {
         self.queue.ticket(kind, rank, requester)
     }
 
@@ -169,7 +168,7 @@ impl<T> State<T> {
 
     /// How many requests for secrets are allowed per window, as far as is known.
     pub(super) fn effective_budget(&self) -> u32 {
-        self.budgets[ObjectKind::Secret as usize].effective()
+        self.budgets[Traffic::Secrets as usize].effective()
     }
 
     /// What may happen now.
@@ -200,7 +199,7 @@ impl<T> State<T> {
     }
 
     /// The one that may send a request of a kind, or when there is room for one.
-    fn turn_of(&mut self, now: Instant, kind: ObjectKind) -> (Option<(Arc<str>, T)>, Room) {
+    fn turn_of(&mut self, now: Instant, kind: Traffic) -> (Option<(Arc<str>, T)>, Room) {
         let budget = &mut self.budgets[kind as usize];
         let room = budget.room(now, Usage::Heavy);
         if matches!(room, Room::Now(_)) {
@@ -259,7 +258,7 @@ impl<T> State<T> {
     /// How many requests for secrets were sent within the window.
     #[cfg(test)]
     pub(super) fn sent(&mut self, now: Instant) -> u32 {
-        self.budgets[ObjectKind::Secret as usize].sent(now)
+        self.budgets[Traffic::Secrets as usize].sent(now)
     }
 
     fn reason(&self, now: Instant) -> Diagnosis {
@@ -277,7 +276,7 @@ impl<T> State<T> {
         }
     }
 
-    fn send(&mut self, now: Instant, kind: ObjectKind, purpose: Purpose, namespace: &Arc<str>) -> Pass {
+    fn send(&mut self, now: Instant, kind: Traffic, purpose: Purpose, namespace: &Arc<str>) -> Pass {
         self.in_flight += 1;
         let (mut purpose, mut probe) = (purpose, false);
         if let Phase::Paused(pause) = &self.phase {
@@ -356,7 +355,7 @@ mod tests {
     use super::*;
 
     const LIMITS: Limits = Limits {
-        budgets: Budgets { secrets: 10, keys: 3, certificates: 3 },
+        budgets: Budgets { secrets: 10, keys: 3, certificates: 3, writes: 3 },
         window: Duration::from_secs(10),
         concurrency: 100,
         patience: Duration::from_secs(5),
@@ -382,10 +381,10 @@ mod tests {
         }
 
         fn next(&mut self, at: f64) -> Next<()> {
-            self.next_of(ObjectKind::Secret, at)
+            self.next_of(Traffic::Secrets, at)
         }
 
-        fn next_of(&mut self, kind: ObjectKind, at: f64) -> Next<()> {
+        fn next_of(&mut self, kind: Traffic, at: f64) -> Next<()> {
             let ticket = self.state.ticket(kind, Rank::First, &Requester::of_test("store"));
             self.state.arrive(&ticket, ());
             let next = self.state.next(self.start + seconds(at));
@@ -444,7 +443,7 @@ mod tests {
         let now = Instant::now();
         let mut sent = |namespace: &str, wanted: u32| {
             let tickets: Vec<_> = (0..wanted)
-                .map(|_| state.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test(namespace)))
+                .map(|_| state.ticket(Traffic::Secrets, Rank::First, &Requester::of_test(namespace)))
                 .collect();
             for ticket in &tickets {
                 state.arrive(ticket, ());
@@ -469,7 +468,7 @@ mod tests {
             let now = gate.start + seconds(at);
             (0..wanted)
                 .take_while(|_| {
-                    let ticket = gate.state.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test(namespace));
+                    let ticket = gate.state.ticket(Traffic::Secrets, Rank::First, &Requester::of_test(namespace));
                     gate.state.arrive(&ticket, ());
                     let is_sent = matches!(gate.state.next(now), Next::Send(..));
                     gate.state.leave(&ticket);
@@ -485,20 +484,39 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_that_writes_much_leaves_room_for_the_writes_of_others() {
+        let budgets = Budgets { writes: 240, ..LIMITS.budgets };
+        let mut state = State::new(Limits { budgets, concurrency: 1000, ..LIMITS });
+        let now = Instant::now();
+        let mut sent = |namespace: &str| {
+            let is_sent = |_: &usize| {
+                let ticket = state.ticket(Traffic::Writes, Rank::Refresh, &Requester::of_test(namespace));
+                state.arrive(&ticket, ());
+                let is_sent = matches!(state.next(now), Next::Send(..));
+                state.leave(&ticket);
+                is_sent
+            };
+            (0..300).take_while(is_sent).count()
+        };
+        assert_eq!(sent("flood"), 233);
+        assert_eq!(["a", "b", "c"].map(&mut sent), [1, 1, 1]);
+    }
+
+    #[test]
     fn each_kind_of_object_has_a_budget_of_its_own() {
         let mut gate = Gate::new(LIMITS);
         for _ in 0..3 {
-            assert!(matches!(gate.next_of(ObjectKind::Key, 0.0), Next::Send(..)));
+            assert!(matches!(gate.next_of(Traffic::Keys, 0.0), Next::Send(..)));
         }
-        assert!(matches!(gate.next_of(ObjectKind::Key, 0.0), Next::WaitUntil(_)));
+        assert!(matches!(gate.next_of(Traffic::Keys, 0.0), Next::WaitUntil(_)));
         gate.pass(0.0);
     }
 
     #[test]
     fn who_waits_for_a_key_does_not_hold_back_who_waits_for_a_secret() {
         let mut gate = Gate::new(Limits { budgets: Budgets { keys: 1, ..LIMITS.budgets }, ..LIMITS });
-        let key = gate.state.ticket(ObjectKind::Key, Rank::First, &Requester::of_test("store"));
-        assert!(matches!(gate.next_of(ObjectKind::Key, 0.0), Next::Send(..)));
+        let key = gate.state.ticket(Traffic::Keys, Rank::First, &Requester::of_test("store"));
+        assert!(matches!(gate.next_of(Traffic::Keys, 0.0), Next::Send(..)));
         gate.state.arrive(&key, ());
         gate.pass(0.0);
     }

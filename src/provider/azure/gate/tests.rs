@@ -15,7 +15,7 @@ fn throttled(milliseconds: u64) -> Result<(), Diagnosis> {
 
 /// One request of a namespace, which never gets a reason for waiting.
 async fn enter(gate: &Arc<Gate>, store: &str) -> Leave {
-    let ticket = gate.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test(store));
+    let ticket = gate.ticket(Traffic::Secrets, Rank::First, &Requester::of_test(store));
     gate.enter(&ticket, Instant::now(), |reason| panic!("{reason}")).await.unwrap()
 }
 
@@ -88,7 +88,7 @@ async fn a_caller_that_learns_why_it_waits_keeps_its_place_and_passes_when_the_v
     let gate = gate(8, Duration::ZERO);
     enter(&gate, "store").await.report(&throttled(20));
     let told = Mutex::new(None);
-    let ticket = gate.ticket(ObjectKind::Secret, Rank::First, &Requester::of_test("store"));
+    let ticket = gate.ticket(Traffic::Secrets, Rank::First, &Requester::of_test("store"));
     let mut entering =
         Box::pin(gate.enter(&ticket, Instant::now(), |reason| *told.lock().unwrap() = Some(reason.cause)));
     assert!(entering.as_mut().now_or_never().is_none());

@@ -54,7 +54,7 @@ fn read_strings(text: &[u8], allowance: &mut Allowance) -> Result<BTreeMap<Strin
 
 fn rendered(spec: &ExternalSecretSpec, values: &SecretData) -> Result<Option<Rendered>, RenderError> {
     let engine = Engine::new(funcs::all());
-    let renderer = Renderer { engine: &engine, read_keys_and_values: read_strings };
+    let renderer = Renderer { root: "spec.target.template", engine: &engine, read_keys_and_values: read_strings };
     let sources = Sources {
         config_maps: [("templates".to_owned(), [("conf".to_owned(), "host: {{ .host }}".to_owned())].into())].into(),
         ..Sources::default()

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The service account of a tenant, whose token the stores of `floods.yaml` use.
-const ACCOUNT: &str = "reader";
+pub const ACCOUNT: &str = "reader";
 
 /// One row.
 #[derive(Clone, Debug, Deserialize)]
@@ -117,7 +117,8 @@ impl Flood {
             }},
         });
         create(client, &self.name, account).await?;
-        let permissions = [SecretPermission::Get, SecretPermission::List];
+        let permissions =
+            [SecretPermission::Get, SecretPermission::List, SecretPermission::Set, SecretPermission::Delete];
         let vault = sandbox.vault(&self.name)?.allow(&identity, permissions);
         for number in 0..self.vault.count {
             let set = vault.set_secret(&format!("secret-{number}"), &"v".repeat(self.vault.size));

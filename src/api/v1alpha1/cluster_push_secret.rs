@@ -1,0 +1,113 @@
+//! `ClusterPushSecret`: a PushSecret for each of many namespaces.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::PushSecretSpec;
+use crate::api::v1::Condition;
+use crate::api::{GoDuration, Parsed, is_ours, parsed, schema};
+
+/// A ClusterPushSecret as it is watched.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ClusterPushSecret {
+    /// Standard metadata, without a namespace.
+    #[serde(default, deserialize_with = "parsed::metadata")]
+    pub metadata: ObjectMeta,
+    /// What is wanted.
+    #[serde(default)]
+    pub spec: Parsed<ClusterPushSecretSpec>,
+    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    #[serde(default, deserialize_with = "parsed::or_none")]
+    pub status: Option<ClusterPushSecretStatus>,
+}
+
+impl ClusterPushSecret {
+    /// `ClusterPushSecret`
+    pub const KIND: &'static str = "ClusterPushSecret";
+    /// `clusterpushsecrets`
+    pub const PLURAL: &'static str = "clusterpushsecrets";
+}
+
+/// `spec.refreshTime` where it is not given.
+pub const DEFAULT_REFRESH_TIME: GoDuration = GoDuration::from_secs(3600);
+
+/// What a ClusterPushSecret asks for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterPushSecretSpec {
+    /// The spec of each PushSecret.
+    // Kept as it stands: the API server may know fields that this program does not.
+    #[schemars(with = "PushSecretSpec")]
+    pub push_secret_spec: Value,
+    /// The name of each PushSecret; that of the ClusterPushSecret if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::object_name")]
+    pub push_secret_name: Option<String>,
+    /// Labels and annotations of each PushSecret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push_secret_metadata: Option<PushSecretMetadata>,
+    /// Select namespaces by label: those that any of them matches. An empty one matches all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::label_selectors")]
+    pub namespace_selectors: Vec<LabelSelector>,
+    /// How often all namespaces are compared again, as a safety net; changes are noticed at once. A duration such as `1h`,
+    /// which is what counts if it is not given.
+    // Text, since a duration that is none must not keep the rest from being worked on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_time: Option<String>,
+}
+
+/// Labels and annotations of each PushSecret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PushSecretMetadata {
+    /// Annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What is known of the PushSecrets of a ClusterPushSecret.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterPushSecretStatus {
+    /// The name that the PushSecrets have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push_secret_name: Option<String>,
+    /// The namespaces without a PushSecret as it should be, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_namespaces: Vec<FailedNamespace>,
+    /// The namespaces with a PushSecret as it should be, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provisioned_namespaces: Vec<String>,
+    /// `PushSecretsReady` and `Ready`, and `Stalled` while only a change of the ClusterPushSecret can help.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// The `metadata.generation` for which all namespaces were last looked at; -1 before the first time. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+}
+
+/// A namespace without a PushSecret as it should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailedNamespace {
+    /// The namespace.
+    pub namespace: String,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The UID of the ClusterPushSecret that controls an object, as the object says. Its name alone would not do: another may have it.
+#[must_use]
+pub fn controlling_cluster_push_secret(meta: &ObjectMeta) -> Option<&str> {
+    let mut controllers = meta.owner_references.iter().flatten().filter(|owner| owner.controller == Some(true));
+    let controller = controllers.next()?;
+    let is_one = controller.kind == ClusterPushSecret::KIND && is_ours(&controller.api_version);
+    is_one.then_some(controller.uid.as_str())
+}

@@ -1,0 +1,300 @@
+//! One pass over one ClusterPushSecret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use futures::{StreamExt as _, stream};
+use kube::api::{DeleteParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::DynamicObject;
+
+use super::child::Wanted;
+use super::context::Context;
+use super::provisioned::Provisioned;
+use super::{KIND, report};
+use crate::api::v1::ConditionStatus;
+use crate::api::v1::condition::READY;
+use crate::api::v1alpha1::cluster_push_secret::DEFAULT_REFRESH_TIME;
+use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
+use crate::api::{FIELD_MANAGER, GoDuration, Selection};
+use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::conditions;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::core::kind::Kind;
+use crate::controller::core::reconcile::{Pass, Reconcile};
+use crate::controller::core::requeue::{Next, spread};
+use crate::controller::core::work_queue::Requests;
+use crate::runtime::panics::Panicked;
+use crate::sync::refresh::backoff;
+use crate::validate;
+
+/// How many PushSecrets are written at the same time.
+const AT_ONCE: usize = 8;
+/// What is more often than this costs time and finds nothing: all changes are seen at once.
+const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
+/// How long an object waits whose pass panicked.
+const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
+
+#[async_trait]
+impl Reconcile for Context {
+    type Key = ObjectKey;
+
+    fn kind(&self) -> Kind {
+        KIND
+    }
+
+    fn requests(&self) -> &Arc<Requests<ObjectKey>> {
+        &self.state.requests
+    }
+
+    fn is_there(&self, key: &ObjectKey) -> bool {
+        self.watched(&key.name).is_some()
+    }
+
+    async fn reconcile(&self, key: &ObjectKey) -> Pass {
+        let Some(object) = self.watched(&key.name) else { return Pass::succeeded(Next::OnChange) };
+        if object.metadata.deletion_timestamp.is_some() {
+            // The garbage collector deletes what it owns.
+            return Pass::succeeded(Next::OnChange);
+        }
+        let began = Instant::now();
+        if let Some(pause) = self.state.pause(&object, began) {
+            return Pass::succeeded(Next::After(pause));
+        }
+        // What is parsed of the clone goes when the pass ends.
+        let object = ClusterPushSecret::clone(&object);
+        let found = provision(&object, self).await;
+        report::concluded(&object, &found, began, self).await;
+        self.state.passed(&object, Instant::now());
+        next(&object, &found, self)
+    }
+
+    async fn panicked(&self, key: &ObjectKey, panicked: Panicked) -> Pass {
+        tracing::error!(cluster_push_secret = key.name, %panicked, "could not be reconciled");
+        Pass::failed(Next::After(spread(PAUSE_AFTER_PANIC)))
+    }
+
+    fn api_server_is_back(&self) {
+        self.state.wake_who_await_api_server();
+    }
+}
+
+fn next(object: &ClusterPushSecret, found: &Provisioned, context: &Context) -> Pass {
+    if !found.failed.is_empty() {
+        let failures = context.state.remember(object, |memo| {
+            memo.failures = memo.failures.saturating_add(1);
+            memo.awaits_api_server = found.is_outage;
+            memo.failures
+        });
+        return Pass::failed(Next::After(spread(backoff(failures.unwrap_or(1)))));
+    }
+    context.state.remember(object, |memo| (memo.failures, memo.awaits_api_server) = (0, false));
+    let given = object.spec.get().ok().and_then(|spec| spec.refresh_time.as_deref()?.parse::<GoDuration>().ok());
+    let refresh = given.unwrap_or(DEFAULT_REFRESH_TIME).positive().map(|time| time.max(SHORTEST_REFRESH));
+    Pass::succeeded(refresh.map_or(Next::OnChange, |refresh| Next::After(spread(refresh))))
+}
+
+/// Makes, changes and deletes PushSecrets.
+async fn provision(object: &ClusterPushSecret, context: &Context) -> Provisioned {
+    let fault = |why: String| Provisioned { fault: Some(why), ..Provisioned::default() };
+    let spec = match object.spec.get() {
+        Ok(spec) => spec,
+        Err(field) => return fault(field.to_string()),
+    };
+    let selection = match Selection::of_labels("spec.namespaceSelectors", &spec.namespace_selectors) {
+        Ok(selection) => selection,
+        Err(bad) => return fault(bad.to_string()),
+    };
+    let problems = validate::cluster_push_secret::check(spec);
+    if !problems.is_empty() {
+        return fault(validate::sentences(&problems));
+    }
+    let wanted = Wanted::of(object, spec);
+    let none = BTreeMap::new();
+    let selected: BTreeSet<String> = context
+        .namespaces
+        .all()
+        .into_iter()
+        .filter(|namespace| namespace.metadata.deletion_timestamp.is_none())
+        .filter_map(|namespace| {
+            let name = namespace.metadata.name.clone()?;
+            selection.selects(&name, namespace.metadata.labels.as_ref().unwrap_or(&none)).then_some(name)
+        })
+        .collect();
+    let children: Vec<Arc<PushSecret>> =
+        context.push_secrets.state().into_iter().filter(|child| wanted.owns(&child.metadata)).collect();
+    let mut found = Provisioned { name: Some(wanted.name.clone()), ..Provisioned::default() };
+    let namespaces: Vec<_> = selected.iter().collect();
+    let mut making = stream::iter(0..namespaces.len())
+        .map(|index| {
+            let (namespace, wanted) = (namespaces[index], &wanted);
+            async move { (namespace, make(namespace, wanted, object, context).await) }
+        })
+        .buffered(AT_ONCE);
+    while let Some((namespace, made)) = making.next().await {
+        note(namespace, made, &mut found);
+    }
+    drop(making);
+    for child in &children {
+        let key = ObjectKey::of(&child.metadata);
+        let is_wanted = selected.contains(&key.namespace) && key.name == wanted.name;
+        if is_wanted || child.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        if must_stay(&key, child, &wanted, &selected, context) {
+            // As the new one, so that the two agree on what they push.
+            if let Err(error) = change(child, &wanted, context).await {
+                found.is_outage |= error.is_outage();
+            }
+            continue;
+        }
+        if let Err(error) = delete(child, context).await {
+            found.is_outage |= error.is_outage();
+            found.failed.insert(key.namespace.clone(), format!("failed to delete push secret: {}", error.reason()));
+            found.namespaces.remove(&key.namespace);
+        }
+    }
+    found.not_ready = not_ready(&wanted, &found, context);
+    found
+}
+
+fn note(namespace: &str, made: Result<(), Failure>, found: &mut Provisioned) {
+    match made {
+        Ok(()) => drop(found.namespaces.insert(namespace.to_owned())),
+        Err(Failure::Taken) => {
+            found.failed.insert(namespace.to_owned(), "push secret already exists in namespace".to_owned());
+        }
+        Err(Failure::Gone) => {}
+        Err(Failure::Api(error)) => {
+            found.is_outage |= error.is_outage();
+            let reason = format!("could not create or update push secret: {}", error.reason());
+            found.failed.insert(namespace.to_owned(), reason);
+        }
+    }
+}
+
+/// Why a namespace has no PushSecret as it should be.
+enum Failure {
+    /// Somebody else's has the name.
+    Taken,
+    /// The namespace is being deleted, or gone.
+    Gone,
+    Api(ApiError),
+}
+
+fn child_of(namespace: &str, name: &str, context: &Context) -> Option<Arc<PushSecret>> {
+    context.push_secrets.get(&kube::runtime::reflector::ObjectRef::new_with(name, ()).within(namespace))
+}
+
+async fn make(namespace: &str, wanted: &Wanted, parent: &ClusterPushSecret, context: &Context) -> Result<(), Failure> {
+    let digest = wanted.digest();
+    let api = context.push_secrets_of(namespace);
+    let Some(child) = child_of(namespace, &wanted.name, context) else {
+        let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let object: DynamicObject = serde_json::from_value(wanted.object(namespace)).map_err(|_| Failure::Taken)?;
+        return match bounded(api.create(&params, &object)).await {
+            Ok(made) => {
+                let generation = made.metadata.generation;
+                context.state.remember(parent, |memo| memo.written.insert(namespace.to_owned(), (digest, generation)));
+                Ok(())
+            }
+            // The watch has not shown it yet.
+            Err(error) if error.code() == Some(409) => {
+                let is_ours = bounded(api.get_metadata_opt(&wanted.name)).await;
+                match is_ours.map_err(Failure::Api)? {
+                    Some(there) if wanted.owns(&there.metadata) => Ok(()),
+                    _ => Err(Failure::Taken),
+                }
+            }
+            Err(error) if error.code() == Some(404) || is_terminating(&error) => Err(Failure::Gone),
+            Err(error) => Err(Failure::Api(error)),
+        };
+    };
+    if !wanted.owns(&child.metadata) {
+        return Err(Failure::Taken);
+    }
+    // The API server may fill in and leave out what it likes: what it made of the last write is as it should be.
+    let last = context.state.remember(parent, |memo| memo.written.get(namespace).copied()).flatten();
+    let is_last = last == Some((digest, child.metadata.generation)) && wanted.has_metadata(&child.metadata);
+    if is_last {
+        return Ok(());
+    }
+    if let Some(generation) = change(&child, wanted, context).await.map_err(Failure::Api)? {
+        context.state.remember(parent, |memo| memo.written.insert(namespace.to_owned(), (digest, generation)));
+    }
+    Ok(())
+}
+
+/// Makes of a PushSecret what it must be, unless it is that, or is being deleted. Returns the generation where it was written.
+async fn change(child: &PushSecret, wanted: &Wanted, context: &Context) -> Result<Option<Option<i64>>, ApiError> {
+    let meta = &child.metadata;
+    if wanted.is_met_by(child) || meta.deletion_timestamp.is_some() {
+        return Ok(None);
+    }
+    let key = ObjectKey::of(meta);
+    let api = context.push_secrets_of(&key.namespace);
+    let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
+    let changed = async {
+        let Some(mut there) = api.get_opt(&key.name).await? else { return Ok(None) };
+        if there.metadata.uid != meta.uid {
+            return Ok(None);
+        }
+        wanted.change(&mut there);
+        api.replace(&key.name, &params, &there).await.map(Some)
+    };
+    match bounded(changed).await {
+        Ok(written) => Ok(written.map(|written| written.metadata.generation)),
+        // Another writer was faster; the watch will show what it wrote.
+        Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the API server makes nothing since the namespace is being deleted.
+fn is_terminating(error: &ApiError) -> bool {
+    let ApiError::Kube(kube::Error::Api(status)) = error else { return false };
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    status.code == 403 && causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+/// Whether a PushSecret of a former name stays for now: what it has pushed is wanted by the one of the new name, which must say so first.
+fn must_stay(
+    key: &ObjectKey,
+    child: &PushSecret,
+    wanted: &Wanted,
+    selected: &BTreeSet<String>,
+    context: &Context,
+) -> bool {
+    if child.metadata.name.as_deref() == Some(&wanted.name) || !selected.contains(&key.namespace) {
+        return false;
+    }
+    !child_of(&key.namespace, &wanted.name, context).is_some_and(|new| is_ready(&new))
+}
+
+fn is_ready(child: &PushSecret) -> bool {
+    let conditions = child.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    conditions::find(conditions, READY).is_some_and(|ready| ready.status == ConditionStatus::True)
+}
+
+async fn delete(child: &PushSecret, context: &Context) -> Result<(), ApiError> {
+    let meta = &child.metadata;
+    let version = Preconditions { uid: meta.uid.clone(), resource_version: None };
+    let params = DeleteParams {
+        preconditions: Some(version),
+        propagation_policy: Some(PropagationPolicy::Background),
+        ..DeleteParams::default()
+    };
+    let key = ObjectKey::of(meta);
+    match bounded(context.push_secrets_of(&key.namespace).delete(&key.name, &params)).await {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn not_ready(wanted: &Wanted, found: &Provisioned, context: &Context) -> Vec<String> {
+    let is_not =
+        |namespace: &&String| !child_of(namespace, &wanted.name, context).is_some_and(|child| is_ready(&child));
+    found.namespaces.iter().filter(is_not).cloned().collect()
+}

@@ -1,0 +1,131 @@
+//! Who wants what of an object: two PushSecrets may name the same one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use crate::controller::core::key::ObjectKey;
+use crate::push::ObjectName;
+
+/// An object of a vault.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct RemoteObject {
+    /// The vault.
+    pub(super) vault: String,
+    /// The object.
+    pub(super) name: ObjectName,
+}
+
+/// What one PushSecret wants of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// When the PushSecret was made.
+    pub(super) since: Timestamp,
+    /// A hash of what it wants, under a key of this process.
+    pub(super) digest: u64,
+}
+
+/// Who wants what of which object.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    by_object: HashMap<RemoteObject, BTreeMap<ObjectKey, Claim>>,
+    by_claimant: HashMap<ObjectKey, BTreeSet<RemoteObject>>,
+}
+
+impl Claims {
+    /// Notes what a PushSecret wants of an object; returns those for whom something has changed by that.
+    pub(super) fn set(&mut self, claimant: &ObjectKey, object: &RemoteObject, claim: Claim) -> BTreeSet<ObjectKey> {
+        self.by_claimant.entry(claimant.clone()).or_default().insert(object.clone());
+        let claims = self.by_object.entry(object.clone()).or_default();
+        if claims.insert(claimant.clone(), claim) == Some(claim) {
+            return BTreeSet::new();
+        }
+        claims.keys().filter(|other| *other != claimant).cloned().collect()
+    }
+
+    /// Drops the claims of a PushSecret but for some; returns those for whom something has changed by that.
+    pub(super) fn retain(
+        &mut self,
+        claimant: &ObjectKey,
+        keeps: impl Fn(&RemoteObject) -> bool,
+    ) -> BTreeSet<ObjectKey> {
+        let mut concerned = BTreeSet::new();
+        let Some(mut objects) = self.by_claimant.remove(claimant) else { return concerned };
+        objects.retain(|object| {
+            let is_kept = keeps(object);
+            if !is_kept {
+                self.remove(object, claimant, &mut concerned);
+            }
+            is_kept
+        });
+        if !objects.is_empty() {
+            self.by_claimant.insert(claimant.clone(), objects);
+        }
+        concerned
+    }
+
+    fn remove(&mut self, object: &RemoteObject, claimant: &ObjectKey, concerned: &mut BTreeSet<ObjectKey>) {
+        let Some(claims) = self.by_object.get_mut(object) else { return };
+        claims.remove(claimant);
+        concerned.extend(claims.keys().cloned());
+        if claims.is_empty() {
+            self.by_object.remove(object);
+        }
+    }
+
+    /// The oldest other that wants something else of an object than `claim`, and came first.
+    pub(super) fn older(&self, object: &RemoteObject, claimant: &ObjectKey, claim: Claim) -> Option<&ObjectKey> {
+        let others = self.by_object.get(object)?.iter();
+        let differing = others.filter(|(other, wanted)| {
+            *other != claimant && wanted.digest != claim.digest && (wanted.since, *other) < (claim.since, claimant)
+        });
+        differing.min_by_key(|(other, wanted)| (wanted.since, *other)).map(|(other, _)| other)
+    }
+
+    /// The others that want an object.
+    pub(super) fn others(&self, object: &RemoteObject, claimant: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
+        self.by_object.get(object).into_iter().flat_map(BTreeMap::keys).filter(move |other| *other != claimant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object() -> RemoteObject {
+        RemoteObject { vault: "v".to_owned(), name: ObjectName::new("secret/x") }
+    }
+
+    fn claim(since: i64, digest: u64) -> Claim {
+        Claim { since: Timestamp::from_second(since).unwrap(), digest }
+    }
+
+    #[test]
+    fn the_older_of_two_that_want_different_things_pushes_and_equal_wants_are_no_conflict() {
+        let (old, new) = (ObjectKey::new("b", "old"), ObjectKey::new("a", "new"));
+        let mut claims = Claims::default();
+        claims.set(&new, &object(), claim(20, 1));
+        assert_eq!(claims.set(&old, &object(), claim(10, 2)), BTreeSet::from([new.clone()]));
+        assert_eq!(claims.older(&object(), &new, claim(20, 1)), Some(&old));
+        assert_eq!(claims.older(&object(), &old, claim(10, 2)), None);
+        let oldest = ObjectKey::new("c", "oldest");
+        claims.set(&oldest, &object(), claim(5, 3));
+        assert_eq!(claims.older(&object(), &new, claim(20, 1)), Some(&oldest));
+        claims.retain(&oldest, |_| false);
+        claims.set(&old, &object(), claim(10, 1));
+        assert_eq!(claims.older(&object(), &new, claim(20, 1)), None);
+    }
+
+    #[test]
+    fn who_leaves_an_object_wakes_who_waits_for_it_and_nothing_is_kept() {
+        let (old, new) = (ObjectKey::new("a", "old"), ObjectKey::new("b", "new"));
+        let mut claims = Claims::default();
+        claims.set(&old, &object(), claim(10, 1));
+        claims.set(&new, &object(), claim(20, 2));
+        assert_eq!(claims.others(&object(), &old).collect::<Vec<_>>(), [&new]);
+        assert_eq!(claims.retain(&old, |_| false), BTreeSet::from([new.clone()]));
+        assert_eq!(claims.others(&object(), &new).count(), 0);
+        claims.retain(&new, |_| false);
+        assert!(claims.by_object.is_empty() && claims.by_claimant.is_empty());
+    }
+}

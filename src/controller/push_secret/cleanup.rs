@@ -1,0 +1,203 @@
+//! Deleting what a PushSecret has written and does not want any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::claims::RemoteObject;
+use super::context::Context;
+use super::error::{Deed, ObjectFailure, Problem};
+use super::outages::Outages;
+use super::subject::Subject;
+use crate::api::v1alpha1::push_secret::{PushSecretData, SyncedPushSecrets};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::error::Error as StoreError;
+use crate::controller::store_access::key::StoreKey;
+use crate::provider::{ProviderError, Writer};
+use crate::push::{Action, Purpose, Refusal, decide};
+use crate::sync::push::record::store_of;
+
+/// What was cleaned up.
+#[derive(Default)]
+pub(super) struct Cleaned {
+    /// The remote keys of the objects that were deleted.
+    pub(super) deleted: Vec<String>,
+    /// Those that were left, since they are somebody else's.
+    pub(super) left: Vec<String>,
+    /// Those that were left in a vault that the store does not lead to any more, by vault.
+    pub(super) out_of_reach: BTreeMap<String, Vec<String>>,
+    /// What is still to be deleted.
+    pub(super) remaining: SyncedPushSecrets,
+    /// Why.
+    pub(super) failures: Vec<ObjectFailure>,
+}
+
+/// Deletes the objects that are recorded in a status, but for those of `keeps`, and those in a vault that their store does not lead to
+/// any more. What another PushSecret wants stays, and what is recorded of
+/// stores that are another controller's.
+pub(super) async fn clean_up(
+    recorded: &SyncedPushSecrets,
+    vaults: &BTreeMap<String, String>,
+    keeps: &BTreeSet<RemoteObject>,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Cleaned {
+    let mut cleaned = Cleaned::default();
+    let outages = Outages::default();
+    for (store_name, records) in recorded {
+        // One that names no store was not written here.
+        let Some((kind, name)) = store_of(store_name) else { continue };
+        let store = StoreKey::referenced(kind, &subject.key.namespace, name);
+        if context.is_of_others(&store) {
+            cleaned.remaining.insert(store_name.clone(), records.clone());
+            continue;
+        }
+        let writer = context.access().writer(&store, &subject.key.namespace).await;
+        let vault = vaults.get(store_name);
+        if let (Ok(writer), Some(vault)) = (&writer, vault)
+            && writer.vault() != vault
+        {
+            let keys = records.values().map(|record| record.match_.remote_ref.remote_key.clone());
+            cleaned.out_of_reach.entry(vault.clone()).or_default().extend(keys);
+            continue;
+        }
+        for (key, record) in records {
+            let result = match &writer {
+                Ok(writer) => {
+                    Deletion { store: &store, writer, keeps, outages: &outages, subject, context }.of(record).await
+                }
+                Err(error) => Err(Problem::Store(again(error))),
+            };
+            let remote_key = record.match_.remote_ref.remote_key.clone();
+            match result {
+                Ok(Some(Action::Delete)) => cleaned.deleted.push(remote_key),
+                Ok(Some(action)) if is_foreign(&action) => cleaned.left.push(remote_key),
+                Ok(_) => {}
+                Err(problem) => {
+                    cleaned.remaining.entry(store_name.clone()).or_default().insert(key.clone(), record.clone());
+                    let secret_key = record.match_.secret_key.clone();
+                    let (store, deed) = (store.clone(), Deed::Delete);
+                    cleaned.failures.push(ObjectFailure { store, remote_key, secret_key, deed, problem });
+                }
+            }
+        }
+    }
+    cleaned
+}
+
+/// The same failure for each object of a store.
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::NotFound(store) => StoreError::NotFound(store.clone()),
+        StoreError::NamespaceExcluded { store, namespace } => {
+            StoreError::NamespaceExcluded { store: store.clone(), namespace: namespace.clone() }
+        }
+        StoreError::Client { store, error } => StoreError::Client { store: store.clone(), error: error.clone() },
+        StoreError::NotValidated(store) => StoreError::NotValidated(store.clone()),
+        StoreError::NotReady { store, message } => {
+            StoreError::NotReady { store: store.clone(), message: message.clone() }
+        }
+        StoreError::Unreadable { kind, name, error } => StoreError::NotReady {
+            store: StoreKey::referenced(crate::api::v1::StoreKind::ClusterSecretStore, "", name),
+            message: format!("the API server could not read {kind} {name:?}: {}", error.reason()),
+        },
+    }
+}
+
+/// The deletion of objects of one store.
+struct Deletion<'a> {
+    store: &'a StoreKey,
+    writer: &'a Arc<dyn Writer>,
+    keeps: &'a BTreeSet<RemoteObject>,
+    outages: &'a Outages,
+    subject: Subject<'a>,
+    context: &'a Context,
+}
+
+impl Deletion<'_> {
+    /// Deletes what a record names; `None` where there is nothing to be done.
+    async fn of(&self, record: &PushSecretData) -> Result<Option<Action>, Problem> {
+        // What no object can be called was never written.
+        let Ok(name) = self.writer.object(&record.match_.remote_ref.remote_key) else { return Ok(None) };
+        let remote = RemoteObject { vault: self.writer.vault().to_owned(), name };
+        if self.keeps.contains(&remote) {
+            return Ok(None);
+        }
+        let lock = self.context.state.lock(&remote);
+        let _held = lock.hold().await;
+        if self.is_wanted_by_others(&remote) {
+            return Ok(None);
+        }
+        let found = self.ask(self.writer.look(&remote.name, None)).await?.found;
+        let action = decide(Purpose::CleanUp, &found);
+        match action {
+            Action::Wait => return Err(Problem::Busy),
+            Action::Delete => {
+                lock.wrote();
+                self.ask(self.writer.delete(&remote.name)).await?;
+                self.context.metrics.object_pushed(Action::Delete.label());
+            }
+            _ => {}
+        }
+        Ok(Some(action))
+    }
+
+    async fn ask<T>(&self, request: impl Future<Output = Result<T, ProviderError>>) -> Result<T, Problem> {
+        if let Some(error) = self.outages.known(self.store) {
+            return Err(Problem::Provider(error));
+        }
+        let result = request.await;
+        self.outages.note(self.store, &result);
+        result.map_err(Problem::Provider)
+    }
+
+    /// Whether another PushSecret that is not being deleted wants an object: it has written it, or has recorded it and may still want
+    /// it.
+    fn is_wanted_by_others(&self, remote: &RemoteObject) -> bool {
+        let others = self.context.state.who_may_want(remote, self.subject.key);
+        others.claimed.iter().any(|key| self.context.stays(key))
+            || has_recorded(others.recorded, self.writer.as_ref(), remote, self.context)
+    }
+}
+
+/// Whether one of these PushSecrets, unless it is being deleted, has recorded an object.
+pub(super) fn has_recorded(
+    others: impl IntoIterator<Item = ObjectKey>,
+    writer: &dyn Writer,
+    remote: &RemoteObject,
+    context: &Context,
+) -> bool {
+    others.into_iter().any(|key| {
+        let object = context.watched(&key).filter(|object| object.metadata.deletion_timestamp.is_none());
+        let Some(status) = object.as_ref().and_then(|object| object.status.as_ref()) else { return false };
+        status.synced_push_secrets.iter().any(|(store, records)| {
+            let of_vault = status.synced_vaults.get(store).map(|vault| *vault == remote.vault);
+            of_vault.unwrap_or_else(|| is_of_vault(store, &key, &remote.vault, context))
+                && records.values().any(|record| {
+                    writer.object(&record.match_.remote_ref.remote_key).is_ok_and(|name| name == remote.name)
+                })
+        })
+    })
+}
+
+/// Whether a store that is recorded by a PushSecret leads to a vault.
+fn is_of_vault(store: &str, of: &ObjectKey, vault: &str, context: &Context) -> bool {
+    let Some((kind, name)) = store_of(store) else { return false };
+    let store = context.stores.watched(&StoreKey::referenced(kind, &of.namespace, name));
+    store.is_some_and(|store| {
+        let spec = store.spec.get().ok();
+        let azurekv = spec.and_then(|spec| spec.provider.azurekv.as_ref());
+        azurekv.is_some_and(|azurekv| host(&azurekv.vault_url) == vault)
+    })
+}
+
+/// The host of a vault's URL, as far as it can be told from its text.
+fn host(url: &str) -> String {
+    let url = url.trim();
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Whether a refusal is of a kind that a person must lift.
+const fn is_foreign(action: &Action) -> bool {
+    matches!(action, Action::Leave(Refusal::Foreign | Refusal::OfAnotherCluster | Refusal::PartOfCertificate))
+}

@@ -1,0 +1,120 @@
+//! What the controller of PushSecrets works with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Client;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use super::state::State;
+use super::subject::Subject;
+use crate::answers::Objects;
+use crate::api::v1::SecretStore;
+use crate::api::v1alpha1::PushSecret;
+use crate::controller::core::api_call::ApiError;
+use crate::controller::core::events::Recorder;
+use crate::controller::core::kept_fields::KeptFields;
+use crate::controller::core::key::ObjectKey;
+use crate::controller::namespaces::Namespaces;
+use crate::controller::options::{FloodGate, Options};
+use crate::controller::store_access::clients::{self, Access, ControllerClass, StoreLookup};
+use crate::controller::store_access::key::StoreKey;
+use crate::controller::store_access::roles::Stores;
+use crate::controller::template_engines::Templates;
+use crate::provider::Providers;
+use crate::runtime::metrics::Metrics;
+
+/// What the controller of PushSecrets works with.
+pub(crate) struct Context {
+    /// The API server.
+    pub(crate) client: Client,
+    /// The operator's settings.
+    pub(crate) options: Arc<Options>,
+    /// Where values go.
+    pub(crate) providers: Providers,
+    /// What renders templates.
+    pub(crate) templates: Templates,
+    /// Where events go.
+    pub(crate) events: Recorder,
+    /// Where metrics go.
+    pub(crate) metrics: Metrics,
+    /// PushSecrets, as they are watched.
+    pub(crate) objects: Store<PushSecret>,
+    /// What the API server keeps of a status.
+    pub(crate) kept_fields: KeptFields,
+    /// Namespaces, with their labels.
+    pub(crate) namespaces: Namespaces,
+    /// Stores.
+    pub(crate) stores: Arc<dyn Stores>,
+    /// What is remembered.
+    pub(crate) state: Arc<State>,
+}
+
+impl Context {
+    /// What writers to stores are made from. As in ESO nobody asks whether a store is Ready.
+    pub(super) fn access(&self) -> Access<'_> {
+        Access { stores: self, providers: &self.providers, flood_gate: FloodGate::Open }
+    }
+
+    /// Which stores this controller works on.
+    pub(super) fn class(&self) -> ControllerClass<'_> {
+        ControllerClass::of(&self.options)
+    }
+
+    /// Whether a store is another controller's: of another class, or of a kind that is switched off here.
+    pub(super) fn is_of_others(&self, key: &StoreKey) -> bool {
+        let class = self.class();
+        !class.works_on(key.kind) || self.stores.watched(key).is_some_and(|store| !clients::is_ours(&store, class.name))
+    }
+
+    /// PushSecrets of a namespace, at the API server.
+    pub(super) fn push_secrets(&self, namespace: &str) -> Objects<PushSecret> {
+        Objects::namespaced(self.client.clone(), namespace, &())
+    }
+
+    /// Secrets of a namespace, at the API server. A reader without "all" cannot leave the namespace.
+    pub(super) fn secrets(&self, namespace: &str) -> Objects<Secret> {
+        Objects::namespaced(self.client.clone(), namespace, &())
+    }
+
+    /// ConfigMaps of a namespace, at the API server.
+    pub(super) fn config_maps(&self, namespace: &str) -> Objects<ConfigMap> {
+        Objects::namespaced(self.client.clone(), namespace, &())
+    }
+
+    /// A PushSecret, as it is watched.
+    pub(super) fn watched(&self, key: &ObjectKey) -> Option<Arc<PushSecret>> {
+        self.objects.get(&ObjectRef::new_with(&key.name, ()).within(&key.namespace))
+    }
+
+    /// Whether a PushSecret is there and not being deleted.
+    pub(super) fn stays(&self, key: &ObjectKey) -> bool {
+        self.watched(key).is_some_and(|object| object.metadata.deletion_timestamp.is_none())
+    }
+
+    /// Whether a PushSecret came before another.
+    pub(super) fn is_older(&self, key: &ObjectKey, than: Subject<'_>) -> bool {
+        let since = |object: &PushSecret| object.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        let since = self.watched(key).and_then(|object| since(&object)).unwrap_or_default();
+        (since, key) < (than.since(), than.key)
+    }
+
+    /// Whether a PushSecret is there as far as the watch has seen: neither deleted nor made again.
+    pub(super) fn shows(&self, subject: Subject<'_>) -> bool {
+        self.watched(subject.key).is_some_and(|shown| shown.metadata.uid.as_deref() == subject.uid())
+    }
+}
+
+/// Stores and namespaces are watched.
+#[async_trait]
+impl StoreLookup for Context {
+    async fn store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
+        Ok(self.stores.watched(key))
+    }
+
+    async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+        Ok(self.namespaces.labels(name))
+    }
+}

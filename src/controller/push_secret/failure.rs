@@ -1,0 +1,139 @@
+//! The only table from a failure of a PushSecret to what is said of it. `docs/conditions.md` is made from it.
+
+use super::error::{Error, Problem};
+use crate::provider::error::Retry;
+
+/// What is said of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// The leading words of the message.
+    pub(crate) lead: &'static str,
+    /// One word for logs and metrics.
+    pub(crate) cause: &'static str,
+    /// Whether it is tried again without a change of the manifest.
+    pub(crate) retry: Retry,
+    /// What a person can do.
+    pub(crate) remedy: &'static str,
+}
+
+listed! {
+    /// The kinds of failures, in the order of a pass.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Failure {
+        /// A field cannot be read.
+        InvalidSpec,
+        /// Fields contradict each other, or ask for what is not done.
+        Rejected,
+        /// The Secret is not there.
+        Source,
+        /// The API server refused, or did not answer.
+        ApiServer,
+        /// The template failed.
+        Template,
+        /// A store of `dataTo` is not named.
+        DataToStore,
+        /// A reference to a store names none.
+        StoreUnnamed,
+        /// A store cannot be used.
+        Store,
+        /// There is no store.
+        NoStore,
+        /// The entries cannot be made.
+        Expand,
+        /// The provider failed, or refused.
+        Provider,
+        /// The object is somebody else's.
+        Refused,
+        /// Two PushSecrets want different things of one object.
+        Conflict,
+        /// It is a matter of seconds.
+        Waiting,
+        /// Objects could not be deleted.
+        CleanUp,
+        /// A bug of ours.
+        Panicked,
+    }
+}
+
+impl Failure {
+    /// What kind of failure an error is.
+    #[must_use]
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::InvalidSpec(_) => Self::InvalidSpec,
+            Error::Rejected(_) => Self::Rejected,
+            Error::Source(_) => Self::Source,
+            Error::SourceUnreadable { .. } | Error::Intent(_) | Error::Gone | Error::Finalizer(_) => Self::ApiServer,
+            Error::Template(_) => Self::Template,
+            Error::DataToStore(_) => Self::DataToStore,
+            Error::StoreUnnamed => Self::StoreUnnamed,
+            Error::Store { .. } => Self::Store,
+            Error::NoStore => Self::NoStore,
+            Error::Expand { .. } => Self::Expand,
+            Error::CleanUp(_) | Error::SourceCleanUp(_) => Self::CleanUp,
+            Error::Entries(failures) => match failures.all.first().map(|failure| &failure.problem) {
+                Some(Problem::Store(_)) => Self::Store,
+                Some(Problem::Expand(_)) => Self::Expand,
+                Some(Problem::Refused(_)) => Self::Refused,
+                Some(Problem::Conflict(_) | Problem::ConflictElsewhere) => Self::Conflict,
+                Some(Problem::Busy | Problem::Recovering | Problem::NotYetKnown) => Self::Waiting,
+                Some(Problem::Provider(_)) | None => Self::Provider,
+            },
+            Error::Panicked(_) => Self::Panicked,
+        }
+    }
+
+    /// The table.
+    #[must_use]
+    pub(crate) const fn report(self) -> Report {
+        use Retry::{Backoff, OnChange};
+        const INVALID: &str = "the PushSecret is invalid";
+        const SOURCE: &str = "could not get source secret";
+        const SET: &str = "set secret failed";
+        let (lead, cause, retry, remedy) = match self {
+            Self::InvalidSpec => (INVALID, "InvalidSpec", OnChange, "Correct the field that the message names."),
+            Self::Rejected => (INVALID, "Rejected", OnChange, "Correct the fields that the message names."),
+            Self::Source => (SOURCE, "Source", Backoff, "Create the Secret, or correct `spec.selector.secret`."),
+            Self::ApiServer => {
+                ("the API server's words", "ApiServer", Backoff, "See the message: a right, or the API server itself.")
+            }
+            Self::Template => {
+                ("could not apply template", "Template", Backoff, "Correct the template where the message says.")
+            }
+            Self::DataToStore => ("dataTo[", "DataToStore", OnChange, "Name the store in `spec.secretStoreRefs`, too."),
+            Self::StoreUnnamed => (
+                "refStore Name must be provided",
+                "StoreUnnamed",
+                OnChange,
+                "Set `name` or `labelSelector` in each of `spec.secretStoreRefs`.",
+            ),
+            Self::Store => ("could not get", "Store", Backoff, "Create or mend the store, or correct the reference."),
+            Self::NoStore => {
+                ("no store can be used", "NoStore", Backoff, "Create a store, or correct `spec.secretStoreRefs`.")
+            }
+            Self::Expand => (SET, "Expand", Backoff, "Correct `spec.data` or `spec.dataTo` as the message says."),
+            Self::Provider => (SET, "", Backoff, "See the causes of providers below."),
+            Self::Refused => (
+                SET,
+                "Refused",
+                Backoff,
+                "Adopt or enable the object, or use another `remoteKey`, as the message says.",
+            ),
+            Self::Conflict => (SET, "Conflict", Backoff, "Give one of the two another `remoteKey`."),
+            Self::Waiting => (SET, "Waiting", Backoff, "Nothing: it is tried again after some seconds."),
+            Self::CleanUp => (
+                "Failed to Delete Secrets from Provider",
+                "CleanUp",
+                Backoff,
+                "Mend what the message says, or set `spec.deletionPolicy` to `None` to leave the objects.",
+            ),
+            Self::Panicked => (
+                "the PushSecret cannot be pushed",
+                "Panic",
+                Backoff,
+                "Report the message with the manifest; it is a bug. Other PushSecrets are not affected.",
+            ),
+        };
+        Report { lead, cause, retry, remedy }
+    }
+}

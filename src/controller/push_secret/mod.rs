@@ -1,0 +1,32 @@
+//! The controller of PushSecrets: it writes what Secrets hold to providers.
+//!
+//! One pass, in the order of the files: [`sources`] reads the Secrets and renders the template, [`wants`] finds the stores and works
+//! out the objects, [`execute`] looks at each object and does what the table says, [`cleanup`] deletes what is not wanted any more.
+//! What several PushSecrets want of one object is in [`claims`].
+
+mod claims;
+mod cleanup;
+pub(crate) mod context;
+pub(crate) mod error;
+mod execute;
+pub(crate) mod failure;
+mod holders;
+mod locks;
+mod outages;
+mod pieces;
+mod reconcile;
+mod recorders;
+mod report;
+mod sources;
+pub(crate) mod state;
+mod stores;
+mod subject;
+mod wants;
+pub(crate) mod watches;
+
+use super::core::kind::Kind;
+use crate::api::v1alpha1::PushSecret;
+
+/// PushSecrets.
+pub(crate) const KIND: Kind =
+    Kind { name: PushSecret::KIND, plural: PushSecret::PLURAL, controller: "pushsecret", component: "pushsecret" };

@@ -1,0 +1,217 @@
+//! The Secrets that are pushed, and the template over them.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hash as _, Hasher, RandomState};
+use std::sync::{Arc, LazyLock};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::ListParams;
+use kube::core::Selector;
+use secrecy::ExposeSecret as _;
+
+use super::context::Context;
+use super::error::Error;
+use super::state::{SourceKind, Versions};
+use crate::api::v1::external_secret::ExternalSecretTemplate;
+use crate::api::v1alpha1::PushSecretSpec;
+use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::key::ObjectVersion;
+use crate::controller::options::Switch;
+use crate::provider::read_budget::MOST_READ;
+use crate::sync::SecretData;
+use crate::sync::push::Source;
+use crate::sync::template::{RenderError, Sources as TemplateSources};
+
+/// The most Secrets that one PushSecret pushes.
+const MOST_SECRETS: usize = 500;
+/// Types of Secrets that are credentials of the cluster itself.
+const TOKENS: [&str; 2] = ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"];
+/// The key of the hashes of this process.
+static PROCESS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+/// Where the template stands in the spec.
+const ROOT: &str = "spec.template";
+
+/// What there is to push.
+pub(super) enum Sources {
+    /// These Secrets, sorted by name.
+    Secrets(Vec<Source>),
+    /// The Secret of this name is not there, or none is selected.
+    Gone(String),
+}
+
+/// Reads the Secrets that a spec names, past all watches: whether one is there decides what is deleted.
+pub(super) async fn read(
+    spec: &PushSecretSpec,
+    namespace: &str,
+    versions: &mut Versions,
+    context: &Context,
+) -> Result<Sources, Error> {
+    let Some(selector) = &spec.selector.secret else {
+        return Err(Error::Rejected("spec.selector: name a Secret".to_owned()));
+    };
+    if let Some(name) = selector.name.as_deref().filter(|name| !name.is_empty()) {
+        let found = secret(name, namespace, versions, context).await?;
+        let Some(found) = found else { return Ok(Sources::Gone(format!("Secret {name:?} does not exist"))) };
+        return Ok(Sources::Secrets(vec![source(found, context)?]));
+    }
+    let Some(labels) = &selector.selector else {
+        return Err(Error::Rejected("spec.selector.secret: set name or selector".to_owned()));
+    };
+    let labels = Selector::try_from(labels.clone())
+        .map_err(|problem| Error::Rejected(format!("spec.selector.secret.selector: {problem}")))?;
+    let most = u32::try_from(MOST_SECRETS + 1).unwrap_or(u32::MAX);
+    let params = ListParams::default().labels_from(&labels).limit(most);
+    let listed = bounded(context.secrets(namespace).list_metadata(&params)).await;
+    let listed = listed.map_err(|error| unreadable("the selected Secrets", error))?;
+    let mut names: Vec<_> = listed.into_iter().filter_map(|secret| secret.metadata.name).collect();
+    if names.len() > MOST_SECRETS {
+        let problem = format!(
+            "spec.selector.secret.selector selects more than {MOST_SECRETS} Secrets, which is the most of one PushSecret"
+        );
+        return Err(Error::Rejected(problem));
+    }
+    names.sort_unstable();
+    let (mut sources, mut size) = (Vec::new(), 0);
+    for name in names {
+        // One that goes just now is as good as gone before.
+        let Some(found) = secret(&name, namespace, versions, context).await? else { continue };
+        size += found.data.iter().flatten().map(|(key, value)| key.len() + value.0.len()).sum::<usize>();
+        sources.push(source(found, context)?);
+        if size > MOST_READ {
+            let problem = format!("the selected Secrets have more than {} MiB together", MOST_READ >> 20);
+            return Err(Error::Rejected(format!("spec.selector.secret.selector: {problem}; select fewer")));
+        }
+    }
+    if sources.is_empty() {
+        return Ok(Sources::Gone("spec.selector.secret.selector selects no Secret".to_owned()));
+    }
+    Ok(Sources::Secrets(sources))
+}
+
+fn unreadable(name: &str, error: ApiError) -> Error {
+    Error::SourceUnreadable { name: name.to_owned(), error }
+}
+
+async fn secret(
+    name: &str,
+    namespace: &str,
+    versions: &mut Versions,
+    context: &Context,
+) -> Result<Option<Secret>, Error> {
+    let found = bounded(context.secrets(namespace).get_opt(name)).await.map_err(|error| unreadable(name, error))?;
+    if let Some(found) = &found {
+        versions.insert((SourceKind::Secret, name.to_owned()), ObjectVersion::of(&found.metadata));
+    }
+    Ok(found)
+}
+
+/// The values of a Secret, unless it is a credential of the cluster.
+fn source(secret: Secret, context: &Context) -> Result<Source, Error> {
+    let name = secret.metadata.name.unwrap_or_default();
+    let type_ = secret.type_.unwrap_or_default();
+    let data = secret.data.unwrap_or_default().into_iter();
+    let data: SecretData = data.map(|(key, value)| (key, Arc::new(value.0.into()))).collect();
+    check_type(&name, &type_, context)?;
+    Ok(Source { name, data: Arc::new(data) })
+}
+
+/// Credentials of the cluster itself do not leave it, neither as they are nor through a template.
+fn check_type(name: &str, type_: &str, context: &Context) -> Result<(), Error> {
+    if TOKENS.contains(&type_) && context.options.push_token_secrets == Switch::Off {
+        return Err(Error::Source(format!(
+            "Secret {name:?} is of the type {type_}, a credential of the cluster, which is not pushed; start the controller with --push-token-secrets to allow it"
+        )));
+    }
+    Ok(())
+}
+
+/// A hash of what objects are made from, under a key of this process: Secrets, what templates come from, and the
+/// generation of the spec.
+pub(super) fn digest(found: &[Source], from: &TemplateSources, generation: Option<i64>) -> u64 {
+    let mut hasher = PROCESS.build_hasher();
+    generation.hash(&mut hasher);
+    for Source { name, data } in found {
+        name.hash(&mut hasher);
+        hash_values(data, &mut hasher);
+    }
+    for (name, data) in &from.config_maps {
+        (name, data).hash(&mut hasher);
+    }
+    for (name, data) in &from.secrets {
+        name.hash(&mut hasher);
+        hash_values(data, &mut hasher);
+    }
+    hasher.finish()
+}
+
+fn hash_values(data: &SecretData, hasher: &mut impl Hasher) {
+    data.len().hash(hasher);
+    for (key, value) in data {
+        (key, value.expose_secret()).hash(hasher);
+    }
+}
+
+/// Renders the template over each Secret: what it makes is laid over the Secret's own values.
+pub(super) async fn rendered(
+    template: Option<&ExternalSecretTemplate>,
+    sources: Vec<Source>,
+    from: &TemplateSources,
+    context: &Context,
+) -> Result<Vec<Source>, Error> {
+    let Some(template) = template else { return Ok(sources) };
+    let (mut rendered, mut size) = (Vec::new(), 0);
+    for Source { name, data } in sources {
+        let made = context.templates.renderer(ROOT).render(template, &data, from);
+        // It may have computed for some time, after which others get this thread's place (`runtime::fair`).
+        tokio::task::yield_now().await;
+        let made = made?.data;
+        size += made.iter().map(|(key, value)| key.len() + value.expose_secret().len()).sum::<usize>();
+        if size > MOST_READ {
+            return Err(RenderError::TooLarge { most: MOST_READ }.into());
+        }
+        let mut data = Arc::unwrap_or_clone(data);
+        data.extend(made);
+        rendered.push(Source { name, data: Arc::new(data) });
+    }
+    Ok(rendered)
+}
+
+/// The ConfigMaps and Secrets that the template comes from. One that is not there is left out; the renderer says which.
+pub(super) async fn template_sources(
+    template: Option<&ExternalSecretTemplate>,
+    namespace: &str,
+    versions: &mut Versions,
+    context: &Context,
+) -> Result<TemplateSources, Error> {
+    let (mut sources, mut size) = (TemplateSources::default(), 0);
+    for from in template.into_iter().flat_map(|template| &template.template_from) {
+        if let Some(reference) = &from.config_map
+            && !sources.config_maps.contains_key(&reference.name)
+        {
+            let found = bounded(context.config_maps(namespace).get_opt(&reference.name)).await;
+            let found = found.map_err(|error| unreadable(&reference.name, error))?;
+            if let Some(found) = &found {
+                let place = (SourceKind::ConfigMap, reference.name.clone());
+                versions.insert(place, ObjectVersion::of(&found.metadata));
+            }
+            let data: Option<BTreeMap<_, _>> = found.map(|found| found.data.unwrap_or_default());
+            size += data.iter().flatten().map(|(_, text)| text.len()).sum::<usize>();
+            sources.config_maps.extend(data.map(|data| (reference.name.clone(), data)));
+        }
+        if let Some(reference) = &from.secret
+            && !sources.secrets.contains_key(&reference.name)
+        {
+            let found = secret(&reference.name, namespace, versions, context).await?;
+            let Some(found) = found else { continue };
+            check_type(&reference.name, found.type_.as_deref().unwrap_or_default(), context)?;
+            let data = found.data.unwrap_or_default();
+            size += data.values().map(|value| value.0.len()).sum::<usize>();
+            let data = data.into_iter().map(|(key, value)| (key, Arc::new(value.0.into()))).collect();
+            sources.secrets.insert(reference.name.clone(), data);
+        }
+        if size > MOST_READ {
+            return Err(RenderError::TooLarge { most: MOST_READ }.into());
+        }
+    }
+    Ok(sources)
+}

@@ -1,0 +1,527 @@
+//! What is remembered of PushSecrets between passes, and whom a change wakes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{Selector, SelectorExt as _};
+use tokio_util::sync::CancellationToken;
+
+use super::claims::{Claim, Claims, RemoteObject};
+use super::holders::Holders;
+use super::locks::{Locks, ObjectLock};
+use super::recorders::Recorders;
+use super::subject::Subject;
+use crate::api::v1::StoreKind;
+use crate::api::v1alpha1::push_secret::PushDeletionPolicy;
+use crate::api::v1alpha1::{PushSecret, PushSecretSpec, PushSecretStatus};
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
+use crate::controller::core::memos::Memos;
+use crate::controller::core::recoveries::Recoveries;
+use crate::controller::core::status::Ahead;
+use crate::controller::core::work_queue::Requests;
+use crate::controller::store_access::key::StoreKey;
+use crate::controller::store_access::roles::StoreReaders;
+use crate::provider::Recovery;
+use crate::sync::push::record::store_of;
+
+/// What is written again after a change waits at least so long after the last write: a Secret may change every second.
+const BETWEEN_WRITES: Duration = Duration::from_secs(10);
+
+/// How long there must be nothing to push before what was pushed is deleted: a Secret that is made anew is gone for a moment.
+pub(super) const PATIENCE_WITH_ABSENCE: Duration = Duration::from_mins(1);
+
+/// What is remembered of PushSecrets.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Where passes are asked for.
+    pub(crate) requests: Arc<Requests<ObjectKey>>,
+    /// Cancelled when the first PushSecret appears.
+    pub(crate) is_used: CancellationToken,
+    recoveries: Recoveries<ObjectKey>,
+    known: Mutex<Known>,
+    locks: Locks,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    memos: Memos<ObjectKey, Memo>,
+    claims: Claims,
+    holders: Holders,
+    recorders: Recorders,
+}
+
+/// Versions of Secrets and ConfigMaps of a namespace.
+pub(super) type Versions = BTreeMap<(SourceKind, String), ObjectVersion>;
+
+/// What a push reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SourceKind {
+    Secret,
+    ConfigMap,
+}
+
+/// What is remembered of one.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    /// Of the parts of the object that matter.
+    fingerprint: u64,
+    /// What it depends on.
+    uses: Uses,
+    /// The versions of the Secrets and ConfigMaps that were last read.
+    read: Versions,
+    /// The status that was written last, until the watch shows it.
+    ahead: Ahead<PushSecretStatus>,
+    /// How often something changed that it depends on, and how many of these changes the last pass that succeeded saw.
+    changes: u64,
+    changes_seen: u64,
+    /// Whether a pass has succeeded since the process began: what the status says may be older than what it depends on.
+    has_succeeded: bool,
+    /// Whether a pass has ended since the process began, whatever came of it: what it claims is known.
+    is_seen: bool,
+    /// All objects that it wants; `None` as long as no pass could work that out.
+    wants: Option<BTreeSet<RemoteObject>>,
+    /// When a provider was last written to.
+    written: Option<Instant>,
+    /// Since when there is nothing to push.
+    absent_since: BTreeMap<Absence, Instant>,
+    /// Since when what is recorded is not wanted, by store and key of the status.
+    unwanted_since: BTreeMap<(String, String), Instant>,
+    /// From what its objects were made, as they were last seen at the provider.
+    made: BTreeMap<RemoteObject, Made>,
+    /// A hash of the entries that were last said not to count.
+    superseded: u64,
+    /// Deleted objects that are to be recovered and then written, whatever the policy says: by store and remote key of the status.
+    recovering: BTreeMap<String, BTreeSet<String>>,
+    failures: u32,
+    awaits_api_server: bool,
+}
+
+/// What there is nothing of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Absence {
+    /// The Secret is not there, or none is selected.
+    Source,
+    /// Nothing of the Secret is selected.
+    Selection,
+}
+
+/// From what an object was made. A template may give another value each time: the version that is there is still right as long as what
+/// it was made from is the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Made {
+    /// A hash of it.
+    pub(super) inputs: u64,
+    /// The version at the provider.
+    pub(super) version: String,
+    /// A hash of what was wanted then.
+    pub(super) digest: u64,
+}
+
+/// What a PushSecret depends on.
+#[derive(Debug, Default)]
+struct Uses {
+    /// The Secrets, where they are named, and what templates come from.
+    names: BTreeSet<String>,
+    /// Which Secrets of the namespace count, where labels select them.
+    selects: Option<Selector>,
+    /// The stores that are named or recorded.
+    stores: BTreeSet<StoreKey>,
+    /// Those in which something is recorded.
+    recorded: BTreeSet<StoreKey>,
+    /// Kinds of stores of which any may count.
+    store_kinds: BTreeSet<StoreKind>,
+    /// Whether what it has written is deleted with it, and so must stay within reach.
+    holds_stores: bool,
+}
+
+impl Uses {
+    fn of(object: &PushSecret) -> Self {
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        // What is parsed goes with the clone.
+        let clone = object.spec.clone();
+        let Ok(spec) = clone.get() else { return Self::default() };
+        let mut uses = Self::of_spec(spec, namespace);
+        let recorded = object.status.iter().flat_map(|status| status.synced_push_secrets.keys());
+        let recorded = recorded.filter_map(|key| store_of(key));
+        uses.recorded = recorded.map(|(kind, name)| StoreKey::referenced(kind, namespace, name)).collect();
+        uses.stores.extend(uses.recorded.iter().cloned());
+        uses
+    }
+
+    fn of_spec(spec: &PushSecretSpec, namespace: &str) -> Self {
+        let mut uses = Self { holds_stores: spec.deletion_policy == PushDeletionPolicy::Delete, ..Self::default() };
+        if let Some(secret) = &spec.selector.secret {
+            match secret.name.as_deref().filter(|name| !name.is_empty()) {
+                Some(name) => drop(uses.names.insert(name.to_owned())),
+                None => uses.selects = secret.selector.clone().and_then(|labels| Selector::try_from(labels).ok()),
+            }
+        }
+        for from in spec.template.iter().flat_map(|template| &template.template_from) {
+            uses.names.extend(from.secret.iter().chain(&from.config_map).map(|reference| reference.name.clone()));
+        }
+        for reference in &spec.secret_store_refs {
+            let kind = reference.kind.unwrap_or_default();
+            match (&reference.label_selector, reference.name.as_deref()) {
+                (Some(_), _) => drop(uses.store_kinds.insert(kind)),
+                (None, Some(name)) => drop(uses.stores.insert(StoreKey::referenced(kind, namespace, name))),
+                (None, None) => {}
+            }
+        }
+        uses
+    }
+
+    /// The stores that must stay, as far as they are named.
+    fn held(&self) -> BTreeSet<StoreKey> {
+        let held = self.stores.iter().filter(|store| self.holds_stores && self.may_hold(store));
+        held.cloned().collect()
+    }
+
+    /// A store of the cluster is held by what was written through it alone: anybody may name one.
+    fn may_hold(&self, store: &StoreKey) -> bool {
+        store.kind == StoreKind::SecretStore || self.recorded.contains(store)
+    }
+
+    fn uses_store(&self, of: &ObjectKey, store: &StoreKey) -> bool {
+        let is_near = store.kind == StoreKind::ClusterSecretStore || store.object.namespace == of.namespace;
+        self.stores.contains(store) || (is_near && self.store_kinds.contains(&store.kind))
+    }
+}
+
+/// What was remembered when a pass began.
+pub(super) struct Remembered {
+    /// Whether something changed that it depends on, or it was never looked at.
+    pub(super) is_outdated: bool,
+    pub(super) changes: u64,
+    /// How long to wait, since it was written a moment ago.
+    pub(super) pause: Option<Duration>,
+    /// How long what is recorded and not wanted may still come back.
+    pub(super) patience: Option<Duration>,
+}
+
+impl Known {
+    fn note_change<'a>(&mut self, concerned: impl IntoIterator<Item = &'a ObjectKey>) {
+        for key in concerned {
+            if let Some(memo) = self.memos.named_mut(key) {
+                memo.changes += 1;
+            }
+        }
+    }
+}
+
+impl State {
+    fn lock_known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask_all(&self, keys: impl IntoIterator<Item = ObjectKey>) {
+        for key in keys {
+            self.requests.ask(&key);
+        }
+    }
+
+    /// The watch shows a PushSecret. Returns the stores that have got their first holder or lost their last by that.
+    pub(super) fn applied(&self, object: &PushSecret) -> Vec<StoreKey> {
+        let key = ObjectKey::of(&object.metadata);
+        let fingerprint = fingerprint(object);
+        let uses = Uses::of(object);
+        let (is_changed, held) = {
+            let mut known = self.lock_known();
+            let memo = known.memos.now(&key, object.metadata.uid.as_deref());
+            memo.ahead.shown(object.metadata.resource_version.as_deref());
+            let needed = uses.held();
+            memo.uses = uses;
+            let is_changed = std::mem::replace(&mut memo.fingerprint, fingerprint) != fingerprint;
+            known.recorders.set(&key, object.status.as_ref());
+            (is_changed, known.holders.set(&key, needed))
+        };
+        self.is_used.cancel();
+        if is_changed {
+            self.requests.ask(&key);
+        }
+        held
+    }
+
+    /// A PushSecret is gone. Returns the stores that have lost their last holder by that.
+    pub(super) fn deleted(&self, key: &ObjectKey) -> Vec<StoreKey> {
+        let (concerned, held) = {
+            let mut known = self.lock_known();
+            let held = known.holders.set(key, BTreeSet::new());
+            known.memos.forget(key);
+            known.recorders.set(key, None);
+            let concerned = known.claims.retain(key, |_| false);
+            known.note_change(&concerned);
+            (concerned, held)
+        };
+        self.recoveries.end(key);
+        self.ask_all(concerned);
+        held
+    }
+
+    /// A Secret or ConfigMap has this version now, or is gone. Nobody is woken who has read that version already.
+    pub(super) fn source_changed(&self, kind: SourceKind, meta: &ObjectMeta, version: Option<&ObjectVersion>) {
+        let source = ObjectKey::of(meta);
+        let place = (kind, source.name.clone());
+        let none = BTreeMap::new();
+        let labels = meta.labels.as_ref().unwrap_or(&none);
+        self.changed(|key, memo| {
+            let is_used = || {
+                let uses = &memo.uses;
+                let is_selected = kind == SourceKind::Secret
+                    && uses.selects.as_ref().is_some_and(|selector| selector.matches(labels));
+                uses.names.contains(&source.name) || is_selected || memo.read.contains_key(&place)
+            };
+            key.namespace == source.namespace && memo.read.get(&place) != version && is_used()
+        });
+    }
+
+    fn changed(&self, concerns: impl Fn(&ObjectKey, &Memo) -> bool) {
+        let concerned: Vec<_> = {
+            let mut known = self.lock_known();
+            let keys: Vec<_> =
+                known.memos.iter().filter(|(key, memo)| concerns(key, memo)).map(|(key, _)| key.clone()).collect();
+            known.note_change(&keys);
+            keys
+        };
+        self.ask_all(concerned);
+    }
+
+    /// Asks for all that failed while the API server was away.
+    pub(super) fn wake_who_await_api_server(&self) {
+        let waiting: Vec<_> = {
+            let known = self.lock_known();
+            known.memos.iter().filter(|(_, memo)| memo.awaits_api_server).map(|(key, _)| key.clone()).collect()
+        };
+        self.ask_all(waiting);
+    }
+
+    /// Asks for a pass when a provider has recovered; not at all where there is no such provider any more.
+    pub(super) fn wake_after(self: &Arc<Self>, recovery: Option<&Recovery>, key: &ObjectKey) {
+        let Some(recovery) = recovery else { return self.recoveries.end(key) };
+        let (state, woken) = (Arc::downgrade(self), key.clone());
+        self.recoveries.wait(key, recovery, move || {
+            if let Some(state) = state.upgrade() {
+                state.requests.ask(&woken);
+            }
+        });
+    }
+
+    /// The status that was written last, until the watch shows it.
+    pub(super) fn ahead(&self, key: &ObjectKey) -> Ahead<PushSecretStatus> {
+        self.lock_known().memos.named(key).map(|memo| memo.ahead.clone()).unwrap_or_default()
+    }
+
+    /// What is remembered when a pass over an object begins.
+    pub(super) fn begin(&self, key: &ObjectKey, object: &PushSecret, now: Instant) -> Remembered {
+        let mut known = self.lock_known();
+        let memo = known.memos.now(key, object.metadata.uid.as_deref());
+        let first = memo.unwanted_since.values().min();
+        let patience = first.map(|since| PATIENCE_WITH_ABSENCE.saturating_sub(now.duration_since(*since)));
+        let is_over = patience.is_some_and(|wait| wait.is_zero());
+        let is_outdated = !memo.has_succeeded || memo.changes != memo.changes_seen || is_over;
+        let pause = memo.written.and_then(|written| (written + BETWEEN_WRITES).checked_duration_since(now));
+        Remembered { is_outdated, changes: memo.changes, pause: pause.filter(|pause| !pause.is_zero()), patience }
+    }
+
+    /// Changes what is remembered of a PushSecret, unless another of its name has taken its place.
+    pub(super) fn remember<T>(&self, subject: Subject<'_>, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
+        self.lock_known().memos.get_mut(subject.key, subject.uid()).map(change)
+    }
+
+    /// Notes all that a PushSecret wants, so that others do not delete it. `None` where not all of it could be worked out: then what it
+    /// has recorded counts.
+    pub(super) fn wants(&self, subject: Subject<'_>, wants: Option<BTreeSet<RemoteObject>>) {
+        let concerned = {
+            let mut known = self.lock_known();
+            let Some(memo) = known.memos.get_mut(subject.key, subject.uid()) else { return };
+            memo.wants.clone_from(&wants);
+            let Some(wants) = wants else { return };
+            memo.made.retain(|object, _| wants.contains(object));
+            let concerned = known.claims.retain(subject.key, |object| wants.contains(object));
+            known.note_change(&concerned);
+            concerned
+        };
+        self.ask_all(concerned);
+    }
+
+    /// Notes that an object is as a PushSecret wants it, and wakes those for whom that matters. Nothing less counts: who cannot write an
+    /// object must not keep others from it.
+    pub(super) fn claim(&self, subject: Subject<'_>, object: &RemoteObject, claim: Claim) {
+        let concerned = {
+            let mut known = self.lock_known();
+            if known.memos.get_mut(subject.key, subject.uid()).is_none() {
+                return;
+            }
+            let concerned = known.claims.set(subject.key, object, claim);
+            known.note_change(&concerned);
+            concerned
+        };
+        self.ask_all(concerned);
+    }
+
+    /// A PushSecret has lost its access to an object.
+    pub(super) fn disclaim(&self, key: &ObjectKey, object: &RemoteObject) {
+        let concerned = {
+            let mut known = self.lock_known();
+            let concerned = known.claims.retain(key, |other| other != object);
+            known.note_change(&concerned);
+            concerned
+        };
+        self.ask_all(concerned);
+    }
+
+    /// See [`Claims::older`].
+    pub(super) fn older(&self, object: &RemoteObject, claimant: &ObjectKey, claim: Claim) -> Option<ObjectKey> {
+        self.lock_known().claims.older(object, claimant, claim).cloned()
+    }
+
+    /// The others that may want an object: those that have written it, and those that have recorded something of this name, unless it is
+    /// known that they want it no more.
+    pub(super) fn who_may_want(&self, object: &RemoteObject, but: &ObjectKey) -> Interested {
+        let known = self.lock_known();
+        let recorded = known.recorders.of(object.name.as_str()).filter(|key| *key != but);
+        let may_want = |key: &&ObjectKey| {
+            let wants = known.memos.named(key).and_then(|memo| memo.wants.as_ref());
+            wants.is_none_or(|wants| wants.contains(object))
+        };
+        Interested {
+            claimed: known.claims.others(object, but).cloned().collect(),
+            recorded: recorded.filter(may_want).cloned().collect(),
+        }
+    }
+
+    /// The PushSecrets that have recorded something of the name of an object, and were not looked at since the process began. They soon
+    /// will be.
+    pub(super) fn unseen_recorders(&self, object: &RemoteObject, but: &ObjectKey) -> Vec<ObjectKey> {
+        let known = self.lock_known();
+        let is_unseen = |key: &&ObjectKey| *key != but && known.memos.named(key).is_some_and(|memo| !memo.is_seen);
+        known.recorders.of(object.name.as_str()).filter(is_unseen).cloned().collect()
+    }
+
+    /// The deleted objects that are to be recovered and then written, as far as this process has found them.
+    pub(super) fn recovering(&self, subject: Subject<'_>) -> BTreeMap<String, BTreeSet<String>> {
+        self.remember(subject, |memo| memo.recovering.clone()).unwrap_or_default()
+    }
+
+    /// What keeps two from writing an object at the same time.
+    pub(super) fn lock(&self, object: &RemoteObject) -> Arc<ObjectLock> {
+        self.locks.of(object)
+    }
+
+    /// From what an object was last made for a PushSecret.
+    pub(super) fn made(&self, subject: Subject<'_>, object: &RemoteObject) -> Option<Made> {
+        self.remember(subject, |memo| memo.made.get(object).cloned()).flatten()
+    }
+}
+
+impl Memo {
+    /// A status was written on top of the version that the watch shows.
+    pub(super) fn status_written(&mut self, base: Option<&str>, status: &PushSecretStatus) {
+        self.ahead.wrote(base, status);
+    }
+
+    /// A provider was written to.
+    pub(super) fn wrote(&mut self, now: Instant) {
+        self.written = Some(now);
+    }
+
+    /// All is as it is wanted, by what had changed until then.
+    pub(super) fn succeeded(&mut self, changes: u64) {
+        self.changes_seen = changes;
+        (self.has_succeeded, self.is_seen) = (true, true);
+        self.absent_since.clear();
+        self.recovering.clear();
+        (self.failures, self.awaits_api_server) = (0, false);
+    }
+
+    /// Something failed. Returns how often in a row.
+    pub(super) fn failed(&mut self, is_outage_of_api_server: bool) -> u32 {
+        self.is_seen = true;
+        self.failures = self.failures.saturating_add(1);
+        self.awaits_api_server = is_outage_of_api_server;
+        self.failures
+    }
+
+    /// A deleted object is to be recovered and then written.
+    pub(super) fn recovers(&mut self, store: String, remote_key: String) {
+        self.recovering.entry(store).or_default().insert(remote_key);
+    }
+
+    /// It is another controller's.
+    pub(super) fn not_ours(&mut self) {
+        self.is_seen = true;
+    }
+
+    /// These versions were read.
+    pub(super) fn read(&mut self, versions: Versions) {
+        self.read = versions;
+    }
+
+    /// There is nothing to push. Returns since when.
+    pub(super) fn absent(&mut self, what: Absence, now: Instant) -> Instant {
+        *self.absent_since.entry(what).or_insert(now)
+    }
+
+    /// There is something again.
+    pub(super) fn present(&mut self, what: Absence) {
+        self.absent_since.remove(&what);
+    }
+
+    /// These records of the status are not wanted. Returns since when, in their order.
+    pub(super) fn unwanted(&mut self, records: &[(String, String)], now: Instant) -> Vec<Instant> {
+        let before = std::mem::take(&mut self.unwanted_since);
+        let since = |record| before.get(record).copied().unwrap_or(now);
+        let all: Vec<_> = records.iter().map(since).collect();
+        self.unwanted_since = records.iter().cloned().zip(all.iter().copied()).collect();
+        all
+    }
+
+    /// An object was found as it is wanted, or was made so.
+    pub(super) fn made(&mut self, object: &RemoteObject, made: Made) {
+        self.made.insert(object.clone(), made);
+    }
+
+    /// These entries do not count. Returns whether that is news.
+    pub(super) fn superseded(&mut self, hash: u64) -> bool {
+        std::mem::replace(&mut self.superseded, hash) != hash
+    }
+}
+
+/// Who may want an object.
+pub(super) struct Interested {
+    /// Those that have written it, or found it as they want it.
+    pub(super) claimed: Vec<ObjectKey>,
+    /// Those that have recorded an object of this name, in this vault or another.
+    pub(super) recorded: Vec<ObjectKey>,
+}
+
+/// What of a PushSecret decides whether a change matters. Its status does not.
+fn fingerprint(object: &PushSecret) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let meta = &object.metadata;
+    let mut hasher = DefaultHasher::new();
+    (&meta.uid, meta.generation, &meta.labels, &meta.annotations, &meta.finalizers).hash(&mut hasher);
+    meta.deletion_timestamp.is_some().hash(&mut hasher);
+    hasher.finish()
+}
+
+impl StoreReaders for State {
+    fn read(&self, store: &StoreKey) -> bool {
+        self.lock_known().memos.iter().any(|(key, memo)| memo.uses.uses_store(key, store))
+    }
+
+    fn wake(&self, store: &StoreKey) {
+        self.changed(|key, memo| memo.uses.uses_store(key, store));
+    }
+
+    fn holders(&self, store: &StoreKey) -> Vec<ObjectKey> {
+        let known = self.lock_known();
+        let holds =
+            |key: &ObjectKey, uses: &Uses| uses.holds_stores && uses.may_hold(store) && uses.uses_store(key, store);
+        let holders = known.memos.iter().filter(|(key, memo)| holds(key, &memo.uses));
+        let mut holders: Vec<_> = holders.map(|(key, _)| key.clone()).collect();
+        holders.sort_unstable();
+        holders
+    }
+}

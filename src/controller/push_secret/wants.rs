@@ -1,0 +1,143 @@
+//! From Secrets and stores to the objects that a PushSecret asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::claims::RemoteObject;
+use super::context::Context;
+use super::error::{Deed, Error, ObjectFailure, Problem};
+use super::pieces::Piece;
+use super::stores;
+use super::subject::Subject;
+use crate::api::v1::SecretStore;
+use crate::api::v1alpha1::PushSecretSpec;
+use crate::api::v1alpha1::push_secret::SyncedPushSecrets;
+use crate::controller::store_access::key::StoreKey;
+use crate::provider::Writer;
+use crate::sync::push::expand::{Expander, Source};
+use crate::sync::push::{Entry, objects, record};
+
+/// What a PushSecret asks for.
+#[derive(Default)]
+pub(super) struct Wants {
+    /// The objects, sorted by vault and name, each once.
+    pub(super) pieces: Vec<Piece>,
+    /// What cannot be worked out.
+    pub(super) failures: Vec<ObjectFailure>,
+    /// Whether there are objects of which not even the name is known.
+    has_nameless: bool,
+    /// The objects that are wanted, also those that cannot be written.
+    names: BTreeSet<RemoteObject>,
+}
+
+impl Wants {
+    /// All objects that are wanted; `None` where some of them cannot be named.
+    pub(super) fn names(&self) -> Option<BTreeSet<RemoteObject>> {
+        (!self.has_nameless).then(|| self.names.clone())
+    }
+
+    fn failed(&mut self, store: &StoreKey, remote_key: &str, secret_key: &str, problem: Problem) {
+        self.failures.push(ObjectFailure {
+            store: store.clone(),
+            remote_key: remote_key.to_owned(),
+            secret_key: secret_key.to_owned(),
+            deed: Deed::Write,
+            problem,
+        });
+    }
+
+    /// Adds the entries for a store. `recorded` is what the status says of all stores.
+    fn of_store(
+        &mut self,
+        store: &StoreKey,
+        writer: &Arc<dyn Writer>,
+        entries: Vec<Entry>,
+        recorded: &SyncedPushSecrets,
+    ) {
+        let mut usable = Vec::new();
+        for entry in entries {
+            match writer.object(&entry.remote_key) {
+                Ok(_) => usable.push(entry),
+                Err(error) => self.failed(store, &entry.remote_key, &entry.secret_key, Problem::Provider(error)),
+            }
+        }
+        let Ok(wanted) = objects(usable, |remote_key| writer.object(remote_key)) else { return };
+        for (name, of) in wanted {
+            let remote = RemoteObject { vault: writer.vault().to_owned(), name };
+            self.names.insert(remote.clone());
+            match writer.prepare(&remote.name, &of.payload, of.metadata.as_ref()) {
+                Ok(mut wanted) => {
+                    let key = record::store_key(store.kind, &store.object.name);
+                    let recorded = recorded.get(&key);
+                    for name in of.records.keys() {
+                        let former = recorded.and_then(|records| records.get(name)?.metadata.as_ref());
+                        wanted = former.into_iter().fold(wanted, |wanted, former| writer.without(wanted, former));
+                    }
+                    let records = BTreeMap::from([(key, of.records.clone())]);
+                    let (store, writer) = (store.clone(), Arc::clone(writer));
+                    self.pieces.push(Piece { store, writer, remote, of, records, wanted });
+                }
+                Err(error) => self.failed(store, &of.remote_key, &of.secret_key, Problem::Provider(error)),
+            }
+        }
+    }
+
+    /// Of pieces for one object, through several stores of one vault, the last counts.
+    fn joined(&mut self) {
+        // Stable: the order of the stores stays.
+        self.pieces.sort_by(|one, other| one.remote.cmp(&other.remote));
+        let mut joined: Vec<Piece> = Vec::new();
+        for mut piece in std::mem::take(&mut self.pieces) {
+            if let Some(before) = joined.pop_if(|before| before.remote == piece.remote) {
+                if before.digest() != piece.digest() {
+                    let (key, store) = (&before.of.remote_key, &before.store.object.name);
+                    piece.of.superseded = Some(format!("{key:?} through store {store:?}"));
+                }
+                piece.records.extend(before.records);
+            }
+            joined.push(piece);
+        }
+        self.pieces = joined;
+    }
+}
+
+/// What a spec asks for in all stores. What fails of it does not keep the rest from being written.
+///
+/// # Errors
+/// An expression of `dataTo` that is no such, or more than one PushSecret may ask for.
+pub(super) async fn wants(
+    spec: &PushSecretSpec,
+    sources: &[Source],
+    stores: &BTreeMap<StoreKey, Arc<SecretStore>>,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Result<Wants, Error> {
+    let mut expander = Expander::new(spec, context.templates.rewrite()).map_err(|error| Error::Expand { error })?;
+    let mut wants = Wants::default();
+    for (key, store) in stores {
+        let mut all = Vec::new();
+        for source in sources {
+            let made = expander.entries(stores::facts(key, store), source);
+            let made = made.map_err(|error| Error::Expand { error })?;
+            all.extend(made.entries);
+            for missing in made.missing {
+                wants.has_nameless = true;
+                wants.failed(key, &missing.remote_key, &missing.secret_key, Problem::Expand(missing.error));
+            }
+            // As after a template.
+            tokio::task::yield_now().await;
+        }
+        let Some(first) = all.first() else { continue };
+        match context.access().writer(key, &subject.key.namespace).await {
+            Ok(writer) => wants.of_store(key, &writer, all, &subject.status.synced_push_secrets),
+            Err(error) => {
+                wants.has_nameless = true;
+                let (remote_key, secret_key) = (first.remote_key.clone(), String::new());
+                wants.failed(key, &remote_key, &secret_key, Problem::Store(error));
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    wants.joined();
+    Ok(wants)
+}

@@ -1,0 +1,73 @@
+//! The watches of PushSecrets, and of what they push.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Resource;
+use kube::core::NamespaceResourceScope;
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher;
+
+use super::state::{SourceKind, State};
+use crate::answers::MetadataOf;
+use crate::api::v1alpha1::PushSecret;
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
+use crate::controller::core::watch::{self, Change, Watched};
+use crate::controller::core::watching::Watching;
+use crate::controller::store_access::key::StoreKey;
+use crate::runtime::metrics::Metrics;
+
+/// Watches PushSecrets. `on_hold` hears of each store that gets its first holder or loses its last, `others` of each change.
+pub(crate) fn push_secrets(
+    watching: &Watching,
+    state: &Arc<State>,
+    metrics: Metrics,
+    on_hold: impl Fn(&StoreKey) + Send + 'static,
+    others: impl Fn(&PushSecret) + Send + 'static,
+) -> Store<PushSecret> {
+    let state = Arc::clone(state);
+    let on_change = move |change: Change<'_, PushSecret>| {
+        let held = match change {
+            Change::Applied(object) => state.applied(object),
+            Change::Deleted(object) => {
+                let key = ObjectKey::of(&object.metadata);
+                metrics.push_secrets().deleted(&key.namespace, &key.name);
+                state.deleted(&key)
+            }
+        };
+        for store in &held {
+            on_hold(store);
+        }
+        let (Change::Applied(object) | Change::Deleted(object)) = change;
+        others(object);
+    };
+    let strip = |object: &mut PushSecret| {
+        // Which of two is older decides who pushes.
+        let created = object.metadata.creation_timestamp.take();
+        watch::strip_metadata(&mut object.metadata);
+        object.metadata.creation_timestamp = created;
+    };
+    watch::objects(watching.ours(PushSecret::PLURAL, &()), (), strip, on_change)
+}
+
+/// Watches the metadata of Secrets and ConfigMaps, once there is a PushSecret. Nothing of them is kept.
+pub(crate) fn sources(watching: &Watching, state: &Arc<State>) {
+    versions_of::<Secret>(SourceKind::Secret, "secrets that are pushed", watching, state);
+    versions_of::<ConfigMap>(SourceKind::ConfigMap, "configmaps with templates of pushes", watching, state);
+}
+
+fn versions_of<K>(kind: SourceKind, name: &'static str, watching: &Watching, state: &Arc<State>)
+where
+    MetadataOf<K>: Watched + Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+{
+    let (wanted, state) = (state.is_used.clone(), Arc::clone(state));
+    let on_change = move |change: Change<'_, MetadataOf<K>>| {
+        let (object, version) = match change {
+            Change::Applied(object) => (object, Some(ObjectVersion::of(object.meta()))),
+            Change::Deleted(object) => (object, None),
+        };
+        state.source_changed(kind, object.meta(), version.as_ref());
+    };
+    let watching = watching.clone();
+    watch::versions(move || watching.namespaced(name, watcher::Config::default()), wanted, on_change);
+}

@@ -1,0 +1,113 @@
+//! What tenants may try: with a PushSecret, with its status, with stores that are not theirs.
+
+use azure_sandbox::ObjectKind;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+use test_stage::cluster_access::condition;
+use test_stage::scene::Scene;
+
+use super::{OURS, entry, look_again, manifest, scene, secret, served, tagged, until_failed, until_synced, value};
+
+/// Has the status say that this was written.
+async fn forge(scene: &Scene, name: &str, records: Value) {
+    let patch = json!({"status": {"syncedPushSecrets": records}});
+    scene.api("PushSecret").patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_a_store_does_not_admit_neither_writes_nor_deletes_nor_holds_it() {
+    let scene = scene("push-a-excluded").await;
+    scene.vault.set_secret_with("theirs", "x", tagged(&[("managed-by", OURS)])).unwrap();
+    let closed = format!("{}-closed", scene.name());
+    let mut store = scene.store_manifest("ClusterSecretStore", &closed);
+    store["spec"]["conditions"] = json!([{"namespaces": ["somewhere-else"]}]);
+    scene.apply(store).await;
+    secret(&scene, "source", json!({"a": "1"})).await;
+    let mut object = manifest(&scene, "example", "source", json!([entry("a", "a")]));
+    object["spec"]["secretStoreRefs"] = json!([{"name": closed, "kind": "ClusterSecretStore"}]);
+    object["spec"]["deletionPolicy"] = "Delete".into();
+    scene.apply(object).await;
+    until_failed(&scene, "example", "may not be used from namespace").await;
+    forge(&scene, "example", json!({format!("ClusterSecretStore/{closed}"): {"theirs": entry("", "theirs")}})).await;
+
+    // It says that it has written something there, and so would hold the store.
+    scene.merge("PushSecret", "example", json!({"metadata": {"annotations": {"force-sync": "now"}}})).await;
+    let is_handled = |object: &Value| object["status"]["lastHandledRefresh"] == "now";
+    scene.until("PushSecret", "example", "handled", is_handled).await;
+    scene.merge("ClusterSecretStore", &closed, json!({"spec": {"refreshInterval": "1m"}})).await;
+    let is_validated =
+        |store: &Value| condition(store, "Ready")["observedGeneration"] == store["metadata"]["generation"];
+    let store = scene.until("ClusterSecretStore", &closed, "validated", is_validated).await;
+    assert!(store["metadata"]["finalizers"].is_null(), "{store}");
+    scene.delete("ClusterSecretStore", &closed).await;
+    scene.until_gone("ClusterSecretStore", &closed).await;
+    assert_eq!((value(&scene, "theirs").as_deref(), value(&scene, "a")), (Some("x"), None));
+    assert_eq!((served(&scene, "DeleteSecret"), served(&scene, "SetSecret")), (0, 0));
+    scene.merge("PushSecret", "example", json!({"spec": {"deletionPolicy": "None"}})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_status_deletes_nothing_that_is_not_ours() {
+    let scene = scene("push-a-forged").await;
+    scene.vault.set_secret_with("foreign", "x", tagged(&[("owner", "somebody")])).unwrap();
+    scene.vault.set_secret_with("wanted", "1", tagged(&[("managed-by", OURS)])).unwrap();
+    secret(&scene, "source", json!({"a": "1"})).await;
+    let mut object = manifest(&scene, "example", "source", json!([entry("a", "a")]));
+    object["spec"]["deletionPolicy"] = "Delete".into();
+    scene.apply(object).await;
+    until_synced(&scene, "example").await;
+    // Another one wants it.
+    scene.apply(manifest(&scene, "other", "source", json!([entry("a", "wanted")]))).await;
+    until_synced(&scene, "other").await;
+    let store = format!("{}/{}", scene.store_kind(), scene.name());
+    let records = json!({
+        &store: {
+            "foreign": entry("", "foreign"), "wanted": entry("", "wanted"), "../keys/x": entry("", "../keys/x"),
+            "a%2fb": entry("", "a%2fb"), "": {"match": {"remoteRef": {"remoteKey": ""}}},
+        },
+        "Secret/x": {"y": entry("", "y")}, "x": {"y": entry("", "y")}, "SecretStore/": {"y": entry("", "y")},
+    });
+    forge(&scene, "example", records).await;
+    scene.delete("PushSecret", "example").await;
+    scene.until_gone("PushSecret", "example").await;
+    assert_eq!((value(&scene, "foreign").as_deref(), value(&scene, "wanted").as_deref()), (Some("x"), Some("1")));
+    assert_eq!((value(&scene, "a"), served(&scene, "DeleteSecret")), (None, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_secret_with_many_versions_of_which_one_is_foreign_is_left() {
+    let scene = scene("push-a-versions").await;
+    secret(&scene, "source", json!({"a": "0"})).await;
+    let mut object = manifest(&scene, "example", "source", json!([entry("a", "a")]));
+    object["spec"]["deletionPolicy"] = "Delete".into();
+    scene.apply(object).await;
+    until_synced(&scene, "example").await;
+    // More versions of ours than a page has; then somebody takes it over and disables it.
+    for number in 0..30 {
+        scene.vault.set_secret_with("a", &number.to_string(), tagged(&[("managed-by", OURS)])).unwrap();
+    }
+    scene.vault.set_secret_with("a", "theirs", tagged(&[("owner", "somebody")])).unwrap();
+    scene.vault.enable_secret("a", false).unwrap();
+    scene.delete("PushSecret", "example").await;
+    scene.until_gone("PushSecret", "example").await;
+    assert_eq!((scene.vault.deleted_object(ObjectKind::Secret, "a"), served(&scene, "DeleteSecret")), (None, 0));
+    scene.until_event_has("example", "left a at the provider").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_costly_expression_fails_alone_and_soon() {
+    let scene = scene("push-a-costly").await;
+    let keys: serde_json::Map<String, Value> = (0..300).map(|key| (format!("k{key}"), json!("v"))).collect();
+    secret(&scene, "many", Value::Object(keys)).await;
+    secret(&scene, "source", json!({"a": "1"})).await;
+    let store = json!({"name": scene.name(), "kind": scene.store_kind()});
+    let mut object = manifest(&scene, "costly", "many", json!([]));
+    let expression = "((((a?){50}){50}){10}k)*$";
+    object["spec"]["dataTo"] = json!([{"storeRef": store, "match": {"regexp": expression}}]);
+    scene.apply(object).await;
+    until_failed(&scene, "costly", "regular expression").await;
+    scene.apply(manifest(&scene, "example", "source", json!([entry("a", "a")]))).await;
+    until_synced(&scene, "example").await;
+    look_again(&scene, "example").await;
+    assert_eq!(served(&scene, "SetSecret"), 1);
+}
