@@ -8,7 +8,7 @@ use test_stage::scene::Scene;
 use super::{entry, manifest, scene, secret, served, until_synced, value};
 
 /// A ClusterPushSecret of the scene's name, for its namespace alone.
-fn parent(scene: &Scene, child: &str, spec: &Value) -> Value {
+pub(super) fn parent(scene: &Scene, child: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "external-secrets.io/v1alpha1", "kind": "ClusterPushSecret", "metadata": {"name": scene.name()},
         "spec": {
@@ -20,7 +20,7 @@ fn parent(scene: &Scene, child: &str, spec: &Value) -> Value {
     })
 }
 
-async fn until_provisioned(scene: &Scene) -> Value {
+pub(super) async fn until_provisioned(scene: &Scene) -> Value {
     let is_so = |object: &Value| {
         let ready = condition(object, "Ready");
         ready["status"] == "True" && ready["observedGeneration"] == object["metadata"]["generation"]
