@@ -31,6 +31,10 @@ const CONFLICTS: u32 = 2;
 /// What is reported then.
 const CHANGING: &str = "could not create or update ExternalSecret: another writer changes it at the same time";
 
+/// The most ExternalSecrets of one namespace that a pass looks at, and as many again of those that are being deleted.
+/// Anybody may make thousands that claim the same owner; the others follow when these are gone.
+const CHILDREN: usize = 16;
+
 /// The result of a write.
 enum Written {
     /// There was nothing to write.
@@ -115,7 +119,6 @@ impl Seen<'_> {
     ) -> Seen<'static> {
         let key = ObjectKey::new(namespace, request.wanted.name());
         let shown = context.watched_external_secret(&key);
-        let version = shown.as_ref().and_then(|shown| shown.metadata.resource_version.clone());
         let current = |object: Arc<ExternalSecret>| -> Cow<'static, ExternalSecret> {
             let mut object = Arc::unwrap_or_clone(object);
             if memo.is_deleted(&object, now) && object.metadata.deletion_timestamp.is_none() {
@@ -124,9 +127,21 @@ impl Seen<'_> {
             Cow::Owned(object)
         };
         let keys: Vec<_> = context.state.children(|children| children.in_namespace(name, namespace).cloned().collect());
-        let children = keys.iter().filter_map(|key| context.watched_external_secret(key)).map(current);
-        Seen { children: children.collect(), named: memo.newest(&key.name, shown, now).map(current), shown: version }
+        let is_leaving = |child: &Arc<ExternalSecret>| child.metadata.deletion_timestamp.is_some();
+        let (mut leaving, mut others): (Vec<_>, Vec<_>) =
+            keys.iter().filter_map(|key| context.watched_external_secret(key)).partition(is_leaving);
+        leaving.truncate(CHILDREN);
+        others.truncate(CHILDREN);
+        Seen {
+            shown: version(shown.as_deref()),
+            children: others.into_iter().chain(leaving).map(current).collect(),
+            named: memo.newest(&key.name, shown, now).map(current),
+        }
     }
+}
+
+fn version(object: Option<&ExternalSecret>) -> Option<String> {
+    object.and_then(|object| object.metadata.resource_version.clone())
 }
 
 /// Does the write that was decided, on condition that nothing has changed since.
@@ -214,8 +229,11 @@ fn concluded(
         (memo.failures, memo.awaits_api_server) = (0, false);
         match (&written, &step) {
             (Written::Stored(stored), Step::Create(_) | Step::Update(_)) => {
-                memo.last_write = Some(request.wanted.last_write(stored));
-                if let Some(stored) = read_back(stored) {
+                let Some(stored) = read_back(stored) else { return };
+                memo.last_write = request.wanted.last_write(&stored);
+                // The watch may show it already.
+                let key = ObjectKey::new(namespace, request.wanted.name());
+                if version(context.watched_external_secret(&key).as_deref()) == seen.shown {
                     memo.wrote(seen.shown.as_deref(), stored, now);
                 }
             }

@@ -9,6 +9,7 @@ use super::context::Context;
 use crate::api::v1::condition::READY;
 use crate::api::v1::{ClusterExternalSecret, ClusterExternalSecretStatus, Condition, ConditionStatus};
 use crate::controller::core::events::{Notice, Severity};
+use crate::controller::core::key::ObjectKey;
 use crate::controller::core::status::{self as stored, Written};
 use crate::runtime::metrics::{Namespaces, Object};
 use crate::sync::cluster_external_secret::status::{self, Facts};
@@ -25,15 +26,21 @@ pub(super) async fn write(object: &ClusterExternalSecret, compiled: &Compiled, b
         (before, memo.outcomes.clone(), !memo.pending.is_empty())
     });
     let Some((before, outcomes, is_pending)) = known else { return };
+    // Anybody may claim in an owner reference that an ExternalSecret is one of these.
+    let child = compiled.request.as_ref().map(|request| request.wanted.name());
+    let is_provisioned = |key: &ObjectKey| {
+        Some(key.name.as_str()) == child && outcomes.get(&key.namespace) == Some(&Outcome::Provisioned)
+    };
     let (not_ready, children) = context.state.children(|children| {
-        let not_ready = children.of(name).filter(|(_, ready)| *ready != Some(true));
+        let provisioned = || children.of(name).filter(|(key, _)| is_provisioned(key));
+        let not_ready = provisioned().filter(|(_, ready)| *ready != Some(true));
         let not_ready: Vec<_> = not_ready.map(|(key, _)| key.namespace.clone()).collect();
-        (not_ready, children.of(name).count())
+        (not_ready, provisioned().count())
     });
     let wanted = status::status(
         &Facts {
             generation: meta.generation,
-            name: compiled.request.as_ref().map(|request| request.wanted.name()),
+            name: child,
             outcomes: &outcomes,
             fault: compiled.fault.as_ref(),
             is_pending,

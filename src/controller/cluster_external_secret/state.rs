@@ -15,8 +15,8 @@ use crate::controller::core::key::ObjectKey;
 use crate::controller::core::memos::Memos;
 use crate::controller::core::status::Ahead;
 use crate::controller::core::work_queue::Requests;
+use crate::sync::cluster_external_secret::LastChild;
 use crate::sync::cluster_external_secret::step::Outcome;
-use crate::sync::last_write::LastWrite;
 
 /// How long the watch may take to show our own write.
 const WATCH_LAG: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ pub(super) struct Memo {
 pub(super) struct NamespaceMemo {
     pub(super) failures: u32,
     pub(super) awaits_api_server: bool,
-    pub(super) last_write: Option<LastWrite>,
+    pub(super) last_write: Option<LastChild>,
     /// Our last write, until the watch shows it.
     wrote: Option<Wrote>,
     /// The UID of what we deleted.
@@ -91,6 +91,15 @@ impl NamespaceMemo {
     /// We wrote an ExternalSecret over the version that the watch showed.
     pub(super) fn wrote(&mut self, base: Option<&str>, object: ExternalSecret, now: Instant) {
         self.wrote = Some(Wrote { base: base.map(str::to_owned), object: Arc::new(object), at: now });
+    }
+
+    /// The watch shows the ExternalSecret with this name at a version, or as deleted: it is no longer behind a write.
+    fn shown(&mut self, name: &str, version: Option<&str>) {
+        let is_shown =
+            |wrote: &Wrote| wrote.object.metadata.name.as_deref() == Some(name) && wrote.base.as_deref() != version;
+        if self.wrote.as_ref().is_some_and(is_shown) {
+            self.wrote = None;
+        }
     }
 
     /// We deleted the ExternalSecret with this UID.
@@ -191,6 +200,7 @@ impl State {
         let mut asked = Vec::new();
         {
             let mut known = self.lock();
+            known.shown(&key, object.metadata.resource_version.as_deref());
             let wanting = known.wanting(&key.name);
             let change = known.children.applied(object, !wanting.is_empty());
             asked.extend(change.parents.iter().map(|parent| Work::namespace(parent, &key.namespace)));
@@ -212,6 +222,7 @@ impl State {
     pub(super) fn external_secret_deleted(&self, key: &ObjectKey) {
         let asked: Vec<_> = {
             let mut known = self.lock();
+            known.shown(key, None);
             let parent = known.children.deleted(key);
             let status = parent.as_ref().and_then(|parent| known.note(parent));
             let concerned = known.wanting(&key.name).into_iter().chain(parent);
@@ -321,6 +332,15 @@ impl State {
 }
 
 impl Known {
+    /// The watch shows an ExternalSecret at a version, or as deleted.
+    fn shown(&mut self, child: &ObjectKey, version: Option<&str>) {
+        for memo in self.memos.iter_mut() {
+            if let Some(memo) = memo.namespaces.get_mut(&child.namespace) {
+                memo.shown(&child.name, version);
+            }
+        }
+    }
+
     /// The ClusterExternalSecrets whose ExternalSecrets have this name.
     fn wanting(&self, child: &str) -> Vec<String> {
         let wants = |memo: &Memo| {

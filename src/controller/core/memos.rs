@@ -60,6 +60,10 @@ impl<K: Clone + Eq + Hash, M: Default> Memos<K, M> {
         self.0.iter().map(|(key, entry)| (key, &entry.memo))
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut M> {
+        self.0.values_mut().map(|entry| &mut entry.memo)
+    }
+
     pub(crate) fn forget(&mut self, key: &K) {
         self.0.remove(key);
     }

@@ -8,7 +8,7 @@ pub mod step;
 mod wanted;
 
 pub use step::{Decision, Place, Situation, Step, decide};
-pub use wanted::Wanted;
+pub use wanted::{LastChild, Wanted};
 
 #[cfg(test)]
 mod tests;

@@ -108,9 +108,9 @@ pub struct Facts<'a> {
     pub fault: Option<&'a Fault>,
     /// Whether some namespaces have not been processed yet.
     pub is_pending: bool,
-    /// The namespaces whose ExternalSecret is not Ready, sorted.
+    /// The provisioned namespaces whose ExternalSecret is not Ready, sorted.
     pub not_ready: &'a [String],
-    /// The number of ExternalSecrets.
+    /// The number of ExternalSecrets in provisioned namespaces.
     pub children: usize,
     /// The time now.
     pub now: Timestamp,

@@ -2,11 +2,10 @@
 
 use kube::core::DynamicObject;
 
-use super::wanted::Wanted;
+use super::wanted::{LastChild, Wanted};
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::controlling_cluster_external_secret;
 use crate::api::v1::{ConditionStatus, ExternalSecret};
-use crate::sync::last_write::LastWrite;
 use crate::sync::plan::Deletion;
 
 /// The state of a namespace.
@@ -34,7 +33,7 @@ pub struct Situation<'a> {
     /// All ExternalSecrets there that the ClusterExternalSecret controls.
     pub children: &'a [&'a ExternalSecret],
     /// The last write.
-    pub last: Option<&'a LastWrite>,
+    pub last: Option<&'a LastChild>,
 }
 
 /// The next write, if any. Whatever follows is decided when its effect is visible.
@@ -124,6 +123,13 @@ fn former<'a>(wanted: &Wanted, children: &[&'a ExternalSecret]) -> Option<&'a Ex
 fn missing(situation: Situation<'_>, former: Option<&ExternalSecret>) -> Decision {
     let Situation { wanted, namespace, .. } = situation;
     match former.filter(|former| wanted.has_target_of(former)) {
+        Some(former) if is_held(former) => {
+            let name = former.metadata.name.as_deref().unwrap_or_default();
+            let reason = format!(
+                "{NOT_WRITTEN}: the one with the former name, {name:?}, is being deleted, and a finalizer holds it"
+            );
+            Decision { step: Step::None, outcome: Outcome::Failed(reason) }
+        }
         // Its target is not free until it is gone.
         Some(former) => Decision { step: orphaning(wanted, former), outcome: Outcome::Provisioned },
         None => Decision { step: Step::Create(Box::new(wanted.created(namespace))), outcome: Outcome::Provisioned },
@@ -168,6 +174,14 @@ fn deleted(child: &ExternalSecret, propagation: Propagation) -> Step {
 
 fn is_being_deleted(object: &ExternalSecret) -> bool {
     object.metadata.deletion_timestamp.is_some()
+}
+
+/// Whether somebody must remove a finalizer before it is deleted.
+fn is_held(object: &ExternalSecret) -> bool {
+    let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+    // The first of these is that of the garbage collector, which is at work.
+    is_being_deleted(object)
+        && finalizers.iter().any(|finalizer| !matches!(finalizer.as_str(), "orphan" | "foregroundDeletion"))
 }
 
 /// Whether an ExternalSecret reports that it is Ready; `None` if it has not reported on its current spec.

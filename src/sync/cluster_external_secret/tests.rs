@@ -207,14 +207,38 @@ fn one_target_under_two_names_is_never_without_its_secret() {
 #[test]
 fn what_the_api_server_made_of_the_last_write_needs_no_other() {
     let wanted = wanted(&json!({"spec": {"externalSecretSpec": {"later": 1}}}));
-    let mut stored = wanted.created("team-a");
-    stored.data["spec"].as_object_mut().unwrap().remove("later");
-    let existing = child(&wanted, &json!({"spec": {"later": null}}));
-    let mut text = serde_json::to_value(&stored).unwrap();
-    text["metadata"] = serde_json::to_value(&existing.metadata).unwrap();
-    let existing: ExternalSecret = serde_json::from_value(text).unwrap();
-    assert!(!wanted.is_met_by(&existing, None));
-    assert!(wanted.is_met_by(&existing, Some(&wanted.last_write(&stored))));
+    let stored = child(&wanted, &json!({"spec": {"later": null}}));
+    assert!(!wanted.is_met_by(&stored, None));
+    assert!(wanted.is_met_by(&stored, wanted.last_write(&stored).as_ref()));
+}
+
+#[test]
+fn what_an_admission_webhook_adds_is_not_taken_away_again_and_again() {
+    let wanted = wanted(&json!({}));
+    let fields = json!([{"manager": "external-secrets", "operation": "Update", "fieldsV1": {"f:metadata": {
+        "f:labels": {"f:team": {}, "f:cost-center": {}}, "f:annotations": {"f:note": {}}}}}]);
+    let label = |value: &str| json!({"metadata": {"labels": {"cost-center": value}, "managedFields": fields}});
+    let stored = child(&wanted, &label("7"));
+    assert!(!wanted.is_met_by(&stored, None), "it may be one that is no longer wanted");
+    let last = wanted.last_write(&stored);
+    assert!(wanted.is_met_by(&stored, last.as_ref()));
+    assert!(!wanted.is_met_by(&child(&wanted, &label("8")), last.as_ref()), "somebody has changed it since");
+    let more = self::wanted(&json!({"spec": {"externalSecretMetadata": {"labels": {"more": "x"}}}}));
+    assert!(!more.is_met_by(&stored, last.as_ref()));
+}
+
+#[test]
+fn a_former_one_that_a_finalizer_holds_is_reported() {
+    let target = json!({"externalSecretSpec": {"target": {"name": "app"}}});
+    let after =
+        wanted(&json!({"spec": {"externalSecretName": "new", "externalSecretSpec": target["externalSecretSpec"]}}));
+    let held = |finalizer: &str| {
+        let going = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": [finalizer]}});
+        decision(&after, None, &[&child(&wanted(&json!({"spec": target})), &going)]).outcome
+    };
+    let Outcome::Failed(reason) = held("example.com/held") else { panic!("there is no ExternalSecret") };
+    assert!(reason.contains("\"db\", is being deleted"), "{reason}");
+    assert_eq!(held("orphan"), Outcome::Provisioned, "the garbage collector is at work");
 }
 
 fn facts<'a>(outcomes: &'a BTreeMap<String, Outcome>, fault: Option<&'a Fault>) -> Facts<'a> {

@@ -28,6 +28,15 @@ pub struct Wanted {
     version: ServedVersion,
 }
 
+/// What was last written for a namespace, and what the API server made of it: the CRD of another version may set other
+/// defaults, or drop fields that it does not know, and an admission webhook may add labels, which count as written by
+/// whoever wrote the object.
+#[derive(Clone, Debug)]
+pub struct LastChild {
+    spec: LastWrite,
+    metadata: LastWrite,
+}
+
 impl Wanted {
     /// What the ClusterExternalSecret with this metadata and `spec` asks for.
     #[must_use]
@@ -58,11 +67,34 @@ impl Wanted {
         }
     }
 
-    /// What to remember of a write of this and of the API server's answer: the CRD of another version may set other
-    /// defaults, or drop fields that it does not know.
+    /// What to remember of a write of this and of the API server's answer; `None` if the answer has no spec.
     #[must_use]
-    pub fn last_write(&self, stored: &DynamicObject) -> LastWrite {
-        LastWrite::new(hash::fingerprint(&self.spec), hash::fingerprint(&stored.data["spec"]))
+    pub fn last_write(&self, stored: &ExternalSecret) -> Option<LastChild> {
+        Some(LastChild {
+            spec: LastWrite::new(hash::fingerprint(&self.spec), hash::fingerprint(&spec_of(stored)?)),
+            metadata: LastWrite::new(self.own_metadata(), self.metadata_of(stored)?),
+        })
+    }
+
+    fn own_metadata(&self) -> String {
+        hash::fingerprint(&(&self.labels, &self.annotations))
+    }
+
+    /// Those labels and annotations of an ExternalSecret that are wanted or were written for the ClusterExternalSecret.
+    fn metadata_of(&self, existing: &ExternalSecret) -> Option<String> {
+        let child = existing.child.as_deref()?;
+        let ours = |wanted: &BTreeMap<String, String>,
+                    written: &BTreeSet<String>,
+                    present: Option<&BTreeMap<String, String>>| {
+            let mut keys = present.cloned().unwrap_or_default();
+            keys.retain(|key, _| wanted.contains_key(key) || written.contains(key));
+            keys
+        };
+        let meta = &existing.metadata;
+        Some(hash::fingerprint(&(
+            ours(&self.labels, &child.labels, meta.labels.as_ref()),
+            ours(&self.annotations, &child.annotations, meta.annotations.as_ref()),
+        )))
     }
 
     /// The name of the ExternalSecret.
@@ -79,7 +111,13 @@ impl Wanted {
 
     /// Whether an ExternalSecret is correct. Labels and annotations of others are ignored.
     #[must_use]
-    pub fn is_met_by(&self, existing: &ExternalSecret, last: Option<&LastWrite>) -> bool {
+    pub fn is_met_by(&self, existing: &ExternalSecret, last: Option<&LastChild>) -> bool {
+        existing.metadata.owner_references.iter().flatten().any(|owner| self.is_owner(owner))
+            && self.has_metadata(existing, last)
+            && self.has_spec(existing, last)
+    }
+
+    fn has_metadata(&self, existing: &ExternalSecret, last: Option<&LastChild>) -> bool {
         let Some(child) = &existing.child else { return false };
         let meta = &existing.metadata;
         let has = |wanted: &BTreeMap<String, String>,
@@ -90,10 +128,13 @@ impl Wanted {
                 |key: &String| !wanted.contains_key(key) && present.is_some_and(|present| present.contains_key(key));
             wanted.iter().all(is_there) && !written.iter().any(is_left)
         };
-        has(&self.labels, &child.labels, meta.labels.as_ref())
-            && has(&self.annotations, &child.annotations, meta.annotations.as_ref())
-            && meta.owner_references.iter().flatten().any(|owner| self.is_owner(owner))
-            && self.has_spec(existing, last)
+        let is_right = has(&self.labels, &child.labels, meta.labels.as_ref())
+            && has(&self.annotations, &child.annotations, meta.annotations.as_ref());
+        let is_repeated = |last: &LastChild| {
+            let existing = self.metadata_of(existing);
+            existing.is_some_and(|existing| last.metadata.is_repeated_by(&self.own_metadata(), &existing))
+        };
+        is_right || last.is_some_and(is_repeated)
     }
 
     fn is_owner(&self, owner: &OwnerReference) -> bool {
@@ -104,10 +145,11 @@ impl Wanted {
             && owner.block_owner_deletion == Some(true)
     }
 
-    fn has_spec(&self, existing: &ExternalSecret, last: Option<&LastWrite>) -> bool {
+    fn has_spec(&self, existing: &ExternalSecret, last: Option<&LastChild>) -> bool {
         let Some(spec) = spec_of(existing) else { return false };
         spec == self.spec
-            || last.is_some_and(|last| last.is_repeated_by(&hash::fingerprint(&self.spec), &hash::fingerprint(&spec)))
+            || last
+                .is_some_and(|last| last.spec.is_repeated_by(&hash::fingerprint(&self.spec), &hash::fingerprint(&spec)))
             || with_defaults(spec) == self.full_spec
     }
 

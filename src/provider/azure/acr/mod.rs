@@ -169,18 +169,13 @@ impl Asker {
     async fn ask(&self, key: &Key, resource_manager: String, namespace: &str) -> Result<RegistryToken, Diagnosis> {
         let host = key.host.name();
         self.pauses.check(host)?;
-        let result = match self.ask_as(key, key.purpose.clone(), namespace).await {
+        match self.ask_as(key, key.purpose.clone(), namespace).await {
             // In this tenant or custom cloud, registries are not a known resource.
             Err(unknown) if unknown.cause == Cause::EntraRefused(EntraCode::ResourceUnknown) => {
                 self.ask_as(key, Purpose { scope: resource_manager, ..key.purpose.clone() }, namespace).await
             }
             result => result,
-        };
-        self.pauses.note(host, result.as_ref().err());
-        if result.as_ref().is_err_and(|reason| reason.cause == Cause::RegistryThrottled) {
-            tracing::warn!(registry = host, "the registry asks to slow down");
         }
-        result
     }
 
     async fn ask_as(&self, key: &Key, purpose: Purpose, namespace: &str) -> Result<RegistryToken, Diagnosis> {
@@ -205,8 +200,19 @@ impl Asker {
                     other_token = true;
                 }
                 Err(failed) if failed.cause.passes_at_once() && !once_more => once_more = true,
-                result => return result,
+                result => {
+                    self.note(key.host.name(), &result);
+                    return result;
+                }
             }
+        }
+    }
+
+    /// Records what a registry answered. An identity that gets no token says nothing of the registry.
+    fn note(&self, host: &str, result: &Result<RegistryToken, Diagnosis>) {
+        self.pauses.note(host, result.as_ref().err());
+        if result.as_ref().is_err_and(|reason| reason.cause == Cause::RegistryThrottled) {
+            tracing::warn!(registry = host, "the registry asks to slow down");
         }
     }
 }

@@ -234,6 +234,25 @@ async fn a_registry_that_asks_to_slow_down_is_left_alone_for_all() {
     assert_eq!(azure.to(REGISTRY).len(), 1);
 }
 
+#[tokio::test]
+async fn an_authority_that_cannot_be_reached_says_nothing_of_the_registry() {
+    let (azure, cluster) = (azure(), FakeCluster::with_reader());
+    azure.on_entra(|request| match request.path.as_str() {
+        path if path.contains("away") => Reply::refused_connection(),
+        _ => Reply::status(200),
+    });
+    cluster.set_secret("id", "the-principal");
+    cluster.set_secret("secret", "the-password");
+    let keys = json!({"clientId": {"name": "s", "key": "id"}, "clientSecret": {"name": "s", "key": "secret"}});
+    let auth = json!({"servicePrincipal": {"secretRef": keys}});
+    let registries = registries(&azure, &cluster, Options::default());
+    for scope in ["a", "b"] {
+        let away = spec(&auth, &json!({"tenantId": "away", "scope": scope}));
+        assert_eq!(token(&registries, &away, false).await.unwrap_err().cause, "ConnectionRefused");
+    }
+    assert!(token(&registries, &spec(&by_account(), &json!({})), false).await.is_ok());
+}
+
 #[rstest]
 #[case::redirect(|| Reply::status(307).with_header("location", "https://evil.example/"), "Redirected")]
 #[case::endless(Reply::endless, "AnswerTooLarge")]

@@ -41,6 +41,9 @@ impl Seen {
     }
 }
 
+/// Stands for a connection that is refused.
+const NO_CONNECTION: u16 = 0;
+
 /// An answer.
 pub(in crate::provider::azure) struct Reply {
     status: u16,
@@ -66,6 +69,11 @@ impl Reply {
 
     pub(in crate::provider::azure) fn endless() -> Self {
         Self { body: None, ..Self::status(200) }
+    }
+
+    /// No answer: nothing listens there.
+    pub(in crate::provider::azure) fn refused_connection() -> Self {
+        Self::status(NO_CONNECTION)
     }
 
     pub(in crate::provider::azure) fn with_json(self, value: &serde_json::Value) -> Self {
@@ -149,6 +157,10 @@ impl HttpClient for Azure {
         let is_vault = seen.host.contains("vault") || seen.host.contains(".azurecr.");
         let handler = Arc::clone(&if is_vault { &self.vault } else { &self.entra }.lock().unwrap());
         let reply = handler(&seen);
+        if reply.status == NO_CONNECTION {
+            let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+            return Err(azure_core::Error::new(azure_core::error::ErrorKind::Io, refused));
+        }
         let reply = if is_vault { reply } else { self.token(reply) };
         let status = StatusCode::from(reply.status);
         let Some(body) = reply.body else {
