@@ -1,6 +1,7 @@
 //! Objects that the API server accepts and most libraries cannot parse. Whoever may write one must not hide anybody
 //! else's objects, neither while the controller runs nor when it starts.
 
+use external_secrets::sandbox::SecretPermission;
 use serde_json::{Value, json};
 use test_stage::api_proxy::{ApiFault, ApiProxy};
 use test_stage::cluster_access::Access;
@@ -11,6 +12,20 @@ use test_stage::world::World;
 /// A time valid in Go. `jiff`'s last one is a day earlier.
 const NEVER: &str = "9999-12-31T23:59:59Z";
 const ARGUMENTS: [&str; 2] = ["--unsafe-allow-generic-targets", "--store-requeue-interval=1h"];
+
+const GENERATORS_VERSION: &str = "generators.external-secrets.io/v1alpha1";
+/// The kinds of generators, each with a spec.
+const GENERATORS: [(&str, &str); 6] = [
+    ("Password", r#"{"length": 12}"#),
+    ("UUID", "{}"),
+    ("SSHKey", "{}"),
+    ("Fake", r#"{"data": {"faked": "value"}}"#),
+    ("ClusterGenerator", r#"{"kind": "Fake", "generator": {"fakeSpec": {"data": {"faked-for-all": "value"}}}}"#),
+    (
+        "ACRAccessToken",
+        r#"{"registry": "nobody.azurecr.io", "auth": {"workloadIdentity": {"serviceAccountRef": {"name": "azure-key-vault"}}}}"#,
+    ),
+];
 
 /// Objects that only this test can read, since its client cannot parse them.
 struct Raw<'a> {
@@ -102,6 +117,7 @@ impl Stage {
             scene.set_secret("greeting", "hello");
             scene.store().await;
         }
+        odd.vault.allow(&odd.application, SecretPermission::Set);
         let stage = Self { world, odd, well };
         stage.furnish().await;
         stage
@@ -134,13 +150,57 @@ impl Stage {
         generic["spec"]["target"]["manifest"] = json!({"apiVersion": "config.example.com/v1", "kind": "AppConfig"});
         odd.apply(generic).await;
         odd.apply(odd.store_manifest("SecretStore", odd.name())).await;
+        self.furnish_generators().await;
+        self.furnish_further_kinds().await;
+    }
+
+    /// Generators of each kind, and an ExternalSecret that uses them: their kinds are watched from their first use on.
+    async fn furnish_generators(&self) {
+        let odd = &self.odd;
+        for (kind, spec) in GENERATORS {
+            odd.apply(json!({"apiVersion": GENERATORS_VERSION, "kind": kind, "metadata": {"name": odd.name()},
+                "spec": serde_json::from_str::<Value>(spec).unwrap()}))
+                .await;
+        }
+        let from = |kind: &str| json!({"sourceRef": {"generatorRef": {"apiVersion": GENERATORS_VERSION, "kind": kind, "name": odd.name()}}});
+        let used: Vec<_> = GENERATORS.iter().map(|(kind, _)| *kind).filter(|kind| *kind != "ACRAccessToken").collect();
+        odd.apply(json!({"apiVersion": odd.version, "kind": "ExternalSecret", "metadata": {"name": "generated"},
+            "spec": {"dataFrom": used.into_iter().map(from).collect::<Vec<_>>()}}))
+            .await;
+        odd.apply(json!({"apiVersion": odd.version, "kind": "ExternalSecret", "metadata": {"name": "registry"},
+            "spec": {"dataFrom": [from("ACRAccessToken")]}}))
+            .await;
+    }
+
+    async fn furnish_further_kinds(&self) {
+        let odd = &self.odd;
+        let selectors = json!([{"matchLabels": {"kubernetes.io/metadata.name": odd.name()}}]);
+        odd.apply(json!({"apiVersion": odd.version, "kind": "ClusterExternalSecret", "metadata": {"name": odd.name()},
+            "spec": {"externalSecretName": "of-cluster", "namespaceSelectors": selectors,
+                "externalSecretSpec": {"refreshInterval": "1h",
+                    "secretStoreRef": {"name": odd.name(), "kind": "ClusterSecretStore"},
+                    "data": [{"secretKey": "greeting", "remoteRef": {"key": "greeting"}}]}}}))
+            .await;
+        let push = json!({"refreshInterval": "1h", "secretStoreRefs": [{"name": odd.name(), "kind": "SecretStore"}],
+            "selector": {"secret": {"name": "merged"}},
+            "data": [{"match": {"secretKey": "other", "remoteRef": {"remoteKey": "odd-other"}}}]});
+        odd.apply(json!({"apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret",
+            "metadata": {"name": "pushed"}, "spec": push}))
+            .await;
+        let mut of_cluster = push;
+        of_cluster["data"][0]["match"]["remoteRef"]["remoteKey"] = "odd-of-cluster".into();
+        odd.apply(json!({"apiVersion": "external-secrets.io/v1alpha1", "kind": "ClusterPushSecret",
+            "metadata": {"name": odd.name()},
+            "spec": {"pushSecretName": "of-cluster", "namespaceSelectors": selectors, "pushSecretSpec": of_cluster}}))
+            .await;
     }
 
     /// Every object that the controller sees.
     fn all(&self) -> Vec<Raw<'_>> {
         let odd = &self.odd;
         let of = |kind, name| Raw::of(odd, kind, name);
-        vec![
+        let generators = GENERATORS.iter().map(|(kind, _)| of(kind, odd.name()));
+        let mut all = vec![
             of("Secret", "merged"),
             of("ConfigMap", "templates"),
             of("ServiceAccount", SERVICE_ACCOUNT),
@@ -150,7 +210,13 @@ impl Stage {
             of("ExternalSecret", "templated"),
             of("SecretStore", odd.name()),
             of("ClusterSecretStore", odd.name()),
-        ]
+            of("ExternalSecret", "generated"),
+            of("ClusterExternalSecret", odd.name()),
+            of("PushSecret", "pushed"),
+            of("ClusterPushSecret", odd.name()),
+        ];
+        all.extend(generators);
+        all
     }
 
     async fn start(&self, log: &str) -> Controller {
@@ -180,6 +246,12 @@ async fn objects_that_hold_what_cannot_be_read_are_worked_on_as_all_others_are()
         let status = json!({"refreshTime": NEVER, "syncedResourceVersion": "1-x", "conditions": [condition]});
         Raw::of(odd, "ExternalSecret", name).set_status(&status).await;
     }
+    for (kind, name) in
+        [("ClusterExternalSecret", odd.name()), ("PushSecret", "pushed"), ("ClusterPushSecret", odd.name())]
+    {
+        let status = json!({"refreshTime": NEVER, "conditions": [condition]});
+        Raw::of(odd, kind, name).set_status(&status).await;
+    }
     Raw::of(odd, "SecretStore", odd.name()).set_status(&json!({"conditions": [condition]})).await;
     // The last and the first readable time.
     for (name, time) in [("last", "9999-12-30T21:59:59Z"), ("first", "0000-01-01T00:00:00Z")] {
@@ -198,7 +270,16 @@ async fn objects_that_hold_what_cannot_be_read_are_worked_on_as_all_others_are()
     let made = json!({"made": "hello from a template"});
     stage.odd.until_secret("templated", made).await;
     eventually(&Raw::of(odd, "AppConfig", "generic"), |object| object["spec"]["data"]["greeting"] == "hello").await;
-    for name in ["merged", "templated", "last", "first"] {
+    let of_cluster = Raw::of(odd, "ExternalSecret", "of-cluster");
+    eventually(&of_cluster, |child| child["metadata"]["ownerReferences"][0]["name"] == odd.name()).await;
+    let is_pushed = |object: &Value| {
+        test_stage::cluster_access::condition(object, "Ready")["status"] == "True"
+            && object["status"]["refreshTime"] != NEVER
+    };
+    for name in ["pushed", "of-cluster"] {
+        eventually(&Raw::of(odd, "PushSecret", name), is_pushed).await;
+    }
+    for name in ["merged", "templated", "last", "first", "generated"] {
         let is_synced = |object: &Value| {
             let ready = test_stage::cluster_access::condition(object, "Ready");
             ready["status"] == "True"
