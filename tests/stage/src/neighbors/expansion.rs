@@ -33,6 +33,7 @@ fn completed(mut object: Map<String, Value>, name: &str) -> Value {
     let kind = object["kind"].as_str().unwrap_or_default().to_owned();
     let api_version = match kind.as_str() {
         "ExternalSecret" | "SecretStore" => "external-secrets.io/v1",
+        "PushSecret" => "external-secrets.io/v1alpha1",
         "ACRAccessToken" | "SSHKey" => "generators.external-secrets.io/v1alpha1",
         _ => "v1",
     };
