@@ -15,6 +15,7 @@ mod identity;
 mod pauses;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use moka::future::Cache;
 use self::exchange::Exchange;
 use self::host::RegistryHost;
 use self::pauses::Pauses;
+use self::turns::Turns;
 use super::cloud::{HostsOf, RegistryCloud};
 use super::cluster::Cluster;
 use super::coalesce::Coalescer;
@@ -77,6 +79,7 @@ pub(super) struct Asker {
     credentials: Arc<CredentialCache>,
     metrics: Arc<dyn ProviderMetrics>,
     pauses: Pauses,
+    turns: Turns,
 }
 
 impl ContainerRegistries {
@@ -163,12 +166,13 @@ impl Asker {
         credentials: Arc<CredentialCache>,
         metrics: Arc<dyn ProviderMetrics>,
     ) -> Self {
-        Self { http, connections, credentials, metrics, pauses: Pauses::default() }
+        Self { http, connections, credentials, metrics, pauses: Pauses::default(), turns: Turns::default() }
     }
 
     async fn ask(&self, key: &Key, resource_manager: String, namespace: &str) -> Result<RegistryToken, Diagnosis> {
         let host = key.host.name();
         self.pauses.check(host)?;
+        self.turns.take(namespace, host).map_err(|wait| too_many(host, wait))?;
         match self.ask_as(key, key.purpose.clone(), namespace).await {
             // In this tenant or custom cloud, registries are not a known resource.
             Err(unknown) if unknown.cause == Cause::EntraRefused(EntraCode::ResourceUnknown) => {
@@ -222,6 +226,13 @@ impl Registries for ContainerRegistries {
     async fn token(&self, view: RegistryView<'_>, freshness: Freshness) -> Result<Arc<RegistryToken>, ProviderError> {
         Ok(self.get(view, freshness).await?)
     }
+}
+
+/// The error if a namespace has asked a registry for too many tokens.
+fn too_many(host: &str, wait: Duration) -> Diagnosis {
+    Diagnosis::new(Cause::RegistryThrottled, format!("this namespace asks {host} for too many tokens at a time"))
+        .hint("the controller retries; generators with the same registry, scope and identity share one token")
+        .retry_after(Some(wait))
 }
 
 /// What is wrong with the text of an `ACRAccessToken`, with the field; empty if nothing is.

@@ -235,6 +235,26 @@ async fn a_registry_that_asks_to_slow_down_is_left_alone_for_all() {
 }
 
 #[tokio::test]
+async fn a_namespace_with_very_many_scopes_leaves_the_registry_to_the_others() {
+    let (azure, cluster) = (azure(), FakeCluster::with_reader());
+    let registries = registries(&azure, &cluster, Options::default());
+    let mut refused = None;
+    for number in 0..100 {
+        let scope = json!({"scope": format!("repository:{number}:pull")});
+        if let Err(error) = token(&registries, &spec(&by_account(), &scope), false).await {
+            refused = Some(error);
+            break;
+        }
+    }
+    let refused = refused.expect("a registry would slow everybody down");
+    assert_eq!((refused.class, refused.cause), (Class::Throttled, "RegistryThrottled"));
+    assert!(refused.retry_after.is_some_and(|wait| wait <= Duration::from_secs(1)), "{refused:?}");
+    let other = spec(&json!({"managedIdentity": {}}), &json!({"scope": "repository:app:pull"}));
+    let view = RegistryView { is_of_cluster: true, namespace: "team-b", spec: &other };
+    assert!(registries.token(view, Freshness::Shared).await.is_ok(), "another namespace has turns of its own");
+}
+
+#[tokio::test]
 async fn an_authority_that_cannot_be_reached_says_nothing_of_the_registry() {
     let (azure, cluster) = (azure(), FakeCluster::with_reader());
     azure.on_entra(|request| match request.path.as_str() {

@@ -163,7 +163,9 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
             "Allow the cluster's address or subnet in the registry's firewall, or use a private endpoint and its DNS zone.",
         ),
         Cause::RegistryDenied => ("The registry refused for another reason.", "See the message, which quotes Azure."),
-        Cause::RegistryThrottled => ("The registry asked to slow down.", PASSES),
+        Cause::RegistryThrottled => {
+            ("The registry asked to slow down, or a namespace asked it for too many tokens.", PASSES)
+        }
         Cause::RegistryFailed => ("The registry failed.", PASSES),
         Cause::HostNotFound => {
             ("The host's name does not exist.", "Check `vaultUrl`, the suffix of the cloud, and the private DNS zone.")
