@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use super::check::check;
 use super::fix::fixed;
-use super::problem::{Level, Problem};
+use super::problem::{Id, Level, Problem};
 use crate::cli::inputs::files::{File, Named};
 
 fn file(path: &str, text: &str) -> File {
@@ -197,6 +197,23 @@ fn a_credential_in_clear_text_is_told_without_it() {
     assert!(found.concat().contains("17:3 warning[plain-credential] stringData.secret: "), "{found:#?}");
     assert!(!found.concat().contains("hunter2"));
     assert_eq!(of("ENC[AES256_GCM,data:x]"), [""; 0]);
+}
+
+#[test]
+fn a_secret_in_clear_text_is_told_once_however_many_stores_use_it() {
+    let store = |number: usize| {
+        format!(
+            "---\napiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: vault-{number}}}\nspec:\n  provider:\n    azurekv:\n      vaultUrl: https://a.vault.azure.net\n      authSecretRef:\n        clientSecret: {{name: creds, key: secret}}\n"
+        )
+    };
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: creds}\nstringData:\n  secret: hunter2\n";
+    let text = (0..5).map(store).collect::<String>() + &secret.repeat(2);
+    let found = problems(&text);
+    let found: Vec<_> =
+        found.iter().filter(|problem| problem.id == Id::PlainCredential).map(Problem::sentence).collect();
+    let named = "a credential of SecretStore \"vault-0\", SecretStore \"vault-1\", SecretStore \"vault-2\" and 2 more stores stands here";
+    assert_eq!(found.len(), 2, "one for each Secret: {found:#?}");
+    assert!(found.iter().all(|sentence| sentence.contains(named)), "{found:#?}");
 }
 
 #[test]

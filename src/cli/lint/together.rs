@@ -14,11 +14,16 @@ use crate::api::GROUP;
 use crate::api::v1::external_secret::{CreationPolicy, DEFAULT_REFRESH_INTERVAL, RefreshPolicy, SecretStoreRef};
 use crate::api::v1::secret_store::SecretStoreSpec;
 use crate::api::v1::{ExternalSecretSpec, StoreKind};
+use crate::sync::one_line::shortened;
 
 /// What a vault answers in 10 s for all its users together.
 const VAULT_LIMIT: f64 = 4000.0;
 /// In seconds.
 const LIMIT_PERIOD: f64 = 10.0;
+/// How many stores a message names.
+const NAMED: usize = 3;
+/// The longest name of an object in Kubernetes.
+const LONGEST_NAME: usize = 253;
 
 /// All that is found of objects of ours, and of the Secrets among the manifests.
 pub(super) fn check(objects: &[Object<'_>]) -> Vec<Problem> {
@@ -160,7 +165,7 @@ fn two_owners(readers: &[Reader<'_>]) -> Vec<Problem> {
             let (kind, name) = reader.target();
             let message = format!(
                 "the ExternalSecret {:?} in {} wants to own the {kind} {name:?}, too; give one of the two another target.name, or creationPolicy: Merge",
-                other.object.name(),
+                brief(other.object.name()),
                 place(other.object),
             );
             problems.extend(reader.object.problem(Finding::new(Id::TwoOwners, level, "spec.target.name", message)));
@@ -192,35 +197,72 @@ fn store_of(object: &Object<'_>) -> Option<(Store, SecretStoreSpec)> {
     Some((Store::new(kind, object.namespace(), object.name().to_owned()), spec_of(object)?))
 }
 
-/// Secrets in clear text that a store takes its credential from.
+/// Secrets in clear text from which stores take credentials: one problem per Secret, at the first credential in it.
 fn plain_credentials(objects: &[&Object<'_>]) -> Vec<Problem> {
-    let mut secrets: BTreeMap<(String, String), Vec<&Object<'_>>> = BTreeMap::new();
-    for secret in objects.iter().filter(|object| object.kind() == "Secret") {
-        secrets.entry((secret.namespace().to_owned(), secret.name().to_owned())).or_default().push(secret);
-    }
+    let users = credentials(objects);
     let mut problems = Vec::new();
+    for secret in objects.iter().filter(|object| object.kind() == "Secret" && object.value.get("sops").is_none()) {
+        let Some(keys) = users.get(&(secret.namespace().to_owned(), secret.name().to_owned())) else { continue };
+        let mut entries = ["stringData", "data"].into_iter().flat_map(|field| {
+            let values = secret.value[field].as_object().into_iter().flatten();
+            values.filter(|(_, value)| is_clear(value)).map(move |(key, _)| (field, key))
+        });
+        let Some((field, key, users)) = entries.find_map(|(field, key)| Some((field, key, keys.get(key)?))) else {
+            continue;
+        };
+        let message = format!(
+            "a credential of {} stands here in clear text; encrypt it, or use workload identity, which needs none",
+            users.named()
+        );
+        problems.extend(secret.problem(Finding::warning(Id::PlainCredential, format!("{field}.{key}"), message)));
+    }
+    problems
+}
+
+/// The stores that take a credential from one key of a Secret.
+#[derive(Default)]
+struct Users {
+    /// The first of them.
+    first: Vec<Store>,
+    all: usize,
+}
+
+impl Users {
+    fn add(&mut self, store: &Store) {
+        if self.first.len() < NAMED {
+            self.first.push(store.clone());
+        }
+        self.all += 1;
+    }
+
+    fn named(&self) -> String {
+        let names: Vec<_> = self.first.iter().map(|store| format!("{} {:?}", store.kind, brief(&store.name))).collect();
+        match self.all - self.first.len() {
+            0 => names.join(", "),
+            1 => format!("{} and 1 more store", names.join(", ")),
+            more => format!("{} and {more} more stores", names.join(", ")),
+        }
+    }
+}
+
+/// The stores that take a credential from a Secret, by its namespace and name, and by key.
+fn credentials(objects: &[&Object<'_>]) -> BTreeMap<(String, String), BTreeMap<String, Users>> {
+    let mut users: BTreeMap<_, BTreeMap<String, Users>> = BTreeMap::new();
     for (store, spec) in objects.iter().filter_map(|object| store_of(object)) {
         let Some(auth) = spec.provider.azurekv.and_then(|azurekv| azurekv.auth_secret_ref) else { continue };
         for reference in [auth.client_secret, auth.client_certificate].into_iter().flatten() {
             let Some(name) = reference.name else { continue };
-            let key = reference.key.unwrap_or_default();
             let namespace = reference.namespace.unwrap_or_else(|| store.namespace.clone());
-            for object in secrets.get(&(namespace, name)).into_iter().flatten() {
-                let field = ["stringData", "data"].into_iter().find(|field| is_clear(&object.value[*field][&key]));
-                let Some(field) = field.filter(|_| object.value.get("sops").is_none()) else { continue };
-                let message = format!(
-                    "a credential of {} {:?} stands here in clear text; encrypt it, or use workload identity, which needs none",
-                    store.kind, store.name
-                );
-                problems.extend(object.problem(Finding::warning(
-                    Id::PlainCredential,
-                    format!("{field}.{key}"),
-                    message,
-                )));
-            }
+            let keys = users.entry((namespace, name)).or_default();
+            keys.entry(reference.key.unwrap_or_default()).or_default().add(&store);
         }
     }
-    problems
+    users
+}
+
+/// A name for a message about another object. Many messages may name one object, and a file may give it a name of any length.
+fn brief(name: &str) -> String {
+    shortened(name.to_owned(), LONGEST_NAME)
 }
 
 /// Whether a value is there, and is neither encrypted nor empty.
