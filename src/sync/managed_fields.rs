@@ -1,6 +1,6 @@
 //! What a field manager wrote of a Secret, according to `metadata.managedFields`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
@@ -32,6 +32,43 @@ pub fn of(meta: &ObjectMeta, manager: &str) -> ManagedFields {
     found
 }
 
+/// The keys of the data that others than `manager` wrote last, by the names of these others. A key that `manager` wrote, too,
+/// has the value that it wants.
+#[must_use]
+pub fn data_of_others(meta: &ObjectMeta, manager: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let ours = of(meta, manager).data;
+    let mut others: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for entry in meta.managed_fields.iter().flatten() {
+        let Some(other) = entry.manager.as_deref().filter(|other| *other != manager) else { continue };
+        let Some(fields) = entry.fields_v1.as_ref().map(|fields| &fields.0) else { continue };
+        let keys: BTreeSet<_> = keys(&fields["f:data"]).filter(|key| !ours.contains(key)).collect();
+        if !keys.is_empty() {
+            others.entry(other.to_owned()).or_default().extend(keys);
+        }
+    }
+    others
+}
+
 fn keys(fields: &Value) -> impl Iterator<Item = String> {
     fields.as_object().into_iter().flatten().filter_map(|(key, _)| key.strip_prefix("f:").map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_last_is_told_by_their_names() {
+        let entry = |manager: &str, keys: Value| json!({"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": keys}});
+        let meta: ObjectMeta = serde_json::from_value(json!({"managedFields": [
+            entry("ours", json!({".": {}, "f:a": {}, "f:b": {}})),
+            entry("kubectl-edit", json!({"f:b": {}, "f:c": {}})),
+            entry("helm", json!({".": {}})),
+        ]}))
+        .unwrap();
+        let others = data_of_others(&meta, "ours");
+        assert_eq!(others, [("kubectl-edit".to_owned(), BTreeSet::from(["c".to_owned()]))].into());
+    }
 }

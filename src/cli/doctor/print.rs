@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::finding::Finding;
 use crate::cli::person::outcome::Outcome;
+use crate::cli::person::printing::page;
 use crate::sync::one_line::on_one_line;
 
 /// Indents remedies to the column of the messages.
@@ -21,12 +22,13 @@ pub(super) fn text(findings: &[Finding]) -> String {
         group = finding.group;
         let _ = writeln!(text, "{shown:<14}  {mark:<4}  {}", on_one_line(&finding.message));
         if let Some(remedy) = finding.remedy.as_ref().filter(|_| finding.outcome != Outcome::Ok) {
-            let see = finding.see.map(|see| format!(" See {see}.")).unwrap_or_default();
+            let see = finding.see.map(|see| format!(" See {}.", page(see))).unwrap_or_default();
             let _ = writeln!(text, "{INDENT}do: {}{see}", on_one_line(remedy));
         }
     }
     let [ok, warning, failed, skipped] = counts(findings);
-    let _ = writeln!(text, "{failed} failed, {warning} warnings, {skipped} skipped, {ok} ok");
+    let warnings = if warning == 1 { "warning" } else { "warnings" };
+    let _ = writeln!(text, "{failed} failed, {warning} {warnings}, {skipped} skipped, {ok} ok");
     text
 }
 
@@ -49,7 +51,7 @@ pub(super) fn document(findings: &[Finding]) -> Value {
             })),
             "message": on_one_line(&finding.message),
             "remedy": finding.remedy,
-            "see": finding.see,
+            "see": finding.see.map(page),
         })
     });
     json!({

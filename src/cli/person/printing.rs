@@ -30,7 +30,7 @@ pub(in crate::cli) enum Format {
 /// How a list is printed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(in crate::cli) struct ListOutput {
-    /// How the answer is printed
+    /// Output format
     #[arg(short = 'o', long = "output", value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT")]
     pub(in crate::cli) format: ListFormat,
 }
@@ -96,6 +96,14 @@ pub(in crate::cli) fn terminal_width() -> Option<usize> {
     let is_terminal = std::io::stdout().is_terminal();
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.filter(|_| is_terminal)
+}
+
+/// Where a page of the documentation is: its address if `Cargo.toml` says where the repository is, else its path in the sources.
+pub(in crate::cli) fn page(path: &str) -> String {
+    match env!("CARGO_PKG_REPOSITORY") {
+        "" => path.to_owned(),
+        repository => format!("{repository}/blob/v{}/{path}", env!("CARGO_PKG_VERSION")),
+    }
 }
 
 /// Prints a note to standard error.

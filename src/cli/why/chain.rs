@@ -53,8 +53,9 @@ pub(super) async fn links(
             links.push(Found::new(link, Outcome::Ok, message));
         }
     }
-    if !links.iter().any(|found| found.link == Link::Target) {
-        links.push(target::found(cluster, object, overview, now).await);
+    match links.iter_mut().find(|found| found.link == Link::Target) {
+        Some(failed) => failed.writers = target::writers(cluster, overview).await,
+        None => links.push(target::found(cluster, object, overview, now).await),
     }
     links.sort_by_key(|found| found.link);
     links

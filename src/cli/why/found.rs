@@ -1,5 +1,6 @@
 //! What was found about a link of the chain.
 
+use super::writers::Writer;
 use crate::cli::person::explanation::{Explanation, Link};
 use crate::cli::person::outcome::Outcome;
 
@@ -14,11 +15,14 @@ pub(super) struct Found {
     pub(super) message: String,
     pub(super) remedy: Option<String>,
     pub(super) see: Option<&'static str>,
+    /// Who else wrote to the Secret.
+    pub(super) writers: Vec<Writer>,
 }
 
 impl Found {
     pub(super) fn new(link: Link, outcome: Outcome, message: impl Into<String>) -> Self {
-        Self { link, field: None, outcome, cause: None, message: message.into(), remedy: None, see: None }
+        let message = message.into();
+        Self { link, field: None, outcome, cause: None, message, remedy: None, see: None, writers: Vec::new() }
     }
 
     pub(super) fn explained(self, explanation: Option<Explanation>) -> Self {

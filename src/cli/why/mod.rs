@@ -6,6 +6,7 @@ mod events;
 mod found;
 mod print;
 mod target;
+mod writers;
 
 use std::process::ExitCode;
 

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::check::Checked;
 use super::events::Event;
 use super::found::Found;
+use super::writers;
 use crate::api::v1::ConditionStatus;
 use crate::cli::person::overview::Overview;
-use crate::cli::person::printing::span;
+use crate::cli::person::printing::{page, span};
 use crate::sync::one_line::on_one_line;
 
 /// Indents to the column of the messages.
@@ -29,8 +30,11 @@ pub(super) fn text(
         let mark = found.outcome.mark();
         let name = found.field.as_deref().unwrap_or_else(|| found.link.name());
         let _ = writeln!(text, "  {mark:<4}  {:<12}  {}", on_one_line(name), on_one_line(&found.message));
+        for writer in &found.writers {
+            let _ = writeln!(text, "{INDENT}{}", writers::in_words(writer));
+        }
         if let Some(remedy) = &found.remedy {
-            let see = found.see.map(|see| format!(" See {see}.")).unwrap_or_default();
+            let see = found.see.map(|see| format!(" See {}.", page(see))).unwrap_or_default();
             let _ = writeln!(text, "{INDENT}do: {}{see}", on_one_line(remedy));
         }
     }
@@ -66,7 +70,8 @@ pub(super) fn document(overview: &Overview, links: &[Found], events: &[Event], c
             "cause": found.cause,
             "message": on_one_line(&found.message),
             "remedy": found.remedy,
-            "see": found.see,
+            "see": found.see.map(page),
+            "writers": found.writers.iter().map(|writer| json!({"manager": writer.manager, "keys": writer.keys})).collect::<Vec<_>>(),
         })
     });
     let events = events.iter().map(|event| {

@@ -7,9 +7,10 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use super::found::Found;
+use super::writers::{self, Writer};
 use crate::answers::Objects;
-use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::CreationPolicy;
+use crate::api::v1::{ConditionStatus, ExternalSecret};
 use crate::cli::person::Cluster;
 use crate::cli::person::explanation::Link;
 use crate::cli::person::outcome::Outcome;
@@ -74,7 +75,23 @@ pub(super) async fn found(cluster: &Cluster, object: &ExternalSecret, overview: 
             if more > 0 { format!("; used by {shown} and {more} more") } else { format!("; used by {shown}") }
         }
     };
-    new(Outcome::Ok, format!("Secret {namespace}/{name} is there, synced {written}{used}"))
+    let message = format!("Secret {namespace}/{name} is there, synced {written}{used}");
+    let others = writers::of(&secret.metadata, &overview.key.name);
+    // What somebody else changes, the controller changes back as long as it can read the values.
+    let is_kept = overview.ready == Some(ConditionStatus::True)
+        || target.is_some_and(|target| target.creation_policy == CreationPolicy::Merge);
+    if others.is_empty() || is_kept {
+        return Found { writers: others, ..new(Outcome::Ok, message) };
+    }
+    let remedy = "Find out what writes there under that name of a field manager, and stop it.";
+    Found { writers: others, remedy: Some(remedy.to_owned()), ..new(Outcome::Warning, message) }
+}
+
+/// Who else wrote to the target last, as far as the caller may read it.
+pub(super) async fn writers(cluster: &Cluster, overview: &Overview) -> Vec<Writer> {
+    let api: Objects<Secret> = Objects::namespaced(cluster.client.clone(), &overview.key.namespace, &());
+    let secret = bounded(api.get_metadata_opt(&overview.target)).await.ok().flatten();
+    secret.map(|secret| writers::of(&secret.metadata, &overview.key.name)).unwrap_or_default()
 }
 
 /// The workloads whose pods use the Secret, as far as the caller may read them.

@@ -46,6 +46,18 @@ async fn all_links_hold_if_all_is_well_and_the_first_broken_one_is_named() {
     assert!(run.text.contains("FAIL  spec.data[0]  could not get secret data"), "{}", run.text);
     assert!(run.text.contains("                      do: "), "{}", run.text);
 
+    // Somebody else writes to the Secret, which the controller cannot put right.
+    assert!(!run.text.contains("wrote data"), "{}", run.text);
+    scene.kubectl(&["patch", "secret", "example", "--patch", r#"{"stringData": {"a": "other", "b": "more"}}"#]);
+    let run = Command::of(&scene).run(&["why", "example"]).await;
+    let written = "                      \"kubectl-patch\" wrote data.a, data.b last";
+    assert!(run.text.contains(&format!("warn  target        Secret {name}/example is there")), "{}", run.text);
+    assert!(run.text.contains(written), "{written:?} is missing in:\n{}", run.text);
+    let run = Command::of(&scene).run(&["why", "example", "-o", "json"]).await;
+    let document: Value = serde_json::from_str(&run.text).unwrap();
+    let target = document["links"].as_array().unwrap().iter().find(|link| link["link"] == "target").unwrap();
+    assert_eq!(target["writers"], json!([{"manager": "kubectl-patch", "keys": ["a", "b"]}]));
+
     // What the vault answers now, without the controller.
     let check = async || {
         let run = Command::of(&scene).run(&["why", "example", "--check", "-o", "json"]).await;
