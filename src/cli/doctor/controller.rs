@@ -1,19 +1,17 @@
 //! Checks whether the controller runs, leads, and has its rights.
 
-use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::Client;
 use kube::api::{ApiResource, GroupVersionKind, ListParams, PostParams};
 use kube::core::DynamicObject;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::finding::{Check, Finding};
-use super::network_policy;
 use super::patient::Patient;
+use super::{network_policy, one_controller};
 use crate::answers::Objects;
+use crate::cli::person::lease::{self, Lease};
 use crate::cli::person::outcome::Outcome;
-use crate::cli::person::printing::span;
 use crate::controller::core::api_call::{ApiError, bounded};
 
 const THERE: Check = Check::new("controller", "controller-there");
@@ -25,8 +23,6 @@ const RIGHTS: Check = Check::new("controller", "controller-rights");
 
 /// The label of the controller's Deployment and Pods, in our chart and in ESO's.
 const LABEL: &str = "app.kubernetes.io/name=external-secrets";
-/// The lease with which replicas elect their leader, here and in ESO.
-const LEASE_NAME: &str = "external-secrets-controller";
 /// The most restarts of a pod before it counts as failing.
 const MANY_RESTARTS: u64 = 5;
 /// The rights that the chart grants the controller.
@@ -51,8 +47,8 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
                 THERE.ok("no Deployment has its label, but somebody holds its lease")
             }
             _ => THERE.failed(
-                format!("no Deployment has the label {LABEL}, and nobody holds the lease {LEASE_NAME}"),
-                "Install the controller, or look at the cluster where it runs with --context.",
+                format!("no Deployment has the label {LABEL}, and nobody holds the lease {}", lease::NAME),
+                "Install the controller, or look at the cluster where it runs with `--context`.",
                 "docs/install.md",
             ),
         });
@@ -60,6 +56,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     for deployment in &deployments {
         findings.extend(deployed(patient.client, deployment).await);
     }
+    findings.extend(one_controller::look(&deployments));
     findings.extend(lease);
     findings
 }
@@ -130,42 +127,20 @@ async fn restarts(client: &Client, namespace: &str) -> Option<Finding> {
     Some(finding.about("Pod", namespace, name))
 }
 
-/// The relevant part of a Lease. Its times may be any text.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Lease {
-    holder_identity: Option<String>,
-    #[serde(rename = "leaseDurationSeconds")]
-    seconds: Option<i64>,
-    renew_time: Option<String>,
-}
-
 async fn lease(patient: &Patient<'_>) -> Option<Finding> {
-    let params = ListParams::default().fields(&format!("metadata.name={LEASE_NAME}"));
-    let leases = match listed(patient.client, "coordination.k8s.io", "Lease", &params).await {
-        Ok(leases) => leases,
+    let lease = match Lease::find(patient.client, patient.now).await {
+        Ok(lease) => lease?,
         Err(error) => return Some(LEASE.skipped("leases of all namespaces", &error)),
     };
-    let object = leases.first()?;
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let lease: Lease = serde_json::from_value(object.data["spec"].clone()).ok()?;
-    let holder = lease.holder_identity.filter(|holder| !holder.is_empty());
-    let renewed: Option<Timestamp> = lease.renew_time.and_then(|time| time.parse().ok());
-    let age = renewed.map(|renewed| patient.now.duration_since(renewed));
-    let is_fresh = age.is_some_and(|age| age.as_secs() <= 2 * lease.seconds.unwrap_or(15));
-    let finding = match (holder, age) {
-        (Some(holder), _) if is_fresh => LEASE.ok(format!("{holder} leads")),
-        (holder, age) => {
-            let holder = holder.unwrap_or_else(|| "nobody".to_owned());
-            let since = age.map(|age| format!(", last renewed {} ago", span(age))).unwrap_or_default();
-            LEASE.failed(
-                format!("no controller leads: the lease {namespace}/{LEASE_NAME} is {holder}'s{since}"),
-                "Start the controller; another replica takes over by itself after a few seconds.",
-                NOT_RUNNING,
-            )
-        }
+    let finding = match lease.leader() {
+        Some(holder) => LEASE.ok(format!("{holder} leads")),
+        None => LEASE.failed(
+            lease.without_leader(),
+            "Start the controller; another replica takes over by itself after a few seconds.",
+            NOT_RUNNING,
+        ),
     };
-    Some(finding.about("Lease", namespace, LEASE_NAME))
+    Some(finding.about("Lease", &lease.namespace, lease::NAME))
 }
 
 /// Whether the controller's account has each right that the chart grants.
@@ -173,10 +148,10 @@ async fn rights(client: &Client, deployment: &DynamicObject, namespace: &str) ->
     let pod = &deployment.data["spec"]["template"]["spec"];
     let account = pod["serviceAccountName"].as_str().unwrap_or("default");
     let user = format!("system:serviceaccount:{namespace}:{account}");
-    let scope = of_one_namespace(pod);
+    let scope = one_controller::argument(pod, "--namespace=");
     let mut missing = Vec::new();
     for (group, resource, verb) in wanted_rights() {
-        match may(client, &user, &group, &resource, &verb, scope.as_deref()).await {
+        match may(client, &user, &group, &resource, &verb, scope).await {
             Ok(true) => {}
             Ok(false) => missing.push(format!("{verb} {resource}")),
             Err(error) => return Some(RIGHTS.skipped("access reviews", &error)),
@@ -193,14 +168,6 @@ async fn rights(client: &Client, deployment: &DynamicObject, namespace: &str) ->
             "docs/security.md",
         )
     })
-}
-
-/// The single namespace that the controller works in, according to its arguments.
-fn of_one_namespace(pod: &Value) -> Option<String> {
-    let containers = pod["containers"].as_array()?;
-    let mut arguments = containers.iter().filter_map(|container| container["args"].as_array()).flatten();
-    let named = arguments.find_map(|argument| argument.as_str()?.strip_prefix("--namespace=").map(str::to_owned));
-    named.filter(|namespace| !namespace.is_empty())
 }
 
 /// The chart's rights, each as group, resource and verb.

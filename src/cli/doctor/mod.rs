@@ -7,6 +7,7 @@ mod federation;
 mod finding;
 mod network_policy;
 mod objects;
+mod one_controller;
 mod patient;
 mod print;
 mod probe;
@@ -47,6 +48,8 @@ pub(super) enum Error {
 /// Checks everything that a sync needs: the API server, the CRDs, the controller, its rights, the webhook, the stores,
 /// and the ExternalSecrets. For each failed check, prints how to fix it.
 ///
+/// Looks in all namespaces, or only in that of --namespace.
+///
 /// Changes nothing: it reads with your rights, asks the API server for access reviews, and creates one ExternalSecret
 /// as a dry run, to see that the webhook rejects it. What you may not read is skipped. No Secret is read.
 ///
@@ -71,7 +74,7 @@ pub(super) struct DoctorArguments {
     /// Class of the controller
     #[arg(long, default_value = "default")]
     controller_class: String,
-    /// Whether warnings make the command fail
+    /// What makes the command fail
     #[arg(long, value_enum, default_value_t = FailOn::Failure)]
     fail_on: FailOn,
     #[command(flatten)]

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+
 use super::finding::{Check, Finding};
 use super::patient::Patient;
+use crate::api::ServedVersion;
 use crate::api::v1::external_secret::CreationPolicy;
 use crate::api::v1::{ConditionStatus, ExternalSecret};
 use crate::cli::person::Cluster;
@@ -12,6 +16,10 @@ use crate::cli::person::overview::Overview;
 const SYNCED: Check = Check::new("externalsecrets", "synced");
 const STALE: Check = Check::new("externalsecrets", "stale");
 const OWNERS: Check = Check::new("externalsecrets", "two-owners");
+const VERSIONS: Check = Check::new("externalsecrets", "old-versions");
+
+/// Where kubectl keeps what was applied.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// How many objects a message names.
 const NAMED: usize = 3;
@@ -30,6 +38,10 @@ pub(super) async fn look(patient: &Patient<'_>, cluster: &Cluster) -> Vec<Findin
     let mut findings = synced(&overviews);
     findings.push(stale(&overviews));
     findings.extend(two_owners(&overviews));
+    // Where only the old version is served, nothing else can be applied.
+    if cluster.version == ServedVersion::V1 {
+        findings.push(old_versions(&overviews));
+    }
     findings
 }
 
@@ -104,4 +116,34 @@ fn two_owners(overviews: &[(&ExternalSecret, Overview)]) -> Vec<Finding> {
         OWNERS.failed(message, remedy, "docs/runbook.md#externalsecretnotready").about("Secret", namespace, name)
     });
     findings.collect()
+}
+
+/// Those that somebody applies in an older version, which not every cluster serves.
+fn old_versions(overviews: &[(&ExternalSecret, Overview)]) -> Finding {
+    let old = overviews.iter().filter(|(object, _)| is_applied_as_old(&object.metadata)).map(|(_, overview)| overview);
+    let old: Vec<_> = old.collect();
+    let Some(first) = old.first() else { return VERSIONS.ok("all are applied as v1") };
+    let message = format!("{} ({}) are applied as v1beta1", count(old.len()), named(&old));
+    let remedy =
+        "Write `apiVersion: external-secrets.io/v1` in their manifests; `external-secrets migrate manifests` does.";
+    let finding = VERSIONS.warning(message, remedy, "docs/migrate.md");
+    finding.about(ExternalSecret::KIND, &first.key.namespace, &first.key.name)
+}
+
+/// Whether what was applied last, by kubectl or by server-side apply, was of an older version.
+fn is_applied_as_old(meta: &ObjectMeta) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Applied {
+        api_version: String,
+    }
+    let is_old = |version: &str| version == ServedVersion::V1beta1.api_version();
+    let applied = meta.annotations.as_ref().and_then(|annotations| annotations.get(LAST_APPLIED));
+    let applied = applied.and_then(|text| serde_json::from_str::<Applied>(text).ok());
+    applied.is_some_and(|applied| is_old(&applied.api_version))
+        || meta.managed_fields.iter().flatten().any(|entry| {
+            entry.operation.as_deref() == Some("Apply")
+                && entry.subresource.is_none()
+                && entry.api_version.as_deref().is_some_and(is_old)
+        })
 }

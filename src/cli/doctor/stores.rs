@@ -83,7 +83,7 @@ fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Optio
         let class = store.spec.get().ok().and_then(|spec| spec.controller.clone()).unwrap_or_default();
         return Some(CLASS.warning(
             format!("{key} is for a controller of class {class:?}, not {:?}", patient.class),
-            "Start a controller with that --controller-class, or remove `spec.controller`.",
+            "Start a controller with that `--controller-class`, or remove `spec.controller`.",
             "docs/multi-tenancy.md",
         ));
     }

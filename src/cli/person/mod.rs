@@ -2,6 +2,7 @@
 
 mod cluster;
 pub(super) mod explanation;
+pub(super) mod lease;
 pub(super) mod names;
 pub(super) mod outcome;
 pub(super) mod overview;

@@ -1,7 +1,8 @@
 //! Waits until the controller has answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _, stream};
@@ -18,6 +19,7 @@ use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{Condition, ConditionStatus, ExternalSecret, SecretStore, StoreKind};
 use crate::api::{ANNOTATION_DATA_HASH, ANNOTATION_REFRESH};
+use crate::cli::person::lease::Lease;
 use crate::cli::person::overview::Overview;
 use crate::cli::person::printing::note;
 use crate::cli::person::{Cluster, names};
@@ -29,6 +31,9 @@ use crate::sync::hash;
 
 /// How many are requested or read concurrently.
 const CONCURRENCY: usize = 16;
+
+/// After how long without an answer to look whether a controller leads.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The message for one that was not answered in time.
 const IN_VAIN: &str = "the controller has not answered; `external-secrets doctor` says whether one runs";
@@ -60,6 +65,7 @@ pub(super) async fn refreshed(
         .buffer_unordered(CONCURRENCY)
         .fuse();
     let (mut failed, began) = (0, progress.began);
+    let mut silence = pin!(tokio::time::sleep(PATIENCE).fuse());
     while !waiting.is_empty() {
         let ended = tokio::select! {
             biased;
@@ -68,6 +74,10 @@ pub(super) async fn refreshed(
                 Err(error) => Some((name, Outcome::failed(ask::refused(&error)))),
             },
             event = events.next() => event.and_then(|event| answered(event, token, &waiting)),
+            () = &mut silence => {
+                say_if_nobody_leads(cluster).await;
+                None
+            }
             () = tokio::time::sleep_until(deadline.into()) => break,
         };
         let Some((name, outcome)) = ended else { continue };
@@ -191,6 +201,15 @@ async fn say_which_stores_are_not_ready(cluster: &Cluster, objects: &[ExternalSe
         if ready(conditions) == Some(ConditionStatus::False) {
             note(&format!("external-secrets: {key} is not Ready, so its ExternalSecrets are not refreshed"));
         }
+    }
+}
+
+/// Reports that nobody will answer, if the lease shows that.
+async fn say_if_nobody_leads(cluster: &Cluster) {
+    if let Ok(Some(lease)) = Lease::find(&cluster.client, Timestamp::now()).await
+        && lease.leader().is_none()
+    {
+        note(&format!("external-secrets: {}; still waiting", lease.without_leader()));
     }
 }
 

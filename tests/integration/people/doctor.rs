@@ -73,6 +73,19 @@ async fn all_checks_pass_if_a_controller_leads_and_stores_and_external_secrets_a
     assert_came_to(&run, "lease-fresh", "failed");
     assert_came_to(&run, "controller-there", "failed");
 
+    // A refresh that nobody answers says so while it waits.
+    let mut store = scene.store_manifest("SecretStore", "unserved");
+    store["spec"]["controller"] = "nobody".into();
+    scene.apply(store).await;
+    scene.apply(scene.manifest_for("SecretStore", "unserved", "unserved", "1h", &[("a", "one")])).await;
+    let run = Command::of(&scene).run(&["refresh", "unserved", "--wait", "--timeout=7s"]).await;
+    assert_eq!(run.code, 3, "{}", run.text);
+    let lease =
+        format!("no controller leads: the lease {}/external-secrets-controller is external-secrets-1's", scene.name());
+    assert!(run.errors.contains(&lease), "{}", run.errors);
+    scene.delete("ExternalSecret", "unserved").await;
+    scene.delete("SecretStore", "unserved").await;
+
     // From here on, the vault answers too.
     let run = Command::of(&scene).run(&["doctor", "--probe", "-o", "json"]).await;
     assert_came_to(&run, "probe", "ok");

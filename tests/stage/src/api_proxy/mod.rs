@@ -48,6 +48,10 @@ struct Shared {
     faults: Faults,
     flows: Arc<Flows>,
     connections: Mutex<CancellationToken>,
+    /// What it answers itself, by path.
+    own_answers: Mutex<BTreeMap<String, serde_json::Value>>,
+    /// The date in answers, if it is not the API server's.
+    date: Mutex<Option<String>>,
 }
 
 /// Requests by the right they need, as `verb group/resource`.
@@ -86,6 +90,8 @@ impl ApiProxy {
             faults: Faults::default(),
             flows: Arc::default(),
             connections: Mutex::default(),
+            own_answers: Mutex::default(),
+            date: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -181,6 +187,25 @@ impl ApiProxy {
         self.shared.faults.lift(fault);
     }
 
+    /// Ends all faults.
+    pub fn lift_all(&self) {
+        self.shared.faults.lift_all();
+    }
+
+    /// Answers requests for a path itself from now on, or passes them on again.
+    pub fn answer(&self, path: &str, answer: Option<serde_json::Value>) {
+        let mut answers = self.shared.own_answers.lock().unwrap();
+        match answer {
+            Some(answer) => drop(answers.insert(path.to_owned(), answer)),
+            None => drop(answers.remove(path)),
+        }
+    }
+
+    /// Puts another date into answers from now on, or that of the API server again.
+    pub fn set_date(&self, date: Option<String>) {
+        *self.shared.date.lock().unwrap() = date;
+    }
+
     /// Sets what passes from now on; requests that were held back pass when they may.
     pub fn let_pass(&self, flow: Flow) {
         self.shared.flows.let_pass(flow);
@@ -241,6 +266,10 @@ async fn forward(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
         Some(ApiFault::Cut) => return Err(Cut),
         _ => {}
     }
+    if let Some(answer) = shared.own_answers.lock().unwrap().get(path) {
+        let response = Response::builder().header("content-type", "application/json");
+        return Ok(response.body(Body::from(answer.to_string())).unwrap());
+    }
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let mut headers = parts.headers;
     headers.remove("host");
@@ -271,9 +300,13 @@ async fn forward(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
     }
     let mut response = Response::builder().status(upstream.status());
     for (name, value) in upstream.headers() {
-        if name != "transfer-encoding" && name != "content-length" {
+        if name != "transfer-encoding" && name != "content-length" && name != "date" {
             response = response.header(name, value);
         }
+    }
+    let date = upstream.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
+    if let Some(date) = shared.date.lock().unwrap().clone().or(date) {
+        response = response.header("date", date);
     }
     let is_watch = right.as_deref().is_some_and(|right| right.starts_with("watch "));
     if let (Some(ApiFault::Alter(alteration)), false) = (treatment.instead, is_watch) {
