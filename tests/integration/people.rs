@@ -1,5 +1,7 @@
 //! The commands for people, `get` and `refresh`, against a real API server.
 
+mod canary;
+mod checks;
 mod completion;
 mod doctor;
 mod faults;
