@@ -21,7 +21,7 @@ GOLDEN := $(CACHE)/golden.jsonl
 made = cd $(call CONFORMANCE,$(1)) && TZ=UTC $(CURDIR)/tests/go run $(2) $(3) <$(4) >$(GOLDEN) && mv $(GOLDEN) $(5)
 SCRIPTS := crates/go-template/tests/conformance/eso/testdata.sh tests/cache.sh tests/venv.sh tests/go tests/go_tools.sh tests/cluster/build tests/chart/build \
   tests/chart/run tests/workflow/build tests/workflow/zizmor tests/monitoring/build tests/gitops/build tests/fidelity/python \
-  tests/integration/documentation/cargo tests/image/check tests/image/program tests/cluster/kubernetes.sh \
+  tests/commands/check tests/integration/documentation/cargo tests/image/check tests/image/program tests/image/twice tests/cluster/kubernetes.sh \
   tests/node/apart tests/node/build tests/node/clean tests/node/credentials tests/node/demo tests/node/images tests/node/killed \
   tests/node/machine tests/node/power tests/node/run tests/node/test \
   .ci/run .ci/fresh .ci/machine.sh .ci/advisories .ci/version
@@ -186,6 +186,12 @@ lint-scripts: $(SHELLCHECK)
 deny: $(CARGO_DENY) ## Check the dependencies' licenses and sources, and that none is there twice
 	$(CARGO_DENY) $(ALL) check bans licenses sources
 
+# No compiler of these systems is needed, but the standard library for each of them is, which `make setup` fetches where it can.
+.PHONY: check-commands
+check-commands: has-rust ## Check that the commands alone compile for macOS and Windows, some minutes each (TARGETS="aarch64-apple-darwin")
+	cargo check --locked --no-default-features --bin external-secrets
+	tests/commands/check $(TARGETS)
+
 .PHONY: advisories
 advisories: $(CARGO_DENY) ## Check the dependencies against the known vulnerabilities, where their database can be had (ADVISORIES=required)
 	@CARGO_DENY=$(CARGO_DENY) .ci/advisories
@@ -193,12 +199,16 @@ advisories: $(CARGO_DENY) ## Check the dependencies against the known vulnerabil
 ##@ Make
 
 .PHONY: setup
-setup: has-rust test-setup crates $(CARGO_DENY) $(SHELLCHECK) ## Get all that building and testing needs; after it they need no network
+setup: has-rust test-setup crates commands-setup $(CARGO_DENY) $(SHELLCHECK) ## Get all that building and testing needs; after it they need no network
 
 # Of all platforms, whose licenses are checked, too.
 .PHONY: crates
 crates: has-cargo
 	cargo fetch --locked
+
+.PHONY: commands-setup
+commands-setup: has-cargo
+	tests/commands/check fetch
 
 # Besides crates, which cargo gets as it builds.
 .PHONY: test-setup
@@ -264,6 +274,10 @@ image: ## Build the container image
 .PHONY: image-check
 image-check: ## Try the image's program in an empty root, without a container engine (a release build, some minutes)
 	tests/image/check
+
+.PHONY: reproducible
+reproducible: has-rust ## Build the program of the last commit twice, in two folders, and compare the bytes (two release builds)
+	tests/image/twice
 
 .PHONY: image-file
 image-file: has-rust has-python3 ## Write the image to target/image-file.tar without a container engine and without a registry

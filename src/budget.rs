@@ -180,8 +180,16 @@ impl Budget {
 }
 
 /// The CPU time of this thread.
+#[cfg(unix)]
 fn processor_time() -> Duration {
     Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+/// The time since the first call, which no thread can compute for longer than.
+#[cfg(not(unix))]
+fn processor_time() -> Duration {
+    static FIRST: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    FIRST.elapsed()
 }
 
 /// A cost that exceeds what is left uses it up.

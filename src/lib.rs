@@ -15,13 +15,15 @@
 //! - [`push`]: what a push finds at a provider, and what it does about it.
 //! - [`controller`]: watches the custom resources and carries the decisions out.
 //! - [`validate`]: static checks of the custom resources.
-//! - [`webhook`]: answers the API server before it stores or converts a custom resource.
-//! - [`certificates`]: the webhook's certificates, and the API server's trust in them.
+//! - `webhook` (feature `processes`): answers the API server before it stores or converts a custom resource.
+//! - `certificates` (feature `processes`): the webhook's certificates, and the API server's trust in them.
 //! - [`runtime`]: logging, metrics, health, shutdown.
 //! - [`cli`]: the program's subcommands.
 //! - `sandbox` (feature `sandbox`): an emulator of Entra ID and Key Vault, and a cluster to try it on.
 
 #![forbid(unsafe_code)]
+// The commands use parts of what the processes use as a whole.
+#![cfg_attr(not(feature = "processes"), allow(dead_code, unreachable_pub))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 #[macro_use]
@@ -29,6 +31,7 @@ mod listed;
 
 pub mod api;
 pub mod budget;
+#[cfg(feature = "processes")]
 mod certificates;
 pub mod cli;
 pub mod controller;
@@ -41,9 +44,9 @@ pub mod sandbox;
 pub mod secret;
 pub mod sync;
 pub mod validate;
-#[cfg(not(fuzzing))]
+#[cfg(all(feature = "processes", not(fuzzing)))]
 mod webhook;
-#[cfg(fuzzing)]
+#[cfg(all(feature = "processes", fuzzing))]
 pub mod webhook;
 
 pub use go_regexp as re2;

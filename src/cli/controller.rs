@@ -196,7 +196,7 @@ pub(super) async fn execute(arguments: ControllerArguments) -> Result<(), Error>
     let options = arguments.options();
     let tenants = if options.namespace.is_some() { Tenants::One } else { Tenants::Many };
     let owner = if arguments.push_owner_tag { Some(uid_of_cluster(&client).await?) } else { None };
-    let providers = providers::build(&arguments.providers, tenants, owner, metrics.clone())?;
+    let providers = providers::counted::build(&arguments.providers, tenants, owner, metrics.clone())?;
     let Some(election) = arguments.leader_election.settings(connection.namespace())? else {
         return Ok(run(Setup { client, api_health, options, providers, metrics, readiness, stop }).await?);
     };

@@ -1,13 +1,17 @@
 //! The program. Each subcommand is a file or a folder.
 
+#[cfg(feature = "processes")]
 mod api_health;
+#[cfg(feature = "processes")]
 mod certcontroller;
 mod command;
 mod completion;
+#[cfg(feature = "processes")]
 mod controller;
 mod crds;
 #[cfg(feature = "sandbox")]
 mod demo;
+#[cfg(feature = "processes")]
 mod docs;
 mod doctor;
 mod exit_code;
@@ -16,9 +20,12 @@ pub mod fuzzing;
 mod get;
 mod go_bool;
 mod inputs;
+#[cfg(feature = "processes")]
 mod leader_election;
 mod lint;
+#[cfg(feature = "processes")]
 mod logging;
+#[cfg(feature = "processes")]
 mod metrics;
 mod migrate;
 mod person;
@@ -32,16 +39,19 @@ mod render;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod source;
+#[cfg(feature = "processes")]
 mod webhook;
 mod why;
 
 use std::process::ExitCode;
 
+#[cfg(feature = "processes")]
 use clap::CommandFactory as _;
 
 use command::Command;
 
 /// Brings Azure Key Vault secrets into Kubernetes Secrets. Without a subcommand, runs the controller.
+#[cfg(feature = "processes")]
 #[derive(clap::Parser, Debug)]
 #[command(name = "external-secrets", version, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 // The last of repeated flags wins, as with Go's flags: a chart's `extraArgs` may repeat flags that the chart sets.
@@ -68,6 +78,7 @@ pub fn run() -> ExitCode {
         }
     };
     crate::runtime::panics::install();
+    #[cfg(feature = "processes")]
     crate::runtime::open_files::raise_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -75,10 +86,13 @@ pub fn run() -> ExitCode {
     };
     let result: Result<ExitCode, Box<dyn std::error::Error>> = runtime.block_on(async {
         match asked {
-            Asked::Controller(arguments) => controller::execute(*arguments).await?,
-            Asked::Subcommand(command) => return subcommand(command).await,
+            #[cfg(feature = "processes")]
+            Asked::Controller(arguments) => {
+                controller::execute(*arguments).await?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Asked::Subcommand(command) => subcommand(command).await,
         }
-        Ok(ExitCode::SUCCESS)
     });
     #[cfg(feature = "otlp")]
     crate::runtime::traces::finish();
@@ -92,24 +106,36 @@ pub fn run() -> ExitCode {
 
 /// What the command line requests.
 enum Asked {
+    #[cfg(feature = "processes")]
     Controller(Box<controller::ControllerArguments>),
     Subcommand(Command),
 }
 
-/// What the command line requests; `None` if a plugin of kubectl, which is never a controller, has printed its help.
+/// What the command line requests; `None` if the help was printed, because a program that is never a controller was
+/// called without a subcommand.
 fn asked() -> Result<Option<Asked>, clap::Error> {
-    if plugin::is_called() {
-        return Ok(plugin::parse()?.map(Asked::Subcommand));
+    #[cfg(feature = "processes")]
+    if !plugin::is_called() {
+        let cli = <Cli as clap::Parser>::try_parse()?;
+        return Ok(Some(match cli.command {
+            Some(command) => Asked::Subcommand(command),
+            None => Asked::Controller(Box::new(cli.controller)),
+        }));
     }
-    let cli = <Cli as clap::Parser>::try_parse()?;
-    Ok(Some(match cli.command {
-        Some(command) => Asked::Subcommand(command),
-        None => Asked::Controller(Box::new(cli.controller)),
-    }))
+    Ok(plugin::parse()?.map(Asked::Subcommand))
+}
+
+/// The whole command line.
+fn command_line() -> clap::Command {
+    #[cfg(feature = "processes")]
+    return Cli::command();
+    #[cfg(not(feature = "processes"))]
+    return plugin::command();
 }
 
 async fn subcommand(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
+        #[cfg(feature = "processes")]
         Command::Webhook(arguments) => webhook::execute(*arguments).await?,
         Command::Render(arguments) => return Ok(render::execute(&arguments).await?),
         Command::Plan(arguments) => return Ok(plan::execute(&arguments).await?),
@@ -119,11 +145,13 @@ async fn subcommand(command: Command) -> Result<ExitCode, Box<dyn std::error::Er
         Command::Refresh(arguments) => return Ok(refresh::execute(&arguments).await?),
         Command::Lint(arguments) => return Ok(lint::execute(&arguments)?),
         Command::Migrate(arguments) => return Ok(migrate::execute(&arguments).await?),
-        Command::Completion(arguments) => return Ok(completion::execute(&arguments, Cli::command())?),
+        Command::Completion(arguments) => return Ok(completion::execute(&arguments, command_line())?),
         Command::Complete(arguments) => return Ok(completion::complete(&arguments, plugin::command()).await?),
+        #[cfg(feature = "processes")]
         Command::CertController(arguments) => certcontroller::execute(*arguments).await?,
         Command::Crds(arguments) => crds::execute(&arguments)?,
-        Command::Docs(arguments) => docs::execute(&arguments, Cli::command())?,
+        #[cfg(feature = "processes")]
+        Command::Docs(arguments) => docs::execute(&arguments, command_line())?,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => sandbox::execute(arguments).await?,
     }
@@ -136,7 +164,7 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "processes"))]
 mod tests {
     use clap::Parser;
 

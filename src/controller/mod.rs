@@ -8,10 +8,12 @@ pub(crate) mod external_secret;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub(crate) mod generators;
+#[cfg(feature = "processes")]
 mod kinds;
 pub(crate) mod namespaces;
 pub(crate) mod options;
 pub(crate) mod push_secret;
+#[cfg(feature = "processes")]
 pub(crate) mod run;
 pub(crate) mod secret_store;
 pub(crate) mod store_access;

@@ -21,6 +21,7 @@ use tower::{BoxError, Layer, Service};
 use tracing::Instrument as _;
 
 use super::clock::uptime;
+#[cfg(feature = "processes")]
 use super::health::Check;
 use super::metrics::ApiServerMetrics;
 
@@ -117,6 +118,7 @@ impl ApiHealth {
     }
 }
 
+#[cfg(feature = "processes")]
 impl Check for ApiHealth {
     fn check(&self) -> Result<(), String> {
         let most = self.0.silence.saturating_mul(2);

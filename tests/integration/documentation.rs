@@ -40,7 +40,7 @@ const UPGRADE: [&str; 1] = ["docs/upgrade-from-eso.md"];
 const WALKTHROUGH: [&str; 2] = ["docs/walkthrough.md", "docs/ja/walkthrough.md"];
 
 /// Pages with the same commands as the English ones, which a repository test checks.
-const TRANSLATED: [&str; 2] = ["docs/ja/install.md", "docs/ja/troubleshooting.md"];
+const TRANSLATED: [&str; 3] = ["docs/ja/diagnosis.md", "docs/ja/install.md", "docs/ja/troubleshooting.md"];
 
 /// What a page's blocks run with.
 struct Desk {

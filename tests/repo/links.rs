@@ -139,3 +139,19 @@ fn anchors_are_those_of_github() {
     assert_eq!(links("a [b](c.md#d) and `[not](this)` [e](#f)"), ["c.md#d", "#f"]);
     assert!(anchors("docs/compatibility.md").contains("crds-that-eso-installed"));
 }
+
+#[test]
+fn every_page_that_a_command_names_is_there_with_its_heading() {
+    let mut named = BTreeSet::new();
+    for file in crate::files("src/cli", &["rs"]) {
+        let text = read(&file);
+        named
+            .extend(text.split("\"docs/").skip(1).filter_map(|rest| Some(format!("docs/{}", rest.split_once('"')?.0))));
+    }
+    assert!(named.len() > 5, "{named:?}");
+    for see in named {
+        let (page, anchor) = see.split_once('#').unwrap_or((&see, ""));
+        assert!(repository(page).is_file(), "{see} is not there");
+        assert!(anchor.is_empty() || anchors(page).contains(anchor), "{page} has no heading #{anchor}");
+    }
+}

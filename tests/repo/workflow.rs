@@ -81,6 +81,13 @@ fn what_krew_installs_is_what_a_release_publishes() {
         assert!(plugin.contains(&format!("external-secrets_linux_{architecture}.tar.gz")));
     }
     assert!(release.contains("bin/external-secrets licenses/LICENSE") && plugin.contains("bin: external-secrets"));
+    assert!(release.contains("out/external-secrets_$NAME.tar.gz"));
+    for name in ["darwin_amd64", "darwin_arm64", "windows_amd64"] {
+        assert!(release.contains(&format!("name: {name}}}")), "{name}");
+        let (_, rest) = plugin.split_once(&format!("external-secrets_{name}.tar.gz")).unwrap();
+        let program = if name.starts_with("windows") { "external-secrets.exe" } else { "external-secrets" };
+        assert!(rest.lines().nth(1).unwrap().ends_with(&format!("bin: {program}")), "{name}");
+    }
 }
 
 #[test]

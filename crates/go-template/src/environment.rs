@@ -54,8 +54,16 @@ impl Environment {
 }
 
 /// The CPU time of this thread.
+#[cfg(unix)]
 fn thread_time() -> Duration {
     Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+/// The time since the first call, which no thread can compute for longer than.
+#[cfg(not(unix))]
+fn thread_time() -> Duration {
+    static FIRST: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    FIRST.elapsed()
 }
 
 impl fmt::Debug for Environment {

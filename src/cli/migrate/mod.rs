@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 pub(super) use error::Error;
 use old::run::{self, OldArguments};
 
-/// One-time steps of a migration from the External Secrets Operator or another tool, with your own rights.
+/// Moves to this controller from ESO, akv2k8s, the Secrets Store CSI driver, pod identity or an old API version, with your own rights.
 #[derive(Args, Debug)]
 pub(super) struct MigrateArguments {
     #[command(subcommand)]

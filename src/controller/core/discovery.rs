@@ -7,6 +7,7 @@ use kube::Client;
 
 use super::api_call::{ApiError, bounded};
 use crate::api::{GROUP, ServedVersion};
+#[cfg(feature = "processes")]
 use crate::runtime::health::Readiness;
 
 /// Interval of discovery while CRDs are missing.
@@ -88,6 +89,7 @@ pub(crate) async fn is_served_at_last(client: &Client, api_version: &str, plural
 }
 
 /// The version in which the cluster serves all of these kinds. Waits until their CRDs are installed.
+#[cfg(feature = "processes")]
 pub(crate) async fn served_version(client: &Client, plurals: &[&'static str], readiness: &Readiness) -> ServedVersion {
     let mut said = None;
     loop {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use rustix::process::Pid;
+#[cfg(unix)]
 use rustix::time::{ClockId, clock_gettime};
 
 /// By how much the priority of a thread that computes for long is lowered. If two threads compete for a processor, the
@@ -15,9 +16,17 @@ const LOWER: i32 = 10;
 const LOWEST: i32 = 19;
 
 /// The CPU time of the calling thread.
+#[cfg(unix)]
 pub(super) fn computed() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// The time since the first call, which no thread can compute for longer than.
+#[cfg(not(unix))]
+pub(super) fn computed() -> Duration {
+    static FIRST: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    FIRST.elapsed()
 }
 
 /// A handle to a thread.

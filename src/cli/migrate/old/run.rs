@@ -39,11 +39,11 @@ pub(in crate::cli::migrate) struct OldArguments {
     #[arg(long)]
     check: bool,
     #[command(flatten)]
+    preview: PreviewArguments,
+    #[command(flatten)]
     output: Output,
     #[command(flatten)]
     cluster: ClusterArguments,
-    #[command(flatten)]
-    preview: PreviewArguments,
     #[command(flatten)]
     providers: ProviderArguments,
 }

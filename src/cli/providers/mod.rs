@@ -1,5 +1,8 @@
 //! The providers, and the flags that configure them.
 
+#[cfg(feature = "processes")]
+pub(super) mod counted;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +10,9 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use crate::api::GoDuration;
-use crate::controller::run::MakeProviders;
 use crate::provider::azure::{ActsAs, AzureKeyVault, Budgets, Environment, Options, OwnIdentity, SetupError};
 use crate::provider::fake::Fake;
-use crate::provider::metrics::{ApiCall, CallStatus, GateState, Probe, SharedRead};
-use crate::provider::{ClusterReader, ProviderMetrics, Providers, ValueMemory};
-use crate::runtime::metrics::Metrics;
-
-/// The provider's name in metrics, as in ESO.
-const AZURE: &str = "Azure/KeyVault";
+use crate::provider::{ClusterReader, Providers, ValueMemory};
 
 /// Why the providers cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -33,29 +30,29 @@ pub(super) enum Error {
 #[command(next_help_heading = "Azure Key Vault")]
 pub(super) struct ProviderArguments {
     /// Limit of concurrent requests per vault
-    #[arg(long = "azure-vault-concurrency", default_value_t = Options::default().concurrency)]
+    #[arg(hide_short_help = true, long = "azure-vault-concurrency", default_value_t = Options::default().concurrency)]
     vault_concurrency: usize,
     /// Limit of requests for secrets per vault in 10 s; Key Vault allows 4000, shared by all users of the vault
-    #[arg(long = "azure-vault-requests", default_value_t = Budgets::default().secrets)]
+    #[arg(hide_short_help = true, long = "azure-vault-requests", default_value_t = Budgets::default().secrets)]
     vault_requests: u32,
     /// Limit of requests for keys per vault in 10 s
-    #[arg(long = "azure-vault-key-requests", default_value_t = Budgets::default().keys)]
+    #[arg(hide_short_help = true, long = "azure-vault-key-requests", default_value_t = Budgets::default().keys)]
     vault_key_requests: u32,
     /// Limit of requests for certificates per vault in 10 s
-    #[arg(long = "azure-vault-certificate-requests", default_value_t = Budgets::default().certificates)]
+    #[arg(hide_short_help = true, long = "azure-vault-certificate-requests", default_value_t = Budgets::default().certificates)]
     vault_certificate_requests: u32,
     /// Limit of new versions of secrets and imports of keys and certificates per vault in 10 s; Key Vault allows 300 together
-    #[arg(long = "azure-vault-writes", default_value_t = Budgets::default().writes)]
+    #[arg(hide_short_help = true, long = "azure-vault-writes", default_value_t = Budgets::default().writes)]
     vault_writes: u32,
     /// How long a response also answers identical reads that start after it
-    #[arg(long = "azure-coalesce", default_value = "2s")]
+    #[arg(hide_short_help = true, long = "azure-coalesce", default_value = "2s")]
     coalesce: GoDuration,
     /// Detect changed secrets by listing the vault where that costs fewer requests; needs the permission to list, and
     /// falls back to single reads without it
-    #[arg(long = "azure-change-detection", default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool::go_bool)]
+    #[arg(hide_short_help = true, long = "azure-change-detection", default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool::go_bool)]
     change_detection: bool,
     /// Timeout of a request, including its response
-    #[arg(long = "azure-request-timeout", default_value = "30s")]
+    #[arg(hide_short_help = true, long = "azure-request-timeout", default_value = "30s")]
     request_timeout: GoDuration,
     /// File of PEM certificates to trust in addition to the system's
     #[arg(long = "azure-ca-bundle", value_name = "FILE")]
@@ -67,10 +64,10 @@ pub(super) struct ProviderArguments {
     extra_host: Vec<String>,
     /// Also let SecretStores use the identity of the controller's own pod or machine; by default only with --namespace,
     /// since otherwise every namespace could read what the controller may read
-    #[arg(long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool::go_bool)]
+    #[arg(hide_short_help = true, long = "azure-own-identity-in-secret-stores", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = super::go_bool::go_bool)]
     own_identity_in_secret_stores: Option<bool>,
     /// Validate stores only by acquiring a token, without a read from the vault
-    #[arg(long = "azure-skip-probe")]
+    #[arg(hide_short_help = true, long = "azure-skip-probe")]
     skip_probe: bool,
 }
 
@@ -113,19 +110,6 @@ impl ProviderArguments {
     }
 }
 
-/// A function that creates the providers as soon as the cluster can be read.
-///
-/// Objects that are pushed are tagged with `owner`, if it is given.
-pub(super) fn build(
-    arguments: &ProviderArguments,
-    tenants: Tenants,
-    owner: Option<String>,
-    metrics: Metrics,
-) -> Result<MakeProviders, Error> {
-    let options = Options { push_owner: owner, ..arguments.options(tenants)? };
-    Ok(Box::new(move |cluster| Ok(providers(AzureKeyVault::new(options, cluster, Arc::new(Counted(metrics)))?))))
-}
-
 /// The providers of a command that a person runs, which serves no metrics.
 pub(super) fn of_person(
     arguments: &ProviderArguments,
@@ -139,40 +123,4 @@ pub(super) fn of_person(
 fn providers(azurekv: AzureKeyVault) -> Providers {
     let registries = azurekv.registries();
     Providers { azurekv: Arc::new(azurekv), fake: Arc::new(Fake), registries, memory: ValueMemory::default() }
-}
-
-/// Adds the provider's counters to the program's metrics.
-struct Counted(Metrics);
-
-impl ProviderMetrics for Counted {
-    fn api_call(&self, call: ApiCall, status: CallStatus, took: Duration) {
-        self.0.provider_call(call.provider(), call.label(), status.label(), took);
-    }
-
-    fn token_exchange(&self, status: CallStatus) {
-        self.0.token_exchange(status.label());
-    }
-
-    fn shared_read(&self, how: SharedRead) {
-        self.0.coalesced_read(AZURE, how.label());
-    }
-
-    fn throttled(&self) {
-        self.0.throttled(AZURE);
-    }
-
-    fn gate_wait(&self, waited: Duration) {
-        self.0.gate_wait(AZURE, waited);
-    }
-
-    fn gate(&self, host: &str, state: Option<GateState>) {
-        match state {
-            Some(GateState { waiting, paused, budget }) => self.0.vaults().show(host, waiting, paused, budget),
-            None => self.0.vaults().forget(host),
-        }
-    }
-
-    fn probe(&self, of: Probe) {
-        self.0.probe(AZURE, of.label());
-    }
 }
