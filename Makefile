@@ -189,7 +189,6 @@ deny: $(CARGO_DENY) ## Check the dependencies' licenses and sources, and that no
 # No compiler of these systems is needed, but the standard library for each of them is, which `make setup` fetches where it can.
 .PHONY: check-commands
 check-commands: has-rust ## Check that the commands alone compile for macOS and Windows, some minutes each (TARGETS="aarch64-apple-darwin")
-	cargo check --locked --no-default-features --bin external-secrets
 	tests/commands/check $(TARGETS)
 
 .PHONY: advisories

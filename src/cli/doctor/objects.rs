@@ -90,7 +90,7 @@ fn stale(overviews: &[(&ExternalSecret, Overview)]) -> Finding {
         None => STALE.ok("none is overdue"),
         Some(first) => STALE
             .warning(
-                format!("{} ({}) are overdue, or have not been processed yet", count(late.len()), named(&late)),
+                format!("{} ({}): overdue, or not processed yet", count(late.len()), named(&late)),
                 "See whether the controller runs, serves the class of their stores, and is not too busy.",
                 "docs/runbook.md#externalsecretstale",
             )
@@ -122,8 +122,8 @@ fn two_owners(overviews: &[(&ExternalSecret, Overview)]) -> Vec<Finding> {
 fn old_versions(overviews: &[(&ExternalSecret, Overview)]) -> Finding {
     let old = overviews.iter().filter(|(object, _)| is_applied_as_old(&object.metadata)).map(|(_, overview)| overview);
     let old: Vec<_> = old.collect();
-    let Some(first) = old.first() else { return VERSIONS.ok("all are applied as v1") };
-    let message = format!("{} ({}) are applied as v1beta1", count(old.len()), named(&old));
+    let Some(first) = old.first() else { return VERSIONS.ok("none is applied as v1beta1") };
+    let message = format!("{} ({}): applied as v1beta1", count(old.len()), named(&old));
     let remedy =
         "Write `apiVersion: external-secrets.io/v1` in their manifests; `external-secrets migrate manifests` does.";
     let finding = VERSIONS.warning(message, remedy, "docs/migrate.md");

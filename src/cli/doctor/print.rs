@@ -10,7 +10,7 @@ use crate::cli::person::printing::page;
 use crate::sync::one_line::on_one_line;
 
 /// Indents remedies to the column of the messages.
-const INDENT: &str = "                      ";
+const INDENT: &str = "                       ";
 
 /// For people: one line per check, in groups, with the remedy below a failed check.
 pub(super) fn text(findings: &[Finding]) -> String {
@@ -20,7 +20,7 @@ pub(super) fn text(findings: &[Finding]) -> String {
         let mark = finding.outcome.mark();
         let shown = if finding.group == group { "" } else { finding.group };
         group = finding.group;
-        let _ = writeln!(text, "{shown:<14}  {mark:<4}  {}", on_one_line(&finding.message));
+        let _ = writeln!(text, "{shown:<15}  {mark:<4}  {}", on_one_line(&finding.message));
         if let Some(remedy) = finding.remedy.as_ref().filter(|_| finding.outcome != Outcome::Ok) {
             let see = finding.see.map(|see| format!(" See {}.", page(see))).unwrap_or_default();
             let _ = writeln!(text, "{INDENT}do: {}{see}", on_one_line(remedy));

@@ -102,15 +102,14 @@ fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Optio
     let cause = broken.and_then(|check| check.reason.as_deref());
     let which = broken.map(|check| format!("{} is False: ", check.type_)).unwrap_or_default();
     let since = ready.last_transition_time.as_ref().map(|since| patient.now.duration_since(since.0));
-    let since = since.map(|since| format!(" for {}", span(since))).unwrap_or_default();
+    let not_ready =
+        since.map_or_else(|| "is not Ready".to_owned(), |since| format!("has not been Ready for {}", span(since)));
     let explanation = explanation::of(cause, message);
     let (remedy, see) = ("Fix the store as its message says.", "docs/runbook.md#secretstorenotready");
     match (ready.status, broken) {
-        (ConditionStatus::False, _) => Some(
-            STORE_READY
-                .failed(format!("{key} is not Ready{since}: {which}{message}"), remedy, see)
-                .explained(explanation),
-        ),
+        (ConditionStatus::False, _) => {
+            Some(STORE_READY.failed(format!("{key} {not_ready}: {which}{message}"), remedy, see).explained(explanation))
+        }
         // A store stays usable during an outage.
         (_, Some(check)) => {
             let said = check.message.as_deref().unwrap_or(message);

@@ -72,7 +72,7 @@ const COLUMNS: [Column; 10] = [
 /// One ExternalSecret as a line.
 pub(super) fn line(overview: &Overview, now: Timestamp) -> String {
     let ready = match overview.ready_word() {
-        "" => "not looked at yet".to_owned(),
+        "" => "not processed yet".to_owned(),
         ready => format!("Ready={ready}"),
     };
     let line = format!(

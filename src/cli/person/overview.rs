@@ -143,6 +143,9 @@ impl Overview {
 
     /// What else there is to report, shortest first; nothing if it is healthy.
     pub(in crate::cli) fn says(&self) -> String {
+        if self.ready.is_none() {
+            return "the controller has not processed it yet".to_owned();
+        }
         if !self.is_observed {
             return "the controller has not processed it since it was changed".to_owned();
         }

@@ -13,6 +13,7 @@ use crate::sync::refresh::Due;
 pub(super) fn document(entries: &[Entry], parents: &[Parent]) -> Value {
     let Summary { create, update, delete, unchanged, refused } = Summary::of(entries, parents);
     json!({
+        "version": 1,
         "clusterExternalSecrets": parents.iter().map(parent).collect::<Vec<_>>(),
         "externalSecrets": entries.iter().map(entry).collect::<Vec<_>>(),
         "summary": {

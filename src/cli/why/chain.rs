@@ -11,7 +11,7 @@ use crate::cli::person::Cluster;
 use crate::cli::person::explanation::{self, Link};
 use crate::cli::person::outcome::Outcome;
 use crate::cli::person::overview::Overview;
-use crate::cli::person::printing::ago;
+use crate::cli::person::printing::{ago, span};
 use crate::controller::core::conditions;
 use crate::controller::secret_store::finding::CHECKS;
 use crate::controller::store_access::key::StoreKey;
@@ -176,10 +176,10 @@ async fn store(cluster: &Cluster, key: &StoreKey, now: Timestamp) -> Vec<Found> 
         links.push(Found::new(Link::Store, Outcome::Ok, format!("{key} is there")));
         return links;
     }
-    let since =
-        ready.last_transition_time.as_ref().map(|since| format!(" since {}", ago(since.0, now))).unwrap_or_default();
+    let since = ready.last_transition_time.as_ref().map(|since| span(now.duration_since(since.0)));
+    let is_ready = since.map_or_else(|| "is Ready".to_owned(), |span| format!("has been Ready for {span}"));
     links.push(match broken {
-        None => Found::new(Link::Store, Outcome::Ok, format!("{key} is Ready{since}")),
+        None => Found::new(Link::Store, Outcome::Ok, format!("{key} {is_ready}")),
         Some(check) => {
             let said = check.message.clone().unwrap_or_default();
             Found::new(Link::Store, Outcome::Warning, format!("{key} is Ready, but {} is False: {said}", check.type_))

@@ -10,8 +10,8 @@ use super::events::Event;
 use super::found::Found;
 use super::writers;
 use crate::api::v1::ConditionStatus;
-use crate::cli::person::overview::Overview;
-use crate::cli::person::printing::{page, span};
+use crate::cli::person::overview::{Next, Overview};
+use crate::cli::person::printing::{ago, page, span};
 use crate::sync::one_line::on_one_line;
 
 /// Indents to the column of the messages.
@@ -39,23 +39,37 @@ pub(super) fn text(
         }
     }
     if let Some(checked) = checked {
-        let what = if checked.cause.is_none() { "now: " } else { "still: " };
-        let _ = writeln!(text, "{what}{}", on_one_line(&checked.message));
+        let came_to = match &checked.cause {
+            None => "",
+            cause if *cause == overview.cause => "still fails: ",
+            Some(_) => "fails otherwise: ",
+        };
+        let _ = writeln!(text, "checked from here: {came_to}{}", on_one_line(&checked.message));
     }
     for event in events {
         let count = if event.count > 1 { format!(" ({} times)", event.count) } else { String::new() };
-        let _ = writeln!(text, "event {} {} {}{count}: {}", event.last, event.type_, event.reason, event.message);
+        let is_told =
+            !event.message.is_empty() && links.iter().any(|found| on_one_line(&found.message).contains(&event.message));
+        let message = if is_told { "the same message" } else { &event.message };
+        let _ = writeln!(text, "event {} {} {}{count}: {message}", event.last, event.type_, event.reason);
     }
     text
 }
 
 fn head(overview: &Overview, now: Timestamp) -> String {
     let since = overview.since.map(|since| format!(" for {}", span(now.duration_since(since)))).unwrap_or_default();
-    let next = overview.next.in_words(now);
+    let synced =
+        overview.synced_at.map_or_else(|| "never synced".to_owned(), |then| format!("synced {}", ago(then, now)));
+    let next = match overview.next {
+        Next::Now => "a refresh is due".to_owned(),
+        Next::At(time) => format!("next refresh in {}", span(time.duration_since(now))),
+        Next::Retried => "retried within 5m".to_owned(),
+        Next::Never(why) => format!("not refreshed by itself: {why}"),
+    };
     let state = match overview.ready {
-        Some(ConditionStatus::True) => format!("Ready{since}, synced {}, next {next}", overview.synced(now)),
-        Some(_) => format!("not Ready{since}, synced {}, next {next}", overview.synced(now)),
-        None => "not looked at yet".to_owned(),
+        Some(ConditionStatus::True) => format!("Ready{since}; {synced}; {next}"),
+        Some(_) => format!("not Ready{since}; {synced}; {next}"),
+        None => "not processed yet".to_owned(),
     };
     format!("ExternalSecret {}: {state}", overview.key)
 }

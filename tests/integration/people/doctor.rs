@@ -63,7 +63,7 @@ async fn all_checks_pass_if_a_controller_leads_and_stores_and_external_secrets_a
     assert_eq!(proxy.writes(), 0, "nothing is written");
     run.tells_none_of(&[VALUE]);
     let run = Command::of(&scene).run(&["doctor"]).await;
-    assert!(run.text.starts_with("api server      ok    the API server answers"), "{}", run.text);
+    assert!(run.text.starts_with("api server       ok    the API server answers"), "{}", run.text);
     assert!(run.text.contains("\n0 failed, "), "{}", run.text);
 
     // The leader is gone.

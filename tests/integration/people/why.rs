@@ -27,7 +27,7 @@ async fn all_links_hold_if_all_is_well_and_the_first_broken_one_is_named() {
     for words in [
         &format!("ExternalSecret {name}/example: Ready for "),
         "ok    spec          nothing is wrong with it",
-        &format!("ok    store         ClusterSecretStore {name:?} is Ready"),
+        &format!("ok    store         ClusterSecretStore {name:?} has been Ready for "),
         &format!("ok    identity      workload identity of service account \"azure-key-vault\" in {name}"),
         "ok    entry         1 entry read",
         &format!("ok    target        Secret {name}/example is there, synced "),
