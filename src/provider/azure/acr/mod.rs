@@ -6,8 +6,8 @@
 //! 2. `identity`: the identity, under the rules for a SecretStore in the namespace.
 //! 3. The credential cache provides a token for the registry's own audience or, if Entra ID does not know that, for
 //!    Azure Resource Manager.
-//! 4. `exchange`: the registry exchanges it. Equal requests share an exchange, and `pauses` spares a registry that asks
-//!    to slow down.
+//! 4. `exchange`: the registry exchanges it. Equal requests share an exchange, `turns` bounds how often a namespace asks
+//!    a registry, and `pauses` spares a registry that asks to slow down.
 
 mod exchange;
 mod host;
