@@ -22,7 +22,8 @@ use super::windows::{self, Permit};
 use super::{SecretData, SecretValue, hash, managed_fields};
 use crate::api::LABEL_OWNER;
 use crate::api::v1::external_secret::{
-    CreationPolicy, DEFAULT_REFRESH_INTERVAL, ExternalSecretSpec, ExternalSecretStatus, RefreshPolicy,
+    CreationPolicy, DEFAULT_REFRESH_INTERVAL, ExternalSecretSpec, ExternalSecretStatus, ExternalSecretTemplate,
+    RefreshPolicy,
 };
 use crate::generator::Making;
 
@@ -131,7 +132,7 @@ pub fn decide(situation: Situation<'_>, entries: &[Entry]) -> Decision {
         return Decision::Leave { written: None };
     }
     let look = Look::at(situation, target, entries);
-    let is_rendered = owner.spec.target.as_ref().is_some_and(|target| target.template.is_some());
+    let is_rendered = template(owner.spec).is_some();
     let has_minted = entries.iter().any(|entry| entry.making == Making::Minted);
     if has_minted && (is_rendered || target.data.is_none()) {
         return match look.of_rendered() {
@@ -140,6 +141,11 @@ pub fn decide(situation: Situation<'_>, entries: &[Entry]) -> Decision {
         };
     }
     Decision::Each(entries.iter().map(|entry| look.of_entry(entry)).collect())
+}
+
+/// The template that makes the target's data. Without one, values are in the target as they were made.
+fn template(spec: &ExternalSecretSpec) -> Option<&ExternalSecretTemplate> {
+    spec.target.as_ref()?.template.as_deref().filter(|template| template.makes_data())
 }
 
 fn made(entry: &Entry, cause: Cause) -> Choice {
@@ -195,9 +201,7 @@ impl<'a> Look<'a> {
 
     /// Whether the target has all requested keys.
     fn has_all(&self, entries: &[Entry]) -> bool {
-        let spec = self.situation.owner.spec;
-        let template = spec.target.as_ref().and_then(|target| target.template.as_deref());
-        if let Some(template) = template {
+        if let Some(template) = template(self.situation.owner.spec) {
             let named = template.data.iter().flatten().map(|(key, _)| key);
             let named: BTreeSet<_> = named.cloned().collect();
             return template.template_from.is_empty() && !named.is_empty() && self.has(&named);
@@ -355,10 +359,11 @@ pub fn kept(data: &BTreeMap<String, ByteString>, keys: &BTreeSet<String>) -> Sec
     keys.iter().filter_map(of).collect()
 }
 
-/// The record of a target for which `entries` were made. `keys` are those that a template produced, if there is one.
+/// The record of a target for which `entries` were made. `keys` are those of the rendered data, if there is a template.
 #[must_use]
 pub fn record(owner: Owner<'_>, entries: Vec<Recorded>, keys: Option<BTreeSet<String>>) -> Record {
-    let rendered = keys.map(|keys| Rendered { of: record::shape(owner.spec), keys });
+    let is_rendered = template(owner.spec).is_some() || owner.manifest().is_some();
+    let rendered = keys.filter(|_| is_rendered).map(|keys| Rendered { of: record::shape(owner.spec), keys });
     Record { entries, forced: record::force(owner.meta), rendered }
 }
 
@@ -376,8 +381,7 @@ pub fn record_of_left(situation: Situation<'_>, entries: &[Entry]) -> Record {
             made: refreshed,
             until: None,
         };
-        let is_rendered = owner.spec.target.as_ref().is_some_and(|target| target.template.is_some());
-        let rendered = keys.filter(|_| is_rendered).map(|keys| Rendered { of: record::shape(owner.spec), keys });
+        let rendered = keys.filter(|_| template(owner.spec).is_some()).map(|keys| Rendered { of: record::shape(owner.spec), keys });
         Record { entries: entries.iter().map(of).collect(), forced: None, rendered }
     });
     record.forced = record::force(owner.meta);

@@ -179,6 +179,11 @@ fn set_managed_fields(secret: &mut Secret, keys: &[&str]) {
     secret.metadata.managed_fields = serde_json::from_value(entry).unwrap();
 }
 
+/// With a template that only labels the target.
+fn labeled(case: Case, label: &str) -> Case {
+    case.with_spec(&json!({"target": {"template": {"metadata": {"labels": {"app": label}}}}}))
+}
+
 /// With a template that makes a key from the password.
 fn templated(case: Case) -> Case {
     let mut case = case.with_spec(&json!({"target": {"template": {"data": {"password": "{{ .password }}"}}}}));
@@ -312,6 +317,26 @@ fn what_must_be_rendered_again_is_minted() {
     assert_eq!(changed(templated(Case::synced()).of_eso()).choice(), Choice::Mint(Cause::Rendered));
     let templates = templated(Case::synced()).because(Reason::TemplatesChanged);
     assert_eq!(templates.choice(), Choice::Mint(Cause::Rendered));
+}
+
+#[test]
+fn a_template_without_data_keeps() {
+    let mut one = labeled(Case::synced(), "one");
+    one.meta.generation = Some(2);
+    assert!(one.is_kept(), "a template is added");
+    one.write(at(0));
+    let two = labeled(one, "two");
+    assert!(two.is_kept(), "the template changes");
+    let more = two.with_spec(&json!({"dataFrom": [generator_entry("p"), generator_entry("other")]}));
+    let Decision::Each(choices) = more.decision() else { panic!("{:?}", more.decision()) };
+    assert!(matches!(choices[0], Choice::Keep { .. }), "{choices:?}");
+    assert_eq!(choices[1], Choice::Mint(Cause::EntryChanged));
+    let mut synced = labeled(Case::synced(), "one");
+    synced.write(at(0));
+    assert!(synced.because(Reason::Expiry).is_kept(), "a token beside the password ends");
+    let mut foreign = labeled(Case::synced(), "one").without_owner().with_spec(&json!({"refreshPolicy": "CreatedOnce"}));
+    foreign.status = None;
+    assert!(foreign.because(Reason::First).is_kept(), "somebody else's target that has all keys");
 }
 
 #[test]

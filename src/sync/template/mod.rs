@@ -85,7 +85,6 @@ impl Renderer<'_> {
         sources: &Sources,
     ) -> Result<Rendered, RenderError> {
         let root = self.root;
-        let makes_no_data = template.data.as_ref().is_none_or(BTreeMap::is_empty) && template.template_from.is_empty();
         let mut rendering = Rendering {
             renderer: self,
             form,
@@ -93,7 +92,7 @@ impl Renderer<'_> {
             rendered: Rendered::default(),
             allowance: Allowance::new(),
         };
-        if template.merge_policy == TemplateMergePolicy::Merge || makes_no_data {
+        if template.merge_policy == TemplateMergePolicy::Merge || !template.makes_data() {
             rendering.rendered.data = values.clone();
         }
         for (index, from) in template.template_from.iter().enumerate() {

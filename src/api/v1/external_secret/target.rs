@@ -98,6 +98,14 @@ pub struct ExternalSecretTemplate {
     pub template_from: Vec<TemplateFrom>,
 }
 
+impl ExternalSecretTemplate {
+    /// Whether it makes the target's data. Otherwise the values themselves are the data.
+    #[must_use]
+    pub fn makes_data(&self) -> bool {
+        self.data.as_ref().is_some_and(|data| !data.is_empty()) || !self.template_from.is_empty()
+    }
+}
+
 /// The version of the template engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
