@@ -102,6 +102,17 @@ pub fn fingerprint(content: &impl Serialize) -> String {
     hex(&sink.0.finalize())
 }
 
+/// A hash of texts, in this order.
+#[must_use]
+pub fn texts<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hasher = Sha3_224::new();
+    for text in texts {
+        hasher.update(text.len().to_le_bytes());
+        hasher.update(text);
+    }
+    hex(&hasher.finalize())
+}
+
 /// Whether a hash is from ESO before 0.16.2, which used MD5. It cannot be compared, so the content counts as unchanged
 /// until the next write replaces the hash.
 #[must_use]
@@ -195,6 +206,12 @@ mod tests {
         let (one, two) = (serde_json::json!({"a": "x b:y"}), serde_json::json!({"a": "x", "b": "y"}));
         assert_eq!(content_hash(&one), content_hash(&two));
         assert_ne!(fingerprint(&one), fingerprint(&two));
+    }
+
+    #[test]
+    fn a_hash_of_texts_tells_where_each_ends() {
+        assert_ne!(texts([&b"ab"[..], b"c"]), texts([&b"a"[..], b"bc"]));
+        assert_ne!(texts([&b"ab"[..]]), texts([&b"ab"[..], b""]));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::cluster_view::ClusterView;
 use super::destination::Existing;
 use super::error::Error;
 use super::planning::{Planner, RenderedFrom};
+use super::templates::{self, Originals};
 use crate::api::generators::GeneratorSpec;
 use crate::api::v1::ExternalSecretSpec;
 use crate::api::v1::external_secret::{ExternalSecretStatus, GeneratorRef};
@@ -181,51 +182,48 @@ impl<'a> Minter<'a> {
         fetched: &data::Fetched,
         existing: Option<&Existing>,
         last_write: Option<&LastWrite>,
-        templates: &Templates,
+        engines: &Templates,
         cluster: &dyn ClusterView,
     ) -> Result<Proposal, Error> {
         let owner = self.generation.owner;
-        let values = match self.settle(fetched, existing, last_write).await? {
+        let situation = situation(self.generation, existing, last_write);
+        let originals = match minting::needs_texts(situation, &self.entries) {
+            true => Some(templates::read(owner, cluster).await?),
+            false => None,
+        };
+        let texts = originals.as_ref().and_then(|originals| originals.texts.as_deref());
+        let values = match self.settle(fetched, Situation { texts, ..situation }).await? {
             Settled::Left { written, record } => {
                 let text = self.text(&record)?;
                 let plan = match existing.and_then(Existing::secret) {
                     Some(secret) => plan::leave(owner.with_record(Some(&text)), secret, written.as_ref())?,
                     None => Plan::Unchanged,
                 };
-                return Ok(Proposal { plan, record: Some(record), lost: Vec::new(), rendered_from: None });
+                let rendered_from =
+                    originals.map(|Originals { versions, texts, .. }| RenderedFrom { versions, texts, is_volatile: false });
+                return Ok(Proposal { plan, record: Some(record), lost: Vec::new(), rendered_from });
             }
             Settled::Values(values) => values,
         };
         let (data, keys) = self.assemble(&values)?;
-        let mut planner = Planner::new(owner, &data, templates, cluster);
+        let mut planner = Planner::new(owner, &data, engines, cluster).with_originals(originals);
         let rendered = planner.rendered_keys(existing).await?;
-        let record = self.record(&values, &keys, rendered);
+        let texts = planner.rendered_from().and_then(|rendered_from| rendered_from.texts);
+        let record = self.record(&values, &keys, rendered, texts);
         let text = record.as_ref().map(|record| self.text(record)).transpose()?;
         let mut planner = planner.with_record(text.as_deref());
         let plan = planner.plan(existing, last_write).await?;
         Ok(Proposal { plan, record, lost: values.lost, rendered_from: planner.rendered_from() })
     }
 
-    async fn settle(
-        &mut self,
-        fetched: &data::Fetched,
-        existing: Option<&Existing>,
-        last_write: Option<&LastWrite>,
-    ) -> Result<Settled, Error> {
-        let target = existing.map(|existing| minting::Target {
-            meta: existing.metadata(),
-            data: existing.secret().map(|secret| secret.data.as_ref().unwrap_or(&EMPTY)),
-            is_intact: existing.is_intact(last_write),
-        });
-        let Generation { owner, status, reason, now, .. } = self.generation;
-        let situation = Situation { owner, status, reason, target, now };
+    async fn settle(&mut self, fetched: &data::Fetched, situation: Situation<'_>) -> Result<Settled, Error> {
         match minting::decide(situation, &self.entries) {
             Decision::NotWritten => Ok(Settled::Values(self.placeholders(fetched.clone()))),
             Decision::Leave { written } => {
                 Ok(Settled::Left { written, record: minting::record_of_left(situation, &self.entries) })
             }
             Decision::Each(choices) => {
-                let data = target.and_then(|target| target.data);
+                let data = situation.target.and_then(|target| target.data);
                 self.each(choices, data.unwrap_or(&EMPTY), fetched.clone()).await.map(Settled::Values)
             }
         }
@@ -351,12 +349,14 @@ impl<'a> Minter<'a> {
         Ok((data, keys))
     }
 
-    /// The record of values whose entries contributed these keys; `None` if there is nothing to record.
+    /// The record of values whose entries contributed these keys; `None` if there is nothing to record. `rendered` and
+    /// `texts` are as in [`minting::record`].
     fn record(
         &self,
         values: &Values,
         keys: &BTreeMap<usize, BTreeSet<String>>,
         rendered: Option<BTreeSet<String>>,
+        texts: Option<String>,
     ) -> Option<Record> {
         let recorded = self.entries.iter().filter_map(|entry| {
             let (made, until) = *values.times.get(&entry.index)?;
@@ -364,7 +364,7 @@ impl<'a> Minter<'a> {
             Some(Recorded { entry: entry.hash.clone(), keys, made, until })
         });
         let recorded: Vec<_> = recorded.collect();
-        (!recorded.is_empty()).then(|| minting::record(self.generation.owner, recorded, rendered))
+        (!recorded.is_empty()).then(|| minting::record(self.generation.owner, recorded, rendered, texts))
     }
 
     /// A record as text.
@@ -377,6 +377,21 @@ impl<'a> Minter<'a> {
             failed(index, GeneratorError::TooManyNoted(self.entries.len()))
         })
     }
+}
+
+/// What is to be decided about a target, before the templates in other objects are read.
+fn situation<'a>(
+    generation: Generation<'a>,
+    existing: Option<&'a Existing>,
+    last_write: Option<&LastWrite>,
+) -> Situation<'a> {
+    let target = existing.map(|existing| minting::Target {
+        meta: existing.metadata(),
+        data: existing.secret().map(|secret| secret.data.as_ref().unwrap_or(&EMPTY)),
+        is_intact: existing.is_intact(last_write),
+    });
+    let Generation { owner, status, reason, now, .. } = generation;
+    Situation { owner, status, reason, target, texts: None, now }
 }
 
 /// A placeholder for each value that a generator would make.

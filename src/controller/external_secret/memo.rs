@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use super::error::SpecFault;
 use super::index::TemplateSource;
 use super::made_from::MadeFrom;
+use super::planning::RenderedFrom;
 use super::reactions::Reactions;
 use super::steps::Known;
+use super::templates::Originals;
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::{ExternalSecretStatus, ManifestReference};
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
@@ -44,8 +46,10 @@ pub(crate) struct Memo {
     is_volatile: bool,
     /// The number of periodic refreshes so far.
     refreshes: u32,
-    /// The versions of the objects with templates that the target was last rendered from.
+    /// The versions of the objects with templates that were last read.
     rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
+    /// A hash of the templates in these objects that the target was last rendered from.
+    texts: Option<String>,
     /// How often one of those objects changed its version.
     template_events: u64,
     /// How many of those changes the last rendering included; never more than `template_events`.
@@ -193,16 +197,33 @@ impl Memo {
         self.template_events
     }
 
-    /// The target was rendered from these versions, after this many changes.
-    pub(crate) fn rendered(
-        &mut self,
-        versions: &BTreeMap<TemplateSource, ObjectVersion>,
-        events: u64,
-        is_volatile: bool,
-    ) {
+    /// The objects with templates were read in these versions. The target may not be written yet.
+    pub(crate) fn templates_read(&mut self, versions: &BTreeMap<TemplateSource, ObjectVersion>) {
         self.rendered_from.clone_from(versions);
+    }
+
+    /// The target is what its template makes, after this many changes of the objects that it comes from. `from` is
+    /// what it was rendered from, if it was.
+    pub(crate) fn templates_seen(&mut self, from: Option<&RenderedFrom>, events: u64) {
         self.template_events_seen = events;
-        self.is_volatile = is_volatile;
+        if let Some(RenderedFrom { texts, is_volatile, .. }) = from {
+            self.texts.clone_from(texts);
+            self.is_volatile = *is_volatile;
+        }
+    }
+
+    /// The templates in other objects are those that the target was rendered from, after this many changes of these
+    /// objects. Another part of them has changed.
+    pub(crate) fn templates_confirmed(&mut self, originals: &Originals, events: u64) {
+        self.templates_read(&originals.versions);
+        self.texts.clone_from(&originals.texts);
+        self.template_events_seen = events;
+    }
+
+    /// A hash of the templates in other objects that the target was last rendered from, if it is known.
+    #[must_use]
+    pub(crate) fn texts(&self) -> Option<String> {
+        self.texts.clone()
     }
 
     /// The target now has this version, after a write or because none was needed. `write` is the result of writing a

@@ -7,7 +7,7 @@ use super::cluster_view::ClusterView;
 use super::destination::Existing;
 use super::error::Error;
 use super::index::TemplateSource;
-use super::templates::{self, Rendering};
+use super::templates::{self, Originals, Rendering};
 use crate::controller::core::key::ObjectVersion;
 use crate::controller::template_engines::Templates;
 use crate::sync::SecretData;
@@ -21,6 +21,8 @@ pub(crate) struct Planner<'a> {
     values: &'a SecretData,
     templates: &'a Templates,
     cluster: &'a dyn ClusterView,
+    /// What the templates come from, if it was read before.
+    originals: Option<Originals>,
     rendering: Option<Rendering>,
 }
 
@@ -33,7 +35,13 @@ impl<'a> Planner<'a> {
         templates: &'a Templates,
         cluster: &'a dyn ClusterView,
     ) -> Self {
-        Self { owner, values, templates, cluster, rendering: None }
+        Self { owner, values, templates, cluster, originals: None, rendering: None }
+    }
+
+    /// The same with the objects that templates come from, if they were read before.
+    #[must_use]
+    pub(crate) fn with_originals(self, originals: Option<Originals>) -> Self {
+        Self { originals, ..self }
     }
 
     /// What to do with the target, given what exists and, if it is not a Secret, the last write.
@@ -82,7 +90,11 @@ impl<'a> Planner<'a> {
     async fn render(&mut self) -> Result<(), Error> {
         let template = self.owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
         if let (Some(template), None) = (template, &self.rendering) {
-            let rendering = templates::render(self.owner, template, self.values, self.templates, self.cluster).await?;
+            let originals = match self.originals.take() {
+                Some(originals) => originals,
+                None => templates::read(self.owner, self.cluster).await?,
+            };
+            let rendering = templates::render(self.owner, template, self.values, self.templates, originals).await?;
             self.rendering = Some(rendering);
         }
         Ok(())
@@ -91,8 +103,9 @@ impl<'a> Planner<'a> {
     /// What the template was rendered from, if it was.
     #[must_use]
     pub(crate) fn rendered_from(&self) -> Option<RenderedFrom> {
-        let Rendering { rendered, versions } = self.rendering.as_ref()?;
-        Some(RenderedFrom { versions: versions.clone(), is_volatile: rendered.is_volatile })
+        let Rendering { rendered, originals } = self.rendering.as_ref()?;
+        let Originals { versions, texts, .. } = originals;
+        Some(RenderedFrom { versions: versions.clone(), texts: texts.clone(), is_volatile: rendered.is_volatile })
     }
 }
 
@@ -101,6 +114,8 @@ impl<'a> Planner<'a> {
 pub(crate) struct RenderedFrom {
     /// The versions of the objects that the template came from.
     pub(crate) versions: BTreeMap<TemplateSource, ObjectVersion>,
+    /// A hash of the templates in these objects; `None` if there are none.
+    pub(crate) texts: Option<String>,
     /// Whether rendering the same values again may produce something else.
     pub(crate) is_volatile: bool,
 }

@@ -19,7 +19,7 @@ use super::spec::check;
 use super::steps::{self, Known, Look, Step};
 use super::subject::Subject;
 use super::target::Target;
-use super::{KIND, apply, generated, report, unchanged, values};
+use super::{KIND, apply, generated, report, target, templates, unchanged, values};
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::budget::Budget;
@@ -33,7 +33,7 @@ use crate::provider::{Freshness, Priority, ReadOptions};
 use crate::runtime::panics::Panicked;
 use crate::sync::minting::Record;
 use crate::sync::plan::Plan;
-use crate::sync::refresh::{Due, Reason, TokenLife};
+use crate::sync::refresh::{Due, Reason, TemplatesState, TokenLife};
 use crate::sync::target::Owner;
 use crate::sync::{SecretData, data};
 
@@ -163,6 +163,10 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
     };
     let spec = subject.object.spec.get().map_err(Clone::clone)?;
     let owner = Owner::new(&subject.object.metadata, spec, context.version);
+    if reason == Reason::TemplatesChanged && has_same_templates(owner, &target, subject, context).await {
+        let known = &Known { templates: TemplatesState::Same, ..known.clone() };
+        return Ok(Outcome::Unchanged(steps::due(subject, owner, &target, known, token)));
+    }
     // The object was changed before the watch showed the status of its first sync, or before there was one.
     let is_asked_again = context.remember(subject, |memo| memo.is_asked_again(subject.object)).unwrap_or_default();
     let is_changed = reason == Reason::First && (was_synced || is_asked_again);
@@ -266,6 +270,28 @@ async fn sync_fetched(
     Err(Error::Contended { target: owner.target() })
 }
 
+/// Whether the target was rendered from the templates that its ConfigMaps and Secrets contain now. Their watch also
+/// reports them at its start, and when another part of them changes.
+async fn has_same_templates(owner: Owner<'_>, target: &Target, subject: Subject<'_>, context: &Context) -> bool {
+    let (events, remembered) =
+        context.recall(subject, |memo| (memo.template_events(), memo.texts())).unwrap_or_default();
+    let before = match target {
+        Target::Verified => remembered,
+        Target::Read(existing) => target::texts(existing.metadata(), owner),
+        Target::Assumed | Target::Absent => None,
+    };
+    if before.is_none() {
+        return false;
+    }
+    // A failure is reported by the sync that follows.
+    let Ok(originals) = templates::read(owner, context).await else { return false };
+    let is_same = originals.texts == before;
+    if is_same {
+        context.remember(subject, |memo| memo.templates_confirmed(&originals, events));
+    }
+    is_same
+}
+
 /// When a refresh is due. Others who keep changing something do not get a sync each time.
 fn paced(due: Due, subject: Subject<'_>, context: &Context) -> Due {
     let Due::Now(Reason::TargetChanged | Reason::TemplatesChanged) = due else { return due };
@@ -325,7 +351,7 @@ async fn sync_generated(
     for _ in 0..CONFLICTS {
         let Proposal { plan, record, lost, rendered_from } =
             minter.propose(&source.fetched, existing.as_ref(), last_write, &context.templates, context).await?;
-        remember_rendering(rendered_from, events, subject, context);
+        remember_reading(rendered_from.as_ref(), subject, context);
         let token = record.as_ref().and_then(Record::first_to_end).map(|(made, until)| TokenLife { made, until });
         match carry_out(&plan, owner, destination, existing.as_ref(), subject, context).await? {
             Attempt::Replaced => return Ok(Outcome::Replaced),
@@ -335,6 +361,7 @@ async fn sync_generated(
                 after_write(owner, reason, &synced, source.missing, remembered, subject, context).await?;
                 report::minted_again(subject, &lost, context);
                 context.remember(subject, |memo| {
+                    memo.templates_seen(rendered_from.as_ref(), events);
                     memo.token_left(token);
                     if synced.leaves_target {
                         memo.target_left(owner.manifest(), MadeFrom::default());
@@ -430,7 +457,8 @@ async fn write(
     let mut planner = Planner::new(owner, values, &context.templates, context);
     for _ in 0..CONFLICTS {
         let plan = planner.plan(existing.as_ref(), known.last_write.as_ref()).await;
-        remember_rendering(planner.rendered_from(), events, subject, context);
+        let rendered_from = planner.rendered_from();
+        remember_reading(rendered_from.as_ref(), subject, context);
         let plan = plan?;
         if replaces_anothers_write(&plan, existing.as_ref(), known) {
             return Ok(Written::Outdated);
@@ -438,7 +466,10 @@ async fn write(
         match carry_out(&plan, owner, destination, existing.as_ref(), subject, context).await? {
             Attempt::Replaced => return Ok(Written::Replaced),
             Attempt::Conflict => existing = destination.read(owner, context).await?,
-            Attempt::Done(synced) => return Ok(Written::Done(synced)),
+            Attempt::Done(synced) => {
+                context.remember(subject, |memo| memo.templates_seen(rendered_from.as_ref(), events));
+                return Ok(Written::Done(synced));
+            }
         }
     }
     Err(Error::Contended { target: owner.target() })
@@ -490,10 +521,11 @@ async fn carry_out(
     Ok(Attempt::Done(synced))
 }
 
-/// Remembers what the target was rendered from, and that it includes this many changes of the objects with templates.
-fn remember_rendering(rendered_from: Option<RenderedFrom>, events: u64, subject: Subject<'_>, context: &Context) {
-    let Some(RenderedFrom { versions, is_volatile }) = rendered_from else { return };
-    context.remember(subject, |memo| memo.rendered(&versions, events, is_volatile));
+/// Remembers the versions that templates were read in, so that the watch does not report these as changed.
+fn remember_reading(rendered_from: Option<&RenderedFrom>, subject: Subject<'_>, context: &Context) {
+    if let Some(RenderedFrom { versions, .. }) = rendered_from {
+        context.remember(subject, |memo| memo.templates_read(versions));
+    }
 }
 
 /// Writes status, event and metrics. Returns when to come back.

@@ -94,14 +94,26 @@ pub(crate) async fn next(
         Target::Read(existing) => target::token(existing.metadata(), owner),
         _ => known.token,
     };
-    let due = refresh::due(Inputs {
-        meta,
-        spec,
+    let due = due(subject, owner, &target, known, token);
+    Ok(Step::Sync(Look { due, destination, target, token }))
+}
+
+/// When a refresh is due.
+#[must_use]
+pub(crate) fn due(
+    subject: Subject<'_>,
+    owner: Owner<'_>,
+    target: &Target,
+    known: &Known,
+    token: Option<TokenLife>,
+) -> Due {
+    refresh::due(Inputs {
+        meta: owner.meta,
+        spec: owner.spec,
         status: subject.status,
         target: target.state(owner.creation_policy(), known.last_write.as_ref()),
         templates: known.templates,
         token,
         now: subject.now,
-    });
-    Ok(Step::Sync(Look { due, destination, target, token }))
+    })
 }

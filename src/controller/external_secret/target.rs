@@ -109,6 +109,12 @@ pub(crate) async fn look_at(
     Ok(destination.read(owner, cluster).await?.map_or(Target::Absent, Target::Read))
 }
 
+/// A hash of the templates in other objects that a target was rendered from, as far as it records that.
+#[must_use]
+pub(crate) fn texts(meta: &ObjectMeta, owner: Owner<'_>) -> Option<String> {
+    Record::read(meta, owner)?.rendered?.texts
+}
+
 /// The token that expires first, of those that generators put into a target.
 #[must_use]
 pub(crate) fn token(meta: &ObjectMeta, owner: Owner<'_>) -> Option<TokenLife> {

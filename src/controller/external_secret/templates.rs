@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret as _, SecretSlice};
 
 use super::cluster_view::ClusterView;
 use super::error::Error;
 use super::index::{TemplateSource, TemplateSourceKind, template_sources_of};
-use crate::api::v1::external_secret::ExternalSecretTemplate;
+use crate::api::v1::external_secret::{ExternalSecretTemplate, TemplateRef};
 use crate::controller::core::api_call::ApiError;
-use crate::controller::core::key::ObjectVersion;
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::template_engines::Templates;
 use crate::provider::read_budget::MOST_READ;
 use crate::sync::rendered::Rendered;
 use crate::sync::target::Owner;
 use crate::sync::template::{RenderError, Sources};
-use crate::sync::{SecretData, SecretValue};
+use crate::sync::{SecretData, SecretValue, hash};
 
 /// Where the template stands in the spec.
 const ROOT: &str = "spec.target.template";
@@ -23,31 +23,39 @@ const ROOT: &str = "spec.target.template";
 /// What a template produced, and what from.
 pub(crate) struct Rendering {
     pub(crate) rendered: Rendered,
-    /// The versions of the objects that templates came from.
+    pub(crate) originals: Originals,
+}
+
+/// The ConfigMaps and Secrets that templates come from, as they were read.
+#[derive(Default)]
+pub(crate) struct Originals {
+    sources: Sources,
+    /// Their versions.
     pub(crate) versions: BTreeMap<TemplateSource, ObjectVersion>,
+    /// A hash of the templates in them; `None` if there are none.
+    pub(crate) texts: Option<String>,
 }
 
 /// Renders the template of `owner` with the values.
 ///
 /// # Errors
-/// [`Error::TemplateSource`] and [`Error::Template`]
+/// [`Error::Template`]
 pub(crate) async fn render(
     owner: Owner<'_>,
     template: &ExternalSecretTemplate,
     values: &SecretData,
     templates: &Templates,
-    cluster: &dyn ClusterView,
+    originals: Originals,
 ) -> Result<Rendering, Error> {
-    let (sources, versions) = read(owner, cluster).await?;
     let rendered = match owner.manifest() {
-        None => templates.renderer(ROOT).render(template, values, &sources),
-        Some(_) => templates.renderer(ROOT).render_object(template, values, &sources),
+        None => templates.renderer(ROOT).render(template, values, &originals.sources),
+        Some(_) => templates.renderer(ROOT).render_object(template, values, &originals.sources),
     };
     // Rendering may have taken so long that this thread lost its slot (`runtime::fair`). Yield, so that the rest runs
     // in one.
     tokio::task::yield_now().await;
     let rendered = rendered?;
-    Ok(Rendering { rendered, versions })
+    Ok(Rendering { rendered, originals })
 }
 
 /// The most bytes of the ConfigMaps and Secrets that the templates of one ExternalSecret come from: the same as its
@@ -55,10 +63,10 @@ pub(crate) async fn render(
 const MOST_OF_SOURCES: usize = MOST_READ;
 
 /// Reads the objects with templates. Missing ones are left out; the renderer reports them.
-async fn read(
-    owner: Owner<'_>,
-    cluster: &dyn ClusterView,
-) -> Result<(Sources, BTreeMap<TemplateSource, ObjectVersion>), Error> {
+///
+/// # Errors
+/// [`Error::TemplateSource`], and [`Error::Template`] if they are too large.
+pub(crate) async fn read(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<Originals, Error> {
     let (mut sources, mut versions, mut size) = (Sources::default(), BTreeMap::new(), 0);
     for source in template_sources_of(owner.spec, owner.namespace()) {
         let name = source.object.name.clone();
@@ -86,7 +94,48 @@ async fn read(
         }
         versions.insert(source, version);
     }
-    Ok((sources, versions))
+    let texts = texts(owner, &sources, &versions);
+    Ok(Originals { sources, versions, texts })
+}
+
+/// A hash of the templates in these objects, each once, however often it is named. For a Secret it includes the UID:
+/// without read access to that Secret, nobody can find out its text by comparing guesses with the hash.
+fn texts(
+    owner: Owner<'_>,
+    sources: &Sources,
+    versions: &BTreeMap<TemplateSource, ObjectVersion>,
+) -> Option<String> {
+    let template = owner.spec.target.as_ref()?.template.as_deref()?;
+    let mut texts = BTreeMap::new();
+    for from in &template.template_from {
+        for (reference, kind) in
+            [(&from.config_map, TemplateSourceKind::ConfigMap), (&from.secret, TemplateSourceKind::Secret)]
+        {
+            let Some(TemplateRef { name, items, .. }) = reference else { continue };
+            for item in items {
+                let text = match kind {
+                    TemplateSourceKind::ConfigMap => {
+                        sources.config_maps.get(name).and_then(|data| data.get(&item.key)).map(String::as_bytes)
+                    }
+                    TemplateSourceKind::Secret => {
+                        let data = sources.secrets.get(name);
+                        data.and_then(|data| data.get(&item.key)).map(|value| value.expose_secret())
+                    }
+                };
+                texts.insert((kind, name, &item.key), text);
+            }
+        }
+    }
+    let uid = |kind, name: &str| {
+        let source = TemplateSource { kind, object: ObjectKey::new(owner.namespace(), name) };
+        versions.get(&source).filter(|_| kind == TemplateSourceKind::Secret).map(|version| version.uid.as_bytes())
+    };
+    let parts = texts.iter().flat_map(|((kind, name, key), text)| {
+        let is_there: &[u8] = if text.is_some() { b"there" } else { b"missing" };
+        let uid = uid(*kind, name).unwrap_or_default();
+        [name.as_bytes(), key.as_bytes(), uid, is_there, text.unwrap_or_default()]
+    });
+    (!texts.is_empty()).then(|| hash::texts(parts))
 }
 
 fn unreadable(kind: &'static str, name: &str, error: ApiError) -> Error {

@@ -64,6 +64,9 @@ pub struct Situation<'a> {
     pub reason: Reason,
     /// The target, if it exists.
     pub target: Option<Target<'a>>,
+    /// A hash of the templates in ConfigMaps and Secrets, as they are now; `None` if there are none, or if nothing
+    /// depends on it ([`needs_texts`]).
+    pub texts: Option<&'a str>,
     /// The time now.
     pub now: Timestamp,
 }
@@ -118,29 +121,61 @@ pub enum Cause {
 /// Decides what to do with the values of generators. The entries are those of `spec.dataFrom`, in order.
 #[must_use]
 pub fn decide(situation: Situation<'_>, entries: &[Entry]) -> Decision {
+    let all = |cause| Decision::Each(entries.iter().map(|entry| made(entry, cause)).collect());
+    match question(situation, entries) {
+        Question::NotWritten => Decision::NotWritten,
+        Question::Immutable => Decision::Leave { written: None },
+        Question::New => all(Cause::New),
+        Question::Whole(target) => match Look::at(situation, target, entries).of_rendered() {
+            Ok(written) => Decision::Leave { written },
+            Err(cause) => all(cause),
+        },
+        Question::Entries(target) => {
+            let look = Look::at(situation, target, entries);
+            Decision::Each(entries.iter().map(|entry| look.of_entry(entry)).collect())
+        }
+    }
+}
+
+/// Whether the decision depends on the templates in ConfigMaps and Secrets ([`Situation::texts`]).
+#[must_use]
+pub fn needs_texts(situation: Situation<'_>, entries: &[Entry]) -> bool {
+    matches!(question(situation, entries), Question::Whole(_)) && !is_once(situation.owner.spec)
+}
+
+/// What there is to decide.
+enum Question<'a> {
+    /// Nothing, because the target is not written.
+    NotWritten,
+    /// Nothing, because the target may not change.
+    Immutable,
+    /// Nothing, because there is no target yet.
+    New,
+    /// Whether the target stays as it is: its values were made from minted ones, which are stored nowhere else.
+    Whole(Target<'a>),
+    /// Which entries keep their values.
+    Entries(Target<'a>),
+}
+
+fn question<'a>(situation: Situation<'a>, entries: &[Entry]) -> Question<'a> {
     let owner = situation.owner;
+    let policy = owner.creation_policy();
     let Some(target) = situation.target else {
-        return match owner.creation_policy() {
-            CreationPolicy::None | CreationPolicy::Merge => Decision::NotWritten,
-            _ => Decision::Each(entries.iter().map(|entry| made(entry, Cause::New)).collect()),
-        };
+        let is_made = !matches!(policy, CreationPolicy::None | CreationPolicy::Merge);
+        return if is_made { Question::New } else { Question::NotWritten };
     };
-    if owner.creation_policy() == CreationPolicy::None {
-        return Decision::NotWritten;
+    if policy == CreationPolicy::None {
+        return Question::NotWritten;
     }
     if owner.spec.target.as_ref().is_some_and(|target| target.immutable == Some(true)) {
-        return Decision::Leave { written: None };
+        return Question::Immutable;
     }
-    let look = Look::at(situation, target, entries);
-    let is_rendered = template(owner.spec).is_some();
     let has_minted = entries.iter().any(|entry| entry.making == Making::Minted);
-    if has_minted && (is_rendered || target.data.is_none()) {
-        return match look.of_rendered() {
-            Ok(written) => Decision::Leave { written },
-            Err(cause) => Decision::Each(entries.iter().map(|entry| made(entry, cause)).collect()),
-        };
+    if has_minted && (template(owner.spec).is_some() || target.data.is_none()) {
+        Question::Whole(target)
+    } else {
+        Question::Entries(target)
     }
-    Decision::Each(entries.iter().map(|entry| look.of_entry(entry)).collect())
 }
 
 /// The template that makes the target's data. Without one, values are in the target as they were made.
@@ -275,12 +310,15 @@ impl<'a> Look<'a> {
         if is_once(owner.spec) {
             return Ok(written);
         }
-        let is_of_another_spec = match rendered {
-            Some(rendered) => rendered.of != record::shape(owner.spec),
+        // The reason `TemplatesChanged` may only mean that the templates were read for the first time since a start.
+        let is_outdated = match rendered {
+            Some(rendered) => {
+                rendered.of != record::shape(owner.spec) || rendered.has_other_texts(self.situation.texts)
+            }
             // All that ESO recorded is the generation.
             None => reason == Reason::Changed && !has_generation(status, owner.meta),
         };
-        if is_of_another_spec || matches!(reason, Reason::TemplatesChanged | Reason::Expiry) {
+        if is_outdated || reason == Reason::Expiry {
             return Err(Cause::Rendered);
         }
         if self.forced {
@@ -359,18 +397,24 @@ pub fn kept(data: &BTreeMap<String, ByteString>, keys: &BTreeSet<String>) -> Sec
     keys.iter().filter_map(of).collect()
 }
 
-/// The record of a target for which `entries` were made. `keys` are those of the rendered data, if there is a template.
+/// The record of a target for which `entries` were made. `keys` are those of the rendered data, if there is a template,
+/// and `texts` is a hash of the templates in ConfigMaps and Secrets.
 #[must_use]
-pub fn record(owner: Owner<'_>, entries: Vec<Recorded>, keys: Option<BTreeSet<String>>) -> Record {
+pub fn record(
+    owner: Owner<'_>,
+    entries: Vec<Recorded>,
+    keys: Option<BTreeSet<String>>,
+    texts: Option<String>,
+) -> Record {
     let is_rendered = template(owner.spec).is_some() || owner.manifest().is_some();
-    let rendered = keys.filter(|_| is_rendered).map(|keys| Rendered { of: record::shape(owner.spec), keys });
+    let rendered = keys.filter(|_| is_rendered).map(|keys| Rendered { of: record::shape(owner.spec), keys, texts });
     Record { entries, forced: record::force(owner.meta), rendered }
 }
 
 /// The record of a target that stays as it is: what was known of it, and that all requests so far are fulfilled.
 #[must_use]
 pub fn record_of_left(situation: Situation<'_>, entries: &[Entry]) -> Record {
-    let Situation { owner, status, target, now, .. } = situation;
+    let Situation { owner, status, target, texts, now, .. } = situation;
     let before = target.and_then(|target| Record::read(target.meta, owner));
     let refreshed = status.and_then(|status| status.refresh_time.as_ref()).map_or(now, |time| time.0);
     let mut record = before.unwrap_or_else(|| {
@@ -381,9 +425,15 @@ pub fn record_of_left(situation: Situation<'_>, entries: &[Entry]) -> Record {
             made: refreshed,
             until: None,
         };
-        let rendered = keys.filter(|_| template(owner.spec).is_some()).map(|keys| Rendered { of: record::shape(owner.spec), keys });
+        let rendered = |keys| Rendered { of: record::shape(owner.spec), keys, texts: None };
+        let rendered = keys.filter(|_| template(owner.spec).is_some()).map(rendered);
         Record { entries: entries.iter().map(of).collect(), forced: None, rendered }
     });
     record.forced = record::force(owner.meta);
+    if let Some(rendered) = &mut record.rendered
+        && rendered.texts.is_none()
+    {
+        rendered.texts = texts.map(str::to_owned);
+    }
     record
 }

@@ -52,6 +52,16 @@ pub struct Rendered {
     pub of: String,
     /// The keys that were written.
     pub keys: BTreeSet<String>,
+    /// A hash of the templates in ConfigMaps and Secrets; `None` if there are none, or if they were not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts: Option<String>,
+}
+
+impl Rendered {
+    /// Whether these are certainly other templates than those that the target was rendered from.
+    pub(super) fn has_other_texts(&self, texts: Option<&str>) -> bool {
+        self.texts.as_deref().is_some_and(|before| texts.is_some_and(|texts| texts != before))
+    }
 }
 
 impl Record {

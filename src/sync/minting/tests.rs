@@ -25,6 +25,7 @@ struct Case {
     spec: Value,
     status: Option<ExternalSecretStatus>,
     target: Option<Secret>,
+    texts: Option<String>,
     reason: Reason,
     now: Timestamp,
 }
@@ -48,6 +49,7 @@ impl Case {
             spec: json!({"refreshInterval": "1h", "dataFrom": [generator_entry("p")]}),
             status: None,
             target: None,
+            texts: None,
             reason: Reason::Changed,
             now: at(10),
         };
@@ -103,9 +105,9 @@ impl Case {
         let recorded: Vec<_> = entries
             .map(|entry| Recorded { entry: entry.hash, keys: entry.keys.unwrap(), made: time, until: None })
             .collect();
-        let is_rendered = spec.target.as_ref().is_some_and(|target| target.template.is_some());
-        let keys = is_rendered.then(|| names(&["password"]));
-        let text = record(owner, recorded, keys).text().unwrap();
+        let has_template = spec.target.as_ref().is_some_and(|target| target.template.is_some());
+        let keys = has_template.then(|| names(&["password"]));
+        let text = record(owner, recorded, keys, self.texts.clone()).text().unwrap();
         let data = SecretData::from([("password".to_owned(), SecretValue::new(b"minted".to_vec().into()))]);
         let plan = plan::build(owner.with_record(Some(&text)), &data, None, None).unwrap();
         let plan::Plan::Create(secret) = plan else { panic!("{plan:?}") };
@@ -144,14 +146,36 @@ impl Case {
 
     fn decision(&self) -> Decision {
         let spec = self.spec();
+        decide(self.situation(&spec), &self.entries())
+    }
+
+    fn situation<'a>(&'a self, spec: &'a ExternalSecretSpec) -> Situation<'a> {
         let target = self.target.as_ref().map(|secret| Target {
             meta: &secret.metadata,
             data: secret.data.as_ref(),
             is_intact: plan::is_intact(secret),
         });
-        let owner = Owner::new(&self.meta, &spec, ServedVersion::V1);
-        let situation = Situation { owner, status: self.status.as_ref(), reason: self.reason, target, now: self.now };
-        decide(situation, &self.entries())
+        let owner = Owner::new(&self.meta, spec, ServedVersion::V1);
+        let (status, texts) = (self.status.as_ref(), self.texts.as_deref());
+        Situation { owner, status, reason: self.reason, target, texts, now: self.now }
+    }
+
+    /// Writes the record of a target that is left as it is.
+    fn leave(&mut self) {
+        let spec = self.spec();
+        let text = record_of_left(self.situation(&spec), &self.entries()).text().unwrap();
+        let annotations = self.target().metadata.annotations.get_or_insert_default();
+        annotations.insert(annotation("default", "example"), text);
+    }
+
+    /// What an earlier version recorded, which did not include the templates in other objects.
+    fn of_earlier_version(mut self) -> Self {
+        let annotations = self.target().metadata.annotations.as_mut().unwrap();
+        let record = annotations.get_mut(&annotation("default", "example")).unwrap();
+        let mut content: Value = serde_json::from_str(record).unwrap();
+        assert!(content["rendered"].as_object_mut().unwrap().remove("texts").is_some());
+        *record = content.to_string();
+        self
     }
 
     fn choice(&self) -> Choice {
@@ -315,8 +339,46 @@ fn what_must_be_rendered_again_is_minted() {
     };
     assert_eq!(changed(templated(Case::synced())).choice(), Choice::Mint(Cause::Rendered));
     assert_eq!(changed(templated(Case::synced()).of_eso()).choice(), Choice::Mint(Cause::Rendered));
-    let templates = templated(Case::synced()).because(Reason::TemplatesChanged);
+    let mut templates = of_config_map().because(Reason::TemplatesChanged);
+    templates.texts = Some("changed".to_owned());
     assert_eq!(templates.choice(), Choice::Mint(Cause::Rendered));
+    let mut unseen = of_config_map();
+    unseen.texts = Some("changed".to_owned());
+    assert_eq!(unseen.choice(), Choice::Mint(Cause::Rendered), "a change while no controller ran");
+}
+
+/// With a template from a ConfigMap.
+fn of_config_map() -> Case {
+    let from = json!([{"configMap": {"name": "templates", "items": [{"key": "password"}]}}]);
+    let mut case = Case::synced().with_spec(&json!({"target": {"template": {"templateFrom": from}}}));
+    case.texts = Some("unchanged".to_owned());
+    case.write(at(0));
+    case
+}
+
+#[test]
+fn templates_that_are_read_for_the_first_time_or_did_not_change_themselves_keep() {
+    for mut case in [of_config_map(), of_config_map().of_earlier_version(), of_config_map().of_eso()] {
+        for reason in [Reason::TemplatesChanged, Reason::Changed] {
+            case.reason = reason;
+            assert!(matches!(case.decision(), Decision::Leave { .. }), "{:?}", case.decision());
+        }
+        // From now on the record includes them.
+        case.leave();
+        case.texts = Some("changed".to_owned());
+        assert_eq!(case.choice(), Choice::Mint(Cause::Rendered));
+    }
+}
+
+#[test]
+fn only_a_decision_that_depends_on_them_reads_the_templates() {
+    let needs = |case: &Case| needs_texts(case.situation(&case.spec()), &case.entries());
+    assert!(needs(&of_config_map()));
+    assert!(!needs(&Case::synced()));
+    assert!(!needs(&of_config_map().with_spec(&json!({"refreshInterval": "0"}))));
+    let mut absent = of_config_map();
+    absent.target = None;
+    assert!(!needs(&absent));
 }
 
 #[test]
