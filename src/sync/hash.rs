@@ -157,16 +157,15 @@ fn print_map(out: &mut String, map: Option<&BTreeMap<String, String>>) {
     out.push(']');
 }
 
+/// How the field managers of all ExternalSecrets begin.
+pub const FIELD_MANAGERS: &str = "externalsecrets.external-secrets.io/";
+
 /// The field manager under which ESO writes a target Secret: the ExternalSecret's name, or its hash if the whole would
 /// exceed the 63 characters that ESO allows.
 #[must_use]
 pub fn field_manager(external_secret: &str) -> String {
-    let plain = format!("externalsecrets.external-secrets.io/{external_secret}");
-    if plain.len() <= 63 {
-        plain
-    } else {
-        format!("externalsecrets.external-secrets.io/sha3/{}", text_hash(external_secret))
-    }
+    let plain = format!("{FIELD_MANAGERS}{external_secret}");
+    if plain.len() <= 63 { plain } else { format!("{FIELD_MANAGERS}sha3/{}", text_hash(external_secret)) }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use serde_json::Value;
+
+use super::hash;
+use crate::api::{ANNOTATION_DATA_HASH, LABEL_MANAGED};
 
 /// What one field manager wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +50,28 @@ pub fn data_of_others(meta: &ObjectMeta, manager: &str) -> BTreeMap<String, BTre
         }
     }
     others
+}
+
+/// The keys of the data that `manager` wrote, or that somebody restored for it.
+#[must_use]
+pub fn own_data(meta: &ObjectMeta, manager: &str) -> BTreeSet<String> {
+    let own = meta.managed_fields.iter().flatten().filter(|entry| is_of(entry, manager));
+    own.filter_map(|entry| entry.fields_v1.as_ref()).flat_map(|fields| keys(&fields.0["f:data"])).collect()
+}
+
+/// Whether an entry says what `manager` wrote, or what somebody restored for it. A restored backup brings the values
+/// together with the marks that every write of a target leaves; whoever changes a value later does not write the marks.
+#[must_use]
+pub(super) fn is_of(entry: &ManagedFieldsEntry, manager: &str) -> bool {
+    let name = entry.manager.as_deref().unwrap_or_default();
+    let is_of_another_external_secret = name.starts_with(hash::FIELD_MANAGERS);
+    name == manager || (!is_of_another_external_secret && has_marks(entry))
+}
+
+fn has_marks(entry: &ManagedFieldsEntry) -> bool {
+    let Some(fields) = entry.fields_v1.as_ref().map(|fields| &fields.0["f:metadata"]) else { return false };
+    let has = |kind: &str, name: &str| fields[kind].get(format!("f:{name}")).is_some();
+    has("f:labels", LABEL_MANAGED) || has("f:annotations", ANNOTATION_DATA_HASH)
 }
 
 fn keys(fields: &Value) -> impl Iterator<Item = String> {

@@ -95,6 +95,12 @@ impl<'a> Owner<'a> {
         self.spec.target.as_ref().map(|target| target.deletion_policy).unwrap_or_default()
     }
 
+    /// Whether others may write to its target, too.
+    #[must_use]
+    pub fn merges(&self) -> bool {
+        matches!(self.creation_policy(), CreationPolicy::Merge | CreationPolicy::CreateOrMerge)
+    }
+
     /// Whether its target is immutable.
     fn makes_immutable(&self) -> bool {
         self.spec.target.as_ref().is_some_and(|target| target.immutable == Some(true))
@@ -205,8 +211,7 @@ pub fn desired(owner: Owner<'_>, content: Content<'_>, existing: Option<&Secret>
 #[must_use]
 pub fn left(owner: Owner<'_>, existing: &Secret, written: Option<&BTreeSet<String>>) -> Secret {
     let mut secret = existing.clone();
-    let merges = matches!(owner.creation_policy(), CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
-    if let (Some(written), false, Some(data)) = (written, merges, &mut secret.data) {
+    if let (Some(written), false, Some(data)) = (written, owner.merges(), &mut secret.data) {
         for (_, value) in data.iter_mut().filter(|(key, _)| !written.contains(*key)) {
             zeroize::Zeroize::zeroize(&mut value.0);
         }
@@ -222,7 +227,7 @@ pub fn left(owner: Owner<'_>, existing: &Secret, written: Option<&BTreeSet<Strin
 }
 
 /// Records on a target what generators made for it.
-fn note(meta: &mut ObjectMeta, owner: Owner<'_>) {
+pub(super) fn note(meta: &mut ObjectMeta, owner: Owner<'_>) {
     if let Some(record) = owner.record {
         meta.annotations.get_or_insert_default().insert(annotation(owner.namespace(), owner.name()), record.to_owned());
     }
@@ -249,7 +254,7 @@ pub(super) fn new_metadata(owner: Owner<'_>) -> ObjectMeta {
 }
 
 fn set_data(secret: &mut Secret, owner: Owner<'_>, content: Content<'_>, ours: &ManagedFields) {
-    let merges = matches!(owner.creation_policy(), CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
+    let merges = owner.merges();
     let data = secret.data.get_or_insert_default();
     for (key, value) in &mut *data {
         if !merges || ours.data.contains(key) {

@@ -32,6 +32,7 @@ use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::azure::given::{GivenObjects, GivenVault};
 use crate::provider::{ClusterReadError, ClusterReader, CredentialValue, Providers, SecretValue, ServiceAccount};
+use crate::sync::target;
 use cluster::Cluster;
 use manifests::Manifests;
 
@@ -120,11 +121,17 @@ impl ClusterView for Inputs {
     }
 
     async fn secret(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
-        match (self.manifests.secret(key), &self.cluster) {
-            (Some(object), _) => Ok(Some(object.clone())),
-            (None, Some(cluster)) => cluster.secret(key).await,
-            (None, None) => Ok(None),
+        let present = match &self.cluster {
+            Some(cluster) => cluster.secret(key).await?,
+            None => None,
+        };
+        let Some(mut given) = self.manifests.secret(key).cloned() else { return Ok(present) };
+        if let Some(mut present) = present {
+            // An object that is applied keeps its UID.
+            given.metadata.uid = given.metadata.uid.or_else(|| present.metadata.uid.take());
+            target::wipe(&mut present);
         }
+        Ok(Some(given))
     }
 
     /// A target is always read from the cluster, where the controller writes it.

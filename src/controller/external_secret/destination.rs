@@ -15,7 +15,7 @@ use crate::controller::core::api_call::Verb;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::options::GenericTargets;
 use crate::sync::last_write::LastWrite;
-use crate::sync::object::TargetObject;
+use crate::sync::object::{self, TargetObject};
 use crate::sync::plan::{self, Present, TargetSecret};
 use crate::sync::refresh::TargetState;
 use crate::sync::target::Owner;
@@ -127,12 +127,27 @@ impl Existing {
         }
     }
 
+    /// Whether it is what `owner` wrote, as far as that can be known: see [`object::is_whole`].
+    #[must_use]
+    pub(crate) fn is_whole(&self, owner: Owner<'_>, last: Option<&LastWrite>) -> bool {
+        match self {
+            Self::Object(object) if last.is_none() => self.is_intact(last) || object::is_whole(object.object(), owner),
+            Self::Secret(_) | Self::Object(_) => self.is_intact(last),
+        }
+    }
+
+    /// What to remember of a target that is as it was last written and is not a Secret.
+    #[must_use]
+    pub(crate) fn found(&self) -> Option<LastWrite> {
+        self.object().map(object::found)
+    }
+
     /// Whether it has the content that was last written.
     #[must_use]
     pub(crate) fn is_intact(&self, last: Option<&LastWrite>) -> bool {
         match self {
             Self::Secret(secret) => plan::is_intact(secret.object()),
-            Self::Object(object) => crate::sync::object::is_intact(object.object(), last),
+            Self::Object(object) => object::is_intact(object.object(), last),
         }
     }
 }

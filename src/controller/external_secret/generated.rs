@@ -187,20 +187,23 @@ impl<'a> Minter<'a> {
     ) -> Result<Proposal, Error> {
         let owner = self.generation.owner;
         let situation = situation(self.generation, existing, last_write);
-        let originals = match minting::needs_texts(situation, &self.entries) {
-            true => Some(templates::read(owner, cluster).await?),
-            false => None,
-        };
+        let needs_texts = minting::needs_texts(situation, &self.entries);
+        let originals = if needs_texts { Some(templates::read(owner, cluster).await?) } else { None };
         let texts = originals.as_ref().and_then(|originals| originals.texts.as_deref());
         let values = match self.settle(fetched, Situation { texts, ..situation }).await? {
             Settled::Left { written, record } => {
                 let text = self.text(&record)?;
-                let plan = match existing.and_then(Existing::secret) {
-                    Some(secret) => plan::leave(owner.with_record(Some(&text)), secret, written.as_ref())?,
+                let owner = owner.with_record(Some(&text));
+                let plan = match existing {
+                    Some(Existing::Secret(secret)) => plan::leave(owner, secret.object(), written.as_ref())?,
+                    Some(Existing::Object(object)) => plan::leave_object(owner, object.object())?,
                     None => Plan::Unchanged,
                 };
-                let rendered_from =
-                    originals.map(|Originals { versions, texts, .. }| RenderedFrom { versions, texts, is_volatile: false });
+                let rendered_from = originals.map(|Originals { versions, texts, .. }| RenderedFrom {
+                    versions,
+                    texts,
+                    is_volatile: false,
+                });
                 return Ok(Proposal { plan, record: Some(record), lost: Vec::new(), rendered_from });
             }
             Settled::Values(values) => values,
@@ -208,6 +211,8 @@ impl<'a> Minter<'a> {
         let (data, keys) = self.assemble(&values)?;
         let mut planner = Planner::new(owner, &data, engines, cluster).with_originals(originals);
         let rendered = planner.rendered_keys(existing).await?;
+        // A target that is not a Secret is kept as a whole, even without a template.
+        let rendered = rendered.or_else(|| owner.manifest().map(|_| data.keys().cloned().collect()));
         let texts = planner.rendered_from().and_then(|rendered_from| rendered_from.texts);
         let record = self.record(&values, &keys, rendered, texts);
         let text = record.as_ref().map(|record| self.text(record)).transpose()?;
@@ -385,12 +390,12 @@ fn situation<'a>(
     existing: Option<&'a Existing>,
     last_write: Option<&LastWrite>,
 ) -> Situation<'a> {
+    let Generation { owner, status, reason, now, .. } = generation;
     let target = existing.map(|existing| minting::Target {
         meta: existing.metadata(),
         data: existing.secret().map(|secret| secret.data.as_ref().unwrap_or(&EMPTY)),
-        is_intact: existing.is_intact(last_write),
+        is_intact: existing.is_whole(owner, last_write),
     });
-    let Generation { owner, status, reason, now, .. } = generation;
     Situation { owner, status, reason, target, texts: None, now }
 }
 

@@ -166,10 +166,19 @@ impl Memo {
     }
 
     /// The target was read and has the last written content at this version. Somebody else brought it to this state, so
-    /// the next refresh compares everything.
-    pub(crate) fn target_intact(&mut self, version: ObjectVersion, token: Option<TokenLife>) {
+    /// the next refresh compares everything. `found` is what to remember of a target that is not a Secret and that this
+    /// process has not written, and `texts` a hash of the templates in other objects that the target records.
+    pub(crate) fn target_intact(
+        &mut self,
+        version: ObjectVersion,
+        token: Option<TokenLife>,
+        found: Option<LastWrite>,
+        texts: Option<String>,
+    ) {
         self.verified = Some(version);
+        self.last_write = self.last_write.take().or(found);
         self.token = token;
+        self.texts = texts;
         self.made_from = MadeFrom::default();
     }
 
@@ -317,4 +326,25 @@ pub(crate) fn fingerprint(object: &ExternalSecret) -> u64 {
     (&meta.uid, meta.generation, &meta.labels, &meta.annotations, &meta.finalizers).hash(&mut hasher);
     meta.deletion_timestamp.is_some().hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::external_secret::index::TemplateSourceKind;
+
+    #[test]
+    fn changed_templates_stay_due_until_their_result_is_written() {
+        let source = TemplateSource { kind: TemplateSourceKind::ConfigMap, object: ObjectKey::new("team", "texts") };
+        let version = ObjectVersion { uid: "u".to_owned(), resource_version: "2".to_owned() };
+        let versions = BTreeMap::from([(source.clone(), version.clone())]);
+        let mut memo = Memo::default();
+        assert!(memo.template_source_shown(&source, Some(&version)));
+        let events = memo.template_events();
+        memo.templates_read(&versions);
+        assert!(!memo.template_source_shown(&source, Some(&version)), "this version was read");
+        assert_eq!(memo.remembered().known.templates, TemplatesState::Changed, "the write may have failed");
+        memo.templates_seen(Some(&RenderedFrom { versions, texts: None, is_volatile: false }), events);
+        assert_eq!(memo.remembered().known.templates, TemplatesState::Same);
+    }
 }

@@ -19,7 +19,7 @@ use super::spec::check;
 use super::steps::{self, Known, Look, Step};
 use super::subject::Subject;
 use super::target::Target;
-use super::{KIND, apply, generated, report, target, templates, unchanged, values};
+use super::{KIND, apply, generated, report, templates, unchanged, values};
 use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::budget::Budget;
@@ -152,17 +152,18 @@ async fn sync_once(subject: Subject<'_>, remembered: &Remembered, context: &Cont
         }
         Step::Sync(look) => look,
     };
+    let spec = subject.object.spec.get().map_err(Clone::clone)?;
+    let owner = Owner::new(&subject.object.metadata, spec, context.version);
     let intact = target.intact(known.last_write.as_ref());
     let was_synced = remembered.was_synced() || intact.is_some();
     if let Some(version) = intact {
-        context.remember(subject, |memo| memo.target_intact(version, token));
+        let (found, texts) = (target.found(), target.texts(owner));
+        context.remember(subject, |memo| memo.target_intact(version, token, found, texts));
     }
     let reason = match paced(due, subject, context) {
         Due::Now(reason) => reason,
         later => return Ok(Outcome::Unchanged(later)),
     };
-    let spec = subject.object.spec.get().map_err(Clone::clone)?;
-    let owner = Owner::new(&subject.object.metadata, spec, context.version);
     if reason == Reason::TemplatesChanged && has_same_templates(owner, &target, subject, context).await {
         let known = &Known { templates: TemplatesState::Same, ..known.clone() };
         return Ok(Outcome::Unchanged(steps::due(subject, owner, &target, known, token)));
@@ -277,8 +278,7 @@ async fn has_same_templates(owner: Owner<'_>, target: &Target, subject: Subject<
         context.recall(subject, |memo| (memo.template_events(), memo.texts())).unwrap_or_default();
     let before = match target {
         Target::Verified => remembered,
-        Target::Read(existing) => target::texts(existing.metadata(), owner),
-        Target::Assumed | Target::Absent => None,
+        read => read.texts(owner),
     };
     if before.is_none() {
         return false;

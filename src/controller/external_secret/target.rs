@@ -58,6 +58,24 @@ impl Target {
         }
     }
 
+    /// What to remember of a target that was read, is as it was last written, and is not a Secret.
+    #[must_use]
+    pub(crate) fn found(&self) -> Option<LastWrite> {
+        match self {
+            Self::Read(existing) => existing.found(),
+            Self::Verified | Self::Assumed | Self::Absent => None,
+        }
+    }
+
+    /// A hash of the templates in other objects that the target was rendered from, if it was read and records that.
+    #[must_use]
+    pub(crate) fn texts(&self, owner: Owner<'_>) -> Option<String> {
+        match self {
+            Self::Read(existing) => Record::read(existing.metadata(), owner)?.rendered?.texts,
+            Self::Verified | Self::Assumed | Self::Absent => None,
+        }
+    }
+
     /// The target with its content, read now unless it was read before.
     ///
     /// # Errors
@@ -107,12 +125,6 @@ pub(crate) async fn look_at(
         return Ok(Target::Assumed);
     }
     Ok(destination.read(owner, cluster).await?.map_or(Target::Absent, Target::Read))
-}
-
-/// A hash of the templates in other objects that a target was rendered from, as far as it records that.
-#[must_use]
-pub(crate) fn texts(meta: &ObjectMeta, owner: Owner<'_>) -> Option<String> {
-    Record::read(meta, owner)?.rendered?.texts
 }
 
 /// The token that expires first, of those that generators put into a target.

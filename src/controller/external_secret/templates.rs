@@ -100,11 +100,7 @@ pub(crate) async fn read(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<
 
 /// A hash of the templates in these objects, each once, however often it is named. For a Secret it includes the UID:
 /// without read access to that Secret, nobody can find out its text by comparing guesses with the hash.
-fn texts(
-    owner: Owner<'_>,
-    sources: &Sources,
-    versions: &BTreeMap<TemplateSource, ObjectVersion>,
-) -> Option<String> {
+fn texts(owner: Owner<'_>, sources: &Sources, versions: &BTreeMap<TemplateSource, ObjectVersion>) -> Option<String> {
     let template = owner.spec.target.as_ref()?.template.as_deref()?;
     let mut texts = BTreeMap::new();
     for from in &template.template_from {

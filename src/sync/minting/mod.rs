@@ -171,16 +171,17 @@ fn question<'a>(situation: Situation<'a>, entries: &[Entry]) -> Question<'a> {
         return Question::Immutable;
     }
     let has_minted = entries.iter().any(|entry| entry.making == Making::Minted);
-    if has_minted && (template(owner.spec).is_some() || target.data.is_none()) {
-        Question::Whole(target)
-    } else {
-        Question::Entries(target)
-    }
+    if has_minted && is_kept_as_a_whole(owner) { Question::Whole(target) } else { Question::Entries(target) }
 }
 
 /// The template that makes the target's data. Without one, values are in the target as they were made.
 fn template(spec: &ExternalSecretSpec) -> Option<&ExternalSecretTemplate> {
     spec.target.as_ref()?.template.as_deref().filter(|template| template.makes_data())
+}
+
+/// Whether values cannot be taken from the target one by one, so that it stays as it is or is made again as a whole.
+fn is_kept_as_a_whole(owner: Owner<'_>) -> bool {
+    template(owner.spec).is_some() || owner.manifest().is_some()
 }
 
 fn made(entry: &Entry, cause: Cause) -> Choice {
@@ -211,7 +212,8 @@ impl<'a> Look<'a> {
         let hashes = entries.iter().map(|entry| (entry.index, entry.hash.as_str()));
         let by_entry = record.as_ref().map(|record| record.by_entry(hashes)).unwrap_or_default();
         let by_entry = by_entry.into_iter().map(|(index, recorded)| (index, recorded.clone())).collect();
-        let managed = managed_fields::of(target.meta, &hash::field_manager(owner.name())).data;
+        let writer = hash::field_manager(owner.name());
+        let managed = managed_fields::of(target.meta, &writer).data;
         let is_known = target.meta.managed_fields.as_ref().is_some_and(|fields| !fields.is_empty());
         let label = target.meta.labels.as_ref().and_then(|labels| labels.get(LABEL_OWNER));
         let is_labeled = label.is_some_and(|label| *label == hash::owner_label(owner.namespace(), owner.name()));
@@ -222,7 +224,7 @@ impl<'a> Look<'a> {
             target,
             record,
             by_entry,
-            own_keys: is_known.then_some(managed),
+            own_keys: is_known.then(|| managed_fields::own_data(target.meta, &writer)),
             is_ours,
             is_taken_over: false,
             forced,
@@ -406,8 +408,8 @@ pub fn record(
     keys: Option<BTreeSet<String>>,
     texts: Option<String>,
 ) -> Record {
-    let is_rendered = template(owner.spec).is_some() || owner.manifest().is_some();
-    let rendered = keys.filter(|_| is_rendered).map(|keys| Rendered { of: record::shape(owner.spec), keys, texts });
+    let rendered =
+        keys.filter(|_| is_kept_as_a_whole(owner)).map(|keys| Rendered { of: record::shape(owner.spec), keys, texts });
     Record { entries, forced: record::force(owner.meta), rendered }
 }
 
@@ -418,22 +420,21 @@ pub fn record_of_left(situation: Situation<'_>, entries: &[Entry]) -> Record {
     let before = target.and_then(|target| Record::read(target.meta, owner));
     let refreshed = status.and_then(|status| status.refresh_time.as_ref()).map_or(now, |time| time.0);
     let mut record = before.unwrap_or_else(|| {
-        let keys = target.and_then(|target| target.data).map(|data| data.keys().cloned().collect());
         let of = |entry: &Entry| Recorded {
             entry: entry.hash.clone(),
             keys: entry.keys.clone().unwrap_or_default(),
             made: refreshed,
             until: None,
         };
-        let rendered = |keys| Rendered { of: record::shape(owner.spec), keys, texts: None };
-        let rendered = keys.filter(|_| template(owner.spec).is_some()).map(rendered);
-        Record { entries: entries.iter().map(of).collect(), forced: None, rendered }
+        Record { entries: entries.iter().map(of).collect(), forced: None, rendered: None }
     });
     record.forced = record::force(owner.meta);
-    if let Some(rendered) = &mut record.rendered
-        && rendered.texts.is_none()
-    {
-        rendered.texts = texts.map(str::to_owned);
+    if is_kept_as_a_whole(owner) {
+        let rendered = record.rendered.get_or_insert_with(|| {
+            let keys = target.and_then(|target| target.data).into_iter().flat_map(BTreeMap::keys);
+            Rendered { of: record::shape(owner.spec), keys: keys.cloned().collect(), texts: None }
+        });
+        rendered.texts = rendered.texts.take().or_else(|| texts.map(str::to_owned));
     }
     record
 }

@@ -1,6 +1,7 @@
 //! The table of events at a target and what happens to its values, row by row.
 
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -396,7 +397,8 @@ fn a_template_without_data_keeps() {
     let mut synced = labeled(Case::synced(), "one");
     synced.write(at(0));
     assert!(synced.because(Reason::Expiry).is_kept(), "a token beside the password ends");
-    let mut foreign = labeled(Case::synced(), "one").without_owner().with_spec(&json!({"refreshPolicy": "CreatedOnce"}));
+    let mut foreign =
+        labeled(Case::synced(), "one").without_owner().with_spec(&json!({"refreshPolicy": "CreatedOnce"}));
     foreign.status = None;
     assert!(foreign.because(Reason::First).is_kept(), "somebody else's target that has all keys");
 }
@@ -420,6 +422,24 @@ fn another_key_of_the_target_keeps() {
     assert!(case.is_kept());
     let rendered = templated(Case::synced()).because(Reason::TargetChanged).edited("other", Some("theirs"));
     assert_eq!(rendered.decision(), Decision::Leave { written: Some(names(&["password"])) });
+}
+
+#[test]
+fn another_key_of_a_target_that_was_restored_keeps() {
+    let marks = json!({"f:labels": {"f:reconcile.external-secrets.io/managed": {}}});
+    for case in [Case::synced(), templated(Case::synced())] {
+        let mut case = case.because(Reason::TargetChanged).edited("other", Some("theirs"));
+        let mut fields = |change: &dyn Fn(&mut ManagedFieldsEntry)| {
+            change(&mut case.target().metadata.managed_fields.as_mut().unwrap()[0]);
+            case.decision()
+        };
+        let lost = Decision::Each(vec![Choice::Mint(Cause::Lost)]);
+        assert_eq!(fields(&|entry| entry.manager = Some("kubectl-edit".into())), lost);
+        let restored = fields(&|entry| entry.fields_v1.as_mut().unwrap().0["f:metadata"] = marks.clone());
+        assert_ne!(restored, lost);
+        let another = "externalsecrets.external-secrets.io/another";
+        assert_eq!(fields(&|entry| entry.manager = Some(another.into())), lost);
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use super::last_write::LastWrite;
 use super::target::{self, Content, Owner};
 use super::{hash, managed_fields};
-use crate::api::v1::external_secret::{CreationPolicy, ManifestReference};
+use crate::api::v1::external_secret::ManifestReference;
 use crate::api::{ANNOTATION_DATA_HASH, FieldPath, LABEL_MANAGED, LABEL_MANAGED_VALUE};
 
 pub use edit::{Edit, EditError, EditMode, Filling, Obstacle};
@@ -70,6 +70,24 @@ pub fn is_intact(object: &DynamicObject, last: Option<&LastWrite>) -> bool {
     let hash = annotations.and_then(|annotations| annotations.get(ANNOTATION_DATA_HASH));
     let is_as_stored = || last.is_some_and(|last| last.is_stored_as(&fingerprint(object)));
     is_managed(&object.metadata) && hash.is_some_and(|hash| *hash == content_hash(object) || is_as_stored())
+}
+
+/// Whether an object is what `owner` wrote, as far as its managed fields show. That is asked where the hash does not
+/// fit because the API server set defaults or pruned fields, and where what it stored is not remembered.
+#[must_use]
+pub fn is_whole(object: &DynamicObject, owner: Owner<'_>) -> bool {
+    // Nothing is set or pruned in a ConfigMap, so its hash always fits.
+    let may_differ = owner.manifest().is_some_and(|manifest| manifest.kind != "ConfigMap");
+    may_differ
+        && is_managed(&object.metadata)
+        && owned::is_whole(&object.metadata, &[&hash::field_manager(owner.name()), ESO_FIELD_MANAGER], owner.merges())
+}
+
+/// What to remember of an object that is as it was last written.
+#[must_use]
+pub fn found(object: &DynamicObject) -> LastWrite {
+    let stored = fingerprint(object);
+    LastWrite::new(stored.clone(), stored)
 }
 
 fn is_managed(meta: &ObjectMeta) -> bool {
@@ -130,9 +148,8 @@ pub(super) fn desired(
     *types = Some(TypeMeta { api_version: manifest.api_version.clone(), kind: manifest.kind.clone() });
     let manager = hash::field_manager(owner.name());
     let ours = managed_fields::of(metadata, &manager);
-    let merges = matches!(owner.creation_policy(), CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
     let home = home(manifest);
-    if merges {
+    if owner.merges() {
         owned::remove(data, metadata, &manager);
     } else {
         clear(data, owned::top_level(metadata, &manager).iter().map(String::as_str).chain([home]));
@@ -143,13 +160,26 @@ pub(super) fn desired(
         rendered.edits.iter().try_for_each(|edit| edit.apply(data, &mut filling))?;
     }
     target::set_metadata(metadata, owner, content, &ours);
-    target::own(metadata, owner);
-    metadata.labels.get_or_insert_default().insert(LABEL_MANAGED.to_owned(), LABEL_MANAGED_VALUE.to_owned());
-    let hash = content_hash(&object.0);
-    object.0.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), hash);
-    // If none are given, the API server keeps the existing ones with their times, which are not read here.
-    object.0.metadata.managed_fields = None;
+    finish(&mut object.0, owner);
     Ok(object)
+}
+
+/// The existing object with its content, changing only the metadata about its owner, its record and the hash. What the
+/// API server stored is what the hash is of from now on.
+pub(super) fn left(owner: Owner<'_>, existing: &DynamicObject) -> TargetObject {
+    let mut object = TargetObject(existing.clone());
+    target::note(&mut object.0.metadata, owner);
+    finish(&mut object.0, owner);
+    object
+}
+
+fn finish(object: &mut DynamicObject, owner: Owner<'_>) {
+    target::own(&mut object.metadata, owner);
+    object.metadata.labels.get_or_insert_default().insert(LABEL_MANAGED.to_owned(), LABEL_MANAGED_VALUE.to_owned());
+    let hash = content_hash(object);
+    object.metadata.annotations.get_or_insert_default().insert(ANNOTATION_DATA_HASH.to_owned(), hash);
+    // If none are given, the API server keeps the existing ones with their times, which are not read here.
+    object.metadata.managed_fields = None;
 }
 
 /// The top-level field that holds the content in this kind.

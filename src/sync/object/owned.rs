@@ -4,9 +4,39 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
 use super::wipe::wipe;
+use crate::sync::managed_fields;
 
 /// Fields that belong to no writer's content.
 const NOT_CONTENT: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
+
+/// Whether everything that `managers` wrote still is as they wrote it, as far as managed fields show: fields that
+/// somebody changed belong to that writer from then on. A field that was removed shows nowhere. With `merges`, others
+/// may write fields of their own, so all that is known is whether anything is left.
+pub(super) fn is_whole(meta: &ObjectMeta, managers: &[&str], merges: bool) -> bool {
+    let entries = meta.managed_fields.iter().flatten();
+    let of_content = entries.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
+    let (mut own, mut others) = (Vec::new(), Vec::new());
+    for entry in of_content {
+        let Some(tree) = entry.fields_v1.as_ref().and_then(|fields| fields.0.as_object()) else { continue };
+        let is_own = managers.iter().any(|manager| managed_fields::is_of(entry, manager));
+        if is_own { own.push(tree) } else { others.push(tree) }
+    }
+    if own.is_empty() && others.is_empty() {
+        return true;
+    }
+    let is_content = |key: &str| key.strip_prefix("f:").is_some_and(|key| !NOT_CONTENT.contains(&key));
+    let is_own = |key: &str| is_content(key) && own.iter().any(|tree| tree.contains_key(key));
+    let has_own = own.iter().any(|tree| tree.keys().any(|key| is_content(key)));
+    let mut fields_of_others = others.into_iter().flatten().filter(|(key, _)| is_own(key));
+    has_own && (merges || fields_of_others.all(|(key, fields)| is_among(key, fields, &own)))
+}
+
+/// Whether a field of a writer, and all that it wrote below, is in one of these trees, too.
+fn is_among(key: &str, fields: &Value, trees: &[&Map<String, Value>]) -> bool {
+    let found: Vec<_> = trees.iter().filter_map(|tree| tree.get(key)?.as_object()).collect();
+    let mut below = fields.as_object().into_iter().flatten();
+    key == "." || (!found.is_empty() && below.all(|(key, fields)| is_among(key, fields, &found)))
+}
 
 /// The content that `manager` wrote, as trees from `metadata.managedFields`.
 fn trees<'m>(meta: &'m ObjectMeta, manager: &str) -> impl Iterator<Item = &'m Map<String, Value>> {
@@ -91,6 +121,29 @@ mod tests {
         remove(&mut content, &meta(), "ours");
         let spec = json!({"rules": [1, 2], "selector": {"app": "x"}, "theirs": "y", "shared": {"theirs": 2}});
         assert_eq!(content, json!({"spec": spec, "extra": {"y": 2}, "status": {"phase": "Up"}}));
+    }
+
+    fn of(entries: &Value) -> ObjectMeta {
+        serde_json::from_value(json!({ "managedFields": entries })).unwrap()
+    }
+
+    #[test]
+    fn what_somebody_changed_belongs_to_that_writer() {
+        let entry = |manager: &str, spec: Value| json!({"manager": manager, "operation": "Update", "fieldsV1": {"f:spec": spec}});
+        let ours = entry("ours", json!({".": {}, "f:database": {".": {}, "f:password": {}}, "f:mode": {}}));
+        let labels =
+            json!({"manager": "kubectl", "fieldsV1": {"f:metadata": {"f:labels": {"f:a": {}}}, "f:extra": {}}});
+        let status = json!({"manager": "operator", "subresource": "status", "fieldsV1": {"f:status": {"f:phase": {}}}});
+        let same = entry("other", json!({".": {}, "f:mode": {}}));
+        assert!(is_whole(&of(&json!([ours, labels, status, same])), &["ours"], false));
+        assert!(is_whole(&ObjectMeta::default(), &["ours"], false), "nothing is known");
+        let theirs = entry("kubectl", json!({"f:database": {"f:password": {}}}));
+        let left = entry("ours", json!({".": {}, "f:database": {".": {}}, "f:mode": {}}));
+        assert!(!is_whole(&of(&json!([left, theirs])), &["ours"], false));
+        let added = entry("kubectl", json!({"f:replicas": {}}));
+        assert!(!is_whole(&of(&json!([ours, added])), &["ours"], false));
+        assert!(is_whole(&of(&json!([ours, added])), &["ours"], true), "others may add to what is merged into");
+        assert!(!is_whole(&of(&json!([added])), &["ours"], true), "nothing is left");
     }
 
     #[test]

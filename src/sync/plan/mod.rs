@@ -20,7 +20,7 @@ use super::{SecretData, hash};
 use crate::api::v1::external_secret::{CreationPolicy, DeletionPolicy, ManifestReference};
 use crate::api::{ANNOTATION_DATA_HASH, LABEL_MANAGED, LABEL_MANAGED_VALUE, LABEL_OWNER};
 
-pub use object::build_object;
+pub use object::{build_object, leave_object};
 pub use refusal::Refusal;
 
 /// What to do with the target. `Debug` prints no values.

@@ -8,7 +8,7 @@ use crate::sync::SecretData;
 use crate::sync::last_write::LastWrite;
 use crate::sync::object::{self, Fault};
 use crate::sync::rendered::Rendered;
-use crate::sync::target::{Content, Owner};
+use crate::sync::target::{self, Content, Owner};
 
 /// Decides what to do so that the target of `owner`, an object of the kind that `manifest` names, holds `values`, or
 /// what a template made of them, according to its policies. `last` is the last write.
@@ -41,6 +41,17 @@ pub fn build_object(
         return Ok(Plan::Unchanged);
     }
     Ok(Plan::UpdateObject(Box::new(desired)))
+}
+
+/// Decides what to do with a target whose content stays as it is: see [`minting`](crate::sync::minting).
+///
+/// # Errors
+/// [`Refusal`], if the object may not be written.
+pub fn leave_object(owner: Owner<'_>, existing: &DynamicObject) -> Result<Plan, Refusal> {
+    may_own(owner, existing.into())?;
+    let left = object::left(owner, existing);
+    let is_left = target::has_metadata_as(&existing.metadata, &left.object().metadata);
+    Ok(if is_left { Plan::Unchanged } else { Plan::UpdateObject(Box::new(left)) })
 }
 
 fn refusal(owner: Owner<'_>, fault: Fault) -> Refusal {
