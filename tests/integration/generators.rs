@@ -21,12 +21,12 @@ const SYNCED: (&str, &str) = ("SecretSynced", "secret synced");
 const TOO_MANY: usize = 20;
 
 /// Applies a generator.
-async fn generator(scene: &Scene, kind: &str, name: &str, spec: Value) {
+pub async fn generator(scene: &Scene, kind: &str, name: &str, spec: Value) {
     scene.apply(json!({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec})).await;
 }
 
 /// A `dataFrom` entry that names a generator and prefixes its keys.
-fn entry(kind: &str, name: &str, prefix: &str) -> Value {
+pub fn entry(kind: &str, name: &str, prefix: &str) -> Value {
     let rewrite = json!([{"regexp": {"source": "^(.*)$", "target": format!("{prefix}$1")}}]);
     json!({
         "sourceRef": {"generatorRef": {"apiVersion": API_VERSION, "kind": kind, "name": name}},
@@ -43,13 +43,13 @@ fn manifest(name: &str, interval: &str, entries: &[Value]) -> Value {
 }
 
 /// Waits until an ExternalSecret is synced; returns the data of its Secret.
-async fn synced(scene: &Scene, name: &str) -> Value {
+pub async fn synced(scene: &Scene, name: &str) -> Value {
     scene.until_synced(name).await;
     scene.secret_data(name).await.expect("the Secret of a synced ExternalSecret")
 }
 
 /// Waits until a key of a Secret has another value, and returns that value.
-async fn changed(scene: &Scene, name: &str, key: &str, before: &Value) -> Value {
+pub async fn changed(scene: &Scene, name: &str, key: &str, before: &Value) -> Value {
     let is_other = |secret: &Value| decoded(secret)[key].is_string() && decoded(secret)[key] != before[key];
     decoded(&scene.until("Secret", name, &format!("{key} made anew"), is_other).await)
 }

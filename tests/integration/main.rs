@@ -40,6 +40,7 @@ mod launcher;
 mod leader_election;
 mod metrics;
 mod metrics_access;
+mod minted;
 mod missing_definitions;
 mod odd_objects;
 mod ownership;
