@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use external_secrets::api::ServedVersion;
 use external_secrets::api::v1::{ClusterExternalSecret, ExternalSecret};
+use external_secrets::api::v1alpha1::PushSecret;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -37,6 +38,15 @@ impl Observer {
     pub(crate) fn of_external_secrets(stage: &Stage) -> Self {
         let api = Api::all_with(stage.client.clone(), &ServedVersion::V1);
         Self::start(api, |object: &ExternalSecret| {
+            let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+            let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
+            ready.map(|condition| format!("{:?}", condition.status)).unwrap_or_default()
+        })
+    }
+
+    /// Watches PushSecrets: the status of their Ready condition.
+    pub(crate) fn of_push_secrets(stage: &Stage) -> Self {
+        Self::start(Api::all_with(stage.client.clone(), &()), |object: &PushSecret| {
             let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
             let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
             ready.map(|condition| format!("{:?}", condition.status)).unwrap_or_default()

@@ -95,8 +95,35 @@ impl Stage {
 
     /// Creates ExternalSecrets.
     pub(crate) async fn create(&self, wanted: &[Wanted]) -> Result<(), Error> {
-        let api = self.api("external-secrets.io", "v1", "ExternalSecret");
-        let manifests: Vec<_> = wanted.iter().map(manifest).collect();
+        self.create_all("external-secrets.io", "v1", "ExternalSecret", wanted.iter().map(manifest).collect()).await
+    }
+
+    /// Creates `count` Secrets, and a PushSecret for each.
+    pub(crate) async fn create_push_secrets(&self, count: usize, interval: &str) -> Result<(), Error> {
+        let secret = |n: usize| {
+            json!({
+                "apiVersion": "v1", "kind": "Secret", "metadata": {"name": format!("p{n}")},
+                "stringData": {"k0": format!("value {n}")},
+            })
+        };
+        self.create_all("", "v1", "Secret", (0..count).map(secret).collect()).await?;
+        let push_secret = |n: usize| {
+            json!({
+                "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret", "metadata": {"name": format!("p{n}")},
+                "spec": {
+                    "refreshInterval": interval,
+                    "secretStoreRefs": [{"name": "vault", "kind": "SecretStore"}],
+                    "selector": {"secret": {"name": format!("p{n}")}},
+                    "data": [{"match": {"secretKey": "k0", "remoteRef": {"remoteKey": format!("p{n}")}}}],
+                },
+            })
+        };
+        let manifests = (0..count).map(push_secret).collect();
+        self.create_all("external-secrets.io", "v1alpha1", "PushSecret", manifests).await
+    }
+
+    async fn create_all(&self, group: &str, version: &str, kind: &str, manifests: Vec<Value>) -> Result<(), Error> {
+        let api = self.api(group, version, kind);
         stream::iter(manifests)
             .map(Ok)
             .try_for_each_concurrent(CREATORS, |manifest| async {

@@ -4,6 +4,7 @@ mod first_sync;
 mod many_namespaces;
 mod neighbors;
 mod outages;
+mod pushes;
 mod size;
 mod steady;
 mod throttling;
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Vec<Row> {
         first_sync::rows(),
         steady::rows(),
         many_namespaces::rows(),
+        pushes::rows(),
         throttling::rows(),
         outages::rows(),
         neighbors::rows(),
