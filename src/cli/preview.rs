@@ -1,4 +1,4 @@
-//! What the controller would do for one ExternalSecret, found by its own steps without carrying them out.
+//! What the controller would do for one ExternalSecret or PushSecret, found by its own steps without carrying them out.
 
 use std::sync::Arc;
 
@@ -16,8 +16,9 @@ use crate::controller::external_secret::generated::{self, Generation, Maker, Min
 use crate::controller::external_secret::planning::Planner;
 use crate::controller::external_secret::target::stale;
 use crate::controller::external_secret::values;
-use crate::controller::options::FloodGate;
-use crate::controller::store_access::clients::Access;
+use crate::controller::options::{FloodGate, Switch};
+use crate::controller::push_secret::view::Tools;
+use crate::controller::store_access::clients::{Access, ControllerClass};
 use crate::controller::template_engines::Templates;
 use crate::provider::azure::ActsAs;
 use crate::provider::{Freshness, Priority, Providers, ReadOptions};
@@ -98,6 +99,11 @@ pub(super) struct Preview {
 }
 
 impl Previewer<'_> {
+    /// What the objects of PushSecrets are worked out with.
+    pub(super) fn tools<'a>(&'a self, class: ControllerClass<'a>, token_secrets: Switch) -> Tools<'a> {
+        Tools { view: self.inputs, providers: &self.providers, templates: &self.templates, class, token_secrets }
+    }
+
     /// What the controller would do at a refresh, for a spec that can be worked on.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use super::core::kept_fields::KeptFields;
 use super::core::kind::Kind;
 use super::core::watching::{Watching, nothing};
 use super::external_secret::target_kinds::TargetKinds;
+use super::generators::key::GeneratorKey;
 use super::generators::watched::WatchedGenerators;
 use super::namespaces::Namespaces;
 use super::options::{Options, Switch};
@@ -64,6 +65,8 @@ pub(super) struct Parts {
     /// The version of our resources that the cluster serves.
     pub(super) version: ServedVersion,
     pub(super) options: Arc<Options>,
+    /// The kinds that push and that the cluster serves already: what they want must be known before anything is deleted for any of them.
+    pub(super) awaited: Vec<&'static str>,
     /// Builds the providers.
     pub(super) providers: MakeProviders,
     pub(super) events: Recorder,
@@ -77,17 +80,14 @@ pub(super) struct Parts {
 /// # Errors
 /// [`SetupError`], if the providers cannot be made.
 pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>, SetupError> {
-    let Parts { client, watching, version, options, providers, events, metrics } = parts;
+    let Parts { client, watching, version, options, awaited, providers, events, metrics } = parts;
     let state = Arc::new(external_secret::state::State::default());
     let store_state = Arc::new(secret_store::state::State::default());
     let parents = Arc::new(cluster_external_secret::state::State::default());
     let pushing = PushStates::default();
     let readers: Vec<Arc<dyn StoreReaders>> = vec![Arc::clone(&state) as _, Arc::clone(&pushing.children) as _];
     let target_kinds = target_kinds(&watching, Arc::clone(&state));
-    let generators = {
-        let state = Arc::clone(&state);
-        WatchedGenerators::new(watching.clone(), move |generator| state.generator_changed(generator))
-    };
+    let generators = watched_generators(&watching, &state, &pushing.children);
 
     let service_accounts = secret_store::watches::service_accounts(&watching, &store_state);
     let secrets = external_secret::watches::secrets(&watching, &state);
@@ -107,7 +107,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
     namespaces.wait_until_ready().await;
     stores.wait_until_ready().await;
     let _ = cluster_external_secrets.wait_until_ready().await;
-    pushing.wait_until_ready().await;
+    pushing.wait_until_ready(&awaited).await;
     let external_secrets = external_secret::watches::external_secrets(
         &watching,
         version,
@@ -151,6 +151,7 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         metrics: &metrics,
         namespaces: &namespaces,
         stores: &stores,
+        generators: &generators,
     });
     let external_secrets = external_secret::context::Context {
         client,
@@ -202,6 +203,20 @@ fn watched_namespaces(
         of_external_secrets(change);
         of_push_secrets.namespace_changed();
     })
+}
+
+/// A change of a generator wakes those that use it.
+fn watched_generators(
+    watching: &Watching,
+    external_secrets: &Arc<external_secret::state::State>,
+    push_secrets: &Arc<push_secret::state::State>,
+) -> Arc<WatchedGenerators> {
+    let (external_secrets, push_secrets) = (Arc::clone(external_secrets), Arc::clone(push_secrets));
+    let on_change = move |generator: &GeneratorKey| {
+        external_secrets.generator_changed(generator);
+        push_secrets.generator_changed(generator);
+    };
+    Arc::new(WatchedGenerators::new(watching.clone(), on_change))
 }
 
 fn watched_stores(
@@ -274,19 +289,26 @@ struct PushParts<'a> {
     metrics: &'a Metrics,
     namespaces: &'a Namespaces,
     stores: &'a Arc<WatchedStores>,
+    generators: &'a Arc<WatchedGenerators>,
 }
 
 impl Pushing {
-    async fn wait_until_ready(&self) {
-        let _ = self.cluster_push_secrets.wait_until_ready().await;
-        let _ = self.push_secrets.wait_until_ready().await;
+    /// Waits for the first list of these kinds.
+    async fn wait_until_ready(&self, awaited: &[&str]) {
+        let has_children = awaited.contains(&PushSecret::PLURAL);
+        if has_children && awaited.contains(&ClusterPushSecret::PLURAL) {
+            let _ = self.cluster_push_secrets.wait_until_ready().await;
+        }
+        if has_children {
+            let _ = self.push_secrets.wait_until_ready().await;
+        }
     }
 
     fn controllers(
         self,
         parts: &PushParts<'_>,
     ) -> (push_secret::context::Context, cluster_push_secret::context::Context) {
-        let PushParts { client, options, providers, events, metrics, namespaces, stores } = *parts;
+        let PushParts { client, options, providers, events, metrics, namespaces, stores, generators } = *parts;
         let parents = cluster_push_secret::context::Context {
             client: client.clone(),
             events: events.clone(),
@@ -308,6 +330,7 @@ impl Pushing {
             kept_fields: KeptFields::default(),
             namespaces: namespaces.clone(),
             stores: Arc::clone(stores) as _,
+            generators: Arc::clone(generators),
             state: self.states.children,
         };
         (children, parents)

@@ -68,19 +68,17 @@ async fn run_with(setup: Setup, vital: &Vital) -> Result<(), RunError> {
     let version = served_version(&client, &plurals, &readiness);
     let Some(version) = stop.run_until_cancelled(version).await else { return Ok(()) };
     tracing::info!(version = version.api_version(), "the custom resources are served");
-    // Not each installation has them; what they are for is of no concern to ExternalSecrets.
-    for (plural, switch) in [
-        (PushSecret::PLURAL, &mut options.push_secrets),
-        (ClusterPushSecret::PLURAL, &mut options.cluster_push_secrets),
-    ] {
+    // Not each installation has them, and ExternalSecrets do not need them.
+    let mut awaited = Vec::new();
+    for (plural, switch) in
+        [(PushSecret::PLURAL, options.push_secrets), (ClusterPushSecret::PLURAL, options.cluster_push_secrets)]
+    {
         let is_served = is_served_at_last(&client, v1alpha1::API_VERSION, plural);
         let Some(is_served) = stop.run_until_cancelled(is_served).await else { return Ok(()) };
-        if *switch == Switch::On && !is_served {
-            tracing::warn!(
-                plural,
-                "the cluster does not serve them, and they are left alone: apply the CRD and restart"
-            );
-            *switch = Switch::Off;
+        match (switch, is_served) {
+            (Switch::On, true) => awaited.push(plural),
+            (Switch::On, false) => tracing::warn!(plural, "the cluster does not serve them: apply the CRD to use them"),
+            (Switch::Off, _) => {}
         }
     }
     if options.push_secrets == Switch::Off {
@@ -101,6 +99,7 @@ async fn run_with(setup: Setup, vital: &Vital) -> Result<(), RunError> {
         watching,
         version,
         options: Arc::new(options),
+        awaited,
         providers,
         events,
         metrics: metrics.clone(),

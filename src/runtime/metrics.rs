@@ -63,7 +63,7 @@ impl Metrics {
             cluster_push_secrets: PushSecretMetrics::register("clusterpushsecret", &registrar, objects)?,
             pushed: registrar.counters(
                 "external_secrets_pushed_objects_total",
-                "Objects at providers that PushSecrets were about, by what was done: created, version, properties, recovered, unchanged, refused, deleted, left, waiting or failed",
+                "Objects that PushSecrets handled at providers, by result: created, version, properties, recovered, unchanged, refused, deleted, left, waiting or failed",
                 &["result"],
             )?,
             push_failures: registrar.counters(

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::expressions::{self, Patterns, TemplateFault};
-use super::{Problem, external_secret};
+use super::{Problem, external_secret, generator};
 use crate::api::v1::external_secret::RemoteRef;
 use crate::api::v1alpha1::push_secret::{PushSecretDataTo, PushSecretSpec};
 use crate::api::{GoDuration, limits};
@@ -19,10 +19,9 @@ const LONGEST_METADATA: usize = 16 << 10;
 #[must_use]
 pub fn check(spec: &PushSecretSpec) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if spec.selector.generator_ref.is_some() {
-        let problem =
-            "is not supported yet by this controller; push a Secret that an ExternalSecret makes with the generator";
-        problems.push(Problem::new("spec.selector.generatorRef", problem));
+    if let Some(reference) = &spec.selector.generator_ref {
+        let problem = generator::kind(reference).err();
+        problems.extend(problem.map(|problem| Problem::new("spec.selector.generatorRef", problem.to_string())));
     } else if spec
         .selector
         .secret

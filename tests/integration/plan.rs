@@ -1,5 +1,7 @@
 //! `external-secrets plan` against a real API server: it tells what the controller would do, and does nothing.
 
+mod push_secrets;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -295,7 +297,7 @@ async fn what_the_controller_would_refuse_is_told_in_the_words_of_its_condition(
         (
             Plan::of(&scene).run(&["nobody"]).await,
             1,
-            format!("ExternalSecret \"nobody\" does not exist in namespace \"{name}\""),
+            format!("there is no ExternalSecret or PushSecret \"nobody\" in namespace \"{name}\""),
         ),
         (Plan::of(&scene).run(&["--no-such-flag"]).await, 1, "unexpected argument '--no-such-flag'".to_owned()),
         (

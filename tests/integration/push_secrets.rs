@@ -4,8 +4,10 @@ mod attacks;
 mod cleanup;
 mod conflicts;
 mod faults;
+mod generated;
 mod kill_points;
 mod kinds;
+mod late;
 mod of_cluster;
 mod shapes;
 mod stores;
@@ -255,15 +257,4 @@ async fn an_external_secret_that_reads_what_was_pushed_sees_it_at_once() {
     let read = scene.until_ready("late", "True", "SecretSynced", "secret synced").await;
     scene.until_secret("late", json!({"value": "after"})).await;
     assert_eq!(read["metadata"]["generation"], 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_supported_yet_is_refused_by_name_and_writes_nothing() {
-    let scene = scene("push-generator").await;
-    let mut object = manifest(&scene, "example", "source", json!([entry("a", "a")]));
-    let generator = json!({"kind": "Password", "name": "p"});
-    object["spec"]["selector"] = json!({ "generatorRef": generator });
-    scene.apply(object).await;
-    until_failed(&scene, "example", "spec.selector.generatorRef: is not supported yet").await;
-    assert_eq!(served(&scene, "SetSecret"), 0);
 }

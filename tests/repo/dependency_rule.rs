@@ -61,6 +61,7 @@ const RULES: [(&str, &[&str]); 17] = [
             "controller",
             "webhook",
             "certificates",
+            "push",
         ],
     ),
 ];

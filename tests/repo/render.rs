@@ -303,3 +303,52 @@ fn a_file_of_values_that_is_none_is_told_with_its_line() {
         assert!(said.contains(expected) && said.lines().count() == 1, "{said}");
     }
 }
+
+const PUSH: &str = r#"
+apiVersion: v1
+kind: Secret
+metadata: {name: source}
+stringData: {user: shop, password: hunter22}
+---
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: vault}
+spec:
+  provider:
+    azurekv: {authType: WorkloadIdentity, vaultUrl: "https://example.vault.azure.net", serviceAccountRef: {name: nobody}}
+---
+apiVersion: external-secrets.io/v1alpha1
+kind: PushSecret
+metadata: {name: db}
+spec:
+  secretStoreRefs: [{name: vault}]
+  selector: {secret: {name: source}}
+  template: {data: {url: "postgres://{{ .user }}:{{ .password }}@db"}}
+  data:
+  - match: {secretKey: url, remoteRef: {remoteKey: DB-url}}
+    metadata:
+      apiVersion: kubernetes.external-secrets.io/v1alpha1
+      kind: PushSecretMetadata
+      spec: {contentType: text/plain, tags: {team: a}}
+"#;
+
+#[test]
+fn the_objects_of_a_push_secret_are_printed_without_a_vault_and_without_their_values() {
+    let output = render(PUSH, &[]);
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for line in ["object: secret/DB-url", "vault: example.vault.azure.net", "contentType: text/plain", "team: a"] {
+        assert!(printed.contains(line), "{line} is missing in: {printed}");
+    }
+    assert!(printed.contains("REDACTED (27 bytes, hash ") && !printed.contains("hunter22"), "{printed}");
+    let shown = text(&render(PUSH, &["--show-values"]).stdout);
+    assert!(shown.contains("value: postgres://shop:hunter22@db"), "{shown}");
+}
+
+#[test]
+fn a_push_secret_that_cannot_be_worked_out_is_told_and_fails() {
+    let output = render(&PUSH.replace("secretKey: url", "secretKey: nothing"), &[]);
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(said.contains("PushSecret \"db\": set secret failed: secret key nothing does not exist"), "{said}");
+}

@@ -101,6 +101,11 @@ fn additions(kind: &str) -> Vec<(String, &'static str)> {
             "recovering",
             "recovering{}",
             "recovering{}[]",
+            "generated",
+            "generated.madeAt",
+            "generated.generation",
+            "generated.until",
+            "generated.forced",
         ];
         let of_child = of_child.into_iter().filter(|_| kind == "PushSecret").map(|field| format!(".status.{field}"));
         let of_status = of_parent.into_iter().map(str::to_owned).chain(of_child).map(|path| (path, "a field"));

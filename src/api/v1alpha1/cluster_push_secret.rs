@@ -17,10 +17,10 @@ pub struct ClusterPushSecret {
     /// Standard metadata, without a namespace.
     #[serde(default, deserialize_with = "parsed::metadata")]
     pub metadata: ObjectMeta,
-    /// What is wanted.
+    /// The spec.
     #[serde(default)]
     pub spec: Parsed<ClusterPushSecretSpec>,
-    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    /// The status; `None` if it is malformed, since the controller writes it anew.
     #[serde(default, deserialize_with = "parsed::or_none")]
     pub status: Option<ClusterPushSecretStatus>,
 }
@@ -32,31 +32,31 @@ impl ClusterPushSecret {
     pub const PLURAL: &'static str = "clusterpushsecrets";
 }
 
-/// `spec.refreshTime` where it is not given.
+/// The default of `spec.refreshTime`.
 pub const DEFAULT_REFRESH_TIME: GoDuration = GoDuration::from_secs(3600);
 
-/// What a ClusterPushSecret asks for.
+/// The spec of a ClusterPushSecret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterPushSecretSpec {
-    /// The spec of each PushSecret.
+    /// Spec of each PushSecret.
     // Kept as it stands: the API server may know fields that this program does not.
     #[schemars(with = "PushSecretSpec")]
     pub push_secret_spec: Value,
-    /// The name of each PushSecret; that of the ClusterPushSecret if not given.
+    /// Name of each PushSecret; by default that of the ClusterPushSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::object_name")]
     pub push_secret_name: Option<String>,
     /// Labels and annotations of each PushSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push_secret_metadata: Option<PushSecretMetadata>,
-    /// Select namespaces by label: those that any of them matches. An empty one matches all.
+    /// Select namespaces by label. A namespace is selected if any selector matches; an empty selector matches all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::label_selectors")]
     pub namespace_selectors: Vec<LabelSelector>,
-    /// How often all namespaces are compared again, as a safety net; changes are noticed at once. A duration such as `1h`,
-    /// which is what counts if it is not given.
-    // Text, since a duration that is none must not keep the rest from being worked on.
+    /// How often all namespaces are checked again, as a safety net; changes are noticed at once. A duration such as `1h`, which is the
+    /// default.
+    // Text, because an invalid duration must not stop the rest from working.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_time: Option<String>,
 }
@@ -72,38 +72,39 @@ pub struct PushSecretMetadata {
     pub labels: BTreeMap<String, String>,
 }
 
-/// What is known of the PushSecrets of a ClusterPushSecret.
+/// The status of a ClusterPushSecret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterPushSecretStatus {
-    /// The name that the PushSecrets have.
+    /// Name of the PushSecrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push_secret_name: Option<String>,
-    /// The namespaces without a PushSecret as it should be, sorted by name.
+    /// Namespaces whose PushSecret could not be created or updated, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_namespaces: Vec<FailedNamespace>,
-    /// The namespaces with a PushSecret as it should be, sorted.
+    /// Namespaces whose PushSecret is up to date, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provisioned_namespaces: Vec<String>,
     /// `PushSecretsReady` and `Ready`, and `Stalled` while only a change of the ClusterPushSecret can help.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// The `metadata.generation` for which all namespaces were last looked at; -1 before the first time. ESO has no such field.
+    /// `metadata.generation` at the last check of all namespaces; -1 before the first. ESO has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }
 
-/// A namespace without a PushSecret as it should be.
+/// A namespace whose PushSecret could not be created or updated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedNamespace {
     /// The namespace.
     pub namespace: String,
-    /// Why not.
+    /// Why it could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// The UID of the ClusterPushSecret that controls an object, as the object says. Its name alone would not do: another may have it.
+/// The UID of the ClusterPushSecret that controls an object, according to its owner references. The name is not enough: another
+/// ClusterPushSecret may have had it.
 #[must_use]
 pub fn controlling_cluster_push_secret(meta: &ObjectMeta) -> Option<&str> {
     let mut controllers = meta.owner_references.iter().flatten().filter(|owner| owner.controller == Some(true));

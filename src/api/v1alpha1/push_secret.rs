@@ -17,10 +17,10 @@ pub struct PushSecret {
     /// Standard metadata.
     #[serde(default, deserialize_with = "parsed::metadata")]
     pub metadata: ObjectMeta,
-    /// What is wanted.
+    /// The spec.
     #[serde(default)]
     pub spec: Parsed<PushSecretSpec>,
-    /// What was seen; none where it does not fit, since it is this controller's to write again.
+    /// The status; `None` if it is malformed, since the controller writes it anew.
     #[serde(default, deserialize_with = "parsed::or_none")]
     pub status: Option<PushSecretStatus>,
 }
@@ -32,119 +32,119 @@ impl PushSecret {
     pub const PLURAL: &'static str = "pushsecrets";
 }
 
-/// `spec.refreshInterval` where it is not given.
+/// The default of `spec.refreshInterval`.
 pub const DEFAULT_REFRESH_INTERVAL: GoDuration = GoDuration::from_secs(3600);
 
-/// What a PushSecret asks for.
+/// The spec of a PushSecret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PushSecretSpec {
-    /// How often the provider is compared with what is wanted, as a safety net; changes are noticed at once. Zero or less means
-    /// only when something changes.
-    // Text, since a duration that is none must not keep the rest from being worked on.
+    /// How often the provider is compared with the source, as a safety net; changes of the source are pushed at once. With zero or
+    /// less, only changes count.
+    // Text, because an invalid duration must not stop the rest from working.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = DEFAULT_REFRESH_INTERVAL))]
     pub refresh_interval: Option<String>,
-    /// The stores that are written to.
+    /// Stores to write to.
     #[schemars(length(max = limits::PUSH_STORES))]
     pub secret_store_refs: Vec<PushSecretStoreRef>,
-    /// What is done where an object is there already.
+    /// What to do if an object already exists.
     #[serde(default)]
     pub update_policy: UpdatePolicy,
-    /// What becomes of the objects that are not wanted any more, and of all of them when the PushSecret is deleted.
+    /// What to do with objects that are no longer wanted, and with all objects when the PushSecret is deleted.
     #[serde(default)]
     pub deletion_policy: PushDeletionPolicy,
-    /// Where the values come from.
+    /// Source of the values.
     pub selector: PushSecretSelector,
-    /// Single values, or whole Secrets, each with the object that it becomes.
+    /// Single values or whole Secrets, each with the object to write it to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::DATA))]
     pub data: Vec<PushSecretData>,
-    /// Sets of values, each of which becomes an object, or all of them one.
+    /// Sets of values: one object for each value, or one for all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::DATA_FROM))]
     pub data_to: Vec<PushSecretDataTo>,
-    /// How the values are changed before they are written.
+    /// Template that changes the values before they are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<Box<ExternalSecretTemplate>>,
 }
 
-/// Names a store, or selects stores by label.
+/// A store by name, or stores by label.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PushSecretStoreRef {
-    /// The store's name.
+    /// Name of the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::object_name")]
     pub name: Option<String>,
-    /// Selects stores of the kind by label; where it is given, the name does not count.
+    /// Selects stores of this kind by label. If set, the name is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub label_selector: Option<LabelSelector>,
-    /// The stores' kind.
+    /// Kind of the stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = StoreKind::default()))]
     pub kind: Option<StoreKind>,
 }
 
-/// What is done where an object is there already.
+/// What to do if an object already exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum UpdatePolicy {
-    /// It is brought into line.
+    /// Update it.
     #[default]
     Replace,
-    /// It is left as it is.
+    /// Leave it as it is.
     IfNotExists,
 }
 
-/// What becomes of objects that are not wanted any more.
+/// What to do with objects that are no longer wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PushDeletionPolicy {
-    /// They are deleted.
+    /// Delete them.
     Delete,
-    /// They stay.
+    /// Leave them.
     #[default]
     None,
 }
 
-/// Where the values come from.
+/// Source of the values.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct PushSecretSelector {
-    /// One Secret of the namespace, or those that labels select.
+    /// One Secret of the namespace, or Secrets selected by label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<PushSecretSecret>,
-    /// A generator.
+    /// A generator that makes the values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_ref: Option<GeneratorRef>,
 }
 
-/// One Secret of the namespace, or those that labels select.
+/// One Secret of the namespace, or Secrets selected by label.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PushSecretSecret {
-    /// The Secret's name.
+    /// Name of the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::object_name")]
     pub name: Option<String>,
-    /// Selects Secrets by label; an empty one selects all of the namespace. Where a name is given, it does not count.
+    /// Selects Secrets by label; an empty selector selects all Secrets of the namespace. Ignored if a name is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub selector: Option<LabelSelector>,
 }
 
-/// One value, or a whole Secret, and the object that it becomes.
+/// One value or a whole Secret, and the object to write it to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PushSecretData {
     /// The value and the object.
     #[serde(rename = "match")]
     pub match_: PushSecretMatch,
-    /// What else is said of the object, in the provider's form.
+    /// Metadata of the object, in the provider's format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::anything")]
     pub metadata: Option<Value>,
-    /// How keys of the Secret are converted before they are compared.
+    /// How to convert keys of the Secret before they are matched.
     #[serde(default)]
     pub conversion_strategy: PushConversionStrategy,
 }
@@ -153,7 +153,7 @@ pub struct PushSecretData {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PushSecretMatch {
-    /// The key of the Secret; all of them if not given.
+    /// Key of the Secret; all keys if empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub secret_key: String,
     /// The object at the provider.
@@ -164,64 +164,64 @@ pub struct PushSecretMatch {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PushSecretRemoteRef {
-    /// Its name; in Key Vault with the prefix `secret/`, `key/` or `cert/`.
+    /// Name of the object; in Key Vault with the prefix `secret/`, `key/` or `cert/`, by default `secret/`.
     pub remote_key: String,
-    /// A property of the value. Several entries with properties of one name become one JSON object.
+    /// Property of the object. Entries that set properties of the same object are combined into one JSON object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub property: String,
 }
 
-/// How keys of the Secret are converted before they are compared.
+/// How to convert keys of the Secret before they are matched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PushConversionStrategy {
-    /// Not at all.
+    /// No conversion.
     #[default]
     None,
-    /// `_U002f_` becomes the character that it stands for.
+    /// Replaces `_U002f_` and the like by the character with this code point.
     ReverseUnicode,
 }
 
-/// A set of values, each of which becomes an object, or all of them one.
+/// A set of values: one object for each value, or one for all of them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PushSecretDataTo {
-    /// The store, or stores, that it is written to.
+    /// Store or stores to write to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_ref: Option<PushSecretStoreRef>,
-    /// Writes all values into this one object, as JSON. Not with `rewrite`.
+    /// Writes all values to this object, as JSON. Cannot be combined with `rewrite`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_key: Option<String>,
-    /// Which keys of the Secret; all of them if not given.
+    /// Keys of the Secret to write; all keys if not set.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     pub match_: Option<PushSecretDataToMatch>,
-    /// Makes the name of the object from the key of the Secret, in order.
+    /// Steps that turn a key of the Secret into the name of its object, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::REWRITES))]
     pub rewrite: Vec<PushSecretRewrite>,
-    /// What else is said of each object, in the provider's form.
+    /// Metadata of each object, in the provider's format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::anything")]
     pub metadata: Option<Value>,
-    /// How keys of the Secret are converted before they are compared.
+    /// How to convert keys of the Secret before they are matched.
     #[serde(default)]
     pub conversion_strategy: PushConversionStrategy,
 }
 
-/// Which keys of the Secret.
+/// Keys of the Secret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PushSecretDataToMatch {
-    /// Keys that it finds something in, in RE2's syntax.
+    /// Regular expression in RE2's syntax that matches anywhere in the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regexp: Option<String>,
 }
 
-/// One change of the names; exactly one of the two is given.
+/// One step; exactly one of the two is set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PushSecretRewrite {
-    /// By regular expression.
+    /// Replaces matches of a regular expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regexp: Option<RewriteRegexp>,
-    /// By template.
+    /// Renders a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transform: Option<RewriteTransform>,
 }
@@ -229,37 +229,58 @@ pub struct PushSecretRewrite {
 /// The objects that were written, by `<kind>/<name>` of the store and by `<remoteKey>` or `<remoteKey>/<property>`.
 pub type SyncedPushSecrets = BTreeMap<String, BTreeMap<String, PushSecretData>>;
 
-/// What was seen of a PushSecret.
+/// What is recorded of the values that a generator made last. Contains no value, and no hash of one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PushGenerated {
+    /// When they were generated.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "parsed::time")]
+    pub made_at: Option<Time>,
+    /// Generation of the PushSecret at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// When they expire, if they are a token that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "parsed::time")]
+    pub until: Option<Time>,
+    /// Hash of the annotations that requested them, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<String>,
+}
+
+/// The status of a PushSecret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PushSecretStatus {
-    /// When all was last found to be, or made, as it is wanted.
+    /// Time of the last successful push.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "parsed::time")]
     #[schemars(extend("nullable" = true))]
     pub refresh_time: Option<Time>,
-    /// The generation, and a hash of labels and annotations, that were last pushed.
+    /// Generation, and a hash of labels and annotations, at the last successful push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_resource_version: Option<String>,
-    /// The objects that were written, or are about to be: those that `deletionPolicy: Delete` is about.
+    /// Objects that have been written, or are about to be: those that `deletionPolicy: Delete` deletes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub synced_push_secrets: SyncedPushSecrets,
-    /// The vault of each store in `syncedPushSecrets`: what was written there is not looked for in another. ESO has no such field.
+    /// Vault of each store in `syncedPushSecrets`: its objects are not looked for in another vault. ESO has no such field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub synced_vaults: BTreeMap<String, String>,
-    /// The remote keys, by store, of deleted objects that are being recovered and are to be written after that, whatever
-    /// `updatePolicy` says. ESO has no such field.
+    /// Remote keys, by store, of deleted objects that are being recovered, and are written after that regardless of `updatePolicy`.
+    /// ESO has no such field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recovering: BTreeMap<String, BTreeSet<String>>,
     /// `Ready`, and `Stalled` while only a change of the PushSecret can help.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// The `metadata.generation` of the last push that has ended, well or not; -1 before the first. ESO has no such field.
+    /// `metadata.generation` at the last push, successful or not; -1 before the first. ESO has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The text of the annotation `force-sync` that the last push, successful or not, has answered. ESO has no such field.
+    /// Value of the annotation `force-sync` at the last push, successful or not. ESO has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_refresh: Option<String>,
-    /// Why it is not Ready, in one word, such as `Conflict`; not there if it is. ESO has no such field.
+    /// Why it is not Ready, in one word, such as `Conflict`; absent if it is. ESO has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What is recorded of the values that a generator made last. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "parsed::or_none")]
+    pub generated: Option<PushGenerated>,
 }

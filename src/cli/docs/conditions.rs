@@ -52,20 +52,23 @@ failed are in `status.failedNamespaces`, whose reasons begin with the words of E
 const PUSH_SECRETS: &str = "\
 ## PushSecret
 
-The reason of `Ready` is also that of the event. True: `Synced`, \"PushSecret synced successfully\" (with `IfNotExists` and something that was there
-\". Existing secrets in providers unchanged.\"). False: `SourceDeleted`, \"source secret deleted; provider secrets cleaned up\"; and `Errored`, whose message begins as below, names the first object
-that failed with the cause and the remedy, then the others. Objects that did not fail are written all the same. `cause` is the word in `status.cause`, in the log and in the label of
-`external_secrets_push_failures_total`. A condition `Stalled`, with the cause as its reason, is there and True while only a change of the PushSecret can help. Events tell
-what was written or deleted (`Pushed`), what was left at the provider since it is not managed here, or in a vault that the store does not lead to any more (`ObjectsLeft`), and entries that do not count (`EntriesSuperseded`).
+The reason of `Ready` is also that of the event. True: `Synced`, \"PushSecret synced successfully\" (and, if `IfNotExists` found existing objects,
+\". Existing secrets in providers unchanged.\"). False: `SourceDeleted`, \"source secret deleted; provider secrets cleaned up\"; or `Errored`, with a
+message that begins as below, gives the cause and the remedy for the first object that failed, and then lists the others. Objects that did not fail
+are still written. `cause` is the word in `status.cause`, in the log, and in the label of `external_secrets_push_failures_total`. While only a change of
+the PushSecret can help, there is a condition `Stalled` with status True and the cause as its reason. Events report what was written or deleted
+(`Pushed`), what was left at the provider because it is not managed here or because the store now leads to another vault (`ObjectsLeft`), and entries
+without effect (`EntriesSuperseded`).
 
 ";
 
 const CLUSTER_PUSH_SECRETS: &str = "\
 ## ClusterPushSecret
 
-`Ready` says whether each selected namespace has its PushSecret (reason `Provisioned`, `NamespacesFailed` or `InvalidSpec`), and `PushSecretsReady` whether these are Ready themselves (`AllReady` or
-`NotReady`). The message of a failure begins with \"one or more namespaces failed\"; then it counts and names namespaces, or names the field that is wrong, and there is a condition `Stalled` until that is
-corrected. When `Ready` changes there is an event. The namespaces that failed are in `status.failedNamespaces`, whose reasons begin with the words of ESO.
+`Ready` says whether each selected namespace has its PushSecret (reason `Provisioned`, `NamespacesFailed` or `InvalidSpec`), and `PushSecretsReady`
+whether these PushSecrets are Ready (`AllReady` or `NotReady`). The message of a failure begins with \"one or more namespaces failed\", and then counts and
+lists namespaces. For an invalid field it names the field, and there is a condition `Stalled` until the field is corrected. Each change of `Ready`
+publishes an event. `status.failedNamespaces` lists the namespaces that failed; its reasons begin with ESO's words.
 
 ";
 

@@ -8,13 +8,15 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::api::ListParams;
-use kube::core::DynamicObject;
+use kube::core::{DynamicObject, Selector};
 
 use crate::answers::Objects;
 use crate::api::ServedVersion;
 use crate::api::generators::Generator;
 use crate::api::v1::external_secret::{Child, ManifestReference};
-use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
+use crate::api::v1::secret_store::StoreType;
+use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore, StoreKind};
+use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::controller::cluster_reader::KubeReader;
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::key::ObjectKey;
@@ -114,10 +116,7 @@ impl Cluster {
     /// All ClusterExternalSecrets; none if the kind is not served.
     pub(in crate::cli) async fn cluster_external_secrets(&self) -> Result<Vec<ClusterExternalSecret>, ApiError> {
         let api: Objects<ClusterExternalSecret> = Objects::all(self.server.client.clone(), &self.server.version);
-        match bounded(api.list(&ListParams::default())).await {
-            Err(error) if error.code() == Some(404) => Ok(Vec::new()),
-            objects => objects,
-        }
+        or_none(bounded(api.list(&ListParams::default())).await)
     }
 
     /// One ClusterExternalSecret.
@@ -129,11 +128,77 @@ impl Cluster {
         bounded(api.get_opt(name)).await
     }
 
+    /// The PushSecrets of a namespace, or of all; none where there is no such kind.
+    pub(in crate::cli) async fn push_secrets(
+        &self,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> Result<Vec<PushSecret>, ApiError> {
+        let api: Objects<PushSecret> = match namespace {
+            Some(namespace) => Objects::namespaced(self.server.client.clone(), namespace, &()),
+            None => Objects::all(self.server.client.clone(), &()),
+        };
+        let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
+        or_none(bounded(api.list(&params)).await)
+    }
+
+    /// One PushSecret.
+    pub(in crate::cli) async fn push_secret(&self, key: &ObjectKey) -> Result<Option<PushSecret>, ApiError> {
+        let api: Objects<PushSecret> = Objects::namespaced(self.server.client.clone(), &key.namespace, &());
+        bounded(api.get_opt(&key.name)).await
+    }
+
+    /// All ClusterPushSecrets; none where there is no such kind.
+    pub(in crate::cli) async fn cluster_push_secrets(&self) -> Result<Vec<ClusterPushSecret>, ApiError> {
+        let api: Objects<ClusterPushSecret> = Objects::all(self.server.client.clone(), &());
+        or_none(bounded(api.list(&ListParams::default())).await)
+    }
+
+    /// One ClusterPushSecret.
+    pub(in crate::cli) async fn cluster_push_secret(&self, name: &str) -> Result<Option<ClusterPushSecret>, ApiError> {
+        let api: Objects<ClusterPushSecret> = Objects::all(self.server.client.clone(), &());
+        bounded(api.get_opt(name)).await
+    }
+
+    /// The stores of a kind: of a namespace, or of the cluster.
+    pub(super) async fn stores(&self, kind: StoreKind, namespace: &str) -> Result<Vec<SecretStore>, ApiError> {
+        if self.crds == Crds::Missing {
+            return Ok(Vec::new());
+        }
+        let dyntype = StoreType { kind, version: self.server.version };
+        let api: Objects<SecretStore> = match kind {
+            StoreKind::SecretStore => Objects::namespaced(self.server.client.clone(), namespace, &dyntype),
+            StoreKind::ClusterSecretStore => Objects::all(self.server.client.clone(), &dyntype),
+        };
+        bounded(api.list(&ListParams::default())).await
+    }
+
+    /// The names of the Secrets of a namespace that labels select.
+    pub(super) async fn selected_secrets(
+        &self,
+        namespace: &str,
+        labels: &Selector,
+        most: usize,
+    ) -> Result<Vec<String>, ApiError> {
+        let api: Objects<Secret> = Objects::namespaced(self.server.client.clone(), namespace, &());
+        let params = ListParams::default().labels_from(labels).limit(u32::try_from(most).unwrap_or(u32::MAX));
+        let found = bounded(api.list_metadata(&params)).await?;
+        Ok(found.into_iter().filter_map(|secret| secret.metadata.name).collect())
+    }
+
     /// The metadata of all namespaces.
     pub(in crate::cli) async fn namespaces(&self) -> Result<Vec<ObjectMeta>, ApiError> {
         let api: Objects<Namespace> = Objects::all(self.server.client.clone(), &());
         let namespaces = bounded(api.list_metadata(&ListParams::default())).await?;
         Ok(namespaces.into_iter().map(|namespace| namespace.metadata).collect())
+    }
+}
+
+/// What was listed; nothing where there is no such kind.
+fn or_none<K>(listed: Result<Vec<K>, ApiError>) -> Result<Vec<K>, ApiError> {
+    match listed {
+        Err(error) if error.code() == Some(404) => Ok(Vec::new()),
+        objects => objects,
     }
 }
 

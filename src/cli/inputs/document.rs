@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::api::crd::{self, fill_defaults, unknown_field};
 use crate::api::generators::{self, Generator, GeneratorKind};
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore, StoreKind};
+use crate::api::v1alpha1::{self, ClusterPushSecret, PushSecret};
 use crate::api::{GROUP, ServedVersion};
 use crate::controller::core::key::ObjectKey;
 
@@ -73,6 +74,9 @@ pub(in crate::cli) enum Error {
     /// The version is not one of ours.
     #[error("{place}: apiVersion: {version:?} is not served; write {}", ServedVersion::V1.api_version())]
     Version { place: Place, version: String },
+    /// The same of a kind that there is in one version alone.
+    #[error("{place}: apiVersion: {version:?} is not served; write {}", v1alpha1::API_VERSION)]
+    VersionOfPush { place: Place, version: String },
     /// An unknown field.
     #[error("{place}: {field}: unknown field")]
     Unknown { place: Place, field: String },
@@ -90,6 +94,8 @@ pub(in crate::cli) enum Error {
 pub(super) enum Object {
     ExternalSecret(ExternalSecret),
     ClusterExternalSecret(ClusterExternalSecret),
+    PushSecret(PushSecret),
+    ClusterPushSecret(ClusterPushSecret),
     Store(StoreKind, SecretStore),
     Generator(GeneratorKind, Generator),
     ConfigMap(ConfigMap),
@@ -103,6 +109,8 @@ impl Object {
         match self {
             Self::ExternalSecret(_) => ExternalSecret::KIND,
             Self::ClusterExternalSecret(_) => ClusterExternalSecret::KIND,
+            Self::PushSecret(_) => PushSecret::KIND,
+            Self::ClusterPushSecret(_) => ClusterPushSecret::KIND,
             Self::Store(kind, _) => kind.name(),
             Self::Generator(kind, _) => kind.name(),
             Self::ConfigMap(_) => "ConfigMap",
@@ -116,6 +124,8 @@ impl Object {
         ObjectKey::of(match self {
             Self::ExternalSecret(object) => &object.metadata,
             Self::ClusterExternalSecret(object) => &object.metadata,
+            Self::PushSecret(object) => &object.metadata,
+            Self::ClusterPushSecret(object) => &object.metadata,
             Self::Store(_, object) => &object.metadata,
             Self::Generator(_, object) => &object.metadata,
             Self::ConfigMap(object) => &object.metadata,
@@ -174,14 +184,16 @@ impl Document<'_> {
             && group == GROUP;
         let is_core = ["ConfigMap", "Secret", "ServiceAccount", "Namespace"].contains(&&*kind) && api_version == "v1";
         let generator = GeneratorKind::named(&kind).filter(|_| group == generators::GROUP);
-        if !is_ours && !is_core && generator.is_none() {
+        let is_push = [PushSecret::KIND, ClusterPushSecret::KIND].contains(&&*kind) && group == GROUP;
+        if !is_ours && !is_push && !is_core && generator.is_none() {
             return Ok(None);
         }
         if self.value["metadata"]["name"].as_str().is_none_or(str::is_empty) {
             return Err(missing("metadata.name"));
         }
         let of_cluster =
-            ["ClusterExternalSecret", "ClusterSecretStore", "ClusterGenerator", "Namespace"].contains(&&*kind);
+            ["ClusterExternalSecret", "ClusterPushSecret", "ClusterSecretStore", "ClusterGenerator", "Namespace"]
+                .contains(&&*kind);
         if let Some(meta) = self.value["metadata"].as_object_mut() {
             if of_cluster {
                 meta.remove("namespace");
@@ -195,6 +207,9 @@ impl Document<'_> {
         let served = [ServedVersion::V1, ServedVersion::V1beta1].map(ServedVersion::api_version);
         if is_ours && !served.contains(&&*api_version) {
             return Err(Error::Version { place: place.clone(), version: api_version });
+        }
+        if is_push && api_version != v1alpha1::API_VERSION {
+            return Err(Error::VersionOfPush { place: place.clone(), version: api_version });
         }
         if let Some(kind) = generator {
             if api_version != generators::API_VERSION {
@@ -213,6 +228,8 @@ impl Document<'_> {
         Ok(match kind {
             "ExternalSecret" => Object::ExternalSecret(external_secret(self.value, place)?),
             "ClusterExternalSecret" => Object::ClusterExternalSecret(cluster_external_secret(self.value, place)?),
+            "PushSecret" => Object::PushSecret(push_secret(self.value, place)?),
+            "ClusterPushSecret" => Object::ClusterPushSecret(cluster_push_secret(self.value, place)?),
             "SecretStore" => Object::Store(StoreKind::SecretStore, store(self.value, place)?),
             "ClusterSecretStore" => Object::Store(StoreKind::ClusterSecretStore, store(self.value, place)?),
             "ConfigMap" => Object::ConfigMap(core(&self.value, "a ConfigMap", place)?),
@@ -293,6 +310,29 @@ fn external_secret(value: Value, place: &Place) -> Result<ExternalSecret, Error>
 fn cluster_external_secret(value: Value, place: &Place) -> Result<ClusterExternalSecret, Error> {
     static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::cluster_external_secret_schema);
     let object: ClusterExternalSecret = ours(value, &SCHEMA, place)?;
+    object.spec.get().map_err(|field| Error::Field {
+        place: place.clone(),
+        field: field.path.clone(),
+        problem: field.problem.clone(),
+    })?;
+    Ok(object)
+}
+
+fn push_secret(value: Value, place: &Place) -> Result<PushSecret, Error> {
+    static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::push_secret_schema);
+    let written = value.clone();
+    let object: PushSecret = ours(value, &SCHEMA, place)?;
+    object.spec.get().map_err(|field| Error::Field {
+        place: place.clone(),
+        field: field.path.clone(),
+        problem: without_quotes(&written, &field.path).unwrap_or_else(|| field.problem.clone()),
+    })?;
+    Ok(object)
+}
+
+fn cluster_push_secret(value: Value, place: &Place) -> Result<ClusterPushSecret, Error> {
+    static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::cluster_push_secret_schema);
+    let object: ClusterPushSecret = ours(value, &SCHEMA, place)?;
     object.spec.get().map_err(|field| Error::Field {
         place: place.clone(),
         field: field.path.clone(),

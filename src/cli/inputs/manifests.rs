@@ -1,4 +1,4 @@
-//! Manifests, sorted by kind: ExternalSecrets and the objects that they refer to.
+//! Manifests, sorted by kind: ExternalSecrets, PushSecrets and the objects that they refer to.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use super::document::{self, Document, Object, Place};
 use super::files::{self, Named};
 use crate::api::generators::Generator;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore};
+use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::generators::key::GeneratorKey;
 use crate::controller::store_access::key::StoreKey;
@@ -37,6 +38,8 @@ pub(in crate::cli) enum Error {
 pub(in crate::cli) struct Manifests {
     pub(in crate::cli) external_secrets: Vec<ExternalSecret>,
     pub(in crate::cli) cluster_external_secrets: Vec<ClusterExternalSecret>,
+    pub(in crate::cli) push_secrets: Vec<PushSecret>,
+    pub(in crate::cli) cluster_push_secrets: Vec<ClusterPushSecret>,
     pub(super) stores: HashMap<StoreKey, Arc<SecretStore>>,
     pub(super) generators: HashMap<GeneratorKey, Arc<Generator>>,
     config_maps: HashMap<ObjectKey, ConfigMap>,
@@ -85,6 +88,12 @@ impl Manifests {
         self.secrets.get(key)
     }
 
+    /// The Secrets of a namespace that are given.
+    pub(super) fn secrets_of(&self, namespace: &str) -> impl Iterator<Item = &Secret> {
+        let is_there = move |(key, _): &(&ObjectKey, &Secret)| key.namespace == namespace;
+        self.secrets.iter().filter(is_there).map(|(_, secret)| secret)
+    }
+
     /// Adds the documents of a file.
     fn add(&mut self, text: &str, file: &str, named: Named, namespace: &str) -> Result<(), Error> {
         for document in documents(text, file)? {
@@ -113,6 +122,8 @@ impl Manifests {
         match object {
             Object::ExternalSecret(object) => self.external_secrets.push(object),
             Object::ClusterExternalSecret(object) => self.cluster_external_secrets.push(object),
+            Object::PushSecret(object) => self.push_secrets.push(object),
+            Object::ClusterPushSecret(object) => self.cluster_push_secrets.push(object),
             Object::Store(kind, store) => {
                 self.stores.insert(StoreKey { kind, object: key }, Arc::new(store));
             }

@@ -15,12 +15,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::DynamicObject;
+use kube::core::{DynamicObject, Selector, SelectorExt as _};
 use secrecy::{SecretSlice, SecretString};
 
 use crate::api::generators::Generator;
-use crate::api::v1::SecretStore;
 use crate::api::v1::external_secret::ManifestReference;
+use crate::api::v1::{SecretStore, StoreKind};
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::ClusterView;
@@ -28,6 +28,7 @@ use crate::controller::external_secret::kind_discovery::{KindError, TargetKind};
 use crate::controller::generators::error::Error as GeneratorError;
 use crate::controller::generators::key::GeneratorKey;
 use crate::controller::generators::lookup::GeneratorLookup;
+use crate::controller::push_secret::view::View;
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::azure::given::{GivenObjects, GivenVault};
@@ -61,6 +62,12 @@ impl Inputs {
             Some(values) => Providers { azurekv: Arc::new(GivenVault(Arc::clone(values))), ..providers },
             None => providers,
         }
+    }
+
+    /// The providers, with no vault at all: of one that is not given, nothing is there.
+    pub(super) fn without_vaults(&self, providers: Providers) -> Providers {
+        let objects = self.values.clone().unwrap_or_default();
+        Providers { azurekv: Arc::new(GivenVault(objects)), ..providers }
     }
 
     async fn known_store(&self, key: &StoreKey) -> Result<Option<Arc<SecretStore>>, ApiError> {
@@ -163,6 +170,45 @@ impl ClusterView for Inputs {
             Some(cluster) => cluster.secrets_labeled(namespace, selector).await,
             None => Ok(Vec::new()),
         }
+    }
+}
+
+#[async_trait]
+impl View for Inputs {
+    async fn source(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
+        self.secret(key).await
+    }
+
+    async fn template_source(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
+        self.config_map(key).await
+    }
+
+    async fn selected(&self, namespace: &str, labels: &Selector, most: usize) -> Result<Vec<String>, ApiError> {
+        let mut names = match &self.cluster {
+            Some(cluster) => cluster.selected_secrets(namespace, labels, most).await?,
+            None => Vec::new(),
+        };
+        // With the labels that are given.
+        names.retain(|name| self.manifests.secret(&ObjectKey::new(namespace, name)).is_none());
+        let none = BTreeMap::new();
+        let given = self.manifests.secrets_of(namespace).map(|secret| &secret.metadata);
+        let selected = given.filter(|meta| labels.matches(meta.labels.as_ref().unwrap_or(&none)));
+        names.extend(selected.filter_map(|meta| meta.name.clone()));
+        Ok(names)
+    }
+
+    async fn stores(&self, kind: StoreKind, namespace: &str) -> Result<Vec<Arc<SecretStore>>, ApiError> {
+        let present = match &self.cluster {
+            Some(cluster) => cluster.stores(kind, namespace).await?,
+            None => Vec::new(),
+        };
+        let key_of = |store: &SecretStore| StoreKey { kind, object: ObjectKey::of(&store.metadata) };
+        let is_near = |key: &StoreKey| {
+            key.kind == kind && (kind == StoreKind::ClusterSecretStore || key.object.namespace == namespace)
+        };
+        let given = self.manifests.stores.iter().filter(|(key, _)| is_near(key)).map(|(_, store)| Arc::clone(store));
+        let others = present.into_iter().filter(|store| !self.manifests.stores.contains_key(&key_of(store)));
+        Ok(others.map(Arc::new).chain(given).collect())
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::action::Action;
 use super::diff::{self, Change};
 use super::parents::Parent;
+use super::push::PushEntry;
 use super::subject::Subject;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec};
 use crate::cli::preview::{Preview, Previewer};
@@ -201,6 +202,14 @@ const fn reason_in_words(reason: Reason) -> &'static str {
     }
 }
 
+/// All that is printed.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) parents: Vec<Parent>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) pushes: Vec<PushEntry>,
+}
+
 /// The number of entries per action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Summary {
@@ -212,9 +221,11 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(entries: &[Entry], parents: &[Parent]) -> Self {
+    pub(super) fn of(all: &Findings) -> Self {
+        let Findings { entries, parents, pushes } = all;
         let children = || parents.iter().flat_map(|parent| &parent.children).map(|child| child.action);
-        let actions = || entries.iter().map(|entry| entry.action).chain(children());
+        let objects = || pushes.iter().flat_map(PushEntry::actions);
+        let actions = || entries.iter().map(|entry| entry.action).chain(children()).chain(objects());
         let count = |action| actions().filter(|found| *found == action).count();
         let is_unchanged = |entry: &&Entry| entry.action == Action::None && entry.deletions.is_empty();
         let deletions: usize = entries.iter().map(|entry| entry.deletions.len()).sum();
@@ -222,8 +233,10 @@ impl Summary {
         Self {
             create: count(Action::Create),
             update: count(Action::Update),
-            delete: deletions + children().filter(|action| *action == Action::Delete).count(),
-            unchanged: entries.iter().filter(is_unchanged).count() + unchanged,
+            delete: deletions + children().chain(objects()).filter(|action| *action == Action::Delete).count(),
+            unchanged: entries.iter().filter(is_unchanged).count()
+                + unchanged
+                + objects().filter(|action| *action == Action::None).count(),
             refused: count(Action::Refuse) + parents.iter().filter(|parent| parent.fault.is_some()).count(),
         }
     }

@@ -23,9 +23,9 @@ pub(in crate::cli) enum Error {
         "the cluster has no ExternalSecrets: the CRDs are not installed; name manifests with -f, or another cluster with --context"
     )]
     NoCrds,
-    #[error("ExternalSecret {name:?} does not exist in namespace {namespace:?}", name = .0.name, namespace = .0.namespace)]
+    #[error("there is no ExternalSecret or PushSecret {name:?} in namespace {namespace:?}", name = .0.name, namespace = .0.namespace)]
     NotFound(ObjectKey),
-    #[error("the manifests have no ExternalSecret{0}")]
+    #[error("the manifests have no ExternalSecret or PushSecret{0}")]
     NotGiven(String),
     #[error("the plan cannot be written as YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser_error::Error),

@@ -4,18 +4,22 @@ use serde_json::{Map, Value, json};
 
 use super::action::Action;
 use super::diff::Change;
-use super::entry::{Entry, Summary, in_words};
-use super::parents::Parent;
+use super::entry::{Entry, Findings, Summary, in_words};
+use super::parents::{Makes, Parent};
+use super::push::{self, PushEntry};
 use crate::cli::redaction::Shown;
 use crate::sync::refresh::Due;
 
 /// The plan as one JSON value.
-pub(super) fn document(entries: &[Entry], parents: &[Parent]) -> Value {
-    let Summary { create, update, delete, unchanged, refused } = Summary::of(entries, parents);
+pub(super) fn document(all: &Findings) -> Value {
+    let Summary { create, update, delete, unchanged, refused } = Summary::of(all);
+    let of = |makes: Makes| all.parents.iter().filter(|parent| parent.makes == makes).map(parent).collect::<Vec<_>>();
     json!({
         "version": 1,
-        "clusterExternalSecrets": parents.iter().map(parent).collect::<Vec<_>>(),
-        "externalSecrets": entries.iter().map(entry).collect::<Vec<_>>(),
+        "clusterExternalSecrets": of(Makes::ExternalSecrets),
+        "externalSecrets": all.entries.iter().map(entry).collect::<Vec<_>>(),
+        "clusterPushSecrets": of(Makes::PushSecrets),
+        "pushSecrets": all.pushes.iter().map(push).collect::<Vec<_>>(),
         "summary": {
             "create": create, "update": update, "delete": delete, "unchanged": unchanged, "refused": refused,
         },
@@ -25,8 +29,8 @@ pub(super) fn document(entries: &[Entry], parents: &[Parent]) -> Value {
 fn parent(parent: &Parent) -> Value {
     let children = parent.children.iter().map(|child| {
         let mut printed = json!({
-            "namespace": child.external_secret.namespace,
-            "name": child.external_secret.name,
+            "namespace": child.object.namespace,
+            "name": child.object.name,
             "action": action(child.action),
         });
         if let Some(why) = &child.why {
@@ -34,9 +38,12 @@ fn parent(parent: &Parent) -> Value {
         }
         printed
     });
-    let mut printed = json!({
-        "name": parent.name, "externalSecrets": children.collect::<Vec<_>>(), "unchanged": parent.unchanged,
-    });
+    let children: Vec<_> = children.collect();
+    let mut printed = json!({ "name": parent.name, "unchanged": parent.unchanged });
+    printed[match parent.makes {
+        Makes::ExternalSecrets => "externalSecrets",
+        Makes::PushSecrets => "pushSecrets",
+    }] = children.into();
     if let Some(fault) = &parent.fault {
         printed["fault"] = fault.as_str().into();
     }
@@ -65,11 +72,48 @@ fn entry(entry: &Entry) -> Value {
         printed["leftAlone"] = why.into();
     }
     if let Some(due) = entry.due {
-        printed["due"] = match due {
-            Due::Now(_) => json!({ "now": true, "reason": in_words(due) }),
-            Due::At(time) => json!({ "now": false, "at": time.to_string() }),
-            Due::OnChange => json!({ "now": false, "reason": in_words(due) }),
-        };
+        printed["due"] = in_json(due, &in_words(due));
+    }
+    printed
+}
+
+fn in_json(due: Due, words: &str) -> Value {
+    match due {
+        Due::Now(_) => json!({ "now": true, "reason": words }),
+        Due::At(time) => json!({ "now": false, "at": time.to_string() }),
+        Due::OnChange => json!({ "now": false, "reason": words }),
+    }
+}
+
+fn push(entry: &PushEntry) -> Value {
+    let objects = entry.objects.iter().map(|object| {
+        let mut printed = json!({
+            "store": { "kind": object.store.kind.name(), "name": object.store.object.name },
+            "vault": object.vault,
+            "name": object.name,
+            "remoteKey": object.remote_key,
+            "action": action(object.action),
+            "what": object.what,
+            "changes": object.changes,
+        });
+        if let Some(why) = &object.why {
+            printed["reason"] = why.as_str().into();
+        }
+        printed
+    });
+    let mut printed = json!({
+        "namespace": entry.push_secret.namespace,
+        "name": entry.push_secret.name,
+        "objects": objects.collect::<Vec<_>>(),
+    });
+    if let Some(message) = &entry.error {
+        printed["condition"] = json!({ "type": "Ready", "status": "False", "reason": "Errored", "message": message });
+    }
+    if let Some(why) = &entry.left_alone {
+        printed["leftAlone"] = why.as_str().into();
+    }
+    if let Some(due) = entry.due {
+        printed["due"] = in_json(due, &push::in_words(due));
     }
     printed
 }
@@ -126,7 +170,7 @@ mod tests {
             changes,
             deletions: Vec::new(),
         };
-        let document = document(&[entry], &[]);
+        let document = document(&Findings { entries: vec![entry], ..Findings::default() });
         let found = &document["externalSecrets"][0];
         assert_eq!(found["action"], "create");
         let expected = json!([{"field": "data", "key": "a", "change": "added", "after": {"bytes": 3, "hash": "00"}}]);

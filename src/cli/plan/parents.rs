@@ -8,6 +8,7 @@ use super::error::Error;
 use super::subject::{Subject, Which, merged_metadata};
 use crate::api::v1::external_secret::controlling_cluster_external_secret;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret};
+use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::api::{Selection, ServedVersion};
 use crate::cli::inputs::Inputs;
 use crate::cli::inputs::cluster::Cluster;
@@ -16,9 +17,39 @@ use crate::controller::core::key::ObjectKey;
 use crate::sync::cluster_external_secret::step::Outcome;
 use crate::sync::cluster_external_secret::{Decision, Place, Situation, Step, Wanted, decide};
 
-/// What would be done for one ClusterExternalSecret.
+/// What an object of the cluster makes in namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Makes {
+    /// A ClusterExternalSecret makes ExternalSecrets.
+    #[default]
+    ExternalSecrets,
+    /// A ClusterPushSecret makes PushSecrets.
+    PushSecrets,
+}
+
+impl Makes {
+    /// The kind of what makes them.
+    pub(super) const fn parent(self) -> &'static str {
+        match self {
+            Self::ExternalSecrets => ClusterExternalSecret::KIND,
+            Self::PushSecrets => ClusterPushSecret::KIND,
+        }
+    }
+
+    /// The kind of what is made.
+    pub(super) const fn child(self) -> &'static str {
+        match self {
+            Self::ExternalSecrets => ExternalSecret::KIND,
+            Self::PushSecrets => PushSecret::KIND,
+        }
+    }
+}
+
+/// What would be done for one ClusterExternalSecret or ClusterPushSecret.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parent {
+    /// What it makes.
+    pub(super) makes: Makes,
     pub(super) name: String,
     /// Why nothing would be created or changed for it.
     pub(super) fault: Option<String>,
@@ -28,10 +59,11 @@ pub(super) struct Parent {
     pub(super) unchanged: usize,
 }
 
-/// What would be done with one ExternalSecret.
+/// What would be done with one object that is made so.
 #[derive(Clone, Debug)]
 pub(super) struct Child {
-    pub(super) external_secret: ObjectKey,
+    /// The object.
+    pub(super) object: ObjectKey,
     pub(super) action: Action,
     /// The reason, if it is not obvious.
     pub(super) why: Option<String>,
@@ -91,8 +123,8 @@ struct World {
     version: ServedVersion,
 }
 
-/// The namespaces of the cluster after the manifests were applied.
-async fn namespaces(
+/// The labels of the namespaces of the cluster, as they would be once the manifests were applied; none where one is being deleted.
+pub(super) async fn namespaces(
     inputs: &Inputs,
     cluster: &Cluster,
 ) -> Result<BTreeMap<String, Option<BTreeMap<String, String>>>, Error> {
@@ -163,8 +195,8 @@ impl World {
             decide(Situation { namespace, place, wanted, named, children: &children, last: None });
         let key = ObjectKey::new(namespace, wanted.name());
         let mut add = |name: &str, action, why: Option<&str>| {
-            let external_secret = ObjectKey::new(namespace, name);
-            parent.children.push(Child { external_secret, action, why: why.map(str::to_owned) });
+            let object = ObjectKey::new(namespace, name);
+            parent.children.push(Child { object, action, why: why.map(str::to_owned) });
         };
         match (&step, outcome) {
             (_, Outcome::Failed(reason)) => add(&key.name, Action::Refuse, Some(&reason)),

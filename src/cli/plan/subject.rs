@@ -10,6 +10,7 @@ use super::error::Error;
 use crate::api::v1::ExternalSecret;
 use crate::cli::inputs::Inputs;
 use crate::cli::inputs::cluster::{Cluster, Crds};
+use crate::cli::inputs::manifests::Manifests;
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::ClusterView as _;
@@ -19,7 +20,7 @@ use crate::sync::managed_fields;
 /// Where `kubectl apply` stores the manifest that it applied.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// The annotation that requests a refresh.
-const FORCE_SYNC: &str = "external-secrets.io/force-sync";
+pub(super) const FORCE_SYNC: &str = "external-secrets.io/force-sync";
 
 /// Which ExternalSecrets to examine.
 pub(super) struct Which<'a> {
@@ -40,7 +41,7 @@ pub(super) struct Subject {
     pub(super) has_new_templates: bool,
 }
 
-/// The ExternalSecrets to examine, sorted by namespace and name.
+/// The ExternalSecrets to examine, sorted by namespace and name. Names that do not exist are left out.
 pub(super) async fn subjects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<Subject>, Error> {
     let mut objects =
         if which.is_given { given(which, inputs, cluster).await? } else { present(which, cluster).await? };
@@ -68,22 +69,29 @@ async fn present(which: &Which<'_>, cluster: &Cluster) -> Result<Vec<ExternalSec
     let names: BTreeSet<&String> = which.names.iter().collect();
     for name in names {
         let key = ObjectKey::new(which.namespace.unwrap_or_default(), name);
-        let object = cluster.external_secret(&key).await.map_err(Error::Cluster)?;
-        objects.push(object.ok_or(Error::NotFound(key))?);
+        objects.extend(cluster.external_secret(&key).await.map_err(Error::Cluster)?);
     }
     Ok(objects)
 }
 
 /// Those of the manifests, as they would be after they were applied.
 async fn given(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<ExternalSecret>, Error> {
-    let all = &inputs.manifests.external_secrets;
-    let parents = &inputs.manifests.cluster_external_secrets;
-    let names = || all.iter().map(|object| &object.metadata).chain(parents.iter().map(|object| &object.metadata));
+    let Manifests { external_secrets: all, cluster_external_secrets, push_secrets, cluster_push_secrets, .. } =
+        &inputs.manifests;
+    let of_external_secrets = || {
+        let parents = cluster_external_secrets.iter().map(|object| &object.metadata);
+        all.iter().map(|object| &object.metadata).chain(parents)
+    };
+    let of_push_secrets = || {
+        let parents = cluster_push_secrets.iter().map(|object| &object.metadata);
+        push_secrets.iter().map(|object| &object.metadata).chain(parents)
+    };
+    let names = || of_external_secrets().chain(of_push_secrets());
     let is_named = |name: &String| names().any(|meta| meta.name.as_ref() == Some(name));
     if let Some(name) = which.names.iter().find(|name| !is_named(name)) {
         return Err(Error::NotGiven(format!(" of the name {name:?}")));
     }
-    if all.is_empty() && parents.is_empty() {
+    if names().next().is_none() {
         return Err(Error::NotGiven(String::new()));
     }
     let is_wanted = |object: &&ExternalSecret| {

@@ -4,8 +4,9 @@ use std::fmt::{self, Write as _};
 
 use super::action::Action;
 use super::diff::Change;
-use super::entry::{Entry, Summary, in_words};
+use super::entry::{Entry, Findings, Summary, in_words};
 use super::parents::Parent;
+use super::push::{self, Object, PushEntry};
 use crate::cli::redaction::Shown;
 use crate::sync::refresh::Due;
 
@@ -61,15 +62,18 @@ impl Mark {
 }
 
 /// The plan as text.
-pub(super) fn print(entries: &[Entry], parents: &[Parent], paint: Paint) -> String {
+pub(super) fn print(all: &Findings, paint: Paint) -> String {
     let mut page = Page { text: String::new(), paint };
-    for parent in parents {
+    for parent in &all.parents {
         page.parent(parent);
     }
-    for entry in entries {
+    for entry in &all.entries {
         page.entry(entry);
     }
-    let Summary { create, update, delete, unchanged, refused } = Summary::of(entries, parents);
+    for push in &all.pushes {
+        page.push(push);
+    }
+    let Summary { create, update, delete, unchanged, refused } = Summary::of(all);
     if !page.text.is_empty() {
         page.text.push('\n');
     }
@@ -87,7 +91,7 @@ struct Page {
 
 impl Page {
     fn parent(&mut self, parent: &Parent) {
-        let owner = format!("ClusterExternalSecret {}", parent.name);
+        let owner = format!("{} {}", parent.makes.parent(), parent.name);
         if let Some(fault) = &parent.fault {
             self.line(0, Mark::Refused, &format!("{owner}: {fault}"));
         }
@@ -97,14 +101,14 @@ impl Page {
             number => self.line(0, Mark::Same, &format!("{owner}: {number} of its namespaces are up to date")),
         }
         for child in &parent.children {
-            let object = format!("ExternalSecret {}", child.external_secret);
+            let object = format!("{} {}", parent.makes.child(), child.object);
             let why = child.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             match child.action {
                 Action::Create => self.line(0, Mark::Added, &format!("{object} would be created by {owner}{why}")),
                 Action::Update => self.line(0, Mark::Changed, &format!("{object} would be changed by {owner}{why}")),
                 Action::Delete => self.line(0, Mark::Removed, &format!("{object} would be deleted by {owner}{why}")),
                 Action::Refuse => {
-                    self.line(0, Mark::Refused, &format!("{owner}: {}{why}", child.external_secret.namespace));
+                    self.line(0, Mark::Refused, &format!("{owner}: {}{why}", child.object.namespace));
                 }
                 Action::None => {}
             }
@@ -136,6 +140,47 @@ impl Page {
             let secret = format!("{} {}", deletion.kind, place(entry, &deletion.name));
             let text = format!("{secret} would be deleted by {owner}{when}: {}", deletion.reason);
             self.line(0, Mark::Removed, &text);
+        }
+    }
+
+    fn push(&mut self, entry: &PushEntry) {
+        let owner = format!("PushSecret {}", entry.push_secret);
+        if let Some(message) = &entry.error {
+            self.line(0, Mark::Refused, &format!("{owner}: Errored: {message}"));
+        }
+        if let Some(why) = &entry.left_alone {
+            self.line(0, Mark::Same, &format!("{owner}: {why}"));
+        }
+        let when = match entry.due {
+            Some(due @ Due::At(_)) => format!(", {}", push::in_words(due)),
+            _ => String::new(),
+        };
+        for object in &entry.objects {
+            self.object(object, &owner, &when);
+        }
+        match entry.unchanged() {
+            0 => {}
+            1 => self.line(0, Mark::Same, &format!("{owner}: 1 of its objects is as it should be")),
+            number => self.line(0, Mark::Same, &format!("{owner}: {number} of its objects are as they should be")),
+        }
+    }
+
+    fn object(&mut self, object: &Object, owner: &str, when: &str) {
+        let why = object.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let name = object.in_words();
+        match object.action {
+            Action::Create => self.line(0, Mark::Added, &format!("{name} would be created by {owner}{when}{why}")),
+            Action::Update => {
+                let done = object.done();
+                self.line(0, Mark::Changed, &format!("{name} {done} {owner}{when}{why}"));
+            }
+            Action::Delete => self.line(0, Mark::Removed, &format!("{name} would be deleted by {owner}{when}{why}")),
+            Action::Refuse => self.line(0, Mark::Refused, &format!("{owner}: {name}{why}")),
+            Action::None if object.why.is_some() => self.line(0, Mark::Same, &format!("{owner}: {name}{why}")),
+            Action::None => {}
+        }
+        for change in &object.changes {
+            self.line(1, Mark::Changed, change);
         }
     }
 
@@ -256,6 +301,10 @@ mod tests {
         Shown::Redacted { bytes, hash: hash.to_owned() }
     }
 
+    fn of(entries: Vec<Entry>) -> Findings {
+        Findings { entries, ..Findings::default() }
+    }
+
     fn entries() -> Vec<Entry> {
         let change = |key: &str, before, after| Change { field: "data", key: Some(key.to_owned()), before, after };
         let changed = Entry {
@@ -302,18 +351,18 @@ mod tests {
             "Plan: 1 to create, 1 to change, 1 to delete; 1 unchanged, 1 refused.",
             "",
         ];
-        assert_eq!(print(&entries(), &[], Paint::Plain), expected.join("\n"));
+        assert_eq!(print(&of(entries()), Paint::Plain), expected.join("\n"));
     }
 
     #[test]
     fn colors_are_all_that_differs() {
-        let colored = print(&entries(), &[], Paint::Colored);
+        let colored = print(&of(entries()), Paint::Colored);
         assert!(colored.starts_with("\x1b[32m+ Secret team-a/new "), "{colored}");
         assert!(colored.contains("    \x1b[31m- labels.team: \"a\"\x1b[0m\n"), "{colored}");
         let plain = ["\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1;31m", "\x1b[0m"]
             .into_iter()
             .fold(colored, |text, sequence| text.replace(sequence, ""));
-        assert_eq!(plain, print(&entries(), &[], Paint::Plain));
+        assert_eq!(plain, print(&of(entries()), Paint::Plain));
     }
 
     #[test]
@@ -324,7 +373,7 @@ mod tests {
             before: Some(text("a\nb\nc\nd\ne\nf")),
             after: Some(text("a\nb\nc\nD\nD2\ne\nf")),
         };
-        let page = print(&[Entry { changes: vec![change], ..entry("x", Action::Update) }], &[], Paint::Plain);
+        let page = print(&of(vec![Entry { changes: vec![change], ..entry("x", Action::Update) }]), Paint::Plain);
         let lines: Vec<_> = page.lines().skip(1).take(7).map(str::trim_start).collect();
         assert_eq!(lines, ["~ data.conf", "b", "c", "- d", "+ D", "+ D2", "e"]);
     }

@@ -1,20 +1,24 @@
-//! Prints the target that an ExternalSecret produces.
+//! Prints the target that an ExternalSecret produces, and the objects that a PushSecret asks for.
 
 use std::io::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
 use crate::api::ServedVersion;
 use crate::api::v1::ExternalSecret;
+use crate::api::v1alpha1::PushSecret;
 use crate::cli::preview::Preview;
 use crate::cli::redaction::{Metadata, Redactor, Shown, Values};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::destination::Existing;
+use crate::controller::push_secret::preview::Objects;
 use crate::sync::plan::Plan;
 use crate::sync::target::Owner;
 
@@ -60,9 +64,35 @@ impl Rendered {
     }
 }
 
+/// The objects that a PushSecret asks for.
+pub(super) struct Pushed {
+    push_secret: ObjectKey,
+    objects: Vec<Value>,
+}
+
+impl Pushed {
+    /// Each object as a YAML document.
+    pub(super) fn yaml(&self) -> Result<String, Error> {
+        let name = &self.push_secret.name;
+        let document = |object| Ok(format!("---\n# PushSecret {name:?}\n{}", serde_saphyr::to_string(object)?));
+        self.objects.iter().map(document).collect()
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "pushSecret": {"namespace": self.push_secret.namespace, "name": self.push_secret.name},
+            "objects": self.objects,
+        })
+    }
+}
+
 /// All that was rendered, for programs.
-pub(super) fn document(rendered: &[Rendered]) -> Value {
-    json!({"version": 1, "rendered": rendered.iter().map(Rendered::document).collect::<Vec<_>>()})
+pub(super) fn document(rendered: &[Rendered], pushed: &[Pushed]) -> Value {
+    json!({
+        "version": 1,
+        "rendered": rendered.iter().map(Rendered::document).collect::<Vec<_>>(),
+        "pushed": pushed.iter().map(Pushed::document).collect::<Vec<_>>(),
+    })
 }
 
 /// Prints a text.
@@ -88,6 +118,38 @@ pub(super) fn rendered(preview: &Preview, object: &ExternalSecret, redactor: &Re
         None => preview.plan.statement(owner).message.to_owned(),
     };
     Some(Rendered { external_secret: ObjectKey::of(&object.metadata), manifest, message })
+}
+
+/// The objects that a PushSecret asks for.
+pub(super) fn pushed(objects: &Objects, push_secret: &PushSecret, redactor: &Redactor) -> Pushed {
+    let objects = objects.each().map(|(store, remote, wanted)| {
+        let value = match redactor.value(wanted.value.expose_secret()) {
+            Shown::Text(text) => text.into(),
+            shown @ (Shown::Redacted { .. } | Shown::Base64(_)) => redacted_or_base64(&shown),
+        };
+        let mut manifest = json!({
+            "store": { "kind": store.kind.name(), "name": store.object.name },
+            "vault": remote.vault,
+            "object": remote.name.as_written(),
+            "value": value,
+            "tags": wanted.tags,
+        });
+        if let Some(content_type) = &wanted.content_type {
+            manifest["contentType"] = content_type.as_str().into();
+        }
+        if let Some(expires) = wanted.expires.and_then(|expires| Timestamp::from_second(expires).ok()) {
+            manifest["expires"] = expires.to_string().into();
+        }
+        manifest
+    });
+    Pushed { push_secret: ObjectKey::of(&push_secret.metadata), objects: objects.collect() }
+}
+
+fn redacted_or_base64(shown: &Shown) -> Value {
+    match shown {
+        Shown::Redacted { .. } => redacted_text(shown),
+        _ => shown.in_line().into(),
+    }
 }
 
 /// An object that is not a Secret. Any scalar in it may be derived from a secret.

@@ -5,6 +5,7 @@
 
 mod child;
 pub(crate) mod context;
+pub(crate) mod preview;
 mod provisioned;
 mod reconcile;
 mod report;

@@ -12,6 +12,8 @@ use crate::runtime::health::Readiness;
 
 /// Interval of discovery while CRDs are missing.
 const PAUSE: Duration = Duration::from_secs(2);
+/// The same about kinds that nobody waits for.
+const PAUSE_WHILE_OPTIONAL: Duration = Duration::from_secs(20);
 
 /// How the cluster serves the requested kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +87,15 @@ pub(crate) async fn is_served_at_last(client: &Client, api_version: &str, plural
             Err(error) => tracing::warn!(%error, "the API server cannot be asked which resources it serves"),
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Waits until the cluster serves all of these kinds in a version. Their CRDs may never be installed, so it asks seldom.
+pub(crate) async fn until_served(client: Client, api_version: &'static str, plurals: Vec<&'static str>) {
+    for plural in plurals {
+        while !is_served_at_last(&client, api_version, plural).await {
+            tokio::time::sleep(PAUSE_WHILE_OPTIONAL).await;
+        }
     }
 }
 

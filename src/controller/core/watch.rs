@@ -90,13 +90,46 @@ pub(crate) fn objects_until<K: Watched>(
     watch: Watch<K>,
     dyntype: K::DynamicType,
     strip: fn(&mut K),
-    mut on_change: impl FnMut(Change<'_, K>) + Send + 'static,
+    on_change: impl FnMut(Change<'_, K>) + Send + 'static,
     stop: CancellationToken,
 ) -> Store<K> {
-    let mut writer = Writer::new(dyntype.clone());
+    let writer = Writer::new(dyntype.clone());
     let store = writer.as_reader();
-    let known = store.clone();
     let (vital, name) = (watch.vital.clone(), task_of(&watch.name));
+    let following = fill(watch, writer, dyntype, strip, on_change);
+    vital.spawn(name, stop.run_until_cancelled_owned(following).map(drop));
+    store
+}
+
+/// The same, once `served` is over: for a kind whose CRD may be installed later. `watch` is called at that time; until then the store is
+/// empty and not ready.
+pub(crate) fn objects_once<K: Watched>(
+    served: impl Future<Output = ()> + Send + 'static,
+    watch: impl FnOnce() -> Watch<K> + Send + 'static,
+    dyntype: K::DynamicType,
+    strip: fn(&mut K),
+    on_change: impl FnMut(Change<'_, K>) + Send + 'static,
+) -> Store<K> {
+    let writer = Writer::new(dyntype.clone());
+    let store = writer.as_reader();
+    tokio::spawn(async move {
+        served.await;
+        let watch = watch();
+        let (vital, name) = (watch.vital.clone(), task_of(&watch.name));
+        vital.spawn(name, fill(watch, writer, dyntype, strip, on_change));
+    });
+    store
+}
+
+/// Follows a watch and keeps a store equal to it.
+async fn fill<K: Watched>(
+    watch: Watch<K>,
+    mut writer: Writer<K>,
+    dyntype: K::DynamicType,
+    strip: fn(&mut K),
+    mut on_change: impl FnMut(Change<'_, K>) + Send + 'static,
+) {
+    let known = writer.as_reader();
     let following = follow(watch, move |event| {
         let event = match event {
             Event::Readable(event) => event.modify(strip),
@@ -112,8 +145,7 @@ pub(crate) fn objects_until<K: Watched>(
         };
         store_and_tell(&event, &mut writer, &known, &mut on_change);
     });
-    vital.spawn(name, stop.run_until_cancelled_owned(following).map(drop));
-    store
+    following.await;
 }
 
 /// The name of a watch's task.

@@ -70,7 +70,7 @@ pub(crate) struct Watched {
     pub(crate) namespaces: Namespaces,
     pub(crate) stores: Arc<dyn Stores>,
     /// Generators of the kinds in use.
-    pub(crate) generators: WatchedGenerators,
+    pub(crate) generators: Arc<WatchedGenerators>,
 }
 
 impl Context {

@@ -3,4 +3,5 @@
 pub(crate) mod error;
 pub(crate) mod key;
 pub(crate) mod lookup;
+pub(crate) mod making;
 pub(crate) mod watched;

@@ -9,11 +9,11 @@ use crate::push::ObjectName;
 
 /// An object of a vault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct RemoteObject {
+pub(crate) struct RemoteObject {
     /// The vault.
-    pub(super) vault: String,
+    pub(crate) vault: String,
     /// The object.
-    pub(super) name: ObjectName,
+    pub(crate) name: ObjectName,
 }
 
 /// What one PushSecret wants of an object.

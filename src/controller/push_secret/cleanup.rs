@@ -51,7 +51,7 @@ pub(super) async fn clean_up(
             cleaned.remaining.insert(store_name.clone(), records.clone());
             continue;
         }
-        let writer = context.access().writer(&store, &subject.key.namespace).await;
+        let writer = context.tools().access().writer(&store, &subject.key.namespace).await;
         let vault = vaults.get(store_name);
         if let (Ok(writer), Some(vault)) = (&writer, vault)
             && writer.vault() != vault

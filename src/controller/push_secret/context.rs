@@ -6,20 +6,28 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Client;
+use kube::api::ListParams;
+use kube::core::Selector;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::state::State;
 use super::subject::Subject;
+use super::view::{Tools, View};
 use crate::answers::Objects;
-use crate::api::v1::SecretStore;
+use crate::api::generators::Generator;
+use crate::api::v1::{SecretStore, StoreKind};
 use crate::api::v1alpha1::PushSecret;
-use crate::controller::core::api_call::ApiError;
+use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::events::Recorder;
 use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::core::key::ObjectKey;
+use crate::controller::generators::error::Error as GeneratorError;
+use crate::controller::generators::key::GeneratorKey;
+use crate::controller::generators::lookup::GeneratorLookup;
+use crate::controller::generators::watched::WatchedGenerators;
 use crate::controller::namespaces::Namespaces;
-use crate::controller::options::{FloodGate, Options};
-use crate::controller::store_access::clients::{self, Access, ControllerClass, StoreLookup};
+use crate::controller::options::Options;
+use crate::controller::store_access::clients::{self, ControllerClass, StoreLookup};
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::Stores;
 use crate::controller::template_engines::Templates;
@@ -48,14 +56,22 @@ pub(crate) struct Context {
     pub(crate) namespaces: Namespaces,
     /// Stores.
     pub(crate) stores: Arc<dyn Stores>,
+    /// Generators.
+    pub(crate) generators: Arc<WatchedGenerators>,
     /// What is remembered.
     pub(crate) state: Arc<State>,
 }
 
 impl Context {
-    /// What writers to stores are made from. As in ESO nobody asks whether a store is Ready.
-    pub(super) fn access(&self) -> Access<'_> {
-        Access { stores: self, providers: &self.providers, flood_gate: FloodGate::Open }
+    /// What objects are worked out with.
+    pub(super) fn tools(&self) -> Tools<'_> {
+        Tools {
+            view: self,
+            providers: &self.providers,
+            templates: &self.templates,
+            class: self.class(),
+            token_secrets: self.options.push_token_secrets,
+        }
     }
 
     /// Which stores this controller works on.
@@ -75,12 +91,7 @@ impl Context {
     }
 
     /// Secrets of a namespace, at the API server. A reader without "all" cannot leave the namespace.
-    pub(super) fn secrets(&self, namespace: &str) -> Objects<Secret> {
-        Objects::namespaced(self.client.clone(), namespace, &())
-    }
-
-    /// ConfigMaps of a namespace, at the API server.
-    pub(super) fn config_maps(&self, namespace: &str) -> Objects<ConfigMap> {
+    fn secrets(&self, namespace: &str) -> Objects<Secret> {
         Objects::namespaced(self.client.clone(), namespace, &())
     }
 
@@ -116,5 +127,36 @@ impl StoreLookup for Context {
 
     async fn namespace_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
         Ok(self.namespaces.labels(name))
+    }
+}
+
+/// Generators are watched.
+#[async_trait]
+impl GeneratorLookup for Context {
+    async fn generator(&self, key: &GeneratorKey) -> Result<Option<Arc<Generator>>, GeneratorError> {
+        self.generators.get(key).await
+    }
+}
+
+/// Secrets and ConfigMaps are read at the API server.
+#[async_trait]
+impl View for Context {
+    async fn source(&self, key: &ObjectKey) -> Result<Option<Secret>, ApiError> {
+        bounded(self.secrets(&key.namespace).get_opt(&key.name)).await
+    }
+
+    async fn template_source(&self, key: &ObjectKey) -> Result<Option<ConfigMap>, ApiError> {
+        let config_maps: Objects<ConfigMap> = Objects::namespaced(self.client.clone(), &key.namespace, &());
+        bounded(config_maps.get_opt(&key.name)).await
+    }
+
+    async fn selected(&self, namespace: &str, labels: &Selector, most: usize) -> Result<Vec<String>, ApiError> {
+        let params = ListParams::default().labels_from(labels).limit(u32::try_from(most).unwrap_or(u32::MAX));
+        let selected = bounded(self.secrets(namespace).list_metadata(&params)).await?;
+        Ok(selected.into_iter().filter_map(|secret| secret.metadata.name).collect())
+    }
+
+    async fn stores(&self, kind: StoreKind, namespace: &str) -> Result<Vec<Arc<SecretStore>>, ApiError> {
+        Ok(self.stores.all(kind, namespace))
     }
 }

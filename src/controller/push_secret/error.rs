@@ -3,6 +3,7 @@
 use crate::api::parsed::InvalidField;
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
+use crate::controller::generators::error::Error as GeneratorError;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::error::Retry;
@@ -35,6 +36,9 @@ pub(crate) enum Error {
         /// Why not.
         error: ApiError,
     },
+    /// The generator gives no values.
+    #[error("could not get source secret: {0}")]
+    Generator(#[from] GeneratorError),
     /// The template failed.
     #[error("could not apply template: {0}")]
     Template(#[from] RenderError),
@@ -214,6 +218,7 @@ impl Error {
     pub(crate) fn is_outage_of_api_server(&self) -> bool {
         match self {
             Self::SourceUnreadable { error, .. } | Self::Intent(error) | Self::Finalizer(error) => error.is_outage(),
+            Self::Generator(error) => error.is_outage_of_api_server(),
             Self::Store { error, .. } => match &**error {
                 StoreError::Unreadable { error, .. } => error.is_outage(),
                 _ => false,
@@ -235,11 +240,16 @@ impl Error {
             }
             _ => &[],
         };
-        failures.iter().filter_map(|failure| match &failure.problem {
+        let of_registry = match self {
+            Self::Generator(GeneratorError::Provider(error)) => Some(error.as_ref()),
+            _ => None,
+        };
+        let of_vaults = failures.iter().filter_map(|failure| match &failure.problem {
             Problem::Provider(error) => Some(error),
             Problem::Store(StoreError::Client { error, .. }) => Some(error.as_ref()),
             _ => None,
-        })
+        });
+        of_registry.into_iter().chain(of_vaults)
     }
 
     /// Whether nothing that failed can succeed without a change of a manifest, or in Azure.

@@ -20,7 +20,7 @@ use crate::provider::{Class, ProviderError};
 use crate::push::{Action, Content, Found, Ownership, Purpose, decide};
 
 /// How many objects are looked at, or written, at the same time.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 
 /// One pass over the objects of a PushSecret.
 #[derive(Clone, Copy)]
@@ -72,6 +72,24 @@ pub(super) struct Done {
     pub(super) failures: Vec<ObjectFailure>,
 }
 
+impl Looked<'_> {
+    /// Whether a value that was to stay is not there, so that others must be made.
+    pub(super) fn lacks_kept(&self) -> bool {
+        self.steps.iter().any(|step| step.piece.is_kept() && step.seen.action == Action::Create)
+    }
+}
+
+/// A foreign object that the PushSecret takes over by its annotation is treated as its own.
+pub(super) fn adopt(found: &mut Found, piece: &Piece, subject: Subject<'_>) {
+    let (Found::Present { ownership, .. } | Found::SoftDeleted { ownership } | Found::Disabled { ownership }) = found
+    else {
+        return;
+    };
+    if *ownership == Ownership::Foreign && subject.adopts(&piece.of.remote_key) {
+        *ownership = Ownership::Ours;
+    }
+}
+
 impl<'a> Pass<'a> {
     /// Looks at all objects.
     pub(super) async fn look(self, pieces: &'a [Piece]) -> Looked<'a> {
@@ -102,7 +120,7 @@ impl<'a> Pass<'a> {
 
     async fn see(self, piece: &Piece) -> Result<Seen, Problem> {
         let mut look = self.ask(piece, piece.writer.look(&piece.remote.name, Some(&piece.wanted))).await?;
-        self.adopt(&mut look.found, piece);
+        adopt(&mut look.found, piece, self.subject);
         let state = &self.context.state;
         let mut digest = piece.digest();
         if let Some(made) = state.made(self.subject, &piece.remote)
@@ -121,7 +139,7 @@ impl<'a> Pass<'a> {
             UpdatePolicy::IfNotExists if self.is_recovering(piece) => Purpose::Replace,
             UpdatePolicy::IfNotExists => Purpose::Create,
         };
-        let action = decide(purpose, &look.found);
+        let action = piece.settled(decide(purpose, &look.found));
         Ok(Seen { look, purpose, action, digest })
     }
 
@@ -153,18 +171,6 @@ impl<'a> Pass<'a> {
             self.context.state.disclaim(self.subject.key, &piece.remote);
         }
         result.map_err(Problem::Provider)
-    }
-
-    /// A foreign object that the PushSecret takes over by its annotation is treated as its own.
-    fn adopt(self, found: &mut Found, piece: &Piece) {
-        let (Found::Present { ownership, .. } | Found::SoftDeleted { ownership } | Found::Disabled { ownership }) =
-            found
-        else {
-            return;
-        };
-        if *ownership == Ownership::Foreign && self.subject.adopts(&piece.of.remote_key) {
-            *ownership = Ownership::Ours;
-        }
     }
 
     fn claim(self, seen: &Seen) -> Claim {
@@ -245,8 +251,9 @@ impl<'a> Pass<'a> {
         let mut seen = &step.seen;
         if lock.writes() != step.writes {
             again = self.see(piece).await?;
-            if again.action.writes() && !seen.action.writes() {
-                // It was not recorded that it would be written.
+            let has_lost_kept = piece.is_kept() && again.action == Action::Create;
+            if has_lost_kept || (again.action.writes() && !seen.action.writes()) {
+                // It was not recorded that it would be written, or nobody knows its value.
                 return Ok(Action::Wait);
             }
             seen = &again;
@@ -299,7 +306,7 @@ impl<'a> Pass<'a> {
     /// The name of an object that is to be made is taken by a deleted one.
     async fn deleted(self, piece: &Piece, seen: &Seen) -> Result<Action, Problem> {
         let mut found = self.ask(piece, piece.writer.look_deleted(&piece.remote.name)).await?;
-        self.adopt(&mut found, piece);
+        adopt(&mut found, piece, self.subject);
         let action = decide(seen.purpose, &found);
         if action == Action::Recover {
             if seen.purpose == Purpose::Create {
@@ -328,7 +335,7 @@ pub(super) fn intent(steps: &[Step<'_>]) -> SyncedPushSecrets {
     records
 }
 
-fn add_records(piece: &Piece, records: &mut SyncedPushSecrets) {
+pub(super) fn add_records(piece: &Piece, records: &mut SyncedPushSecrets) {
     for (store, of_store) in &piece.records {
         records.entry(store.clone()).or_default().extend(of_store.clone());
     }

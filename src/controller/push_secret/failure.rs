@@ -28,6 +28,8 @@ listed! {
         Source,
         /// The API server refused, or did not answer.
         ApiServer,
+        /// The generator gives no values.
+        Generator,
         /// The template failed.
         Template,
         /// A store of `dataTo` is not named.
@@ -64,6 +66,7 @@ impl Failure {
             Error::Rejected(_) => Self::Rejected,
             Error::Source(_) => Self::Source,
             Error::SourceUnreadable { .. } | Error::Intent(_) | Error::Gone | Error::Finalizer(_) => Self::ApiServer,
+            Error::Generator(_) => Self::Generator,
             Error::Template(_) => Self::Template,
             Error::DataToStore(_) => Self::DataToStore,
             Error::StoreUnnamed => Self::StoreUnnamed,
@@ -94,20 +97,29 @@ impl Failure {
             Self::InvalidSpec => (INVALID, "InvalidSpec", OnChange, "Correct the field that the message names."),
             Self::Rejected => (INVALID, "Rejected", OnChange, "Correct the fields that the message names."),
             Self::Source => (SOURCE, "Source", Backoff, "Create the Secret, or correct `spec.selector.secret`."),
-            Self::ApiServer => {
-                ("the API server's words", "ApiServer", Backoff, "See the message: a right, or the API server itself.")
-            }
+            Self::ApiServer => (
+                "the API server's words",
+                "ApiServer",
+                Backoff,
+                "See the message: a missing permission, or the API server itself.",
+            ),
+            Self::Generator => (
+                SOURCE,
+                "Generator",
+                Backoff,
+                "Create or correct the generator, or `spec.selector.generatorRef`, as the message says.",
+            ),
             Self::Template => {
                 ("could not apply template", "Template", Backoff, "Correct the template where the message says.")
             }
-            Self::DataToStore => ("dataTo[", "DataToStore", OnChange, "Name the store in `spec.secretStoreRefs`, too."),
+            Self::DataToStore => ("dataTo[", "DataToStore", OnChange, "Also name the store in `spec.secretStoreRefs`."),
             Self::StoreUnnamed => (
                 "refStore Name must be provided",
                 "StoreUnnamed",
                 OnChange,
                 "Set `name` or `labelSelector` in each of `spec.secretStoreRefs`.",
             ),
-            Self::Store => ("could not get", "Store", Backoff, "Create or mend the store, or correct the reference."),
+            Self::Store => ("could not get", "Store", Backoff, "Create or repair the store, or correct the reference."),
             Self::NoStore => {
                 ("no store can be used", "NoStore", Backoff, "Create a store, or correct `spec.secretStoreRefs`.")
             }
@@ -120,12 +132,12 @@ impl Failure {
                 "Adopt or enable the object, or use another `remoteKey`, as the message says.",
             ),
             Self::Conflict => (SET, "Conflict", Backoff, "Give one of the two another `remoteKey`."),
-            Self::Waiting => (SET, "Waiting", Backoff, "Nothing: it is tried again after some seconds."),
+            Self::Waiting => (SET, "Waiting", Backoff, "Nothing: the controller retries after some seconds."),
             Self::CleanUp => (
                 "Failed to Delete Secrets from Provider",
                 "CleanUp",
                 Backoff,
-                "Mend what the message says, or set `spec.deletionPolicy` to `None` to leave the objects.",
+                "Fix what the message says, or set `spec.deletionPolicy` to `None` to leave the objects.",
             ),
             Self::Panicked => (
                 "the PushSecret cannot be pushed",

@@ -11,8 +11,22 @@ use crate::api::v1alpha1::PushSecretStatus;
 use crate::api::v1alpha1::push_secret::SyncedPushSecrets;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::Writer;
-use crate::push::Wanted;
+use crate::push::{Action, Wanted};
 use crate::sync::push::{WantedObject, record};
+
+/// Where the value of an object comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Secrets: it is known.
+    Known,
+    /// The generator of the PushSecret of this UID, so that no other PushSecret wants the same.
+    Generated {
+        /// The UID.
+        of: String,
+        /// Whether it is what was made before, so that nobody knows it: what is in the vault stays.
+        is_kept: bool,
+    },
+}
 
 /// An object that a PushSecret asks for.
 pub(super) struct Piece {
@@ -28,6 +42,8 @@ pub(super) struct Piece {
     pub(super) records: SyncedPushSecrets,
     /// The same in the provider's form.
     pub(super) wanted: Wanted,
+    /// Where its value comes from.
+    pub(super) origin: Origin,
 }
 
 impl Piece {
@@ -35,7 +51,24 @@ impl Piece {
     pub(super) fn digest(&self) -> u64 {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let Wanted { value, content_type, expires, tags, dropped_tags: _ } = &self.wanted;
-        KEY.hash_one((value.expose_secret(), content_type, expires, tags))
+        match &self.origin {
+            Origin::Known => KEY.hash_one((value.expose_secret(), content_type, expires, tags)),
+            Origin::Generated { of, .. } => KEY.hash_one(of),
+        }
+    }
+
+    /// Whether its value is what was made before, so that nobody knows it.
+    pub(super) const fn is_kept(&self) -> bool {
+        matches!(self.origin, Origin::Generated { is_kept: true, .. })
+    }
+
+    /// What is done, by what the table says of the value: of a kept one it cannot tell.
+    pub(super) fn settled(&self, action: Action) -> Action {
+        match action {
+            Action::NewVersion(differing) if self.is_kept() && differing.is_empty() => Action::Nothing,
+            Action::NewVersion(differing) if self.is_kept() => Action::ChangeProperties(differing),
+            action => action,
+        }
     }
 
     /// That this object could not be written.

@@ -12,14 +12,16 @@ use serde_json::json;
 use super::cleanup::{Cleaned, clean_up};
 use super::context::Context;
 use super::error::{Error, Failures};
+use super::generated::{self, Kept};
 use super::outages::Outages;
-use super::pieces::Piece;
+use super::pieces::{Origin, Piece};
 use super::report::{self, Outcome};
 use super::sources::Sources;
 use super::state::{Absence, PATIENCE_WITH_ABSENCE, Remembered, Versions};
 use super::subject::{Progress, Subject};
 use super::wants::Wants;
 use super::{KIND, execute, sources, stores, wants};
+use crate::api::v1::external_secret::GeneratorRef;
 use crate::api::v1alpha1::push_secret::{PushDeletionPolicy, PushSecretSpec, SyncedPushSecrets};
 use crate::api::v1alpha1::{API_VERSION, PushSecret, PushSecretStatus};
 use crate::api::{FIELD_MANAGER, FINALIZER_PUSH_SECRET};
@@ -61,7 +63,7 @@ impl Reconcile for Context {
         let began = Instant::now();
         let subject = Subject { key, object: &object, status: &status, now: Timestamp::now(), began };
         let remembered = self.state.begin(key, &object, began);
-        let mut progress = Progress { written: status.clone(), changes: remembered.changes };
+        let mut progress = Progress { written: status.clone(), changes: remembered.changes, generated: None };
         let result = push_once(subject, &remembered, &mut progress, self).await;
         report::concluded(subject, progress, result, self).await
     }
@@ -70,7 +72,7 @@ impl Reconcile for Context {
         let Some((object, status)) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
         let subject = Subject { key, object: &object, status: &status, now: Timestamp::now(), began: Instant::now() };
         let remembered = self.state.begin(key, &object, subject.began);
-        let progress = Progress { written: status.clone(), changes: remembered.changes };
+        let progress = Progress { written: status.clone(), changes: remembered.changes, generated: None };
         report::concluded(subject, progress, Err(Error::Panicked(panicked)), self).await
     }
 
@@ -106,7 +108,7 @@ async fn push_once(
         return Err(Error::Rejected(validate::sentences(&problems)));
     }
     let namespace = &subject.key.namespace;
-    let Some(stores) = stores::find(spec, namespace, context)? else { return Ok(Outcome::NotOurs) };
+    let Some(stores) = stores::find(spec, namespace, context.tools()).await? else { return Ok(Outcome::NotOurs) };
     let due = due(meta, spec, Some(subject.status), subject.now);
     match (due, remembered.is_outdated, remembered.pause) {
         (Due::Now(_), _, None) | (_, true, None) => {}
@@ -114,14 +116,32 @@ async fn push_once(
         (later, false, _) => return Ok(Outcome::Unchanged { due: later, patience: remembered.patience }),
     }
     set_finalizer(spec, subject, context).await?;
+    if let Some(reference) = &spec.selector.generator_ref {
+        return push_generated(reference, spec, &stores, subject, progress, context).await;
+    }
     let read = read(spec, subject, context).await?;
     let (secrets, inputs) = match read {
         Read::Gone(why) => return gone(&why, Absence::Source, spec, subject, progress, context).await,
         Read::Secrets { secrets, inputs } => (secrets, inputs),
     };
-    let wants = wants::wants(spec, &secrets, &stores.usable, subject, context).await?;
+    let recorded = &subject.status.synced_push_secrets;
+    let wants =
+        wants::wants(spec, &secrets, &stores.usable, &Origin::Known, namespace, recorded, context.tools()).await?;
     // What nobody needs any more goes from memory before requests are sent.
     drop(secrets);
+    push_wants(spec, wants, inputs, &stores, subject, progress, context).await
+}
+
+/// Pushes the objects that a PushSecret asks for, if it asks for any.
+async fn push_wants(
+    spec: &PushSecretSpec,
+    wants: Wants,
+    inputs: u64,
+    stores: &stores::Found,
+    subject: Subject<'_>,
+    progress: &mut Progress,
+    context: &Context,
+) -> Result<Outcome, Error> {
     if wants.pieces.is_empty() && wants.failures.is_empty() && has_to_delete(spec, subject) {
         let why = "spec.data and spec.dataTo select nothing of the Secret";
         return gone(why, Absence::Selection, spec, subject, progress, context).await;
@@ -146,7 +166,7 @@ enum Read {
 async fn read(spec: &PushSecretSpec, subject: Subject<'_>, context: &Context) -> Result<Read, Error> {
     let namespace = &subject.key.namespace;
     let mut versions = Versions::new();
-    let found = sources::read(spec, namespace, &mut versions, context).await;
+    let found = sources::read(spec, namespace, &mut versions, context.tools()).await;
     context.state.remember(subject, |memo| memo.read(versions.clone()));
     let found = match found? {
         Sources::Gone(why) => return Ok(Read::Gone(why)),
@@ -154,11 +174,66 @@ async fn read(spec: &PushSecretSpec, subject: Subject<'_>, context: &Context) ->
     };
     context.state.remember(subject, |memo| memo.present(Absence::Source));
     let template = spec.template.as_deref();
-    let from = sources::template_sources(template, namespace, &mut versions, context).await;
+    let from = sources::template_sources(template, namespace, &mut versions, context.tools()).await;
     context.state.remember(subject, |memo| memo.read(versions));
     let from = from?;
     let inputs = sources::digest(&found, &from, subject.object.metadata.generation);
-    Ok(Read::Secrets { secrets: sources::rendered(template, found, &from, context).await?, inputs })
+    Ok(Read::Secrets { secrets: sources::rendered(template, found, &from, context.tools()).await?, inputs })
+}
+
+/// Pushes what a generator makes, or leaves what it made before where that is still to be there.
+async fn push_generated(
+    reference: &GeneratorRef,
+    spec: &PushSecretSpec,
+    stores: &stores::Found,
+    subject: Subject<'_>,
+    progress: &mut Progress,
+    context: &Context,
+) -> Result<Outcome, Error> {
+    let tools = context.tools();
+    let Some(generator) = generated::find(reference, &subject.key.namespace, tools).await? else {
+        return Ok(Outcome::NotOurs);
+    };
+    let pending = context.state.still_to_be_pushed(subject);
+    if pending.is_none() && generator.may_stay(spec, subject) {
+        let (wants, inputs) = generated_wants(generator.sample()?, Kept::Yes, spec, stores, subject, context).await?;
+        progress.generated = Some(generated::kept(subject));
+        match push_wants(spec, wants, inputs, stores, subject, progress, context).await? {
+            Outcome::ValuesMissing => {}
+            outcome => return Ok(outcome),
+        }
+    }
+    let minted = match pending {
+        Some(minted) => minted,
+        None => generator.minted(subject, tools).await?,
+    };
+    context.state.remember(subject, |memo| memo.minted(minted.clone()));
+    progress.generated = Some(minted.record);
+    let source = Source { name: String::new(), data: Arc::new(minted.values) };
+    let (wants, inputs) = generated_wants(source, Kept::No, spec, stores, subject, context).await?;
+    push_wants(spec, wants, inputs, stores, subject, progress, context).await
+}
+
+/// What a PushSecret asks for with these values, and a hash of what that is made from.
+async fn generated_wants(
+    source: Source,
+    kept: Kept,
+    spec: &PushSecretSpec,
+    stores: &stores::Found,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Result<(Wants, u64), Error> {
+    let (namespace, tools) = (&subject.key.namespace, context.tools());
+    let template = spec.template.as_deref();
+    let mut versions = Versions::new();
+    let from = sources::template_sources(template, namespace, &mut versions, tools).await;
+    context.state.remember(subject, |memo| memo.read(versions));
+    let (from, found) = (from?, vec![source]);
+    let inputs = sources::digest(&found, &from, subject.object.metadata.generation);
+    let rendered = sources::rendered(template, found, &from, tools).await?;
+    let origin = generated::origin(subject, kept);
+    let recorded = &subject.status.synced_push_secrets;
+    Ok((wants::wants(spec, &rendered, &stores.usable, &origin, namespace, recorded, tools).await?, inputs))
 }
 
 /// Whether objects were written that go when they are not wanted any more.
@@ -182,6 +257,9 @@ async fn push(
     let outages = Outages::default();
     let pass = execute::Pass { subject, context, policy: spec.update_policy, inputs, outages: &outages };
     let mut looked = pass.look(&pieces).await;
+    if looked.lacks_kept() {
+        return Ok(Outcome::ValuesMissing);
+    }
     failures.append(&mut looked.failures);
     record_intent(&execute::intent(&looked.steps), &vaults(&pieces), subject, progress, context).await?;
     let mut done = pass.act(&looked.steps).await;
@@ -275,7 +353,7 @@ fn unwanted(
 }
 
 /// What is recorded, but for what is recorded anew.
-fn not_wanted(before: &SyncedPushSecrets, now: &SyncedPushSecrets) -> SyncedPushSecrets {
+pub(super) fn not_wanted(before: &SyncedPushSecrets, now: &SyncedPushSecrets) -> SyncedPushSecrets {
     let mut rest = before.clone();
     for (store, keys) in now {
         if let Some(of_store) = rest.get_mut(store) {
@@ -350,7 +428,7 @@ async fn gone(
     context: &Context,
 ) -> Result<Outcome, Error> {
     if !has_to_delete(spec, subject) {
-        if report::was_source_deleted(subject) {
+        if report::was_source_deleted(subject.status) {
             return Ok(Outcome::SourceDeleted { deleted: Vec::new() });
         }
         return Err(Error::Source(why.to_owned()));

@@ -25,7 +25,8 @@ use crate::provider::error::Retry;
 use crate::push::Action;
 use crate::sync::hash;
 use crate::sync::one_line::truncated;
-use crate::sync::push::due::{due, interval};
+use crate::sync::push::due::due;
+use crate::sync::push::interval::interval;
 use crate::sync::push::record;
 use crate::sync::refresh::{Due, backoff};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -67,6 +68,8 @@ pub(super) enum Outcome {
         /// How long what is recorded and not wanted may still come back.
         patience: Option<Duration>,
     },
+    /// Nothing was written yet: values that were to stay are not all there.
+    ValuesMissing,
     /// There is nothing to push; what was pushed is deleted if that lasts so long.
     Leaving {
         /// What there is nothing of.
@@ -115,7 +118,7 @@ pub(super) async fn concluded(
             context.state.remember(subject, Memo::not_ours);
             Pass::succeeded(Next::OnChange)
         }
-        Ok(Outcome::Deleted) | Err(Error::Gone) => Pass::succeeded(Next::OnChange),
+        Ok(Outcome::Deleted | Outcome::ValuesMissing) | Err(Error::Gone) => Pass::succeeded(Next::OnChange),
         Ok(Outcome::Waiting(pause)) => Pass::succeeded(Next::After(pause)),
         Ok(Outcome::Unchanged { due, patience }) => {
             let shown = conditions::find(&subject.status.conditions, READY).map(|ready| ready.status);
@@ -188,6 +191,7 @@ async fn synced(
     status.synced_vaults.retain(|store, _| records.contains_key(store));
     status.synced_push_secrets = records;
     status.recovering.clear();
+    status.generated.clone_from(&progress.generated);
     status.refresh_time = Some(Time(conditions::seconds(subject.now)));
     status.synced_resource_version = Some(hash::synced_resource_version(meta));
     let skipped = if has_skipped { ". Existing secrets in providers unchanged." } else { "" };
@@ -314,8 +318,8 @@ pub(super) fn remember(subject: Subject<'_>, status: &PushSecretStatus, context:
 }
 
 /// Whether the condition says that what was pushed was deleted with the Secret.
-pub(super) fn was_source_deleted(subject: Subject<'_>) -> bool {
-    let ready = conditions::find(&subject.status.conditions, READY);
+pub(super) fn was_source_deleted(status: &PushSecretStatus) -> bool {
+    let ready = conditions::find(&status.conditions, READY);
     ready.is_some_and(|ready| ready.reason.as_deref() == Some(SOURCE_DELETED))
 }
 

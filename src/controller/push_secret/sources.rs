@@ -5,17 +5,16 @@ use std::hash::{BuildHasher as _, Hash as _, Hasher, RandomState};
 use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::ListParams;
 use kube::core::Selector;
 use secrecy::ExposeSecret as _;
 
-use super::context::Context;
 use super::error::Error;
 use super::state::{SourceKind, Versions};
+use super::view::Tools;
 use crate::api::v1::external_secret::ExternalSecretTemplate;
 use crate::api::v1alpha1::PushSecretSpec;
-use crate::controller::core::api_call::{ApiError, bounded};
-use crate::controller::core::key::ObjectVersion;
+use crate::controller::core::api_call::ApiError;
+use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::options::Switch;
 use crate::provider::read_budget::MOST_READ;
 use crate::sync::SecretData;
@@ -44,26 +43,23 @@ pub(super) async fn read(
     spec: &PushSecretSpec,
     namespace: &str,
     versions: &mut Versions,
-    context: &Context,
+    tools: Tools<'_>,
 ) -> Result<Sources, Error> {
     let Some(selector) = &spec.selector.secret else {
         return Err(Error::Rejected("spec.selector: name a Secret".to_owned()));
     };
     if let Some(name) = selector.name.as_deref().filter(|name| !name.is_empty()) {
-        let found = secret(name, namespace, versions, context).await?;
+        let found = secret(name, namespace, versions, tools).await?;
         let Some(found) = found else { return Ok(Sources::Gone(format!("Secret {name:?} does not exist"))) };
-        return Ok(Sources::Secrets(vec![source(found, context)?]));
+        return Ok(Sources::Secrets(vec![source(found, tools)?]));
     }
     let Some(labels) = &selector.selector else {
         return Err(Error::Rejected("spec.selector.secret: set name or selector".to_owned()));
     };
     let labels = Selector::try_from(labels.clone())
         .map_err(|problem| Error::Rejected(format!("spec.selector.secret.selector: {problem}")))?;
-    let most = u32::try_from(MOST_SECRETS + 1).unwrap_or(u32::MAX);
-    let params = ListParams::default().labels_from(&labels).limit(most);
-    let listed = bounded(context.secrets(namespace).list_metadata(&params)).await;
-    let listed = listed.map_err(|error| unreadable("the selected Secrets", error))?;
-    let mut names: Vec<_> = listed.into_iter().filter_map(|secret| secret.metadata.name).collect();
+    let selected = tools.view.selected(namespace, &labels, MOST_SECRETS + 1).await;
+    let mut names = selected.map_err(|error| unreadable("the selected Secrets", error))?;
     if names.len() > MOST_SECRETS {
         let problem = format!(
             "spec.selector.secret.selector selects more than {MOST_SECRETS} Secrets, which is the most of one PushSecret"
@@ -74,9 +70,9 @@ pub(super) async fn read(
     let (mut sources, mut size) = (Vec::new(), 0);
     for name in names {
         // One that goes just now is as good as gone before.
-        let Some(found) = secret(&name, namespace, versions, context).await? else { continue };
+        let Some(found) = secret(&name, namespace, versions, tools).await? else { continue };
         size += found.data.iter().flatten().map(|(key, value)| key.len() + value.0.len()).sum::<usize>();
-        sources.push(source(found, context)?);
+        sources.push(source(found, tools)?);
         if size > MOST_READ {
             let problem = format!("the selected Secrets have more than {} MiB together", MOST_READ >> 20);
             return Err(Error::Rejected(format!("spec.selector.secret.selector: {problem}; select fewer")));
@@ -96,9 +92,9 @@ async fn secret(
     name: &str,
     namespace: &str,
     versions: &mut Versions,
-    context: &Context,
+    tools: Tools<'_>,
 ) -> Result<Option<Secret>, Error> {
-    let found = bounded(context.secrets(namespace).get_opt(name)).await.map_err(|error| unreadable(name, error))?;
+    let found = tools.view.source(&ObjectKey::new(namespace, name)).await.map_err(|error| unreadable(name, error))?;
     if let Some(found) = &found {
         versions.insert((SourceKind::Secret, name.to_owned()), ObjectVersion::of(&found.metadata));
     }
@@ -106,18 +102,18 @@ async fn secret(
 }
 
 /// The values of a Secret, unless it is a credential of the cluster.
-fn source(secret: Secret, context: &Context) -> Result<Source, Error> {
+fn source(secret: Secret, tools: Tools<'_>) -> Result<Source, Error> {
     let name = secret.metadata.name.unwrap_or_default();
     let type_ = secret.type_.unwrap_or_default();
     let data = secret.data.unwrap_or_default().into_iter();
     let data: SecretData = data.map(|(key, value)| (key, Arc::new(value.0.into()))).collect();
-    check_type(&name, &type_, context)?;
+    check_type(&name, &type_, tools)?;
     Ok(Source { name, data: Arc::new(data) })
 }
 
 /// Credentials of the cluster itself do not leave it, neither as they are nor through a template.
-fn check_type(name: &str, type_: &str, context: &Context) -> Result<(), Error> {
-    if TOKENS.contains(&type_) && context.options.push_token_secrets == Switch::Off {
+fn check_type(name: &str, type_: &str, tools: Tools<'_>) -> Result<(), Error> {
+    if TOKENS.contains(&type_) && tools.token_secrets == Switch::Off {
         return Err(Error::Source(format!(
             "Secret {name:?} is of the type {type_}, a credential of the cluster, which is not pushed; start the controller with --push-token-secrets to allow it"
         )));
@@ -156,12 +152,12 @@ pub(super) async fn rendered(
     template: Option<&ExternalSecretTemplate>,
     sources: Vec<Source>,
     from: &TemplateSources,
-    context: &Context,
+    tools: Tools<'_>,
 ) -> Result<Vec<Source>, Error> {
     let Some(template) = template else { return Ok(sources) };
     let (mut rendered, mut size) = (Vec::new(), 0);
     for Source { name, data } in sources {
-        let made = context.templates.renderer(ROOT).render(template, &data, from);
+        let made = tools.templates.renderer(ROOT).render(template, &data, from);
         // It may have computed for some time, after which others get this thread's place (`runtime::fair`).
         tokio::task::yield_now().await;
         let made = made?.data;
@@ -181,14 +177,14 @@ pub(super) async fn template_sources(
     template: Option<&ExternalSecretTemplate>,
     namespace: &str,
     versions: &mut Versions,
-    context: &Context,
+    tools: Tools<'_>,
 ) -> Result<TemplateSources, Error> {
     let (mut sources, mut size) = (TemplateSources::default(), 0);
     for from in template.into_iter().flat_map(|template| &template.template_from) {
         if let Some(reference) = &from.config_map
             && !sources.config_maps.contains_key(&reference.name)
         {
-            let found = bounded(context.config_maps(namespace).get_opt(&reference.name)).await;
+            let found = tools.view.template_source(&ObjectKey::new(namespace, &reference.name)).await;
             let found = found.map_err(|error| unreadable(&reference.name, error))?;
             if let Some(found) = &found {
                 let place = (SourceKind::ConfigMap, reference.name.clone());
@@ -201,9 +197,9 @@ pub(super) async fn template_sources(
         if let Some(reference) = &from.secret
             && !sources.secrets.contains_key(&reference.name)
         {
-            let found = secret(&reference.name, namespace, versions, context).await?;
+            let found = secret(&reference.name, namespace, versions, tools).await?;
             let Some(found) = found else { continue };
-            check_type(&reference.name, found.type_.as_deref().unwrap_or_default(), context)?;
+            check_type(&reference.name, found.type_.as_deref().unwrap_or_default(), tools)?;
             let data = found.data.unwrap_or_default();
             size += data.values().map(|value| value.0.len()).sum::<usize>();
             let data = data.into_iter().map(|(key, value)| (key, Arc::new(value.0.into()))).collect();

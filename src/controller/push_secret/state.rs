@@ -14,17 +14,21 @@ use super::locks::{Locks, ObjectLock};
 use super::recorders::Recorders;
 use super::subject::Subject;
 use crate::api::v1::StoreKind;
-use crate::api::v1alpha1::push_secret::PushDeletionPolicy;
+use crate::api::v1alpha1::push_secret::{PushDeletionPolicy, PushGenerated};
 use crate::api::v1alpha1::{PushSecret, PushSecretSpec, PushSecretStatus};
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::core::memos::Memos;
 use crate::controller::core::recoveries::Recoveries;
 use crate::controller::core::status::Ahead;
 use crate::controller::core::work_queue::Requests;
+use crate::controller::generators::key::GeneratorKey;
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::StoreReaders;
 use crate::provider::Recovery;
+use crate::sync::SecretData;
+use crate::sync::minting::force;
 use crate::sync::push::record::store_of;
+use crate::validate::generator;
 
 /// What is written again after a change waits at least so long after the last write: a Secret may change every second.
 const BETWEEN_WRITES: Duration = Duration::from_secs(10);
@@ -94,6 +98,8 @@ pub(super) struct Memo {
     superseded: u64,
     /// Deleted objects that are to be recovered and then written, whatever the policy says: by store and remote key of the status.
     recovering: BTreeMap<String, BTreeSet<String>>,
+    /// What a generator made that is not everywhere yet where it belongs.
+    minted: Option<Minted>,
     failures: u32,
     awaits_api_server: bool,
 }
@@ -119,6 +125,21 @@ pub(super) struct Made {
     pub(super) digest: u64,
 }
 
+/// What a generator made that is not everywhere yet where it belongs: a retry must not make another.
+#[derive(Clone)]
+pub(super) struct Minted {
+    /// The values.
+    pub(super) values: SecretData,
+    /// What is recorded of them.
+    pub(super) record: PushGenerated,
+}
+
+impl std::fmt::Debug for Minted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Minted").field("record", &self.record).finish_non_exhaustive()
+    }
+}
+
 /// What a PushSecret depends on.
 #[derive(Debug, Default)]
 struct Uses {
@@ -126,6 +147,8 @@ struct Uses {
     names: BTreeSet<String>,
     /// Which Secrets of the namespace count, where labels select them.
     selects: Option<Selector>,
+    /// The generator.
+    generator: Option<GeneratorKey>,
     /// The stores that are named or recorded.
     stores: BTreeSet<StoreKey>,
     /// Those in which something is recorded.
@@ -157,6 +180,11 @@ impl Uses {
                 Some(name) => drop(uses.names.insert(name.to_owned())),
                 None => uses.selects = secret.selector.clone().and_then(|labels| Selector::try_from(labels).ok()),
             }
+        }
+        if let Some(reference) = &spec.selector.generator_ref
+            && let Ok(kind) = generator::kind(reference)
+        {
+            uses.generator = Some(GeneratorKey::referenced(kind, namespace, &reference.name));
         }
         for from in spec.template.iter().flat_map(|template| &template.template_from) {
             uses.names.extend(from.secret.iter().chain(&from.config_map).map(|reference| reference.name.clone()));
@@ -274,6 +302,19 @@ impl State {
             };
             key.namespace == source.namespace && memo.read.get(&place) != version && is_used()
         });
+    }
+
+    /// A generator is new, changed or gone. That is no reason to make other values, but wakes who failed because of it.
+    pub(crate) fn generator_changed(&self, generator: &GeneratorKey) {
+        self.changed(|_, memo| memo.failures > 0 && memo.uses.generator.as_ref() == Some(generator));
+    }
+
+    /// The values of a pass that did not come to its end, if they are still those that are asked for.
+    pub(super) fn still_to_be_pushed(&self, subject: Subject<'_>) -> Option<Minted> {
+        let meta = &subject.object.metadata;
+        let (generation, forced) = (meta.generation, force(meta));
+        let minted = self.remember(subject, |memo| memo.minted.clone()).flatten()?;
+        (minted.record.generation == generation && minted.record.forced == forced).then_some(minted)
     }
 
     fn changed(&self, concerns: impl Fn(&ObjectKey, &Memo) -> bool) {
@@ -432,6 +473,7 @@ impl Memo {
         (self.has_succeeded, self.is_seen) = (true, true);
         self.absent_since.clear();
         self.recovering.clear();
+        self.minted = None;
         (self.failures, self.awaits_api_server) = (0, false);
     }
 
@@ -456,6 +498,11 @@ impl Memo {
     /// These versions were read.
     pub(super) fn read(&mut self, versions: Versions) {
         self.read = versions;
+    }
+
+    /// A generator made these values.
+    pub(super) fn minted(&mut self, minted: Minted) {
+        self.minted = Some(minted);
     }
 
     /// There is nothing to push. Returns since when.

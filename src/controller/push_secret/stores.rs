@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::context::Context;
 use super::error::Error;
-use crate::api::v1::SecretStore;
+use super::view::Tools;
+use crate::api::v1::{SecretStore, StoreKind};
 use crate::api::v1alpha1::PushSecretSpec;
 use crate::api::v1alpha1::push_secret::PushSecretStoreRef;
+use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::clients;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::controller::store_access::key::StoreKey;
 use crate::sync::push::StoreFacts;
@@ -23,19 +25,19 @@ pub(super) struct Found {
 }
 
 /// The stores that a spec finds; `None` where all of them are another controller's.
-pub(super) fn find(spec: &PushSecretSpec, namespace: &str, context: &Context) -> Result<Option<Found>, Error> {
+pub(super) async fn find(spec: &PushSecretSpec, namespace: &str, tools: Tools<'_>) -> Result<Option<Found>, Error> {
     check_data_to(spec)?;
     let mut stores = BTreeMap::new();
     let mut others = 0;
     for reference in &spec.secret_store_refs {
-        if !context.class().works_on(reference.kind.unwrap_or_default()) {
+        if !tools.class.works_on(reference.kind.unwrap_or_default()) {
             others += 1;
             continue;
         }
-        stores.extend(found(reference, namespace, context)?);
+        stores.extend(found(reference, namespace, tools).await?);
     }
-    stores.retain(|key, _| {
-        let is_of_others = context.is_of_others(key);
+    stores.retain(|_, store| {
+        let is_of_others = !clients::is_ours(store, tools.class.name);
         others += usize::from(is_of_others);
         !is_of_others
     });
@@ -53,24 +55,30 @@ pub(super) fn find(spec: &PushSecretSpec, namespace: &str, context: &Context) ->
     Ok(Some(Found { usable: stores, leaving }))
 }
 
-fn found(
+async fn found(
     reference: &PushSecretStoreRef,
     namespace: &str,
-    context: &Context,
+    tools: Tools<'_>,
 ) -> Result<Vec<(StoreKey, Arc<SecretStore>)>, Error> {
     let kind = reference.kind.unwrap_or_default();
     if reference.label_selector.is_some() {
-        let all = context.stores.all(kind, namespace).into_iter();
+        let all = tools.view.stores(kind, namespace).await.map_err(|error| unreadable(kind, namespace, "", error))?;
         let of = |store: Arc<SecretStore>| (StoreKey { kind, object: ObjectKey::of(&store.metadata) }, store);
-        return Ok(all.map(of).filter(|(key, store)| fits(reference, facts(key, store))).collect());
+        return Ok(all.into_iter().map(of).filter(|(key, store)| fits(reference, facts(key, store))).collect());
     }
     let name = reference.name.as_deref().filter(|name| !name.is_empty());
     let name = name.ok_or(Error::StoreUnnamed)?;
     let key = StoreKey::referenced(kind, namespace, name);
-    match context.stores.watched(&key) {
+    match tools.view.store(&key).await.map_err(|error| unreadable(kind, namespace, name, error))? {
         Some(store) => Ok(vec![(key, store)]),
         None => Err(Error::Store { error: Box::new(StoreError::NotFound(key.clone())), store: key }),
     }
+}
+
+fn unreadable(kind: StoreKind, namespace: &str, name: &str, error: ApiError) -> Error {
+    let store = StoreKey::referenced(kind, namespace, name);
+    let error = StoreError::Unreadable { kind: kind.name(), name: name.to_owned(), error };
+    Error::Store { store, error: Box::new(error) }
 }
 
 static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();

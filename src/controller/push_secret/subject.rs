@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::api::v1alpha1::push_secret::PushGenerated;
 use crate::api::v1alpha1::{PushSecret, PushSecretStatus};
 use crate::controller::core::key::ObjectKey;
 use crate::runtime::metrics::Object;
@@ -58,4 +59,6 @@ pub(super) struct Progress {
     pub(super) written: PushSecretStatus,
     /// How many changes of what it depends on this pass takes into account.
     pub(super) changes: u64,
+    /// What is recorded of the values of a generator once all is as it is wanted.
+    pub(super) generated: Option<PushGenerated>,
 }

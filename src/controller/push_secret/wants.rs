@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::claims::RemoteObject;
-use super::context::Context;
 use super::error::{Deed, Error, ObjectFailure, Problem};
-use super::pieces::Piece;
+use super::pieces::{Origin, Piece};
 use super::stores;
-use super::subject::Subject;
+use super::view::Tools;
 use crate::api::v1::SecretStore;
 use crate::api::v1alpha1::PushSecretSpec;
 use crate::api::v1alpha1::push_secret::SyncedPushSecrets;
@@ -52,6 +51,7 @@ impl Wants {
         store: &StoreKey,
         writer: &Arc<dyn Writer>,
         entries: Vec<Entry>,
+        origin: &Origin,
         recorded: &SyncedPushSecrets,
     ) {
         let mut usable = Vec::new();
@@ -74,8 +74,8 @@ impl Wants {
                         wanted = former.into_iter().fold(wanted, |wanted, former| writer.without(wanted, former));
                     }
                     let records = BTreeMap::from([(key, of.records.clone())]);
-                    let (store, writer) = (store.clone(), Arc::clone(writer));
-                    self.pieces.push(Piece { store, writer, remote, of, records, wanted });
+                    let (store, writer, origin) = (store.clone(), Arc::clone(writer), origin.clone());
+                    self.pieces.push(Piece { store, writer, remote, of, records, wanted, origin });
                 }
                 Err(error) => self.failed(store, &of.remote_key, &of.secret_key, Problem::Provider(error)),
             }
@@ -101,7 +101,7 @@ impl Wants {
     }
 }
 
-/// What a spec asks for in all stores. What fails of it does not keep the rest from being written.
+/// What a spec asks for in all stores; `recorded` is what the status says of them. What fails of it does not keep the rest from being written.
 ///
 /// # Errors
 /// An expression of `dataTo` that is no such, or more than one PushSecret may ask for.
@@ -109,10 +109,12 @@ pub(super) async fn wants(
     spec: &PushSecretSpec,
     sources: &[Source],
     stores: &BTreeMap<StoreKey, Arc<SecretStore>>,
-    subject: Subject<'_>,
-    context: &Context,
+    origin: &Origin,
+    namespace: &str,
+    recorded: &SyncedPushSecrets,
+    tools: Tools<'_>,
 ) -> Result<Wants, Error> {
-    let mut expander = Expander::new(spec, context.templates.rewrite()).map_err(|error| Error::Expand { error })?;
+    let mut expander = Expander::new(spec, tools.templates.rewrite()).map_err(|error| Error::Expand { error })?;
     let mut wants = Wants::default();
     for (key, store) in stores {
         let mut all = Vec::new();
@@ -128,8 +130,8 @@ pub(super) async fn wants(
             tokio::task::yield_now().await;
         }
         let Some(first) = all.first() else { continue };
-        match context.access().writer(key, &subject.key.namespace).await {
-            Ok(writer) => wants.of_store(key, &writer, all, &subject.status.synced_push_secrets),
+        match tools.access().writer(key, namespace).await {
+            Ok(writer) => wants.of_store(key, &writer, all, origin, recorded),
             Err(error) => {
                 wants.has_nameless = true;
                 let (remote_key, secret_key) = (first.remote_key.clone(), String::new());

@@ -10,14 +10,16 @@ use kube::runtime::watcher;
 
 use super::state::{SourceKind, State};
 use crate::answers::MetadataOf;
-use crate::api::v1alpha1::PushSecret;
+use crate::api::v1alpha1::{API_VERSION, PushSecret};
+use crate::controller::core::discovery::until_served;
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::core::watch::{self, Change, Watched};
 use crate::controller::core::watching::Watching;
 use crate::controller::store_access::key::StoreKey;
 use crate::runtime::metrics::Metrics;
 
-/// Watches PushSecrets. `on_hold` hears of each store that gets its first holder or loses its last, `others` of each change.
+/// Watches PushSecrets, once the cluster serves them. `on_hold` hears of each store that gets its first holder or loses its last, `others`
+/// of each change.
 pub(crate) fn push_secrets(
     watching: &Watching,
     state: &Arc<State>,
@@ -47,7 +49,9 @@ pub(crate) fn push_secrets(
         watch::strip_metadata(&mut object.metadata);
         object.metadata.creation_timestamp = created;
     };
-    watch::objects(watching.ours(PushSecret::PLURAL, &()), (), strip, on_change)
+    let served = until_served(watching.client.clone(), API_VERSION, vec![PushSecret::PLURAL]);
+    let watching = watching.clone();
+    watch::objects_once(served, move || watching.ours(PushSecret::PLURAL, &()), (), strip, on_change)
 }
 
 /// Watches the metadata of Secrets and ConfigMaps, once there is a PushSecret. Nothing of them is kept.

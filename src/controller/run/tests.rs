@@ -161,7 +161,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
             secrets: store_of((), Vec::new()),
             namespaces: Namespaces::unwatched(),
             stores: Arc::new(stores),
-            generators: WatchedGenerators::new(watching.clone(), |_| {}),
+            generators: Arc::new(WatchedGenerators::new(watching.clone(), |_| {})),
         },
         kept_fields: KeptFields::default(),
         target_kinds: Arc::new(TargetKinds::new(watching, |_, _, _| {})),

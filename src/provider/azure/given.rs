@@ -15,12 +15,13 @@ use super::certificate;
 use super::diagnose::{Cause, Diagnosis};
 use super::find::Wanted;
 use super::object::{ObjectId, ObjectKind};
+use super::push::{GivenLookup, GivenWriter};
 use super::reader;
 use crate::api::v1::external_secret::{Find, MetadataPolicy, RemoteRef};
 use crate::budget::Budget;
 use crate::provider::{
-    Caller, Check, Class, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue,
-    SecretsClient, StoreView, Validation, Verdict, Writer,
+    Caller, Check, Fetched, Provider, ProviderError, ReadBudget, ReadOptions, SecretMap, SecretValue, SecretsClient,
+    StoreView, Validation, Verdict, Writer,
 };
 
 /// Why an object cannot be given. Contains no value.
@@ -279,9 +280,26 @@ impl Provider for GivenVault {
     }
 
     async fn writer(&self, store: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn Writer>, ProviderError> {
-        let message = format!("{} {:?}: values that are given in a file cannot be written to", store.kind, store.name);
-        Err(ProviderError::new(Class::Unsupported, "NotWritable", message).with_hint("leave out --values"))
+        Ok(Arc::new(GivenWriter { vault: vault_of(store), objects: Arc::clone(&self.0) as _ }))
     }
+}
+
+impl GivenLookup for GivenObjects {
+    fn object(&self, id: &ObjectId) -> Option<Object> {
+        let Given { value, tags, attributes, .. } = self.objects.get(&index(id))?;
+        Some(Object::given(value.clone(), tags.clone().unwrap_or_default(), *attributes))
+    }
+}
+
+/// The host of a store's vault; where the store is not known, a name that is no other store's.
+fn vault_of(store: StoreView<'_>) -> String {
+    let url = store.spec.provider.azurekv.as_ref().map(|azurekv| azurekv.vault_url.trim()).unwrap_or_default();
+    let host = url.split_once("://").and_then(|(_, rest)| rest.split(['/', ':']).next()).unwrap_or_default();
+    if host.is_empty() {
+        let namespace = store.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        return format!("of {} {namespace}{}", store.kind, store.name);
+    }
+    host.to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -292,7 +310,7 @@ mod tests {
 
     use super::*;
     use crate::api::v1::external_secret::FindName;
-    use crate::provider::{Freshness, Priority};
+    use crate::provider::{Class, Freshness, Priority};
 
     const SHARED: ReadOptions = ReadOptions { freshness: Freshness::Shared, priority: Priority::First };
 

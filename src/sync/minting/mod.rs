@@ -27,7 +27,7 @@ use crate::api::v1::external_secret::{
 };
 use crate::generator::Making;
 
-pub use record::{LONGEST as LONGEST_RECORD, Record, Recorded, Rendered, entry_hash};
+pub use record::{LONGEST as LONGEST_RECORD, Record, Recorded, Rendered, entry_hash, force};
 
 /// An entry of `dataFrom` that names a generator.
 #[derive(Clone, Debug)]

@@ -120,7 +120,8 @@ pub(super) fn shape(spec: &ExternalSecretSpec) -> String {
 }
 
 /// A hash of the annotations with which a person asks for a refresh, if any.
-pub(super) fn force(meta: &ObjectMeta) -> Option<String> {
+#[must_use]
+pub fn force(meta: &ObjectMeta) -> Option<String> {
     let given: Vec<_> = FORCE.iter().filter_map(|name| meta.annotations.as_ref()?.get_key_value(*name)).collect();
     (!given.is_empty()).then(|| hash::fingerprint(&given))
 }

@@ -1,15 +1,13 @@
 //! When a push is due.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::api::GoDuration;
-use crate::api::v1alpha1::push_secret::DEFAULT_REFRESH_INTERVAL;
+use super::interval::interval;
+use super::minting;
 use crate::api::v1alpha1::{PushSecretSpec, PushSecretStatus};
 use crate::sync::hash;
-use crate::sync::refresh::{Due, Reason, SHORTEST_INTERVAL, jitter};
+use crate::sync::refresh::{Due, Reason, jitter};
 
 /// Whether a push is due: at a change of the PushSecret, and when the interval has passed since the last that succeeded.
 #[must_use]
@@ -24,17 +22,16 @@ pub fn due(meta: &ObjectMeta, spec: &PushSecretSpec, status: Option<&PushSecretS
     if last > now {
         return Due::Now(Reason::ClockWentBack);
     }
-    match last.checked_add(interval + jitter(meta, last, interval)) {
-        Ok(next) if next > now => Due::At(next),
-        Ok(_) => Due::Now(Reason::Interval),
+    let by_interval = last.checked_add(interval + jitter(meta, last, interval));
+    let generated = status.and_then(|status| status.generated.as_ref());
+    // A token that a generator asked for ends, however long the interval is.
+    let by_life = generated.filter(|made| made.until.is_some()).and_then(|made| minting::over(made, spec));
+    match (by_interval, by_life) {
+        (_, Some(end)) if end <= now => Due::Now(Reason::Expiry),
+        (Ok(next), _) if next <= now => Due::Now(Reason::Interval),
+        (Ok(next), end) => Due::At(end.map_or(next, |end| end.min(next))),
         // Beyond the range of time.
-        Err(_) => Due::OnChange,
+        (Err(_), Some(end)) => Due::At(end),
+        (Err(_), None) => Due::OnChange,
     }
-}
-
-/// How often a push is due; `None` where only changes count. A duration that is none counts as if none were given.
-#[must_use]
-pub fn interval(spec: &PushSecretSpec) -> Option<Duration> {
-    let given = spec.refresh_interval.as_deref().and_then(|text| text.parse::<GoDuration>().ok());
-    given.unwrap_or(DEFAULT_REFRESH_INTERVAL).positive().map(|interval| interval.max(SHORTEST_INTERVAL))
 }

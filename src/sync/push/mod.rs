@@ -2,6 +2,8 @@
 
 pub mod due;
 pub mod expand;
+pub mod interval;
+pub mod minting;
 pub mod names;
 pub mod objects;
 pub mod record;

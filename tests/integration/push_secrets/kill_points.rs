@@ -338,3 +338,43 @@ async fn another_name_for_what_a_cluster_push_secret_makes_ends_well_wherever_it
     let counts = tries.await;
     assert!(counts[0] >= 4 && counts[1] == 0, "children, finalizers and statuses; the vault is left alone: {counts:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_minted_value_ends_well_wherever_it_was_cut_off() {
+    let stage = Stage::new("push-kill-minted").await;
+    let scene = &stage.scene;
+    let password = json!({
+        "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "metadata": {"name": "p"},
+        "spec": {"length": 24, "allowRepeat": true},
+    });
+    scene.apply(password).await;
+    let tries = stage.everywhere(async |number, cut| {
+        let name = format!("example-{number}");
+        let mut object = example(scene, &name);
+        object["spec"]["selector"] = json!({"generatorRef": {"kind": "Password", "name": "p"}});
+        for entry in object["spec"]["data"].as_array_mut().unwrap() {
+            entry["match"]["secretKey"] = "password".into();
+        }
+        scene.apply(object).await;
+        let cut_off = stage.cut_off(cut, until_synced(scene, &name)).await;
+        // A label makes it look at the vault again, and asks for no other value.
+        let labeled = scene.merge("PushSecret", &name, json!({"metadata": {"labels": {"again": "yes"}}})).await;
+        let before = labeled["status"]["syncedResourceVersion"].clone();
+        let controller = stage.start().await;
+        let is_over = |object: &Value| {
+            object["status"]["syncedResourceVersion"] != before && condition(object, "Ready")["status"] == "True"
+        };
+        scene.until("PushSecret", &name, "pushed after the cut", is_over).await;
+        let remotes = ["a", "b"].map(|key| format!("{name}-{key}"));
+        let values = remotes.clone().map(|remote| value(scene, &remote));
+        assert!(values[0].is_some() && values[0] == values[1], "both have the same value: {cut:?}");
+        for remote in &remotes {
+            assert!(scene.vault.versions(ObjectKind::Secret, remote) <= 2, "at most one version more: {cut:?}");
+        }
+        stage.tidied(&name).await;
+        drop(controller);
+        cut_off
+    });
+    let counts = tries.await;
+    assert!(counts[0] >= 3 && counts[1] == 2, "finalizer, intent and status; two values: {counts:?}");
+}

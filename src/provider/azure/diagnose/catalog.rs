@@ -132,16 +132,16 @@ const fn explain(cause: Cause) -> (&'static str, &'static str) {
         }
         Cause::BeingDeleted => ("The object is being deleted.", "Wait until it is deleted."),
         Cause::BeingRecovered => ("The object is being recovered.", PASSES),
-        Cause::Conflict => ("Another request changes the object, or one of its name, at the same time.", PASSES),
+        Cause::Conflict => ("Another request is changing the object, or another one of this name.", PASSES),
         Cause::PartOfCertificate => {
-            ("The object is a part of a certificate.", "Write to `cert/NAME`, or use another name.")
+            ("The object is part of a certificate.", "Write to `cert/NAME`, or use another name.")
         }
         Cause::ForbiddenByPolicy => (
-            "An Azure Policy forbids the object as it is to be.",
+            "An Azure Policy forbids such an object.",
             "Set the content type or the expiration date in `metadata.spec`, or use another kind or size of key.",
         ),
         Cause::ValueUnusable => (
-            "What is to be written is not what the kind of object takes.",
+            "This kind of object cannot store the value.",
             "Correct the value in the Secret, or the prefix of the remote key.",
         ),
         Cause::BadRequest => ("Key Vault refused the request as malformed.", "See the message, which quotes Azure."),

@@ -8,14 +8,13 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::answer::Object;
 use super::super::diagnose::{Cause, Diagnosis};
 use super::super::gate::Traffic;
 use super::super::object::{ObjectId, ObjectKind};
 use super::super::vault::{VaultClient, Write};
-use super::metadata::{MOST_TAGS, Metadata};
-use super::{MANAGED_BY, MANAGER, OWNER, body, certificate, compare, key, value};
-use crate::api::v1::external_secret::RemoteRef;
+use super::form::{self, id};
+use super::metadata::MOST_TAGS;
+use super::{MANAGED_BY, MANAGER, OWNER, body, compare};
 use crate::provider::metrics::ApiCall;
 use crate::provider::write::{Kept, Look};
 use crate::provider::{Class, Freshness, Priority, ProviderError, ReadOptions, Writer};
@@ -37,22 +36,6 @@ impl KeyVaultWriter {
         self.owner.as_deref()
     }
 
-    fn look_of(&self, kind: ObjectKind, object: &Object, wanted: Option<&Wanted>) -> Result<Look, Diagnosis> {
-        let ownership = compare::ownership(object, self.owner());
-        // Keys and certificates can be read while they are disabled.
-        let found = if object.attributes.enabled == Some(false) {
-            Found::Disabled { ownership }
-        } else {
-            Found::Present { ownership, content: compare::content(kind, object, wanted)? }
-        };
-        let kept = Kept {
-            version: object.written.version.clone(),
-            tags: object.tags.clone(),
-            content_type: object.written.content_type.clone(),
-        };
-        Ok(Look { found, kept })
-    }
-
     /// Whose a disabled secret is. It cannot be read, but its versions can be listed.
     async fn ownership_of_disabled(&self, id: &ObjectId) -> Result<Ownership, Diagnosis> {
         let write = Write {
@@ -69,7 +52,7 @@ impl KeyVaultWriter {
 
     async fn look_at(&self, id: &ObjectId, wanted: Option<&Wanted>) -> Result<Look, Diagnosis> {
         match self.vault.object(id, NOW).await {
-            Ok(object) => self.look_of(id.kind, &object, wanted),
+            Ok(object) => form::look(self.owner(), id.kind, &object, wanted),
             Err(reason) => match reason.cause.class() {
                 Class::Absent => Ok(Look::nothing(Found::Absent)),
                 Class::Busy => Ok(Look::nothing(Found::Busy)),
@@ -128,11 +111,6 @@ impl Versions {
     }
 }
 
-/// The object of a name that [`Writer::object`] gave.
-fn id(object: &ObjectName) -> Result<ObjectId, Diagnosis> {
-    ObjectId::parse(&RemoteRef { key: object.as_written().to_owned(), ..RemoteRef::default() })
-}
-
 /// Tags that are there stay, and all together must not be more than an object takes.
 fn check_number_of_tags(wanted: &Wanted, kept: &Kept) -> Result<(), Diagnosis> {
     let others = body::kept_tags(wanted, kept).filter(|(name, _)| !wanted.tags.contains_key(*name)).count();
@@ -159,17 +137,8 @@ impl Writer for KeyVaultWriter {
         self.vault.host()
     }
 
-    /// Key Vault does not tell upper case from lower case in names.
     fn object(&self, remote_key: &str) -> Result<ObjectName, ProviderError> {
-        let reference = RemoteRef { key: remote_key.to_owned(), ..RemoteRef::default() };
-        let ObjectId { kind, name, .. } = ObjectId::parse(&reference)?;
-        let prefix = match kind {
-            ObjectKind::Secret => "secret",
-            ObjectKind::Key => "key",
-            ObjectKind::Certificate => "cert",
-        };
-        let same = ObjectName::new(format!("{prefix}/{}", name.to_ascii_lowercase()));
-        Ok(same.written(format!("{prefix}/{name}")))
+        form::object(remote_key)
     }
 
     fn prepare(
@@ -178,34 +147,11 @@ impl Writer for KeyVaultWriter {
         payload: &Payload,
         metadata: Option<&Value>,
     ) -> Result<Wanted, ProviderError> {
-        let kind = id(object)?.kind;
-        let value = match kind {
-            ObjectKind::Secret => value::of(payload),
-            ObjectKind::Key => key::of(payload),
-            ObjectKind::Certificate => certificate::of(payload),
-        };
-        let value = value.map_err(|reason| reason.of(object))?;
-        let Metadata { expires, content_type, mut tags } = Metadata::read(metadata)?;
-        tags.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
-        if let Some(owner) = self.owner() {
-            tags.insert(OWNER.to_owned(), owner.to_owned());
-        }
-        // As in ESO, keys and certificates take neither.
-        let is_secret = kind == ObjectKind::Secret;
-        Ok(Wanted {
-            value,
-            content_type: content_type.filter(|_| is_secret),
-            expires: expires.filter(|_| is_secret),
-            tags,
-            dropped_tags: BTreeMap::new(),
-        })
+        form::prepare(self.owner(), object, payload, metadata)
     }
 
-    fn without(&self, mut wanted: Wanted, former: &Value) -> Wanted {
-        // What could not be read was never written.
-        let former = Metadata::read(Some(former)).unwrap_or_default().tags;
-        wanted.dropped_tags.extend(former.into_iter().filter(|(name, _)| !wanted.tags.contains_key(name)));
-        wanted
+    fn without(&self, wanted: Wanted, former: &Value) -> Wanted {
+        form::without(wanted, former)
     }
 
     async fn look(&self, object: &ObjectName, wanted: Option<&Wanted>) -> Result<Look, ProviderError> {

@@ -1,0 +1,125 @@
+//! What the controller would do for ClusterPushSecrets: which PushSecrets it would make, change and delete, and where not.
+
+use std::collections::BTreeMap;
+
+use super::subject::applied;
+use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
+use crate::cli::inputs::Inputs;
+use crate::cli::inputs::cluster::Cluster;
+use crate::cli::plan::action::Action;
+use crate::cli::plan::error::Error;
+use crate::cli::plan::parents::{Child, Makes, Parent, namespaces};
+use crate::cli::plan::subject::{Which, merged_metadata};
+use crate::controller::cluster_push_secret::preview::{Made, Template};
+use crate::controller::core::key::ObjectKey;
+
+/// The ClusterPushSecrets that are looked at, and the PushSecrets that they would make or change: those of manifests, or with all
+/// namespaces those of the cluster.
+pub(in crate::cli::plan) async fn parents(
+    which: &Which<'_>,
+    inputs: &Inputs,
+    cluster: &Cluster,
+) -> Result<(Vec<Parent>, Vec<PushSecret>), Error> {
+    let mut objects = objects(which, inputs, cluster).await?;
+    if objects.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    objects.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
+    let world = World {
+        namespaces: namespaces(inputs, cluster).await?,
+        push_secrets: cluster.push_secrets(None, None).await.map_err(Error::Cluster)?,
+    };
+    let mut subjects = Vec::new();
+    let parents = objects.iter().map(|object| world.parent(object, &mut subjects)).collect();
+    Ok((parents, subjects))
+}
+
+async fn objects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<ClusterPushSecret>, Error> {
+    let is_named = |object: &ClusterPushSecret| {
+        which.names.is_empty() || object.metadata.name.as_ref().is_some_and(|name| which.names.contains(name))
+    };
+    if !which.is_given {
+        let is_wanted = which.namespace.is_none() && which.names.is_empty() && which.selector.is_none();
+        if !is_wanted {
+            return Ok(Vec::new());
+        }
+        return match cluster.cluster_push_secrets().await {
+            Err(error) if error.code() == Some(403) => Ok(Vec::new()),
+            listed => listed.map_err(Error::Cluster),
+        };
+    }
+    let mut objects = Vec::new();
+    for given in inputs.manifests.cluster_push_secrets.iter().filter(|object| is_named(object)) {
+        let name = given.metadata.name.as_deref().unwrap_or_default();
+        let mut object = given.clone();
+        if let Some(live) = cluster.cluster_push_secret(name).await.map_err(Error::Cluster)? {
+            object.metadata = merged_metadata(&given.metadata, live.metadata);
+        }
+        objects.push(object);
+    }
+    Ok(objects)
+}
+
+/// What is known of the cluster.
+struct World {
+    /// The labels of each namespace; none where it is being deleted.
+    namespaces: BTreeMap<String, Option<BTreeMap<String, String>>>,
+    push_secrets: Vec<PushSecret>,
+}
+
+impl World {
+    fn parent(&self, object: &ClusterPushSecret, subjects: &mut Vec<PushSecret>) -> Parent {
+        let name = object.metadata.name.clone().unwrap_or_default();
+        let mut parent = Parent { makes: Makes::PushSecrets, name, ..Parent::default() };
+        let template = match Template::of(object) {
+            Ok(template) => template,
+            Err(fault) => {
+                parent.fault = Some(fault);
+                return parent;
+            }
+        };
+        for (namespace, labels) in &self.namespaces {
+            let place = ObjectKey::new(namespace, template.name());
+            let named = self.push_secrets.iter().find(|object| ObjectKey::of(&object.metadata) == place);
+            if labels.as_ref().is_some_and(|labels| template.selects(namespace, labels)) {
+                look(place, named, &template, &mut parent, subjects);
+            }
+        }
+        for child in self.push_secrets.iter().filter(|child| template.owns(child)) {
+            let key = ObjectKey::of(&child.metadata);
+            let why = match self.namespaces.get(&key.namespace) {
+                Some(Some(labels)) if !template.selects(&key.namespace, labels) => {
+                    "its namespace is not selected any more"
+                }
+                Some(Some(_)) if key.name != template.name() => {
+                    "it has a former name; it goes when the new one has pushed"
+                }
+                _ => continue,
+            };
+            parent.children.push(Child { object: key, action: Action::Delete, why: Some(why.to_owned()) });
+        }
+        parent
+    }
+}
+
+/// What would be done in a namespace that is selected.
+fn look(
+    place: ObjectKey,
+    named: Option<&PushSecret>,
+    template: &Template,
+    parent: &mut Parent,
+    subjects: &mut Vec<PushSecret>,
+) {
+    let (action, why) = match template.made(named) {
+        Made::Same => return parent.unchanged += 1,
+        Made::Taken => (Action::Refuse, Some("push secret already exists in namespace".to_owned())),
+        Made::New => (Action::Create, None),
+        Made::Changed => (Action::Update, None),
+    };
+    if action != Action::Refuse
+        && let Some(object) = template.object(&place.namespace)
+    {
+        subjects.push(applied(&object, named.cloned()));
+    }
+    parent.children.push(Child { object: place, action, why });
+}

@@ -1,0 +1,349 @@
+//! What would be done with the objects of PushSecrets, worked out by the controller's own steps and carried out by nobody.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+
+use super::claims::{Claim, Claims, RemoteObject};
+use super::error::{Error, Failures, ObjectFailure, Problem};
+use super::execute::{self, AT_ONCE};
+use super::generated::{self, Kept};
+use super::pieces::{Origin, Piece};
+use super::reconcile::not_wanted;
+use super::report::was_source_deleted;
+use super::sources::{self, Sources};
+use super::state::Versions;
+use super::stores;
+use super::subject::Subject;
+use super::view::Tools;
+use super::wants::{self, Wants};
+use crate::api::v1::external_secret::GeneratorRef;
+use crate::api::v1alpha1::PushSecret;
+use crate::api::v1alpha1::push_secret::{PushDeletionPolicy, PushSecretSpec, SyncedPushSecrets, UpdatePolicy};
+use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::key::StoreKey;
+use crate::provider::Writer;
+use crate::push::{Action, Found, ObjectName, Purpose, Wanted, decide};
+use crate::sync::push::Source;
+use crate::sync::push::due::due;
+use crate::sync::push::record::store_of;
+use crate::sync::refresh::Due;
+use crate::validate;
+
+/// What a PushSecret asks for.
+pub(crate) enum Wish {
+    /// Its stores are of another controller class, or of a kind that is left alone.
+    NotOurs,
+    /// It is being deleted, and so is what it has written, where its policy says so.
+    Deleted,
+    /// There is nothing to push, for this reason.
+    Nothing(String),
+    /// These objects.
+    Objects(Objects),
+}
+
+/// The objects that a PushSecret asks for.
+#[derive(Default)]
+pub(crate) struct Objects {
+    wants: Wants,
+    /// The stores that are being deleted: what is in them stays.
+    leaving: BTreeSet<StoreKey>,
+}
+
+impl Objects {
+    /// Each object: its store, its vault, its name, and what it is to become.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&StoreKey, &RemoteObject, &Wanted)> {
+        self.wants.pieces.iter().map(|piece| (&piece.store, &piece.remote, &piece.wanted))
+    }
+
+    /// Why some objects cannot be worked out, as the condition `Ready` says it; `None` if all can.
+    pub(crate) fn into_failure(self) -> Option<Error> {
+        let all = self.wants.failures;
+        (!all.is_empty()).then_some(Error::Entries(Failures { all }))
+    }
+}
+
+/// What is to be done with one object, and the object.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// The store.
+    pub(crate) store: StoreKey,
+    /// The vault; empty where it is not known.
+    pub(crate) vault: String,
+    /// The remote key, as it stands in the spec or in the status.
+    pub(crate) remote_key: String,
+    /// The object, as the provider calls it; none where it is not known.
+    pub(crate) name: Option<ObjectName>,
+    /// What is done, or why nothing can be.
+    pub(crate) action: Result<Action, String>,
+}
+
+/// What a PushSecret asks for.
+///
+/// # Errors
+/// What the controller would say in the condition `Ready`, before it looks at a vault.
+pub(crate) async fn wish(object: &PushSecret, tools: Tools<'_>) -> Result<Wish, Error> {
+    let meta = &object.metadata;
+    if meta.deletion_timestamp.is_some() {
+        return Ok(Wish::Deleted);
+    }
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    let spec = object.spec.get().map_err(|field| Error::InvalidSpec(field.clone()))?;
+    let problems = validate::push_secret::check(spec);
+    if !problems.is_empty() {
+        return Err(Error::Rejected(validate::sentences(&problems)));
+    }
+    let Some(stores) = stores::find(spec, namespace, tools).await? else { return Ok(Wish::NotOurs) };
+    if let Some(reference) = &spec.selector.generator_ref {
+        return generated(reference, object, spec, stores, tools).await;
+    }
+    let mut versions = Versions::new();
+    let sources = match sources::read(spec, namespace, &mut versions, tools).await? {
+        Sources::Gone(why) => return nothing(object, spec, why),
+        Sources::Secrets(sources) => sources,
+    };
+    wanted(object, spec, sources, stores, &Origin::Known, tools).await
+}
+
+/// What a PushSecret asks for with these values.
+async fn wanted(
+    object: &PushSecret,
+    spec: &PushSecretSpec,
+    sources: Vec<Source>,
+    stores: stores::Found,
+    origin: &Origin,
+    tools: Tools<'_>,
+) -> Result<Wish, Error> {
+    let (namespace, template) = (object.metadata.namespace.as_deref().unwrap_or_default(), spec.template.as_deref());
+    let none = SyncedPushSecrets::new();
+    let recorded = object.status.as_ref().map_or(&none, |status| &status.synced_push_secrets);
+    let mut versions = Versions::new();
+    let from = sources::template_sources(template, namespace, &mut versions, tools).await?;
+    let rendered = sources::rendered(template, sources, &from, tools).await?;
+    let wants = wants::wants(spec, &rendered, &stores.usable, origin, namespace, recorded, tools).await?;
+    if wants.pieces.is_empty() && wants.failures.is_empty() {
+        return nothing(object, spec, "spec.data and spec.dataTo select nothing of the Secret".to_owned());
+    }
+    Ok(Wish::Objects(Objects { wants, leaving: stores.leaving }))
+}
+
+/// What a PushSecret asks for whose values a generator makes: a text takes the place of each, and nothing is made.
+async fn generated(
+    reference: &GeneratorRef,
+    object: &PushSecret,
+    spec: &PushSecretSpec,
+    stores: stores::Found,
+    tools: Tools<'_>,
+) -> Result<Wish, Error> {
+    let (key, status) = (ObjectKey::of(&object.metadata), object.status.clone().unwrap_or_default());
+    let subject = Subject { key: &key, object, status: &status, now: Timestamp::now(), began: Instant::now() };
+    let Some(generator) = generated::find(reference, &key.namespace, tools).await? else { return Ok(Wish::NotOurs) };
+    let kept = if generator.may_stay(spec, subject) { Kept::Yes } else { Kept::No };
+    let origin = generated::origin(subject, kept);
+    wanted(object, spec, vec![generator.placeholder()], stores, &origin, tools).await
+}
+
+/// There is nothing to push. That is no failure where what was pushed goes, or has gone.
+fn nothing(object: &PushSecret, spec: &PushSecretSpec, why: String) -> Result<Wish, Error> {
+    let status = object.status.as_ref();
+    let deletes = spec.deletion_policy == PushDeletionPolicy::Delete
+        && status.is_some_and(|status| !status.synced_push_secrets.is_empty());
+    if deletes || status.is_some_and(was_source_deleted) { Ok(Wish::Nothing(why)) } else { Err(Error::Source(why)) }
+}
+
+/// What several PushSecrets ask for, each of which may keep another from an object.
+#[derive(Default)]
+pub(crate) struct Wishes(Claims);
+
+impl Wishes {
+    /// Notes what a PushSecret asks for.
+    pub(crate) fn add(&mut self, object: &PushSecret, objects: &Objects) {
+        let key = ObjectKey::of(&object.metadata);
+        for piece in &objects.wants.pieces {
+            self.0.set(&key, &piece.remote, claim(object, piece));
+        }
+    }
+
+    /// What would be done with what a PushSecret asks for, and with what it asked for before. Looks at the vault.
+    pub(crate) async fn look(&self, object: &PushSecret, wish: &Wish, tools: Tools<'_>) -> Vec<Planned> {
+        let key = ObjectKey::of(&object.metadata);
+        let status = object.status.clone().unwrap_or_default();
+        let subject = Subject { key: &key, object, status: &status, now: Timestamp::now(), began: Instant::now() };
+        let Ok(spec) = object.spec.get() else { return Vec::new() };
+        let none = Objects::default();
+        let objects = match wish {
+            Wish::NotOurs => return Vec::new(),
+            Wish::Deleted | Wish::Nothing(_) => &none,
+            Wish::Objects(objects) => objects,
+        };
+        let mut planned = self.wanted(objects, spec.update_policy, subject).await;
+        planned.extend(objects.wants.failures.iter().map(unmade));
+        // As in a pass: what fails leaves all that is there alone.
+        if planned.iter().all(|object| object.action.is_ok()) {
+            planned.extend(self.left_over(objects, spec, subject, tools).await);
+        }
+        planned
+    }
+
+    async fn wanted(&self, objects: &Objects, policy: UpdatePolicy, subject: Subject<'_>) -> Vec<Planned> {
+        let purpose = match policy {
+            UpdatePolicy::Replace => Purpose::Replace,
+            UpdatePolicy::IfNotExists => Purpose::Create,
+        };
+        let pieces = &objects.wants.pieces;
+        let look = |index: usize| async move {
+            let piece: &Piece = &pieces[index];
+            let action = look(piece, purpose, subject).await;
+            Planned {
+                store: piece.store.clone(),
+                vault: piece.remote.vault.clone(),
+                remote_key: piece.of.remote_key.clone(),
+                name: Some(piece.remote.name.clone()),
+                action: action
+                    .and_then(|action| self.unless_conflict(action, purpose, piece, subject))
+                    .map_err(|problem| problem.to_string()),
+            }
+        };
+        let mut planned: Vec<Planned> = stream::iter(0..pieces.len()).map(look).buffered(AT_ONCE).collect().await;
+        let are_kept = pieces.iter().all(Piece::is_kept);
+        if are_kept && planned.iter().any(|object| matches!(object.action, Ok(Action::Create))) {
+            // Where one of them is missing, all get values that are made anew.
+            for object in &mut planned {
+                object.action = match std::mem::replace(&mut object.action, Ok(Action::Nothing)) {
+                    Ok(Action::Nothing) => Ok(Action::NewVersion(Vec::new())),
+                    Ok(Action::ChangeProperties(differing)) => Ok(Action::NewVersion(differing)),
+                    other => other,
+                };
+            }
+        }
+        planned
+    }
+
+    /// An action, unless an older PushSecret keeps this one from it. With `IfNotExists` what is there is nobody's concern.
+    fn unless_conflict(
+        &self,
+        action: Action,
+        purpose: Purpose,
+        piece: &Piece,
+        subject: Subject<'_>,
+    ) -> Result<Action, Problem> {
+        if purpose == Purpose::Create && !action.writes() {
+            return Ok(action);
+        }
+        match self.0.older(&piece.remote, subject.key, claim(subject.object, piece)) {
+            Some(other) => Err(Problem::conflict(other, subject.key)),
+            None => Ok(action),
+        }
+    }
+
+    /// The objects that are recorded and not wanted any more.
+    async fn left_over(
+        &self,
+        objects: &Objects,
+        spec: &PushSecretSpec,
+        subject: Subject<'_>,
+        tools: Tools<'_>,
+    ) -> Vec<Planned> {
+        let Some(keeps) = objects.wants.names().filter(|_| spec.deletion_policy == PushDeletionPolicy::Delete) else {
+            return Vec::new();
+        };
+        let mut wanted = SyncedPushSecrets::new();
+        for piece in &objects.wants.pieces {
+            execute::add_records(piece, &mut wanted);
+        }
+        let mut planned = Vec::new();
+        for (name, records) in &not_wanted(&subject.status.synced_push_secrets, &wanted) {
+            let Some((kind, of)) = store_of(name) else { continue };
+            let store = StoreKey::referenced(kind, &subject.key.namespace, of);
+            if objects.leaving.contains(&store) || tools.is_of_others(&store).await {
+                continue;
+            }
+            let writer = tools.access().writer(&store, &subject.key.namespace).await;
+            let vault = subject.status.synced_vaults.get(name);
+            if let (Ok(writer), Some(vault)) = (&writer, vault)
+                && writer.vault() != vault
+            {
+                // It is not looked for in another vault than the one that it was written to.
+                continue;
+            }
+            for record in records.values() {
+                let remote_key = &record.match_.remote_ref.remote_key;
+                let found = match &writer {
+                    Ok(writer) => self.left_in(writer.as_ref(), remote_key, &keeps, subject).await,
+                    Err(error) => Some((None, Err(error.to_string()))),
+                };
+                let Some((remote, action)) = found else { continue };
+                let (vault, name) = remote.map(|remote| (remote.vault, remote.name)).unzip();
+                planned.push(Planned {
+                    store: store.clone(),
+                    vault: vault.unwrap_or_default(),
+                    remote_key: remote_key.clone(),
+                    name,
+                    action,
+                });
+            }
+        }
+        planned
+    }
+
+    /// What would be done with an object that is recorded and not wanted any more; `None` where it stays since another wants it.
+    async fn left_in(
+        &self,
+        writer: &dyn Writer,
+        remote_key: &str,
+        keeps: &BTreeSet<RemoteObject>,
+        subject: Subject<'_>,
+    ) -> Option<(Option<RemoteObject>, Result<Action, String>)> {
+        // What no object can be called was never written.
+        let name = writer.object(remote_key).ok()?;
+        let remote = RemoteObject { vault: writer.vault().to_owned(), name };
+        if keeps.contains(&remote) || self.0.others(&remote, subject.key).next().is_some() {
+            return None;
+        }
+        let look = writer.look(&remote.name, None).await.map_err(|error| error.to_string());
+        Some((Some(remote), look.map(|look| decide(Purpose::CleanUp, &look.found))))
+    }
+}
+
+fn claim(object: &PushSecret, piece: &Piece) -> Claim {
+    let since = object.metadata.creation_timestamp.as_ref().map(|time| time.0).unwrap_or_default();
+    Claim { since, digest: piece.digest() }
+}
+
+/// An object that cannot be worked out.
+fn unmade(failure: &ObjectFailure) -> Planned {
+    Planned {
+        store: failure.store.clone(),
+        vault: String::new(),
+        remote_key: failure.remote_key.clone(),
+        name: None,
+        action: Err(failure.problem.to_string()),
+    }
+}
+
+/// What would be done with an object. The controller learns from its write that a name is taken by a deleted object; here it is asked.
+async fn look(piece: &Piece, purpose: Purpose, subject: Subject<'_>) -> Result<Action, Problem> {
+    let look = piece.writer.look(&piece.remote.name, Some(&piece.wanted)).await;
+    let mut look = look.map_err(Problem::Provider)?;
+    execute::adopt(&mut look.found, piece, subject);
+    let action = piece.settled(decide(purpose, &look.found));
+    if action != Action::Create {
+        return Ok(action);
+    }
+    match piece.writer.look_deleted(&piece.remote.name).await {
+        Ok(mut found @ Found::SoftDeleted { .. }) => {
+            execute::adopt(&mut found, piece, subject);
+            Ok(decide(purpose, &found))
+        }
+        // Who may not look there sees what is known without that.
+        Ok(_) | Err(_) => Ok(Action::Create),
+    }
+}
+
+/// When a PushSecret is pushed next.
+pub(crate) fn when(object: &PushSecret, now: Timestamp) -> Option<Due> {
+    let spec = object.spec.get().ok()?;
+    Some(due(&object.metadata, spec, object.status.as_ref(), now))
+}

@@ -1,0 +1,93 @@
+//! Objects that are given in the place of a vault, as a push would find them. Nothing is written.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::super::answer::Object;
+use super::super::object::ObjectId;
+use super::{MANAGED_BY, MANAGER, form};
+use crate::provider::write::{Kept, Look};
+use crate::provider::{Class, ProviderError, Writer};
+use crate::push::{Found, ObjectName, Payload, Property, Wanted};
+
+/// Looks up objects that are given in the place of a vault.
+pub(in crate::provider::azure) trait GivenLookup: Send + Sync {
+    /// An object, as far as it is given.
+    fn object(&self, id: &ObjectId) -> Option<Object>;
+}
+
+/// Objects that are given in the place of a vault.
+pub(in crate::provider::azure) struct GivenWriter {
+    /// What the vault is called.
+    pub(in crate::provider::azure) vault: String,
+    /// What it holds.
+    pub(in crate::provider::azure) objects: Arc<dyn GivenLookup>,
+}
+
+fn not_writable() -> ProviderError {
+    let message = "values that are given in a file cannot be written to";
+    ProviderError::new(Class::Unsupported, "NotWritable", message).with_hint("leave out --values")
+}
+
+#[async_trait]
+impl Writer for GivenWriter {
+    fn vault(&self) -> &str {
+        &self.vault
+    }
+
+    fn object(&self, remote_key: &str) -> Result<ObjectName, ProviderError> {
+        form::object(remote_key)
+    }
+
+    fn prepare(
+        &self,
+        object: &ObjectName,
+        payload: &Payload,
+        metadata: Option<&Value>,
+    ) -> Result<Wanted, ProviderError> {
+        form::prepare(None, object, payload, metadata)
+    }
+
+    fn without(&self, wanted: Wanted, former: &Value) -> Wanted {
+        form::without(wanted, former)
+    }
+
+    async fn look(&self, object: &ObjectName, wanted: Option<&Wanted>) -> Result<Look, ProviderError> {
+        let id = form::id(object)?;
+        let Some(mut found) = self.objects.object(&id) else { return Ok(Look::nothing(Found::Absent)) };
+        // Where the file does not say whose an object is, it is ours. It never says the content type.
+        if found.tags.is_empty() {
+            found.tags = [(MANAGED_BY.to_owned(), MANAGER.to_owned())].into();
+        }
+        let wanted = wanted.map(|wanted| Wanted { content_type: None, ..wanted.clone() });
+        Ok(form::look(None, id.kind, &found, wanted.as_ref())?)
+    }
+
+    async fn look_deleted(&self, _: &ObjectName) -> Result<Found, ProviderError> {
+        Ok(Found::Absent)
+    }
+
+    async fn write(&self, _: &ObjectName, _: &Wanted, _: &Kept) -> Result<Option<String>, ProviderError> {
+        Err(not_writable())
+    }
+
+    async fn write_properties(
+        &self,
+        _: &ObjectName,
+        _: &Wanted,
+        _: &Kept,
+        _: &[Property],
+    ) -> Result<(), ProviderError> {
+        Err(not_writable())
+    }
+
+    async fn recover(&self, _: &ObjectName) -> Result<(), ProviderError> {
+        Err(not_writable())
+    }
+
+    async fn delete(&self, _: &ObjectName) -> Result<(), ProviderError> {
+        Err(not_writable())
+    }
+}
