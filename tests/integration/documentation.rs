@@ -2,6 +2,7 @@
 //! and the processes they deploy. `sh` blocks must succeed; the commands of `console` blocks must print what the page
 //! shows.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use external_secrets::sandbox::{Config, RegistryRole, SecretPermission};
@@ -70,7 +71,13 @@ impl Desk {
         }
         let programs = tools.home.path().join("bin");
         std::fs::create_dir(&programs).unwrap();
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_external-secrets"), programs.join("external-secrets")).unwrap();
+        // From a person's machine, too, Azure is reached, and here that is the sandbox.
+        let variables = world.sandbox.environment();
+        let variables: String = variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+        let program = programs.join("external-secrets");
+        let script = format!("#!/bin/sh\n{variables}exec {} \"$@\"\n", env!("CARGO_BIN_EXE_external-secrets"));
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         for program in ["az", "cargo"] {
             let source = repository(&format!("tests/integration/documentation/{program}"));
             std::os::unix::fs::symlink(source, programs.join(program)).unwrap();

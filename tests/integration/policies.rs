@@ -381,9 +381,10 @@ async fn objects_with_templates_are_watched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_that_render_what_the_other_wrote_soon_wait_for_each_other() {
     let scene = scene("circle").await;
+    // Each renders a text of the other, and writes a text that differs each time.
     let reads_secret_of = |name: &str, other: &str| {
-        let from = json!([{"secret": {"name": other, "items": [{"key": "text"}]}}]);
-        let data = json!({"random": "{{ randAlphaNum 8 }}"});
+        let from = json!([{"secret": {"name": other, "items": [{"key": format!("{other}-text")}]}}]);
+        let data = json!({format!("{name}-text"): "{{ randAlphaNum 8 }}"});
         let template = json!({"templateFrom": from, "data": data, "mergePolicy": "Merge"});
         let mut manifest =
             example(&scene, &json!({"name": name, "creationPolicy": "Merge", "template": template}), &["one"]);
@@ -392,7 +393,7 @@ async fn two_that_render_what_the_other_wrote_soon_wait_for_each_other() {
     };
     // With separate keys, or each would wait for the other.
     for name in ["left", "right"] {
-        let text = json!({"text": "words"});
+        let text = json!({format!("{name}-text"): "words"});
         scene
             .apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": text}))
             .await;
@@ -405,7 +406,7 @@ async fn two_that_render_what_the_other_wrote_soon_wait_for_each_other() {
     let (began, seen) = (Instant::now(), Mutex::new(BTreeSet::new()));
     let written_often = |secret: &Value| {
         let mut seen = seen.lock().unwrap();
-        seen.insert(secret["data"]["random"].to_string());
+        seen.insert(secret["data"]["left-text"].to_string());
         seen.len() > 24
     };
     scene.until("Secret", "left", "written again and again", written_often).await;
