@@ -73,9 +73,10 @@ impl Desk {
         std::fs::create_dir(&programs).unwrap();
         // From a person's machine, too, Azure is reached, and here that is the sandbox.
         let variables = world.sandbox.environment();
-        let variables: String = variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+        let variables: Vec<_> = variables.iter().map(|(name, value)| format!("{name}='{value}'")).collect();
+        let variables = variables.join(" ");
         let program = programs.join("external-secrets");
-        let script = format!("#!/bin/sh\n{variables}exec {} \"$@\"\n", env!("CARGO_BIN_EXE_external-secrets"));
+        let script = format!("#!/bin/sh\nexec env {variables} {} \"$@\"\n", env!("CARGO_BIN_EXE_external-secrets"));
         std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         for program in ["az", "cargo"] {
