@@ -13,7 +13,7 @@ use crate::api::crd::{self, fill_defaults, unknown_field};
 use crate::api::generators::{self, Generator, GeneratorKind};
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore, StoreKind};
 use crate::api::v1alpha1::{self, ClusterPushSecret, PushSecret};
-use crate::api::{GROUP, ServedVersion};
+use crate::api::{GROUP, Parsed, ServedVersion};
 use crate::controller::core::key::ObjectKey;
 
 /// The location of a document.
@@ -299,22 +299,14 @@ fn external_secret(value: Value, place: &Place) -> Result<ExternalSecret, Error>
     static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::external_secret_schema);
     let written = value.clone();
     let object: ExternalSecret = ours(value, &SCHEMA, place)?;
-    object.spec.get().map_err(|field| Error::Field {
-        place: place.clone(),
-        field: field.path.clone(),
-        problem: without_quotes(&written, &field.path).unwrap_or_else(|| field.problem.clone()),
-    })?;
+    readable(&object.spec, Some(&written), place)?;
     Ok(object)
 }
 
 fn cluster_external_secret(value: Value, place: &Place) -> Result<ClusterExternalSecret, Error> {
     static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::cluster_external_secret_schema);
     let object: ClusterExternalSecret = ours(value, &SCHEMA, place)?;
-    object.spec.get().map_err(|field| Error::Field {
-        place: place.clone(),
-        field: field.path.clone(),
-        problem: field.problem.clone(),
-    })?;
+    readable(&object.spec, None, place)?;
     Ok(object)
 }
 
@@ -322,23 +314,26 @@ fn push_secret(value: Value, place: &Place) -> Result<PushSecret, Error> {
     static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::push_secret_schema);
     let written = value.clone();
     let object: PushSecret = ours(value, &SCHEMA, place)?;
-    object.spec.get().map_err(|field| Error::Field {
-        place: place.clone(),
-        field: field.path.clone(),
-        problem: without_quotes(&written, &field.path).unwrap_or_else(|| field.problem.clone()),
-    })?;
+    readable(&object.spec, Some(&written), place)?;
     Ok(object)
 }
 
 fn cluster_push_secret(value: Value, place: &Place) -> Result<ClusterPushSecret, Error> {
     static SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(crd::cluster_push_secret_schema);
     let object: ClusterPushSecret = ours(value, &SCHEMA, place)?;
-    object.spec.get().map_err(|field| Error::Field {
+    readable(&object.spec, None, place)?;
+    Ok(object)
+}
+
+/// Checks that a spec can be read. With the manifest as written, the error says where quotes are missing.
+fn readable<T: DeserializeOwned>(spec: &Parsed<T>, written: Option<&Value>, place: &Place) -> Result<(), Error> {
+    spec.get().map(drop).map_err(|field| Error::Field {
         place: place.clone(),
         field: field.path.clone(),
-        problem: field.problem.clone(),
-    })?;
-    Ok(object)
+        problem: written
+            .and_then(|written| without_quotes(written, &field.path))
+            .unwrap_or_else(|| field.problem.clone()),
+    })
 }
 
 fn store(value: Value, place: &Place) -> Result<SecretStore, Error> {
