@@ -38,7 +38,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "| fault | what goes wrong | lasted | recovery | Secret writes | status writes | GETs | PUTs | token exchanges | peak memory | survived |"
+            "| fault | what goes wrong | lasted | recovery | Secret writes | status writes | GETs | PUTs | token exchanges | allocated | survived |"
         )?;
         writeln!(f, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")?;
         for row in &self.rows {
@@ -59,7 +59,7 @@ impl fmt::Display for Report {
             )?;
         }
         let bound = Role::Controller.bound() >> 20;
-        writeln!(f, "\nThe bound of a controller's memory is {bound} MiB.")?;
+        writeln!(f, "\nA controller may allocate {bound} MiB.")?;
         for row in &self.rows {
             row.wrong.iter().try_for_each(|wrong| writeln!(f, "\n- **{}**: {wrong}", row.fault))?;
         }
