@@ -1,4 +1,4 @@
-//! The PushSecret of one namespace: what it must be, and whether it is.
+//! The PushSecret of one namespace: its desired state, and whether it has it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use crate::api::crd;
 use crate::api::v1alpha1::cluster_push_secret::{PushSecretMetadata, controlling_cluster_push_secret};
 use crate::api::v1alpha1::{API_VERSION, ClusterPushSecret, ClusterPushSecretSpec, PushSecret};
 
-/// What each PushSecret of a ClusterPushSecret must be.
+/// The desired state of each PushSecret of a ClusterPushSecret.
 pub(super) struct Wanted {
     /// Its name.
     pub(super) name: String,
@@ -45,7 +45,7 @@ impl Wanted {
         }
     }
 
-    /// A hash of all of it.
+    /// A hash of the desired state.
     pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         let PushSecretMetadata { annotations, labels } = &self.metadata;
@@ -53,12 +53,12 @@ impl Wanted {
         hasher.finish()
     }
 
-    /// Whether a PushSecret is of this ClusterPushSecret. Its name alone would not do: another may have it.
+    /// Whether this ClusterPushSecret owns a PushSecret. The name does not tell: somebody else's may have the same.
     pub(super) fn owns(&self, meta: &ObjectMeta) -> bool {
         controlling_cluster_push_secret(meta) == Some(self.uid.as_str())
     }
 
-    /// Whether a PushSecret is as it must be. What others add to its labels and annotations is theirs.
+    /// Whether a PushSecret has the desired state. Others may add labels and annotations.
     pub(super) fn is_met_by(&self, object: &PushSecret) -> bool {
         self.has_metadata(&object.metadata)
             && object
@@ -67,7 +67,7 @@ impl Wanted {
                 .is_some_and(|text| serde_json::from_str::<Value>(text).is_ok_and(|spec| spec == self.spec))
     }
 
-    /// Whether the labels and annotations are there.
+    /// Whether it has the desired labels and annotations.
     pub(super) fn has_metadata(&self, meta: &ObjectMeta) -> bool {
         let PushSecretMetadata { annotations, labels } = &self.metadata;
         let has = |all: Option<&std::collections::BTreeMap<String, String>>, name: &String, value: &String| {
@@ -77,7 +77,7 @@ impl Wanted {
             && annotations.iter().all(|(name, value)| has(meta.annotations.as_ref(), name, value))
     }
 
-    /// What makes a new one.
+    /// The object to create.
     pub(super) fn object(&self, namespace: &str) -> Value {
         json!({
             "apiVersion": API_VERSION,
@@ -93,7 +93,7 @@ impl Wanted {
         })
     }
 
-    /// Makes of what is there what it must be: its spec as a whole, its labels and annotations by name.
+    /// Changes an existing object: replaces its spec, and sets the desired labels and annotations.
     pub(super) fn change(&self, object: &mut DynamicObject) {
         object.metadata.labels.get_or_insert_default().extend(self.metadata.labels.clone());
         object.metadata.annotations.get_or_insert_default().extend(self.metadata.annotations.clone());

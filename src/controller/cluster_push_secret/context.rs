@@ -1,4 +1,4 @@
-//! What the controller works with.
+//! What the controller needs.
 
 use std::sync::Arc;
 
@@ -15,38 +15,38 @@ use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::namespaces::Namespaces;
 use crate::runtime::metrics::Metrics;
 
-/// What the controller works with.
+/// What the controller needs.
 pub(crate) struct Context {
     /// The API server.
     pub(crate) client: Client,
-    /// Where events go.
+    /// Publishes events.
     pub(crate) events: Recorder,
-    /// Where metrics go.
+    /// The metrics.
     pub(crate) metrics: Metrics,
-    /// ClusterPushSecrets, as they are watched.
+    /// The watch cache of ClusterPushSecrets.
     pub(crate) objects: Store<ClusterPushSecret>,
-    /// What the API server keeps of a status.
+    /// The fields of a status that the API server keeps.
     pub(crate) kept_fields: KeptFields,
-    /// PushSecrets, as they are watched.
+    /// The watch cache of PushSecrets.
     pub(crate) push_secrets: Store<PushSecret>,
-    /// The namespaces, as they are watched.
+    /// The watch cache of namespaces.
     pub(crate) namespaces: Namespaces,
-    /// What is remembered.
+    /// The state kept between passes.
     pub(crate) state: Arc<State>,
 }
 
 impl Context {
-    /// A ClusterPushSecret, as it is watched.
+    /// A ClusterPushSecret from the watch cache.
     pub(super) fn watched(&self, name: &str) -> Option<Arc<ClusterPushSecret>> {
         self.objects.get(&ObjectRef::new_with(name, ()))
     }
 
-    /// ClusterPushSecrets, at the API server.
+    /// The API of ClusterPushSecrets.
     pub(super) fn api(&self) -> Objects<ClusterPushSecret> {
         Objects::all(self.client.clone(), &())
     }
 
-    /// The PushSecrets of a namespace, at the API server. They are written as they stand, with fields that this program does not know.
+    /// The API of the PushSecrets of a namespace. They are dynamic objects, so that a write keeps fields that this program does not know.
     pub(super) fn push_secrets_of(&self, namespace: &str) -> Objects<DynamicObject> {
         Objects::namespaced(self.client.clone(), namespace, &ApiResource::erase::<PushSecret>(&()))
     }

@@ -1,7 +1,8 @@
-//! The controller of ClusterPushSecrets: it makes a PushSecret in each namespace that one selects.
+//! The controller of ClusterPushSecrets. It creates a PushSecret in each namespace that a ClusterPushSecret selects.
 //!
-//! A pass looks at all namespaces of one object, from what is watched alone, and writes what differs ([`reconcile`], [`child`]). Its
-//! PushSecrets are known by the owner's UID, and deleted by the garbage collector; what they have pushed goes with their own finalizer.
+//! One pass compares all namespaces of one object with the watch caches, and writes what differs ([`reconcile`], [`child`]). The
+//! PushSecrets are recognized by their owner's UID, and the garbage collector deletes them. Each PushSecret's own finalizer then deletes
+//! what it has pushed.
 
 mod child;
 pub(crate) mod context;

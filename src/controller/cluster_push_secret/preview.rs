@@ -1,4 +1,4 @@
-//! What a ClusterPushSecret would make, worked out by the controller's own steps and carried out by nobody.
+//! What a ClusterPushSecret would create and change, determined by the controller's own steps, without carrying it out.
 
 use std::collections::BTreeMap;
 
@@ -7,30 +7,30 @@ use crate::api::Selection;
 use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::validate;
 
-/// What each PushSecret of a ClusterPushSecret must be, and where.
+/// The desired PushSecret of a ClusterPushSecret, and the namespaces it belongs in.
 pub(crate) struct Template {
     wanted: Wanted,
     selection: Selection,
 }
 
-/// What becomes of the PushSecret in a namespace that is selected.
+/// What happens to the PushSecret of a selected namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Made {
-    /// It is as it must be.
+    /// It stays as it is.
     Same,
-    /// It is made.
+    /// It is created.
     New,
     /// It is changed.
     Changed,
-    /// It is somebody else's.
+    /// Somebody else owns it.
     Taken,
 }
 
 impl Template {
-    /// Of a ClusterPushSecret.
+    /// Reads a ClusterPushSecret.
     ///
     /// # Errors
-    /// Why it cannot be worked on, as the condition `Ready` says it.
+    /// Why it cannot be reconciled, in the words of the condition `Ready`.
     pub(crate) fn of(object: &ClusterPushSecret) -> Result<Self, String> {
         let spec = object.spec.get().map_err(ToString::to_string)?;
         let selection = Selection::of_labels("spec.namespaceSelectors", &spec.namespace_selectors);
@@ -52,12 +52,12 @@ impl Template {
         self.selection.selects(namespace, labels)
     }
 
-    /// Whether a PushSecret is of this ClusterPushSecret.
+    /// Whether this ClusterPushSecret owns a PushSecret.
     pub(crate) fn owns(&self, object: &PushSecret) -> bool {
         self.wanted.owns(&object.metadata)
     }
 
-    /// What becomes of the PushSecret of this name that is there, if there is one.
+    /// What happens to the existing PushSecret of this name, or `None`.
     pub(crate) fn made(&self, there: Option<&PushSecret>) -> Made {
         match there {
             None => Made::New,
@@ -67,7 +67,7 @@ impl Template {
         }
     }
 
-    /// The PushSecret of a namespace, as it would be made.
+    /// The PushSecret that would be created in a namespace.
     pub(crate) fn object(&self, namespace: &str) -> Option<PushSecret> {
         serde_json::from_value(self.wanted.object(namespace)).ok()
     }

@@ -1,19 +1,19 @@
-//! What has come of a pass over a ClusterPushSecret.
+//! The outcome of a pass over a ClusterPushSecret.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What has come of a pass.
+/// The outcome of a pass.
 #[derive(Default)]
 pub(super) struct Provisioned {
-    /// The name of the PushSecrets; none where the spec cannot be worked on.
+    /// The name of the PushSecrets; `None` if the spec is invalid.
     pub(super) name: Option<String>,
-    /// The namespaces that have theirs.
+    /// The namespaces that have their PushSecret.
     pub(super) namespaces: BTreeSet<String>,
-    /// Those that have not, and why.
+    /// The namespaces that do not, and why.
     pub(super) failed: BTreeMap<String, String>,
-    /// Why the spec cannot be worked on.
+    /// What is wrong with the spec.
     pub(super) fault: Option<String>,
-    /// Those whose PushSecret has not pushed.
+    /// The namespaces whose PushSecret is not Ready.
     pub(super) not_ready: Vec<String>,
     pub(super) is_outage: bool,
 }

@@ -29,11 +29,11 @@ use crate::runtime::panics::Panicked;
 use crate::sync::refresh::backoff;
 use crate::validate;
 
-/// How many PushSecrets are written at the same time.
+/// How many PushSecrets are written concurrently.
 const AT_ONCE: usize = 8;
-/// What is more often than this costs time and finds nothing: all changes are seen at once.
+/// The shortest refresh interval. A shorter one would find nothing, because the watches show all changes.
 const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
-/// How long an object waits whose pass panicked.
+/// How long an object waits after its pass panicked.
 const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
 
 #[async_trait]
@@ -62,7 +62,7 @@ impl Reconcile for Context {
         if let Some(pause) = self.state.pause(&object, began) {
             return Pass::succeeded(Next::After(pause));
         }
-        // What is parsed of the clone goes when the pass ends.
+        // The parsed form is dropped with the clone when the pass ends.
         let object = ClusterPushSecret::clone(&object);
         let found = provision(&object, self).await;
         report::concluded(&object, &found, began, self).await;
@@ -95,7 +95,7 @@ fn next(object: &ClusterPushSecret, found: &Provisioned, context: &Context) -> P
     Pass::succeeded(refresh.map_or(Next::OnChange, |refresh| Next::After(spread(refresh))))
 }
 
-/// Makes, changes and deletes PushSecrets.
+/// Creates, changes and deletes the PushSecrets of an object.
 async fn provision(object: &ClusterPushSecret, context: &Context) -> Provisioned {
     let fault = |why: String| Provisioned { fault: Some(why), ..Provisioned::default() };
     let spec = match object.spec.get() {
@@ -143,7 +143,7 @@ async fn provision(object: &ClusterPushSecret, context: &Context) -> Provisioned
             continue;
         }
         if must_stay(&key, child, &wanted, &selected, context) {
-            // As the new one, so that the two agree on what they push.
+            // It gets the same spec as the new one, so that the two push the same.
             if let Err(error) = change(child, &wanted, context).await {
                 found.is_outage |= error.is_outage();
             }
@@ -174,11 +174,11 @@ fn note(namespace: &str, made: Result<(), Failure>, found: &mut Provisioned) {
     }
 }
 
-/// Why a namespace has no PushSecret as it should be.
+/// Why the PushSecret of a namespace is missing or outdated.
 enum Failure {
-    /// Somebody else's has the name.
+    /// A PushSecret of somebody else has the name.
     Taken,
-    /// The namespace is being deleted, or gone.
+    /// The namespace is being deleted, or no longer exists.
     Gone,
     Api(ApiError),
 }
@@ -199,7 +199,7 @@ async fn make(namespace: &str, wanted: &Wanted, parent: &ClusterPushSecret, cont
                 context.state.remember(parent, |memo| memo.written.insert(namespace.to_owned(), (digest, generation)));
                 Ok(())
             }
-            // The watch has not shown it yet.
+            // It exists, and the watch has not shown it yet.
             Err(error) if error.code() == Some(409) => {
                 let is_ours = bounded(api.get_metadata_opt(&wanted.name)).await;
                 match is_ours.map_err(Failure::Api)? {
@@ -214,7 +214,7 @@ async fn make(namespace: &str, wanted: &Wanted, parent: &ClusterPushSecret, cont
     if !wanted.owns(&child.metadata) {
         return Err(Failure::Taken);
     }
-    // The API server may fill in and leave out what it likes: what it made of the last write is as it should be.
+    // The API server may add defaults and drop fields, so the result of the last write counts as the desired state.
     let last = context.state.remember(parent, |memo| memo.written.get(namespace).copied()).flatten();
     let is_last = last == Some((digest, child.metadata.generation)) && wanted.has_metadata(&child.metadata);
     if is_last {
@@ -226,7 +226,7 @@ async fn make(namespace: &str, wanted: &Wanted, parent: &ClusterPushSecret, cont
     Ok(())
 }
 
-/// Makes of a PushSecret what it must be, unless it is that, or is being deleted. Returns the generation where it was written.
+/// Gives a PushSecret its desired state, unless it has it or is being deleted. Returns the new generation after a write.
 async fn change(child: &PushSecret, wanted: &Wanted, context: &Context) -> Result<Option<Option<i64>>, ApiError> {
     let meta = &child.metadata;
     if wanted.is_met_by(child) || meta.deletion_timestamp.is_some() {
@@ -251,14 +251,15 @@ async fn change(child: &PushSecret, wanted: &Wanted, context: &Context) -> Resul
     }
 }
 
-/// Whether the API server makes nothing since the namespace is being deleted.
+/// Whether the API server refused a creation because the namespace is being deleted.
 fn is_terminating(error: &ApiError) -> bool {
     let ApiError::Kube(kube::Error::Api(status)) = error else { return false };
     let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
     status.code == 403 && causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
-/// Whether a PushSecret of a former name stays for now: what it has pushed is wanted by the one of the new name, which must say so first.
+/// Whether a PushSecret with a former name stays for now: until the one with the new name is Ready, so that its deletion deletes nothing
+/// that the new one pushes.
 fn must_stay(
     key: &ObjectKey,
     child: &PushSecret,

@@ -1,4 +1,4 @@
-//! What is said of a ClusterPushSecret: its status, an event where Ready changes, metrics.
+//! Reports on a ClusterPushSecret: its status, an event when `Ready` changes, and metrics.
 
 use std::time::Instant;
 
@@ -22,10 +22,10 @@ use crate::runtime::metrics::Object;
 const PUSH_SECRETS_READY: &str = "PushSecretsReady";
 /// ESO's words.
 const FAILED: &str = "one or more namespaces failed";
-/// How many namespaces are named in a message.
+/// How many namespaces a message names.
 const NAMED: usize = 5;
 
-/// Writes the status where it says something else than the one that is there.
+/// Writes the status if it differs from the stored one.
 pub(super) async fn concluded(object: &ClusterPushSecret, found: &Provisioned, began: Instant, context: &Context) {
     let meta = &object.metadata;
     let name = meta.name.as_deref().unwrap_or_default();
@@ -111,7 +111,7 @@ fn first(items: impl ExactSizeIterator<Item = String>) -> String {
     if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
-/// The merge patch: what a status does not say must be named, or the API server would keep it.
+/// The merge patch. It names empty fields, too, because the API server would otherwise keep their former values.
 fn patch(status: &ClusterPushSecretStatus) -> Value {
     json!({
         "pushSecretName": status.push_secret_name,

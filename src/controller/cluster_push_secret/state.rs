@@ -1,4 +1,4 @@
-//! What is remembered of ClusterPushSecrets, and what changes mean for them. The watches feed it, so it exists before them.
+//! The state kept of ClusterPushSecrets between passes, and which changes ask for a pass. The watches feed it, so it is created first.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,29 +11,29 @@ use crate::controller::core::memos::Memos;
 use crate::controller::core::status::Ahead;
 use crate::controller::core::work_queue::Requests;
 
-/// How long changes of PushSecrets and namespaces are collected: a pass looks at all of them.
+/// How long changes of PushSecrets and namespaces are collected, because a pass checks all of them.
 const BETWEEN_PASSES: Duration = Duration::from_secs(1);
 
-/// What is remembered of ClusterPushSecrets.
+/// The state kept of all ClusterPushSecrets.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Where passes are asked for.
+    /// Requests for passes.
     pub(crate) requests: Arc<Requests<ObjectKey>>,
     memos: Mutex<Memos<String, Memo>>,
 }
 
-/// What is remembered of one.
+/// The state kept of one ClusterPushSecret.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     fingerprint: u64,
-    /// When the last pass ended, and what the object was then.
+    /// The fingerprint of the object in the last pass, and when that pass ended.
     passed: Option<(u64, Instant)>,
     uid: String,
-    /// The name that its PushSecrets have.
+    /// The name of its PushSecrets.
     child: String,
     /// The status that was written, until the watch shows it.
     pub(super) status: Ahead<ClusterPushSecretStatus>,
-    /// What was written to PushSecrets, by namespace: a hash of what was wanted, and the generation that it made.
+    /// The last write by namespace: a hash of the desired state, and the generation that resulted.
     pub(super) written: BTreeMap<String, (u64, Option<i64>)>,
     pub(super) failures: u32,
     pub(super) awaits_api_server: bool,
@@ -58,7 +58,7 @@ impl State {
         }
     }
 
-    /// A ClusterPushSecret is there, new or changed.
+    /// A ClusterPushSecret was created or changed.
     pub(super) fn applied(&self, object: &ClusterPushSecret) {
         let name = object.metadata.name.clone().unwrap_or_default();
         let fingerprint = fingerprint(object);
@@ -67,7 +67,7 @@ impl State {
             let memo = memos.now(&name, object.metadata.uid.as_deref());
             memo.status.shown(object.metadata.resource_version.as_deref());
             memo.uid = object.metadata.uid.clone().unwrap_or_default();
-            // What is parsed goes with the clone.
+            // The clone takes its parsed form away with it.
             let spec = object.spec.clone();
             let named = spec.get().ok().and_then(|spec| spec.push_secret_name.clone());
             memo.child = named.filter(|child| !child.is_empty()).unwrap_or_else(|| name.clone());
@@ -78,29 +78,29 @@ impl State {
         }
     }
 
-    /// A ClusterPushSecret is gone.
+    /// A ClusterPushSecret was deleted.
     pub(super) fn deleted(&self, name: &str) {
         self.lock().forget(&name.to_owned());
     }
 
-    /// A namespace is there, new or changed, or is gone.
+    /// A namespace was created, changed or deleted.
     pub(crate) fn namespace_changed(&self) {
         self.ask_where(|_| true);
     }
 
-    /// A PushSecret is there, new or changed, or is gone.
+    /// A PushSecret was created, changed or deleted.
     pub(crate) fn push_secret_changed(&self, object: &PushSecret) {
         let owner = controlling_cluster_push_secret(&object.metadata);
         let name = object.metadata.name.as_deref().unwrap_or_default();
         self.ask_where(|memo| owner == Some(memo.uid.as_str()) || memo.child == name);
     }
 
-    /// Asks for what failed while the API server was away.
+    /// Asks for passes over the objects that failed while the API server was unavailable.
     pub(super) fn wake_who_await_api_server(&self) {
         self.ask_where(|memo| memo.awaits_api_server);
     }
 
-    /// How long a pass waits, since the last one ended a moment ago and the object is as it was then.
+    /// How long a pass must wait, if the last one ended a moment ago and the object has not changed since.
     pub(super) fn pause(&self, object: &ClusterPushSecret, now: Instant) -> Option<Duration> {
         let (looked_at, ended) = self.remember(object, |memo| memo.passed)??;
         let pause = (ended + BETWEEN_PASSES).checked_duration_since(now)?;
@@ -112,14 +112,14 @@ impl State {
         self.remember(object, |memo| memo.passed = Some((fingerprint(object), now)));
     }
 
-    /// Changes what is remembered of an object, unless another of its name has taken its place.
+    /// Changes the state of an object, unless it was replaced by another of the same name.
     pub(super) fn remember<T>(&self, object: &ClusterPushSecret, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
         let meta = &object.metadata;
         self.lock().get_mut(&meta.name.clone().unwrap_or_default(), meta.uid.as_deref()).map(change)
     }
 }
 
-/// What of a ClusterPushSecret decides whether its namespaces must be looked at again. Its status does not.
+/// A hash of the fields whose change makes a pass necessary. The status is not among them.
 fn fingerprint(object: &ClusterPushSecret) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let meta = &object.metadata;
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_many_push_secrets_are_collected_and_that_of_the_object_itself_is_looked_at_at_once() {
+    fn changes_of_push_secrets_are_collected_and_a_change_of_the_object_itself_is_handled_at_once() {
         let (state, now) = (State::default(), Instant::now());
         state.applied(&object(1));
         assert_eq!(state.pause(&object(1), now), None);

@@ -12,7 +12,7 @@ use crate::controller::core::watch::{self, Change, strip_metadata};
 use crate::controller::core::watching::Watching;
 use crate::runtime::metrics::Metrics;
 
-/// Watches ClusterPushSecrets, once the cluster serves them, and the PushSecrets that they ask for.
+/// Watches ClusterPushSecrets, once the cluster serves them and PushSecrets.
 pub(crate) fn cluster_push_secrets(
     watching: &Watching,
     state: &Arc<State>,

@@ -1,4 +1,4 @@
-//! The bodies of requests that change something.
+//! The bodies of writes.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ struct Version<'a> {
     tags: BTreeMap<&'a str, &'a str>,
 }
 
-/// What says that a certificate is PEM.
+/// The content type of a certificate in PEM.
 #[derive(Serialize)]
 struct Policy {
     secret_props: SecretProperties,
@@ -63,17 +63,17 @@ struct Properties<'a> {
     tags: BTreeMap<&'a str, &'a str>,
 }
 
-/// The tags of an object after a write: those that are there stay, but for those that are not wanted any more.
+/// The tags of an object after a write. Existing tags stay, except those that the PushSecret set earlier and no longer sets.
 fn tags<'a>(wanted: &'a Wanted, kept: &'a Kept) -> BTreeMap<&'a str, &'a str> {
     kept_tags(wanted, kept).chain(&wanted.tags).map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-/// The tags that are there and stay.
+/// The existing tags that stay.
 pub(super) fn kept_tags<'a>(wanted: &'a Wanted, kept: &'a Kept) -> impl Iterator<Item = (&'a String, &'a String)> {
     kept.tags.iter().filter(|(name, value)| wanted.dropped_tags.get(*name) != Some(value))
 }
 
-/// The body that makes a new version.
+/// The body of a request that creates a version.
 pub(super) fn new_version(kind: ObjectKind, wanted: &Wanted, kept: &Kept) -> Result<Bytes, Diagnosis> {
     let not_text = || Diagnosis::new(Cause::ValueUnusable, "the value is not text");
     let text = std::str::from_utf8(wanted.value.expose_secret()).map_err(|_| not_text())?;
@@ -94,7 +94,7 @@ pub(super) fn new_version(kind: ObjectKind, wanted: &Wanted, kept: &Kept) -> Res
     )
 }
 
-/// The body that changes properties of a version.
+/// The body of a request that changes the properties of a version.
 pub(super) fn properties(wanted: &Wanted, kept: &Kept) -> Result<Bytes, Diagnosis> {
     body(
         0,
@@ -106,12 +106,12 @@ pub(super) fn properties(wanted: &Wanted, kept: &Kept) -> Result<Bytes, Diagnosi
     )
 }
 
-/// What a byte of a value becomes at most: `\u0000`.
+/// The most bytes that one byte of a value takes in JSON: `\u0000`.
 const LONGEST_ESCAPE: usize = 6;
-/// Room for all that is not the value: tags, the content type, names of fields.
+/// Capacity for everything except the value: tags, the content type, field names.
 const ROOM: usize = 64 << 10;
 
-/// JSON in memory that is wiped; with room for the value, so that no copy of a part stays in memory.
+/// JSON in a buffer that is wiped. It has room for the value from the start, because growing it would leave a copy in freed memory.
 fn body(value: usize, content: &impl Serialize) -> Result<Bytes, Diagnosis> {
     let mut json = Zeroizing::new(Vec::with_capacity(value + ROOM));
     serde_json::to_writer(&mut *json, content)

@@ -12,15 +12,15 @@ use super::super::diagnose::{Cause, Diagnosis};
 use crate::push::Payload;
 use crate::secret::SecretValue;
 
-/// What a text of PEM begins with.
+/// The beginning of every PEM block.
 const PEM: &[u8] = b"-----BEGIN ";
 /// The keys of a Secret of the type `kubernetes.io/tls`.
 const TLS: [&str; 2] = ["tls.key", "tls.crt"];
 
-/// What a vault imports of a payload: a PFX or a PEM as it was given, or the certificate and key of a TLS Secret.
+/// What a vault imports from a payload: a PFX or a PEM unchanged, or the certificate and key of a TLS Secret.
 ///
 /// # Errors
-/// It holds no certificate with its key.
+/// The payload holds no certificate with its key.
 pub(super) fn of(payload: &Payload) -> Result<SecretValue, Diagnosis> {
     match payload {
         Payload::Value(value) if is_pem(value.expose_secret()) => pem(value.expose_secret()),
@@ -42,7 +42,7 @@ pub(super) fn of(payload: &Payload) -> Result<SecretValue, Diagnosis> {
     }
 }
 
-/// The certificate of what a vault imports, in DER.
+/// The certificate in what a vault imports, in DER.
 pub(super) fn leaf(value: &SecretValue) -> Option<Vec<u8>> {
     ClientCertificate::of_any_time(value.expose_secret()).ok().map(|certificate| certificate.leaf().to_vec())
 }
@@ -64,7 +64,7 @@ fn unusable(reason: Unusable) -> Diagnosis {
         .hint("a vault takes a certificate together with its private key, as PEM or as PFX without a password")
 }
 
-/// What the lines around a block take.
+/// Capacity for the lines around a block.
 const LABELS: usize = 64;
 
 /// The key in PKCS#8, which is what a vault takes, then the certificate and its chain.
@@ -72,7 +72,7 @@ fn pem(text: &[u8]) -> Result<SecretValue, Diagnosis> {
     let certificate = ClientCertificate::of_any_time(text).map_err(unusable)?;
     let key = certificate.key().pkcs8().map_err(unusable)?;
     let der: usize = certificate.chain().iter().map(|der| der.len() + LABELS).sum();
-    // With room for all of it, so that no copy of the key stays in memory.
+    // With room for everything, because growing it would leave a copy of the key in freed memory.
     let mut pem = Zeroizing::new(Vec::with_capacity(2 * (der + key.len() + LABELS)));
     block(&mut pem, "PRIVATE KEY", &key);
     for der in certificate.chain() {

@@ -1,4 +1,4 @@
-//! Whether an object differs from what is wanted of it.
+//! Compares an object with its desired state.
 
 use secrecy::ExposeSecret as _;
 
@@ -10,7 +10,7 @@ use super::{MANAGED_BY, MANAGER, OWNER, certificate};
 use crate::push::{Content, Ownership, Property, Wanted};
 use crate::secret::SecretValue;
 
-/// Whose an object is. `owner` names this cluster, where objects are tagged with it.
+/// Who owns an object. `owner` identifies this cluster, if objects are tagged with it.
 pub(super) fn ownership(object: &Object, owner: Option<&str>) -> Ownership {
     if object.written.is_of_certificate {
         return Ownership::PartOfCertificate;
@@ -24,10 +24,10 @@ pub(super) fn ownership(object: &Object, owner: Option<&str>) -> Ownership {
     }
 }
 
-/// How an object differs from what is wanted.
+/// How an object differs from its desired state.
 ///
 /// # Errors
-/// The answer has no value. That must not count as another value.
+/// The answer has no value, which must not be taken for a different value.
 pub(super) fn content(kind: ObjectKind, object: &Object, wanted: Option<&Wanted>) -> Result<Content, Diagnosis> {
     let Some(wanted) = wanted else { return Ok(Content::Unknown) };
     let differing = differing(object, wanted);
@@ -47,7 +47,7 @@ fn differing(object: &Object, wanted: &Wanted) -> Vec<Property> {
     if wanted.expires.is_some() && wanted.expires != object.attributes.expires {
         differing.push(Property::Expires);
     }
-    // Tags that others have set stay.
+    // Tags that others have set do not count.
     let tags = wanted.tags.iter().filter(|(name, value)| object.tags.get(*name) != Some(value));
     let dropped = wanted.dropped_tags.iter().filter(|(name, value)| object.tags.get(*name) == Some(value));
     differing.extend(tags.chain(dropped).map(|(name, _)| Property::Tag(name.clone())));
@@ -57,7 +57,7 @@ fn differing(object: &Object, wanted: &Wanted) -> Vec<Property> {
 fn is_same_value(kind: ObjectKind, there: &SecretValue, wanted: &SecretValue) -> bool {
     match kind {
         ObjectKind::Secret => there.expose_secret() == wanted.expose_secret(),
-        // A vault does not give private keys, nor the same encoding.
+        // A vault returns neither private keys nor the original encoding.
         ObjectKind::Key => {
             let read = |value: &SecretValue| serde_json::from_slice::<PublicKey>(value.expose_secret()).ok();
             matches!((read(there), read(wanted)), (Some(there), Some(wanted)) if there.is_same_as(&wanted))

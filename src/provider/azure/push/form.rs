@@ -1,4 +1,4 @@
-//! What does not need a vault: the object that a remote key names, what it is to become, and what an answer says of it.
+//! The parts of a push that need no vault: the object that a remote key names, its desired form, and how to read an answer.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::provider::ProviderError;
 use crate::provider::write::{Kept, Look};
 use crate::push::{Found, ObjectName, Payload, Wanted};
 
-/// The object that a remote key names. Key Vault does not tell upper case from lower case in names.
+/// The object that a remote key names. Key Vault ignores the case of names.
 pub(super) fn object(remote_key: &str) -> Result<ObjectName, ProviderError> {
     let reference = RemoteRef { key: remote_key.to_owned(), ..RemoteRef::default() };
     let ObjectId { kind, name, .. } = ObjectId::parse(&reference)?;
@@ -27,12 +27,12 @@ pub(super) fn object(remote_key: &str) -> Result<ObjectName, ProviderError> {
     Ok(same.written(format!("{prefix}/{name}")))
 }
 
-/// The object of a name that [`object`] gave.
+/// The object with a name that [`object`] returned.
 pub(super) fn id(object: &ObjectName) -> Result<ObjectId, Diagnosis> {
     ObjectId::parse(&RemoteRef { key: object.as_written().to_owned(), ..RemoteRef::default() })
 }
 
-/// What an object is to become. `owner` names this cluster, where objects are tagged with it.
+/// The desired form of an object. `owner` identifies this cluster, if objects are tagged with it.
 pub(super) fn prepare(
     owner: Option<&str>,
     object: &ObjectName,
@@ -64,16 +64,16 @@ pub(super) fn prepare(
 
 /// The same object without the tags that `former` metadata set and the present one does not.
 pub(super) fn without(mut wanted: Wanted, former: &Value) -> Wanted {
-    // What could not be read was never written.
+    // Metadata that cannot be read was never written.
     let former = Metadata::read(Some(former)).unwrap_or_default().tags;
     wanted.dropped_tags.extend(former.into_iter().filter(|(name, _)| !wanted.tags.contains_key(name)));
     wanted
 }
 
-/// What an answer says of an object.
+/// Reads an answer.
 ///
 /// # Errors
-/// It does not say enough of it.
+/// The answer is incomplete.
 pub(super) fn look(
     owner: Option<&str>,
     kind: ObjectKind,

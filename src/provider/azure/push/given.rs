@@ -1,4 +1,4 @@
-//! Objects that are given in the place of a vault, as a push would find them. Nothing is written.
+//! Objects from a file instead of a vault, as a push would find them. Nothing is written.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::provider::write::{Kept, Look};
 use crate::provider::{Class, ProviderError, Writer};
 use crate::push::{Found, ObjectName, Payload, Property, Wanted};
 
-/// Looks up objects that are given in the place of a vault.
+/// Looks up an object in the file.
 pub(in crate::provider::azure) trait GivenLookup: Send + Sync {
-    /// An object, as far as it is given.
+    /// An object, as far as the file describes it.
     fn object(&self, id: &ObjectId) -> Option<Object>;
 }
 
-/// Objects that are given in the place of a vault.
+/// Objects from a file instead of a vault.
 pub(in crate::provider::azure) struct GivenWriter {
-    /// What the vault is called.
+    /// The name of the vault.
     pub(in crate::provider::azure) vault: String,
-    /// What it holds.
+    /// Its objects.
     pub(in crate::provider::azure) objects: Arc<dyn GivenLookup>,
 }
 
@@ -57,7 +57,7 @@ impl Writer for GivenWriter {
     async fn look(&self, object: &ObjectName, wanted: Option<&Wanted>) -> Result<Look, ProviderError> {
         let id = form::id(object)?;
         let Some(mut found) = self.objects.object(&id) else { return Ok(Look::nothing(Found::Absent)) };
-        // Where the file does not say whose an object is, it is ours. It never says the content type.
+        // An object without an owner in the file counts as ours. The file has no content types.
         if found.tags.is_empty() {
             found.tags = [(MANAGED_BY.to_owned(), MANAGER.to_owned())].into();
         }

@@ -14,7 +14,7 @@ use super::der::{self, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 use crate::push::Payload;
 use crate::secret::SecretValue;
 
-/// A JSON Web Key, of which each field is base64url.
+/// A JSON Web Key. Its fields are in base64url.
 #[derive(Default, Serialize)]
 struct JsonWebKey {
     kty: String,
@@ -50,7 +50,7 @@ impl Zeroize for JsonWebKey {
     }
 }
 
-/// The public part of a JSON Web Key: nothing else of it is read.
+/// The public part of a JSON Web Key, the only part that is read.
 #[derive(Deserialize)]
 pub(super) struct PublicKey {
     kty: String,
@@ -71,19 +71,19 @@ impl PublicKey {
     }
 }
 
-/// The number that a field stands for, without leading zeros.
+/// The number in a field, without leading zeros.
 fn number(field: &str) -> Vec<u8> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(field.trim_end_matches('=')).unwrap_or_default();
     bytes.into_iter().skip_while(|byte| *byte == 0).collect()
 }
 
-/// What the names of fields and the punctuation of a key take.
+/// Capacity for the field names and punctuation of a key.
 const ROOM_FOR_NAMES: usize = 256;
 
-/// The JSON of the key that a payload holds as PEM.
+/// The JSON of the PEM key in a payload.
 ///
 /// # Errors
-/// It holds none that a vault takes.
+/// The payload has no key that a vault accepts.
 pub(super) fn of(payload: &Payload) -> Result<SecretValue, Diagnosis> {
     let Payload::Value(value) = payload else {
         let message = "a whole Secret cannot become a key";
@@ -92,7 +92,7 @@ pub(super) fn of(payload: &Payload) -> Result<SecretValue, Diagnosis> {
     };
     let key = read(value.expose_secret())?;
     let jwk = Zeroizing::new(jwk(&key).ok_or_else(|| unusable(Unusable::KeyUnsupported))?);
-    // With room for all of it, so that no copy of a part stays in memory.
+    // With room for everything, because growing it would leave a copy in freed memory.
     let mut json = Zeroizing::new(Vec::with_capacity(2 * value.expose_secret().len() + ROOM_FOR_NAMES));
     serde_json::to_writer(&mut *json, &*jwk).map_err(|_| unusable(Unusable::KeyUnsupported))?;
     Ok(std::sync::Arc::new(json.to_vec().into()))
@@ -110,7 +110,7 @@ fn read(value: &[u8]) -> Result<Key, Diagnosis> {
         rest = after;
         let der = || pem::decoded(body);
         let key = match label {
-            // OpenSSL writes it before the key of an elliptic curve.
+            // OpenSSL writes the parameters before an elliptic-curve key.
             "EC PARAMETERS" => continue,
             "RSA PRIVATE KEY" | "EC PRIVATE KEY" if body.contains("ENCRYPTED") => Err(Unusable::Encrypted),
             "PRIVATE KEY" => der().and_then(|der| Key::from_pkcs8(&der)),

@@ -1,4 +1,4 @@
-//! `metadata` of an entry: what it says of its object besides the value.
+//! The `metadata` of an entry: everything about its object except the value.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::diagnose::{Cause, Diagnosis, text};
 use super::{MANAGED_BY, OWNER};
 
-/// What all providers' metadata begins with.
+/// The frame that all providers' metadata shares.
 const API_VERSION: &str = "kubernetes.external-secrets.io/v1alpha1";
 const KIND: &str = "PushSecretMetadata";
 /// The most tags that an object may have, and the longest name and value of one:
@@ -19,12 +19,12 @@ const LONGEST_TAG: usize = 256;
 /// The longest content type.
 const LONGEST_CONTENT_TYPE: usize = 255;
 
-/// What an entry says of its object.
+/// The metadata of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Metadata {
     /// When it expires, in seconds since 1970.
     pub(super) expires: Option<i64>,
-    /// The note on what its value is.
+    /// The content type.
     pub(super) content_type: Option<String>,
     /// Its tags.
     pub(super) tags: BTreeMap<String, String>,
@@ -51,10 +51,10 @@ struct Spec {
 }
 
 impl Metadata {
-    /// Reads the metadata of an entry; `None` and `null` say nothing.
+    /// Reads the metadata of an entry. `None` and `null` mean that there is none.
     ///
     /// # Errors
-    /// It is not what Key Vault's metadata is.
+    /// It is not metadata for Key Vault.
     pub(super) fn read(metadata: Option<&Value>) -> Result<Self, Diagnosis> {
         let Some(metadata) = metadata.filter(|metadata| !metadata.is_null()) else { return Ok(Self::default()) };
         let failed = |why: String| {
@@ -101,7 +101,7 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Diagnosis> {
     if let Some(own) = [MANAGED_BY, OWNER].into_iter().find(|own| tags.contains_key(*own)) {
         return Err(refused(format!("Cannot specify a '{own}' tag")).hint("leave it out: it is set here"));
     }
-    // One is ours.
+    // One tag is ours.
     if tags.len() >= MOST_TAGS {
         return Err(refused(format!("{} are too many", tags.len()))
             .hint(format!("an object has {MOST_TAGS} at most, and one of them says that it is managed here")));

@@ -11,12 +11,12 @@ use crate::secret::SecretValue;
 /// The longest value, in bytes.
 pub(super) const LARGEST_VALUE: usize = 25 * 1024;
 
-/// The text that a secret takes: one value as it is, several as a JSON object.
+/// The value of a secret: a single value unchanged, several as a JSON object.
 ///
 /// # Errors
 /// It is too large.
 pub(super) fn of(payload: &Payload) -> Result<SecretValue, Diagnosis> {
-    // Before a text is made of it, which is longer.
+    // Checked before it becomes a text, which is longer.
     let length = match payload {
         Payload::Value(value) => value.expose_secret().len(),
         Payload::Map(values) => values.iter().map(|(key, value)| key.len() + value.expose_secret().len()).sum(),
@@ -36,7 +36,7 @@ fn too_large() -> Diagnosis {
     Diagnosis::new(Cause::ValueUnusable, message).hint("push single keys, or less")
 }
 
-/// A secret is text: as in ESO what is not UTF-8 is replaced.
+/// Converts a value to text. As in ESO, bytes that are not UTF-8 are replaced.
 fn text(value: &SecretValue) -> SecretValue {
     if std::str::from_utf8(value.expose_secret()).is_ok() {
         return Arc::clone(value);

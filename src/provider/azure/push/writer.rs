@@ -1,4 +1,4 @@
-//! A vault, written to with a store's identity.
+//! Writes to a vault with a store's identity.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,15 +20,15 @@ use crate::provider::write::{Kept, Look};
 use crate::provider::{Class, Freshness, Priority, ProviderError, ReadOptions, Writer};
 use crate::push::{Found, ObjectName, Ownership, Payload, Property, Wanted};
 
-/// A vault, written to with a store's identity.
+/// Writes to a vault with a store's identity.
 pub(in crate::provider::azure) struct KeyVaultWriter {
     /// The vault.
     pub(in crate::provider::azure) vault: Arc<VaultClient>,
-    /// What names this cluster in the tags of what it writes, where the operator asks for that.
+    /// The value of the tag that names this cluster, if the operator asks for that tag.
     pub(in crate::provider::azure) owner: Option<String>,
 }
 
-/// What is looked at must be what is there now.
+/// A push must see the present state, so no kept answer will do.
 const NOW: ReadOptions = ReadOptions { freshness: Freshness::Forced, priority: Priority::Refresh };
 
 impl KeyVaultWriter {
@@ -36,7 +36,7 @@ impl KeyVaultWriter {
         self.owner.as_deref()
     }
 
-    /// Whose a disabled secret is. It cannot be read, but its versions can be listed.
+    /// Who owns a disabled secret. It cannot be read, but its versions can be listed.
     async fn ownership_of_disabled(&self, id: &ObjectId) -> Result<Ownership, Diagnosis> {
         let write = Write {
             traffic: Traffic::Secrets,
@@ -56,7 +56,7 @@ impl KeyVaultWriter {
             Err(reason) => match reason.cause.class() {
                 Class::Absent => Ok(Look::nothing(Found::Absent)),
                 Class::Busy => Ok(Look::nothing(Found::Busy)),
-                // Whose it is matters only where it is to go.
+                // Only a deletion depends on the owner.
                 Class::Disabled if wanted.is_some() => {
                     Ok(Look::nothing(Found::Disabled { ownership: Ownership::Foreign }))
                 }
@@ -70,7 +70,7 @@ impl KeyVaultWriter {
     }
 }
 
-/// A page of the versions of a secret, as far as it is read.
+/// A page of the versions of a secret, with the fields that are used.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Versions {
@@ -93,8 +93,8 @@ struct VersionAttributes {
 }
 
 impl Versions {
-    /// Whose the newest version is. Pages come in no order of time, and times have whole seconds: where that leaves a doubt, it is
-    /// somebody else's.
+    /// Who owns the newest version. Pages are not ordered by time, and times are in whole seconds; if that leaves a doubt,
+    /// somebody else owns it.
     fn ownership(self, owner: Option<&str>) -> Ownership {
         let versions = self.value.unwrap_or_default();
         if versions.iter().any(|version| version.managed == Some(true)) {
@@ -111,7 +111,7 @@ impl Versions {
     }
 }
 
-/// Tags that are there stay, and all together must not be more than an object takes.
+/// Checks the number of tags, including the existing ones, which stay.
 fn check_number_of_tags(wanted: &Wanted, kept: &Kept) -> Result<(), Diagnosis> {
     let others = body::kept_tags(wanted, kept).filter(|(name, _)| !wanted.tags.contains_key(*name)).count();
     let all = wanted.tags.len() + others;
@@ -168,7 +168,7 @@ impl Writer for KeyVaultWriter {
             self.vault.write(&write, |errand| async move { self.vault.sdk().get_deleted(id, &errand).await }).await;
         match found {
             Ok(object) => Ok(Found::SoftDeleted { ownership: compare::ownership(&object, self.owner()) }),
-            // Its name is taken, and it is not there yet.
+            // The name is taken, but the object cannot be read yet.
             Err(reason) if matches!(reason.cause.class(), Class::Absent | Class::Busy) => Ok(Found::Busy),
             Err(reason) => Err(reason.into()),
         }
@@ -196,7 +196,7 @@ impl Writer for KeyVaultWriter {
     ) -> Result<(), ProviderError> {
         check_number_of_tags(wanted, kept)?;
         let Some(version) = kept.version.clone() else {
-            // Without one it would be that of a version that nobody has looked at.
+            // Without a version, the request would change one that nobody has compared.
             return Err(super::super::answer::not_understood().of(object).into());
         };
         let id = &ObjectId { version: Some(version), ..id(object)? };

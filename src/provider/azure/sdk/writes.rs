@@ -1,4 +1,4 @@
-//! The calls that change something. Of their answers nothing is kept: that to a new version of a secret has its value.
+//! The write calls. Their answers are dropped, because the answer to a new version of a secret contains its value.
 
 use std::sync::Arc;
 
@@ -37,14 +37,14 @@ fn drain(answer: (StatusCode, Headers, ResponseBody)) {
     wipe(parts(answer).1);
 }
 
-/// The version that an answer to a write names, if it names one.
+/// The version in the answer to a write, if there is one.
 fn version(id: &ObjectId, answer: (StatusCode, Headers, ResponseBody)) -> Option<String> {
     let (headers, body) = parts(answer);
     Object::parse(id, &headers, body).ok().and_then(|object| object.written.version)
 }
 
 impl Sdk {
-    /// Makes a new version: of a secret, or of a key or certificate that is imported. Returns it, where the answer says so.
+    /// Creates a version of a secret, or imports a key or certificate. Returns the version if the answer names it.
     pub(in crate::provider::azure) async fn new_version(
         &self,
         id: &ObjectId,
@@ -74,7 +74,7 @@ impl Sdk {
         Ok(version(id, answer))
     }
 
-    /// Changes properties of the version that `id` names.
+    /// Changes the properties of the version in `id`.
     pub(in crate::provider::azure) async fn update(
         &self,
         id: &ObjectId,
@@ -138,7 +138,7 @@ impl Sdk {
         Ok(())
     }
 
-    /// Asks for the recovery of a deleted object.
+    /// Starts the recovery of a deleted object.
     pub(in crate::provider::azure) async fn recover(
         &self,
         id: &ObjectId,
@@ -203,7 +203,7 @@ impl Sdk {
         Object::parse(id, &headers, body)
     }
 
-    /// The first page of the versions of a secret, as it stands.
+    /// The first page of the versions of a secret, unparsed.
     pub(in crate::provider::azure) async fn versions(
         &self,
         id: &ObjectId,
