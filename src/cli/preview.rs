@@ -99,7 +99,7 @@ pub(super) struct Preview {
 }
 
 impl Previewer<'_> {
-    /// What the objects of PushSecrets are worked out with.
+    /// What is needed to determine the objects of PushSecrets.
     pub(super) fn tools<'a>(&'a self, class: ControllerClass<'a>, token_secrets: Switch) -> Tools<'a> {
         Tools { view: self.inputs, providers: &self.providers, templates: &self.templates, class, token_secrets }
     }

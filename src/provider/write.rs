@@ -1,4 +1,4 @@
-//! How values are written: the other half of a provider.
+//! Writing to a provider.
 
 use std::collections::BTreeMap;
 
@@ -8,38 +8,38 @@ use serde_json::Value;
 use super::ProviderError;
 use crate::push::{Found, ObjectName, Payload, Property, Wanted};
 
-/// What is found of an object, and what of it a write must keep.
+/// The state of an object, and what a write must keep of it.
 #[derive(Clone, Debug)]
 pub struct Look {
-    /// What is found.
+    /// The state.
     pub found: Found,
-    /// What a write keeps.
+    /// What a write must keep.
     pub kept: Kept,
 }
 
 impl Look {
-    /// An object of which there is nothing to keep.
+    /// A state without anything to keep.
     #[must_use]
     pub fn nothing(found: Found) -> Self {
         Self { found, kept: Kept::default() }
     }
 }
 
-/// What a write keeps of the object that is there.
+/// What a write keeps of an existing object.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
-    /// The version that was looked at.
+    /// The version that was read.
     pub version: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// The note on what its value is.
+    /// The content type.
     pub content_type: Option<String>,
 }
 
-/// Writes to one vault with one identity. Nothing here decides: [`crate::push::decide`] does.
+/// Writes to one vault with one identity. [`crate::push::decide`] determines what to do.
 #[async_trait]
 pub trait Writer: Send + Sync {
-    /// The vault, for people and to tell it from others: equal for all stores that lead to it.
+    /// The name of the vault, which is equal for all stores that lead to it.
     fn vault(&self) -> &str;
 
     /// The object that a remote key names.
@@ -48,10 +48,10 @@ pub trait Writer: Send + Sync {
     /// No object can have that name.
     fn object(&self, remote_key: &str) -> Result<ObjectName, ProviderError>;
 
-    /// A payload in the form that the object takes, with what `metadata` of the entry says of it.
+    /// A payload in the form of the object, with the `metadata` of the entry.
     ///
     /// # Errors
-    /// The object cannot take it, or the metadata cannot be read. Never quotes a value.
+    /// The object does not accept it, or the metadata cannot be read. Never quotes a value.
     fn prepare(
         &self,
         object: &ObjectName,
@@ -59,32 +59,32 @@ pub trait Writer: Send + Sync {
         metadata: Option<&Value>,
     ) -> Result<Wanted, ProviderError>;
 
-    /// The same object, of which `former` metadata said something that it does not say any more.
+    /// The same desired form, which also removes what only the `former` metadata contained.
     fn without(&self, wanted: Wanted, former: &Value) -> Wanted {
         let _ = former;
         wanted
     }
 
-    /// Looks at an object, and compares it with what is wanted of it; `None` where it is to go. One request where it is there.
+    /// Reads an object, and compares it with its desired form, or with `None` if it should be deleted. One request if it exists.
     ///
     /// # Errors
-    /// Whatever keeps it from being known.
+    /// The state could not be determined.
     async fn look(&self, object: &ObjectName, wanted: Option<&Wanted>) -> Result<Look, ProviderError>;
 
-    /// Looks for an object among those that are deleted and recoverable.
+    /// Looks up an object among the deleted, recoverable ones.
     ///
     /// # Errors
-    /// Whatever keeps it from being known.
+    /// The state could not be determined.
     async fn look_deleted(&self, object: &ObjectName) -> Result<Found, ProviderError>;
 
-    /// Makes an object, or a new version of one. Returns the version, where the provider says it.
+    /// Creates an object, or a new version of one. Returns the version, if the provider names it.
     ///
     /// # Errors
-    /// It is not certain that nothing was written: look again before the next try. Never what the provider says of the request in its
-    /// own words, which may repeat the value.
+    /// The write may have happened all the same, so read the object before a retry. Never contains the provider's own words about the
+    /// request, which may repeat the value.
     async fn write(&self, object: &ObjectName, wanted: &Wanted, kept: &Kept) -> Result<Option<String>, ProviderError>;
 
-    /// Changes properties of the version that was looked at.
+    /// Changes properties of the version that was read.
     ///
     /// # Errors
     /// As [`Writer::write`].
@@ -96,13 +96,13 @@ pub trait Writer: Send + Sync {
         differing: &[Property],
     ) -> Result<(), ProviderError>;
 
-    /// Asks for the recovery of a deleted object, which takes some seconds.
+    /// Starts the recovery of a deleted object, which takes a few seconds.
     ///
     /// # Errors
     /// As [`Writer::write`].
     async fn recover(&self, object: &ObjectName) -> Result<(), ProviderError>;
 
-    /// Deletes an object, which can be recovered.
+    /// Deletes an object. It can be recovered.
     ///
     /// # Errors
     /// As [`Writer::write`].

@@ -1,5 +1,5 @@
-//! What a push finds at a provider, and what it does about it. Pure: providers say what they find in these words, and the
-//! controller and `plan` ask [`table`] what follows.
+//! What a push may find at a provider, and the action that follows. Providers report in these terms, and the controller and `plan` ask
+//! [`table`] for the action. Does no I/O.
 
 pub mod json;
 pub mod table;

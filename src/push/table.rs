@@ -1,57 +1,57 @@
-//! The table: from what is found, and from what is to be done, to an action. What it promises: nothing is written without a
+//! The table that determines the action for an object, from its state and the purpose. It guarantees that nothing is written without a
 //! difference, nothing is purged, and nobody else's object is changed.
 
-/// Why an object is looked at.
+/// The purpose of reading an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// It is to be as it is wanted (`updatePolicy: Replace`).
+    /// It should have the desired form (`updatePolicy: Replace`).
     Replace,
-    /// It is to be there (`updatePolicy: IfNotExists`).
+    /// It should exist (`updatePolicy: IfNotExists`).
     Create,
-    /// It is not wanted any more (`deletionPolicy: Delete`).
+    /// It is no longer desired (`deletionPolicy: Delete`).
     CleanUp,
 }
 
-/// What is found at the provider.
+/// The state of an object at the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// There is no such object.
     Absent,
-    /// It is there.
+    /// It exists.
     Present {
-        /// Whose it is.
+        /// Who owns it.
         ownership: Ownership,
-        /// How it differs from what is wanted.
+        /// How it differs from the desired form.
         content: Content,
     },
-    /// It is there, and disabled, so that its value cannot be read.
+    /// It exists and is disabled, so its value cannot be read.
     Disabled {
-        /// Whose it is.
+        /// Who owns it.
         ownership: Ownership,
     },
-    /// It is deleted, and its name is kept until it is purged.
+    /// It is deleted, and holds its name until it is purged.
     SoftDeleted {
-        /// Whose it was.
+        /// Who owned it.
         ownership: Ownership,
     },
     /// It is being deleted or recovered.
     Busy,
 }
 
-/// Whose an object is.
+/// Who owns an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// It is tagged as written by this program, or by ESO.
+    /// Tagged as written by this program or by ESO.
     Ours,
-    /// It is not.
+    /// Not tagged so.
     Foreign,
-    /// It is tagged by the controller of another cluster.
+    /// Tagged by the controller of another cluster.
     OfAnotherCluster,
-    /// It is a part of a certificate, and changes with that alone.
+    /// A part of a certificate, which only changes with it.
     PartOfCertificate,
 }
 
-/// How an object differs from what is wanted.
+/// How an object differs from the desired form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Not at all.
@@ -60,14 +60,14 @@ pub enum Content {
     Properties(Vec<Property>),
     /// In its value, and in these properties.
     Value(Vec<Property>),
-    /// It is not known: nothing is wanted.
+    /// Unknown, because there is no desired form.
     Unknown,
 }
 
-/// A property of an object beside its value.
+/// A property of an object, other than its value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Property {
-    /// The note on what the value is.
+    /// The content type.
     ContentType,
     /// When it expires.
     Expires,
@@ -85,35 +85,35 @@ impl std::fmt::Display for Property {
     }
 }
 
-/// What is done.
+/// An action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It is made.
+    /// Create it.
     Create,
-    /// Nothing: it is as it is wanted.
+    /// Nothing, because it has the desired form.
     Nothing,
-    /// Nothing: it is there.
+    /// Nothing, because it exists.
     Skip,
-    /// Its properties are changed, without a new version.
+    /// Change its properties, without a new version.
     ChangeProperties(Vec<Property>),
-    /// It gets a new version.
+    /// Create a new version.
     NewVersion(Vec<Property>),
-    /// It is recovered, and looked at again.
+    /// Recover it, and read it again.
     Recover,
-    /// It is deleted.
+    /// Delete it.
     Delete,
-    /// Nothing: it is not there any more.
+    /// Nothing, because it no longer exists.
     Gone,
-    /// It is left where it is, since it is somebody else's.
+    /// Leave it, because somebody else owns it.
     Leave(Refusal),
-    /// Nothing until somebody changes something.
+    /// Nothing, until somebody changes something.
     Refuse(Refusal),
-    /// It is looked at again after some seconds.
+    /// Read it again after a few seconds.
     Wait,
 }
 
 impl Action {
-    /// Whether the provider is written to.
+    /// Whether it writes to the provider.
     #[must_use]
     pub const fn writes(&self) -> bool {
         match self {
@@ -122,7 +122,7 @@ impl Action {
         }
     }
 
-    /// One word for what is done, as in metrics and in `plan`.
+    /// The action in one word, for metrics and `plan`.
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
@@ -140,7 +140,7 @@ impl Action {
     }
 }
 
-/// Why an object is not touched.
+/// Why an object is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It is not tagged as managed.

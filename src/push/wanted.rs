@@ -1,4 +1,4 @@
-//! What an object at a provider is to become.
+//! The desired form of an object at a provider.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::secret::{SecretMap, SecretValue};
 
-/// An object at a provider: two names that mean one object are equal, however they are written.
+/// The name of an object at a provider. Two spellings of the same object are equal.
 #[derive(Clone, Debug)]
 pub struct ObjectName {
     name: String,
@@ -15,26 +15,26 @@ pub struct ObjectName {
 }
 
 impl ObjectName {
-    /// An object by what the provider calls it, for example `secret/db-password`.
+    /// A name in the provider's own spelling, for example `secret/db-password`.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         Self { written: name.clone(), name }
     }
 
-    /// The same object as it was written, for example `secret/DB-Password`.
+    /// The same object in another spelling, for example `secret/DB-Password`.
     #[must_use]
     pub fn written(self, written: impl Into<String>) -> Self {
         Self { written: written.into(), ..self }
     }
 
-    /// The name that all ways to write it have in common.
+    /// The spelling that is equal for all names of the object.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.name
     }
 
-    /// The name as it was written, in which it is created.
+    /// The name as written, which a new object gets.
     #[must_use]
     pub fn as_written(&self) -> &str {
         &self.written
@@ -73,27 +73,27 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// What is to be written, before the provider has given it its form.
+/// The value to write, before the provider converts it.
 #[derive(Clone)]
 pub enum Payload {
     /// One value.
     Value(SecretValue),
-    /// The values of a whole Secret by key, or the properties of a value by name: JSON, unless the provider has another form
-    /// for them.
+    /// The values of a whole Secret by key, or the properties of a value by name. They become JSON, unless the provider has another
+    /// form for them.
     Map(Arc<SecretMap>),
 }
 
-/// What an object is to become, in the provider's form.
+/// The desired form of an object, converted for the provider.
 #[derive(Clone)]
 pub struct Wanted {
     /// The value.
     pub value: SecretValue,
-    /// A note on what the value is; `None` leaves the one that is there.
+    /// The content type; `None` leaves the existing one.
     pub content_type: Option<String>,
-    /// When it expires, in seconds since 1970; `None` leaves the time of the version that is there, and says none of a new one.
+    /// When it expires, in seconds since 1970; `None` leaves the time of the existing version, and sets none on a new one.
     pub expires: Option<i64>,
-    /// Tags; others that are there stay.
+    /// Tags. Other existing tags stay.
     pub tags: BTreeMap<String, String>,
-    /// Tags that were wanted before and are not any more: they go, unless somebody has given them another value since.
+    /// Tags that were desired before and no longer are. They are removed, unless somebody has changed their value since.
     pub dropped_tags: BTreeMap<String, String>,
 }

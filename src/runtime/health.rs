@@ -81,7 +81,7 @@ impl Readiness {
         self.set(Err(reason.into()));
     }
 
-    /// Marks that the process is ending: it is not ready any more, whatever is reported later.
+    /// Marks that the process is ending: it is no longer ready, whatever is reported later.
     pub fn end(&self) {
         let _ = self.ends.set("the process is stopping; no new requests should be sent to it");
     }

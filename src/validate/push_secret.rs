@@ -1,5 +1,5 @@
-//! Checks of a PushSecret. ESO has no webhook for them, so nothing here is a reason to refuse one: the webhook warns, and the
-//! controller says in a condition what it cannot work on.
+//! Checks of a PushSecret. ESO has no webhook for them, so none is refused: the webhook warns, and the controller reports in a
+//! condition what it cannot push.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use crate::api::v1alpha1::push_secret::{PushSecretDataTo, PushSecretSpec};
 use crate::api::{GoDuration, limits};
 use crate::provider::azure::validate as azurekv;
 
-/// The longest metadata of an entry, as JSON: all that Key Vault takes.
+/// The longest metadata of an entry, as JSON. Key Vault accepts no more.
 const LONGEST_METADATA: usize = 16 << 10;
 
-/// What keeps a PushSecret from being pushed, whatever the cluster and the provider hold.
+/// What keeps a PushSecret from being pushed, whatever the cluster and the provider contain.
 #[must_use]
 pub fn check(spec: &PushSecretSpec) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -57,7 +57,7 @@ pub fn check(spec: &PushSecretSpec) -> Vec<Problem> {
     problems
 }
 
-/// What is said of objects besides their values, with its field.
+/// The metadata of objects, with their fields.
 fn all_metadata(spec: &PushSecretSpec) -> impl Iterator<Item = (String, &Value)> {
     let of_data = spec.data.iter().map(|entry| entry.metadata.as_ref()).enumerate();
     let of_sets = spec.data_to.iter().map(|set| set.metadata.as_ref()).enumerate();
@@ -93,7 +93,7 @@ fn check_set(index: usize, set: &PushSecretDataTo, patterns: &mut Patterns) -> V
     problems
 }
 
-/// What is legal, but hardly what is meant.
+/// What is valid, but probably a mistake.
 #[must_use]
 pub fn warnings(spec: &PushSecretSpec) -> Vec<Problem> {
     let mut warnings = Vec::new();
@@ -129,12 +129,12 @@ pub fn warnings(spec: &PushSecretSpec) -> Vec<Problem> {
     warnings
 }
 
-/// How all spellings of a remote key are compared.
+/// A key that is equal for all spellings of a remote key.
 fn normal(remote_key: &str) -> String {
     remote_key.strip_prefix("secret/").unwrap_or(remote_key).to_ascii_lowercase()
 }
 
-/// Entries for one object: different properties are joined, anything else is not; and one property alone is not looked at.
+/// Warns about entries for the same object that cannot be combined: only different properties can, and a single property is ignored.
 fn same_objects(spec: &PushSecretSpec) -> Vec<Problem> {
     let mut warnings = Vec::new();
     let mut seen = HashMap::new();
@@ -193,7 +193,7 @@ fn same_bundles(spec: &PushSecretSpec) -> Vec<Problem> {
     warnings
 }
 
-/// Objects and metadata that no vault can have. Other providers may have them.
+/// Objects and metadata that no vault accepts. Other providers may.
 fn unlikely_objects(spec: &PushSecretSpec) -> Vec<Problem> {
     const ONLY: &str = "; it can be right for a store of the fake provider only";
     let of_data = spec.data.iter().enumerate().map(|(index, entry)| {
@@ -214,7 +214,7 @@ fn unlikely_objects(spec: &PushSecretSpec) -> Vec<Problem> {
     names.chain(metadata).collect()
 }
 
-/// Templates that cannot be parsed. Those in ConfigMaps and Secrets are not known here.
+/// Templates that cannot be parsed. Those in ConfigMaps and Secrets are unknown here.
 fn template_faults(spec: &PushSecretSpec) -> Vec<Problem> {
     let template = spec.template.as_deref();
     let mut texts: Vec<_> =

@@ -20,7 +20,7 @@ pub struct ClusterPushSecret {
     /// The spec.
     #[serde(default)]
     pub spec: Parsed<ClusterPushSecretSpec>,
-    /// The status; `None` if it is malformed, since the controller writes it anew.
+    /// The status; `None` if it is malformed, because the controller writes a new one.
     #[serde(default, deserialize_with = "parsed::or_none")]
     pub status: Option<ClusterPushSecretStatus>,
 }

@@ -115,7 +115,7 @@ impl Check {
         }
         if self.completeness == Completeness::Whole {
             let missing = schema.required.iter().flatten().filter(|name| fields.get(*name).is_none_or(Value::is_null));
-            // What is only misspelled is told once.
+            // A misspelled field is reported once.
             for name in missing.filter(|name| !meant.contains(&name.as_str())) {
                 self.findings.push(Finding::error(Id::Type, path, format!("has no {name}, which it must have")));
             }

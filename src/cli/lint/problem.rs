@@ -27,7 +27,7 @@ pub(in crate::cli) enum Id {
     Template,
     /// A name in a template that no entry of `data` has
     MissingKey,
-    /// A version that is not served by default any more
+    /// A version that is no longer served by default
     OldVersion,
     /// Two ExternalSecrets that want to own one Secret
     TwoOwners,

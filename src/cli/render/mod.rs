@@ -158,7 +158,7 @@ pub(super) async fn execute(arguments: &RenderArguments) -> Result<ExitCode, Err
     Ok(code)
 }
 
-/// The objects that a PushSecret asks for, or why they cannot be worked out.
+/// The objects that a PushSecret asks for, or why they cannot be determined.
 async fn render_push(previewer: &Previewer<'_>, object: &PushSecret) -> Result<Objects, String> {
     let class = ControllerClass { name: CLASS, secret_stores: Switch::On, cluster_secret_stores: Switch::On };
     let problem = match preview::wish(object, previewer.tools(class, Switch::On)).await {

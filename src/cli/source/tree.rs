@@ -103,8 +103,8 @@ impl Node {
         }
     }
 
-    /// The field of a path such as `spec.data[0].remoteRef`, in which keys may have dots, and may be written as `["a.b"]`. Where it is not
-    /// there, what is there of the path; nothing where not even its beginning is.
+    /// The field at a path such as `spec.data[0].remoteRef`. Keys may contain dots, and may be written as `["a.b"]`. If it does not exist,
+    /// the longest part of the path that does; `None` if not even the first step exists.
     pub(in crate::cli) fn find(&self, path: &str) -> Option<Found<'_>> {
         let mut found: Option<Found<'_>> = None;
         let (mut node, mut rest) = (self, path);

@@ -64,7 +64,7 @@ impl TargetKinds {
         self.lock().remove(manifest);
     }
 
-    /// Ends the watches of kinds that no ExternalSecret writes any more.
+    /// Ends the watches of kinds that no ExternalSecret writes.
     pub(crate) fn release(&self, index: &Index) {
         self.lock().retain(|manifest, used| {
             used.namespaces.retain(|namespace| index.is_written_in(manifest, namespace));

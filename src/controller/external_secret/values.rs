@@ -107,7 +107,7 @@ async fn within(
     Ok(Told { fetched: data::Fetched { sets, values, ..data::Fetched::default() }, marks, expires })
 }
 
-/// The note on the entries that the provider certainly does not have: the first of them, and how many more.
+/// The note about entries that the provider certainly does not have: the first few, and how many more.
 pub(super) fn missing(spec: &ExternalSecretSpec, fetched: &data::Fetched) -> Option<String> {
     let is_of_store =
         |index: usize| spec.data_from[index].source_ref.as_ref().is_none_or(|source| source.generator_ref.is_none());

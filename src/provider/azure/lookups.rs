@@ -40,7 +40,7 @@ impl Resolve for FewLookups {
         Box::pin(async move {
             let place = places.acquire_owned().await?;
             let found = tokio::task::spawn_blocking(move || {
-                // Held until the lookup ends, even if nobody waits for it any more.
+                // Held until the lookup ends, even if nobody is waiting for it.
                 let _place = place;
                 lookup(name.as_str())
             });

@@ -2,7 +2,7 @@
 //!
 //! A caller that learns that a read takes long gives up and comes back later. If it reads more than the vault serves in
 //! that time, it would start over each time and never finish. It therefore continues as long as the vault serves it,
-//! and gets the error only if nothing arrives any more.
+//! and gets the error only if nothing arrives for too long.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

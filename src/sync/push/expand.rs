@@ -1,4 +1,4 @@
-//! From Secrets to entries: which value goes to which remote key of a store, as ESO 2.9.0 has it.
+//! Expands Secrets into entries: which value goes to which remote key of a store, as in ESO 2.9.0.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::re2::Regex;
 use crate::sync::SecretData;
 use crate::template::{Allowance, Engine};
 
-/// A Secret that is pushed, after the template.
+/// A Secret to push, after the template.
 pub struct Source {
     /// Its name.
     pub name: String,
@@ -24,7 +24,7 @@ pub struct Source {
     pub data: Arc<SecretData>,
 }
 
-/// What of a store decides which entries are for it.
+/// The parts of a store that decide which entries it gets.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreFacts<'a> {
     /// Its kind.
@@ -37,21 +37,21 @@ pub struct StoreFacts<'a> {
 
 /// One value, or several, for a remote key.
 pub struct Entry {
-    /// The key of the Secret; empty where it is the whole of it, or several.
+    /// The key of the Secret; empty for a whole Secret or several keys.
     pub secret_key: String,
     /// The remote key.
     pub remote_key: String,
-    /// The property; empty where there is none.
+    /// The property; empty if there is none.
     pub property: String,
-    /// What is written.
+    /// The value to write.
     pub payload: Payload,
-    /// What else is said of the object.
+    /// The metadata of the object.
     pub metadata: Option<Value>,
-    /// What the status says of it.
+    /// Its record in the status.
     pub record: PushSecretData,
 }
 
-/// Why the entries of a store cannot be made. Names keys, never a value.
+/// Why the entries of a store cannot be determined. Names keys, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
     /// The Secret has no such key.
@@ -59,10 +59,10 @@ pub enum ExpandError {
     MissingKey {
         /// The key.
         key: String,
-        /// The Secret, where there are several.
+        /// The Secret, if there are several.
         secret: String,
     },
-    /// Two keys become the same.
+    /// Two keys are converted to the same one.
     #[error("could not apply conversion strategy to keys: secret name collision during conversion: {0}")]
     Collision(String),
     /// `dataTo` cannot be expanded.
@@ -83,10 +83,10 @@ pub enum ExpandError {
         /// The other.
         second: String,
     },
-    /// It asks for more objects than one PushSecret may write.
+    /// There are more objects than one PushSecret may write.
     #[error("one PushSecret may write {most} objects in all its stores, and this one asks for more; make several")]
     TooMany {
-        /// How many it may write.
+        /// The limit.
         most: usize,
     },
     /// Whole Secrets are written as properties too often.
@@ -95,7 +95,7 @@ pub enum ExpandError {
         /// How many bytes they may have.
         most: usize,
     },
-    /// What is asked for is longer than a status can say.
+    /// The names and metadata are too long for a status.
     #[error(
         "the names and metadata of all objects have more than {} KiB together; make several PushSecrets, or shorten metadata",
         .most >> 10
@@ -112,12 +112,12 @@ fn of(secret: &str) -> String {
 
 /// The most objects of one PushSecret, in all stores together.
 pub const MOST_OBJECTS: usize = 1000;
-/// The most bytes of the names and metadata of all of them. The status repeats them, and the API server takes no larger one.
+/// The most bytes of the names and metadata of all of them. The status repeats them, and the API server does not accept a larger one.
 const MOST_TEXT: usize = 512 << 10;
-/// The most bytes of whole Secrets that become properties: each of them is a text of its own.
+/// The most bytes of whole Secrets that become properties, because each is copied.
 const MOST_VALUES: usize = 4 << 20;
 
-/// Makes the entries of one PushSecret, for one store and Secret after the other, within one budget.
+/// Determines the entries of one PushSecret, one store and Secret after the other, within one budget.
 pub struct Expander<'a> {
     spec: &'a PushSecretSpec,
     engine: &'a Engine,
@@ -139,7 +139,7 @@ struct SetRules<'a> {
 /// The entries of a Secret for a store.
 #[derive(Default)]
 pub struct Expanded {
-    /// In the order in which they count.
+    /// In order of precedence, the last one wins.
     pub entries: Vec<Entry>,
     /// Entries of `data` for which the Secret has no key.
     pub missing: Vec<Missing>,
@@ -149,14 +149,14 @@ pub struct Expanded {
 pub struct Missing {
     /// The key.
     pub secret_key: String,
-    /// What it would have become.
+    /// The object it would have become.
     pub remote_key: String,
     /// [`ExpandError::MissingKey`]
     pub error: ExpandError,
 }
 
 impl<'a> Expander<'a> {
-    /// For a PushSecret.
+    /// Prepares the expansion of a PushSecret.
     ///
     /// # Errors
     /// An expression cannot be read.
@@ -177,7 +177,7 @@ impl<'a> Expander<'a> {
     /// The entries of one Secret for one store.
     ///
     /// # Errors
-    /// [`ExpandError`], but for keys that the Secret has not: what else is asked for does not wait for them.
+    /// [`ExpandError`], except for keys that the Secret lacks: the other entries do not depend on them.
     pub fn entries(&mut self, store: StoreFacts<'_>, source: &Source) -> Result<Expanded, ExpandError> {
         let taken: BTreeSet<&str> = self.spec.data.iter().map(|entry| entry.match_.secret_key.as_str()).collect();
         let mut made = Expanded::default();
@@ -194,7 +194,7 @@ impl<'a> Expander<'a> {
         Ok(made)
     }
 
-    /// Counts an entry before it is made.
+    /// Counts an entry before it is created.
     fn count(&mut self, text: usize) -> Result<(), ExpandError> {
         self.objects_left = self.objects_left.checked_sub(1).ok_or(ExpandError::TooMany { most: MOST_OBJECTS })?;
         self.text_left = self.text_left.checked_sub(text).ok_or(ExpandError::TooLong { most: MOST_TEXT })?;
@@ -231,7 +231,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// Adds the entries of an entry of `dataTo`. A key that `data` names is its own affair; bundles stay, since they name no single key.
+    /// Adds the entries of an entry of `dataTo`. Keys that `data` names are left out, except from bundles, which name no single key.
     fn expand(
         &mut self,
         index: usize,
@@ -288,7 +288,7 @@ impl<'a> SetRules<'a> {
         Ok(Self { field: at, filter, rewriter })
     }
 
-    /// The values whose keys the filter finds something in.
+    /// The values whose keys the filter matches.
     fn filtered(&self, data: Arc<SecretData>, budget: &Budget) -> Result<Arc<SecretData>, ExpandError> {
         let Some(filter) = &self.filter else { return Ok(data) };
         let mut matched = SecretData::new();
@@ -302,7 +302,7 @@ impl<'a> SetRules<'a> {
     }
 }
 
-/// How long metadata are as JSON.
+/// The length of metadata as JSON.
 #[must_use]
 pub fn length(metadata: Option<&Value>) -> usize {
     metadata.map_or(0, |metadata| metadata.to_string().len())
@@ -323,7 +323,7 @@ fn check_unique(entries: &[Entry]) -> Result<(), ExpandError> {
     Ok(())
 }
 
-/// Whether a reference is to a store.
+/// Whether a reference selects a store.
 #[must_use]
 pub fn fits(reference: &PushSecretStoreRef, store: StoreFacts<'_>) -> bool {
     if reference.kind.unwrap_or_default() != store.kind {

@@ -7,7 +7,7 @@ use crate::api::v1alpha1::PushSecretSpec;
 use crate::api::v1alpha1::push_secret::DEFAULT_REFRESH_INTERVAL;
 use crate::sync::refresh::SHORTEST_INTERVAL;
 
-/// How often a push is due; `None` where only changes count. A duration that is none counts as if none were given.
+/// How often a push is due; `None` if only changes count. An invalid duration counts as a missing one.
 #[must_use]
 pub fn interval(spec: &PushSecretSpec) -> Option<Duration> {
     let given = spec.refresh_interval.as_deref().and_then(|text| text.parse::<GoDuration>().ok());

@@ -1,7 +1,8 @@
-//! Whether the generator of a PushSecret makes new values, or what was pushed stays.
+//! Whether the generator of a PushSecret generates new values, or the pushed ones stay.
 //!
-//! Nobody can give a minted value again, and it is nowhere but in the vault. So it stays there until it is due, or somebody asks for
-//! another: a restart, a retry, a change of a label or of a store makes none. What was made when is in [`PushGenerated`], in the status.
+//! A generated value cannot be reproduced, and it exists only in the vault. So it stays there until it is due or somebody requests
+//! another; a restart, a retry, or a change of a label or of a store replaces none. The status records when values were generated:
+//! [`PushGenerated`].
 
 use std::time::Duration;
 
@@ -13,40 +14,40 @@ use crate::api::v1alpha1::push_secret::{PushGenerated, UpdatePolicy};
 use crate::api::v1alpha1::{PushSecretSpec, PushSecretStatus};
 use crate::sync::minting::force;
 
-/// What becomes of the values.
+/// What happens to the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// They are made.
+    /// Generate them.
     Mint(Cause),
-    /// What is in the vault stays, if all of it is there.
+    /// Keep those in the vault, if all of them exist.
     Keep,
 }
 
-/// Why values are made.
+/// Why values are generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// None were made before, as far as is known.
+    /// None were generated before, as far as is known.
     New,
-    /// The spec is another than that by which they were made.
+    /// The spec has changed since.
     SpecChanged,
-    /// A person asked for it, by the annotation `force-sync`.
+    /// A person requested it with the annotation `force-sync`.
     Forced,
-    /// Their time is over.
+    /// They have expired, or are due.
     Due,
 }
 
-/// Decides whether values are made.
+/// Decides whether values are generated.
 #[must_use]
 pub fn decide(meta: &ObjectMeta, spec: &PushSecretSpec, status: &PushSecretStatus, now: Timestamp) -> Decision {
     let Some(last) = last(status) else { return Decision::Mint(Cause::New) };
     if last.generation != meta.generation {
         return Decision::Mint(Cause::SpecChanged);
     }
-    // What is there is not updated, whatever is asked for.
+    // Existing objects are not updated, whatever is requested.
     if spec.update_policy == UpdatePolicy::IfNotExists {
         return Decision::Keep;
     }
-    // Who takes over a status of ESO does not know what was asked for before.
+    // A status written by ESO does not say what was requested before.
     let asked = force(meta);
     if status.generated.is_some() && asked.is_some() && asked != last.forced {
         return Decision::Mint(Cause::Forced);
@@ -57,7 +58,7 @@ pub fn decide(meta: &ObjectMeta, spec: &PushSecretSpec, status: &PushSecretStatu
     }
 }
 
-/// When the time of values is over that were made; `None` where they stay until something changes.
+/// When generated values are due; `None` if they stay until something changes.
 #[must_use]
 pub fn over(last: &PushGenerated, spec: &PushSecretSpec) -> Option<Timestamp> {
     let interval = interval(spec)?;
@@ -70,7 +71,7 @@ pub fn over(last: &PushGenerated, spec: &PushSecretSpec) -> Option<Timestamp> {
     by_interval.into_iter().chain(by_life).min()
 }
 
-/// What was made last: as it is recorded, or by the status that ESO wrote.
+/// The last generated values: as recorded, or according to a status that ESO wrote.
 fn last(status: &PushSecretStatus) -> Option<PushGenerated> {
     if let Some(generated) = &status.generated {
         return Some(generated.clone());
@@ -83,7 +84,7 @@ fn last(status: &PushSecretStatus) -> Option<PushGenerated> {
     })
 }
 
-/// The record of values that were made.
+/// The record of generated values.
 #[must_use]
 pub fn record(meta: &ObjectMeta, made: Timestamp, until: Option<Timestamp>) -> PushGenerated {
     let seconds = |time: Timestamp| Time(Timestamp::from_second(time.as_second()).unwrap_or(time));

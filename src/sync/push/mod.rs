@@ -1,4 +1,4 @@
-//! The pure part of a push: when one is due, which objects a PushSecret asks for, and what its status says of them.
+//! The part of a push without I/O: when one is due, which objects a PushSecret asks for, and what its status records about them.
 
 pub mod due;
 pub mod expand;

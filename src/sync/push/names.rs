@@ -1,4 +1,4 @@
-//! The names of keys, and of the objects that they become.
+//! Converts keys, and derives the names of objects from them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use crate::re2::Regex;
 use crate::sync::SecretData;
 use crate::template::{Allowance, Engine, Map, Text, Type, Value};
 
-/// The most characters of a name that are shown.
+/// The most characters of a name in a message.
 const SHOWN: usize = 130;
 
-/// A name, truncated if it is too long to be shown.
+/// A name for a message, truncated if it is too long.
 pub(super) fn shown(name: &str) -> String {
     name[..name.floor_char_boundary(SHOWN)].to_owned()
 }
 
-/// The values of a Secret by the keys that `conversionStrategy` makes.
+/// The values of a Secret by their keys after `conversionStrategy`.
 ///
 /// # Errors
-/// The key that two keys become.
+/// The key that two keys are converted to.
 pub(super) fn converted(data: &Arc<SecretData>, strategy: PushConversionStrategy) -> Result<Arc<SecretData>, String> {
     if strategy == PushConversionStrategy::None {
         return Ok(Arc::clone(data));
@@ -35,13 +35,13 @@ pub(super) fn converted(data: &Arc<SecretData>, strategy: PushConversionStrategy
     Ok(Arc::new(converted))
 }
 
-/// Puts the characters back for which `_U002f_` and the like stand.
+/// Replaces `_U002f_` and the like by the characters that they stand for.
 fn reverse_unicode(key: &str) -> String {
     let (mut name, mut rest) = (String::with_capacity(key.len()), key);
     while let Some(at) = rest.find("_U") {
         name.push_str(&rest[..at]);
         let digits = rest[at + 2..].bytes().take_while(u8::is_ascii_hexdigit).count();
-        // Five digits are taken before four, as Go's expression does.
+        // Five digits take precedence over four, as in Go's expression.
         let code = [5, 4].into_iter().find(|count| digits >= *count && rest[at + 2 + count..].starts_with('_'));
         let character = code
             .and_then(|count| u32::from_str_radix(&rest[at + 2..at + 2 + count], 16).ok().map(|code| (count, code)));
@@ -57,7 +57,7 @@ fn reverse_unicode(key: &str) -> String {
     name
 }
 
-/// Why a name cannot be made.
+/// Why a name cannot be derived.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NameError {
     #[error("{field}: {problem}")]
@@ -73,7 +73,7 @@ pub(super) fn regex(field: &str, expression: &str) -> Result<Regex, NameError> {
     Regex::new(expression).map_err(|problem| error(field, problem))
 }
 
-/// Whether an expression finds something in a key.
+/// Whether an expression matches anywhere in a key.
 pub(super) fn finds(field: &str, regex: &Regex, key: &str, budget: &Budget) -> Result<bool, NameError> {
     budget.search(|allowance| regex.is_match(key.as_bytes(), allowance)).map_err(|problem| match problem {
         SearchError::Exceeded(problem) => error(field, problem),
@@ -81,7 +81,7 @@ pub(super) fn finds(field: &str, regex: &Regex, key: &str, budget: &Budget) -> R
     })
 }
 
-/// Makes names of objects from keys, by the rewrites of one entry in order.
+/// Derives names of objects from keys, by the rewrites of one entry in order.
 pub(super) struct Rewriter<'a> {
     steps: Vec<(String, Step<'a>)>,
 }
@@ -109,7 +109,7 @@ impl<'a> Rewriter<'a> {
         Ok(Self { steps })
     }
 
-    /// The name that a key becomes.
+    /// The name for a key.
     pub(super) fn name(
         &self,
         key: &str,

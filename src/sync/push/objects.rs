@@ -1,4 +1,4 @@
-//! From entries to objects: entries that lead to one object become one write.
+//! Combines entries into objects: the entries of one object become one write.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,27 +12,27 @@ use crate::api::v1alpha1::push_secret::PushSecretData;
 use crate::push::{ObjectName, Payload, json};
 use crate::sync::SecretData;
 
-/// An object of a store, and what it is to become.
+/// An object in a store, and its desired form.
 pub struct WantedObject {
-    /// The remote key, as it stands in the spec.
+    /// The remote key, as written in the spec.
     pub remote_key: String,
     /// The key of the Secret, for messages.
     pub secret_key: String,
-    /// What is written.
+    /// The value to write.
     pub payload: Payload,
-    /// What else is said of the object.
+    /// The metadata of the object.
     pub metadata: Option<Value>,
-    /// What the status says of it, by the keys of the status.
+    /// Its records in the status, by the keys of the status.
     pub records: BTreeMap<String, PushSecretData>,
-    /// What does not count, since something that comes later is for the same object.
+    /// The entries that are ignored because a later one is for the same object.
     pub superseded: Option<String>,
 }
 
-/// The objects that entries lead to. Entries with different properties become one JSON object; one property alone does not count,
-/// as in ESO. Of what is left the last counts. `name` gives the object of a remote key.
+/// The objects of entries. Entries with different properties become one JSON object; a single property is ignored, as in ESO. Of
+/// entries that cannot be combined, the last one wins. `name` returns the object of a remote key.
 ///
 /// # Errors
-/// What `name` says of a remote key that names no object.
+/// The error of `name` for a remote key that names no object.
 pub fn objects<E>(
     entries: Vec<Entry>,
     name: impl Fn(&str) -> Result<ObjectName, E>,
@@ -44,9 +44,9 @@ pub fn objects<E>(
     Ok(groups.into_iter().filter_map(|(name, group)| Some((name, joined(group)?))).collect())
 }
 
-/// One object of the entries that lead to it.
+/// Combines the entries of one object.
 fn joined(group: Vec<Entry>) -> Option<WantedObject> {
-    // Of equal properties the last counts.
+    // Of equal properties, the last one wins.
     let mut by_property: BTreeMap<String, Entry> = BTreeMap::new();
     let mut superseded = None;
     let mut last_property = String::new();
@@ -56,7 +56,7 @@ fn joined(group: Vec<Entry>) -> Option<WantedObject> {
             superseded = Some(note(&before));
         }
     }
-    // A value without a property is the whole object: whichever comes last counts.
+    // A value without a property is the whole object, so the last one wins.
     if by_property.len() > 1 && by_property.contains_key("") {
         if last_property.is_empty() {
             let keep = by_property.remove("")?;

@@ -1,4 +1,4 @@
-//! What the status of a PushSecret says was written, and the patch that makes it say so.
+//! The records of written objects in the status of a PushSecret, and the patch that updates them.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub fn store_key(kind: StoreKind, name: &str) -> String {
     format!("{}/{name}", kind.name())
 }
 
-/// The store of a key in the status; `None` where it names none.
+/// The store of a key in the status; `None` if it names none.
 #[must_use]
 pub fn store_of(key: &str) -> Option<(StoreKind, &str)> {
     let (kind, name) = key.split_once('/')?;
@@ -29,7 +29,7 @@ pub fn store_of(key: &str) -> Option<(StoreKind, &str)> {
     (!name.is_empty()).then_some((kind, name))
 }
 
-/// What is recorded after `added` are added; `None` where they are there already.
+/// The records with `added`; `None` if they are already among them.
 #[must_use]
 pub fn with(
     before: &SyncedPushSecrets,
@@ -47,7 +47,7 @@ pub fn with(
     Some(after)
 }
 
-/// The merge patch (RFC 7396) from one status to another: what is not there any more is named, or the API server would keep it.
+/// The merge patch (RFC 7396) from one status to another. It names removed entries, which the API server would otherwise keep.
 #[must_use]
 pub fn patch(before: &PushSecretStatus, after: &PushSecretStatus) -> Value {
     difference(&json!(before), &json!(after)).unwrap_or_else(|| Value::Object(Map::new()))

@@ -56,7 +56,7 @@ fn type_(object: &Object) -> &str {
     object.text("/spec/output/secret/type")
 }
 
-/// One ExternalSecret for all that write one Secret.
+/// One ExternalSecret for all objects that write the same Secret.
 fn of_target(objects: &[&Object], choice: &Choice, conversion: &mut Conversion) {
     let Some((first, others)) = objects.split_first() else { return };
     let is_opaque = |object: &&Object| matches!(type_(object), "" | "Opaque");

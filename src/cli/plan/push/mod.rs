@@ -1,4 +1,4 @@
-//! What the controller would do for PushSecrets: the action of its table for each object, with the names of what differs, never values.
+//! What the controller would do for PushSecrets: the action for each object, with the names of what differs, never values.
 
 pub(super) mod parents;
 pub(super) mod subject;
@@ -16,7 +16,7 @@ use crate::controller::store_access::key::StoreKey;
 use crate::push::{Action as Done, Property};
 use crate::sync::refresh::Due;
 
-/// How many PushSecrets are worked on at once.
+/// How many PushSecrets are planned concurrently.
 const CONCURRENCY: usize = 8;
 
 /// What the controller would do for one PushSecret.
@@ -24,46 +24,46 @@ const CONCURRENCY: usize = 8;
 pub(super) struct PushEntry {
     /// The PushSecret.
     pub(super) push_secret: ObjectKey,
-    /// Its objects, those first that it asks for.
+    /// Its objects, the desired ones first.
     pub(super) objects: Vec<Object>,
-    /// Why nothing can be worked out, as the condition `Ready` would say it.
+    /// Why nothing can be determined, in the words of the condition `Ready`.
     pub(super) error: Option<String>,
-    /// Why nothing is written, whatever there is.
+    /// Why nothing is written.
     pub(super) left_alone: Option<String>,
-    /// When it is pushed next, if nothing changes before.
+    /// When it is pushed next, if nothing changes.
     pub(super) due: Option<Due>,
 }
 
-/// What would be done with one object.
+/// The action for one object.
 #[derive(Clone, Debug)]
 pub(super) struct Object {
     /// The store.
     pub(super) store: StoreKey,
-    /// The vault; empty where it is not known.
+    /// The vault; empty if it is unknown.
     pub(super) vault: String,
-    /// The object, such as `secret/db-password`; empty where it is not known.
+    /// The object, such as `secret/db-password`; empty if it is unknown.
     pub(super) name: String,
     /// The remote key.
     pub(super) remote_key: String,
-    /// What would be done.
+    /// The action.
     pub(super) action: Action,
-    /// The same as the controller's metrics call it.
+    /// The action as in the controller's metrics.
     pub(super) what: &'static str,
-    /// Why, where that is not clear.
+    /// The reason, if it is not obvious.
     pub(super) why: Option<String>,
     /// The names of what differs.
     pub(super) changes: Vec<String>,
 }
 
 impl PushEntry {
-    /// What would be done, by object; of one for which nothing can be worked out, that alone.
+    /// The action for each object, or why none can be determined.
     pub(super) fn actions(&self) -> impl Iterator<Item = Action> {
         let failed = self.error.as_ref().map(|_| Action::Refuse);
         let alone = self.left_alone.as_ref().map(|_| Action::None).filter(|_| self.objects.is_empty());
         failed.into_iter().chain(alone).chain(self.objects.iter().map(|object| object.action))
     }
 
-    /// How many objects are as they should be.
+    /// How many objects are up to date.
     pub(super) fn unchanged(&self) -> usize {
         self.objects.iter().filter(|object| object.action == Action::None && object.why.is_none()).count()
     }
@@ -78,7 +78,7 @@ impl Object {
         }
     }
 
-    /// What would be done with it that is neither made nor deleted.
+    /// The action, in words, for an object that is neither created nor deleted.
     pub(super) fn done(&self) -> &'static str {
         match self.what {
             "version" => "would get a new version from",
@@ -121,7 +121,7 @@ impl Object {
     }
 }
 
-/// Works out what the controller would do. What one of them asks for may keep another from an object.
+/// Determines what the controller would do. PushSecrets may conflict over an object, so all are planned together.
 pub(super) async fn entries(subjects: &[PushSecret], tools: Tools<'_>, now: Timestamp) -> Vec<PushEntry> {
     let wishes: Vec<Result<Wish, Error>> =
         stream::iter(subjects).map(|object| preview::wish(object, tools)).buffered(CONCURRENCY).collect().await;
@@ -178,7 +178,7 @@ async fn entry(
     entry
 }
 
-/// When a PushSecret is pushed, in words. A change of what it depends on is not known here, and is pushed at once.
+/// When a PushSecret is pushed next, in words. A change of its sources, which is unknown here, would be pushed at once.
 pub(super) fn in_words(due: Due) -> String {
     match due {
         Due::Now(_) => "now".to_owned(),

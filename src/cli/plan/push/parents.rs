@@ -1,4 +1,4 @@
-//! What the controller would do for ClusterPushSecrets: which PushSecrets it would make, change and delete, and where not.
+//! What the controller would do for ClusterPushSecrets: which PushSecrets it would create, change and delete, and where it could not.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::cli::plan::subject::{Which, merged_metadata};
 use crate::controller::cluster_push_secret::preview::{Made, Template};
 use crate::controller::core::key::ObjectKey;
 
-/// The ClusterPushSecrets that are looked at, and the PushSecrets that they would make or change: those of manifests, or with all
+/// The ClusterPushSecrets of the plan, and the PushSecrets that they would create or change: those of the manifests, or with all
 /// namespaces those of the cluster.
 pub(in crate::cli::plan) async fn parents(
     which: &Which<'_>,
@@ -60,9 +60,9 @@ async fn objects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Resul
     Ok(objects)
 }
 
-/// What is known of the cluster.
+/// The state of the cluster.
 struct World {
-    /// The labels of each namespace; none where it is being deleted.
+    /// The labels of each namespace, without those that are being deleted.
     namespaces: BTreeMap<String, Option<BTreeMap<String, String>>>,
     push_secrets: Vec<PushSecret>,
 }
@@ -102,7 +102,7 @@ impl World {
     }
 }
 
-/// What would be done in a namespace that is selected.
+/// The action in a selected namespace.
 fn look(
     place: ObjectKey,
     named: Option<&PushSecret>,

@@ -1,5 +1,4 @@
-//! Which PushSecrets are looked at, and as what: those of the cluster as they are, those of manifests as they would be once they were
-//! applied.
+//! The PushSecrets of a plan: those of the cluster as they are, those of manifests as they would be after they are applied.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +12,7 @@ use crate::cli::plan::error::Error;
 use crate::cli::plan::subject::{FORCE_SYNC, Which, merged_metadata};
 use crate::controller::core::key::ObjectKey;
 
-/// The PushSecrets to look at, by namespace and name. Of names only those that there are.
+/// The PushSecrets of the plan, by namespace and name. Of requested names, only those that exist.
 pub(in crate::cli::plan) async fn subjects(
     which: &Which<'_>,
     inputs: &Inputs,
@@ -30,7 +29,7 @@ pub(in crate::cli::plan) async fn subjects(
     Ok(objects)
 }
 
-/// Those of the cluster. Whoever may not read them has none.
+/// Those of the cluster; none if the caller may not read them.
 async fn present(which: &Which<'_>, cluster: &Cluster) -> Result<Vec<PushSecret>, Error> {
     if which.names.is_empty() {
         return match cluster.push_secrets(which.namespace, which.selector).await {
@@ -58,7 +57,7 @@ fn left_out(reason: &str) {
     eprintln!("external-secrets: PushSecrets are left out: {reason}");
 }
 
-/// Those of the manifests, as they would be once they were applied.
+/// Those of the manifests, as they would be after they are applied.
 async fn given(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<PushSecret>, Error> {
     let is_wanted = |object: &&PushSecret| {
         which.names.is_empty() || object.metadata.name.as_ref().is_some_and(|name| which.names.contains(name))
@@ -71,7 +70,7 @@ async fn given(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<
     Ok(objects)
 }
 
-/// A manifest as it would be once it was applied over what is there. One that is new is younger than all that are there.
+/// A manifest as it would be after it is applied. A new one counts as younger than all existing ones.
 pub(super) fn applied(given: &PushSecret, live: Option<PushSecret>) -> PushSecret {
     let Some(live) = live else {
         let mut object = PushSecret { status: None, ..given.clone() };
