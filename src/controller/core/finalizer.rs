@@ -14,21 +14,37 @@ pub(crate) fn is_on(meta: &ObjectMeta, finalizer: &str) -> bool {
     meta.finalizers.iter().flatten().any(|present| present == finalizer)
 }
 
-/// Adds a finalizer to an object, at the version of `meta`, so that one that was added meanwhile is not lost. An object that is gone, or
-/// has changed, is no failure: it is looked at again.
+/// How often an object that others change at the same time is tried.
+const TRIES: usize = 5;
+
+/// Adds a finalizer to an object. Each try names the version that it changes, so that a finalizer that was added meanwhile is not lost.
+/// An object that is gone is no failure.
 ///
 /// # Errors
 /// [`ApiError`]
 pub(crate) async fn add<K: Resource>(api: &Objects<K>, meta: &ObjectMeta, finalizer: &str) -> Result<(), ApiError> {
-    let all: Vec<_> = meta.finalizers.iter().flatten().map(String::as_str).chain([finalizer]).collect();
-    let patch = Patch::Merge(json!({
-        "metadata": { "uid": meta.uid, "finalizers": all, "resourceVersion": meta.resource_version },
-    }));
+    let mut newest = meta.clone();
     let name = meta.name.as_deref().unwrap_or_default();
-    match bounded(api.patch_metadata(name, &PatchParams::default(), &patch)).await {
-        Ok(_) => Ok(()),
-        Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(()),
-        Err(error) => Err(error),
+    let mut tries = 0;
+    loop {
+        let all: Vec<_> = newest.finalizers.iter().flatten().map(String::as_str).chain([finalizer]).collect();
+        let patch = Patch::Merge(json!({
+            "metadata": { "uid": newest.uid, "finalizers": all, "resourceVersion": newest.resource_version },
+        }));
+        tries += 1;
+        match bounded(api.patch_metadata(name, &PatchParams::default(), &patch)).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.code() == Some(404) => return Ok(()),
+            Err(error) if error.code() == Some(409) && tries < TRIES => {}
+            Err(error) => return Err(error),
+        }
+        // The watch may show it only after a while: its status was written just now.
+        match bounded(api.get_metadata_opt(name)).await? {
+            Some(object) if object.metadata.uid == meta.uid && !is_on(&object.metadata, finalizer) => {
+                newest = object.metadata;
+            }
+            _ => return Ok(()),
+        }
     }
 }
 

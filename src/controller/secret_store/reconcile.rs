@@ -84,9 +84,10 @@ impl Reconcile for StoreController {
             return Pass::succeeded(release(&object, &key, context).await);
         }
         let began = Began { at: Instant::now(), now: Timestamp::now() };
-        hold(&object, &key, context).await;
+        let is_settled = hold(&object, &key, context).await;
         let validation = validate(&object, &key, context).await;
-        concluded(&object, &key, &validation, began, context).await
+        let pass = concluded(&object, &key, &validation, began, context).await;
+        if is_settled { pass } else { Pass { next: pass.next.no_later_than(spread(Duration::from_secs(1))), ..pass } }
     }
 
     async fn panicked(&self, key: &ObjectKey, panicked: Panicked) -> Pass {
@@ -308,15 +309,16 @@ async fn say_held(object: &SecretStore, key: &StoreKey, first: &ObjectKey, numbe
     }
 }
 
-/// Puts ESO's finalizer on a store while PushSecrets need it, and removes it after that.
-async fn hold(object: &SecretStore, key: &StoreKey, context: &Context) {
+/// Puts ESO's finalizer on a store while PushSecrets need it, and removes it after that. Returns whether it is as it must be.
+async fn hold(object: &SecretStore, key: &StoreKey, context: &Context) -> bool {
     let is_held = !context.holders(object, key).is_empty();
     let result = match (is_held, finalizer::is_on(&object.metadata, FINALIZER_STORE)) {
         (true, false) => finalizer::add(&context.stores(key), &object.metadata, FINALIZER_STORE).await,
         (false, true) => finalizer::remove(&context.stores(key), &object.metadata, FINALIZER_STORE).await,
-        _ => return,
+        _ => return true,
     };
-    if let Err(error) = result {
+    if let Err(error) = &result {
         tracing::warn!(store = %key, %error, "the finalizer could not be changed");
     }
+    result.is_ok()
 }
