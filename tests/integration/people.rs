@@ -7,6 +7,7 @@ mod doctor;
 mod faults;
 mod migrate;
 mod plugin;
+mod pushes;
 mod run;
 mod why;
 

@@ -11,6 +11,7 @@ mod one_controller;
 mod patient;
 mod print;
 mod probe;
+mod pushes;
 mod server;
 mod stores;
 mod webhook;
@@ -46,7 +47,7 @@ pub(super) enum Error {
 }
 
 /// Checks everything that a sync needs: the API server, the CRDs, the controller, its rights, the webhook, the stores,
-/// and the ExternalSecrets. For each failed check, prints how to fix it.
+/// the ExternalSecrets and the PushSecrets. For each failed check, prints how to fix it.
 ///
 /// Looks in all namespaces, or only in that of --namespace.
 ///
@@ -148,5 +149,6 @@ async fn look(arguments: &DoctorArguments, patient: &Patient<'_>) -> Result<Vec<
         findings.extend(found);
     }
     findings.extend(objects::look(patient, &cluster).await);
+    findings.extend(pushes::look(patient, &cluster).await);
     Ok(findings)
 }

@@ -1,6 +1,7 @@
 //! `external-secrets get`, also `status`: how are my ExternalSecrets doing?
 
 mod print;
+mod pushes;
 
 use std::process::ExitCode;
 
@@ -14,20 +15,23 @@ use serde_json::json;
 use super::person::names::{self, Named};
 use super::person::overview::Overview;
 use super::person::printing::{Format, ListFormat, ListOutput, Output, note};
+use super::person::pushes::{ParentOverview, PushOverview};
 use super::person::{Cluster, ClusterArguments, Error};
 use crate::answers::Seen;
 use crate::api::v1::{ConditionStatus, ExternalSecret, SecretStore, StoreKind};
+use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 
-/// Shows ExternalSecrets or, with the name `stores`, their stores: whether each is Ready, when it was last synced, when
-/// it is next refreshed, and what is wrong.
+/// Shows ExternalSecrets or, with the name `stores`, `pushsecrets` or `clusterpushsecrets`, those: whether each is Ready,
+/// when it was last synced, when it is next refreshed, and what is wrong.
 ///
-/// Reads only ExternalSecrets or stores, with your rights. Exits with 1 if a named one does not exist.
+/// Reads only these objects, with your rights. Exits with 1 if a named one does not exist.
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag that is true or false")]
 #[derive(Args, Debug)]
 pub(super) struct GetArguments {
-    /// Only these: NAME or es/NAME for ExternalSecrets, store/NAME, css/NAME; or the word stores, for all stores
+    /// Only these: NAME or es/NAME for ExternalSecrets, ps/NAME, clusterpushsecret/NAME, store/NAME, css/NAME; or one of
+    /// the words stores, pushsecrets and clusterpushsecrets, for all of these
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// In all namespaces
@@ -45,10 +49,10 @@ pub(super) struct GetArguments {
     /// Only those that are not Ready for this cause, such as `SecretNotFound`
     #[arg(long, value_name = "WORD")]
     cause: Option<String>,
-    /// Only those that read this store: store/NAME, or css/NAME
+    /// Only those that use this store: store/NAME, or css/NAME
     #[arg(long, value_name = "KIND/NAME")]
     store: Option<String>,
-    /// Keep running, and print each that changes
+    /// Keep running, and print each ExternalSecret that changes
     #[arg(short, long)]
     watch: bool,
     #[command(flatten)]
@@ -65,15 +69,34 @@ pub(super) async fn execute(arguments: &GetArguments) -> Result<ExitCode, Error>
         stores.extend(cluster.stores(StoreKind::ClusterSecretStore, None).await?);
         return print_stores(arguments, &stores, ExitCode::SUCCESS);
     }
+    let filter = Filter::of(arguments, &namespace)?;
+    let asked = Asked { arguments, cluster: &cluster, scope, filter: &filter };
+    match arguments.names.as_slice() {
+        [word] if word == PushSecret::PLURAL => return asked.push_secrets(&[]).await,
+        [word] if word == ClusterPushSecret::PLURAL => return asked.cluster_push_secrets(&[]).await,
+        _ => {}
+    }
     let mut keys = Vec::new();
     let mut store_keys = Vec::new();
+    let (mut pushes, mut parents) = (Vec::new(), Vec::new());
     for name in &arguments.names {
         match names::named(name, &namespace)? {
             Named::ExternalSecret(key) => keys.push(key),
             Named::Store(key) => store_keys.push(key),
+            Named::PushSecret(key) => pushes.push(key),
+            Named::ClusterPushSecret(name) => parents.push(name),
         }
     }
     let mut code = ExitCode::SUCCESS;
+    if !pushes.is_empty() {
+        code = worse(code, asked.push_secrets(&pushes).await?);
+    }
+    if !parents.is_empty() {
+        code = worse(code, asked.cluster_push_secrets(&parents).await?);
+    }
+    if keys.is_empty() && store_keys.is_empty() && !arguments.names.is_empty() {
+        return Ok(code);
+    }
     if !store_keys.is_empty() {
         let mut stores = Vec::new();
         for key in store_keys {
@@ -87,7 +110,6 @@ pub(super) async fn execute(arguments: &GetArguments) -> Result<ExitCode, Error>
             return Ok(code);
         }
     }
-    let filter = Filter::of(arguments, &namespace)?;
     let mut objects = Vec::new();
     if keys.is_empty() {
         objects = cluster.external_secrets(scope, arguments.selector.as_deref()).await?;
@@ -112,6 +134,72 @@ pub(super) async fn execute(arguments: &GetArguments) -> Result<ExitCode, Error>
         || print::external_secrets_document(&shown),
     )?;
     Ok(code)
+}
+
+/// What is asked for.
+struct Asked<'a> {
+    arguments: &'a GetArguments,
+    cluster: &'a Cluster,
+    scope: Option<&'a str>,
+    filter: &'a Filter<'a>,
+}
+
+impl Asked<'_> {
+    /// Prints these PushSecrets, or all.
+    async fn push_secrets(&self, keys: &[ObjectKey]) -> Result<ExitCode, Error> {
+        let Self { arguments, cluster, scope, filter } = self;
+        let (mut code, now) = (ExitCode::SUCCESS, Timestamp::now());
+        let mut objects = Vec::new();
+        if keys.is_empty() {
+            objects = cluster.push_secrets(*scope, arguments.selector.as_deref()).await?;
+        }
+        for key in keys {
+            match cluster.push_secret(key).await? {
+                Some(object) => objects.push(object),
+                None => code = not_there(&format!("PushSecret {:?} in namespace {:?}", key.name, key.namespace)),
+            }
+        }
+        let overviews = objects.iter().map(|object| PushOverview::of(object, now));
+        let shown: Vec<_> = overviews.filter(|overview| filter.lets_push_pass(overview)).collect();
+        if shown.is_empty() && !arguments.output.is_document() && code == ExitCode::SUCCESS {
+            note("no PushSecret matches");
+        }
+        arguments.output.output().print(
+            || pushes::push_secrets(&shown, arguments.list(), arguments.all_namespaces, now),
+            || pushes::push_secrets_document(&shown),
+        )?;
+        Ok(code)
+    }
+
+    /// Prints these ClusterPushSecrets, or all.
+    async fn cluster_push_secrets(&self, names: &[String]) -> Result<ExitCode, Error> {
+        let Self { arguments, cluster, filter, .. } = self;
+        let mut code = ExitCode::SUCCESS;
+        let mut objects = Vec::new();
+        if names.is_empty() {
+            objects = cluster.cluster_push_secrets().await?;
+        }
+        for name in names {
+            match cluster.cluster_push_secret(name).await? {
+                Some(object) => objects.push(object),
+                None => code = not_there(&format!("ClusterPushSecret {name:?}")),
+            }
+        }
+        let overviews = objects.iter().map(ParentOverview::of);
+        let shown: Vec<_> = overviews.filter(|overview| !filter.not_ready || !overview.state.is_ready()).collect();
+        if shown.is_empty() && !arguments.output.is_document() && code == ExitCode::SUCCESS {
+            note("no ClusterPushSecret matches");
+        }
+        arguments.output.output().print(
+            || pushes::parents(&shown, arguments.list(), Timestamp::now()),
+            || pushes::parents_document(&shown),
+        )?;
+        Ok(code)
+    }
+}
+
+fn worse(one: ExitCode, other: ExitCode) -> ExitCode {
+    if one == ExitCode::SUCCESS { other } else { one }
 }
 
 impl GetArguments {
@@ -155,16 +243,25 @@ impl<'a> Filter<'a> {
     }
 
     fn lets_pass(&self, overview: &Overview) -> bool {
-        let reads = |wanted: &StoreKey| {
-            overview.stores.iter().any(|store| {
-                // With all namespaces, each has its own store of that name.
-                store.kind == wanted.kind && store.object.name == wanted.object.name
-            })
-        };
-        (!self.not_ready || overview.ready != Some(ConditionStatus::True) || !overview.is_observed)
+        self.is_store(&overview.stores)
+            && (!self.not_ready || overview.ready != Some(ConditionStatus::True) || !overview.is_observed)
             && (!self.stale || overview.is_stale)
             && self.cause.is_none_or(|cause| overview.cause.as_deref() == Some(cause))
-            && self.store.as_ref().is_none_or(reads)
+    }
+
+    fn lets_push_pass(&self, overview: &PushOverview) -> bool {
+        self.is_store(&overview.stores)
+            && (!self.not_ready || !overview.state.is_ready())
+            && (!self.stale || overview.is_stale)
+            && self.cause.is_none_or(|cause| overview.state.cause.as_deref() == Some(cause))
+    }
+
+    /// Whether one of these stores is the one that is asked for.
+    fn is_store(&self, stores: &[StoreKey]) -> bool {
+        self.store.as_ref().is_none_or(|wanted| {
+            // With all namespaces, each has its own store of that name.
+            stores.iter().any(|store| store.kind == wanted.kind && store.object.name == wanted.object.name)
+        })
     }
 }
 

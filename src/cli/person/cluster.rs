@@ -9,6 +9,7 @@ use crate::answers::Objects;
 use crate::api::ServedVersion;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
+use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
@@ -48,6 +49,42 @@ impl Cluster {
         }
     }
 
+    /// The PushSecrets of a namespace, or of all namespaces, sorted by namespace and name; none if they are not served.
+    pub(in crate::cli) async fn push_secrets(
+        &self,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> Result<Vec<PushSecret>, ApiError> {
+        let api: Objects<PushSecret> = match namespace {
+            Some(namespace) => Objects::namespaced(self.client.clone(), namespace, &()),
+            None => Objects::all(self.client.clone(), &()),
+        };
+        let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
+        let mut objects = or_none(bounded(api.list_in_pages(&params, PAGE)).await)?;
+        objects.sort_by_key(|object| ObjectKey::of(&object.metadata));
+        Ok(objects)
+    }
+
+    /// One PushSecret.
+    pub(in crate::cli) async fn push_secret(&self, key: &ObjectKey) -> Result<Option<PushSecret>, ApiError> {
+        let api: Objects<PushSecret> = Objects::namespaced(self.client.clone(), &key.namespace, &());
+        bounded(api.get_opt(&key.name)).await
+    }
+
+    /// The ClusterPushSecrets, sorted by name; none if they are not served.
+    pub(in crate::cli) async fn cluster_push_secrets(&self) -> Result<Vec<ClusterPushSecret>, ApiError> {
+        let api: Objects<ClusterPushSecret> = Objects::all(self.client.clone(), &());
+        let mut objects = or_none(bounded(api.list_in_pages(&ListParams::default(), PAGE)).await)?;
+        objects.sort_by_key(|object| ObjectKey::of(&object.metadata));
+        Ok(objects)
+    }
+
+    /// One ClusterPushSecret.
+    pub(in crate::cli) async fn cluster_push_secret(&self, name: &str) -> Result<Option<ClusterPushSecret>, ApiError> {
+        let api: Objects<ClusterPushSecret> = Objects::all(self.client.clone(), &());
+        bounded(api.get_opt(name)).await
+    }
+
     /// The stores of a kind in a namespace, or in all namespaces, sorted by namespace and name; none if the kind is not
     /// served.
     pub(in crate::cli) async fn stores(
@@ -56,10 +93,7 @@ impl Cluster {
         namespace: Option<&str>,
     ) -> Result<Vec<(StoreKey, SecretStore)>, ApiError> {
         let api = self.stores_of(kind, namespace);
-        let objects = match bounded(api.list_in_pages(&ListParams::default(), PAGE)).await {
-            Err(error) if error.code() == Some(404) => Vec::new(),
-            objects => objects?,
-        };
+        let objects = or_none(bounded(api.list_in_pages(&ListParams::default(), PAGE)).await)?;
         let keyed = objects.into_iter().map(|object| {
             let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
             (key, object)
@@ -82,5 +116,13 @@ impl Cluster {
             (StoreKind::SecretStore, Some(namespace)) => Objects::namespaced(self.client.clone(), namespace, &dyntype),
             _ => Objects::all(self.client.clone(), &dyntype),
         }
+    }
+}
+
+/// No objects of a kind that is not served.
+fn or_none<K>(listed: Result<Vec<K>, ApiError>) -> Result<Vec<K>, ApiError> {
+    match listed {
+        Err(error) if error.code() == Some(404) => Ok(Vec::new()),
+        listed => listed,
     }
 }

@@ -2,11 +2,13 @@
 //! tables from which `docs/conditions.md` is generated.
 
 use crate::controller::external_secret::failure::{Failure, Report};
+use crate::controller::push_secret::failure::{Failure as PushFailure, Report as PushReport};
 use crate::provider::all_causes;
 use crate::provider::causes::CauseDescription;
 use crate::provider::error::{Class, Retry};
 
-/// A link of the chain from a manifest to its Secret, in the order of the controller's steps.
+/// A link of the chain from a manifest to its Secret, or of a PushSecret from its Secret to the vault, in the order of the controller's
+/// steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) enum Link {
     /// The manifest itself.
@@ -15,12 +17,16 @@ pub(in crate::cli) enum Link {
     Store,
     /// The identity of the store.
     Identity,
+    /// The Secret or the generator whose values are pushed.
+    Source,
     /// The values that it reads, and their conversion.
     Entry,
     /// Its template.
     Template,
     /// The Secret.
     Target,
+    /// The objects that are pushed.
+    Objects,
 }
 
 impl Link {
@@ -30,9 +36,11 @@ impl Link {
             Self::Spec => "spec",
             Self::Store => "store",
             Self::Identity => "identity",
+            Self::Source => "source",
             Self::Entry => "entry",
             Self::Template => "template",
             Self::Target => "target",
+            Self::Objects => "objects",
         }
     }
 }
@@ -65,6 +73,47 @@ pub(in crate::cli) fn of(cause: Option<&str>, message: &str) -> Option<Explanati
         return Some(of_provider(&description));
     }
     failures().find(|(_, report)| same(report)).map(|(failure, report)| of_failure(failure, report))
+}
+
+/// Explains a failure of a PushSecret, by the cause in the status or else by the words of the message. `None` if neither is known.
+pub(in crate::cli) fn of_push(cause: Option<&str>, message: &str) -> Option<Explanation> {
+    let failures = || PushFailure::ALL.iter().map(|failure| (*failure, failure.report()));
+    let provider = match cause {
+        Some(cause) => descriptions().find(|description| description.label == cause),
+        None => descriptions().find(|description| message.contains(&format!("({})", description.label))),
+    };
+    let of_words = |report: &PushReport| message.starts_with(report.lead);
+    let found = if let Some(cause) = cause {
+        let same = || failures().filter(|(_, report)| report.cause == cause);
+        same().find(|(_, report)| of_words(report)).or_else(|| same().next())
+    } else {
+        // Only words that belong to a single failure.
+        let mut fitting = failures().filter(|(_, report)| of_words(report));
+        fitting.next().filter(|_| fitting.next().is_none())
+    };
+    match (found, provider) {
+        (Some((failure, report)), None) => Some(of_push_failure(failure, report)),
+        (_, Some(description)) => {
+            let explanation = of_provider(&description);
+            let link = if explanation.link == Link::Entry { Link::Objects } else { explanation.link };
+            Some(Explanation { link, ..explanation })
+        }
+        (None, None) => None,
+    }
+}
+
+fn of_push_failure(failure: PushFailure, report: PushReport) -> Explanation {
+    let link = match failure {
+        PushFailure::InvalidSpec | PushFailure::Rejected | PushFailure::DataToStore | PushFailure::StoreUnnamed => {
+            Link::Spec
+        }
+        PushFailure::Store | PushFailure::NoStore => Link::Store,
+        PushFailure::Source | PushFailure::Generator | PushFailure::ApiServer => Link::Source,
+        PushFailure::Template => Link::Template,
+        _ => Link::Objects,
+    };
+    let (cause, remedy, retry) = (report.cause, report.remedy, report.retry);
+    Explanation { cause, link, remedy, retry, see: "docs/conditions.md#pushsecret" }
 }
 
 /// The same if the API server does not store the cause, as with ESO's CRDs. Messages name a provider's cause in
@@ -149,6 +198,26 @@ mod tests {
             assert_eq!(of(None, &message).unwrap().cause, description.label);
         }
         assert_eq!(of(None, "whatever"), None);
+    }
+
+    #[test]
+    fn each_failure_of_a_push_has_the_remedy_of_the_page_of_conditions() {
+        for failure in PushFailure::ALL {
+            let report = failure.report();
+            // Provider failures have causes of their own.
+            if report.cause.is_empty() {
+                continue;
+            }
+            let found = of_push(Some(report.cause), &format!("{}: more", report.lead)).unwrap();
+            let of_provider = descriptions().any(|description| description.label == report.cause);
+            assert!(of_provider || (found.remedy, found.retry) == (report.remedy, report.retry), "{failure:?}");
+        }
+        for description in descriptions() {
+            let message = format!("set secret failed: x ({}): y", description.label);
+            assert_eq!(of_push(None, &message).unwrap().cause, description.label);
+        }
+        assert_eq!(of_push(Some("Refused"), "set secret failed: x").unwrap().link, Link::Objects);
+        assert_eq!(of_push(None, "whatever"), None);
     }
 
     #[test]

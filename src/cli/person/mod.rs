@@ -7,6 +7,7 @@ pub(super) mod names;
 pub(super) mod outcome;
 pub(super) mod overview;
 pub(super) mod printing;
+pub(super) mod pushes;
 pub(super) mod table;
 pub(super) mod vaults;
 

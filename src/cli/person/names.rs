@@ -1,13 +1,16 @@
-//! Names as people type them: `NAME`, `es/NAME`, `store/NAME`, `css/NAME`.
+//! Names as people type them: `NAME`, `es/NAME`, `ps/NAME`, `store/NAME`, `css/NAME`.
 
 use crate::api::v1::{ExternalSecret, StoreKind};
+use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 
 /// Why a name is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
-    #[error("{0:?} is not a kind of this project: write NAME or es/NAME of an ExternalSecret, store/NAME, or css/NAME")]
+    #[error(
+        "{0:?} is not a kind of this project: write NAME or es/NAME of an ExternalSecret, ps/NAME of a PushSecret, clusterpushsecret/NAME, store/NAME, or css/NAME"
+    )]
     Kind(String),
     #[error("{0:?} is not a store: write store/NAME of a SecretStore, or css/NAME of a ClusterSecretStore")]
     NotAStore(String),
@@ -18,6 +21,8 @@ pub(in crate::cli) enum Error {
 pub(in crate::cli) enum Named {
     ExternalSecret(ObjectKey),
     Store(StoreKey),
+    PushSecret(ObjectKey),
+    ClusterPushSecret(String),
 }
 
 /// The object that a name refers to in a namespace.
@@ -30,6 +35,12 @@ pub(in crate::cli) fn named(text: &str, namespace: &str) -> Result<Named, Error>
     let is = |kinds: &[&str]| kinds.contains(&kind.as_str()) && !name.is_empty();
     if is(&["es", "externalsecret", ExternalSecret::PLURAL]) {
         return Ok(Named::ExternalSecret(ObjectKey::new(namespace, name)));
+    }
+    if is(&["ps", "pushsecret", PushSecret::PLURAL]) {
+        return Ok(Named::PushSecret(ObjectKey::new(namespace, name)));
+    }
+    if is(&["clusterpushsecret", ClusterPushSecret::PLURAL]) {
+        return Ok(Named::ClusterPushSecret(name.to_owned()));
     }
     if is(&["ss", "store", "secretstore", "secretstores"]) {
         return Ok(Named::Store(StoreKey::referenced(StoreKind::SecretStore, namespace, name)));
@@ -67,6 +78,8 @@ mod tests {
         assert_eq!(named("db", "shop").unwrap(), es("db"));
         assert_eq!(named("es/db", "shop").unwrap(), es("db"));
         assert_eq!(named("ExternalSecret/db", "shop").unwrap(), es("db"));
+        assert_eq!(named("ps/db", "shop").unwrap(), Named::PushSecret(ObjectKey::new("shop", "db")));
+        assert_eq!(named("ClusterPushSecret/db", "shop").unwrap(), Named::ClusterPushSecret("db".to_owned()));
         let store = |text| short(&super::store(text, "shop").unwrap());
         assert_eq!(store("css/azure"), "css/azure");
         assert_eq!(store("secretstore/team"), "store/team");

@@ -20,7 +20,7 @@ use crate::sync::target::target_name;
 
 /// How long past its due time, including the jitter, a refresh counts as late: then no controller is handling the
 /// object.
-const LATE: SignedDuration = SignedDuration::from_mins(1);
+pub(super) const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The summary of an ExternalSecret.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Next {
         }
     }
 
-    fn document(self) -> Value {
+    pub(super) fn document(self) -> Value {
         match self {
             Self::Now => json!({"now": true}),
             Self::At(time) => json!({"at": time.to_string()}),
@@ -128,12 +128,7 @@ impl Overview {
 
     /// Whether it is Ready, in a word.
     pub(in crate::cli) fn ready_word(&self) -> &'static str {
-        match self.ready {
-            Some(ConditionStatus::True) => "True",
-            Some(ConditionStatus::False) => "False",
-            Some(ConditionStatus::Unknown) => "Unknown",
-            None => "",
-        }
+        ready_word(self.ready)
     }
 
     /// When it was last synced, in words.
@@ -181,6 +176,16 @@ impl Overview {
             "cause": self.cause,
             "message": self.message,
         })
+    }
+}
+
+/// The status of a condition Ready, in a word; nothing if there is none.
+pub(in crate::cli) const fn ready_word(ready: Option<ConditionStatus>) -> &'static str {
+    match ready {
+        Some(ConditionStatus::True) => "True",
+        Some(ConditionStatus::False) => "False",
+        Some(ConditionStatus::Unknown) => "Unknown",
+        None => "",
     }
 }
 

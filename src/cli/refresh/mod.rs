@@ -37,6 +37,10 @@ pub(super) enum Error {
     Cluster(#[from] ClusterError),
     #[error("{0} ExternalSecrets would be read again, each from its vault; pass --yes if that is intended")]
     Many(usize),
+    #[error(
+        "{0:?} is no ExternalSecret and no store; a PushSecret is pushed again when its annotation force-sync changes: kubectl annotate pushsecret NAME force-sync=$(date +%s) --overwrite"
+    )]
+    Push(String),
 }
 
 impl From<names::Error> for Error {
@@ -146,6 +150,7 @@ async fn chosen(
     for name in &arguments.names {
         match names::named(name, namespace)? {
             Named::Store(key) => stores.push(key),
+            Named::PushSecret(_) | Named::ClusterPushSecret(_) => return Err(Error::Push(name.clone())),
             Named::ExternalSecret(key) => {
                 match cluster.external_secret(&key).await.map_err(|error| Error::Cluster(error.into()))? {
                     Some(object) => objects.push(object),

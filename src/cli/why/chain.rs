@@ -8,7 +8,7 @@ use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::AzureAuthType;
 use crate::api::v1::{Condition, ConditionStatus, ExternalSecret, SecretStore};
 use crate::cli::person::Cluster;
-use crate::cli::person::explanation::{self, Link};
+use crate::cli::person::explanation::{self, Explanation, Link};
 use crate::cli::person::outcome::Outcome;
 use crate::cli::person::overview::Overview;
 use crate::cli::person::printing::{ago, span};
@@ -30,17 +30,7 @@ pub(super) async fn links(
     }
     let failed = failure(overview);
     if let Some(failed) = failed {
-        // The controller's own report on a link is shown unless a check just found that link broken. "The store is not
-        // Ready" says less than the store itself does.
-        let is_of_store = failed.link == Link::Store;
-        let is_found = links.iter().any(|found| {
-            found.outcome == Outcome::Failed
-                && (found.link == failed.link || (is_of_store && found.link <= Link::Identity))
-        });
-        if !is_found {
-            links.retain(|found| found.link != failed.link);
-            links.push(failed);
-        }
+        join(&mut links, failed);
     }
     let first = links.iter().filter(|found| found.outcome == Outcome::Failed).map(|found| found.link).min();
     for link in [Link::Entry, Link::Template] {
@@ -59,6 +49,19 @@ pub(super) async fn links(
     }
     links.sort_by_key(|found| found.link);
     links
+}
+
+/// Adds what the controller reports on a link, unless a check just found that link broken. "The store is not Ready" says
+/// less than the store itself does.
+pub(super) fn join(links: &mut Vec<Found>, report: Found) {
+    let is_of_store = report.link == Link::Store;
+    let is_found = links.iter().any(|found| {
+        found.outcome == Outcome::Failed && (found.link == report.link || (is_of_store && found.link <= Link::Identity))
+    });
+    if !is_found {
+        links.retain(|found| found.link != report.link);
+        links.push(report);
+    }
 }
 
 /// What is known of a link that the controller got past.
@@ -85,13 +88,17 @@ fn failure(overview: &Overview) -> Option<Found> {
     }
     // If the message is unknown, all that can be shown is its text.
     let link = overview.explanation.map_or(Link::Entry, |explanation| explanation.link);
-    let found =
-        Found { field: field(&overview.message), ..Found::new(link, Outcome::Failed, overview.message.clone()) };
-    Some(Found { cause: overview.cause.clone(), ..found.explained(overview.explanation) })
+    Some(failed(link, &overview.message, overview.cause.clone(), overview.explanation))
+}
+
+/// A link that failed with this message.
+pub(super) fn failed(link: Link, message: &str, cause: Option<String>, explanation: Option<Explanation>) -> Found {
+    let found = Found { field: field(message), ..Found::new(link, Outcome::Failed, message) };
+    Found { cause, ..found.explained(explanation) }
 }
 
 /// The field that a message names, such as `spec.data[0]`.
-fn field(message: &str) -> Option<String> {
+pub(super) fn field(message: &str) -> Option<String> {
     let start = message.find("spec.")?;
     let rest = message.get(start..)?;
     let end =
@@ -121,12 +128,7 @@ fn spec(object: &ExternalSecret, overview: &Overview) -> Vec<Found> {
         links.push(Found::new(link, Outcome::Warning, validate::sentences(&warnings)));
     }
     if !overview.is_observed {
-        let found = Found::new(link, Outcome::Warning, "the controller has not processed it in its current form");
-        links.push(Found {
-            remedy: Some("See whether the controller runs: `external-secrets doctor`.".to_owned()),
-            see: Some("docs/troubleshooting.md#the-controller-does-not-become-ready"),
-            ..found
-        });
+        links.push(unprocessed());
     }
     if overview.is_stale {
         let found = Found::new(link, Outcome::Warning, "a refresh is overdue");
@@ -142,8 +144,17 @@ fn spec(object: &ExternalSecret, overview: &Overview) -> Vec<Found> {
     links
 }
 
+/// The controller has not seen the last change.
+pub(super) fn unprocessed() -> Found {
+    Found {
+        remedy: Some("See whether the controller runs: `external-secrets doctor`.".to_owned()),
+        see: Some("docs/troubleshooting.md#the-controller-does-not-become-ready"),
+        ..Found::new(Link::Spec, Outcome::Warning, "the controller has not processed it in its current form")
+    }
+}
+
 /// What there is to report about a store and its identity.
-async fn store(cluster: &Cluster, key: &StoreKey, now: Timestamp) -> Vec<Found> {
+pub(super) async fn store(cluster: &Cluster, key: &StoreKey, now: Timestamp) -> Vec<Found> {
     let failed = |cause: &'static str, message: String| {
         vec![Found::new(Link::Store, Outcome::Failed, message).explained(explanation::of(Some(cause), ""))]
     };

@@ -1,11 +1,11 @@
-//! The events of an ExternalSecret.
+//! The events of an object.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
 use kube::api::{ApiResource, GroupVersionKind};
 use kube::core::DynamicObject;
 
 use crate::answers::Objects;
-use crate::api::v1::ExternalSecret;
 use crate::cli::person::Cluster;
 use crate::controller::core::api_call::bounded;
 use crate::sync::one_line::on_one_line;
@@ -28,9 +28,9 @@ pub(super) struct Event {
 }
 
 /// The newest events of an object, newest first; none if they may not be read.
-pub(super) async fn of(cluster: &Cluster, object: &ExternalSecret) -> Vec<Event> {
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+pub(super) async fn of(cluster: &Cluster, meta: &ObjectMeta) -> Vec<Event> {
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    let uid = meta.uid.as_deref().unwrap_or_default();
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Event"));
     let api: Objects<DynamicObject> = Objects::namespaced(cluster.client.clone(), namespace, &resource);
     let params = ListParams::default().fields(&format!("involvedObject.uid={uid}")).limit(LOOKED_AT);

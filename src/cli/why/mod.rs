@@ -1,10 +1,11 @@
-//! `external-secrets why`, also `explain`: what is wrong with this ExternalSecret?
+//! `external-secrets why`, also `explain`: what is wrong with this ExternalSecret, or this PushSecret?
 
 mod chain;
 mod check;
 mod events;
 mod found;
 mod print;
+mod push;
 mod target;
 mod writers;
 
@@ -17,10 +18,13 @@ use super::person::names::{self, Named};
 use super::person::outcome::Outcome;
 use super::person::overview::Overview;
 use super::person::printing::{Output, note};
-use super::person::{ClusterArguments, Error as ClusterError, vaults};
+use super::person::pushes::PushOverview;
+use super::person::{Cluster, ClusterArguments, Error as ClusterError, vaults};
 use super::preview::AzureIdentity;
 use super::providers;
+use crate::controller::core::key::ObjectKey;
 use chain::links;
+use print::Explained;
 
 /// Why nothing can be reported.
 #[derive(Debug, thiserror::Error)]
@@ -29,18 +33,24 @@ pub(super) enum Error {
     Cluster(#[from] ClusterError),
     #[error("{0:?} names a store: `external-secrets get {0}` shows it")]
     Store(String),
+    #[error(
+        "{0:?} names a ClusterPushSecret: `external-secrets get {0}` shows it, and `external-secrets why ps/NAME` explains its PushSecrets"
+    )]
+    ClusterPushSecret(String),
+    #[error("--check tries ExternalSecrets; `external-secrets plan` shows what a PushSecret would do")]
+    PushNotChecked,
     #[error(transparent)]
     Check(#[from] vaults::Error),
 }
 
-/// Explains why an ExternalSecret does not work: shows each link of the chain from its manifest to its Secret, in the
-/// order of the controller's steps, with the cause and the remedy if one is broken.
+/// Explains why an ExternalSecret or a PushSecret does not work: shows each link of the chain from its manifest to its
+/// Secret, or to the vault, in the order of the controller's steps, with the cause and the remedy if one is broken.
 ///
-/// Reads the ExternalSecret and its stores and, as far as your rights allow, its events, the metadata of its Secret,
+/// Reads the object and its stores and, as far as your rights allow, its events, the metadata of its Secret,
 /// and the workloads that use that. Asks no vault without --check. Exits with 1 if a link is broken.
 #[derive(Args, Debug)]
 pub(super) struct WhyArguments {
-    /// ExternalSecret: NAME, or es/NAME
+    /// ExternalSecret: NAME, or es/NAME; PushSecret: ps/NAME
     #[arg(value_name = "NAME")]
     name: String,
     /// Try it now with your rights, and report whether the cause is gone
@@ -61,6 +71,8 @@ pub(super) async fn execute(arguments: &WhyArguments) -> Result<ExitCode, Error>
     let (cluster, namespace) = arguments.cluster.cluster().await?;
     let key = match names::named(&arguments.name, &namespace).map_err(ClusterError::from)? {
         Named::ExternalSecret(key) => key,
+        Named::PushSecret(key) => return of_push_secret(arguments, &cluster, &key).await,
+        Named::ClusterPushSecret(_) => return Err(Error::ClusterPushSecret(arguments.name.clone())),
         Named::Store(_) => return Err(Error::Store(arguments.name.clone())),
     };
     let Some(object) = cluster.external_secret(&key).await.map_err(ClusterError::from)? else {
@@ -73,16 +85,41 @@ pub(super) async fn execute(arguments: &WhyArguments) -> Result<ExitCode, Error>
     let now = Timestamp::now();
     let overview = Overview::of(&object, now);
     let links = links(&cluster, &object, &overview, now).await;
-    let events = events::of(&cluster, &object).await;
+    let events = events::of(&cluster, &object.metadata).await;
     let checked = if arguments.check {
         Some(check::check(&cluster, &object, arguments.azure_identity, &arguments.providers, &namespace).await?)
     } else {
         None
     };
     let fails = links.iter().any(|link| link.outcome == Outcome::Failed);
+    let explained = Explained::external_secret(&overview, now);
     arguments.output.print(
-        || print::text(&overview, &links, &events, checked.as_ref(), now),
-        || print::document(&overview, &links, &events, checked.as_ref()),
+        || print::text(&explained, &links, &events, checked.as_ref()),
+        || print::document(&explained, &links, &events, checked.as_ref()),
+    )?;
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn of_push_secret(arguments: &WhyArguments, cluster: &Cluster, key: &ObjectKey) -> Result<ExitCode, Error> {
+    if arguments.check {
+        return Err(Error::PushNotChecked);
+    }
+    let Some(object) = cluster.push_secret(key).await.map_err(ClusterError::from)? else {
+        note(&format!(
+            "external-secrets: PushSecret {:?} does not exist in namespace {:?}; `external-secrets get pushsecrets` lists those that do",
+            key.name, key.namespace
+        ));
+        return Ok(ExitCode::FAILURE);
+    };
+    let now = Timestamp::now();
+    let overview = PushOverview::of(&object, now);
+    let links = push::links(cluster, &object, &overview, now).await;
+    let events = events::of(cluster, &object.metadata).await;
+    let fails = links.iter().any(|link| link.outcome == Outcome::Failed);
+    let explained = Explained::push_secret(&overview, now);
+    arguments.output.print(
+        || print::text(&explained, &links, &events, None),
+        || print::document(&explained, &links, &events, None),
     )?;
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

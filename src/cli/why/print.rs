@@ -8,24 +8,45 @@ use serde_json::{Value, json};
 use super::check::Checked;
 use super::events::Event;
 use super::found::Found;
-use super::writers;
+use super::{push, writers};
 use crate::api::v1::ConditionStatus;
 use crate::cli::person::overview::{Next, Overview};
 use crate::cli::person::printing::{ago, page, span};
+use crate::cli::person::pushes::PushOverview;
 use crate::sync::one_line::on_one_line;
 
 /// Indents to the column of the messages.
 const INDENT: &str = "                      ";
 
+/// The object that is explained.
+pub(super) struct Explained {
+    /// The headline.
+    pub(super) head: String,
+    /// Why it is not Ready, in one word.
+    pub(super) cause: Option<String>,
+    /// The name of its kind in the document.
+    pub(super) kind: &'static str,
+    /// Its summary, for programs to read.
+    pub(super) document: Value,
+}
+
+impl Explained {
+    /// An ExternalSecret.
+    pub(super) fn external_secret(overview: &Overview, now: Timestamp) -> Self {
+        let (head, cause) = (head(overview, now), overview.cause.clone());
+        Self { head, cause, kind: "externalSecret", document: overview.document() }
+    }
+
+    /// A PushSecret.
+    pub(super) fn push_secret(overview: &PushOverview, now: Timestamp) -> Self {
+        let (head, cause) = (push::head(overview, now), overview.state.cause.clone());
+        Self { head, cause, kind: "pushSecret", document: overview.document() }
+    }
+}
+
 /// For people to read.
-pub(super) fn text(
-    overview: &Overview,
-    links: &[Found],
-    events: &[Event],
-    checked: Option<&Checked>,
-    now: Timestamp,
-) -> String {
-    let mut text = format!("{}\n", on_one_line(&head(overview, now)));
+pub(super) fn text(explained: &Explained, links: &[Found], events: &[Event], checked: Option<&Checked>) -> String {
+    let mut text = format!("{}\n", on_one_line(&explained.head));
     for found in links {
         let mark = found.outcome.mark();
         let name = found.field.as_deref().unwrap_or_else(|| found.link.name());
@@ -41,7 +62,7 @@ pub(super) fn text(
     if let Some(checked) = checked {
         let came_to = match &checked.cause {
             None => "",
-            cause if *cause == overview.cause => "still fails: ",
+            cause if *cause == explained.cause => "still fails: ",
             Some(_) => "fails otherwise: ",
         };
         let _ = writeln!(text, "checked from here: {came_to}{}", on_one_line(&checked.message));
@@ -75,7 +96,7 @@ fn head(overview: &Overview, now: Timestamp) -> String {
 }
 
 /// For programs to read.
-pub(super) fn document(overview: &Overview, links: &[Found], events: &[Event], checked: Option<&Checked>) -> Value {
+pub(super) fn document(explained: &Explained, links: &[Found], events: &[Event], checked: Option<&Checked>) -> Value {
     let links = links.iter().map(|found| {
         json!({
             "link": found.link.name(),
@@ -91,14 +112,13 @@ pub(super) fn document(overview: &Overview, links: &[Found], events: &[Event], c
     let events = events.iter().map(|event| {
         json!({"last": event.last, "type": event.type_, "reason": event.reason, "message": event.message, "count": event.count})
     });
-    let object = overview.document();
     let checked = checked.map(|checked| {
         json!({"result": if checked.cause.is_none() { "ok" } else { "failed" }, "cause": checked.cause, "message": on_one_line(&checked.message)})
     });
     json!({
         "version": 1,
-        "due": object["due"].clone(),
-        "externalSecret": object,
+        "due": explained.document["due"],
+        explained.kind: explained.document,
         "links": links.collect::<Vec<_>>(),
         "check": checked,
         "events": events.collect::<Vec<_>>(),

@@ -8,7 +8,8 @@ use external_secrets::sandbox::Fault;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use test_stage::api_proxy::ApiFault;
-use test_stage::cluster_access::Access;
+use test_stage::cluster_access::{Access, condition};
+use test_stage::scene::Scene;
 
 use super::VALUE;
 use super::run::Command;
@@ -17,7 +18,7 @@ use stage::{Stage, VERSION};
 
 /// What is broken, the flags of `doctor`, and the checks that then come to something else than `ok` or `skipped`. The first is
 /// what this is about. The last row takes what cannot be mended.
-const BROKEN: [(&str, &[&str], &[&str]); 27] = [
+const BROKEN: [(&str, &[&str], &[&str]); 30] = [
     ("the API server does not answer", &[], &["api-server"]),
     ("the API server's clock is two minutes ahead", &[], &["clock"]),
     ("the cluster is of Kubernetes 1.24", &["--pre"], &["server-version"]),
@@ -44,6 +45,9 @@ const BROKEN: [(&str, &[&str], &[&str]); 27] = [
     ("nobody serves an ExternalSecret", &[], &["stale", "store-class"]),
     ("two ExternalSecrets write one Secret", &[], &["two-owners", "synced"]),
     ("a manifest is applied as v1beta1", &[], &["old-versions"]),
+    ("a PushSecret is not pushed", &[], &["pushed"]),
+    ("nobody serves a PushSecret", &[], &["push-stale", "store-class"]),
+    ("a ClusterPushSecret meets a PushSecret of its name", &[], &["push-namespaces", "pushed"]),
     ("a CRD is missing", &[], &["crds-there"]),
 ];
 
@@ -164,6 +168,30 @@ impl Stage {
                 access.apply(old).await;
                 scene.until_ready("old", "True", "SecretSynced", "secret synced").await;
             }
+            "a PushSecret is not pushed" => {
+                scene.apply(push_secret(scene, "unpushed")).await;
+                scene.until("PushSecret", "unpushed", "failed", |ps| ps["status"]["cause"] == "Source").await;
+            }
+            "nobody serves a PushSecret" => {
+                self.store_for("other", Some("other"), None).await;
+                let mut unserved = push_secret(scene, "unserved");
+                unserved["spec"]["secretStoreRefs"] = json!([{"name": "other"}]);
+                scene.apply(unserved).await;
+            }
+            "a ClusterPushSecret meets a PushSecret of its name" => {
+                scene.apply(push_secret(scene, "taken")).await;
+                scene.until("PushSecret", "taken", "failed", |ps| ps["status"]["cause"] == "Source").await;
+                let parent = json!({
+                    "apiVersion": "external-secrets.io/v1alpha1", "kind": "ClusterPushSecret", "metadata": {"name": "taken"},
+                    "spec": {
+                        "pushSecretSpec": push_secret(scene, "taken")["spec"],
+                        "namespaceSelectors": [{"matchLabels": {"kubernetes.io/metadata.name": scene.name()}}],
+                    },
+                });
+                scene.apply(parent).await;
+                let is_failed = |parent: &Value| condition(parent, "Ready")["status"] == "False";
+                scene.until("ClusterPushSecret", "taken", "failed", is_failed).await;
+            }
             other => panic!("nothing breaks {other:?}"),
         }
     }
@@ -216,6 +244,15 @@ impl Stage {
             }
             "two ExternalSecrets write one Secret" => scene.delete("ExternalSecret", "second").await,
             "a manifest is applied as v1beta1" => scene.delete("ExternalSecret", "old").await,
+            "a PushSecret is not pushed" => scene.delete("PushSecret", "unpushed").await,
+            "nobody serves a PushSecret" => {
+                scene.delete("PushSecret", "unserved").await;
+                scene.delete("SecretStore", "other").await;
+            }
+            "a ClusterPushSecret meets a PushSecret of its name" => {
+                scene.delete("ClusterPushSecret", "taken").await;
+                scene.delete("PushSecret", "taken").await;
+            }
             _ => {}
         }
     }
@@ -231,6 +268,18 @@ impl Stage {
         let wrong = checks.iter().filter(|check| !["ok", "skipped"].contains(&check["result"].as_str().unwrap()));
         (wrong.map(|check| check["id"].as_str().unwrap().to_owned()).collect(), checks)
     }
+}
+
+/// A PushSecret of a Secret that is not there.
+fn push_secret(scene: &Scene, name: &str) -> Value {
+    json!({
+        "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret", "metadata": {"name": name},
+        "spec": {
+            "secretStoreRefs": [{"name": scene.name(), "kind": scene.store_kind()}],
+            "selector": {"secret": {"name": "missing"}},
+            "data": [{"match": {"secretKey": "a", "remoteRef": {"remoteKey": "pushed"}}}],
+        },
+    })
 }
 
 async fn remove(access: &Access, api_version: &str, kind: &str, name: &str) {
