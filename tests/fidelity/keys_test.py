@@ -5,15 +5,10 @@ import unittest
 from datetime import datetime, timezone
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.keyvault.keys import JsonWebKey, KeyClient, KeyCurveName, KeyOperation, KeyType
+from azure.keyvault.keys import KeyClient, KeyCurveName, KeyOperation, KeyType
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from common import VAULT, client, inner_code
-
-
-def number(value):
-    """A number as a JSON web key has it."""
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+from common import VAULT, client, inner_code, rsa_key
 
 
 class Keys(unittest.TestCase):
@@ -60,16 +55,10 @@ class Keys(unittest.TestCase):
         self.assertEqual(refusal.exception.status_code, 400)
 
     def test_a_key_is_imported_and_only_its_public_part_given_back(self):
-        private = rsa.generate_private_key(65537, 2048).private_numbers()
-        public = private.public_numbers
-        jwk = JsonWebKey(
-            kty="RSA", key_ops=["sign", "verify"], n=number(public.n), e=number(public.e), d=number(private.d),
-            p=number(private.p), q=number(private.q), dp=number(private.dmp1), dq=number(private.dmq1),
-            qi=number(private.iqmp),
-        )
+        jwk = rsa_key()
         self.client.import_key("imported", jwk)
         read = self.client.get_key("imported")
-        self.assertEqual(int.from_bytes(read.key.n, "big"), public.n)
+        self.assertEqual(read.key.n, jwk.n)
         self.assertEqual(read.key_operations, ["sign", "verify"])
         self.assertIsNone(read.key.d)
 

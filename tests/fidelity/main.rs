@@ -8,8 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use external_secrets::sandbox::{
-    Application, CertificatePermission, Config, Fault, KeyPermission, Role, Sandbox, SecretPermission,
-    ServiceAccountIssuer, ServiceAccountToken, Vault,
+    Application, CertificatePermission, Config, Fault, Governance, KeyPermission, Limit, Role, Sandbox,
+    SecretPermission, ServiceAccountIssuer, ServiceAccountToken, Vault,
 };
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 
@@ -37,12 +37,24 @@ fn vaults(sandbox: &Sandbox, application: &Application) -> Vec<(&'static str, St
         .allow(application, SecretPermission::Get);
     let throttled = vault(sandbox, "fidelity-throttled-kv").allow(application, SecretPermission::Get);
     throttled.fault(Fault::throttle(Some(2)));
+    let all = |name| {
+        vault(sandbox, name)
+            .allow(application, SecretPermission::ALL)
+            .allow(application, KeyPermission::ALL)
+            .allow(application, CertificatePermission::ALL)
+    };
+    let limited = all("fidelity-limited-kv").set_limit_of_writes(Some(Limit { served: 2, retry_after: None }));
+    let governed = all("fidelity-governed-kv").govern(Governance { content_type: true, expires: true });
+    let slow = all("fidelity-slow-kv").set_transition(Duration::from_secs(3));
     vec![
         ("FIDELITY_VAULT_URL", open.url()),
         ("FIDELITY_POLICY_VAULT_URL", policies.url()),
         ("FIDELITY_ROLE_VAULT_URL", roles.url()),
         ("FIDELITY_FOREIGN_VAULT_URL", foreign.url()),
         ("FIDELITY_THROTTLED_VAULT_URL", throttled.url()),
+        ("FIDELITY_LIMITED_VAULT_URL", limited.url()),
+        ("FIDELITY_GOVERNED_VAULT_URL", governed.url()),
+        ("FIDELITY_SLOW_VAULT_URL", slow.url()),
     ]
 }
 
