@@ -4,6 +4,7 @@ mod first_sync;
 mod many_namespaces;
 mod neighbors;
 mod outages;
+mod people;
 mod pushes;
 mod size;
 mod steady;
@@ -35,6 +36,7 @@ pub(crate) fn all() -> Vec<Row> {
         throttling::rows(),
         outages::rows(),
         neighbors::rows(),
+        people::rows(),
         size::rows(),
     ];
     rows.into_iter().flatten().collect()

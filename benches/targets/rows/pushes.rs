@@ -17,6 +17,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// Time for the work left from the start.
 const SETTLE: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_mins(5);
+/// Reads of the two stores, which find out whether they can be used.
+const PROBES: u64 = 2;
 /// Azure's limit of new versions per vault in 10 s.
 const WRITES: usize = 300;
 
@@ -31,6 +33,11 @@ pub(super) fn rows() -> Vec<Row> {
             name: "push-refresh-1m",
             about: "1,000 PushSecrets refreshed every minute, with nothing to write",
             measure: |command| refresh(command).boxed_local(),
+        },
+        Row {
+            name: "push-restart",
+            about: "1,000 PushSecrets that are pushed, and the first 20 s of another controller",
+            measure: |command| restart(command).boxed_local(),
         },
     ]
 }
@@ -63,6 +70,26 @@ async fn first(command: &CommandLine) -> Result<Vec<Figure>, Error> {
         Figure::count("refused (429)", counters.throttled, of("0")),
         Figure::seconds("CPU time", controller.cpu()?, of("")),
         Figure::memory("peak memory", controller.peak_memory()?, of("")),
+    ])
+}
+
+async fn restart(command: &CommandLine) -> Result<Vec<Figure>, Error> {
+    let Pushed { controller, stage, .. } = push(command, "1h").await?;
+    tokio::time::sleep(SETTLE).await;
+    controller.kill().await?;
+    stage.vault.reset_counters();
+    let observer = Observer::of_push_secrets(&stage);
+    let controller = Controller::start(command, &stage).await?;
+    observer.all(COUNT, "True", &controller, LIMIT).await?;
+    tokio::time::sleep(4 * SETTLE).await;
+    let counters = stage.vault.counters();
+    let written = observer.events().saturating_sub(COUNT as u64);
+    let of = |target| Beside { target, ..Beside::default() };
+    Ok(vec![
+        Figure::count("reads of what was pushed", counters.operation("GetSecret").saturating_sub(PROBES), of("0")),
+        Figure::count("PUTs", counters.operation("SetSecret"), of("0")),
+        Figure::count("statuses written", written, of("0")),
+        Figure::seconds("CPU time", controller.cpu()?, of("")),
     ])
 }
 
