@@ -63,6 +63,8 @@ pub const ANNOTATION_REFRESH: &str = "force-sync";
 pub const FINALIZER_PUSH_SECRET: &str = "pushsecret.externalsecrets.io/finalizer";
 /// The annotation by which a PushSecret takes over objects that are not tagged as managed: their remote keys, separated by commas.
 pub const ANNOTATION_ADOPT: &str = "external-secrets.io/adopt-remote-keys";
+/// The annotation by which a ClusterSecretStore lets PushSecrets do that: `true`.
+pub const ANNOTATION_ALLOW_ADOPTION: &str = "external-secrets.io/allow-adoption";
 /// The annotation that asks for a refresh; a ClusterExternalSecret hands it on to its ExternalSecrets.
 pub const ANNOTATION_FORCE_SYNC: &str = "external-secrets.io/force-sync";
 

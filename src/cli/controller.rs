@@ -28,6 +28,8 @@ use super::providers::{self, Tenants};
 /// Number of ExternalSecrets reconciled concurrently unless `--concurrent` is given. They wait for the network most of
 /// the time.
 const DEFAULT_CONCURRENCY: u16 = 64;
+/// The shortest time that what was pushed outlives its source.
+const SHORTEST_GRACE: Duration = Duration::from_secs(1);
 
 /// Why the controllers could not run.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +117,10 @@ pub(super) struct ControllerArguments {
     /// cluster
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
     push_owner_tag: bool,
+    /// How long a source of a PushSecret with deletionPolicy Delete must be gone before what was pushed is deleted: a Secret that is
+    /// replaced is gone for a moment; at least one second
+    #[arg(long, default_value = "1m0s")]
+    push_deletion_grace_period: GoDuration,
     /// Also write ConfigMaps and custom resources (target.manifest). They are not Secrets: other RBAC rules grant
     /// access to them, and they are seldom encrypted at rest
     #[arg(long, default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, value_parser = go_bool)]
@@ -252,6 +258,7 @@ impl ControllerArguments {
                 self.enable_cluster_push_secret_reconciler && self.namespace.is_empty(),
             ),
             push_token_secrets: Switch::of_flag(self.push_token_secrets),
+            push_grace: self.push_deletion_grace_period.positive().unwrap_or_default().max(SHORTEST_GRACE),
         }
     }
 }

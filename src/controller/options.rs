@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) cluster_push_secrets: Switch,
     /// Whether Secrets that are credentials of the cluster itself may be pushed.
     pub(crate) push_token_secrets: Switch,
+    /// How long there must be nothing to push before what was pushed is deleted: a Secret that is made anew is gone for a moment.
+    pub(crate) push_grace: Duration,
 }
 
 /// Whether an ExternalSecret waits for its store to be Ready.

@@ -9,6 +9,7 @@ mod kill_points;
 mod kinds;
 mod late;
 mod of_cluster;
+mod restarts;
 mod shapes;
 mod stores;
 mod table;
@@ -213,6 +214,25 @@ async fn what_others_have_written_is_refused_until_it_is_adopted() {
 
     let adopt = json!({"metadata": {"annotations": {"external-secrets.io/adopt-remote-keys": "other, taken"}}});
     scene.merge("PushSecret", "example", adopt).await;
+    let is_handled = |object: &Value| {
+        object["status"]["lastHandledRefresh"] == "before" && condition(object, "Ready")["status"] == "False"
+    };
+    let note = |text: &str| json!({"metadata": {"annotations": {"force-sync": text}}});
+    scene.merge("PushSecret", "example", note("before")).await;
+    scene.until("PushSecret", "example", "handled", is_handled).await;
+    assert_eq!(value(&scene, "taken").as_deref(), Some("theirs"), "the store of the cluster does not allow it");
+    let allow = json!({"metadata": {"annotations": {"external-secrets.io/allow-adoption": "true"}}});
+    scene.merge(scene.store_kind(), scene.name(), allow).await;
+    // The annotation of a store wakes nobody, and may come a moment later than this.
+    for attempt in 0..20 {
+        scene.merge("PushSecret", "example", note(&attempt.to_string())).await;
+        let attempt = attempt.to_string();
+        let is_handled = |object: &Value| object["status"]["lastHandledRefresh"] == attempt.as_str();
+        let object = scene.until("PushSecret", "example", "handled", is_handled).await;
+        if condition(&object, "Ready")["status"] == "True" {
+            break;
+        }
+    }
     until_synced(&scene, "example").await;
     let object = scene.vault.object(ObjectKind::Secret, "taken").unwrap();
     assert_eq!(object["value"], "ours");

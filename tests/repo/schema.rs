@@ -96,6 +96,7 @@ fn additions(kind: &str) -> Vec<(String, &'static str)> {
         let of_child = [
             "lastHandledRefresh",
             "cause",
+            "syncedSources",
             "syncedVaults",
             "syncedVaults{}",
             "recovering",

@@ -264,6 +264,10 @@ pub struct PushSecretStatus {
     /// Vault of each store in `syncedPushSecrets`: its objects are not looked for in another vault. ESO has no such field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub synced_vaults: BTreeMap<String, String>,
+    /// Hash of the versions of the Secrets, ConfigMaps and stores at the last successful push, which says nothing about their content:
+    /// while they are the same, a restart pushes nothing before the next refresh. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synced_sources: Option<String>,
     /// Remote keys, by store, of deleted objects that are being recovered, and are written after that regardless of `updatePolicy`.
     /// ESO has no such field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

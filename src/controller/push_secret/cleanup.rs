@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::claims::RemoteObject;
 use super::context::Context;
@@ -13,7 +14,7 @@ use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::{ProviderError, Writer};
-use crate::push::{Action, Purpose, Refusal, decide};
+use crate::push::{Action, Found, Purpose, Refusal, decide};
 use crate::sync::push::record::store_of;
 
 /// What was cleaned up.
@@ -128,6 +129,9 @@ impl Deletion<'_> {
             return Ok(None);
         }
         let found = self.ask(self.writer.look(&remote.name, None)).await?.found;
+        if found == Found::Absent && self.context.state.may_come_back(&remote, Instant::now()) {
+            return self.recovered(&remote).await;
+        }
         let action = decide(Purpose::CleanUp, &found);
         match action {
             Action::Wait => return Err(Problem::Busy),
@@ -139,6 +143,14 @@ impl Deletion<'_> {
             _ => {}
         }
         Ok(Some(action))
+    }
+
+    /// An object that is not there, and whose recovery was asked for a moment ago: it is waited for, unless it was deleted since.
+    async fn recovered(&self, remote: &RemoteObject) -> Result<Option<Action>, Problem> {
+        match self.ask(self.writer.look_deleted(&remote.name)).await? {
+            Found::SoftDeleted { .. } => Ok(Some(Action::Gone)),
+            _ => Err(Problem::Busy),
+        }
     }
 
     async fn ask<T>(&self, request: impl Future<Output = Result<T, ProviderError>>) -> Result<T, Problem> {
@@ -155,27 +167,20 @@ impl Deletion<'_> {
     fn is_wanted_by_others(&self, remote: &RemoteObject) -> bool {
         let others = self.context.state.who_may_want(remote, self.subject.key);
         others.claimed.iter().any(|key| self.context.stays(key))
-            || has_recorded(others.recorded, self.writer.as_ref(), remote, self.context)
+            || others.recorded.iter().any(|key| has_recorded(key, self.writer.as_ref(), remote, self.context))
     }
 }
 
-/// Whether one of these PushSecrets, unless it is being deleted, has recorded an object.
-pub(super) fn has_recorded(
-    others: impl IntoIterator<Item = ObjectKey>,
-    writer: &dyn Writer,
-    remote: &RemoteObject,
-    context: &Context,
-) -> bool {
-    others.into_iter().any(|key| {
-        let object = context.watched(&key).filter(|object| object.metadata.deletion_timestamp.is_none());
-        let Some(status) = object.as_ref().and_then(|object| object.status.as_ref()) else { return false };
-        status.synced_push_secrets.iter().any(|(store, records)| {
-            let of_vault = status.synced_vaults.get(store).map(|vault| *vault == remote.vault);
-            of_vault.unwrap_or_else(|| is_of_vault(store, &key, &remote.vault, context))
-                && records.values().any(|record| {
-                    writer.object(&record.match_.remote_ref.remote_key).is_ok_and(|name| name == remote.name)
-                })
-        })
+/// Whether a PushSecret has recorded an object, unless it is being deleted.
+pub(super) fn has_recorded(key: &ObjectKey, writer: &dyn Writer, remote: &RemoteObject, context: &Context) -> bool {
+    let object = context.watched(key).filter(|object| object.metadata.deletion_timestamp.is_none());
+    let Some(status) = object.as_ref().and_then(|object| object.status.as_ref()) else { return false };
+    status.synced_push_secrets.iter().any(|(store, records)| {
+        let of_vault = status.synced_vaults.get(store).map(|vault| *vault == remote.vault);
+        of_vault.unwrap_or_else(|| is_of_vault(store, key, &remote.vault, context))
+            && records
+                .values()
+                .any(|record| writer.object(&record.match_.remote_ref.remote_key).is_ok_and(|name| name == remote.name))
     })
 }
 

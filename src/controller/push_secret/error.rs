@@ -191,7 +191,7 @@ pub(crate) enum Problem {
 fn refused(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Foreign => {
-            "not managed by external-secrets: list the remote key in the annotation external-secrets.io/adopt-remote-keys, or tag the object: az keyvault secret set-attributes --tags managed-by=external-secrets, with its other tags"
+            "not managed by external-secrets: list the remote key in the annotation external-secrets.io/adopt-remote-keys (a ClusterSecretStore must allow that by its annotation external-secrets.io/allow-adoption: \"true\"), or tag the object: az keyvault secret set-attributes --tags managed-by=external-secrets, with its other tags"
         }
         Refusal::OfAnotherCluster => {
             "it is managed by the external-secrets of another cluster; use another remoteKey, or remove its tag external-secrets-cluster"

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::{StreamExt as _, stream};
 
@@ -79,13 +80,13 @@ impl Looked<'_> {
     }
 }
 
-/// A foreign object that the PushSecret takes over by its annotation is treated as its own.
+/// A foreign object that the PushSecret takes over by its annotation, where its store lets it, is treated as its own.
 pub(super) fn adopt(found: &mut Found, piece: &Piece, subject: Subject<'_>) {
     let (Found::Present { ownership, .. } | Found::SoftDeleted { ownership } | Found::Disabled { ownership }) = found
     else {
         return;
     };
-    if *ownership == Ownership::Foreign && subject.adopts(&piece.of.remote_key) {
+    if *ownership == Ownership::Foreign && piece.may_adopt && subject.adopts(&piece.of.remote_key) {
         *ownership = Ownership::Ours;
     }
 }
@@ -120,6 +121,9 @@ impl<'a> Pass<'a> {
 
     async fn see(self, piece: &Piece) -> Result<Seen, Problem> {
         let mut look = self.ask(piece, piece.writer.look(&piece.remote.name, Some(&piece.wanted))).await?;
+        if matches!(look.found, Found::Present { .. }) {
+            self.context.state.is_there(&piece.remote);
+        }
         adopt(&mut look.found, piece, self.subject);
         let state = &self.context.state;
         let mut digest = piece.digest();
@@ -186,13 +190,21 @@ impl<'a> Pass<'a> {
         if let Some(other) = context.state.older(&piece.remote, subject.key, self.claim(seen)) {
             return Err(Problem::conflict(&other, subject.key));
         }
-        // After a start, what others want is not known before they were looked at; what they have written is. The oldest of those
-        // that have written it waits for none.
+        if !seen.action.writes() {
+            return Ok(());
+        }
+        // After a start, what others want is not known before they have looked at their objects; what they have written is. The oldest
+        // of those that have written it waits for none.
         let is_own = piece.is_recorded_in(subject.status);
         let unseen = context.state.unseen_recorders(&piece.remote, subject.key).into_iter();
         let unseen = unseen.filter(|other| !is_own || context.is_older(other, subject));
-        let is_unknown = has_recorded(unseen, piece.writer.as_ref(), &piece.remote, context);
-        if is_unknown { Err(Problem::NotYetKnown) } else { Ok(()) }
+        let unseen: Vec<_> =
+            unseen.filter(|other| has_recorded(other, piece.writer.as_ref(), &piece.remote, context)).collect();
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        context.state.have_look(&unseen);
+        Err(Problem::NotYetKnown)
     }
 
     /// Does what was decided.
@@ -315,6 +327,7 @@ impl<'a> Pass<'a> {
                 self.context.state.remember(self.subject, |memo| memo.recovers(store, key));
                 return Ok(action);
             }
+            self.context.state.recovers(&piece.remote, Instant::now());
             match self.ask(piece, piece.writer.recover(&piece.remote.name)).await {
                 Err(Problem::Provider(error)) if matches!(error.class, Class::Busy | Class::Absent) => {
                     return Ok(Action::Wait);

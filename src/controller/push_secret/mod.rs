@@ -1,6 +1,7 @@
 //! The controller of PushSecrets: it writes what Secrets hold to providers.
 //!
-//! One pass, in the order of the files: [`sources`] reads the Secrets and renders the template, [`wants`] finds the stores and works
+//! One pass, in the order of the files: [`sources`] reads the Secrets, [`marks`] tells whether anything has changed since the last push,
+//! [`sources`] renders the template, [`wants`] finds the stores and works
 //! out the objects, [`execute`] looks at each object and does what the table says, [`cleanup`] deletes what is not wanted any more.
 //! What several PushSecrets want of one object is in [`claims`].
 
@@ -13,9 +14,11 @@ pub(crate) mod failure;
 mod generated;
 mod holders;
 mod locks;
+mod marks;
 mod outages;
 mod pieces;
 pub(crate) mod preview;
+mod progress;
 mod reconcile;
 mod recorders;
 mod report;

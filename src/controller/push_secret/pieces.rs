@@ -44,6 +44,8 @@ pub(super) struct Piece {
     pub(super) wanted: Wanted,
     /// Where its value comes from.
     pub(super) origin: Origin,
+    /// Whether the store lets PushSecrets take over what is not managed.
+    pub(super) may_adopt: bool,
 }
 
 impl Piece {

@@ -12,16 +12,17 @@ use serde_json::json;
 use super::cleanup::{Cleaned, clean_up};
 use super::context::Context;
 use super::error::{Error, Failures};
-use super::generated::{self, Kept};
+use super::generated::{self, Generator, Kept};
+use super::marks::Mark;
 use super::outages::Outages;
 use super::pieces::{Origin, Piece};
+use super::progress::Progress;
 use super::report::{self, Outcome};
 use super::sources::Sources;
-use super::state::{Absence, PATIENCE_WITH_ABSENCE, Remembered, Versions};
-use super::subject::{Progress, Subject};
+use super::state::{Absence, Remembered, Versions};
+use super::subject::Subject;
 use super::wants::Wants;
 use super::{KIND, execute, sources, stores, wants};
-use crate::api::v1::external_secret::GeneratorRef;
 use crate::api::v1alpha1::push_secret::{PushDeletionPolicy, PushSecretSpec, SyncedPushSecrets};
 use crate::api::v1alpha1::{API_VERSION, PushSecret, PushSecretStatus};
 use crate::api::{FIELD_MANAGER, FINALIZER_PUSH_SECRET};
@@ -38,6 +39,7 @@ use crate::sync::push::Source;
 use crate::sync::push::due::due;
 use crate::sync::push::record;
 use crate::sync::refresh::Due;
+use crate::sync::template::Sources as TemplateSources;
 use crate::validate;
 
 #[async_trait]
@@ -62,8 +64,9 @@ impl Reconcile for Context {
         let Some((object, status)) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
         let began = Instant::now();
         let subject = Subject { key, object: &object, status: &status, now: Timestamp::now(), began };
-        let remembered = self.state.begin(key, &object, began);
-        let mut progress = Progress { written: status.clone(), changes: remembered.changes, generated: None };
+        let remembered = self.state.begin(key, &object, began, self.options.push_grace);
+        let mut progress =
+            Progress { written: status.clone(), changes: remembered.changes, mark: None, generated: None };
         let result = push_once(subject, &remembered, &mut progress, self).await;
         report::concluded(subject, progress, result, self).await
     }
@@ -71,8 +74,8 @@ impl Reconcile for Context {
     async fn panicked(&self, key: &ObjectKey, panicked: Panicked) -> Pass {
         let Some((object, status)) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
         let subject = Subject { key, object: &object, status: &status, now: Timestamp::now(), began: Instant::now() };
-        let remembered = self.state.begin(key, &object, subject.began);
-        let progress = Progress { written: status.clone(), changes: remembered.changes, generated: None };
+        let remembered = self.state.begin(key, &object, subject.began, self.options.push_grace);
+        let progress = Progress { written: status.clone(), changes: remembered.changes, mark: None, generated: None };
         report::concluded(subject, progress, Err(Error::Panicked(panicked)), self).await
     }
 
@@ -109,26 +112,42 @@ async fn push_once(
     }
     let namespace = &subject.key.namespace;
     let Some(stores) = stores::find(spec, namespace, context.tools()).await? else { return Ok(Outcome::NotOurs) };
-    let due = due(meta, spec, Some(subject.status), subject.now);
-    match (due, remembered.is_outdated, remembered.pause) {
-        (Due::Now(_), _, None) | (_, true, None) => {}
-        (Due::Now(_), _, Some(pause)) | (_, true, Some(pause)) => return Ok(Outcome::Waiting(pause)),
-        (later, false, _) => return Ok(Outcome::Unchanged { due: later, patience: remembered.patience }),
-    }
     set_finalizer(spec, subject, context).await?;
-    if let Some(reference) = &spec.selector.generator_ref {
-        return push_generated(reference, spec, &stores, subject, progress, context).await;
+    let due = due(meta, spec, Some(subject.status), subject.now);
+    let is_due = matches!(due, Due::Now(_)) || remembered.is_outdated;
+    let unchanged = Outcome::Unchanged { due, patience: remembered.patience };
+    if !is_due && !remembered.is_in_doubt {
+        return Ok(unchanged);
     }
-    let read = read(spec, subject, context).await?;
-    let (secrets, inputs) = match read {
-        Read::Gone(why) => return gone(&why, Absence::Source, spec, subject, progress, context).await,
-        Read::Secrets { secrets, inputs } => (secrets, inputs),
+    if let Some(pause) = remembered.pause {
+        return Ok(Outcome::Waiting(pause));
+    }
+    let generator = match &spec.selector.generator_ref {
+        None => None,
+        Some(reference) => match generated::find(reference, namespace, context.tools()).await? {
+            Some(generator) => Some(generator),
+            None => return Ok(Outcome::NotOurs),
+        },
     };
+    let Material { secrets, from, versions } = match read(spec, subject, context).await? {
+        Read::Gone(why) => return gone(&why, Absence::Source, spec, subject, progress, context).await,
+        Read::Material(material) => material,
+    };
+    let inputs = sources::digest(&secrets, &from, meta.generation);
+    let mark = Mark::of(&versions, inputs, &stores, subject, context);
+    if !is_due && mark.is_pushed(remembered.inputs, subject) {
+        return Ok(unchanged);
+    }
+    progress.mark = Some(mark);
+    if let Some(generator) = generator {
+        return push_generated(&generator, &from, spec, &stores, subject, progress, context).await;
+    }
+    let secrets = sources::rendered(spec.template.as_deref(), secrets, &from, context.tools()).await?;
     let recorded = &subject.status.synced_push_secrets;
     let wants =
         wants::wants(spec, &secrets, &stores.usable, &Origin::Known, namespace, recorded, context.tools()).await?;
     // What nobody needs any more goes from memory before requests are sent.
-    drop(secrets);
+    drop((secrets, from));
     push_wants(spec, wants, inputs, &stores, subject, progress, context).await
 }
 
@@ -152,38 +171,55 @@ async fn push_wants(
 
 /// What there is to push.
 enum Read {
-    Secrets {
-        /// With the template over them.
-        secrets: Vec<Source>,
-        /// A hash of what they are made from.
-        inputs: u64,
-    },
+    /// This.
+    Material(Material),
     /// There is nothing.
     Gone(String),
 }
 
-/// Reads the Secrets, and renders the template over them. Which versions were read is remembered also if that fails.
+/// What objects are made from, unless a generator gives it.
+struct Material {
+    secrets: Vec<Source>,
+    /// What the template comes from.
+    from: TemplateSources,
+    versions: Versions,
+}
+
+/// Reads Secrets, and what the template over them comes from. Which versions were read is remembered also if that fails.
 async fn read(spec: &PushSecretSpec, subject: Subject<'_>, context: &Context) -> Result<Read, Error> {
-    let namespace = &subject.key.namespace;
     let mut versions = Versions::new();
-    let found = sources::read(spec, namespace, &mut versions, context.tools()).await;
+    let found = read_all(spec, &mut versions, subject, context).await;
     context.state.remember(subject, |memo| memo.read(versions.clone()));
-    let found = match found? {
-        Sources::Gone(why) => return Ok(Read::Gone(why)),
-        Sources::Secrets(found) => found,
-    };
-    context.state.remember(subject, |memo| memo.present(Absence::Source));
-    let template = spec.template.as_deref();
-    let from = sources::template_sources(template, namespace, &mut versions, context.tools()).await;
-    context.state.remember(subject, |memo| memo.read(versions));
-    let from = from?;
-    let inputs = sources::digest(&found, &from, subject.object.metadata.generation);
-    Ok(Read::Secrets { secrets: sources::rendered(template, found, &from, context.tools()).await?, inputs })
+    match found? {
+        Ok((secrets, from)) => Ok(Read::Material(Material { secrets, from, versions })),
+        Err(why) => Ok(Read::Gone(why)),
+    }
+}
+
+/// The same; the inner error says what is not there.
+async fn read_all(
+    spec: &PushSecretSpec,
+    versions: &mut Versions,
+    subject: Subject<'_>,
+    context: &Context,
+) -> Result<Result<(Vec<Source>, TemplateSources), String>, Error> {
+    let (namespace, tools) = (&subject.key.namespace, context.tools());
+    let mut secrets = Vec::new();
+    if spec.selector.generator_ref.is_none() {
+        secrets = match sources::read(spec, namespace, versions, tools).await? {
+            Sources::Gone(why) => return Ok(Err(why)),
+            Sources::Secrets(found) => found,
+        };
+        context.state.remember(subject, |memo| memo.present(Absence::Source));
+    }
+    let from = sources::template_sources(spec.template.as_deref(), namespace, versions, tools).await?;
+    Ok(Ok((secrets, from)))
 }
 
 /// Pushes what a generator makes, or leaves what it made before where that is still to be there.
 async fn push_generated(
-    reference: &GeneratorRef,
+    generator: &Generator,
+    from: &TemplateSources,
     spec: &PushSecretSpec,
     stores: &stores::Found,
     subject: Subject<'_>,
@@ -191,12 +227,10 @@ async fn push_generated(
     context: &Context,
 ) -> Result<Outcome, Error> {
     let tools = context.tools();
-    let Some(generator) = generated::find(reference, &subject.key.namespace, tools).await? else {
-        return Ok(Outcome::NotOurs);
-    };
     let pending = context.state.still_to_be_pushed(subject);
     if pending.is_none() && generator.may_stay(spec, subject) {
-        let (wants, inputs) = generated_wants(generator.sample()?, Kept::Yes, spec, stores, subject, context).await?;
+        let sample = generator.sample()?;
+        let (wants, inputs) = generated_wants(sample, from, Kept::Yes, spec, stores, subject, context).await?;
         progress.generated = Some(generated::kept(subject));
         match push_wants(spec, wants, inputs, stores, subject, progress, context).await? {
             Outcome::ValuesMissing => {}
@@ -210,13 +244,14 @@ async fn push_generated(
     context.state.remember(subject, |memo| memo.minted(minted.clone()));
     progress.generated = Some(minted.record);
     let source = Source { name: String::new(), data: Arc::new(minted.values) };
-    let (wants, inputs) = generated_wants(source, Kept::No, spec, stores, subject, context).await?;
+    let (wants, inputs) = generated_wants(source, from, Kept::No, spec, stores, subject, context).await?;
     push_wants(spec, wants, inputs, stores, subject, progress, context).await
 }
 
 /// What a PushSecret asks for with these values, and a hash of what that is made from.
 async fn generated_wants(
     source: Source,
+    from: &TemplateSources,
     kept: Kept,
     spec: &PushSecretSpec,
     stores: &stores::Found,
@@ -224,13 +259,9 @@ async fn generated_wants(
     context: &Context,
 ) -> Result<(Wants, u64), Error> {
     let (namespace, tools) = (&subject.key.namespace, context.tools());
-    let template = spec.template.as_deref();
-    let mut versions = Versions::new();
-    let from = sources::template_sources(template, namespace, &mut versions, tools).await;
-    context.state.remember(subject, |memo| memo.read(versions));
-    let (from, found) = (from?, vec![source]);
-    let inputs = sources::digest(&found, &from, subject.object.metadata.generation);
-    let rendered = sources::rendered(template, found, &from, tools).await?;
+    let found = vec![source];
+    let inputs = sources::digest(&found, from, subject.object.metadata.generation);
+    let rendered = sources::rendered(spec.template.as_deref(), found, from, tools).await?;
     let origin = generated::origin(subject, kept);
     let recorded = &subject.status.synced_push_secrets;
     Ok((wants::wants(spec, &rendered, &stores.usable, &origin, namespace, recorded, tools).await?, inputs))
@@ -317,7 +348,7 @@ struct Unwanted {
 }
 
 /// Divides what is recorded and not wanted. What is in a store that is being deleted, or another controller's, stays: the spec still
-/// finds it. Under the spec that was last synced it may be a Secret, or a key of it, that is made anew: it is given a minute.
+/// finds it. Under the spec that was last synced it may be a Secret, or a key of it, that is made anew: it is given some time.
 fn unwanted(
     recorded: SyncedPushSecrets,
     spec: &PushSecretSpec,
@@ -340,7 +371,7 @@ fn unwanted(
     let since = context.state.remember(subject, |memo| memo.unwanted(&names, now)).unwrap_or_default();
     let is_same_spec = subject.has_synced_spec();
     for (((store, key), record), since) in patient.into_iter().zip(since) {
-        let wait = PATIENCE_WITH_ABSENCE.saturating_sub(now.duration_since(since));
+        let wait = context.options.push_grace.saturating_sub(now.duration_since(since));
         let place = if is_same_spec && !wait.is_zero() {
             unwanted.again = Some(unwanted.again.map_or(wait, |again| again.min(wait)));
             &mut unwanted.kept
@@ -418,7 +449,7 @@ async fn store_records(
     Ok(())
 }
 
-/// There is nothing to push. What was pushed is deleted where the policy says so, and there is still nothing after a minute.
+/// There is nothing to push. What was pushed is deleted where the policy says so, and there is still nothing after some time.
 async fn gone(
     why: &str,
     absence: Absence,
@@ -429,14 +460,15 @@ async fn gone(
 ) -> Result<Outcome, Error> {
     if !has_to_delete(spec, subject) {
         if report::was_source_deleted(subject.status) {
-            return Ok(Outcome::SourceDeleted { deleted: Vec::new() });
+            let records = subject.status.synced_push_secrets.clone();
+            return Ok(Outcome::SourceDeleted { records, deleted: Vec::new() });
         }
         return Err(Error::Source(why.to_owned()));
     }
     let now = Instant::now();
     let since = context.state.remember(subject, |memo| memo.absent(absence, now)).unwrap_or(now);
     let waited = now.duration_since(since);
-    let wait = PATIENCE_WITH_ABSENCE.saturating_sub(waited);
+    let wait = context.options.push_grace.saturating_sub(waited);
     if !wait.is_zero() {
         return Ok(Outcome::Leaving { why: why.to_owned(), wait });
     }
@@ -446,9 +478,9 @@ async fn gone(
         (_, error) => error,
     })?;
     match absence {
-        Absence::Source => Ok(Outcome::SourceDeleted { deleted: cleaned.deleted }),
+        Absence::Source => Ok(Outcome::SourceDeleted { records: cleaned.remaining, deleted: cleaned.deleted }),
         Absence::Selection => Ok(Outcome::Synced {
-            records: progress.written.synced_push_secrets.clone(),
+            records: cleaned.remaining,
             written: Vec::new(),
             deleted: cleaned.deleted,
             left: Vec::new(),
@@ -458,16 +490,19 @@ async fn gone(
     }
 }
 
-/// Deletes all that is recorded, and says so in the status.
+/// Deletes all that is recorded. What is left after a failure is recorded; otherwise the caller records it.
 async fn clean_up_all(subject: Subject<'_>, progress: &mut Progress, context: &Context) -> Result<Cleaned, Error> {
     let PushSecretStatus { synced_push_secrets: recorded, synced_vaults: vaults, .. } = &progress.written;
     let mut cleaned = clean_up(recorded, vaults, &BTreeSet::new(), subject, context).await;
     report::left(&cleaned.left, subject, context);
     report::out_of_reach(&cleaned.out_of_reach, subject, context);
-    let (remaining, vaults) = (std::mem::take(&mut cleaned.remaining), vaults.clone());
-    store_records(remaining, vaults, subject, progress, context).await?;
     let failures = std::mem::take(&mut cleaned.failures);
-    if failures.is_empty() { Ok(cleaned) } else { Err(Error::CleanUp(Failures { all: failures })) }
+    if failures.is_empty() {
+        return Ok(cleaned);
+    }
+    let vaults = vaults.clone();
+    store_records(cleaned.remaining, vaults, subject, progress, context).await?;
+    Err(Error::CleanUp(Failures { all: failures }))
 }
 
 /// Adds the finalizer where objects are to be deleted with the PushSecret, before anything is written; removes it where they are not.
@@ -514,7 +549,9 @@ async fn finalize(subject: Subject<'_>, progress: &mut Progress, context: &Conte
             return Ok(Outcome::NotOurs);
         }
         context.state.wants(subject, Some(BTreeSet::new()));
-        clean_up_all(subject, progress, context).await?;
+        let cleaned = clean_up_all(subject, progress, context).await?;
+        let vaults = progress.written.synced_vaults.clone();
+        store_records(cleaned.remaining, vaults, subject, progress, context).await?;
     } else if subject.object.spec.get().is_err() {
         let records = subject.status.synced_push_secrets.values().flat_map(BTreeMap::values);
         let keys: Vec<_> = records.map(|record| record.match_.remote_ref.remote_key.clone()).collect();

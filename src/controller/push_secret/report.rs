@@ -10,8 +10,9 @@ use super::context::Context;
 use super::error::Error;
 use super::failure::Failure;
 use super::pieces::Piece;
+use super::progress::Progress;
 use super::state::Memo;
-use super::subject::{Progress, Subject};
+use super::subject::Subject;
 use crate::api::v1::ConditionStatus;
 use crate::api::v1::condition::{READY, STALLED};
 use crate::api::v1alpha1::PushSecretStatus;
@@ -79,6 +80,8 @@ pub(super) enum Outcome {
     },
     /// There is nothing to push, and what was pushed is deleted.
     SourceDeleted {
+        /// What the status says was written: what another controller still has to delete.
+        records: SyncedPushSecrets,
         /// The objects that were deleted just now.
         deleted: Vec<String>,
     },
@@ -123,33 +126,40 @@ pub(super) async fn concluded(
         Ok(Outcome::Unchanged { due, patience }) => {
             let shown = conditions::find(&subject.status.conditions, READY).map(|ready| ready.status);
             context.metrics.push_secrets().reconciled(subject.measured(), shown.and_then(ready), took);
-            context.state.remember(subject, |memo| memo.succeeded(progress.changes));
+            context.state.remember(subject, |memo| memo.settled(progress.changes));
             let next = until(due, subject);
             Pass::succeeded(patience.map_or(next, |wait| next.no_later_than(wait + MOMENT)))
         }
         Ok(Outcome::Leaving { why, wait }) => {
             let message = format!(
-                "could not get source secret: {why}; what was pushed is deleted if that is still so after a minute"
+                "could not get source secret: {why}; what was pushed is deleted if that is still so after {} s",
+                context.options.push_grace.as_secs()
             );
             let said = Said::failed(ERRORED, message, Failure::Source.report().cause);
             let _ = say(&said, Severity::Warning, progress.written.clone(), &progress, subject, context).await;
             context.metrics.push_secrets().reconciled(subject.measured(), Some(false), took);
             Pass::succeeded(Next::After(wait + MOMENT))
         }
-        Ok(Outcome::SourceDeleted { deleted }) => {
+        Ok(Outcome::SourceDeleted { records, deleted }) => {
             noted(&deleted, "deleted", subject, context);
             let message = "source secret deleted; provider secrets cleaned up".to_owned();
             let said = Said::failed(SOURCE_DELETED, message, Failure::Source.report().cause);
-            let written = say(&said, Severity::Normal, progress.written.clone(), &progress, subject, context).await;
+            let mut status = progress.written.clone();
+            status.synced_vaults.retain(|store, _| records.contains_key(store));
+            status.synced_push_secrets = records;
+            let written = say(&said, Severity::Normal, status, &progress, subject, context).await;
             context.metrics.push_secrets().reconciled(subject.measured(), Some(false), took);
-            context.state.remember(subject, |memo| memo.succeeded(progress.changes));
+            context.state.remember(subject, |memo| memo.succeeded(progress.changes, None));
             Pass::succeeded(if written { Next::OnChange } else { Next::After(STATUS_RETRY) })
         }
         Ok(Outcome::Synced { records, written: objects, deleted, left: others, has_skipped, again }) => {
             written(&objects, subject, context);
             noted(&deleted, "deleted", subject, context);
             left(&others, subject, context);
-            let next = synced(records, has_skipped, &progress, subject, context).await;
+            let mark = progress.mark.clone();
+            // What is not wanted for the moment is not known after a restart: then all is looked at.
+            let sources = mark.filter(|_| again.is_none()).map(|mark| mark.versions);
+            let next = synced(records, sources, has_skipped, &progress, subject, context).await;
             context.metrics.push_secrets().reconciled(subject.measured(), Some(true), took);
             let next = again.map_or(next, |again| next.no_later_than(again + MOMENT));
             Pass::succeeded(next)
@@ -181,6 +191,7 @@ impl Said {
 
 async fn synced(
     records: SyncedPushSecrets,
+    sources: Option<String>,
     has_skipped: bool,
     progress: &Progress,
     subject: Subject<'_>,
@@ -194,6 +205,7 @@ async fn synced(
     status.generated.clone_from(&progress.generated);
     status.refresh_time = Some(Time(conditions::seconds(subject.now)));
     status.synced_resource_version = Some(hash::synced_resource_version(meta));
+    status.synced_sources = sources;
     let skipped = if has_skipped { ". Existing secrets in providers unchanged." } else { "" };
     let message = format!("PushSecret synced successfully{skipped}");
     let said = Said { status: ConditionStatus::True, reason: SYNCED, message, cause: None, is_stalled: false };
@@ -202,7 +214,8 @@ async fn synced(
     if !say(&said, Severity::Normal, status, progress, subject, context).await {
         return Next::After(STATUS_RETRY);
     }
-    context.state.remember(subject, |memo| memo.succeeded(progress.changes));
+    let inputs = progress.mark.as_ref().map(|mark| mark.content);
+    context.state.remember(subject, |memo| memo.succeeded(progress.changes, inputs));
     until(next, subject)
 }
 

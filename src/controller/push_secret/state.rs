@@ -1,6 +1,6 @@
 //! What is remembered of PushSecrets between passes, and whom a change wakes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,8 +33,8 @@ use crate::validate::generator;
 /// What is written again after a change waits at least so long after the last write: a Secret may change every second.
 const BETWEEN_WRITES: Duration = Duration::from_secs(10);
 
-/// How long there must be nothing to push before what was pushed is deleted: a Secret that is made anew is gone for a moment.
-pub(super) const PATIENCE_WITH_ABSENCE: Duration = Duration::from_mins(1);
+/// How long the recovery of an object may take, during which it is not there.
+const LONGEST_RECOVERY: Duration = Duration::from_mins(5);
 
 /// What is remembered of PushSecrets.
 #[derive(Debug, Default)]
@@ -54,6 +54,8 @@ struct Known {
     claims: Claims,
     holders: Holders,
     recorders: Recorders,
+    /// When the recovery of an object was last asked for.
+    recovered: HashMap<RemoteObject, Instant>,
 }
 
 /// Versions of Secrets and ConfigMaps of a namespace.
@@ -78,11 +80,13 @@ pub(super) struct Memo {
     /// The status that was written last, until the watch shows it.
     ahead: Ahead<PushSecretStatus>,
     /// How often something changed that it depends on, and how many of these changes the last pass that succeeded saw.
-    changes: u64,
-    changes_seen: u64,
+    changes: Changes,
+    changes_seen: Changes,
+    /// A hash of what its objects were made from in that pass, under a key of this process.
+    inputs: Option<u64>,
     /// Whether a pass has succeeded since the process began: what the status says may be older than what it depends on.
     has_succeeded: bool,
-    /// Whether a pass has ended since the process began, whatever came of it: what it claims is known.
+    /// Whether a pass over its objects has ended since the process began, whatever came of it: what it claims is known.
     is_seen: bool,
     /// All objects that it wants; `None` as long as no pass could work that out.
     wants: Option<BTreeSet<RemoteObject>>,
@@ -102,6 +106,15 @@ pub(super) struct Memo {
     minted: Option<Minted>,
     failures: u32,
     awaits_api_server: bool,
+}
+
+/// How often something changed that a PushSecret depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    /// Of what its objects are made from. Whether that matters is found by comparing.
+    inputs: u64,
+    /// Of anything else.
+    others: u64,
 }
 
 /// What there is nothing of.
@@ -219,9 +232,13 @@ impl Uses {
 
 /// What was remembered when a pass began.
 pub(super) struct Remembered {
-    /// Whether something changed that it depends on, or it was never looked at.
+    /// Whether something changed for which its objects are to be looked at, or the last pass failed.
     pub(super) is_outdated: bool,
-    pub(super) changes: u64,
+    /// Whether something may have changed that its objects are made from.
+    pub(super) is_in_doubt: bool,
+    /// What they were last made from; see [`Mark::content`](super::marks::Mark::content).
+    pub(super) inputs: Option<u64>,
+    pub(super) changes: Changes,
     /// How long to wait, since it was written a moment ago.
     pub(super) pause: Option<Duration>,
     /// How long what is recorded and not wanted may still come back.
@@ -232,9 +249,15 @@ impl Known {
     fn note_change<'a>(&mut self, concerned: impl IntoIterator<Item = &'a ObjectKey>) {
         for key in concerned {
             if let Some(memo) = self.memos.named_mut(key) {
-                memo.changes += 1;
+                memo.changes.others += 1;
             }
         }
+    }
+}
+
+impl Known {
+    fn concerned(&self, concerns: impl Fn(&ObjectKey, &Memo) -> bool) -> Vec<ObjectKey> {
+        self.memos.iter().filter(|(key, memo)| concerns(key, memo)).map(|(key, _)| key.clone()).collect()
     }
 }
 
@@ -293,7 +316,7 @@ impl State {
         let place = (kind, source.name.clone());
         let none = BTreeMap::new();
         let labels = meta.labels.as_ref().unwrap_or(&none);
-        self.changed(|key, memo| {
+        self.touched(|key, memo| {
             let is_used = || {
                 let uses = &memo.uses;
                 let is_selected = kind == SourceKind::Secret
@@ -320,12 +343,32 @@ impl State {
     fn changed(&self, concerns: impl Fn(&ObjectKey, &Memo) -> bool) {
         let concerned: Vec<_> = {
             let mut known = self.lock_known();
-            let keys: Vec<_> =
-                known.memos.iter().filter(|(key, memo)| concerns(key, memo)).map(|(key, _)| key.clone()).collect();
+            let keys = known.concerned(concerns);
             known.note_change(&keys);
             keys
         };
         self.ask_all(concerned);
+    }
+
+    /// Something changed that objects are made from.
+    fn touched(&self, concerns: impl Fn(&ObjectKey, &Memo) -> bool) {
+        let concerned: Vec<_> = {
+            let mut known = self.lock_known();
+            let keys = known.concerned(concerns);
+            for key in &keys {
+                if let Some(memo) = known.memos.named_mut(key) {
+                    memo.changes.inputs += 1;
+                }
+            }
+            keys
+        };
+        self.ask_all(concerned);
+    }
+
+    /// Has these PushSecrets look at their objects, whether anything has changed or not.
+    pub(super) fn have_look(&self, keys: &[ObjectKey]) {
+        self.lock_known().note_change(keys);
+        self.ask_all(keys.iter().cloned());
     }
 
     /// Asks for all that failed while the API server was away.
@@ -354,15 +397,24 @@ impl State {
     }
 
     /// What is remembered when a pass over an object begins.
-    pub(super) fn begin(&self, key: &ObjectKey, object: &PushSecret, now: Instant) -> Remembered {
+    /// What is not wanted is given `grace`.
+    pub(super) fn begin(&self, key: &ObjectKey, object: &PushSecret, now: Instant, grace: Duration) -> Remembered {
         let mut known = self.lock_known();
         let memo = known.memos.now(key, object.metadata.uid.as_deref());
         let first = memo.unwanted_since.values().min();
-        let patience = first.map(|since| PATIENCE_WITH_ABSENCE.saturating_sub(now.duration_since(*since)));
+        let patience = first.map(|since| grace.saturating_sub(now.duration_since(*since)));
         let is_over = patience.is_some_and(|wait| wait.is_zero());
-        let is_outdated = !memo.has_succeeded || memo.changes != memo.changes_seen || is_over;
+        let is_outdated = memo.changes.others != memo.changes_seen.others || memo.failures > 0 || is_over;
+        let is_in_doubt = !memo.has_succeeded || memo.changes.inputs != memo.changes_seen.inputs;
         let pause = memo.written.and_then(|written| (written + BETWEEN_WRITES).checked_duration_since(now));
-        Remembered { is_outdated, changes: memo.changes, pause: pause.filter(|pause| !pause.is_zero()), patience }
+        Remembered {
+            is_outdated,
+            is_in_doubt,
+            inputs: memo.inputs,
+            changes: memo.changes,
+            pause: pause.filter(|pause| !pause.is_zero()),
+            patience,
+        }
     }
 
     /// Changes what is remembered of a PushSecret, unless another of its name has taken its place.
@@ -445,6 +497,24 @@ impl State {
         self.remember(subject, |memo| memo.recovering.clone()).unwrap_or_default()
     }
 
+    /// The recovery of an object was asked for, or may have been.
+    pub(super) fn recovers(&self, object: &RemoteObject, now: Instant) {
+        let mut known = self.lock_known();
+        known.recovered.retain(|_, asked| now.duration_since(*asked) < LONGEST_RECOVERY);
+        known.recovered.insert(object.clone(), now);
+    }
+
+    /// Whether an object that is not there may come back, since its recovery was asked for.
+    pub(super) fn may_come_back(&self, object: &RemoteObject, now: Instant) -> bool {
+        let asked = self.lock_known().recovered.get(object).copied();
+        asked.is_some_and(|asked| now.duration_since(asked) < LONGEST_RECOVERY)
+    }
+
+    /// An object is there.
+    pub(super) fn is_there(&self, object: &RemoteObject) {
+        self.lock_known().recovered.remove(object);
+    }
+
     /// What keeps two from writing an object at the same time.
     pub(super) fn lock(&self, object: &RemoteObject) -> Arc<ObjectLock> {
         self.locks.of(object)
@@ -467,10 +537,17 @@ impl Memo {
         self.written = Some(now);
     }
 
-    /// All is as it is wanted, by what had changed until then.
-    pub(super) fn succeeded(&mut self, changes: u64) {
+    /// All is as it was left, by what had changed until then. Its objects were not looked at.
+    pub(super) fn settled(&mut self, changes: Changes) {
         self.changes_seen = changes;
-        (self.has_succeeded, self.is_seen) = (true, true);
+        self.has_succeeded = true;
+    }
+
+    /// All is as it is wanted, by what had changed until then; `inputs` is a hash of what it was made from.
+    pub(super) fn succeeded(&mut self, changes: Changes, inputs: Option<u64>) {
+        self.settled(changes);
+        self.inputs = inputs;
+        self.is_seen = true;
         self.absent_since.clear();
         self.recovering.clear();
         self.minted = None;
@@ -559,7 +636,7 @@ impl StoreReaders for State {
     }
 
     fn wake(&self, store: &StoreKey) {
-        self.changed(|key, memo| memo.uses.uses_store(key, store));
+        self.touched(|key, memo| memo.uses.uses_store(key, store));
     }
 
     fn holders(&self, store: &StoreKey) -> Vec<ObjectKey> {

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::api::v1alpha1::push_secret::PushGenerated;
 use crate::api::v1alpha1::{PushSecret, PushSecretStatus};
 use crate::controller::core::key::ObjectKey;
 use crate::runtime::metrics::Object;
@@ -51,14 +50,4 @@ impl<'a> Subject<'a> {
         let listed = annotations.and_then(|annotations| annotations.get(crate::api::ANNOTATION_ADOPT));
         listed.is_some_and(|listed| listed.split(',').any(|key| key.trim() == remote_key))
     }
-}
-
-/// How far a pass has come.
-pub(super) struct Progress {
-    /// The status that is stored: what is recorded before anything is written is in it.
-    pub(super) written: PushSecretStatus,
-    /// How many changes of what it depends on this pass takes into account.
-    pub(super) changes: u64,
-    /// What is recorded of the values of a generator once all is as it is wanted.
-    pub(super) generated: Option<PushGenerated>,
 }

@@ -8,6 +8,7 @@ use super::error::{Deed, Error, ObjectFailure, Problem};
 use super::pieces::{Origin, Piece};
 use super::stores;
 use super::view::Tools;
+use crate::api::ANNOTATION_ALLOW_ADOPTION;
 use crate::api::v1::SecretStore;
 use crate::api::v1alpha1::PushSecretSpec;
 use crate::api::v1alpha1::push_secret::SyncedPushSecrets;
@@ -29,6 +30,21 @@ pub(super) struct Wants {
     names: BTreeSet<RemoteObject>,
 }
 
+/// A store, and what writes to it.
+struct Target<'a> {
+    key: &'a StoreKey,
+    writer: Arc<dyn Writer>,
+    may_adopt: bool,
+}
+
+/// Whether PushSecrets may take over objects of a store that are not managed. A SecretStore is of those who push; of a
+/// ClusterSecretStore its owner decides, since it may be shared by namespaces that have no right on the vault themselves.
+fn may_adopt(store: &SecretStore) -> bool {
+    let allowed =
+        store.metadata.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION_ALLOW_ADOPTION));
+    store.metadata.namespace.is_some() || allowed.is_some_and(|allowed| allowed == "true")
+}
+
 impl Wants {
     /// All objects that are wanted; `None` where some of them cannot be named.
     pub(super) fn names(&self) -> Option<BTreeSet<RemoteObject>> {
@@ -46,14 +62,8 @@ impl Wants {
     }
 
     /// Adds the entries for a store. `recorded` is what the status says of all stores.
-    fn of_store(
-        &mut self,
-        store: &StoreKey,
-        writer: &Arc<dyn Writer>,
-        entries: Vec<Entry>,
-        origin: &Origin,
-        recorded: &SyncedPushSecrets,
-    ) {
+    fn of_store(&mut self, target: &Target<'_>, entries: Vec<Entry>, origin: &Origin, recorded: &SyncedPushSecrets) {
+        let Target { key: store, writer, may_adopt } = target;
         let mut usable = Vec::new();
         for entry in entries {
             match writer.object(&entry.remote_key) {
@@ -74,8 +84,9 @@ impl Wants {
                         wanted = former.into_iter().fold(wanted, |wanted, former| writer.without(wanted, former));
                     }
                     let records = BTreeMap::from([(key, of.records.clone())]);
-                    let (store, writer, origin) = (store.clone(), Arc::clone(writer), origin.clone());
-                    self.pieces.push(Piece { store, writer, remote, of, records, wanted, origin });
+                    let (store, writer, origin) = ((*store).clone(), Arc::clone(writer), origin.clone());
+                    let may_adopt = *may_adopt;
+                    self.pieces.push(Piece { store, writer, remote, of, records, wanted, origin, may_adopt });
                 }
                 Err(error) => self.failed(store, &of.remote_key, &of.secret_key, Problem::Provider(error)),
             }
@@ -131,7 +142,10 @@ pub(super) async fn wants(
         }
         let Some(first) = all.first() else { continue };
         match tools.access().writer(key, namespace).await {
-            Ok(writer) => wants.of_store(key, &writer, all, origin, recorded),
+            Ok(writer) => {
+                let target = Target { key, writer, may_adopt: may_adopt(store) };
+                wants.of_store(&target, all, origin, recorded);
+            }
             Err(error) => {
                 wants.has_nameless = true;
                 let (remote_key, secret_key) = (first.remote_key.clone(), String::new());

@@ -122,6 +122,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         cluster_secret_stores: Switch::On,
         push_secrets: Switch::Off,
         push_token_secrets: Switch::Off,
+        push_grace: Duration::from_mins(1),
         cluster_push_secrets: Switch::Off,
         cluster_external_secrets: Switch::Off,
     };

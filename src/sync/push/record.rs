@@ -8,10 +8,14 @@ use crate::api::v1::StoreKind;
 use crate::api::v1alpha1::PushSecretStatus;
 use crate::api::v1alpha1::push_secret::{PushSecretData, SyncedPushSecrets};
 
-/// The key of an entry in the status.
+/// The key of an entry in the status, as ESO writes it: but where `secret` has the property `a`, which is not the object `secret/a`.
 #[must_use]
 pub fn key(remote_key: &str, property: &str) -> String {
-    if property.is_empty() { remote_key.to_owned() } else { format!("{remote_key}/{property}") }
+    match (remote_key, property) {
+        (_, "") => remote_key.to_owned(),
+        ("secret" | "key" | "cert", _) => format!("{remote_key}//{property}"),
+        _ => format!("{remote_key}/{property}"),
+    }
 }
 
 /// The key of a store in the status.
@@ -95,6 +99,15 @@ mod tests {
         assert!(stores["SecretStore/b"].is_null() && stores.as_object().unwrap().contains_key("SecretStore/b"));
         let keys = stores["SecretStore/a"].as_object().unwrap();
         assert!(keys["y"].is_null() && !keys.contains_key("x") && keys["new"]["match"].is_object());
+    }
+
+    #[test]
+    fn two_objects_have_two_keys() {
+        assert_eq!(
+            (key("a", ""), key("a", "b"), key("secret/a", "b")),
+            ("a".into(), "a/b".into(), "secret/a/b".into())
+        );
+        assert_ne!(key("secret", "a"), key("secret/a", ""));
     }
 
     #[test]

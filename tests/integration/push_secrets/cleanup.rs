@@ -2,11 +2,32 @@
 
 use std::time::Duration;
 
-use azure_sandbox::ObjectKind;
+use azure_sandbox::{ObjectKind, SecretPermission};
 use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
+use test_stage::controller_process::Controller;
+use test_stage::scene::Scene;
 
 use super::{OURS, entry, look_again, manifest, scene, secret, served, tagged, until_failed, until_synced, value};
+
+/// How long a source must be gone, in [`scene_with_grace`].
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A scene with a controller of its own, which waits less than others do before it deletes.
+async fn scene_with_grace(name: &str) -> (Scene, Controller) {
+    let scene = Scene::with_own_controller(name).await;
+    let all = [
+        SecretPermission::Get,
+        SecretPermission::Set,
+        SecretPermission::Delete,
+        SecretPermission::Recover,
+        SecretPermission::List,
+    ];
+    scene.vault.allow(&scene.application, all);
+    scene.store().await;
+    let controller = scene.start_controller_with(&["--push-deletion-grace-period=10s"]).await;
+    (scene, controller)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_delete_what_is_written_goes_with_the_entry_and_with_the_push_secret() {
@@ -53,7 +74,7 @@ async fn a_secret_that_is_made_anew_within_a_minute_leaves_the_vault_alone() {
     scene.apply(object).await;
     until_synced(&scene, "example").await;
     scene.delete("Secret", "source").await;
-    until_failed(&scene, "example", "what was pushed is deleted if that is still so after a minute").await;
+    until_failed(&scene, "example", "what was pushed is deleted if that is still so after 60 s").await;
     assert_eq!(value(&scene, "a").as_deref(), Some("1"));
     secret(&scene, "source", json!({"a": "1"})).await;
     until_synced(&scene, "example").await;
@@ -62,7 +83,7 @@ async fn a_secret_that_is_made_anew_within_a_minute_leaves_the_vault_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_stays_away_takes_what_it_pushed_with_it() {
-    let scene = scene("push-away").await;
+    let (scene, _controller) = scene_with_grace("push-away").await;
     secret(&scene, "source", json!({"a": "1"})).await;
     let mut object = manifest(&scene, "example", "source", json!([entry("a", "a")]));
     object["spec"]["deletionPolicy"] = "Delete".into();
@@ -77,10 +98,10 @@ async fn a_secret_that_stays_away_takes_what_it_pushed_with_it() {
     };
     let began = std::time::Instant::now();
     while !scene.get("PushSecret", "example").await.is_some_and(|object| is_deleted(&object)) {
-        assert!(began.elapsed() < Duration::from_secs(100), "it is not cleaned up");
+        assert!(began.elapsed() < 10 * GRACE, "it is not cleaned up");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert!(began.elapsed() > Duration::from_secs(55));
+    assert!(began.elapsed() >= GRACE);
     assert_eq!(value(&scene, "a"), None);
     // The Secret comes back, and so does what was pushed: it was ours, so it is recovered.
     secret(&scene, "source", json!({"a": "2"})).await;
@@ -90,7 +111,7 @@ async fn a_secret_that_stays_away_takes_what_it_pushed_with_it() {
 }
 
 /// A PushSecret of all keys of the Secrets with a label.
-fn of_label(scene: &test_stage::scene::Scene) -> Value {
+fn of_label(scene: &Scene) -> Value {
     let mut object = manifest(scene, "example", "", json!([]));
     object["spec"]["selector"] = json!({"secret": {"selector": {"matchLabels": {"push": "yes"}}}});
     object["spec"]["dataTo"] = json!([{"storeRef": {"name": scene.name(), "kind": scene.store_kind()}}]);
@@ -98,7 +119,7 @@ fn of_label(scene: &test_stage::scene::Scene) -> Value {
     object
 }
 
-async fn labeled(scene: &test_stage::scene::Scene, name: &str) {
+async fn labeled(scene: &Scene, name: &str) {
     let source = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": {"push": "yes"}},
         "stringData": {name: "value"},
@@ -108,7 +129,7 @@ async fn labeled(scene: &test_stage::scene::Scene, name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_several_secrets_that_is_made_anew_leaves_the_vault_alone_and_one_that_stays_away_does_not() {
-    let scene = scene("push-one-of-many").await;
+    let (scene, _controller) = scene_with_grace("push-one-of-many").await;
     for name in ["one", "two"] {
         labeled(&scene, name).await;
     }
@@ -124,16 +145,16 @@ async fn one_of_several_secrets_that_is_made_anew_leaves_the_vault_alone_and_one
     scene.delete("Secret", "one").await;
     let began = std::time::Instant::now();
     while value(&scene, "one").is_some() {
-        assert!(began.elapsed() < Duration::from_secs(100), "it is not cleaned up");
+        assert!(began.elapsed() < 10 * GRACE, "it is not cleaned up");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert!(began.elapsed() > Duration::from_secs(55));
+    assert!(began.elapsed() >= GRACE);
     assert_eq!(value(&scene, "two").as_deref(), Some("value"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_was_away_before_and_came_back_is_given_a_minute_again() {
-    let scene = scene("push-away-twice").await;
+    let (scene, _controller) = scene_with_grace("push-away-twice").await;
     secret(&scene, "source", json!({"a": "1"})).await;
     let mut object = manifest(&scene, "example", "source", json!([entry("a", "a")]));
     object["spec"]["deletionPolicy"] = "Delete".into();
@@ -141,13 +162,13 @@ async fn a_secret_that_was_away_before_and_came_back_is_given_a_minute_again() {
     scene.apply(object).await;
     until_synced(&scene, "example").await;
     scene.delete("Secret", "source").await;
-    until_failed(&scene, "example", "after a minute").await;
+    until_failed(&scene, "example", "still so after 10 s").await;
     // It is back, and its template fails.
     secret(&scene, "source", json!({"a": "1", "broken": "yes"})).await;
     until_failed(&scene, "example", "could not apply template").await;
-    tokio::time::sleep(Duration::from_mins(1)).await;
+    tokio::time::sleep(GRACE).await;
     scene.delete("Secret", "source").await;
-    until_failed(&scene, "example", "after a minute").await;
+    until_failed(&scene, "example", "still so after 10 s").await;
     assert_eq!((value(&scene, "a").as_deref(), served(&scene, "DeleteSecret")), (Some("1"), 0));
     secret(&scene, "source", json!({"a": "1"})).await;
     until_synced(&scene, "example").await;

@@ -126,3 +126,93 @@ async fn two_that_wrote_one_object_and_go_together_leave_nothing_behind() {
     }
     assert_eq!((value(&scene, "shared"), served(&scene, "DeleteSecret")), (None, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_spell_one_vault_in_different_ways_lead_to_one_vault() {
+    let scene = scene("push-spelled").await;
+    secret(&scene, "one", json!({"a": "1"})).await;
+    secret(&scene, "two", json!({"a": "2"})).await;
+    let mut store = scene.store_manifest("SecretStore", "spelled");
+    let url = scene.vault.url();
+    let host = url.trim_start_matches("https://").trim_end_matches('/');
+    store["spec"]["provider"]["azurekv"]["vaultUrl"] = format!("https://{}:443/", host.to_uppercase()).into();
+    scene.apply(store).await;
+    let mut older = manifest(&scene, "older", "one", json!([entry("a", "shared")]));
+    older["spec"]["deletionPolicy"] = "Delete".into();
+    scene.apply(older).await;
+    until_synced(&scene, "older").await;
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let mut younger = manifest(&scene, "younger", "two", json!([entry("a", "secret/SHARED")]));
+    younger["spec"]["secretStoreRefs"] = json!([{"name": "spelled", "kind": "SecretStore"}]);
+    scene.apply(younger).await;
+    until_failed(&scene, "younger", "PushSecret \"older\", which is older, writes another value").await;
+    assert_eq!(scene.vault.versions(ObjectKind::Secret, "shared"), 1);
+    scene.delete("PushSecret", "older").await;
+    until_synced(&scene, "younger").await;
+    assert_eq!(value(&scene, "shared").as_deref(), Some("2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_secret_that_is_renamed_hands_its_objects_on_in_whatever_order_that_comes() {
+    let scene = scene("push-renamed").await;
+    secret(&scene, "one", json!({"a": "1"})).await;
+    let example = |name: &str| {
+        let mut object = manifest(&scene, name, "one", json!([entry("a", "kept")]));
+        object["spec"]["deletionPolicy"] = "Delete".into();
+        object
+    };
+    scene.apply(example("first")).await;
+    until_synced(&scene, "first").await;
+    // As kubectl and Helm do: the new one, and at once the old one goes.
+    scene.apply(example("second")).await;
+    scene.delete("PushSecret", "first").await;
+    scene.until_gone("PushSecret", "first").await;
+    until_synced(&scene, "second").await;
+    assert_eq!((value(&scene, "kept").as_deref(), scene.vault.versions(ObjectKind::Secret, "kept")), (Some("1"), 1));
+    // The other way round.
+    scene.delete("PushSecret", "second").await;
+    scene.apply(example("third")).await;
+    scene.until_gone("PushSecret", "second").await;
+    until_synced(&scene, "third").await;
+    assert_eq!((value(&scene, "kept").as_deref(), scene.vault.versions(ObjectKind::Secret, "kept")), (Some("1"), 1));
+    assert_eq!(served(&scene, "PurgeDeletedSecret"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_controllers_at_once_agree_on_the_newest_value_and_come_to_rest() {
+    let scene = Scene::with_own_controller("push-two").await;
+    let all = [SecretPermission::Get, SecretPermission::Set, SecretPermission::Delete, SecretPermission::Recover];
+    scene.vault.allow(&scene.application, all);
+    scene.store().await;
+    let _one = scene.start_controller().await;
+    let name = format!("{}-other", scene.name());
+    let _other = scene.world.start_controller(&name, &scene.arguments()).await;
+    let names: Vec<_> = (0..5).map(|index| format!("example-{index}")).collect();
+    for name in &names {
+        secret(&scene, name, json!({"a": "0"})).await;
+        let mut object = manifest(&scene, name, name, json!([entry("a", name)]));
+        object["spec"]["deletionPolicy"] = "Delete".into();
+        scene.apply(object).await;
+    }
+    for name in &names {
+        until_synced(&scene, name).await;
+        secret(&scene, name, json!({"a": "1"})).await;
+    }
+    let is_newest = || names.iter().all(|name| value(&scene, name).as_deref() == Some("1"));
+    super::until_in_vault("the newest values", is_newest).await;
+    let versions = || names.iter().map(|name| scene.vault.versions(ObjectKind::Secret, name)).collect::<Vec<_>>();
+    for name in &names {
+        super::look_again(&scene, name).await;
+    }
+    let before = versions();
+    assert!(before.iter().all(|versions| *versions <= 4), "each wrote each value once at most: {before:?}");
+    for name in &names {
+        super::look_again(&scene, name).await;
+    }
+    assert_eq!(versions(), before, "nobody writes without a difference");
+    for name in &names {
+        scene.delete("PushSecret", name).await;
+        scene.until_gone("PushSecret", name).await;
+        assert_eq!(value(&scene, name), None);
+    }
+}

@@ -139,3 +139,19 @@ async fn many_writes_stay_in_the_budget_of_the_vault_while_reads_are_served() {
     until_synced(&scene, "example").await;
     assert_eq!((served(&scene, "SetSecret"), scene.vault.counters().throttled), (300, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_budget_of_writes_is_what_the_operator_sets() {
+    let scene = Scene::with_own_controller("push-f-flag").await;
+    scene.vault.allow(&scene.application, [SecretPermission::Get, SecretPermission::Set]);
+    scene.vault.set_limit_of_writes(Some(Limit { served: 30, retry_after: None }));
+    scene.store().await;
+    let keys: serde_json::Map<String, Value> = (0..60).map(|key| (format!("k{key}"), json!("v"))).collect();
+    secret(&scene, "source", Value::Object(keys)).await;
+    let mut object = manifest(&scene, "example", "source", json!([]));
+    object["spec"]["dataTo"] = json!([{"storeRef": {"name": scene.name(), "kind": scene.store_kind()}}]);
+    scene.apply(object).await;
+    let _controller = scene.start_controller_with(&["--azure-vault-writes=25"]).await;
+    until_synced(&scene, "example").await;
+    assert_eq!((served(&scene, "SetSecret"), scene.vault.counters().throttled), (60, 0), "nothing was refused");
+}

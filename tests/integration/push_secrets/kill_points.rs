@@ -132,6 +132,42 @@ impl Stage {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_with_its_source_ends_well_wherever_it_was_cut_off() {
+    let scene = Scene::with_own_controller("push-kill-source").await;
+    let stage = Stage::of(scene, &["--push-deletion-grace-period=1s"]).await;
+    let scene = &stage.scene;
+    let tries = stage.everywhere(async |number, cut| {
+        let name = format!("example-{number}");
+        let theirs = format!("{name}-theirs");
+        secret(scene, &name, json!({"a": "1", "b": "2"})).await;
+        scene.vault.set_secret(&theirs, "x").unwrap();
+        scene.apply(example(scene, &name)).await;
+        {
+            let _controller = stage.start().await;
+            until_synced(scene, &name).await;
+        }
+        scene.delete("Secret", &name).await;
+        let is_over = |object: &Value| {
+            condition(object, "Ready")["reason"] == "SourceDeleted"
+                && object["status"]["syncedPushSecrets"].as_object().is_none_or(serde_json::Map::is_empty)
+        };
+        let over = scene.until("PushSecret", &name, "SourceDeleted", is_over);
+        let cut_off = stage.cut_off(cut, over).await;
+        let _controller = stage.start().await;
+        scene.until("PushSecret", &name, "SourceDeleted after the cut", is_over).await;
+        for key in ["a", "b"] {
+            assert_eq!(value(scene, &format!("{name}-{key}")), None, "{cut:?}");
+        }
+        assert_eq!(value(scene, &theirs).as_deref(), Some("x"), "{cut:?}");
+        stage.tidied(&name).await;
+        cut_off
+    });
+    let counts = tries.await;
+    assert!(counts[0] >= 2 && counts[1] == 2, "a warning and the status; two deletions: {counts:?}");
+    assert_eq!(served(scene, "PurgeDeletedSecret"), 0);
+}
+
 /// A PushSecret of two keys that are deleted with it; the keys are called after it.
 fn example(scene: &Scene, name: &str) -> Value {
     let data = json!([entry("a", &format!("{name}-a")), entry("b", &format!("{name}-b"))]);

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 use test_stage::scene::Scene;
 
-use super::{OURS, entry, manifest, scene, secret, served, tagged, until_failed, until_ready, until_synced, value};
+use super::{
+    OURS, entry, kinds, look_again, manifest, scene, secret, served, tagged, until_failed, until_in_vault, until_ready,
+    until_synced, value,
+};
 
 /// The requests that are counted, besides the reads of the object.
 const OPERATIONS: [&str; 6] =
@@ -172,7 +175,12 @@ async fn each_row_of_cleanup_is_as_it_says_with_as_many_requests() {
         scene.vault.purge_secret(name).unwrap();
     };
     // What is done to the object after it was written, whether it stays, and the requests.
-    let rows: [(&str, Arrange, bool, &str); 8] = [
+    let certified = |scene: &Scene, name: &str| {
+        scene.vault.delete_secret(name).unwrap();
+        scene.vault.purge_secret(name).unwrap();
+        of_certificate(scene, name);
+    };
+    let rows: [(&str, Arrange, bool, &str); 11] = [
         ("absent", purged, false, "G"),
         ("equal", nothing, false, "GD"),
         ("value", other_value, false, "GD"),
@@ -181,6 +189,9 @@ async fn each_row_of_cleanup_is_as_it_says_with_as_many_requests() {
         ("disabled", |scene, name| scene.vault.enable_secret(name, false).unwrap(), false, "GDv"),
         ("disabled-foreign", disabled_foreign, true, "Gv"),
         ("other-tags", other_tags, false, "GD"),
+        ("content-type", other_content_type, false, "GD"),
+        ("certificate", certified, true, "G"),
+        ("deleted-foreign", deleted_foreign, false, "G"),
     ];
     for (name, alter, stays, requests) in rows {
         let mut object = pushed(&scene, name, "Replace");
@@ -213,6 +224,93 @@ async fn what_is_being_deleted_or_recovered_is_waited_for() {
     until_synced(&scene, "example").await;
     assert_eq!(value(&scene, "busy").as_deref(), Some("wanted"));
     assert_eq!(scene.vault.versions(ObjectKind::Secret, "busy"), 2);
+    // A look every three seconds or more: two while it is deleted, two while it is recovered, and what comes of each.
+    let [reads, set, .., recovers, _] = counts(&scene, "busy");
+    assert!(reads <= 10 && set <= 10, "no busy wait: {reads} reads, {set} writes");
+    assert_eq!(recovers, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_recovered_for_a_push_secret_that_is_deleted_meanwhile_goes_with_it() {
+    let scene = scene("push-recovering").await;
+    other_value(&scene, "back");
+    scene.vault.delete_secret("back").unwrap();
+    scene.vault.set_transition(Duration::from_secs(4));
+    secret(&scene, "source", json!({"a": "wanted"})).await;
+    let mut object = manifest(&scene, "example", "source", json!([entry("a", "back")]));
+    object["spec"]["deletionPolicy"] = "Delete".into();
+    scene.apply(object).await;
+    until_in_vault("the recovery", || served(&scene, "RecoverDeletedSecret") == 1).await;
+    scene.delete("PushSecret", "example").await;
+    scene.until_gone("PushSecret", "example").await;
+    until_in_vault("the deletion", || scene.vault.deleted_object(ObjectKind::Secret, "back").is_some()).await;
+    assert_eq!((value(&scene, "back"), served(&scene, "PurgeDeletedSecret")), (None, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_that_denies_or_fails_keeps_what_is_to_be_deleted_on_record() {
+    use azure_sandbox::Fault;
+    let scene = scene("push-keeps").await;
+    secret(&scene, "source", json!({"a": "wanted"})).await;
+    for (name, status, operation) in
+        [("denied", 403, "DeleteSecret"), ("failed", 500, "DeleteSecret"), ("unread", 403, "GetSecret")]
+    {
+        let mut object = manifest(&scene, name, "source", json!([entry("a", name)]));
+        object["spec"]["deletionPolicy"] = "Delete".into();
+        scene.apply(object).await;
+        until_synced(&scene, name).await;
+        let fault = scene.vault.fault(Fault::status(status).on(operation).of(name));
+        scene.delete("PushSecret", name).await;
+        let kept = until_failed(&scene, name, "Failed to Delete Secrets from Provider").await;
+        assert_eq!(kept["metadata"]["finalizers"], json!(["pushsecret.externalsecrets.io/finalizer"]), "{name}");
+        assert!(kept["status"]["syncedPushSecrets"].to_string().contains(name), "{kept}");
+        assert_eq!(value(&scene, name).as_deref(), Some("wanted"), "{name}");
+        scene.vault.lift(fault);
+        // What waits for a change is looked at again where a person asks for it.
+        scene.merge("PushSecret", name, json!({"metadata": {"annotations": {"force-sync": "now"}}})).await;
+        scene.until_gone("PushSecret", name).await;
+        assert_eq!(value(&scene, name), None, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_row_of_the_table_holds_for_keys_with_as_many_requests() {
+    let scene = kinds::scene("push-table-keys").await;
+    let key = || rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap().serialize_pem();
+    secret(&scene, "source", json!({"a": key(), "other": key()})).await;
+    let operations = ["ImportKey", "UpdateKey", "DeleteKey", "GetDeletedKey", "RecoverDeletedKey"];
+    let look = || operations.map(|operation| served(&scene, operation));
+    let mut object = manifest(&scene, "example", "source", json!([entry("a", "key/mine")]));
+    object["spec"]["deletionPolicy"] = "Delete".into();
+    let before = look();
+    let since = |before: [u64; 5]| -> [u64; 5] {
+        let now = look();
+        std::array::from_fn(|at| now[at] - before[at])
+    };
+    scene.apply(object.clone()).await;
+    until_synced(&scene, "example").await;
+    assert_eq!(since(before), [1, 0, 0, 0, 0], "absent: an import");
+    look_again(&scene, "example").await;
+    assert_eq!(since(before), [1, 0, 0, 0, 0], "equal: nothing");
+    object["spec"]["data"][0]["metadata"] = json!({
+        "apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata",
+        "spec": {"tags": {"team": "a"}},
+    });
+    scene.apply(object.clone()).await;
+    until_synced(&scene, "example").await;
+    assert_eq!(since(before), [1, 1, 0, 0, 0], "other tags: a change of properties");
+    object["spec"]["data"][0]["match"]["secretKey"] = "other".into();
+    scene.apply(object.clone()).await;
+    until_synced(&scene, "example").await;
+    assert_eq!(since(before), [2, 1, 0, 0, 0], "another key: a version");
+    scene.vault.delete(ObjectKind::Key, "mine").unwrap();
+    look_again(&scene, "example").await;
+    // Only an import tells that the name is taken by a deleted key.
+    assert_eq!(since(before), [3, 1, 0, 1, 1], "deleted: it is recovered, and has the value");
+    scene.delete("PushSecret", "example").await;
+    scene.until_gone("PushSecret", "example").await;
+    assert_eq!(since(before), [3, 1, 1, 1, 1], "cleanup: a deletion");
+    assert_eq!(served(&scene, "PurgeDeletedKey"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
