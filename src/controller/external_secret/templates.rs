@@ -1,20 +1,20 @@
 //! `target.template`: reads the ConfigMaps and Secrets that templates come from, and renders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret as _, SecretSlice};
 
 use super::cluster_view::ClusterView;
 use super::error::Error;
 use super::index::{TemplateSource, TemplateSourceKind, template_sources_of};
-use crate::api::v1::external_secret::{ExternalSecretTemplate, TemplateRef};
+use crate::api::v1::external_secret::{ExternalSecretTemplate, TemplateFrom, TemplateRef};
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::template_engines::Templates;
 use crate::provider::read_budget::MOST_READ;
 use crate::sync::rendered::Rendered;
 use crate::sync::target::Owner;
-use crate::sync::template::{RenderError, Sources};
+use crate::sync::template::{RenderError, Sources, named_keys};
 use crate::sync::{SecretData, SecretValue, hash};
 
 /// Where the template stands in the spec.
@@ -58,8 +58,7 @@ pub(crate) async fn render(
     Ok(Rendering { rendered, originals })
 }
 
-/// The most bytes of the ConfigMaps and Secrets that the templates of one ExternalSecret come from: the same as its
-/// limit for values.
+/// The most bytes of templates in ConfigMaps and Secrets of one ExternalSecret: the same as its limit for values.
 const MOST_OF_SOURCES: usize = MOST_READ;
 
 /// Reads the objects with templates. Missing ones are left out; the renderer reports them.
@@ -74,7 +73,9 @@ pub(crate) async fn read(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<
             TemplateSourceKind::ConfigMap => {
                 let found = cluster.config_map(&source.object).await;
                 let Some(object) = found.map_err(|error| unreadable("ConfigMap", &name, error))? else { continue };
-                let data = object.data.unwrap_or_default();
+                let mut data = object.data.unwrap_or_default();
+                let named = named(owner, &name, |from| from.config_map.as_ref());
+                data.retain(|key, _| named.contains(key.as_str()));
                 size += data.values().map(String::len).sum::<usize>();
                 sources.config_maps.insert(name, data);
                 ObjectVersion::of(&object.metadata)
@@ -82,7 +83,9 @@ pub(crate) async fn read(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<
             TemplateSourceKind::Secret => {
                 let found = cluster.secret(&source.object).await;
                 let Some(object) = found.map_err(|error| unreadable("Secret", &name, error))? else { continue };
-                let data = object.data.unwrap_or_default();
+                let mut data = object.data.unwrap_or_default();
+                let named = named(owner, &name, |from| from.secret.as_ref());
+                data.retain(|key, _| named.contains(key.as_str()));
                 size += data.values().map(|value| value.0.len()).sum::<usize>();
                 let data = data.into_iter().map(|(key, value)| (key, SecretValue::new(SecretSlice::from(value.0))));
                 sources.secrets.insert(name, data.collect());
@@ -96,6 +99,12 @@ pub(crate) async fn read(owner: Owner<'_>, cluster: &dyn ClusterView) -> Result<
     }
     let texts = texts(owner, &sources, &versions);
     Ok(Originals { sources, versions, texts })
+}
+
+/// The keys that the template of `owner` names in an object.
+fn named<'a>(owner: Owner<'a>, name: &str, of: fn(&TemplateFrom) -> Option<&TemplateRef>) -> BTreeSet<&'a str> {
+    let template = owner.spec.target.as_ref().and_then(|target| target.template.as_deref());
+    template.map(|template| named_keys(template, name, of)).unwrap_or_default()
 }
 
 /// A hash of the templates in these objects, each once, however often it is named. For a Secret it includes the UID:

@@ -7,9 +7,11 @@ use kube::core::{Selector, SelectorExt as _};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use super::names::{Rewriter, converted, finds, regex, shown};
+use super::names::{Rewriter, finds, regex, reversed, shown};
 use crate::api::v1::StoreKind;
-use crate::api::v1alpha1::push_secret::{PushSecretData, PushSecretDataTo, PushSecretSpec, PushSecretStoreRef};
+use crate::api::v1alpha1::push_secret::{
+    PushConversionStrategy, PushSecretData, PushSecretDataTo, PushSecretSpec, PushSecretStoreRef,
+};
 use crate::budget::Budget;
 use crate::push::Payload;
 use crate::re2::Regex;
@@ -95,6 +97,14 @@ pub enum ExpandError {
         /// How many bytes they may have.
         most: usize,
     },
+    /// Too many keys are filtered into maps that are kept until they are written.
+    #[error(
+        "the entries of dataTo with match and remoteKey select more than {most} keys together; name fewer, or leave match out"
+    )]
+    TooManyFiltered {
+        /// How many keys they may select.
+        most: usize,
+    },
     /// The names and metadata are too long for a status.
     #[error(
         "the names and metadata of all objects have more than {} KiB together; make several PushSecrets, or shorten metadata",
@@ -117,6 +127,10 @@ const MOST_TEXT: usize = 512 << 10;
 /// The most bytes of whole Secrets that become properties, because each is copied.
 const MOST_VALUES: usize = 4 << 20;
 
+/// The most keys of Secrets that filters select for whole objects: each filter makes a map of its own, which is kept until it is
+/// written.
+const MOST_FILTERED: usize = 200_000;
+
 /// Determines the entries of one PushSecret, one store and Secret after the other, within one budget.
 pub struct Expander<'a> {
     spec: &'a PushSecretSpec,
@@ -127,6 +141,9 @@ pub struct Expander<'a> {
     objects_left: usize,
     text_left: usize,
     values_left: usize,
+    filtered_left: usize,
+    /// Secrets with their keys converted, as far as an entry has asked for that. Many entries share one.
+    converted: Vec<(Arc<SecretData>, Arc<SecretData>)>,
 }
 
 /// The compiled expressions of an entry of `dataTo`.
@@ -171,6 +188,8 @@ impl<'a> Expander<'a> {
             objects_left: MOST_OBJECTS,
             text_left: MOST_TEXT,
             values_left: MOST_VALUES,
+            filtered_left: MOST_FILTERED,
+            converted: Vec::new(),
         })
     }
 
@@ -201,11 +220,29 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
+    /// The values of a Secret by the keys that a strategy makes.
+    fn converted(
+        &mut self,
+        data: &Arc<SecretData>,
+        strategy: PushConversionStrategy,
+    ) -> Result<Arc<SecretData>, ExpandError> {
+        if strategy == PushConversionStrategy::None {
+            return Ok(Arc::clone(data));
+        }
+        let known = self.converted.iter().find(|(of, _)| Arc::ptr_eq(of, data));
+        if let Some((_, converted)) = known {
+            return Ok(Arc::clone(converted));
+        }
+        let converted = Arc::new(reversed(data).map_err(ExpandError::Collision)?);
+        self.converted.push((Arc::clone(data), Arc::clone(&converted)));
+        Ok(converted)
+    }
+
     fn explicit(&mut self, entry: &PushSecretData, source: &Source, made: &mut Expanded) -> Result<(), ExpandError> {
         let remote = &entry.match_.remote_ref;
         let text = remote.remote_key.len() + remote.property.len() + entry.match_.secret_key.len();
         self.count(text + length(entry.metadata.as_ref()))?;
-        let data = converted(&source.data, entry.conversion_strategy).map_err(ExpandError::Collision)?;
+        let data = self.converted(&source.data, entry.conversion_strategy)?;
         let key = &entry.match_.secret_key;
         if key.is_empty() && !remote.property.is_empty() {
             let size = data.iter().map(|(key, value)| key.len() + value.expose_secret().len()).sum();
@@ -240,7 +277,7 @@ impl<'a> Expander<'a> {
         entries: &mut Vec<Entry>,
     ) -> Result<(), ExpandError> {
         let set = &self.spec.data_to[index];
-        let data = converted(&source.data, set.conversion_strategy).map_err(ExpandError::Collision)?;
+        let data = self.converted(&source.data, set.conversion_strategy)?;
         let matched = self.rules[index].filtered(data, &self.budget)?;
         if matched.is_empty() {
             return Ok(());
@@ -248,6 +285,10 @@ impl<'a> Expander<'a> {
         let of_metadata = length(set.metadata.as_ref());
         if let Some(remote_key) = set.remote_key.as_deref().filter(|key| !key.is_empty()) {
             self.count(remote_key.len() + of_metadata)?;
+            if self.rules[index].filter.is_some() {
+                let left = self.filtered_left.checked_sub(matched.len());
+                self.filtered_left = left.ok_or(ExpandError::TooManyFiltered { most: MOST_FILTERED })?;
+            }
             entries.push(entry("", remote_key, Payload::Map(matched), set));
             return Ok(());
         }
@@ -402,5 +443,25 @@ mod tests {
         let made = expanded(&spec(&json!({"data": [entry("k0"), entry("no"), entry("k1")]})), &source(2, 1)).unwrap();
         assert_eq!(made.entries.iter().map(|entry| &*entry.remote_key).collect::<Vec<_>>(), ["k0", "k1"]);
         assert_eq!(made.missing[0].error.to_string(), "secret key no does not exist in Secret \"x\"");
+    }
+
+    #[test]
+    fn keys_are_converted_once_and_filtered_within_bounds_however_many_entries_ask_for_the_whole_secret() {
+        let (began, reverse) = (Instant::now(), "ReverseUnicode");
+        let whole =
+            |at| json!({"conversionStrategy": reverse, "match": {"remoteRef": {"remoteKey": format!("r{at}")}}});
+        let of_data = spec(&json!({"data": (0..1000).map(whole).collect::<Vec<_>>()}));
+        let bundle = |at| json!({"storeRef": {"name": "s"}, "remoteKey": format!("r{at}"), "conversionStrategy": reverse, "match": {"regexp": "^k"}});
+        let of_bundles = spec(&json!({"dataTo": (0..20).map(bundle).collect::<Vec<_>>()}));
+        let made = expanded(&of_data, &source(70_000, 1)).unwrap();
+        let maps = made.entries.iter().map(|entry| match &entry.payload {
+            Payload::Map(map) => Arc::as_ptr(map),
+            Payload::Value(_) => panic!("a whole Secret"),
+        });
+        assert_eq!(maps.collect::<BTreeSet<_>>().len(), 1, "they share one map");
+        assert_eq!(expanded(&of_bundles, &source(5_000, 1)).unwrap().entries.len(), 20);
+        let refused = expanded(&of_bundles, &source(70_000, 1)).err();
+        assert_eq!(refused, Some(ExpandError::TooManyFiltered { most: MOST_FILTERED }));
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
 }

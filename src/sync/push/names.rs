@@ -1,9 +1,8 @@
 //! Converts keys, and derives the names of objects from them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use crate::api::v1alpha1::push_secret::{PushConversionStrategy, PushSecretRewrite};
+use crate::api::v1alpha1::push_secret::PushSecretRewrite;
 use crate::budget::{Budget, SearchError};
 use crate::re2::Regex;
 use crate::sync::SecretData;
@@ -17,22 +16,19 @@ pub(super) fn shown(name: &str) -> String {
     name[..name.floor_char_boundary(SHOWN)].to_owned()
 }
 
-/// The values of a Secret by their keys after `conversionStrategy`.
+/// The values of a Secret by their keys after the conversion `ReverseUnicode`.
 ///
 /// # Errors
 /// The key that two keys are converted to.
-pub(super) fn converted(data: &Arc<SecretData>, strategy: PushConversionStrategy) -> Result<Arc<SecretData>, String> {
-    if strategy == PushConversionStrategy::None {
-        return Ok(Arc::clone(data));
-    }
+pub(super) fn reversed(data: &SecretData) -> Result<SecretData, String> {
     let mut converted = SecretData::new();
-    for (key, value) in &**data {
+    for (key, value) in data {
         let name = reverse_unicode(key);
         if converted.insert(name.clone(), value.clone()).is_some() {
             return Err(shown(&name));
         }
     }
-    Ok(Arc::new(converted))
+    Ok(converted)
 }
 
 /// Replaces `_U002f_` and the like by the characters that they stand for.

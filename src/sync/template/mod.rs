@@ -9,7 +9,7 @@
 
 mod error;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
@@ -33,6 +33,18 @@ pub struct Sources {
     pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
     /// The `data` of the Secrets.
     pub secrets: BTreeMap<String, SecretData>,
+}
+
+/// The keys that `templateFrom` names in the ConfigMap or Secret called `name`; `of` says in which. Whatever else the
+/// object holds is not needed.
+#[must_use]
+pub fn named_keys<'a>(
+    template: &'a ExternalSecretTemplate,
+    name: &str,
+    of: fn(&TemplateFrom) -> Option<&TemplateRef>,
+) -> BTreeSet<&'a str> {
+    let references = template.template_from.iter().filter_map(of).filter(|reference| reference.name == name);
+    references.flat_map(|reference| &reference.items).map(|item| item.key.as_str()).collect()
 }
 
 /// Parses YAML into strings by key, as `sigs.k8s.io/yaml` does for a `map[string]string`. Errors contain no value. The
