@@ -373,7 +373,7 @@ fn own(scene: &Scene, name: &str) -> Value {
 }
 
 /// Every value that a key of a Secret has from now on.
-fn values_of(access: Access, secret: &str, key: &'static str) -> Arc<Mutex<BTreeSet<String>>> {
+pub fn values_of(access: Access, secret: &str, key: &'static str) -> Arc<Mutex<BTreeSet<String>>> {
     let (values, name) = (Arc::new(Mutex::new(BTreeSet::new())), secret.to_owned());
     let seen = Arc::clone(&values);
     tokio::spawn(async move {

@@ -1,10 +1,15 @@
 //! Minted values over restarts: what the controller knows of a target must not depend on what a process remembers.
 
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use test_stage::cluster_access::decoded;
 use test_stage::scene::Scene;
 
-use crate::generators::{changed, entry, generator, synced};
+use crate::generators::{changed, entry, generator, synced, values_of};
 use crate::synced::Synced;
 
 /// A scene with a generator `p` and the controller that the test starts.
@@ -204,4 +209,86 @@ async fn what_eso_0_16_1_has_minted_and_reported_is_kept() {
     for name in names {
         assert_eq!(synced(&scene, name).await, json!({"password": "minted by ESO", "greeting": "hello"}), "{name}");
     }
+}
+
+/// Writes a Secret as another controller does that takes over whatever it lists.
+async fn write_by_force(scene: &Scene, data: &Value, labels: &Value) {
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "example", "labels": labels}, "data": data});
+    let params = PatchParams::apply("gitops").force();
+    scene.api("Secret").patch("example", &params, &Patch::Apply(&secret)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_owner_of_the_data_changes_no_password_that_it_leaves_as_it_is() {
+    const ROUNDS: usize = 10;
+    let scene = Scene::new("minted-forced").await;
+    generator(&scene, "Password", "p", json!({"symbols": 0})).await;
+    let mut manifest = scene.manifest("example", "1h", &[]);
+    manifest["spec"].as_object_mut().unwrap().remove("data");
+    manifest["spec"]["dataFrom"] = json!([entry("Password", "p", "")]);
+    scene.apply(manifest).await;
+    let minted = synced(&scene, "example").await;
+    let values = values_of((*scene).clone(), "example", "password");
+
+    // It becomes the owner of the value that is there, again and again, while the ExternalSecret changes: both write,
+    // and one of them meets a conflict now and then.
+    let encoded = scene.get("Secret", "example").await.unwrap()["data"].clone();
+    let others = async {
+        for round in 0..ROUNDS {
+            write_by_force(&scene, &encoded, &json!({"theirs": round.to_string()})).await;
+        }
+    };
+    let ours = async {
+        for round in 0..ROUNDS {
+            let label = json!({"metadata": {"labels": {"round": round.to_string()}}});
+            scene.merge("ExternalSecret", "example", label).await;
+        }
+    };
+    tokio::join!(others, ours);
+    scene.until_synced("example").await;
+    let last = (ROUNDS - 1).to_string();
+    let has_both = |secret: &Value| {
+        let labels = &secret["metadata"]["labels"];
+        labels["round"] == last.as_str() && decoded(secret) == minted
+    };
+    scene.until("Secret", "example", "labelled by both", has_both).await;
+    let one = BTreeSet::from([minted["password"].as_str().unwrap().to_owned()]);
+    assert_eq!(*values.lock().unwrap(), one);
+    assert!(!scene.events("example").await.iter().any(|event| event.contains("Regenerated")));
+
+    // What it changes is lost, and so is made again, however often it does that.
+    for round in 0..3 {
+        let before = json!({"password": format!("theirs {round}")});
+        let theirs = json!({"password": STANDARD.encode(format!("theirs {round}"))});
+        write_by_force(&scene, &theirs, &json!({"theirs": "x"})).await;
+        let after = changed(&scene, "example", "password", &before).await;
+        assert_ne!(after["password"], before["password"]);
+    }
+    scene.until_event_has("example", "somebody had changed or removed them").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_adds_keys_is_rendered_again_with_the_same_password() {
+    let scene = Scene::new("minted-merge").await;
+    generator(&scene, "Password", "p", json!({"symbols": 0})).await;
+    let template = |host: &str| {
+        let url = format!("db://{{{{ .password }}}}@{host}");
+        json!({"target": {"name": "example", "template": {"mergePolicy": "Merge", "data": {"url": url}}}})
+    };
+    let mut manifest = scene.manifest("example", "1h", &[]);
+    manifest["spec"].as_object_mut().unwrap().remove("data");
+    manifest["spec"]["dataFrom"] = json!([entry("Password", "p", "")]);
+    manifest["spec"].as_object_mut().unwrap().extend(template("one").as_object().unwrap().clone());
+    scene.apply(manifest).await;
+    let first = synced(&scene, "example").await;
+    let password = first["password"].as_str().unwrap();
+    assert_eq!(first["url"], format!("db://{password}@one"));
+    scene.merge("ExternalSecret", "example", json!({"spec": template("two")})).await;
+    let second = json!({"password": password, "url": format!("db://{password}@two")});
+    scene.until_secret("example", second).await;
+    // A new one reaches both keys.
+    scene.force_sync("example").await;
+    let third = changed(&scene, "example", "password", &first).await;
+    assert_eq!(third["url"], format!("db://{}@two", third["password"].as_str().unwrap()));
 }

@@ -348,7 +348,7 @@ impl<'a> Minter<'a> {
             Some(Recorded { entry: entry.hash.clone(), keys, made, until })
         });
         let recorded: Vec<_> = recorded.collect();
-        (!recorded.is_empty()).then(|| minting::record(self.generation.owner, recorded, rendered, texts))
+        (!recorded.is_empty()).then(|| minting::record(self.generation.owner, &self.entries, recorded, rendered, texts))
     }
 
     /// A record as text.

@@ -23,7 +23,7 @@ use super::{SecretData, SecretValue, hash, managed_fields};
 use crate::api::LABEL_OWNER;
 use crate::api::v1::external_secret::{
     CreationPolicy, DEFAULT_REFRESH_INTERVAL, ExternalSecretSpec, ExternalSecretStatus, ExternalSecretTemplate,
-    RefreshPolicy,
+    RefreshPolicy, TemplateMergePolicy,
 };
 use crate::generator::Making;
 
@@ -171,7 +171,7 @@ fn question<'a>(situation: Situation<'a>, entries: &[Entry]) -> Question<'a> {
         return Question::Immutable;
     }
     let has_minted = entries.iter().any(|entry| entry.making == Making::Minted);
-    if has_minted && is_kept_as_a_whole(owner) { Question::Whole(target) } else { Question::Entries(target) }
+    if has_minted && is_kept_as_a_whole(owner, entries) { Question::Whole(target) } else { Question::Entries(target) }
 }
 
 /// The template that makes the target's data. Without one, values are in the target as they were made.
@@ -180,8 +180,19 @@ fn template(spec: &ExternalSecretSpec) -> Option<&ExternalSecretTemplate> {
 }
 
 /// Whether values cannot be taken from the target one by one, so that it stays as it is or is made again as a whole.
-fn is_kept_as_a_whole(owner: Owner<'_>) -> bool {
-    template(owner.spec).is_some() || owner.manifest().is_some()
+fn is_kept_as_a_whole(owner: Owner<'_>, entries: &[Entry]) -> bool {
+    let leaves = |template| !is_once(owner.spec) && leaves_minted(template, entries);
+    owner.manifest().is_some() || template(owner.spec).is_some_and(|template| !leaves(template))
+}
+
+/// Whether a template adds to the values and certainly replaces no minted one, so that these are in the target, too.
+fn leaves_minted(template: &ExternalSecretTemplate, entries: &[Entry]) -> bool {
+    let is_replaced = |key: &String| template.data.iter().flatten().any(|(replaced, _)| replaced == key);
+    let mut minted = entries.iter().filter(|entry| entry.making == Making::Minted);
+    // Which keys `templateFrom` makes is known only when it is rendered.
+    template.merge_policy == TemplateMergePolicy::Merge
+        && template.template_from.is_empty()
+        && minted.all(|entry| entry.keys.as_ref().is_some_and(|keys| !keys.iter().any(is_replaced)))
 }
 
 fn made(entry: &Entry, cause: Cause) -> Choice {
@@ -248,13 +259,17 @@ impl<'a> Look<'a> {
     }
 
     fn has(&self, keys: &BTreeSet<String>) -> bool {
-        !keys.is_empty() && self.target.data.is_some_and(|data| keys.iter().all(|key| data.contains_key(key)))
+        !keys.is_empty() && self.lacks_none_of(keys)
     }
 
-    /// Whether the values under these keys are as they were written.
+    fn lacks_none_of(&self, keys: &BTreeSet<String>) -> bool {
+        self.target.data.is_some_and(|data| keys.iter().all(|key| data.contains_key(key)))
+    }
+
+    /// Whether the values under these keys are as they were written. A template may also have made none.
     fn are_intact(&self, keys: &BTreeSet<String>) -> bool {
         let nobody_since = || self.own_keys.as_ref().is_none_or(|own| keys.is_subset(own));
-        self.has(keys) && (self.target.is_intact || nobody_since())
+        self.lacks_none_of(keys) && (self.target.is_intact || nobody_since())
     }
 
     fn of_entry(&self, entry: &Entry) -> Choice {
@@ -272,6 +287,9 @@ impl<'a> Look<'a> {
         if !self.is_ours || (recorded.is_none() && !self.has(keys)) {
             return Choice::Mint(Cause::New);
         }
+        if self.has_instead(keys) {
+            return Choice::Mint(Cause::Rendered);
+        }
         if !self.are_intact(keys) {
             return Choice::Mint(Cause::Lost);
         }
@@ -288,6 +306,13 @@ impl<'a> Look<'a> {
             return Choice::Mint(Cause::Due);
         }
         keep()
+    }
+
+    /// Whether the target has, under these keys, what another template made of the values, or nothing.
+    fn has_instead(&self, keys: &BTreeSet<String>) -> bool {
+        let rendered = self.record.as_ref().and_then(|record| record.rendered.as_ref());
+        let other = rendered.filter(|rendered| rendered.of != record::shape(self.situation.owner.spec));
+        other.is_some_and(|other| !self.has(keys) || !keys.is_disjoint(&other.keys))
     }
 
     /// For a target that a template produces: whether it stays, with the keys that were written, or why it is made
@@ -399,18 +424,19 @@ pub fn kept(data: &BTreeMap<String, ByteString>, keys: &BTreeSet<String>) -> Sec
     keys.iter().filter_map(of).collect()
 }
 
-/// The record of a target for which `entries` were made. `keys` are those of the rendered data, if there is a template,
-/// and `texts` is a hash of the templates in ConfigMaps and Secrets.
+/// The record of a target for whose `entries` these values were made. `keys` are those of the rendered data, if there is
+/// a template, and `texts` is a hash of the templates in ConfigMaps and Secrets.
 #[must_use]
 pub fn record(
     owner: Owner<'_>,
-    entries: Vec<Recorded>,
+    entries: &[Entry],
+    made: Vec<Recorded>,
     keys: Option<BTreeSet<String>>,
     texts: Option<String>,
 ) -> Record {
-    let rendered =
-        keys.filter(|_| is_kept_as_a_whole(owner)).map(|keys| Rendered { of: record::shape(owner.spec), keys, texts });
-    Record { entries, forced: record::force(owner.meta), rendered }
+    let keys = keys.filter(|_| is_kept_as_a_whole(owner, entries));
+    let rendered = keys.map(|keys| Rendered { of: record::shape(owner.spec), keys, texts });
+    Record { entries: made, forced: record::force(owner.meta), rendered }
 }
 
 /// The record of a target that stays as it is: what was known of it, and that all requests so far are fulfilled.
@@ -429,7 +455,7 @@ pub fn record_of_left(situation: Situation<'_>, entries: &[Entry]) -> Record {
         Record { entries: entries.iter().map(of).collect(), forced: None, rendered: None }
     });
     record.forced = record::force(owner.meta);
-    if is_kept_as_a_whole(owner) {
+    if is_kept_as_a_whole(owner, entries) {
         let rendered = record.rendered.get_or_insert_with(|| {
             let keys = target.and_then(|target| target.data).into_iter().flat_map(BTreeMap::keys);
             Rendered { of: record::shape(owner.spec), keys: keys.cloned().collect(), texts: None }

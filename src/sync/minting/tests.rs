@@ -108,7 +108,7 @@ impl Case {
             .collect();
         let has_template = spec.target.as_ref().is_some_and(|target| target.template.is_some());
         let keys = has_template.then(|| names(&["password"]));
-        let text = record(owner, recorded, keys, self.texts.clone()).text().unwrap();
+        let text = record(owner, &self.entries(), recorded, keys, self.texts.clone()).text().unwrap();
         let data = SecretData::from([("password".to_owned(), SecretValue::new(b"minted".to_vec().into()))]);
         let plan = plan::build(owner.with_record(Some(&text)), &data, None, None).unwrap();
         let plan::Plan::Create(secret) = plan else { panic!("{plan:?}") };
@@ -346,6 +346,37 @@ fn what_must_be_rendered_again_is_minted() {
     let mut unseen = of_config_map();
     unseen.texts = Some("changed".to_owned());
     assert_eq!(unseen.choice(), Choice::Mint(Cause::Rendered), "a change while no controller ran");
+}
+
+/// With a template that adds a key to the password.
+fn merged(template: &Value) -> Case {
+    let mut case =
+        Case::synced().with_spec(&json!({"target": {"template": {"mergePolicy": "Merge", "data": template}}}));
+    case.write(at(0));
+    case
+}
+
+fn with_template(case: Case, policy: &str, template: &Value) -> Case {
+    let mut case = case.with_spec(&json!({"target": {"template": {"mergePolicy": policy, "data": template}}}));
+    case.meta.generation = Some(2);
+    case
+}
+
+#[test]
+fn a_template_that_only_adds_keys_is_rendered_again_with_the_same_value() {
+    let (one, other) = (json!({"url": "a{{ .password }}"}), json!({"url": "b{{ .password }}"}));
+    let is_kept_one_by_one = |case: &Case| matches!(case.choice(), Choice::Keep { .. });
+    assert!(is_kept_one_by_one(&merged(&one)));
+    assert!(is_kept_one_by_one(&with_template(merged(&one), "Merge", &other)));
+    assert!(is_kept_one_by_one(&with_template(merged(&one).of_eso(), "Merge", &other)));
+    assert_eq!(merged(&one).because(Reason::Interval).choice(), Choice::Mint(Cause::Due));
+    // Its key would hold what the template made.
+    let replaced = with_template(merged(&one), "Merge", &json!({"password": "x{{ .password }}"}));
+    assert_eq!(replaced.choice(), Choice::Mint(Cause::Rendered));
+    let after = with_template(templated(Case::synced()), "Merge", &one);
+    assert_eq!(after.choice(), Choice::Mint(Cause::Rendered), "so it did before");
+    let made_once = merged(&one).with_spec(&json!({"refreshPolicy": "CreatedOnce"}));
+    assert!(matches!(made_once.decision(), Decision::Leave { .. }));
 }
 
 /// With a template from a ConfigMap.
