@@ -31,6 +31,9 @@ use crate::validate;
 
 /// How many PushSecrets are written concurrently.
 const AT_ONCE: usize = 8;
+/// How many PushSecrets that are not wanted a pass changes or deletes in one namespace: anybody may make thousands that
+/// claim the same owner, and others must not wait for that.
+const STRAYS: usize = 8;
 /// The shortest refresh interval. A shorter one would find nothing, because the watches show all changes.
 const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
 /// How long an object waits after its pass panicked.
@@ -136,27 +139,74 @@ async fn provision(object: &ClusterPushSecret, context: &Context) -> Provisioned
         note(namespace, made, &mut found);
     }
     drop(making);
-    for child in &children {
-        let key = ObjectKey::of(&child.metadata);
-        let is_wanted = selected.contains(&key.namespace) && key.name == wanted.name;
-        if is_wanted || child.metadata.deletion_timestamp.is_some() {
-            continue;
-        }
-        if must_stay(&key, child, &wanted, &selected, context) {
-            // It gets the same spec as the new one, so that the two push the same.
-            if let Err(error) = change(child, &wanted, context).await {
-                found.is_outage |= error.is_outage();
-            }
-            continue;
-        }
-        if let Err(error) = delete(child, context).await {
-            found.is_outage |= error.is_outage();
-            found.failed.insert(key.namespace.clone(), format!("failed to delete push secret: {}", error.reason()));
-            found.namespaces.remove(&key.namespace);
+    let strays = strays(&children, &wanted, &selected);
+    let mut tidying = stream::iter(0..strays.len())
+        .map(|index| {
+            let (child, wanted, selected) = (strays[index], &wanted, &selected);
+            async move { (child, tidy(child, wanted, selected, context).await) }
+        })
+        .buffered(AT_ONCE);
+    while let Some((child, tidied)) = tidying.next().await {
+        let Err(untidy) = tidied else { continue };
+        found.is_outage |= untidy.error().is_outage();
+        if let Untidy::NotDeleted(error) = untidy {
+            let namespace = child.metadata.namespace.clone().unwrap_or_default();
+            found.namespaces.remove(&namespace);
+            found.failed.insert(namespace, format!("failed to delete push secret: {}", error.reason()));
         }
     }
+    drop(tidying);
     found.not_ready = not_ready(&wanted, &found, context);
     found
+}
+
+/// The PushSecrets that are not wanted, or not under their name; at most [`STRAYS`] of each namespace. The change or
+/// deletion of one brings the next pass, and with it the next ones.
+fn strays<'a>(children: &'a [Arc<PushSecret>], wanted: &Wanted, selected: &BTreeSet<String>) -> Vec<&'a PushSecret> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut strays = Vec::new();
+    for child in children {
+        let meta = &child.metadata;
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let is_wanted = selected.contains(namespace) && meta.name.as_deref() == Some(&wanted.name);
+        if is_wanted || meta.deletion_timestamp.is_some() {
+            continue;
+        }
+        let count = counts.entry(namespace).or_default();
+        *count += 1;
+        if *count <= STRAYS {
+            strays.push(child.as_ref());
+        }
+    }
+    strays
+}
+
+/// What could not be done with a PushSecret that is not wanted.
+enum Untidy {
+    NotChanged(ApiError),
+    NotDeleted(ApiError),
+}
+
+impl Untidy {
+    const fn error(&self) -> &ApiError {
+        match self {
+            Self::NotChanged(error) | Self::NotDeleted(error) => error,
+        }
+    }
+}
+
+/// Deletes a PushSecret that is not wanted, unless it must stay for now.
+async fn tidy(
+    child: &PushSecret,
+    wanted: &Wanted,
+    selected: &BTreeSet<String>,
+    context: &Context,
+) -> Result<(), Untidy> {
+    if must_stay(&ObjectKey::of(&child.metadata), child, wanted, selected, context) {
+        // It gets the same spec as the new one, so that the two push the same.
+        return change(child, wanted, context).await.map(drop).map_err(Untidy::NotChanged);
+    }
+    delete(child, context).await.map_err(Untidy::NotDeleted)
 }
 
 fn note(namespace: &str, made: Result<(), Failure>, found: &mut Provisioned) {
