@@ -245,6 +245,84 @@ def webhook():
         yield b"\3" + text.encode()
 
 
+GENERATORS = "generators.external-secrets.io/v1alpha1"
+
+
+def minting():
+    """ExternalSecrets with generators, and targets that were written for them, by ESO, or by somebody else."""
+    specs = {
+        "Password": {"length": 12, "secretKeys": ["a", "b"], "symbolCharacters": "!?", "symbols": 2, "noUpper": True, "encoding": "hex"},
+        "UUID": {},
+        "SSHKey": {"keyType": "ed25519", "comment": "c"},
+        "Fake": {"data": {"a": "b"}, "controller": "c"},
+        "ACRAccessToken": {"registry": "a.azurecr.io", "auth": {"managedIdentity": {}}},
+        "ClusterGenerator": {"kind": "Password", "generator": {"passwordSpec": {"length": 9}}},
+    }
+    record = {"entries": [{"entry": "0", "keys": ["a"], "made": "2023-01-01T00:00:00Z"}], "forced": "1", "rendered": {"of": "x", "keys": ["a"], "texts": "t"}}
+    targets = [
+        None,
+        {"metadata": {"name": "e"}, "data": {"a": "YQ==", "uuid": "YQ=="}},
+        {"metadata": {"labels": {"reconcile.external-secrets.io/managed": "true"},
+                      "annotations": {f"generators.external-secrets.io/record-{'0' * 56}": json.dumps(record)}}, "data": {"a": "YQ=="}},
+    ]
+    for kind, spec in specs.items():
+        entry = {"sourceRef": {"generatorRef": {"apiVersion": GENERATORS, "kind": kind, "name": "g"}}}
+        renamed = {**entry, "rewrite": [{"regexp": {"source": "(.*)", "target": "x_$1"}}]}
+        generator = {"kind": kind, "metadata": {"name": "g"}, "spec": spec}
+        for at, (policy, target) in enumerate((policy, target) for policy in ["Periodic", "CreatedOnce", "OnChange"] for target in targets):
+            template = [None, {"data": {"a": "{{ .a }}"}}, {"templateFrom": [{"literal": "a: {{ .a }}"}], "mergePolicy": "Merge"}][at % 3]
+            external_secret = {
+                "metadata": {"name": "e", "namespace": "n", "generation": 1, "annotations": {"force-sync": "1"}},
+                "spec": {
+                    "refreshPolicy": policy,
+                    "refreshInterval": ["1h", "0"][at % 2],
+                    "target": {"creationPolicy": ["Owner", "Merge", "Orphan"][at % 3], "template": template},
+                    "dataFrom": [entry, renamed],
+                },
+                "status": {"refreshTime": "2023-01-01T00:00:00Z", "syncedResourceVersion": "1-0"},
+            }
+            yield json.dumps({"generators": [generator], "externalSecret": external_secret, "target": target, "intact": at % 2 == 0, "texts": "t"}).encode()
+
+
+def namespaces():
+    """ClusterExternalSecrets, and what is in a namespace already."""
+    owner = {"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret", "name": "db", "uid": "u", "controller": True}
+    parent = {
+        "metadata": {"name": "db", "uid": "u", "generation": 2, "annotations": {"external-secrets.io/force-sync": "1"}},
+        "spec": {
+            "externalSecretName": "x",
+            "namespaceSelector": {"matchLabels": {"a": "b"}},
+            "externalSecretMetadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}},
+            "externalSecretSpec": {"target": {"name": "t"}, "secretStoreRef": {"name": "v", "kind": "ClusterSecretStore"}},
+        },
+    }
+    managed = [{"manager": "external-secrets", "operation": "Update", "fieldsV1": {"f:metadata": {"f:labels": {"f:a": {}, "f:old": {}}}}}]
+    for at, name in enumerate(["x", "y", "db"]):
+        for finalizers in [[], ["externalsecrets.external-secrets.io/externalsecret-cleanup"], ["mine"]]:
+            child = {
+                "metadata": {"name": name, "labels": {"a": "z"}, "ownerReferences": [owner], "finalizers": finalizers, "managedFields": managed},
+                "spec": {"target": {"name": "t"}},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+            }
+            for existing in [[], [child], [child, {"metadata": {"name": "x"}, "spec": {}}]]:
+                yield json.dumps({"clusterExternalSecret": parent, "existing": existing, "place": at}).encode()
+
+
+def pushes():
+    """PushSecrets, and the Secret that they push."""
+    secret = {"data": {"a_U002f_b": "YQ==", "k": "eyJhIjoxfQ=="}}
+    remote = {"remoteKey": "r", "property": "p"}
+    metadata = {"apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata", "spec": {"tags": {"t": "u"}}}
+    for strategy in ["None", "ReverseUnicode"]:
+        for entries in [
+            {"data": [{"match": {"secretKey": "k", "remoteRef": remote}, "conversionStrategy": strategy, "metadata": metadata}, {"match": {"remoteRef": remote}}]},
+            {"dataTo": [{"storeRef": {"name": "vault"}, "match": {"regexp": "^a"}, "remoteKey": "all", "conversionStrategy": strategy}]},
+            {"dataTo": [{"storeRef": {"name": "vault"}, "rewrite": [{"regexp": {"source": "(.*)", "target": "x-$1"}}, {"transform": {"template": "{{ .value | upper }}"}}]}]},
+        ]:
+            spec = {"secretStoreRefs": [{"name": "vault"}], "selector": {"secret": {"name": "s"}}, "refreshInterval": "1h", "deletionPolicy": "Delete", **entries}
+            yield json.dumps({"pushSecret": {"metadata": {"name": "p", "generation": 1}, "spec": spec}, "secret": secret}).encode()
+
+
 def lines(texts):
     return (text.encode() for text in texts)
 
@@ -255,6 +333,9 @@ SEEDS = {
         "certificates": files,
         "lint": lambda: lines(text.replace("external-secrets.io/v1\n", "external-secrets.io/v1beta1\n") for text in manifests()),
         "manifests": lambda: lines(manifests()),
+        "minting": minting,
+        "namespaces": namespaces,
+        "pushes": pushes,
         "render": render,
         "spec": lambda: lines([*objects(), *manifests()]),
         "webhook": webhook,
@@ -302,7 +383,8 @@ def dictionaries():
     syntax = re.split(r"[|\n]", SYNTAX)
     for name in ["template", "render"]:
         dictionary(name, [*syntax, *(f"{name} " for name in [*functions(), *OF_GO])])
-    dictionary("spec", [*re.split(r"[|\n]", VALUES), *(f'"{name}":' for name in fields())])
+    for name in ["minting", "namespaces", "pushes", "spec"]:
+        dictionary(name, [*re.split(r"[|\n]", VALUES), *(f'"{name}":' for name in fields())])
 
 
 def found(target):

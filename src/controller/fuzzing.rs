@@ -1,19 +1,23 @@
-//! What the fuzz targets `spec` and `render` run: the pure part of what the controller does with an ExternalSecret or a
-//! store. No input may cause a panic or cost more than its budgets allow.
+//! What the fuzz targets `spec`, `render` and `minting` run: the pure part of what the controller does with an
+//! ExternalSecret or a store. No input may cause a panic or cost more than its budgets allow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use crate::api::generators::{Described, Generator, GeneratorKind};
 use crate::api::v1::external_secret::ExternalSecretTemplate;
 use crate::api::v1::{ExternalSecret, ExternalSecretSpec, SecretStore, StoreKind};
 use crate::budget::Budget;
 use crate::controller::external_secret::memo::fingerprint;
+use crate::generator::{self, Cost, Source};
 use crate::provider::StoreView;
 use crate::provider::azure::Options as AzureOptions;
 use crate::sync::data::{Fetched, assemble};
+use crate::sync::fuzzing::{Generators, decisions};
 use crate::sync::object::Filling;
 use crate::sync::template::{Renderer, Sources};
 use crate::sync::{SecretData, SecretValue, windows};
@@ -150,6 +154,35 @@ fn rendered(template: &ExternalSecretTemplate, values: &SecretData) {
         }
         Err(error) => drop(error.to_string()),
     }
+}
+
+/// Makes the values of generators, and decides for an ExternalSecret that uses them whether its values stay. The input is
+/// JSON: `generators` (each with `kind`, `metadata.name` and `spec`), and what [`decisions`] reads.
+///
+/// # Panics
+/// If a generator makes other keys than it announces, or as [`decisions`].
+pub fn minting(input: &[u8]) {
+    let Ok(input) = serde_json::from_slice::<Value>(input) else { return };
+    let mut found = Generators::new();
+    for item in input["generators"].as_array().into_iter().flatten().take(8) {
+        let kind = item["kind"].as_str().and_then(GeneratorKind::named);
+        let (Some(kind), Ok(object)) = (kind, Generator::deserialize(item)) else { continue };
+        let spec = match object.described(kind) {
+            Ok(Described::One(spec)) => Ok(spec),
+            Ok(Described::Cluster(cluster)) => cluster.served().map_err(|error| error.to_string()),
+            Err(field) => Err(field.to_string()),
+        };
+        let Ok(spec) = spec else { continue };
+        let keys = generator::keys(&spec);
+        // RSA keys would take too long.
+        if generator::cost(&spec) == Cost::Small
+            && let Ok(Source::Made(values)) = generator::make(&spec, &mut rand::rng())
+        {
+            assert!(values.into_keys().eq(keys.iter().cloned().collect::<BTreeSet<_>>()));
+        }
+        found.insert((kind, object.metadata.name.unwrap_or_default()), (generator::making(&spec), keys));
+    }
+    decisions(&input, &found);
 }
 
 #[cfg(test)]

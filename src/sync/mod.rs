@@ -6,6 +6,8 @@
 
 pub mod cluster_external_secret;
 pub mod data;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod hash;
 pub mod last_write;
 pub mod managed_fields;
