@@ -63,6 +63,28 @@ fn ssh_keygen_reads_the_private_key_and_finds_the_public_one(#[case] fields: Val
     assert_eq!(String::from_utf8(keygen.stdout).unwrap(), public);
 }
 
+#[test]
+fn go_reads_all_kinds_of_keys_and_signs_with_them() {
+    let kinds = [
+        (json!({"comment": "c d"}), r#"ssh-rsa "c d""#),
+        (json!({"keySize": 3072}), r#"ssh-rsa """#),
+        (json!({"keyType": "ecdsa"}), r#"ecdsa-sha2-nistp256 """#),
+        (json!({"keyType": "ecdsa", "keySize": 384}), r#"ecdsa-sha2-nistp384 """#),
+        (
+            json!({"keyType": "ecdsa", "keySize": 521, "comment": "me@example.com"}),
+            r#"ecdsa-sha2-nistp521 "me@example.com""#,
+        ),
+        (json!({"keyType": "ed25519", "comment": "deploy"}), r#"ssh-ed25519 "deploy""#),
+    ];
+    let pairs = kinds.iter().map(|(fields, _)| {
+        let (private, public) = pair(fields);
+        json!({"private": private, "public": public})
+    });
+    let pairs = pairs.collect::<Value>().to_string().into_bytes();
+    let read = go_oracle::Module::of(env!("CARGO_MANIFEST_DIR")).run_on("ssh", &[], pairs);
+    assert_eq!(read.lines().collect::<Vec<_>>(), kinds.map(|(_, expected)| expected));
+}
+
 /// Reports that this machine cannot run the test, so that `.ci/run` repeats it at its end.
 fn skipped() {
     eprintln!("skipped: this machine has no ssh-keygen");
