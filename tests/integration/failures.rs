@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use external_secrets::sandbox::{Fault, SecretPermission};
+use external_secrets::sandbox::{CertificatePolicy, Fault, Role, SecretPermission};
 use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 use test_stage::scene::{SERVICE_ACCOUNT, Scene};
@@ -86,6 +86,45 @@ async fn an_identity_that_may_not_read_gets_a_remedy() {
     fails_with(&scene, &before, &message).await;
     scene.vault.allow(&scene.application, SecretPermission::Get);
     recovers(&scene).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_certificate_that_cannot_be_read_fails_a_search_as_a_whole_and_is_named() {
+    let scene = Scene::new("unreadable-found").await;
+    let (vault, application) = (&scene.vault, &scene.application);
+    vault.use_roles();
+    vault.assign(application, Role::Reader);
+    let mut expected = serde_json::Map::new();
+    for number in 0..9 {
+        let name = format!("part-{number}");
+        scene.set_secret(&name, "value");
+        vault.assign_on_secret(application, Role::SecretsUser, &name);
+        expected.insert(name, "value".into());
+    }
+    scene.store().await;
+    let mut manifest = scene.manifest("example", "1h", &[]);
+    manifest["spec"].as_object_mut().unwrap().remove("data");
+    manifest["spec"]["dataFrom"] = json!([{"find": {"name": {"regexp": "^part-"}}}]);
+    scene.apply(manifest).await;
+    let before = scene.until_secret("example", expected.into()).await;
+    scene.until_ready("example", "True", "SecretSynced", "secret synced").await;
+
+    // As in ESO: a Secret that lacks one of what it is to have would be worse than an old one.
+    vault.create_certificate("part-of-tls", CertificatePolicy::self_signed("CN=part-of-tls")).unwrap();
+    scene.force_sync("example").await;
+    let object =
+        scene.until_ready_starts("example", "could not get secret data from provider: spec.dataFrom[0].find: ").await;
+    let ready = condition(&object, "Ready");
+    let message = ready["message"].as_str().unwrap();
+    assert_eq!(ready["status"], "False");
+    assert!(message.contains("\"part-of-tls\"") && message.contains("takes all that matches or nothing"), "{message}");
+    let after = scene.get("Secret", "example").await.unwrap();
+    assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"], "nothing was written");
+
+    vault.assign_on_secret(application, Role::SecretsUser, "part-of-tls");
+    recovers(&scene).await;
+    let data = scene.secret_data("example").await.unwrap();
+    assert_eq!(data.as_object().unwrap().len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! A row of `attacks.yaml`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -74,6 +76,8 @@ pub enum Seen {
         #[serde(default)]
         gone: bool,
     },
+    /// The Ready conditions of the ExternalSecrets of a ClusterExternalSecret, by namespace.
+    Children { child: String, ready: BTreeMap<String, String> },
     /// What the cert-controller may not do, as arguments of `kubectl auth can-i`.
     MayNot {
         #[serde(rename = "mayNot")]

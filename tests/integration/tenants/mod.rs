@@ -452,10 +452,23 @@ async fn try_attack(stage: &Stage, row: &Attack) {
             match (gone, own) {
                 (true, _) => tenant.until_gone("ExternalSecret", name).await,
                 (false, Some(_)) => {
-                    let is_put_right = |child: &Value| child["spec"]["secretStoreRef"]["name"] == "for-the-victim";
+                    let store = json!({"name": "for-the-victim", "kind": "ClusterSecretStore"});
+                    let is_put_right = |child: &Value| child["spec"]["secretStoreRef"] == store;
                     tenant.until("ExternalSecret", name, "put right", is_put_right).await;
                 }
                 (false, None) => {}
+            }
+        }
+        Seen::Children { child, ready } => {
+            assert_eq!(refused, None, "{}", row.name);
+            for (namespace, ready) in ready {
+                let access = Access {
+                    client: tenant.client.clone(),
+                    namespace: seen(namespace),
+                    version: "external-secrets.io/v1",
+                };
+                let is_said = |object: &Value| condition(object, "Ready")["status"] == *ready;
+                access.until("ExternalSecret", &seen(child), &row.name, is_said).await;
             }
         }
         Seen::Ready { ready, says, event } => {

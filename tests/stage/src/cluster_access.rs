@@ -26,7 +26,7 @@ pub struct Access {
 }
 
 /// Kinds of the cluster, not of a namespace.
-const CLUSTER_KINDS: [&str; 9] = [
+const CLUSTER_KINDS: [&str; 11] = [
     "Namespace",
     "ClusterRole",
     "ClusterRoleBinding",
@@ -36,6 +36,8 @@ const CLUSTER_KINDS: [&str; 9] = [
     "ClusterGenerator",
     "CustomResourceDefinition",
     "ValidatingWebhookConfiguration",
+    "MutatingAdmissionPolicy",
+    "MutatingAdmissionPolicyBinding",
 ];
 
 impl Access {
