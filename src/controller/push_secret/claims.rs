@@ -1,4 +1,4 @@
-//! Who wants what of an object: two PushSecrets may name the same one.
+//! Claims on objects, because two PushSecrets may name the same one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::controller::core::key::ObjectKey;
 use crate::push::ObjectName;
 
-/// An object of a vault.
+/// An object in a vault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RemoteObject {
     /// The vault.
@@ -16,16 +16,16 @@ pub(crate) struct RemoteObject {
     pub(crate) name: ObjectName,
 }
 
-/// What one PushSecret wants of an object.
+/// The claim of one PushSecret on an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
-    /// When the PushSecret was made.
+    /// When the PushSecret was created.
     pub(super) since: Timestamp,
-    /// A hash of what it wants, under a key of this process.
+    /// A hash of the desired form, under a key of this process.
     pub(super) digest: u64,
 }
 
-/// Who wants what of which object.
+/// All claims, by object.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     by_object: HashMap<RemoteObject, BTreeMap<ObjectKey, Claim>>,
@@ -33,7 +33,7 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Notes what a PushSecret wants of an object; returns those for whom something has changed by that.
+    /// Sets the claim of a PushSecret on an object. Returns the PushSecrets that this affects.
     pub(super) fn set(&mut self, claimant: &ObjectKey, object: &RemoteObject, claim: Claim) -> BTreeSet<ObjectKey> {
         self.by_claimant.entry(claimant.clone()).or_default().insert(object.clone());
         let claims = self.by_object.entry(object.clone()).or_default();
@@ -43,7 +43,7 @@ impl Claims {
         claims.keys().filter(|other| *other != claimant).cloned().collect()
     }
 
-    /// Drops the claims of a PushSecret but for some; returns those for whom something has changed by that.
+    /// Drops the claims of a PushSecret except some. Returns the PushSecrets that this affects.
     pub(super) fn retain(
         &mut self,
         claimant: &ObjectKey,
@@ -73,7 +73,7 @@ impl Claims {
         }
     }
 
-    /// The oldest other that wants something else of an object than `claim`, and came first.
+    /// The oldest other PushSecret that takes precedence over `claim` and wants something else of the object.
     pub(super) fn older(&self, object: &RemoteObject, claimant: &ObjectKey, claim: Claim) -> Option<&ObjectKey> {
         let others = self.by_object.get(object)?.iter();
         let differing = others.filter(|(other, wanted)| {

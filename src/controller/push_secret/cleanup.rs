@@ -1,4 +1,4 @@
-//! Deleting what a PushSecret has written and does not want any more.
+//! Deletes what a PushSecret has written and no longer wants.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,24 +17,23 @@ use crate::provider::{ProviderError, Writer};
 use crate::push::{Action, Found, Purpose, Refusal, decide};
 use crate::sync::push::record::store_of;
 
-/// What was cleaned up.
+/// The outcome of a cleanup.
 #[derive(Default)]
 pub(super) struct Cleaned {
-    /// The remote keys of the objects that were deleted.
+    /// The remote keys of the deleted objects.
     pub(super) deleted: Vec<String>,
-    /// Those that were left, since they are somebody else's.
+    /// Those that were left because somebody else owns them.
     pub(super) left: Vec<String>,
-    /// Those that were left in a vault that the store does not lead to any more, by vault.
+    /// Those that were left in a vault that the store no longer leads to, by vault.
     pub(super) out_of_reach: BTreeMap<String, Vec<String>>,
-    /// What is still to be deleted.
+    /// The objects that still have to be deleted.
     pub(super) remaining: SyncedPushSecrets,
-    /// Why.
+    /// The failures.
     pub(super) failures: Vec<ObjectFailure>,
 }
 
-/// Deletes the objects that are recorded in a status, but for those of `keeps`, and those in a vault that their store does not lead to
-/// any more. What another PushSecret wants stays, and what is recorded of
-/// stores that are another controller's.
+/// Deletes the objects recorded in a status, except those of `keeps`, those in a vault that their store no longer leads to, those that
+/// another PushSecret wants, and those of stores that belong to another controller.
 pub(super) async fn clean_up(
     recorded: &SyncedPushSecrets,
     vaults: &BTreeMap<String, String>,
@@ -45,7 +44,7 @@ pub(super) async fn clean_up(
     let mut cleaned = Cleaned::default();
     let outages = Outages::default();
     for (store_name, records) in recorded {
-        // One that names no store was not written here.
+        // A record without a store was not written by this program.
         let Some((kind, name)) = store_of(store_name) else { continue };
         let store = StoreKey::referenced(kind, &subject.key.namespace, name);
         if context.is_of_others(&store) {
@@ -85,7 +84,7 @@ pub(super) async fn clean_up(
     cleaned
 }
 
-/// The same failure for each object of a store.
+/// One failure for each object of a store.
 fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::NotFound(store) => StoreError::NotFound(store.clone()),
@@ -115,9 +114,9 @@ struct Deletion<'a> {
 }
 
 impl Deletion<'_> {
-    /// Deletes what a record names; `None` where there is nothing to be done.
+    /// Deletes a recorded object; `None` if there is nothing to do.
     async fn of(&self, record: &PushSecretData) -> Result<Option<Action>, Problem> {
-        // What no object can be called was never written.
+        // A name that no object can have was never written.
         let Ok(name) = self.writer.object(&record.match_.remote_ref.remote_key) else { return Ok(None) };
         let remote = RemoteObject { vault: self.writer.vault().to_owned(), name };
         if self.keeps.contains(&remote) {
@@ -162,8 +161,8 @@ impl Deletion<'_> {
         result.map_err(Problem::Provider)
     }
 
-    /// Whether another PushSecret that is not being deleted wants an object: it has written it, or has recorded it and may still want
-    /// it.
+    /// Whether another PushSecret, which is not being deleted, wants an object: it has written it, or has recorded it and may still
+    /// want it.
     fn is_wanted_by_others(&self, remote: &RemoteObject) -> bool {
         let others = self.context.state.who_may_want(remote, self.subject.key);
         others.claimed.iter().any(|key| self.context.stays(key))
@@ -184,7 +183,7 @@ pub(super) fn has_recorded(key: &ObjectKey, writer: &dyn Writer, remote: &Remote
     })
 }
 
-/// Whether a store that is recorded by a PushSecret leads to a vault.
+/// Whether a store that a PushSecret has recorded leads to a vault.
 fn is_of_vault(store: &str, of: &ObjectKey, vault: &str, context: &Context) -> bool {
     let Some((kind, name)) = store_of(store) else { return false };
     let store = context.stores.watched(&StoreKey::referenced(kind, &of.namespace, name));
@@ -195,14 +194,14 @@ fn is_of_vault(store: &str, of: &ObjectKey, vault: &str, context: &Context) -> b
     })
 }
 
-/// The host of a vault's URL, as far as it can be told from its text.
+/// The host of a vault's URL, if it has one.
 fn host(url: &str) -> String {
     let url = url.trim();
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// Whether a refusal is of a kind that a person must lift.
+/// Whether only a person can resolve a refusal.
 const fn is_foreign(action: &Action) -> bool {
     matches!(action, Action::Leave(Refusal::Foreign | Refusal::OfAnotherCluster | Refusal::PartOfCertificate))
 }

@@ -1,4 +1,4 @@
-//! What the controller of PushSecrets works with.
+//! What the controller of PushSecrets needs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,36 +34,36 @@ use crate::controller::template_engines::Templates;
 use crate::provider::Providers;
 use crate::runtime::metrics::Metrics;
 
-/// What the controller of PushSecrets works with.
+/// What the controller of PushSecrets needs.
 pub(crate) struct Context {
     /// The API server.
     pub(crate) client: Client,
     /// The operator's settings.
     pub(crate) options: Arc<Options>,
-    /// Where values go.
+    /// The providers.
     pub(crate) providers: Providers,
-    /// What renders templates.
+    /// Renders templates.
     pub(crate) templates: Templates,
-    /// Where events go.
+    /// Publishes events.
     pub(crate) events: Recorder,
-    /// Where metrics go.
+    /// The metrics.
     pub(crate) metrics: Metrics,
-    /// PushSecrets, as they are watched.
+    /// The watch cache of PushSecrets.
     pub(crate) objects: Store<PushSecret>,
-    /// What the API server keeps of a status.
+    /// The fields of a status that the API server keeps.
     pub(crate) kept_fields: KeptFields,
-    /// Namespaces, with their labels.
+    /// Namespaces with their labels.
     pub(crate) namespaces: Namespaces,
     /// Stores.
     pub(crate) stores: Arc<dyn Stores>,
     /// Generators.
     pub(crate) generators: Arc<WatchedGenerators>,
-    /// What is remembered.
+    /// The state kept between passes.
     pub(crate) state: Arc<State>,
 }
 
 impl Context {
-    /// What objects are worked out with.
+    /// What is needed to determine objects.
     pub(super) fn tools(&self) -> Tools<'_> {
         Tools {
             view: self,
@@ -74,45 +74,45 @@ impl Context {
         }
     }
 
-    /// Which stores this controller works on.
+    /// Which stores this controller reconciles.
     pub(super) fn class(&self) -> ControllerClass<'_> {
         ControllerClass::of(&self.options)
     }
 
-    /// Whether a store is another controller's: of another class, or of a kind that is switched off here.
+    /// Whether a store belongs to another controller: of another class, or of a kind that is switched off here.
     pub(super) fn is_of_others(&self, key: &StoreKey) -> bool {
         let class = self.class();
         !class.works_on(key.kind) || self.stores.watched(key).is_some_and(|store| !clients::is_ours(&store, class.name))
     }
 
-    /// PushSecrets of a namespace, at the API server.
+    /// The API of the PushSecrets of a namespace.
     pub(super) fn push_secrets(&self, namespace: &str) -> Objects<PushSecret> {
         Objects::namespaced(self.client.clone(), namespace, &())
     }
 
-    /// Secrets of a namespace, at the API server. A reader without "all" cannot leave the namespace.
+    /// The API of the Secrets of a namespace.
     fn secrets(&self, namespace: &str) -> Objects<Secret> {
         Objects::namespaced(self.client.clone(), namespace, &())
     }
 
-    /// A PushSecret, as it is watched.
+    /// A PushSecret from the watch cache.
     pub(super) fn watched(&self, key: &ObjectKey) -> Option<Arc<PushSecret>> {
         self.objects.get(&ObjectRef::new_with(&key.name, ()).within(&key.namespace))
     }
 
-    /// Whether a PushSecret is there and not being deleted.
+    /// Whether a PushSecret exists and is not being deleted.
     pub(super) fn stays(&self, key: &ObjectKey) -> bool {
         self.watched(key).is_some_and(|object| object.metadata.deletion_timestamp.is_none())
     }
 
-    /// Whether a PushSecret came before another.
+    /// Whether a PushSecret is older than another.
     pub(super) fn is_older(&self, key: &ObjectKey, than: Subject<'_>) -> bool {
         let since = |object: &PushSecret| object.metadata.creation_timestamp.as_ref().map(|time| time.0);
         let since = self.watched(key).and_then(|object| since(&object)).unwrap_or_default();
         (since, key) < (than.since(), than.key)
     }
 
-    /// Whether a PushSecret is there as far as the watch has seen: neither deleted nor made again.
+    /// Whether the watch still shows this PushSecret, neither deleted nor recreated.
     pub(super) fn shows(&self, subject: Subject<'_>) -> bool {
         self.watched(subject.key).is_some_and(|shown| shown.metadata.uid.as_deref() == subject.uid())
     }

@@ -1,4 +1,4 @@
-//! Why a PushSecret could not be pushed. The words are ESO's where it has some; then come the cause and the remedy.
+//! Why a PushSecret could not be pushed. The text begins with ESO's words, if it has any, followed by the cause and the remedy.
 
 use crate::api::parsed::InvalidField;
 use crate::controller::core::api_call::ApiError;
@@ -13,19 +13,19 @@ use crate::runtime::panics::Panicked;
 use crate::sync::push::ExpandError;
 use crate::sync::template::RenderError;
 
-/// How many further failures are named.
+/// How many further failures a text names.
 const NAMED: usize = 5;
 
 /// Why a PushSecret could not be pushed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The object does not fit the schema; another version of the CRD let it in.
+    /// The object does not fit the schema. Another version of the CRD admitted it.
     #[error("the PushSecret is invalid: {0}")]
     InvalidSpec(InvalidField),
-    /// Fields contradict each other, or ask for what is not done.
+    /// Fields contradict each other, or ask for something unsupported.
     #[error("the PushSecret is invalid: {0}")]
     Rejected(String),
-    /// The Secret is not there, or cannot be read.
+    /// The Secret does not exist, or cannot be read.
     #[error("could not get source secret: {0}")]
     Source(String),
     /// The API server could not read the Secret.
@@ -33,16 +33,16 @@ pub(crate) enum Error {
     SourceUnreadable {
         /// What was read.
         name: String,
-        /// Why not.
+        /// The reason.
         error: ApiError,
     },
-    /// The generator gives no values.
+    /// The generator failed.
     #[error("could not get source secret: {0}")]
     Generator(#[from] GeneratorError),
     /// The template failed.
     #[error("could not apply template: {0}")]
     Template(#[from] RenderError),
-    /// A store of `dataTo` is none of `secretStoreRefs`.
+    /// A store of `dataTo` is not in `secretStoreRefs`.
     #[error("{0}")]
     DataToStore(String),
     /// A store cannot be used.
@@ -50,10 +50,10 @@ pub(crate) enum Error {
     Store {
         /// The store.
         store: StoreKey,
-        /// Why not.
+        /// The reason.
         error: Box<StoreError>,
     },
-    /// A reference to a store names none, and selects none.
+    /// A reference to a store has neither a name nor a selector.
     #[error("refStore Name must be provided; set name or labelSelector in each of spec.secretStoreRefs")]
     StoreUnnamed,
     /// There is no store to push to.
@@ -61,35 +61,35 @@ pub(crate) enum Error {
         "no store can be used: spec.secretStoreRefs finds none that is of this controller's class and not being deleted; create one, or correct the names and labels"
     )]
     NoStore,
-    /// The entries for a store cannot be made.
+    /// The entries for a store cannot be determined.
     #[error("set secret failed: {error}")]
     Expand {
-        /// Why not.
+        /// The reason.
         error: ExpandError,
     },
     /// Objects could not be written.
     #[error("set secret failed: {0}")]
     Entries(Failures),
-    /// Objects that are not wanted any more could not be deleted.
+    /// Objects that are no longer desired could not be deleted.
     #[error(
         "Failed to Delete Secrets from Provider: {0}; with spec.deletionPolicy None the objects are left where they are"
     )]
     CleanUp(Failures),
-    /// The same, since the Secret is gone.
+    /// The same, after the Secret was deleted.
     #[error(
         "failed to cleanup provider secrets: {0}; with spec.deletionPolicy None the objects are left where they are"
     )]
     SourceCleanUp(Failures),
-    /// What is about to be written could not be recorded.
+    /// The intent to write could not be recorded.
     #[error("could not update status: {}", .0.reason())]
     Intent(ApiError),
-    /// It was deleted, so that nothing is to be written for it.
+    /// The PushSecret was deleted meanwhile, so nothing is written.
     #[error("the PushSecret was deleted meanwhile")]
     Gone,
     /// A finalizer could not be added or removed.
     #[error("the finalizer could not be changed: {}", .0.reason())]
     Finalizer(ApiError),
-    /// A bug of ours.
+    /// A bug in this program.
     #[error("{0}")]
     Panicked(Panicked),
 }
@@ -97,7 +97,7 @@ pub(crate) enum Error {
 /// The failures of single objects: the first in full, then the others by name.
 #[derive(Debug)]
 pub(crate) struct Failures {
-    /// In the order of stores and objects; at least one.
+    /// In the order of stores and objects. At least one.
     pub(crate) all: Vec<ObjectFailure>,
 }
 
@@ -122,20 +122,20 @@ pub(crate) struct ObjectFailure {
     pub(crate) store: StoreKey,
     /// The remote key.
     pub(crate) remote_key: String,
-    /// The key of the Secret; empty where there is none.
+    /// The key of the Secret; empty if there is none.
     pub(crate) secret_key: String,
-    /// What was to be done.
+    /// The attempted action.
     pub(crate) deed: Deed,
-    /// Why not.
+    /// The reason.
     pub(crate) problem: Problem,
 }
 
-/// What was to be done with an object.
+/// The attempted action on an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
-    /// To be written.
+    /// A write.
     Write,
-    /// To be deleted.
+    /// A deletion.
     Delete,
 }
 
@@ -151,7 +151,7 @@ fn lead(store: &StoreKey, remote_key: &str, secret_key: &str, deed: Deed, proble
     }
 }
 
-/// What is wrong with one object.
+/// Why the action on one object failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
     /// The store cannot be used.
@@ -163,7 +163,7 @@ pub(crate) enum Problem {
     /// The provider failed, or refused.
     #[error("{0}")]
     Provider(ProviderError),
-    /// The object is somebody else's, or somebody has disabled it.
+    /// Somebody else owns the object, or has disabled it.
     #[error("{}", refused(*.0))]
     Refused(Refusal),
     /// An older PushSecret of the namespace wants something else.
@@ -171,23 +171,23 @@ pub(crate) enum Problem {
         "PushSecret {0:?}, which is older, writes another value to the same object; give one of the two another remoteKey"
     )]
     Conflict(String),
-    /// The same of another namespace, which is not named.
+    /// The same, of another namespace, which is not named.
     #[error(
         "an older PushSecret of another namespace writes another value to the same object; use another remoteKey, or a vault of your own"
     )]
     ConflictElsewhere,
-    /// It is not known yet what others want of the object.
+    /// It is not yet known what others want of the object.
     #[error("another PushSecret has written this object before and was not looked at yet; it is tried again")]
     NotYetKnown,
     /// It is being deleted or recovered.
     #[error("it is being deleted or recovered; it is looked at again after some seconds")]
     Busy,
-    /// The deletion was recovered a moment ago.
+    /// It was recovered a moment ago.
     #[error("it was deleted and is being recovered; it is written after that")]
     Recovering,
 }
 
-/// ESO's words, and the remedy.
+/// ESO's words and the remedy.
 fn refused(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Foreign => {
@@ -207,14 +207,14 @@ fn refused(refusal: Refusal) -> &'static str {
 }
 
 impl Problem {
-    /// What another PushSecret that came first is called, as far as it may be told.
+    /// The name of the PushSecret that takes precedence, if it may be disclosed.
     pub(super) fn conflict(with: &ObjectKey, own: &ObjectKey) -> Self {
         if with.namespace == own.namespace { Self::Conflict(with.name.clone()) } else { Self::ConflictElsewhere }
     }
 }
 
 impl Error {
-    /// Whether it failed because the API server is away or overloaded.
+    /// Whether the API server was unavailable or overloaded.
     pub(crate) fn is_outage_of_api_server(&self) -> bool {
         match self {
             Self::SourceUnreadable { error, .. } | Self::Intent(error) | Self::Finalizer(error) => error.is_outage(),
@@ -227,12 +227,12 @@ impl Error {
         }
     }
 
-    /// Tells when trying again is worthwhile, where the provider knows.
+    /// Reports when a retry is worthwhile, if the provider knows.
     pub(crate) fn recovery(&self) -> Option<&Recovery> {
         self.provider_errors().find_map(|error| error.recovery.as_ref())
     }
 
-    /// What providers said.
+    /// The errors of providers.
     pub(crate) fn provider_errors(&self) -> impl Iterator<Item = &ProviderError> {
         let failures = match self {
             Self::Entries(failures) | Self::CleanUp(failures) | Self::SourceCleanUp(failures) => {
@@ -252,7 +252,7 @@ impl Error {
         of_registry.into_iter().chain(of_vaults)
     }
 
-    /// Whether nothing that failed can succeed without a change of a manifest, or in Azure.
+    /// Whether everything that failed needs a change of a manifest or in Azure.
     pub(crate) fn waits_for_a_change(&self) -> bool {
         let (Self::Entries(failures) | Self::CleanUp(failures) | Self::SourceCleanUp(failures)) = self else {
             return false;
@@ -260,13 +260,13 @@ impl Error {
         failures.all.iter().all(|failure| match &failure.problem {
             Problem::Provider(error) => error.class.retry() == Retry::OnChange,
             Problem::Store(StoreError::Client { error, .. }) => error.class.retry() == Retry::OnChange,
-            // The next change of the Secret wakes it.
+            // A change of the Secret wakes it.
             Problem::Expand(_) => true,
             _ => false,
         })
     }
 
-    /// Whether all that failed is over in some seconds.
+    /// Whether everything that failed will pass within seconds.
     pub(crate) fn is_waiting(&self) -> bool {
         let (Self::Entries(failures) | Self::CleanUp(failures) | Self::SourceCleanUp(failures)) = self else {
             return false;

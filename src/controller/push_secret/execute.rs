@@ -1,4 +1,4 @@
-//! Looking at the objects that a PushSecret asks for, and doing what the table says.
+//! Compares the desired objects of a PushSecret with the provider's, and carries out the resulting actions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::provider::write::Look;
 use crate::provider::{Class, ProviderError};
 use crate::push::{Action, Content, Found, Ownership, Purpose, decide};
 
-/// How many objects are looked at, or written, at the same time.
+/// How many objects are read or written concurrently.
 pub(super) const AT_ONCE: usize = 8;
 
 /// One pass over the objects of a PushSecret.
@@ -29,52 +29,52 @@ pub(super) struct Pass<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) context: &'a Context,
     pub(super) policy: UpdatePolicy,
-    /// A hash of what the objects are made from.
+    /// A hash of the sources of the objects.
     pub(super) inputs: u64,
     /// Stores that fail for all objects.
     pub(super) outages: &'a Outages,
 }
 
-/// What is to be done with one object.
+/// The action for one object.
 pub(super) struct Step<'a> {
     pub(super) piece: &'a Piece,
     seen: Seen,
     lock: Arc<ObjectLock>,
-    /// How often the object had been written when it was looked at.
+    /// How often the object had been written when it was read.
     writes: u64,
 }
 
-/// What was seen of an object, and what follows.
+/// The state of an object, and what follows from it.
 struct Seen {
     look: Look,
     purpose: Purpose,
     action: Action,
-    /// A hash of what is wanted; of what was wanted when it was made, if that is still there.
+    /// A hash of the desired form; if the object's sources have not changed, the hash from when it was written.
     digest: u64,
 }
 
-/// What was looked at: what is to be done, and what cannot be.
+/// The result of reading all objects: actions and failures.
 #[derive(Default)]
 pub(super) struct Looked<'a> {
     pub(super) steps: Vec<Step<'a>>,
     pub(super) failures: Vec<ObjectFailure>,
 }
 
-/// What was done.
+/// The result of all actions.
 #[derive(Default)]
 pub(super) struct Done {
-    /// The objects that were written: the remote key, and what was done.
+    /// The objects that were written: the remote key and the action.
     pub(super) written: Vec<(String, Action)>,
-    /// What the status says of all that is as it should be, by store.
+    /// The records for the status of everything in its desired state, by store.
     pub(super) records: SyncedPushSecrets,
-    /// Whether an object was left as it is since it exists.
+    /// Whether an object was left unchanged because it exists.
     pub(super) has_skipped: bool,
-    /// What could not be done.
+    /// The failures.
     pub(super) failures: Vec<ObjectFailure>,
 }
 
 impl Looked<'_> {
-    /// Whether a value that was to stay is not there, so that others must be made.
+    /// Whether a value to keep is missing, so that new ones must be generated.
     pub(super) fn lacks_kept(&self) -> bool {
         self.steps.iter().any(|step| step.piece.is_kept() && step.seen.action == Action::Create)
     }
@@ -92,7 +92,7 @@ pub(super) fn adopt(found: &mut Found, piece: &Piece, subject: Subject<'_>) {
 }
 
 impl<'a> Pass<'a> {
-    /// Looks at all objects.
+    /// Reads all objects.
     pub(super) async fn look(self, pieces: &'a [Piece]) -> Looked<'a> {
         let mut looked = Looked::default();
         let mut steps = stream::iter(0..pieces.len())
@@ -139,7 +139,7 @@ impl<'a> Pass<'a> {
         }
         let purpose = match self.policy {
             UpdatePolicy::Replace => Purpose::Replace,
-            // What is recovered here is to be as it is wanted, whoever left it there.
+            // A recovered object gets its desired form, whoever left it there.
             UpdatePolicy::IfNotExists if self.is_recovering(piece) => Purpose::Replace,
             UpdatePolicy::IfNotExists => Purpose::Create,
         };
@@ -147,8 +147,8 @@ impl<'a> Pass<'a> {
         Ok(Seen { look, purpose, action, digest })
     }
 
-    /// Whether an object is recovered here, as the status says; it must, since a process that ends after the recovery would leave the
-    /// former value. Where the CRD does not keep that, memory has to do.
+    /// Whether this program recovers an object, according to the status: if the process ended after the recovery, the former value would
+    /// stay. If the CRD drops that field, the state in memory has to do.
     fn is_recovering(self, piece: &Piece) -> bool {
         let Self { subject, context, .. } = self;
         let (store, key) = piece.place();
@@ -159,7 +159,7 @@ impl<'a> Pass<'a> {
             || (!context.kept_fields.keeps(".recovering") && has(&context.state.recovering(subject)))
     }
 
-    /// Sends a request to the store of an object, unless it fails for all.
+    /// Sends a request to the store of an object, unless the store fails for all.
     async fn ask<T>(
         self,
         piece: &Piece,
@@ -171,7 +171,7 @@ impl<'a> Pass<'a> {
         let result = request.await;
         self.outages.note(&piece.store, &result);
         if result.as_ref().is_err_and(|error| matches!(error.class, Class::Denied | Class::Unauthenticated)) {
-            // Who has no access keeps nobody from an object.
+            // A PushSecret without access does not keep others from an object.
             self.context.state.disclaim(self.subject.key, &piece.remote);
         }
         result.map_err(Problem::Provider)
@@ -181,7 +181,7 @@ impl<'a> Pass<'a> {
         Claim { since: self.subject.since(), digest: seen.digest }
     }
 
-    /// Whether another PushSecret keeps this one from writing an object. With `IfNotExists` what is there is nobody's concern.
+    /// Whether another PushSecret takes precedence over an object. With `IfNotExists`, an existing object causes no conflict.
     fn check_conflict(self, piece: &Piece, seen: &Seen) -> Result<(), Problem> {
         let Self { subject, context, .. } = self;
         if seen.purpose == Purpose::Create && !seen.action.writes() {
@@ -193,8 +193,8 @@ impl<'a> Pass<'a> {
         if !seen.action.writes() {
             return Ok(());
         }
-        // After a start, what others want is not known before they have looked at their objects; what they have written is. The oldest
-        // of those that have written it waits for none.
+        // After a start, it is known what others have written, but not what they want, until they have compared their objects. The
+        // oldest of those that have written it does not wait.
         let is_own = piece.is_recorded_in(subject.status);
         let unseen = context.state.unseen_recorders(&piece.remote, subject.key).into_iter();
         let unseen = unseen.filter(|other| !is_own || context.is_older(other, subject));
@@ -207,7 +207,7 @@ impl<'a> Pass<'a> {
         Err(Problem::NotYetKnown)
     }
 
-    /// Does what was decided.
+    /// Carries out an action.
     pub(super) async fn act(self, steps: &[Step<'a>]) -> Done {
         let mut done = Done::default();
         let mut acting = stream::iter(0..steps.len())
@@ -235,7 +235,7 @@ impl<'a> Pass<'a> {
         };
         metrics.object_pushed(action.label());
         match action {
-            // As in ESO's status, but for what was never written here: it would be deleted later.
+            // As in ESO's status, except objects that were never written here, because they would be deleted later.
             Action::Skip => {
                 done.has_skipped = true;
                 if piece.is_recorded_in(self.subject.status) {
@@ -265,7 +265,7 @@ impl<'a> Pass<'a> {
             again = self.see(piece).await?;
             let has_lost_kept = piece.is_kept() && again.action == Action::Create;
             if has_lost_kept || (again.action.writes() && !seen.action.writes()) {
-                // It was not recorded that it would be written, or nobody knows its value.
+                // The intent was not recorded, or the value is unknown.
                 return Ok(Action::Wait);
             }
             seen = &again;
@@ -273,10 +273,10 @@ impl<'a> Pass<'a> {
         self.check_conflict(piece, seen)?;
         if seen.action.writes() {
             if !self.context.shows(self.subject) {
-                // It was deleted, or made anew, meanwhile.
+                // It was deleted or recreated meanwhile.
                 return Ok(Action::Nothing);
             }
-            // Also of one that fails: it may have reached the provider.
+            // Also after a failure, because the write may have reached the provider.
             lock.wrote();
         }
         let (name, kept) = (&piece.remote.name, &seen.look.kept);
@@ -296,14 +296,14 @@ impl<'a> Pass<'a> {
                 self.succeeded(piece, seen, version);
                 Ok(seen.action.clone())
             }
-            // Only a write tells that a name is taken by a deleted object.
+            // Only a write shows that a deleted object holds the name.
             Err(Problem::Provider(error)) if error.class == Class::SoftDeleted => self.deleted(piece, seen).await,
             Err(Problem::Provider(error)) if error.class == Class::Busy => Ok(Action::Wait),
             Err(problem) => Err(problem),
         }
     }
 
-    /// An object is as it is wanted now.
+    /// An object is in its desired state now.
     fn succeeded(self, piece: &Piece, seen: &Seen, version: Option<String>) {
         let Self { subject, context, inputs, .. } = self;
         if let Some(version) = version {
@@ -315,14 +315,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The name of an object that is to be made is taken by a deleted one.
+    /// A deleted object holds the name of the one to create.
     async fn deleted(self, piece: &Piece, seen: &Seen) -> Result<Action, Problem> {
         let mut found = self.ask(piece, piece.writer.look_deleted(&piece.remote.name)).await?;
         adopt(&mut found, piece, self.subject);
         let action = decide(seen.purpose, &found);
         if action == Action::Recover {
             if seen.purpose == Purpose::Create {
-                // The status says so first.
+                // The status must record it first.
                 let (store, key) = piece.place();
                 self.context.state.remember(self.subject, |memo| memo.recovers(store, key));
                 return Ok(action);
@@ -339,7 +339,7 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// What the status must say before anything is written: all that is written here, or is known to be.
+/// The records that the status must have before anything is written: all objects that this program writes or has written.
 pub(super) fn intent(steps: &[Step<'_>]) -> SyncedPushSecrets {
     let mut records = SyncedPushSecrets::new();
     for step in steps.iter().filter(|step| step.seen.action.writes()) {

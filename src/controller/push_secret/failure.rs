@@ -1,18 +1,18 @@
-//! The only table from a failure of a PushSecret to what is said of it. `docs/conditions.md` is made from it.
+//! The only table of what is reported about each failure of a PushSecret. `docs/conditions.md` is generated from it.
 
 use super::error::{Error, Problem};
 use crate::provider::error::Retry;
 
-/// What is said of a failure.
+/// What is reported about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// The leading words of the message.
+    /// The beginning of the message.
     pub(crate) lead: &'static str,
     /// One word for logs and metrics.
     pub(crate) cause: &'static str,
-    /// Whether it is tried again without a change of the manifest.
+    /// Whether it is retried without a change of the manifest.
     pub(crate) retry: Retry,
-    /// What a person can do.
+    /// The remedy.
     pub(crate) remedy: &'static str,
 }
 
@@ -22,43 +22,43 @@ listed! {
     pub(crate) enum Failure {
         /// A field cannot be read.
         InvalidSpec,
-        /// Fields contradict each other, or ask for what is not done.
+        /// Fields contradict each other, or ask for something unsupported.
         Rejected,
-        /// The Secret is not there.
+        /// The Secret does not exist.
         Source,
         /// The API server refused, or did not answer.
         ApiServer,
-        /// The generator gives no values.
+        /// The generator failed.
         Generator,
         /// The template failed.
         Template,
         /// A store of `dataTo` is not named.
         DataToStore,
-        /// A reference to a store names none.
+        /// A reference to a store has neither a name nor a selector.
         StoreUnnamed,
         /// A store cannot be used.
         Store,
-        /// There is no store.
+        /// There is no store to push to.
         NoStore,
-        /// The entries cannot be made.
+        /// The entries cannot be determined.
         Expand,
         /// The provider failed, or refused.
         Provider,
-        /// The object is somebody else's.
+        /// Somebody else owns the object.
         Refused,
         /// Two PushSecrets want different things of one object.
         Conflict,
-        /// It is a matter of seconds.
+        /// It passes within seconds.
         Waiting,
         /// Objects could not be deleted.
         CleanUp,
-        /// A bug of ours.
+        /// A bug in this program.
         Panicked,
     }
 }
 
 impl Failure {
-    /// What kind of failure an error is.
+    /// The kind of failure of an error.
     #[must_use]
     pub(crate) fn of(error: &Error) -> Self {
         match error {

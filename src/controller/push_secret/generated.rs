@@ -1,4 +1,4 @@
-//! A generator as the source of a push: whether it makes values, and which.
+//! A generator as the source of a push: whether to generate values, or to keep those that were pushed.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(super) struct Generator {
     found: Found,
 }
 
-/// The generator that a PushSecret names; `None` where it is of another controller class.
+/// The generator that a PushSecret names; `None` if it belongs to another controller class.
 ///
 /// # Errors
 /// [`Error::Generator`]
@@ -39,11 +39,11 @@ pub(super) async fn find(
 }
 
 impl Generator {
-    /// Whether what was pushed stays, if all of it is there. What anybody can give again is compared instead.
+    /// Whether pushed values are kept, if all of them exist. Values that can be reproduced are compared instead.
     pub(super) fn may_stay(&self, spec: &PushSecretSpec, subject: Subject<'_>) -> bool {
         let is_once = generator::making(&self.found.spec) == Making::Minted || self.is_token();
         let decision = minting::decide(&subject.object.metadata, spec, subject.status, subject.now);
-        // Nothing is known of what was made: a status that was lost must not change what is in the vault.
+        // The status was lost, which must not change what is in the vault.
         is_once && matches!(decision, Decision::Keep | Decision::Mint(Cause::New))
     }
 
@@ -51,13 +51,13 @@ impl Generator {
         matches!(self.found.spec, GeneratorSpec::AcrAccessToken(_))
     }
 
-    /// Values that stand for those that were made before, so that it is known which objects they are in.
+    /// Placeholders for the values that were generated before, to determine the objects that hold them.
     ///
     /// # Errors
     /// [`Error::Generator`]
     pub(super) fn sample(&self) -> Result<Source, Error> {
         let is_cheap = generator::cost(&self.found.spec) != generator::Cost::Large;
-        // A template may ask for values of their form.
+        // A template may need values of the right form.
         if is_cheap
             && let Values::Made(data) =
                 generator::make(&self.found.spec, &mut rand::rng()).map_err(GeneratorError::from)?
@@ -67,12 +67,12 @@ impl Generator {
         Ok(self.placeholder())
     }
 
-    /// A text in the place of each value.
+    /// A placeholder for each value.
     pub(super) fn placeholder(&self) -> Source {
         Source { name: String::new(), data: Arc::new(placeholder(&self.found)) }
     }
 
-    /// Makes values.
+    /// Generates values.
     ///
     /// # Errors
     /// [`Error::Generator`]
@@ -80,26 +80,26 @@ impl Generator {
         let registries = tools.providers.registries.as_ref();
         let namespace = &subject.key.namespace;
         let made = make(&self.found, namespace, registries, Freshness::Shared, subject.now).await?;
-        // A key may have taken seconds, after which others get this thread's place (`runtime::fair`).
+        // Generating a key may take seconds, after which others get this thread's place (`runtime::fair`).
         tokio::task::yield_now().await;
         let record = minting::record(&subject.object.metadata, made.at, made.until);
         Ok(Minted { values: made.values, record })
     }
 }
 
-/// What is recorded of values that stay.
+/// What the status records about values that are kept.
 pub(super) fn kept(subject: Subject<'_>) -> PushGenerated {
     let status = subject.status;
     let made = status.refresh_time.as_ref().map_or(subject.now, |time| time.0);
     status.generated.clone().unwrap_or_else(|| minting::record(&subject.object.metadata, made, None))
 }
 
-/// Where the values of a PushSecret come from that has a generator.
+/// The source of the values of a PushSecret with a generator.
 pub(super) fn origin(subject: Subject<'_>, is: Kept) -> Origin {
     Origin::Generated { of: subject.uid().unwrap_or_default().to_owned(), is_kept: is == Kept::Yes }
 }
 
-/// Whether values are those that were made before.
+/// Whether the values are those that were generated before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     Yes,

@@ -1,11 +1,11 @@
-//! How many PushSecrets need each store to stay.
+//! How many PushSecrets hold each store.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 
-/// How many PushSecrets need each store to stay, as far as they name it or have written to it.
+/// How many PushSecrets hold each store, because they name it or have written to it.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     by_holder: HashMap<ObjectKey, BTreeSet<StoreKey>>,
@@ -13,8 +13,8 @@ pub(super) struct Holders {
 }
 
 impl Holders {
-    /// Sets the stores that a PushSecret needs now. Returns those that have just got their first holder or lost their last: only
-    /// these must look at their finalizers.
+    /// Sets the stores that a PushSecret holds. Returns those that got their first holder or lost their last one; only their finalizers
+    /// may have to change.
     pub(super) fn set(&mut self, holder: &ObjectKey, stores: BTreeSet<StoreKey>) -> Vec<StoreKey> {
         let before = self.by_holder.remove(holder).unwrap_or_default();
         let mut changed = Vec::new();

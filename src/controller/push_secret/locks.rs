@@ -1,4 +1,4 @@
-//! One write at a time to an object.
+//! Locks that allow one write at a time to an object.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,16 +8,16 @@ use tokio::sync::MutexGuard;
 
 use super::claims::RemoteObject;
 
-/// After so many, those that nobody holds are forgotten.
+/// Above this number, locks that nobody holds are dropped.
 const MANY: usize = 1000;
 
-/// The locks of all objects that are worked on.
+/// The locks of all objects that passes are working on.
 #[derive(Debug, Default)]
 pub(super) struct Locks {
     all: Mutex<HashMap<RemoteObject, Weak<ObjectLock>>>,
 }
 
-/// The lock of one object. It counts the writes, so that who looked at the object before knows whether that still holds.
+/// The lock of one object. It counts the writes, so that a pass that read the object before can tell whether that is outdated.
 #[derive(Debug, Default)]
 pub(super) struct ObjectLock {
     lock: tokio::sync::Mutex<()>,
@@ -25,7 +25,7 @@ pub(super) struct ObjectLock {
 }
 
 impl Locks {
-    /// The lock of an object, as long as anybody keeps it.
+    /// The lock of an object.
     pub(super) fn of(&self, object: &RemoteObject) -> Arc<ObjectLock> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lock) = all.get(object).and_then(Weak::upgrade) {
@@ -41,12 +41,12 @@ impl Locks {
 }
 
 impl ObjectLock {
-    /// How often the object was written while anybody kept this lock.
+    /// The number of writes since the lock was created.
     pub(super) fn writes(&self) -> u64 {
         self.writes.load(Ordering::Acquire)
     }
 
-    /// Waits until nobody else writes the object.
+    /// Waits until nobody else is writing the object.
     pub(super) async fn hold(&self) -> MutexGuard<'_, ()> {
         self.lock.lock().await
     }

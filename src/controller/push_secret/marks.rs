@@ -1,4 +1,4 @@
-//! What objects are made from, in short: whether anything has changed since the last push is seen without a look at the provider.
+//! A summary of the sources of objects. It shows whether anything has changed since the last push, without a request to the provider.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
@@ -15,17 +15,17 @@ use crate::controller::store_access::key::StoreKey;
 use crate::sync::hash;
 use crate::sync::push::record::store_of;
 
-/// What objects are made from, in short.
+/// A summary of the sources of objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// A hash of the versions of Secrets, ConfigMaps and stores, which tells nothing of values. Becomes `status.syncedSources`.
+    /// A hash of the versions of Secrets, ConfigMaps and stores, which reveals nothing about values. Becomes `status.syncedSources`.
     pub(super) versions: String,
     /// A hash of their content, under a key of this process.
     pub(super) content: u64,
 }
 
 impl Mark {
-    /// Of Secrets and ConfigMaps of these versions, whose content has the hash `inputs`, and of these stores.
+    /// Summarizes Secrets and ConfigMaps of these versions, whose content has the hash `inputs`, and these stores.
     pub(super) fn of(
         versions: &Versions,
         inputs: u64,
@@ -42,8 +42,7 @@ impl Mark {
         Self { versions: hash::fingerprint(&(sources, &stores)), content: KEY.hash_one((inputs, stores)) }
     }
 
-    /// Whether what was last pushed was made from the same, by what the status says or what this process knows, and nothing is left to
-    /// be done.
+    /// Whether the last push had the same sources, according to the status or to what this process knows, and left nothing to do.
     pub(super) fn is_pushed(&self, known: Option<u64>, subject: Subject<'_>) -> bool {
         let ready = conditions::find(&subject.status.conditions, READY);
         let is_ready = ready.is_some_and(|ready| ready.status == ConditionStatus::True);

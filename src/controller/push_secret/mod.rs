@@ -1,9 +1,8 @@
-//! The controller of PushSecrets: it writes what Secrets hold to providers.
+//! The controller of PushSecrets. It writes values of Secrets to providers.
 //!
-//! One pass, in the order of the files: [`sources`] reads the Secrets, [`marks`] tells whether anything has changed since the last push,
-//! [`sources`] renders the template, [`wants`] finds the stores and works
-//! out the objects, [`execute`] looks at each object and does what the table says, [`cleanup`] deletes what is not wanted any more.
-//! What several PushSecrets want of one object is in [`claims`].
+//! The steps of a pass: [`sources`] reads the Secrets, [`marks`] tells whether anything has changed since the last push, [`sources`]
+//! renders the template, [`wants`] determines the stores and the objects, [`execute`] compares each object and carries out the action,
+//! [`cleanup`] deletes what is no longer desired. [`claims`] settles conflicts between PushSecrets.
 
 mod claims;
 mod cleanup;

@@ -1,4 +1,4 @@
-//! Providers that fail for all objects of a pass.
+//! Stores that fail for all objects of a pass.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::{Class, ProviderError};
 
-/// So many objects of a store must fail, and none succeed, before the others are not tried: a fault of one object is not one of all.
+/// How many objects of a store must fail, and none succeed, before the others are skipped: one object's fault is not the store's.
 const TELLING: u32 = 8;
 
-/// Which stores fail for all objects of a pass. A pass must not wait for a provider once per object.
+/// The stores that fail for all objects of a pass. A pass must not wait for an unavailable provider once per object.
 #[derive(Default)]
 pub(super) struct Outages {
     stores: Mutex<BTreeMap<StoreKey, Trials>>,
@@ -28,12 +28,12 @@ impl Outages {
         change(stores.entry(store.clone()).or_default())
     }
 
-    /// What a request to a store would say, where that is known.
+    /// The error that a request to a store would return, if it is known.
     pub(super) fn known(&self, store: &StoreKey) -> Option<ProviderError> {
         self.with(store, |trials| trials.last.clone().filter(|_| trials.failed >= TELLING && !trials.has_succeeded))
     }
 
-    /// Notes how a request to a store ended.
+    /// Records how a request to a store ended.
     pub(super) fn note<T>(&self, store: &StoreKey, result: &Result<T, ProviderError>) {
         self.with(store, |trials| match result {
             Err(error) if matches!(error.class, Class::Unreachable | Class::Unauthenticated | Class::Throttled) => {

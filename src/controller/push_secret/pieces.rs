@@ -1,4 +1,4 @@
-//! An object that a PushSecret asks for, on its way to the provider.
+//! A desired object of a PushSecret, during a pass.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, LazyLock};
@@ -14,42 +14,42 @@ use crate::provider::Writer;
 use crate::push::{Action, Wanted};
 use crate::sync::push::{WantedObject, record};
 
-/// Where the value of an object comes from.
+/// The source of an object's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Secrets: it is known.
+    /// Secrets. The value is known.
     Known,
-    /// The generator of the PushSecret of this UID, so that no other PushSecret wants the same.
+    /// The generator of this PushSecret. No other PushSecret can want the same value.
     Generated {
         /// The UID.
         of: String,
-        /// Whether it is what was made before, so that nobody knows it: what is in the vault stays.
+        /// Whether the value was generated before and is unknown now. The value in the vault stays.
         is_kept: bool,
     },
 }
 
-/// An object that a PushSecret asks for.
+/// A desired object of a PushSecret.
 pub(super) struct Piece {
     /// The store.
     pub(super) store: StoreKey,
-    /// What writes to it.
+    /// Writes to the store.
     pub(super) writer: Arc<dyn Writer>,
     /// The object.
     pub(super) remote: RemoteObject,
-    /// What it is to become, as the spec has it.
+    /// The desired form, as in the spec.
     pub(super) of: WantedObject,
-    /// What the status says of it: by several stores, where they lead to one vault.
+    /// Its records in the status: several if several stores lead to the same vault.
     pub(super) records: SyncedPushSecrets,
-    /// The same in the provider's form.
+    /// The desired form for the provider.
     pub(super) wanted: Wanted,
-    /// Where its value comes from.
+    /// The source of its value.
     pub(super) origin: Origin,
-    /// Whether the store lets PushSecrets take over what is not managed.
+    /// Whether the store lets PushSecrets adopt unmanaged objects.
     pub(super) may_adopt: bool,
 }
 
 impl Piece {
-    /// A hash of what is wanted, under a key of this process.
+    /// A hash of the desired form, under a key of this process.
     pub(super) fn digest(&self) -> u64 {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let Wanted { value, content_type, expires, tags, dropped_tags: _ } = &self.wanted;
@@ -59,12 +59,12 @@ impl Piece {
         }
     }
 
-    /// Whether its value is what was made before, so that nobody knows it.
+    /// Whether its value was generated before and is unknown now.
     pub(super) const fn is_kept(&self) -> bool {
         matches!(self.origin, Origin::Generated { is_kept: true, .. })
     }
 
-    /// What is done, by what the table says of the value: of a kept one it cannot tell.
+    /// The action, given that of the table, which cannot judge a value that is kept.
     pub(super) fn settled(&self, action: Action) -> Action {
         match action {
             Action::NewVersion(differing) if self.is_kept() && differing.is_empty() => Action::Nothing,
@@ -73,7 +73,7 @@ impl Piece {
         }
     }
 
-    /// That this object could not be written.
+    /// The failure to write this object.
     pub(super) fn failed(&self, problem: Problem) -> ObjectFailure {
         ObjectFailure {
             store: self.store.clone(),
@@ -84,12 +84,12 @@ impl Piece {
         }
     }
 
-    /// Its store and its remote key, as a status names them.
+    /// Its store and remote key, as in a status.
     pub(super) fn place(&self) -> (String, String) {
         (record::store_key(self.store.kind, &self.store.object.name), self.of.remote_key.clone())
     }
 
-    /// Whether a status says that it was written, or is about to be.
+    /// Whether a status records it as written, or about to be written.
     pub(super) fn is_recorded_in(&self, status: &PushSecretStatus) -> bool {
         self.records.iter().any(|(store, records)| {
             let recorded = status.synced_push_secrets.get(store);

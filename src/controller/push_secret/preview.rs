@@ -1,4 +1,4 @@
-//! What would be done with the objects of PushSecrets, worked out by the controller's own steps and carried out by nobody.
+//! What would happen to the objects of PushSecrets, determined by the controller's own steps, without carrying it out.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -32,11 +32,11 @@ use crate::sync::push::record::store_of;
 use crate::sync::refresh::Due;
 use crate::validate;
 
-/// What a PushSecret asks for.
+/// The desired objects of a PushSecret.
 pub(crate) enum Wish {
-    /// Its stores are of another controller class, or of a kind that is left alone.
+    /// Its stores belong to another controller class, or to a kind that is switched off.
     NotOurs,
-    /// It is being deleted, and so is what it has written, where its policy says so.
+    /// It is being deleted, together with what it has written if its policy says so.
     Deleted,
     /// There is nothing to push, for this reason.
     Nothing(String),
@@ -44,46 +44,46 @@ pub(crate) enum Wish {
     Objects(Objects),
 }
 
-/// The objects that a PushSecret asks for.
+/// The desired objects.
 #[derive(Default)]
 pub(crate) struct Objects {
     wants: Wants,
-    /// The stores that are being deleted: what is in them stays.
+    /// Stores that are being deleted. Their objects stay.
     leaving: BTreeSet<StoreKey>,
 }
 
 impl Objects {
-    /// Each object: its store, its vault, its name, and what it is to become.
+    /// Each object: its store, its vault, its name and its desired form.
     pub(crate) fn each(&self) -> impl Iterator<Item = (&StoreKey, &RemoteObject, &Wanted)> {
         self.wants.pieces.iter().map(|piece| (&piece.store, &piece.remote, &piece.wanted))
     }
 
-    /// Why some objects cannot be worked out, as the condition `Ready` says it; `None` if all can.
+    /// Why some objects cannot be determined, in the words of the condition `Ready`; `None` if all can.
     pub(crate) fn into_failure(self) -> Option<Error> {
         let all = self.wants.failures;
         (!all.is_empty()).then_some(Error::Entries(Failures { all }))
     }
 }
 
-/// What is to be done with one object, and the object.
+/// One object, and the action for it.
 #[derive(Debug)]
 pub(crate) struct Planned {
     /// The store.
     pub(crate) store: StoreKey,
-    /// The vault; empty where it is not known.
+    /// The vault; empty if it is unknown.
     pub(crate) vault: String,
-    /// The remote key, as it stands in the spec or in the status.
+    /// The remote key, as written in the spec or the status.
     pub(crate) remote_key: String,
-    /// The object, as the provider calls it; none where it is not known.
+    /// The object's name at the provider; `None` if it is unknown.
     pub(crate) name: Option<ObjectName>,
-    /// What is done, or why nothing can be.
+    /// The action, or why there can be none.
     pub(crate) action: Result<Action, String>,
 }
 
-/// What a PushSecret asks for.
+/// The desired objects of a PushSecret.
 ///
 /// # Errors
-/// What the controller would say in the condition `Ready`, before it looks at a vault.
+/// What the condition `Ready` would say before a request to a vault.
 pub(crate) async fn wish(object: &PushSecret, tools: Tools<'_>) -> Result<Wish, Error> {
     let meta = &object.metadata;
     if meta.deletion_timestamp.is_some() {
@@ -107,7 +107,7 @@ pub(crate) async fn wish(object: &PushSecret, tools: Tools<'_>) -> Result<Wish, 
     wanted(object, spec, sources, stores, &Origin::Known, tools).await
 }
 
-/// What a PushSecret asks for with these values.
+/// The desired objects with these values.
 async fn wanted(
     object: &PushSecret,
     spec: &PushSecretSpec,
@@ -129,7 +129,7 @@ async fn wanted(
     Ok(Wish::Objects(Objects { wants, leaving: stores.leaving }))
 }
 
-/// What a PushSecret asks for whose values a generator makes: a text takes the place of each, and nothing is made.
+/// The desired objects of a PushSecret with a generator. Nothing is generated: a placeholder stands for each value.
 async fn generated(
     reference: &GeneratorRef,
     object: &PushSecret,
@@ -145,7 +145,7 @@ async fn generated(
     wanted(object, spec, vec![generator.placeholder()], stores, &origin, tools).await
 }
 
-/// There is nothing to push. That is no failure where what was pushed goes, or has gone.
+/// There is nothing to push. That is no failure if what was pushed is deleted, or was.
 fn nothing(object: &PushSecret, spec: &PushSecretSpec, why: String) -> Result<Wish, Error> {
     let status = object.status.as_ref();
     let deletes = spec.deletion_policy == PushDeletionPolicy::Delete
@@ -153,12 +153,12 @@ fn nothing(object: &PushSecret, spec: &PushSecretSpec, why: String) -> Result<Wi
     if deletes || status.is_some_and(was_source_deleted) { Ok(Wish::Nothing(why)) } else { Err(Error::Source(why)) }
 }
 
-/// What several PushSecrets ask for, each of which may keep another from an object.
+/// The desired objects of several PushSecrets, which may conflict.
 #[derive(Default)]
 pub(crate) struct Wishes(Claims);
 
 impl Wishes {
-    /// Notes what a PushSecret asks for.
+    /// Adds the desired objects of a PushSecret.
     pub(crate) fn add(&mut self, object: &PushSecret, objects: &Objects) {
         let key = ObjectKey::of(&object.metadata);
         for piece in &objects.wants.pieces {
@@ -166,7 +166,7 @@ impl Wishes {
         }
     }
 
-    /// What would be done with what a PushSecret asks for, and with what it asked for before. Looks at the vault.
+    /// What would happen to the objects of a PushSecret, desired now or before. Reads the vault.
     pub(crate) async fn look(&self, object: &PushSecret, wish: &Wish, tools: Tools<'_>) -> Vec<Planned> {
         let key = ObjectKey::of(&object.metadata);
         let status = object.status.clone().unwrap_or_default();
@@ -180,7 +180,7 @@ impl Wishes {
         };
         let mut planned = self.wanted(objects, spec.update_policy, subject).await;
         planned.extend(objects.wants.failures.iter().map(unmade));
-        // As in a pass: what fails leaves all that is there alone.
+        // As in a pass, a failure leaves existing objects alone.
         if planned.iter().all(|object| object.action.is_ok()) {
             planned.extend(self.left_over(objects, spec, subject, tools).await);
         }
@@ -209,7 +209,7 @@ impl Wishes {
         let mut planned: Vec<Planned> = stream::iter(0..pieces.len()).map(look).buffered(AT_ONCE).collect().await;
         let are_kept = pieces.iter().all(Piece::is_kept);
         if are_kept && planned.iter().any(|object| matches!(object.action, Ok(Action::Create))) {
-            // Where one of them is missing, all get values that are made anew.
+            // If one is missing, all get new values.
             for object in &mut planned {
                 object.action = match std::mem::replace(&mut object.action, Ok(Action::Nothing)) {
                     Ok(Action::Nothing) => Ok(Action::NewVersion(Vec::new())),
@@ -221,7 +221,7 @@ impl Wishes {
         planned
     }
 
-    /// An action, unless an older PushSecret keeps this one from it. With `IfNotExists` what is there is nobody's concern.
+    /// An action, unless an older PushSecret takes precedence. With `IfNotExists`, an existing object causes no conflict.
     fn unless_conflict(
         &self,
         action: Action,
@@ -238,7 +238,7 @@ impl Wishes {
         }
     }
 
-    /// The objects that are recorded and not wanted any more.
+    /// The recorded objects that are no longer desired.
     async fn left_over(
         &self,
         objects: &Objects,
@@ -265,7 +265,7 @@ impl Wishes {
             if let (Ok(writer), Some(vault)) = (&writer, vault)
                 && writer.vault() != vault
             {
-                // It is not looked for in another vault than the one that it was written to.
+                // It is only looked up in the vault that it was written to.
                 continue;
             }
             for record in records.values() {
@@ -288,7 +288,7 @@ impl Wishes {
         planned
     }
 
-    /// What would be done with an object that is recorded and not wanted any more; `None` where it stays since another wants it.
+    /// What would happen to a recorded object that is no longer desired; `None` if it stays because another PushSecret wants it.
     async fn left_in(
         &self,
         writer: &dyn Writer,
@@ -296,7 +296,7 @@ impl Wishes {
         keeps: &BTreeSet<RemoteObject>,
         subject: Subject<'_>,
     ) -> Option<(Option<RemoteObject>, Result<Action, String>)> {
-        // What no object can be called was never written.
+        // A name that no object can have was never written.
         let name = writer.object(remote_key).ok()?;
         let remote = RemoteObject { vault: writer.vault().to_owned(), name };
         if keeps.contains(&remote) || self.0.others(&remote, subject.key).next().is_some() {
@@ -312,7 +312,7 @@ fn claim(object: &PushSecret, piece: &Piece) -> Claim {
     Claim { since, digest: piece.digest() }
 }
 
-/// An object that cannot be worked out.
+/// An object that cannot be determined.
 fn unmade(failure: &ObjectFailure) -> Planned {
     Planned {
         store: failure.store.clone(),
@@ -323,7 +323,7 @@ fn unmade(failure: &ObjectFailure) -> Planned {
     }
 }
 
-/// What would be done with an object. The controller learns from its write that a name is taken by a deleted object; here it is asked.
+/// What would happen to an object. The controller learns from its write that a deleted object holds the name; this asks for it.
 async fn look(piece: &Piece, purpose: Purpose, subject: Subject<'_>) -> Result<Action, Problem> {
     let look = piece.writer.look(&piece.remote.name, Some(&piece.wanted)).await;
     let mut look = look.map_err(Problem::Provider)?;
@@ -337,12 +337,12 @@ async fn look(piece: &Piece, purpose: Purpose, subject: Subject<'_>) -> Result<A
             execute::adopt(&mut found, piece, subject);
             Ok(decide(purpose, &found))
         }
-        // Who may not look there sees what is known without that.
+        // Without the right to see deleted objects, the result is what is known otherwise.
         Ok(_) | Err(_) => Ok(Action::Create),
     }
 }
 
-/// When a PushSecret is pushed next.
+/// When the next push is due.
 pub(crate) fn when(object: &PushSecret, now: Timestamp) -> Option<Due> {
     let spec = object.spec.get().ok()?;
     Some(due(&object.metadata, spec, object.status.as_ref(), now))

@@ -1,18 +1,18 @@
-//! How far a pass over a PushSecret has come.
+//! The progress of a pass over a PushSecret.
 
 use super::marks::Mark;
 use super::state::Changes;
 use crate::api::v1alpha1::PushSecretStatus;
 use crate::api::v1alpha1::push_secret::PushGenerated;
 
-/// How far a pass has come.
+/// The progress of a pass.
 pub(super) struct Progress {
-    /// The status that is stored: what is recorded before anything is written is in it.
+    /// The stored status, with what was recorded before the writes.
     pub(super) written: PushSecretStatus,
-    /// How many changes of what it depends on this pass takes into account.
+    /// The changes of what it depends on that this pass has seen.
     pub(super) changes: Changes,
-    /// What its objects are made from, once that is known.
+    /// The sources of its objects, once they are known.
     pub(super) mark: Option<Mark>,
-    /// What is recorded of the values of a generator once all is as it is wanted.
+    /// What the status will record about generated values once everything is written.
     pub(super) generated: Option<PushGenerated>,
 }

@@ -58,8 +58,7 @@ impl Reconcile for Context {
         self.watched(key).is_some()
     }
 
-    /// Brings the objects of one PushSecret into line, and says so in its status. What fails is reported on the object, and tried
-    /// again.
+    /// Brings the objects of one PushSecret into line, and reports it in the status. Failures are reported there, too, and retried.
     async fn reconcile(&self, key: &ObjectKey) -> Pass {
         let Some((object, status)) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
         let began = Instant::now();
@@ -84,14 +83,14 @@ impl Reconcile for Context {
     }
 }
 
-/// A PushSecret as it is now, with its newest status; `None` where it is gone. The order matters: what was written last is forgotten
-/// after the watch shows it.
+/// A PushSecret from the watch cache, with its newest status; `None` if it was deleted. The order matters: the status that was written
+/// last is dropped once the watch shows it.
 fn newest(key: &ObjectKey, context: &Context) -> Option<(PushSecret, PushSecretStatus)> {
     let ahead = context.state.ahead(key);
     let object = context.watched(key)?;
     let version = object.metadata.resource_version.as_deref();
     let status = ahead.on(version).or(object.status.as_ref()).cloned().unwrap_or_default();
-    // What is parsed of the clone goes when the pass ends.
+    // The parsed form is dropped with the clone when the pass ends.
     Some((PushSecret::clone(&object), status))
 }
 
@@ -146,12 +145,12 @@ async fn push_once(
     let recorded = &subject.status.synced_push_secrets;
     let wants =
         wants::wants(spec, &secrets, &stores.usable, &Origin::Known, namespace, recorded, context.tools()).await?;
-    // What nobody needs any more goes from memory before requests are sent.
+    // Frees memory before requests are sent.
     drop((secrets, from));
     push_wants(spec, wants, inputs, &stores, subject, progress, context).await
 }
 
-/// Pushes the objects that a PushSecret asks for, if it asks for any.
+/// Pushes the desired objects of a PushSecret, if there are any.
 async fn push_wants(
     spec: &PushSecretSpec,
     wants: Wants,
@@ -173,19 +172,19 @@ async fn push_wants(
 enum Read {
     /// This.
     Material(Material),
-    /// There is nothing.
+    /// There is nothing to push.
     Gone(String),
 }
 
-/// What objects are made from, unless a generator gives it.
+/// The sources of objects, except generators.
 struct Material {
     secrets: Vec<Source>,
-    /// What the template comes from.
+    /// The sources of the template.
     from: TemplateSources,
     versions: Versions,
 }
 
-/// Reads Secrets, and what the template over them comes from. Which versions were read is remembered also if that fails.
+/// Reads the Secrets and the sources of the template. Records which versions were read, even if that fails.
 async fn read(spec: &PushSecretSpec, subject: Subject<'_>, context: &Context) -> Result<Read, Error> {
     let mut versions = Versions::new();
     let found = read_all(spec, &mut versions, subject, context).await;
@@ -196,7 +195,7 @@ async fn read(spec: &PushSecretSpec, subject: Subject<'_>, context: &Context) ->
     }
 }
 
-/// The same; the inner error says what is not there.
+/// The same. The inner error says what is missing.
 async fn read_all(
     spec: &PushSecretSpec,
     versions: &mut Versions,
@@ -216,7 +215,7 @@ async fn read_all(
     Ok(Ok((secrets, from)))
 }
 
-/// Pushes what a generator makes, or leaves what it made before where that is still to be there.
+/// Pushes generated values, or keeps those that were generated before, if they should still be there.
 async fn push_generated(
     generator: &Generator,
     from: &TemplateSources,
@@ -248,7 +247,7 @@ async fn push_generated(
     push_wants(spec, wants, inputs, stores, subject, progress, context).await
 }
 
-/// What a PushSecret asks for with these values, and a hash of what that is made from.
+/// The desired objects with these values, and a hash of their sources.
 async fn generated_wants(
     source: Source,
     from: &TemplateSources,
@@ -267,12 +266,12 @@ async fn generated_wants(
     Ok((wants::wants(spec, &rendered, &stores.usable, &origin, namespace, recorded, tools).await?, inputs))
 }
 
-/// Whether objects were written that go when they are not wanted any more.
+/// Whether objects were written that must be deleted once they are no longer desired.
 fn has_to_delete(spec: &PushSecretSpec, subject: Subject<'_>) -> bool {
     spec.deletion_policy == PushDeletionPolicy::Delete && !subject.status.synced_push_secrets.is_empty()
 }
 
-/// Writes what differs, and deletes what is not wanted any more.
+/// Writes what differs, and deletes what is no longer desired.
 async fn push(
     spec: &PushSecretSpec,
     wants: Wants,
@@ -327,7 +326,7 @@ async fn push(
     })
 }
 
-/// The vault of each store that is written to.
+/// The vault of each store.
 fn vaults(pieces: &[Piece]) -> BTreeMap<String, String> {
     let of = |piece: &Piece| {
         let stores: Vec<_> = piece.records.keys().cloned().collect();
@@ -337,18 +336,19 @@ fn vaults(pieces: &[Piece]) -> BTreeMap<String, String> {
     pieces.iter().flat_map(of).collect()
 }
 
-/// What is recorded and not wanted.
+/// Recorded objects that are not desired.
 struct Unwanted {
-    /// What is to be deleted now.
+    /// Those to delete now.
     due: SyncedPushSecrets,
-    /// What stays recorded.
+    /// Those that stay recorded.
     kept: SyncedPushSecrets,
-    /// When the first of what may still come back is due.
+    /// When the grace period of the first one ends.
     again: Option<Duration>,
 }
 
-/// Divides what is recorded and not wanted. What is in a store that is being deleted, or another controller's, stays: the spec still
-/// finds it. Under the spec that was last synced it may be a Secret, or a key of it, that is made anew: it is given some time.
+/// Sorts the recorded objects that are not desired. Those in a store that is being deleted, or that belongs to another controller, stay,
+/// because the spec still refers to them. If the spec has not changed since the last sync, a Secret or one of its keys may be about to
+/// be recreated, so there is a grace period.
 fn unwanted(
     recorded: SyncedPushSecrets,
     spec: &PushSecretSpec,
@@ -383,7 +383,7 @@ fn unwanted(
     unwanted
 }
 
-/// What is recorded, but for what is recorded anew.
+/// The recorded objects, except those that are recorded again.
 pub(super) fn not_wanted(before: &SyncedPushSecrets, now: &SyncedPushSecrets) -> SyncedPushSecrets {
     let mut rest = before.clone();
     for (store, keys) in now {
@@ -395,8 +395,8 @@ pub(super) fn not_wanted(before: &SyncedPushSecrets, now: &SyncedPushSecrets) ->
     rest
 }
 
-/// Records what is about to be written, and where, so that a crash between the two orphans nothing. What is recorded of a store that
-/// leads to another vault now is said to be left there.
+/// Records what is about to be written, and where, so that a crash in between orphans nothing. Objects of a store that leads to another
+/// vault now are reported as left behind.
 async fn record_intent(
     added: &SyncedPushSecrets,
     vaults: &BTreeMap<String, String>,
@@ -490,7 +490,7 @@ async fn gone(
     }
 }
 
-/// Deletes all that is recorded. What is left after a failure is recorded; otherwise the caller records it.
+/// Deletes everything that is recorded. After a failure, records the rest; otherwise the caller does.
 async fn clean_up_all(subject: Subject<'_>, progress: &mut Progress, context: &Context) -> Result<Cleaned, Error> {
     let PushSecretStatus { synced_push_secrets: recorded, synced_vaults: vaults, .. } = &progress.written;
     let mut cleaned = clean_up(recorded, vaults, &BTreeSet::new(), subject, context).await;
@@ -505,14 +505,14 @@ async fn clean_up_all(subject: Subject<'_>, progress: &mut Progress, context: &C
     Err(Error::CleanUp(Failures { all: failures }))
 }
 
-/// Adds the finalizer where objects are to be deleted with the PushSecret, before anything is written; removes it where they are not.
+/// Adds the finalizer before the first write, if objects must be deleted with the PushSecret; removes it if not.
 async fn set_finalizer(spec: &PushSecretSpec, subject: Subject<'_>, context: &Context) -> Result<(), Error> {
     let meta = &subject.object.metadata;
     let api = context.push_secrets(&subject.key.namespace);
     match (spec.deletion_policy, finalizer::is_on(meta, FINALIZER_PUSH_SECRET)) {
         (PushDeletionPolicy::Delete, false) => {
-            // Applied, so that a finalizer of someone else that was added meanwhile stays; with the UID, or one that was deleted
-            // meanwhile would be made anew.
+            // Applied, so that a finalizer that someone else added meanwhile stays; with the UID, so that an object that was deleted
+            // meanwhile is not created again.
             let patch = json!({
                 "apiVersion": API_VERSION,
                 "kind": PushSecret::KIND,
@@ -536,13 +536,13 @@ async fn set_finalizer(spec: &PushSecretSpec, subject: Subject<'_>, context: &Co
     }
 }
 
-/// Deletes what a PushSecret that is being deleted has written, where its policy says so, and removes the finalizer.
+/// Deletes what a PushSecret that is being deleted has written, if its policy says so, and removes the finalizer.
 async fn finalize(subject: Subject<'_>, progress: &mut Progress, context: &Context) -> Result<Outcome, Error> {
     let meta = &subject.object.metadata;
     if !finalizer::is_on(meta, FINALIZER_PUSH_SECRET) {
         return Ok(Outcome::Deleted);
     }
-    // With a spec that cannot be read nobody knows that anything is to be deleted.
+    // An unreadable spec does not ask for a deletion.
     let deletes = subject.object.spec.get().is_ok_and(|spec| spec.deletion_policy == PushDeletionPolicy::Delete);
     if deletes {
         if is_all_of_others(&subject.status.synced_push_secrets, subject, context) {
@@ -558,7 +558,7 @@ async fn finalize(subject: Subject<'_>, progress: &mut Progress, context: &Conte
         report::left_since(&keys, "the spec of the PushSecret cannot be read", subject, context);
     }
     let api = context.push_secrets(&subject.key.namespace);
-    // The status was written since: the finalizers, and what others still have to delete, are as they are now.
+    // The status was written meanwhile, so the finalizers and the records of other stores are read again.
     let newest = bounded(api.get_opt(&subject.key.name)).await.map_err(Error::Finalizer)?;
     let Some(newest) = newest.filter(|newest| newest.metadata.uid == meta.uid) else { return Ok(Outcome::Deleted) };
     let left = newest.status.map(|status| status.synced_push_secrets).unwrap_or_default();
@@ -569,12 +569,12 @@ async fn finalize(subject: Subject<'_>, progress: &mut Progress, context: &Conte
     Ok(Outcome::Deleted)
 }
 
-/// Whether another controller wrote all that is recorded.
+/// Whether another controller wrote everything that is recorded.
 fn is_all_of_others(recorded: &SyncedPushSecrets, subject: Subject<'_>, context: &Context) -> bool {
     !recorded.is_empty() && recorded.keys().all(|store| is_of_others(store, subject, context))
 }
 
-/// Whether a store that is recorded is another controller's.
+/// Whether a recorded store belongs to another controller.
 fn is_of_others(store: &str, subject: Subject<'_>, context: &Context) -> bool {
     let store = record::store_of(store);
     store.is_some_and(|(kind, name)| context.is_of_others(&StoreKey::referenced(kind, &subject.key.namespace, name)))

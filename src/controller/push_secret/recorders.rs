@@ -1,18 +1,19 @@
-//! Which PushSecrets have recorded objects of which names.
+//! Which PushSecrets have recorded objects with which names.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::api::v1alpha1::PushSecretStatus;
 use crate::controller::core::key::ObjectKey;
 
-/// Which PushSecrets have recorded objects of which names, in any vault and of any kind: a first selection, before vaults are compared.
+/// Which PushSecrets have recorded objects with which names, in any vault and of any kind. This narrows the search before vaults are
+/// compared.
 #[derive(Debug, Default)]
 pub(super) struct Recorders {
     by_name: HashMap<String, BTreeSet<ObjectKey>>,
     by_recorder: HashMap<ObjectKey, BTreeSet<String>>,
 }
 
-/// What is the same for all spellings of a remote key.
+/// A key that is equal for all spellings of a remote key.
 fn plain(remote_key: &str) -> String {
     let mut parts = remote_key.split('/');
     let first = parts.next().unwrap_or_default();
@@ -20,7 +21,7 @@ fn plain(remote_key: &str) -> String {
 }
 
 impl Recorders {
-    /// Notes what a PushSecret has recorded now.
+    /// Replaces what a PushSecret has recorded.
     pub(super) fn set(&mut self, key: &ObjectKey, status: Option<&PushSecretStatus>) {
         let records = status.into_iter().flat_map(|status| status.synced_push_secrets.values()).flatten();
         let names: BTreeSet<_> = records.map(|(_, record)| plain(&record.match_.remote_ref.remote_key)).collect();
@@ -41,7 +42,7 @@ impl Recorders {
         }
     }
 
-    /// Those that have recorded an object of this name, or of a name that is much like it.
+    /// Those that have recorded an object with this name or, rarely, with a similar one.
     pub(super) fn of(&self, name: &str) -> impl Iterator<Item = &ObjectKey> {
         self.by_name.get(&plain(name)).into_iter().flatten()
     }

@@ -1,4 +1,4 @@
-//! From what happened to what is said of it: the only place that writes conditions, events and metrics of a PushSecret.
+//! Reports the outcome of a pass. Only this module writes conditions, events and metrics of a PushSecret.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,44 +36,44 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 const SYNCED: &str = "Synced";
 const ERRORED: &str = "Errored";
 const SOURCE_DELETED: &str = "SourceDeleted";
-/// How long to wait before a status is written again that could not be.
+/// How long to wait after a status could not be written.
 const STATUS_RETRY: Duration = Duration::from_secs(1);
-/// How soon to look again at what is being deleted or recovered.
+/// How soon to check an object again that is being deleted or recovered.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
-/// After so many looks it is looked at more seldom, and how seldom at last.
+/// After this many checks they become rarer, and the longest time between two.
 const LOOKS: u32 = 5;
 const LONGEST_LOOK_AGAIN: Duration = Duration::from_mins(1);
-/// How long to wait at most while the API server is away or overloaded.
+/// The longest wait while the API server is unavailable or overloaded.
 const LONGEST_OUTAGE_RETRY: Duration = Duration::from_secs(30);
-/// How long to wait at least where the provider tells when it has recovered.
+/// The shortest wait if the provider reports its recovery.
 const FALLBACK: Duration = Duration::from_mins(1);
-/// The longest message of a condition: the event's note takes no more.
+/// The longest message of a condition: the limit of an event's note.
 const LONGEST_MESSAGE: usize = 1024;
-/// What is added to a wait so that it is over.
+/// Added to a wait, so that it is surely over.
 const MOMENT: Duration = Duration::from_millis(100);
-/// How many objects are named in an event.
+/// How many objects an event names.
 const NAMED: usize = 10;
 
-/// How a pass ended that did not fail.
+/// The outcome of a pass that did not fail.
 pub(super) enum Outcome {
     /// It belongs to another controller.
     NotOurs,
-    /// It is being deleted, and nothing is left to do.
+    /// It is being deleted, and there is nothing left to do.
     Deleted,
-    /// It was written a moment ago, and waits for so long.
+    /// It was written a moment ago, and waits this long.
     Waiting(Duration),
-    /// Nothing is to be done now.
+    /// Nothing is due.
     Unchanged {
         /// When the next push is due.
         due: Due,
-        /// How long what is recorded and not wanted may still come back.
+        /// The rest of the grace period of recorded objects that are not desired.
         patience: Option<Duration>,
     },
-    /// Nothing was written yet: values that were to stay are not all there.
+    /// Nothing was written yet: some of the values to keep are missing.
     ValuesMissing,
-    /// There is nothing to push; what was pushed is deleted if that lasts so long.
+    /// There is nothing to push; what was pushed is deleted if that lasts this long.
     Leaving {
-        /// What there is nothing of.
+        /// What is missing.
         why: String,
         /// How long.
         wait: Duration,
@@ -82,27 +82,27 @@ pub(super) enum Outcome {
     SourceDeleted {
         /// What the status says was written: what another controller still has to delete.
         records: SyncedPushSecrets,
-        /// The objects that were deleted just now.
+        /// The objects that this pass deleted.
         deleted: Vec<String>,
     },
-    /// All is as it is wanted.
+    /// Everything is in its desired state.
     Synced {
-        /// What the status says was written.
+        /// The objects for the status.
         records: SyncedPushSecrets,
-        /// The objects that were written just now.
+        /// The objects that this pass wrote.
         written: Vec<(String, Action)>,
-        /// The objects that were deleted just now.
+        /// The objects that this pass deleted.
         deleted: Vec<String>,
-        /// The objects that were left, since they are somebody else's.
+        /// The objects that were left because somebody else owns them.
         left: Vec<String>,
-        /// Whether an object was left as it is since it exists.
+        /// Whether an object was left unchanged because it exists.
         has_skipped: bool,
-        /// When to look again at what is not wanted for the moment.
+        /// When to check the objects again that are not desired at the moment.
         again: Option<Duration>,
     },
 }
 
-/// Says what has come of a pass, and when to come back.
+/// Reports the outcome of a pass. Returns when the next is due.
 pub(super) async fn concluded(
     subject: Subject<'_>,
     progress: Progress,
@@ -110,7 +110,7 @@ pub(super) async fn concluded(
     context: &Context,
 ) -> Pass {
     if !context.shows(subject) {
-        // One of the same name was asked for when it appeared.
+        // A new object of the same name has its own request.
         return Pass::succeeded(Next::OnChange);
     }
     context.state.wake_after(result.as_ref().err().and_then(Error::recovery), subject.key);
@@ -157,7 +157,7 @@ pub(super) async fn concluded(
             noted(&deleted, "deleted", subject, context);
             left(&others, subject, context);
             let mark = progress.mark.clone();
-            // What is not wanted for the moment is not known after a restart: then all is looked at.
+            // A restart loses track of objects in their grace period, so all objects are compared then.
             let sources = mark.filter(|_| again.is_none()).map(|mark| mark.versions);
             let next = synced(records, sources, has_skipped, &progress, subject, context).await;
             context.metrics.push_secrets().reconciled(subject.measured(), Some(true), took);
@@ -172,12 +172,12 @@ pub(super) async fn concluded(
     }
 }
 
-/// What the condition `Ready` says.
+/// The condition `Ready`.
 struct Said {
     status: ConditionStatus,
     reason: &'static str,
     message: String,
-    /// Why it is not Ready, in one word.
+    /// The cause of a failure, in one word.
     cause: Option<&'static str>,
     /// Whether only a change of the PushSecret can help.
     is_stalled: bool,
@@ -240,7 +240,7 @@ async fn failed(error: &Error, progress: &Progress, subject: Subject<'_>, contex
     match (report.retry, written) {
         (Retry::OnChange, true) => Next::OnChange,
         (Retry::OnChange, false) => Next::After(spread(STATUS_RETRY)),
-        // What was written may be changed by others all the same.
+        // Others may still change what was written.
         (Retry::Backoff, true) if error.waits_for_a_change() => {
             let interval = subject.object.spec.get().ok().and_then(interval);
             interval.map_or(Next::OnChange, |interval| Next::After(spread(interval)))
@@ -258,7 +258,7 @@ fn pause(error: &Error, failures: u32) -> Duration {
     backoff(failures).max(least)
 }
 
-/// Sets the condition, publishes an event where it says something new, and writes the status. Says whether it is stored.
+/// Sets the condition, publishes an event if it is news, and writes the status. Returns whether it was stored.
 async fn say(
     said: &Said,
     severity: Severity,
@@ -321,7 +321,7 @@ async fn write(status: &PushSecretStatus, progress: &Progress, subject: Subject<
     }
 }
 
-/// Keeps a status until the watch shows it; it may do so already.
+/// Keeps a status until the watch shows it, unless it already does.
 pub(super) fn remember(subject: Subject<'_>, status: &PushSecretStatus, context: &Context) {
     let base = &subject.object.metadata.resource_version;
     let shown = context.watched(subject.key);
@@ -344,7 +344,7 @@ fn until(due: Due, subject: Subject<'_>) -> Next {
     }
 }
 
-/// Says which objects were written, and how.
+/// Publishes which objects were written, and how.
 pub(super) fn written(objects: &[(String, Action)], subject: Subject<'_>, context: &Context) {
     for (label, verb) in
         [("created", "created"), ("version", "gave a new version to"), ("properties", "changed the properties of")]
@@ -362,12 +362,12 @@ fn noted(keys: &[String], verb: &str, subject: Subject<'_>, context: &Context) {
     notify(Severity::Normal, "Pushed", format!("{verb} {}", listed(keys)), subject, context);
 }
 
-/// Says which objects were left where they are, since they are not managed here.
+/// Publishes which objects were left because they are not managed here.
 pub(super) fn left(keys: &[String], subject: Subject<'_>, context: &Context) {
     left_since(keys, "not managed by external-secrets", subject, context);
 }
 
-/// Says which objects were left where they are, and why.
+/// Publishes which objects were left, and why.
 pub(super) fn left_since(keys: &[String], why: &str, subject: Subject<'_>, context: &Context) {
     if !keys.is_empty() {
         let note = format!("left {} at the provider: {why}", listed(keys));
@@ -375,7 +375,7 @@ pub(super) fn left_since(keys: &[String], why: &str, subject: Subject<'_>, conte
     }
 }
 
-/// Says what was left in vaults that stores do not lead to any more.
+/// Publishes what was left in vaults that the stores no longer lead to.
 pub(super) fn out_of_reach(left: &BTreeMap<String, Vec<String>>, subject: Subject<'_>, context: &Context) {
     for (vault, keys) in left.iter().filter(|(_, keys)| !keys.is_empty()) {
         let note = format!(
@@ -386,7 +386,7 @@ pub(super) fn out_of_reach(left: &BTreeMap<String, Vec<String>>, subject: Subjec
     }
 }
 
-/// Says which entries do not count, if others than the last time.
+/// Publishes which entries are ignored, if they differ from the last time.
 pub(super) fn superseded(pieces: &[Piece], subject: Subject<'_>, context: &Context) {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let notes: Vec<_> = pieces.iter().filter_map(|piece| piece.of.superseded.clone()).collect();

@@ -23,22 +23,22 @@ use crate::sync::template::{RenderError, Sources as TemplateSources};
 
 /// The most Secrets that one PushSecret pushes.
 const MOST_SECRETS: usize = 500;
-/// Types of Secrets that are credentials of the cluster itself.
+/// The types of Secrets that hold credentials of the cluster itself.
 const TOKENS: [&str; 2] = ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"];
-/// The key of the hashes of this process.
+/// The key of this process's hashes.
 static PROCESS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-/// Where the template stands in the spec.
+/// The template's field in the spec.
 const ROOT: &str = "spec.template";
 
 /// What there is to push.
 pub(super) enum Sources {
     /// These Secrets, sorted by name.
     Secrets(Vec<Source>),
-    /// The Secret of this name is not there, or none is selected.
+    /// The Secret of this name does not exist, or none is selected.
     Gone(String),
 }
 
-/// Reads the Secrets that a spec names, past all watches: whether one is there decides what is deleted.
+/// Reads the Secrets of a spec from the API server, not from a watch cache, because deletions depend on whether they exist.
 pub(super) async fn read(
     spec: &PushSecretSpec,
     namespace: &str,
@@ -69,7 +69,7 @@ pub(super) async fn read(
     names.sort_unstable();
     let (mut sources, mut size) = (Vec::new(), 0);
     for name in names {
-        // One that goes just now is as good as gone before.
+        // A Secret that was deleted meanwhile does not count.
         let Some(found) = secret(&name, namespace, versions, tools).await? else { continue };
         size += found.data.iter().flatten().map(|(key, value)| key.len() + value.0.len()).sum::<usize>();
         sources.push(source(found, tools)?);
@@ -111,7 +111,7 @@ fn source(secret: Secret, tools: Tools<'_>) -> Result<Source, Error> {
     Ok(Source { name, data: Arc::new(data) })
 }
 
-/// Credentials of the cluster itself do not leave it, neither as they are nor through a template.
+/// Refuses credentials of the cluster itself, as a source and in a template.
 fn check_type(name: &str, type_: &str, tools: Tools<'_>) -> Result<(), Error> {
     if TOKENS.contains(&type_) && tools.token_secrets == Switch::Off {
         return Err(Error::Source(format!(
@@ -121,8 +121,8 @@ fn check_type(name: &str, type_: &str, tools: Tools<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// A hash of what objects are made from, under a key of this process: Secrets, what templates come from, and the
-/// generation of the spec.
+/// A hash of the sources of the objects, under a key of this process: the Secrets, the sources of templates, and the generation
+/// of the spec.
 pub(super) fn digest(found: &[Source], from: &TemplateSources, generation: Option<i64>) -> u64 {
     let mut hasher = PROCESS.build_hasher();
     generation.hash(&mut hasher);
@@ -147,7 +147,7 @@ fn hash_values(data: &SecretData, hasher: &mut impl Hasher) {
     }
 }
 
-/// Renders the template over each Secret: what it makes is laid over the Secret's own values.
+/// Renders the template for each Secret. The results are added to the Secret's own values and replace those of the same key.
 pub(super) async fn rendered(
     template: Option<&ExternalSecretTemplate>,
     sources: Vec<Source>,
@@ -172,7 +172,7 @@ pub(super) async fn rendered(
     Ok(rendered)
 }
 
-/// The ConfigMaps and Secrets that the template comes from. One that is not there is left out; the renderer says which.
+/// The ConfigMaps and Secrets that the template comes from, without those that do not exist; the renderer names them.
 pub(super) async fn template_sources(
     template: Option<&ExternalSecretTemplate>,
     namespace: &str,

@@ -1,4 +1,4 @@
-//! What is remembered of PushSecrets between passes, and whom a change wakes.
+//! The state kept of PushSecrets between passes, and which of them a change wakes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,16 +30,16 @@ use crate::sync::minting::force;
 use crate::sync::push::record::store_of;
 use crate::validate::generator;
 
-/// What is written again after a change waits at least so long after the last write: a Secret may change every second.
+/// The least time between two writes for one PushSecret, because a Secret may change every second.
 const BETWEEN_WRITES: Duration = Duration::from_secs(10);
 
 /// How long the recovery of an object may take, during which it is not there.
 const LONGEST_RECOVERY: Duration = Duration::from_mins(5);
 
-/// What is remembered of PushSecrets.
+/// The state kept of all PushSecrets.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Where passes are asked for.
+    /// Requests for passes.
     pub(crate) requests: Arc<Requests<ObjectKey>>,
     /// Cancelled when the first PushSecret appears.
     pub(crate) is_used: CancellationToken,
@@ -68,10 +68,10 @@ pub(super) enum SourceKind {
     ConfigMap,
 }
 
-/// What is remembered of one.
+/// The state kept of one PushSecret.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    /// Of the parts of the object that matter.
+    /// A hash of the fields whose change makes a pass necessary.
     fingerprint: u64,
     /// What it depends on.
     uses: Uses,
@@ -79,30 +79,30 @@ pub(super) struct Memo {
     read: Versions,
     /// The status that was written last, until the watch shows it.
     ahead: Ahead<PushSecretStatus>,
-    /// How often something changed that it depends on, and how many of these changes the last pass that succeeded saw.
+    /// The number of changes of what it depends on, and how many of them the last successful pass saw.
     changes: Changes,
     changes_seen: Changes,
-    /// A hash of what its objects were made from in that pass, under a key of this process.
+    /// A hash of the sources of its objects in that pass, under a key of this process.
     inputs: Option<u64>,
-    /// Whether a pass has succeeded since the process began: what the status says may be older than what it depends on.
+    /// Whether a pass has succeeded since the process began. Until then, the status may be outdated.
     has_succeeded: bool,
-    /// Whether a pass over its objects has ended since the process began, whatever came of it: what it claims is known.
+    /// Whether a pass over its objects has ended since the process began, so that its claims are known.
     is_seen: bool,
-    /// All objects that it wants; `None` as long as no pass could work that out.
+    /// All desired objects; `None` until a pass could determine them.
     wants: Option<BTreeSet<RemoteObject>>,
     /// When a provider was last written to.
     written: Option<Instant>,
     /// Since when there is nothing to push.
     absent_since: BTreeMap<Absence, Instant>,
-    /// Since when what is recorded is not wanted, by store and key of the status.
+    /// Since when recorded objects are not desired, by the store and key in the status.
     unwanted_since: BTreeMap<(String, String), Instant>,
-    /// From what its objects were made, as they were last seen at the provider.
+    /// The sources of its objects, as they were last seen at the provider.
     made: BTreeMap<RemoteObject, Made>,
-    /// A hash of the entries that were last said not to count.
+    /// A hash of the ignored entries that were last published.
     superseded: u64,
-    /// Deleted objects that are to be recovered and then written, whatever the policy says: by store and remote key of the status.
+    /// Deleted objects that will be recovered and then written, whatever the policy says, by the store and remote key in the status.
     recovering: BTreeMap<String, BTreeSet<String>>,
-    /// What a generator made that is not everywhere yet where it belongs.
+    /// Generated values that have not been written everywhere yet.
     minted: Option<Minted>,
     failures: u32,
     awaits_api_server: bool,
@@ -111,39 +111,39 @@ pub(super) struct Memo {
 /// How often something changed that a PushSecret depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
-    /// Of what its objects are made from. Whether that matters is found by comparing.
+    /// Changes of the sources of its objects. Comparing them shows whether they matter.
     inputs: u64,
-    /// Of anything else.
+    /// Changes of anything else.
     others: u64,
 }
 
-/// What there is nothing of.
+/// What is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Absence {
-    /// The Secret is not there, or none is selected.
+    /// The Secret does not exist, or none is selected.
     Source,
-    /// Nothing of the Secret is selected.
+    /// No key of the Secret is selected.
     Selection,
 }
 
-/// From what an object was made. A template may give another value each time: the version that is there is still right as long as what
-/// it was made from is the same.
+/// The sources of an object. A template may render another value each time; the existing version stays valid as long as the sources are
+/// the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Made {
-    /// A hash of it.
+    /// A hash of the sources.
     pub(super) inputs: u64,
     /// The version at the provider.
     pub(super) version: String,
-    /// A hash of what was wanted then.
+    /// A hash of the desired form at that time.
     pub(super) digest: u64,
 }
 
-/// What a generator made that is not everywhere yet where it belongs: a retry must not make another.
+/// Generated values that have not been written everywhere yet. A retry must not generate others.
 #[derive(Clone)]
 pub(super) struct Minted {
     /// The values.
     pub(super) values: SecretData,
-    /// What is recorded of them.
+    /// What the status records about them.
     pub(super) record: PushGenerated,
 }
 
@@ -156,26 +156,26 @@ impl std::fmt::Debug for Minted {
 /// What a PushSecret depends on.
 #[derive(Debug, Default)]
 struct Uses {
-    /// The Secrets, where they are named, and what templates come from.
+    /// The Secrets that are named, and the sources of templates.
     names: BTreeSet<String>,
-    /// Which Secrets of the namespace count, where labels select them.
+    /// The label selectors for Secrets of the namespace.
     selects: Option<Selector>,
     /// The generator.
     generator: Option<GeneratorKey>,
-    /// The stores that are named or recorded.
+    /// The stores that are named in the spec or recorded in the status.
     stores: BTreeSet<StoreKey>,
-    /// Those in which something is recorded.
+    /// The stores with recorded objects.
     recorded: BTreeSet<StoreKey>,
-    /// Kinds of stores of which any may count.
+    /// Kinds of stores of which any may be selected.
     store_kinds: BTreeSet<StoreKind>,
-    /// Whether what it has written is deleted with it, and so must stay within reach.
+    /// Whether what it has written is deleted with it, for which the stores must remain.
     holds_stores: bool,
 }
 
 impl Uses {
     fn of(object: &PushSecret) -> Self {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        // What is parsed goes with the clone.
+        // The clone takes its parsed form away with it.
         let clone = object.spec.clone();
         let Ok(spec) = clone.get() else { return Self::default() };
         let mut uses = Self::of_spec(spec, namespace);
@@ -213,13 +213,13 @@ impl Uses {
         uses
     }
 
-    /// The stores that must stay, as far as they are named.
+    /// The named stores that must remain.
     fn held(&self) -> BTreeSet<StoreKey> {
         let held = self.stores.iter().filter(|store| self.holds_stores && self.may_hold(store));
         held.cloned().collect()
     }
 
-    /// A store of the cluster is held by what was written through it alone: anybody may name one.
+    /// Only recorded objects hold a ClusterSecretStore, because anybody may name one.
     fn may_hold(&self, store: &StoreKey) -> bool {
         store.kind == StoreKind::SecretStore || self.recorded.contains(store)
     }
@@ -230,18 +230,18 @@ impl Uses {
     }
 }
 
-/// What was remembered when a pass began.
+/// The state when a pass begins.
 pub(super) struct Remembered {
-    /// Whether something changed for which its objects are to be looked at, or the last pass failed.
+    /// Whether its objects must be compared because something changed, or because the last pass failed.
     pub(super) is_outdated: bool,
-    /// Whether something may have changed that its objects are made from.
+    /// Whether the sources of its objects may have changed.
     pub(super) is_in_doubt: bool,
-    /// What they were last made from; see [`Mark::content`](super::marks::Mark::content).
+    /// A hash of their last sources; see [`Mark::content`](super::marks::Mark::content).
     pub(super) inputs: Option<u64>,
     pub(super) changes: Changes,
-    /// How long to wait, since it was written a moment ago.
+    /// How long to wait after a write a moment ago.
     pub(super) pause: Option<Duration>,
-    /// How long what is recorded and not wanted may still come back.
+    /// The rest of the grace period of recorded objects that are not desired.
     pub(super) patience: Option<Duration>,
 }
 
@@ -272,7 +272,7 @@ impl State {
         }
     }
 
-    /// The watch shows a PushSecret. Returns the stores that have got their first holder or lost their last by that.
+    /// The watch shows a PushSecret. Returns the stores that got their first holder or lost their last one.
     pub(super) fn applied(&self, object: &PushSecret) -> Vec<StoreKey> {
         let key = ObjectKey::of(&object.metadata);
         let fingerprint = fingerprint(object);
@@ -294,7 +294,7 @@ impl State {
         held
     }
 
-    /// A PushSecret is gone. Returns the stores that have lost their last holder by that.
+    /// A PushSecret was deleted. Returns the stores that lost their last holder.
     pub(super) fn deleted(&self, key: &ObjectKey) -> Vec<StoreKey> {
         let (concerned, held) = {
             let mut known = self.lock_known();
@@ -310,7 +310,7 @@ impl State {
         held
     }
 
-    /// A Secret or ConfigMap has this version now, or is gone. Nobody is woken who has read that version already.
+    /// A Secret or ConfigMap has this version now, or was deleted. Wakes only PushSecrets that have not read this version yet.
     pub(super) fn source_changed(&self, kind: SourceKind, meta: &ObjectMeta, version: Option<&ObjectVersion>) {
         let source = ObjectKey::of(meta);
         let place = (kind, source.name.clone());
@@ -327,12 +327,12 @@ impl State {
         });
     }
 
-    /// A generator is new, changed or gone. That is no reason to make other values, but wakes who failed because of it.
+    /// A generator was created, changed or deleted. Wakes the PushSecrets that failed because of it; others keep their values.
     pub(crate) fn generator_changed(&self, generator: &GeneratorKey) {
         self.changed(|_, memo| memo.failures > 0 && memo.uses.generator.as_ref() == Some(generator));
     }
 
-    /// The values of a pass that did not come to its end, if they are still those that are asked for.
+    /// The generated values of an unfinished pass, if the generator still asks for the same.
     pub(super) fn still_to_be_pushed(&self, subject: Subject<'_>) -> Option<Minted> {
         let meta = &subject.object.metadata;
         let (generation, forced) = (meta.generation, force(meta));
@@ -350,7 +350,7 @@ impl State {
         self.ask_all(concerned);
     }
 
-    /// Something changed that objects are made from.
+    /// A source of objects changed.
     fn touched(&self, concerns: impl Fn(&ObjectKey, &Memo) -> bool) {
         let concerned: Vec<_> = {
             let mut known = self.lock_known();
@@ -365,13 +365,13 @@ impl State {
         self.ask_all(concerned);
     }
 
-    /// Has these PushSecrets look at their objects, whether anything has changed or not.
+    /// Makes these PushSecrets compare their objects, whether anything has changed or not.
     pub(super) fn have_look(&self, keys: &[ObjectKey]) {
         self.lock_known().note_change(keys);
         self.ask_all(keys.iter().cloned());
     }
 
-    /// Asks for all that failed while the API server was away.
+    /// Asks for passes over the PushSecrets that failed while the API server was unavailable.
     pub(super) fn wake_who_await_api_server(&self) {
         let waiting: Vec<_> = {
             let known = self.lock_known();
@@ -380,7 +380,7 @@ impl State {
         self.ask_all(waiting);
     }
 
-    /// Asks for a pass when a provider has recovered; not at all where there is no such provider any more.
+    /// Asks for a pass when a provider has recovered, or never if the provider no longer exists.
     pub(super) fn wake_after(self: &Arc<Self>, recovery: Option<&Recovery>, key: &ObjectKey) {
         let Some(recovery) = recovery else { return self.recoveries.end(key) };
         let (state, woken) = (Arc::downgrade(self), key.clone());
@@ -396,7 +396,7 @@ impl State {
         self.lock_known().memos.named(key).map(|memo| memo.ahead.clone()).unwrap_or_default()
     }
 
-    /// What is remembered when a pass over an object begins.
+    /// The state for a pass that begins.
     /// What is not wanted is given `grace`.
     pub(super) fn begin(&self, key: &ObjectKey, object: &PushSecret, now: Instant, grace: Duration) -> Remembered {
         let mut known = self.lock_known();
@@ -417,13 +417,13 @@ impl State {
         }
     }
 
-    /// Changes what is remembered of a PushSecret, unless another of its name has taken its place.
+    /// Changes the state of a PushSecret, unless it was replaced by another of the same name.
     pub(super) fn remember<T>(&self, subject: Subject<'_>, change: impl FnOnce(&mut Memo) -> T) -> Option<T> {
         self.lock_known().memos.get_mut(subject.key, subject.uid()).map(change)
     }
 
-    /// Notes all that a PushSecret wants, so that others do not delete it. `None` where not all of it could be worked out: then what it
-    /// has recorded counts.
+    /// Records all desired objects of a PushSecret, so that others do not delete them. `None` if not all could be determined; then its
+    /// recorded objects count.
     pub(super) fn wants(&self, subject: Subject<'_>, wants: Option<BTreeSet<RemoteObject>>) {
         let concerned = {
             let mut known = self.lock_known();
@@ -438,8 +438,8 @@ impl State {
         self.ask_all(concerned);
     }
 
-    /// Notes that an object is as a PushSecret wants it, and wakes those for whom that matters. Nothing less counts: who cannot write an
-    /// object must not keep others from it.
+    /// Records that an object is in the state that a PushSecret desires, and wakes those who share the object. Only this claims an object:
+    /// a PushSecret that cannot write it must not keep others from it.
     pub(super) fn claim(&self, subject: Subject<'_>, object: &RemoteObject, claim: Claim) {
         let concerned = {
             let mut known = self.lock_known();
@@ -469,8 +469,8 @@ impl State {
         self.lock_known().claims.older(object, claimant, claim).cloned()
     }
 
-    /// The others that may want an object: those that have written it, and those that have recorded something of this name, unless it is
-    /// known that they want it no more.
+    /// The others that may want an object: those that have written it, and those that have recorded something with this name, unless they
+    /// are known to want it no longer.
     pub(super) fn who_may_want(&self, object: &RemoteObject, but: &ObjectKey) -> Interested {
         let known = self.lock_known();
         let recorded = known.recorders.of(object.name.as_str()).filter(|key| *key != but);
@@ -484,15 +484,15 @@ impl State {
         }
     }
 
-    /// The PushSecrets that have recorded something of the name of an object, and were not looked at since the process began. They soon
-    /// will be.
+    /// The PushSecrets that have recorded something with the name of an object, and have had no pass since the process began. They soon
+    /// will.
     pub(super) fn unseen_recorders(&self, object: &RemoteObject, but: &ObjectKey) -> Vec<ObjectKey> {
         let known = self.lock_known();
         let is_unseen = |key: &&ObjectKey| *key != but && known.memos.named(key).is_some_and(|memo| !memo.is_seen);
         known.recorders.of(object.name.as_str()).filter(is_unseen).cloned().collect()
     }
 
-    /// The deleted objects that are to be recovered and then written, as far as this process has found them.
+    /// The deleted objects that will be recovered and then written, as far as this process has found them.
     pub(super) fn recovering(&self, subject: Subject<'_>) -> BTreeMap<String, BTreeSet<String>> {
         self.remember(subject, |memo| memo.recovering.clone()).unwrap_or_default()
     }
@@ -510,24 +510,24 @@ impl State {
         asked.is_some_and(|asked| now.duration_since(asked) < LONGEST_RECOVERY)
     }
 
-    /// An object is there.
+    /// An object exists.
     pub(super) fn is_there(&self, object: &RemoteObject) {
         self.lock_known().recovered.remove(object);
     }
 
-    /// What keeps two from writing an object at the same time.
+    /// The lock that keeps two passes from writing an object at the same time.
     pub(super) fn lock(&self, object: &RemoteObject) -> Arc<ObjectLock> {
         self.locks.of(object)
     }
 
-    /// From what an object was last made for a PushSecret.
+    /// The sources that an object was last made from for a PushSecret.
     pub(super) fn made(&self, subject: Subject<'_>, object: &RemoteObject) -> Option<Made> {
         self.remember(subject, |memo| memo.made.get(object).cloned()).flatten()
     }
 }
 
 impl Memo {
-    /// A status was written on top of the version that the watch shows.
+    /// A status was written over the version that the watch shows.
     pub(super) fn status_written(&mut self, base: Option<&str>, status: &PushSecretStatus) {
         self.ahead.wrote(base, status);
     }
@@ -537,13 +537,13 @@ impl Memo {
         self.written = Some(now);
     }
 
-    /// All is as it was left, by what had changed until then. Its objects were not looked at.
+    /// Nothing had changed, as of the changes until then. The objects were not compared.
     pub(super) fn settled(&mut self, changes: Changes) {
         self.changes_seen = changes;
         self.has_succeeded = true;
     }
 
-    /// All is as it is wanted, by what had changed until then; `inputs` is a hash of what it was made from.
+    /// Everything is in its desired state, as of the changes until then. `inputs` is a hash of the sources.
     pub(super) fn succeeded(&mut self, changes: Changes, inputs: Option<u64>) {
         self.settled(changes);
         self.inputs = inputs;
@@ -554,7 +554,7 @@ impl Memo {
         (self.failures, self.awaits_api_server) = (0, false);
     }
 
-    /// Something failed. Returns how often in a row.
+    /// A pass failed. Returns how often in a row.
     pub(super) fn failed(&mut self, is_outage_of_api_server: bool) -> u32 {
         self.is_seen = true;
         self.failures = self.failures.saturating_add(1);
@@ -562,12 +562,12 @@ impl Memo {
         self.failures
     }
 
-    /// A deleted object is to be recovered and then written.
+    /// A deleted object will be recovered and then written.
     pub(super) fn recovers(&mut self, store: String, remote_key: String) {
         self.recovering.entry(store).or_default().insert(remote_key);
     }
 
-    /// It is another controller's.
+    /// It belongs to another controller.
     pub(super) fn not_ours(&mut self) {
         self.is_seen = true;
     }
@@ -577,7 +577,7 @@ impl Memo {
         self.read = versions;
     }
 
-    /// A generator made these values.
+    /// These values were generated.
     pub(super) fn minted(&mut self, minted: Minted) {
         self.minted = Some(minted);
     }
@@ -587,12 +587,12 @@ impl Memo {
         *self.absent_since.entry(what).or_insert(now)
     }
 
-    /// There is something again.
+    /// There is something to push again.
     pub(super) fn present(&mut self, what: Absence) {
         self.absent_since.remove(&what);
     }
 
-    /// These records of the status are not wanted. Returns since when, in their order.
+    /// These recorded objects are not desired. Returns since when, in their order.
     pub(super) fn unwanted(&mut self, records: &[(String, String)], now: Instant) -> Vec<Instant> {
         let before = std::mem::take(&mut self.unwanted_since);
         let since = |record| before.get(record).copied().unwrap_or(now);
@@ -601,12 +601,12 @@ impl Memo {
         all
     }
 
-    /// An object was found as it is wanted, or was made so.
+    /// An object is in its desired state, found or written.
     pub(super) fn made(&mut self, object: &RemoteObject, made: Made) {
         self.made.insert(object.clone(), made);
     }
 
-    /// These entries do not count. Returns whether that is news.
+    /// These entries are ignored. Returns whether that is news.
     pub(super) fn superseded(&mut self, hash: u64) -> bool {
         std::mem::replace(&mut self.superseded, hash) != hash
     }
@@ -614,13 +614,13 @@ impl Memo {
 
 /// Who may want an object.
 pub(super) struct Interested {
-    /// Those that have written it, or found it as they want it.
+    /// Those that have written it, or found it in the state they desire.
     pub(super) claimed: Vec<ObjectKey>,
-    /// Those that have recorded an object of this name, in this vault or another.
+    /// Those that have recorded an object with this name, in this vault or another.
     pub(super) recorded: Vec<ObjectKey>,
 }
 
-/// What of a PushSecret decides whether a change matters. Its status does not.
+/// A hash of the fields whose change makes a pass necessary. The status is not among them.
 fn fingerprint(object: &PushSecret) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let meta = &object.metadata;

@@ -16,15 +16,15 @@ use crate::controller::store_access::key::StoreKey;
 use crate::sync::push::StoreFacts;
 use crate::sync::push::expand::fits;
 
-/// The stores that a spec finds.
+/// The stores that a spec selects.
 pub(super) struct Found {
-    /// Those that can be written to.
+    /// The stores to write to.
     pub(super) usable: BTreeMap<StoreKey, Arc<SecretStore>>,
-    /// Those that are being deleted. What was written there stays as long as the spec finds them.
+    /// The stores that are being deleted. What was written there stays as long as the spec selects them.
     pub(super) leaving: BTreeSet<StoreKey>,
 }
 
-/// The stores that a spec finds; `None` where all of them are another controller's.
+/// The stores that a spec selects; `None` if all of them belong to another controller.
 pub(super) async fn find(spec: &PushSecretSpec, namespace: &str, tools: Tools<'_>) -> Result<Option<Found>, Error> {
     check_data_to(spec)?;
     let mut stores = BTreeMap::new();
@@ -83,13 +83,13 @@ fn unreadable(kind: StoreKind, namespace: &str, name: &str, error: ApiError) -> 
 
 static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
 
-/// What of a store decides which entries are for it.
+/// The parts of a store that decide which entries it gets.
 pub(super) fn facts<'a>(key: &'a StoreKey, store: &'a SecretStore) -> StoreFacts<'a> {
     let labels = store.metadata.labels.as_ref().unwrap_or(&NO_LABELS);
     StoreFacts { kind: key.kind, name: &key.object.name, labels }
 }
 
-/// As in ESO a store that `dataTo` names must be named in `secretStoreRefs`.
+/// As in ESO, `secretStoreRefs` must name every store that `dataTo` names.
 fn check_data_to(spec: &PushSecretSpec) -> Result<(), Error> {
     let named: BTreeSet<_> = spec.secret_store_refs.iter().filter_map(|reference| reference.name.as_deref()).collect();
     for (index, set) in spec.data_to.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! A PushSecret on its way through a pass.
+//! The PushSecret of a pass.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::api::v1alpha1::{PushSecret, PushSecretStatus};
 use crate::controller::core::key::ObjectKey;
 use crate::runtime::metrics::Object;
 
-/// A PushSecret on its way through a pass.
+/// The PushSecret of a pass.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) key: &'a ObjectKey,
@@ -21,12 +21,12 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// The UID of the object: another of its name has another.
+    /// The UID, which tells it from another PushSecret of the same name.
     pub(super) fn uid(self) -> Option<&'a str> {
         self.object.metadata.uid.as_deref()
     }
 
-    /// When it was made: which of two is older decides who writes an object.
+    /// When it was created: of two PushSecrets, the older one writes an object.
     pub(super) fn since(self) -> Timestamp {
         self.object.metadata.creation_timestamp.as_ref().map(|time| time.0).unwrap_or_default()
     }
@@ -38,13 +38,13 @@ impl<'a> Subject<'a> {
         synced.is_some_and(|(synced, _)| synced == generation)
     }
 
-    /// As metrics know it.
+    /// Its labels in metrics.
     pub(super) fn measured(self) -> Object<'a> {
         let labels = self.object.metadata.labels.as_ref();
         Object { namespace: &self.key.namespace, name: &self.key.name, labels }
     }
 
-    /// Whether it takes over an object of this remote key that is not tagged as managed.
+    /// Whether it adopts an object with this remote key that is not tagged as managed.
     pub(super) fn adopts(self, remote_key: &str) -> bool {
         let annotations = self.object.metadata.annotations.as_ref();
         let listed = annotations.and_then(|annotations| annotations.get(crate::api::ANNOTATION_ADOPT));

@@ -1,4 +1,4 @@
-//! From Secrets and stores to the objects that a PushSecret asks for.
+//! Determines the desired objects of a PushSecret from Secrets and stores.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use crate::provider::Writer;
 use crate::sync::push::expand::{Expander, Source};
 use crate::sync::push::{Entry, objects, record};
 
-/// What a PushSecret asks for.
+/// The desired objects of a PushSecret.
 #[derive(Default)]
 pub(super) struct Wants {
     /// The objects, sorted by vault and name, each once.
     pub(super) pieces: Vec<Piece>,
-    /// What cannot be worked out.
+    /// What cannot be determined.
     pub(super) failures: Vec<ObjectFailure>,
-    /// Whether there are objects of which not even the name is known.
+    /// Whether there are objects without a known name.
     has_nameless: bool,
-    /// The objects that are wanted, also those that cannot be written.
+    /// The desired objects, including those that cannot be written.
     names: BTreeSet<RemoteObject>,
 }
 
@@ -37,8 +37,8 @@ struct Target<'a> {
     may_adopt: bool,
 }
 
-/// Whether PushSecrets may take over objects of a store that are not managed. A SecretStore is of those who push; of a
-/// ClusterSecretStore its owner decides, since it may be shared by namespaces that have no right on the vault themselves.
+/// Whether PushSecrets may adopt unmanaged objects in a store. A SecretStore belongs to those who push. The owner of a
+/// ClusterSecretStore decides, because namespaces without rights of their own on the vault may share it.
 fn may_adopt(store: &SecretStore) -> bool {
     let allowed =
         store.metadata.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION_ALLOW_ADOPTION));
@@ -46,7 +46,7 @@ fn may_adopt(store: &SecretStore) -> bool {
 }
 
 impl Wants {
-    /// All objects that are wanted; `None` where some of them cannot be named.
+    /// All desired objects; `None` if some have no known name.
     pub(super) fn names(&self) -> Option<BTreeSet<RemoteObject>> {
         (!self.has_nameless).then(|| self.names.clone())
     }
@@ -61,7 +61,7 @@ impl Wants {
         });
     }
 
-    /// Adds the entries for a store. `recorded` is what the status says of all stores.
+    /// Adds the entries for a store. `recorded` are the objects in the status, of all stores.
     fn of_store(&mut self, target: &Target<'_>, entries: Vec<Entry>, origin: &Origin, recorded: &SyncedPushSecrets) {
         let Target { key: store, writer, may_adopt } = target;
         let mut usable = Vec::new();
@@ -93,9 +93,9 @@ impl Wants {
         }
     }
 
-    /// Of pieces for one object, through several stores of one vault, the last counts.
+    /// Of several pieces for one object, through stores of the same vault, keeps the last.
     fn joined(&mut self) {
-        // Stable: the order of the stores stays.
+        // Stable, so that the stores keep their order.
         self.pieces.sort_by(|one, other| one.remote.cmp(&other.remote));
         let mut joined: Vec<Piece> = Vec::new();
         for mut piece in std::mem::take(&mut self.pieces) {
@@ -112,10 +112,11 @@ impl Wants {
     }
 }
 
-/// What a spec asks for in all stores; `recorded` is what the status says of them. What fails of it does not keep the rest from being written.
+/// The desired objects in all stores; `recorded` are the objects in the status. A failure of one does not keep the others from being
+/// written.
 ///
 /// # Errors
-/// An expression of `dataTo` that is no such, or more than one PushSecret may ask for.
+/// An expression in `dataTo` is invalid, or the spec asks for more objects than allowed.
 pub(super) async fn wants(
     spec: &PushSecretSpec,
     sources: &[Source],
@@ -137,7 +138,7 @@ pub(super) async fn wants(
                 wants.has_nameless = true;
                 wants.failed(key, &missing.remote_key, &missing.secret_key, Problem::Expand(missing.error));
             }
-            // As after a template.
+            // As with a template.
             tokio::task::yield_now().await;
         }
         let Some(first) = all.first() else { continue };

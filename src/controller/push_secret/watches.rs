@@ -1,4 +1,4 @@
-//! The watches of PushSecrets, and of what they push.
+//! The watches of PushSecrets and of their sources.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::controller::core::watching::Watching;
 use crate::controller::store_access::key::StoreKey;
 use crate::runtime::metrics::Metrics;
 
-/// Watches PushSecrets, once the cluster serves them. `on_hold` hears of each store that gets its first holder or loses its last, `others`
-/// of each change.
+/// Watches PushSecrets, once the cluster serves them. `on_hold` gets each store that gets its first holder or loses its last one, `others`
+/// each change.
 pub(crate) fn push_secrets(
     watching: &Watching,
     state: &Arc<State>,
@@ -44,7 +44,7 @@ pub(crate) fn push_secrets(
         others(object);
     };
     let strip = |object: &mut PushSecret| {
-        // Which of two is older decides who pushes.
+        // Needed to determine which of two is older.
         let created = object.metadata.creation_timestamp.take();
         watch::strip_metadata(&mut object.metadata);
         object.metadata.creation_timestamp = created;
@@ -54,7 +54,7 @@ pub(crate) fn push_secrets(
     watch::objects_once(served, move || watching.ours(PushSecret::PLURAL, &()), (), strip, on_change)
 }
 
-/// Watches the metadata of Secrets and ConfigMaps, once there is a PushSecret. Nothing of them is kept.
+/// Watches the metadata of Secrets and ConfigMaps, once there is a PushSecret. Keeps none of it.
 pub(crate) fn sources(watching: &Watching, state: &Arc<State>) {
     versions_of::<Secret>(SourceKind::Secret, "secrets that are pushed", watching, state);
     versions_of::<ConfigMap>(SourceKind::ConfigMap, "configmaps with templates of pushes", watching, state);
