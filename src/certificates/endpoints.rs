@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::discovery::v1::{EndpointConditions, EndpointSlice};
 use kube::Client;
 use kube::api::ListParams;
 use rustls::pki_types::pem::PemObject;
@@ -35,7 +35,8 @@ pub(super) enum NotServing {
     Untrusted { address: String, reason: String },
 }
 
-/// How many of the endpoints are known to present a trusted certificate.
+/// How many of the endpoints are known to present a trusted certificate, including those that are terminating: they are
+/// still called until every kube-proxy knows that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     /// All.
@@ -62,20 +63,22 @@ pub(super) async fn check(
     if slices.is_empty() {
         return Ok(Err(NotServing::NoSlice(service)));
     }
-    let addresses: Vec<_> = slices.iter().flat_map(ready_addresses).collect();
-    if addresses.is_empty() {
+    let mut addresses: Vec<_> = slices.iter().flat_map(called_addresses).collect();
+    // Those that stay first.
+    addresses.sort_by_key(|address| address.state == State::Terminating);
+    if !addresses.iter().any(|address| address.state == State::Ready) {
         return Ok(Err(NotServing::NoEndpoint(service)));
     }
     let mut shown = if addresses.len() > MOST { Shown::BySome } else { Shown::ByAll };
-    for (host, port) in addresses.into_iter().take(MOST) {
+    for Address { host, port, state } in addresses.into_iter().take(MOST) {
         let answer = match port {
             Some(port) => shows_trusted_certificate(&host, port, name, bundle).await,
             None => Answer::None,
         };
-        match answer {
-            Answer::Trusted => {}
-            Answer::None => shown = Shown::BySome,
-            Answer::Untrusted(reason) => {
+        match (answer, state) {
+            (Answer::Trusted, _) => {}
+            (Answer::None, _) | (Answer::Untrusted(_), State::Terminating) => shown = Shown::BySome,
+            (Answer::Untrusted(reason), State::Ready) => {
                 let address = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
                 return Ok(Err(NotServing::Untrusted { address, reason }));
             }
@@ -94,17 +97,36 @@ enum Answer {
     None,
 }
 
-/// The ready addresses of a slice with the webhook's port or, if no port has its name, with the first. The ports of a
-/// slice have no order.
-fn ready_addresses(slice: &EndpointSlice) -> Vec<(String, Option<u16>)> {
+/// An address at which the API server may call the webhook.
+#[derive(Debug, PartialEq, Eq)]
+struct Address {
+    host: String,
+    port: Option<u16>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ready,
+    Terminating,
+}
+
+/// The addresses of a slice that are called, with the webhook's port or, if no port has its name, with the first. The
+/// ports of a slice have no order.
+fn called_addresses(slice: &EndpointSlice) -> Vec<Address> {
     let ports = || slice.ports.iter().flatten();
     let port = ports().find(|port| port.name.as_deref() == Some(PORT)).or_else(|| ports().next());
     let port = port.and_then(|port| u16::try_from(port.port?).ok());
-    let ready = slice
-        .endpoints
-        .iter()
-        .filter(|endpoint| endpoint.conditions.as_ref().is_some_and(|conditions| conditions.ready == Some(true)));
-    ready.flat_map(|endpoint| endpoint.addresses.iter().map(move |address| (address.clone(), port))).collect()
+    let state = |conditions: &EndpointConditions| match conditions {
+        EndpointConditions { terminating: Some(true), .. } => Some(State::Terminating),
+        EndpointConditions { ready: Some(true), .. } => Some(State::Ready),
+        _ => None,
+    };
+    let states = slice.endpoints.iter().filter_map(|endpoint| Some((endpoint, state(endpoint.conditions.as_ref()?)?)));
+    let addresses = states.flat_map(|(endpoint, state)| {
+        endpoint.addresses.iter().map(move |host| Address { host: host.clone(), port, state })
+    });
+    addresses.collect()
 }
 
 async fn shows_trusted_certificate(host: &str, port: u16, name: &str, bundle: &[u8]) -> Answer {
@@ -153,7 +175,23 @@ mod tests {
             ],
         }))
         .unwrap();
-        ready_addresses(&slice)
+        called_addresses(&slice).into_iter().map(|address| (address.host, address.port)).collect()
+    }
+
+    #[test]
+    fn an_endpoint_that_is_terminating_is_asked_and_one_that_is_starting_is_not() {
+        let slice: EndpointSlice = serde_json::from_value(json!({
+            "addressType": "IPv4", "metadata": {}, "ports": [{"port": 10250}],
+            "endpoints": [
+                {"addresses": ["10.0.0.1"], "conditions": {"ready": false, "serving": true, "terminating": true}},
+                {"addresses": ["10.0.0.2"], "conditions": {"ready": false, "serving": false, "terminating": false}},
+                {"addresses": ["10.0.0.3"], "conditions": {"ready": true, "serving": true, "terminating": false}},
+            ],
+        }))
+        .unwrap();
+        let address = |host: &str, state| Address { host: host.to_owned(), port: Some(10250), state };
+        let expected = [address("10.0.0.1", State::Terminating), address("10.0.0.3", State::Ready)];
+        assert_eq!(called_addresses(&slice), expected);
     }
 
     #[test]
