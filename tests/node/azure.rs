@@ -23,7 +23,7 @@ const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// A vault, and the application that the controller's own service account represents, which may read it.
 pub struct Azure {
-    sandbox: Sandbox,
+    pub sandbox: Sandbox,
     clock: ClockOffset,
     pub application: Application,
     pub vault: Vault,
@@ -37,8 +37,6 @@ impl Azure {
         let keys = std::fs::read_to_string(node.folder.join("pki/service-accounts.pub")).unwrap();
         sandbox.set_issuer(ISSUER, IssuerKeys::from_pem(&keys).unwrap());
         let application = sandbox.default_tenant().application("00000000-0000-0000-0000-00000000c11e");
-        let subject = format!("system:serviceaccount:{NAMESPACE}:{}", DEPLOYMENTS[0]);
-        let application = application.federate(ISSUER, &subject);
         let vault = sandbox.vault("my-key-container").unwrap().allow(&application, SecretPermission::Get);
         let (_, bundle) = sandbox.environment().into_iter().find(|(name, _)| name == "SSL_CERT_FILE").unwrap();
         let bundle = std::fs::read_to_string(bundle).unwrap();
@@ -47,7 +45,14 @@ impl Azure {
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "azure", "namespace": NAMESPACE},
                 "data": {"ca.pem": bundle}}),
         ]);
-        Self { sandbox, clock, application, vault }
+        let azure = Self { sandbox, clock, application, vault };
+        azure.trust(NAMESPACE, DEPLOYMENTS[0]);
+        azure
+    }
+
+    /// Lets a service account act as the application.
+    pub fn trust(&self, namespace: &str, account: &str) {
+        self.application.federate(ISSUER, &format!("system:serviceaccount:{namespace}:{account}"));
     }
 
     /// Chart values for a controller that reaches it with its own token. The kubelet projects the token as the workload
@@ -140,10 +145,8 @@ async fn a_secret_travels_into_the_cluster_by_the_token_of_the_stores_service_ac
     azure.vault.set_secret("qvs-secret-manager", "Hello, Qmonus Value Stream!").unwrap();
     node.install_with(&azure.values());
     let (client, tenant) = (azure.application.client_id(), azure.application.tenant());
-    azure
-        .application
-        .clear_federation()
-        .federate(ISSUER, &format!("system:serviceaccount:{NAMESPACE}:azure-key-vault"));
+    azure.application.clear_federation();
+    azure.trust(NAMESPACE, "azure-key-vault");
     let values = format!(
         "azureKeyContainerName=my-key-container,serviceAccount.create=true,serviceAccount.clientId={client},serviceAccount.tenantId={}",
         tenant.id()

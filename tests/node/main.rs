@@ -18,6 +18,7 @@ mod cluster;
 mod disruptions;
 mod eso;
 mod installing;
+mod kinds;
 mod load;
 mod scopes;
 mod values;
