@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_stage::cluster_access::{Access, DEADLINE};
 use test_stage::helm::Tools;
 
@@ -63,13 +64,33 @@ impl Node {
             names.split_whitespace().map(str::to_owned).collect()
         };
         let namespaces = named("namespace").into_iter().filter(|name| !LASTING_NAMESPACES.contains(&name.as_str()));
-        let kinds = named("crd").into_iter().filter(|name| name.ends_with("external-secrets.io"));
+        let kinds: Vec<_> = named("crd").into_iter().filter(|name| name.ends_with("external-secrets.io")).collect();
+        self.release_objects(&kinds);
         // A namespace takes longer to go while a kind goes too.
-        for (kind, found) in [("namespace", namespaces.collect::<Vec<_>>()), ("crd", kinds.collect())] {
+        for (kind, found) in [("namespace", namespaces.collect::<Vec<_>>()), ("crd", kinds)] {
             if !found.is_empty() {
                 let found: Vec<_> = found.iter().map(String::as_str).collect();
                 self.kubectl(&[&["delete", kind, "--timeout=90s"], &found[..]].concat());
             }
+        }
+    }
+
+    /// Removes the finalizers that a failed test has left: the controller that would is gone.
+    fn release_objects(&self, kinds: &[String]) {
+        if kinds.is_empty() {
+            return;
+        }
+        let list = self.kubectl(&["get", &kinds.join(","), "--all-namespaces", "--output=json"]);
+        let list: Value = serde_json::from_str(&list).unwrap();
+        for object in list["items"].as_array().unwrap() {
+            let metadata = &object["metadata"];
+            if metadata["finalizers"].is_null() {
+                continue;
+            }
+            let [kind, name] = [&object["kind"], &metadata["name"]].map(|text| text.as_str().unwrap());
+            let namespace = metadata["namespace"].as_str().unwrap_or("default");
+            let patch = r#"{"metadata": {"finalizers": null}}"#;
+            self.kubectl(&["patch", kind, name, "--namespace", namespace, "--type=merge", "--patch", patch]);
         }
     }
 
@@ -149,6 +170,22 @@ impl Node {
                 && event["responseStatus"]["code"].as_u64().unwrap_or(500) < 300
         });
         stored.map(|event| event["objectRef"]["name"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+/// The address of etcd in the node's network.
+const ETCD: &str = "http://127.0.0.1:2379";
+
+impl Node {
+    /// How often etcd has stored a Secret of the namespace `default` since it was created.
+    pub async fn times_stored(&self, name: &str) -> usize {
+        let key = base64::engine::general_purpose::STANDARD.encode(format!("/registry/secrets/default/{name}"));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let query = json!({"key": key, "keys_only": true}).to_string();
+        let answer = client.post(format!("{ETCD}/v3/kv/range")).body(query).send().await.unwrap();
+        let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        let version = answer["kvs"][0]["version"].as_str().unwrap_or_else(|| panic!("no {name} in {answer}"));
+        version.parse().unwrap()
     }
 }
 

@@ -31,7 +31,7 @@ async fn a_rolling_update_of_the_webhook_refuses_no_write() {
     let node = Node::cleared().await;
     node.install(&[]).unwrap();
     node.apply(&[fake_store()]);
-    let load = Load::start(&node.access, 100);
+    let load = Load::start(&node.access, 150);
     restart(&node, WEBHOOK);
     restart(&node, WEBHOOK);
     node.install(&["--set", "webhook.podAnnotations.changed=yes,webhook.replicaCount=2"]).unwrap();
@@ -48,15 +48,30 @@ fn all_pods(node: &Node) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it needs a node: make test-node"]
-async fn an_emptied_certificate_secret_refuses_no_write() {
+async fn an_emptied_or_replaced_certificate_secret_refuses_no_write() {
     let node = Node::cleared().await;
     node.install(&[]).unwrap();
     node.apply(&[fake_store()]);
+    let first = node.json(&["get", "secret", WEBHOOK])["data"].clone();
     let before = served_certificate();
     let load = Load::start(&node.access, 20);
-    let empty = json!([{"op": "remove", "path": "/data"}]).to_string();
-    node.of_release(&["patch", "secret", WEBHOOK, "--type=json", "--patch", &empty]);
-    until("a new certificate in the Secret", || {
+    let change = |value: Value| {
+        let patch = json!([{"op": "replace", "path": "/data", "value": value}]).to_string();
+        node.of_release(&["patch", "secret", WEBHOOK, "--type=json", "--patch", &patch]);
+    };
+    change(json!({}));
+    until_all_use_another_certificate(&node, &before).await;
+    // As from a backup: still valid, but not what the webhook serves now.
+    let before = served_certificate();
+    change(first);
+    until_all_use_another_certificate(&node, &before).await;
+    load.end_without_refusal().await;
+}
+
+/// Waits until the Secret and the webhook's Pod have another certificate than this, and the API server trusts its
+/// authority alone.
+async fn until_all_use_another_certificate(node: &Node, before: &str) {
+    until("another certificate in the Secret", || {
         let secret = node.json(&["get", "secret", WEBHOOK]);
         let certificate = decoded(&secret)["tls.crt"].as_str()?.to_owned();
         (certificate != before).then_some(())
@@ -64,7 +79,8 @@ async fn an_emptied_certificate_secret_refuses_no_write() {
     .await;
     // The kubelet checks mounted Secrets once a minute, and when a Pod changes.
     let pod = node.pods_of(WEBHOOK)[0]["metadata"]["name"].as_str().unwrap().to_owned();
-    node.of_release(&["annotate", "pod", &pod, "changed=yes"]);
+    let now = format!("changed={:?}", std::time::SystemTime::now());
+    node.of_release(&["annotate", "--overwrite", "pod", &pod, &now]);
     until("the new certificate in the Pod", || (served_certificate() != before).then_some(())).await;
     until("the former authority gone from the webhook's configuration", || {
         let configuration =
@@ -76,7 +92,6 @@ async fn an_emptied_certificate_secret_refuses_no_write() {
         (String::from_utf8(bundle).unwrap().trim() == authority.trim()).then_some(())
     })
     .await;
-    load.end_without_refusal().await;
 }
 
 /// The certificate in the webhook's Pod.
@@ -145,7 +160,7 @@ impl Followers {
         format!("version {}", self.versions)
     }
 
-    /// Waits until all Secrets have the vault's version, each written once per version.
+    /// Waits until all Secrets have the vault's version, each stored once per version, and not written more often.
     async fn until_all_have_it(&self, after: &str) {
         let wanted = base64::engine::general_purpose::STANDARD.encode(self.value());
         let begin = Instant::now();
@@ -161,8 +176,10 @@ impl Followers {
         let writes = self.node.writes_of_secrets("default");
         for index in 0..FOLLOWERS {
             let name = format!("follower-{index}");
+            assert_eq!(self.node.times_stored(&name).await, self.versions, "after {after}, {name}");
+            // The log lacks writes that a power cut has come between; etcd does not.
             let count = writes.iter().filter(|written| **written == name).count();
-            assert_eq!(count, self.versions, "after {after}, writes of {name}");
+            assert!(count <= self.versions, "after {after}, {count} writes of {name}");
         }
     }
 

@@ -14,7 +14,9 @@ use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::cluster::{CERT_CONTROLLER, CHART, DEPLOYMENTS, NAMESPACE, Node, RELEASE, WEBHOOK, processes, until};
+use crate::cluster::{
+    CERT_CONTROLLER, CHART, DEPLOYMENTS, NAMESPACE, Node, PROGRAM, RELEASE, WEBHOOK, processes, until,
+};
 
 /// How long the installation may take. On an idle machine it takes 5 to 7 s.
 const SOON: Duration = Duration::from_secs(20);
@@ -66,6 +68,7 @@ async fn the_chart_runs_with_default_values_where_pod_security_is_restricted() {
         let metrics = forwarded(&node, deployment, 8080, "metrics").await;
         assert!(metrics.contains("# TYPE"), "{deployment}: {metrics}");
     }
+    no_container_is_in_roots_group();
     nothing_secret_is_in_the_webhooks_pod();
     the_webhook_is_asked_through_its_service(&node);
     a_start_that_fails_says_why(&node).await;
@@ -107,6 +110,17 @@ pub async fn forwarded(node: &Node, deployment: &str, port: u16, path: &str) -> 
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("http://127.0.0.1:{}/{path}", forward.port);
     client.get(url).send().await.unwrap().text().await.unwrap()
+}
+
+fn no_container_is_in_roots_group() {
+    let ours = processes(|arguments| arguments.first().is_some_and(|program| program == PROGRAM));
+    assert_eq!(ours.len(), DEPLOYMENTS.len());
+    for process in ours {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        for line in ["Uid:\t1000\t1000\t1000\t1000", "Gid:\t1000\t1000\t1000\t1000", "CapEff:\t0000000000000000"] {
+            assert!(status.lines().any(|found| found == line), "no {line:?} in {status}");
+        }
+    }
 }
 
 /// Neither the CA's key nor a token for the API server, which the webhook does not call.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Load {
     stop: CancellationToken,
     task: JoinHandle<u32>,
+    begin: Instant,
     refusals: Arc<Mutex<Vec<Refusal>>>,
 }
 
@@ -31,7 +32,7 @@ impl Load {
         let stop = CancellationToken::new();
         let refusals = Arc::<Mutex<Vec<Refusal>>>::default();
         let task = tokio::spawn(send(access.clone(), per_second, stop.clone(), Arc::clone(&refusals)));
-        Self { stop, task, refusals }
+        Self { stop, task, begin: Instant::now(), refusals }
     }
 
     /// Ends it; returns the refusals.
@@ -39,7 +40,8 @@ impl Load {
         self.stop.cancel();
         let count = self.task.await.unwrap();
         let refusals = self.refusals.lock().unwrap().clone();
-        println!("{count} writes, {} refused", refusals.len());
+        let rate = f64::from(count) / self.begin.elapsed().as_secs_f64();
+        println!("{count} writes, {rate:.0} per second, {} refused", refusals.len());
         assert!(count > 0, "nothing was written");
         refusals
     }

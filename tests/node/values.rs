@@ -181,6 +181,21 @@ async fn metrics_are_served_over_tls_to_those_who_may_read_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it needs a node: make test-node"]
+async fn secured_metrics_need_no_certificate() {
+    let node = Node::cleared().await;
+    let secured = ["", "webhook.", "certController."].map(|part| format!("{part}metrics.listen.secure.enabled=true"));
+    node.install(&["--set", &secured.join(",")]).unwrap_or_else(|error| panic!("{error}\n{}", node.state_of_pods()));
+    let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+    for deployment in DEPLOYMENTS {
+        let forward = crate::installing::Forward::start(&node, deployment, 8080);
+        let answer = client.get(format!("https://localhost:{}/metrics", forward.port)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{deployment}");
+        assert!(answer.text().await.unwrap().contains("# TYPE"), "{deployment}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it needs a node: make test-node"]
 async fn components_run_in_the_nodes_network() {
     let node = Node::cleared().await;
     node.install_with_file("host-network");
