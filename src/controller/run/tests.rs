@@ -84,7 +84,7 @@ impl Patches {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), found).await.expect("a status is written")
+        tokio::time::timeout(Duration::from_mins(1), found).await.expect("a status is written")
     }
 }
 
