@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kube::Resource;
+
 use super::action::Action;
 use super::error::Error;
 use super::subject::{Subject, Which, merged_metadata};
@@ -13,6 +15,7 @@ use crate::api::{Selection, ServedVersion};
 use crate::cli::inputs::Inputs;
 use crate::cli::inputs::cluster::Cluster;
 use crate::controller::cluster_external_secret::spec;
+use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
 use crate::sync::cluster_external_secret::step::Outcome;
 use crate::sync::cluster_external_secret::{Decision, Place, Situation, Step, Wanted, decide};
@@ -92,23 +95,35 @@ pub(super) async fn parents(
 }
 
 async fn objects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<ClusterExternalSecret>, Error> {
-    let is_named = |object: &ClusterExternalSecret| {
-        which.names.is_empty() || object.metadata.name.as_ref().is_some_and(|name| which.names.contains(name))
-    };
-    if !which.is_given {
-        let is_wanted = which.namespace.is_none() && which.names.is_empty() && which.selector.is_none();
-        return if is_wanted {
-            cluster.cluster_external_secrets().await.map_err(Error::Cluster)
-        } else {
-            Ok(Vec::new())
-        };
+    if which.is_whole_cluster() {
+        return cluster.cluster_external_secrets().await.map_err(Error::Cluster);
     }
+    let live = async |name: &str| cluster.cluster_external_secret(name).await;
+    applied(which, &inputs.manifests.cluster_external_secrets, live).await
+}
+
+/// The manifests of the plan, with the metadata that they have after they are applied; none if the plan is not about
+/// manifests. `live` reads the existing object of a name.
+pub(super) async fn applied<K>(
+    which: &Which<'_>,
+    given: &[K],
+    live: impl AsyncFn(&str) -> Result<Option<K>, ApiError>,
+) -> Result<Vec<K>, Error>
+where
+    K: Resource + Clone,
+{
+    if !which.is_given {
+        return Ok(Vec::new());
+    }
+    let is_named = |object: &&K| {
+        which.names.is_empty() || object.meta().name.as_ref().is_some_and(|name| which.names.contains(name))
+    };
     let mut objects = Vec::new();
-    for given in inputs.manifests.cluster_external_secrets.iter().filter(|object| is_named(object)) {
-        let name = given.metadata.name.as_deref().unwrap_or_default();
+    for given in given.iter().filter(is_named) {
         let mut object = given.clone();
-        if let Some(live) = cluster.cluster_external_secret(name).await.map_err(Error::Cluster)? {
-            object.metadata = merged_metadata(&given.metadata, live.metadata);
+        let name = given.meta().name.as_deref().unwrap_or_default();
+        if let Some(live) = live(name).await.map_err(Error::Cluster)? {
+            *object.meta_mut() = merged_metadata(given.meta(), live.meta().clone());
         }
         objects.push(object);
     }

@@ -34,6 +34,13 @@ pub(super) struct Which<'a> {
     pub(super) is_forced: bool,
 }
 
+impl Which<'_> {
+    /// Whether the plan is about everything in the cluster.
+    pub(super) const fn is_whole_cluster(&self) -> bool {
+        !self.is_given && self.namespace.is_none() && self.names.is_empty() && self.selector.is_none()
+    }
+}
+
 /// An ExternalSecret as the controller would see it.
 pub(super) struct Subject {
     pub(super) object: ExternalSecret,

@@ -8,8 +8,8 @@ use crate::cli::inputs::Inputs;
 use crate::cli::inputs::cluster::Cluster;
 use crate::cli::plan::action::Action;
 use crate::cli::plan::error::Error;
-use crate::cli::plan::parents::{Child, Makes, Parent, namespaces};
-use crate::cli::plan::subject::{Which, merged_metadata};
+use crate::cli::plan::parents::{self, Child, Makes, Parent, namespaces};
+use crate::cli::plan::subject::Which;
 use crate::controller::cluster_push_secret::preview::{Made, Template};
 use crate::controller::core::key::ObjectKey;
 
@@ -35,29 +35,14 @@ pub(in crate::cli::plan) async fn parents(
 }
 
 async fn objects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<ClusterPushSecret>, Error> {
-    let is_named = |object: &ClusterPushSecret| {
-        which.names.is_empty() || object.metadata.name.as_ref().is_some_and(|name| which.names.contains(name))
-    };
-    if !which.is_given {
-        let is_wanted = which.namespace.is_none() && which.names.is_empty() && which.selector.is_none();
-        if !is_wanted {
-            return Ok(Vec::new());
-        }
+    if which.is_whole_cluster() {
         return match cluster.cluster_push_secrets().await {
             Err(error) if error.code() == Some(403) => Ok(Vec::new()),
             listed => listed.map_err(Error::Cluster),
         };
     }
-    let mut objects = Vec::new();
-    for given in inputs.manifests.cluster_push_secrets.iter().filter(|object| is_named(object)) {
-        let name = given.metadata.name.as_deref().unwrap_or_default();
-        let mut object = given.clone();
-        if let Some(live) = cluster.cluster_push_secret(name).await.map_err(Error::Cluster)? {
-            object.metadata = merged_metadata(&given.metadata, live.metadata);
-        }
-        objects.push(object);
-    }
-    Ok(objects)
+    let live = async |name: &str| cluster.cluster_push_secret(name).await;
+    parents::applied(which, &inputs.manifests.cluster_push_secrets, live).await
 }
 
 /// The state of the cluster.
