@@ -28,6 +28,12 @@ const OURS: &str = "external-secrets";
 /// A scene whose identity may write secrets, with a store.
 async fn scene(name: &str) -> Scene {
     let scene = Scene::new(name).await;
+    writable_store(&scene).await;
+    scene
+}
+
+/// Gives a scene a store whose identity may write secrets.
+async fn writable_store(scene: &Scene) {
     let all = [
         SecretPermission::Get,
         SecretPermission::Set,
@@ -37,7 +43,6 @@ async fn scene(name: &str) -> Scene {
     ];
     scene.vault.allow(&scene.application, all);
     scene.store().await;
-    scene
 }
 
 /// Applies a Secret.

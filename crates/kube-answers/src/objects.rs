@@ -27,13 +27,19 @@ impl<K: Resource> Objects<K> {
     /// Those in all namespaces, or of a cluster-scoped kind.
     #[must_use]
     pub fn all(client: Client, dyntype: &K::DynamicType) -> Self {
-        Self { client, requests: Request::new(K::url_path(dyntype, None)), kind: PhantomData }
+        Self::within(client, None, dyntype)
     }
 
     /// Those of a namespace.
     #[must_use]
     pub fn namespaced(client: Client, namespace: &str, dyntype: &K::DynamicType) -> Self {
-        Self { client, requests: Request::new(K::url_path(dyntype, Some(namespace))), kind: PhantomData }
+        Self::within(client, Some(namespace), dyntype)
+    }
+
+    /// Those of a namespace, or of all namespaces if there is none.
+    #[must_use]
+    pub fn within(client: Client, namespace: Option<&str>, dyntype: &K::DynamicType) -> Self {
+        Self { client, requests: Request::new(K::url_path(dyntype, namespace)), kind: PhantomData }
     }
 
     async fn text(&self, request: Built) -> kube::Result<Zeroizing<String>> {

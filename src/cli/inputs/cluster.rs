@@ -18,7 +18,7 @@ use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore, StoreKind};
 use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::controller::cluster_reader::KubeReader;
-use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::api_call::{ApiError, bounded, none_if_not_served};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::cluster_view::{ApiServer, ClusterView};
 use crate::controller::external_secret::kind_discovery::{KindError, TargetKind};
@@ -69,10 +69,7 @@ impl Cluster {
         namespace: Option<&str>,
         selector: Option<&str>,
     ) -> Result<Vec<ExternalSecret>, ApiError> {
-        let api: Objects<ExternalSecret> = match namespace {
-            Some(namespace) => Objects::namespaced(self.server.client.clone(), namespace, &self.server.version),
-            None => Objects::all(self.server.client.clone(), &self.server.version),
-        };
+        let api: Objects<ExternalSecret> = Objects::within(self.server.client.clone(), namespace, &self.server.version);
         let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
         let mut objects = bounded(api.list(&params)).await?;
         for object in &mut objects {
@@ -116,7 +113,7 @@ impl Cluster {
     /// All ClusterExternalSecrets; none if the kind is not served.
     pub(in crate::cli) async fn cluster_external_secrets(&self) -> Result<Vec<ClusterExternalSecret>, ApiError> {
         let api: Objects<ClusterExternalSecret> = Objects::all(self.server.client.clone(), &self.server.version);
-        or_none(bounded(api.list(&ListParams::default())).await)
+        none_if_not_served(bounded(api.list(&ListParams::default())).await)
     }
 
     /// One ClusterExternalSecret.
@@ -134,12 +131,9 @@ impl Cluster {
         namespace: Option<&str>,
         selector: Option<&str>,
     ) -> Result<Vec<PushSecret>, ApiError> {
-        let api: Objects<PushSecret> = match namespace {
-            Some(namespace) => Objects::namespaced(self.server.client.clone(), namespace, &()),
-            None => Objects::all(self.server.client.clone(), &()),
-        };
+        let api: Objects<PushSecret> = Objects::within(self.server.client.clone(), namespace, &());
         let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
-        or_none(bounded(api.list(&params)).await)
+        none_if_not_served(bounded(api.list(&params)).await)
     }
 
     /// One PushSecret.
@@ -151,7 +145,7 @@ impl Cluster {
     /// All ClusterPushSecrets; none where there is no such kind.
     pub(in crate::cli) async fn cluster_push_secrets(&self) -> Result<Vec<ClusterPushSecret>, ApiError> {
         let api: Objects<ClusterPushSecret> = Objects::all(self.server.client.clone(), &());
-        or_none(bounded(api.list(&ListParams::default())).await)
+        none_if_not_served(bounded(api.list(&ListParams::default())).await)
     }
 
     /// One ClusterPushSecret.
@@ -191,14 +185,6 @@ impl Cluster {
         let api: Objects<Namespace> = Objects::all(self.server.client.clone(), &());
         let namespaces = bounded(api.list_metadata(&ListParams::default())).await?;
         Ok(namespaces.into_iter().map(|namespace| namespace.metadata).collect())
-    }
-}
-
-/// What was listed; nothing where there is no such kind.
-fn or_none<K>(listed: Result<Vec<K>, ApiError>) -> Result<Vec<K>, ApiError> {
-    match listed {
-        Err(error) if error.code() == Some(404) => Ok(Vec::new()),
-        objects => objects,
     }
 }
 

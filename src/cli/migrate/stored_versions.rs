@@ -146,10 +146,7 @@ fn resource(definition: &CustomResourceDefinition, version: &str) -> ApiResource
 /// written first, and how many.
 async fn write_all(client: &Client, kind: &ApiResource, keys: &[(Option<String>, String)]) -> Option<String> {
     let written = stream::iter(keys).map(async |(namespace, name)| {
-        let objects: Objects<DynamicObject> = match namespace {
-            Some(namespace) => Objects::namespaced(client.clone(), namespace, kind),
-            None => Objects::all(client.clone(), kind),
-        };
+        let objects: Objects<DynamicObject> = Objects::within(client.clone(), namespace.as_deref(), kind);
         let nothing = Patch::Merge(json!({}));
         match bounded(objects.patch_metadata(name, &patch_params(), &nothing)).await {
             // Deleted meanwhile.

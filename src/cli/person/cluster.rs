@@ -10,7 +10,7 @@ use crate::api::ServedVersion;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ExternalSecret, SecretStore, StoreKind};
 use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
-use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::core::api_call::{ApiError, bounded, none_if_not_served};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 
@@ -43,10 +43,7 @@ impl Cluster {
 
     /// ExternalSecrets of a namespace, or of all namespaces.
     pub(in crate::cli) fn api_of(&self, namespace: Option<&str>) -> Objects<ExternalSecret> {
-        match namespace {
-            Some(namespace) => Objects::namespaced(self.client.clone(), namespace, &self.version),
-            None => Objects::all(self.client.clone(), &self.version),
-        }
+        Objects::within(self.client.clone(), namespace, &self.version)
     }
 
     /// The PushSecrets of a namespace, or of all namespaces, sorted by namespace and name; none if they are not served.
@@ -55,12 +52,9 @@ impl Cluster {
         namespace: Option<&str>,
         selector: Option<&str>,
     ) -> Result<Vec<PushSecret>, ApiError> {
-        let api: Objects<PushSecret> = match namespace {
-            Some(namespace) => Objects::namespaced(self.client.clone(), namespace, &()),
-            None => Objects::all(self.client.clone(), &()),
-        };
+        let api: Objects<PushSecret> = Objects::within(self.client.clone(), namespace, &());
         let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
-        let mut objects = or_none(bounded(api.list_in_pages(&params, PAGE)).await)?;
+        let mut objects = none_if_not_served(bounded(api.list_in_pages(&params, PAGE)).await)?;
         objects.sort_by_key(|object| ObjectKey::of(&object.metadata));
         Ok(objects)
     }
@@ -74,7 +68,7 @@ impl Cluster {
     /// The ClusterPushSecrets, sorted by name; none if they are not served.
     pub(in crate::cli) async fn cluster_push_secrets(&self) -> Result<Vec<ClusterPushSecret>, ApiError> {
         let api: Objects<ClusterPushSecret> = Objects::all(self.client.clone(), &());
-        let mut objects = or_none(bounded(api.list_in_pages(&ListParams::default(), PAGE)).await)?;
+        let mut objects = none_if_not_served(bounded(api.list_in_pages(&ListParams::default(), PAGE)).await)?;
         objects.sort_by_key(|object| ObjectKey::of(&object.metadata));
         Ok(objects)
     }
@@ -93,7 +87,7 @@ impl Cluster {
         namespace: Option<&str>,
     ) -> Result<Vec<(StoreKey, SecretStore)>, ApiError> {
         let api = self.stores_of(kind, namespace);
-        let objects = or_none(bounded(api.list_in_pages(&ListParams::default(), PAGE)).await)?;
+        let objects = none_if_not_served(bounded(api.list_in_pages(&ListParams::default(), PAGE)).await)?;
         let keyed = objects.into_iter().map(|object| {
             let key = StoreKey { kind, object: ObjectKey::of(&object.metadata) };
             (key, object)
@@ -116,13 +110,5 @@ impl Cluster {
             (StoreKind::SecretStore, Some(namespace)) => Objects::namespaced(self.client.clone(), namespace, &dyntype),
             _ => Objects::all(self.client.clone(), &dyntype),
         }
-    }
-}
-
-/// No objects of a kind that is not served.
-fn or_none<K>(listed: Result<Vec<K>, ApiError>) -> Result<Vec<K>, ApiError> {
-    match listed {
-        Err(error) if error.code() == Some(404) => Ok(Vec::new()),
-        listed => listed,
     }
 }

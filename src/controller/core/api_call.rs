@@ -85,3 +85,14 @@ pub(crate) async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> R
         Err(_) => Err(ApiError::Timeout),
     }
 }
+
+/// The listed objects; none if the API server does not serve their kind.
+///
+/// # Errors
+/// Any other [`ApiError`]
+pub(crate) fn none_if_not_served<K>(listed: Result<Vec<K>, ApiError>) -> Result<Vec<K>, ApiError> {
+    match listed {
+        Err(error) if error.code() == Some(404) => Ok(Vec::new()),
+        listed => listed,
+    }
+}

@@ -100,10 +100,7 @@ impl TargetKinds {
     /// Checks that the watch can list, because one that never can would retry forever.
     async fn try_to_list(&self, manifest: &ManifestReference, resource: &ApiResource) -> Result<(), KindError> {
         let client = self.watching.client.clone();
-        let api: Objects<DynamicObject> = match &self.watching.namespace {
-            Some(namespace) => Objects::namespaced(client, namespace, resource),
-            None => Objects::all(client, resource),
-        };
+        let api: Objects<DynamicObject> = Objects::within(client, self.watching.namespace.as_deref(), resource);
         let listed = bounded(api.list_metadata(&ListParams::default().labels(&managed()).limit(1))).await;
         listed.map(drop).map_err(|error| KindError::NotListed {
             manifest: manifest.clone(),

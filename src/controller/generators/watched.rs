@@ -91,9 +91,6 @@ impl WatchedGenerators {
 
     fn objects(&self, kind: GeneratorKind) -> Objects<Generator> {
         let client = self.watching.client.clone();
-        match &self.watching.namespace {
-            Some(namespace) => Objects::namespaced(client, namespace, &kind),
-            None => Objects::all(client, &kind),
-        }
+        Objects::within(client, self.watching.namespace.as_deref(), &kind)
     }
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use azure_sandbox::{ObjectKind, SecretPermission};
+use azure_sandbox::ObjectKind;
 use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 use test_stage::controller_process::Controller;
 use test_stage::scene::Scene;
 
-use super::{OURS, entry, look_again, manifest, scene, secret, served, tagged, until_failed, until_synced, value};
+use super::{
+    OURS, entry, look_again, manifest, scene, secret, served, tagged, until_failed, until_synced, value, writable_store,
+};
 
 /// How long a source must be gone, in [`scene_with_grace`].
 const GRACE: Duration = Duration::from_secs(10);
@@ -16,15 +18,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// A scene with a controller of its own, which waits less than others do before it deletes.
 async fn scene_with_grace(name: &str) -> (Scene, Controller) {
     let scene = Scene::with_own_controller(name).await;
-    let all = [
-        SecretPermission::Get,
-        SecretPermission::Set,
-        SecretPermission::Delete,
-        SecretPermission::Recover,
-        SecretPermission::List,
-    ];
-    scene.vault.allow(&scene.application, all);
-    scene.store().await;
+    writable_store(&scene).await;
     let controller = scene.start_controller_with(&["--push-deletion-grace-period=10s"]).await;
     (scene, controller)
 }

@@ -146,10 +146,7 @@ async fn listed(client: &Client, kind: Kind, namespace: Option<&str>) -> Result<
     for version in kind.versions {
         let gvk = GroupVersionKind::gvk(kind.group, version, kind.kind);
         let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural);
-        let objects: Objects<DynamicObject> = match namespace {
-            Some(namespace) => Objects::namespaced(client.clone(), namespace, &resource),
-            None => Objects::all(client.clone(), &resource),
-        };
+        let objects: Objects<DynamicObject> = Objects::within(client.clone(), namespace, &resource);
         match bounded(objects.list_in_pages(&ListParams::default(), PAGE)).await {
             Err(error) if error.code() == Some(404) => {}
             Err(error) => return Err(error),
