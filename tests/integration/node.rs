@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use crate::deployed::in_namespace;
 
 /// How often it checks the Deployments.
-const PAUSE: Duration = Duration::from_millis(200);
+pub const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long a process may take to exit.
 const GRACE: Duration = Duration::from_secs(10);

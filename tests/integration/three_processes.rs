@@ -1,17 +1,18 @@
 //! The chart's three processes, each as its Deployment runs it, on CRDs shaped like those in ESO's bundles.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use base64::Engine;
 use external_secrets::api::crd;
 use external_secrets::sandbox::Config;
 use serde_json::{Value, json};
-use test_stage::cluster_access::{Access, condition};
+use test_stage::cluster_access::{Access, DEADLINE, condition};
 use test_stage::scene::Scene;
 use test_stage::world::World;
 
-use crate::helm::Tools;
-use crate::node::Node;
+use crate::helm::{Tools, repository};
+use crate::node::{Node, PAUSE};
 
 pub const CHART: &str = "helm/external-secrets";
 pub const RELEASE: &str = "external-secrets-operator";
@@ -187,38 +188,69 @@ async fn webhook_works_with_a_certificate_of_cert_manager(
     tools.helm(&["upgrade", RELEASE, CHART, "--namespace", NAMESPACE, "--set", values]).unwrap();
     let deployments = tools.kubectl(&["get", "deployment", "--namespace", NAMESPACE, "--output=name"]).unwrap();
     assert!(!deployments.contains("cert-controller"), "{deployments}");
-    certify(access, tools).await;
+    let authority = certify(access, tools).await;
     node.looked().await;
     wait_until_available(tools, node, NAMESPACE);
+    until_webhook_is_trusted(access, tools, &authority).await;
     walk_through(&Scene::on(world, "cert-manager").await, "external-secrets.io/v1").await;
 }
 
-/// Does what cert-manager does: writes a certificate to the Secret, and its CA to the webhook configurations.
-async fn certify(access: &Access, tools: &Tools) {
+/// Waits until the webhook serves a certificate of this authority, and the API server trusts it. The Pod runs on with
+/// the former certificate: a kubelet brings the new one some time after the API server was told of its authority.
+async fn until_webhook_is_trusted(access: &Access, tools: &Tools, authority: &str) {
+    let service = format!("{RELEASE}-webhook");
+    let slice = access.api_in_version("discovery.k8s.io/v1", "EndpointSlice").get(&service).await.unwrap();
+    let port = slice.data["ports"][0]["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap();
+    let name = format!("{service}.{NAMESPACE}.svc");
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([reqwest::Certificate::from_pem(authority.as_bytes()).unwrap()])
+        .resolve(&name, ([127, 0, 0, 1], port).into())
+        .build()
+        .unwrap();
+    let manifest = repository("examples/walkthrough/02-store.yaml").display().to_string();
+    let try_a_store = || tools.kubectl(&["create", "--dry-run=server", "--filename", &manifest]);
+    let trusted = tokio::time::timeout(DEADLINE, async {
+        while client.get(format!("https://{name}:{port}/")).send().await.is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+        while let Err(refusal) = try_a_store() {
+            assert!(refusal.contains("x509"), "nothing else may refuse a store: {refusal}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    });
+    assert!(trusted.await.is_ok(), "the webhook still serves the former certificate");
+}
+
+/// Does what cert-manager does: writes a certificate to the Secret, and its CA to the webhook configurations. Returns
+/// the CA as PEM.
+async fn certify(access: &Access, tools: &Tools) -> String {
     let engine = base64::engine::general_purpose::STANDARD;
     let service = format!("{RELEASE}-webhook");
     let mut params = rcgen::CertificateParams::new(vec!["an issuer of cert-manager".to_owned()]).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().unwrap();
-    let authority = engine.encode(params.self_signed(&key).unwrap().pem());
+    let authority = params.self_signed(&key).unwrap().pem();
+    let encoded = engine.encode(&authority);
     let issuer = rcgen::Issuer::new(params, key);
     let key = rcgen::KeyPair::generate().unwrap();
     let leaf = rcgen::CertificateParams::new(vec![format!("{service}.{NAMESPACE}.svc")]).unwrap();
     let certificate = leaf.signed_by(&key, &issuer).unwrap().pem();
     access.until_gone("Secret", &service).await;
     let data = json!({
-        "tls.crt": engine.encode(certificate), "tls.key": engine.encode(key.serialize_pem()), "ca.crt": authority,
+        "tls.crt": engine.encode(certificate), "tls.key": engine.encode(key.serialize_pem()), "ca.crt": encoded,
     });
     let metadata = json!({"name": service});
     let secret =
         json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": data});
     access.apply(secret).await;
     for (configuration, webhooks) in [("externalsecret-validate", 1), ("secretstore-validate", 2)] {
-        let injected = |index| json!({"op": "replace", "path": format!("/webhooks/{index}/clientConfig/caBundle"), "value": authority});
+        let injected = |index| json!({"op": "replace", "path": format!("/webhooks/{index}/clientConfig/caBundle"), "value": encoded});
         let patch = Value::from((0..webhooks).map(injected).collect::<Vec<_>>()).to_string();
         let object = format!("validatingwebhookconfiguration/{configuration}");
         tools.kubectl(&["patch", &object, "--type=json", "--patch", &patch]).unwrap();
     }
+    authority
 }
 
 /// The rights in roles of both scopes, as `verb group/resource`.
