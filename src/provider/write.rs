@@ -36,12 +36,8 @@ pub struct Kept {
     pub content_type: Option<String>,
 }
 
-/// Writes to one vault with one identity. [`crate::push::decide`] determines what to do.
-#[async_trait]
-pub trait Writer: Send + Sync {
-    /// The name of the vault, which is equal for all stores that lead to it.
-    fn vault(&self) -> &str;
-
+/// How the objects of a vault are named, and what form values take in them. Needs no request.
+pub trait ObjectForm: Send + Sync {
     /// The object that a remote key names.
     ///
     /// # Errors
@@ -60,10 +56,17 @@ pub trait Writer: Send + Sync {
     ) -> Result<Wanted, ProviderError>;
 
     /// The same desired form, which also removes what only the `former` metadata contained.
-    fn without(&self, wanted: Wanted, former: &Value) -> Wanted {
-        let _ = former;
-        wanted
-    }
+    fn without(&self, wanted: Wanted, former: &Value) -> Wanted;
+}
+
+/// Writes to one vault with one identity. [`crate::push::decide`] determines what to do.
+#[async_trait]
+pub trait Writer: Send + Sync {
+    /// The name of the vault, which is equal for all stores that lead to it.
+    fn vault(&self) -> &str;
+
+    /// How its objects are named and what they may be.
+    fn form(&self) -> &dyn ObjectForm;
 
     /// Reads an object, and compares it with its desired form, or with `None` if it should be deleted. One request if it exists.
     ///

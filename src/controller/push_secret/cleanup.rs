@@ -117,7 +117,7 @@ impl Deletion<'_> {
     /// Deletes a recorded object; `None` if there is nothing to do.
     async fn of(&self, record: &PushSecretData) -> Result<Option<Action>, Problem> {
         // A name that no object can have was never written.
-        let Ok(name) = self.writer.object(&record.match_.remote_ref.remote_key) else { return Ok(None) };
+        let Ok(name) = self.writer.form().object(&record.match_.remote_ref.remote_key) else { return Ok(None) };
         let remote = RemoteObject { vault: self.writer.vault().to_owned(), name };
         if self.keeps.contains(&remote) {
             return Ok(None);
@@ -177,9 +177,9 @@ pub(super) fn has_recorded(key: &ObjectKey, writer: &dyn Writer, remote: &Remote
     status.synced_push_secrets.iter().any(|(store, records)| {
         let of_vault = status.synced_vaults.get(store).map(|vault| *vault == remote.vault);
         of_vault.unwrap_or_else(|| is_of_vault(store, key, &remote.vault, context))
-            && records
-                .values()
-                .any(|record| writer.object(&record.match_.remote_ref.remote_key).is_ok_and(|name| name == remote.name))
+            && records.values().any(|record| {
+                writer.form().object(&record.match_.remote_ref.remote_key).is_ok_and(|name| name == remote.name)
+            })
     })
 }
 

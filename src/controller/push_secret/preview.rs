@@ -297,7 +297,7 @@ impl Wishes {
         subject: Subject<'_>,
     ) -> Option<(Option<RemoteObject>, Result<Action, String>)> {
         // A name that no object can have was never written.
-        let name = writer.object(remote_key).ok()?;
+        let name = writer.form().object(remote_key).ok()?;
         let remote = RemoteObject { vault: writer.vault().to_owned(), name };
         if keeps.contains(&remote) || self.0.others(&remote, subject.key).next().is_some() {
             return None;

@@ -66,22 +66,23 @@ impl Wants {
         let Target { key: store, writer, may_adopt } = target;
         let mut usable = Vec::new();
         for entry in entries {
-            match writer.object(&entry.remote_key) {
+            match writer.form().object(&entry.remote_key) {
                 Ok(_) => usable.push(entry),
                 Err(error) => self.failed(store, &entry.remote_key, &entry.secret_key, Problem::Provider(error)),
             }
         }
-        let Ok(wanted) = objects(usable, |remote_key| writer.object(remote_key)) else { return };
+        let Ok(wanted) = objects(usable, |remote_key| writer.form().object(remote_key)) else { return };
         for (name, of) in wanted {
             let remote = RemoteObject { vault: writer.vault().to_owned(), name };
             self.names.insert(remote.clone());
-            match writer.prepare(&remote.name, &of.payload, of.metadata.as_ref()) {
+            match writer.form().prepare(&remote.name, &of.payload, of.metadata.as_ref()) {
                 Ok(mut wanted) => {
                     let key = record::store_key(store.kind, &store.object.name);
                     let recorded = recorded.get(&key);
                     for name in of.records.keys() {
                         let former = recorded.and_then(|records| records.get(name)?.metadata.as_ref());
-                        wanted = former.into_iter().fold(wanted, |wanted, former| writer.without(wanted, former));
+                        wanted =
+                            former.into_iter().fold(wanted, |wanted, former| writer.form().without(wanted, former));
                     }
                     let records = BTreeMap::from([(key, of.records.clone())]);
                     let (store, writer, origin) = ((*store).clone(), Arc::clone(writer), origin.clone());

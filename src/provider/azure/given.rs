@@ -280,7 +280,7 @@ impl Provider for GivenVault {
     }
 
     async fn writer(&self, store: StoreView<'_>, _: Caller<'_>) -> Result<Arc<dyn Writer>, ProviderError> {
-        Ok(Arc::new(GivenWriter { vault: vault_of(store), objects: Arc::clone(&self.0) as _ }))
+        Ok(Arc::new(GivenWriter::new(vault_of(store), Arc::clone(&self.0) as _)))
     }
 }
 

@@ -68,7 +68,7 @@ use self::gate::Requester;
 use self::http::Clients;
 use self::identity::Resolver;
 use self::kept_hosts::KeptHosts;
-use self::push::KeyVaultWriter;
+use self::push::{KeyVaultForm, KeyVaultWriter};
 use self::reader::KeyVaultClient;
 use self::validate::Checked;
 use self::vault::{VaultClient, VaultPool};
@@ -208,7 +208,8 @@ impl Provider for AzureKeyVault {
                 .hint("set it to use Azure Key Vault")
         })?;
         let vault = self.reader(view, store, caller).await?;
-        Ok(Arc::new(KeyVaultWriter { vault, owner: self.options.push_owner.clone() }))
+        let form = KeyVaultForm { owner: self.options.push_owner.clone() };
+        Ok(Arc::new(KeyVaultWriter { vault, form }))
     }
 }
 

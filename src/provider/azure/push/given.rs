@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
 
 use super::super::answer::Object;
 use super::super::object::ObjectId;
-use super::{MANAGED_BY, MANAGER, form};
-use crate::provider::write::{Kept, Look};
+use super::form::{KeyVaultForm, id};
+use super::{MANAGED_BY, MANAGER};
+use crate::provider::write::{Kept, Look, ObjectForm};
 use crate::provider::{Class, ProviderError, Writer};
-use crate::push::{Found, ObjectName, Payload, Property, Wanted};
+use crate::push::{Found, ObjectName, Property, Wanted};
 
 /// Looks up an object in the file.
 pub(in crate::provider::azure) trait GivenLookup: Send + Sync {
@@ -20,10 +20,16 @@ pub(in crate::provider::azure) trait GivenLookup: Send + Sync {
 
 /// Objects from a file instead of a vault.
 pub(in crate::provider::azure) struct GivenWriter {
-    /// The name of the vault.
-    pub(in crate::provider::azure) vault: String,
-    /// Its objects.
-    pub(in crate::provider::azure) objects: Arc<dyn GivenLookup>,
+    vault: String,
+    objects: Arc<dyn GivenLookup>,
+    form: KeyVaultForm,
+}
+
+impl GivenWriter {
+    /// A vault of this name with these objects.
+    pub(in crate::provider::azure) fn new(vault: String, objects: Arc<dyn GivenLookup>) -> Self {
+        Self { vault, objects, form: KeyVaultForm { owner: None } }
+    }
 }
 
 fn not_writable() -> ProviderError {
@@ -37,32 +43,19 @@ impl Writer for GivenWriter {
         &self.vault
     }
 
-    fn object(&self, remote_key: &str) -> Result<ObjectName, ProviderError> {
-        form::object(remote_key)
-    }
-
-    fn prepare(
-        &self,
-        object: &ObjectName,
-        payload: &Payload,
-        metadata: Option<&Value>,
-    ) -> Result<Wanted, ProviderError> {
-        form::prepare(None, object, payload, metadata)
-    }
-
-    fn without(&self, wanted: Wanted, former: &Value) -> Wanted {
-        form::without(wanted, former)
+    fn form(&self) -> &dyn ObjectForm {
+        &self.form
     }
 
     async fn look(&self, object: &ObjectName, wanted: Option<&Wanted>) -> Result<Look, ProviderError> {
-        let id = form::id(object)?;
+        let id = id(object)?;
         let Some(mut found) = self.objects.object(&id) else { return Ok(Look::nothing(Found::Absent)) };
         // An object without an owner in the file counts as ours. The file has no content types.
         if found.tags.is_empty() {
             found.tags = [(MANAGED_BY.to_owned(), MANAGER.to_owned())].into();
         }
         let wanted = wanted.map(|wanted| Wanted { content_type: None, ..wanted.clone() });
-        Ok(form::look(None, id.kind, &found, wanted.as_ref())?)
+        Ok(self.form.look(id.kind, &found, wanted.as_ref())?)
     }
 
     async fn look_deleted(&self, _: &ObjectName) -> Result<Found, ProviderError> {

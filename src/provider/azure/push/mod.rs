@@ -18,6 +18,7 @@ mod metadata;
 mod value;
 mod writer;
 
+pub(super) use form::KeyVaultForm;
 pub(super) use given::{GivenLookup, GivenWriter};
 pub(super) use metadata::check as check_metadata;
 pub(super) use writer::KeyVaultWriter;

@@ -6,36 +6,31 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::super::diagnose::{Cause, Diagnosis};
 use super::super::gate::Traffic;
 use super::super::object::{ObjectId, ObjectKind};
 use super::super::vault::{VaultClient, Write};
-use super::form::{self, id};
+use super::form::{KeyVaultForm, id};
 use super::metadata::MOST_TAGS;
-use super::{MANAGED_BY, MANAGER, OWNER, body, compare};
+use super::{MANAGED_BY, MANAGER, OWNER, body};
 use crate::provider::metrics::ApiCall;
-use crate::provider::write::{Kept, Look};
+use crate::provider::write::{Kept, Look, ObjectForm};
 use crate::provider::{Class, Freshness, Priority, ProviderError, ReadOptions, Writer};
-use crate::push::{Found, ObjectName, Ownership, Payload, Property, Wanted};
+use crate::push::{Found, ObjectName, Ownership, Property, Wanted};
 
 /// Writes to a vault with a store's identity.
 pub(in crate::provider::azure) struct KeyVaultWriter {
     /// The vault.
     pub(in crate::provider::azure) vault: Arc<VaultClient>,
-    /// The value of the tag that names this cluster, if the operator asks for that tag.
-    pub(in crate::provider::azure) owner: Option<String>,
+    /// What its objects look like.
+    pub(in crate::provider::azure) form: KeyVaultForm,
 }
 
 /// A push must see the present state, so no kept answer will do.
 const NOW: ReadOptions = ReadOptions { freshness: Freshness::Forced, priority: Priority::Refresh };
 
 impl KeyVaultWriter {
-    fn owner(&self) -> Option<&str> {
-        self.owner.as_deref()
-    }
-
     /// Who owns a disabled secret. It cannot be read, but its versions can be listed.
     async fn ownership_of_disabled(&self, id: &ObjectId) -> Result<Ownership, Diagnosis> {
         let write = Write {
@@ -47,12 +42,12 @@ impl KeyVaultWriter {
         let page =
             self.vault.write(&write, |errand| async move { self.vault.sdk().versions(id, &errand).await }).await?;
         let versions: Versions = serde_json::from_slice(&page).map_err(|_| super::super::answer::not_understood())?;
-        Ok(versions.ownership(self.owner()))
+        Ok(versions.ownership(self.form.owner.as_deref()))
     }
 
     async fn look_at(&self, id: &ObjectId, wanted: Option<&Wanted>) -> Result<Look, Diagnosis> {
         match self.vault.object(id, NOW).await {
-            Ok(object) => form::look(self.owner(), id.kind, &object, wanted),
+            Ok(object) => self.form.look(id.kind, &object, wanted),
             Err(reason) => match reason.cause.class() {
                 Class::Absent => Ok(Look::nothing(Found::Absent)),
                 Class::Busy => Ok(Look::nothing(Found::Busy)),
@@ -137,21 +132,8 @@ impl Writer for KeyVaultWriter {
         self.vault.host()
     }
 
-    fn object(&self, remote_key: &str) -> Result<ObjectName, ProviderError> {
-        form::object(remote_key)
-    }
-
-    fn prepare(
-        &self,
-        object: &ObjectName,
-        payload: &Payload,
-        metadata: Option<&Value>,
-    ) -> Result<Wanted, ProviderError> {
-        form::prepare(self.owner(), object, payload, metadata)
-    }
-
-    fn without(&self, wanted: Wanted, former: &Value) -> Wanted {
-        form::without(wanted, former)
+    fn form(&self) -> &dyn ObjectForm {
+        &self.form
     }
 
     async fn look(&self, object: &ObjectName, wanted: Option<&Wanted>) -> Result<Look, ProviderError> {
@@ -167,7 +149,7 @@ impl Writer for KeyVaultWriter {
         let found =
             self.vault.write(&write, |errand| async move { self.vault.sdk().get_deleted(id, &errand).await }).await;
         match found {
-            Ok(object) => Ok(Found::SoftDeleted { ownership: compare::ownership(&object, self.owner()) }),
+            Ok(object) => Ok(Found::SoftDeleted { ownership: self.form.ownership(&object) }),
             // The name is taken, but the object cannot be read yet.
             Err(reason) if matches!(reason.cause.class(), Class::Absent | Class::Busy) => Ok(Found::Busy),
             Err(reason) => Err(reason.into()),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use azure_core::Bytes;
-use azure_core::http::StatusCode;
 use azure_core::http::headers::Headers;
 use azure_core::http::pager::PagerOptions;
 use azure_core::http::response::ResponseBody;
+use azure_core::http::{Response, StatusCode};
 use azure_security_keyvault_certificates::models::{
     CertificateClientDeleteCertificateOptions, CertificateClientGetDeletedCertificateOptions,
     CertificateClientImportCertificateOptions, CertificateClientRecoverDeletedCertificateOptions,
@@ -33,12 +33,22 @@ fn refused(error: &azure_core::Error) -> Diagnosis {
     Diagnosis::from_sdk(error)
 }
 
-fn drain(answer: (StatusCode, Headers, ResponseBody)) {
-    wipe(parts(answer).1);
+/// An answer of the SDK.
+type Answer = (StatusCode, Headers, ResponseBody);
+
+/// The answer to a call.
+async fn answered<T, F>(call: impl Future<Output = azure_core::Result<Response<T, F>>>) -> Result<Answer, Diagnosis> {
+    Ok(call.await.map_err(|error| refused(&error))?.deconstruct())
+}
+
+/// Awaits a call whose answer is not needed, and wipes the answer.
+async fn done<T, F>(call: impl Future<Output = azure_core::Result<Response<T, F>>>) -> Result<(), Diagnosis> {
+    wipe(parts(answered(call).await?).1);
+    Ok(())
 }
 
 /// The version in the answer to a write, if there is one.
-fn version(id: &ObjectId, answer: (StatusCode, Headers, ResponseBody)) -> Option<String> {
+fn version(id: &ObjectId, answer: Answer) -> Option<String> {
     let (headers, body) = parts(answer);
     Object::parse(id, &headers, body).ok().and_then(|object| object.written.version)
 }
@@ -85,25 +95,20 @@ impl Sdk {
         match id.kind {
             ObjectKind::Secret => {
                 let options = SecretClientUpdateSecretPropertiesOptions { secret_version: version, method_options };
-                let answer = self.secrets.update_secret_properties(&id.name, body.into(), Some(options)).await;
-                drain(answer.map_err(|error| refused(&error))?.deconstruct());
+                done(self.secrets.update_secret_properties(&id.name, body.into(), Some(options))).await
             }
             ObjectKind::Key => {
                 let options = KeyClientUpdateKeyPropertiesOptions { key_version: version, method_options };
-                let answer = self.keys.update_key_properties(&id.name, body.into(), Some(options)).await;
-                drain(answer.map_err(|error| refused(&error))?.deconstruct());
+                done(self.keys.update_key_properties(&id.name, body.into(), Some(options))).await
             }
             ObjectKind::Certificate => {
                 let options = CertificateClientUpdateCertificatePropertiesOptions {
                     certificate_version: version,
                     method_options,
                 };
-                let answer =
-                    self.certificates.update_certificate_properties(&id.name, body.into(), Some(options)).await;
-                drain(answer.map_err(|error| refused(&error))?.deconstruct());
+                done(self.certificates.update_certificate_properties(&id.name, body.into(), Some(options))).await
             }
         }
-        Ok(())
     }
 
     /// Deletes an object.
@@ -116,26 +121,17 @@ impl Sdk {
         match id.kind {
             ObjectKind::Secret => {
                 let options = Some(SecretClientDeleteSecretOptions { method_options });
-                drain(
-                    self.secrets.delete_secret(&id.name, options).await.map_err(|error| refused(&error))?.deconstruct(),
-                );
+                done(self.secrets.delete_secret(&id.name, options)).await
             }
             ObjectKind::Key => {
                 let options = Some(KeyClientDeleteKeyOptions { method_options });
-                drain(self.keys.delete_key(&id.name, options).await.map_err(|error| refused(&error))?.deconstruct());
+                done(self.keys.delete_key(&id.name, options)).await
             }
             ObjectKind::Certificate => {
                 let options = Some(CertificateClientDeleteCertificateOptions { method_options });
-                drain(
-                    self.certificates
-                        .delete_certificate(&id.name, options)
-                        .await
-                        .map_err(|error| refused(&error))?
-                        .deconstruct(),
-                );
+                done(self.certificates.delete_certificate(&id.name, options)).await
             }
         }
-        Ok(())
     }
 
     /// Starts the recovery of a deleted object.
@@ -148,26 +144,17 @@ impl Sdk {
         match id.kind {
             ObjectKind::Secret => {
                 let options = Some(SecretClientRecoverDeletedSecretOptions { method_options });
-                let answer = self.secrets.recover_deleted_secret(&id.name, options).await;
-                drain(answer.map_err(|error| refused(&error))?.deconstruct());
+                done(self.secrets.recover_deleted_secret(&id.name, options)).await
             }
             ObjectKind::Key => {
                 let options = Some(KeyClientRecoverDeletedKeyOptions { method_options });
-                drain(
-                    self.keys
-                        .recover_deleted_key(&id.name, options)
-                        .await
-                        .map_err(|error| refused(&error))?
-                        .deconstruct(),
-                );
+                done(self.keys.recover_deleted_key(&id.name, options)).await
             }
             ObjectKind::Certificate => {
                 let options = Some(CertificateClientRecoverDeletedCertificateOptions { method_options });
-                let answer = self.certificates.recover_deleted_certificate(&id.name, options).await;
-                drain(answer.map_err(|error| refused(&error))?.deconstruct());
+                done(self.certificates.recover_deleted_certificate(&id.name, options)).await
             }
         }
-        Ok(())
     }
 
     /// A deleted object, without its value.
@@ -177,29 +164,21 @@ impl Sdk {
         errand: &Arc<Errand>,
     ) -> Result<Object, Diagnosis> {
         let method_options = options_of(errand);
-        let (headers, body) = match id.kind {
+        let answer = match id.kind {
             ObjectKind::Secret => {
                 let options = Some(SecretClientGetDeletedSecretOptions { method_options });
-                parts(
-                    self.secrets
-                        .get_deleted_secret(&id.name, options)
-                        .await
-                        .map_err(|error| refused(&error))?
-                        .deconstruct(),
-                )
+                answered(self.secrets.get_deleted_secret(&id.name, options)).await
             }
             ObjectKind::Key => {
                 let options = Some(KeyClientGetDeletedKeyOptions { method_options });
-                parts(
-                    self.keys.get_deleted_key(&id.name, options).await.map_err(|error| refused(&error))?.deconstruct(),
-                )
+                answered(self.keys.get_deleted_key(&id.name, options)).await
             }
             ObjectKind::Certificate => {
                 let options = Some(CertificateClientGetDeletedCertificateOptions { method_options });
-                let answer = self.certificates.get_deleted_certificate(&id.name, options).await;
-                parts(answer.map_err(|error| refused(&error))?.deconstruct())
+                answered(self.certificates.get_deleted_certificate(&id.name, options)).await
             }
         };
+        let (headers, body) = parts(answer?);
         Object::parse(id, &headers, body)
     }
 
