@@ -69,7 +69,7 @@ fn is_generator(kind: &str) -> bool {
 }
 
 /// Additions to the status of an ExternalSecret, besides those that stores have too.
-const ADDITIONS_TO_STATUS: [(&str, &str); 1] = [(".status.cause", "a field")];
+const ADDITIONS_TO_STATUS: [(&str, &str); 2] = [(".status.cause", "a field"), (".status.syncedTemplates", "a field")];
 
 /// Additions to the conditions of ClusterExternalSecrets; ESO's have a type, a status and a message.
 const ADDITIONS_TO_PARENTS: [(&str, &str); 4] = [

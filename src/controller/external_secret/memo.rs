@@ -211,6 +211,12 @@ impl Memo {
         self.rendered_from.clone_from(versions);
     }
 
+    /// The versions of the objects with templates that the target was last rendered from, right after it was written.
+    #[must_use]
+    pub(crate) const fn rendered_from(&self) -> &BTreeMap<TemplateSource, ObjectVersion> {
+        &self.rendered_from
+    }
+
     /// The target is what its template makes, after this many changes of the objects that it comes from. `from` is
     /// what it was rendered from, if it was.
     pub(crate) fn templates_seen(&mut self, from: Option<&RenderedFrom>, events: u64) {

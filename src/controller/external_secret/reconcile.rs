@@ -272,7 +272,8 @@ async fn sync_fetched(
 }
 
 /// Whether the target was rendered from the templates that its ConfigMaps and Secrets contain now. Their watch also
-/// reports them at its start, and when another part of them changes.
+/// reports them at its start, when only the status, or the record of a target with generated values, tells what the target
+/// was rendered from; and when another part of them changes.
 async fn has_same_templates(owner: Owner<'_>, target: &Target, subject: Subject<'_>, context: &Context) -> bool {
     let (events, remembered) =
         context.recall(subject, |memo| (memo.template_events(), memo.texts())).unwrap_or_default();
@@ -280,12 +281,15 @@ async fn has_same_templates(owner: Owner<'_>, target: &Target, subject: Subject<
         Target::Verified => remembered,
         read => read.texts(owner),
     };
-    if before.is_none() {
+    let synced = subject.status.and_then(|status| status.synced_templates.as_ref());
+    if before.is_none() && synced.is_none() {
         return false;
     }
     // A failure is reported by the sync that follows.
     let Ok(originals) = templates::read(owner, context).await else { return false };
-    let is_same = originals.texts == before;
+    let has_synced_versions =
+        || synced.is_some() && templates::versions_hash(owner, &originals.versions).as_ref() == synced;
+    let is_same = (before.is_some() && originals.texts == before) || has_synced_versions();
     if is_same {
         context.remember(subject, |memo| memo.templates_confirmed(&originals, events));
     }

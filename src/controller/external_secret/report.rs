@@ -12,8 +12,10 @@ use super::KIND;
 use super::context::Context;
 use super::error::Error;
 use super::failure::Report;
+use super::memo::Memo;
 use super::outcome::Synced;
 use super::subject::Subject;
+use super::templates;
 use crate::api::v1::ConditionStatus;
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
@@ -26,8 +28,9 @@ use crate::controller::generators::error::Error as GeneratorError;
 use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::Class;
 use crate::provider::error::Retry;
+use crate::sync::hash;
 use crate::sync::refresh::{self, Due, Inputs, TargetState, TemplatesState};
-use crate::sync::{hash, target};
+use crate::sync::target::{self, Owner};
 
 /// How long to wait before retrying to write a status.
 const STATUS_RETRY: Duration = Duration::from_secs(1);
@@ -46,6 +49,9 @@ pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &C
     let mut status = subject.status.cloned().unwrap_or_default();
     status.refresh_time = Some(Time(conditions::seconds(subject.now)));
     status.synced_resource_version = Some(hash::synced_resource_version(meta));
+    let owner = Owner::new(meta, spec, context.version);
+    let rendered_from = |memo: &Memo| templates::versions_hash(owner, memo.rendered_from());
+    status.synced_templates = context.recall(subject, rendered_from).flatten();
     // Programs that follow the Service Binding look for a Secret.
     let names_secret = synced.leaves_target && !subject.writes_another_kind();
     status.binding = names_secret.then(|| Binding { name: target::target_name(meta, spec).to_owned() });

@@ -143,6 +143,20 @@ fn texts(owner: Owner<'_>, sources: &Sources, versions: &BTreeMap<TemplateSource
     (!texts.is_empty()).then(|| hash::texts(parts))
 }
 
+/// A hash of the versions of the objects with templates of `owner`, for its status: it says nothing about their content.
+/// `None` if there are none, or if one of them was not read.
+#[must_use]
+pub(crate) fn versions_hash(owner: Owner<'_>, read: &BTreeMap<TemplateSource, ObjectVersion>) -> Option<String> {
+    let sources = template_sources_of(owner.spec, owner.namespace());
+    let versions = sources.iter().map(|source| {
+        let TemplateSource { kind, object } = source;
+        let is_secret = *kind == TemplateSourceKind::Secret;
+        read.get(source).map(|version| (is_secret, &object.name, &version.uid, &version.resource_version))
+    });
+    let versions: Vec<_> = versions.collect::<Option<_>>()?;
+    (!versions.is_empty()).then(|| hash::fingerprint(&versions))
+}
+
 fn unreadable(kind: &'static str, name: &str, error: ApiError) -> Error {
     Error::TemplateSource { kind, name: name.to_owned(), error }
 }

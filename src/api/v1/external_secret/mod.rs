@@ -127,6 +127,10 @@ pub struct ExternalSecretStatus {
     /// The generation and a hash of the labels and annotations that were last synced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_resource_version: Option<String>,
+    /// A hash of the versions of the ConfigMaps and Secrets with templates at the last sync, which says nothing about
+    /// their content: while they are the same, a restart syncs nothing before the next refresh. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synced_templates: Option<String>,
     /// The conditions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::external_secret_conditions")]
