@@ -1,6 +1,7 @@
 //! The custom resources of the groups `external-secrets.io` and `generators.external-secrets.io`: their types and
 //! constants, and the CRDs generated from them. Contains no client and does no I/O.
 
+pub mod child_metadata;
 pub mod crd;
 pub mod duration;
 pub mod field_path;
@@ -17,6 +18,7 @@ pub mod template_target;
 pub mod v1;
 pub mod v1alpha1;
 
+pub use child_metadata::ChildMetadata;
 pub use duration::GoDuration;
 pub use field_path::FieldPath;
 pub use parsed::Parsed;

@@ -1,5 +1,6 @@
 //! The controllers: they watch the custom resources and carry out what [`crate::sync`] decides.
 
+pub(crate) mod child_objects;
 pub(crate) mod cluster_external_secret;
 pub(crate) mod cluster_push_secret;
 pub(crate) mod cluster_reader;

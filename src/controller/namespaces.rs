@@ -1,15 +1,17 @@
 //! The watched namespaces, with their labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 
 use super::core::watch::{self, Change, strip_metadata};
 use super::core::watching::{Watching, nothing};
 use crate::answers::MetadataOf;
+use crate::api::Selection;
 
 const NAME: &str = "namespaces";
 
@@ -58,9 +60,26 @@ impl Namespaces {
         self.0.state()
     }
 
+    /// The names of those that are selected and not being deleted.
+    #[must_use]
+    pub(crate) fn selected(&self, selection: &Selection) -> BTreeSet<String> {
+        let all = self.all();
+        let remaining =
+            all.iter().map(|namespace| &namespace.metadata).filter(|meta| meta.deletion_timestamp.is_none());
+        remaining.filter(|meta| is_selected(meta, selection)).filter_map(|meta| meta.name.clone()).collect()
+    }
+
     /// A namespace's labels; `None` if it does not exist.
     #[must_use]
     pub(crate) fn labels(&self, name: &str) -> Option<BTreeMap<String, String>> {
         self.get(name).map(|namespace| namespace.metadata.labels.clone().unwrap_or_default())
     }
+}
+
+/// Whether the namespace with this metadata is selected.
+#[must_use]
+pub(crate) fn is_selected(meta: &ObjectMeta, selection: &Selection) -> bool {
+    let none = BTreeMap::new();
+    let name = meta.name.as_deref().unwrap_or_default();
+    selection.selects(name, meta.labels.as_ref().unwrap_or(&none))
 }

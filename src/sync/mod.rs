@@ -6,6 +6,7 @@
 
 pub mod cluster_external_secret;
 pub mod data;
+pub mod failed_namespaces;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod hash;

@@ -1,9 +1,9 @@
 //! Checks of a ClusterExternalSecret. ESO has no webhook for it, so nothing here is a reason to reject one: the webhook
 //! warns, and the controller reports in a condition what it cannot handle.
 
-use super::{Problem, external_secret, unsupported};
+use super::{Problem, child_spec, external_secret, unsupported};
+use crate::api::Selection;
 use crate::api::v1::{ClusterExternalSecretSpec, ExternalSecretSpec};
-use crate::api::{GoDuration, Parsed, Selection};
 
 /// The field with the spec of the ExternalSecrets.
 const TEMPLATE: &str = "spec.externalSecretSpec";
@@ -25,7 +25,8 @@ pub fn check_template(spec: &ClusterExternalSecretSpec) -> Vec<Problem> {
 /// What is legal, but probably a mistake.
 #[must_use]
 pub fn warnings(spec: &ClusterExternalSecretSpec) -> Vec<Problem> {
-    let mut warnings: Vec<_> = refresh_time(spec).into_iter().chain(replaced(spec)).collect();
+    let mut warnings: Vec<_> =
+        child_spec::refresh_time(spec.refresh_time.as_deref()).into_iter().chain(replaced(spec)).collect();
     if let Ok(template) = template(spec) {
         let of_template = external_secret::warnings(&template).into_iter().chain(unsupported::check(&template));
         warnings.extend(of_template.map(below));
@@ -48,29 +49,16 @@ fn of_template(
 /// # Errors
 /// The field that does not fit.
 pub fn template(spec: &ClusterExternalSecretSpec) -> Result<Box<ExternalSecretSpec>, Problem> {
-    let parsed: Parsed<ExternalSecretSpec> = serde_json::from_value(spec.external_secret_spec.clone())
-        .map_err(|error| Problem::new(TEMPLATE, error.to_string()))?;
-    match parsed.get() {
-        Ok(template) => Ok(Box::new(template.clone())),
-        Err(field) => Err(below(Problem::new(field.path.clone(), field.problem.clone()))),
-    }
+    child_spec::read(TEMPLATE, &spec.external_secret_spec)
 }
 
-/// Moves a problem of an ExternalSecret's `spec` to where that spec is here.
 fn below(problem: Problem) -> Problem {
-    let rest = problem.field.strip_prefix("spec").unwrap_or(&problem.field);
-    Problem { field: format!("{TEMPLATE}{rest}"), ..problem }
+    child_spec::below(TEMPLATE, problem)
 }
 
 fn selectors(spec: &ClusterExternalSecretSpec) -> Option<Problem> {
     let bad = Selection::of(spec).err()?;
     Some(Problem::new(bad.field, bad.problem))
-}
-
-/// An invalid duration counts as absent, so that the rest of the object is reconciled.
-fn refresh_time(spec: &ClusterExternalSecretSpec) -> Option<Problem> {
-    let error = spec.refresh_time.as_ref()?.parse::<GoDuration>().err()?;
-    Some(Problem::new("spec.refreshTime", format!("{error}; it counts as 1h until then")))
 }
 
 fn replaced(spec: &ClusterExternalSecretSpec) -> Vec<Problem> {

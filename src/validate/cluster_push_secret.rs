@@ -1,9 +1,9 @@
 //! Checks of a ClusterPushSecret. ESO has no webhook for them, so nothing here is a reason to refuse one: the webhook warns, and the
 //! controller says in a condition what it cannot work on.
 
-use super::{Problem, push_secret};
+use super::{Problem, child_spec, push_secret};
+use crate::api::Selection;
 use crate::api::v1alpha1::{ClusterPushSecretSpec, PushSecretSpec};
-use crate::api::{GoDuration, Parsed, Selection};
 
 /// Where the spec of the PushSecrets stands.
 const TEMPLATE: &str = "spec.pushSecretSpec";
@@ -24,10 +24,7 @@ pub fn check(spec: &ClusterPushSecretSpec) -> Vec<Problem> {
 /// What is legal, but hardly what is meant.
 #[must_use]
 pub fn warnings(spec: &ClusterPushSecretSpec) -> Vec<Problem> {
-    let mut warnings = Vec::new();
-    if let Some(error) = spec.refresh_time.as_ref().and_then(|text| text.parse::<GoDuration>().err()) {
-        warnings.push(Problem::new("spec.refreshTime", format!("{error}; it counts as 1h until then")));
-    }
+    let mut warnings: Vec<_> = child_spec::refresh_time(spec.refresh_time.as_deref()).into_iter().collect();
     if spec.namespace_selectors.is_empty() {
         warnings.push(Problem::new(SELECTORS, "selects no namespace, so no PushSecret is made; {} selects all"));
     }
@@ -39,18 +36,11 @@ pub fn warnings(spec: &ClusterPushSecretSpec) -> Vec<Problem> {
 
 /// The spec of the PushSecrets, as far as this program knows it.
 fn template(spec: &ClusterPushSecretSpec) -> Result<Box<PushSecretSpec>, Problem> {
-    let parsed: Parsed<PushSecretSpec> = serde_json::from_value(spec.push_secret_spec.clone())
-        .map_err(|error| Problem::new(TEMPLATE, error.to_string()))?;
-    match parsed.get() {
-        Ok(template) => Ok(Box::new(template.clone())),
-        Err(field) => Err(below(Problem::new(field.path.clone(), field.problem.clone()))),
-    }
+    child_spec::read(TEMPLATE, &spec.push_secret_spec)
 }
 
-/// A problem of a PushSecret's `spec`, where that spec stands here.
 fn below(problem: Problem) -> Problem {
-    let rest = problem.field.strip_prefix("spec").unwrap_or(&problem.field);
-    Problem { field: format!("{TEMPLATE}{rest}"), ..problem }
+    child_spec::below(TEMPLATE, problem)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Static checks of the resources: what can be found without the cluster and without a provider. The controllers apply
 //! them to every object, because a cluster may have no webhook.
 
+mod child_spec;
 pub mod cluster_external_secret;
 pub mod cluster_push_secret;
 mod expressions;

@@ -1,7 +1,5 @@
 //! `ClusterExternalSecret`: an ExternalSecret in each of many namespaces.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +8,7 @@ use serde_json::Value;
 use super::external_secret::PARENT_KIND;
 use super::{Condition, ExternalSecretSpec};
 use crate::api::v1::resource::served_resource;
-use crate::api::{GoDuration, Parsed, parsed, schema};
+use crate::api::{ChildMetadata, Parsed, parsed, schema};
 
 /// A ClusterExternalSecret, as it is watched.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -35,9 +33,6 @@ impl ClusterExternalSecret {
 
 served_resource!(ClusterExternalSecret);
 
-/// The default of `spec.refreshTime`.
-pub const DEFAULT_REFRESH_TIME: GoDuration = GoDuration::from_secs(3600);
-
 /// The spec of a ClusterExternalSecret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -52,7 +47,7 @@ pub struct ClusterExternalSecretSpec {
     pub external_secret_name: Option<String>,
     /// Labels and annotations of each ExternalSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external_secret_metadata: Option<ExternalSecretMetadata>,
+    pub external_secret_metadata: Option<ChildMetadata>,
     /// Selects namespaces by label, in addition to `namespaceSelectors`, which supersedes this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
@@ -71,17 +66,6 @@ pub struct ClusterExternalSecretSpec {
     // A string, so that an invalid duration does not keep the rest from being reconciled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_time: Option<String>,
-}
-
-/// Labels and annotations of each ExternalSecret.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ExternalSecretMetadata {
-    /// Annotations.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
-    /// Labels.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
 }
 
 /// The status of a ClusterExternalSecret.

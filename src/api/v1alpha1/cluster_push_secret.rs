@@ -1,7 +1,5 @@
 //! `ClusterPushSecret`: a PushSecret for each of many namespaces.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +7,7 @@ use serde_json::Value;
 
 use super::PushSecretSpec;
 use crate::api::v1::Condition;
-use crate::api::{GoDuration, Parsed, is_ours, parsed, schema};
+use crate::api::{ChildMetadata, Parsed, is_ours, parsed, schema};
 
 /// A ClusterPushSecret as it is watched.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -32,9 +30,6 @@ impl ClusterPushSecret {
     pub const PLURAL: &'static str = "clusterpushsecrets";
 }
 
-/// The default of `spec.refreshTime`.
-pub const DEFAULT_REFRESH_TIME: GoDuration = GoDuration::from_secs(3600);
-
 /// The spec of a ClusterPushSecret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -49,7 +44,7 @@ pub struct ClusterPushSecretSpec {
     pub push_secret_name: Option<String>,
     /// Labels and annotations of each PushSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub push_secret_metadata: Option<PushSecretMetadata>,
+    pub push_secret_metadata: Option<ChildMetadata>,
     /// Select namespaces by label. A namespace is selected if any selector matches; an empty selector matches all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::label_selectors")]
@@ -59,17 +54,6 @@ pub struct ClusterPushSecretSpec {
     // Text, because an invalid duration must not stop the rest from working.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_time: Option<String>,
-}
-
-/// Labels and annotations of each PushSecret.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PushSecretMetadata {
-    /// Annotations.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
-    /// Labels.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
 }
 
 /// The status of a ClusterPushSecret.

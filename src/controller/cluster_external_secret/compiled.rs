@@ -4,15 +4,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use super::spec::fault;
-use crate::api::v1::cluster_external_secret::DEFAULT_REFRESH_TIME;
-use crate::api::v1::{ClusterExternalSecret, ClusterExternalSecretSpec};
-use crate::api::{ANNOTATION_FORCE_SYNC, GoDuration, Selection, ServedVersion};
+use crate::api::v1::ClusterExternalSecret;
+use crate::api::{ANNOTATION_FORCE_SYNC, Selection, ServedVersion};
+use crate::controller::child_objects::refresh_time;
 use crate::sync::cluster_external_secret::Wanted;
 use crate::sync::cluster_external_secret::status::Fault;
-
-/// The shortest `refreshTime` that is respected. More often costs time and finds nothing, since the watches report
-/// every change at once.
-const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
 
 /// What a ClusterExternalSecret asks for.
 #[derive(Debug)]
@@ -49,14 +45,8 @@ impl Compiled {
         let request = Selection::of(spec).ok();
         let request =
             request.map(|selection| Request { selection, wanted: Wanted::of(&object.metadata, spec, version) });
-        Self { fingerprint, request, fault: fault(spec), refresh: refresh(spec) }
+        Self { fingerprint, request, fault: fault(spec), refresh: refresh_time(spec.refresh_time.as_deref()) }
     }
-}
-
-/// An invalid duration counts as absent.
-fn refresh(spec: &ClusterExternalSecretSpec) -> Option<Duration> {
-    let given = spec.refresh_time.as_deref().and_then(|text| text.parse::<GoDuration>().ok());
-    given.unwrap_or(DEFAULT_REFRESH_TIME).positive().map(|time| time.max(SHORTEST_REFRESH))
 }
 
 /// A hash of the parts of a ClusterExternalSecret whose change affects its namespaces. Its status is not one of them.

@@ -1,23 +1,23 @@
 //! The work for one namespace: compares what exists with what is wanted, and does the next write.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{DeleteParams, PostParams, Preconditions, PropagationPolicy};
+use kube::api::{Preconditions, PropagationPolicy};
 use kube::core::DynamicObject;
 
 use super::compiled::Request;
 use super::context::Context;
 use super::state::NamespaceMemo;
-use crate::api::FIELD_MANAGER;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret};
-use crate::controller::core::api_call::{ApiError, bounded};
+use crate::controller::child_objects::{self, Created, Deleted};
+use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::core::reconcile::Pass;
 use crate::controller::core::requeue::{Next, spread};
+use crate::controller::namespaces::is_selected;
 use crate::runtime::panics::Panicked;
 use crate::sync::cluster_external_secret::step::{NOT_DELETED, NOT_WRITTEN, Outcome, Propagation, TAKEN};
 use crate::sync::cluster_external_secret::{Decision, Place, Situation, Step, decide};
@@ -92,12 +92,10 @@ pub(super) fn panicked(name: &str, namespace: &str, panicked: &Panicked, context
 /// What is known of a namespace.
 fn place(namespace: &str, request: &Request, context: &Context) -> Place {
     let Some(found) = context.namespaces.get(namespace) else { return Place::Gone };
-    let none = BTreeMap::new();
-    match &found.metadata {
-        meta if meta.deletion_timestamp.is_some() => Place::Gone,
-        meta if request.selection.selects(namespace, meta.labels.as_ref().unwrap_or(&none)) => Place::Selected,
-        _ => Place::NotSelected,
+    if found.metadata.deletion_timestamp.is_some() {
+        return Place::Gone;
     }
+    if is_selected(&found.metadata, &request.selection) { Place::Selected } else { Place::NotSelected }
 }
 
 /// The relevant ExternalSecrets in a namespace.
@@ -147,50 +145,29 @@ fn version(object: Option<&ExternalSecret>) -> Option<String> {
 /// Does the write that was decided, on condition that nothing has changed since.
 async fn carry_out(step: &Step, namespace: &str, context: &Context) -> Result<Written, ApiError> {
     let api = context.external_secrets_of(namespace);
-    let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
-    let stored = |object: DynamicObject| Written::Stored(Box::new(object));
-    match step {
-        Step::None => Ok(Written::Nothing),
-        Step::Create(object) => match bounded(api.create(&params, object)).await {
-            Ok(object) => Ok(stored(object)),
-            Err(error) if error.code() == Some(409) => Ok(Written::Taken),
-            Err(error) if error.code() == Some(404) || is_terminating(&error) => Ok(Written::NoNamespace),
-            Err(error) => Err(error),
+    let written = match step {
+        Step::None => Written::Nothing,
+        Step::Create(object) => match child_objects::create(&api, object).await? {
+            Created::Stored(object) => Written::Stored(object),
+            Created::Taken => Written::Taken,
+            Created::NoNamespace => Written::NoNamespace,
         },
         Step::Update(object) | Step::Release(object) => {
-            let name = object.metadata.name.as_deref().unwrap_or_default();
-            match bounded(api.replace(name, &params, object)).await {
-                Ok(object) => Ok(stored(object)),
-                Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(Written::Conflict),
-                Err(error) => Err(error),
-            }
+            child_objects::replace(&api, object).await?.map_or(Written::Conflict, Written::Stored)
         }
         Step::Delete(Deletion { name, uid, resource_version }, propagation) => {
             let version = Preconditions { uid: uid.clone(), resource_version: resource_version.clone() };
-            let policy = match propagation {
+            let dependents = match propagation {
                 Propagation::Background => PropagationPolicy::Background,
                 Propagation::Orphan => PropagationPolicy::Orphan,
             };
-            let params = DeleteParams {
-                preconditions: Some(version),
-                propagation_policy: Some(policy),
-                ..DeleteParams::default()
-            };
-            match bounded(api.delete(name, &params)).await {
-                Ok(()) => Ok(Written::Deleted),
-                Err(error) if error.code() == Some(404) => Ok(Written::Deleted),
-                Err(error) if error.code() == Some(409) => Ok(Written::Conflict),
-                Err(error) => Err(error),
+            match child_objects::delete(&api, name, version, dependents).await? {
+                Deleted::Done => Written::Deleted,
+                Deleted::Conflict => Written::Conflict,
             }
         }
-    }
-}
-
-/// Whether the API server refused to create an object because the namespace is being deleted.
-fn is_terminating(error: &ApiError) -> bool {
-    let ApiError::Kube(kube::Error::Api(status)) = error else { return false };
-    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
-    status.code == 403 && causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
+    };
+    Ok(written)
 }
 
 /// A pass that carried out its decision.

@@ -1,7 +1,6 @@
 //! The controller as the core runs it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -11,12 +10,8 @@ use super::{namespace, whole};
 use crate::controller::core::key::WorkKey as _;
 use crate::controller::core::kind::Kind;
 use crate::controller::core::reconcile::{Pass, Reconcile};
-use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::work_queue::Requests;
 use crate::runtime::panics::Panicked;
-
-/// How long a ClusterExternalSecret waits after its pass panicked.
-const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
 
 #[async_trait]
 impl Reconcile for Context {
@@ -45,7 +40,7 @@ impl Reconcile for Context {
         match key {
             Work::Whole { name } => {
                 tracing::error!(cluster_external_secret = name, %panicked, "could not be reconciled");
-                Pass::failed(Next::After(spread(PAUSE_AFTER_PANIC)))
+                Pass::panicked()
             }
             Work::Namespace { name, namespace } => namespace::panicked(name, namespace, &panicked, self),
         }

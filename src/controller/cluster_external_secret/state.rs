@@ -307,7 +307,7 @@ impl State {
     }
 
     /// Starts to compare all namespaces again: those that are selected, and those of which something is known.
-    pub(super) fn begin_round(&self, object: &ClusterExternalSecret, compiled: &Compiled, selected: Vec<String>) {
+    pub(super) fn begin_round(&self, object: &ClusterExternalSecret, compiled: &Compiled, selected: BTreeSet<String>) {
         let name = object.metadata.name.as_deref().unwrap_or_default();
         let children: Vec<_> =
             self.children(|children| children.of(name).map(|(key, _)| key.namespace.clone()).collect());

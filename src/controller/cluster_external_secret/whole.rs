@@ -1,6 +1,5 @@
 //! The work for a whole ClusterExternalSecret: which namespaces it selects, and one report on all of them.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use kube::Resource as _;
@@ -24,8 +23,8 @@ pub(super) async fn reconcile(name: &str, context: &Context) -> Pass {
     let began = Instant::now();
     let compiled = context.state.compiled(&object, context.version);
     if is_round_due(&object, &compiled, began, context) {
-        let selected = selected(&compiled, context);
-        context.state.begin_round(&object, &compiled, selected);
+        let selected = compiled.request.as_ref().map(|request| context.namespaces.selected(&request.selection));
+        context.state.begin_round(&object, &compiled, selected.unwrap_or_default());
         warn_of_finalizers(&object, context);
     }
     let due = context.state.recall(&object, Memo::status_due).flatten();
@@ -41,19 +40,6 @@ pub(super) async fn reconcile(name: &str, context: &Context) -> Pass {
 fn is_round_due(object: &ClusterExternalSecret, compiled: &Compiled, now: Instant, context: &Context) -> bool {
     let last = context.state.recall(object, |memo| (memo.round, memo.round_due));
     last.is_some_and(|(round, due)| round != Some(compiled.fingerprint) || due.is_some_and(|due| due <= now))
-}
-
-/// The selected namespaces.
-fn selected(compiled: &Compiled, context: &Context) -> Vec<String> {
-    let Some(request) = &compiled.request else { return Vec::new() };
-    let none = BTreeMap::new();
-    let all = context.namespaces.all().into_iter();
-    let names = all.filter_map(|namespace| {
-        let meta = &namespace.metadata;
-        let name = meta.name.as_deref()?;
-        request.selection.selects(name, meta.labels.as_ref().unwrap_or(&none)).then(|| name.to_owned())
-    });
-    names.collect()
 }
 
 /// Warns once per object about namespaces with the finalizer that ESO puts there, which can never be deleted.

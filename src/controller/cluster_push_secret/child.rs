@@ -4,22 +4,21 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::DynamicObject;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::core::{DynamicObject, TypeMeta};
 use serde_json::{Value, json};
 
-use crate::api::crd;
-use crate::api::v1alpha1::cluster_push_secret::{PushSecretMetadata, controlling_cluster_push_secret};
+use crate::api::v1alpha1::cluster_push_secret::controlling_cluster_push_secret;
 use crate::api::v1alpha1::{API_VERSION, ClusterPushSecret, ClusterPushSecretSpec, PushSecret};
+use crate::api::{ChildMetadata, crd};
 
 /// The desired state of each PushSecret of a ClusterPushSecret.
 pub(super) struct Wanted {
     /// Its name.
     pub(super) name: String,
     spec: Value,
-    metadata: PushSecretMetadata,
-    owner: Value,
-    uid: String,
+    metadata: ChildMetadata,
+    owner: OwnerReference,
 }
 
 impl Wanted {
@@ -33,29 +32,28 @@ impl Wanted {
             name: spec.push_secret_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| own.clone()),
             spec: wrapped["spec"].take(),
             metadata: spec.push_secret_metadata.clone().unwrap_or_default(),
-            uid: meta.uid.clone().unwrap_or_default(),
-            owner: json!({
-                "apiVersion": API_VERSION,
-                "kind": ClusterPushSecret::KIND,
-                "name": own,
-                "uid": meta.uid,
-                "controller": true,
-                "blockOwnerDeletion": true,
-            }),
+            owner: OwnerReference {
+                api_version: API_VERSION.to_owned(),
+                kind: ClusterPushSecret::KIND.to_owned(),
+                name: own,
+                uid: meta.uid.clone().unwrap_or_default(),
+                controller: Some(true),
+                block_owner_deletion: Some(true),
+            },
         }
     }
 
     /// A hash of the desired state.
     pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let PushSecretMetadata { annotations, labels } = &self.metadata;
-        (&self.name, self.spec.to_string(), annotations, labels, &self.uid).hash(&mut hasher);
+        let ChildMetadata { annotations, labels } = &self.metadata;
+        (&self.name, self.spec.to_string(), annotations, labels, &self.owner.uid).hash(&mut hasher);
         hasher.finish()
     }
 
     /// Whether this ClusterPushSecret owns a PushSecret. The name does not tell: somebody else's may have the same.
     pub(super) fn owns(&self, meta: &ObjectMeta) -> bool {
-        controlling_cluster_push_secret(meta) == Some(self.uid.as_str())
+        controlling_cluster_push_secret(meta) == Some(self.owner.uid.as_str())
     }
 
     /// Whether a PushSecret has the desired state. Others may add labels and annotations.
@@ -69,7 +67,7 @@ impl Wanted {
 
     /// Whether it has the desired labels and annotations.
     pub(super) fn has_metadata(&self, meta: &ObjectMeta) -> bool {
-        let PushSecretMetadata { annotations, labels } = &self.metadata;
+        let ChildMetadata { annotations, labels } = &self.metadata;
         let has = |all: Option<&std::collections::BTreeMap<String, String>>, name: &String, value: &String| {
             all.is_some_and(|all| all.get(name) == Some(value))
         };
@@ -78,19 +76,17 @@ impl Wanted {
     }
 
     /// The object to create.
-    pub(super) fn object(&self, namespace: &str) -> Value {
-        json!({
-            "apiVersion": API_VERSION,
-            "kind": PushSecret::KIND,
-            "metadata": {
-                "name": self.name,
-                "namespace": namespace,
-                "labels": self.metadata.labels,
-                "annotations": self.metadata.annotations,
-                "ownerReferences": [self.owner],
-            },
-            "spec": self.spec,
-        })
+    pub(super) fn object(&self, namespace: &str) -> DynamicObject {
+        let metadata = ObjectMeta {
+            name: Some(self.name.clone()),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(self.metadata.labels.clone()),
+            annotations: Some(self.metadata.annotations.clone()),
+            owner_references: Some(vec![self.owner.clone()]),
+            ..ObjectMeta::default()
+        };
+        let types = TypeMeta { api_version: API_VERSION.to_owned(), kind: PushSecret::KIND.to_owned() };
+        DynamicObject { types: Some(types), metadata, data: json!({ "spec": self.spec }) }
     }
 
     /// Changes an existing object: replaces its spec, and sets the desired labels and annotations.

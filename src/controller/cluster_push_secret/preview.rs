@@ -69,6 +69,6 @@ impl Template {
 
     /// The PushSecret that would be created in a namespace.
     pub(crate) fn object(&self, namespace: &str) -> Option<PushSecret> {
-        serde_json::from_value(self.wanted.object(namespace)).ok()
+        serde_json::from_value(serde_json::to_value(self.wanted.object(namespace)).ok()?).ok()
     }
 }

@@ -2,22 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
-use kube::api::{DeleteParams, PostParams, Preconditions, PropagationPolicy};
-use kube::core::DynamicObject;
+use kube::api::{Preconditions, PropagationPolicy};
 
 use super::child::Wanted;
 use super::context::Context;
 use super::provisioned::Provisioned;
 use super::{KIND, report};
+use crate::api::Selection;
 use crate::api::v1::ConditionStatus;
 use crate::api::v1::condition::READY;
-use crate::api::v1alpha1::cluster_push_secret::DEFAULT_REFRESH_TIME;
 use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
-use crate::api::{FIELD_MANAGER, GoDuration, Selection};
+use crate::controller::child_objects::{self, Created, refresh_time};
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::conditions;
 use crate::controller::core::key::ObjectKey;
@@ -34,11 +33,6 @@ const AT_ONCE: usize = 8;
 /// How many PushSecrets that are not wanted a pass changes or deletes in one namespace: anybody may make thousands that
 /// claim the same owner, and others must not wait for that.
 const STRAYS: usize = 8;
-/// The shortest refresh interval. A shorter one would find nothing, because the watches show all changes.
-const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
-/// How long an object waits after its pass panicked.
-const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
-
 #[async_trait]
 impl Reconcile for Context {
     type Key = ObjectKey;
@@ -75,7 +69,7 @@ impl Reconcile for Context {
 
     async fn panicked(&self, key: &ObjectKey, panicked: Panicked) -> Pass {
         tracing::error!(cluster_push_secret = key.name, %panicked, "could not be reconciled");
-        Pass::failed(Next::After(spread(PAUSE_AFTER_PANIC)))
+        Pass::panicked()
     }
 
     fn api_server_is_back(&self) {
@@ -93,8 +87,7 @@ fn next(object: &ClusterPushSecret, found: &Provisioned, context: &Context) -> P
         return Pass::failed(Next::After(spread(backoff(failures.unwrap_or(1)))));
     }
     context.state.remember(object, |memo| (memo.failures, memo.awaits_api_server) = (0, false));
-    let given = object.spec.get().ok().and_then(|spec| spec.refresh_time.as_deref()?.parse::<GoDuration>().ok());
-    let refresh = given.unwrap_or(DEFAULT_REFRESH_TIME).positive().map(|time| time.max(SHORTEST_REFRESH));
+    let refresh = refresh_time(object.spec.get().ok().and_then(|spec| spec.refresh_time.as_deref()));
     Pass::succeeded(refresh.map_or(Next::OnChange, |refresh| Next::After(spread(refresh))))
 }
 
@@ -114,17 +107,7 @@ async fn provision(object: &ClusterPushSecret, context: &Context) -> Provisioned
         return fault(validate::sentences(&problems));
     }
     let wanted = Wanted::of(object, spec);
-    let none = BTreeMap::new();
-    let selected: BTreeSet<String> = context
-        .namespaces
-        .all()
-        .into_iter()
-        .filter(|namespace| namespace.metadata.deletion_timestamp.is_none())
-        .filter_map(|namespace| {
-            let name = namespace.metadata.name.clone()?;
-            selection.selects(&name, namespace.metadata.labels.as_ref().unwrap_or(&none)).then_some(name)
-        })
-        .collect();
+    let selected = context.namespaces.selected(&selection);
     let children: Vec<Arc<PushSecret>> =
         context.push_secrets.state().into_iter().filter(|child| wanted.owns(&child.metadata)).collect();
     let mut found = Provisioned { name: Some(wanted.name.clone()), ..Provisioned::default() };
@@ -241,24 +224,17 @@ async fn make(namespace: &str, wanted: &Wanted, parent: &ClusterPushSecret, cont
     let digest = wanted.digest();
     let api = context.push_secrets_of(namespace);
     let Some(child) = child_of(namespace, &wanted.name, context) else {
-        let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        let object: DynamicObject = serde_json::from_value(wanted.object(namespace)).map_err(|_| Failure::Taken)?;
-        return match bounded(api.create(&params, &object)).await {
-            Ok(made) => {
+        return match child_objects::create(&api, &wanted.object(namespace)).await.map_err(Failure::Api)? {
+            Created::Stored(made) => {
                 let generation = made.metadata.generation;
                 context.state.remember(parent, |memo| memo.written.insert(namespace.to_owned(), (digest, generation)));
                 Ok(())
             }
-            // It exists, and the watch has not shown it yet.
-            Err(error) if error.code() == Some(409) => {
-                let is_ours = bounded(api.get_metadata_opt(&wanted.name)).await;
-                match is_ours.map_err(Failure::Api)? {
-                    Some(there) if wanted.owns(&there.metadata) => Ok(()),
-                    _ => Err(Failure::Taken),
-                }
-            }
-            Err(error) if error.code() == Some(404) || is_terminating(&error) => Err(Failure::Gone),
-            Err(error) => Err(Failure::Api(error)),
+            Created::Taken => match bounded(api.get_metadata_opt(&wanted.name)).await.map_err(Failure::Api)? {
+                Some(there) if wanted.owns(&there.metadata) => Ok(()),
+                _ => Err(Failure::Taken),
+            },
+            Created::NoNamespace => Err(Failure::Gone),
         };
     };
     if !wanted.owns(&child.metadata) {
@@ -284,28 +260,13 @@ async fn change(child: &PushSecret, wanted: &Wanted, context: &Context) -> Resul
     }
     let key = ObjectKey::of(meta);
     let api = context.push_secrets_of(&key.namespace);
-    let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
-    let changed = async {
-        let Some(mut there) = api.get_opt(&key.name).await? else { return Ok(None) };
-        if there.metadata.uid != meta.uid {
-            return Ok(None);
-        }
-        wanted.change(&mut there);
-        api.replace(&key.name, &params, &there).await.map(Some)
-    };
-    match bounded(changed).await {
-        Ok(written) => Ok(written.map(|written| written.metadata.generation)),
-        // Another writer was faster; the watch will show what it wrote.
-        Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(None),
-        Err(error) => Err(error),
+    let Some(mut there) = bounded(api.get_opt(&key.name)).await? else { return Ok(None) };
+    if there.metadata.uid != meta.uid {
+        return Ok(None);
     }
-}
-
-/// Whether the API server refused a creation because the namespace is being deleted.
-fn is_terminating(error: &ApiError) -> bool {
-    let ApiError::Kube(kube::Error::Api(status)) = error else { return false };
-    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
-    status.code == 403 && causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
+    wanted.change(&mut there);
+    let written = child_objects::replace(&api, &there).await?;
+    Ok(written.map(|written| written.metadata.generation))
 }
 
 /// Whether a PushSecret with a former name stays for now: until the one with the new name is Ready, so that its deletion deletes nothing
@@ -331,17 +292,10 @@ fn is_ready(child: &PushSecret) -> bool {
 async fn delete(child: &PushSecret, context: &Context) -> Result<(), ApiError> {
     let meta = &child.metadata;
     let version = Preconditions { uid: meta.uid.clone(), resource_version: None };
-    let params = DeleteParams {
-        preconditions: Some(version),
-        propagation_policy: Some(PropagationPolicy::Background),
-        ..DeleteParams::default()
-    };
     let key = ObjectKey::of(meta);
-    match bounded(context.push_secrets_of(&key.namespace).delete(&key.name, &params)).await {
-        Ok(()) => Ok(()),
-        Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(()),
-        Err(error) => Err(error),
-    }
+    let api = context.push_secrets_of(&key.namespace);
+    // In a conflict, another object has the name by now.
+    child_objects::delete(&api, &key.name, version, PropagationPolicy::Background).await.map(drop)
 }
 
 fn not_ready(wanted: &Wanted, found: &Provisioned, context: &Context) -> Vec<String> {

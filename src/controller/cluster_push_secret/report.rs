@@ -17,13 +17,12 @@ use crate::controller::core::conditions::{self, Statement};
 use crate::controller::core::events::{Notice, Severity};
 use crate::controller::core::status;
 use crate::runtime::metrics::Object;
+use crate::sync::failed_namespaces::{self, MOST_LISTED, first};
 
 /// The condition that says whether the PushSecrets have pushed.
 const PUSH_SECRETS_READY: &str = "PushSecretsReady";
 /// ESO's words.
 const FAILED: &str = "one or more namespaces failed";
-/// How many namespaces a message names.
-const NAMED: usize = 5;
 
 /// Writes the status if it differs from the stored one.
 pub(super) async fn concluded(object: &ClusterPushSecret, found: &Provisioned, began: Instant, context: &Context) {
@@ -66,7 +65,8 @@ fn said(object: &ClusterPushSecret, found: &Provisioned, before: &ClusterPushSec
         (None, true) => ("Provisioned", String::new()),
         (None, false) => {
             let all = found.failed.len() + found.namespaces.len();
-            let named = found.failed.iter().map(|(namespace, reason)| format!("{namespace} ({reason})"));
+            let named =
+                found.failed.iter().map(|(namespace, why)| format!("{namespace} ({})", failed_namespaces::reason(why)));
             ("NamespacesFailed", format!("{FAILED}: {} of {all}: {}", found.failed.len(), first(named)))
         }
     };
@@ -75,9 +75,12 @@ fn said(object: &ClusterPushSecret, found: &Provisioned, before: &ClusterPushSec
     if found.fault.is_none() {
         status.push_secret_name.clone_from(&found.name);
         status.provisioned_namespaces = found.namespaces.iter().cloned().collect();
-        let failed = found.failed.iter();
+        let failed = found.failed.iter().take(MOST_LISTED);
         status.failed_namespaces = failed
-            .map(|(namespace, reason)| FailedNamespace { namespace: namespace.clone(), reason: Some(reason.clone()) })
+            .map(|(namespace, why)| FailedNamespace {
+                namespace: namespace.clone(),
+                reason: Some(failed_namespaces::reason(why)),
+            })
             .collect();
         let (is_ready, reason, message) = if found.not_ready.is_empty() {
             (ConditionStatus::True, "AllReady", String::new())
@@ -103,12 +106,6 @@ fn said(object: &ClusterPushSecret, found: &Provisioned, before: &ClusterPushSec
     conditions::set(&mut status.conditions, ready, generation, now);
     status.observed_generation = generation;
     status
-}
-
-fn first(items: impl ExactSizeIterator<Item = String>) -> String {
-    let more = items.len().saturating_sub(NAMED);
-    let named = items.take(NAMED).collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
 /// The merge patch. It names empty fields, too, because the API server would otherwise keep their former values.

@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::key::WorkKey;
 use super::kind::Kind;
-use super::requeue::Next;
+use super::requeue::{Next, PAUSE_AFTER_PANIC, spread};
 use super::work_queue::Requests;
 use crate::runtime::metrics::{Metrics, ReconcileResult};
 use crate::runtime::panics::{Caught, Panicked};
@@ -62,6 +62,12 @@ impl Pass {
     #[must_use]
     pub(crate) const fn failed(next: Next) -> Self {
         Self { next, result: ReconcileResult::Error }
+    }
+
+    /// A pass that panicked, and whose object does not show that.
+    #[must_use]
+    pub(crate) fn panicked() -> Self {
+        Self::failed(Next::After(spread(PAUSE_AFTER_PANIC)))
     }
 }
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+/// How long an object waits after its pass panicked, if the pass did not report that on the object.
+pub(super) const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
+
 /// When to come back to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {

@@ -25,15 +25,13 @@ use tokio_util::time::DelayQueue;
 use tokio_util::time::delay_queue::Key;
 
 use super::key::WorkKey;
-use super::requeue::Next;
+use super::requeue::{Next, PAUSE_AFTER_PANIC};
 use crate::runtime::metrics::InQueue;
 use crate::runtime::panics::Panicked;
 use turns::{DueBy, Place, Turn, Turns};
 
 /// The longest pause between two passes. An unnecessary pass finds nothing to do.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24 * 30);
-/// How long an object waits if its pass could not even report its own failure.
-const PAUSE_AFTER_PANIC: Duration = Duration::from_mins(1);
 /// How many times as many places a namespace may hold as it leaves free.
 const SHARE: usize = 7;
 /// The part of all places that passes of one namespace may hold whose time has come, as one in so many.

@@ -10,17 +10,12 @@ use super::step::Outcome;
 use crate::api::v1::cluster_external_secret::FailedNamespace;
 use crate::api::v1::condition::READY;
 use crate::api::v1::{ClusterExternalSecretStatus, Condition, ConditionStatus};
+use crate::sync::failed_namespaces::{MOST_LISTED, first, reason};
 use crate::sync::one_line::{on_one_line, shortened};
 
 /// The condition for whether the ExternalSecrets themselves are Ready. ESO has no such condition.
 pub const EXTERNAL_SECRETS_READY: &str = "ExternalSecretsReady";
 
-/// The most failed namespaces that are listed.
-const MOST_FAILED: usize = 1000;
-/// The longest reason of a failed namespace.
-const LONGEST_REASON: usize = 256;
-/// How many namespaces a message names.
-const NAMED: usize = 5;
 /// The longest message.
 const LONGEST_MESSAGE: usize = 1024;
 
@@ -127,12 +122,6 @@ pub enum Fault {
     Field(String),
 }
 
-/// A text from the API server or a manifest, shortened and on one line.
-#[must_use]
-pub fn reason(text: &str) -> String {
-    shortened(on_one_line(text), LONGEST_REASON)
-}
-
 /// The status for these facts. Conditions that are the same in `before` keep their time.
 #[must_use]
 pub fn status(facts: &Facts<'_>, before: &ClusterExternalSecretStatus) -> ClusterExternalSecretStatus {
@@ -161,7 +150,7 @@ pub fn status(facts: &Facts<'_>, before: &ClusterExternalSecretStatus) -> Cluste
         conditions,
         observed_generation: if facts.is_pending { before.observed_generation } else { facts.generation },
     };
-    status.failed_namespaces.truncate(MOST_FAILED);
+    status.failed_namespaces.truncate(MOST_LISTED);
     status
 }
 
@@ -189,14 +178,6 @@ fn of_children(facts: &Facts<'_>, provisioned: usize) -> Option<(Statement, Stri
     }
     let more = format!("{} of {}: {}", facts.not_ready.len(), facts.children, first(facts.not_ready.iter().cloned()));
     Some((Statement::NotReady, more))
-}
-
-/// The first items of a list, and how many more there are.
-fn first(mut items: impl ExactSizeIterator<Item = String>) -> String {
-    let more = items.len().saturating_sub(NAMED);
-    let shown: Vec<_> = items.by_ref().take(NAMED).collect();
-    let shown = shown.join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 fn condition(statement: Statement, more: &str, facts: &Facts<'_>, before: &ClusterExternalSecretStatus) -> Condition {
