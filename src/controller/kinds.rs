@@ -1,8 +1,11 @@
 //! The kinds of objects that have controllers. No other file names all of them; `CONTRIBUTING.md` has the steps to add
 //! one.
 
+mod pushing;
+
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::Client;
 use kube::runtime::reflector::Store;
 
@@ -19,16 +22,17 @@ use super::namespaces::Namespaces;
 use super::options::{Options, Switch};
 use super::secret_store::reconcile::StoreController;
 use super::secret_store::watched::WatchedStores;
-use super::store_access::key::StoreKey;
 use super::store_access::roles::StoreReaders;
 use super::template_engines::Templates;
 use super::{cluster_external_secret, cluster_push_secret, external_secret, push_secret, secret_store};
+use crate::answers::MetadataOf;
 use crate::api::ServedVersion;
-use crate::api::v1::StoreKind;
-use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
+use crate::api::v1::{ClusterExternalSecret, ExternalSecret, StoreKind};
 use crate::provider::azure::SetupError;
 use crate::provider::{ClusterReader, Providers};
 use crate::runtime::metrics::Metrics;
+
+use pushing::{PushParts, PushStates, Pushing};
 
 /// Builds the providers as soon as the cluster can be read.
 pub(crate) type MakeProviders = Box<dyn FnOnce(Arc<dyn ClusterReader>) -> Result<Providers, SetupError> + Send>;
@@ -80,45 +84,94 @@ pub(super) struct Parts {
 /// # Errors
 /// [`SetupError`], if the providers cannot be made.
 pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>, SetupError> {
-    let Parts { client, watching, version, options, awaited, providers, events, metrics } = parts;
-    let state = Arc::new(external_secret::state::State::default());
-    let store_state = Arc::new(secret_store::state::State::default());
-    let parents = Arc::new(cluster_external_secret::state::State::default());
-    let pushing = PushStates::default();
-    let readers: Vec<Arc<dyn StoreReaders>> = vec![Arc::clone(&state) as _, Arc::clone(&pushing.children) as _];
-    let target_kinds = target_kinds(&watching, Arc::clone(&state));
-    let generators = watched_generators(&watching, &state, &pushing.children);
-
-    let service_accounts = secret_store::watches::service_accounts(&watching, &store_state);
-    let secrets = external_secret::watches::secrets(&watching, &state);
-    let namespaces = watched_namespaces(&watching, &options, &parents, &pushing.parents);
-    let cluster_external_secrets = match options.cluster_external_secrets {
-        Switch::On => {
-            cluster_external_secret::watches::cluster_external_secrets(&watching, version, &parents, metrics.clone())
-        }
-        Switch::Off => nothing(version),
-    };
-    let pushing = pushing.watch(&watching, &options, &store_state, &metrics);
-    let stores = Arc::new(watched_stores(&watching, version, &options, &store_state, &readers, &metrics));
-    external_secret::watches::template_sources(&watching, &state);
-    // What an ExternalSecret depends on must be known before the first of them is reconciled. Nothing else may wait for
-    // these stores yet: a store wakes only one of two tasks that wait for it.
-    let _ = secrets.wait_until_ready().await;
-    namespaces.wait_until_ready().await;
-    stores.wait_until_ready().await;
-    let _ = cluster_external_secrets.wait_until_ready().await;
-    pushing.wait_until_ready(&awaited).await;
+    let states = States::default();
+    let opened = Opened::open(&states, &parts);
+    opened.wait_until_ready(&parts.awaited).await;
+    // What an ExternalSecret depends on is known before the first of them is reconciled.
     let external_secrets = external_secret::watches::external_secrets(
-        &watching,
-        version,
-        &state,
-        &target_kinds,
-        metrics.clone(),
-        cluster_external_secret::watches::on_external_secret(&parents),
+        &parts.watching,
+        parts.version,
+        &states.external_secrets,
+        &opened.target_kinds,
+        parts.metrics.clone(),
+        cluster_external_secret::watches::on_external_secret(&states.cluster_external_secrets),
     );
     let _ = external_secrets.wait_until_ready().await;
+    let worked_on = worked_on(&parts.options);
+    let mut controllers = assembled(parts, states, opened, external_secrets)?;
+    controllers.retain(|controller| worked_on.contains(&controller.works_on()));
+    Ok(controllers)
+}
 
-    let providers = providers(Arc::new(KubeReader::new(client.clone(), service_accounts)))?;
+/// What is remembered of the kinds that do not push.
+#[derive(Default)]
+struct States {
+    external_secrets: Arc<external_secret::state::State>,
+    cluster_external_secrets: Arc<cluster_external_secret::state::State>,
+    stores: Arc<secret_store::state::State>,
+}
+
+/// The watches of everything but ExternalSecrets.
+struct Opened {
+    readers: Vec<Arc<dyn StoreReaders>>,
+    target_kinds: Arc<TargetKinds>,
+    generators: Arc<WatchedGenerators>,
+    service_accounts: Store<MetadataOf<ServiceAccount>>,
+    secrets: Store<MetadataOf<Secret>>,
+    namespaces: Namespaces,
+    cluster_external_secrets: Store<ClusterExternalSecret>,
+    pushing: Pushing,
+    stores: Arc<WatchedStores>,
+}
+
+impl Opened {
+    fn open(states: &States, parts: &Parts) -> Self {
+        let Parts { watching, version, options, metrics, .. } = parts;
+        let States { external_secrets, cluster_external_secrets: parents, stores } = states;
+        let pushing = PushStates::default();
+        let readers: Vec<Arc<dyn StoreReaders>> =
+            vec![Arc::clone(external_secrets) as _, Arc::clone(&pushing.children) as _];
+        external_secret::watches::template_sources(watching, external_secrets);
+        Self {
+            target_kinds: target_kinds(watching, Arc::clone(external_secrets)),
+            generators: watched_generators(watching, external_secrets, &pushing.children),
+            service_accounts: secret_store::watches::service_accounts(watching, stores),
+            secrets: external_secret::watches::secrets(watching, external_secrets),
+            namespaces: watched_namespaces(watching, options, parents, &pushing.parents),
+            cluster_external_secrets: match options.cluster_external_secrets {
+                Switch::On => {
+                    let metrics = metrics.clone();
+                    cluster_external_secret::watches::cluster_external_secrets(watching, *version, parents, metrics)
+                }
+                Switch::Off => nothing(*version),
+            },
+            stores: Arc::new(watched_stores(watching, *version, options, stores, &readers, metrics)),
+            pushing: pushing.watch(watching, options, stores, metrics),
+            readers,
+        }
+    }
+
+    /// Waits for the first lists. Nothing else may wait for these stores yet: a store wakes only one of two tasks that wait
+    /// for it.
+    async fn wait_until_ready(&self, awaited: &[&str]) {
+        let _ = self.secrets.wait_until_ready().await;
+        self.namespaces.wait_until_ready().await;
+        self.stores.wait_until_ready().await;
+        let _ = self.cluster_external_secrets.wait_until_ready().await;
+        self.pushing.wait_until_ready(awaited).await;
+    }
+}
+
+/// The controllers of all kinds, including those that are switched off.
+fn assembled(
+    parts: Parts,
+    states: States,
+    opened: Opened,
+    external_secrets: Store<ExternalSecret>,
+) -> Result<Vec<Arc<dyn Controller>>, SetupError> {
+    let Parts { client, version, options, providers, events, metrics, .. } = parts;
+    let Opened { readers, target_kinds, generators, secrets, namespaces, stores, .. } = opened;
+    let providers = providers(Arc::new(KubeReader::new(client.clone(), opened.service_accounts)))?;
     let store_context = Arc::new(secret_store::context::Context {
         client: client.clone(),
         version,
@@ -130,20 +183,20 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         namespaces: namespaces.clone(),
         readers,
         kept_fields: KeptFields::default(),
-        state: store_state,
+        state: states.stores,
     });
     let cluster_external_secrets = cluster_external_secret::context::Context {
         client: client.clone(),
         version,
         events: events.clone(),
         metrics: metrics.clone(),
-        objects: cluster_external_secrets,
+        objects: opened.cluster_external_secrets,
         external_secrets: external_secrets.clone(),
         namespaces: namespaces.clone(),
         kept_fields: KeptFields::default(),
-        state: parents,
+        state: states.cluster_external_secrets,
     };
-    let (push_secrets, cluster_push_secrets) = pushing.controllers(&PushParts {
+    let (push_secrets, cluster_push_secrets) = opened.pushing.controllers(&PushParts {
         client: &client,
         options: &options,
         providers: &providers,
@@ -157,27 +210,24 @@ pub(super) async fn controllers(parts: Parts) -> Result<Vec<Arc<dyn Controller>>
         client,
         version,
         templates: Templates::new(options.template_delimiters.clone()),
-        options: Arc::clone(&options),
+        options,
         providers,
         events,
         metrics,
         watched: external_secret::context::Watched { external_secrets, secrets, namespaces, stores, generators },
         kept_fields: KeptFields::default(),
         target_kinds,
-        state,
+        state: states.external_secrets,
     };
     let store_controller = |of| Arc::new(StoreController { of, context: Arc::clone(&store_context) });
-    let mut controllers: Vec<Arc<dyn Controller>> = vec![
+    Ok(vec![
         Arc::new(external_secrets),
         Arc::new(cluster_external_secrets),
         Arc::new(push_secrets),
         Arc::new(cluster_push_secrets),
         store_controller(StoreKind::SecretStore),
         store_controller(StoreKind::ClusterSecretStore),
-    ];
-    let worked_on = worked_on(&options);
-    controllers.retain(|controller| worked_on.contains(&controller.works_on()));
-    Ok(controllers)
+    ])
 }
 
 /// The kinds of targets other than Secrets. A change of a target wakes the ExternalSecrets that write it.
@@ -236,103 +286,5 @@ fn watched_stores(
         secret_stores: stores(StoreKind::SecretStore, options.secret_stores),
         cluster_secret_stores: stores(StoreKind::ClusterSecretStore, options.cluster_secret_stores),
         state: Arc::clone(state),
-    }
-}
-
-/// What is remembered of the kinds that push.
-#[derive(Default)]
-struct PushStates {
-    children: Arc<push_secret::state::State>,
-    parents: Arc<cluster_push_secret::state::State>,
-}
-
-impl PushStates {
-    fn watch(
-        self,
-        watching: &Watching,
-        options: &Options,
-        store_state: &Arc<secret_store::state::State>,
-        metrics: &Metrics,
-    ) -> Pushing {
-        let push_secrets = match options.push_secrets {
-            Switch::On => {
-                push_secret::watches::sources(watching, &self.children);
-                let stores = Arc::clone(store_state);
-                let on_hold = move |store: &StoreKey| stores.wake(store);
-                let parents = Arc::clone(&self.parents);
-                let others = move |object: &PushSecret| parents.push_secret_changed(object);
-                push_secret::watches::push_secrets(watching, &self.children, metrics.clone(), on_hold, others)
-            }
-            Switch::Off => nothing(()),
-        };
-        let cluster_push_secrets = match options.cluster_push_secrets {
-            Switch::On => cluster_push_secret::watches::cluster_push_secrets(watching, &self.parents, metrics.clone()),
-            Switch::Off => nothing(()),
-        };
-        Pushing { states: self, push_secrets, cluster_push_secrets }
-    }
-}
-
-/// The kinds that push, watched.
-struct Pushing {
-    states: PushStates,
-    push_secrets: Store<PushSecret>,
-    cluster_push_secrets: Store<ClusterPushSecret>,
-}
-
-/// What the kinds that push work with.
-struct PushParts<'a> {
-    client: &'a Client,
-    options: &'a Arc<Options>,
-    providers: &'a Providers,
-    events: &'a Recorder,
-    metrics: &'a Metrics,
-    namespaces: &'a Namespaces,
-    stores: &'a Arc<WatchedStores>,
-    generators: &'a Arc<WatchedGenerators>,
-}
-
-impl Pushing {
-    /// Waits for the first list of these kinds.
-    async fn wait_until_ready(&self, awaited: &[&str]) {
-        let has_children = awaited.contains(&PushSecret::PLURAL);
-        if has_children && awaited.contains(&ClusterPushSecret::PLURAL) {
-            let _ = self.cluster_push_secrets.wait_until_ready().await;
-        }
-        if has_children {
-            let _ = self.push_secrets.wait_until_ready().await;
-        }
-    }
-
-    fn controllers(
-        self,
-        parts: &PushParts<'_>,
-    ) -> (push_secret::context::Context, cluster_push_secret::context::Context) {
-        let PushParts { client, options, providers, events, metrics, namespaces, stores, generators } = *parts;
-        let parents = cluster_push_secret::context::Context {
-            client: client.clone(),
-            events: events.clone(),
-            metrics: metrics.clone(),
-            objects: self.cluster_push_secrets,
-            kept_fields: KeptFields::default(),
-            push_secrets: self.push_secrets.clone(),
-            namespaces: namespaces.clone(),
-            state: self.states.parents,
-        };
-        let children = push_secret::context::Context {
-            client: client.clone(),
-            options: Arc::clone(options),
-            providers: providers.clone(),
-            templates: Templates::new(options.template_delimiters.clone()),
-            events: events.clone(),
-            metrics: metrics.clone(),
-            objects: self.push_secrets,
-            kept_fields: KeptFields::default(),
-            namespaces: namespaces.clone(),
-            stores: Arc::clone(stores) as _,
-            generators: Arc::clone(generators),
-            state: self.states.children,
-        };
-        (children, parents)
     }
 }
