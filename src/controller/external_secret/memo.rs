@@ -206,9 +206,13 @@ impl Memo {
         self.template_events
     }
 
-    /// The objects with templates were read in these versions. The target may not be written yet.
-    pub(crate) fn templates_read(&mut self, versions: &BTreeMap<TemplateSource, ObjectVersion>) {
+    /// The objects with templates were read in these versions. The target may not be written yet, so a version that the
+    /// watch has not reported counts as a change. Returns how many changes this counts.
+    pub(crate) fn templates_read(&mut self, versions: &BTreeMap<TemplateSource, ObjectVersion>) -> u64 {
+        let counted = u64::from(self.rendered_from != *versions);
         self.rendered_from.clone_from(versions);
+        self.template_events += counted;
+        counted
     }
 
     /// The versions of the objects with templates that the target was last rendered from, right after it was written.
@@ -230,9 +234,8 @@ impl Memo {
     /// The templates in other objects are those that the target was rendered from, after this many changes of these
     /// objects. Another part of them has changed.
     pub(crate) fn templates_confirmed(&mut self, originals: &Originals, events: u64) {
-        self.templates_read(&originals.versions);
+        self.template_events_seen = events + self.templates_read(&originals.versions);
         self.texts.clone_from(&originals.texts);
-        self.template_events_seen = events;
     }
 
     /// A hash of the templates in other objects that the target was last rendered from, if it is known.
@@ -342,15 +345,26 @@ mod tests {
     #[test]
     fn changed_templates_stay_due_until_their_result_is_written() {
         let source = TemplateSource { kind: TemplateSourceKind::ConfigMap, object: ObjectKey::new("team", "texts") };
-        let version = ObjectVersion { uid: "u".to_owned(), resource_version: "2".to_owned() };
-        let versions = BTreeMap::from([(source.clone(), version.clone())]);
+        let at = |version: &str| ObjectVersion { uid: "u".to_owned(), resource_version: version.to_owned() };
+        let from = |version: &str| RenderedFrom {
+            versions: BTreeMap::from([(source.clone(), at(version))]),
+            texts: None,
+            is_volatile: false,
+        };
         let mut memo = Memo::default();
-        assert!(memo.template_source_shown(&source, Some(&version)));
-        let events = memo.template_events();
-        memo.templates_read(&versions);
-        assert!(!memo.template_source_shown(&source, Some(&version)), "this version was read");
+        assert!(memo.template_source_shown(&source, Some(&at("1"))));
+        let mut events = memo.template_events();
+        events += memo.templates_read(&from("1").versions);
+        assert!(!memo.template_source_shown(&source, Some(&at("1"))), "this version was read");
         assert_eq!(memo.remembered().known.templates, TemplatesState::Changed, "the write may have failed");
-        memo.templates_seen(Some(&RenderedFrom { versions, texts: None, is_volatile: false }), events);
+        memo.templates_seen(Some(&from("1")), events);
+        assert_eq!(memo.remembered().known.templates, TemplatesState::Same);
+
+        let mut events = memo.template_events();
+        events += memo.templates_read(&from("2").versions);
+        assert!(!memo.template_source_shown(&source, Some(&at("2"))), "it was read before the watch reported it");
+        assert_eq!(memo.remembered().known.templates, TemplatesState::Changed, "the write may have failed");
+        memo.templates_seen(Some(&from("2")), events);
         assert_eq!(memo.remembered().known.templates, TemplatesState::Same);
     }
 }

@@ -22,12 +22,14 @@ pub(crate) mod spec;
 pub(crate) mod state;
 pub(crate) mod steps;
 pub(crate) mod subject;
+mod sync;
 pub(crate) mod target;
 pub(crate) mod target_kinds;
 pub(crate) mod templates;
 mod unchanged;
 pub(crate) mod values;
 pub(crate) mod watches;
+mod writing;
 
 use super::core::kind::Kind;
 use crate::api::v1::ExternalSecret;

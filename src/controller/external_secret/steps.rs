@@ -72,7 +72,7 @@ pub(crate) async fn next(
     cluster: &dyn ClusterView,
 ) -> Result<Step, Error> {
     let meta = &subject.object.metadata;
-    // 1. 1. Is it ours? One with an unreadable spec is, or nobody would report that. (no client)
+    // 1. Is it ours? One with an unreadable spec is, or nobody would report that. (no client)
     let spec = subject.object.spec.get();
     if let Ok(spec) = spec
         && (is_of_another_class(&stores_of(spec, &subject.key.namespace), settings.class, cluster).await?
@@ -80,7 +80,7 @@ pub(crate) async fn next(
     {
         return Ok(Step::NotOurs);
     }
-    // 2. 2. Is it being deleted? Then its spec need not be readable. (no client)
+    // 2. Is it being deleted? Then its spec need not be readable. (no client)
     if meta.deletion_timestamp.is_some() {
         return Ok(Step::Deleted);
     }
