@@ -1,6 +1,7 @@
 //! From an [`Identity`] to an access token: one exchange.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -91,78 +92,76 @@ impl Exchange {
             authority: self.purpose.authority_host(),
             assertion: None,
         };
-        let credential: Arc<dyn TokenCredential> = match proof {
-            Proof::TokenFile(file) => {
-                let token = tokio::fs::read_to_string(file).await.map_err(|error| {
-                    Diagnosis::new(
-                        Cause::TokenFileUnreadable,
-                        format!("the file that AZURE_FEDERATED_TOKEN_FILE names could not be read: {}", error.kind()),
-                    )
-                    .hint("restart the pod, so that the token is mounted again")
-                })?;
-                let token = Zeroizing::new(token);
-                self.assertion(SecretString::from(token.trim()), &mut presented)?
-            }
+        let credential = match proof {
+            Proof::TokenFile(file) => self.assertion(token_in(file).await?, &mut presented)?,
             Proof::ServiceAccount { namespace, name, audiences, .. } => {
                 let token = self.cluster.token(namespace, name, audiences).await?;
                 self.assertion(token, &mut presented)?
             }
-            Proof::ClientSecret(CredentialKey { namespace, name, key, field, .. }) => {
-                let value = self.cluster.credential(namespace, name, key).await?.value;
-                let secret = std::str::from_utf8(value.expose_secret()).map(without_line_end).unwrap_or_default();
-                if secret.is_empty() {
-                    return Err(Diagnosis::new(
-                        Cause::IdentityIncomplete,
-                        format!(
-                            "key \"{key}\" of Secret \"{name}\" in namespace \"{namespace}\", named by {field}, holds no text"
-                        ),
-                    )
-                    .hint("put the client secret's value there"));
-                }
-                self.client_secret(&presented, secret.to_owned())?
-            }
-            Proof::ClientCertificate(key) => {
-                if let Some(known) = self.unusable.get() {
-                    return Err(known.clone());
-                }
-                let place = self.workbench.place(&key.namespace).await?;
-                let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?;
-                let what = format!("{key}, named by {},", key.field);
-                let assertion = self.signed(place, content.value, what, &presented).await;
-                if let Err(unusable) = &assertion
-                    && unusable.cause == Cause::ClientCertificateUnusable
-                    && key.version == [content.uid, content.resource_version]
-                {
-                    self.unusable.get_or_init(|| unusable.clone());
-                }
-                self.assertion_credential(assertion?, &presented)?
-            }
+            Proof::ClientSecret(key) => self.client_secret(&presented, self.client_secret_in(key).await?)?,
+            Proof::ClientCertificate(key) => self.client_certificate(key, &presented).await?,
             Proof::EnvironmentSecret => {
                 let secret = self.options.environment.client_secret.as_ref().map(SecretString::expose_secret);
                 self.client_secret(&presented, without_line_end(secret.unwrap_or_default()).to_owned())?
             }
-            Proof::CertificateFile(file) => {
-                let content = tokio::fs::read(file).await.map_err(|error| {
-                    Diagnosis::new(
-                        Cause::TokenFileUnreadable,
-                        format!(
-                            "the file that AZURE_CLIENT_CERTIFICATE_PATH names could not be read: {}",
-                            error.kind()
-                        ),
-                    )
-                    .hint("name a file with a certificate and its key, in PEM or PFX")
-                })?;
-                let what = "the file that AZURE_CLIENT_CERTIFICATE_PATH names".to_owned();
-                let place = self.workbench.place("").await?;
-                let assertion = self.signed(place, Arc::new(content.into()), what, &presented).await?;
-                self.assertion_credential(assertion, &presented)?
-            }
+            Proof::CertificateFile(file) => self.certificate_file(file, &presented).await?,
         };
         let host = self.purpose.authority.host_str().unwrap_or_default();
         let to = Destination { host, hosts_of: self.purpose.hosts_of };
         let _connection = self.connections.take(proof.namespace(), to).await?;
         let result = credential.get_token(&[self.purpose.scope.as_str()], None).await;
         result.map_err(|error| with_hint(Diagnosis::from_sdk(&error), &presented))
+    }
+
+    /// The client secret in a key of a Secret.
+    async fn client_secret_in(&self, key: &CredentialKey) -> Result<String, Diagnosis> {
+        let value = self.cluster.credential(&key.namespace, &key.name, &key.key).await?.value;
+        let secret = std::str::from_utf8(value.expose_secret()).map(without_line_end).unwrap_or_default();
+        if secret.is_empty() {
+            let problem = format!("{key}, named by {}, holds no text", key.field);
+            return Err(Diagnosis::new(Cause::IdentityIncomplete, problem).hint("put the client secret's value there"));
+        }
+        Ok(secret.to_owned())
+    }
+
+    /// Signs with the certificate in a key of a Secret. One that cannot be used is opened once per version of the Secret.
+    async fn client_certificate(
+        &self,
+        key: &CredentialKey,
+        presented: &Presented,
+    ) -> Result<Arc<dyn TokenCredential>, Diagnosis> {
+        if let Some(known) = self.unusable.get() {
+            return Err(known.clone());
+        }
+        let place = self.workbench.place(&key.namespace).await?;
+        let content = self.cluster.credential(&key.namespace, &key.name, &key.key).await?;
+        let what = format!("{key}, named by {},", key.field);
+        let assertion = self.signed(place, content.value, what, presented).await;
+        if let Err(unusable) = &assertion
+            && unusable.cause == Cause::ClientCertificateUnusable
+            && key.version == [content.uid, content.resource_version]
+        {
+            self.unusable.get_or_init(|| unusable.clone());
+        }
+        self.assertion_credential(assertion?, presented)
+    }
+
+    /// Signs with the certificate in a file.
+    async fn certificate_file(
+        &self,
+        file: &Path,
+        presented: &Presented,
+    ) -> Result<Arc<dyn TokenCredential>, Diagnosis> {
+        let content = tokio::fs::read(file).await.map_err(|error| {
+            let kind = error.kind();
+            let problem = format!("the file that AZURE_CLIENT_CERTIFICATE_PATH names could not be read: {kind}");
+            Diagnosis::new(Cause::TokenFileUnreadable, problem)
+                .hint("name a file with a certificate and its key, in PEM or PFX")
+        })?;
+        let what = "the file that AZURE_CLIENT_CERTIFICATE_PATH names".to_owned();
+        let place = self.workbench.place("").await?;
+        let assertion = self.signed(place, Arc::new(content.into()), what, presented).await?;
+        self.assertion_credential(assertion, presented)
     }
 
     fn assertion(&self, token: SecretString, presented: &mut Presented) -> Result<Arc<dyn TokenCredential>, Diagnosis> {
@@ -278,6 +277,17 @@ impl Workbench {
         });
         done.await.map_err(|_| Diagnosis::new(Cause::Aborted, "the signing was given up"))
     }
+}
+
+/// The service account token in a file that Kubernetes keeps up to date.
+async fn token_in(file: &Path) -> Result<SecretString, Diagnosis> {
+    let token = tokio::fs::read_to_string(file).await.map_err(|error| {
+        let kind = error.kind();
+        let problem = format!("the file that AZURE_FEDERATED_TOKEN_FILE names could not be read: {kind}");
+        Diagnosis::new(Cause::TokenFileUnreadable, problem).hint("restart the pod, so that the token is mounted again")
+    })?;
+    let token = Zeroizing::new(token);
+    Ok(SecretString::from(token.trim()))
 }
 
 /// A text without the line break that `echo` adds. No client secret ends in one.

@@ -3,7 +3,7 @@
 //! The steps from a store to a value, and the module of each:
 //!
 //! 1. `validate`: the store's fields: its `cloud` and the vault's `endpoint`.
-//! 2. `identity`: the identity, from `authType`, references and annotations, which are read from the `cluster`; or the
+//! 2. `identity`: the identity, from `authType`, `references` and annotations, which are read from the `cluster`; or the
 //!    `caller`.
 //! 3. `credential_cache` and `credential`: an access token for that identity, which may be proved by a `certificate`.
 //! 4. `vault`: one read for all equal ones (`coalesce`), through the vault's `gate`.
@@ -47,6 +47,7 @@ mod probe;
 mod property;
 mod push;
 mod reader;
+mod references;
 mod rights;
 mod sdk;
 #[cfg(test)]
@@ -187,7 +188,7 @@ impl Provider for AzureKeyVault {
             Diagnosis::new(Cause::StoreInvalid, "spec.provider.azurekv is missing")
                 .hint("set it to use Azure Key Vault")
         })?;
-        if matches!(caller, Caller::StoreValidation) && identity::is_referent(view.kind, store) {
+        if matches!(caller, Caller::StoreValidation) && references::is_referent(view.kind, store) {
             validate::check(&view, store, &self.options)?;
             return Ok(Arc::new(ReferentStore));
         }

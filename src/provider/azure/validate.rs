@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::cloud::Cloud;
 use super::diagnose::{Cause, Diagnosis, text};
 use super::endpoint::VaultEndpoint;
-use super::identity;
+use super::identity::is_id;
 use super::object::ObjectId;
 use super::principal::ServicePrincipal;
-use super::{Options, acr};
+use super::{Options, acr, references};
 use crate::api::object_name::is_object_name;
 use crate::api::v1::external_secret::RemoteRef;
 use crate::api::v1::secret_store::{AzureAuthType, AzureKvProvider};
@@ -84,8 +84,8 @@ pub(super) fn check(view: &StoreView<'_>, store: &AzureKvProvider, options: &Opt
 
 fn identity_checks(view: &StoreView<'_>, store: &AzureKvProvider, options: &Options) -> Vec<Result<(), Diagnosis>> {
     let mut checks = vec![
-        identity::check_namespaces(view, store),
-        identity::check_own_identity(view, store, options.own_identity),
+        references::check_namespaces(view, store),
+        references::check_own_identity(view, store, options.own_identity),
         tenant(store),
         names(store),
     ];
@@ -97,7 +97,7 @@ fn identity_checks(view: &StoreView<'_>, store: &AzureKvProvider, options: &Opti
 
 /// Names of service accounts and Secrets become part of the API server's URLs.
 fn names(store: &AzureKvProvider) -> Result<(), Diagnosis> {
-    match identity::named_objects(store).into_iter().find(|(_, name)| !is_object_name(name)) {
+    match references::named_objects(store).into_iter().find(|(_, name)| !is_object_name(name)) {
         None => Ok(()),
         Some((field, name)) => {
             let problem = format!("\"{}\" is not a name of an object", text::stable(name));
@@ -109,7 +109,7 @@ fn names(store: &AzureKvProvider) -> Result<(), Diagnosis> {
 
 /// The tenant becomes part of the path of the authority's URL.
 fn tenant(store: &AzureKvProvider) -> Result<(), Diagnosis> {
-    match store.tenant_id.as_deref().map(str::trim).filter(|tenant| !tenant.is_empty() && !identity::is_id(tenant)) {
+    match store.tenant_id.as_deref().map(str::trim).filter(|tenant| !tenant.is_empty() && !is_id(tenant)) {
         None => Ok(()),
         Some(tenant) => {
             let problem = format!("cannot be \"{}\"", text::stable(tenant));

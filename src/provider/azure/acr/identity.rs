@@ -5,9 +5,10 @@ use super::super::cluster::Cluster;
 use super::super::diagnose::{Cause, Diagnosis, text};
 use super::super::identity::{
     ANNOTATION_CLIENT_ID, ANNOTATION_TENANT_ID, Identity, Proof, UserAssigned, annotation, application, audiences,
-    credential_in_secret, given, id_in_secret, is_id, of_pod,
+    credential_in_secret, id_in_secret, is_id, of_pod,
 };
 use super::super::options::{Environment, OwnIdentity};
+use super::super::references::given;
 use crate::api::generators::{AcrAuth, AcrManagedIdentity, AcrSecretRef, AcrServicePrincipal, AcrWorkloadIdentity};
 use crate::api::object_name::is_object_name;
 use crate::api::v1::secret_store::{SecretKeySelector, ServiceAccountSelector};
