@@ -1,7 +1,6 @@
 //! The chart's three processes, each as its Deployment runs it, on CRDs shaped like those in ESO's bundles.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use base64::Engine;
 use external_secrets::api::crd;
