@@ -230,9 +230,12 @@ impl Registries for ContainerRegistries {
 
 /// The error if a namespace has asked a registry for too many tokens.
 fn too_many(host: &str, wait: Duration) -> Diagnosis {
-    Diagnosis::new(Cause::RegistryThrottled, format!("this namespace asks {host} for too many tokens at a time"))
-        .hint("the controller retries; generators with the same registry, scope and identity share one token")
-        .retry_after(Some(wait))
+    Diagnosis::new(
+        Cause::RegistryThrottled,
+        format!("this namespace asks for too many tokens at a time; {host} is asked later"),
+    )
+    .hint("the controller retries; generators with the same registry, scope and identity share one token")
+    .retry_after(Some(wait))
 }
 
 /// What is wrong with the text of an `ACRAccessToken`, with the field; empty if nothing is.

@@ -9,7 +9,8 @@ use super::super::diagnose::{Cause, Diagnosis};
 /// Waits, in seconds, after refusals in a row that do not say how long to wait.
 const BACKOFF: [u64; 5] = [1, 2, 4, 8, 16];
 
-/// The most registries that are remembered; beyond that, those whose pause is over are forgotten.
+/// The most registries that are remembered. Beyond that, those whose pause is over are forgotten; if that does not suffice, a further one is
+/// asked again at once.
 const MOST: usize = 1000;
 
 /// Which registries are paused.
@@ -54,6 +55,9 @@ impl Pauses {
         }
         if pauses.len() >= MOST {
             pauses.retain(|_, pause| now < pause.until);
+            if pauses.len() >= MOST && !pauses.contains_key(host) {
+                return;
+            }
         }
         let in_a_row = pauses.get(host).map_or(0, |pause| pause.in_a_row + 1);
         let own = Duration::from_secs(BACKOFF[in_a_row.min(BACKOFF.len() - 1)]).mul_f64(1.0 + jitter / 5.0);
@@ -112,5 +116,17 @@ mod tests {
         let refused = Diagnosis::new(Cause::RegistryUnauthorized, "no");
         pauses.note_at("r", Some(&refused), Instant::now(), 0.0);
         assert!(pauses.check("r").is_ok());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (pauses, now) = (Pauses::default(), Instant::now());
+        for number in 0..3 * MOST {
+            pauses.note_at(&format!("r{number}"), Some(&throttled(Some(60))), now, 0.0);
+        }
+        assert_eq!(pauses.lock().len(), MOST);
+        assert!(pauses.check_at("r0", now).is_err());
+        pauses.note_at("late", Some(&throttled(None)), now + Duration::from_secs(61), 0.0);
+        assert_eq!(pauses.lock().len(), 1);
     }
 }
