@@ -21,7 +21,7 @@ mod seen;
 mod text;
 
 pub use metadata::MetadataOf;
-pub use objects::Objects;
+pub use objects::{Objects, Page};
 pub use read::{Unreadable, reason};
 pub use seen::Seen;
 pub use text::{Text, TextLayer};

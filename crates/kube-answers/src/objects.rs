@@ -21,6 +21,17 @@ pub struct Objects<K> {
     kind: PhantomData<fn() -> K>,
 }
 
+/// A part of a list.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// Its objects.
+    pub items: Vec<T>,
+    /// Where the list continues, if it does.
+    pub next: Option<String>,
+    /// The length of the answer.
+    pub bytes: usize,
+}
+
 type Built = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
 
 impl<K: Resource> Objects<K> {
@@ -55,6 +66,12 @@ impl<K: Resource> Objects<K> {
     /// The metadata of an object, if it exists.
     pub async fn get_metadata_opt(&self, name: &str) -> kube::Result<Option<MetadataOf<K>>> {
         found(self.metadata(self.requests.get_metadata(name, &GetParams::default())).await)
+    }
+
+    /// One page of the metadata of the selected objects. One that cannot be read is left out.
+    pub async fn list_metadata_page(&self, params: &ListParams) -> kube::Result<Page<MetadataOf<K>>> {
+        let text = self.text(self.requests.list_metadata(params)).await?;
+        Ok(Page { items: items(&text)?, next: continue_token(&text)?, bytes: text.len() })
     }
 
     /// The metadata of the selected objects. One that cannot be read is left out.

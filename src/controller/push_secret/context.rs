@@ -34,6 +34,13 @@ use crate::controller::template_engines::Templates;
 use crate::provider::Providers;
 use crate::runtime::metrics::Metrics;
 
+/// How many of the selected Secrets are listed first, when the length of their metadata is not known yet.
+const FIRST_PAGE: u32 = 5;
+/// The bytes that a further page aims at, judged by the page before.
+const PAGE_BYTES: usize = 256 << 10;
+/// The most Secrets in a page.
+const LARGEST_PAGE: u32 = 500;
+
 /// What the controller of PushSecrets needs.
 pub(crate) struct Context {
     /// The API server.
@@ -151,9 +158,17 @@ impl View for Context {
     }
 
     async fn selected(&self, namespace: &str, labels: &Selector, most: usize) -> Result<Vec<String>, ApiError> {
-        let params = ListParams::default().labels_from(labels).limit(u32::try_from(most).unwrap_or(u32::MAX));
-        let selected = bounded(self.secrets(namespace).list_metadata(&params)).await?;
-        Ok(selected.into_iter().filter_map(|secret| secret.metadata.name).collect())
+        let (api, mut names) = (self.secrets(namespace), Vec::new());
+        let mut params = ListParams::default().labels_from(labels).limit(FIRST_PAGE);
+        loop {
+            let page = bounded(api.list_metadata_page(&params)).await?;
+            let count = page.items.len();
+            names.extend(page.items.into_iter().filter_map(|secret| secret.metadata.name));
+            let Some(next) = page.next.filter(|_| names.len() < most) else { return Ok(names) };
+            let each = page.bytes / count.max(1);
+            let limit = u32::try_from(PAGE_BYTES / each.max(1)).unwrap_or(u32::MAX).clamp(1, LARGEST_PAGE);
+            params = params.limit(limit).continue_token(&next);
+        }
     }
 
     async fn stores(&self, kind: StoreKind, namespace: &str) -> Result<Vec<Arc<SecretStore>>, ApiError> {

@@ -24,7 +24,7 @@ use crate::api::v1alpha1::PushSecret;
 use crate::api::v1alpha1::push_secret::{PushDeletionPolicy, PushSecretSpec, SyncedPushSecrets, UpdatePolicy};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
-use crate::provider::Writer;
+use crate::provider::{ReadBudget, Writer};
 use crate::push::{Action, Found, ObjectName, Purpose, Wanted, decide};
 use crate::sync::push::Source;
 use crate::sync::push::due::due;
@@ -100,7 +100,7 @@ pub(crate) async fn wish(object: &PushSecret, tools: Tools<'_>) -> Result<Wish, 
         return generated(reference, object, spec, stores, tools).await;
     }
     let mut versions = Versions::new();
-    let sources = match sources::read(spec, namespace, &mut versions, tools).await? {
+    let sources = match sources::read(spec, namespace, &mut versions, &ReadBudget::alone(), tools).await? {
         Sources::Gone(why) => return nothing(object, spec, why),
         Sources::Secrets(sources) => sources,
     };
@@ -120,8 +120,9 @@ async fn wanted(
     let none = SyncedPushSecrets::new();
     let recorded = object.status.as_ref().map_or(&none, |status| &status.synced_push_secrets);
     let mut versions = Versions::new();
-    let from = sources::template_sources(template, namespace, &mut versions, tools).await?;
-    let rendered = sources::rendered(template, sources, &from, tools).await?;
+    let held = ReadBudget::alone();
+    let from = sources::template_sources(template, namespace, &mut versions, &held, tools).await?;
+    let rendered = sources::rendered(template, sources, &from, &held, tools).await?;
     let wants = wants::wants(spec, &rendered, &stores.usable, origin, namespace, recorded, tools).await?;
     if wants.pieces.is_empty() && wants.failures.is_empty() {
         return nothing(object, spec, "spec.data and spec.dataTo select nothing of the Secret".to_owned());

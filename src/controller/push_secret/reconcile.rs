@@ -34,6 +34,7 @@ use crate::controller::core::requeue::Next;
 use crate::controller::core::work_queue::Requests;
 use crate::controller::core::{finalizer, status};
 use crate::controller::store_access::key::StoreKey;
+use crate::provider::ReadBudget;
 use crate::runtime::panics::Panicked;
 use crate::sync::push::Source;
 use crate::sync::push::due::due;
@@ -128,7 +129,16 @@ async fn push_once(
             None => return Ok(Outcome::NotOurs),
         },
     };
-    let Material { secrets, from, versions } = match read(spec, subject, context).await? {
+    let mut held = ReadBudget::new(&context.providers.memory, namespace);
+    let read = match read(spec, subject, &held, context).await {
+        // Nothing of what was read is held while this waits for others.
+        Err(_) if held.was_crowded_out() => {
+            held = held.anew().await.map_err(|error| sources::too_much(&error))?;
+            read(spec, subject, &held, context).await?
+        }
+        read => read?,
+    };
+    let Material { secrets, from, versions } = match read {
         Read::Gone(why) => return gone(&why, Absence::Source, spec, subject, progress, context).await,
         Read::Material(material) => material,
     };
@@ -139,9 +149,18 @@ async fn push_once(
     }
     progress.mark = Some(mark);
     if let Some(generator) = generator {
-        return push_generated(&generator, &from, spec, &stores, subject, progress, context).await;
+        return push_generated(
+            &generator,
+            Template { from: &from, held: &held },
+            spec,
+            &stores,
+            subject,
+            progress,
+            context,
+        )
+        .await;
     }
-    let secrets = sources::rendered(spec.template.as_deref(), secrets, &from, context.tools()).await?;
+    let secrets = sources::rendered(spec.template.as_deref(), secrets, &from, &held, context.tools()).await?;
     let recorded = &subject.status.synced_push_secrets;
     let wants =
         wants::wants(spec, &secrets, &stores.usable, &Origin::Known, namespace, recorded, context.tools()).await?;
@@ -185,9 +204,14 @@ struct Material {
 }
 
 /// Reads the Secrets and the sources of the template. Records which versions were read, even if that fails.
-async fn read(spec: &PushSecretSpec, subject: Subject<'_>, context: &Context) -> Result<Read, Error> {
+async fn read(
+    spec: &PushSecretSpec,
+    subject: Subject<'_>,
+    held: &ReadBudget,
+    context: &Context,
+) -> Result<Read, Error> {
     let mut versions = Versions::new();
-    let found = read_all(spec, &mut versions, subject, context).await;
+    let found = read_all(spec, &mut versions, held, subject, context).await;
     context.state.remember(subject, |memo| memo.read(versions.clone()));
     match found? {
         Ok((secrets, from)) => Ok(Read::Material(Material { secrets, from, versions })),
@@ -199,26 +223,36 @@ async fn read(spec: &PushSecretSpec, subject: Subject<'_>, context: &Context) ->
 async fn read_all(
     spec: &PushSecretSpec,
     versions: &mut Versions,
+    held: &ReadBudget,
     subject: Subject<'_>,
     context: &Context,
 ) -> Result<Result<(Vec<Source>, TemplateSources), String>, Error> {
     let (namespace, tools) = (&subject.key.namespace, context.tools());
     let mut secrets = Vec::new();
     if spec.selector.generator_ref.is_none() {
-        secrets = match sources::read(spec, namespace, versions, tools).await? {
+        secrets = match sources::read(spec, namespace, versions, held, tools).await? {
             Sources::Gone(why) => return Ok(Err(why)),
             Sources::Secrets(found) => found,
         };
         context.state.remember(subject, |memo| memo.present(Absence::Source));
     }
-    let from = sources::template_sources(spec.template.as_deref(), namespace, versions, tools).await?;
+    let from = sources::template_sources(spec.template.as_deref(), namespace, versions, held, tools).await?;
     Ok(Ok((secrets, from)))
+}
+
+/// What a template over generated values needs.
+#[derive(Clone, Copy)]
+struct Template<'a> {
+    /// The sources of the template.
+    from: &'a TemplateSources,
+    /// The memory for what is read.
+    held: &'a ReadBudget,
 }
 
 /// Pushes generated values, or keeps those that were generated before, if they should still be there.
 async fn push_generated(
     generator: &Generator,
-    from: &TemplateSources,
+    template: Template<'_>,
     spec: &PushSecretSpec,
     stores: &stores::Found,
     subject: Subject<'_>,
@@ -229,7 +263,7 @@ async fn push_generated(
     let pending = context.state.still_to_be_pushed(subject);
     if pending.is_none() && generator.may_stay(spec, subject) {
         let sample = generator.sample()?;
-        let (wants, inputs) = generated_wants(sample, from, Kept::Yes, spec, stores, subject, context).await?;
+        let (wants, inputs) = generated_wants(sample, template, Kept::Yes, spec, stores, subject, context).await?;
         progress.generated = Some(generated::kept(subject));
         match push_wants(spec, wants, inputs, stores, subject, progress, context).await? {
             Outcome::ValuesMissing => {}
@@ -243,24 +277,26 @@ async fn push_generated(
     context.state.remember(subject, |memo| memo.minted(minted.clone()));
     progress.generated = Some(minted.record);
     let source = Source { name: String::new(), data: Arc::new(minted.values) };
-    let (wants, inputs) = generated_wants(source, from, Kept::No, spec, stores, subject, context).await?;
+    sources::charge(template.held, &source.data)?;
+    let (wants, inputs) = generated_wants(source, template, Kept::No, spec, stores, subject, context).await?;
     push_wants(spec, wants, inputs, stores, subject, progress, context).await
 }
 
 /// The desired objects with these values, and a hash of their sources.
 async fn generated_wants(
     source: Source,
-    from: &TemplateSources,
+    template: Template<'_>,
     kept: Kept,
     spec: &PushSecretSpec,
     stores: &stores::Found,
     subject: Subject<'_>,
     context: &Context,
 ) -> Result<(Wants, u64), Error> {
+    let Template { from, held } = template;
     let (namespace, tools) = (&subject.key.namespace, context.tools());
     let found = vec![source];
     let inputs = sources::digest(&found, from, subject.object.metadata.generation);
-    let rendered = sources::rendered(spec.template.as_deref(), found, from, tools).await?;
+    let rendered = sources::rendered(spec.template.as_deref(), found, from, held, tools).await?;
     let origin = generated::origin(subject, kept);
     let recorded = &subject.status.synced_push_secrets;
     Ok((wants::wants(spec, &rendered, &stores.usable, &origin, namespace, recorded, tools).await?, inputs))

@@ -17,9 +17,10 @@ use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::options::Switch;
 use crate::provider::read_budget::MOST_READ;
+use crate::provider::{Class, ProviderError, ReadBudget};
 use crate::sync::SecretData;
 use crate::sync::push::Source;
-use crate::sync::template::{RenderError, Sources as TemplateSources};
+use crate::sync::template::{Sources as TemplateSources, named_keys};
 
 /// The most Secrets that one PushSecret pushes.
 const MOST_SECRETS: usize = 500;
@@ -43,6 +44,7 @@ pub(super) async fn read(
     spec: &PushSecretSpec,
     namespace: &str,
     versions: &mut Versions,
+    held: &ReadBudget,
     tools: Tools<'_>,
 ) -> Result<Sources, Error> {
     let Some(selector) = &spec.selector.secret else {
@@ -51,7 +53,9 @@ pub(super) async fn read(
     if let Some(name) = selector.name.as_deref().filter(|name| !name.is_empty()) {
         let found = secret(name, namespace, versions, tools).await?;
         let Some(found) = found else { return Ok(Sources::Gone(format!("Secret {name:?} does not exist"))) };
-        return Ok(Sources::Secrets(vec![source(found, tools)?]));
+        let source = source(found, tools)?;
+        charge(held, &source.data)?;
+        return Ok(Sources::Secrets(vec![source]));
     }
     let Some(labels) = &selector.selector else {
         return Err(Error::Rejected("spec.selector.secret: set name or selector".to_owned()));
@@ -67,21 +71,34 @@ pub(super) async fn read(
         return Err(Error::Rejected(problem));
     }
     names.sort_unstable();
-    let (mut sources, mut size) = (Vec::new(), 0);
+    let mut sources = Vec::new();
     for name in names {
         // A Secret that was deleted meanwhile does not count.
         let Some(found) = secret(&name, namespace, versions, tools).await? else { continue };
-        size += found.data.iter().flatten().map(|(key, value)| key.len() + value.0.len()).sum::<usize>();
-        sources.push(source(found, tools)?);
-        if size > MOST_READ {
-            let problem = format!("the selected Secrets have more than {} MiB together", MOST_READ >> 20);
-            return Err(Error::Rejected(format!("spec.selector.secret.selector: {problem}; select fewer")));
-        }
+        let source = source(found, tools)?;
+        charge(held, &source.data)?;
+        sources.push(source);
     }
     if sources.is_empty() {
         return Ok(Sources::Gone("spec.selector.secret.selector selects no Secret".to_owned()));
     }
     Ok(Sources::Secrets(sources))
+}
+
+/// Counts values against what one PushSecret may read, and what all may hold together.
+pub(super) fn charge(held: &ReadBudget, data: &SecretData) -> Result<(), Error> {
+    held.charge_all(data).map_err(|error| too_much(&error))
+}
+
+/// That a PushSecret reads too much, or that others hold too much at the moment.
+pub(super) fn too_much(error: &ProviderError) -> Error {
+    match error.class {
+        Class::OverBudget => Error::Source(format!(
+            "the Secrets and templates of one PushSecret may have {} MiB together, with 64 bytes for each key, and these have more; make several PushSecrets, or select fewer Secrets",
+            MOST_READ >> 20
+        )),
+        _ => Error::Source(error.to_string()),
+    }
 }
 
 fn unreadable(name: &str, error: ApiError) -> Error {
@@ -152,19 +169,17 @@ pub(super) async fn rendered(
     template: Option<&ExternalSecretTemplate>,
     sources: Vec<Source>,
     from: &TemplateSources,
+    held: &ReadBudget,
     tools: Tools<'_>,
 ) -> Result<Vec<Source>, Error> {
     let Some(template) = template else { return Ok(sources) };
-    let (mut rendered, mut size) = (Vec::new(), 0);
+    let mut rendered = Vec::new();
     for Source { name, data } in sources {
         let made = tools.templates.renderer(ROOT).render(template, &data, from);
         // It may have computed for some time, after which others get this thread's place (`runtime::fair`).
         tokio::task::yield_now().await;
         let made = made?.data;
-        size += made.iter().map(|(key, value)| key.len() + value.expose_secret().len()).sum::<usize>();
-        if size > MOST_READ {
-            return Err(RenderError::TooLarge { most: MOST_READ }.into());
-        }
+        charge(held, &made)?;
         let mut data = Arc::unwrap_or_clone(data);
         data.extend(made);
         rendered.push(Source { name, data: Arc::new(data) });
@@ -177,10 +192,12 @@ pub(super) async fn template_sources(
     template: Option<&ExternalSecretTemplate>,
     namespace: &str,
     versions: &mut Versions,
+    held: &ReadBudget,
     tools: Tools<'_>,
 ) -> Result<TemplateSources, Error> {
-    let (mut sources, mut size) = (TemplateSources::default(), 0);
-    for from in template.into_iter().flat_map(|template| &template.template_from) {
+    let mut sources = TemplateSources::default();
+    let Some(template) = template else { return Ok(sources) };
+    for from in &template.template_from {
         if let Some(reference) = &from.config_map
             && !sources.config_maps.contains_key(&reference.name)
         {
@@ -190,8 +207,14 @@ pub(super) async fn template_sources(
                 let place = (SourceKind::ConfigMap, reference.name.clone());
                 versions.insert(place, ObjectVersion::of(&found.metadata));
             }
-            let data: Option<BTreeMap<_, _>> = found.map(|found| found.data.unwrap_or_default());
-            size += data.iter().flatten().map(|(_, text)| text.len()).sum::<usize>();
+            let named = named_keys(template, &reference.name, |from| from.config_map.as_ref());
+            let data: Option<BTreeMap<_, _>> = found.map(|found| {
+                let mut data = found.data.unwrap_or_default();
+                data.retain(|key, _| named.contains(key.as_str()));
+                data
+            });
+            let size = data.iter().flatten().map(|(_, text)| text.len()).sum();
+            held.charge_bytes(size).map_err(|error| too_much(&error))?;
             sources.config_maps.extend(data.map(|data| (reference.name.clone(), data)));
         }
         if let Some(reference) = &from.secret
@@ -200,13 +223,12 @@ pub(super) async fn template_sources(
             let found = secret(&reference.name, namespace, versions, tools).await?;
             let Some(found) = found else { continue };
             check_type(&reference.name, found.type_.as_deref().unwrap_or_default(), tools)?;
-            let data = found.data.unwrap_or_default();
-            size += data.values().map(|value| value.0.len()).sum::<usize>();
+            let mut data = found.data.unwrap_or_default();
+            let named = named_keys(template, &reference.name, |from| from.secret.as_ref());
+            data.retain(|key, _| named.contains(key.as_str()));
             let data = data.into_iter().map(|(key, value)| (key, Arc::new(value.0.into()))).collect();
+            charge(held, &data)?;
             sources.secrets.insert(reference.name.clone(), data);
-        }
-        if size > MOST_READ {
-            return Err(RenderError::TooLarge { most: MOST_READ }.into());
         }
     }
     Ok(sources)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{Selector, SelectorExt as _};
+use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use super::claims::{Claim, Claims, RemoteObject};
@@ -25,9 +26,9 @@ use crate::controller::generators::key::GeneratorKey;
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::StoreReaders;
 use crate::provider::Recovery;
-use crate::sync::SecretData;
 use crate::sync::minting::force;
 use crate::sync::push::record::store_of;
+use crate::sync::{SecretData, SecretValue};
 use crate::validate::generator;
 
 /// The least time between two writes for one PushSecret, because a Secret may change every second.
@@ -35,6 +36,10 @@ const BETWEEN_WRITES: Duration = Duration::from_secs(10);
 
 /// How long the recovery of an object may take, during which it is not there.
 const LONGEST_RECOVERY: Duration = Duration::from_mins(5);
+
+/// The most bytes of generated values that are kept in memory until they are pushed, twice those of the largest SSH key. PushSecrets that
+/// always fail must not fill the memory.
+const LARGEST_MINTED: usize = 16 << 10;
 
 /// The state kept of all PushSecrets.
 #[derive(Debug, Default)]
@@ -577,9 +582,10 @@ impl Memo {
         self.read = versions;
     }
 
-    /// These values were generated.
+    /// These values were generated. Those that are too large to be kept are generated again by a retry.
     pub(super) fn minted(&mut self, minted: Minted) {
-        self.minted = Some(minted);
+        let size = |(key, value): (&String, &SecretValue)| key.len() + value.expose_secret().len();
+        self.minted = Some(minted).filter(|minted| minted.values.iter().map(size).sum::<usize>() <= LARGEST_MINTED);
     }
 
     /// There is nothing to push. Returns since when.

@@ -1,9 +1,11 @@
 //! What tenants may try: with a PushSecret, with its status, with stores that are not theirs.
 
-use azure_sandbox::ObjectKind;
+use azure_sandbox::{Effect, Fault, ObjectKind, SecretPermission};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
+use test_stage::api_proxy::{Alteration, ApiFault, ApiProxy};
 use test_stage::cluster_access::condition;
+use test_stage::leaks::Leaks;
 use test_stage::scene::Scene;
 
 use super::{OURS, entry, look_again, manifest, scene, secret, served, tagged, until_failed, until_synced, value};
@@ -110,4 +112,80 @@ async fn a_costly_expression_fails_alone_and_soon() {
     until_synced(&scene, "example").await;
     look_again(&scene, "example").await;
     assert_eq!(served(&scene, "SetSecret"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_pushed_is_shown_nowhere_at_any_level() {
+    const CANARY: &str = "canary8d41e7f0";
+    let scene = Scene::with_own_controller("push-shown").await;
+    let all = [SecretPermission::Get, SecretPermission::Set, SecretPermission::Delete, SecretPermission::List];
+    scene.vault.allow(&scene.application, all);
+    scene.store().await;
+    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
+    proxy.pass();
+    secret(&scene, "source", json!({"value": format!("{CANARY} 0")})).await;
+    secret(&scene, "templates", json!({"template": format!("{CANARY} {{{{ .value }}}}")})).await;
+    let mut example = manifest(&scene, "example", "source", json!([entry("value", "pushed"), entry("made", "made")]));
+    let from = json!([{"secret": {"name": "templates", "items": [{"key": "template", "templateAs": "Values"}]}}]);
+    example["spec"]["template"] = json!({"data": {"made": "{{ .value | b64enc }}"}, "templateFrom": from});
+    scene.apply(example).await;
+    let log = scene.name().to_owned();
+    let environment = [("RUST_LOG", "trace")];
+    let controller = scene.world.start_controller_in(&log, &scene.arguments(), &proxy.kubeconfig, &environment).await;
+    until_synced(&scene, "example").await;
+
+    let faults = [
+        Fault::new(Effect::Repeat).on("SetSecret"),
+        Fault::status(403).on("SetSecret"),
+        Fault::new(Effect::LargeValue(2 << 20)).on("GetSecret"),
+    ];
+    for (round, fault) in faults.into_iter().enumerate() {
+        let id = scene.vault.fault(fault);
+        secret(&scene, "source", json!({"value": format!("{CANARY} {}", round + 1)})).await;
+        scene
+            .merge("PushSecret", "example", json!({"metadata": {"annotations": {"force-sync": round.to_string()}}}))
+            .await;
+        until_failed(&scene, "example", "set secret failed").await;
+        scene.vault.lift(id);
+        look_again(&scene, "example").await;
+    }
+    for alteration in [Alteration::CutShort, Alteration::NoJson, Alteration::OtherTypes, Alteration::AsError] {
+        let fault = proxy.fault(ApiFault::Alter(alteration), 1.0);
+        let annotation = json!({"metadata": {"annotations": {"force-sync": format!("{alteration:?}")}}});
+        scene.merge("PushSecret", "example", annotation).await;
+        until_failed(&scene, "example", "the API server could not read").await;
+        proxy.lift(fault);
+        look_again(&scene, "example").await;
+    }
+    let leaks = Leaks::of(CANARY);
+    for event in scene.events("example").await {
+        assert!(!leaks.is_in(event.as_bytes()), "{event}");
+    }
+    let status = scene.get("PushSecret", "example").await.unwrap()["status"].to_string();
+    assert!(!leaks.is_in(status.as_bytes()), "{status}");
+    assert!(!leaks.is_in(controller.metrics().await.as_bytes()));
+    let path = scene.world.log_of(&log);
+    assert_eq!(Leaks::of(CANARY).in_logs([std::path::Path::new(&path)]), Vec::<String>::new());
+    assert!(controller.log().contains("\"level\":\"TRACE\""), "libraries are heard");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_with_long_metadata_are_selected_in_several_pages() {
+    const COUNT: usize = 12;
+    let scene = scene("push-pages").await;
+    for number in 0..COUNT {
+        let meta = json!({"name": format!("part-{number}"), "labels": {"long": "metadata"}, "annotations": {"long": "a".repeat(100_000)}});
+        let key = format!("key-{number}");
+        scene
+            .apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {key: "value"}}))
+            .await;
+    }
+    let mut example = manifest(&scene, "example", "", json!([]));
+    example["spec"]["selector"] = json!({"secret": {"selector": {"matchLabels": {"long": "metadata"}}}});
+    example["spec"]["dataTo"] = json!([{"storeRef": {"name": scene.name(), "kind": scene.store_kind()}}]);
+    scene.apply(example).await;
+    until_synced(&scene, "example").await;
+    for number in 0..COUNT {
+        assert_eq!(value(&scene, &format!("key-{number}")).as_deref(), Some("value"));
+    }
 }
