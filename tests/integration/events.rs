@@ -3,6 +3,7 @@
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use serde_json::{Value, json};
+use test_stage::cluster_access::condition;
 use test_stage::scene::Scene;
 use test_stage::world::World;
 
@@ -56,4 +57,31 @@ async fn an_object_that_says_something_new_every_second_fills_nothing_and_drowns
     assert!(events.iter().any(|(message, _)| message == missing), "{events:#?}");
     let dropped = controller.log().matches("events were dropped").count();
     assert!(dropped <= 5, "said {dropped} times, once a minute at most");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_fails_in_another_way_each_time_is_logged_no_more_often_than_it_has_events() {
+    const TRIES: usize = 40;
+    let world = World::without_controller().await;
+    let scene = Scene::on(world, "failing").await;
+    let fake = json!({"provider": {"fake": {"data": [{"key": "there", "value": "x"}]}}});
+    scene
+        .apply(json!({"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "fake"}, "spec": fake}))
+        .await;
+    let mut example = scene.manifest_for("SecretStore", "fake", "example", "1h", &[("k", "there")]);
+    example["spec"]["target"]["template"] = json!({"data": {"a": "{{ fail (randAlphaNum 20) }}"}});
+    scene.apply(example).await;
+    let controller = world.start_controller("failing", &[]).await;
+    let mut before = Value::Null;
+    for _ in 0..TRIES {
+        let is_news = |object: &Value| {
+            let message = &condition(object, "Ready")["message"];
+            message.is_string() && *message != before
+        };
+        let object = scene.until("ExternalSecret", "example", "another failure", is_news).await;
+        before = condition(&object, "Ready")["message"].clone();
+        scene.force_sync("example").await;
+    }
+    let lines = controller.log().matches("could not be synced").count();
+    assert!((20..=26).contains(&lines), "{lines} lines in {TRIES} failures");
 }

@@ -29,6 +29,7 @@ use crate::controller::store_access::error::Error as StoreError;
 use crate::provider::Class;
 use crate::provider::error::Retry;
 use crate::sync::hash;
+use crate::sync::one_line::truncated;
 use crate::sync::refresh::{self, Due, Inputs, TargetState, TemplatesState};
 use crate::sync::target::{self, Owner};
 
@@ -41,6 +42,9 @@ const FALLBACK: Duration = Duration::from_mins(1);
 /// The longest wait while the API server is unreachable or overloaded. Its recovery wakes what waits for it, but may go
 /// unnoticed: it may have answered other requests all the time.
 const LONGEST_OUTAGE_RETRY: Duration = Duration::from_secs(30);
+
+/// The longest error in the log. Anybody may write a manifest with many faults.
+const LONGEST_LOGGED: usize = 2048;
 
 /// Reports that a sync succeeded.
 pub(crate) async fn succeeded(subject: Subject<'_>, synced: &Synced, context: &Context) -> Next {
@@ -167,10 +171,10 @@ pub(crate) async fn failed(subject: Subject<'_>, error: &Error, failures: u32, c
 
     let is_news = before.as_ref().map(|condition| &condition.message)
         != conditions::find(&status.conditions, READY).map(|condition| &condition.message);
-    if is_news {
-        notify(subject, context, Severity::Warning, report.event, message);
-        let duration = subject.began.elapsed();
-        tracing::warn!(external_secret = %subject.key, cause = report.cause, %error, ?duration, "could not be synced");
+    if is_news && notify(subject, context, Severity::Warning, report.event, message) {
+        let (duration, text) = (subject.began.elapsed(), error.to_string());
+        let error = truncated(&text, LONGEST_LOGGED);
+        tracing::warn!(external_secret = %subject.key, cause = report.cause, error, ?duration, "could not be synced");
     } else {
         tracing::debug!(external_secret = %subject.key, cause = report.cause, failures, "still cannot be synced");
     }
@@ -215,9 +219,10 @@ fn backoff(error: &Error, failures: u32) -> Duration {
     refresh::backoff(failures).max(least)
 }
 
-fn notify(subject: Subject<'_>, context: &Context, severity: Severity, reason: &'static str, note: String) {
+/// Publishes an event. Returns whether the news may be logged.
+fn notify(subject: Subject<'_>, context: &Context, severity: Severity, reason: &'static str, note: String) -> bool {
     let object: ObjectReference = subject.object.object_ref(&context.version);
-    context.events.publish(Notice { component: KIND.component, severity, reason, note, object });
+    context.events.publish(Notice { component: KIND.component, severity, reason, note, object })
 }
 
 /// Writes the status if it differs from the last one, and remembers it until the watch shows it.

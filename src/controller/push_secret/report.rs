@@ -292,12 +292,11 @@ async fn say(
         != after.map(|ready| (ready.status, &ready.reason, &ready.message));
     if is_news {
         let message = after.and_then(|ready| ready.message.clone()).unwrap_or_default();
-        if said.status == ConditionStatus::True {
-            tracing::info!(push_secret = %subject.key, "pushed");
-        } else {
-            tracing::warn!(push_secret = %subject.key, problem = message, "is not pushed");
+        match (said.status, notify(severity, said.reason, message.clone(), subject, context)) {
+            (_, false) => {}
+            (ConditionStatus::True, true) => tracing::info!(push_secret = %subject.key, "pushed"),
+            (_, true) => tracing::warn!(push_secret = %subject.key, problem = message, "is not pushed"),
         }
-        notify(severity, said.reason, message, subject, context);
     }
     write(&status, progress, subject, context).await
 }
@@ -404,7 +403,8 @@ fn listed(keys: &[String]) -> String {
     if keys.len() > NAMED { format!("{named} and {} more", keys.len() - NAMED) } else { named }
 }
 
-fn notify(severity: Severity, reason: &'static str, note: String, subject: Subject<'_>, context: &Context) {
+/// Publishes an event. Returns whether the news may be logged.
+fn notify(severity: Severity, reason: &'static str, note: String, subject: Subject<'_>, context: &Context) -> bool {
     let object = subject.object.object_ref(&());
-    context.events.publish(Notice { component: KIND.component, severity, reason, note, object });
+    context.events.publish(Notice { component: KIND.component, severity, reason, note, object })
 }

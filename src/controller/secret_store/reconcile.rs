@@ -221,11 +221,6 @@ fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timesta
     let is_news = before.is_none_or(|before| {
         before.reason.as_deref() != Some(finding.report().reason) || before.message.as_deref() != Some(&finding.message)
     });
-    if is_news && finding.state == StoreState::Valid {
-        tracing::info!(store = %key, "store validated");
-    } else if is_news {
-        tracing::warn!(store = %key, reason = finding.report().reason, cause = finding.cause, problem = finding.message, "store is not valid");
-    }
     let is_due = finding.state == StoreState::Valid && is_valid_event_due(object, key, now, context);
     if !is_news && !is_due {
         return;
@@ -233,13 +228,18 @@ fn publish(object: &SecretStore, key: &StoreKey, finding: &Finding, now: Timesta
     let severity = if finding.state == StoreState::Valid { Severity::Normal } else { Severity::Warning };
     let dyntype = StoreType { kind: key.kind, version: context.version };
     let reference = object.object_ref(&dyntype);
-    context.events.publish(Notice {
+    let may_be_logged = context.events.publish(Notice {
         component: super::kind(key.kind).component,
         severity,
         reason: finding.report().reason,
         note: finding.message.clone(),
         object: reference,
     });
+    if is_news && may_be_logged && finding.state == StoreState::Valid {
+        tracing::info!(store = %key, "store validated");
+    } else if is_news && may_be_logged {
+        tracing::warn!(store = %key, reason = finding.report().reason, cause = finding.cause, problem = finding.message, "store is not valid");
+    }
     if finding.state == StoreState::Valid
         && let Some(memo) = context.state.memos().get_mut(key, object.metadata.uid.as_deref())
     {

@@ -99,8 +99,9 @@ impl Recorder {
         (Self(Arc::new(Entrance(shared))), vital.spawn("writer of events", writing))
     }
 
-    /// Accepts an event without waiting.
-    pub(crate) fn publish(&self, notice: Notice) {
+    /// Accepts an event without waiting. Returns whether its object is still within its allowance. If not, the caller
+    /// does not log the news either: anybody may write an object that fails in another way each second.
+    pub(crate) fn publish(&self, notice: Notice) -> bool {
         let shared = &self.0.0;
         let note = truncated(&on_one_line(&notice.note), LONGEST_NOTE).to_owned();
         let notice = Notice { note, ..notice };
@@ -108,7 +109,7 @@ impl Recorder {
         if !state.allowances.take(shared.speaker(&notice), Instant::now()) {
             state.dropped.of_object += 1;
             shared.metrics.event_dropped("object", 1);
-            return;
+            return false;
         }
         let dropped = state.queue.push(notice);
         state.dropped.of_namespace += dropped;
@@ -117,6 +118,7 @@ impl Recorder {
             shared.metrics.event_dropped("namespace", dropped);
         }
         shared.arrived.notify_one();
+        true
     }
 }
 
