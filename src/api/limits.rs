@@ -31,3 +31,5 @@ pub const FAKE_DATA: usize = 5000;
 pub const AUDIENCES: usize = 100;
 /// `spec.secretStoreRefs` of a PushSecret.
 pub const PUSH_STORES: usize = 100;
+/// The labels and expressions of each label selector of a PushSecret. Each changed Secret of the namespace is compared with them.
+pub const SELECTOR: usize = 100;

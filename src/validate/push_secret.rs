@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::Value;
 
 use super::expressions::{self, Patterns, TemplateFault};
@@ -46,6 +47,10 @@ pub fn check(spec: &PushSecretSpec) -> Vec<Problem> {
         // Thousands of entries are not checked further.
         return problems;
     }
+    problems.extend(selectors(spec).filter_map(|(field, selector)| {
+        let problem = format!("has more than the {} labels and expressions allowed; use fewer", limits::SELECTOR);
+        (!is_small(selector)).then(|| Problem::new(field, problem))
+    }));
     let mut patterns = Patterns::default();
     problems.extend(spec.data_to.iter().enumerate().flat_map(|(index, set)| check_set(index, set, &mut patterns)));
     problems.extend(patterns.into_problems());
@@ -55,6 +60,27 @@ pub fn check(spec: &PushSecretSpec) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Whether a label selector has no more labels and expressions than it may.
+#[must_use]
+pub fn is_small(selector: &LabelSelector) -> bool {
+    let labels = selector.match_labels.as_ref().map_or(0, std::collections::BTreeMap::len);
+    let expressions = selector.match_expressions.as_ref().map_or(0, Vec::len);
+    labels + expressions <= limits::SELECTOR
+}
+
+/// The label selectors of a spec, with their fields.
+fn selectors(spec: &PushSecretSpec) -> impl Iterator<Item = (String, &LabelSelector)> {
+    let of_secret = spec.selector.secret.iter().filter_map(|secret| secret.selector.as_ref());
+    let of_secret = of_secret.map(|selector| ("spec.selector.secret.selector".to_owned(), selector));
+    let stores = spec.secret_store_refs.iter().enumerate();
+    let stores = stores.map(move |(index, store)| (format!("spec.secretStoreRefs[{index}].labelSelector"), store));
+    let sets = spec.data_to.iter().enumerate().filter_map(|(index, set)| {
+        Some((format!("spec.dataTo[{index}].storeRef.labelSelector"), set.store_ref.as_ref()?))
+    });
+    let of_stores = stores.chain(sets).filter_map(|(field, store)| Some((field, store.label_selector.as_ref()?)));
+    of_secret.chain(of_stores)
 }
 
 /// The metadata of objects, with their fields.
@@ -251,6 +277,14 @@ mod tests {
         json!({"match": {"secretKey": secret_key, "remoteRef": {"remoteKey": remote_key, "property": property}}})
     }
 
+    /// With an expression more than allowed.
+    fn long_selector() -> Value {
+        json!({
+            "matchLabels": {"a": "b"},
+            "matchExpressions": vec![json!({"key": "a", "operator": "Exists"}); limits::SELECTOR],
+        })
+    }
+
     fn set(fields: &Value) -> Value {
         let mut set = json!({"storeRef": {"name": "vault"}});
         set.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -283,6 +317,9 @@ mod tests {
     #[case(set(&json!({"metadata": {"x": "x".repeat(20_000)}})), "spec.dataTo[0].metadata")]
     #[case(json!({"selector": {"secret": {}}}), "spec.selector.secret")]
     #[case(json!({"data": vec![entry("a", "a", ""); 1001]}), "spec.data")]
+    #[case(json!({"selector": {"secret": {"selector": long_selector()}}}), "spec.selector.secret.selector")]
+    #[case(json!({"secretStoreRefs": [{"labelSelector": long_selector()}]}), "spec.secretStoreRefs[0].labelSelector")]
+    #[case(set(&json!({"storeRef": {"labelSelector": long_selector()}})), "spec.dataTo[0].storeRef.labelSelector")]
     fn what_cannot_be_pushed_is_named_with_its_field(#[case] fields: Value, #[case] field: &str) {
         let problems = check(&spec(&fields));
         assert_eq!(problems.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), [field], "{problems:?}");

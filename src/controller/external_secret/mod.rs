@@ -14,7 +14,6 @@ mod made_from;
 pub(crate) mod memo;
 pub(crate) mod outcome;
 pub(crate) mod planning;
-mod reactions;
 mod reconcile;
 mod refused;
 pub(crate) mod report;

@@ -1,9 +1,10 @@
 //! Claims on objects, because two PushSecrets may name the same one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use super::compact::ObjectId;
 use crate::controller::core::key::ObjectKey;
 use crate::push::ObjectName;
 
@@ -28,33 +29,36 @@ pub(super) struct Claim {
 /// All claims, by object.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    by_object: HashMap<RemoteObject, BTreeMap<ObjectKey, Claim>>,
-    by_claimant: HashMap<ObjectKey, BTreeSet<RemoteObject>>,
+    /// Few want the same object.
+    by_object: HashMap<ObjectId, Vec<(ObjectKey, Claim)>>,
+    by_claimant: HashMap<ObjectKey, BTreeSet<ObjectId>>,
 }
 
 impl Claims {
     /// Sets the claim of a PushSecret on an object. Returns the PushSecrets that this affects.
     pub(super) fn set(&mut self, claimant: &ObjectKey, object: &RemoteObject, claim: Claim) -> BTreeSet<ObjectKey> {
-        self.by_claimant.entry(claimant.clone()).or_default().insert(object.clone());
-        let claims = self.by_object.entry(object.clone()).or_default();
-        if claims.insert(claimant.clone(), claim) == Some(claim) {
-            return BTreeSet::new();
+        let object = ObjectId::of(object);
+        self.by_claimant.entry(claimant.clone()).or_default().insert(object);
+        let claims = self.by_object.entry(object).or_default();
+        match claims.iter_mut().find(|(other, _)| other == claimant) {
+            Some((_, before)) if *before == claim => return BTreeSet::new(),
+            Some((_, before)) => *before = claim,
+            None => {
+                claims.reserve_exact(1);
+                claims.push((claimant.clone(), claim));
+            }
         }
-        claims.keys().filter(|other| *other != claimant).cloned().collect()
+        claims.iter().map(|(other, _)| other).filter(|other| *other != claimant).cloned().collect()
     }
 
     /// Drops the claims of a PushSecret except some. Returns the PushSecrets that this affects.
-    pub(super) fn retain(
-        &mut self,
-        claimant: &ObjectKey,
-        keeps: impl Fn(&RemoteObject) -> bool,
-    ) -> BTreeSet<ObjectKey> {
+    pub(super) fn retain(&mut self, claimant: &ObjectKey, keeps: impl Fn(ObjectId) -> bool) -> BTreeSet<ObjectKey> {
         let mut concerned = BTreeSet::new();
         let Some(mut objects) = self.by_claimant.remove(claimant) else { return concerned };
         objects.retain(|object| {
-            let is_kept = keeps(object);
+            let is_kept = keeps(*object);
             if !is_kept {
-                self.remove(object, claimant, &mut concerned);
+                self.remove(*object, claimant, &mut concerned);
             }
             is_kept
         });
@@ -64,27 +68,28 @@ impl Claims {
         concerned
     }
 
-    fn remove(&mut self, object: &RemoteObject, claimant: &ObjectKey, concerned: &mut BTreeSet<ObjectKey>) {
-        let Some(claims) = self.by_object.get_mut(object) else { return };
-        claims.remove(claimant);
-        concerned.extend(claims.keys().cloned());
+    fn remove(&mut self, object: ObjectId, claimant: &ObjectKey, concerned: &mut BTreeSet<ObjectKey>) {
+        let Some(claims) = self.by_object.get_mut(&object) else { return };
+        claims.retain(|(other, _)| other != claimant);
+        concerned.extend(claims.iter().map(|(other, _)| other.clone()));
         if claims.is_empty() {
-            self.by_object.remove(object);
+            self.by_object.remove(&object);
         }
     }
 
     /// The oldest other PushSecret that takes precedence over `claim` and wants something else of the object.
     pub(super) fn older(&self, object: &RemoteObject, claimant: &ObjectKey, claim: Claim) -> Option<&ObjectKey> {
-        let others = self.by_object.get(object)?.iter();
+        let others = self.by_object.get(&ObjectId::of(object))?.iter();
         let differing = others.filter(|(other, wanted)| {
-            *other != claimant && wanted.digest != claim.digest && (wanted.since, *other) < (claim.since, claimant)
+            other != claimant && wanted.digest != claim.digest && (wanted.since, other) < (claim.since, claimant)
         });
-        differing.min_by_key(|(other, wanted)| (wanted.since, *other)).map(|(other, _)| other)
+        differing.min_by_key(|(other, wanted)| (wanted.since, other)).map(|(other, _)| other)
     }
 
     /// The others that want an object.
     pub(super) fn others(&self, object: &RemoteObject, claimant: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
-        self.by_object.get(object).into_iter().flat_map(BTreeMap::keys).filter(move |other| *other != claimant)
+        let claims = self.by_object.get(&ObjectId::of(object)).into_iter().flatten();
+        claims.map(|(other, _)| other).filter(move |other| *other != claimant)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod claims;
 mod cleanup;
+mod compact;
 pub(crate) mod context;
 pub(crate) mod error;
 mod execute;

@@ -122,6 +122,11 @@ async fn push_once(
     if let Some(pause) = remembered.pause {
         return Ok(Outcome::Waiting(pause));
     }
+    if (remembered.has_failed || !matches!(due, Due::Now(_)))
+        && let Some(Err(pause)) = context.state.remember(subject, |memo| memo.reacts(subject.began))
+    {
+        return Ok(Outcome::Waiting(pause));
+    }
     let generator = match &spec.selector.generator_ref {
         None => None,
         Some(reference) => match generated::find(reference, namespace, context.tools()).await? {
@@ -212,7 +217,7 @@ async fn read(
 ) -> Result<Read, Error> {
     let mut versions = Versions::new();
     let found = read_all(spec, &mut versions, held, subject, context).await;
-    context.state.remember(subject, |memo| memo.read(versions.clone()));
+    context.state.remember(subject, |memo| memo.read(&versions));
     match found? {
         Ok((secrets, from)) => Ok(Read::Material(Material { secrets, from, versions })),
         Err(why) => Ok(Read::Gone(why)),

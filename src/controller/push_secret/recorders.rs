@@ -1,50 +1,57 @@
 //! Which PushSecrets have recorded objects with which names.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, LazyLock};
 
 use crate::api::v1alpha1::PushSecretStatus;
 use crate::controller::core::key::ObjectKey;
 
 /// Which PushSecrets have recorded objects with which names, in any vault and of any kind. This narrows the search before vaults are
-/// compared.
+/// compared. Names are hashes, because a status may have a thousand.
 #[derive(Debug, Default)]
 pub(super) struct Recorders {
-    by_name: HashMap<String, BTreeSet<ObjectKey>>,
-    by_recorder: HashMap<ObjectKey, BTreeSet<String>>,
+    by_name: HashMap<u64, BTreeSet<Arc<ObjectKey>>>,
+    /// Sorted.
+    by_recorder: HashMap<Arc<ObjectKey>, Box<[u64]>>,
 }
 
-/// A key that is equal for all spellings of a remote key.
-fn plain(remote_key: &str) -> String {
+/// A hash that is equal for all spellings of a remote key, under a key of this process.
+fn plain(remote_key: &str) -> u64 {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     let mut parts = remote_key.split('/');
     let first = parts.next().unwrap_or_default();
-    parts.next().unwrap_or(first).to_ascii_lowercase()
+    KEY.hash_one(parts.next().unwrap_or(first).to_ascii_lowercase())
 }
 
 impl Recorders {
     /// Replaces what a PushSecret has recorded.
     pub(super) fn set(&mut self, key: &ObjectKey, status: Option<&PushSecretStatus>) {
         let records = status.into_iter().flat_map(|status| status.synced_push_secrets.values()).flatten();
-        let names: BTreeSet<_> = records.map(|(_, record)| plain(&record.match_.remote_ref.remote_key)).collect();
-        let before = self.by_recorder.remove(key).unwrap_or_default();
-        for gone in before.difference(&names) {
+        let mut names: Vec<_> = records.map(|(_, record)| plain(&record.match_.remote_ref.remote_key)).collect();
+        names.sort_unstable();
+        names.dedup();
+        let before = self.by_recorder.remove_entry(key);
+        let (key, before) = before.unwrap_or_else(|| (Arc::new(key.clone()), Box::default()));
+        for gone in before.iter().filter(|name| names.binary_search(name).is_err()) {
             if let Some(recorders) = self.by_name.get_mut(gone) {
-                recorders.remove(key);
+                recorders.remove(&key);
                 if recorders.is_empty() {
                     self.by_name.remove(gone);
                 }
             }
         }
-        for new in names.difference(&before) {
-            self.by_name.entry(new.clone()).or_default().insert(key.clone());
+        for new in names.iter().filter(|name| before.binary_search(name).is_err()) {
+            self.by_name.entry(*new).or_default().insert(Arc::clone(&key));
         }
         if !names.is_empty() {
-            self.by_recorder.insert(key.clone(), names);
+            self.by_recorder.insert(key, names.into());
         }
     }
 
-    /// Those that have recorded an object with this name or, rarely, with a similar one.
+    /// Those that have recorded an object with this name or, rarely, with another.
     pub(super) fn of(&self, name: &str) -> impl Iterator<Item = &ObjectKey> {
-        self.by_name.get(&plain(name)).into_iter().flatten()
+        self.by_name.get(&plain(name)).into_iter().flatten().map(Arc::as_ref)
     }
 }
 

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use super::claims::{Claim, Claims, RemoteObject};
+use super::compact::{Current, ObjectId, ObjectIds, VersionsRead};
 use super::holders::Holders;
 use super::locks::{Locks, ObjectLock};
 use super::recorders::Recorders;
@@ -19,6 +20,7 @@ use crate::api::v1alpha1::push_secret::{PushDeletionPolicy, PushGenerated};
 use crate::api::v1alpha1::{PushSecret, PushSecretSpec, PushSecretStatus};
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::core::memos::Memos;
+use crate::controller::core::reactions::Reactions;
 use crate::controller::core::recoveries::Recoveries;
 use crate::controller::core::status::Ahead;
 use crate::controller::core::work_queue::Requests;
@@ -29,7 +31,7 @@ use crate::provider::Recovery;
 use crate::sync::minting::force;
 use crate::sync::push::record::store_of;
 use crate::sync::{SecretData, SecretValue};
-use crate::validate::generator;
+use crate::validate::{generator, push_secret};
 
 /// The least time between two writes for one PushSecret, because a Secret may change every second.
 const BETWEEN_WRITES: Duration = Duration::from_secs(10);
@@ -67,7 +69,7 @@ struct Known {
 pub(super) type Versions = BTreeMap<(SourceKind, String), ObjectVersion>;
 
 /// What a push reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum SourceKind {
     Secret,
     ConfigMap,
@@ -81,7 +83,7 @@ pub(super) struct Memo {
     /// What it depends on.
     uses: Uses,
     /// The versions of the Secrets and ConfigMaps that were last read.
-    read: Versions,
+    read: VersionsRead,
     /// The status that was written last, until the watch shows it.
     ahead: Ahead<PushSecretStatus>,
     /// The number of changes of what it depends on, and how many of them the last successful pass saw.
@@ -94,15 +96,17 @@ pub(super) struct Memo {
     /// Whether a pass over its objects has ended since the process began, so that its claims are known.
     is_seen: bool,
     /// All desired objects; `None` until a pass could determine them.
-    wants: Option<BTreeSet<RemoteObject>>,
+    wants: Option<ObjectIds>,
     /// When a provider was last written to.
     written: Option<Instant>,
+    /// Limits the passes that a change of its sources asks for.
+    reactions: Reactions,
     /// Since when there is nothing to push.
     absent_since: BTreeMap<Absence, Instant>,
     /// Since when recorded objects are not desired, by the store and key in the status.
     unwanted_since: BTreeMap<(String, String), Instant>,
     /// The sources of its objects, as they were last seen at the provider.
-    made: BTreeMap<RemoteObject, Made>,
+    made: BTreeMap<ObjectId, Made>,
     /// A hash of the ignored entries that were last published.
     superseded: u64,
     /// Deleted objects that will be recovered and then written, whatever the policy says, by the store and remote key in the status.
@@ -194,9 +198,11 @@ impl Uses {
     fn of_spec(spec: &PushSecretSpec, namespace: &str) -> Self {
         let mut uses = Self { holds_stores: spec.deletion_policy == PushDeletionPolicy::Delete, ..Self::default() };
         if let Some(secret) = &spec.selector.secret {
-            match secret.name.as_deref().filter(|name| !name.is_empty()) {
-                Some(name) => drop(uses.names.insert(name.to_owned())),
-                None => uses.selects = secret.selector.clone().and_then(|labels| Selector::try_from(labels).ok()),
+            if let Some(name) = secret.name.as_deref().filter(|name| !name.is_empty()) {
+                uses.names.insert(name.to_owned());
+            } else {
+                let labels = secret.selector.clone().filter(push_secret::is_small);
+                uses.selects = labels.and_then(|labels| Selector::try_from(labels).ok());
             }
         }
         if let Some(reference) = &spec.selector.generator_ref
@@ -241,6 +247,8 @@ pub(super) struct Remembered {
     pub(super) is_outdated: bool,
     /// Whether the sources of its objects may have changed.
     pub(super) is_in_doubt: bool,
+    /// Whether the last pass failed.
+    pub(super) has_failed: bool,
     /// A hash of their last sources; see [`Mark::content`](super::marks::Mark::content).
     pub(super) inputs: Option<u64>,
     pub(super) changes: Changes,
@@ -318,7 +326,7 @@ impl State {
     /// A Secret or ConfigMap has this version now, or was deleted. Wakes only PushSecrets that have not read this version yet.
     pub(super) fn source_changed(&self, kind: SourceKind, meta: &ObjectMeta, version: Option<&ObjectVersion>) {
         let source = ObjectKey::of(meta);
-        let place = (kind, source.name.clone());
+        let current = Current::of(kind, &source.name, version);
         let none = BTreeMap::new();
         let labels = meta.labels.as_ref().unwrap_or(&none);
         self.touched(|key, memo| {
@@ -326,9 +334,9 @@ impl State {
                 let uses = &memo.uses;
                 let is_selected = kind == SourceKind::Secret
                     && uses.selects.as_ref().is_some_and(|selector| selector.matches(labels));
-                uses.names.contains(&source.name) || is_selected || memo.read.contains_key(&place)
+                uses.names.contains(&source.name) || is_selected || memo.read.has(current)
             };
-            key.namespace == source.namespace && memo.read.get(&place) != version && is_used()
+            key.namespace == source.namespace && !memo.read.is_current(current) && is_used()
         });
     }
 
@@ -415,6 +423,7 @@ impl State {
         Remembered {
             is_outdated,
             is_in_doubt,
+            has_failed: memo.failures > 0,
             inputs: memo.inputs,
             changes: memo.changes,
             pause: pause.filter(|pause| !pause.is_zero()),
@@ -433,10 +442,16 @@ impl State {
         let concerned = {
             let mut known = self.lock_known();
             let Some(memo) = known.memos.get_mut(subject.key, subject.uid()) else { return };
-            memo.wants.clone_from(&wants);
-            let Some(wants) = wants else { return };
-            memo.made.retain(|object, _| wants.contains(object));
+            let Some(wants) = wants else {
+                memo.wants = None;
+                return;
+            };
+            let wants: ObjectIds = wants.iter().collect();
+            memo.made.retain(|object, _| wants.contains(*object));
             let concerned = known.claims.retain(subject.key, |object| wants.contains(object));
+            if let Some(memo) = known.memos.get_mut(subject.key, subject.uid()) {
+                memo.wants = Some(wants);
+            }
             known.note_change(&concerned);
             concerned
         };
@@ -462,6 +477,7 @@ impl State {
     pub(super) fn disclaim(&self, key: &ObjectKey, object: &RemoteObject) {
         let concerned = {
             let mut known = self.lock_known();
+            let object = ObjectId::of(object);
             let concerned = known.claims.retain(key, |other| other != object);
             known.note_change(&concerned);
             concerned
@@ -481,7 +497,7 @@ impl State {
         let recorded = known.recorders.of(object.name.as_str()).filter(|key| *key != but);
         let may_want = |key: &&ObjectKey| {
             let wants = known.memos.named(key).and_then(|memo| memo.wants.as_ref());
-            wants.is_none_or(|wants| wants.contains(object))
+            wants.is_none_or(|wants| wants.contains(ObjectId::of(object)))
         };
         Interested {
             claimed: known.claims.others(object, but).cloned().collect(),
@@ -527,7 +543,7 @@ impl State {
 
     /// The sources that an object was last made from for a PushSecret.
     pub(super) fn made(&self, subject: Subject<'_>, object: &RemoteObject) -> Option<Made> {
-        self.remember(subject, |memo| memo.made.get(object).cloned()).flatten()
+        self.remember(subject, |memo| memo.made.get(&ObjectId::of(object)).cloned()).flatten()
     }
 }
 
@@ -535,6 +551,14 @@ impl Memo {
     /// A status was written over the version that the watch shows.
     pub(super) fn status_written(&mut self, base: Option<&str>, status: &PushSecretStatus) {
         self.ahead.wrote(base, status);
+    }
+
+    /// Begins a pass that is not due, or follows a failure, if one is allowed now: anybody may change a Secret all the time.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub(super) fn reacts(&mut self, now: Instant) -> Result<(), Duration> {
+        self.reactions.take(now)
     }
 
     /// A provider was written to.
@@ -578,8 +602,8 @@ impl Memo {
     }
 
     /// These versions were read.
-    pub(super) fn read(&mut self, versions: Versions) {
-        self.read = versions;
+    pub(super) fn read(&mut self, versions: &Versions) {
+        self.read = versions.into();
     }
 
     /// These values were generated. Those that are too large to be kept are generated again by a retry.
@@ -609,7 +633,7 @@ impl Memo {
 
     /// An object is in its desired state, found or written.
     pub(super) fn made(&mut self, object: &RemoteObject, made: Made) {
-        self.made.insert(object.clone(), made);
+        self.made.insert(ObjectId::of(object), made);
     }
 
     /// These entries are ignored. Returns whether that is news.

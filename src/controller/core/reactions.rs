@@ -1,16 +1,17 @@
-//! Limits how often an ExternalSecret is synced because somebody changed its target or a source of its templates.
+//! Limits how often an object is reconciled because somebody changed what it reads or writes: the target of an
+//! ExternalSecret, a source of its templates, a Secret that a PushSecret pushes.
 //!
 //! Without a limit, two ExternalSecrets whose templates read each other's target, or that write the same key of one
 //! Secret, would wake each other forever.
 
 use std::time::{Duration, Instant};
 
-/// Syncs allowed at once.
+/// Passes allowed at once.
 const BURST: u32 = 20;
 /// Time until one more is allowed.
 const REFILL: Duration = Duration::from_secs(5);
 
-/// How many more of these syncs are allowed.
+/// How many more of these passes are allowed.
 #[derive(Debug, Default)]
 pub(crate) struct Reactions {
     /// When the full burst is available again.
