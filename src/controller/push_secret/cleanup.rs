@@ -114,40 +114,53 @@ struct Deletion<'a> {
 }
 
 impl Deletion<'_> {
-    /// Deletes a recorded object; `None` if there is nothing to do.
+    /// Deletes a recorded object; `None` if there is nothing to do. The lock is held only to delete it: a PushSecret that cannot even
+    /// read an object does not hold up those that write it.
     async fn of(&self, record: &PushSecretData) -> Result<Option<Action>, Problem> {
         // A name that no object can have was never written.
         let Ok(name) = self.writer.form().object(&record.match_.remote_ref.remote_key) else { return Ok(None) };
         let remote = RemoteObject { vault: self.writer.vault().to_owned(), name };
-        if self.keeps.contains(&remote) {
+        if self.keeps.contains(&remote) || self.is_wanted_by_others(&remote) {
             return Ok(None);
         }
         let lock = self.context.state.lock(&remote);
+        let writes = lock.writes();
+        let action = self.see(&remote).await?;
+        if action != Action::Delete {
+            return Ok(Some(action));
+        }
         let _held = lock.hold().await;
         if self.is_wanted_by_others(&remote) {
             return Ok(None);
         }
-        let found = self.ask(self.writer.look(&remote.name, None)).await?.found;
-        if found == Found::Absent && self.context.state.may_come_back(&remote, Instant::now()) {
-            return self.recovered(&remote).await;
-        }
-        let action = decide(Purpose::CleanUp, &found);
-        match action {
-            Action::Wait => return Err(Problem::Busy),
-            Action::Delete => {
-                lock.wrote();
-                self.ask(self.writer.delete(&remote.name)).await?;
-                self.context.metrics.object_pushed(Action::Delete.label());
+        if lock.writes() != writes {
+            let again = self.see(&remote).await?;
+            if again != Action::Delete {
+                return Ok(Some(again));
             }
-            _ => {}
         }
+        lock.wrote();
+        self.ask(self.writer.delete(&remote.name)).await?;
+        self.context.metrics.object_pushed(Action::Delete.label());
         Ok(Some(action))
     }
 
+    /// What to do about an object.
+    async fn see(&self, remote: &RemoteObject) -> Result<Action, Problem> {
+        let found = self.ask(self.writer.look(&remote.name, None)).await?.found;
+        if found == Found::Absent && self.context.state.may_come_back(remote, Instant::now()) {
+            return self.recovered(remote).await;
+        }
+        match decide(Purpose::CleanUp, &found) {
+            Action::Wait => Err(Problem::Busy),
+            action => Ok(action),
+        }
+    }
+
     /// An object that is not there, and whose recovery was asked for a moment ago: it is waited for, unless it was deleted since.
-    async fn recovered(&self, remote: &RemoteObject) -> Result<Option<Action>, Problem> {
+    async fn recovered(&self, remote: &RemoteObject) -> Result<Action, Problem> {
         match self.ask(self.writer.look_deleted(&remote.name)).await? {
-            Found::SoftDeleted { .. } => Ok(Some(Action::Gone)),
+            Found::SoftDeleted { .. } => Ok(Action::Gone),
             _ => Err(Problem::Busy),
         }
     }

@@ -1,5 +1,7 @@
 //! What tenants may try: with a PushSecret, with its status, with stores that are not theirs.
 
+use std::time::{Duration, Instant};
+
 use azure_sandbox::{Effect, Fault, ObjectKind, SecretPermission};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -8,7 +10,10 @@ use test_stage::cluster_access::condition;
 use test_stage::leaks::Leaks;
 use test_stage::scene::Scene;
 
-use super::{OURS, entry, look_again, manifest, scene, secret, served, tagged, until_failed, until_synced, value};
+use super::{
+    OURS, entry, look_again, manifest, scene, secret, served, tagged, until_failed, until_in_vault, until_synced,
+    value, writable_store,
+};
 
 /// Has the status say that this was written.
 async fn forge(scene: &Scene, name: &str, records: Value) {
@@ -188,4 +193,65 @@ async fn secrets_with_long_metadata_are_selected_in_several_pages() {
     for number in 0..COUNT {
         assert_eq!(value(&scene, &format!("key-{number}")).as_deref(), Some("value"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_cannot_look_at_an_object_does_not_hold_up_those_that_write_it() {
+    const HANGING: Duration = Duration::from_mins(10);
+    const SOON: Duration = Duration::from_secs(20);
+    let victim = scene("push-a-held").await;
+    let tenant = Scene::new("push-a-holds").await;
+    tenant.application.fault(Fault::latency(HANGING));
+    let mut store = tenant.store_manifest("SecretStore", "theirs");
+    store["spec"]["provider"]["azurekv"]["vaultUrl"] = victim.vault.url().into();
+    tenant.apply(store).await;
+    let mut example = manifest(&tenant, "example", "none", json!([entry("a", "wanted")]));
+    example["spec"]["secretStoreRefs"] = json!([{"name": "theirs"}]);
+    example["spec"]["deletionPolicy"] = "Delete".into();
+    tenant.apply(example).await;
+    until_failed(&tenant, "example", "does not exist").await;
+    forge(&tenant, "example", json!({"SecretStore/theirs": {"wanted": entry("", "wanted")}})).await;
+    tenant.delete("PushSecret", "example").await;
+    let is_leaving = |object: &Value| object["metadata"]["deletionTimestamp"].is_string();
+    tenant.until("PushSecret", "example", "being deleted", is_leaving).await;
+
+    for round in 0..3 {
+        let began = Instant::now();
+        secret(&victim, "source", json!({"a": format!("value {round}")})).await;
+        victim.apply(manifest(&victim, &format!("example-{round}"), "source", json!([entry("a", "wanted")]))).await;
+        until_synced(&victim, &format!("example-{round}")).await;
+        victim.delete("PushSecret", &format!("example-{round}")).await;
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    }
+    assert!(tenant.get("PushSecret", "example").await.is_some(), "it still waits for its token");
+    tenant.merge("PushSecret", "example", json!({"spec": {"deletionPolicy": "None"}})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_changes_all_the_time_is_looked_at_now_and_then() {
+    const CHANGES: usize = 150;
+    // 20 at once, and one more every five seconds, for each of the two.
+    const MOST: u64 = 2 * 35;
+    let scene = Scene::with_own_controller("push-a-restless").await;
+    writable_store(&scene).await;
+    secret(&scene, "source", json!({"a": "1"})).await;
+    scene.apply(manifest(&scene, "example", "source", json!([entry("a", "a")]))).await;
+    // This one fails, and so is due each time.
+    scene.apply(manifest(&scene, "failing", "source", json!([entry("absent", "b")]))).await;
+    let proxy = ApiProxy::start(scene.kubeconfig(), scene.world.cluster.directory()).await;
+    proxy.pass();
+    let _controller = scene.start_controller_through(&proxy, &[]).await;
+    until_synced(&scene, "example").await;
+    until_failed(&scene, "failing", "does not exist").await;
+    let reads = || proxy.asked("get /secrets");
+    let (began, before) = (Instant::now(), reads());
+    for number in 0..CHANGES {
+        scene.merge("Secret", "source", json!({"metadata": {"annotations": {"number": number.to_string()}}})).await;
+    }
+    assert!(began.elapsed() < Duration::from_mins(1), "a measure of nothing");
+    let read = reads() - before;
+    assert!(read <= MOST, "{read} reads");
+    // What it is changed to in the end is pushed all the same.
+    secret(&scene, "source", json!({"a": "2"})).await;
+    until_in_vault("the new value", || value(&scene, "a").as_deref() == Some("2")).await;
 }
