@@ -1,6 +1,5 @@
 //! The work for one namespace: compares what exists with what is wanted, and does the next write.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,7 +66,7 @@ pub(super) async fn reconcile(name: &str, namespace: &str, context: &Context) ->
     let memo = context.state.recall(&object, |memo| memo.namespaces.get(namespace).cloned());
     let memo = memo.flatten().unwrap_or_default();
     let seen = Seen::of(name, namespace, request, &memo, now, context);
-    let children: Vec<_> = seen.children.iter().map(Cow::as_ref).collect();
+    let children: Vec<_> = seen.children.iter().map(Arc::as_ref).collect();
     let Decision { step, outcome } = decide(Situation {
         namespace,
         place,
@@ -99,14 +98,14 @@ fn place(namespace: &str, request: &Request, context: &Context) -> Place {
 }
 
 /// The relevant ExternalSecrets in a namespace.
-struct Seen<'a> {
+struct Seen {
     /// The version of the one with the wanted name, as the watch shows it.
     shown: Option<String>,
-    named: Option<Cow<'a, ExternalSecret>>,
-    children: Vec<Cow<'a, ExternalSecret>>,
+    named: Option<Arc<ExternalSecret>>,
+    children: Vec<Arc<ExternalSecret>>,
 }
 
-impl Seen<'_> {
+impl Seen {
     fn of(
         name: &str,
         namespace: &str,
@@ -114,25 +113,21 @@ impl Seen<'_> {
         memo: &NamespaceMemo,
         now: Instant,
         context: &Context,
-    ) -> Seen<'static> {
+    ) -> Self {
         let key = ObjectKey::new(namespace, request.wanted.name());
         let shown = context.watched_external_secret(&key);
-        let current = |object: Arc<ExternalSecret>| -> Cow<'static, ExternalSecret> {
-            let mut object = Arc::unwrap_or_clone(object);
+        // The watch may not show yet that it is being deleted.
+        let current = |mut object: Arc<ExternalSecret>| {
             if memo.is_deleted(&object, now) && object.metadata.deletion_timestamp.is_none() {
-                object.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::now()));
+                Arc::make_mut(&mut object).metadata.deletion_timestamp = Some(Time(jiff::Timestamp::now()));
             }
-            Cow::Owned(object)
+            object
         };
-        let keys: Vec<_> = context.state.children(|children| children.in_namespace(name, namespace).cloned().collect());
-        let is_leaving = |child: &Arc<ExternalSecret>| child.metadata.deletion_timestamp.is_some();
-        let (mut leaving, mut others): (Vec<_>, Vec<_>) =
-            keys.iter().filter_map(|key| context.watched_external_secret(key)).partition(is_leaving);
-        leaving.truncate(CHILDREN);
-        others.truncate(CHILDREN);
-        Seen {
+        let keys = context.state.children(|children| children.first_in(name, namespace, CHILDREN));
+        let children = keys.iter().filter_map(|key| context.watched_external_secret(key));
+        Self {
             shown: version(shown.as_deref()),
-            children: others.into_iter().chain(leaving).map(current).collect(),
+            children: children.map(current).collect(),
             named: memo.newest(&key.name, shown, now).map(current),
         }
     }
@@ -171,11 +166,11 @@ async fn carry_out(step: &Step, namespace: &str, context: &Context) -> Result<Wr
 }
 
 /// A pass that carried out its decision.
-struct Done<'a> {
+struct Done {
     written: Written,
     step: Step,
     outcome: Outcome,
-    seen: Seen<'a>,
+    seen: Seen,
     now: Instant,
 }
 
@@ -183,7 +178,7 @@ fn concluded(
     object: &ClusterExternalSecret,
     namespace: &str,
     request: &Request,
-    done: Done<'_>,
+    done: Done,
     context: &Context,
 ) -> Pass {
     let Done { written, step, outcome, seen, now } = done;

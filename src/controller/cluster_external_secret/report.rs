@@ -26,16 +26,19 @@ pub(super) async fn write(object: &ClusterExternalSecret, compiled: &Compiled, b
         (before, memo.outcomes.clone(), !memo.pending.is_empty())
     });
     let Some((before, outcomes, is_pending)) = known else { return };
-    // Anybody may claim in an owner reference that an ExternalSecret is one of these.
+    // Only those with the wanted name count: anybody may claim in an owner reference that an ExternalSecret is one of these.
     let child = compiled.request.as_ref().map(|request| request.wanted.name());
-    let is_provisioned = |key: &ObjectKey| {
-        Some(key.name.as_str()) == child && outcomes.get(&key.namespace) == Some(&Outcome::Provisioned)
-    };
+    let provisioned = outcomes.iter().filter(|(_, outcome)| **outcome == Outcome::Provisioned);
     let (not_ready, children) = context.state.children(|children| {
-        let provisioned = || children.of(name).filter(|(key, _)| is_provisioned(key));
-        let not_ready = provisioned().filter(|(_, ready)| *ready != Some(true));
-        let not_ready: Vec<_> = not_ready.map(|(key, _)| key.namespace.clone()).collect();
-        (not_ready, provisioned().count())
+        let (mut not_ready, mut count) = (Vec::new(), 0);
+        for (namespace, child) in provisioned.filter_map(|(namespace, _)| Some((namespace, child?))) {
+            let Some(child) = children.get(name, &ObjectKey::new(namespace, child)) else { continue };
+            count += 1;
+            if child.is_ready != Some(true) {
+                not_ready.push(namespace.clone());
+            }
+        }
+        (not_ready, count)
     });
     let wanted = status::status(
         &Facts {
@@ -98,18 +101,24 @@ fn publish(object: &ClusterExternalSecret, before: Option<&Condition>, after: Op
         Some(message) => message.clone(),
         None => "each of its namespaces has its ExternalSecret".to_owned(),
     };
-    if is_ready {
-        tracing::info!(cluster_external_secret = name, "each namespace has its ExternalSecret");
-    } else {
-        tracing::warn!(cluster_external_secret = name, problem = note, "not every namespace has its ExternalSecret");
-    }
-    context.events.publish(Notice {
+    let may_be_logged = context.events.publish(Notice {
         component: super::KIND.component,
         severity: if is_ready { Severity::Normal } else { Severity::Warning },
         reason: said.reason,
-        note,
+        note: note.clone(),
         object: object.object_ref(&context.version),
     });
+    match (may_be_logged, is_ready) {
+        (false, _) => {}
+        (true, true) => tracing::info!(cluster_external_secret = name, "each namespace has its ExternalSecret"),
+        (true, false) => {
+            tracing::warn!(
+                cluster_external_secret = name,
+                problem = note,
+                "not every namespace has its ExternalSecret"
+            );
+        }
+    }
 }
 
 fn measure(

@@ -186,7 +186,7 @@ impl State {
                 request.is_some_and(|request| request.selection.selects(namespace, labels))
                     || memo.outcomes.contains_key(namespace)
                     || memo.pending.contains(namespace)
-                    || known.children.in_namespace(name, namespace).next().is_some()
+                    || known.children.count_in(name, namespace, 1) > 0
             };
             let all = known.memos.iter().filter(|(name, memo)| concerns(name, memo));
             all.map(|(name, _)| Work::namespace(name, namespace)).collect()
@@ -209,7 +209,7 @@ impl State {
             }
             if let Some(parent) = change.readiness_of {
                 // One with an earlier name may wait for this one.
-                if known.children.in_namespace(&parent, &key.namespace).count() > 1 {
+                if known.children.count_in(&parent, &key.namespace, 2) > 1 {
                     asked.push(Work::namespace(&parent, &key.namespace));
                 }
                 asked.extend(known.note(&parent));
@@ -309,8 +309,7 @@ impl State {
     /// Starts to compare all namespaces again: those that are selected, and those of which something is known.
     pub(super) fn begin_round(&self, object: &ClusterExternalSecret, compiled: &Compiled, selected: BTreeSet<String>) {
         let name = object.metadata.name.as_deref().unwrap_or_default();
-        let children: Vec<_> =
-            self.children(|children| children.of(name).map(|(key, _)| key.namespace.clone()).collect());
+        let children = self.children(|children| children.namespaces_of(name));
         let now = Instant::now();
         let pending = self.remember(object, |memo| {
             if memo.round.is_none() {

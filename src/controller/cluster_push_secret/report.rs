@@ -128,12 +128,14 @@ fn publish(object: &ClusterPushSecret, status: &ClusterPushSecretStatus, context
         _ => (Severity::Warning, "Errored"),
     };
     let note = message.unwrap_or_else(|| "each of its namespaces has its PushSecret".to_owned());
-    tracing::info!(cluster_push_secret = name, note, "Ready changed");
-    context.events.publish(Notice {
+    let may_be_logged = context.events.publish(Notice {
         component: KIND.component,
         severity,
         reason,
-        note,
+        note: note.clone(),
         object: object.object_ref(&()),
     });
+    if may_be_logged {
+        tracing::info!(cluster_push_secret = name, note, "Ready changed");
+    }
 }
