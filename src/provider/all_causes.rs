@@ -58,7 +58,7 @@ const ANY: [CauseDescription; 7] = [
         label: read_budget::CROWDED,
         class: Class::Throttled,
         store: StoreEffect::None,
-        meaning: "The ExternalSecrets being synced have reached their shared memory limit.",
-        remedy: "Nothing: the controller retries. If it lasts, let large ExternalSecrets read less.",
+        meaning: "The ExternalSecrets and PushSecrets being synced have reached their shared memory limit.",
+        remedy: "Nothing: the controller retries. If it lasts, let large ones read less.",
     },
 ];

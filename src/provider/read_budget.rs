@@ -1,4 +1,4 @@
-//! How much one ExternalSecret may read in total, and how much all of them together.
+//! How much one ExternalSecret or PushSecret may read in total, and how much all of them together.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use super::{Class, ProviderError, SecretMap, SecretValue};
 /// base64 or with properties that are left out.
 pub const MOST_READ: usize = 4 << 20;
 
-/// The memory for all ExternalSecrets that are being reconciled. Each byte may be in memory twice, as read and as
+/// The memory for all objects that are being reconciled. Each byte may be in memory twice, as read and as
 /// decoded.
 const HELD_IN_ALL: usize = 16 << 20;
 
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const OVER_BUDGET: &str = "ReadBudgetExceeded";
 pub(super) const CROWDED: &str = "ReadsCrowded";
 
-/// The memory for the values of all ExternalSecrets that are being reconciled.
+/// The memory for what all objects that are being reconciled have read.
 #[derive(Clone, Debug)]
 pub struct ValueMemory(Arc<Shares>);
 
@@ -43,7 +43,7 @@ impl Default for ValueMemory {
     }
 }
 
-/// What one ExternalSecret has read and may still read. Holds its memory until it is dropped.
+/// What one object has read and may still read. Holds its memory until it is dropped.
 #[derive(Debug)]
 pub struct ReadBudget {
     memory: ValueMemory,
@@ -141,10 +141,10 @@ fn crowded() -> ProviderError {
         class: Class::Throttled,
         cause: CROWDED,
         message: format!(
-            "the ExternalSecrets being synced have reached their shared limit of {} MiB, half of which one namespace may use",
+            "the ExternalSecrets and PushSecrets being synced have reached their shared limit of {} MiB, half of which one namespace may use",
             HELD_IN_ALL >> 20
         ),
-        hint: Some("the controller retries; if it lasts, let large ExternalSecrets read less".to_owned()),
+        hint: Some("the controller retries; if it lasts, let large ones read less".to_owned()),
         retry_after: Some(Duration::from_secs(2)),
         recovery: None,
     }

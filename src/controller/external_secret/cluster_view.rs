@@ -25,6 +25,7 @@ use crate::controller::generators::key::GeneratorKey;
 use crate::controller::generators::lookup::GeneratorLookup;
 use crate::controller::store_access::clients::StoreLookup;
 use crate::controller::store_access::key::StoreKey;
+use crate::provider::ReadBudget;
 
 /// What a sync reads from the cluster. `None` means that an object certainly does not exist.
 #[async_trait]
@@ -52,6 +53,12 @@ pub(crate) trait ClusterView: StoreLookup + GeneratorLookup {
 
     /// The metadata of the Secrets in a namespace that match a label selector.
     async fn secrets_labeled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError>;
+
+    /// How much may be read for one ExternalSecret of a namespace, apart from values. Only in the controller do others
+    /// read at the same time.
+    fn budget(&self, _namespace: &str) -> ReadBudget {
+        ReadBudget::alone()
+    }
 }
 
 /// What a watch shows of an object.

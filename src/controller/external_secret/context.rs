@@ -36,7 +36,7 @@ use crate::controller::store_access::clients::{Access, ControllerClass, StoreLoo
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::Stores;
 use crate::controller::template_engines::Templates;
-use crate::provider::Providers;
+use crate::provider::{Providers, ReadBudget};
 use crate::runtime::metrics::Metrics;
 
 /// What the controller of ExternalSecrets works with.
@@ -173,5 +173,9 @@ impl ClusterView for Context {
 
     async fn secrets_labeled(&self, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, ApiError> {
         self.api_server().secrets_labeled(namespace, selector).await
+    }
+
+    fn budget(&self, namespace: &str) -> ReadBudget {
+        ReadBudget::new(&self.providers.memory, namespace)
     }
 }

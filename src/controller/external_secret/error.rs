@@ -74,6 +74,9 @@ pub(crate) enum Error {
         name: String,
         error: ApiError,
     },
+    /// The templates in other objects cannot be read now, because others hold too much.
+    #[error("spec.target.template.templateFrom: {0}")]
+    TemplatesCrowded(Box<ProviderError>),
     /// Targets of earlier names could not be found or deleted.
     #[error("the API server could not delete the targets of earlier names: {}", api_reason(.0))]
     Stale(ApiError),

@@ -36,6 +36,7 @@ impl Report {
             Error::Store(StoreError::Client { error, .. }) | Error::Provider { error, .. } => {
                 Self { cause: error.cause, retry: error.class.retry(), ..report }
             }
+            Error::TemplatesCrowded(error) => Self { cause: error.cause, ..report },
             Error::Generator { error, .. } => Self { cause: error.cause(), retry: error.retry(), ..report },
             _ => report,
         };
@@ -47,7 +48,7 @@ impl Report {
         let lead = match error {
             Error::Refused(Refusal::DeletionByPolicy { .. } | Refusal::NotOwned { .. })
             | Error::Object { verb: Verb::Delete, .. } => "could not delete resource",
-            Error::Template(_) | Error::TemplateSource { .. } | Error::Refused(_) => {
+            Error::Template(_) | Error::TemplatesCrowded(_) | Error::TemplateSource { .. } | Error::Refused(_) => {
                 "could not apply template to manifest"
             }
             _ => self.lead,
@@ -174,7 +175,7 @@ impl Failure {
             Error::Store(StoreError::Unreadable { .. }) => Self::Unreadable,
             Error::Generator { .. } => Self::Generator,
             Error::Data(_) => Self::Data,
-            Error::Template(_) => Self::Template,
+            Error::Template(_) | Error::TemplatesCrowded(_) => Self::Template,
             Error::Stale(_) => Self::Stale,
             Error::Refused(Refusal::OwnedByExternalSecret { .. }) => Self::OwnedByExternalSecret,
             Error::Refused(Refusal::OwnedByOther { .. }) => Self::OwnedByOther,
