@@ -4,18 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::compact::ObjectId;
+use super::remote_object::{ObjectId, RemoteObject};
 use crate::controller::core::key::ObjectKey;
-use crate::push::ObjectName;
-
-/// An object in a vault.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct RemoteObject {
-    /// The vault.
-    pub(crate) vault: String,
-    /// The object.
-    pub(crate) name: ObjectName,
-}
 
 /// The claim of one PushSecret on an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +86,7 @@ impl Claims {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::push::ObjectName;
 
     fn object() -> RemoteObject {
         RemoteObject { vault: "v".to_owned(), name: ObjectName::new("secret/x") }

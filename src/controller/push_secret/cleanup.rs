@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::claims::RemoteObject;
 use super::context::Context;
 use super::error::{Deed, ObjectFailure, Problem};
 use super::outages::Outages;
+use super::remote_object::RemoteObject;
 use super::subject::Subject;
 use crate::api::v1alpha1::push_secret::{PushSecretData, SyncedPushSecrets};
 use crate::controller::core::key::ObjectKey;

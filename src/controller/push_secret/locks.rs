@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::MutexGuard;
 
-use super::claims::RemoteObject;
+use super::remote_object::RemoteObject;
 
 /// With fewer locks than this, those that nobody uses are kept.
 const FEW: usize = 1000;

@@ -5,9 +5,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 
 use super::context::Context;
-use super::state::{SourceKind, Versions};
 use super::stores::Found;
 use super::subject::Subject;
+use super::versions::{SourceKind, Versions};
 use crate::api::v1::condition::READY;
 use crate::api::v1::{ConditionStatus, SecretStore};
 use crate::controller::core::conditions;

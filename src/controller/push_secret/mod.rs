@@ -6,7 +6,6 @@
 
 mod claims;
 mod cleanup;
-mod compact;
 pub(crate) mod context;
 pub(crate) mod error;
 mod execute;
@@ -21,11 +20,13 @@ pub(crate) mod preview;
 mod progress;
 mod reconcile;
 mod recorders;
+mod remote_object;
 mod report;
 mod sources;
 pub(crate) mod state;
 mod stores;
 mod subject;
+mod versions;
 pub(crate) mod view;
 mod wants;
 pub(crate) mod watches;

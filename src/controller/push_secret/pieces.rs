@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use secrecy::ExposeSecret as _;
 
-use super::claims::RemoteObject;
 use super::error::{Deed, ObjectFailure, Problem};
+use super::remote_object::RemoteObject;
 use crate::api::v1alpha1::PushSecretStatus;
 use crate::api::v1alpha1::push_secret::SyncedPushSecrets;
 use crate::controller::store_access::key::StoreKey;

@@ -9,7 +9,7 @@ use kube::core::Selector;
 use secrecy::ExposeSecret as _;
 
 use super::error::Error;
-use super::state::{SourceKind, Versions};
+use super::versions::{SourceKind, Versions};
 use super::view::Tools;
 use crate::api::v1::external_secret::ExternalSecretTemplate;
 use crate::api::v1alpha1::PushSecretSpec;

@@ -9,12 +9,13 @@ use kube::core::{Selector, SelectorExt as _};
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
-use super::claims::{Claim, Claims, RemoteObject};
-use super::compact::{Current, ObjectId, ObjectIds, VersionsRead};
+use super::claims::{Claim, Claims};
 use super::holders::Holders;
 use super::locks::{Locks, ObjectLock};
 use super::recorders::Recorders;
+use super::remote_object::{ObjectId, ObjectIds, RemoteObject};
 use super::subject::Subject;
+use super::versions::{Current, SourceKind, Versions, VersionsRead};
 use crate::api::v1::StoreKind;
 use crate::api::v1alpha1::push_secret::{PushDeletionPolicy, PushGenerated};
 use crate::api::v1alpha1::{PushSecret, PushSecretSpec, PushSecretStatus};
@@ -63,16 +64,6 @@ struct Known {
     recorders: Recorders,
     /// When the recovery of an object was last asked for.
     recovered: HashMap<RemoteObject, Instant>,
-}
-
-/// Versions of Secrets and ConfigMaps of a namespace.
-pub(super) type Versions = BTreeMap<(SourceKind, String), ObjectVersion>;
-
-/// What a push reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum SourceKind {
-    Secret,
-    ConfigMap,
 }
 
 /// The state kept of one PushSecret.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::claims::RemoteObject;
 use super::error::{Deed, Error, ObjectFailure, Problem};
 use super::pieces::{Origin, Piece};
+use super::remote_object::RemoteObject;
 use super::stores;
 use super::view::Tools;
 use crate::api::ANNOTATION_ALLOW_ADOPTION;

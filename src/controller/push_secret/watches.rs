@@ -8,7 +8,8 @@ use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher;
 
-use super::state::{SourceKind, State};
+use super::state::State;
+use super::versions::SourceKind;
 use crate::answers::MetadataOf;
 use crate::api::v1alpha1::{API_VERSION, PushSecret};
 use crate::controller::core::discovery::until_served;

@@ -1,41 +1,19 @@
-//! Objects and versions in a few bytes. What is kept of a PushSecret must be small: one of some hundred bytes may ask for a thousand
-//! objects, or select hundreds of Secrets.
+//! The versions of what a push reads, and the few bytes that are kept of each: a PushSecret may select hundreds of Secrets.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::LazyLock;
 
-use super::claims::RemoteObject;
-use super::state::{SourceKind, Versions};
 use crate::controller::core::key::ObjectVersion;
 
-/// An object in a vault, as a hash under keys of this process, so that nobody can choose names with equal hashes.
+/// Versions of Secrets and ConfigMaps of a namespace.
+pub(super) type Versions = BTreeMap<(SourceKind, String), ObjectVersion>;
+
+/// What a push reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct ObjectId(u64, u64);
-
-impl ObjectId {
-    pub(super) fn of(object: &RemoteObject) -> Self {
-        static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
-        Self(KEYS[0].hash_one(object), KEYS[1].hash_one(object))
-    }
-}
-
-/// A set of objects.
-#[derive(Debug, Default)]
-pub(super) struct ObjectIds(Box<[ObjectId]>);
-
-impl<'a> FromIterator<&'a RemoteObject> for ObjectIds {
-    fn from_iter<I: IntoIterator<Item = &'a RemoteObject>>(objects: I) -> Self {
-        let mut ids: Vec<_> = objects.into_iter().map(ObjectId::of).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        Self(ids.into())
-    }
-}
-
-impl ObjectIds {
-    pub(super) fn contains(&self, object: ObjectId) -> bool {
-        self.0.binary_search(&object).is_ok()
-    }
+pub(super) enum SourceKind {
+    Secret,
+    ConfigMap,
 }
 
 /// The versions of the Secrets and ConfigMaps that were last read, as hashes of their names and versions, sorted.
@@ -95,18 +73,6 @@ impl VersionsRead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::push::ObjectName;
-
-    #[test]
-    fn objects_are_told_apart_by_vault_and_name_and_not_by_spelling() {
-        let object = |vault: &str, name: ObjectName| RemoteObject { vault: vault.to_owned(), name };
-        let all: ObjectIds =
-            [object("v", ObjectName::new("secret/a")), object("v", ObjectName::new("secret/b"))].iter().collect();
-        let has = |vault, name| all.contains(ObjectId::of(&object(vault, name)));
-        assert!(has("v", ObjectName::new("secret/a").written("A")));
-        assert!(!has("w", ObjectName::new("secret/a")));
-        assert!(!has("v", ObjectName::new("key/a")));
-    }
 
     #[test]
     fn a_version_that_was_read_is_current_and_another_is_not() {
@@ -119,18 +85,5 @@ mod tests {
         assert!(read.has(current("a", None)) && !read.has(current("b", None)));
         assert!(read.is_current(current("b", None)), "it did not exist before either");
         assert!(!read.has(Current::of(SourceKind::ConfigMap, "a", None)));
-    }
-
-    #[test]
-    fn what_is_kept_of_many_objects_is_small() {
-        assert!(size_of::<ObjectId>() <= 16);
-        let objects: Vec<_> = (0..1000)
-            .map(|number| RemoteObject {
-                vault: "v".repeat(60),
-                name: ObjectName::new(format!("secret/{number:0100}")),
-            })
-            .collect();
-        let ids: ObjectIds = objects.iter().collect();
-        assert_eq!(size_of_val(&*ids.0), 16_000);
     }
 }
