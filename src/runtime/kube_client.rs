@@ -21,10 +21,10 @@ use crate::answers::TextLayer;
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum KubeClientError {
     /// There is neither a kubeconfig nor a service account.
-    #[error("no Kubernetes configuration: set KUBECONFIG, or run in a pod with a service account: {0}")]
+    #[error("no Kubernetes configuration: set KUBECONFIG, or run in a pod with a service account: {}", inferred(.0))]
     Infer(#[from] InferConfigError),
     /// The kubeconfig cannot be used.
-    #[error("the kubeconfig cannot be used: {0}")]
+    #[error("the kubeconfig cannot be used: {}", problem(.0))]
     Kubeconfig(#[from] KubeconfigError),
     /// The proxy's address cannot be used.
     #[error("{variable}={value:?} is not a proxy URL; write it as http://host:port")]
@@ -32,6 +32,26 @@ pub enum KubeClientError {
     /// TLS could not be set up.
     #[error("the Kubernetes client cannot be built: {0}")]
     Build(#[source] kube::Error),
+}
+
+/// Why no kubeconfig was found.
+fn inferred(error: &InferConfigError) -> String {
+    let kubeconfig = std::error::Error::source(error).and_then(|source| source.downcast_ref::<KubeconfigError>());
+    kubeconfig.map_or_else(|| error.to_string(), problem)
+}
+
+/// Why a kubeconfig cannot be used, without any part of it: it may hold tokens.
+fn problem(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(place) => {
+                format!("it is not YAML of a kubeconfig, at line {}, column {}", place.line(), place.column())
+            }
+            None => "it is not YAML of a kubeconfig".to_owned(),
+        },
+        KubeconfigError::ReadConfig(error, path) => format!("{}: {error}", path.display()),
+        error => error.to_string(),
+    }
 }
 
 /// How to reach a cluster.
@@ -155,6 +175,19 @@ fn is_excluded(url: &Uri, no_proxy: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kubeconfig_that_cannot_be_read_is_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig");
+        let told = || KubeClientError::from(Kubeconfig::read_from(&path).unwrap_err()).to_string();
+        let missing = told();
+        assert!(missing.contains(&format!("{}: No such file", path.display())), "{missing}");
+        std::fs::write(&path, "users:\n- name: a\n  user: {token: canary").unwrap();
+        let broken = told();
+        assert!(broken.contains("not YAML of a kubeconfig, at line 3"), "{broken}");
+        assert!(!broken.contains("canary"), "{broken}");
+    }
 
     #[test]
     fn no_proxy_names_hosts_domains_and_networks() {
