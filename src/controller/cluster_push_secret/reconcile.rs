@@ -33,6 +33,7 @@ const AT_ONCE: usize = 8;
 /// How many PushSecrets that are not wanted a pass changes or deletes in one namespace: anybody may make thousands that
 /// claim the same owner, and others must not wait for that.
 const STRAYS: usize = 8;
+
 #[async_trait]
 impl Reconcile for Context {
     type Key = ObjectKey;

@@ -34,7 +34,10 @@ impl Claims {
             Some((_, before)) if *before == claim => return BTreeSet::new(),
             Some((_, before)) => *before = claim,
             None => {
-                claims.reserve_exact(1);
+                // Most objects have one claim. Beyond that it grows by more than one, so that many are not copied for each.
+                if claims.is_empty() {
+                    claims.reserve_exact(1);
+                }
                 claims.push((claimant.clone(), claim));
             }
         }

@@ -100,19 +100,20 @@ pub(crate) async fn wish(object: &PushSecret, tools: Tools<'_>) -> Result<Wish, 
     if let Some(reference) = &spec.selector.generator_ref {
         return generated(reference, object, spec, stores, tools).await;
     }
-    let mut versions = Versions::new();
-    let sources = match sources::read(spec, namespace, &mut versions, &ReadBudget::alone(), tools).await? {
+    let (held, mut versions) = (ReadBudget::alone(), Versions::new());
+    let sources = match sources::read(spec, namespace, &mut versions, &held, tools).await? {
         Sources::Gone(why) => return nothing(object, spec, why),
         Sources::Secrets(sources) => sources,
     };
-    wanted(object, spec, sources, stores, &Origin::Known, tools).await
+    wanted(object, spec, sources, &held, stores, &Origin::Known, tools).await
 }
 
-/// The desired objects with these values.
+/// The desired objects with these values. What its template reads counts in the budget of what was read.
 async fn wanted(
     object: &PushSecret,
     spec: &PushSecretSpec,
     sources: Vec<Source>,
+    held: &ReadBudget,
     stores: stores::Found,
     origin: &Origin,
     tools: Tools<'_>,
@@ -121,9 +122,8 @@ async fn wanted(
     let none = SyncedPushSecrets::new();
     let recorded = object.status.as_ref().map_or(&none, |status| &status.synced_push_secrets);
     let mut versions = Versions::new();
-    let held = ReadBudget::alone();
-    let from = sources::template_sources(template, namespace, &mut versions, &held, tools).await?;
-    let rendered = sources::rendered(template, sources, &from, &held, tools).await?;
+    let from = sources::template_sources(template, namespace, &mut versions, held, tools).await?;
+    let rendered = sources::rendered(template, sources, &from, held, tools).await?;
     let wants = wants::wants(spec, &rendered, &stores.usable, origin, namespace, recorded, tools).await?;
     if wants.pieces.is_empty() && wants.failures.is_empty() {
         return nothing(object, spec, "spec.data and spec.dataTo select nothing of the Secret".to_owned());
@@ -144,7 +144,7 @@ async fn generated(
     let Some(generator) = generated::find(reference, &key.namespace, tools).await? else { return Ok(Wish::NotOurs) };
     let kept = if generator.may_stay(spec, subject) { Kept::Yes } else { Kept::No };
     let origin = generated::origin(subject, kept);
-    wanted(object, spec, vec![generator.placeholder()], stores, &origin, tools).await
+    wanted(object, spec, vec![generator.placeholder()], &ReadBudget::alone(), stores, &origin, tools).await
 }
 
 /// There is nothing to push. That is no failure if what was pushed is deleted, or was.

@@ -432,17 +432,12 @@ impl State {
     pub(super) fn wants(&self, subject: Subject<'_>, wants: Option<BTreeSet<RemoteObject>>) {
         let concerned = {
             let mut known = self.lock_known();
-            let Some(memo) = known.memos.get_mut(subject.key, subject.uid()) else { return };
-            let Some(wants) = wants else {
-                memo.wants = None;
-                return;
-            };
-            let wants: ObjectIds = wants.iter().collect();
+            let Known { memos, claims, .. } = &mut *known;
+            let Some(memo) = memos.get_mut(subject.key, subject.uid()) else { return };
+            memo.wants = wants.map(|wants| wants.iter().collect());
+            let Some(wants) = &memo.wants else { return };
             memo.made.retain(|object, _| wants.contains(*object));
-            let concerned = known.claims.retain(subject.key, |object| wants.contains(object));
-            if let Some(memo) = known.memos.get_mut(subject.key, subject.uid()) {
-                memo.wants = Some(wants);
-            }
+            let concerned = claims.retain(subject.key, |object| wants.contains(object));
             known.note_change(&concerned);
             concerned
         };
