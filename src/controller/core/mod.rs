@@ -11,6 +11,7 @@ pub(crate) mod key;
 pub(crate) mod kind;
 pub(crate) mod memos;
 pub(crate) mod outages;
+pub(crate) mod process_hash;
 pub(crate) mod reactions;
 pub(crate) mod reconcile;
 pub(crate) mod recoveries;

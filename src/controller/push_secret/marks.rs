@@ -1,8 +1,6 @@
 //! A summary of the sources of objects. It shows whether anything has changed since the last push, without a request to the provider.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::LazyLock;
 
 use super::context::Context;
 use super::stores::Found;
@@ -11,6 +9,7 @@ use super::versions::{SourceKind, Versions};
 use crate::api::v1::condition::READY;
 use crate::api::v1::{ConditionStatus, SecretStore};
 use crate::controller::core::conditions;
+use crate::controller::core::process_hash::process_hash;
 use crate::controller::store_access::key::StoreKey;
 use crate::sync::hash;
 use crate::sync::push::record::store_of;
@@ -33,13 +32,12 @@ impl Mark {
         subject: Subject<'_>,
         context: &Context,
     ) -> Self {
-        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let sources: Vec<_> = versions
             .iter()
             .map(|((kind, name), version)| (letter(*kind), name, &version.uid, &version.resource_version))
             .collect();
         let stores = stores_in_short(stores, subject, context);
-        Self { versions: hash::fingerprint(&(sources, &stores)), content: KEY.hash_one((inputs, stores)) }
+        Self { versions: hash::fingerprint(&(sources, &stores)), content: process_hash((inputs, stores)) }
     }
 
     /// Whether the last push had the same sources, according to the status or to what this process knows, and left nothing to do.

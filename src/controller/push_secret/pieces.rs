@@ -1,7 +1,6 @@
 //! A desired object of a PushSecret, during a pass.
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 
@@ -9,6 +8,7 @@ use super::error::{Deed, ObjectFailure, Problem};
 use super::remote_object::RemoteObject;
 use crate::api::v1alpha1::PushSecretStatus;
 use crate::api::v1alpha1::push_secret::SyncedPushSecrets;
+use crate::controller::core::process_hash::process_hash;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::Writer;
 use crate::push::{Action, Wanted};
@@ -51,11 +51,10 @@ pub(super) struct Piece {
 impl Piece {
     /// A hash of the desired form, under a key of this process.
     pub(super) fn digest(&self) -> u64 {
-        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let Wanted { value, content_type, expires, tags, dropped_tags: _ } = &self.wanted;
         match &self.origin {
-            Origin::Known => KEY.hash_one((value.expose_secret(), content_type, expires, tags)),
-            Origin::Generated { of, .. } => KEY.hash_one(of),
+            Origin::Known => process_hash((value.expose_secret(), content_type, expires, tags)),
+            Origin::Generated { of, .. } => process_hash(of),
         }
     }
 

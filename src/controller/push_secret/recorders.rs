@@ -1,11 +1,11 @@
 //! Which PushSecrets have recorded objects with which names.
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use crate::api::v1alpha1::PushSecretStatus;
 use crate::controller::core::key::ObjectKey;
+use crate::controller::core::process_hash::process_hash;
 
 /// Which PushSecrets have recorded objects with which names, in any vault and of any kind. This narrows the search before vaults are
 /// compared. Names are hashes, because a status may have a thousand.
@@ -18,10 +18,9 @@ pub(super) struct Recorders {
 
 /// A hash that is equal for all spellings of a remote key, under a key of this process.
 fn plain(remote_key: &str) -> u64 {
-    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     let mut parts = remote_key.split('/');
     let first = parts.next().unwrap_or_default();
-    KEY.hash_one(parts.next().unwrap_or(first).to_ascii_lowercase())
+    process_hash(parts.next().unwrap_or(first).to_ascii_lowercase())
 }
 
 impl Recorders {

@@ -1,10 +1,9 @@
 //! The versions of what a push reads, and the few bytes that are kept of each: a PushSecret may select hundreds of Secrets.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, Hash, RandomState};
-use std::sync::LazyLock;
 
 use crate::controller::core::key::ObjectVersion;
+use crate::controller::core::process_hash::process_hash;
 
 /// Versions of Secrets and ConfigMaps of a namespace.
 pub(super) type Versions = BTreeMap<(SourceKind, String), ObjectVersion>;
@@ -20,20 +19,14 @@ pub(super) enum SourceKind {
 #[derive(Debug, Default)]
 pub(super) struct VersionsRead(Box<[(u64, u64)]>);
 
-/// A hash under a key of this process.
-fn hash(of: impl Hash) -> u64 {
-    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    KEY.hash_one(of)
-}
-
 fn version_hash(version: &ObjectVersion) -> u64 {
-    hash((&version.uid, &version.resource_version))
+    process_hash((&version.uid, &version.resource_version))
 }
 
 impl From<&Versions> for VersionsRead {
     fn from(versions: &Versions) -> Self {
         let of = |((kind, name), version): (&(SourceKind, String), &ObjectVersion)| {
-            (hash((kind, name.as_str())), version_hash(version))
+            (process_hash((kind, name.as_str())), version_hash(version))
         };
         let mut all: Vec<_> = versions.iter().map(of).collect();
         all.sort_unstable();
@@ -50,7 +43,7 @@ pub(super) struct Current {
 
 impl Current {
     pub(super) fn of(kind: SourceKind, name: &str, version: Option<&ObjectVersion>) -> Self {
-        Self { place: hash((kind, name)), version: version.map(version_hash) }
+        Self { place: process_hash((kind, name)), version: version.map(version_hash) }
     }
 }
 
