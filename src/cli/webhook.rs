@@ -14,13 +14,15 @@ use crate::runtime::api_health::ApiHealth;
 use crate::runtime::health::{self, Endpoints, HealthError, Operated, Readiness};
 use crate::runtime::kube_client::{self, KubeClientError};
 use crate::runtime::metrics::{Metrics, ObjectOptions};
-use crate::runtime::shutdown;
+use crate::runtime::shutdown::{self, Arrivals, Drain};
 use crate::runtime::tls::{self, CertificateFiles, Resolver, TlsError, TlsOptions};
 use crate::runtime::webhook_metrics::WebhookMetrics;
-use crate::webhook::{CertificateWatch, Checks, closing, router, watch_certificate};
+use crate::webhook::{CertificateWatch, Checks, draining, router, watch_certificate};
 
-/// How long requests are served after SIGTERM: roughly the time in which kube-proxy and the API server learn of it.
-const DRAIN: Duration = Duration::from_secs(5);
+/// How long requests are served after SIGTERM. The longest fits into the 30 s that Kubernetes gives a Pod to end, with
+/// the time that the last requests may take.
+const DRAIN: Drain =
+    Drain { least: Duration::from_secs(5), quiet: Duration::from_secs(3), most: Duration::from_secs(20) };
 
 /// Why the webhook could not run.
 #[derive(Debug, thiserror::Error)]
@@ -99,11 +101,12 @@ pub(super) async fn execute(arguments: WebhookArguments) -> Result<(), Error> {
     let options = TlsOptions::new(&arguments.tls_ciphers, &arguments.tls_min_version, arguments.metrics.http2())?;
     let stop = shutdown::on_signal()?;
     // Until then it serves requests that the API server still sends.
-    let end = shutdown::after(&stop, DRAIN);
+    let arrivals = Arrivals::default();
+    let end = shutdown::once_drained(&stop, arrivals.clone(), DRAIN);
     log.follow_signals(&end)?;
     let metrics = Metrics::new(ObjectOptions::default())?;
     let webhook_metrics = WebhookMetrics::new(&metrics)?;
-    let router = closing(router(arguments.checks(), webhook_metrics.clone()), stop.clone());
+    let router = draining(router(arguments.checks(), webhook_metrics.clone()), stop.clone(), arrivals);
     let client = if arguments.metrics.need_client() {
         let api_health = ApiHealth::new(metrics.api_server().clone(), Duration::MAX);
         Some(kube_client::from_environment(api_health).await?.client()?)

@@ -21,7 +21,7 @@ use crate::runtime::tls::{Certificate, CertificateFiles};
 use crate::runtime::webhook_metrics::WebhookMetrics;
 
 pub(crate) use admission::Checks;
-pub(crate) use server::{closing, router};
+pub(crate) use server::{draining, router};
 
 /// Watches the serving certificate until `stop`: the process is ready while it is valid for `dns_name`, and logs a
 /// warning every `check_interval` if it expires within `lookahead`. A new certificate is served without a restart.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::{Checks, Kind};
 use super::conversion;
 use crate::api::v1::StoreKind;
+use crate::runtime::shutdown::Arrivals;
 use crate::runtime::webhook_metrics::WebhookMetrics;
 
 /// An object before and after a change, each at most 1.5 MiB in the API server, and the fields around them.
@@ -66,13 +67,19 @@ fn router_within(webhook: Webhook, metrics: WebhookMetrics, deadline: Duration) 
         .with_state(Arc::new(webhook))
 }
 
-/// Asks clients to close their connections when `stopping` is canceled. Requests still arrive, because the API server
-/// learns later that they should go elsewhere. Each is answered, and the next one uses another connection.
-pub(crate) fn closing(router: Router, stopping: CancellationToken) -> Router {
-    router.layer(middleware::from_fn_with_state(stopping, close))
+/// Notes when requests arrive, and asks clients to close their connections when `stopping` is canceled. Requests still
+/// arrive then, because the API server learns later that they should go elsewhere. Each is answered, and the next one
+/// uses another connection.
+pub(crate) fn draining(router: Router, stopping: CancellationToken, arrivals: Arrivals) -> Router {
+    router.layer(middleware::from_fn_with_state((stopping, arrivals), drain))
 }
 
-async fn close(State(stopping): State<CancellationToken>, request: Request, next: Next) -> Response {
+async fn drain(
+    State((stopping, arrivals)): State<(CancellationToken, Arrivals)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    arrivals.note();
     // HTTP/2 closes connections with a frame of its own.
     let has_header = request.version() < Version::HTTP_2;
     let mut response = next.run(request).await;

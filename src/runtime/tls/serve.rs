@@ -19,15 +19,24 @@ use tokio_util::sync::CancellationToken;
 pub struct Limits {
     /// Concurrent connections; others wait to be accepted.
     pub connections: usize,
-    /// How long a client may take for its TLS handshake, and then for the head of a request.
-    pub head: Duration,
+    /// How long a client may take for its TLS handshake.
+    pub handshake: Duration,
+    /// How long a client may take until the head of its next request is complete. Longer than the 90 s after which an
+    /// API server closes a connection that it does not use: of a request that meets a closing connection it cannot know
+    /// whether it was answered, so it refuses the write.
+    pub idle: Duration,
     /// How long requests may take after the server is told to stop.
     pub grace: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 512, head: Duration::from_secs(10), grace: Duration::from_secs(5) }
+        Self {
+            connections: 512,
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
+            grace: Duration::from_secs(5),
+        }
     }
 }
 
@@ -79,7 +88,7 @@ async fn connection(
     stop: CancellationToken,
 ) {
     let _ = stream.set_nodelay(true);
-    let handshake = tokio::time::timeout(limits.head, TlsAcceptor::from(tls).accept(stream));
+    let handshake = tokio::time::timeout(limits.handshake, TlsAcceptor::from(tls).accept(stream));
     let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
         // Port scans, and clients that trust another authority, are not worth a log line.
@@ -88,7 +97,7 @@ async fn connection(
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100);
     let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
     let served = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
