@@ -9,6 +9,7 @@ pub mod field_path;
 pub mod fuzzing;
 pub mod generators;
 pub mod limits;
+mod metadata_text;
 pub mod object_name;
 pub mod parsed;
 pub mod schedule;
@@ -18,7 +19,7 @@ pub mod template_target;
 pub mod v1;
 pub mod v1alpha1;
 
-pub use child_metadata::ChildMetadata;
+pub use child_metadata::{ChildMetadata, WrittenMetadata};
 pub use duration::GoDuration;
 pub use field_path::FieldPath;
 pub use parsed::Parsed;

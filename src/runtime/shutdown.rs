@@ -122,7 +122,7 @@ mod tests {
     async fn it_goes_on_while_requests_arrive_and_ends_after_the_last() {
         let (stop, arrivals) = (CancellationToken::new(), Arrivals::default());
         let quiet = Duration::from_millis(50);
-        let drain = Drain { least: Duration::ZERO, quiet, most: Duration::from_secs(60) };
+        let drain = Drain { least: Duration::ZERO, quiet, most: Duration::from_mins(1) };
         let drained = once_drained(&stop, arrivals.clone(), drain);
         tokio::time::timeout(2 * quiet, drained.cancelled()).await.expect_err("nobody has told it to stop");
         stop.cancel();

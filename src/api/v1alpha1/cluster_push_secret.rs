@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::PushSecretSpec;
+use super::controller::CLUSTER_PUSH_SECRET;
 use crate::api::v1::Condition;
-use crate::api::{ChildMetadata, Parsed, is_ours, parsed, schema};
+use crate::api::{ChildMetadata, Parsed, parsed, schema};
 
 /// A ClusterPushSecret as it is watched.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,7 +26,7 @@ pub struct ClusterPushSecret {
 
 impl ClusterPushSecret {
     /// `ClusterPushSecret`
-    pub const KIND: &'static str = "ClusterPushSecret";
+    pub const KIND: &'static str = CLUSTER_PUSH_SECRET;
     /// `clusterpushsecrets`
     pub const PLURAL: &'static str = "clusterpushsecrets";
 }
@@ -85,14 +86,4 @@ pub struct FailedNamespace {
     /// Why it could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-}
-
-/// The UID of the ClusterPushSecret that controls an object, according to its owner references. The name is not enough: another
-/// ClusterPushSecret may have had it.
-#[must_use]
-pub fn controlling_cluster_push_secret(meta: &ObjectMeta) -> Option<&str> {
-    let mut controllers = meta.owner_references.iter().flatten().filter(|owner| owner.controller == Some(true));
-    let controller = controllers.next()?;
-    let is_one = controller.kind == ClusterPushSecret::KIND && is_ours(&controller.api_version);
-    is_one.then_some(controller.uid.as_str())
 }

@@ -1,11 +1,13 @@
 //! The resources of `external-secrets.io/v1alpha1`, which are served in that version alone.
 
 pub mod cluster_push_secret;
+mod controller;
 pub mod push_secret;
 
 use kube::core::DynamicResourceScope;
 
 pub use cluster_push_secret::{ClusterPushSecret, ClusterPushSecretSpec, ClusterPushSecretStatus};
+pub use controller::controlling_cluster_push_secret;
 pub use push_secret::{PushSecret, PushSecretSpec, PushSecretStatus};
 
 use super::GROUP;

@@ -4,25 +4,45 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, Time};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::controller::controlling_cluster_push_secret;
+use crate::api::metadata_text::MetadataText;
 use crate::api::v1::external_secret::{ExternalSecretTemplate, GeneratorRef, RewriteRegexp, RewriteTransform};
 use crate::api::v1::{Condition, StoreKind};
-use crate::api::{GoDuration, Parsed, limits, parsed, schema};
+use crate::api::{GoDuration, Parsed, WrittenMetadata, limits, parsed, schema};
 
 /// A PushSecret as it is watched.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct PushSecret {
     /// Standard metadata.
-    #[serde(default, deserialize_with = "parsed::metadata")]
     pub metadata: ObjectMeta,
     /// The spec.
-    #[serde(default)]
     pub spec: Parsed<PushSecretSpec>,
     /// The status; `None` if it is malformed, because the controller writes a new one.
-    #[serde(default, deserialize_with = "parsed::or_none")]
     pub status: Option<PushSecretStatus>,
+    /// What was written into its metadata, if a ClusterPushSecret controls it.
+    pub written: Option<Box<WrittenMetadata>>,
+}
+
+impl<'de> Deserialize<'de> for PushSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Object {
+            #[serde(default)]
+            metadata: MetadataText,
+            #[serde(default)]
+            spec: Parsed<PushSecretSpec>,
+            #[serde(default, deserialize_with = "parsed::or_none")]
+            status: Option<PushSecretStatus>,
+        }
+        let Object { metadata, spec, status } = Object::deserialize(deserializer)?;
+        let is_child = |meta: &ObjectMeta| controlling_cluster_push_secret(meta).is_some();
+        let (metadata, written) = metadata.parsed(is_child).map_err(D::Error::custom)?;
+        Ok(Self { metadata, spec, status, written })
+    }
 }
 
 impl PushSecret {
@@ -30,6 +50,13 @@ impl PushSecret {
     pub const KIND: &'static str = "PushSecret";
     /// `pushsecrets`
     pub const PLURAL: &'static str = "pushsecrets";
+
+    /// Takes from `managedFields` what was written into its metadata, if a ClusterPushSecret controls it. For objects that
+    /// were read with them.
+    pub fn read_managed_fields(&mut self) {
+        let is_child = controlling_cluster_push_secret(&self.metadata).is_some();
+        self.written = is_child.then(|| Box::new(WrittenMetadata::of(&self.metadata)));
+    }
 }
 
 /// The default of `spec.refreshInterval`.

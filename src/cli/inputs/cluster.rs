@@ -13,7 +13,7 @@ use kube::core::{DynamicObject, Selector};
 use crate::answers::Objects;
 use crate::api::ServedVersion;
 use crate::api::generators::Generator;
-use crate::api::v1::external_secret::{Child, ManifestReference};
+use crate::api::v1::external_secret::ManifestReference;
 use crate::api::v1::secret_store::StoreType;
 use crate::api::v1::{ClusterExternalSecret, ExternalSecret, SecretStore, StoreKind};
 use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
@@ -72,9 +72,7 @@ impl Cluster {
         let api: Objects<ExternalSecret> = Objects::within(self.server.client.clone(), namespace, &self.server.version);
         let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
         let mut objects = bounded(api.list(&params)).await?;
-        for object in &mut objects {
-            object.child = Child::of(&object.metadata).map(Box::new);
-        }
+        objects.iter_mut().for_each(ExternalSecret::read_managed_fields);
         Ok(objects)
     }
 
@@ -133,7 +131,9 @@ impl Cluster {
     ) -> Result<Vec<PushSecret>, ApiError> {
         let api: Objects<PushSecret> = Objects::within(self.server.client.clone(), namespace, &());
         let params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() };
-        none_if_not_served(bounded(api.list(&params)).await)
+        let mut objects = none_if_not_served(bounded(api.list(&params)).await)?;
+        objects.iter_mut().for_each(PushSecret::read_managed_fields);
+        Ok(objects)
     }
 
     /// One PushSecret.

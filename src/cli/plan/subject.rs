@@ -122,7 +122,7 @@ fn applied(given: &ExternalSecret, live: Option<ExternalSecret>) -> ExternalSecr
     if !same_spec {
         meta.generation = meta.generation.map(|generation| generation + 1);
     }
-    ExternalSecret { metadata: meta, spec: given.spec.clone(), status: live.status, child: None }
+    ExternalSecret { metadata: meta, spec: given.spec.clone(), status: live.status, written: None }
 }
 
 /// The metadata of an object after a manifest was applied over it.

@@ -8,9 +8,26 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::core::{DynamicObject, TypeMeta};
 use serde_json::{Value, json};
 
-use crate::api::v1alpha1::cluster_push_secret::controlling_cluster_push_secret;
+use crate::api::v1alpha1::controlling_cluster_push_secret;
 use crate::api::v1alpha1::{API_VERSION, ClusterPushSecret, ClusterPushSecretSpec, PushSecret};
-use crate::api::{ChildMetadata, crd};
+use crate::api::{ChildMetadata, WrittenMetadata, crd};
+
+/// What was last written to a PushSecret, and what the API server made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LastWrite {
+    /// A hash of the desired state.
+    desired: u64,
+    /// A hash of the labels and annotations that resulted, without those of others.
+    metadata: u64,
+    /// The generation that resulted.
+    generation: Option<i64>,
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
 
 /// The desired state of each PushSecret of a ClusterPushSecret.
 pub(super) struct Wanted {
@@ -43,12 +60,25 @@ impl Wanted {
         }
     }
 
-    /// A hash of the desired state.
-    pub(super) fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
+    /// What to remember of a write and of the API server's answer. Admission webhooks may add labels, which count as
+    /// written by whoever wrote the object; the API server may add defaults and drop fields.
+    pub(super) fn last_write(&self, stored: &ObjectMeta) -> LastWrite {
+        self.outcome(stored, &WrittenMetadata::of(stored))
+    }
+
+    /// Whether a PushSecret is as the last write left it, and nothing else is desired since.
+    pub(super) fn is_repeated_by(&self, object: &PushSecret, last: LastWrite) -> bool {
+        object.written.as_deref().is_some_and(|written| self.outcome(&object.metadata, written) == last)
+    }
+
+    fn outcome(&self, meta: &ObjectMeta, written: &WrittenMetadata) -> LastWrite {
         let ChildMetadata { annotations, labels } = &self.metadata;
-        (&self.name, self.spec.to_string(), annotations, labels, &self.owner.uid).hash(&mut hasher);
-        hasher.finish()
+        let found = self.metadata.found_in(meta, written);
+        LastWrite {
+            desired: hash(&(&self.name, self.spec.to_string(), annotations, labels, &self.owner.uid)),
+            metadata: hash(&(found.annotations, found.labels)),
+            generation: meta.generation,
+        }
     }
 
     /// Whether this ClusterPushSecret owns a PushSecret. The name does not tell: somebody else's may have the same.
@@ -56,23 +86,11 @@ impl Wanted {
         controlling_cluster_push_secret(meta) == Some(self.owner.uid.as_str())
     }
 
-    /// Whether a PushSecret has the desired state. Others may add labels and annotations.
+    /// Whether a PushSecret has the desired state, and no former label or annotation. Others may add their own.
     pub(super) fn is_met_by(&self, object: &PushSecret) -> bool {
-        self.has_metadata(&object.metadata)
-            && object
-                .spec
-                .text()
-                .is_some_and(|text| serde_json::from_str::<Value>(text).is_ok_and(|spec| spec == self.spec))
-    }
-
-    /// Whether it has the desired labels and annotations.
-    pub(super) fn has_metadata(&self, meta: &ObjectMeta) -> bool {
-        let ChildMetadata { annotations, labels } = &self.metadata;
-        let has = |all: Option<&std::collections::BTreeMap<String, String>>, name: &String, value: &String| {
-            all.is_some_and(|all| all.get(name) == Some(value))
-        };
-        labels.iter().all(|(name, value)| has(meta.labels.as_ref(), name, value))
-            && annotations.iter().all(|(name, value)| has(meta.annotations.as_ref(), name, value))
+        let has_spec = |text: &str| serde_json::from_str::<Value>(text).is_ok_and(|spec| spec == self.spec);
+        object.written.as_deref().is_some_and(|written| self.metadata.is_met_by(&object.metadata, written))
+            && object.spec.text().is_some_and(has_spec)
     }
 
     /// The object to create.
@@ -89,10 +107,55 @@ impl Wanted {
         DynamicObject { types: Some(types), metadata, data: json!({ "spec": self.spec }) }
     }
 
-    /// Changes an existing object: replaces its spec, and sets the desired labels and annotations.
+    /// Changes an existing object: replaces its spec, sets the desired labels and annotations, and removes former ones.
     pub(super) fn change(&self, object: &mut DynamicObject) {
-        object.metadata.labels.get_or_insert_default().extend(self.metadata.labels.clone());
-        object.metadata.annotations.get_or_insert_default().extend(self.metadata.annotations.clone());
+        let written = WrittenMetadata::of(&object.metadata);
+        self.metadata.apply(&mut object.metadata, &written);
         object.data["spec"] = self.spec.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(labels: &Value) -> Wanted {
+        let parent: ClusterPushSecret = serde_json::from_value(json!({
+            "metadata": {"name": "keys", "uid": "u"},
+            "spec": {
+                "pushSecretMetadata": {"labels": labels},
+                "pushSecretSpec": {"secretStoreRefs": [{"name": "vault"}], "selector": {"secret": {"name": "keys"}}},
+            },
+        }))
+        .unwrap();
+        Wanted::of(&parent, parent.spec.get().unwrap())
+    }
+
+    /// The PushSecret as the API server stores it, with labels of which the second map was written by us.
+    fn stored(wanted: &Wanted, labels: &Value, ours: &Value) -> Value {
+        let mut object = serde_json::to_value(wanted.object("shop")).unwrap();
+        object["metadata"]["labels"] = labels.clone();
+        object["metadata"]["generation"] = 1.into();
+        object["metadata"]["managedFields"] = json!([{"manager": "external-secrets", "operation": "Update",
+            "fieldsV1": {"f:metadata": {"f:labels": ours}}}]);
+        object
+    }
+
+    #[test]
+    fn what_a_policy_of_the_cluster_adds_to_each_write_is_not_fought() {
+        let wanted = self::wanted(&json!({"team": "a"}));
+        let ours = json!({"f:team": {}, "f:cost": {}});
+        let result = stored(&wanted, &json!({"team": "a", "cost": "1"}), &ours);
+        let object: PushSecret = serde_json::from_value(result.clone()).unwrap();
+        assert!(!wanted.is_met_by(&object), "the label of the policy counts as ours");
+        let result: DynamicObject = serde_json::from_value(result).unwrap();
+        let last = wanted.last_write(&result.metadata);
+        assert!(wanted.is_repeated_by(&object, last));
+
+        let changed = stored(&wanted, &json!({"team": "b", "cost": "1"}), &ours);
+        assert!(!wanted.is_repeated_by(&serde_json::from_value(changed).unwrap(), last), "somebody changed a label");
+        let theirs = stored(&wanted, &json!({"team": "a", "cost": "1", "theirs": "x"}), &ours);
+        assert!(wanted.is_repeated_by(&serde_json::from_value(theirs).unwrap(), last));
+        assert!(!self::wanted(&json!({"team": "c"})).is_repeated_by(&object, last), "another label is desired");
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use kube::api::{Preconditions, PropagationPolicy};
+use kube::core::DynamicObject;
 
 use super::child::Wanted;
 use super::context::Context;
@@ -222,13 +223,15 @@ fn child_of(namespace: &str, name: &str, context: &Context) -> Option<Arc<PushSe
 }
 
 async fn make(namespace: &str, wanted: &Wanted, parent: &ClusterPushSecret, context: &Context) -> Result<(), Failure> {
-    let digest = wanted.digest();
+    let remember = |stored: &DynamicObject| {
+        let last = wanted.last_write(&stored.metadata);
+        context.state.remember(parent, |memo| memo.written.insert(namespace.to_owned(), last));
+    };
     let api = context.push_secrets_of(namespace);
     let Some(child) = child_of(namespace, &wanted.name, context) else {
         return match child_objects::create(&api, &wanted.object(namespace)).await.map_err(Failure::Api)? {
             Created::Stored(made) => {
-                let generation = made.metadata.generation;
-                context.state.remember(parent, |memo| memo.written.insert(namespace.to_owned(), (digest, generation)));
+                remember(&made);
                 Ok(())
             }
             Created::Taken => match bounded(api.get_metadata_opt(&wanted.name)).await.map_err(Failure::Api)? {
@@ -241,20 +244,22 @@ async fn make(namespace: &str, wanted: &Wanted, parent: &ClusterPushSecret, cont
     if !wanted.owns(&child.metadata) {
         return Err(Failure::Taken);
     }
-    // The API server may add defaults and drop fields, so the result of the last write counts as the desired state.
     let last = context.state.remember(parent, |memo| memo.written.get(namespace).copied()).flatten();
-    let is_last = last == Some((digest, child.metadata.generation)) && wanted.has_metadata(&child.metadata);
-    if is_last {
+    if last.is_some_and(|last| wanted.is_repeated_by(&child, last)) {
         return Ok(());
     }
-    if let Some(generation) = change(&child, wanted, context).await.map_err(Failure::Api)? {
-        context.state.remember(parent, |memo| memo.written.insert(namespace.to_owned(), (digest, generation)));
+    if let Some(stored) = change(&child, wanted, context).await.map_err(Failure::Api)? {
+        remember(&stored);
     }
     Ok(())
 }
 
-/// Gives a PushSecret its desired state, unless it has it or is being deleted. Returns the new generation after a write.
-async fn change(child: &PushSecret, wanted: &Wanted, context: &Context) -> Result<Option<Option<i64>>, ApiError> {
+/// Gives a PushSecret its desired state, unless it has it or is being deleted. Returns what was stored after a write.
+async fn change(
+    child: &PushSecret,
+    wanted: &Wanted,
+    context: &Context,
+) -> Result<Option<Box<DynamicObject>>, ApiError> {
     let meta = &child.metadata;
     if wanted.is_met_by(child) || meta.deletion_timestamp.is_some() {
         return Ok(None);
@@ -266,8 +271,7 @@ async fn change(child: &PushSecret, wanted: &Wanted, context: &Context) -> Resul
         return Ok(None);
     }
     wanted.change(&mut there);
-    let written = child_objects::replace(&api, &there).await?;
-    Ok(written.map(|written| written.metadata.generation))
+    child_objects::replace(&api, &there).await
 }
 
 /// Whether a PushSecret with a former name stays for now: until the one with the new name is Ready, so that its deletion deletes nothing

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::api::v1alpha1::cluster_push_secret::controlling_cluster_push_secret;
+use super::child::LastWrite;
+use crate::api::v1alpha1::controlling_cluster_push_secret;
 use crate::api::v1alpha1::{ClusterPushSecret, ClusterPushSecretStatus, PushSecret};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::core::memos::Memos;
@@ -33,8 +34,8 @@ pub(super) struct Memo {
     child: String,
     /// The status that was written, until the watch shows it.
     pub(super) status: Ahead<ClusterPushSecretStatus>,
-    /// The last write by namespace: a hash of the desired state, and the generation that resulted.
-    pub(super) written: BTreeMap<String, (u64, Option<i64>)>,
+    /// The last write by namespace.
+    pub(super) written: BTreeMap<String, LastWrite>,
     pub(super) failures: u32,
     pub(super) awaits_api_server: bool,
 }

@@ -34,7 +34,7 @@ impl Default for Limits {
         Self {
             connections: 512,
             handshake: Duration::from_secs(10),
-            idle: Duration::from_secs(120),
+            idle: Duration::from_mins(2),
             grace: Duration::from_secs(5),
         }
     }

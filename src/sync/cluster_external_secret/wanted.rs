@@ -1,6 +1,5 @@
 //! What the ExternalSecret of each namespace must be.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
@@ -9,9 +8,10 @@ use kube::core::{DynamicObject, TypeMeta};
 use serde_json::{Value, json};
 
 use crate::api::crd::{self, fill_defaults};
-use crate::api::v1::external_secret::Child;
 use crate::api::v1::{ClusterExternalSecret, ClusterExternalSecretSpec, ExternalSecret};
-use crate::api::{ANNOTATION_FORCE_SYNC, FINALIZER_EXTERNAL_SECRET, ServedVersion, is_ours};
+use crate::api::{
+    ANNOTATION_FORCE_SYNC, ChildMetadata, FINALIZER_EXTERNAL_SECRET, ServedVersion, WrittenMetadata, is_ours,
+};
 use crate::sync::hash;
 use crate::sync::last_write::LastWrite;
 
@@ -22,8 +22,7 @@ pub struct Wanted {
     spec: Value,
     /// The spec with our CRD's defaults.
     full_spec: Value,
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
+    metadata: ChildMetadata,
     owner: OwnerReference,
     version: ServedVersion,
 }
@@ -41,8 +40,8 @@ impl Wanted {
     /// What the ClusterExternalSecret with this metadata and `spec` asks for.
     #[must_use]
     pub fn of(meta: &ObjectMeta, spec: &ClusterExternalSecretSpec, version: ServedVersion) -> Self {
-        let metadata = spec.external_secret_metadata.clone().unwrap_or_default();
-        let mut annotations = metadata.annotations;
+        let mut metadata = spec.external_secret_metadata.clone().unwrap_or_default();
+        let annotations = &mut metadata.annotations;
         let asked = meta.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION_FORCE_SYNC));
         match asked {
             Some(value) => annotations.insert(ANNOTATION_FORCE_SYNC.to_owned(), value.clone()),
@@ -53,8 +52,7 @@ impl Wanted {
             name: child_name(meta, spec).to_owned(),
             full_spec: with_defaults(spec.external_secret_spec.clone()),
             spec: spec.external_secret_spec.clone(),
-            labels: metadata.labels,
-            annotations,
+            metadata,
             owner: OwnerReference {
                 api_version: version.api_version().to_owned(),
                 kind: ClusterExternalSecret::KIND.to_owned(),
@@ -72,29 +70,15 @@ impl Wanted {
     pub fn last_write(&self, stored: &ExternalSecret) -> Option<LastChild> {
         Some(LastChild {
             spec: LastWrite::new(hash::fingerprint(&self.spec), hash::fingerprint(&spec_of(stored)?)),
-            metadata: LastWrite::new(self.own_metadata(), self.metadata_of(stored)?),
+            metadata: LastWrite::new(hash::fingerprint(&self.metadata), self.metadata_of(stored)?),
         })
     }
 
-    fn own_metadata(&self) -> String {
-        hash::fingerprint(&(&self.labels, &self.annotations))
-    }
-
-    /// Those labels and annotations of an ExternalSecret that are wanted or were written for the ClusterExternalSecret.
+    /// A hash of those labels and annotations of an ExternalSecret that are wanted or were written for the
+    /// ClusterExternalSecret.
     fn metadata_of(&self, existing: &ExternalSecret) -> Option<String> {
-        let child = existing.child.as_deref()?;
-        let ours = |wanted: &BTreeMap<String, String>,
-                    written: &BTreeSet<String>,
-                    present: Option<&BTreeMap<String, String>>| {
-            let mut keys = present.cloned().unwrap_or_default();
-            keys.retain(|key, _| wanted.contains_key(key) || written.contains(key));
-            keys
-        };
-        let meta = &existing.metadata;
-        Some(hash::fingerprint(&(
-            ours(&self.labels, &child.labels, meta.labels.as_ref()),
-            ours(&self.annotations, &child.annotations, meta.annotations.as_ref()),
-        )))
+        let written = existing.written.as_deref()?;
+        Some(hash::fingerprint(&self.metadata.found_in(&existing.metadata, written)))
     }
 
     /// The name of the ExternalSecret.
@@ -118,23 +102,12 @@ impl Wanted {
     }
 
     fn has_metadata(&self, existing: &ExternalSecret, last: Option<&LastChild>) -> bool {
-        let Some(child) = &existing.child else { return false };
-        let meta = &existing.metadata;
-        let has = |wanted: &BTreeMap<String, String>,
-                   written: &BTreeSet<String>,
-                   present: Option<&BTreeMap<String, String>>| {
-            let is_there = |(key, value)| present.and_then(|present| present.get(key)) == Some(value);
-            let is_left =
-                |key: &String| !wanted.contains_key(key) && present.is_some_and(|present| present.contains_key(key));
-            wanted.iter().all(is_there) && !written.iter().any(is_left)
-        };
-        let is_right = has(&self.labels, &child.labels, meta.labels.as_ref())
-            && has(&self.annotations, &child.annotations, meta.annotations.as_ref());
+        let Some(written) = existing.written.as_deref() else { return false };
         let is_repeated = |last: &LastChild| {
             let existing = self.metadata_of(existing);
-            existing.is_some_and(|existing| last.metadata.is_repeated_by(&self.own_metadata(), &existing))
+            existing.is_some_and(|existing| last.metadata.is_repeated_by(&hash::fingerprint(&self.metadata), &existing))
         };
-        is_right || last.is_some_and(is_repeated)
+        self.metadata.is_met_by(&existing.metadata, written) || last.is_some_and(is_repeated)
     }
 
     fn is_owner(&self, owner: &OwnerReference) -> bool {
@@ -156,14 +129,13 @@ impl Wanted {
     /// The ExternalSecret to create in a namespace.
     #[must_use]
     pub fn created(&self, namespace: &str) -> DynamicObject {
-        let metadata = ObjectMeta {
+        let mut metadata = ObjectMeta {
             name: Some(self.name.clone()),
             namespace: Some(namespace.to_owned()),
-            labels: Some(self.labels.clone()).filter(|labels| !labels.is_empty()),
-            annotations: Some(self.annotations.clone()).filter(|annotations| !annotations.is_empty()),
             owner_references: Some(vec![self.owner.clone()]),
             ..ObjectMeta::default()
         };
+        self.metadata.apply(&mut metadata, &WrittenMetadata::default());
         self.object(metadata, &self.spec)
     }
 
@@ -171,24 +143,11 @@ impl Wanted {
     /// annotations that were written for the ClusterExternalSecret before and are no longer wanted are removed.
     #[must_use]
     pub fn updated(&self, existing: &ExternalSecret) -> DynamicObject {
-        let none = BTreeSet::new();
-        let written = |of: fn(&Child) -> &BTreeSet<String>| existing.child.as_deref().map_or(&none, of);
-        let merged = |wanted: &BTreeMap<String, String>,
-                      written: &BTreeSet<String>,
-                      present: Option<&BTreeMap<String, String>>| {
-            let mut keys = present.cloned().unwrap_or_default();
-            keys.retain(|key, _| !written.contains(key));
-            keys.extend(wanted.clone());
-            Some(keys).filter(|keys| !keys.is_empty())
-        };
         let meta = &existing.metadata;
         let others = meta.owner_references.iter().flatten().filter(|owner| owner.controller != Some(true)).cloned();
-        let metadata = ObjectMeta {
-            labels: merged(&self.labels, written(|child| &child.labels), meta.labels.as_ref()),
-            annotations: merged(&self.annotations, written(|child| &child.annotations), meta.annotations.as_ref()),
-            owner_references: Some(std::iter::once(self.owner.clone()).chain(others).collect()),
-            ..meta.clone()
-        };
+        let owners = std::iter::once(self.owner.clone()).chain(others).collect();
+        let mut metadata = ObjectMeta { owner_references: Some(owners), ..meta.clone() };
+        self.metadata.apply(&mut metadata, existing.written.as_deref().unwrap_or(&WrittenMetadata::default()));
         self.object(metadata, &self.spec)
     }
 

@@ -49,6 +49,14 @@ async fn each_selected_namespace_gets_its_push_secret_which_a_new_name_hands_on(
     let child = scene.until("PushSecret", "first", "the spec", is_back).await;
     assert_eq!(child["metadata"]["annotations"]["theirs"], "x");
 
+    // A label that the parent no longer gives is taken back.
+    let mut changed = parent(&scene, "first", &spec);
+    changed["spec"]["pushSecretMetadata"]["labels"] = json!({"now": "another"});
+    scene.apply(changed).await;
+    let is_back = |object: &Value| object["metadata"]["labels"] == json!({"now": "another"});
+    let child = scene.until("PushSecret", "first", "the other label", is_back).await;
+    assert_eq!(child["metadata"]["annotations"]["theirs"], "x");
+
     scene.apply(parent(&scene, "second", &spec)).await;
     scene.until_gone("PushSecret", "first").await;
     until_synced(&scene, "second").await;

@@ -1,48 +1,11 @@
-//! What is kept of an ExternalSecret that a ClusterExternalSecret controls, to see whether somebody has changed it.
-
-use std::collections::BTreeSet;
+//! Which ClusterExternalSecret controls an ExternalSecret.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::{Map, Value};
 
-use crate::api::{FIELD_MANAGER, is_ours};
+use crate::api::is_ours;
 
 /// The kind of its controller.
 pub const PARENT_KIND: &str = "ClusterExternalSecret";
-
-/// What is kept, in addition, of an ExternalSecret that a ClusterExternalSecret controls.
-#[derive(Clone, Debug, Default)]
-pub struct Child {
-    /// The keys of the labels that the ClusterExternalSecret controller, ESO's or this one, last wrote.
-    pub labels: BTreeSet<String>,
-    /// The same for annotations.
-    pub annotations: BTreeSet<String>,
-}
-
-impl Child {
-    /// Reads it from metadata with `managedFields`; `None` if no ClusterExternalSecret controls the object.
-    #[must_use]
-    pub fn of(meta: &ObjectMeta) -> Option<Self> {
-        controlling_cluster_external_secret(meta)?;
-        let mut child = Self::default();
-        for entry in meta.managed_fields.iter().flatten() {
-            let is_ours =
-                entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Update");
-            let Some(fields) = entry.fields_v1.as_ref().filter(|_| is_ours).map(|fields| &fields.0["f:metadata"])
-            else {
-                continue;
-            };
-            child.labels.extend(keys(fields["f:labels"].as_object()));
-            child.annotations.extend(keys(fields["f:annotations"].as_object()));
-        }
-        Some(child)
-    }
-}
-
-/// The keys of a map in `managedFields`.
-fn keys(fields: Option<&Map<String, Value>>) -> impl Iterator<Item = String> {
-    fields.into_iter().flatten().filter_map(|(key, _)| key.strip_prefix("f:").map(str::to_owned))
-}
 
 /// The name of the ClusterExternalSecret that controls an object with this metadata, according to the object. Compares
 /// its group and kind but not its version, because clusters moved from v1beta1 to v1.
@@ -56,7 +19,9 @@ pub fn controlling_cluster_external_secret(meta: &ObjectMeta) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::api::v1::ExternalSecret;
@@ -82,7 +47,7 @@ mod tests {
             assert_eq!(controlling_cluster_external_secret(&object.metadata), Some("db"));
             let spec: Value = serde_json::from_str(object.spec.text().unwrap()).unwrap();
             assert_eq!(spec["later"]["field"], 1, "a field that this program does not know");
-            assert_eq!(object.child.unwrap().labels, BTreeSet::from(["ours".to_owned()]));
+            assert_eq!(object.written.unwrap().labels, BTreeSet::from(["ours".to_owned()]));
         }
     }
 
@@ -93,7 +58,7 @@ mod tests {
             json!({"apiVersion": "example.com/v1", "kind": "ClusterExternalSecret", "name": "db", "uid": "u", "controller": true}),
             json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "db", "uid": "u", "controller": true}),
         ] {
-            assert!(object(&owner).child.is_none(), "{owner}");
+            assert!(object(&owner).written.is_none(), "{owner}");
         }
     }
 }

@@ -8,13 +8,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
 
 use super::Condition;
+use crate::api::metadata_text::MetadataText;
 use crate::api::v1::resource::served_resource;
-use crate::api::{GoDuration, Parsed, limits, parsed, schema};
+use crate::api::{GoDuration, Parsed, WrittenMetadata, limits, parsed, schema};
 
-pub use child::{Child, PARENT_KIND, controlling_cluster_external_secret};
+pub use child::{PARENT_KIND, controlling_cluster_external_secret};
 pub use source::*;
 pub use target::*;
 
@@ -28,8 +28,8 @@ pub struct ExternalSecret {
     pub spec: Parsed<ExternalSecretSpec>,
     /// The observed state; `None` if it does not fit the schema, because this controller will write it again.
     pub status: Option<ExternalSecretStatus>,
-    /// What is known in addition if a ClusterExternalSecret controls it.
-    pub child: Option<Box<Child>>,
+    /// What was written into its metadata, if a ClusterExternalSecret controls it.
+    pub written: Option<Box<WrittenMetadata>>,
 }
 
 impl ExternalSecret {
@@ -37,6 +37,13 @@ impl ExternalSecret {
     pub const KIND: &'static str = "ExternalSecret";
     /// `externalsecrets`
     pub const PLURAL: &'static str = "externalsecrets";
+
+    /// Takes from `managedFields` what was written into its metadata, if a ClusterExternalSecret controls it. For objects that
+    /// were read with them.
+    pub fn read_managed_fields(&mut self) {
+        let is_child = controlling_cluster_external_secret(&self.metadata).is_some();
+        self.written = is_child.then(|| Box::new(WrittenMetadata::of(&self.metadata)));
+    }
 }
 
 served_resource!(ExternalSecret);
@@ -164,29 +171,16 @@ impl<'de> Deserialize<'de> for ExternalSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Object {
-            #[serde(default, deserialize_with = "text")]
-            metadata: Option<Box<RawValue>>,
+            #[serde(default)]
+            metadata: MetadataText,
             #[serde(default)]
             spec: Parsed<ExternalSecretSpec>,
             #[serde(default, deserialize_with = "parsed::or_none")]
             status: Option<ExternalSecretStatus>,
         }
-        let Object { metadata: text, spec, status } = Object::deserialize(deserializer)?;
-        let metadata = match &text {
-            Some(text) => parsed::metadata(&mut serde_json::Deserializer::from_str(text.get())),
-            None => Ok(ObjectMeta::default()),
-        };
-        let metadata = metadata.map_err(D::Error::custom)?;
-        let is_child = controlling_cluster_external_secret(&metadata).is_some();
-        let managed = text.filter(|_| is_child).and_then(|text| {
-            parsed::metadata_with_managed_fields(&mut serde_json::Deserializer::from_str(text.get())).ok()
-        });
-        let child = managed.and_then(|metadata| Child::of(&metadata)).map(Box::new);
-        Ok(Self { metadata, spec, status, child })
+        let Object { metadata, spec, status } = Object::deserialize(deserializer)?;
+        let is_child = |meta: &ObjectMeta| controlling_cluster_external_secret(meta).is_some();
+        let (metadata, written) = metadata.parsed(is_child).map_err(D::Error::custom)?;
+        Ok(Self { metadata, spec, status, written })
     }
-}
-
-/// A part as text, which may be `null`.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::<RawValue>::deserialize(deserializer).map(Some)
 }

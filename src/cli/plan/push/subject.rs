@@ -83,5 +83,5 @@ pub(super) fn applied(given: &PushSecret, live: Option<PushSecret>) -> PushSecre
     if !same_spec {
         meta.generation = meta.generation.map(|generation| generation + 1);
     }
-    PushSecret { metadata: meta, spec: given.spec.clone(), status: live.status }
+    PushSecret { metadata: meta, spec: given.spec.clone(), status: live.status, written: live.written }
 }
