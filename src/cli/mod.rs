@@ -28,6 +28,7 @@ mod logging;
 #[cfg(feature = "processes")]
 mod metrics;
 mod migrate;
+mod nearest;
 mod person;
 mod plan;
 mod plugin;

@@ -8,7 +8,9 @@ mod faults;
 mod migrate;
 mod plugin;
 mod pushes;
+mod refresh;
 mod run;
+mod watch;
 mod why;
 
 use serde_json::{Value, json};
@@ -68,13 +70,15 @@ async fn get_tells_of_each_whether_it_is_ready_when_it_is_next_and_what_is_wrong
 
     let run = Command::of(&scene).run(&["status", "gone", "good"]).await;
     assert_eq!(run.code, 1);
-    assert!(run.errors.contains("ExternalSecret \"gone\"") && run.text.contains("good"), "{}", run.errors);
+    let absent = format!("no ExternalSecret {name}/gone; `external-secrets get externalsecrets` lists");
+    assert!(run.errors.contains(&absent) && run.text.contains("good"), "{}", run.errors);
     let run = Command::of(&scene).run(&["get", &format!("css/{name}"), "-o", "yaml"]).await;
     assert!(run.text.contains("kind: ClusterSecretStore") && run.text.contains("ready: \"True\""), "{}", run.text);
 
     // With somebody else's rights.
     let run = Command::of(&scene).run(&["get", "--as", "nobody"]).await;
     assert_eq!(run.code, 1);
+    assert!(run.errors.contains("a right is missing: ") && !run.errors.contains("reached"), "{}", run.errors);
     assert!(run.errors.contains("cannot list resource \"externalsecrets\""), "{}", run.errors);
 }
 

@@ -72,8 +72,9 @@ fn is_generator(kind: &str) -> bool {
 const ADDITIONS_TO_STATUS: [(&str, &str); 2] = [(".status.cause", "a field"), (".status.syncedTemplates", "a field")];
 
 /// Additions to the conditions of ClusterExternalSecrets; ESO's have a type, a status and a message.
-const ADDITIONS_TO_PARENTS: [(&str, &str); 4] = [
+const ADDITIONS_TO_PARENTS: [(&str, &str); 5] = [
     (".status.observedGeneration", "a field"),
+    (".status.lastHandledRefresh", "a field"),
     (".status.conditions[].lastTransitionTime", "a field"),
     (".status.conditions[].observedGeneration", "a field"),
     (".status.conditions[].reason", "a field"),
@@ -92,9 +93,9 @@ fn additions(kind: &str) -> Vec<(String, &'static str)> {
     };
     if let Some(spec) = spec_of_push {
         let of_spec = PUSH_ADDITIONS.iter().map(|(path, what)| (format!("{spec}{path}"), *what));
-        let of_parent = [".status.conditions[].observedGeneration", ".status.observedGeneration"];
+        let of_both =
+            [".status.conditions[].observedGeneration", ".status.observedGeneration", ".status.lastHandledRefresh"];
         let of_child = [
-            "lastHandledRefresh",
             "cause",
             "syncedSources",
             "syncedVaults",
@@ -109,7 +110,7 @@ fn additions(kind: &str) -> Vec<(String, &'static str)> {
             "generated.forced",
         ];
         let of_child = of_child.into_iter().filter(|_| kind == "PushSecret").map(|field| format!(".status.{field}"));
-        let of_status = of_parent.into_iter().map(str::to_owned).chain(of_child).map(|path| (path, "a field"));
+        let of_status = of_both.into_iter().map(str::to_owned).chain(of_child).map(|path| (path, "a field"));
         return of_spec.chain(of_status).collect();
     }
     let of_store = |path: &str| path.starts_with(".spec.provider") || path.starts_with(".spec.conditions");

@@ -88,6 +88,9 @@ pub struct ClusterExternalSecretStatus {
     /// field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// The value of the annotation `force-sync` for which each namespace was last checked. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_refresh: Option<String>,
 }
 
 /// A namespace whose ExternalSecret is missing or wrong.

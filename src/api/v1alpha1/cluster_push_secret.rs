@@ -76,6 +76,9 @@ pub struct ClusterPushSecretStatus {
     /// `metadata.generation` at the last check of all namespaces; -1 before the first. ESO has no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// Value of the annotation `force-sync` at the last check of all namespaces. ESO has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_refresh: Option<String>,
 }
 
 /// A namespace whose PushSecret could not be created or updated.

@@ -57,7 +57,7 @@ async fn in_cluster(of: Of, target: &Target) -> Option<Vec<String>> {
     }
     if of != Of::ExternalSecrets {
         for (kind, short) in [(StoreKind::SecretStore, "store"), (StoreKind::ClusterSecretStore, "css")] {
-            let stores = cluster.stores(kind, Some(&namespace)).await.unwrap_or_default();
+            let stores = cluster.stores(kind, Some(&namespace), None).await.unwrap_or_default();
             names.extend(stores.into_iter().map(|(key, _)| format!("{short}/{}", key.object.name)));
         }
     }

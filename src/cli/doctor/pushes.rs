@@ -6,7 +6,8 @@ use super::finding::{Check, Finding};
 use super::patient::Patient;
 use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::cli::person::Cluster;
-use crate::cli::person::pushes::{ParentOverview, PushOverview};
+use crate::cli::person::parents::ParentOverview;
+use crate::cli::person::pushes::PushOverview;
 
 const PUSHED: Check = Check::new("pushsecrets", "pushed");
 const STALE: Check = Check::new("pushsecrets", "push-stale");
@@ -26,7 +27,7 @@ pub(super) async fn look(patient: &Patient<'_>, cluster: &Cluster) -> Vec<Findin
     };
     // They are of no namespace, and of no store alone.
     if patient.namespace.is_none() && patient.store.is_none() {
-        match cluster.cluster_push_secrets().await {
+        match cluster.cluster_push_secrets(None).await {
             Ok(objects) => findings.extend(of_parents(&objects)),
             Err(error) => findings.push(PARENTS.skipped("clusterpushsecrets", &error)),
         }
@@ -84,7 +85,7 @@ fn named(overviews: &[&PushOverview]) -> String {
 }
 
 fn of_parents(objects: &[ClusterPushSecret]) -> Vec<Finding> {
-    let overviews: Vec<_> = objects.iter().map(ParentOverview::of).collect();
+    let overviews: Vec<_> = objects.iter().map(ParentOverview::of_push_secrets).collect();
     if overviews.is_empty() {
         return Vec::new();
     }

@@ -29,7 +29,7 @@ pub(super) async fn listed(
 ) -> Result<Vec<(StoreKey, SecretStore)>, (StoreKind, ApiError)> {
     let mut stores = Vec::new();
     for (kind, namespace) in [(StoreKind::SecretStore, patient.namespace), (StoreKind::ClusterSecretStore, None)] {
-        stores.extend(cluster.stores(kind, namespace).await.map_err(|error| (kind, error))?);
+        stores.extend(cluster.stores(kind, namespace, None).await.map_err(|error| (kind, error))?);
     }
     if let Some(only) = patient.store {
         stores.retain(|(key, _)| key == only);

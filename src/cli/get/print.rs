@@ -1,158 +1,110 @@
 //! The output of `get`.
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::api::v1::condition::READY;
-use crate::api::v1::{ConditionStatus, SecretStore};
-use crate::cli::person::names;
-use crate::cli::person::overview::Overview;
-use crate::cli::person::printing::{ago, terminal_width};
+use super::row::{Cell, Row};
+use crate::cli::person::kind::Kind;
+use crate::cli::person::names::Named;
+use crate::cli::person::printing::{ListFormat, terminal_width};
 use crate::cli::person::table::Table;
-use crate::controller::core::conditions;
-use crate::controller::store_access::key::StoreKey;
 use crate::sync::one_line::on_one_line;
 
-/// How ExternalSecrets and stores are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum List {
-    /// A table that fits the terminal.
-    Table,
-    /// A table with more columns.
-    Wide,
-    /// Kind and name alone.
-    Names,
+/// The objects of some kinds, each kind in a table of its own.
+pub(super) fn text(kinds: &[(Kind, Vec<Row>)], format: ListFormat, all_namespaces: bool) -> String {
+    if format == ListFormat::Name {
+        let names = kinds.iter().flat_map(|(_, rows)| rows).map(|row| name(&row.named) + "\n");
+        return names.collect();
+    }
+    // The two kinds of stores share a table.
+    let (mut tables, mut stores) = (Vec::new(), Vec::new());
+    for (kind, rows) in kinds {
+        match kind {
+            Kind::Store(_) => stores.extend(rows),
+            _ => tables.push(rows.iter().collect()),
+        }
+    }
+    tables.push(stores);
+    let tables = tables.iter().filter(|rows| !rows.is_empty()).map(|rows| table(rows, format, all_namespaces));
+    tables.collect::<Vec<_>>().join("\n")
 }
 
-/// ExternalSecrets for people.
-pub(super) fn external_secrets(overviews: &[Overview], list: List, all_namespaces: bool, now: Timestamp) -> String {
-    if overviews.is_empty() {
-        return String::new();
-    }
-    if list == List::Names {
-        let names: Vec<_> = overviews.iter().map(|overview| format!("externalsecret/{}", overview.key.name)).collect();
-        return names.join("\n") + "\n";
-    }
-    let is_wide = list == List::Wide;
-    let is_shown = |column: &&Column| {
-        (all_namespaces || column.heading != NAMESPACE) && (is_wide || !ONLY_WIDE.contains(&column.heading))
-    };
-    let columns: Vec<&Column> = COLUMNS.iter().filter(is_shown).collect();
-    let headings: Vec<_> = columns.iter().map(|column| column.heading).collect();
+/// As kubectl takes it.
+fn name(named: &Named) -> String {
+    on_one_line(&format!("{}/{}", named.kind.name().to_lowercase(), named.key.name))
+}
+
+/// A table of objects of one kind.
+fn table(rows: &[&Row], format: ListFormat, all_namespaces: bool) -> String {
+    let is_wide = format == ListFormat::Wide;
+    let Some(first) = rows.first() else { return String::new() };
+    let is_store = matches!(first.named.kind, Kind::Store(_));
+    let has_namespace = is_store || (all_namespaces && !first.named.kind.is_of_cluster());
+    let is_shown = |cell: &&Cell| is_wide || !cell.column.is_wide;
+    let mut headings: Vec<_> = has_namespace.then_some("NAMESPACE").into_iter().collect();
+    headings.push(if is_store { "STORE" } else { "NAME" });
+    headings.extend(first.cells.iter().filter(is_shown).map(|cell| cell.column.heading));
     let mut table = Table::new(&headings, if is_wide { None } else { terminal_width() });
-    for overview in overviews {
-        table.row(columns.iter().map(|column| (column.cell)(overview, now)));
+    for row in rows {
+        let Named { kind, key } = &row.named;
+        let name = if is_store { format!("{}/{}", kind.short(), key.name) } else { key.name.clone() };
+        let begin = has_namespace.then(|| key.namespace.clone()).into_iter().chain([name]);
+        table.row(begin.chain(row.cells.iter().filter(is_shown).map(|cell| cell.text.clone())));
     }
     table.text()
 }
 
-/// A column of the table.
-struct Column {
-    heading: &'static str,
-    cell: fn(&Overview, Timestamp) -> String,
-}
-
-const NAMESPACE: &str = "NAMESPACE";
-/// What is shown by `-o wide` alone.
-const ONLY_WIDE: [&str; 3] = ["TARGET", "SINCE", "CAUSE"];
-
-const COLUMNS: [Column; 10] = [
-    Column { heading: NAMESPACE, cell: |overview, _| overview.key.namespace.clone() },
-    Column { heading: "NAME", cell: |overview, _| overview.key.name.clone() },
-    Column { heading: "STORE", cell: |overview, _| overview.store() },
-    Column { heading: "TARGET", cell: |overview, _| overview.target.clone() },
-    Column { heading: "READY", cell: |overview, _| overview.ready_word().to_owned() },
-    Column { heading: "SINCE", cell: |overview, now| overview.since.map(|since| ago(since, now)).unwrap_or_default() },
-    Column { heading: "SYNCED", cell: Overview::synced },
-    Column { heading: "NEXT", cell: |overview, now| overview.next.in_words(now) },
-    Column { heading: "CAUSE", cell: |overview, _| overview.cause.clone().unwrap_or_default() },
-    Column { heading: "SAYS", cell: |overview, _| overview.says() },
-];
-
-/// One ExternalSecret as a line.
-pub(super) fn line(overview: &Overview, now: Timestamp) -> String {
-    let ready = match overview.ready_word() {
-        "" => "not processed yet".to_owned(),
-        ready => format!("Ready={ready}"),
-    };
-    let line = format!(
-        "{}/{}  {}  {ready}  synced {}  next {}  {}",
-        overview.key.namespace,
-        overview.key.name,
-        overview.store(),
-        overview.synced(now),
-        overview.next.in_words(now),
-        overview.says(),
-    );
-    format!("{}\n", on_one_line(line.trim_end()))
-}
-
-/// ExternalSecrets for programs to read.
-pub(super) fn external_secrets_document(overviews: &[Overview]) -> Value {
-    let count = |wanted: fn(&&Overview) -> bool| overviews.iter().filter(wanted).count();
-    json!({
-        "version": 1,
-        "externalSecrets": overviews.iter().map(Overview::document).collect::<Vec<_>>(),
-        "summary": {
-            "all": overviews.len(),
-            "ready": count(|overview| overview.ready == Some(ConditionStatus::True)),
-            "notReady": count(|overview| overview.ready != Some(ConditionStatus::True)),
-            "stale": count(|overview| overview.is_stale),
-        },
-    })
-}
-
-/// What is printed of a store.
-struct Said {
-    ready: &'static str,
-    since: Option<Timestamp>,
-    message: String,
-}
-
-fn said(store: &SecretStore) -> Said {
-    let conditions = store.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let Some(ready) = conditions::find(conditions, READY) else {
-        return Said { ready: "", since: None, message: "it was never validated".to_owned() };
-    };
-    let word = match ready.status {
-        ConditionStatus::True => "True",
-        ConditionStatus::False => "False",
-        ConditionStatus::Unknown => "Unknown",
-    };
-    let message = ready.message.as_deref().map(on_one_line).unwrap_or_default();
-    Said { ready: word, since: ready.last_transition_time.as_ref().map(|time| time.0), message }
-}
-
-/// Stores for people.
-pub(super) fn stores(stores: &[(StoreKey, SecretStore)], list: List, now: Timestamp) -> String {
-    if list == List::Names {
-        let name =
-            |(key, _): &(StoreKey, SecretStore)| format!("{}/{}", key.kind.name().to_lowercase(), key.object.name);
-        return stores.iter().map(name).collect::<Vec<_>>().join("\n") + "\n";
+/// One object as a line.
+pub(super) fn line(row: &Row, format: ListFormat) -> String {
+    if format == ListFormat::Name {
+        return name(&row.named) + "\n";
     }
-    let width = if list == List::Wide { None } else { terminal_width() };
-    let mut table = Table::new(&["NAMESPACE", "STORE", "READY", "SINCE", "SAYS"], width);
-    for (key, store) in stores {
-        let said = said(store);
-        let since = said.since.map(|since| ago(since, now)).unwrap_or_default();
-        let cells = [key.object.namespace.clone(), names::short(key), said.ready.to_owned(), since, said.message];
-        table.row(cells);
-    }
-    table.text()
+    let cells = row.cells.iter().filter(|cell| !cell.text.is_empty());
+    let cells = cells.filter(|cell| !cell.column.is_wide || format == ListFormat::Wide);
+    let words = cells.map(|cell| format!("{}{}", cell.column.before, cell.text));
+    let words: Vec<_> = std::iter::once(row.named.label()).chain(words).collect();
+    on_one_line(&words.join("  ")) + "\n"
 }
 
-/// Stores for programs to read.
-pub(super) fn stores_document(stores: &[(StoreKey, SecretStore)]) -> Value {
-    let stores = stores.iter().map(|(key, store)| {
-        let said = said(store);
-        json!({
-            "kind": key.kind.name(),
-            "namespace": Some(&key.object.namespace).filter(|namespace| !namespace.is_empty()),
-            "name": key.object.name,
-            "ready": Some(said.ready).filter(|word| !word.is_empty()),
-            "since": said.since.map(|since| since.to_string()),
-            "message": said.message,
-        })
+/// The name of an object of a kind, and of a list of them, in a document.
+const fn in_document(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::ExternalSecret => ("externalSecret", "externalSecrets"),
+        Kind::ClusterExternalSecret => ("clusterExternalSecret", "clusterExternalSecrets"),
+        Kind::PushSecret => ("pushSecret", "pushSecrets"),
+        Kind::ClusterPushSecret => ("clusterPushSecret", "clusterPushSecrets"),
+        Kind::Store(_) => ("store", "stores"),
+    }
+}
+
+/// The objects of some kinds, for programs to read.
+pub(super) fn document(kinds: &[(Kind, Vec<Row>)]) -> Value {
+    let mut document = Map::from_iter([("version".to_owned(), json!(1))]);
+    for (kind, rows) in kinds {
+        let (_, list) = in_document(*kind);
+        let list = document.entry(list).or_insert_with(|| json!([]));
+        if let Value::Array(list) = list {
+            list.extend(rows.iter().map(|row| row.document.clone()));
+        }
+    }
+    let rows = || kinds.iter().flat_map(|(_, rows)| rows);
+    let count = |wanted: fn(&&Row) -> bool| rows().filter(wanted).count();
+    let summary = json!({
+        "all": rows().count(),
+        "ready": count(|row| row.is_ready),
+        "notReady": count(|row| !row.is_ready),
+        "stale": count(|row| row.is_stale),
     });
-    json!({"version": 1, "stores": stores.collect::<Vec<_>>()})
+    document.insert("summary".to_owned(), summary);
+    Value::Object(document)
+}
+
+/// An object that has changed, for programs to read.
+pub(super) fn changed(row: &Row) -> Value {
+    json!({"version": 1, in_document(row.named.kind).0: row.document})
+}
+
+/// An object that was deleted, for programs to read.
+pub(super) fn deleted(named: &Named) -> Value {
+    let namespace = Some(&named.key.namespace).filter(|namespace| !namespace.is_empty());
+    json!({"version": 1, "deleted": {"kind": named.kind.name(), "namespace": namespace, "name": named.key.name}})
 }

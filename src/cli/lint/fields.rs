@@ -5,8 +5,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::{Map, Value};
 
-use super::names::nearest;
 use super::problem::{Finding, Fix, Id};
+use crate::cli::nearest::nearest;
 
 /// Whether an object is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,6 @@ mod check;
 mod fields;
 mod fix;
 mod kinds;
-mod names;
 mod object;
 mod patches;
 mod print;

@@ -13,6 +13,7 @@ use crate::api::generators::GeneratorKind;
 use crate::api::v1::external_secret::TemplateFrom;
 use crate::api::v1::secret_store::SecretStoreSpec;
 use crate::api::v1::{ClusterExternalSecretSpec, ExternalSecretSpec, StoreKind};
+use crate::cli::nearest::nearest;
 use crate::provider::StoreView;
 use crate::provider::azure::{Options, OwnIdentity};
 use crate::template::{Engine, funcs};
@@ -130,7 +131,7 @@ fn missing_keys(spec: &ExternalSecretSpec, at: &str) -> Vec<Finding> {
     for (field, text) in data.chain(literals.iter().map(|(field, text)| (field.clone(), text))) {
         let Ok(parsed) = ENGINE.parse("template", text.as_bytes()) else { continue };
         for name in parsed.names().into_iter().filter(|name| !given.contains(name.as_str())) {
-            let nearest = super::names::nearest(&name, given.iter().copied());
+            let nearest = nearest(&name, given.iter().copied());
             let said = nearest.map(|name| format!("; did you mean .{name}?")).unwrap_or_default();
             let message = format!("no entry of data has the secretKey {name:?}, which the template reads{said}");
             findings.push(Finding::error(Id::MissingKey, &field, message));

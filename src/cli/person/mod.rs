@@ -1,13 +1,17 @@
 //! What the commands for people share: which cluster they ask, how they print, and how they describe an ExternalSecret.
 
+pub(super) mod absent;
 mod cluster;
 pub(super) mod explanation;
+pub(super) mod kind;
 pub(super) mod lease;
 pub(super) mod names;
 pub(super) mod outcome;
 pub(super) mod overview;
+pub(super) mod parents;
 pub(super) mod printing;
 pub(super) mod pushes;
+pub(super) mod state;
 pub(super) mod table;
 pub(super) mod vaults;
 
@@ -38,8 +42,10 @@ pub(super) fn patch_params() -> PatchParams {
 pub(super) enum Error {
     #[error(transparent)]
     Client(#[from] KubeClientError),
-    #[error("the API server could not be reached: {0}")]
+    #[error("{}", in_words(.0))]
     Cluster(#[from] ApiError),
+    #[error("a right is missing: {0}")]
+    Forbidden(String),
     #[error(
         "the cluster has no ExternalSecrets: the CRDs are not installed; apply what `external-secrets crds` prints, or name another cluster with --context"
     )]
@@ -50,6 +56,16 @@ pub(super) enum Error {
     Yaml(#[from] serde_saphyr::ser_error::Error),
     #[error("the output cannot be printed: {0}")]
     Output(#[from] std::io::Error),
+}
+
+/// A failed call: what refused, or that nothing answered.
+fn in_words(error: &ApiError) -> String {
+    match error.code() {
+        Some(403) => format!("a right is missing: {}", error.reason()),
+        Some(401) => format!("the API server does not accept your credentials: {}", error.reason()),
+        Some(code) if !error.is_outage() => format!("the API server refused ({code}): {}", error.reason()),
+        _ => format!("the API server could not be reached: {error}"),
+    }
 }
 
 /// Flags of commands that ask a cluster.
@@ -109,4 +125,23 @@ pub(super) async fn served_version(client: &Client) -> Result<Option<ServedVersi
         Discovered::Served(version) => Some(version),
         Discovered::Lacking(_) => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn an_api_server_that_refuses_is_not_called_unreachable() {
+        let said = |code| {
+            let status = Status::failure("externalsecrets is forbidden", "Forbidden").with_code(code);
+            Error::from(ApiError::from(kube::Error::Api(status.boxed()))).to_string()
+        };
+        assert_eq!(said(403), "a right is missing: externalsecrets is forbidden");
+        assert!(said(401).contains("credentials") && said(422).contains("refused (422)"));
+        assert!(said(503).contains("could not be reached"));
+        assert!(Error::from(ApiError::Timeout).to_string().contains("could not be reached"));
+    }
 }

@@ -1,25 +1,20 @@
-//! The summary of one PushSecret or ClusterPushSecret, derived from the object alone.
+//! The summary of one PushSecret, derived from the object alone.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::explanation::{self, Explanation};
+use super::explanation;
 use super::overview::{LATE, Next, ready_word};
 use super::printing::ago;
-use crate::api::v1::condition::READY;
-use crate::api::v1::{Condition, ConditionStatus};
-use crate::api::v1alpha1::{ClusterPushSecret, PushSecret, PushSecretSpec};
-use crate::controller::core::conditions;
+use super::state::{Reported, State};
+use crate::api::v1::ConditionStatus;
+use crate::api::v1alpha1::{PushSecret, PushSecretSpec};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::error::Retry;
-use crate::sync::one_line::on_one_line;
 use crate::sync::push::due::due;
 use crate::sync::push::interval::interval;
 use crate::sync::refresh::Due;
-
-/// The condition of a ClusterPushSecret about its PushSecrets.
-const PUSH_SECRETS_READY: &str = "PushSecretsReady";
 
 /// The summary of a PushSecret.
 #[derive(Clone, Debug)]
@@ -39,68 +34,17 @@ pub(in crate::cli) struct PushOverview {
     pub(in crate::cli) is_stale: bool,
 }
 
-/// What an object's status reports.
-#[derive(Clone, Debug, Default)]
-pub(in crate::cli) struct State {
-    /// Its condition Ready, if it has one.
-    pub(in crate::cli) ready: Option<ConditionStatus>,
-    /// When that condition last changed.
-    pub(in crate::cli) since: Option<Timestamp>,
-    /// Why it is not Ready, in one word.
-    pub(in crate::cli) cause: Option<String>,
-    pub(in crate::cli) message: String,
-    pub(in crate::cli) explanation: Option<Explanation>,
-    /// Whether the controller has handled its current generation.
-    pub(in crate::cli) is_observed: bool,
-}
-
-impl State {
-    fn of(conditions: &[Condition], told: Option<&str>, generation: Option<i64>, observed: Option<i64>) -> Self {
-        let ready = conditions::find(conditions, READY);
-        let message = ready.and_then(|ready| ready.message.as_deref()).map(on_one_line).unwrap_or_default();
-        let is_failed = ready.is_some_and(|ready| ready.status == ConditionStatus::False);
-        let told = told.filter(|cause| !cause.is_empty());
-        let explanation = is_failed.then(|| explanation::of_push(told, &message)).flatten();
-        let observed = observed.or_else(|| ready.and_then(|ready| ready.observed_generation));
-        Self {
-            ready: ready.map(|ready| ready.status),
-            since: ready.and_then(|ready| ready.last_transition_time.as_ref()).map(|time| time.0),
-            cause: told.map(on_one_line).or_else(|| explanation.map(|explanation| explanation.cause.to_owned())),
-            message,
-            explanation,
-            // ESO does not report which generation it has handled.
-            is_observed: match (generation, observed) {
-                (Some(generation), Some(observed)) => observed >= generation,
-                _ => ready.is_some(),
-            },
-        }
-    }
-
-    /// Whether it is Ready in its current form.
-    pub(in crate::cli) fn is_ready(&self) -> bool {
-        self.ready == Some(ConditionStatus::True) && self.is_observed
-    }
-
-    /// What there is to report; `None` if it is healthy.
-    fn says(&self) -> Option<String> {
-        match self {
-            Self { ready: None, .. } => Some("the controller has not processed it yet".to_owned()),
-            Self { is_observed: false, .. } => {
-                Some("the controller has not processed it since it was changed".to_owned())
-            }
-            Self { ready: Some(ConditionStatus::True), .. } => None,
-            Self { cause: Some(cause), message, .. } => Some(format!("{cause}: {message}")),
-            Self { message, .. } => Some(message.clone()),
-        }
-    }
-}
-
 impl PushOverview {
     pub(in crate::cli) fn of(object: &PushSecret, now: Timestamp) -> Self {
         let meta = &object.metadata;
         let key = ObjectKey::of(meta);
         let status = object.status.clone().unwrap_or_default();
-        let state = State::of(&status.conditions, status.cause.as_deref(), meta.generation, status.observed_generation);
+        let reported = Reported {
+            conditions: &status.conditions,
+            cause: status.cause.as_deref(),
+            observed: status.observed_generation,
+        };
+        let state = State::of(meta, reported, explanation::of_push);
         let spec = object.spec.get().ok();
         let due = spec.map(|spec| due(meta, spec, Some(&status), now));
         let pushed_at = status.refresh_time.as_ref().map(|time| time.0);
@@ -187,63 +131,6 @@ fn is_late(spec: &PushSecretSpec, last: Timestamp, now: Timestamp) -> bool {
     now.duration_since(last) > allowed
 }
 
-/// The summary of a ClusterPushSecret.
-#[derive(Clone, Debug)]
-pub(in crate::cli) struct ParentOverview {
-    pub(in crate::cli) name: String,
-    pub(in crate::cli) state: State,
-    /// How many namespaces have their PushSecret.
-    pub(in crate::cli) provisioned: usize,
-    /// The namespaces that do not, and why.
-    pub(in crate::cli) failed: Vec<(String, String)>,
-    /// What is reported of the PushSecrets if one of them is not Ready.
-    pub(in crate::cli) children: Option<String>,
-}
-
-impl ParentOverview {
-    pub(in crate::cli) fn of(object: &ClusterPushSecret) -> Self {
-        let meta = &object.metadata;
-        let status = object.status.clone().unwrap_or_default();
-        let children = conditions::find(&status.conditions, PUSH_SECRETS_READY);
-        let failed = children.filter(|condition| condition.status == ConditionStatus::False);
-        Self {
-            name: meta.name.clone().unwrap_or_default(),
-            state: State::of(&status.conditions, None, meta.generation, status.observed_generation),
-            provisioned: status.provisioned_namespaces.len(),
-            children: failed.map(|condition| on_one_line(condition.message.as_deref().unwrap_or_default())),
-            failed: status
-                .failed_namespaces
-                .into_iter()
-                .map(|failed| (failed.namespace, on_one_line(&failed.reason.unwrap_or_default())))
-                .collect(),
-        }
-    }
-
-    /// What there is to report; nothing if it is healthy.
-    pub(in crate::cli) fn says(&self) -> String {
-        let of_namespace = self.failed.first().map(|(namespace, why)| format!("namespace {namespace}: {why}"));
-        match self.state.says() {
-            Some(says) => of_namespace.map_or(says.clone(), |of| format!("{says}: {of}")),
-            None => self.children.clone().unwrap_or_default(),
-        }
-    }
-
-    /// For programs to read.
-    pub(in crate::cli) fn document(&self) -> Value {
-        let failed = self.failed.iter().map(|(namespace, why)| json!({"namespace": namespace, "reason": why}));
-        json!({
-            "name": self.name,
-            "ready": Some(ready_word(self.state.ready)).filter(|word| !word.is_empty()),
-            "since": self.state.since.map(|time| time.to_string()),
-            "observed": self.state.is_observed,
-            "provisionedNamespaces": self.provisioned,
-            "failedNamespaces": failed.collect::<Vec<_>>(),
-            "pushSecrets": self.children,
-            "message": self.state.message,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,22 +170,5 @@ mod tests {
         assert!(failed.state.explanation.unwrap().remedy.contains("Adopt"));
         assert_eq!(failed.next, Next::Retried);
         assert!(overview(&spec(), &json!({"observedGeneration": -1})).says().contains("not processed it yet"));
-    }
-
-    #[test]
-    fn a_cluster_push_secret_names_the_namespace_that_failed() {
-        let ready = json!({"type": "Ready", "status": "False", "message": "one or more namespaces failed"});
-        let failed = json!([{"namespace": "shop", "reason": "push secret already exists in namespace"}]);
-        let object: ClusterPushSecret = serde_json::from_value(json!({
-            "metadata": {"name": "all"}, "spec": {"pushSecretSpec": spec()},
-            "status": {"conditions": [ready], "failedNamespaces": failed, "provisionedNamespaces": ["a", "b"]},
-        }))
-        .unwrap();
-        let overview = ParentOverview::of(&object);
-        assert_eq!((overview.provisioned, overview.failed.len()), (2, 1));
-        assert_eq!(
-            overview.says(),
-            "one or more namespaces failed: namespace shop: push secret already exists in namespace"
-        );
     }
 }

@@ -1,18 +1,18 @@
 //! Requests a refresh.
 
-use std::collections::BTreeMap;
-
-use futures::{StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use jiff::Timestamp;
+use kube::Client;
 use kube::api::Patch;
 use serde_json::{Value, json};
 
-use super::outcome::{Outcome, name_of};
+use super::batch::Batch;
+use super::kinds::Refreshable;
+use super::outcome::{Outcome, Outcomes};
 use crate::api::ANNOTATION_REFRESH;
-use crate::api::v1::ExternalSecret;
-use crate::cli::person::{Cluster, names, patch_params};
+use crate::cli::person::patch_params;
 use crate::controller::core::api_call::{ApiError, bounded};
-use crate::controller::store_access::key::StoreKey;
+use crate::controller::core::key::ObjectKey;
 
 /// How many requests are sent concurrently.
 const CONCURRENCY: usize = 16;
@@ -26,42 +26,28 @@ fn patch(token: &str) -> Patch<Value> {
     Patch::Merge(json!({"metadata": {"annotations": {ANNOTATION_REFRESH: token}}}))
 }
 
-/// Requests the refresh of one ExternalSecret.
-pub(super) async fn one(cluster: &Cluster, object: &ExternalSecret, token: &str) -> Result<(), ApiError> {
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    bounded(cluster.api_of(Some(namespace)).patch_metadata(name, &patch_params(), &patch(token))).await.map(drop)
+/// Requests the refresh of each object, and returns which requests the API server accepted.
+pub(super) fn each<'a, K: Refreshable>(
+    client: &'a Client,
+    batch: &'a Batch<K>,
+    token: &'a str,
+) -> impl Stream<Item = (ObjectKey, Result<(), ApiError>)> + 'a {
+    let one = async move |key: &'a ObjectKey| {
+        let api = batch.api(client, &key.namespace);
+        let asked = bounded(api.patch_metadata(&key.name, &patch_params(), &patch(token))).await;
+        (key.clone(), asked.map(drop))
+    };
+    stream::iter(batch.objects.keys()).map(one).buffer_unordered(CONCURRENCY)
 }
 
-/// Requests the validation of a store.
-pub(super) async fn store(cluster: &Cluster, key: &StoreKey, token: &str) -> Result<(), ApiError> {
-    let api = cluster.stores_of(key.kind, Some(&key.object.namespace));
-    bounded(api.patch_metadata(&key.object.name, &patch_params(), &patch(token))).await.map(drop)
-}
-
-/// Requests all, 16 at a time, without waiting for results.
-pub(super) async fn all(
-    cluster: &Cluster,
-    objects: &[ExternalSecret],
-    stores: &[StoreKey],
-    token: &str,
-    outcomes: &mut BTreeMap<String, Outcome>,
-) {
-    let asked = stream::iter(objects).map(async |object| (name_of(object), one(cluster, object, token).await));
-    let asked: Vec<_> = asked.buffer_unordered(CONCURRENCY).collect().await;
-    for (name, result) in asked {
-        outcomes.insert(name, said(result));
-    }
-    for key in stores {
-        outcomes.insert(names::short(key), said(store(cluster, key, token).await));
-    }
-}
-
-fn said(result: Result<(), ApiError>) -> Outcome {
-    match result {
+/// Requests the refresh of each object without waiting for results.
+pub(super) async fn all<K: Refreshable>(client: &Client, batch: &Batch<K>, token: &str) -> Outcomes {
+    let asked: Vec<_> = each(client, batch, token).collect().await;
+    let said = |asked: Result<(), ApiError>| match asked {
         Ok(()) => Outcome::asked(),
         Err(error) => Outcome::failed(refused(&error)),
-    }
+    };
+    asked.into_iter().map(|(key, asked)| (batch.named(&key), said(asked))).collect()
 }
 
 /// Why the annotation could not be written.

@@ -1,9 +1,12 @@
 //! The result of a refresh.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::api::v1::ExternalSecret;
-use crate::controller::core::key::ObjectKey;
+use crate::cli::person::names::Named;
+
+/// The result for each object.
+pub(super) type Outcomes = BTreeMap<Named, Outcome>;
 
 /// The result of a refresh.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +52,11 @@ impl Outcome {
         Self::new(Result::Asked, "")
     }
 
+    /// It was requested, and for this reason nobody can tell how it ends.
+    pub(super) fn not_told(why: &str) -> Self {
+        Self::new(Result::Asked, why)
+    }
+
     pub(super) fn refreshed() -> Self {
         Self::new(Result::Refreshed, "")
     }
@@ -77,9 +85,4 @@ impl Outcome {
     pub(super) fn is_in_vain(&self) -> bool {
         self.result == Result::Timeout
     }
-}
-
-/// The name in a list of results.
-pub(super) fn name_of(object: &ExternalSecret) -> String {
-    ObjectKey::of(&object.metadata).to_string()
 }

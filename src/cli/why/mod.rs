@@ -14,15 +14,15 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::person::kind::Kind;
 use super::person::names::{self, Named};
 use super::person::outcome::Outcome;
 use super::person::overview::Overview;
 use super::person::printing::{Output, note};
 use super::person::pushes::PushOverview;
-use super::person::{Cluster, ClusterArguments, Error as ClusterError, vaults};
+use super::person::{Cluster, ClusterArguments, Error as ClusterError, absent, vaults};
 use super::preview::AzureIdentity;
 use super::providers;
-use crate::controller::core::key::ObjectKey;
 use chain::links;
 use print::Explained;
 
@@ -33,10 +33,8 @@ pub(super) enum Error {
     Cluster(#[from] ClusterError),
     #[error("{0:?} names a store: `external-secrets get {0}` shows it")]
     Store(String),
-    #[error(
-        "{0:?} names a ClusterPushSecret: `external-secrets get {0}` shows it, and `external-secrets why ps/NAME` explains its PushSecrets"
-    )]
-    ClusterPushSecret(String),
+    #[error("{0:?} makes objects in namespaces: `external-secrets get {0}` shows it, and `why` explains what it makes")]
+    Parent(String),
     #[error("--check tries ExternalSecrets; `external-secrets plan` shows what a PushSecret would do")]
     PushNotChecked,
     #[error(transparent)]
@@ -69,18 +67,15 @@ pub(super) struct WhyArguments {
 
 pub(super) async fn execute(arguments: &WhyArguments) -> Result<ExitCode, Error> {
     let (cluster, namespace) = arguments.cluster.cluster().await?;
-    let key = match names::named(&arguments.name, &namespace).map_err(ClusterError::from)? {
-        Named::ExternalSecret(key) => key,
-        Named::PushSecret(key) => return of_push_secret(arguments, &cluster, &key).await,
-        Named::ClusterPushSecret(_) => return Err(Error::ClusterPushSecret(arguments.name.clone())),
-        Named::Store(_) => return Err(Error::Store(arguments.name.clone())),
-    };
-    let Some(object) = cluster.external_secret(&key).await.map_err(ClusterError::from)? else {
-        note(&format!(
-            "external-secrets: ExternalSecret {:?} does not exist in namespace {:?}; `external-secrets get` lists those that do",
-            key.name, key.namespace
-        ));
-        return Ok(ExitCode::FAILURE);
+    let named = names::named(&arguments.name, &namespace).map_err(ClusterError::from)?;
+    match named.kind {
+        Kind::ExternalSecret => {}
+        Kind::PushSecret => return of_push_secret(arguments, &cluster, &named).await,
+        Kind::ClusterExternalSecret | Kind::ClusterPushSecret => return Err(Error::Parent(arguments.name.clone())),
+        Kind::Store(_) => return Err(Error::Store(arguments.name.clone())),
+    }
+    let Some(object) = cluster.external_secret(&named.key).await.map_err(ClusterError::from)? else {
+        return Ok(absent(&cluster, &named).await);
     };
     let now = Timestamp::now();
     let overview = Overview::of(&object, now);
@@ -100,16 +95,18 @@ pub(super) async fn execute(arguments: &WhyArguments) -> Result<ExitCode, Error>
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn of_push_secret(arguments: &WhyArguments, cluster: &Cluster, key: &ObjectKey) -> Result<ExitCode, Error> {
+/// Says that an object does not exist.
+async fn absent(cluster: &Cluster, named: &Named) -> ExitCode {
+    note(&format!("external-secrets: {}", absent::message(cluster, named).await));
+    ExitCode::FAILURE
+}
+
+async fn of_push_secret(arguments: &WhyArguments, cluster: &Cluster, named: &Named) -> Result<ExitCode, Error> {
     if arguments.check {
         return Err(Error::PushNotChecked);
     }
-    let Some(object) = cluster.push_secret(key).await.map_err(ClusterError::from)? else {
-        note(&format!(
-            "external-secrets: PushSecret {:?} does not exist in namespace {:?}; `external-secrets get pushsecrets` lists those that do",
-            key.name, key.namespace
-        ));
-        return Ok(ExitCode::FAILURE);
+    let Some(object) = cluster.push_secret(&named.key).await.map_err(ClusterError::from)? else {
+        return Ok(absent(cluster, named).await);
     };
     let now = Timestamp::now();
     let overview = PushOverview::of(&object, now);

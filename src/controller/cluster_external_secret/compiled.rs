@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::spec::fault;
 use crate::api::v1::ClusterExternalSecret;
-use crate::api::{ANNOTATION_FORCE_SYNC, Selection, ServedVersion};
+use crate::api::{ANNOTATION_FORCE_SYNC, ANNOTATION_REFRESH, Selection, ServedVersion};
 use crate::controller::child_objects::refresh_time;
 use crate::sync::cluster_external_secret::Wanted;
 use crate::sync::cluster_external_secret::status::Fault;
@@ -52,8 +52,10 @@ impl Compiled {
 /// A hash of the parts of a ClusterExternalSecret whose change affects its namespaces. Its status is not one of them.
 pub(super) fn fingerprint(object: &ClusterExternalSecret) -> u64 {
     let meta = &object.metadata;
-    let force_sync = meta.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION_FORCE_SYNC));
+    // The first is handed on; the second asks for another comparison of all namespaces.
+    let requests = [ANNOTATION_FORCE_SYNC, ANNOTATION_REFRESH]
+        .map(|name| meta.annotations.as_ref().and_then(|annotations| annotations.get(name)));
     let mut hasher = DefaultHasher::new();
-    (&meta.uid, meta.generation, force_sync, meta.deletion_timestamp.is_some(), &meta.finalizers).hash(&mut hasher);
+    (&meta.uid, meta.generation, requests, meta.deletion_timestamp.is_some(), &meta.finalizers).hash(&mut hasher);
     hasher.finish()
 }

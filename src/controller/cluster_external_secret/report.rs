@@ -43,6 +43,7 @@ pub(super) async fn write(object: &ClusterExternalSecret, compiled: &Compiled, b
     let wanted = status::status(
         &Facts {
             generation: meta.generation,
+            refresh: stored::handled_refresh(meta),
             name: child,
             outcomes: &outcomes,
             fault: compiled.fault.as_ref(),
@@ -56,7 +57,9 @@ pub(super) async fn write(object: &ClusterExternalSecret, compiled: &Compiled, b
     measure(object, &wanted, &outcomes, began, context);
     let is_of_older_generation =
         before.observed_generation != wanted.observed_generation && context.kept_fields.keeps(".observedGeneration");
-    if !status::differs(&before, &wanted) && !is_of_older_generation {
+    let answers_refresh =
+        before.last_handled_refresh != wanted.last_handled_refresh && context.kept_fields.keeps(".lastHandledRefresh");
+    if !status::differs(&before, &wanted) && !is_of_older_generation && !answers_refresh {
         return;
     }
     let (api, patch) = (context.api(), status::patch(&wanted));

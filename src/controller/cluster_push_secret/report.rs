@@ -105,6 +105,7 @@ fn said(object: &ClusterPushSecret, found: &Provisioned, before: &ClusterPushSec
     }
     conditions::set(&mut status.conditions, ready, generation, now);
     status.observed_generation = generation;
+    status.last_handled_refresh = status::handled_refresh(&object.metadata);
     status
 }
 
@@ -116,6 +117,7 @@ fn patch(status: &ClusterPushSecretStatus) -> Value {
         "provisionedNamespaces": status.provisioned_namespaces,
         "conditions": status.conditions,
         "observedGeneration": status.observed_generation,
+        "lastHandledRefresh": status.last_handled_refresh,
     })
 }
 

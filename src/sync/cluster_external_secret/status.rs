@@ -95,6 +95,8 @@ impl Statement {
 pub struct Facts<'a> {
     /// The `metadata.generation` that was reconciled.
     pub generation: Option<i64>,
+    /// The value with which a comparison of all namespaces was requested.
+    pub refresh: Option<String>,
     /// The name of the ExternalSecrets; `None` if the spec cannot be read.
     pub name: Option<&'a str>,
     /// The outcome in each namespace.
@@ -149,6 +151,11 @@ pub fn status(facts: &Facts<'_>, before: &ClusterExternalSecretStatus) -> Cluste
         failed_namespaces: failed,
         conditions,
         observed_generation: if facts.is_pending { before.observed_generation } else { facts.generation },
+        last_handled_refresh: if facts.is_pending {
+            before.last_handled_refresh.clone()
+        } else {
+            facts.refresh.clone()
+        },
     };
     status.failed_namespaces.truncate(MOST_LISTED);
     status
@@ -224,6 +231,7 @@ pub fn patch(status: &ClusterExternalSecretStatus) -> Value {
         "failedNamespaces": list(json!(status.failed_namespaces)),
         "conditions": list(json!(status.conditions)),
         "observedGeneration": status.observed_generation,
+        "lastHandledRefresh": status.last_handled_refresh,
     })
 }
 

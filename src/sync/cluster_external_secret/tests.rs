@@ -244,6 +244,7 @@ fn a_former_one_that_a_finalizer_holds_is_reported() {
 fn facts<'a>(outcomes: &'a BTreeMap<String, Outcome>, fault: Option<&'a Fault>) -> Facts<'a> {
     Facts {
         generation: Some(1),
+        refresh: Some("asked".to_owned()),
         name: Some("db"),
         outcomes,
         fault,
@@ -300,6 +301,10 @@ fn while_namespaces_are_worked_on_ready_stays_as_it_was() {
     let pending = Facts { is_pending: true, generation: Some(2), ..facts(&outcomes, None) };
     let now = status::status(&pending, &before);
     assert_eq!(now.conditions.last(), before.conditions.last());
+    let asked_again = Facts { refresh: Some("again".to_owned()), ..pending.clone() };
+    assert_eq!(status::status(&asked_again, &before).last_handled_refresh.as_deref(), Some("asked"));
+    let done = Facts { is_pending: false, ..asked_again };
+    assert_eq!(status::status(&done, &before).last_handled_refresh.as_deref(), Some("again"));
     let fresh = status::status(&pending, &ClusterExternalSecretStatus::default());
     assert_eq!(fresh.conditions, []);
     let unseen =

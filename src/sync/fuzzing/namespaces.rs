@@ -88,6 +88,7 @@ fn report(
     let before = parent.status.clone().unwrap_or_default();
     let facts = Facts {
         generation: parent.metadata.generation,
+        refresh: None,
         name: Some(wanted.name()),
         outcomes: &outcomes,
         fault: None,

@@ -8,7 +8,7 @@ use test_stage::scene::Scene;
 use super::VALUE;
 use super::run::Command;
 
-fn push_secret(scene: &Scene, name: &str, secret: &str, remote_key: &str) -> Value {
+pub fn push_secret(scene: &Scene, name: &str, secret: &str, remote_key: &str) -> Value {
     json!({
         "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret", "metadata": {"name": name},
         "spec": {
@@ -19,7 +19,7 @@ fn push_secret(scene: &Scene, name: &str, secret: &str, remote_key: &str) -> Val
     })
 }
 
-async fn until(scene: &Scene, name: &str, cause: &str) {
+pub async fn until(scene: &Scene, name: &str, cause: &str) {
     let is_so = |object: &Value| match cause {
         "" => condition(object, "Ready")["status"] == "True",
         cause => object["status"]["cause"] == cause,
@@ -96,7 +96,7 @@ async fn push_secrets_are_listed_and_the_first_broken_link_of_each_is_named_with
     let is_failed = |parent: &Value| condition(parent, "Ready")["status"] == "False";
     scene.until("ClusterPushSecret", "people-push", "failed", is_failed).await;
     let run = Command::of(&scene).run(&["get", "clusterpushsecret/people-push"]).await;
-    let words = format!("namespace {name}: push secret already exists in namespace");
+    let words = format!("{name} (push secret already exists in namespace)");
     assert!(run.text.contains("0 of 1") && run.text.contains(&words), "{}\n{}", run.text, run.errors);
     scene.delete("ClusterPushSecret", "people-push").await;
 }

@@ -2,9 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use base64::Engine as _;
 use test_stage::scene::Scene;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout};
+use tokio::time::timeout;
+
+/// How long a line of a running command is waited for.
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// How a run ended, and what it printed.
 pub struct Run {
@@ -36,17 +43,60 @@ impl<'a> Command<'a> {
         self.run_as_is(&[arguments, &namespace].concat()).await
     }
 
-    /// Runs it without a namespace of its own.
-    pub async fn run_as_is(self, arguments: &[&str]) -> Run {
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_external-secrets"));
         command
             .args(arguments)
             .envs(self.scene.world.sandbox.environment())
             .env("KUBECONFIG", &self.kubeconfig)
             .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts one that keeps running.
+    pub fn start(self, arguments: &[&str]) -> Running {
+        let mut command: tokio::process::Command =
+            self.command(&[arguments, &["--namespace", self.scene.name()]].concat()).into();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let text = BufReader::new(child.stdout.take().unwrap()).lines();
+        let errors = BufReader::new(child.stderr.take().unwrap()).lines();
+        Running { _child: child, text, errors }
+    }
+
+    /// Runs it without a namespace of its own.
+    pub async fn run_as_is(self, arguments: &[&str]) -> Run {
+        let mut command = self.command(arguments);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Run { code: output.status.code().unwrap(), text: text(output.stdout), errors: text(output.stderr) }
+    }
+}
+
+/// A command that keeps running, until this is dropped.
+pub struct Running {
+    _child: Child,
+    text: Lines<BufReader<ChildStdout>>,
+    errors: Lines<BufReader<ChildStderr>>,
+}
+
+impl Running {
+    /// The next line with these words.
+    pub async fn until(&mut self, words: &[&str]) -> String {
+        let found = async {
+            loop {
+                let line = self.text.next_line().await.unwrap();
+                let line = line.unwrap_or_else(|| panic!("it ended without a line with {words:?}"));
+                if words.iter().all(|word| line.contains(word)) {
+                    return line;
+                }
+            }
+        };
+        timeout(DEADLINE, found).await.unwrap_or_else(|_| panic!("no line with {words:?}"))
+    }
+
+    /// The next line of its errors.
+    pub async fn error(&mut self) -> String {
+        timeout(DEADLINE, self.errors.next_line()).await.expect("no error in time").unwrap().unwrap_or_default()
     }
 }
 

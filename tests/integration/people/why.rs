@@ -70,5 +70,5 @@ async fn all_links_hold_if_all_is_well_and_the_first_broken_one_is_named() {
 
     let run = Command::of(&scene).run(&["why", "gone"]).await;
     assert_eq!(run.code, 1);
-    assert!(run.errors.contains("\"gone\" does not exist"), "{}", run.errors);
+    assert!(run.errors.contains(&format!("no ExternalSecret {name}/gone")), "{}", run.errors);
 }

@@ -1,7 +1,7 @@
 //! Which of some names was meant by one that is none of them.
 
 /// The name that differs least, if it is near: in case alone, or by at most two letters of a name that is long enough.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(in crate::cli) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = match name.chars().count() {
         0..=2 => 0,
         3..=5 => 1,
