@@ -198,7 +198,7 @@ advisories: $(CARGO_DENY) ## Check the dependencies against the known vulnerabil
 ##@ Make
 
 .PHONY: setup
-setup: has-rust test-setup crates commands-setup $(CARGO_DENY) $(SHELLCHECK) ## Get all that building and testing needs; after it they need no network
+setup: has-rust test-setup node-tools crates commands-setup $(CARGO_DENY) $(SHELLCHECK) ## Get all that building and testing needs; after it they need no network
 
 # Of all platforms, whose licenses are checked, too.
 .PHONY: crates
@@ -261,9 +261,9 @@ go-tools: cluster
 	@tests/monitoring/build >/dev/null
 	@tests/gitops/build >/dev/null
 
-# `make test-node` builds them by itself; where no node can run, it says why.
+# Where no node can run, `make test-node` says why.
 .PHONY: node-tools
-node-tools: cluster
+node-tools: has-cc cluster
 	@if tests/node/run --check 2>/dev/null; then tests/node/build >/dev/null; fi
 
 .PHONY: image
