@@ -1,5 +1,6 @@
 //! What every long-running process of the program needs: logs, metrics, traces, health, a Kubernetes client.
 
+pub mod allowances;
 pub mod api_health;
 pub mod api_server_metrics;
 #[cfg(feature = "processes")]
@@ -13,6 +14,7 @@ pub mod fair;
 pub mod health;
 pub mod kube_client;
 pub mod leader_election;
+pub mod log_allowance;
 #[cfg(feature = "processes")]
 pub mod logging;
 pub mod metrics;

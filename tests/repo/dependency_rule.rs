@@ -18,7 +18,10 @@ const RULES: [(&str, &[&str]); 17] = [
     ("budget", &["re2"]),
     ("generator", &["api", "secret"]),
     ("push", &["secret"]),
-    ("provider", &["api", "re2", "budget", "secret", "push", "template::funcs::pfx", "runtime::fair"]),
+    (
+        "provider",
+        &["api", "re2", "budget", "secret", "push", "template::funcs::pfx", "runtime::fair", "runtime::log_allowance"],
+    ),
     ("sync", &["api", "re2", "template", "budget", "secret", "push", "generator::Making"]),
     (
         "validate",
@@ -214,12 +217,12 @@ fn parts_of_modules_roots_and_unknown_modules_are_told_apart() {
         (
             "src/provider/mod.rs",
             "use crate::template::funcs::json;",
-            "provider may use only api, re2, budget, secret, push, template::funcs::pfx, runtime::fair, not template::funcs::json",
+            "provider may use only api, re2, budget, secret, push, template::funcs::pfx, runtime::fair, runtime::log_allowance, not template::funcs::json",
         ),
         (
             "src/provider/mod.rs",
             "use crate::template;",
-            "provider may use only api, re2, budget, secret, push, template::funcs::pfx, runtime::fair, not template",
+            "provider may use only api, re2, budget, secret, push, template::funcs::pfx, runtime::fair, runtime::log_allowance, not template",
         ),
         ("src/sync.rs", "use super::*;", "names the crate's root: name the module that is meant"),
         ("src/sync.rs", "use crate as root;", "names the crate's root: name the module that is meant"),

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::key::ObjectKey;
 use super::requeue::spread;
 use crate::answers::{Seen, reason};
+use crate::runtime::log_allowance;
 use crate::runtime::metrics::ApiServerMetrics;
 use crate::runtime::vital::Vital;
 
@@ -24,8 +25,8 @@ use crate::runtime::vital::Vital;
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// The longest pause if the API server is there and refuses, or sends answers that cannot be read.
 const LONGEST_PAUSE_REFUSED: Duration = Duration::from_secs(30);
-/// Unreadable objects of one watch that the log names; further ones are only counted.
-const NAMED: usize = 100;
+/// Unreadable objects of one watch that the log may name; further ones are only counted.
+const NAMED: usize = 10_000;
 
 /// Objects per page of a list. A page is held as text beside what is parsed from it, and an object may be a megabyte:
 /// with kube's default of 500, lists took as much memory as everything that is kept.
@@ -268,7 +269,8 @@ impl PassedOver {
     fn note(&mut self, meta: &ObjectMeta) -> ObjectKey {
         self.metrics.passed_over(&self.watch);
         let key = ObjectKey::of(meta);
-        if self.named.len() < NAMED && self.named.insert(key.clone()) {
+        let is_new = self.named.len() < NAMED && self.named.insert(key.clone());
+        if is_new && log_allowance::take(&key.namespace) {
             tracing::warn!(watch = self.watch, object = %key, "an object cannot be read and is skipped; check its metadata");
         }
         key

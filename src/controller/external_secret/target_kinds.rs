@@ -21,6 +21,7 @@ use crate::controller::core::api_call::bounded;
 use crate::controller::core::key::ObjectVersion;
 use crate::controller::core::watch::{self, Change, Watch, strip_metadata};
 use crate::controller::core::watching::Watching;
+use crate::runtime::log_allowance;
 
 /// The most kinds other than Secret that the ExternalSecrets of one namespace may write. Each is watched in the whole
 /// cluster.
@@ -89,9 +90,12 @@ impl TargetKinds {
         let mut kinds = self.lock();
         // Other callers may have added kinds meanwhile.
         room(&kinds, manifest, namespace)?;
-        let used = kinds.entry(manifest.clone()).or_insert_with(|| Used {
-            kind: Arc::new(self.watch_kind(manifest, resource)),
-            namespaces: BTreeSet::new(),
+        let used = kinds.entry(manifest.clone()).or_insert_with(|| {
+            if log_allowance::take(namespace) {
+                let ManifestReference { kind, api_version } = manifest;
+                tracing::info!(kind, api_version, "objects of this kind are watched");
+            }
+            Used { kind: Arc::new(self.watch_kind(manifest, resource)), namespaces: BTreeSet::new() }
         });
         used.namespaces.insert(namespace.to_owned());
         Ok(Arc::clone(&used.kind))
@@ -127,7 +131,6 @@ impl TargetKinds {
         };
         let stop = CancellationToken::new();
         let watched = watch::objects_until(watch, resource.clone(), strip, self.on_change(manifest), stop.clone());
-        tracing::info!(kind = manifest.kind, api_version = manifest.api_version, "objects of this kind are watched");
         TargetKind::watched(manifest.clone(), resource, watched, stop.drop_guard())
     }
 

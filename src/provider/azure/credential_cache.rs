@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use azure_core::credentials::AccessToken;
 use azure_core::time::OffsetDateTime;
-use moka::future::Cache;
 
 use super::cluster::Cluster;
 use super::coalesce::Coalescer;
@@ -17,8 +16,10 @@ use super::credential::{Exchange, Purpose, Workbench};
 use super::diagnose::{Cause, Diagnosis};
 use super::http::Clients;
 use super::options::Options;
+use crate::provider::fair_map::FairMap;
 use crate::provider::metrics::{CallStatus, Probe};
 use crate::provider::{Freshness, ProviderMetrics};
+use crate::runtime::log_allowance;
 
 /// How long before its expiry a token is renewed, or halfway through its lifetime if that is later.
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
@@ -39,12 +40,12 @@ const LEAST_BETWEEN: Duration = Duration::from_secs(2);
 const LEAST_AGE_TO_GIVE_UP: Duration = Duration::from_mins(1);
 
 /// Bounds on the identities that are kept.
-const MOST_CREDENTIALS: u64 = 1000;
+const MOST_CREDENTIALS: usize = 1000;
 const KEPT_UNUSED: Duration = Duration::from_hours(2);
 
 /// The credentials of all stores, by what they depend on.
 pub(super) struct CredentialCache {
-    credentials: Cache<Purpose, Arc<SharedCredential>>,
+    credentials: Mutex<FairMap<Purpose, Arc<SharedCredential>>>,
     clients: Arc<Clients>,
     connections: Arc<Connections>,
     cluster: Arc<Cluster>,
@@ -62,13 +63,18 @@ impl CredentialCache {
         options: Arc<Options>,
         metrics: Arc<dyn ProviderMetrics>,
     ) -> Self {
-        let credentials = Cache::builder().max_capacity(MOST_CREDENTIALS).time_to_idle(KEPT_UNUSED).build();
+        let credentials = Mutex::new(FairMap::new(MOST_CREDENTIALS, KEPT_UNUSED));
         let workbench = Arc::new(Workbench::new());
         Self { credentials, clients, connections, cluster, options, workbench, metrics, next_id: AtomicU64::new(0) }
     }
 
     /// The credential for `purpose`, shared by all callers.
-    pub(super) async fn get(&self, purpose: Purpose) -> Arc<SharedCredential> {
+    pub(super) fn get(&self, purpose: Purpose) -> Arc<SharedCredential> {
+        let now = Instant::now();
+        let mut credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(credential) = credentials.get(&purpose, now) {
+            return Arc::clone(credential);
+        }
         let exchange = Exchange {
             purpose: purpose.clone(),
             clients: Arc::clone(&self.clients),
@@ -78,14 +84,15 @@ impl CredentialCache {
             workbench: Arc::clone(&self.workbench),
             unusable: OnceLock::new(),
         };
-        let make = async {
-            Arc::new(SharedCredential {
-                id: self.next_id.fetch_add(1, Ordering::Relaxed),
-                inner: Arc::new(Inner { exchange, state: Mutex::default(), metrics: Arc::clone(&self.metrics) }),
-                exchanges: Coalescer::new(Duration::ZERO),
-            })
-        };
-        self.credentials.get_with(purpose, make).await
+        let namespace: Arc<str> = purpose.identity.namespace().into();
+        let credential = Arc::new(SharedCredential {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            namespace: Arc::clone(&namespace),
+            inner: Arc::new(Inner { exchange, state: Mutex::default(), metrics: Arc::clone(&self.metrics) }),
+            exchanges: Coalescer::new(Duration::ZERO),
+        });
+        credentials.insert(&namespace, purpose, Arc::clone(&credential), now);
+        credential
     }
 }
 
@@ -93,6 +100,8 @@ impl CredentialCache {
 pub(super) struct SharedCredential {
     /// Unique, also if it replaces an evicted credential.
     pub(super) id: u64,
+    /// The namespace that its proof belongs to.
+    pub(super) namespace: Arc<str>,
     inner: Arc<Inner>,
     exchanges: Coalescer<(), AccessToken>,
 }
@@ -178,8 +187,10 @@ impl Inner {
     fn tell(&self, before: Option<&Diagnosis>, now: Option<&Diagnosis>) {
         let identity = &self.exchange.purpose.identity;
         match (before, now) {
-            (Some(_), None) => tracing::info!(%identity, "token acquired again"),
-            (before, Some(reason)) if before != Some(reason) => {
+            (Some(_), None) if log_allowance::take(identity.namespace()) => {
+                tracing::info!(%identity, "token acquired again");
+            }
+            (before, Some(reason)) if before != Some(reason) && log_allowance::take(identity.namespace()) => {
                 tracing::warn!(%identity, cause = reason.cause.label(), %reason, "cannot acquire a token");
             }
             _ => {}

@@ -23,6 +23,8 @@ use crate::provider::{Caller, ServiceAccount, StoreView};
 pub(super) const ANNOTATION_CLIENT_ID: &str = "azure.workload.identity/client-id";
 /// On a service account: the tenant.
 pub(super) const ANNOTATION_TENANT_ID: &str = "azure.workload.identity/tenant-id";
+/// All annotations of a service account that are used.
+pub const ACCOUNT_ANNOTATIONS: [&str; 2] = [ANNOTATION_CLIENT_ID, ANNOTATION_TENANT_ID];
 
 /// An identity and its proof. Equal identities get the same tokens: everything that could change the token, such as a
 /// recreated service account or a changed Secret, is part of it. Contains no secret.
@@ -47,6 +49,16 @@ pub(super) enum Identity {
         /// The tenant to request a token from; that of the login if `None`.
         tenant_id: Option<String>,
     },
+}
+
+impl Identity {
+    /// The namespace that its proof belongs to; empty for the process's own identity.
+    pub(super) fn namespace(&self) -> &str {
+        match self {
+            Self::Application { proof, .. } => proof.namespace(),
+            Self::Machine { .. } | Self::LoggedIn { .. } => "",
+        }
+    }
 }
 
 impl fmt::Display for Identity {

@@ -89,6 +89,7 @@ pub fn causes() -> Vec<CauseDescription> {
 
 pub use acr::ContainerRegistries;
 pub use http::SetupError;
+pub use identity::ACCOUNT_ANNOTATIONS;
 pub use options::{ActsAs, Budgets, Environment, Options, OwnIdentity};
 
 /// Reads Azure Key Vault. Created once per process: all stores share tokens, connections and what is known of vaults.
@@ -166,8 +167,8 @@ impl AzureKeyVault {
         };
         let purpose =
             Purpose { identity, authority: cloud.authority.clone(), hosts_of: cloud.hosts_of, scope: cloud.scope() };
-        let credential = self.credentials.get(purpose).await;
-        self.vaults.get(endpoint, credential, &cloud, requester(&view, caller)).await
+        let credential = self.credentials.get(purpose);
+        self.vaults.get(endpoint, credential, &cloud, requester(&view, caller))
     }
 }
 

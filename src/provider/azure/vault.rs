@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use azure_core::credentials::AccessToken;
 use futures::future::{BoxFuture, FutureExt as _};
-use moka::future::Cache;
 use tokio::sync::oneshot;
 use tracing::instrument::{Instrument as _, Instrumented};
 
@@ -31,12 +30,13 @@ use super::rights::{Consequence, Rights};
 use super::sdk::{Errand, Sdk};
 use super::transport::crowded;
 use crate::provider::error::Retry;
+use crate::provider::fair_map::FairMap;
 use crate::provider::metrics::{ApiCall, CallStatus, Probe, SharedRead};
 use crate::provider::shares::Share;
 use crate::provider::{Changes, Freshness, Priority, ProviderMetrics, ReadMark, ReadOptions};
 
 /// Bounds on the clients and gates that are kept.
-const MOST_VAULTS: u64 = 2000;
+const MOST_VAULTS: usize = 2000;
 const KEPT_UNUSED: Duration = Duration::from_hours(2);
 
 /// The longest list that is read, in pages of at most 25 secrets, and in bytes: a vault must not be able to keep a
@@ -62,7 +62,7 @@ type ReadKey = (VaultKey, ObjectId);
 
 /// The clients of all vaults, kept across reconciles, with one gate per vault.
 pub(super) struct VaultPool {
-    clients: Cache<VaultKey, Arc<VaultClient>>,
+    clients: Mutex<FairMap<VaultKey, Arc<VaultClient>>>,
     /// Each gate lives as long as a client of its vault.
     gates: Mutex<HashMap<String, Weak<Gate>>>,
     reads: Arc<Coalescer<ReadKey, Arc<Object>>>,
@@ -82,7 +82,7 @@ impl VaultPool {
         metrics: Arc<dyn ProviderMetrics>,
     ) -> Self {
         Self {
-            clients: Cache::builder().max_capacity(MOST_VAULTS).time_to_idle(KEPT_UNUSED).build(),
+            clients: Mutex::new(FairMap::new(MOST_VAULTS, KEPT_UNUSED)),
             gates: Mutex::default(),
             reads: Arc::new(Coalescer::new(options.coalesce).that_keeps(|object: &Arc<Object>| object.may_be_kept())),
             lists: Arc::new(Coalescer::new(options.coalesce)),
@@ -95,7 +95,7 @@ impl VaultPool {
     }
 
     /// The client of a vault for a credential, on behalf of `requester`.
-    pub(super) async fn get(
+    pub(super) fn get(
         &self,
         endpoint: VaultEndpoint,
         credential: Arc<SharedCredential>,
@@ -103,12 +103,15 @@ impl VaultPool {
         requester: Requester,
     ) -> Result<Arc<VaultClient>, Diagnosis> {
         let key = (credential.id, endpoint);
-        if let Some(client) = self.clients.get(&key).await {
-            return Ok(Arc::new(VaultClient { requester, pace: self.pace(), ..(*client).clone() }));
+        let now = Instant::now();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&key, now) {
+            return Ok(Arc::new(VaultClient { requester, pace: self.pace(), ..(**client).clone() }));
         }
+        let namespace = Arc::clone(&credential.namespace);
         let client = VaultClient {
             key: key.clone(),
-            requester: requester.clone(),
+            requester,
             hosts_of: cloud.hosts_of,
             sdk: Arc::new(Sdk::new(&key.1, cloud, self.http.to(cloud.hosts_of))?),
             gate: self.gate(key.1.host()),
@@ -122,8 +125,9 @@ impl VaultPool {
             connections: Arc::clone(&self.connections),
             metrics: Arc::clone(&self.metrics),
         };
-        let client = self.clients.get_with(key, async { Arc::new(client) }).await;
-        Ok(Arc::new(VaultClient { requester, pace: self.pace(), ..(*client).clone() }))
+        let client = Arc::new(client);
+        clients.insert(&namespace, key, Arc::clone(&client), now);
+        Ok(client)
     }
 
     fn pace(&self) -> Arc<Pace> {

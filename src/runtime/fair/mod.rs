@@ -30,6 +30,7 @@ use futures::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
+use super::log_allowance;
 use super::panics::{Caught, Panicked, caught};
 use lanes::Lanes;
 use task::{Line, Task};
@@ -192,7 +193,7 @@ impl Shared {
                 let _ = caught(|| task.poll());
                 let after = thread::computed();
                 let took = after.saturating_sub(before);
-                if took >= REMARKABLE {
+                if took >= REMARKABLE && log_allowance::take(&tenant) {
                     tracing::info!(namespace = %tenant, ?took, "computed for long; it waits as long");
                 }
                 state = self.state();

@@ -1,11 +1,10 @@
 //! Events on objects, for `kubectl describe`.
 //!
 //! Anybody who may write an ExternalSecret can make it cause a new event each second, and each event is an object that
-//! stays in etcd for an hour. Each object therefore has an allowance ([`allowance`]), namespaces share the queue of
+//! stays in etcd for an hour. Each object therefore has an allowance like that of client-go's spam filter, namespaces share the queue of
 //! events fairly ([`queue`]), and repetitions are counted in the existing event ([`repeats`]). client-go, with which
 //! ESO publishes, does the same.
 
-mod allowance;
 mod notice;
 mod queue;
 mod repeats;
@@ -23,12 +22,13 @@ use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use self::allowance::Allowances;
 pub(crate) use self::notice::{Notice, Severity};
 use self::queue::Queue;
 use self::repeats::{Earlier, Repeats};
 use super::api_call::{ApiError, bounded};
 use crate::answers::Objects;
+use crate::runtime::allowances::Allowances;
+use crate::runtime::log_allowance;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::vital::Vital;
 use crate::sync::one_line::{on_one_line, truncated};
@@ -37,6 +37,10 @@ use crate::sync::one_line::{on_one_line, truncated};
 const CONCURRENCY: usize = 8;
 /// The longest note that the API server accepts.
 const LONGEST_NOTE: usize = 1_024;
+/// Events that one object may publish at once.
+const BURST: u16 = 25;
+/// Time until one more is allowed.
+const REFILL: Duration = Duration::from_mins(5);
 /// How often the number of dropped events is logged.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -62,13 +66,24 @@ struct Shared {
     metrics: Metrics,
 }
 
-#[derive(Default)]
 struct State {
     queue: Queue,
     allowances: Allowances,
     repeats: Repeats,
     dropped: Dropped,
     is_closed: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            queue: Queue::default(),
+            allowances: Allowances::new(BURST, REFILL),
+            repeats: Repeats::default(),
+            dropped: Dropped::default(),
+            is_closed: false,
+        }
+    }
 }
 
 /// Events dropped since that was last logged.
@@ -176,6 +191,7 @@ async fn report_drops(shared: &Shared) {
     loop {
         tokio::time::sleep(REPORT_INTERVAL).await;
         shared.say_what_was_dropped();
+        log_allowance::say_what_was_left_out();
     }
 }
 

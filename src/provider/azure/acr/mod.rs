@@ -17,13 +17,12 @@ mod pauses;
 mod tests;
 mod turns;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use azure_core::http::HttpClient;
 use jiff::Timestamp;
-use moka::future::Cache;
 
 use self::exchange::Exchange;
 use self::host::RegistryHost;
@@ -37,10 +36,12 @@ use super::credential::Purpose;
 use super::credential_cache::CredentialCache;
 use super::diagnose::{Cause, Diagnosis, EntraCode};
 use super::options::Options;
+use crate::provider::fair_map::FairMap;
 use crate::provider::{Freshness, ProviderError, ProviderMetrics, Registries, RegistryToken, RegistryView};
+use crate::runtime::log_allowance;
 
 /// Bounds on the tokens that are kept.
-const MOST_TOKENS: u64 = 1000;
+const MOST_TOKENS: usize = 1000;
 const KEPT_UNUSED: Duration = Duration::from_hours(2);
 
 /// The part of its lifetime during which a token answers equal requests. Callers that share it request the next one
@@ -69,7 +70,7 @@ pub struct ContainerRegistries {
     cluster: Arc<Cluster>,
     asker: Arc<Asker>,
     exchanges: Coalescer<Key, Kept>,
-    kept: Cache<Key, Kept>,
+    kept: Mutex<FairMap<Key, Kept>>,
 }
 
 /// Requests tokens from registries.
@@ -84,7 +85,7 @@ pub(super) struct Asker {
 
 impl ContainerRegistries {
     pub(super) fn new(asker: Asker, options: Arc<Options>, cluster: Arc<Cluster>) -> Self {
-        let kept = Cache::builder().max_capacity(MOST_TOKENS).time_to_idle(KEPT_UNUSED).build();
+        let kept = Mutex::new(FairMap::new(MOST_TOKENS, KEPT_UNUSED));
         Self { exchanges: Coalescer::new(options.coalesce), options, cluster, asker: Arc::new(asker), kept }
     }
 
@@ -125,21 +126,25 @@ impl ContainerRegistries {
         namespace: Arc<str>,
         freshness: Freshness,
     ) -> Result<Arc<RegistryToken>, Diagnosis> {
-        if let Some(kept) = self.kept.get(&key).await
-            && kept.serves(freshness)
-        {
+        let kept = self.kept().get(&key, Instant::now()).cloned();
+        if let Some(kept) = kept.filter(|kept| kept.serves(freshness)) {
             return Ok(kept.token);
         }
         let (asker, wanted) = (Arc::clone(&self.asker), key.clone());
+        let asking = Arc::clone(&namespace);
         let read = |progress: super::coalesce::Progress| async move {
             progress.sent();
             let began = Instant::now();
-            let token = asker.ask(&wanted, resource_manager, &namespace).await?;
+            let token = asker.ask(&wanted, resource_manager, &asking).await?;
             Ok(Kept { token: Arc::new(token), asked: began })
         };
         let kept = self.exchanges.read(key.clone(), freshness, read).await.0?;
-        self.kept.insert(key, kept.clone()).await;
+        self.kept().insert(&namespace, key, kept.clone(), Instant::now());
         Ok(kept.token)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, FairMap<Key, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -169,7 +174,7 @@ impl Asker {
         Self { http, connections, credentials, metrics, pauses: Pauses::default(), turns: Turns::default() }
     }
 
-    async fn ask(&self, key: &Key, resource_manager: String, namespace: &str) -> Result<RegistryToken, Diagnosis> {
+    async fn ask(&self, key: &Key, resource_manager: String, namespace: &Arc<str>) -> Result<RegistryToken, Diagnosis> {
         let host = key.host.name();
         self.pauses.check(host)?;
         self.turns.take(namespace, host).map_err(|wait| too_many(host, wait))?;
@@ -182,8 +187,8 @@ impl Asker {
         }
     }
 
-    async fn ask_as(&self, key: &Key, purpose: Purpose, namespace: &str) -> Result<RegistryToken, Diagnosis> {
-        let credential = self.credentials.get(purpose).await;
+    async fn ask_as(&self, key: &Key, purpose: Purpose, namespace: &Arc<str>) -> Result<RegistryToken, Diagnosis> {
+        let credential = self.credentials.get(purpose);
         let exchange = Exchange {
             host: &key.host,
             scope: key.scope.as_deref(),
@@ -205,7 +210,7 @@ impl Asker {
                 }
                 Err(failed) if failed.cause.passes_at_once() && !once_more => once_more = true,
                 result => {
-                    self.note(key.host.name(), &result);
+                    self.note(namespace, key.host.name(), &result);
                     return result;
                 }
             }
@@ -213,9 +218,10 @@ impl Asker {
     }
 
     /// Records what a registry answered. An identity that gets no token says nothing of the registry.
-    fn note(&self, host: &str, result: &Result<RegistryToken, Diagnosis>) {
-        self.pauses.note(host, result.as_ref().err());
-        if result.as_ref().is_err_and(|reason| reason.cause == Cause::RegistryThrottled) {
+    fn note(&self, namespace: &Arc<str>, host: &str, result: &Result<RegistryToken, Diagnosis>) {
+        self.pauses.note(namespace, host, result.as_ref().err());
+        let is_throttled = result.as_ref().is_err_and(|reason| reason.cause == Cause::RegistryThrottled);
+        if is_throttled && log_allowance::take(namespace) {
             tracing::warn!(registry = host, "the registry asks to slow down");
         }
     }

@@ -26,6 +26,13 @@ use super::diagnose::{Cause, Diagnosis};
 use super::options::{Options, WINDOW};
 use crate::provider::ProviderMetrics;
 use crate::provider::metrics::{GateState, Probe};
+use crate::runtime::log_allowance;
+
+/// A request that waits for permission.
+struct Waiter {
+    permission: oneshot::Sender<Leave>,
+    namespace: Arc<str>,
+}
 
 /// The gate to one vault.
 pub(super) struct Gate {
@@ -35,7 +42,7 @@ pub(super) struct Gate {
 }
 
 struct Inner {
-    state: State<oneshot::Sender<Leave>>,
+    state: State<Waiter>,
     /// When to run again, if nothing happens before.
     alarm: Option<Instant>,
     /// The last state that the metrics got.
@@ -73,7 +80,8 @@ impl Gate {
     ) -> Result<Leave, Diagnosis> {
         let arrived = Instant::now();
         let (sender, mut granted) = oneshot::channel();
-        self.inner().state.arrive(ticket, sender);
+        let waiter = Waiter { permission: sender, namespace: Arc::clone(ticket.namespace()) };
+        self.inner().state.arrive(ticket, waiter);
         let _place = Place { gate: self, ticket };
         self.pump();
         let leave = match self.patiently(&mut granted, began).await {
@@ -108,13 +116,18 @@ impl Gate {
         }
     }
 
-    fn ended(self: &Arc<Self>, pass: Pass, end: End) {
+    /// A request of a namespace has ended.
+    fn ended(self: &Arc<Self>, pass: Pass, end: End, namespace: &str) {
         let reason = if let End::Refused(reason) = &end { reason.to_string() } else { String::new() };
         let change = self.inner().state.ended(Instant::now(), pass, end, rand::random());
         match change {
-            Some(Change::Paused) => tracing::warn!(vault = self.vault, reason, "the vault is not asked for a while"),
-            Some(Change::Resumed) => tracing::info!(vault = self.vault, "the vault is asked again"),
-            None => {}
+            Some(Change::Paused) if log_allowance::take(namespace) => {
+                tracing::warn!(vault = self.vault, reason, "the vault is not asked for a while");
+            }
+            Some(Change::Resumed) if log_allowance::take(namespace) => {
+                tracing::info!(vault = self.vault, "the vault is asked again");
+            }
+            _ => {}
         }
         self.pump();
     }
@@ -129,9 +142,10 @@ impl Gate {
                     if pass.probe {
                         self.metrics.probe(Probe::Vault);
                     }
-                    let leave = Leave { gate: Arc::clone(self), pass: Some(pass) };
+                    let Waiter { permission, namespace } = waiter;
+                    let leave = Leave { gate: Arc::clone(self), pass: Some(pass), namespace };
                     // If the waiter has just gone away, take back its permission here, without another round.
-                    if let Err(mut leave) = waiter.send(leave)
+                    if let Err(mut leave) = permission.send(leave)
                         && let Some(pass) = leave.pass.take()
                     {
                         self.inner().state.ended(Instant::now(), pass, End::Abandoned, 0.0);
@@ -207,13 +221,14 @@ impl Drop for Place<'_> {
 pub(super) struct Leave {
     gate: Arc<Gate>,
     pass: Option<Pass>,
+    namespace: Arc<str>,
 }
 
 impl Leave {
     /// Returns the permission unused.
     pub(super) fn unsent(mut self) {
         if let Some(pass) = self.pass.take() {
-            self.gate.ended(pass, End::Unsent);
+            self.gate.ended(pass, End::Unsent, &self.namespace);
         }
     }
 
@@ -227,7 +242,7 @@ impl Leave {
             self.gate.metrics.throttled();
         }
         if let Some(pass) = self.pass.take() {
-            self.gate.ended(pass, end);
+            self.gate.ended(pass, end, &self.namespace);
         }
         verdict
     }
@@ -236,7 +251,7 @@ impl Leave {
 impl Drop for Leave {
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
-            self.gate.ended(pass, End::Abandoned);
+            self.gate.ended(pass, End::Abandoned, &self.namespace);
         }
     }
 }

@@ -91,6 +91,13 @@ pub(in crate::provider::azure) struct Ticket {
     requester: Requester,
 }
 
+impl Ticket {
+    /// The namespace on whose behalf the request is sent.
+    pub(super) const fn namespace(&self) -> &Arc<str> {
+        &self.requester.namespace
+    }
+}
+
 /// All waiters.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
