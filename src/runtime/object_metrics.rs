@@ -1,7 +1,7 @@
 //! The metrics of single objects. The prometheus crate takes about 5 KB for the metrics of each, most of it identical
 //! descriptions. This keeps a small row per object, and turns it into metrics at a scrape.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -42,7 +42,8 @@ pub struct Object<'a> {
 pub struct ObjectOptions {
     /// Whether the labels `app.kubernetes.io/...` of an object become labels of its metrics.
     pub extended: ExtendedLabels,
-    /// How many objects of a kind have metrics of their own. The totals include all.
+    /// How many objects of a kind have metrics of their own. The totals include all. If there are more, a namespace
+    /// with few has them before one with many.
     pub most: usize,
     /// Whether to export when the values of ExternalSecrets expire at the provider.
     pub remote_expiry: RemoteExpiry,
@@ -107,13 +108,94 @@ struct Row<R> {
 /// The rows by namespace, then by name.
 #[derive(Debug)]
 struct Rows<R> {
-    namespaces: HashMap<Box<str>, HashMap<Box<str>, Row<R>>>,
+    namespaces: HashMap<Arc<str>, Namespace<R>>,
+    shown: usize,
+    /// The namespaces by the number of shown objects.
+    sizes: BTreeSet<(usize, Arc<str>)>,
+}
+
+/// The rows of a namespace by name.
+#[derive(Debug)]
+struct Namespace<R> {
+    rows: HashMap<Box<str>, Row<R>>,
     shown: usize,
 }
 
 impl<R> Default for Rows<R> {
     fn default() -> Self {
-        Self { namespaces: HashMap::new(), shown: 0 }
+        Self { namespaces: HashMap::new(), shown: 0, sizes: BTreeSet::new() }
+    }
+}
+
+impl<R> Default for Namespace<R> {
+    fn default() -> Self {
+        Self { rows: HashMap::new(), shown: 0 }
+    }
+}
+
+impl<R: Default> Rows<R> {
+    /// The row of an object, which is created if necessary. It is shown if fewer than `most` are, or if another
+    /// namespace shows more than this one would. That one then hides one.
+    fn row(&mut self, object: Object<'_>, most: usize) -> Option<&mut Row<R>> {
+        let name: Arc<str> = match self.namespaces.get_key_value(object.namespace) {
+            Some((name, _)) => Arc::clone(name),
+            None => object.namespace.into(),
+        };
+        let namespace = self.namespaces.entry(Arc::clone(&name)).or_default();
+        if !namespace.rows.contains_key(object.name) {
+            namespace.rows.insert(object.name.into(), Row::default());
+        }
+        let is_shown = namespace.rows.get(object.name).is_some_and(|row| row.is_shown);
+        let shown = namespace.shown;
+        if !is_shown && (self.shown < most || self.hide_one(shown + 1)) {
+            self.show(&name, object.name);
+        }
+        self.namespaces.get_mut(&name)?.rows.get_mut(object.name)
+    }
+
+    fn show(&mut self, namespace: &Arc<str>, name: &str) {
+        let Some(Namespace { rows, shown }) = self.namespaces.get_mut(namespace) else { return };
+        let Some(row) = rows.get_mut(name) else { return };
+        row.is_shown = true;
+        *shown += 1;
+        let size = *shown;
+        self.resized(namespace, size - 1, size);
+    }
+
+    /// Hides an object of the namespace that shows most, if that shows more than `than`. Returns whether it did.
+    fn hide_one(&mut self, than: usize) -> bool {
+        let Some((size, largest)) = self.sizes.last().filter(|(size, _)| *size > than).cloned() else { return false };
+        let Some(Namespace { rows, shown }) = self.namespaces.get_mut(&largest) else { return false };
+        let Some(row) = rows.values_mut().find(|row| row.is_shown) else { return false };
+        row.is_shown = false;
+        *shown -= 1;
+        self.resized(&largest, size, size - 1);
+        true
+    }
+
+    fn forget(&mut self, namespace: &str, name: &str) {
+        let Some((namespace, _)) = self.namespaces.get_key_value(namespace) else { return };
+        let namespace = Arc::clone(namespace);
+        let Some(of) = self.namespaces.get_mut(&namespace) else { return };
+        let was_shown = of.rows.remove(name).is_some_and(|row| row.is_shown);
+        let before = of.shown;
+        of.shown -= usize::from(was_shown);
+        let after = of.shown;
+        if of.rows.is_empty() {
+            self.namespaces.remove(&namespace);
+        }
+        if was_shown {
+            self.resized(&namespace, before, after);
+        }
+    }
+
+    /// A namespace shows another number of objects than before.
+    fn resized(&mut self, namespace: &Arc<str>, before: usize, after: usize) {
+        self.shown = self.shown + after - before;
+        self.sizes.remove(&(before, Arc::clone(namespace)));
+        if after > 0 {
+            self.sizes.insert((after, Arc::clone(namespace)));
+        }
     }
 }
 
@@ -178,19 +260,7 @@ impl<R: Default + Send + 'static> ObjectTable<R> {
     /// Changes the row of an object, and creates it if necessary.
     pub(super) fn change(&self, object: Object<'_>, change: impl FnOnce(&mut R)) {
         let mut rows = self.lock();
-        let rows = &mut *rows;
-        if !rows.namespaces.contains_key(object.namespace) {
-            rows.namespaces.insert(object.namespace.into(), HashMap::new());
-        }
-        let Some(names) = rows.namespaces.get_mut(object.namespace) else { return };
-        if !names.contains_key(object.name) {
-            names.insert(object.name.into(), Row::default());
-        }
-        let Some(row) = names.get_mut(object.name) else { return };
-        if !row.is_shown && rows.shown < self.0.options.most {
-            row.is_shown = true;
-            rows.shown += 1;
-        }
+        let Some(row) = rows.row(object, self.0.options.most) else { return };
         if self.0.options.extended == ExtendedLabels::Shown {
             row.extended = Some(Box::new(EXTENDED.map(|(key, _)| {
                 object.labels.and_then(|labels| labels.get(key)).map(String::as_str).unwrap_or_default().into()
@@ -201,13 +271,7 @@ impl<R: Default + Send + 'static> ObjectTable<R> {
 
     /// Forgets a deleted object.
     pub(super) fn forget(&self, namespace: &str, name: &str) {
-        let mut rows = self.lock();
-        let Some(names) = rows.namespaces.get_mut(namespace) else { return };
-        let was_shown = names.remove(name).is_some_and(|row| row.is_shown);
-        if names.is_empty() {
-            rows.namespaces.remove(namespace);
-        }
-        rows.shown -= usize::from(was_shown);
+        self.lock().forget(namespace, name);
     }
 
     fn lock(&self) -> MutexGuard<'_, Rows<R>> {
@@ -230,8 +294,8 @@ impl<R: Default + Send + 'static> Collector for ObjectTable<R> {
 
 fn family<R>(column: &Column<R>, rows: &Rows<R>, now: u64) -> MetricFamily {
     let mut metrics = Vec::new();
-    for (namespace, names) in &rows.namespaces {
-        for (name, row) in names.iter().filter(|(_, row)| row.is_shown) {
+    for (namespace, Namespace { rows, .. }) in &rows.namespaces {
+        for (name, row) in rows.iter().filter(|(_, row)| row.is_shown) {
             (column.values)(&row.value, now, &mut |labels, value| {
                 let values = [&**name, &**namespace].into_iter().chain(labels.iter().copied());
                 let pairs = column.labels.iter().copied().zip(values);
@@ -247,7 +311,7 @@ fn family<R>(column: &Column<R>, rows: &Rows<R>, now: u64) -> MetricFamily {
 fn total_family<R>(total: &Total<R>, rows: &Rows<R>, now: u64) -> MetricFamily {
     let values = total.label.map_or(&[""][..], |(_, values)| values);
     let metrics = values.iter().enumerate().map(|(index, value)| {
-        let all = rows.namespaces.values().flat_map(HashMap::values);
+        let all = rows.namespaces.values().flat_map(|namespace| namespace.rows.values());
         let sum = all.fold(0.0, |sum, row| (total.fold)(sum, &row.value, now, index));
         metric(Kind::Gauge, total.label.iter().map(|(label, _)| (*label, *value)), sum)
     });
@@ -296,5 +360,61 @@ pub(super) fn show_ready(ready: Option<bool>, show: &mut dyn FnMut(&[&str], f64)
     if let Some(ready) = ready {
         show(&["Ready", "True"], f64::from(u8::from(ready)));
         show(&["Ready", "False"], f64::from(u8::from(!ready)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: usize = 10;
+
+    fn shown(rows: &Rows<()>, namespace: &str) -> usize {
+        let rows = rows.namespaces.get(namespace).into_iter().flat_map(|namespace| namespace.rows.values());
+        rows.filter(|row| row.is_shown).count()
+    }
+
+    fn change(rows: &mut Rows<()>, namespace: &str, name: usize) {
+        let name = name.to_string();
+        assert!(rows.row(Object { namespace, name: &name, labels: None }, MOST).is_some());
+    }
+
+    #[test]
+    fn a_namespace_with_very_many_objects_leaves_metrics_to_those_of_others() {
+        let mut rows = Rows::default();
+        for name in 0..100 {
+            change(&mut rows, "large", name);
+        }
+        assert_eq!((shown(&rows, "large"), rows.shown), (MOST, MOST));
+        for name in 0..3 {
+            change(&mut rows, "small", name);
+        }
+        assert_eq!((shown(&rows, "large"), shown(&rows, "small"), rows.shown), (MOST - 3, 3, MOST));
+        // The two do not take them from each other for ever.
+        for name in 0..100 {
+            change(&mut rows, "small", name);
+            change(&mut rows, "large", name);
+        }
+        assert_eq!((shown(&rows, "large"), shown(&rows, "small")), (MOST / 2, MOST / 2));
+        let names = |rows: &Rows<()>| -> Vec<_> {
+            rows.namespaces["small"].rows.iter().filter(|(_, row)| row.is_shown).map(|(name, _)| name.clone()).collect()
+        };
+        let before = names(&rows);
+        (0..100).for_each(|name| change(&mut rows, "large", name));
+        assert_eq!(before, names(&rows));
+    }
+
+    #[test]
+    fn an_object_that_is_gone_makes_room_for_another() {
+        let mut rows = Rows::default();
+        for name in 0..=MOST {
+            change(&mut rows, "one", name);
+        }
+        assert!(!rows.namespaces["one"].rows["10"].is_shown);
+        rows.forget("one", "3");
+        change(&mut rows, "one", MOST);
+        assert!(rows.namespaces["one"].rows["10"].is_shown);
+        (0..=MOST).for_each(|name| rows.forget("one", &name.to_string()));
+        assert!(rows.namespaces.is_empty() && rows.sizes.is_empty() && rows.shown == 0);
     }
 }

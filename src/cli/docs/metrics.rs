@@ -10,7 +10,8 @@ to callers that may `get` the nonResourceURL `/metrics`.
 
 A histogram NAME has the series `NAME_bucket`, `NAME_sum` and `NAME_count`. With `--enable-extended-metric-labels` metrics with the labels `name` and
 `namespace` also have those of the object's labels `app.kubernetes.io/name`, `instance`, `version`, `component`, `part-of` and `managed-by`, with `_` for
-every other character. At most `--metrics-max-objects` ExternalSecrets have metrics of their own; totals count all.
+every other character. At most `--metrics-max-objects` ExternalSecrets have metrics of their own, in namespaces with few of them first; totals count
+all.
 
 ";
 
