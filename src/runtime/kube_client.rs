@@ -16,6 +16,9 @@ use super::api_health::{ApiHealth, CountingLayer};
 use super::leader_election::{GuardLayer, WriteGuard};
 use crate::answers::TextLayer;
 
+/// Of what is listed and watched, only service accounts need annotations: they name identities.
+const TEXT: TextLayer = TextLayer::annotating(&["serviceaccounts"]);
+
 /// Why the client cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
@@ -106,8 +109,8 @@ pub async fn of_person(person: Person<'_>) -> Result<(Client, Config), KubeClien
     let config = prepared(config)?;
     let builder = ClientBuilder::try_from(config.clone()).map_err(KubeClientError::Build)?;
     let client = match request_timeout {
-        Some(timeout) => builder.with_layer(&TextLayer).with_layer(&TimeoutLayer::new(timeout)).build(),
-        None => builder.with_layer(&TextLayer).build(),
+        Some(timeout) => builder.with_layer(&TextLayer::default()).with_layer(&TimeoutLayer::new(timeout)).build(),
+        None => builder.with_layer(&TextLayer::default()).build(),
     };
     Ok((client, config))
 }
@@ -131,7 +134,7 @@ impl Connection {
     /// [`KubeClientError::Build`]
     pub fn client(&self) -> Result<Client, KubeClientError> {
         let builder = ClientBuilder::try_from(self.config.clone()).map_err(KubeClientError::Build)?;
-        Ok(builder.with_layer(&self.counting).with_layer(&TextLayer).build())
+        Ok(builder.with_layer(&self.counting).with_layer(&TEXT).build())
     }
 
     /// A client whose writes have to pass a guard.
@@ -141,7 +144,7 @@ impl Connection {
     pub fn guarded(&self, guard: WriteGuard) -> Result<Client, KubeClientError> {
         let builder = ClientBuilder::try_from(self.config.clone()).map_err(KubeClientError::Build)?;
         // The guard comes first: a request that it stops was never sent.
-        Ok(builder.with_layer(&self.counting).with_layer(&TextLayer).with_layer(&GuardLayer(guard)).build())
+        Ok(builder.with_layer(&self.counting).with_layer(&TEXT).with_layer(&GuardLayer(guard)).build())
     }
 
     /// The namespace of the pod, or of the kubeconfig.

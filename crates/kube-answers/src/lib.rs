@@ -19,6 +19,7 @@ mod objects;
 mod read;
 mod seen;
 mod text;
+mod trim;
 
 pub use metadata::MetadataOf;
 pub use objects::{Objects, Page};

@@ -16,24 +16,41 @@ use http_body_util::{BodyExt, Full, Limited};
 use serde::Deserialize;
 use tower::{BoxError, Layer, Service};
 
+use crate::trim::{Trim, Trimmer};
+
 /// The longest error that is read.
 const LONGEST_REFUSAL: usize = 1 << 20;
 
 /// Turns all answers into valid text, and accepts errors only from a Kubernetes API.
-#[derive(Clone, Copy, Debug)]
-pub struct TextLayer;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TextLayer {
+    /// See [`TextLayer::annotating`].
+    annotated: Option<&'static [&'static str]>,
+}
+
+impl TextLayer {
+    /// Lists and watches also come without `managedFields`. Those of metadata have annotations only for the kinds with
+    /// these plural names, and of labels, owners and finalizers the first 200.
+    #[must_use]
+    pub const fn annotating(annotated: &'static [&'static str]) -> Self {
+        Self { annotated: Some(annotated) }
+    }
+}
 
 impl<S> Layer<S> for TextLayer {
     type Service = Text<S>;
 
     fn layer(&self, inner: S) -> Text<S> {
-        Text(inner)
+        Text { inner, annotated: self.annotated }
     }
 }
 
 /// A service whose answers are valid text.
 #[derive(Clone, Debug)]
-pub struct Text<S>(S);
+pub struct Text<S> {
+    inner: S,
+    annotated: Option<&'static [&'static str]>,
+}
 
 impl<S, A, B> Service<Request<A>> for Text<S>
 where
@@ -48,15 +65,16 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(context).map_err(Into::into)
+        self.inner.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let call = self.0.call(request);
+        let trim = self.annotated.map_or(Trim::Nothing, |annotated| Trim::of(&request, annotated));
+        let call = self.inner.call(request);
         Box::pin(async move {
             let (parts, body) = call.await.map_err(Into::into)?.into_parts();
             if !(parts.status.is_client_error() || parts.status.is_server_error()) {
-                let body = Whole { body: Box::pin(body), pending: Vec::new() };
+                let body = Whole { body: Box::pin(body), pending: Vec::new(), trimmer: Trimmer::new(trim) };
                 return Ok(Response::from_parts(parts, body.boxed_unsync()));
             }
             let text = Limited::new(body, LONGEST_REFUSAL).collect().await.map(http_body_util::Collected::to_bytes);
@@ -89,6 +107,7 @@ struct Whole<B> {
     body: Pin<Box<B>>,
     /// The first bytes of a character that ends in the next frame.
     pending: Vec<u8>,
+    trimmer: Trimmer,
 }
 
 impl<B> Body for Whole<B>
@@ -104,7 +123,10 @@ where
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Some(Err(error))) => Some(Err(error.into())),
             Poll::Ready(Some(Ok(frame))) => Some(Ok(match frame.into_data() {
-                Ok(data) => Frame::data(text(&mut self.pending, data)),
+                Ok(data) => {
+                    let text = text(&mut self.pending, data);
+                    Frame::data(self.trimmer.next(text))
+                }
                 Err(trailers) => trailers,
             })),
             Poll::Ready(None) if self.pending.is_empty() => None,
@@ -153,7 +175,7 @@ mod tests {
             let response = Response::builder().status(status).body(Full::new(Bytes::from_static(body)));
             Ok::<_, Infallible>(response.unwrap())
         });
-        let answer = TextLayer.layer(answering).call(Request::new(())).await.unwrap();
+        let answer = TextLayer::default().layer(answering).call(Request::new(())).await.unwrap();
         answer.into_body().collect().await.unwrap().to_bytes().to_vec()
     }
 

@@ -28,7 +28,7 @@ const LONGEST_PAUSE_REFUSED: Duration = Duration::from_secs(30);
 /// Unreadable objects of one watch that the log may name; further ones are only counted.
 const NAMED: usize = 10_000;
 
-/// Objects per page of a list. A page is held as text beside what is parsed from it, and an object may be a megabyte:
+/// Most objects per page of a list. A page is held as text beside what is parsed from it, and an object may be a megabyte:
 /// with kube's default of 500, lists took as much memory as everything that is kept.
 const PAGE: u32 = 100;
 
@@ -211,7 +211,8 @@ enum Event<K> {
 /// Follows a watch forever.
 async fn follow<K: Watched>(watch: Watch<K>, mut on_event: impl FnMut(Event<K>) + Send) {
     let Watch { name, api, config, metrics, vital: _ } = watch;
-    let mut stream = std::pin::pin!(watcher(api, config.page_size(PAGE)));
+    let page = config.page_size.map_or(PAGE, |page| page.min(PAGE));
+    let mut stream = std::pin::pin!(watcher(api, config.page_size(page)));
     let mut passed_over = PassedOver { watch: name.clone(), metrics, named: HashSet::new() };
     let mut failures: u32 = 0;
     while let Some(event) = stream.next().await {

@@ -19,6 +19,7 @@ use crate::controller::core::watch::{self, Change, strip_metadata};
 use crate::controller::core::watching::{Watching, nothing};
 use crate::controller::store_access::key::StoreKey;
 use crate::controller::store_access::roles::StoreReaders;
+use crate::provider::azure::ACCOUNT_ANNOTATIONS;
 use crate::runtime::metrics::Metrics;
 
 /// Watches the stores of a kind. Wakes `readers` if a store may have become usable or unusable.
@@ -64,6 +65,17 @@ pub(crate) fn unwatched(kind: StoreKind, version: ServedVersion) -> Store<Secret
     nothing(StoreType { kind, version })
 }
 
+/// Service accounts per page of a list, each of which may have 250 KB of annotations.
+const PAGE: u32 = 20;
+
+/// The longest annotation of a service account that is kept. A client ID has 36 bytes, a tenant's domain at most 253.
+const LONGEST_ANNOTATION: usize = 1024;
+
+/// Whether an annotation of a service account is kept.
+fn is_kept(name: &str, value: &str) -> bool {
+    ACCOUNT_ANNOTATIONS.contains(&name) && value.len() <= LONGEST_ANNOTATION
+}
+
 /// Watches service accounts.
 pub(crate) fn service_accounts(watching: &Watching, state: &Arc<State>) -> Store<MetadataOf<ServiceAccount>> {
     let state = Arc::clone(state);
@@ -71,11 +83,28 @@ pub(crate) fn service_accounts(watching: &Watching, state: &Arc<State>) -> Store
         strip_metadata(&mut account.metadata);
         account.metadata.labels = None;
         account.metadata.owner_references = None;
+        account.metadata.finalizers = None;
+        // All service accounts of the cluster are kept, and anybody may annotate one with 250 KB.
+        if let Some(annotations) = &mut account.metadata.annotations {
+            annotations.retain(|name, value| is_kept(name, value));
+        }
     };
     // A changed annotation may mean another identity: validate the stores that use the account again.
     let on_change = move |change: Change<'_, MetadataOf<ServiceAccount>>| {
         let (Change::Applied(account) | Change::Deleted(account)) = change;
         state.service_account_changed(&ObjectKey::of(&account.metadata));
     };
-    watch::objects(watching.namespaced("serviceaccounts", watcher::Config::default()), (), strip, on_change)
+    let config = watcher::Config::default().page_size(PAGE);
+    watch::objects(watching.namespaced("serviceaccounts", config), (), strip, on_change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_names_an_identity_is_kept_of_a_service_account() {
+        assert!(ACCOUNT_ANNOTATIONS.iter().all(|name| is_kept(name, "00000000-0000-0000-0000-000000000000")));
+        assert!(!is_kept("a", "b") && !is_kept(ACCOUNT_ANNOTATIONS[0], &"x".repeat(250_000)));
+    }
 }
