@@ -217,6 +217,7 @@ fn assembled(
         watched: external_secret::context::Watched { external_secrets, secrets, namespaces, stores, generators },
         kept_fields: KeptFields::default(),
         target_kinds,
+        large_specs: external_secret::large_specs::LargeSpecs::default(),
         state: states.external_secrets,
     };
     let store_controller = |of| Arc::new(StoreController { of, context: Arc::clone(&store_context) });

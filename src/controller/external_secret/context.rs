@@ -12,6 +12,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::cluster_view::{ApiServer, ClusterView, Shown};
 use super::kind_discovery::{KindError, TargetKind};
+use super::large_specs::LargeSpecs;
 use super::memo::Memo;
 use super::state::State;
 use super::steps::Settings;
@@ -57,6 +58,8 @@ pub(crate) struct Context {
     pub(crate) kept_fields: KeptFields,
     /// The kinds of targets other than Secret.
     pub(crate) target_kinds: Arc<TargetKinds>,
+    /// The memory for passes over large specs.
+    pub(crate) large_specs: LargeSpecs,
     /// What is remembered.
     pub(crate) state: Arc<State>,
 }

@@ -10,6 +10,7 @@ pub(crate) mod failure;
 pub(crate) mod generated;
 pub(crate) mod index;
 pub(crate) mod kind_discovery;
+pub(crate) mod large_specs;
 mod made_from;
 pub(crate) mod memo;
 pub(crate) mod outcome;

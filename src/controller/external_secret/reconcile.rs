@@ -17,12 +17,15 @@ use crate::api::v1::external_secret::ExternalSecretStatus;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::core::kind::Kind;
 use crate::controller::core::reconcile::{Pass, Reconcile};
-use crate::controller::core::requeue::Next;
+use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::work_queue::Requests;
 use crate::runtime::panics::Panicked;
 
 /// How often an ExternalSecret looks for a store that it waits for. A store that becomes Ready wakes it sooner.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// When a pass is tried again that found no memory for its spec.
+const AGAIN_WHEN_CROWDED: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl Reconcile for Context {
@@ -43,6 +46,11 @@ impl Reconcile for Context {
     /// Brings the target of one ExternalSecret up to date, and reports in its status. Failures are reported on the
     /// object and retried.
     async fn reconcile(&self, key: &ObjectKey) -> Pass {
+        let Some(watched) = self.watched(key) else { return Pass::succeeded(Next::OnChange) };
+        let Ok(_room) = self.large_specs.room(&key.namespace, &watched).await else {
+            return Pass::succeeded(Next::After(spread(AGAIN_WHEN_CROWDED)));
+        };
+        drop(watched);
         let Some(newest) = newest(key, self) else { return Pass::succeeded(Next::OnChange) };
         let subject = newest.subject(key);
         let result = sync_once(subject, &newest.remembered, self).await;

@@ -19,6 +19,7 @@ use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::core::watch;
 use crate::controller::external_secret::context::{Context, Watched};
+use crate::controller::external_secret::large_specs::LargeSpecs;
 use crate::controller::external_secret::target_kinds::TargetKinds;
 use crate::controller::generators::watched::WatchedGenerators;
 use crate::controller::namespaces::Namespaces;
@@ -166,6 +167,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
         },
         kept_fields: KeptFields::default(),
         target_kinds: Arc::new(TargetKinds::new(watching, |_, _, _| {})),
+        large_specs: LargeSpecs::default(),
         state: Arc::default(),
     })
 }
