@@ -32,6 +32,9 @@ use crate::template::Engine;
 /// The most RSA keys that one ExternalSecret generates per pass. The largest takes some seconds.
 const MOST_RSA_KEYS: usize = 10;
 
+/// The memory of a key in addition to its bytes: in its entry, its value and its record.
+const KEY_OVERHEAD: usize = 128;
+
 /// A generator that an entry of `dataFrom` names.
 #[derive(Debug)]
 pub(crate) struct Used {
@@ -56,6 +59,19 @@ pub(crate) async fn used(
         used.push(Used { index, found });
     }
     Ok(used)
+}
+
+/// Counts the keys under which generators give values against what one ExternalSecret may hold: each is in memory several
+/// times, and a generator of a hundred keys may be named two hundred times.
+///
+/// # Errors
+/// [`Error::Generator`] for the first that is too much.
+pub(crate) fn charge_keys(used: &[Used], held: &ReadBudget) -> Result<(), Error> {
+    for Used { index, found } in used {
+        let size: usize = generator::keys(&found.spec).iter().map(|key| key.len() + KEY_OVERHEAD).sum();
+        held.charge_bytes(size).map_err(|error| failed(*index, GeneratorError::Provider(Box::new(error))))?;
+    }
+    Ok(())
 }
 
 /// The references to generators, each with the index of its entry in `dataFrom`.
@@ -392,3 +408,28 @@ pub(crate) struct Proposal {
 
 /// The data of a Secret without any.
 static EMPTY: BTreeMap<String, ByteString> = BTreeMap::new();
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::generators::GeneratorKind;
+    use crate::controller::generators::key::GeneratorKey;
+    use crate::provider::ValueMemory;
+
+    #[test]
+    fn passes_of_one_namespace_do_not_hold_very_many_keys_of_generators_all_at_once() {
+        let keys: Vec<_> = (0..100).map(|number| format!("k{number}")).collect();
+        let spec = json!({"length": 24, "noUpper": false, "allowRepeat": true, "secretKeys": keys});
+        let spec = GeneratorSpec::Password(serde_json::from_value(spec).unwrap());
+        let key = GeneratorKey::referenced(GeneratorKind::Password, "a", "many");
+        let used: Vec<_> =
+            (0..200).map(|index| Used { index, found: Found { key: key.clone(), spec: spec.clone() } }).collect();
+        let memory = ValueMemory::default();
+        let passes: Vec<_> = (0..50).map(|_| ReadBudget::new(&memory, "attacker")).collect();
+        let admitted = passes.iter().filter(|held| charge_keys(&used, held).is_ok()).count();
+        assert!(admitted > 0 && admitted < 10, "{admitted}");
+        assert!(charge_keys(&used, &ReadBudget::new(&memory, "victim")).is_ok());
+    }
+}

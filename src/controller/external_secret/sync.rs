@@ -87,6 +87,7 @@ pub(super) async fn sync_once(
     }
     let values::Read { fetched, expires, budget: held, .. } = values::read(spec, &clients, options).await?;
     context.metrics.external_secrets().expires(subject.measured(), expires);
+    generated::charge_keys(&generators, &held)?;
     let missing = values::missing(spec, &fetched);
     let generation = Generation {
         owner,
