@@ -6,6 +6,7 @@ mod completion;
 mod doctor;
 mod faults;
 mod migrate;
+mod parents;
 mod plugin;
 mod pushes;
 mod refresh;

@@ -7,8 +7,8 @@ use crate::provider::all_causes;
 use crate::provider::causes::CauseDescription;
 use crate::provider::error::{Class, Retry};
 
-/// A link of the chain from a manifest to its Secret, or of a PushSecret from its Secret to the vault, in the order of the controller's
-/// steps.
+/// A link of the chain from a manifest to its Secret, of a PushSecret from its Secret to the vault, or of what makes objects in namespaces
+/// to these, in the order of the controller's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) enum Link {
     /// The manifest itself.
@@ -27,6 +27,10 @@ pub(in crate::cli) enum Link {
     Target,
     /// The objects that are pushed.
     Objects,
+    /// The namespaces in which objects are made.
+    Namespaces,
+    /// The objects that are made there.
+    Children,
 }
 
 impl Link {
@@ -41,6 +45,8 @@ impl Link {
             Self::Template => "template",
             Self::Target => "target",
             Self::Objects => "objects",
+            Self::Namespaces => "namespaces",
+            Self::Children => "children",
         }
     }
 }

@@ -59,7 +59,7 @@ pub(super) enum Error {
 }
 
 /// A failed call: what refused, or that nothing answered.
-fn in_words(error: &ApiError) -> String {
+pub(super) fn in_words(error: &ApiError) -> String {
     match error.code() {
         Some(403) => format!("a right is missing: {}", error.reason()),
         Some(401) => format!("the API server does not accept your credentials: {}", error.reason()),

@@ -2,7 +2,7 @@
 
 /// What would be done with a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(in crate::cli) enum Action {
     Create,
     Update,
     Delete,

@@ -1,6 +1,7 @@
 //! Why nothing can be planned.
 
 use crate::cli::inputs::{manifests, values};
+use crate::cli::person::in_words;
 use crate::cli::providers;
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::key::ObjectKey;
@@ -17,7 +18,7 @@ pub(in crate::cli) enum Error {
     Values(#[from] values::Error),
     #[error(transparent)]
     Providers(#[from] providers::Error),
-    #[error("the API server could not be reached: {0}")]
+    #[error("{}", in_words(.0))]
     Cluster(#[source] ApiError),
     #[error(
         "the cluster has no ExternalSecrets: the CRDs are not installed; name manifests with -f, or another cluster with --context"

@@ -1,13 +1,13 @@
 //! `external-secrets plan`
 
-mod action;
+pub(super) mod action;
 mod data_change;
 mod diff;
 mod entry;
-mod error;
+pub(super) mod error;
 mod machine;
-mod parents;
-mod push;
+pub(super) mod parents;
+pub(super) mod push;
 mod subject;
 mod text;
 

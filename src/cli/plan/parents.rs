@@ -22,7 +22,7 @@ use crate::sync::cluster_external_secret::{Decision, Place, Situation, Step, Wan
 
 /// What an object of the cluster makes in namespaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Makes {
+pub(in crate::cli) enum Makes {
     /// A ClusterExternalSecret makes ExternalSecrets.
     #[default]
     ExternalSecrets,
@@ -40,7 +40,7 @@ impl Makes {
     }
 
     /// The kind of what is made.
-    pub(super) const fn child(self) -> &'static str {
+    pub(in crate::cli) const fn child(self) -> &'static str {
         match self {
             Self::ExternalSecrets => ExternalSecret::KIND,
             Self::PushSecrets => PushSecret::KIND,
@@ -50,26 +50,26 @@ impl Makes {
 
 /// What would be done for one ClusterExternalSecret or ClusterPushSecret.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parent {
+pub(in crate::cli) struct Parent {
     /// What it makes.
-    pub(super) makes: Makes,
-    pub(super) name: String,
+    pub(in crate::cli) makes: Makes,
+    pub(in crate::cli) name: String,
     /// Why nothing would be created or changed for it.
-    pub(super) fault: Option<String>,
+    pub(in crate::cli) fault: Option<String>,
     /// What would be done.
-    pub(super) children: Vec<Child>,
+    pub(in crate::cli) children: Vec<Child>,
     /// The number of namespaces that are up to date.
-    pub(super) unchanged: usize,
+    pub(in crate::cli) unchanged: usize,
 }
 
 /// What would be done with one object that is made so.
 #[derive(Clone, Debug)]
-pub(super) struct Child {
+pub(in crate::cli) struct Child {
     /// The object.
-    pub(super) object: ObjectKey,
-    pub(super) action: Action,
+    pub(in crate::cli) object: ObjectKey,
+    pub(in crate::cli) action: Action,
     /// The reason, if it is not obvious.
-    pub(super) why: Option<String>,
+    pub(in crate::cli) why: Option<String>,
 }
 
 /// The ClusterExternalSecrets to examine, and the ExternalSecrets that they would create or change: those of the
@@ -84,14 +84,19 @@ pub(super) async fn parents(
         return Ok((Vec::new(), Vec::new()));
     }
     objects.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
-    let world = World {
-        namespaces: namespaces(inputs, cluster).await?,
-        external_secrets: cluster.external_secrets(None, None).await.map_err(Error::Cluster)?,
-        version: cluster.version(),
-    };
+    let world = World::read(inputs, cluster).await?;
     let mut subjects = Vec::new();
     let parents = objects.iter().map(|object| world.parent(object, &mut subjects)).collect();
     Ok((parents, subjects))
+}
+
+/// What would be done for one ClusterExternalSecret of the cluster.
+pub(in crate::cli) async fn of(
+    object: &ClusterExternalSecret,
+    inputs: &Inputs,
+    cluster: &Cluster,
+) -> Result<Parent, Error> {
+    Ok(World::read(inputs, cluster).await?.parent(object, &mut Vec::new()))
 }
 
 async fn objects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<ClusterExternalSecret>, Error> {
@@ -163,6 +168,14 @@ pub(super) async fn namespaces(
 }
 
 impl World {
+    async fn read(inputs: &Inputs, cluster: &Cluster) -> Result<Self, Error> {
+        Ok(Self {
+            namespaces: namespaces(inputs, cluster).await?,
+            external_secrets: cluster.external_secrets(None, None).await.map_err(Error::Cluster)?,
+            version: cluster.version(),
+        })
+    }
+
     fn parent(&self, object: &ClusterExternalSecret, subjects: &mut Vec<Subject>) -> Parent {
         let name = object.metadata.name.clone().unwrap_or_default();
         let wanted = match object.spec.get() {

@@ -29,7 +29,8 @@ pub(super) struct Event {
 
 /// The newest events of an object, newest first; none if they may not be read.
 pub(super) async fn of(cluster: &Cluster, meta: &ObjectMeta) -> Vec<Event> {
-    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    // Events of an object without a namespace are in this one.
+    let namespace = meta.namespace.as_deref().unwrap_or("default");
     let uid = meta.uid.as_deref().unwrap_or_default();
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Event"));
     let api: Objects<DynamicObject> = Objects::namespaced(cluster.client.clone(), namespace, &resource);

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use super::check::Checked;
 use super::events::Event;
 use super::found::Found;
-use super::{push, writers};
+use super::{parent, push, writers};
 use crate::api::v1::ConditionStatus;
+use crate::cli::person::kind::Kind;
 use crate::cli::person::overview::{Next, Overview};
+use crate::cli::person::parents::ParentOverview;
 use crate::cli::person::printing::{ago, page, span};
 use crate::cli::person::pushes::PushOverview;
 use crate::sync::one_line::on_one_line;
@@ -41,6 +43,16 @@ impl Explained {
     pub(super) fn push_secret(overview: &PushOverview, now: Timestamp) -> Self {
         let (head, cause) = (push::head(overview, now), overview.state.cause.clone());
         Self { head, cause, kind: "pushSecret", document: overview.document() }
+    }
+
+    /// A ClusterExternalSecret or ClusterPushSecret.
+    pub(super) fn parent(overview: &ParentOverview, now: Timestamp) -> Self {
+        let kind = match overview.kind {
+            Kind::ClusterPushSecret => "clusterPushSecret",
+            _ => "clusterExternalSecret",
+        };
+        let cause = parent::cause(overview).map(str::to_owned);
+        Self { head: parent::head(overview, now), cause, kind, document: overview.document() }
     }
 }
 

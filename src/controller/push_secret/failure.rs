@@ -74,15 +74,23 @@ impl Failure {
             Error::NoStore => Self::NoStore,
             Error::Expand { .. } => Self::Expand,
             Error::CleanUp(_) | Error::SourceCleanUp(_) => Self::CleanUp,
-            Error::Entries(failures) => match failures.all.first().map(|failure| &failure.problem) {
-                Some(Problem::Store(_)) => Self::Store,
-                Some(Problem::Expand(_)) => Self::Expand,
-                Some(Problem::Refused(_)) => Self::Refused,
-                Some(Problem::Conflict(_) | Problem::ConflictElsewhere) => Self::Conflict,
-                Some(Problem::Busy | Problem::Recovering | Problem::NotYetKnown) => Self::Waiting,
-                Some(Problem::Provider(_)) | None => Self::Provider,
-            },
+            Error::Entries(failures) => {
+                failures.all.first().map_or(Self::Provider, |failure| Self::of_problem(&failure.problem))
+            }
             Error::Panicked(_) => Self::Panicked,
+        }
+    }
+
+    /// The kind of failure of what is wrong with one object.
+    #[must_use]
+    pub(super) const fn of_problem(problem: &Problem) -> Self {
+        match problem {
+            Problem::Store(_) => Self::Store,
+            Problem::Expand(_) => Self::Expand,
+            Problem::Refused(_) => Self::Refused,
+            Problem::Conflict(_) | Problem::ConflictElsewhere => Self::Conflict,
+            Problem::Busy | Problem::Recovering | Problem::NotYetKnown => Self::Waiting,
+            Problem::Provider(_) => Self::Provider,
         }
     }
 
@@ -148,4 +156,10 @@ impl Failure {
         };
         Report { lead, cause, retry, remedy }
     }
+}
+
+/// The cause of an error in one word: the provider's, if there is one.
+#[must_use]
+pub(crate) fn cause(error: &Error) -> &'static str {
+    error.provider_errors().next().map_or(Failure::of(error).report().cause, |error| error.cause)
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::claims::{Claim, Claims};
 use super::error::{Error, Failures, ObjectFailure, Problem};
 use super::execute::{self, AT_ONCE};
+use super::failure::Failure;
 use super::generated::{self, Kept};
 use super::pieces::{Origin, Piece};
 use super::reconcile::not_wanted;
@@ -24,6 +25,7 @@ use crate::api::v1::external_secret::GeneratorRef;
 use crate::api::v1alpha1::PushSecret;
 use crate::api::v1alpha1::push_secret::{PushDeletionPolicy, PushSecretSpec, SyncedPushSecrets, UpdatePolicy};
 use crate::controller::core::key::ObjectKey;
+use crate::controller::store_access::error::Error as StoreError;
 use crate::controller::store_access::key::StoreKey;
 use crate::provider::{ReadBudget, Writer};
 use crate::push::{Action, Found, ObjectName, Purpose, Wanted, decide};
@@ -78,7 +80,28 @@ pub(crate) struct Planned {
     /// The object's name at the provider; `None` if it is unknown.
     pub(crate) name: Option<ObjectName>,
     /// The action, or why there can be none.
-    pub(crate) action: Result<Action, String>,
+    pub(crate) action: Result<Action, Obstacle>,
+}
+
+/// Why there can be no action for an object.
+#[derive(Debug)]
+pub(crate) struct Obstacle {
+    /// The cause as in the status, in one word.
+    pub(crate) cause: &'static str,
+    /// In words.
+    pub(crate) message: String,
+}
+
+impl Obstacle {
+    fn of(problem: &Problem) -> Self {
+        let provider = match problem {
+            Problem::Provider(error) => Some(error),
+            Problem::Store(StoreError::Client { error, .. }) => Some(error.as_ref()),
+            _ => None,
+        };
+        let cause = provider.map_or_else(|| Failure::of_problem(problem).report().cause, |error| error.cause);
+        Self { cause, message: problem.to_string() }
+    }
 }
 
 /// The desired objects of a PushSecret.
@@ -205,7 +228,7 @@ impl Wishes {
                 name: Some(piece.remote.name.clone()),
                 action: action
                     .and_then(|action| self.unless_conflict(action, purpose, piece, subject))
-                    .map_err(|problem| problem.to_string()),
+                    .map_err(|problem| Obstacle::of(&problem)),
             }
         };
         let mut planned: Vec<Planned> = stream::iter(0..pieces.len()).map(look).buffered(AT_ONCE).collect().await;
@@ -274,7 +297,10 @@ impl Wishes {
                 let remote_key = &record.match_.remote_ref.remote_key;
                 let found = match &writer {
                     Ok(writer) => self.left_in(writer.as_ref(), remote_key, &keeps, subject).await,
-                    Err(error) => Some((None, Err(error.to_string()))),
+                    Err(error) => {
+                        let obstacle = Obstacle { cause: Failure::Store.report().cause, message: error.to_string() };
+                        Some((None, Err(obstacle)))
+                    }
                 };
                 let Some((remote, action)) = found else { continue };
                 let (vault, name) = remote.map(|remote| (remote.vault, remote.name)).unzip();
@@ -297,14 +323,15 @@ impl Wishes {
         remote_key: &str,
         keeps: &BTreeSet<RemoteObject>,
         subject: Subject<'_>,
-    ) -> Option<(Option<RemoteObject>, Result<Action, String>)> {
+    ) -> Option<(Option<RemoteObject>, Result<Action, Obstacle>)> {
         // A name that no object can have was never written.
         let name = writer.form().object(remote_key).ok()?;
         let remote = RemoteObject { vault: writer.vault().to_owned(), name };
         if keeps.contains(&remote) || self.0.others(&remote, subject.key).next().is_some() {
             return None;
         }
-        let look = writer.look(&remote.name, None).await.map_err(|error| error.to_string());
+        let look = writer.look(&remote.name, None).await;
+        let look = look.map_err(|error| Obstacle::of(&Problem::Provider(error)));
         Some((Some(remote), look.map(|look| decide(Purpose::CleanUp, &look.found))))
     }
 }
@@ -321,7 +348,7 @@ fn unmade(failure: &ObjectFailure) -> Planned {
         vault: String::new(),
         remote_key: failure.remote_key.clone(),
         name: None,
-        action: Err(failure.problem.to_string()),
+        action: Err(Obstacle::of(&failure.problem)),
     }
 }
 

@@ -221,7 +221,7 @@ async fn synced(
 
 async fn failed(error: &Error, progress: &Progress, subject: Subject<'_>, context: &Context) -> Next {
     let report = Failure::of(error).report();
-    let cause = error.provider_errors().next().map_or(report.cause, |error| error.cause);
+    let cause = super::failure::cause(error);
     let said = Said { is_stalled: report.retry == Retry::OnChange, ..Said::failed(ERRORED, error.to_string(), cause) };
     let is_waiting = error.is_waiting();
     let severity = if is_waiting { Severity::Normal } else { Severity::Warning };

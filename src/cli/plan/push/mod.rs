@@ -1,6 +1,6 @@
 //! What the controller would do for PushSecrets: the action for each object, with the names of what differs, never values.
 
-pub(super) mod parents;
+pub(in crate::cli) mod parents;
 pub(super) mod subject;
 
 use futures::{StreamExt as _, stream};
@@ -92,7 +92,7 @@ impl Object {
         let what = action.as_ref().map_or("failed", Done::label);
         let names = |properties: &[Property]| properties.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (action, why, changes) = match action {
-            Err(problem) => (Action::Refuse, Some(problem), Vec::new()),
+            Err(obstacle) => (Action::Refuse, Some(obstacle.message), Vec::new()),
             Ok(Done::Create) => (Action::Create, None, Vec::new()),
             Ok(Done::NewVersion(properties)) => {
                 let changes = std::iter::once("value".to_owned()).chain(names(&properties)).collect();

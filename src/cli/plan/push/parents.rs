@@ -25,13 +25,19 @@ pub(in crate::cli::plan) async fn parents(
         return Ok((Vec::new(), Vec::new()));
     }
     objects.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
-    let world = World {
-        namespaces: namespaces(inputs, cluster).await?,
-        push_secrets: cluster.push_secrets(None, None).await.map_err(Error::Cluster)?,
-    };
+    let world = World::read(inputs, cluster).await?;
     let mut subjects = Vec::new();
     let parents = objects.iter().map(|object| world.parent(object, &mut subjects)).collect();
     Ok((parents, subjects))
+}
+
+/// What would be done for one ClusterPushSecret of the cluster.
+pub(in crate::cli) async fn of(
+    object: &ClusterPushSecret,
+    inputs: &Inputs,
+    cluster: &Cluster,
+) -> Result<Parent, Error> {
+    Ok(World::read(inputs, cluster).await?.parent(object, &mut Vec::new()))
 }
 
 async fn objects(which: &Which<'_>, inputs: &Inputs, cluster: &Cluster) -> Result<Vec<ClusterPushSecret>, Error> {
@@ -53,6 +59,13 @@ struct World {
 }
 
 impl World {
+    async fn read(inputs: &Inputs, cluster: &Cluster) -> Result<Self, Error> {
+        Ok(Self {
+            namespaces: namespaces(inputs, cluster).await?,
+            push_secrets: cluster.push_secrets(None, None).await.map_err(Error::Cluster)?,
+        })
+    }
+
     fn parent(&self, object: &ClusterPushSecret, subjects: &mut Vec<PushSecret>) -> Parent {
         let name = object.metadata.name.clone().unwrap_or_default();
         let mut parent = Parent { makes: Makes::PushSecrets, name, ..Parent::default() };
