@@ -19,6 +19,7 @@ mod exit_code;
 pub mod fuzzing;
 mod get;
 mod go_bool;
+mod harmless;
 mod inputs;
 #[cfg(feature = "processes")]
 mod leader_election;
@@ -161,7 +162,7 @@ async fn subcommand(command: Command) -> Result<ExitCode, Box<dyn std::error::Er
 
 #[allow(clippy::print_stderr, reason = "the program's last message to the person who started it")]
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("external-secrets: {error}");
+    eprintln!("external-secrets: {}", harmless::lines(&error.to_string()));
     ExitCode::FAILURE
 }
 

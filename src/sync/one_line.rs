@@ -5,7 +5,8 @@
 pub fn on_one_line(text: &str) -> String {
     // Characters that change the direction of text or begin a line are not in the category of control characters.
     let is_unsafe = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
 }

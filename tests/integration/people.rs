@@ -5,6 +5,7 @@ mod checks;
 mod completion;
 mod doctor;
 mod faults;
+mod hostile;
 mod migrate;
 mod parents;
 mod plugin;

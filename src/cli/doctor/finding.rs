@@ -14,6 +14,8 @@ pub(super) struct Finding {
     pub(super) outcome: Outcome,
     pub(super) about: Option<About>,
     pub(super) message: String,
+    /// For how many results it stands: more than one if others are left out.
+    pub(super) stands_for: usize,
     pub(super) remedy: Option<String>,
     /// A page of the documentation, with an anchor.
     pub(super) see: Option<&'static str>,
@@ -40,8 +42,13 @@ impl Check {
     }
 
     fn finding(self, outcome: Outcome, message: impl Into<String>) -> Finding {
-        let message = message.into();
-        Finding { id: self.id, group: self.group, outcome, about: None, message, remedy: None, see: None }
+        let (message, stands_for) = (message.into(), 1);
+        Finding { id: self.id, group: self.group, outcome, about: None, message, stands_for, remedy: None, see: None }
+    }
+
+    /// One more result that is left out.
+    pub(super) fn others(self, outcome: Outcome) -> Finding {
+        self.finding(outcome, "and 1 more")
     }
 
     pub(super) fn ok(self, message: impl Into<String>) -> Finding {
@@ -76,6 +83,12 @@ impl Finding {
     pub(super) fn about(self, kind: &str, namespace: &str, name: &str) -> Self {
         let about = About { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() };
         Self { about: Some(about), ..self }
+    }
+
+    /// Left out, with one more.
+    pub(super) fn and_another(self) -> Self {
+        let stands_for = self.stands_for + 1;
+        Self { stands_for, message: format!("and {stands_for} more"), ..self }
     }
 
     /// Adds the remedy for a known cause.

@@ -1,10 +1,12 @@
 //! `external-secrets doctor`: does everything work here?
 
 mod before;
+mod bounded;
 mod controller;
 mod definitions;
 mod federation;
 mod finding;
+mod format;
 mod network_policy;
 mod objects;
 mod one_controller;
@@ -23,13 +25,15 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::person::outcome::Outcome;
-use super::person::printing::{Output, note};
+use super::person::printing::note;
 use super::person::{Cluster, ClusterArguments, Error as ClusterError, served_version};
 use super::person::{names, vaults};
 use super::preview::AzureIdentity;
 use super::providers;
 use crate::api::GoDuration;
+use bounded::bounded;
 use finding::Finding;
+use format::{ReportFormat, ReportOutput};
 use patient::Patient;
 
 /// The pause between two runs with --wait.
@@ -79,7 +83,7 @@ pub(super) struct DoctorArguments {
     #[arg(long, value_enum, default_value_t = FailOn::Failure)]
     fail_on: FailOn,
     #[command(flatten)]
-    output: Output,
+    output: ReportOutput,
     #[command(flatten)]
     cluster: ClusterArguments,
     #[command(flatten)]
@@ -116,7 +120,12 @@ pub(super) async fn execute(arguments: &DoctorArguments) -> Result<ExitCode, Err
             tokio::time::sleep(PAUSE.min(rest)).await;
             continue;
         }
-        arguments.output.print(|| print::text(&findings), || print::document(&findings))?;
+        let findings = bounded(findings);
+        let text = match arguments.output.format {
+            ReportFormat::Short => print::short,
+            _ => print::text,
+        };
+        arguments.output.output().print(|| text(&findings), || print::document(&findings))?;
         let is_warned = findings.iter().any(|finding| finding.outcome == Outcome::Warning);
         return Ok(match deadline {
             Some(_) if is_failed => ExitCode::from(WAITED_IN_VAIN),
@@ -140,7 +149,7 @@ async fn look(arguments: &DoctorArguments, patient: &Patient<'_>) -> Result<Vec<
     let cluster = Cluster { client: patient.client.clone(), version };
     findings.extend(webhook::look(patient, &cluster).await);
     let stores = stores::listed(patient, &cluster).await;
-    findings.extend(stores::look(patient, &stores).await);
+    findings.extend(stores::look(patient, &cluster, &stores).await);
     if let Ok(stores) = &stores {
         findings.extend(federation::look(patient, stores).await);
     }

@@ -32,9 +32,35 @@ pub(super) fn text(findings: &[Finding]) -> String {
     text
 }
 
+/// For people in a hurry: the counts of each group, and a line for each check that did not pass.
+pub(super) fn short(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    let mut rest = findings;
+    while let Some(first) = rest.first() {
+        let length = rest.iter().take_while(|finding| finding.group == first.group).count();
+        let (group, others) = rest.split_at(length);
+        rest = others;
+        let _ = writeln!(text, "{:<15}  {}", first.group, in_words(counts(group)));
+        for finding in group.iter().filter(|finding| finding.outcome != Outcome::Ok) {
+            let _ = writeln!(text, "  {:<4}  {}", finding.outcome.mark(), on_one_line(&finding.message));
+        }
+    }
+    let _ = writeln!(text, "{:<15}  {}", "all", in_words(counts(findings)));
+    text
+}
+
+/// The counts that are not zero, the worst first.
+fn in_words([ok, warning, failed, skipped]: [usize; 4]) -> String {
+    let warnings = if warning == 1 { "warning" } else { "warnings" };
+    let counts = [(failed, "failed"), (warning, warnings), (skipped, "skipped"), (ok, "ok")];
+    let counts: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    counts.join(", ")
+}
+
 fn counts(findings: &[Finding]) -> [usize; 4] {
-    [Outcome::Ok, Outcome::Warning, Outcome::Failed, Outcome::Skipped]
-        .map(|outcome| findings.iter().filter(|finding| finding.outcome == outcome).count())
+    [Outcome::Ok, Outcome::Warning, Outcome::Failed, Outcome::Skipped].map(|outcome| {
+        findings.iter().filter(|finding| finding.outcome == outcome).map(|finding| finding.stands_for).sum()
+    })
 }
 
 /// For programs.
@@ -60,4 +86,31 @@ pub(super) fn document(findings: &[Finding]) -> Value {
         "checks": checks.collect::<Vec<_>>(),
         "summary": {"ok": ok, "warning": warning, "failed": failed, "skipped": skipped},
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::finding::Check;
+
+    #[test]
+    fn the_short_form_has_a_line_for_each_group_and_for_what_did_not_pass() {
+        const CRDS: Check = Check::new("crds", "crds-there");
+        const STORES: Check = Check::new("stores", "store-ready");
+        let findings = [
+            CRDS.ok("4 CRDs are there"),
+            CRDS.ok("all serve v1"),
+            STORES.ok("1 store is Ready"),
+            STORES.failed("css/azure is\nnot Ready", "Fix it.", "docs/install.md"),
+            STORES.warning("another", "", ""),
+        ];
+        let expected = "\
+crds             2 ok
+stores           1 failed, 1 warning, 1 ok
+  FAIL  css/azure is not Ready
+  warn  another
+all              1 failed, 1 warning, 3 ok
+";
+        assert_eq!(short(&findings), expected);
+    }
 }

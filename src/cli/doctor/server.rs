@@ -19,6 +19,15 @@ const CLOCK_TOLERANCE: i64 = 60;
 pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     let version = match bounded(patient.client.apiserver_version()).await {
         Ok(version) => version,
+        Err(error) if error.code() == Some(403) => {
+            let mut findings = vec![ANSWERS.ok("the API server answers, and does not tell you its version")];
+            findings.extend(clock(patient).await);
+            return findings;
+        }
+        Err(error) if error.code() == Some(401) => {
+            let (remedy, see) = ("Log in again, or name another context.", "docs/install.md");
+            return vec![ANSWERS.failed("the API server does not accept your credentials", remedy, see)];
+        }
         Err(error) => {
             let remedy = "Check the kubeconfig, the context, and that the API server can be reached from here.";
             let see = "docs/troubleshooting.md#an-externalsecret-does-not-become-ready";

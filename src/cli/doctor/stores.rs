@@ -7,8 +7,11 @@ use super::patient::Patient;
 use crate::answers::Objects;
 use crate::api::v1::condition::READY;
 use crate::api::v1::{ConditionStatus, SecretStore, StoreKind};
+use crate::cli::harmless;
+use crate::cli::person::kind::Kind;
+use crate::cli::person::names::Named;
 use crate::cli::person::printing::span;
-use crate::cli::person::{Cluster, explanation};
+use crate::cli::person::{Cluster, absent, explanation};
 use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::conditions;
 use crate::controller::secret_store::finding::CHECKS;
@@ -39,6 +42,7 @@ pub(super) async fn listed(
 
 pub(super) async fn look(
     patient: &Patient<'_>,
+    cluster: &Cluster,
     stores: &Result<Vec<(StoreKey, SecretStore)>, (StoreKind, ApiError)>,
 ) -> Vec<Finding> {
     let stores = match stores {
@@ -46,8 +50,9 @@ pub(super) async fn look(
         Err((kind, error)) => return vec![STORE_READY.skipped(kind.plural(), error)],
     };
     if let (Some(only), true) = (patient.store, stores.is_empty()) {
+        let named = Named { kind: Kind::Store(only.kind), key: only.object.clone() };
         let remedy = "Create it, or correct the name; `external-secrets get stores` lists the existing ones.";
-        return vec![STORE_READY.failed(format!("{only} does not exist"), remedy, "docs/install.md")];
+        return vec![STORE_READY.failed(absent::message(cluster, &named).await, remedy, "docs/install.md")];
     }
     let mut findings = Vec::new();
     let mut ready = 0;
@@ -80,7 +85,8 @@ fn about(finding: Finding, key: &StoreKey) -> Finding {
 /// What is wrong with a store; `None` if it is Ready.
 fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Option<Finding> {
     if !is_ours(store, patient.class) {
-        let class = store.spec.get().ok().and_then(|spec| spec.controller.clone()).unwrap_or_default();
+        let class =
+            store.spec.get().ok().and_then(|spec| spec.controller.as_deref().map(harmless::word)).unwrap_or_default();
         return Some(CLASS.warning(
             format!("{key} is for a controller of class {class:?}, not {:?}", patient.class),
             "Start a controller with that `--controller-class`, or remove `spec.controller`.",
@@ -105,6 +111,7 @@ fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Optio
     let not_ready =
         since.map_or_else(|| "is not Ready".to_owned(), |since| format!("has not been Ready for {}", span(since)));
     let explanation = explanation::of(cause, message);
+    let message = &harmless::told(message);
     let (remedy, see) = ("Fix the store as its message says.", "docs/runbook.md#secretstorenotready");
     match (ready.status, broken) {
         (ConditionStatus::False, _) => {
@@ -112,7 +119,7 @@ fn of_store(patient: &Patient<'_>, key: &StoreKey, store: &SecretStore) -> Optio
         }
         // A store stays usable during an outage.
         (_, Some(check)) => {
-            let said = check.message.as_deref().unwrap_or(message);
+            let said = &check.message.as_deref().map_or_else(|| message.clone(), harmless::told);
             let finding = STORE_READY.warning(format!("{key} is Ready, but {which}{said}"), remedy, see);
             Some(finding.explained(explanation::of(cause, said)))
         }

@@ -8,6 +8,7 @@ use super::row::{Column, Row};
 use crate::api::v1::condition::READY;
 use crate::api::v1::{ClusterExternalSecret, ConditionStatus, ExternalSecret, SecretStore, StoreKind};
 use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
+use crate::cli::harmless;
 use crate::cli::person::kind::Kind;
 use crate::cli::person::names::Named;
 use crate::cli::person::overview::{Overview, ready_word};
@@ -17,7 +18,6 @@ use crate::cli::person::pushes::PushOverview;
 use crate::controller::core::conditions;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::store_access::key::StoreKey;
-use crate::sync::one_line::on_one_line;
 
 fn since(time: Option<Timestamp>, now: Timestamp) -> String {
     time.map(|since| ago(since, now)).unwrap_or_default()
@@ -103,7 +103,7 @@ pub(super) fn store(kind: StoreKind, object: &SecretStore, now: Timestamp) -> Ro
     let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let ready = conditions::find(conditions, READY);
     let message = match ready {
-        Some(ready) => ready.message.as_deref().map(on_one_line).unwrap_or_default(),
+        Some(ready) => ready.message.as_deref().map(harmless::told).unwrap_or_default(),
         None => "it was never validated".to_owned(),
     };
     let word = ready_word(ready.map(|ready| ready.status));

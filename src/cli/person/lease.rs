@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::printing::span;
 use crate::answers::Objects;
+use crate::cli::harmless;
 use crate::controller::core::api_call::{ApiError, bounded};
 
 /// Its name, here and in ESO.
@@ -50,7 +51,7 @@ impl Lease {
         let renewed: Option<Timestamp> = spec.renew_time.and_then(|time| time.parse().ok());
         Some(Self {
             namespace: object.metadata.namespace.unwrap_or_default(),
-            holder: spec.holder_identity.filter(|holder| !holder.is_empty()),
+            holder: spec.holder_identity.filter(|holder| !holder.is_empty()).map(|holder| harmless::word(&holder)),
             age: renewed.map(|renewed| now.duration_since(renewed)),
             seconds: spec.seconds.unwrap_or(SECONDS),
         })

@@ -9,6 +9,7 @@ use super::printing::{ago, span};
 use crate::api::v1::condition::READY;
 use crate::api::v1::external_secret::{DEFAULT_REFRESH_INTERVAL, ExternalSecretStatus, RefreshPolicy};
 use crate::api::v1::{Condition, ConditionStatus, ExternalSecret, ExternalSecretSpec};
+use crate::cli::harmless;
 use crate::controller::core::conditions;
 use crate::controller::core::key::ObjectKey;
 use crate::controller::external_secret::index::stores_of;
@@ -91,7 +92,7 @@ impl Overview {
         let is_failed = ready.is_some_and(|ready| ready.status == ConditionStatus::False);
         let told = status.and_then(|status| status.cause.as_deref()).filter(|cause| !cause.is_empty());
         let explanation = is_failed.then(|| explanation::of(told, &message)).flatten();
-        let cause = told.map(on_one_line).or_else(|| explanation.map(|explanation| explanation.cause.to_owned()));
+        let cause = told.map(harmless::word).or_else(|| explanation.map(|explanation| explanation.cause.to_owned()));
         let synced_at = status.and_then(|status| status.refresh_time.as_ref()).map(|time| time.0);
         let next = match (spec, is_failed) {
             (_, true) => match explanation.map(|explanation| explanation.retry) {
@@ -112,7 +113,7 @@ impl Overview {
             key,
             next,
             cause,
-            message,
+            message: harmless::told(&message),
             explanation,
         }
     }

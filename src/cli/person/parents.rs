@@ -9,9 +9,9 @@ use super::overview::ready_word;
 use super::state::{Explain, Reported, State};
 use crate::api::v1::{ClusterExternalSecret, ConditionStatus};
 use crate::api::v1alpha1::ClusterPushSecret;
+use crate::cli::harmless;
 use crate::controller::core::conditions;
 use crate::sync::cluster_external_secret::status::EXTERNAL_SECRETS_READY;
-use crate::sync::one_line::on_one_line;
 
 /// The condition of a ClusterPushSecret about its PushSecrets.
 const PUSH_SECRETS_READY: &str = "PushSecretsReady";
@@ -74,11 +74,13 @@ impl ParentOverview {
         Self {
             kind,
             name: meta.name.clone().unwrap_or_default(),
-            children: failing.map(|condition| on_one_line(condition.message.as_deref().unwrap_or_default())),
+            children: failing.map(|condition| harmless::told(condition.message.as_deref().unwrap_or_default())),
             state: State::of(meta, reported, explain),
             child: namespaces.child.unwrap_or_default(),
             provisioned: namespaces.provisioned,
-            failed: failed.map(|(namespace, why)| (namespace, on_one_line(&why.unwrap_or_default()))).collect(),
+            failed: failed
+                .map(|(namespace, why)| (harmless::word(&namespace), harmless::word(&why.unwrap_or_default())))
+                .collect(),
         }
     }
 

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::Error;
+use crate::cli::harmless;
 
 /// How a command prints.
 #[derive(Args, Clone, Copy, Debug)]
@@ -74,8 +75,9 @@ impl Output {
         text: impl FnOnce() -> String,
         document: impl FnOnce() -> Value,
     ) -> Result<(), Error> {
+        let document = || harmless::document(document());
         let printed = match self.format {
-            Format::Text => text(),
+            Format::Text => harmless::lines(&text()),
             Format::Json => format!("{:#}\n", document()),
             Format::Yaml => yaml(&document())?,
         };
@@ -109,7 +111,7 @@ pub(in crate::cli) fn page(path: &str) -> String {
 /// Prints a note to standard error.
 #[allow(clippy::print_stderr, reason = "said to whoever runs the command")]
 pub(in crate::cli) fn note(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", harmless::lines(text));
 }
 
 /// A duration in the largest unit that fits: `4m`.

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::explanation::Explanation;
 use crate::api::v1::condition::READY;
 use crate::api::v1::{Condition, ConditionStatus};
+use crate::cli::harmless;
 use crate::controller::core::conditions;
 use crate::sync::one_line::on_one_line;
 
@@ -49,8 +50,8 @@ impl State {
         Self {
             ready: ready.map(|ready| ready.status),
             since: ready.and_then(|ready| ready.last_transition_time.as_ref()).map(|time| time.0),
-            cause: told.map(on_one_line).or_else(|| explanation.map(|explanation| explanation.cause.to_owned())),
-            message,
+            cause: told.map(harmless::word).or_else(|| explanation.map(|explanation| explanation.cause.to_owned())),
+            message: harmless::told(&message),
             explanation,
             // ESO does not report which generation it has handled.
             is_observed: match (meta.generation, observed) {

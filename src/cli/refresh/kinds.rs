@@ -11,6 +11,7 @@ use super::outcome::Outcome;
 use crate::api::v1::condition::READY;
 use crate::api::v1::{ClusterExternalSecret, Condition, ConditionStatus, ExternalSecret, SecretStore};
 use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
+use crate::cli::harmless;
 use crate::cli::person::overview::Overview;
 use crate::cli::person::parents::ParentOverview;
 use crate::cli::person::pushes::PushOverview;
@@ -135,7 +136,7 @@ impl Refreshable for SecretStore {
         let conditions = self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
         let ready = conditions::find(conditions, READY);
         let is_ready = ready.is_some_and(|ready| ready.status == ConditionStatus::True);
-        ended(is_ready, || ready.and_then(|ready| ready.message.clone()).unwrap_or_default())
+        ended(is_ready, || ready.and_then(|ready| ready.message.as_deref().map(harmless::told)).unwrap_or_default())
     }
 }
 

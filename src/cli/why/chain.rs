@@ -7,6 +7,7 @@ use super::target;
 use crate::api::v1::condition::READY;
 use crate::api::v1::secret_store::AzureAuthType;
 use crate::api::v1::{Condition, ConditionStatus, ExternalSecret, SecretStore};
+use crate::cli::harmless;
 use crate::cli::person::Cluster;
 use crate::cli::person::explanation::{self, Explanation, Link};
 use crate::cli::person::outcome::Outcome;
@@ -173,7 +174,7 @@ pub(super) async fn store(cluster: &Cluster, key: &StoreKey, now: Timestamp) -> 
     let Some(ready) = conditions::find(conditions, READY) else {
         return failed("StoreNotValidated", format!("{key} was never validated{}", of_class(&store)));
     };
-    let message = ready.message.clone().unwrap_or_default();
+    let message = ready.message.as_deref().map(harmless::told).unwrap_or_default();
     let mut links = Vec::new();
     let broken = broken_check(conditions);
     if ready.status == ConditionStatus::False {
@@ -192,7 +193,7 @@ pub(super) async fn store(cluster: &Cluster, key: &StoreKey, now: Timestamp) -> 
     links.push(match broken {
         None => Found::new(Link::Store, Outcome::Ok, format!("{key} {is_ready}")),
         Some(check) => {
-            let said = check.message.clone().unwrap_or_default();
+            let said = check.message.as_deref().map(harmless::told).unwrap_or_default();
             Found::new(Link::Store, Outcome::Warning, format!("{key} is Ready, but {} is False: {said}", check.type_))
                 .explained(explanation::of(check.reason.as_deref(), &said))
         }
@@ -208,7 +209,12 @@ fn broken_check(conditions: &[Condition]) -> Option<&Condition> {
 }
 
 fn of_class(store: &SecretStore) -> String {
-    let class = store.spec.get().ok().and_then(|spec| spec.controller.clone()).filter(|class| !class.is_empty());
+    let class = store
+        .spec
+        .get()
+        .ok()
+        .and_then(|spec| spec.controller.as_deref().map(harmless::word))
+        .filter(|class| !class.is_empty());
     class.map(|class| format!("; it is for the controller of class {class:?}")).unwrap_or_default()
 }
 

@@ -6,9 +6,9 @@ use kube::api::{ApiResource, GroupVersionKind};
 use kube::core::DynamicObject;
 
 use crate::answers::Objects;
+use crate::cli::harmless;
 use crate::cli::person::Cluster;
 use crate::controller::core::api_call::bounded;
-use crate::sync::one_line::on_one_line;
 
 /// How many to show.
 const SHOWN: usize = 5;
@@ -39,7 +39,7 @@ pub(super) async fn of(cluster: &Cluster, meta: &ObjectMeta) -> Vec<Event> {
     let mut events: Vec<_> = listed
         .iter()
         .map(|event| {
-            let text = |field: &str| event.data[field].as_str().map(on_one_line).unwrap_or_default();
+            let text = |field: &str| event.data[field].as_str().map(harmless::told).unwrap_or_default();
             let series = &event.data["series"];
             Event {
                 last: [
@@ -50,7 +50,7 @@ pub(super) async fn of(cluster: &Cluster, meta: &ObjectMeta) -> Vec<Event> {
                 .into_iter()
                 .flatten()
                 .next()
-                .map(on_one_line)
+                .map(harmless::word)
                 .unwrap_or_default(),
                 type_: text("type"),
                 reason: text("reason"),
