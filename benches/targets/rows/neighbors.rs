@@ -93,7 +93,8 @@ async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error>
         neighbors_vault: stage.vault.url(),
     };
     let began = Instant::now();
-    for refusal in flood.place(&ground).await? {
+    let placed = flood.place(&ground).await?;
+    for refusal in &placed.refused {
         let shown: String = refusal.chars().take(200).collect();
         eprintln!("bench: {}: refused: {shown}", flood.name);
     }
@@ -118,6 +119,7 @@ async fn beside(flood: &Flood, command: &CommandLine) -> Result<Measured, Error>
     let after_restart = observer.all(FRESH + 2, "value", &again, LIMIT).await? - again.started;
     let memory = memory.max(again.peak_memory()?);
     again.kill().await?;
+    drop(placed);
     Ok(Measured { fresh, after_restart, probe: slowest, memory, events })
 }
 

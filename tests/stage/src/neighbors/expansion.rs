@@ -2,8 +2,9 @@
 //!
 //! - `copies: N` beside `kind` makes N objects, `NAME-0` and so on;
 //! - `{times: N, item: ...}` in a list stands for N items;
-//! - - `{text: ..., times: N}`, optionally with `before` and `after`, stands for a repeated text;
-//! - - `${n}` is the number of the innermost copy, and `${name}` one of the caller's names.
+//! - `{text: ..., times: N}`, optionally with `before` and `after`, stands for a repeated text;
+//! - `{key: ..., value: ..., times: N}` stands for a map of N keys;
+//! - `${n}` is the number of the innermost copy, and `${name}` one of the caller's names.
 //!
 //! Common fields are filled in: `apiVersion`, a name, and for an ExternalSecret the store `own`, an interval of a
 //! second and an entry.
@@ -29,12 +30,12 @@ pub(super) fn expanded(objects: &[Value], names: &BTreeMap<&'static str, String>
 }
 
 /// An object completed with the fields not worth repeating.
-fn completed(mut object: Map<String, Value>, name: &str) -> Value {
+pub(super) fn completed(mut object: Map<String, Value>, name: &str) -> Value {
     let kind = object["kind"].as_str().unwrap_or_default().to_owned();
     let api_version = match kind.as_str() {
         "ExternalSecret" | "SecretStore" => "external-secrets.io/v1",
         "PushSecret" => "external-secrets.io/v1alpha1",
-        "ACRAccessToken" | "SSHKey" => "generators.external-secrets.io/v1alpha1",
+        "ACRAccessToken" | "Password" | "SSHKey" => "generators.external-secrets.io/v1alpha1",
         _ => "v1",
     };
     object.entry("apiVersion").or_insert_with(|| api_version.into());
@@ -54,7 +55,7 @@ fn completed(mut object: Map<String, Value>, name: &str) -> Value {
 }
 
 /// A value with its names, number and repetitions filled in.
-fn filled(value: &Value, names: &BTreeMap<&'static str, String>, number: u64) -> Value {
+pub(super) fn filled(value: &Value, names: &BTreeMap<&'static str, String>, number: u64) -> Value {
     match value {
         Value::String(text) => named(text, names, number).into(),
         Value::Array(items) => items.iter().flat_map(|item| repeated(item, names, number)).collect(),
@@ -63,6 +64,12 @@ fn filled(value: &Value, names: &BTreeMap<&'static str, String>, number: u64) ->
                 let side = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
                 let middle: String = (0..times).map(|number| named(text, names, number)).collect();
                 return format!("{}{middle}{}", side("before"), side("after")).into();
+            }
+            if let (Some(Value::String(key)), Some(value), Some(times)) =
+                (fields.get("key"), fields.get("value"), times(value))
+            {
+                let field = |number| (named(key, names, number), filled(value, names, number));
+                return Value::Object((0..times).map(field).collect());
             }
             let field = |(key, value): (&String, &Value)| (named(key, names, number), filled(value, names, number));
             Value::Object(fields.iter().map(field).collect())
@@ -83,7 +90,10 @@ fn times(value: &Value) -> Option<u64> {
     value.get("times").and_then(Value::as_u64)
 }
 
-fn named(text: &str, names: &BTreeMap<&'static str, String>, number: u64) -> String {
+pub(super) fn named(text: &str, names: &BTreeMap<&'static str, String>, number: u64) -> String {
+    if !text.contains("${") {
+        return text.to_owned();
+    }
     let text = text.replace("${n}", &number.to_string());
     names.iter().fold(text, |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
 }

@@ -4,15 +4,19 @@
 //! The integration tests create all of them at once and look at a neighbor; `make bench ARGS="--row neighbors"`
 //! measures the neighbor next to each of them separately.
 
+mod changes;
 mod expansion;
 
 use std::collections::BTreeMap;
 
 use azure_sandbox::{Sandbox, SandboxError, SecretPermission};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams};
-use kube::{Api, Client, Resource as _};
+use kube::{Client, Resource as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use self::changes::Change;
+pub use self::changes::Changing;
 
 /// The service account of a tenant, whose token the stores of `floods.yaml` use.
 pub const ACCOUNT: &str = "reader";
@@ -32,6 +36,9 @@ pub struct Flood {
     vault: Filling,
     /// What the tenant creates; see [`expansion`].
     objects: Vec<Value>,
+    /// What the tenant changes all the time.
+    #[serde(default)]
+    changes: Vec<Change>,
 }
 
 /// `count` secrets `secret-N` of `size` bytes each.
@@ -70,6 +77,14 @@ pub fn all() -> Result<Vec<Flood>, PlaceError> {
     serde_saphyr::from_str(include_str!("floods.yaml")).map_err(|error| PlaceError::Rows(error.to_string()))
 }
 
+/// A flood in place.
+pub struct Placed {
+    /// What the API server said where it refused an object.
+    pub refused: Vec<String>,
+    /// What the tenant goes on to change.
+    pub changing: Changing,
+}
+
 /// Where tenants live.
 pub struct Ground<'a> {
     /// With the administrator's rights.
@@ -86,17 +101,25 @@ impl Flood {
     /// A tenant that does nothing.
     pub fn of_nothing(name: &str) -> Self {
         let text = String::new;
-        Self { name: name.to_owned(), attack: text(), refused: text(), vault: Filling::default(), objects: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            attack: text(),
+            refused: text(),
+            vault: Filling::default(),
+            objects: Vec::new(),
+            changes: Vec::new(),
+        }
     }
 
-    /// Creates the namespace with all objects of the row. Returns the API server's refusals.
-    pub async fn place(&self, ground: &Ground<'_>) -> Result<Vec<String>, PlaceError> {
+    /// Creates the namespace with all objects of the row, and then changes them. Returns the API server's refusals.
+    pub async fn place(&self, ground: &Ground<'_>) -> Result<Placed, PlaceError> {
         let names = self.settle(ground).await?;
         let mut refused = Vec::new();
         for object in expansion::expanded(&self.objects, &names) {
             refused.extend(create(ground.client, &self.name, object).await?);
         }
-        Ok(refused)
+        let changing = changes::keep_making(&self.changes, &self.name, &names, ground.client);
+        Ok(Placed { refused, changing })
     }
 
     /// Creates the namespace, its service account, its identity and its vault; returns the names that manifests may
@@ -156,16 +179,9 @@ fn client_id(name: &str) -> String {
 
 /// Creates an object; returns the API server's answer if it refuses.
 pub async fn create(client: &Client, namespace: &str, object: Value) -> Result<Option<String>, PlaceError> {
-    let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
-    let (api_version, kind) = (text("apiVersion"), text("kind"));
-    let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
-    let api: Api<DynamicObject> = match kind.as_str() {
-        "Namespace" => Api::all_with(client.clone(), &resource),
-        _ => Api::namespaced_with(client.clone(), namespace, &resource),
-    };
+    let (kind, url) = place_of(&object, namespace);
     // As text, since this client's types do not accept everything the API server accepts.
-    let request = kube::core::Request::new(api.resource_url());
+    let request = kube::core::Request::new(url);
     let request = request.create(&PostParams::default(), serde_json::to_vec(&object)?);
     let request = request.map_err(|error| PlaceError::Vault(error.to_string()))?;
     match client.request_text(request).await {
@@ -176,4 +192,14 @@ pub async fn create(client: &Client, namespace: &str, object: Value) -> Result<O
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The kind of an object, and the path of such objects.
+fn place_of(object: &Value, namespace: &str) -> (String, String) {
+    let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+    let namespace = (kind != "Namespace").then_some(namespace);
+    (kind, DynamicObject::url_path(&resource, namespace))
 }
