@@ -8,7 +8,7 @@
 //! objects. Some places stay free for other namespaces: a namespace may hold at most [`SHARE`] times as many places as
 //! it would leave free ([`WorkQueue::begin`]), and always at least one. If all passes of one namespace hang on a vault
 //! that does not answer, places remain for the next namespace, and then for another. What is due because its time has
-//! come may hold one in [`TIMED_PART`] of the places: a namespace with hundreds of objects that are due every second
+//! come, or because others changed what it depends on, may hold one in [`TIMED_PART`] of the places: a namespace with hundreds of objects that are due every second
 //! would otherwise keep the API server so busy that each request of the others waits behind all of its.
 
 mod turns;
@@ -82,7 +82,15 @@ impl<K: WorkKey> Requests<K> {
     /// Marks an object as due now.
     pub(crate) fn ask(&self, key: &K) {
         let mut waiting = self.lock();
-        waiting.queue.ask(key);
+        waiting.queue.ask(key, DueBy::Request);
+        waiting.wake();
+    }
+
+    /// The same, with the few places of refreshes: for changes that anybody can make all the time, each of which may
+    /// concern hundreds of objects.
+    pub(crate) fn suggest(&self, key: &K) {
+        let mut waiting = self.lock();
+        waiting.queue.ask(key, DueBy::Time);
         waiting.wake();
     }
 
@@ -177,8 +185,8 @@ enum Entry {
     Later(Key),
     /// Waiting for its turn.
     Due(Place),
-    /// Being worked on; the time, if any, is when it was requested again.
-    Running(Option<Instant>),
+    /// Being worked on; if it was requested again, when first, and how.
+    Running(Option<(Instant, DueBy)>),
 }
 
 impl<K> Default for WorkQueue<K> {
@@ -195,17 +203,21 @@ impl<K> Default for WorkQueue<K> {
 
 impl<K: WorkKey> WorkQueue<K> {
     /// Marks an object as due now.
-    fn ask(&mut self, key: &K) {
+    fn ask(&mut self, key: &K, by: DueBy) {
         match self.entries.get_mut(key) {
-            Some(Entry::Due(place)) => self.due.promote(key, place),
+            Some(Entry::Due(place)) if by == DueBy::Request => self.due.promote(key, place),
+            Some(Entry::Due(_)) => {}
             Some(Entry::Running(asked)) => {
-                asked.get_or_insert_with(Instant::now);
+                let (_, before) = asked.get_or_insert_with(|| (Instant::now(), by));
+                if by == DueBy::Request {
+                    *before = by;
+                }
             }
             Some(Entry::Later(timer)) => {
                 self.later.remove(timer);
-                self.push(key.clone(), Instant::now(), DueBy::Request);
+                self.push(key.clone(), Instant::now(), by);
             }
-            None => self.push(key.clone(), Instant::now(), DueBy::Request),
+            None => self.push(key.clone(), Instant::now(), by),
         }
     }
 
@@ -236,7 +248,7 @@ impl<K: WorkKey> WorkQueue<K> {
             }
         }
         match (self.entries.remove(key), next) {
-            (Some(Entry::Running(Some(asked))), _) => self.push(key.clone(), asked, DueBy::Request),
+            (Some(Entry::Running(Some((asked, by)))), _) => self.push(key.clone(), asked, by),
             (_, Next::After(Duration::ZERO)) => self.push(key.clone(), Instant::now(), DueBy::Time),
             (_, Next::After(pause)) => {
                 let timer = self.later.insert(key.clone(), pause.min(LONGEST_PAUSE));

@@ -22,6 +22,7 @@ mod reconcile;
 mod recorders;
 mod remote_object;
 mod report;
+mod selection;
 mod sources;
 pub(crate) mod state;
 mod stores;

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::{Selector, SelectorExt as _};
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +13,7 @@ use super::holders::Holders;
 use super::locks::{Locks, ObjectLock};
 use super::recorders::Recorders;
 use super::remote_object::{ObjectId, ObjectIds, RemoteObject};
+use super::selection::{Labels, Selection};
 use super::subject::Subject;
 use super::versions::{Current, SourceKind, Versions, VersionsRead};
 use crate::api::v1::StoreKind;
@@ -32,7 +32,7 @@ use crate::provider::Recovery;
 use crate::sync::minting::force;
 use crate::sync::push::record::store_of;
 use crate::sync::{SecretData, SecretValue};
-use crate::validate::{generator, push_secret};
+use crate::validate::generator;
 
 /// The least time between two writes for one PushSecret, because a Secret may change every second.
 const BETWEEN_WRITES: Duration = Duration::from_secs(10);
@@ -159,7 +159,7 @@ struct Uses {
     /// The Secrets that are named, and the sources of templates.
     names: BTreeSet<String>,
     /// The label selectors for Secrets of the namespace.
-    selects: Option<Selector>,
+    selects: Option<Selection>,
     /// The generator.
     generator: Option<GeneratorKey>,
     /// The stores that are named in the spec or recorded in the status.
@@ -192,8 +192,7 @@ impl Uses {
             if let Some(name) = secret.name.as_deref().filter(|name| !name.is_empty()) {
                 uses.names.insert(name.to_owned());
             } else {
-                let labels = secret.selector.clone().filter(push_secret::is_small);
-                uses.selects = labels.and_then(|labels| Selector::try_from(labels).ok());
+                uses.selects = secret.selector.as_ref().and_then(Selection::of);
             }
         }
         if let Some(reference) = &spec.selector.generator_ref
@@ -318,13 +317,12 @@ impl State {
     pub(super) fn source_changed(&self, kind: SourceKind, meta: &ObjectMeta, version: Option<&ObjectVersion>) {
         let source = ObjectKey::of(meta);
         let current = Current::of(kind, &source.name, version);
-        let none = BTreeMap::new();
-        let labels = meta.labels.as_ref().unwrap_or(&none);
+        let labels = Labels::of(meta.labels.as_ref());
         self.touched(|key, memo| {
             let is_used = || {
                 let uses = &memo.uses;
                 let is_selected = kind == SourceKind::Secret
-                    && uses.selects.as_ref().is_some_and(|selector| selector.matches(labels));
+                    && uses.selects.as_ref().is_some_and(|selection| selection.may_select(&labels));
                 uses.names.contains(&source.name) || is_selected || memo.read.has(current)
             };
             key.namespace == source.namespace && !memo.read.is_current(current) && is_used()
@@ -366,7 +364,9 @@ impl State {
             }
             keys
         };
-        self.ask_all(concerned);
+        for key in concerned {
+            self.requests.suggest(&key);
+        }
     }
 
     /// Makes these PushSecrets compare their objects, whether anything has changed or not.

@@ -69,11 +69,11 @@ fn begin(queue: &mut WorkQueue<ObjectKey>) -> Option<ObjectKey> {
 #[tokio::test]
 async fn what_is_asked_for_while_it_is_worked_on_has_one_more_turn() {
     let mut queue = WorkQueue::default();
-    queue.ask(&key("a"));
-    queue.ask(&key("a"));
+    queue.ask(&key("a"), DueBy::Request);
+    queue.ask(&key("a"), DueBy::Request);
     assert_eq!((begin(&mut queue), begin(&mut queue)), (Some(key("a")), None));
-    queue.ask(&key("a"));
-    queue.ask(&key("a"));
+    queue.ask(&key("a"), DueBy::Request);
+    queue.ask(&key("a"), DueBy::Request);
     assert_eq!(begin(&mut queue), None, "one pass at a time");
     queue.end(&key("a"), Next::OnChange);
     assert_eq!((begin(&mut queue), begin(&mut queue)), (Some(key("a")), None));
@@ -98,10 +98,10 @@ async fn what_is_asked_for_during_its_pause_has_its_turn_at_once_and_only_once()
 async fn namespaces_take_turns_however_many_objects_they_have() {
     let mut queue = WorkQueue::default();
     for number in 0..5_000 {
-        queue.ask(&ObjectKey::new("many", &number.to_string()));
+        queue.ask(&ObjectKey::new("many", &number.to_string()), DueBy::Request);
     }
-    queue.ask(&ObjectKey::new("few", "x"));
-    queue.ask(&ObjectKey::new("few", "y"));
+    queue.ask(&ObjectKey::new("few", "x"), DueBy::Request);
+    queue.ask(&ObjectKey::new("few", "y"), DueBy::Request);
     let turns = drained(&mut queue);
     assert_eq!(turns[..5], ["many/0", "few/x", "many/1", "few/y", "many/2"]);
     assert_eq!(turns.len(), 5_002);
@@ -113,7 +113,7 @@ fn held(places: usize, namespaces: usize) -> Vec<usize> {
     (0..namespaces)
         .map(|namespace| {
             for number in 0..places {
-                queue.ask(&ObjectKey::new(&namespace.to_string(), &number.to_string()));
+                queue.ask(&ObjectKey::new(&namespace.to_string(), &number.to_string()), DueBy::Request);
             }
             std::iter::from_fn(|| queue.begin(places)).count()
         })
@@ -136,13 +136,13 @@ async fn what_is_due_by_time_leaves_places_to_what_has_changed() {
     }
     let begun: Vec<_> = std::iter::from_fn(|| begin(&mut queue)).collect();
     assert_eq!(begun.len(), 16);
-    queue.ask(&ObjectKey::new("busy", "changed"));
+    queue.ask(&ObjectKey::new("busy", "changed"), DueBy::Request);
     assert_eq!(begin(&mut queue), Some(ObjectKey::new("busy", "changed")));
     queue.end(&begun[0], Next::OnChange);
     assert!(begin(&mut queue).is_some_and(|key| key.name != "changed"));
     assert_eq!(begin(&mut queue), None);
     // The last of those whose time has come.
-    queue.ask(&ObjectKey::new("busy", "99"));
+    queue.ask(&ObjectKey::new("busy", "99"), DueBy::Request);
     assert_eq!(begin(&mut queue), Some(ObjectKey::new("busy", "99")));
     assert_eq!(begin(&mut queue), None);
 }
@@ -156,4 +156,21 @@ async fn what_was_asked_for_twice_is_in_the_queue_once() {
     assert_eq!(requests.holds().waiting, 1);
     requests.next(1).await.unwrap();
     assert_eq!((requests.holds().waiting, requests.holds().running.len()), (0, 1), "it is worked on");
+}
+
+#[test]
+fn changes_that_concern_very_many_objects_leave_most_places_to_what_is_asked_for() {
+    let mut queue = WorkQueue::default();
+    for number in 0..100 {
+        queue.ask(&ObjectKey::new("busy", &number.to_string()), DueBy::Time);
+    }
+    let begun = std::iter::from_fn(|| queue.begin(16)).count();
+    assert_eq!(begun, 16 / TIMED_PART);
+    queue.ask(&ObjectKey::new("busy", "99"), DueBy::Request);
+    assert_eq!(queue.begin(16).map(|(key, _)| key.name), Some("99".to_owned()));
+    // Asked for while it is worked on: as often as that, and as urgently as the most urgent.
+    queue.ask(&ObjectKey::new("busy", "99"), DueBy::Time);
+    queue.ask(&ObjectKey::new("busy", "99"), DueBy::Request);
+    queue.end(&ObjectKey::new("busy", "99"), Next::OnChange);
+    assert_eq!(queue.begin(16).map(|(key, _)| key.name), Some("99".to_owned()));
 }
