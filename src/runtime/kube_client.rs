@@ -14,10 +14,16 @@ use tower::timeout::TimeoutLayer;
 
 use super::api_health::{ApiHealth, CountingLayer};
 use super::leader_election::{GuardLayer, WriteGuard};
-use crate::answers::TextLayer;
+use crate::answers::{Kept, TextLayer};
+use crate::api::v1::ExternalSecret;
+use crate::api::v1alpha1::PushSecret;
 
-/// Of what is listed and watched, only service accounts need annotations: they name identities.
-const TEXT: TextLayer = TextLayer::annotating(&["serviceaccounts"]);
+/// Annotations of service accounts name identities. `managedFields` tell what was written for the owner of an object that a
+/// ClusterExternalSecret or ClusterPushSecret made.
+const TEXT: TextLayer = TextLayer::trimming(Kept {
+    annotations: &["serviceaccounts"],
+    managed_fields: &[ExternalSecret::PLURAL, PushSecret::PLURAL],
+});
 
 /// Why the client cannot be created.
 #[derive(Debug, thiserror::Error)]

@@ -26,6 +26,7 @@ pub use objects::{Objects, Page};
 pub use read::{Unreadable, reason};
 pub use seen::Seen;
 pub use text::{Text, TextLayer};
+pub use trim::Kept;
 
 /// The examples of the README.
 #[cfg(doctest)]

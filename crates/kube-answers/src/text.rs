@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use serde::Deserialize;
 use tower::{BoxError, Layer, Service};
 
-use crate::trim::{Trim, Trimmer};
+use crate::trim::{Kept, Trim, Trimmer};
 
 /// The longest error that is read.
 const LONGEST_REFUSAL: usize = 1 << 20;
@@ -24,16 +24,16 @@ const LONGEST_REFUSAL: usize = 1 << 20;
 /// Turns all answers into valid text, and accepts errors only from a Kubernetes API.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TextLayer {
-    /// See [`TextLayer::annotating`].
-    annotated: Option<&'static [&'static str]>,
+    /// See [`TextLayer::trimming`].
+    kept: Option<Kept>,
 }
 
 impl TextLayer {
-    /// Lists and watches also come without `managedFields`. Those of metadata have annotations only for the kinds with
-    /// these plural names, and of labels, owners and finalizers the first 200.
+    /// Lists and watches also come without `managedFields`, and those of metadata without annotations, except for what is
+    /// `kept`. Those of metadata have the first 200 labels, owners and finalizers.
     #[must_use]
-    pub const fn annotating(annotated: &'static [&'static str]) -> Self {
-        Self { annotated: Some(annotated) }
+    pub const fn trimming(kept: Kept) -> Self {
+        Self { kept: Some(kept) }
     }
 }
 
@@ -41,7 +41,7 @@ impl<S> Layer<S> for TextLayer {
     type Service = Text<S>;
 
     fn layer(&self, inner: S) -> Text<S> {
-        Text { inner, annotated: self.annotated }
+        Text { inner, kept: self.kept }
     }
 }
 
@@ -49,7 +49,7 @@ impl<S> Layer<S> for TextLayer {
 #[derive(Clone, Debug)]
 pub struct Text<S> {
     inner: S,
-    annotated: Option<&'static [&'static str]>,
+    kept: Option<Kept>,
 }
 
 impl<S, A, B> Service<Request<A>> for Text<S>
@@ -69,7 +69,7 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let trim = self.annotated.map_or(Trim::Nothing, |annotated| Trim::of(&request, annotated));
+        let trim = self.kept.map_or(Trim::Nothing, |kept| Trim::of(&request, kept));
         let call = self.inner.call(request);
         Box::pin(async move {
             let (parts, body) = call.await.map_err(Into::into)?.into_parts();

@@ -2,8 +2,9 @@
 //!
 //! Anybody who may write an object can make its metadata a megabyte large: by `managedFields`, annotations, labels. A
 //! page of a hundred such objects would be held as text before anything of it is read. Lists and watches therefore
-//! have no `managedFields`. If only metadata is asked for, labels and owners are cut off after [`MOST`], and
-//! annotations are left out unless somebody needs them.
+//! have `managedFields` only of the kinds for which somebody needs them, and only up to [`LARGEST_MANAGED_FIELDS`]. If
+//! only metadata is asked for, labels and owners are cut off after [`MOST`], and annotations are left out unless
+//! somebody needs them.
 
 use bytes::Bytes;
 use http::Request;
@@ -11,10 +12,22 @@ use http::header::ACCEPT;
 
 /// The most labels or owners of an object of which only metadata is read.
 const MOST: u32 = 200;
+/// The most bytes of `managedFields` of an object. Those of one that a controller made and people changed have some
+/// thousand.
+const LARGEST_MANAGED_FIELDS: usize = 32 << 10;
 /// A key that is compared; longer ones are no key of interest.
 const LONGEST_KEY: usize = 20;
 /// Containers of which the keys are known: a list, its items, an item, its metadata, and what is in that.
 const KNOWN: usize = 5;
+
+/// Of which kinds, by their plural names, lists and watches keep more than the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// Annotations, if only metadata is asked for.
+    pub annotations: &'static [&'static str],
+    /// `managedFields`, unless they have more than 32 KiB.
+    pub managed_fields: &'static [&'static str],
+}
 
 /// What to leave out of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +36,8 @@ pub(crate) enum Trim {
     Nothing,
     /// `managedFields`.
     ManagedFields,
+    /// `managedFields` that are large.
+    LargeManagedFields,
     /// What nobody needs of metadata.
     Metadata {
         /// Whether annotations are needed.
@@ -35,13 +50,15 @@ pub(crate) enum Trim {
 enum Cut {
     /// Leave it out.
     All,
+    /// Leave it out if it has more than [`LARGEST_MANAGED_FIELDS`].
+    Large,
     /// Leave out what comes after [`MOST`] members.
     Rest,
 }
 
 impl Trim {
-    /// For the answer to a request. `annotated` are the plural names of the kinds whose annotations are needed.
-    pub(crate) fn of<B>(request: &Request<B>, annotated: &[&str]) -> Self {
+    /// For the answer to a request.
+    pub(crate) fn of<B>(request: &Request<B>, kept: Kept) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let is_watch = query.split('&').any(|part| part.starts_with("watch="));
         let accepted = request.headers().get(ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
@@ -51,16 +68,20 @@ impl Trim {
         if !is_list && !is_watch {
             return Self::Nothing;
         }
-        if !is_metadata {
-            return Self::ManagedFields;
-        }
         let plural = request.uri().path().rsplit('/').next().unwrap_or_default();
-        Self::Metadata { annotations: annotated.contains(&plural) }
+        if is_metadata {
+            Self::Metadata { annotations: kept.annotations.contains(&plural) }
+        } else if kept.managed_fields.contains(&plural) {
+            Self::LargeManagedFields
+        } else {
+            Self::ManagedFields
+        }
     }
 
     fn cut(self, key: &[u8]) -> Option<Cut> {
         match (self, key) {
             (Self::Nothing, _) => None,
+            (Self::LargeManagedFields, b"managedFields") => Some(Cut::Large),
             (_, b"managedFields") | (Self::Metadata { annotations: false }, b"annotations") => Some(Cut::All),
             (Self::Metadata { .. }, b"labels" | b"ownerReferences" | b"finalizers") => Some(Cut::Rest),
             _ => None,
@@ -87,6 +108,8 @@ pub(crate) struct Trimmer {
     value_of: Option<Cut>,
     /// The container from which something is left out, the members of it so far, and the depth outside of it.
     cutting: Option<(Cut, u32, usize)>,
+    /// The beginning of a container that is left out if it turns out to be large.
+    held: Vec<u8>,
 }
 
 impl Trimmer {
@@ -100,6 +123,7 @@ impl Trimmer {
             is_candidate: false,
             value_of: None,
             cutting: None,
+            held: Vec::new(),
         }
     }
 
@@ -111,6 +135,8 @@ impl Trimmer {
         let mut out = Vec::new();
         // From where on everything is kept that was not copied yet.
         let mut kept = (!self.leaves_out()).then_some(0);
+        // From where on everything is held.
+        let mut held = self.is_cutting(Cut::Large).then_some(0);
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             // Most of an answer is text.
@@ -123,15 +149,25 @@ impl Trimmer {
             match (before, self.leaves_out()) {
                 (false, true) => {
                     out.extend_from_slice(&bytes[kept.take().unwrap_or(at)..at]);
-                    if self.cutting.is_some_and(|(cut, _, _)| cut == Cut::All) {
+                    held = self.is_cutting(Cut::Large).then_some(at);
+                    if self.is_cutting(Cut::All) {
                         out.extend_from_slice(b"null");
                     }
                 }
-                // The bracket that ends a container of which only the rest is left out is kept.
-                (true, false) => kept = Some(if closes { at } else { at + 1 }),
+                (true, false) => {
+                    if let Some(from) = held.take() {
+                        self.hold(&bytes[from..=at]);
+                        self.release(&mut out);
+                    }
+                    // The bracket that ends a container of which only the rest is left out is kept.
+                    kept = Some(if closes { at } else { at + 1 });
+                }
                 _ => {}
             }
             at += 1;
+        }
+        if let Some(from) = held {
+            self.hold(&bytes[from..]);
         }
         match kept {
             Some(0) => bytes,
@@ -143,9 +179,26 @@ impl Trimmer {
         }
     }
 
+    /// Adds to what is held, as far as needed to know that it is too large.
+    fn hold(&mut self, bytes: &[u8]) {
+        let room = (LARGEST_MANAGED_FIELDS + 1).saturating_sub(self.held.len());
+        self.held.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// Puts out what is held, if it is not too large.
+    fn release(&mut self, out: &mut Vec<u8>) {
+        let is_large = self.held.len() > LARGEST_MANAGED_FIELDS;
+        out.extend_from_slice(if is_large { b"null" } else { &self.held });
+        self.held.clear();
+    }
+
+    fn is_cutting(&self, wanted: Cut) -> bool {
+        self.cutting.is_some_and(|(cut, _, _)| cut == wanted)
+    }
+
     fn leaves_out(&self) -> bool {
         match self.cutting {
-            Some((Cut::All, _, _)) => true,
+            Some((Cut::All | Cut::Large, _, _)) => true,
             Some((Cut::Rest, members, _)) => members >= MOST,
             None => false,
         }
@@ -263,7 +316,10 @@ mod tests {
 
     fn expected(mut object: Value, trim: Trim) -> Value {
         let metadata = &mut object["metadata"];
-        metadata["managedFields"] = Value::Null;
+        let is_large = metadata["managedFields"].to_string().len() > LARGEST_MANAGED_FIELDS;
+        if trim != Trim::LargeManagedFields || is_large {
+            metadata["managedFields"] = Value::Null;
+        }
         if let Trim::Metadata { annotations } = trim {
             if !annotations {
                 metadata["annotations"] = Value::Null;
@@ -277,7 +333,7 @@ mod tests {
 
     #[test]
     fn lists_and_watches_come_without_what_nobody_reads_wherever_they_are_parted() {
-        for trim in [Trim::ManagedFields, METADATA, Trim::Metadata { annotations: true }] {
+        for trim in [Trim::ManagedFields, Trim::LargeManagedFields, METADATA, Trim::Metadata { annotations: true }] {
             for labels in [0, 1, 199, 200, 201, 500] {
                 let list = json!({"kind": "List", "metadata": {"continue": "c"}, "items": [object(labels), object(2)]});
                 let expected_items = [expected(object(labels), trim), expected(object(2), trim)];
@@ -302,12 +358,33 @@ mod tests {
     }
 
     #[test]
+    fn managed_fields_that_are_needed_stay_up_to_a_size() {
+        let with_manager = |length: usize| {
+            let mut object = object(1);
+            object["metadata"]["managedFields"] = json!([{ "manager": "m".repeat(length) }]);
+            object
+        };
+        let around = LARGEST_MANAGED_FIELDS - json!([{"manager": ""}]).to_string().len();
+        for length in [0, around, around + 1, 10 * around] {
+            let list = json!({"kind": "List", "items": [with_manager(length), with_manager(1)]});
+            let expected_items =
+                [with_manager(length), with_manager(1)].map(|object| expected(object, Trim::LargeManagedFields));
+            assert_eq!(expected_items[0]["metadata"]["managedFields"].is_null(), length > around);
+            for part in [1, 1000, 1_000_000] {
+                let read: Value =
+                    serde_json::from_str(&trimmed(Trim::LargeManagedFields, &list.to_string(), part)).unwrap();
+                assert_eq!(read["items"], json!(expected_items), "{length} {part}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_list_or_is_no_json_is_not_touched() {
         let single = object(500).to_string();
         for text in
             [single.as_str(), "", "no JSON", "]]]}}}", "{\"items\": [{\"metadata\"", "\"\\\"managedFields\": [1]"]
         {
-            for trim in [Trim::Nothing, Trim::ManagedFields, METADATA] {
+            for trim in [Trim::Nothing, Trim::ManagedFields, Trim::LargeManagedFields, METADATA] {
                 assert_eq!(trimmed(trim, text, 5), text);
             }
         }
@@ -316,7 +393,8 @@ mod tests {
     #[test]
     fn only_lists_and_watches_are_trimmed_and_annotations_stay_where_they_are_needed() {
         let of = |uri: &str, accepted: &str| {
-            Trim::of(&Request::get(uri).header(ACCEPT, accepted).body(()).unwrap(), &["serviceaccounts"])
+            let kept = Kept { annotations: &["serviceaccounts"], managed_fields: &["externalsecrets"] };
+            Trim::of(&Request::get(uri).header(ACCEPT, accepted).body(()).unwrap(), kept)
         };
         let list = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
         let one = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
@@ -325,7 +403,8 @@ mod tests {
         assert_eq!(of("/api/v1/secrets?watch=true", one), METADATA);
         assert_eq!(of("/api/v1/namespaces/a/secrets/limit", one), Trim::Nothing);
         assert_eq!(of("/api/v1/serviceaccounts?limit=100", list), Trim::Metadata { annotations: true });
-        assert_eq!(of("/apis/e/v1/externalsecrets?limit=100&", "application/json"), Trim::ManagedFields);
+        assert_eq!(of("/apis/e/v1/externalsecrets?limit=100&", "application/json"), Trim::LargeManagedFields);
+        assert_eq!(of("/apis/e/v1/secretstores?limit=100&", "application/json"), Trim::ManagedFields);
         assert_eq!(of("/api/v1/namespaces/a/secrets/b", "application/json"), Trim::Nothing);
     }
 }
