@@ -44,7 +44,14 @@ impl<'a> Raw<'a> {
     }
 
     async fn get(&self) -> Value {
-        serde_json::from_str(&self.send("GET", &self.path, Vec::new()).await.unwrap()).unwrap()
+        self.get_opt().await.unwrap_or_else(|| panic!("{} does not exist", self.path))
+    }
+
+    async fn get_opt(&self) -> Option<Value> {
+        match self.send("GET", &self.path, Vec::new()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => None,
+            answer => Some(serde_json::from_str(&answer.unwrap()).unwrap()),
+        }
     }
 
     /// Replaces the object; returns what the API server stored.
@@ -307,7 +314,8 @@ async fn eventually(object: &Raw<'_>, wanted: impl Fn(&Value) -> bool) -> Value 
     let mut last = Value::Null;
     let found = tokio::time::timeout(test_stage::cluster_access::DEADLINE, async {
         loop {
-            last = object.get().await;
+            // The controller may not have made it yet.
+            last = object.get_opt().await.unwrap_or_default();
             if wanted(&last) {
                 return;
             }
