@@ -233,6 +233,10 @@ fn a_vault_is_not_to_be_asked_more_often_than_it_answers() {
 #[rstest]
 #[case("apiVersion: 'external-secrets.io/v1beta1' # old\n", "apiVersion: 'external-secrets.io/v1' # old\n")]
 #[case("apiVersion:   external-secrets.io/v1beta1\n", "apiVersion:   external-secrets.io/v1\n")]
+#[case(
+    "apiVersion: a.io/v1beta1\napiVersion: external-secrets.io/v1beta1\n",
+    "apiVersion: a.io/v1beta1\napiVersion: external-secrets.io/v1\n"
+)]
 fn an_old_version_is_put_right_and_nothing_else_changes(#[case] old: &str, #[case] new: &str) {
     let text = GOOD.replace("apiVersion: external-secrets.io/v1\n", old);
     let changed = fixed(&text, 0, &problems(&text)).unwrap();

@@ -119,7 +119,8 @@ impl Node {
     fn step<'a, 'p>(&'a self, path: &'p str) -> Option<Step<'a, 'p>> {
         match &self.content {
             Content::Map(entries) => {
-                let steps = entries.iter().filter_map(|(key, value)| {
+                // Backwards, since of equal steps the first is taken.
+                let steps = entries.iter().rev().filter_map(|(key, value)| {
                     let rest = after_key(path, key.text()?)?;
                     Some(Step { at: key, value, rest })
                 });
@@ -238,6 +239,13 @@ mod tests {
             [source("spec.ü.a.b"), source("spec.data[0].key"), source("spec.data[1].key")],
             ["'x y'", "old", "1"]
         );
+    }
+
+    #[test]
+    fn of_a_key_that_is_there_twice_the_last_is_meant() {
+        let root = Node::read("a: 1\nb: {c: 2}\na: 3\nb: {c: 4}\n").ok().unwrap().unwrap();
+        let line = |path| root.find(path).unwrap().at.mark.line;
+        assert_eq!((line("a"), line("b.c")), (3, 4));
     }
 
     #[test]
