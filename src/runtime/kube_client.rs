@@ -15,14 +15,12 @@ use tower::timeout::TimeoutLayer;
 use super::api_health::{ApiHealth, CountingLayer};
 use super::leader_election::{GuardLayer, WriteGuard};
 use crate::answers::{Kept, TextLayer};
-use crate::api::v1::ExternalSecret;
-use crate::api::v1alpha1::PushSecret;
 
 /// Annotations of service accounts name identities. `managedFields` tell what was written for the owner of an object that a
 /// ClusterExternalSecret or ClusterPushSecret made.
 const TEXT: TextLayer = TextLayer::trimming(Kept {
     annotations: &["serviceaccounts"],
-    managed_fields: &[ExternalSecret::PLURAL, PushSecret::PLURAL],
+    managed_fields: &["externalsecrets", "pushsecrets"],
 });
 
 /// Why the client cannot be created.
