@@ -79,7 +79,7 @@ async fn a_finalizer_on_one_external_secret_holds_only_that_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_external_secret_that_is_deleted_as_soon_as_it_exists_is_put_back_each_time() {
     /// The controller would look again by itself after 30 s.
-    const SOON: Duration = Duration::from_secs(15);
+    const SOON: Duration = Duration::from_secs(25);
     let setting = Setting::new("ces-quick").await;
     setting.namespaces(&["a"]).await;
     setting.apply(setting.manifest()).await;
