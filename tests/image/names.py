@@ -90,7 +90,7 @@ def main():
     print("image-check: a name that is known leads to the API server")
 
     process = started(within, "nobody.example.test")
-    line = next((line for line in process.stderr if "cannot be asked" in line), "")
+    line = next((line for line in process.stderr if "could not be asked" in line), "")
     process.kill()
     if not line or is_reached(listener, 0.1):
         sys.exit(f"image-check: a name that nobody has is not told: {line}")
