@@ -2,6 +2,7 @@
 //! constants, and the CRDs generated from them. Contains no client and does no I/O.
 
 pub mod child_metadata;
+mod controllable;
 pub mod crd;
 pub mod duration;
 pub mod field_path;
@@ -9,7 +10,6 @@ pub mod field_path;
 pub mod fuzzing;
 pub mod generators;
 pub mod limits;
-mod metadata_text;
 pub mod object_name;
 pub mod parsed;
 pub mod schedule;

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, Time};
 use schemars::JsonSchema;
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::controller::controlling_cluster_push_secret;
-use crate::api::metadata_text::MetadataText;
+use crate::api::controllable::Controllable;
 use crate::api::v1::external_secret::{ExternalSecretTemplate, GeneratorRef, RewriteRegexp, RewriteTransform};
 use crate::api::v1::{Condition, StoreKind};
 use crate::api::{GoDuration, Parsed, WrittenMetadata, limits, parsed, schema};
@@ -29,18 +28,8 @@ pub struct PushSecret {
 
 impl<'de> Deserialize<'de> for PushSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Object {
-            #[serde(default)]
-            metadata: MetadataText,
-            #[serde(default)]
-            spec: Parsed<PushSecretSpec>,
-            #[serde(default, deserialize_with = "parsed::or_none")]
-            status: Option<PushSecretStatus>,
-        }
-        let Object { metadata, spec, status } = Object::deserialize(deserializer)?;
-        let is_child = |meta: &ObjectMeta| controlling_cluster_push_secret(meta).is_some();
-        let (metadata, written) = metadata.parsed(is_child).map_err(D::Error::custom)?;
+        let Controllable { metadata, spec, status, written } =
+            Controllable::read(deserializer, controlling_cluster_push_secret)?;
         Ok(Self { metadata, spec, status, written })
     }
 }

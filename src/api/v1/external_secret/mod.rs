@@ -6,11 +6,10 @@ mod target;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use schemars::JsonSchema;
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Condition;
-use crate::api::metadata_text::MetadataText;
+use crate::api::controllable::Controllable;
 use crate::api::v1::resource::served_resource;
 use crate::api::{GoDuration, Parsed, WrittenMetadata, limits, parsed, schema};
 
@@ -169,18 +168,8 @@ pub struct Binding {
 
 impl<'de> Deserialize<'de> for ExternalSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Object {
-            #[serde(default)]
-            metadata: MetadataText,
-            #[serde(default)]
-            spec: Parsed<ExternalSecretSpec>,
-            #[serde(default, deserialize_with = "parsed::or_none")]
-            status: Option<ExternalSecretStatus>,
-        }
-        let Object { metadata, spec, status } = Object::deserialize(deserializer)?;
-        let is_child = |meta: &ObjectMeta| controlling_cluster_external_secret(meta).is_some();
-        let (metadata, written) = metadata.parsed(is_child).map_err(D::Error::custom)?;
+        let Controllable { metadata, spec, status, written } =
+            Controllable::read(deserializer, controlling_cluster_external_secret)?;
         Ok(Self { metadata, spec, status, written })
     }
 }
