@@ -7,7 +7,7 @@ use test_stage::api_proxy::ApiProxy;
 use test_stage::cluster_access::condition;
 use test_stage::controller_process::Controller;
 use test_stage::scene::Scene;
-use test_stage::world::{World, our_crds};
+use test_stage::world::{World, crds_of_eso};
 
 const TOOLS: Module = Module::of(env!("CARGO_MANIFEST_DIR"));
 
@@ -202,27 +202,6 @@ async fn a_store_that_only_a_change_can_fix_has_failed() {
     assert_eq!(verdicts(&scene, [("SecretStore", "own")]).await, ["Current"]);
     let mended = scene.get("SecretStore", "own").await.unwrap();
     assert_eq!(condition(&mended, "Stalled"), Value::Null);
-}
-
-/// Our CRDs without our additions to ESO's statuses.
-fn crds_of_eso() -> Vec<Value> {
-    let mut definitions = our_crds();
-    for definition in &mut definitions {
-        for version in definition["spec"]["versions"].as_array_mut().unwrap() {
-            let status = version.pointer_mut("/schema/openAPIV3Schema/properties/status");
-            let Some(status) = status.and_then(Value::as_object_mut) else { continue };
-            status.remove("default");
-            if let Some(fields) = status["properties"].as_object_mut() {
-                fields
-                    .retain(|name, _| !["observedGeneration", "lastHandledRefresh", "cause"].contains(&name.as_str()));
-            }
-            let condition = &mut status["properties"]["conditions"]["items"]["properties"];
-            if let Some(fields) = condition.as_object_mut() {
-                fields.remove("observedGeneration");
-            }
-        }
-    }
-    definitions
 }
 
 /// Waits until this many syncs have failed.

@@ -5,7 +5,7 @@ use external_secrets::sandbox::Fault;
 use serde_json::{Value, json};
 use test_stage::cluster_access::{Access, condition};
 use test_stage::scene::Scene;
-use test_stage::world::{World, our_crds};
+use test_stage::world::{World, crds_of_eso};
 
 use super::VALUE;
 use super::pushes::{push_secret, until};
@@ -125,22 +125,6 @@ async fn a_cluster_external_secret_is_refreshed_with_the_external_secrets_that_i
     let stores = results(&scene, &["clustersecretstores", "-l", "none=such"], 0).await;
     assert!(stores.is_empty(), "{stores:?}");
     scene.delete("ClusterExternalSecret", name).await;
-}
-
-/// Our CRDs without what ESO's do not keep of a refresh.
-fn crds_of_eso() -> Vec<Value> {
-    let mut definitions = our_crds();
-    for definition in &mut definitions {
-        for version in definition["spec"]["versions"].as_array_mut().unwrap() {
-            let status = version.pointer_mut("/schema/openAPIV3Schema/properties/status");
-            let Some(status) = status.and_then(Value::as_object_mut) else { continue };
-            status.remove("default");
-            if let Some(fields) = status["properties"].as_object_mut() {
-                fields.retain(|name, _| !["observedGeneration", "lastHandledRefresh"].contains(&name.as_str()));
-            }
-        }
-    }
-    definitions
 }
 
 #[tokio::test(flavor = "multi_thread")]

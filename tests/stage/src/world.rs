@@ -178,3 +178,24 @@ pub fn our_crds() -> Vec<Value> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_saphyr::from_multiple(std::str::from_utf8(&output.stdout).unwrap()).unwrap()
 }
+
+/// Our CRDs without our additions to ESO's statuses.
+pub fn crds_of_eso() -> Vec<Value> {
+    let mut definitions = our_crds();
+    for definition in &mut definitions {
+        for version in definition["spec"]["versions"].as_array_mut().unwrap() {
+            let status = version.pointer_mut("/schema/openAPIV3Schema/properties/status");
+            let Some(status) = status.and_then(Value::as_object_mut) else { continue };
+            status.remove("default");
+            if let Some(fields) = status["properties"].as_object_mut() {
+                fields
+                    .retain(|name, _| !["observedGeneration", "lastHandledRefresh", "cause"].contains(&name.as_str()));
+            }
+            let condition = &mut status["properties"]["conditions"]["items"]["properties"];
+            if let Some(fields) = condition.as_object_mut() {
+                fields.remove("observedGeneration");
+            }
+        }
+    }
+    definitions
+}
