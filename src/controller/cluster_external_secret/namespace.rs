@@ -63,8 +63,7 @@ pub(super) async fn reconcile(name: &str, namespace: &str, context: &Context) ->
         return Pass::succeeded(Next::OnChange);
     }
     let now = Instant::now();
-    let memo = context.state.recall(&object, |memo| memo.namespaces.get(namespace).cloned());
-    let memo = memo.flatten().unwrap_or_default();
+    let memo = context.state.begin(&object, namespace, request.wanted.name()).unwrap_or_default();
     let seen = Seen::of(name, namespace, request, &memo, now, context);
     let children: Vec<_> = seen.children.iter().map(Arc::as_ref).collect();
     let Decision { step, outcome } = decide(Situation {
@@ -203,11 +202,7 @@ fn concluded(
             (Written::Stored(stored), Step::Create(_) | Step::Update(_)) => {
                 let Some(stored) = read_back(stored) else { return };
                 memo.last_write = request.wanted.last_write(&stored);
-                // The watch may show it already.
-                let key = ObjectKey::new(namespace, request.wanted.name());
-                if version(context.watched_external_secret(&key).as_deref()) == seen.shown {
-                    memo.wrote(seen.shown.as_deref(), stored, now);
-                }
+                memo.wrote(seen.shown.as_deref(), stored, now);
             }
             (Written::Deleted, Step::Delete(deletion, _)) => memo.deleted(deletion.uid.as_deref(), now),
             _ => {}

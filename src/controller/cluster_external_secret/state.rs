@@ -63,6 +63,8 @@ pub(super) struct NamespaceMemo {
     pub(super) failures: u32,
     pub(super) awaits_api_server: bool,
     pub(super) last_write: Option<LastChild>,
+    /// The name of the ExternalSecret that the last pass looked at, until the watch reports a change of it.
+    looked_at: Option<String>,
     /// Our last write, until the watch shows it.
     wrote: Option<Wrote>,
     /// The UID of what we deleted.
@@ -88,13 +90,23 @@ impl Memo {
 }
 
 impl NamespaceMemo {
-    /// We wrote an ExternalSecret over the version that the watch showed.
-    pub(super) fn wrote(&mut self, base: Option<&str>, object: ExternalSecret, now: Instant) {
-        self.wrote = Some(Wrote { base: base.map(str::to_owned), object: Arc::new(object), at: now });
+    /// A pass begins: from now on it looks at what the watch shows of this ExternalSecret.
+    pub(super) fn begin(&mut self, name: &str) {
+        self.looked_at = Some(name.to_owned());
     }
 
-    /// The watch shows the ExternalSecret with this name at a version, or as deleted: it is no longer behind a write.
+    /// We wrote the ExternalSecret over the version that this pass saw. Nothing is remembered if the watch has reported a
+    /// change since the pass began: it may have shown the write by now, and even that the object was deleted after it.
+    pub(super) fn wrote(&mut self, base: Option<&str>, object: ExternalSecret, now: Instant) {
+        let is_news = self.looked_at.is_some() && self.looked_at == object.metadata.name;
+        self.wrote = is_news.then(|| Wrote { base: base.map(str::to_owned), object: Arc::new(object), at: now });
+    }
+
+    /// The watch shows an ExternalSecret at a version, or as deleted: it is no longer behind a write.
     fn shown(&mut self, name: &str, version: Option<&str>) {
+        if self.looked_at.as_deref() == Some(name) {
+            self.looked_at = None;
+        }
         let is_shown =
             |wrote: &Wrote| wrote.object.metadata.name.as_deref() == Some(name) && wrote.base.as_deref() != version;
         if self.wrote.as_ref().is_some_and(is_shown) {
@@ -270,6 +282,16 @@ impl State {
         known.memos.get_mut(&meta.name.clone().unwrap_or_default(), meta.uid.as_deref()).map(change)
     }
 
+    /// Begins a pass over a namespace, in which the ExternalSecret has this name. Returns what is remembered of earlier
+    /// passes.
+    pub(super) fn begin(&self, object: &ClusterExternalSecret, namespace: &str, child: &str) -> Option<NamespaceMemo> {
+        self.remember(object, |memo| {
+            let memo = memo.namespaces.entry(namespace.to_owned()).or_default();
+            memo.begin(child);
+            memo.clone()
+        })
+    }
+
     /// Reads the ExternalSecrets of ClusterExternalSecrets.
     pub(super) fn children<T>(&self, look: impl FnOnce(&Children) -> T) -> T {
         look(&self.lock().children)
@@ -353,5 +375,64 @@ impl Known {
     fn note(&mut self, name: &str) -> Option<Work> {
         let memo = self.memos.named_mut(&name.to_owned())?;
         memo.collecting.note(Instant::now()).then(|| Work::whole(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn child(version: &str) -> ExternalSecret {
+        serde_json::from_value(json!({"metadata": {"name": "db", "resourceVersion": version}})).unwrap()
+    }
+
+    fn version(memo: &NamespaceMemo, shown: Option<&str>) -> Option<String> {
+        let shown = shown.map(|version| Arc::new(child(version)));
+        memo.newest("db", shown, Instant::now()).and_then(|object| object.metadata.resource_version.clone())
+    }
+
+    fn begun() -> NamespaceMemo {
+        let mut memo = NamespaceMemo::default();
+        memo.begin("db");
+        memo
+    }
+
+    #[test]
+    fn a_write_counts_until_the_watch_shows_it() {
+        let mut memo = begun();
+        memo.wrote(None, child("7"), Instant::now());
+        assert_eq!(version(&memo, None).as_deref(), Some("7"));
+        memo.shown("db", Some("7"));
+        assert_eq!(version(&memo, Some("7")).as_deref(), Some("7"));
+        memo.shown("db", None);
+        assert_eq!(version(&memo, None), None);
+    }
+
+    #[test]
+    fn what_was_deleted_before_the_answer_to_its_creation_arrived_does_not_count_as_there() {
+        let mut memo = begun();
+        memo.shown("db", Some("7"));
+        memo.shown("db", None);
+        memo.wrote(None, child("7"), Instant::now());
+        assert_eq!(version(&memo, None), None);
+    }
+
+    #[test]
+    fn a_write_counts_although_others_of_the_namespace_change_meanwhile() {
+        let mut memo = begun();
+        memo.shown("theirs", Some("3"));
+        memo.wrote(Some("6"), child("7"), Instant::now());
+        memo.shown("theirs", None);
+        assert_eq!(version(&memo, Some("6")).as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn news_of_a_former_one_that_is_gone_leave_the_write() {
+        let mut memo = begun();
+        memo.wrote(None, child("7"), Instant::now());
+        memo.shown("db", None);
+        assert_eq!(version(&memo, None).as_deref(), Some("7"));
     }
 }
