@@ -1,5 +1,6 @@
 //! Who owns a Secret.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use test_stage::scene::Scene;
 
@@ -123,4 +124,35 @@ async fn the_finalizer_of_eso_does_not_hold_a_deletion_up() {
     scene.delete("ExternalSecret", "example").await;
     scene.until_gone("ExternalSecret", "example").await;
     scene.until_gone("Secret", "example").await;
+}
+
+/// Deletes an object as soon as it exists, again and again, and waits until another takes its place. A controller is told
+/// of such a deletion before it has the answer to its creation.
+async fn is_put_back_each_time(scene: &Scene, kind: &str, name: &str) {
+    /// Beyond 20 at once, the controller makes a target wait that keeps changing.
+    const ROUNDS: usize = 15;
+    let mut before = Value::Null;
+    for _ in 0..ROUNDS {
+        let is_another = |object: &Value| object["metadata"]["uid"] != before;
+        let another = scene.until(kind, name, "another one", is_another).await;
+        before = another["metadata"]["uid"].clone();
+        scene.delete(kind, name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_deleted_as_soon_as_it_exists_is_put_back_each_time() {
+    let scene = Scene::new("deleted-soon").await;
+    scene.set_secret("one", "1");
+    scene.store().await;
+    let mut each = Vec::new();
+    for index in 0..10 {
+        let (secret, map) = (format!("secret-{index}"), format!("map-{index}"));
+        scene.external_secret(&secret, "1h", &[("value", "one")]).await;
+        let mut manifest = scene.manifest(&map, "1h", &[("value", "one")]);
+        manifest["spec"]["target"]["manifest"] = json!({"apiVersion": "v1", "kind": "ConfigMap"});
+        scene.apply(manifest).await;
+        each.extend([("Secret", secret), ("ConfigMap", map)]);
+    }
+    join_all(each.iter().map(|(kind, name)| is_put_back_each_time(&scene, kind, name))).await;
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::ListParams;
@@ -10,7 +11,6 @@ use kube::config::Kubeconfig;
 
 use super::words::{Of, Target};
 use crate::answers::Objects;
-use crate::api::v1::StoreKind;
 use crate::cli::person::{Cluster, served_version};
 use crate::controller::core::api_call::ApiError;
 use crate::runtime::kube_client::{self, Person};
@@ -44,23 +44,21 @@ async fn in_cluster(of: Of, target: &Target) -> Option<Vec<String>> {
         ..Person::default()
     };
     let (client, config) = kube_client::of_person(person).await.ok()?;
-    if of == Of::Namespaces {
-        return namespaces(client).await.ok();
-    }
+    let Of::Objects(kinds) = of else { return namespaces(client).await.ok() };
     let namespace = target.namespace.clone().unwrap_or(config.default_namespace);
     let version = served_version(&client).await.ok()??;
     let cluster = Cluster { client, version };
-    let mut names = Vec::new();
-    if of != Of::Stores {
-        let objects = cluster.external_secrets(Some(&namespace), None).await.ok()?;
-        names.extend(objects.into_iter().filter_map(|object| object.metadata.name));
-    }
-    if of != Of::ExternalSecrets {
-        for (kind, short) in [(StoreKind::SecretStore, "store"), (StoreKind::ClusterSecretStore, "css")] {
-            let stores = cluster.stores(kind, Some(&namespace), None).await.unwrap_or_default();
-            names.extend(stores.into_iter().map(|(key, _)| format!("{short}/{}", key.object.name)));
+    let names = kinds.into_iter().map(|(kind, begin)| {
+        let (cluster, namespace) = (&cluster, namespace.as_str());
+        async move {
+            // A kind may not be served, or not be the person's to read.
+            let names = cluster.names(kind, namespace).await.unwrap_or_default();
+            names.into_iter().map(|name| format!("{begin}{name}")).collect::<Vec<_>>()
         }
-    }
+    });
+    let mut names = join_all(names).await.concat();
+    names.sort_unstable();
+    names.dedup();
     Some(names)
 }
 

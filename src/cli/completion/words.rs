@@ -2,6 +2,9 @@
 
 use clap::{Arg, Command};
 
+use crate::api::v1::StoreKind;
+use crate::cli::person::kind::Kind;
+
 /// What may stand in the place of the last word.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -23,14 +26,32 @@ pub(super) struct Names {
 }
 
 /// Of what the names are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Of {
-    ExternalSecrets,
-    ExternalSecretsAndStores,
-    Stores,
+    /// Objects of these kinds, and what is typed before the name of each.
+    Objects(Vec<(Kind, String)>),
     Namespaces,
     Contexts,
 }
+
+impl Of {
+    /// Objects of kinds as they are typed: `NAME` of an ExternalSecret, and `KIND/NAME`. Once a kind is typed, only those
+    /// of that kind.
+    fn objects(kinds: &[Kind], typed: &str) -> Self {
+        if let Some((word, _)) = typed.split_once('/') {
+            let kind = Kind::of(word).filter(|kind| kinds.contains(kind));
+            return Self::Objects(kind.into_iter().map(|kind| (kind, format!("{word}/"))).collect());
+        }
+        let begin =
+            |kind: Kind| if kind == Kind::ExternalSecret { String::new() } else { format!("{}/", kind.short()) };
+        Self::Objects(kinds.iter().map(|&kind| (kind, begin(kind))).collect())
+    }
+}
+
+/// The kinds that can be explained.
+const EXPLAINED: [Kind; 4] =
+    [Kind::ExternalSecret, Kind::ClusterExternalSecret, Kind::PushSecret, Kind::ClusterPushSecret];
+const STORES: [Kind; 2] = [Kind::Store(StoreKind::SecretStore), Kind::Store(StoreKind::ClusterSecretStore)];
 
 /// Which cluster and namespace the words name so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -143,7 +164,7 @@ fn of_value(flag: &Arg, begin: &str, typed: &str, target: Target) -> Answer {
     let of = match flag.get_id().as_str() {
         "namespace" => Of::Namespaces,
         "context" => Of::Contexts,
-        "store" => Of::Stores,
+        "store" => Of::objects(&STORES, typed),
         _ => return Answer { files: takes_files(flag), ..Answer::default() },
     };
     Answer { names: Some(Names { of, begin: begin.to_owned(), target }), ..Answer::default() }
@@ -172,11 +193,21 @@ fn positional(command: &Command, path: &[&str], index: usize, typed: &str, targe
         return Answer { candidates: values, ..Answer::default() };
     }
     let of = match path {
-        ["get" | "refresh"] => Of::ExternalSecretsAndStores,
-        ["why" | "plan"] => Of::ExternalSecrets,
+        ["get" | "refresh"] => Of::objects(&Kind::ALL, typed),
+        ["why"] => Of::objects(&EXPLAINED, typed),
+        // Names alone: an ExternalSecret and a PushSecret of the same name are both meant.
+        ["plan"] => Of::Objects([Kind::ExternalSecret, Kind::PushSecret].map(|kind| (kind, String::new())).into()),
         _ => return Answer { files: takes_files(argument), ..Answer::default() },
     };
-    Answer { names: Some(Names { of, begin: String::new(), target }), ..Answer::default() }
+    let takes_kinds = matches!(path, ["get" | "refresh"]);
+    let plurals = takes_kinds.then(|| Kind::ALL.map(Kind::plural).into_iter().chain(["stores"])).into_iter().flatten();
+    let candidates =
+        plurals.filter(|plural| plural.starts_with(typed)).map(|plural| (plural.to_owned(), String::new()));
+    Answer {
+        candidates: candidates.collect(),
+        names: Some(Names { of, begin: String::new(), target }),
+        ..Answer::default()
+    }
 }
 
 /// Whether a value is the name of a file or folder.
@@ -246,9 +277,23 @@ mod tests {
     #[test]
     fn names_are_those_of_the_namespace_that_was_typed() {
         let names = answer_to(&["get", "-w", "-n", "shop", "--kubeconfig=/k", "d"]).names.unwrap();
-        assert_eq!(names.of, Of::ExternalSecretsAndStores);
+        assert!(matches!(&names.of, Of::Objects(kinds) if kinds.len() == Kind::ALL.len()));
         assert_eq!((names.target.namespace.as_deref(), names.target.kubeconfig.as_deref()), (Some("shop"), Some("/k")));
         assert_eq!(answer_to(&["get", "-n", ""]).names.unwrap().of, Of::Namespaces);
         assert!(answer_to(&["get", "--kubeconfig", ""]).files);
+    }
+
+    #[test]
+    fn a_kind_that_was_typed_leaves_the_names_of_that_kind() {
+        let objects = |words: &[&str]| match answer_to(words).names.unwrap().of {
+            Of::Objects(kinds) => kinds.into_iter().map(|(kind, begin)| (kind.name(), begin)).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(objects(&["get", "ps/d"]), [("PushSecret", "ps/".to_owned())]);
+        assert_eq!(objects(&["get", "ClusterPushSecret/"]), [("ClusterPushSecret", "ClusterPushSecret/".to_owned())]);
+        assert_eq!(objects(&["get", "pod/"]), []);
+        let all = objects(&["get", ""]);
+        assert!(all.contains(&("ExternalSecret", String::new())) && all.contains(&("PushSecret", "ps/".to_owned())));
+        assert_eq!(candidates(&["get", "push"]), ["pushsecrets"]);
     }
 }

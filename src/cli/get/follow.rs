@@ -1,8 +1,8 @@
 //! Follows the objects that are asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures::stream::{BoxStream, select_all};
+use futures::stream::{self, BoxStream, select_all};
 use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use kube::core::DynamicResourceScope;
@@ -57,21 +57,7 @@ pub(super) fn why(error: &watcher::Error) -> String {
 
 /// The objects that are asked for, now and after each change. Never ends.
 pub(super) fn events(scope: &Scope<'_>, asked: &Asked) -> impl Stream<Item = Event> {
-    let all = asked.0.iter().map(|(kind, which)| of_kind(scope, *kind, which));
-    let mut shown = BTreeMap::new();
-    select_all(all).filter(move |event| std::future::ready(is_news(event, &mut shown)))
-}
-
-/// Whether an object has another version than when it was last shown: a watch that is reopened shows all again.
-fn is_news(event: &Event, shown: &mut BTreeMap<Named, Option<String>>) -> bool {
-    match event {
-        Event::Changed(row) => {
-            let before = shown.insert(row.named.clone(), row.version.clone());
-            row.version.is_none() || before != Some(row.version.clone())
-        }
-        Event::Deleted(named) => shown.remove(named).is_some(),
-        Event::Reopened(..) => true,
-    }
+    select_all(asked.0.iter().map(|(kind, which)| of_kind(scope, *kind, which)))
 }
 
 fn of_kind(scope: &Scope<'_>, kind: Kind, which: &Which) -> BoxStream<'static, Event> {
@@ -115,17 +101,112 @@ where
     {
         config = config.fields(&format!("metadata.name={}", only.name));
     }
-    let which = which.clone();
-    let event = move |event: watcher::Result<watcher::Event<Seen<K>>>| match event {
-        Ok(watcher::Event::Apply(Seen::Object(object)) | watcher::Event::InitApply(Seen::Object(object))) => which
-            .includes(&ObjectKey::of(object.meta()))
-            .then(|| Event::Changed(Box::new(row(&object, Timestamp::now())))),
-        Ok(watcher::Event::Delete(object)) => {
-            let key = ObjectKey::of(object.meta());
-            which.includes(&key).then_some(Event::Deleted(Named { kind, key }))
+    let mut following = Following { kind, which: which.clone(), row, shown: BTreeMap::new(), listed: BTreeSet::new() };
+    watcher(api, config).default_backoff().flat_map(move |event| stream::iter(following.take(event))).boxed()
+}
+
+/// What has been shown of the objects of a kind.
+struct Following<R> {
+    kind: Kind,
+    which: Which,
+    row: R,
+    /// Those that exist, each with its version.
+    shown: BTreeMap<ObjectKey, Option<String>>,
+    /// Those of a list that is not complete yet.
+    listed: BTreeSet<ObjectKey>,
+}
+
+impl<R> Following<R> {
+    /// What is to be shown of an event of the watch. A watch that is reopened lists all objects again: news are those that
+    /// have changed, and those that are no longer there.
+    fn take<K>(&mut self, event: watcher::Result<watcher::Event<Seen<K>>>) -> Vec<Event>
+    where
+        K: Resource,
+        R: Fn(&K, Timestamp) -> Row,
+    {
+        match event {
+            Ok(watcher::Event::Init) => {
+                self.listed.clear();
+                Vec::new()
+            }
+            Ok(watcher::Event::InitApply(object)) => {
+                self.listed.insert(ObjectKey::of(object.meta()));
+                self.changed(object)
+            }
+            Ok(watcher::Event::Apply(object)) => self.changed(object),
+            Ok(watcher::Event::InitDone) => {
+                let listed = std::mem::take(&mut self.listed);
+                let gone: Vec<_> = self.shown.keys().filter(|key| !listed.contains(key)).cloned().collect();
+                gone.iter().filter_map(|key| self.deleted(key)).collect()
+            }
+            Ok(watcher::Event::Delete(object)) => self.deleted(&ObjectKey::of(object.meta())).into_iter().collect(),
+            Err(error) => vec![Event::Reopened(self.kind, error)],
         }
-        Ok(_) => None,
-        Err(error) => Some(Event::Reopened(kind, error)),
-    };
-    watcher(api, config).default_backoff().filter_map(move |seen| std::future::ready(event(seen))).boxed()
+    }
+
+    fn changed<K>(&mut self, object: Seen<K>) -> Vec<Event>
+    where
+        K: Resource,
+        R: Fn(&K, Timestamp) -> Row,
+    {
+        let Seen::Object(object) = object else { return Vec::new() };
+        let key = ObjectKey::of(object.meta());
+        if !self.which.includes(&key) {
+            return Vec::new();
+        }
+        let version = object.meta().resource_version.clone();
+        let before = self.shown.insert(key, version.clone());
+        if version.is_some() && before == Some(version) {
+            return Vec::new();
+        }
+        vec![Event::Changed(Box::new((self.row)(&object, Timestamp::now())))]
+    }
+
+    fn deleted(&mut self, key: &ObjectKey) -> Option<Event> {
+        self.shown.remove(key)?;
+        Some(Event::Deleted(Named { kind: self.kind, key: key.clone() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::v1::ExternalSecret;
+
+    fn seen(name: &str, version: &str) -> Seen<ExternalSecret> {
+        let metadata = json!({"namespace": "shop", "name": name, "resourceVersion": version});
+        serde_json::from_value(json!({ "metadata": metadata })).unwrap()
+    }
+
+    #[test]
+    fn what_changed_or_was_deleted_while_the_watch_was_interrupted_is_shown_when_it_is_reopened() {
+        let mut following = Following {
+            kind: Kind::ExternalSecret,
+            which: Which::All,
+            row: kinds::external_secret,
+            shown: BTreeMap::new(),
+            listed: BTreeSet::new(),
+        };
+        let mut take = |event| {
+            let events = following.take(Ok(event)).into_iter().map(|event| match event {
+                Event::Changed(row) => format!("changed {}", row.named.label()),
+                Event::Deleted(named) => format!("deleted {}", named.label()),
+                Event::Reopened(kind, _) => format!("reopened {}", kind.plural()),
+            });
+            events.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(take(watcher::Event::Init), "");
+        assert_eq!(take(watcher::Event::InitApply(seen("db", "1"))), "changed shop/db");
+        assert_eq!(take(watcher::Event::InitApply(seen("mail", "2"))), "changed shop/mail");
+        assert_eq!(take(watcher::Event::InitDone), "");
+        assert_eq!(take(watcher::Event::Apply(seen("key", "3"))), "changed shop/key");
+        assert_eq!(take(watcher::Event::Delete(seen("key", "4"))), "deleted shop/key");
+
+        assert_eq!(take(watcher::Event::Init), "");
+        assert_eq!(take(watcher::Event::InitApply(seen("db", "1"))), "");
+        assert_eq!(take(watcher::Event::InitApply(seen("new", "6"))), "changed shop/new");
+        assert_eq!(take(watcher::Event::InitDone), "deleted shop/mail");
+    }
 }

@@ -1,7 +1,6 @@
 //! What `get` shows of an object of each kind.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
 
 use super::row::{Column, Row};
@@ -38,7 +37,6 @@ pub(super) fn external_secret(object: &ExternalSecret, now: Timestamp) -> Row {
         ],
         document: overview.document(),
         named: Named { kind: Kind::ExternalSecret, key: overview.key },
-        version: object.metadata.resource_version.clone(),
         stores: overview.stores,
         is_ready: overview.ready == Some(ConditionStatus::True) && overview.is_observed,
         is_stale: overview.is_stale,
@@ -61,7 +59,6 @@ pub(super) fn push_secret(object: &PushSecret, now: Timestamp) -> Row {
         document: overview.document(),
         is_ready: overview.state.is_ready(),
         named: Named { kind: Kind::PushSecret, key: overview.key },
-        version: object.metadata.resource_version.clone(),
         stores: overview.stores,
         is_stale: overview.is_stale,
         cause: overview.state.cause,
@@ -69,14 +66,14 @@ pub(super) fn push_secret(object: &PushSecret, now: Timestamp) -> Row {
 }
 
 pub(super) fn cluster_external_secret(object: &ClusterExternalSecret, now: Timestamp) -> Row {
-    parent(ParentOverview::of_external_secrets(object), &object.metadata, now)
+    parent(ParentOverview::of_external_secrets(object), now)
 }
 
 pub(super) fn cluster_push_secret(object: &ClusterPushSecret, now: Timestamp) -> Row {
-    parent(ParentOverview::of_push_secrets(object), &object.metadata, now)
+    parent(ParentOverview::of_push_secrets(object), now)
 }
 
-fn parent(overview: ParentOverview, meta: &ObjectMeta, now: Timestamp) -> Row {
+fn parent(overview: ParentOverview, now: Timestamp) -> Row {
     let namespaces = match overview.failed.len() {
         0 => overview.provisioned.len().to_string(),
         failed => format!("{} of {}", overview.provisioned.len(), overview.provisioned.len() + failed),
@@ -91,7 +88,6 @@ fn parent(overview: ParentOverview, meta: &ObjectMeta, now: Timestamp) -> Row {
         document: overview.document(),
         is_ready: overview.state.is_ready(),
         named: Named::new(overview.kind, "", &overview.name),
-        version: meta.resource_version.clone(),
         stores: Vec::new(),
         is_stale: false,
         cause: overview.state.cause,
@@ -124,7 +120,6 @@ pub(super) fn store(kind: StoreKind, object: &SecretStore, now: Timestamp) -> Ro
         ],
         stores: vec![StoreKey { kind, object: key.clone() }],
         named: Named { kind: Kind::Store(kind), key },
-        version: object.metadata.resource_version.clone(),
         is_ready: ready.is_some_and(|ready| ready.status == ConditionStatus::True),
         is_stale: false,
         cause: None,

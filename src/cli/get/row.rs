@@ -9,8 +9,6 @@ use crate::controller::store_access::key::StoreKey;
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) named: Named,
-    /// Its resourceVersion.
-    pub(super) version: Option<String>,
     /// The stores that it uses; a store itself.
     pub(super) stores: Vec<StoreKey>,
     /// Whether it is Ready in its current form.

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::person::kind::Kind;
 use super::person::outcome::Outcome;
@@ -29,6 +30,7 @@ use crate::controller::core::key::ObjectKey;
 use check::{Checked, Checker};
 use events::Event;
 use found::Found;
+use parent::Failing;
 use print::Explained;
 
 /// Why nothing can be reported.
@@ -148,32 +150,47 @@ impl Question<'_> {
     }
 
     async fn cluster_external_secret(&self, name: &str) -> Result<Option<Answer>, Error> {
-        let Self { cluster, checker, now } = self;
+        let Self { cluster, checker, .. } = self;
         let Some(object) = cluster.cluster_external_secret(name).await? else { return Ok(None) };
         let overview = ParentOverview::of_external_secrets(&object);
         let failing = parent::failing_external_secrets(cluster, &overview).await;
-        let mut links = parent::of_external_secrets(&object);
-        links.extend(parent::links(&overview, &failing, *now));
-        let checked = match checker {
-            Some(checker) => Some(checker.whole(checker.cluster_external_secret(&object).await?, &failing).await),
+        let own = match checker {
+            Some(checker) => Some(checker.cluster_external_secret(&object).await?),
             None => None,
         };
-        let events = events::of(cluster, &object.metadata).await;
-        Ok(Some(Answer { explained: Explained::parent(&overview, *now), links, events, checked }))
+        let links = parent::of_external_secrets(&object);
+        Ok(Some(self.parent(&object.metadata, &overview, links, &failing, own).await))
     }
 
     async fn cluster_push_secret(&self, name: &str) -> Result<Option<Answer>, Error> {
-        let Self { cluster, checker, now } = self;
+        let Self { cluster, checker, .. } = self;
         let Some(object) = cluster.cluster_push_secret(name).await? else { return Ok(None) };
         let overview = ParentOverview::of_push_secrets(&object);
         let failing = parent::failing_push_secrets(cluster, &overview).await;
-        let mut links = parent::of_push_secrets(&object);
-        links.extend(parent::links(&overview, &failing, *now));
-        let checked = match checker {
-            Some(checker) => Some(checker.whole(checker.cluster_push_secret(&object).await?, &failing).await),
+        let own = match checker {
+            Some(checker) => Some(checker.cluster_push_secret(&object).await?),
             None => None,
         };
-        let events = events::of(cluster, &object.metadata).await;
-        Ok(Some(Answer { explained: Explained::parent(&overview, *now), links, events, checked }))
+        let links = parent::of_push_secrets(&object);
+        Ok(Some(self.parent(&object.metadata, &overview, links, &failing, own).await))
+    }
+
+    /// What there is to report of an object that makes another in each of its namespaces: its own links and check, and
+    /// what it made there that fails.
+    async fn parent(
+        &self,
+        meta: &ObjectMeta,
+        overview: &ParentOverview,
+        mut links: Vec<Found>,
+        failing: &Failing,
+        own: Option<Checked>,
+    ) -> Answer {
+        links.extend(parent::links(overview, failing, self.now));
+        let checked = match (&self.checker, own) {
+            (Some(checker), Some(own)) => Some(checker.whole(own, failing).await),
+            _ => None,
+        };
+        let events = events::of(self.cluster, meta).await;
+        Answer { explained: Explained::parent(overview, self.now), links, events, checked }
     }
 }

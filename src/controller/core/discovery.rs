@@ -79,12 +79,16 @@ pub(crate) async fn is_served(client: &Client, api_version: &str, plural: &str) 
     }
 }
 
+fn log_unanswered(error: &ApiError) {
+    tracing::warn!(%error, "the API server cannot be asked which resources it serves");
+}
+
 /// The same, until the API server answers.
 pub(crate) async fn is_served_at_last(client: &Client, api_version: &str, plural: &str) -> bool {
     loop {
         match is_served(client, api_version, plural).await {
             Ok(is_served) => return is_served,
-            Err(error) => tracing::warn!(%error, "the API server cannot be asked which resources it serves"),
+            Err(error) => log_unanswered(&error),
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -119,7 +123,7 @@ pub(crate) async fn served_version(client: &Client, plurals: &[&'static str], re
                 said = Some(missing);
             }
             Ok(Discovered::Lacking(_)) => {}
-            Err(error) => tracing::warn!(%error, "the API server could not be asked which resources it serves"),
+            Err(error) => log_unanswered(&error),
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -2,6 +2,7 @@
 
 use test_stage::scene::Scene;
 
+use super::pushes::push_secret;
 use super::run::Command;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,6 +18,14 @@ async fn names_of_the_cluster_are_completed_and_nothing_is_said_where_there_is_n
         run.text.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(complete(&["why", "-n", &name, "d"]).await, ["database", ":4"]);
+    scene.apply(push_secret(&scene, "database", "none", "x")).await;
+    scene.apply(push_secret(&scene, "discs", "none", "x")).await;
+    assert_eq!(complete(&["plan", "-n", &name, "d"]).await, ["database", "discs", ":4"]);
+    assert_eq!(complete(&["why", "-n", &name, "ps/"]).await, ["ps/database", "ps/discs", ":4"]);
+    let all = complete(&["refresh", "-n", &name, ""]).await;
+    for word in ["database", "ps/database", "pushsecrets", &format!("css/{name}")] {
+        assert!(all.iter().any(|line| line == word), "{word}: {all:?}");
+    }
     // The stores of the cluster are those of other tests, too.
     let stores = complete(&["get", "--store", "css/", "-n", &name, ""]).await;
     assert!(stores.contains(&format!("css/{name}")), "{stores:?}");
