@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
+use rstest::rstest;
 use serde_json::{Value, json};
 use test_stage::cluster_access::busiest_object;
 use test_stage::controller_process::Controller;
@@ -23,9 +24,13 @@ const PROBE: Duration = Duration::from_secs(5);
 const MOST_EVENTS: u64 = 30;
 /// Resident memory of an unoptimized build, in MiB: the limit of `make bench` plus the larger code.
 const MOST_MEMORY: u64 = 250;
-/// The floods that are put in place together. All of them need more memory than this bound, in an unoptimized build;
+/// The floods that are put in place together in full. All of them keep the API server busy for too long;
 /// `make bench` measures each of them alone.
-const TOGETHER: usize = 24;
+const IN_FULL: usize = 24;
+/// How many groups the other floods form: all together, they keep the API server busy, not the controller.
+const GROUPS: usize = 3;
+/// The most copies of each object of these.
+const COPIES: u64 = 20;
 /// How many objects are created at a time.
 const CREATORS: usize = 8;
 
@@ -134,8 +139,21 @@ async fn the_neighbor_goes_on(stage: &Stage, controller: Controller) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_one_tenant_do_not_hold_up_another() {
+    let floods = neighbors::all().unwrap().into_iter().take(IN_FULL);
+    beside(floods.collect(), "flooded").await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn smaller_floods_of_further_kinds_do_not_hold_up_another(#[values(0, 1, 2)] group: usize) {
+    let floods = neighbors::all().unwrap().into_iter().skip(IN_FULL + group).step_by(GROUPS);
+    beside(floods.map(|flood| flood.with_at_most(COPIES)).collect(), &format!("flooded-{group}")).await;
+}
+
+/// Puts all of these floods in place, and checks the neighbor beside them.
+async fn beside(floods: Vec<Flood>, log: &str) {
     let stage = Stage::build().await;
-    let controller = stage.start("flooded").await;
+    let controller = stage.start(log).await;
     stage.goes_on(&controller, "before").await;
     let world = stage.victim.world;
     let ground = Ground {
@@ -145,7 +163,7 @@ async fn floods_of_one_tenant_do_not_hold_up_another() {
         neighbors_vault: stage.victim.vault.url(),
     };
     let mut all = Vec::new();
-    for flood in neighbors::all().unwrap().iter().take(TOGETHER) {
+    for flood in floods {
         let placed = flood.place(&ground).await.unwrap();
         assert!(placed.refused.is_empty(), "{} does not reach the controller: {:?}", flood.name, placed.refused);
         all.push(placed.changing);

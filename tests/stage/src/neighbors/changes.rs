@@ -24,7 +24,7 @@ pub(super) struct Change {
     name: String,
     /// How many there are.
     #[serde(default = "one")]
-    copies: u64,
+    pub(super) copies: u64,
     /// What the tenant does.
     #[serde(flatten)]
     how: How,

@@ -111,6 +111,22 @@ impl Flood {
         }
     }
 
+    /// The same flood with at most this many copies of each object.
+    #[must_use]
+    pub fn with_at_most(mut self, copies: u64) -> Self {
+        for object in &mut self.objects {
+            if let Some(given) = object.get_mut("copies")
+                && given.as_u64() > Some(copies)
+            {
+                *given = copies.into();
+            }
+        }
+        for change in &mut self.changes {
+            change.copies = change.copies.min(copies);
+        }
+        self
+    }
+
     /// Creates the namespace with all objects of the row, and then changes them. Returns the API server's refusals.
     pub async fn place(&self, ground: &Ground<'_>) -> Result<Placed, PlaceError> {
         let names = self.settle(ground).await?;
