@@ -176,10 +176,12 @@ async fn a_release_of_eso_is_upgraded_in_place_and_no_object_is_lost() {
 async fn the_operator_stage_of_the_pipeline_waits_and_fails_with_the_words_of_the_condition() {
     let cluster = cluster().await;
     let tools = Tools::of(&cluster);
-    let environment =
-        [("RELEASE", RELEASE), ("NAMESPACE", "qmonus-system"), ("VALUES", "/dev/null"), ("TIMEOUT", "1s")];
-    let stage = |step| tools.run_step("external-secrets-operator", step, &environment);
-    stage("install").unwrap();
+    let stage = |step, timeout| {
+        let environment =
+            [("RELEASE", RELEASE), ("NAMESPACE", "qmonus-system"), ("VALUES", "/dev/null"), ("TIMEOUT", timeout)];
+        tools.run_step("external-secrets-operator", step, &environment)
+    };
+    stage("install", "1m").unwrap();
     // Nothing runs Pods here, so the test sets the status of the Deployments.
     let say = |deployment: &str, status: &str| {
         let condition = json!({"type": "Available", "status": status, "message": "Deployment has an answer."});
@@ -190,9 +192,9 @@ async fn the_operator_stage_of_the_pipeline_waits_and_fails_with_the_words_of_th
     for suffix in ["", "-webhook", "-cert-controller"] {
         say(&format!("{RELEASE}{suffix}"), "True");
     }
-    stage("wait").unwrap();
+    stage("wait", "1m").unwrap();
     say(RELEASE, "False");
-    let refusal = stage("wait").unwrap_err();
+    let refusal = stage("wait", "1s").unwrap_err();
     assert!(refusal.contains(&format!("{RELEASE}: Deployment has an answer.")), "{refusal}");
 }
 
@@ -211,7 +213,7 @@ async fn the_store_stage_of_the_pipeline_makes_a_store_that_is_ready() {
         ("CREATE_ACCOUNT", "true"),
         ("CLIENT_ID", client_id),
         ("TENANT_ID", tenant_id),
-        ("TIMEOUT", "45s"),
+        ("TIMEOUT", "90s"),
     ];
     // Helm does not adopt objects that somebody else created.
     scene.delete("ServiceAccount", "azure-key-vault").await;
@@ -220,7 +222,7 @@ async fn the_store_stage_of_the_pipeline_makes_a_store_that_is_ready() {
         tools.run_step("azure-cluster-secret-store", step, &environment).unwrap();
     }
     scene.external_secret("example", "1h", &[("greeting", "greeting")]).await;
-    let wait = ["wait", "--for=condition=Ready", "--timeout=45s", "--namespace", scene.name()];
+    let wait = ["wait", "--for=condition=Ready", "--timeout=90s", "--namespace", scene.name()];
     tools.kubectl(&[&wait[..], &["externalsecret/example"]].concat()).unwrap();
     scene.until_secret("example", json!({"greeting": "hello"})).await;
 }

@@ -158,7 +158,7 @@ async fn an_external_secret_of_somebody_else_fails_only_its_namespace_until_it_i
         .scene
         .until_event(setting.name(), &format!("Warning NamespacesFailed cluster-external-secret: {message}"))
         .await;
-    assert_eq!(setting.of("b").secret_data(setting.name()).await, Some(json!({"own": "hello"})));
+    setting.of("b").until_secret(setting.name(), json!({"own": "hello"})).await;
     // The controller notices that it is gone.
     setting.of("b").delete("ExternalSecret", setting.name()).await;
     setting.of("b").until_secret(setting.name(), json!({"greeting": "hello"})).await;

@@ -242,7 +242,7 @@ async fn a_value_appears_in_no_log_event_status_or_metric() {
         assert!(!scene.get("ExternalSecret", name).await.unwrap().to_string().contains(CANARY));
     }
     controller.terminate();
-    controller.ended(Duration::from_secs(5)).await;
+    controller.ended(Duration::from_secs(30)).await;
     let log = controller.log();
     assert!(log.contains("example"), "the log speaks of the objects");
     assert!(!log.contains(CANARY));

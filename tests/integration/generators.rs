@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use external_secrets::sync::hash;
 use futures::{StreamExt, TryStreamExt};
@@ -10,7 +11,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use test_stage::api_proxy::ApiProxy;
-use test_stage::cluster_access::{Access, condition, decoded};
+use test_stage::cluster_access::{Access, DEADLINE, condition, decoded};
 use test_stage::scene::Scene;
 
 use crate::synced::Synced;
@@ -353,8 +354,8 @@ async fn kinds_that_are_not_served_are_named_in_an_event(#[case] kind: &str, #[c
         return;
     }
     scene.until_ready_starts("example", "could not get secret data from provider").await;
-    let events = scene.events("example").await;
-    assert!(events.iter().any(|event| event.contains("terminal error: ") && event.contains(words)), "{events:?}");
+    let is_it = |event: &str| event.contains("terminal error: ") && event.contains(words);
+    scene.until_event_is("example", words, is_it).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -390,6 +391,16 @@ pub fn values_of(access: Access, secret: &str, key: &'static str) -> Arc<Mutex<B
     values
 }
 
+/// Waits until the watch of [`values_of`] has shown a value.
+async fn until_any(values: &Mutex<BTreeSet<String>>) {
+    let shown = async {
+        while values.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, shown).await.expect("the watch shows a value");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_minted_survives_a_controller_that_is_killed_after_any_write() {
     let scene = Scene::with_own_controller("kill-minted").await;
@@ -408,6 +419,7 @@ async fn what_is_minted_survives_a_controller_that_is_killed_after_any_write() {
         let data = scene.secret_data(&name).await.unwrap();
         assert_eq!(data["greeting"], "hello");
         let expected = data["uuid"].as_str().unwrap().to_owned();
+        until_any(&values).await;
         assert_eq!(*values.lock().unwrap(), BTreeSet::from([expected]), "after {writes} writes");
         if !cut_off {
             assert!(writes > 2, "the Secret and the ExternalSecret's status are written");
@@ -435,6 +447,7 @@ async fn two_controllers_at_once_agree_on_what_is_minted() {
         scene.merge("ExternalSecret", &name, json!({"metadata": {"labels": {"round": "yes"}}})).await;
         scene.until_synced(&name).await;
         let value = scene.secret_data(&name).await.unwrap()["uuid"].as_str().unwrap().to_owned();
+        until_any(&values).await;
         assert_eq!(*values.lock().unwrap(), BTreeSet::from([value]), "{name}");
     }
     drop((first, second));

@@ -111,7 +111,9 @@ async fn a_refresh_that_finds_what_the_api_server_filled_in_writes_nothing() {
     scene.until_refreshed_twice("example").await;
     let after = scene.get("AppConfig", "example").await.unwrap();
     assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
-    assert_eq!(scene.events("example").await, ["Normal Created external-secrets: Created AppConfig example"]);
+    let created = "Normal Created external-secrets: Created AppConfig example";
+    scene.until_event("example", created).await;
+    assert_eq!(scene.events("example").await, [created]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -398,10 +398,6 @@ async fn two_that_render_what_the_other_wrote_soon_wait_for_each_other() {
             .apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": text}))
             .await;
     }
-    for (name, other) in [("left", "right"), ("right", "left")] {
-        scene.apply(reads_secret_of(name, other)).await;
-    }
-    scene.until_ready("left", "True", "SecretSynced", "secret synced").await;
     // 20 writes at once, and four more five seconds apart.
     let (began, seen) = (Instant::now(), Mutex::new(BTreeSet::new()));
     let written_often = |secret: &Value| {
@@ -409,7 +405,11 @@ async fn two_that_render_what_the_other_wrote_soon_wait_for_each_other() {
         seen.insert(secret["data"]["left-text"].to_string());
         seen.len() > 24
     };
-    scene.until("Secret", "left", "written again and again", written_often).await;
+    tokio::join!(scene.until("Secret", "left", "written again and again", written_often), async {
+        for (name, other) in [("left", "right"), ("right", "left")] {
+            scene.apply(reads_secret_of(name, other)).await;
+        }
+    });
     assert!(began.elapsed() > Duration::from_secs(15), "{:?}", began.elapsed());
 }
 

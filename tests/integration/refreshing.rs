@@ -60,7 +60,9 @@ async fn a_refresh_that_finds_the_same_writes_no_secret_and_no_event() {
     scene.until_refreshed_twice("example").await;
     let after = scene.get("Secret", "example").await.unwrap();
     assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
-    assert_eq!(scene.events("example").await, ["Normal Created external-secrets: secret created"]);
+    let created = "Normal Created external-secrets: secret created";
+    scene.until_event("example", created).await;
+    assert_eq!(scene.events("example").await, [created]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,6 +78,7 @@ async fn kubectl_shows_the_columns_of_eso() {
     );
     assert_eq!(lines[1][..6], ["example", "ClusterSecretStore", scene.name(), "0", "SecretSynced", "True"], "{shown}");
 
+    scene.until_event(scene.name(), "Normal Valid cluster-secret-store: store validated").await;
     let described = scene.kubectl(&["describe", "clustersecretstore", scene.name()]);
     let event = described.lines().find(|line| line.contains("store validated") && line.contains("Valid "));
     assert!(event.is_some_and(|line| line.contains("cluster-secret-store")), "{described}");

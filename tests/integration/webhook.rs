@@ -188,7 +188,8 @@ async fn a_certificate_secret_that_is_emptied_or_replaced_refuses_no_write() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_and_their_authority_change_under_load_and_no_request_fails() {
-    let installation = Arc::new(Installation::new(&["--ca-validity=60s", "--certificate-validity=30s"]).await);
+    let installation =
+        Arc::new(Installation::new(&["--ca-validity=2m", "--certificate-validity=1m", "--settle-interval=6s"]).await);
     let first = installation.access.get("Secret", SECRET).await.unwrap()["data"].clone();
     let started = Instant::now();
     let mut requests = 0;

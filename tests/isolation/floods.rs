@@ -17,9 +17,9 @@ use test_stage::world::World;
 use crate::walk;
 
 /// How long a new ExternalSecret of a neighbor may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a probe may take; the kubelet's default timeout is a second.
-const PROBE: Duration = Duration::from_secs(5);
+const PROBE: Duration = Duration::from_secs(20);
 /// Per object and minute.
 const MOST_EVENTS: u64 = 30;
 /// Resident memory of an unoptimized build, in MiB: the limit of `make bench` plus the larger code.

@@ -33,6 +33,7 @@ async fn what_is_to_be_left_is_left_and_belongs_to_nobody() {
     setting.namespaces(&["a"]).await;
     setting.apply(setting.manifest()).await;
     setting.until_provisioned(&["a"]).await;
+    setting.of("a").until_secret(setting.name(), json!({"greeting": "hello"})).await;
     let params = DeleteParams { propagation_policy: Some(PropagationPolicy::Orphan), ..DeleteParams::default() };
     setting.scene.api(OWNER).delete(setting.name(), &params).await.unwrap();
     setting.scene.until_gone(OWNER, setting.name()).await;
@@ -79,7 +80,7 @@ async fn a_finalizer_on_one_external_secret_holds_only_that_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_external_secret_that_is_deleted_as_soon_as_it_exists_is_put_back_each_time() {
     /// The controller would look again by itself after 30 s.
-    const SOON: Duration = Duration::from_secs(20);
+    const SOON: Duration = Duration::from_secs(25);
     /// The answer to a creation must arrive after the watch has reported the deletion. Before that was considered, each of
     /// three runs of 200 rounds failed.
     const ROUNDS: usize = 200;

@@ -74,7 +74,7 @@ async fn at_rest_nothing_is_asked_and_after_a_restart_nothing_is_written() {
             && condition(object, "ExternalSecretsReady")["status"] == "True"
     };
     let before = setting.until("said", is_said).await;
-    assert!(proxy.done("patch external-secrets.io/clusterexternalsecrets/status") <= 4);
+    assert!(proxy.done("patch external-secrets.io/clusterexternalsecrets/status") <= 6);
     let child = setting.of("a").get("ExternalSecret", setting.name()).await.unwrap();
 
     // The requests to the API server are the same before and after all namespaces were compared again, twice.

@@ -30,7 +30,7 @@ fn assert_came_to(run: &Run, id: &str, result: &str) {
 /// The Lease of a leader, as the chart's replicas hold it.
 fn lease(renewed: &str) -> Value {
     json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "external-secrets-controller"},
-        "spec": {"holderIdentity": "external-secrets-1", "leaseDurationSeconds": 15, "renewTime": renewed}})
+        "spec": {"holderIdentity": "external-secrets-1", "leaseDurationSeconds": 3600, "renewTime": renewed}})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +78,7 @@ async fn all_checks_pass_if_a_controller_leads_and_stores_and_external_secrets_a
     store["spec"]["controller"] = "nobody".into();
     scene.apply(store).await;
     scene.apply(scene.manifest_for("SecretStore", "unserved", "unserved", "1h", &[("a", "one")])).await;
-    let run = Command::of(&scene).run(&["refresh", "unserved", "--wait", "--timeout=7s"]).await;
+    let run = Command::of(&scene).run(&["refresh", "unserved", "--wait", "--timeout=20s"]).await;
     assert_eq!(run.code, 3, "{}", run.text);
     let lease =
         format!("no controller leads: the lease {}/external-secrets-controller is external-secrets-1's", scene.name());

@@ -83,7 +83,11 @@ async fn break_it(scene: &Scene, broken: &str) {
         "no federated credential has the subject" => {
             scene.application.clear_federation();
             scene.remake_service_account().await;
-            store_says("InvalidProviderConfig").await;
+            // The store says InvalidProviderConfig while the account is gone, too.
+            let is_refused = |store: &Value| {
+                condition(store, "Ready")["message"].as_str().is_some_and(|message| message.contains("AADSTS"))
+            };
+            scene.until(scene.store_kind(), scene.name(), "refused by Entra ID", is_refused).await;
         }
         "the service account lacks its annotation" => {
             let annotations = json!({"azure.workload.identity/client-id": null});

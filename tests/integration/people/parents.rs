@@ -87,6 +87,7 @@ async fn why_names_the_namespaces_that_fail_and_what_was_made_in_the_others() {
     };
     scene.until("ClusterExternalSecret", name, "one failed", is_failed).await;
     let why = format!("ces/{name}");
+    scene.until_event_starts(name, "Warning NamespacesFailed").await;
     let run = Command::of(&scene).run(&["why", &why, "--check"]).await;
     assert_eq!(run.code, 1, "{}\n{}", run.text, run.errors);
     let taken = format!("namespace {}: external secret already exists in namespace", namespace("b"));
@@ -112,6 +113,8 @@ async fn why_names_the_namespaces_that_fail_and_what_was_made_in_the_others() {
         condition(object, "Ready")["status"] == "True" && condition(object, "ExternalSecretsReady")["status"] == "False"
     };
     scene.until("ClusterExternalSecret", name, "its ExternalSecrets fail", is_failed).await;
+    let has_failed = |object: &Value| object["status"]["cause"] == "SecretNotFound";
+    access("a").until("ExternalSecret", name, "failed", has_failed).await;
     let run = Command::of(&scene).run(&["why", &why]).await;
     let child = format!("FAIL  children      {}/{name}: SecretNotFound: ", namespace("a"));
     assert!(run.code == 1 && run.text.contains(&child), "{}", run.text);

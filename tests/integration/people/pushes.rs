@@ -60,6 +60,7 @@ async fn push_secrets_are_listed_and_the_first_broken_link_of_each_is_named_with
     let pushed = &document["pushSecrets"][0];
     assert_eq!((&pushed["name"], &pushed["ready"], &pushed["objects"]), (&json!("good"), &json!("True"), &json!(1)));
 
+    scene.until_event_starts("good", "Normal Pushed").await;
     let run = Command::of(&scene).run(&["why", "ps/good"]).await;
     assert_eq!(run.code, 0, "{}\n{}", run.text, run.errors);
     for words in [

@@ -22,6 +22,7 @@ async fn all_links_hold_if_all_is_well_and_the_first_broken_one_is_named() {
         }}))
         .await;
 
+    scene.until_event("example", "Normal Created external-secrets: secret created").await;
     let run = Command::of(&scene).run(&["why", "es/example"]).await;
     assert_eq!(run.code, 0, "{}\n{}", run.text, run.errors);
     for words in [

@@ -230,8 +230,6 @@ async fn a_deletion_that_cannot_look_at_an_object_does_not_hold_up_those_that_wr
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_changes_all_the_time_is_looked_at_now_and_then() {
     const CHANGES: usize = 150;
-    // 20 at once, and one more every five seconds, for each of the two.
-    const MOST: u64 = 2 * 35;
     let scene = Scene::with_own_controller("push-a-restless").await;
     writable_store(&scene).await;
     secret(&scene, "source", json!({"a": "1"})).await;
@@ -248,9 +246,10 @@ async fn a_secret_that_changes_all_the_time_is_looked_at_now_and_then() {
     for number in 0..CHANGES {
         scene.merge("Secret", "source", json!({"metadata": {"annotations": {"number": number.to_string()}}})).await;
     }
-    assert!(began.elapsed() < Duration::from_mins(1), "a measure of nothing");
     let read = reads() - before;
-    assert!(read <= MOST, "{read} reads");
+    // 20 at once, and one more every five seconds, for each of the two.
+    let most = 2 * (23 + began.elapsed().as_secs() / 5);
+    assert!(read <= most, "{read} reads of at most {most}");
     // What it is changed to in the end is pushed all the same.
     secret(&scene, "source", json!({"a": "2"})).await;
     until_in_vault("the new value", || value(&scene, "a").as_deref() == Some("2")).await;

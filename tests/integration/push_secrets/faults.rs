@@ -144,7 +144,7 @@ async fn many_writes_stay_in_the_budget_of_the_vault_while_reads_are_served() {
 async fn the_budget_of_writes_is_what_the_operator_sets() {
     let scene = Scene::with_own_controller("push-f-flag").await;
     scene.vault.allow(&scene.application, [SecretPermission::Get, SecretPermission::Set]);
-    scene.vault.set_limit_of_writes(Some(Limit { served: 30, retry_after: None }));
+    scene.vault.set_limit_of_writes(Some(Limit { served: 50, retry_after: None }));
     scene.store().await;
     let keys: serde_json::Map<String, Value> = (0..60).map(|key| (format!("k{key}"), json!("v"))).collect();
     secret(&scene, "source", Value::Object(keys)).await;

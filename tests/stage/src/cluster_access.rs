@@ -206,7 +206,8 @@ impl Access {
         self.until_event_is(name, words, |found| found.contains(words)).await;
     }
 
-    async fn until_event_is(&self, name: &str, event: &str, wanted: impl Fn(&str) -> bool) {
+    /// Waits until an object has an event, as [`Access::events`] shows it, that is the wanted one.
+    pub async fn until_event_is(&self, name: &str, event: &str, wanted: impl Fn(&str) -> bool) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         let mut watch = watcher(
             Api::<DynamicObject>::all_with(

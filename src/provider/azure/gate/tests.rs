@@ -86,7 +86,7 @@ async fn a_waiter_that_goes_away_leaves_its_place_to_the_next() {
 #[tokio::test]
 async fn a_caller_that_learns_why_it_waits_keeps_its_place_and_passes_when_the_vault_is_back() {
     let gate = gate(8, Duration::ZERO);
-    enter(&gate, "store").await.report(&throttled(20));
+    enter(&gate, "store").await.report(&throttled(1000));
     let told = Mutex::new(None);
     let ticket = gate.ticket(Traffic::Secrets, Rank::First, &Requester::of_test("store"));
     let mut entering =
