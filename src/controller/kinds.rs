@@ -14,6 +14,7 @@ use super::core::controllers::Controller;
 use super::core::events::Recorder;
 use super::core::kept_fields::KeptFields;
 use super::core::kind::Kind;
+use super::core::repeated_writes::RepeatedWrites;
 use super::core::watching::{Watching, nothing};
 use super::external_secret::target_kinds::TargetKinds;
 use super::generators::key::GeneratorKey;
@@ -172,6 +173,7 @@ fn assembled(
     let Parts { client, version, options, providers, events, metrics, .. } = parts;
     let Opened { readers, target_kinds, generators, secrets, namespaces, stores, .. } = opened;
     let providers = providers(Arc::new(KubeReader::new(client.clone(), opened.service_accounts)))?;
+    let repeated_writes = RepeatedWrites::default();
     let store_context = Arc::new(secret_store::context::Context {
         client: client.clone(),
         version,
@@ -183,6 +185,7 @@ fn assembled(
         namespaces: namespaces.clone(),
         readers,
         kept_fields: KeptFields::default(),
+        repeated_writes: repeated_writes.clone(),
         state: states.stores,
     });
     let cluster_external_secrets = cluster_external_secret::context::Context {
@@ -205,6 +208,7 @@ fn assembled(
         namespaces: &namespaces,
         stores: &stores,
         generators: &generators,
+        repeated_writes: &repeated_writes,
     });
     let external_secrets = external_secret::context::Context {
         client,
@@ -216,6 +220,7 @@ fn assembled(
         metrics,
         watched: external_secret::context::Watched { external_secrets, secrets, namespaces, stores, generators },
         kept_fields: KeptFields::default(),
+        repeated_writes,
         target_kinds,
         large_specs: external_secret::large_specs::LargeSpecs::default(),
         state: states.external_secrets,

@@ -77,20 +77,22 @@ impl<K: Clone + Eq + Hash, V> FairMap<K, V> {
         while self.entries.len() > self.most && self.drop_one() {}
     }
 
-    /// Drops an entry.
-    pub(crate) fn remove<Q>(&mut self, key: &Q)
+    /// Drops an entry, and returns its value.
+    pub(crate) fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let Some(Entry { namespace, use_, .. }) = self.entries.remove(key) else { return };
-        let Some(keys) = self.keys.get_mut(&namespace) else { return };
-        keys.remove(&use_);
-        let size = keys.len();
-        if size == 0 {
-            self.keys.remove(&namespace);
+        let Entry { value, namespace, use_, .. } = self.entries.remove(key)?;
+        if let Some(keys) = self.keys.get_mut(&namespace) {
+            keys.remove(&use_);
+            let size = keys.len();
+            if size == 0 {
+                self.keys.remove(&namespace);
+            }
+            self.resized(&namespace, size + 1, size);
         }
-        self.resized(&namespace, size + 1, size);
+        Some(value)
     }
 
     /// The number of entries.
@@ -180,7 +182,7 @@ mod tests {
             let (mut map, now) = (FairMap::new(10, HOUR), Instant::now());
             for (namespace, key, what) in steps {
                 match what {
-                    0 => map.remove(&key),
+                    0 => drop(map.remove(&key)),
                     1 => drop(map.get(&key, now).copied()),
                     _ => map.insert(&namespace.to_string().into(), key, namespace, now),
                 }

@@ -6,7 +6,7 @@ pub mod azure;
 pub mod causes;
 pub mod error;
 mod extract;
-mod fair_map;
+pub(crate) mod fair_map;
 pub mod fake;
 pub use gjson_path as gjson;
 pub mod metrics;

@@ -19,6 +19,8 @@ pub(super) struct LastWrite {
     desired: u64,
     /// A hash of the labels and annotations that resulted, without those of others.
     metadata: u64,
+    /// A hash of the UID: another object of the same name may have the same generation.
+    uid: u64,
     /// The generation that resulted.
     generation: Option<i64>,
 }
@@ -77,6 +79,7 @@ impl Wanted {
         LastWrite {
             desired: hash(&(&self.name, self.spec.to_string(), annotations, labels, &self.owner.uid)),
             metadata: hash(&(found.annotations, found.labels)),
+            uid: hash(&meta.uid),
             generation: meta.generation,
         }
     }
@@ -148,6 +151,8 @@ mod tests {
         let result = stored(&wanted, &json!({"team": "a", "cost": "1"}), &ours);
         let object: PushSecret = serde_json::from_value(result.clone()).unwrap();
         assert!(!wanted.is_met_by(&object), "the label of the policy counts as ours");
+        let mut another = result.clone();
+        another["metadata"]["uid"] = "another".into();
         let result: DynamicObject = serde_json::from_value(result).unwrap();
         let last = wanted.last_write(&result.metadata);
         assert!(wanted.is_repeated_by(&object, last));
@@ -157,5 +162,6 @@ mod tests {
         let theirs = stored(&wanted, &json!({"team": "a", "cost": "1", "theirs": "x"}), &ours);
         assert!(wanted.is_repeated_by(&serde_json::from_value(theirs).unwrap(), last));
         assert!(!self::wanted(&json!({"team": "c"})).is_repeated_by(&object, last), "another label is desired");
+        assert!(!wanted.is_repeated_by(&serde_json::from_value(another).unwrap(), last), "it was made anew");
     }
 }

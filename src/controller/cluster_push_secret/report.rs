@@ -35,6 +35,10 @@ pub(super) async fn concluded(object: &ClusterPushSecret, found: &Provisioned, b
     let is_ready = ready(&after) == Some(ConditionStatus::True);
     let measured = Object { namespace: "", name, labels: meta.labels.as_ref() };
     context.metrics.cluster_push_secrets().reconciled(measured, Some(is_ready), began.elapsed());
+    // Forget again what was deleted during the pass: the watch does not report that a second time.
+    if context.watched(name).is_none() {
+        context.metrics.cluster_push_secrets().deleted("", name);
+    }
     if !context.kept_fields.differs(Some(&before), &after) {
         return;
     }

@@ -15,6 +15,7 @@ pub(crate) mod process_hash;
 pub(crate) mod reactions;
 pub(crate) mod reconcile;
 pub(crate) mod recoveries;
+pub(crate) mod repeated_writes;
 pub(crate) mod requeue;
 pub(crate) mod status;
 pub(crate) mod watch;

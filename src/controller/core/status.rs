@@ -58,13 +58,14 @@ pub(crate) fn handled_refresh(meta: &ObjectMeta) -> Option<String> {
     (asked.len() <= LONGEST_REFRESH && !asked.contains(char::is_control)).then(|| asked.clone())
 }
 
-/// A status as a merge patch over the stored one: removes what only the stored one has.
+/// A status as a merge patch over the stored one: removes what only the stored one has, and of the fields in `optional`
+/// what may be stored by now.
 #[must_use]
-pub(crate) fn patch<S: Serialize>(stored: Option<&S>, wanted: &S) -> Value {
-    let removed = match serde_json::to_value(stored) {
-        Ok(Value::Object(fields)) => fields.into_iter().map(|(name, _)| (name, Value::Null)).collect(),
-        _ => Map::new(),
-    };
+pub(crate) fn patch<S: Serialize>(stored: Option<&S>, wanted: &S, optional: &[&str]) -> Value {
+    let mut removed: Map<_, _> = optional.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
+    if let Ok(Value::Object(fields)) = serde_json::to_value(stored) {
+        removed.extend(fields.into_iter().map(|(name, _)| (name, Value::Null)));
+    }
     let mut patch = Value::Object(removed);
     if let (Value::Object(patch), Ok(Value::Object(fields))) = (&mut patch, serde_json::to_value(wanted)) {
         patch.extend(fields);

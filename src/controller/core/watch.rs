@@ -41,6 +41,20 @@ pub(crate) enum Change<'a, K> {
     Deleted(&'a K),
 }
 
+/// What a watch that keeps nothing reports.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum News<'a, K> {
+    /// All objects follow, each as [`News::Listed`]: at the start, and after the watch was interrupted.
+    Listing,
+    Listed(&'a K),
+    /// There are no others. What was deleted while the watch was interrupted is not reported otherwise.
+    ListedAll,
+    /// The object is new or has changed.
+    Applied(&'a K),
+    /// The object was deleted.
+    Deleted(&'a K),
+}
+
 /// What a watch requires of a type.
 pub(crate) trait Watched:
     Resource<DynamicType: Clone + Debug + Eq + Hash + Unpin + Send + Sync>
@@ -184,18 +198,19 @@ fn store_and_tell<K: Watched>(
 pub(crate) fn versions<K: Watched>(
     watch: impl FnOnce() -> Watch<K> + Send + 'static,
     wanted: CancellationToken,
-    mut on_change: impl FnMut(Change<'_, K>) + Send + 'static,
+    mut on_news: impl FnMut(News<'_, K>) + Send + 'static,
 ) {
     tokio::spawn(async move {
         wanted.cancelled().await;
         let watch = watch();
         let (vital, name) = (watch.vital.clone(), task_of(&watch.name));
         let following = follow(watch, move |event| match event {
-            Event::Readable(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                on_change(Change::Applied(&object));
-            }
-            Event::Readable(watcher::Event::Delete(object)) => on_change(Change::Deleted(&object)),
-            Event::Readable(watcher::Event::Init | watcher::Event::InitDone) | Event::Unreadable(_) => {}
+            Event::Readable(watcher::Event::Init) => on_news(News::Listing),
+            Event::Readable(watcher::Event::InitApply(object)) => on_news(News::Listed(&object)),
+            Event::Readable(watcher::Event::InitDone) => on_news(News::ListedAll),
+            Event::Readable(watcher::Event::Apply(object)) => on_news(News::Applied(&object)),
+            Event::Readable(watcher::Event::Delete(object)) => on_news(News::Deleted(&object)),
+            Event::Unreadable(_) => {}
         });
         vital.spawn(name, following);
     });

@@ -27,6 +27,7 @@ use crate::controller::core::api_call::ApiError;
 use crate::controller::core::events::Recorder;
 use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
+use crate::controller::core::repeated_writes::RepeatedWrites;
 use crate::controller::generators::error::Error as GeneratorError;
 use crate::controller::generators::key::GeneratorKey;
 use crate::controller::generators::lookup::GeneratorLookup;
@@ -56,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) watched: Watched,
     /// The status fields that the API server stores.
     pub(crate) kept_fields: KeptFields,
+    /// The share of the API server for statuses that are written again.
+    pub(crate) repeated_writes: RepeatedWrites,
     /// The kinds of targets other than Secret.
     pub(crate) target_kinds: Arc<TargetKinds>,
     /// The memory for passes over large specs.

@@ -130,6 +130,12 @@ impl Index {
         self.lock().by_template_source.get(source).into_iter().flatten().cloned().collect()
     }
 
+    /// The objects of a kind whose keys hold templates.
+    #[must_use]
+    pub(crate) fn template_sources(&self, kind: TemplateSourceKind) -> Vec<TemplateSource> {
+        self.lock().by_template_source.keys().filter(|source| source.kind == kind).cloned().collect()
+    }
+
     /// The ExternalSecrets that use a generator.
     #[must_use]
     pub(crate) fn users_of_generator(&self, generator: &GeneratorKey) -> Vec<ObjectKey> {

@@ -46,6 +46,8 @@ pub(crate) struct Memo {
     is_volatile: bool,
     /// The number of periodic refreshes so far.
     refreshes: u32,
+    /// What the pass that is under way looks at.
+    under_way: UnderWay,
     /// The versions of the objects with templates that were last read.
     rendered_from: BTreeMap<TemplateSource, ObjectVersion>,
     /// A hash of the templates in these objects that the target was last rendered from.
@@ -64,6 +66,14 @@ pub(crate) struct Memo {
     waiting_since: Option<Timestamp>,
     /// How often it was synced because somebody changed the target or the templates.
     reactions: Reactions,
+}
+
+/// What a pass that is under way looks at. What changes there meanwhile may matter.
+#[derive(Clone, Copy, Debug, Default)]
+struct UnderWay {
+    /// Objects with templates; `rendered_from` says nothing of what is read.
+    templates: bool,
+    generators: bool,
 }
 
 /// A change to sync.
@@ -136,9 +146,9 @@ impl Memo {
     }
 
     /// An object with templates now has this version, or was deleted. Returns whether the target was rendered from
-    /// another version.
+    /// another version, or may be: while they are read, an object may come and go.
     pub(crate) fn template_source_shown(&mut self, source: &TemplateSource, version: Option<&ObjectVersion>) -> bool {
-        let has_changed = self.rendered_from.get(source) != version;
+        let has_changed = self.under_way.templates || self.rendered_from.get(source) != version;
         self.template_events += u64::from(has_changed);
         has_changed
     }
@@ -200,15 +210,16 @@ impl Memo {
         self.made_from = values;
     }
 
-    /// Read when a rendering begins: the changes of objects with templates that it includes.
-    #[must_use]
-    pub(crate) const fn template_events(&self) -> u64 {
+    /// A rendering begins. Returns the number of changes of objects with templates that it includes.
+    pub(crate) fn begin_rendering(&mut self) -> u64 {
+        self.under_way.templates = true;
         self.template_events
     }
 
     /// The objects with templates were read in these versions. The target may not be written yet, so a version that the
     /// watch has not reported counts as a change. Returns how many changes this counts.
     pub(crate) fn templates_read(&mut self, versions: &BTreeMap<TemplateSource, ObjectVersion>) -> u64 {
+        self.under_way.templates = false;
         let counted = u64::from(self.rendered_from != *versions);
         self.rendered_from.clone_from(versions);
         self.template_events += counted;
@@ -298,8 +309,21 @@ impl Memo {
         self.waiting_since.get_or_insert(now);
     }
 
+    /// The pass that is under way looks at the generators as they are now.
+    pub(crate) fn looks_at_generators(&mut self) {
+        self.under_way.generators = true;
+    }
+
+    /// Whether a change of a generator may matter: the last attempt failed, or one that is under way may fail because of
+    /// what it saw before.
+    #[must_use]
+    pub(crate) const fn is_concerned_by_generators(&self) -> bool {
+        self.failures > 0 || self.under_way.generators
+    }
+
     /// It was synced and waits for nothing.
     pub(crate) fn synced(&mut self) {
+        self.under_way.generators = false;
         self.failures = 0;
         self.awaits_api_server = false;
         self.waiting_since = None;
@@ -308,15 +332,10 @@ impl Memo {
 
     /// It could not be synced. Returns the number of failures in a row.
     pub(crate) fn failed(&mut self, is_outage_of_api_server: bool) -> u32 {
+        self.under_way.generators = false;
         self.failures = self.failures.saturating_add(1);
         self.awaits_api_server = is_outage_of_api_server;
         self.failures
-    }
-
-    /// Whether the last attempt to sync it failed.
-    #[must_use]
-    pub(crate) const fn has_failed(&self) -> bool {
-        self.failures > 0
     }
 
     /// Whether the last attempt failed because the API server was unreachable or overloaded.
@@ -353,18 +372,43 @@ mod tests {
         };
         let mut memo = Memo::default();
         assert!(memo.template_source_shown(&source, Some(&at("1"))));
-        let mut events = memo.template_events();
+        let mut events = memo.begin_rendering();
         events += memo.templates_read(&from("1").versions);
         assert!(!memo.template_source_shown(&source, Some(&at("1"))), "this version was read");
         assert_eq!(memo.remembered().known.templates, TemplatesState::Changed, "the write may have failed");
         memo.templates_seen(Some(&from("1")), events);
         assert_eq!(memo.remembered().known.templates, TemplatesState::Same);
 
-        let mut events = memo.template_events();
+        let mut events = memo.begin_rendering();
         events += memo.templates_read(&from("2").versions);
         assert!(!memo.template_source_shown(&source, Some(&at("2"))), "it was read before the watch reported it");
         assert_eq!(memo.remembered().known.templates, TemplatesState::Changed, "the write may have failed");
         memo.templates_seen(Some(&from("2")), events);
         assert_eq!(memo.remembered().known.templates, TemplatesState::Same);
+    }
+
+    #[test]
+    fn templates_that_are_gone_before_the_target_is_rendered_from_them_have_changed() {
+        let source = TemplateSource { kind: TemplateSourceKind::ConfigMap, object: ObjectKey::new("team", "texts") };
+        let version = ObjectVersion { uid: "u".to_owned(), resource_version: "1".to_owned() };
+        let mut memo = Memo::default();
+        let mut events = memo.begin_rendering();
+        // It was read, and is deleted before that is noted.
+        assert!(memo.template_source_shown(&source, None));
+        events += memo.templates_read(&BTreeMap::from([(source.clone(), version)]));
+        memo.templates_seen(None, events);
+        assert_eq!(memo.remembered().known.templates, TemplatesState::Changed);
+    }
+
+    #[test]
+    fn a_generator_that_is_mended_while_a_pass_fails_because_of_it_is_looked_at_again() {
+        let mut memo = Memo::default();
+        assert!(!memo.is_concerned_by_generators());
+        memo.looks_at_generators();
+        assert!(memo.is_concerned_by_generators());
+        memo.failed(false);
+        assert!(memo.is_concerned_by_generators());
+        memo.synced();
+        assert!(!memo.is_concerned_by_generators());
     }
 }

@@ -22,6 +22,7 @@ use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::conditions::{self, Statement};
 use crate::controller::core::events::{Notice, Severity};
+use crate::controller::core::repeated_writes::is_reported;
 use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::status;
 use crate::controller::generators::error::Error as GeneratorError;
@@ -225,14 +226,23 @@ fn notify(subject: Subject<'_>, context: &Context, severity: Severity, reason: &
     context.events.publish(Notice { component: KIND.component, severity, reason, note, object })
 }
 
+/// What a pass may take away that the one before has just written: the watch may show a version in between.
+const OPTIONAL: [&str; 2] = ["binding", "cause"];
+
 /// Writes the status if it differs from the last one, and remembers it until the watch shows it.
 async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, context: &Context) -> Result<(), ApiError> {
     if !context.kept_fields.differs(subject.status, status) {
         return Ok(());
     }
     let api = context.external_secrets(&subject.key.namespace);
-    let patch = status::patch(subject.status, status);
-    match status::write(&api, &subject.key.name, subject.uid(), &patch, &context.kept_fields).await {
+    let patch = status::patch(subject.status, status, &OPTIONAL);
+    let write = status::write(&api, &subject.key.name, subject.uid(), &patch, &context.kept_fields);
+    let generation = subject.object.metadata.generation;
+    let is_repeated =
+        subject.status.is_some_and(|before| is_reported(&before.conditions, before.observed_generation, generation));
+    let written =
+        if is_repeated { context.repeated_writes.paced(&subject.key.namespace, write).await } else { write.await };
+    match written {
         Ok(status::Written::Stored) => {
             remember(subject, status, context);
             Ok(())

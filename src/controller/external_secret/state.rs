@@ -1,16 +1,18 @@
 //! What the controller of ExternalSecrets remembers between passes, and which objects a change wakes.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tokio_util::sync::CancellationToken;
 
-use super::index::{Index, TargetKey, TemplateSource, template_sources_of};
+use super::index::{Index, TargetKey, TemplateSource, TemplateSourceKind, template_sources_of};
 use super::memo::Memo;
 use crate::api::v1::ExternalSecret;
 use crate::api::v1::external_secret::ManifestReference;
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
 use crate::controller::core::memos::Memos;
+use crate::controller::core::process_hash::process_hash;
 use crate::controller::core::recoveries::Recoveries;
 use crate::controller::core::work_queue::Requests;
 use crate::controller::generators::key::GeneratorKey;
@@ -111,12 +113,21 @@ impl State {
         }
     }
 
-    /// Wakes the ExternalSecrets that use a generator and failed: the change may have fixed them. For the others it
-    /// makes no difference until their next refresh.
+    /// These are the names of all objects of a kind. The watch does not report what was deleted while it was interrupted.
+    pub(crate) fn template_sources_listed(&self, kind: TemplateSourceKind, listed: &HashSet<u64>) {
+        for source in self.index.template_sources(kind) {
+            if !listed.contains(&process_hash(&source.object)) {
+                self.template_source_changed(&source, None);
+            }
+        }
+    }
+
+    /// Wakes the ExternalSecrets that use a generator and failed, or may just be failing: the change may have fixed them.
+    /// For the others it makes no difference until their next refresh.
     pub(crate) fn generator_changed(&self, generator: &GeneratorKey) {
         for user in self.index.users_of_generator(generator) {
-            let has_failed = self.memos().named(&user).is_some_and(Memo::has_failed);
-            if has_failed {
+            let is_concerned = self.memos().named(&user).is_some_and(Memo::is_concerned_by_generators);
+            if is_concerned {
                 self.wake(&user);
             }
         }

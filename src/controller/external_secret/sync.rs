@@ -72,6 +72,7 @@ pub(super) async fn sync_once(
     let is_changed = reason == Reason::First && (was_synced || is_asked_again);
     let read_as = if is_changed { Reason::Changed } else { reason };
     // 4. Read the values. (client required)
+    context.remember(subject, Memo::looks_at_generators);
     let generators = generated::used(spec, &subject.key.namespace, context).await?;
     let budget = Arc::new(Budget::default());
     let clients = match Clients::of(spec, subject.key, context.access(), &budget).await {
@@ -176,7 +177,7 @@ async fn sync_fetched(
 /// was rendered from; and when another part of them changes.
 async fn has_same_templates(owner: Owner<'_>, target: &Target, subject: Subject<'_>, context: &Context) -> bool {
     let (events, remembered) =
-        context.recall(subject, |memo| (memo.template_events(), memo.texts())).unwrap_or_default();
+        context.remember(subject, |memo| (memo.begin_rendering(), memo.texts())).unwrap_or_default();
     let before = match target {
         Target::Verified => remembered,
         read => read.texts(owner),
@@ -250,7 +251,7 @@ async fn sync_generated(
         return Ok(Outcome::Replaced);
     }
     apply::add_finalizer(owner, subject, context).await?;
-    let mut events = context.recall(subject, Memo::template_events).unwrap_or_default();
+    let mut events = context.remember(subject, Memo::begin_rendering).unwrap_or_default();
     let last_write = remembered.known.last_write.as_ref();
     for _ in 0..CONFLICTS {
         let Proposal { plan, record, lost, rendered_from } =

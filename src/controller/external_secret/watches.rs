@@ -1,5 +1,6 @@
 //! The watches of ExternalSecrets, of the Secrets that they write, and of the objects that their templates come from.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -15,7 +16,8 @@ use crate::answers::MetadataOf;
 use crate::api::v1::ExternalSecret;
 use crate::api::{LABEL_MANAGED, LABEL_MANAGED_VALUE, ServedVersion};
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
-use crate::controller::core::watch::{self, Change, Watched, strip_metadata};
+use crate::controller::core::process_hash::process_hash;
+use crate::controller::core::watch::{self, Change, News, Watched, strip_metadata};
 use crate::controller::core::watching::Watching;
 use crate::runtime::metrics::Metrics;
 
@@ -77,13 +79,20 @@ where
     MetadataOf<K>: Watched + Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
 {
     let (wanted, state) = (state.templates_used.clone(), Arc::clone(state));
-    let on_change = move |change: Change<'_, MetadataOf<K>>| {
-        let (object, version) = match change {
-            Change::Applied(object) => (object, Some(ObjectVersion::of(object.meta()))),
-            Change::Deleted(object) => (object, None),
-        };
+    let changed = move |state: &State, object: &MetadataOf<K>, version: Option<ObjectVersion>| {
         let source = TemplateSource { kind, object: ObjectKey::of(object.meta()) };
         state.template_source_changed(&source, version.as_ref());
+    };
+    let mut listed = HashSet::new();
+    let on_news = move |news: News<'_, MetadataOf<K>>| match news {
+        News::Listing => listed.clear(),
+        News::Listed(object) => {
+            listed.insert(process_hash(ObjectKey::of(object.meta())));
+            changed(&state, object, Some(ObjectVersion::of(object.meta())));
+        }
+        News::ListedAll => state.template_sources_listed(kind, &std::mem::take(&mut listed)),
+        News::Applied(object) => changed(&state, object, Some(ObjectVersion::of(object.meta()))),
+        News::Deleted(object) => changed(&state, object, None),
     };
     let name = match kind {
         TemplateSourceKind::ConfigMap => "configmaps with templates",
@@ -91,5 +100,5 @@ where
     };
     // Its health is monitored only from the time when it starts.
     let watching = watching.clone();
-    watch::versions(move || watching.namespaced(name, watcher::Config::default()), wanted, on_change);
+    watch::versions(move || watching.namespaced(name, watcher::Config::default()), wanted, on_news);
 }

@@ -52,7 +52,7 @@ pub(super) async fn write(
         return Ok(Written::Replaced);
     }
     apply::add_finalizer(owner, subject, context).await?;
-    let mut events = context.recall(subject, Memo::template_events).unwrap_or_default();
+    let mut events = context.remember(subject, Memo::begin_rendering).unwrap_or_default();
     let mut planner = Planner::new(owner, values, &context.templates, context);
     for _ in 0..CONFLICTS {
         let plan = planner.plan(existing.as_ref(), known.last_write.as_ref()).await;

@@ -9,6 +9,7 @@ use kube::runtime::reflector::Store;
 use crate::api::v1alpha1::{ClusterPushSecret, PushSecret};
 use crate::controller::core::events::Recorder;
 use crate::controller::core::kept_fields::KeptFields;
+use crate::controller::core::repeated_writes::RepeatedWrites;
 use crate::controller::core::watching::{Watching, nothing};
 use crate::controller::generators::watched::WatchedGenerators;
 use crate::controller::namespaces::Namespaces;
@@ -72,6 +73,7 @@ pub(super) struct PushParts<'a> {
     pub(super) namespaces: &'a Namespaces,
     pub(super) stores: &'a Arc<WatchedStores>,
     pub(super) generators: &'a Arc<WatchedGenerators>,
+    pub(super) repeated_writes: &'a RepeatedWrites,
 }
 
 impl Pushing {
@@ -91,7 +93,8 @@ impl Pushing {
         self,
         parts: &PushParts<'_>,
     ) -> (push_secret::context::Context, cluster_push_secret::context::Context) {
-        let PushParts { client, options, providers, events, metrics, namespaces, stores, generators } = *parts;
+        let PushParts { client, options, providers, events, metrics, namespaces, stores, generators, repeated_writes } =
+            *parts;
         let parents = cluster_push_secret::context::Context {
             client: client.clone(),
             events: events.clone(),
@@ -111,6 +114,7 @@ impl Pushing {
             metrics: metrics.clone(),
             objects: self.push_secrets,
             kept_fields: KeptFields::default(),
+            repeated_writes: repeated_writes.clone(),
             namespaces: namespaces.clone(),
             stores: Arc::clone(stores) as _,
             generators: Arc::clone(generators),

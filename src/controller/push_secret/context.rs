@@ -21,6 +21,7 @@ use crate::controller::core::api_call::{ApiError, bounded};
 use crate::controller::core::events::Recorder;
 use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::core::key::ObjectKey;
+use crate::controller::core::repeated_writes::RepeatedWrites;
 use crate::controller::generators::error::Error as GeneratorError;
 use crate::controller::generators::key::GeneratorKey;
 use crate::controller::generators::lookup::GeneratorLookup;
@@ -59,6 +60,8 @@ pub(crate) struct Context {
     pub(crate) objects: Store<PushSecret>,
     /// The fields of a status that the API server keeps.
     pub(crate) kept_fields: KeptFields,
+    /// The share of the API server for statuses that are written again.
+    pub(crate) repeated_writes: RepeatedWrites,
     /// Namespaces with their labels.
     pub(crate) namespaces: Namespaces,
     /// Stores.

@@ -19,7 +19,7 @@ use super::pieces::{Origin, Piece};
 use super::progress::Progress;
 use super::report::{self, Outcome};
 use super::sources::Sources;
-use super::state::{Absence, Remembered};
+use super::state::{Absence, Memo, Remembered};
 use super::subject::Subject;
 use super::versions::Versions;
 use super::wants::Wants;
@@ -217,6 +217,7 @@ async fn read(
     context: &Context,
 ) -> Result<Read, Error> {
     let mut versions = Versions::new();
+    context.state.remember(subject, Memo::reads);
     let found = read_all(spec, &mut versions, held, subject, context).await;
     context.state.remember(subject, |memo| memo.read(&versions));
     match found? {

@@ -20,6 +20,7 @@ use crate::api::v1alpha1::push_secret::SyncedPushSecrets;
 use crate::controller::core::conditions::{self, Statement};
 use crate::controller::core::events::{Notice, Severity};
 use crate::controller::core::reconcile::Pass;
+use crate::controller::core::repeated_writes::is_reported;
 use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::status;
 use crate::provider::error::Retry;
@@ -31,6 +32,7 @@ use crate::sync::push::interval::interval;
 use crate::sync::push::record;
 use crate::sync::refresh::{Due, backoff};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::Value;
 
 /// ESO's reasons.
 const SYNCED: &str = "Synced";
@@ -113,6 +115,15 @@ pub(super) async fn concluded(
         // A new object of the same name has its own request.
         return Pass::succeeded(Next::OnChange);
     }
+    let pass = reported(subject, progress, result, context).await;
+    // Forget again what was deleted meanwhile: the watch does not report that a second time.
+    if context.watched(subject.key).is_none() {
+        context.metrics.push_secrets().deleted(&subject.key.namespace, &subject.key.name);
+    }
+    pass
+}
+
+async fn reported(subject: Subject<'_>, progress: Progress, result: Result<Outcome, Error>, context: &Context) -> Pass {
     context.state.wake_after(result.as_ref().err().and_then(Error::recovery), subject.key);
     let took = subject.began.elapsed();
     let ready = |status: ConditionStatus| Some(status == ConditionStatus::True);
@@ -305,9 +316,20 @@ async fn write(status: &PushSecretStatus, progress: &Progress, subject: Subject<
     if !context.kept_fields.differs(Some(&progress.written), status) {
         return true;
     }
-    let patch = record::patch(&progress.written, status);
+    let mut patch = record::patch(&progress.written, status);
+    if status.cause.is_none() {
+        // The pass before may have written it just now: the watch may show a version in between.
+        patch["cause"] = Value::Null;
+    }
     let api = context.push_secrets(&subject.key.namespace);
-    match status::write(&api, &subject.key.name, subject.uid(), &patch, &context.kept_fields).await {
+    let write = status::write(&api, &subject.key.name, subject.uid(), &patch, &context.kept_fields);
+    let (before, generation) = (&progress.written, subject.object.metadata.generation);
+    let written = if is_reported(&before.conditions, before.observed_generation, generation) {
+        context.repeated_writes.paced(&subject.key.namespace, write).await
+    } else {
+        write.await
+    };
+    match written {
         Ok(status::Written::Stored) => {
             remember(subject, status, context);
             true

@@ -68,7 +68,8 @@ pub(super) async fn read(
         let problem = format!(
             "spec.selector.secret.selector selects more than {MOST_SECRETS} Secrets, which is the most of one PushSecret"
         );
-        return Err(Error::Rejected(problem));
+        // Not on change: which Secrets are no longer selected is not remembered.
+        return Err(Error::Source(problem));
     }
     names.sort_unstable();
     let mut sources = Vec::new();

@@ -15,7 +15,7 @@ use super::recorders::Recorders;
 use super::remote_object::{ObjectId, ObjectIds, RemoteObject};
 use super::selection::{Labels, Selection};
 use super::subject::Subject;
-use super::versions::{Current, SourceKind, Versions, VersionsRead};
+use super::versions::{Current, Listed, SourceKind, Versions, VersionsRead};
 use crate::api::v1::StoreKind;
 use crate::api::v1alpha1::push_secret::{PushDeletionPolicy, PushGenerated};
 use crate::api::v1alpha1::{PushSecret, PushSecretSpec, PushSecretStatus};
@@ -313,7 +313,8 @@ impl State {
         held
     }
 
-    /// A Secret or ConfigMap has this version now, or was deleted. Wakes only PushSecrets that have not read this version yet.
+    /// A Secret or ConfigMap has this version now, or was deleted. Wakes only PushSecrets that have not read this version yet, and those that
+    /// are just reading: an object may come and go meanwhile.
     pub(super) fn source_changed(&self, kind: SourceKind, meta: &ObjectMeta, version: Option<&ObjectVersion>) {
         let source = ObjectKey::of(meta);
         let current = Current::of(kind, &source.name, version);
@@ -323,10 +324,17 @@ impl State {
                 let uses = &memo.uses;
                 let is_selected = kind == SourceKind::Secret
                     && uses.selects.as_ref().is_some_and(|selection| selection.may_select(&labels));
-                uses.names.contains(&source.name) || is_selected || memo.read.has(current)
+                let may_be_read = memo.read.is_under_way() && uses.selects.is_some();
+                uses.names.contains(&source.name) || is_selected || may_be_read || memo.read.has(current)
             };
             key.namespace == source.namespace && !memo.read.is_current(current) && is_used()
         });
+    }
+
+    /// These are all objects of a kind. Wakes PushSecrets that have read one that is not there: the watch does not report what was deleted
+    /// while it was interrupted.
+    pub(super) fn sources_listed(&self, listed: &Listed) {
+        self.touched(|key, memo| memo.read.has_missing(&key.namespace, listed));
     }
 
     /// A generator was created, changed or deleted. Wakes the PushSecrets that failed because of it; others keep their values.
@@ -585,6 +593,11 @@ impl Memo {
     /// It belongs to another controller.
     pub(super) fn not_ours(&mut self) {
         self.is_seen = true;
+    }
+
+    /// Secrets and ConfigMaps are read from now on.
+    pub(super) fn reads(&mut self) {
+        self.read.begin();
     }
 
     /// These versions were read.

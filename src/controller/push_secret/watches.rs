@@ -9,12 +9,12 @@ use kube::runtime::reflector::Store;
 use kube::runtime::watcher;
 
 use super::state::State;
-use super::versions::SourceKind;
+use super::versions::{Listed, SourceKind};
 use crate::answers::MetadataOf;
 use crate::api::v1alpha1::{API_VERSION, PushSecret};
 use crate::controller::core::discovery::until_served;
 use crate::controller::core::key::{ObjectKey, ObjectVersion};
-use crate::controller::core::watch::{self, Change, Watched};
+use crate::controller::core::watch::{self, Change, News, Watched};
 use crate::controller::core::watching::Watching;
 use crate::controller::store_access::key::StoreKey;
 use crate::runtime::metrics::Metrics;
@@ -66,13 +66,20 @@ where
     MetadataOf<K>: Watched + Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
 {
     let (wanted, state) = (state.is_used.clone(), Arc::clone(state));
-    let on_change = move |change: Change<'_, MetadataOf<K>>| {
-        let (object, version) = match change {
-            Change::Applied(object) => (object, Some(ObjectVersion::of(object.meta()))),
-            Change::Deleted(object) => (object, None),
-        };
-        state.source_changed(kind, object.meta(), version.as_ref());
+    let mut listed = Listed::none(kind);
+    let on_news = move |news: News<'_, MetadataOf<K>>| match news {
+        News::Listing => listed = Listed::none(kind),
+        News::Listed(object) => {
+            let meta = object.meta();
+            listed.insert(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+            state.source_changed(kind, meta, Some(&ObjectVersion::of(meta)));
+        }
+        News::ListedAll => state.sources_listed(&std::mem::replace(&mut listed, Listed::none(kind))),
+        News::Applied(object) => {
+            state.source_changed(kind, object.meta(), Some(&ObjectVersion::of(object.meta())));
+        }
+        News::Deleted(object) => state.source_changed(kind, object.meta(), None),
     };
     let watching = watching.clone();
-    watch::versions(move || watching.namespaced(name, watcher::Config::default()), wanted, on_change);
+    watch::versions(move || watching.namespaced(name, watcher::Config::default()), wanted, on_news);
 }

@@ -17,6 +17,7 @@ use crate::api::v1::secret_store::StoreType;
 use crate::controller::core::controllers::Controller;
 use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::core::key::ObjectKey;
+use crate::controller::core::repeated_writes::RepeatedWrites;
 use crate::controller::core::watch;
 use crate::controller::external_secret::context::{Context, Watched};
 use crate::controller::external_secret::large_specs::LargeSpecs;
@@ -166,6 +167,7 @@ fn context(client: Client, external_secrets: Vec<Value>) -> Arc<Context> {
             generators: Arc::new(WatchedGenerators::new(watching.clone(), |_| {})),
         },
         kept_fields: KeptFields::default(),
+        repeated_writes: RepeatedWrites::default(),
         target_kinds: Arc::new(TargetKinds::new(watching, |_, _, _| {})),
         large_specs: LargeSpecs::default(),
         state: Arc::default(),

@@ -13,6 +13,7 @@ use crate::api::v1::{SecretStore, StoreKind};
 use crate::controller::core::events::Recorder;
 use crate::controller::core::kept_fields::KeptFields;
 use crate::controller::core::key::ObjectKey;
+use crate::controller::core::repeated_writes::RepeatedWrites;
 use crate::controller::namespaces::Namespaces;
 use crate::controller::options::Options;
 use crate::controller::store_access::clients::admits;
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) readers: Vec<Arc<dyn StoreReaders>>,
     /// The status fields that the API server stores.
     pub(crate) kept_fields: KeptFields,
+    /// The share of the API server for statuses that are written again.
+    pub(crate) repeated_writes: RepeatedWrites,
     /// What is remembered.
     pub(crate) state: Arc<State>,
 }

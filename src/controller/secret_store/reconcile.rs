@@ -20,6 +20,7 @@ use crate::controller::core::events::{Notice, Severity};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::core::kind::Kind;
 use crate::controller::core::reconcile::{Pass, Reconcile};
+use crate::controller::core::repeated_writes::is_reported;
 use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::work_queue::Requests;
 use crate::controller::core::{finalizer, status};
@@ -55,6 +56,18 @@ impl StoreController {
         let object = self.context.watched.watched(&key)?;
         Some((key, object))
     }
+
+    /// The store with its newest status, which the watch may not show yet.
+    fn newest(&self, key: &ObjectKey) -> Option<(StoreKey, Arc<SecretStore>)> {
+        let key = StoreKey { kind: self.of, object: key.clone() };
+        // Before the watch is read: it may show the status in between, which is then forgotten here.
+        let ahead = self.context.state.memos().named(&key).map(|memo| memo.ahead().clone()).unwrap_or_default();
+        let mut object = self.context.watched.watched(&key)?;
+        if let Some(status) = ahead.on(object.metadata.resource_version.as_deref()) {
+            Arc::make_mut(&mut object).status = Some(status.clone());
+        }
+        Some((key, object))
+    }
 }
 
 #[async_trait]
@@ -76,7 +89,7 @@ impl Reconcile for StoreController {
     /// Validates one store and reports the result in its status. Failures are reported on the object and retried.
     async fn reconcile(&self, key: &ObjectKey) -> Pass {
         let context = &self.context;
-        let Some((key, object)) = self.watched(key) else { return Pass::succeeded(Next::OnChange) };
+        let Some((key, object)) = self.newest(key) else { return Pass::succeeded(Next::OnChange) };
         if !clients::is_ours(&object, &context.options.controller_class) {
             return Pass::succeeded(Next::OnChange);
         }
@@ -91,7 +104,7 @@ impl Reconcile for StoreController {
     }
 
     async fn panicked(&self, key: &ObjectKey, panicked: Panicked) -> Pass {
-        let Some((key, object)) = self.watched(key) else { return Pass::succeeded(Next::OnChange) };
+        let Some((key, object)) = self.newest(key) else { return Pass::succeeded(Next::OnChange) };
         let began = Began { at: Instant::now(), now: Timestamp::now() };
         concluded(&object, &key, &Err(Error::Panicked(panicked)), began, &self.context).await
     }
@@ -172,7 +185,7 @@ fn check(spec: &SecretStoreSpec) -> Result<(), Error> {
     if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(validate::sentences(&problems))) }
 }
 
-/// Writes the status if it differs from the watched one.
+/// Brings the status up to date.
 async fn write_status(
     object: &SecretStore,
     key: &StoreKey,
@@ -180,8 +193,7 @@ async fn write_status(
     now: Timestamp,
     context: &Context,
 ) -> Result<(), ApiError> {
-    let before = object.status.as_ref();
-    let mut status: SecretStoreStatus = before.cloned().unwrap_or_default();
+    let mut status: SecretStoreStatus = object.status.clone().unwrap_or_default();
     let generation = object.metadata.generation;
     let ready = Statement {
         type_: READY,
@@ -201,12 +213,41 @@ async fn write_status(
     if finding.state == StoreState::Valid {
         status.capabilities = Some(CAPABILITIES.to_owned());
     }
-    if !context.kept_fields.differs(before, &status) {
+    store_status(object, key, &status, context).await
+}
+
+/// Writes a status if it differs from the last one, and remembers it until the watch shows it.
+async fn store_status(
+    object: &SecretStore,
+    key: &StoreKey,
+    status: &SecretStoreStatus,
+    context: &Context,
+) -> Result<(), ApiError> {
+    let before = object.status.as_ref();
+    if !context.kept_fields.differs(before, status) {
         return Ok(());
     }
     let (api, uid) = (context.stores(key), object.metadata.uid.as_deref());
-    match status::write(&api, &key.object.name, uid, &status::patch(before, &status), &context.kept_fields).await {
-        Ok(_) => Ok(()),
+    let patch = status::patch(before, status, &[]);
+    let write = status::write(&api, &key.object.name, uid, &patch, &context.kept_fields);
+    let generation = object.metadata.generation;
+    let is_repeated =
+        before.is_some_and(|before| is_reported(&before.conditions, before.observed_generation, generation));
+    let written =
+        if is_repeated { context.repeated_writes.paced(&key.object.namespace, write).await } else { write.await };
+    match written {
+        Ok(status::Written::Stored) => {
+            let base = object.metadata.resource_version.as_deref();
+            if let Some(memo) = context.state.memos().get_mut(key, uid) {
+                // The watch may show it already.
+                let shown = context.watched.watched(key);
+                if shown.is_some_and(|shown| shown.metadata.resource_version.as_deref() == base) {
+                    memo.status_written(base, status);
+                }
+            }
+            Ok(())
+        }
+        Ok(status::Written::Gone) => Ok(()),
         Err(error) => {
             tracing::debug!(store = %key, %error, "the status could not be written");
             Err(error)
@@ -295,18 +336,11 @@ async fn say_held(object: &SecretStore, key: &StoreKey, first: &ObjectKey, numbe
     let message = format!(
         "the store is being deleted and is kept for PushSecret {first}{others}, which must delete what it has written: delete the PushSecret first, or set its spec.deletionPolicy to None to leave the objects"
     );
-    let before = object.status.as_ref();
-    let mut status = before.cloned().unwrap_or_default();
+    let mut status = object.status.clone().unwrap_or_default();
     let held = Statement { type_: "Held", status: ConditionStatus::True, reason: "PushSecrets".to_owned(), message };
     conditions::set(&mut status.conditions, held, object.metadata.generation, Timestamp::now());
-    if !context.kept_fields.differs(before, &status) {
-        return;
-    }
-    let (api, uid) = (context.stores(key), object.metadata.uid.as_deref());
-    let patch = status::patch(before, &status);
-    if let Err(error) = status::write(&api, &key.object.name, uid, &patch, &context.kept_fields).await {
-        tracing::debug!(store = %key, %error, "the status could not be written");
-    }
+    // It looks again anyway.
+    let _ = store_status(object, key, &status, context).await;
 }
 
 /// Puts ESO's finalizer on a store while PushSecrets need it, and removes it after that. Returns whether it is as it must be.

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::fingerprint::{fingerprint, service_account};
+use crate::api::v1::secret_store::SecretStoreStatus;
 use crate::api::v1::{SecretStore, StoreKind};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::core::memos::Memos;
+use crate::controller::core::status::Ahead;
 use crate::controller::core::work_queue::Requests;
 use crate::controller::store_access::key::StoreKey;
 
@@ -30,15 +32,29 @@ pub(crate) struct StoreMemo {
     valid_event: Option<Timestamp>,
     /// The service account whose token the store exchanges, if it names one.
     service_account: Option<ObjectKey>,
+    /// The last written status, until the watch shows it.
+    ahead: Ahead<SecretStoreStatus>,
 }
 
 impl StoreMemo {
     /// The watch shows the store. Returns whether a part that matters has changed.
     fn shown(&mut self, object: &SecretStore, key: &StoreKey) -> bool {
+        self.ahead.shown(object.metadata.resource_version.as_deref());
         // A clone, so that the parsed spec is not kept with the watched object.
         self.service_account = service_account(&object.clone(), key);
         let fingerprint = fingerprint(object);
         std::mem::replace(&mut self.fingerprint, fingerprint) != fingerprint
+    }
+
+    /// The last written status, until the watch shows it.
+    #[must_use]
+    pub(crate) const fn ahead(&self) -> &Ahead<SecretStoreStatus> {
+        &self.ahead
+    }
+
+    /// A status was written on top of the version that the watch shows.
+    pub(crate) fn status_written(&mut self, base: Option<&str>, status: &SecretStoreStatus) {
+        self.ahead.wrote(base, status);
     }
 
     /// A validation found the store valid.

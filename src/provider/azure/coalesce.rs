@@ -66,12 +66,23 @@ pub(super) struct Progress {
 impl Progress {
     /// The request is being sent. Until then, the answer is as fresh as that of a read that starts now.
     pub(super) fn sent(&self) {
-        *lock(&self.sent.0) = Some(Instant::now());
+        let mut sent = lock(&self.sent.0);
+        if !sent.is_answered_in_part {
+            sent.at = Some(Instant::now());
+        }
     }
 
     /// The request failed and will be sent again.
     pub(super) fn to_be_sent_again(&self) {
-        *lock(&self.sent.0) = None;
+        let mut sent = lock(&self.sent.0);
+        if !sent.is_answered_in_part {
+            sent.at = None;
+        }
+    }
+
+    /// The request was answered, and others follow for the rest of the answer. The whole is as old as this part.
+    pub(super) fn answered_in_part(&self) {
+        lock(&self.sent.0).is_answered_in_part = true;
     }
 
     /// The read is taking long, for this reason.
@@ -82,11 +93,20 @@ impl Progress {
 
 /// When the request of a read was sent.
 #[derive(Clone, Debug, Default)]
-struct Sent(Arc<Mutex<Option<Instant>>>);
+struct Sent(Arc<Mutex<FirstRequest>>);
+
+/// The first of the requests of a read.
+#[derive(Debug, Default)]
+struct FirstRequest {
+    /// `None` until it is sent.
+    at: Option<Instant>,
+    /// Whether it was answered, and others follow.
+    is_answered_in_part: bool,
+}
 
 impl Sent {
     fn is_fresh_for(&self, freshness: Freshness) -> bool {
-        let sent = *lock(&self.0);
+        let sent = lock(&self.0).at;
         match (freshness, sent) {
             (Freshness::Shared, _) | (_, None) => true,
             (Freshness::Forced, Some(_)) => false,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::cloud::HostsOf;
 use super::diagnose::{Cause, Diagnosis};
 use super::kept_hosts::KeptHosts;
+use super::lookups::counted_for;
 use crate::provider::shares::{Share, Shares};
 
 /// The most requests in progress to all vaults and authorities. Each holds a connection and its file descriptor, of
@@ -24,6 +25,18 @@ pub(super) struct Connections {
     patience: Duration,
 }
 
+/// A connection that a namespace may use for one request.
+#[derive(Debug)]
+pub(super) struct Connection(Share);
+
+impl Connection {
+    /// Sends a request, and returns the connection to those that are free. What else the request needs counts for the
+    /// same namespace.
+    pub(super) async fn carry<T>(self, request: impl Future<Output = T>) -> T {
+        counted_for(self.0.namespace(), request).await
+    }
+}
+
 /// Where a request goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Destination<'a> {
@@ -37,10 +50,10 @@ impl Connections {
     }
 
     /// A connection for one request, if the namespace may have another one now.
-    pub(super) fn try_take(&self, namespace: &Arc<str>, to: Destination<'_>) -> Option<Share> {
+    pub(super) fn try_take(&self, namespace: &Arc<str>, to: Destination<'_>) -> Option<Connection> {
         let share = self.shares.try_take(namespace, 1)?;
         self.used(namespace, to);
-        Some(share)
+        Some(Connection(share))
     }
 
     fn used(&self, namespace: &Arc<str>, to: Destination<'_>) {
@@ -54,11 +67,11 @@ impl Connections {
     ///
     /// # Errors
     /// If that takes more than a few seconds.
-    pub(super) async fn take(&self, namespace: &str, to: Destination<'_>) -> Result<Share, Diagnosis> {
+    pub(super) async fn take(&self, namespace: &str, to: Destination<'_>) -> Result<Connection, Diagnosis> {
         let namespace = namespace.into();
         let share = self.shares.take_within(&namespace, 1, self.patience).await.ok_or_else(crowded)?;
         self.used(&namespace, to);
-        Ok(share)
+        Ok(Connection(share))
     }
 }
 

@@ -108,8 +108,8 @@ impl Exchange {
         };
         let host = self.purpose.authority.host_str().unwrap_or_default();
         let to = Destination { host, hosts_of: self.purpose.hosts_of };
-        let _connection = self.connections.take(proof.namespace(), to).await?;
-        let result = credential.get_token(&[self.purpose.scope.as_str()], None).await;
+        let connection = self.connections.take(proof.namespace(), to).await?;
+        let result = connection.carry(credential.get_token(&[self.purpose.scope.as_str()], None)).await;
         result.map_err(|error| with_hint(Diagnosis::from_sdk(&error), &presented))
     }
 

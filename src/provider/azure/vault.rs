@@ -15,7 +15,7 @@ use super::answer::Object;
 use super::changes::{ChangeDetector, Lists};
 use super::cloud::{Cloud, HostsOf};
 use super::coalesce::{Coalescer, Progress};
-use super::connections::{self, Connections, Destination};
+use super::connections::{self, Connection, Connections, Destination};
 use super::credential_cache::SharedCredential;
 use super::diagnose::{Cause, Diagnosis};
 use super::endpoint::VaultEndpoint;
@@ -32,7 +32,6 @@ use super::transport::crowded;
 use crate::provider::error::Retry;
 use crate::provider::fair_map::FairMap;
 use crate::provider::metrics::{ApiCall, CallStatus, Probe, SharedRead};
-use crate::provider::shares::Share;
 use crate::provider::{Changes, Freshness, Priority, ProviderMetrics, ReadMark, ReadOptions};
 
 /// Bounds on the clients and gates that are kept.
@@ -295,6 +294,7 @@ impl VaultClient {
             if !memory.try_grow(page.secrets.iter().map(Listed::size).sum()) {
                 return Err(crowded().of(&turn.what));
             }
+            turn.progress.answered_in_part();
             secrets.extend(page.secrets);
             next = page.next;
             if next.is_none() {
@@ -339,8 +339,7 @@ impl VaultClient {
                 continue;
             };
             turn.progress.sent();
-            let result = request(token).await;
-            drop(connection);
+            let result = connection.carry(request(token)).await;
             let verdict = leave.report(&result);
             match result.as_ref().map_err(|diagnosis| diagnosis.cause) {
                 Err(_) if verdict == Verdict::Paused => turn.progress.to_be_sent_again(),
@@ -419,7 +418,7 @@ impl VaultClient {
     }
 
     /// A connection to the vault, if the namespace may have another one now.
-    fn connection(&self) -> Option<Share> {
+    fn connection(&self) -> Option<Connection> {
         let to = Destination { host: self.key.1.host(), hosts_of: self.hosts_of };
         self.connections.try_take(&self.requester.namespace, to)
     }
@@ -455,8 +454,8 @@ impl VaultClient {
                 tokio::time::sleep(CONNECTION_PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
                 continue;
             };
-            let result = self.counted(write.call, request(self.errand(token)), CallStatus::of).await;
-            drop(connection);
+            let request = connection.carry(request(self.errand(token)));
+            let result = self.counted(write.call, request, CallStatus::of).await;
             leave.report(&result);
             self.rights.write_ended(&result);
             // Also of one that failed: it may have reached the vault.

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 
 pub(crate) use self::notice::{Notice, Severity};
 use self::queue::Queue;
-use self::repeats::{Earlier, Repeats};
+use self::repeats::{Earlier, Repeats, Speaker};
 use super::api_call::{ApiError, bounded};
 use crate::answers::Objects;
 use crate::runtime::allowances::Allowances;
@@ -198,7 +198,7 @@ async fn report_drops(shared: &Shared) {
 async fn write(shared: &Shared, client: &Client, notice: &Notice) -> Result<(), ApiError> {
     let namespace = notice.object.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let api: Objects<Event> = Objects::namespaced(client.clone(), &namespace, &());
-    let speaker = shared.speaker(notice);
+    let speaker = Speaker { namespace: &namespace.as_str().into(), hash: shared.speaker(notice) };
     let (kind, words) = ((notice.severity, notice.reason), &notice.note);
     let (kind, words) = (shared.hasher.hash_one(kind), shared.hasher.hash_one((kind, words)));
     let said = shared.lock().repeats.said(speaker, kind, words, Instant::now());
@@ -208,7 +208,8 @@ async fn write(shared: &Shared, client: &Client, notice: &Notice) -> Result<(), 
         let again = json!({ "count": count + 1, "lastTimestamp": Time(Timestamp::now()), "message": note });
         match bounded(api.patch(name, &PatchParams::default(), &Patch::Merge(again))).await {
             Ok(_) => {
-                shared.lock().repeats.wrote(speaker, said.identity, Earlier { name: name.clone(), count: count + 1 });
+                let earlier = Earlier { name: name.clone(), count: count + 1 };
+                shared.lock().repeats.wrote(speaker, said.identity, earlier, Instant::now());
                 return Ok(());
             }
             // Events live for an hour, and this one has expired.
@@ -219,7 +220,7 @@ async fn write(shared: &Shared, client: &Client, notice: &Notice) -> Result<(), 
     let event = event(notice, note, namespace);
     let name = event.metadata.name.clone().unwrap_or_default();
     bounded(api.create(&PostParams::default(), &event)).await?;
-    shared.lock().repeats.wrote(speaker, said.identity, Earlier { name, count: 1 });
+    shared.lock().repeats.wrote(speaker, said.identity, Earlier { name, count: 1 }, Instant::now());
     Ok(())
 }
 

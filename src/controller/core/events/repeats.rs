@@ -1,11 +1,17 @@
 //! Remembers published events, as client-go does. A repeated event increments the count of the existing one. If an
 //! object keeps publishing different events of one kind, they are combined into one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Objects that are remembered. The one that has been quiet for longest is forgotten first.
+use crate::provider::fair_map::FairMap;
+
+/// Objects that are remembered. Of the namespace with the most of them, the one that has been quiet for longest is
+/// forgotten first.
 const MOST_OBJECTS: usize = 4_096;
+/// An event in the cluster lives for an hour.
+const KEPT_UNUSED: Duration = Duration::from_hours(1);
 /// Events remembered per object.
 const MOST_EVENTS: usize = 16;
 /// Different events of one kind after which they are combined.
@@ -14,15 +20,25 @@ const SIMILAR: usize = 10;
 const WINDOW: Duration = Duration::from_mins(10);
 
 /// The events published so far.
-#[derive(Debug, Default)]
-pub(super) struct Repeats {
-    objects: HashMap<u64, Object>,
-    clock: u64,
+#[derive(Debug)]
+pub(super) struct Repeats(FairMap<u64, Object>);
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Self(FairMap::new(MOST_OBJECTS, KEPT_UNUSED))
+    }
+}
+
+/// An object that publishes events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Speaker<'a> {
+    pub(super) namespace: &'a Arc<str>,
+    /// A hash of the object, and of what reports it.
+    pub(super) hash: u64,
 }
 
 #[derive(Debug, Default)]
 struct Object {
-    last_used: u64,
     /// By the hash that identifies equal events, oldest first.
     written: VecDeque<(u64, Earlier)>,
     similar: Vec<Similar>,
@@ -64,40 +80,31 @@ impl Said {
 
 impl Repeats {
     /// Decides how to publish an event of an object: `words` is the same for equal events, `kind` for similar ones.
-    pub(super) fn said(&mut self, object: u64, kind: u64, words: u64, now: Instant) -> Said {
-        let object = self.object(object);
-        let is_combined = object.is_one_of_many(kind, words, now);
-        let identity = if is_combined { kind } else { words };
-        let earlier = object.written.iter().find(|(other, _)| *other == identity).map(|(_, earlier)| earlier.clone());
-        Said { identity, earlier, is_combined }
+    pub(super) fn said(&mut self, speaker: Speaker<'_>, kind: u64, words: u64, now: Instant) -> Said {
+        self.with(speaker, now, |object| {
+            let is_combined = object.is_one_of_many(kind, words, now);
+            let identity = if is_combined { kind } else { words };
+            let earlier = object.written.iter().find(|(other, _)| *other == identity);
+            Said { identity, earlier: earlier.map(|(_, earlier)| earlier.clone()), is_combined }
+        })
     }
 
     /// Remembers an event that was written.
-    pub(super) fn wrote(&mut self, object: u64, identity: u64, event: Earlier) {
-        let written = &mut self.object(object).written;
-        written.retain(|(other, _)| *other != identity);
-        if written.len() >= MOST_EVENTS {
-            written.pop_front();
-        }
-        written.push_back((identity, event));
+    pub(super) fn wrote(&mut self, speaker: Speaker<'_>, identity: u64, event: Earlier, now: Instant) {
+        self.with(speaker, now, |object| {
+            object.written.retain(|(other, _)| *other != identity);
+            if object.written.len() >= MOST_EVENTS {
+                object.written.pop_front();
+            }
+            object.written.push_back((identity, event));
+        });
     }
 
-    fn object(&mut self, object: u64) -> &mut Object {
-        self.clock += 1;
-        if self.objects.len() >= MOST_OBJECTS && !self.objects.contains_key(&object) {
-            self.forget_oldest();
-        }
-        let object = self.objects.entry(object).or_default();
-        object.last_used = self.clock;
-        object
-    }
-
-    /// Forgets a quarter of the objects.
-    fn forget_oldest(&mut self) {
-        let mut ages: Vec<_> = self.objects.values().map(|object| object.last_used).collect();
-        let (_, oldest, _) = ages.select_nth_unstable(MOST_OBJECTS / 4);
-        let oldest = *oldest;
-        self.objects.retain(|_, object| object.last_used > oldest);
+    fn with<T>(&mut self, speaker: Speaker<'_>, now: Instant, use_: impl FnOnce(&mut Object) -> T) -> T {
+        let mut object = self.0.remove(&speaker.hash).unwrap_or_default();
+        let result = use_(&mut object);
+        self.0.insert(speaker.namespace, speaker.hash, object, now);
+        result
     }
 }
 
@@ -124,11 +131,16 @@ impl Object {
 mod tests {
     use super::*;
 
-    fn say(repeats: &mut Repeats, object: u64, words: u64, now: Instant) -> Said {
-        let said = repeats.said(object, 1, words, now);
+    fn say_in(namespace: &str, repeats: &mut Repeats, object: u64, words: u64, now: Instant) -> Said {
+        let speaker = Speaker { namespace: &namespace.into(), hash: object };
+        let said = repeats.said(speaker, 1, words, now);
         let count = said.earlier.as_ref().map_or(0, |earlier| earlier.count) + 1;
-        repeats.wrote(object, said.identity, Earlier { name: said.identity.to_string(), count });
+        repeats.wrote(speaker, said.identity, Earlier { name: said.identity.to_string(), count }, now);
         said
+    }
+
+    fn say(repeats: &mut Repeats, object: u64, words: u64, now: Instant) -> Said {
+        say_in("shop", repeats, object, words, now)
     }
 
     #[test]
@@ -151,7 +163,7 @@ mod tests {
         assert_eq!(combined(&mut repeats, 9..1_000, now), 991);
         assert_eq!(say(&mut repeats, 1, 5_000, now).note("it is new"), "(combined from similar events): it is new");
         assert_eq!(combined(&mut repeats, 2_000..2_009, now + Duration::from_mins(11)), 0);
-        assert!(repeats.objects[&1].written.len() <= MOST_EVENTS);
+        assert!(repeats.0.get(&1, now).unwrap().written.len() <= MOST_EVENTS);
     }
 
     #[test]
@@ -161,7 +173,16 @@ mod tests {
             say(&mut repeats, object, 1, now);
             assert!(say(&mut repeats, 0, 1, now).earlier.is_some() || object == 0, "it is not forgotten");
         }
-        assert!(repeats.objects.len() <= MOST_OBJECTS);
-        assert!(repeats.objects.len() >= MOST_OBJECTS / 2);
+        assert_eq!(repeats.0.len(), MOST_OBJECTS);
+    }
+
+    #[test]
+    fn a_namespace_with_very_many_objects_does_not_make_those_of_others_forgotten() {
+        let (mut repeats, now) = (Repeats::default(), Instant::now());
+        say_in("quiet", &mut repeats, 0, 1, now);
+        for object in 1..10_000 {
+            say_in("loud", &mut repeats, object, 1, now);
+        }
+        assert!(say_in("quiet", &mut repeats, 0, 1, now).earlier.is_some());
     }
 }

@@ -200,8 +200,8 @@ impl Asker {
         let (mut other_token, mut once_more) = (false, false);
         loop {
             let token = credential.token().await?;
-            let _connection = self.connections.take(namespace, to).await?;
-            match exchange.token(token.token.secret()).await {
+            let connection = self.connections.take(namespace, to).await?;
+            match connection.carry(exchange.token(token.token.secret())).await {
                 // The token may have been revoked; a new one will show.
                 Err(refused)
                     if refused.cause == Cause::RegistryUnauthorized && !other_token && credential.give_up_token() =>
