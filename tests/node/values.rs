@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use test_stage::cluster_access::condition;
 
 use crate::azure::external_secret;
-use crate::cluster::{CERT_CONTROLLER, DEPLOYMENTS, NAMESPACE, Node, RELEASE, WEBHOOK};
+use crate::cluster::{CERT_CONTROLLER, DEPLOYMENTS, NAMESPACE, Node, RELEASE, WEBHOOK, until};
 use crate::installing::{fake_store, forwarded};
 
 impl Node {
@@ -72,8 +72,8 @@ async fn pods_run_where_and_as_the_values_say() {
         assert!(container["args"].as_array().unwrap().contains(&json!("--loglevel=debug")), "{container:#}");
         let has = |list: &str, name: &str| container[list].as_array().unwrap().iter().any(|item| item["name"] == name);
         assert!(has("env", "GREETING") && has("volumeMounts", "more"), "{container:#}");
-        let budget = node.json(&["get", "poddisruptionbudget", account]);
-        assert_eq!(budget["status"]["currentHealthy"], 2, "{budget}");
+        let is_healthy = || node.json(&["get", "poddisruptionbudget", account])["status"]["currentHealthy"] == 2;
+        until("two healthy Pods in the disruption budget", || is_healthy().then_some(())).await;
     }
     let controller = node.pods_of(RELEASE).remove(0);
     for (pointer, expected) in [

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::api_call::{ApiError, bounded};
@@ -38,8 +38,10 @@ pub(crate) async fn add<K: Resource>(api: &Objects<K>, meta: &ObjectMeta, finali
             Err(error) if error.code() == Some(409) && tries < TRIES => {}
             Err(error) => return Err(error),
         }
-        // The watch may show it only after a while: its status was written just now.
-        match bounded(api.get_metadata_opt(name)).await? {
+        // The watch may show it only after a while: its status was written just now. The rights of the chart do not include
+        // to get a store, only to list them.
+        let named = ListParams::default().fields(&format!("metadata.name={name}"));
+        match bounded(api.list_metadata(&named)).await?.into_iter().next() {
             Some(object) if object.metadata.uid == meta.uid && !is_on(&object.metadata, finalizer) => {
                 newest = object.metadata;
             }
