@@ -30,9 +30,14 @@ impl Default for RepeatedWrites {
 }
 
 impl RepeatedWrites {
+    /// Writes a status: at once, or when it is the namespace's turn if the object has one of this generation already.
+    pub(crate) async fn status<T>(&self, namespace: &str, before: Before<'_>, write: impl Future<Output = T>) -> T {
+        if before.is_reported() { self.paced(namespace, write).await } else { write.await }
+    }
+
     /// Writes when it is the namespace's turn. A write that took long is followed by a pause twice as long before the next
     /// turn, so that what keeps the API server busy leaves time to others.
-    pub(crate) async fn paced<T>(&self, namespace: &str, write: impl Future<Output = T>) -> T {
+    async fn paced<T>(&self, namespace: &str, write: impl Future<Output = T>) -> T {
         let turn = self.0.take_within(&namespace.into(), 1, PATIENCE).await;
         let began = Instant::now();
         let written = write.await;
@@ -47,10 +52,20 @@ impl RepeatedWrites {
     }
 }
 
-/// Whether an object has a status that speaks of this generation. ESO's CRDs do not keep the generation.
-#[must_use]
-pub(crate) fn is_reported(conditions: &[Condition], observed: Option<i64>, generation: Option<i64>) -> bool {
-    !conditions.is_empty() && (observed.is_none() || observed == generation)
+/// The status that an object has, before it gets another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before<'a> {
+    pub(crate) conditions: &'a [Condition],
+    pub(crate) observed: Option<i64>,
+    /// The generation of the object.
+    pub(crate) generation: Option<i64>,
+}
+
+impl Before<'_> {
+    /// Whether it speaks of this generation. ESO's CRDs do not keep the generation.
+    fn is_reported(self) -> bool {
+        !self.conditions.is_empty() && (self.observed.is_none() || self.observed == self.generation)
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +96,7 @@ mod tests {
     fn the_first_status_of_a_generation_is_not_a_repeated_one() {
         let ready: Condition = serde_json::from_value(serde_json::json!({"type": "Ready", "status": "True"})).unwrap();
         let conditions = std::slice::from_ref(&ready);
+        let is_reported = |conditions, observed, generation| Before { conditions, observed, generation }.is_reported();
         assert!(!is_reported(&[], None, Some(1)));
         assert!(is_reported(conditions, Some(1), Some(1)) && !is_reported(conditions, Some(1), Some(2)));
         assert!(is_reported(conditions, None, Some(2)), "with ESO's CRDs");

@@ -22,7 +22,7 @@ use crate::api::v1::external_secret::{Binding, ExternalSecretStatus};
 use crate::controller::core::api_call::ApiError;
 use crate::controller::core::conditions::{self, Statement};
 use crate::controller::core::events::{Notice, Severity};
-use crate::controller::core::repeated_writes::is_reported;
+use crate::controller::core::repeated_writes::Before;
 use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::status;
 use crate::controller::generators::error::Error as GeneratorError;
@@ -237,12 +237,12 @@ async fn write_status(subject: Subject<'_>, status: &ExternalSecretStatus, conte
     let api = context.external_secrets(&subject.key.namespace);
     let patch = status::patch(subject.status, status, &OPTIONAL);
     let write = status::write(&api, &subject.key.name, subject.uid(), &patch, &context.kept_fields);
-    let generation = subject.object.metadata.generation;
-    let is_repeated =
-        subject.status.is_some_and(|before| is_reported(&before.conditions, before.observed_generation, generation));
-    let written =
-        if is_repeated { context.repeated_writes.paced(&subject.key.namespace, write).await } else { write.await };
-    match written {
+    let before = Before {
+        conditions: subject.status.map(|before| before.conditions.as_slice()).unwrap_or_default(),
+        observed: subject.status.and_then(|before| before.observed_generation),
+        generation: subject.object.metadata.generation,
+    };
+    match context.repeated_writes.status(&subject.key.namespace, before, write).await {
         Ok(status::Written::Stored) => {
             remember(subject, status, context);
             Ok(())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::Resource as _;
+use serde_json::Value;
 
 use super::KIND;
 use super::context::Context;
@@ -13,6 +14,7 @@ use super::pieces::Piece;
 use super::progress::Progress;
 use super::state::Memo;
 use super::subject::Subject;
+
 use crate::api::v1::ConditionStatus;
 use crate::api::v1::condition::{READY, STALLED};
 use crate::api::v1alpha1::PushSecretStatus;
@@ -20,7 +22,7 @@ use crate::api::v1alpha1::push_secret::SyncedPushSecrets;
 use crate::controller::core::conditions::{self, Statement};
 use crate::controller::core::events::{Notice, Severity};
 use crate::controller::core::reconcile::Pass;
-use crate::controller::core::repeated_writes::is_reported;
+use crate::controller::core::repeated_writes::Before;
 use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::status;
 use crate::provider::error::Retry;
@@ -32,7 +34,6 @@ use crate::sync::push::interval::interval;
 use crate::sync::push::record;
 use crate::sync::refresh::{Due, backoff};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde_json::Value;
 
 /// ESO's reasons.
 const SYNCED: &str = "Synced";
@@ -323,13 +324,12 @@ async fn write(status: &PushSecretStatus, progress: &Progress, subject: Subject<
     }
     let api = context.push_secrets(&subject.key.namespace);
     let write = status::write(&api, &subject.key.name, subject.uid(), &patch, &context.kept_fields);
-    let (before, generation) = (&progress.written, subject.object.metadata.generation);
-    let written = if is_reported(&before.conditions, before.observed_generation, generation) {
-        context.repeated_writes.paced(&subject.key.namespace, write).await
-    } else {
-        write.await
+    let before = Before {
+        conditions: &progress.written.conditions,
+        observed: progress.written.observed_generation,
+        generation: subject.object.metadata.generation,
     };
-    match written {
+    match context.repeated_writes.status(&subject.key.namespace, before, write).await {
         Ok(status::Written::Stored) => {
             remember(subject, status, context);
             true

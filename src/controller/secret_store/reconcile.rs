@@ -20,7 +20,7 @@ use crate::controller::core::events::{Notice, Severity};
 use crate::controller::core::key::ObjectKey;
 use crate::controller::core::kind::Kind;
 use crate::controller::core::reconcile::{Pass, Reconcile};
-use crate::controller::core::repeated_writes::is_reported;
+use crate::controller::core::repeated_writes::Before;
 use crate::controller::core::requeue::{Next, spread};
 use crate::controller::core::work_queue::Requests;
 use crate::controller::core::{finalizer, status};
@@ -230,12 +230,12 @@ async fn store_status(
     let (api, uid) = (context.stores(key), object.metadata.uid.as_deref());
     let patch = status::patch(before, status, &[]);
     let write = status::write(&api, &key.object.name, uid, &patch, &context.kept_fields);
-    let generation = object.metadata.generation;
-    let is_repeated =
-        before.is_some_and(|before| is_reported(&before.conditions, before.observed_generation, generation));
-    let written =
-        if is_repeated { context.repeated_writes.paced(&key.object.namespace, write).await } else { write.await };
-    match written {
+    let before = Before {
+        conditions: before.map(|before| before.conditions.as_slice()).unwrap_or_default(),
+        observed: before.and_then(|before| before.observed_generation),
+        generation: object.metadata.generation,
+    };
+    match context.repeated_writes.status(&key.object.namespace, before, write).await {
         Ok(status::Written::Stored) => {
             let base = object.metadata.resource_version.as_deref();
             if let Some(memo) = context.state.memos().get_mut(key, uid) {
